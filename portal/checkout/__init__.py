@@ -1,0 +1,1 @@
+"""The two steps of paying, as the customer sees them: choose, then review and pay."""

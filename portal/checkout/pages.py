@@ -1,0 +1,102 @@
+"""What the two steps of the checkout are given: choose, then review and pay; no queries, no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from portal.payment_methods.pages import MethodLabel
+from portal.payments.pages import PaidInvoice
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceChoice:
+    """An invoice that is paid (`change_url` is the checkout without it) or could be (the checkout with it).
+
+    `change_url` is None for the only one. `amount` is what is left to pay of it.
+    """
+
+    id: str
+    title: str
+    number: str
+    due_on: date | None
+    days_overdue: int
+    amount: int
+    change_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodChoice:
+    """A saved method to pay with: the radio `payment_method` with the value `id`. `state` as in MethodRow."""
+
+    id: str
+    label: MethodLabel
+    state: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AmountChoice:
+    """The field `amount`, where the merchant allows another amount than all; limits in minor units, value as typed."""
+
+    minimum: int
+    maximum: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChoosePage:
+    """checkout/choose.html; its form posts `invoice` (once an invoice), `payment_method`, `save_method` to /checkout.
+
+    `invoices` are what is paid, oldest due first, all in `currency`; `others` what could be added (ten at most).
+    `chosen` is the radio to tick: an id, "new" or "" (nothing). `can_add` offers "new", and `can_save` its consent
+    `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
+    `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired",
+    "invoice": "missing" | "in_progress" | "settled" | "currencies", "amount": "unreadable" | "low" | "high"}.
+    `in_progress_payment_id` goes with "in_progress": the page links to that payment.
+    """
+
+    invoices: tuple[InvoiceChoice, ...]
+    others: tuple[InvoiceChoice, ...]
+    methods: tuple[MethodChoice, ...]
+    amount: int
+    currency: str
+    payee: str
+    gateway_name: str
+    chosen: str
+    can_add: bool = True
+    can_save: bool = False
+    save_method: bool = False
+    amount_choice: AmountChoice | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
+    in_progress_payment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """checkout/review.html: payee, what is paid, amount, method, Pay.
+
+    `state`: "ready"; "changed" (the amounts moved since they were shown: the new ones are here, Pay asks again);
+    "in_progress" (another payment of these invoices is in flight: `in_progress_payment_id`), "settled" (paid
+    meanwhile), "expired" (this checkout ran out or a newer one took its place). Only the first two can be paid.
+    `method` None: a new one, entered on the gateway's page.
+    `version` is posted back as the hidden field `version`, so that what is charged is what was shown.
+    `change_url` is step one with the same invoices. Confirmation and cancellation are POSTs below /checkout/<payment_id>.
+    """
+
+    payment_id: str
+    state: str
+    amount: int
+    currency: str
+    payee: str
+    shares: tuple[PaidInvoice, ...]
+    method: MethodLabel | None
+    gateway_name: str
+    version: str
+    change_url: str
+    in_progress_payment_id: str | None = None
+
+    @property
+    def is_payable(self) -> bool:
+        return self.state in ("ready", "changed")

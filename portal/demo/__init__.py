@@ -1,0 +1,1 @@
+"""The demonstration: its start page and the mails it caught."""

@@ -1,0 +1,63 @@
+"""What the two pages of the demo are given: where to start, and the mails it caught."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtMail:
+    """`link` is the first address in the text, `code` the sign-in code; None where the mail has none."""
+
+    to: str
+    subject: str
+    text: str
+    at: datetime
+    link: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailPage:
+    """demo/mail.html; newest first."""
+
+    mails: tuple[CaughtMail, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCustomer:
+    """Somebody to sign in as; `sign_in_url` is the sign-in page, `about` a few plain words ("Two invoices overdue")."""
+
+    name: str
+    email: str
+    sign_in_url: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoMerchant:
+    name: str
+    url: str
+    about: str
+    customers: tuple[DemoCustomer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxNumber:
+    """A number the sandbox knows. `kind`: card, phone (last six digits), bank (last four); `does`: succeeds, declined,
+    insufficient_funds, requires_action, unknown, fails, never, canceled, later, returned."""
+
+    kind: str
+    number: str
+    does: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartPage:
+    """demo/start.html."""
+
+    merchants: tuple[DemoMerchant, ...]
+    numbers: tuple[SandboxNumber, ...]
+    mail_url: str
+    sandbox_url: str

@@ -1,0 +1,1 @@
+"""Mails: what their templates are given, and how they are made."""

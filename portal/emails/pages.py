@@ -1,0 +1,55 @@
+"""What the mail templates are given; they get `page` alone, no shell.
+
+`emails/<name>.txt` begins with the subject on its first line, then an empty line, then the text part;
+`emails/<name>.html` is the HTML part, with a `<style>` to be put inline before it is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MailBrand:
+    """Colours are computed ones, in hex, of the light scheme; `legal_name` and `support_email` stand at the foot."""
+
+    name: str
+    legal_name: str
+    support_email: str
+    accent: str = "#33418f"
+    on_accent: str = "#ffffff"
+    locale: str = "en"
+    dir: str = "ltr"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInMail:
+    """emails/sign_in. `code` as "K7QM-2XPA", `link` absolute."""
+
+    brand: MailBrand
+    code: str
+    link: str
+    minutes: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    title: str
+    number: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptMail:
+    """emails/receipt: a payment is complete. `method` is `method_name(…)`, `at` in the merchant's zone, `link` absolute."""
+
+    brand: MailBrand
+    payee: str
+    amount: int
+    currency: str
+    at: datetime
+    method: str
+    lines: tuple[ReceiptLine, ...]
+    link: str
+    reference: str

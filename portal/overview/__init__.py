@@ -1,0 +1,1 @@
+"""The first page after signing in: what is owed, what needs attention, what was paid last."""

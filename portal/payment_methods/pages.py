@@ -1,0 +1,101 @@
+"""How a payment method is named on a page, and what the list of methods is given; never a gateway's token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+BRAND_NAMES = {
+    "visa": "Visa",
+    "mastercard": "Mastercard",
+    "amex": "American Express",
+    "discover": "Discover",
+    "mtn": "MTN MoMo",
+    "mtn_momo": "MTN MoMo",
+    "orange": "Orange Money",
+    "orange_money": "Orange Money",
+    "airtel": "Airtel Money",
+    "mpesa": "M-Pesa",
+    "wave": "Wave",
+}
+BRAND_MARKS = {
+    "visa": "VISA",
+    "mastercard": "MC",
+    "amex": "AMEX",
+    "discover": "DISC",
+    "mtn": "MoMo",
+    "mtn_momo": "MoMo",
+    "orange": "OM",
+    "orange_money": "OM",
+    "airtel": "AIR",
+    "mpesa": "M-P",
+    "wave": "WAVE",
+}
+TYPE_MARKS = {"card": "CARD", "mobile_money": "MOBI", "bank_account": "BANK"}
+
+
+def method_name(type: str, brand: str | None, last4: str | None, bank_name: str | None = None) -> str:
+    """The brand or bank and the mask, the same in every language: "Visa •••• 4242", "MTN MoMo •• 12", "Chase •••• 6789".
+
+    Brand and digits stay on one line (no-break spaces). Without brand, bank and digits it is "": the page then says so.
+    """
+    owner = (
+        BRAND_NAMES.get(brand or "", (brand or "").replace("_", " ").title()) if type != "bank_account" else bank_name
+    )
+    if last4:
+        digits = f"••\u00a0{last4[-2:]}" if type == "mobile_money" else f"••••\u00a0{last4}"
+        return f"{owner}\u00a0{digits}" if owner else digits
+    return owner or ""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodLabel:
+    """A method as pages name it. `type` is card, mobile_money, bank_account or other; `phone` is already masked."""
+
+    type: str
+    brand: str | None = None
+    last4: str | None = None
+    nickname: str | None = None
+    phone: str | None = None
+    bank_name: str | None = None
+    exp_month: int | None = None
+    exp_year: int | None = None
+
+    @property
+    def name(self) -> str:
+        return method_name(self.type, self.brand, self.last4, self.bank_name)
+
+    @property
+    def title(self) -> str:
+        return self.nickname or self.name
+
+    @property
+    def mark(self) -> str:
+        """The letters of the drawn mark; at most four or five."""
+        if self.type == "bank_account":
+            return TYPE_MARKS["bank_account"]
+        return BRAND_MARKS.get(self.brand or "", TYPE_MARKS.get(self.type, "PAY"))
+
+    @property
+    def expiry(self) -> str:
+        """ "11/2028" as it stands on the card, or "" for what does not expire."""
+        return f"{self.exp_month:02d}/{self.exp_year}" if self.exp_month and self.exp_year else ""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRow:
+    """One saved method. `state` is "active", "expiring" (within eight weeks) or "expired"."""
+
+    id: str
+    label: MethodLabel
+    state: str
+    is_default: bool
+    last_used_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodsPage:
+    """payment_methods/list.html. The default stands first. `gateway_name` is who keeps the numbers ("Sandbox Pay")."""
+
+    methods: tuple[MethodRow, ...]
+    gateway_name: str

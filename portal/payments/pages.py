@@ -1,0 +1,135 @@
+"""What the payment pages are given: the history and one payment; no queries, no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from portal.payment_methods.pages import MethodLabel
+from portal.web.pages import Pager
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRow:
+    """A refund under its payment. `status` is pending, complete or failed; `amount` is positive (minor units)."""
+
+    on: date
+    amount: int
+    currency: str
+    status: str
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """One payment in a list.
+
+    `title` says what it was for (the first invoice's title, else its number), `note` the quieter line below (the
+    invoice's number; "" when the title is the number), `more_count` how many further invoices it pays.
+    `on` is the day it was made, in the merchant's zone. `method` is `payment_methods.pages.method_name(…)`, "" when
+    none was chosen. `status` is one of the payment statuses. `failure_code` is set for failed and rejected ones: the
+    page turns it into reason and remedy, the remedy being a link to `retry_url` (None: no longer payable).
+    """
+
+    id: str
+    title: str
+    note: str
+    on: date
+    method: str
+    status: str
+    amount: int
+    currency: str
+    more_count: int = 0
+    failure_code: str | None = None
+    retry_url: str | None = None
+    refunds: tuple[RefundRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMonth:
+    """The payments of one month on this page; `on` is any day of it."""
+
+    on: date
+    rows: tuple[PaymentRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentsPage:
+    """payments/list.html. Newest first.
+
+    `status` is the chosen tab: "all", "complete", "pending" (pending, processing, requires_action), "failed" (failed,
+    rejected) or "refunded" (wholly or partly). `counts` has the tabs whose total is kept; the others show none.
+    `has_any` is False only for a customer who never paid: an empty tab of another customer reads differently.
+    """
+
+    status: str
+    months: tuple[PaymentMonth, ...]
+    pager: Pager
+    has_any: bool
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PaidInvoice:
+    """A payment's share of one invoice."""
+
+    invoice_id: str
+    number: str
+    title: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a payment's story; `at` in the merchant's zone, None for a step still to come.
+
+    `kind`: created (you asked for it), sent (asked the gateway), page_opened, action_needed, waiting, unknown,
+    complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`), refund_failed.
+    A step to come is `complete` without `at`.
+    """
+
+    kind: str
+    at: datetime | None
+    amount: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPage:
+    """payments/detail.html, for a payment in any status.
+
+    `at` is when it was completed, else when it was made (merchant's zone). `payee` is the merchant's legal name.
+    `method` is None until one is chosen. `receipt_to` is the address the receipt went to, None when none went.
+    `continue_url` leads to the gateway's page (requires_action, incomplete) and is None when that page is closed.
+    `retry_url` is the checkout of what this payment would have paid, None when nothing of it is left to pay.
+    `can_cancel`: the page offers POST /checkout/<id>/cancellation.
+    `answer_by` is when a prompt on the phone dies; `asked_at` when it was sent: together they are the time bar.
+    `dial` is the code that shows a lost prompt ("*126#").
+    `steps` are oldest first. `gateway_name` is who carries it out ("Sandbox Pay").
+    """
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    payee: str
+    at: datetime
+    gateway_name: str
+    method: MethodLabel | None
+    shares: tuple[PaidInvoice, ...]
+    steps: tuple[Step, ...]
+    refunds: tuple[RefundRow, ...] = ()
+    amount_refunded: int = 0
+    failure_code: str | None = None
+    continue_url: str | None = None
+    retry_url: str | None = None
+    can_cancel: bool = False
+    receipt_to: str | None = None
+    asked_at: datetime | None = None
+    answer_by: datetime | None = None
+    dial: str | None = None
+
+    @property
+    def is_unsettled(self) -> bool:
+        """The page keeps asking until this is False."""
+        return self.status in ("pending", "processing", "requires_action")

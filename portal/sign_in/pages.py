@@ -1,0 +1,93 @@
+"""What the pages of signing in are given; no secrets but the one in the address, no queries, no rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where signing in leads, in words. `path` is below the merchant's root ("/invoices/inv_…"), already checked.
+
+    `kind`: "overview", "invoices", "payments", "checkout", "payment_methods", "invoice" (`name` is its number, "" when
+    not known before signing in), "payment", or "other".
+    """
+
+    path: str = "/"
+    kind: str = "overview"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPage:
+    """sign_in/address.html; posts `email` and `next` to /sign-in.
+
+    `fault`: None, "missing" or "malformed" (422, `email` holds what was typed). `notice`: None, "needed" (a page asked
+    for signing in), "idle" (signed out after a day without use), "signed_out".
+    """
+
+    target: Target = Target()
+    email: str = ""
+    fault: str | None = None
+    notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodePage:
+    """sign_in/code.html; posts `code` to /sign-in/code, "Send again" posts to /sign-in/code/fresh.
+
+    `address` is masked ("m•••@lindqvist.example"), None when this browser asked for nothing (the page then leads to
+    /sign-in). `state`: "asked"; "sent_again"; "short" (`missing_count`, negative: too many); "wrong" (`tries_left`);
+    "expired" (a fresh message has been sent); "locked" (too many tries, `until`); "withheld" (too many messages,
+    `until`). `code` is what was typed. `minutes` is how long a code lives. `until` is in the merchant's zone.
+    """
+
+    address: str | None
+    state: str = "asked"
+    code: str = ""
+    minutes: int = 10
+    tries_left: int = 0
+    missing_count: int = 0
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPage:
+    """sign_in/link.html: "Is this you?"; its POST to /sign-in/link/<token> uses the link up.
+
+    `address` is masked. `signed_in_as` is the name of somebody else who is signed in in this browser: the page then
+    says that they will be signed out here. `device` is "phone" or "computer".
+    """
+
+    token: str
+    name: str
+    address: str
+    target: Target
+    device: str = "computer"
+    signed_in_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkExpiredPage:
+    """sign_in/link_expired.html. `state`: "expired", "used" or "damaged".
+
+    With `token` (the challenge is known) the button posts to /sign-in/link/<token>/fresh and names the masked
+    `address`; without it, it leads to /sign-in with the target kept. `minutes` is how long a link works.
+    """
+
+    state: str
+    target: Target = Target()
+    token: str | None = None
+    address: str | None = None
+    minutes: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """sign_in/session.html: a session minted through the API; posts itself to /sign-in/session/<token>."""
+
+    token: str
+    name: str
+    target: Target = Target()
+    signed_in_as: str | None = None

@@ -1,0 +1,37 @@
+"""What pages of every domain share, and what the error pages are given; no queries, no rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """Steps through a list by key. The addresses are relative queries such as "?status=failed&after=…".
+
+    `first`, `last` and `total` are shown ("1–25 of 148") only where a kept total knows them: all three or none.
+    """
+
+    newer_url: str | None
+    older_url: str | None
+    first: int | None = None
+    last: int | None = None
+    total: int | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        return self.newer_url is not None or self.older_url is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """Given to errors/not_found, errors/forbidden, errors/too_many and errors/broken.
+
+    `number` is what the reader quotes to support: the request's id, short. `until` (merchant's zone) belongs to
+    too_many alone: when the reader may go on. `back_url` is the page to open afresh (forbidden: the form's own page).
+    """
+
+    number: str
+    until: datetime | None = None
+    back_url: str | None = None
