@@ -1,0 +1,1 @@
+"""What is remembered: who did what, when; append-only."""

@@ -1,0 +1,32 @@
+"""The table of the audit log; triggers of the database refuse to change or delete a row."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import STRICT, Base, Id, Instant, Json
+
+
+class AuditEntry(Base):
+    """One act of money or security: who, when, what, on which object. Holds ids, never names, addresses or secrets."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.Index("ix_audit_entries_of_customer", "merchant_id", "customer_id", "id"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    actor_type: Mapped[str] = mapped_column(Id)
+    actor_id: Mapped[str] = mapped_column(Id)
+    customer_id: Mapped[str | None] = mapped_column(Id)
+    action: Mapped[str] = mapped_column(Id)
+    object_id: Mapped[str | None] = mapped_column(Id)
+    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

@@ -1,0 +1,41 @@
+"""What time it is, as an argument: the whole money path runs under a clock that a test can move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells an aware instant in UTC."""
+
+    def now(self) -> datetime: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class MovableClock:
+    """A clock that stands still until it is moved; for tests, the simulator and the demo's history."""
+
+    at: datetime = field(default_factory=lambda: datetime(2026, 3, 19, 10, 42, tzinfo=UTC))
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, **amount: float) -> datetime:
+        """Move on by `timedelta(**amount)` and tell the new instant."""
+        self.at += timedelta(**amount)
+        return self.at
+
+    def move_to(self, at: datetime) -> None:
+        if at.tzinfo is None:
+            raise ValueError("a clock is moved to an aware instant")
+        self.at = at.astimezone(UTC)

@@ -1,0 +1,23 @@
+"""Named places at which a process may die, so that tests and the simulator can kill it exactly there."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+CrashPoint = Callable[[str], None]
+
+
+def pass_by(label: str) -> None:
+    """What production does at a crash point: nothing."""
+
+
+def kill_at(chosen: str) -> CrashPoint:
+    """A crash point that ends this process by SIGKILL at the label `chosen`; for tests of real processes."""
+
+    def reached(label: str) -> None:
+        if label == chosen:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return reached

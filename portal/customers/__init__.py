@@ -1,0 +1,1 @@
+"""Who pays: the customer's profile."""

@@ -1,0 +1,47 @@
+"""The table of customers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import STRICT, Base, Flag, Id, Instant, Json, Text
+
+
+class Customer(Base):
+    """A person or business that pays one merchant. Deleting is soft: `deleted_at`; its payments and invoices stay.
+
+    `email_key` is the address as it is compared (see `customers.rules.email_key`); mail goes to `email` alone.
+    """
+
+    __tablename__ = "customers"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.CheckConstraint("type in ('individual', 'business')", name="type_known"),
+        sa.Index("uq_customers_merchant_id_reference", "merchant_id", "reference", unique=True),
+        sa.Index("ix_customers_merchant_id_email_key", "merchant_id", "email_key"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    reference: Mapped[str | None] = mapped_column(Id)
+    type: Mapped[str] = mapped_column(Id, default="individual")
+    name: Mapped[str | None] = mapped_column(Text)
+    company_name: Mapped[str | None] = mapped_column(Text)
+    email: Mapped[str | None] = mapped_column(Text)
+    email_key: Mapped[str | None] = mapped_column(Id)
+    phone: Mapped[str | None] = mapped_column(Id)
+    locale: Mapped[str | None] = mapped_column(Id)
+    billing_address: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    shipping_address: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    fields: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    # "metadata" is taken by SQLAlchemy on the class; the column has the field's own name.
+    custom_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", Json, default=dict)
+    blocked: Mapped[bool] = mapped_column(Flag, default=False)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    deleted_at: Mapped[datetime | None] = mapped_column(Instant)

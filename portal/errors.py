@@ -1,0 +1,25 @@
+"""The root of all expected failures: a name after the fact, an HTTP status, and a sentence for the reader."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PortalError(Exception):
+    """An expected failure. `status` is its HTTP answer; `sentence` (English, translated by the face) is for the reader.
+
+    Carries no personal data: it may be logged.
+    """
+
+    status: ClassVar[int] = 422
+    sentence: ClassVar[str] = "This could not be done."
+
+    def __str__(self) -> str:
+        return super().__str__() or self.sentence
+
+
+class NotFound(PortalError):
+    """Somebody else's, unknown and malformed ids alike."""
+
+    status = 404
+    sentence = "Nothing at this address."

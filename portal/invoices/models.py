@@ -1,0 +1,121 @@
+"""Tables of invoices. The checks here are what decides about money: an invoice is never paid or reserved beyond its total."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import STRICT, Base, Count, Day, Id, Instant, Json, Minor, Text
+
+
+
+class Invoice(Base):
+    """An invoice. Amounts are minor units of `currency`.
+
+    What is left to pay is `total - amount_paid - amount_credited`; of it `amount_reserved` is held by payments under way.
+    `bill_to` is the customer's name and address as they were when the invoice was sent.
+    """
+
+    __tablename__ = "invoices"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.Index("uq_invoices_merchant_id_number", "merchant_id", "number", "customer_id", unique=True),
+        sa.Index("ix_invoices_of_customer", "merchant_id", "customer_id", "id"),
+        # Outstanding and settled invoices are each listed by an index of their own, by due date and by time.
+        sa.Index(
+            "ix_invoices_outstanding", "merchant_id", "customer_id", "due_on", "id",
+            sqlite_where=sa.text("status in ('open', 'partially_paid')"), postgresql_where=sa.text("status in ('open', 'partially_paid')"),
+        ),
+        sa.Index(
+            "ix_invoices_paid", "merchant_id", "customer_id", "id",
+            sqlite_where=sa.text("status = 'paid'"), postgresql_where=sa.text("status = 'paid'"),
+        ),
+        sa.CheckConstraint("status in ('draft', 'open', 'partially_paid', 'paid', 'void', 'uncollectible')", name="status_known"),
+        sa.CheckConstraint("total >= 0 and amount_paid >= 0 and amount_credited >= 0 and amount_reserved >= 0", name="amounts_not_negative"),
+        sa.CheckConstraint("amount_paid + amount_credited + amount_reserved <= total", name="never_beyond_total"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    number: Mapped[str] = mapped_column(Id)
+    status: Mapped[str] = mapped_column(Id)
+    currency: Mapped[str] = mapped_column(Id)
+    description: Mapped[str] = mapped_column(Text)
+    subtotal: Mapped[int] = mapped_column(Minor)
+    tax: Mapped[int] = mapped_column(Minor, default=0)
+    total: Mapped[int] = mapped_column(Minor)
+    amount_paid: Mapped[int] = mapped_column(Minor, default=0)
+    amount_credited: Mapped[int] = mapped_column(Minor, default=0)
+    amount_reserved: Mapped[int] = mapped_column(Minor, default=0)
+    issued_on: Mapped[date] = mapped_column(Day)
+    due_on: Mapped[date] = mapped_column(Day)
+    bill_to: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    version: Mapped[int] = mapped_column(Count, default=1)
+    import_digest: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    viewed_at: Mapped[datetime | None] = mapped_column(Instant)
+    paid_at: Mapped[datetime | None] = mapped_column(Instant)
+
+    @property
+    def amount_due(self) -> int:
+        """What is left to pay, reserved or not."""
+        return self.total - self.amount_paid - self.amount_credited
+
+
+class InvoiceLine(Base):
+    """A line of an invoice. `unit_amount_decimal` is in minor units with up to 8 decimals, kept as the merchant wrote it."""
+
+    __tablename__ = "invoice_lines"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"], ondelete="CASCADE"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    invoice_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    position: Mapped[int] = mapped_column(Count, primary_key=True)
+    description: Mapped[str] = mapped_column(Text)
+    quantity: Mapped[str] = mapped_column(Id)
+    unit_amount_decimal: Mapped[str] = mapped_column(Id)
+    tax_rate: Mapped[str | None] = mapped_column(Id)
+    amount: Mapped[int] = mapped_column(Minor)
+
+
+class CreditNote(Base):
+    """Money the merchant owes back on paper: a cancellation. `amount` is positive, in minor units.
+
+    With an `invoice_id`, `amount_applied` of it has lowered that invoice; what is not applied stands to the customer's credit.
+    """
+
+    __tablename__ = "credit_notes"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"]),
+        sa.Index("uq_credit_notes_merchant_id_number", "merchant_id", "number", "customer_id", unique=True),
+        sa.Index("ix_credit_notes_of_customer", "merchant_id", "customer_id", "id"),
+        sa.Index("ix_credit_notes_merchant_id_invoice_id", "merchant_id", "invoice_id"),
+        sa.CheckConstraint("amount > 0 and amount_applied >= 0 and amount_applied <= amount", name="amounts_in_range"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    invoice_id: Mapped[str | None] = mapped_column(Id)
+    number: Mapped[str] = mapped_column(Id)
+    currency: Mapped[str] = mapped_column(Id)
+    description: Mapped[str] = mapped_column(Text)
+    amount: Mapped[int] = mapped_column(Minor)
+    amount_applied: Mapped[int] = mapped_column(Minor, default=0)
+    issued_on: Mapped[date] = mapped_column(Day)
+    import_digest: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,0 +1,1 @@
+"""Whose brand this is: the tenant, its settings and its API keys."""

@@ -1,0 +1,75 @@
+"""The schema's history, and the two questions asked of it: bring it up to date, and is it current."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from portal.database import Base, Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSION_TABLE = "portal_schema_version"
+MODEL_PACKAGES = (
+    "merchants", "customers", "sign_in", "invoices", "payment_methods", "payments", "refunds", "provider_events", "outbox", "audit",
+)
+_FOLDER = Path(__file__).parent
+
+
+def all_tables() -> sa.MetaData:
+    """The metadata of every table of the portal, with all models imported."""
+    for package in MODEL_PACKAGES:
+        import_module(f"portal.{package}.models")
+    return Base.metadata
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Bring the schema to `revision`; a schema that is there already is left as it is."""
+    from alembic import command
+
+    command.upgrade(_config(database), revision)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Take the schema back to `revision` (`base`: no tables); for tests and for a release that is rolled back."""
+    from alembic import command
+
+    command.downgrade(_config(database), revision)
+
+
+def current_revision(database: Database) -> str | None:
+    """The revision that the database is at; None when it has no schema. Raises when the database is out of reach."""
+    with database.read() as connection:
+        if not sa.inspect(connection).has_table(VERSION_TABLE):
+            return None
+        return connection.execute(sa.text(f"select version_num from {VERSION_TABLE}")).scalar()  # noqa: S608 - a constant
+
+
+@cache
+def head_revision() -> str:
+    """The newest revision that this code knows."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    return ScriptDirectory.from_config(config).get_current_head() or ""
+
+
+def is_current(database: Database) -> bool:
+    """Whether the database's schema is the one that this code was written for."""
+    return current_revision(database) == head_revision()
+
+
+def _config(database: Database) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.attributes["database"] = database
+    return config

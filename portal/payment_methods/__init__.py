@@ -1,0 +1,1 @@
+"""How a customer pays: saved methods, always as a gateway's token."""

@@ -1,0 +1,1 @@
+"""Paying: from the checkout to the recorded outcome."""

@@ -1,0 +1,116 @@
+"""Tables of payments. The unique indexes here decide what locks only hint at: one active attempt an invoice and slot,
+one charge a reference."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import STRICT, Base, Count, Flag, Id, Instant, Minor, Text
+
+
+class Payment(Base):
+    """One payment, from the checkout on. `id` is our reference at the gateway and its idempotency key.
+
+    `amount` and `amount_refunded` are minor units of `currency`. `method_*` is what was used, as it was then.
+    `next_check_at` is when the worker asks the gateway again; null when nothing is unknown.
+    `listed` is false for a checkout that was superseded or cancelled before it was confirmed.
+    """
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "payment_method_id"], ["payment_methods.merchant_id", "payment_methods.id"]),
+        sa.Index(
+            "ix_payments_history", "merchant_id", "customer_id", "id",
+            sqlite_where=sa.text("listed = 1"), postgresql_where=sa.text("listed"),
+        ),
+        sa.Index(
+            "ix_payments_history_by_status", "merchant_id", "customer_id", "status", "id",
+            sqlite_where=sa.text("listed = 1"), postgresql_where=sa.text("listed"),
+        ),
+        sa.Index("uq_payments_gateway_reference", "merchant_id", "gateway", "gateway_reference", unique=True),
+        sa.Index("ix_payments_merchant_id_payment_method_id", "merchant_id", "payment_method_id"),
+        # Scanned by time over all merchants by the worker.
+        sa.Index(
+            "ix_payments_to_check", "next_check_at",
+            sqlite_where=sa.text("next_check_at is not null"), postgresql_where=sa.text("next_check_at is not null"),
+        ),
+        sa.Index(
+            "ix_payments_unconfirmed", "expires_at",
+            sqlite_where=sa.text("status = 'incomplete'"), postgresql_where=sa.text("status = 'incomplete'"),
+        ),
+        sa.CheckConstraint(
+            "status in ('pending', 'processing', 'requires_action', 'incomplete', 'complete', 'failed', 'canceled', 'rejected',"
+            " 'abandoned', 'expired', 'partially_refunded', 'refunded')",
+            name="status_known",
+        ),
+        sa.CheckConstraint("amount > 0", name="amount_positive"),
+        sa.CheckConstraint("amount_refunded >= 0 and amount_refunded <= amount", name="refunded_within_captured"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    status: Mapped[str] = mapped_column(Id)
+    currency: Mapped[str] = mapped_column(Id)
+    amount: Mapped[int] = mapped_column(Minor)
+    amount_refunded: Mapped[int] = mapped_column(Minor, default=0)
+    description: Mapped[str] = mapped_column(Text)
+    reference: Mapped[str | None] = mapped_column(Id)
+    gateway: Mapped[str] = mapped_column(Id)
+    gateway_reference: Mapped[str | None] = mapped_column(Id)
+    payment_method_id: Mapped[str | None] = mapped_column(Id)
+    method_type: Mapped[str | None] = mapped_column(Id)
+    method_brand: Mapped[str | None] = mapped_column(Id)
+    method_last4: Mapped[str | None] = mapped_column(Id)
+    save_method: Mapped[bool] = mapped_column(Flag, default=False)
+    action_url: Mapped[str | None] = mapped_column(Text)
+    failure_code: Mapped[str | None] = mapped_column(Id)
+    failure_message: Mapped[str | None] = mapped_column(Text)
+    listed: Mapped[bool] = mapped_column(Flag, default=True)
+    version: Mapped[int] = mapped_column(Count, default=1)
+    check_count: Mapped[int] = mapped_column(Count, default=0)
+    next_check_at: Mapped[datetime | None] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    opened_at: Mapped[datetime | None] = mapped_column(Instant)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    completed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PaymentAllocation(Base):
+    """The share of an invoice in a payment, in minor units of its currency.
+
+    `proposed` before the confirmation, `active` while it holds its share of the invoice, then `settled` or `released`.
+    """
+
+    __tablename__ = "payment_allocations"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"]),
+        sa.Index("ix_payment_allocations_merchant_id_invoice_id", "merchant_id", "invoice_id"),
+        # The decision itself (threats 18, 68): of all attempts at an invoice one is active in a slot.
+        sa.Index(
+            "uq_payment_allocations_one_active_attempt", "merchant_id", "invoice_id", "slot", unique=True,
+            sqlite_where=sa.text("state = 'active'"), postgresql_where=sa.text("state = 'active'"),
+        ),
+        sa.CheckConstraint("state in ('proposed', 'active', 'settled', 'released')", name="state_known"),
+        sa.CheckConstraint("slot in (1, 2)", name="slot_known"),
+        sa.CheckConstraint("amount > 0", name="amount_positive"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    payment_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    invoice_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    slot: Mapped[int] = mapped_column(Count, default=1)
+    state: Mapped[str] = mapped_column(Id)
+    amount: Mapped[int] = mapped_column(Minor)
+    invoice_version: Mapped[int] = mapped_column(Count)

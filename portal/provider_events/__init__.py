@@ -1,0 +1,1 @@
+"""What gateways tell us: verified, stored once, answered, handled later."""

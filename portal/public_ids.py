@@ -1,0 +1,48 @@
+"""Ids as the outside sees them: a prefix and a random part that sorts by time; and the check that a text is one."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+LENGTH = 22
+_LETTERS = frozenset(ALPHABET)
+_RANDOM_BITS = 74
+
+
+def new_id(prefix: str, at: datetime) -> str:
+    """`prefix_` and a UUIDv7 of the instant `at` in 22 letters of base 62, which sort as ASCII by that instant.
+
+    What is imported gets the id of the time it happened, so that a list by id is a list by time.
+    """
+    return f"{prefix}_{_base62(_uuid7(at))}"
+
+
+def is_id(prefix: str, text: str) -> bool:
+    """Whether `text` has the shape of an id with that prefix; says nothing of its existence."""
+    head, _, tail = text.partition("_")
+    return head == prefix and len(tail) == LENGTH and _LETTERS.issuperset(tail)
+
+
+def first_id(prefix: str, at: datetime) -> str:
+    """The smallest id that `at` can have: a bound for looking by time over an index by id."""
+    return f"{prefix}_{_base62(_milliseconds(at) << 80)}"
+
+
+def _uuid7(at: datetime) -> int:
+    # RFC 9562: 48 bits of milliseconds, version 7, 12 random bits, variant 10, 62 random bits.
+    chance = secrets.randbits(_RANDOM_BITS)
+    return _milliseconds(at) << 80 | 7 << 76 | (chance >> 62) << 64 | 2 << 62 | chance & ((1 << 62) - 1)
+
+
+def _milliseconds(at: datetime) -> int:
+    return max(0, int(at.timestamp() * 1000))
+
+
+def _base62(number: int) -> str:
+    letters = []
+    for _ in range(LENGTH):
+        number, digit = divmod(number, 62)
+        letters.append(ALPHABET[digit])
+    return "".join(reversed(letters))

@@ -1,0 +1,1 @@
+"""Money given back: refunds of a payment."""

@@ -1,0 +1,152 @@
+"""Every setting of an installation, with its default and unit: read once at the start, wrong ones named all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "PORTAL_"
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class SettingsFault(Exception):
+    """One or more settings are missing or wrong. `faults` has a sentence for each, naming the setting, never its value."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(faults))
+
+
+def _words(separator: str) -> BeforeValidator:
+    def parse(value: object) -> object:
+        return tuple(part.strip() for part in value.split(separator) if part.strip()) if isinstance(value, str) else value
+
+    return BeforeValidator(parse)
+
+
+class Settings(BaseSettings):
+    """Environment variables with `PORTAL_` in front; a host application may give Flask config keys of the same names."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: str = Field("", description="SQLAlchemy address; default: SQLite in the instance folder")
+    secret_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="secrets of at least 32 characters, comma-separated, newest first; older ones only verify"
+    )
+    base_url: str = Field("http://127.0.0.1:5000", description="the portal's own origin, as links in mail have it")
+    redis_url: str = Field("", description="optional: shared flood limits")
+    smtp_url: str = Field("smtp://127.0.0.1:25", description="smtp://, smtp+starttls:// or smtps://, with user and password if asked")
+    mail_from: str = Field("portal@localhost.example", description="sender of all mail")
+    themes_dir: Annotated[tuple[Path, ...], NoDecode, _words(":")] = Field((), description="more theme folders, colon-separated")
+    trusted_proxies: int = Field(0, ge=0, le=10, description="how many proxies in front set X-Forwarded-*")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
+    demo: bool = Field(False, description="the demo's pages: caught mail, start page, frames on loopback")
+    demo_mail_dir: str = Field("", description="demo only: the maildir of caught mail")
+    sandbox_url: str = Field("", description="origin of the sandbox gateway, for merchants that use it")
+    gateway_timeout_seconds: float = Field(10, gt=0, le=60, description="how long a gateway may take to answer")
+    database_busy_seconds: float = Field(15, gt=0, le=120, description="SQLite: how long a writer waits for another")
+    database_pool_size: int = Field(8, ge=1, le=200, description="connections a process keeps")
+
+    sign_in_minutes: int = Field(10, ge=1, le=60, description="life of a mailed link and code, in minutes from sending")
+    sign_in_tries: int = Field(5, ge=1, le=20, description="wrong codes until a challenge is dead")
+    sign_in_mails_per_address_per_minute: int = Field(1, ge=1, description="mails to one address a minute; more wait")
+    sign_in_mails_per_address_per_hour: int = Field(5, ge=1, description="mails to one address an hour")
+    sign_in_mails_per_ip_per_hour: int = Field(60, ge=1, description="messages asked for from one network address an hour")
+    sign_in_mails_per_hour: int = Field(5000, ge=1, description="messages asked for at one merchant an hour")
+    sign_in_failures_per_address_per_hour: int = Field(20, ge=1, description="wrong codes for one address an hour")
+    sign_in_failures_in_a_row: int = Field(100, ge=1, description="wrong codes for one address without a success")
+    sign_in_failures_per_ip_per_hour: int = Field(100, ge=1, description="wrong codes from one network address an hour")
+    session_days: int = Field(30, ge=1, le=400, description="life of a customer's own session, in days")
+    session_idle_hours: int = Field(24, ge=1, description="a customer's own session ends after so many idle hours")
+    session_cap: int = Field(50, ge=1, description="live sessions a customer may have; the oldest go")
+    portal_session_url_minutes: int = Field(5, ge=1, le=60, description="life of the address of a session from the API")
+    portal_session_minutes: int = Field(60, ge=1, le=1440, description="life of a session from the API, idle or not")
+    payment_expires_hours: int = Field(3, ge=1, le=72, description="an unconfirmed payment expires after so many hours")
+    payment_attempts_per_customer_per_hour: int = Field(60, ge=1, description="confirmations of payments a customer an hour")
+    pages_per_ip_per_minute: int = Field(600, ge=1, description="flood limit: requests from one network address a minute")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: PydanticBaseSettingsSource, **sources: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    @classmethod
+    def load(cls, values: Mapping[str, Any], *, instance: Path | None = None) -> Self:
+        """Read `PORTAL_…` keys from `values` (`os.environ`, or a Flask config).
+
+        `instance` is where the default SQLite database lies (default: `instance` in the working folder).
+        Raises SettingsFault with every fault at once.
+        """
+        known = {name: values[PREFIX + name.upper()] for name in cls.model_fields if values.get(PREFIX + name.upper()) not in (None, "")}
+        if "database_url" not in known:
+            known["database_url"] = f"sqlite:///{(instance or Path('instance')).absolute() / 'portal.db'}"
+        try:
+            return cls(**known)
+        except ValidationError as fault:
+            raise SettingsFault([_sentence(error) for error in fault.errors(include_input=False, include_url=False)]) from None
+
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _strong_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < 32 for key in value):
+            raise ValueError("each key needs at least 32 characters")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        return value
+
+    @field_validator("base_url", "sandbox_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query or parts.username):
+            raise ValueError("must be an origin such as https://portal.example")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise ValueError("must be https unless it is this machine")
+        return value.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("smtp", "smtps", "smtp+starttls"):
+            raise ValueError("must begin with smtp://, smtp+starttls:// or smtps://")
+        return value
+
+    @model_validator(mode="after")
+    def _needs_a_key(self) -> Self:
+        if not self.secret_key:
+            raise ValueError("SECRET_KEY is missing: give at least 32 random characters")
+        return self
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The secret keys as bytes, newest first."""
+        return tuple(key.get_secret_value().encode() for key in self.secret_key)
+
+    @property
+    def is_loopback_http(self) -> bool:
+        """Whether the portal is reached on this machine without TLS, where cookie prefixes cannot be had."""
+        parts = urlsplit(self.base_url)
+        return parts.scheme == "http" and parts.hostname in _LOOPBACK
+
+
+def _sentence(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return PREFIX + message
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message}"

@@ -1,0 +1,109 @@
+"""Tables of signing in. Nothing in them lets anybody sign in: tokens and codes are derived or kept as digests."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.database import STRICT, Base, Count, Digest, Id, Instant, Text
+
+
+class Challenge(Base):
+    """One request to sign in by mail. Its link and code are derived from the installation's secret when the mail is sent.
+
+    `customer_id` is null when the address is unknown: the row is there all the same, so that both are alike.
+    `expires_at` is null until the mail is being sent, since the ten minutes begin then.
+    """
+
+    __tablename__ = "sign_in_challenges"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.Index("ix_sign_in_challenges_merchant_id_browser_digest", "merchant_id", "browser_digest", "id"),
+        sa.Index("ix_sign_in_challenges_merchant_id_customer_id", "merchant_id", "customer_id"),
+        sa.CheckConstraint("tries_left >= 0", name="tries_left_not_negative"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str | None] = mapped_column(Id)
+    address_digest: Mapped[bytes] = mapped_column(Digest)
+    masked_address: Mapped[str] = mapped_column(Text)
+    browser_digest: Mapped[bytes] = mapped_column(Digest)
+    target: Mapped[str] = mapped_column(Text)
+    locale: Mapped[str] = mapped_column(Id)
+    tries_left: Mapped[int] = mapped_column(Count)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    withheld_until: Mapped[datetime | None] = mapped_column(Instant)
+    mailed_at: Mapped[datetime | None] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class SignInSession(Base):
+    """A browser that is signed in. The cookie holds a random token; the row holds its digest."""
+
+    __tablename__ = "sign_in_sessions"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.UniqueConstraint("merchant_id", "token_digest"),
+        sa.Index("ix_sign_in_sessions_merchant_id_customer_id", "merchant_id", "customer_id"),
+        sa.CheckConstraint("kind in ('mail', 'api', 'frame')", name="kind_known"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    token_digest: Mapped[bytes] = mapped_column(Digest)
+    kind: Mapped[str] = mapped_column(Id)
+    idle_seconds: Mapped[int] = mapped_column(Count)
+    user_agent: Mapped[str] = mapped_column(Text)
+    return_url: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class PortalSession(Base):
+    """A session minted through the API, the command or the host application: its address enters once."""
+
+    __tablename__ = "portal_sessions"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.UniqueConstraint("merchant_id", "token_digest"),
+        sa.Index("ix_portal_sessions_merchant_id_customer_id", "merchant_id", "customer_id"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    token_digest: Mapped[bytes] = mapped_column(Digest)
+    target: Mapped[str] = mapped_column(Text)
+    return_url: Mapped[str | None] = mapped_column(Text)
+    locale: Mapped[str | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class RateCounter(Base):
+    """How often something happened in the current window: a limit that survives a restart.
+
+    `key` names the limit and a digest of whom it is for, never an address itself.
+    """
+
+    __tablename__ = "rate_counters"
+    __table_args__ = (sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]), STRICT)
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    key: Mapped[str] = mapped_column(Id, primary_key=True)
+    window_started_at: Mapped[datetime] = mapped_column(Instant)
+    count: Mapped[int] = mapped_column(Count)
