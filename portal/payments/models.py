@@ -15,6 +15,8 @@ class Payment(Base):
     """One payment, from the checkout on. `id` is our reference at the gateway and its idempotency key.
 
     `amount` and `amount_refunded` are minor units of `currency`. `method_*` is what was used, as it was then.
+    `description` is the first invoice's title, `note` its number, `more_count` how many further invoices it pays: a list
+    needs no second query for them.
     `next_check_at` is when the worker asks the gateway again; null when nothing is unknown.
     `listed` is false for a checkout that was superseded or cancelled before it was confirmed.
     """
@@ -61,6 +63,8 @@ class Payment(Base):
     amount: Mapped[int] = mapped_column(Minor)
     amount_refunded: Mapped[int] = mapped_column(Minor, default=0)
     description: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text, default="")
+    more_count: Mapped[int] = mapped_column(Count, default=0)
     reference: Mapped[str | None] = mapped_column(Id)
     gateway: Mapped[str] = mapped_column(Id)
     gateway_reference: Mapped[str | None] = mapped_column(Id)

@@ -437,6 +437,8 @@ def upgrade() -> None:
         sa.Column("amount", Minor, nullable=False),
         sa.Column("amount_refunded", Minor, nullable=False),
         sa.Column("description", Text, nullable=False),
+        sa.Column("note", Text, nullable=False),
+        sa.Column("more_count", Count, nullable=False),
         sa.Column("reference", Id, nullable=True),
         sa.Column("gateway", Id, nullable=False),
         sa.Column("gateway_reference", Id, nullable=True),

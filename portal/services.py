@@ -1,0 +1,27 @@
+"""What a process of the portal works with, made once by a composition root and handed down as one argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from portal.clock import Clock, SystemClock
+from portal.crash_points import CrashPoint, pass_by
+from portal.database import Database
+from portal.settings import Settings
+
+if TYPE_CHECKING:
+    from portal.gateways.registry import Gateways
+    from portal.web.rendering import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Settings, database, time, gateways and renderer of one process. Tests hand in a movable clock and crash points."""
+
+    settings: Settings
+    database: Database
+    gateways: Gateways
+    renderer: Renderer
+    clock: Clock = field(default_factory=SystemClock)
+    crash_point: CrashPoint = pass_by
