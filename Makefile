@@ -1,0 +1,47 @@
+# What a person or a CI job does here. `make` alone prints the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench browser lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+TEMPLATES := $(shell find templates themes -name '*.html' -print -quit 2>/dev/null)
+
+help: ## Print these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Set up .venv with all that demo, tests and checks need
+
+.venv/.ready: pyproject.toml requirements.lock bin/setup
+	@PYTHON=$(PYTHON) bin/setup
+
+demo: setup ## Run the whole system with demo data on http://127.0.0.1:5000 (ARGS="--port 5001 --reset")
+	@exec $(BIN)/portal demo $(ARGS)
+
+test: setup browser ## Run all tests on both databases, a browser included (ARGS="tests/unit -k money")
+	$(BIN)/pytest $(ARGS)
+
+browser: setup # Find a Chromium for the tests, or install one
+	@$(BIN)/python -m tests.support.chromium
+
+check: setup ## Check format, lint, types, import rules, templates, translations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(if $(TEMPLATES),$(BIN)/djlint --lint --quiet templates themes)
+	$(if $(wildcard portal/web/translations.py),$(BIN)/python -m portal.web.translations check)
+
+format: setup ## Put the code in form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## Measure speed, as ratios to a bare page in the same run
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: setup # Write the versions in use to requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable --exclude uv > requirements.lock
+
+clean: # Throw away what was made, the demo's data excepted
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results dist

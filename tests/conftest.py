@@ -1,0 +1,155 @@
+"""Fixtures that every test may use, and what holds for all of them: a shut network, one merchant a statement, nothing skipped in CI."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.clock import MovableClock
+from portal.database import Database
+from portal.settings import Settings
+from tests.support import network, tenancy
+from tests.support.databases import (
+    KINDS,
+    Run,
+    controller_pid,
+    copy_sqlite,
+    empty,
+    empty_postgresql,
+    migrated_sqlite_file,
+    worker_postgresql,
+)
+from tests.support.postgresql import stop_server
+
+SECRET_KEY = "a secret for tests alone, of more than thirty-two characters"
+
+network.shut()
+tenancy.watch()
+
+
+# --- databases: a test that asks for `database` runs on SQLite and on PostgreSQL ---
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """This run of the tests, as all its workers see it."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    base = tmp_path_factory.getbasetemp()
+    return Run(base if worker == "main" else base.parent, controller_pid(), worker)
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A fresh, migrated, empty database; the test runs once on each kind."""
+    if request.param == "postgresql":
+        shared: Database = request.getfixturevalue("_worker_postgresql")
+        empty(shared)
+        yield shared
+        return
+    template = migrated_sqlite_file(request.getfixturevalue("run"))
+    database = Database(copy_sqlite(template, request.getfixturevalue("tmp_path")))
+    yield database
+    database.dispose()
+
+
+@pytest.fixture(params=KINDS)
+def bare_database(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Iterator[Database]:
+    """A database without any table, once on each kind; for tests of the migrations themselves."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path}/bare.db")
+        yield database
+        database.dispose()
+        return
+    with empty_postgresql(run) as url:
+        database = Database(url)
+        yield database
+        database.dispose()
+
+
+@pytest.fixture(scope="session")
+def _worker_postgresql(run: Run) -> Iterator[Database]:
+    with worker_postgresql(run) as database:
+        yield database
+
+
+# --- time and settings ---
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    """Stands at 2026-03-19 10:42 UTC until the test moves it."""
+    return MovableClock()
+
+
+@pytest.fixture
+def settings(database: Database) -> Settings:
+    """Settings of an installation on the test's database, on loopback over plain http."""
+    return Settings.load(
+        {
+            "PORTAL_SECRET_KEY": SECRET_KEY,
+            "PORTAL_DATABASE_URL": database.url.render_as_string(hide_password=False),
+            "PORTAL_BASE_URL": "http://127.0.0.1:5000",
+        }
+    )
+
+
+# --- the end of the run: what was not run, and equal counts on both databases ---
+
+_DATABASE_TESTS: Counter[str] = Counter()
+
+
+@pytest.hookimpl
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        kind = parameters.get("database") or parameters.get("bare_database")
+        if kind:
+            # Travels with the report from a worker to the process that counts.
+            item.user_properties.append(("database", kind))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and not report.skipped:
+        _DATABASE_TESTS.update(str(value) for name, value in report.user_properties if name == "database")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):
+        return
+    faults = _faults(session.config)
+    if faults and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counts = ", ".join(f"{kind} {_DATABASE_TESTS[kind]}" for kind in KINDS)
+    terminalreporter.write_line(f"database tests: {counts}")
+    for fault in _faults(config):
+        terminalreporter.write_line(f"FAILED: {fault}", red=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    factory = getattr(config, "_tmp_path_factory", None)
+    if factory is not None and not hasattr(config, "workerinput"):
+        stop_server(factory.getbasetemp())
+
+
+def _faults(config: pytest.Config) -> list[str]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    faults = []
+    if skipped and os.environ.get("CI") == "true":
+        faults.append(f"{skipped} tests were skipped, and CI=true lets none be")
+    is_whole = not (config.option.keyword or config.option.lf or any("::" in argument for argument in config.args))
+    if (
+        is_whole
+        and not (reporter and reporter.stats.get("failed"))
+        and len({_DATABASE_TESTS[kind] for kind in KINDS}) > 1
+    ):
+        faults.append("the databases did not run the same number of tests")
+    return faults

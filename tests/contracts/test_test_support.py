@@ -1,0 +1,84 @@
+"""The tests' own safety nets hold: the network is shut, statements name their merchant, each database test starts empty."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from portal.customers.models import Customer
+from portal.database import Database
+from portal.merchants.models import Merchant
+from portal.migrations import all_tables
+from tests.support.network import NetworkRefused, is_loopback
+from tests.support.tenancy import unscoped_tables
+
+
+def test_network_beyond_this_machine_is_refused():
+    with socket.socket() as client, pytest.raises(NetworkRefused):
+        client.connect(("192.0.2.1", 80))
+    with pytest.raises(NetworkRefused):
+        socket.getaddrinfo("portal.example", 443)
+
+
+def test_network_on_this_machine_is_open():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        assert client.getpeername() == server.getsockname()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", b"localhost", None, "demo.localhost"])
+def test_loopback_is_known(host):
+    assert is_loopback(host)
+
+
+def test_statement_without_merchant_is_noticed():
+    assert unscoped_tables(sa.select(Customer)) == {"customers"}
+    assert unscoped_tables(sa.select(Customer.id).where(Customer.id == "x")) == {"customers"}
+    assert unscoped_tables(sa.update(Customer).values(name="x")) == {"customers"}
+    assert unscoped_tables(sa.delete(Customer).where(Customer.id == "x")) == {"customers"}
+    assert unscoped_tables(sa.text("select id from customers")) == {"customers"}
+    assert unscoped_tables(sa.select(sa.exists().where(Customer.id == "x"))) == {"customers"}
+
+
+def test_statement_of_one_merchant_is_let_through():
+    other = aliased(Customer)
+
+    assert unscoped_tables(sa.select(Customer.id).where(Customer.merchant_id == "mer_1")) == set()
+    assert unscoped_tables(sa.select(other.id).where(other.merchant_id == "mer_1")) == set()
+    assert unscoped_tables(sa.delete(Customer).where(Customer.merchant_id == "mer_1")) == set()
+    assert (
+        unscoped_tables(
+            sa.select(sa.tuple_(Customer.id)).where(sa.tuple_(Customer.merchant_id, Customer.id).in_([("a", "b")]))
+        )
+        == set()
+    )
+    assert unscoped_tables(sa.select(Merchant).where(Merchant.slug == "acme")) == set()
+    assert unscoped_tables(sa.insert(Customer)) == set()
+    assert unscoped_tables(sa.text("select id from customers where merchant_id = :merchant")) == set()
+
+
+@pytest.mark.parametrize("_again", [1, 2])
+def test_database_is_migrated_and_empty(database: Database, clock, _again):
+    with database.read() as connection:
+        for table in all_tables().sorted_tables:
+            assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
+
+    now = clock.now()
+    with database.unit_of_work() as session:
+        session.add(
+            Merchant(
+                id="mer_1",
+                slug="acme",
+                mode="test",
+                name="Acme",
+                legal_name="Acme",
+                currency="USD",
+                locale="en",
+                theme="base",
+                gateway="sandbox",
+                created_at=now,
+                updated_at=now,
+            )
+        )

@@ -1,0 +1,1 @@
+"""What tests share: servers, fakes and the client that checks each page. No test lives here."""

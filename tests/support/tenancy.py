@@ -1,0 +1,102 @@
+"""Watches what the portal asks of the database: a statement that could see two merchants' rows is an error."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Engine, Table, event
+from sqlalchemy.sql import operators, visitors
+from sqlalchemy.sql.elements import BinaryExpression, Tuple
+from sqlalchemy.sql.expression import ClauseElement, Delete, Insert, Select, TextClause, Update
+
+from portal.database import Base
+
+TENANT = "merchant_id"
+ROOT = Path(__file__).resolve().parents[2]
+_PORTAL = f"{ROOT}/portal/"
+_PASSED_OVER = ("/sqlalchemy/", "/contextlib.py", f"{ROOT}/tests/support/tenancy.py", f"{ROOT}/portal/database.py")
+_CHOOSING = (operators.eq, operators.in_op, operators.is_)
+
+
+class TenancyBroken(Exception):
+    """A statement reads or changes a merchant's table without saying which merchant."""
+
+
+def watch() -> None:
+    """From now on refuse such statements of the portal's own code, on every engine of this process.
+
+    What scans by time for all merchants (queues, reconciling) says so: `.execution_options(tenant_wide=True)`.
+    What tests themselves ask is theirs.
+    """
+    event.listen(Engine, "before_execute", _check)
+
+
+def unscoped_tables(statement: ClauseElement) -> set[str]:
+    """The merchants' tables that `statement` touches without choosing the merchant."""
+    if isinstance(statement, TextClause):
+        return set() if TENANT in statement.text else _named_in(statement.text)
+    if isinstance(statement, Insert) and statement.select is None:
+        return set()
+    if not isinstance(statement, Select | Update | Delete | Insert | sa.CompoundSelect):
+        return set()
+    nodes = list(visitors.iterate(statement))
+    touched = {node.name for node in nodes if isinstance(node, Table) and TENANT in node.c}
+    if isinstance(statement, Update | Delete) and isinstance(statement.table, Table) and TENANT in statement.table.c:
+        touched.add(statement.table.name)
+    if isinstance(statement, Insert):
+        touched.discard(statement.table.name)
+    chosen = {table for node in nodes if isinstance(node, BinaryExpression) for table in _chosen_by(node)}
+    return touched - chosen
+
+
+def _check(_connection: Any, statement: Any, _multi: Any, _params: Any, options: Any) -> None:
+    if options.get("tenant_wide") or not isinstance(statement, ClauseElement):
+        return
+    unscoped = unscoped_tables(statement)
+    if unscoped and (place := _asked_by_portal()):
+        tables = ", ".join(sorted(unscoped))
+        raise TenancyBroken(f"{place} asks for {tables} without {TENANT}:\n{statement}")
+
+
+def _chosen_by(comparison: BinaryExpression[Any]) -> Iterator[str]:
+    if comparison.operator not in _CHOOSING:
+        return
+    for side in (comparison.left, comparison.right):
+        for column in _columns_of(side):
+            table: Any = getattr(column, "table", None)
+            while table is not None and not isinstance(table, Table):
+                table = getattr(table, "element", None)
+            if column.key == TENANT and table is not None:
+                yield table.name
+
+
+def _columns_of(side: Any) -> list[ColumnElement[Any]]:
+    while isinstance(side, sa.sql.elements.Grouping):
+        side = side.element
+    if isinstance(side, Tuple):
+        return list(side.clauses)
+    return [side] if isinstance(side, sa.ColumnClause) else []
+
+
+def _named_in(text: str) -> set[str]:
+    words = re.findall(r"\w+", text.lower())
+    if not words or words[0] not in ("select", "with", "update", "delete"):
+        return set()
+    return {table.name for table in Base.metadata.tables.values() if TENANT in table.c and table.name in words}
+
+
+def _asked_by_portal() -> str:
+    """The portal's line that asked, or nothing where a test did."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and any(part in frame.f_code.co_filename for part in _PASSED_OVER):
+        frame = frame.f_back
+    name = frame.f_code.co_filename if frame else ""
+    if frame is None or not name.startswith(_PORTAL) or name.startswith(f"{_PORTAL}migrations/"):
+        return ""
+    return f"{Path(name).relative_to(ROOT)}:{frame.f_lineno}"
