@@ -69,7 +69,16 @@ def formats_for(locale: str) -> Formats:
     number, group = _compile_number(known)
     money, money_parts = _compile_money(known, group)
     day, day_short = _compile_days(known)
-    return Formats(money, money_parts, number, day, day_short, _compile_month(known), _compile_clock(known, "Hm"), _compile_clock(known, "Hms"))
+    return Formats(
+        money,
+        money_parts,
+        number,
+        day,
+        day_short,
+        _compile_month(known),
+        _compile_clock(known, "Hm"),
+        _compile_clock(known, "Hms"),
+    )
 
 
 def iso(moment: date | datetime) -> str:
@@ -98,7 +107,7 @@ def _compile_number(locale: Locale) -> tuple[Callable[[int | Decimal], str], Cal
             return separator.join(reversed(parts))
 
     def number(value: int | Decimal) -> str:
-        if value.__class__ is int:
+        if type(value) is int:
             return group(value) if value >= 0 else MINUS + group(-value)
         if not isinstance(value, Decimal) or not value.is_finite():
             raise TypeError("numbers are int or finite Decimal, never float")
@@ -128,32 +137,36 @@ def _compile_money(
         before, after = _affixes(locale, currency)
         whole, part = divmod(abs(amount), 10 ** (digits := exponent(currency)))
         decimals = f"{point}{part:0{digits}d}" if digits else ""
-        return MoneyParts((MINUS if amount < 0 else "") + before, group(whole), decimals, after.lstrip(NO_BREAK_SPACE), after)
+        return MoneyParts(
+            (MINUS if amount < 0 else "") + before, group(whole), decimals, after.lstrip(NO_BREAK_SPACE), after
+        )
 
     return money, money_parts
 
 
-def _money_writer(digits: int, before: str, after: str, point: str, group: Callable[[int], str]) -> Callable[[int], str]:
+def _money_writer(
+    digits: int, before: str, after: str, point: str, group: Callable[[int], str]
+) -> Callable[[int], str]:
     negative = MINUS + before
     if digits == 0:
 
         def write_whole(amount: int) -> str:
-            if amount.__class__ is not int:
+            if type(amount) is not int:
                 raise TypeError("an amount is an int of minor units")
             return f"{before}{group(amount)}{after}" if amount >= 0 else f"{negative}{group(-amount)}{after}"
 
         return write_whole
 
-    scale, decimals = 10**digits, f"{point}%0{digits}d{after}"
+    scale, decimals = 10**digits, f"{point}%0{digits}d{after}"  # No currency is written with a percent sign.
 
     def write(amount: int) -> str:
-        if amount.__class__ is not int:
+        if type(amount) is not int:
             raise TypeError("an amount is an int of minor units")
         start = before
         if amount < 0:
             start, amount = negative, -amount
         whole, part = divmod(amount, scale)
-        return start + (group(whole) if whole > 999 else str(whole)) + decimals % part
+        return f"{start}{group(whole) if whole > 999 else whole}{decimals % part}"
 
     return write
 
@@ -167,7 +180,9 @@ def _affixes(locale: Locale, currency: str) -> tuple[str, str]:
         return "", NO_BREAK_SPACE + _WRITTEN_AFTER[currency]
     symbol = get_currency_symbol(currency, locale).translate(_BIDI_MARKS)
     pattern = locale.currency_formats["standard"]
-    before, after = (str(affix).translate(_BIDI_MARKS).replace("¤", symbol) for affix in (pattern.prefix[0], pattern.suffix[0]))
+    before, after = (
+        str(affix).translate(_BIDI_MARKS).replace("¤", symbol) for affix in (pattern.prefix[0], pattern.suffix[0])
+    )
     if before[-1:].isalpha():
         before += NO_BREAK_SPACE
     if after[:1].isalpha():
@@ -211,11 +226,12 @@ def _day_pieces(locale: Locale, skeleton: str, month: int, day: int) -> list[str
             pieces.append("\0")
         elif value[0] == "d":
             pieces.append("1er" if french_first else f"{day:0{value[1]}d}")
-        elif value[0] in "ML" and value[1] <= 2:
+        elif value[0] in "ML" and int(value[1]) <= 2:
             pieces.append(f"{month:0{value[1]}d}")
         elif value[0] in "ML":
             context = "format" if value[0] == "M" else "stand-alone"
-            pieces.append(locale.months[context]["wide" if french_first or value[1] == 4 else "abbreviated"][month])
+            width = "wide" if french_first or value[1] == 4 else "abbreviated"
+            pieces.append(str(locale.months[context][width][month]))
         else:
             raise ValueError(f"the pattern {skeleton} of {locale} has the unknown field {value[0]}")
     return pieces

@@ -1,0 +1,155 @@
+"""One `theme.toml`: its shape, and where in it a fault stands."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+
+from portal.theming.faults import Fault
+from portal.theming.tokens import TOKENS, Kind, TokenValues, clean_value
+
+_SLUG = re.compile(r"[a-z][a-z0-9-]{0,40}", re.ASCII)
+_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.-]+)\s*\]")
+_KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*=""")
+_FILE = r"^static/[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*)*\.(svg|png|webp|ico)$"
+_ADDRESS = re.compile(r"https://[^\s\"'<>]{1,300}|/[^\s/\"'<>][^\s\"'<>]{0,300}")
+
+_Text = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
+_Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})?$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BrandTable(_Strict):
+    """The `[brand]` table; everything may be left out. Files are under the theme's `static/`."""
+
+    display_name: _Text = ""
+    logo: str = Field(default="", pattern=f"{_FILE}|^$")
+    logo_dark: str = Field(default="", pattern=f"{_FILE}|^$")
+    favicon: str = Field(default="", pattern=f"{_FILE}|^$")
+    support_email: str = Field(default="", pattern=r"^[^\s@,;<>\"]+@[^\s@,;<>\"]+\.[^\s@,;<>\"]+$|^$")
+    support_url: str = ""
+    privacy_url: str = ""
+    terms_url: str = ""
+
+    @field_validator("support_url", "privacy_url", "terms_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not _ADDRESS.fullmatch(value):
+            raise ValueError("must begin with https:// or be a path on this origin")
+        return value
+
+    def files(self) -> dict[str, str]:
+        """The files it names, by field."""
+        return {name: value for name in ("logo", "logo_dark", "favicon") if (value := getattr(self, name))}
+
+
+class _Shape(_Strict):
+    name: Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    extends: str | None = None
+    brand: BrandTable = BrandTable()
+    tokens: dict[str, Any] = {}
+    texts: dict[_Locale, dict[_Name, _Text]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeFile:
+    """A theme's file, read and sound by itself; its parents are not known here."""
+
+    slug: str
+    path: Path
+    name: str
+    extends: str | None
+    brand: BrandTable
+    values: TokenValues
+    texts: Mapping[str, Mapping[str, str]]
+    lines: Mapping[str, int]
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    def line(self, *keys: str) -> int:
+        """The line of the first of these keys (`tokens.color_text`) that the file has; 0 where it has none."""
+        return next((self.lines[key] for key in keys if key in self.lines), 0)
+
+
+def read_theme(path: Path) -> tuple[ThemeFile | None, list[Fault]]:
+    """Read one file; with faults the first value may be None."""
+    slug = path.parent.name
+    if not _SLUG.fullmatch(slug):
+        return None, [Fault(slug, path, 0, "the folder's name is not made of small letters, digits and hyphens")]
+    try:
+        text = path.read_text("utf-8")
+        table = tomllib.loads(text)
+    except UnicodeDecodeError:
+        return None, [Fault(slug, path, 0, "is not a text in UTF-8")]
+    except tomllib.TOMLDecodeError as fault:
+        at = re.search(r"line (\d+)", str(fault))
+        return None, [Fault(slug, path, int(at[1]) if at else 0, f"is not TOML: {fault}")]
+    lines = _lines(text)
+    try:
+        shape = _Shape.model_validate(table)
+    except ValidationError as fault:
+        return None, [_shape_fault(slug, path, lines, error) for error in fault.errors(include_url=False)]
+    values, faults = _read_tokens(slug, path, lines, shape.tokens)
+    for field, file in shape.brand.files().items():
+        if not (path.parent / file).is_file():
+            faults.append(Fault(slug, path, lines.get(f"brand.{field}", 0), f"{field}: there is no file {file}"))
+    return ThemeFile(slug, path, shape.name, shape.extends, shape.brand, values, shape.texts, lines), faults
+
+
+def _read_tokens(
+    slug: str, path: Path, lines: Mapping[str, int], table: dict[str, Any]
+) -> tuple[TokenValues, list[Fault]]:
+    light = {name: value for name, value in table.items() if name != "dark"}
+    dark = table.get("dark", {})
+    clean: dict[str, dict[str, str]] = {"tokens": {}, "tokens.dark": {}}
+    faults = []
+    if not isinstance(dark, dict):
+        dark = {}
+        faults.append(Fault(slug, path, lines.get("tokens.dark", 0), "dark is not a table"))
+    for section, values in (("tokens", light), ("tokens.dark", dark)):
+        for name, value in values.items():
+            try:
+                if name not in TOKENS:
+                    raise ValueError("is not a token; docs/themes.md lists them")
+                if section == "tokens.dark" and TOKENS[name] not in (Kind.COLOUR, Kind.ART):
+                    raise ValueError("is the same in light and dark, so it belongs under [tokens]")
+                clean[section][name] = clean_value(name, value)
+            except ValueError as fault:
+                faults.append(Fault(slug, path, lines.get(f"{section}.{name}", 0), f"{name} {fault}"))
+    return TokenValues(clean["tokens"], clean["tokens.dark"]), faults
+
+
+def _shape_fault(slug: str, path: Path, lines: Mapping[str, int], error: Any) -> Fault:
+    place = ".".join(map(str, error["loc"]))
+    messages = {
+        "extra_forbidden": "is not known here",
+        "missing": "is missing",
+        "string_pattern_mismatch": "is not written as it should be",
+    }
+    message = messages.get(error["type"], str(error["msg"]).removeprefix("Value error, "))
+    return Fault(slug, path, lines.get(place, 0), f"{place} {message}")
+
+
+def _lines(text: str) -> dict[str, int]:
+    """The line of each table and key, by dotted name."""
+    section = ""
+    lines: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := _HEADER.match(line):
+            section = match[1]
+            lines.setdefault(section, number)
+        elif match := _KEY.match(line):
+            lines.setdefault(f"{section}.{match[1]}" if section else match[1], number)
+    return lines

@@ -1,0 +1,51 @@
+"""Templates of a theme: which may stand in for a bundled one, and whether they can be used at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from jinja2 import Environment, TemplateSyntaxError, meta
+
+from portal.theming.faults import Fault
+
+# Where one pays looks and works the same on every brand (design, principle 7).
+PROTECTED = frozenset({"components/payment_panel.html"})
+
+
+def is_protected(template: str) -> bool:
+    """Whether a theme may not replace this template."""
+    return template in PROTECTED
+
+
+def check_overrides(slug: str, folder: Path, bundled: Path) -> Iterator[Fault]:
+    """Faults of one `templates/` folder of a theme: no such template, protected, does not parse, or the panel left out."""
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
+        name = path.relative_to(folder).as_posix()
+        if is_protected(name):
+            yield Fault(slug, path, 0, "the payment panel is the same on every brand and cannot be replaced")
+        elif not (bundled / name).is_file():
+            yield Fault(slug, path, 0, f"there is no template {name} to replace")
+        else:
+            yield from _check_source(slug, path, bundled / name)
+
+
+def _check_source(slug: str, path: Path, replaced: Path) -> Iterator[Fault]:
+    environment = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
+    try:
+        used = _templates_used(environment, path)
+    except TemplateSyntaxError as fault:
+        yield Fault(slug, path, fault.lineno, f"does not parse: {fault.message}")
+        return
+    except UnicodeDecodeError:
+        yield Fault(slug, path, 0, "is not a text in UTF-8")
+        return
+    for name in sorted((_templates_used(environment, replaced) & PROTECTED) - used):
+        yield Fault(slug, path, 0, f"leaves out {name}, which the page it replaces has")
+
+
+def _templates_used(environment: Environment, path: Path) -> set[str]:
+    tree = environment.parse(path.read_text("utf-8"))
+    return {name for name in meta.find_referenced_templates(tree) if name}

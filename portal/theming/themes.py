@@ -1,0 +1,169 @@
+"""Themes as the portal wears them: read from their folders, joined with their parents, compiled; a faulty one gives way to the base."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from markupsafe import Markup
+
+from portal.assets import TEMPLATES, THEMES
+from portal.theming.faults import Fault
+from portal.theming.files import BrandTable, ThemeFile, read_theme
+from portal.theming.marks import draw_mark
+from portal.theming.overrides import check_overrides
+from portal.theming.stylesheet import compile_stylesheet
+from portal.theming.tokens import TokenValues, merge_values
+
+BASE = "base"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Theme:
+    """One complete theme. Folders are listed own first, then the parents'; paths in public are relative to the static root."""
+
+    slug: str
+    name: str
+    lineage: tuple[str, ...]
+    brand: BrandTable
+    values: TokenValues
+    texts: Mapping[str, Mapping[str, str]]
+    public_paths: Mapping[str, str]
+    template_folders: tuple[Path, ...]
+    email_folders: tuple[Path, ...]
+    static_folder: Path | None
+    mark: Markup | None
+
+    @cached_property
+    def stylesheet(self) -> str:
+        return compile_stylesheet(self.values)
+
+    @cached_property
+    def stylesheet_path(self) -> str:
+        digest = hashlib.sha256(self.stylesheet.encode()).hexdigest()[:12]
+        return f"themes/{self.slug}.{digest}.css"
+
+    def texts_for(self, locale: str) -> dict[str, str]:
+        """The theme's words in a locale: its own, then its language's, never another language's."""
+        language = locale.replace("_", "-").partition("-")[0]
+        return {**self.texts.get(language, {}), **self.texts.get(locale, {})}
+
+
+@dataclass(frozen=True)
+class ThemeSet:
+    """All themes that can be worn, and what is wrong with the rest."""
+
+    themes: Mapping[str, Theme]
+    faults: tuple[Fault, ...] = field(default=())
+
+    def get(self, slug: str) -> Theme:
+        """The theme, or the base theme where there is none of that name or it has a fault: a page is served in any case."""
+        return self.themes.get(slug) or self.themes[BASE]
+
+    def __iter__(self) -> Iterator[Theme]:
+        return iter(self.themes.values())
+
+
+def load_themes(folders: Iterable[Path] = (), *, bundled: Path = THEMES, templates: Path = TEMPLATES) -> ThemeSet:
+    """Read the bundled themes and those in the given folders (`PORTAL_THEMES_DIR`); a slug found later replaces none found before.
+
+    Faults are logged as `theme.fault_found` and kept in the set. Raises RuntimeError only when the bundled base theme is broken.
+    """
+    from portal.theming.checking import find_faults
+
+    files, faults = _read_all([bundled, *folders])
+    themes: dict[str, Theme] = {}
+    for slug in files:
+        lineage, lineage_faults = _lineage(slug, files)
+        own = lineage_faults or find_faults(slug, lineage, files)
+        own += check_overrides(slug, files[slug].folder / "templates", templates)
+        faults += own
+        if not own:
+            themes[slug] = _join([files[name] for name in lineage])
+    faults += _drop_children_of_faulty(themes, files)
+    if BASE not in themes:
+        raise RuntimeError("the bundled base theme is broken: " + "; ".join(map(str, faults)))
+    for fault in faults:
+        _log.error("theme.fault_found", extra={"theme": fault.theme, "place": str(fault)})
+    return ThemeSet(themes, tuple(faults))
+
+
+def _read_all(folders: Iterable[Path]) -> tuple[dict[str, ThemeFile], list[Fault]]:
+    files: dict[str, ThemeFile] = {}
+    faults: list[Fault] = []
+    for folder in folders:
+        if not folder.is_dir():
+            faults.append(Fault("", folder, 0, "there is no such folder"))
+            continue
+        for path in sorted(folder.glob("*/theme.toml")):
+            if path.parent.name in files:
+                faults.append(Fault("", path, 0, f"there is a theme named {path.parent.name} already"))
+                continue
+            found, own = read_theme(path)
+            faults += own
+            if found is not None and not own:
+                files[found.slug] = found
+    return files, faults
+
+
+def _lineage(slug: str, files: Mapping[str, ThemeFile]) -> tuple[list[str], list[Fault]]:
+    """The theme and its parents up to the base, own first."""
+    lineage = [slug]
+    while lineage[-1] != BASE:
+        child = files[lineage[-1]]
+        parent = child.extends or BASE
+        if parent in lineage or parent not in files:
+            why = "a theme cannot extend itself" if parent in lineage else f"there is no sound theme named {parent}"
+            return [slug], [Fault(slug, child.path, child.line("extends"), why)]
+        lineage.append(parent)
+    return lineage, []
+
+
+def _drop_children_of_faulty(themes: dict[str, Theme], files: Mapping[str, ThemeFile]) -> list[Fault]:
+    faults = []
+    for slug, theme in list(themes.items()):
+        faulty = next((parent for parent in theme.lineage if parent not in themes and parent != slug), None)
+        if faulty is not None:
+            faults.append(
+                Fault(slug, files[slug].path, files[slug].line("extends"), f"its parent {faulty} has a fault")
+            )
+    for fault in faults:
+        del themes[fault.theme]
+    return faults
+
+
+def _join(files: list[ThemeFile]) -> Theme:
+    own = files[0]
+    texts: dict[str, dict[str, str]] = {}
+    brand: dict[str, str] = {}
+    public: dict[str, str] = {}
+    for file in reversed(files):
+        for locale, words in file.texts.items():
+            texts.setdefault(locale, {}).update(words)
+        brand |= {name: value for name, value in file.brand if value}
+        public |= {
+            name: f"themes/{file.slug}/{value.removeprefix('static/')}" for name, value in file.brand.files().items()
+        }
+    logo = next((file.folder / file.brand.logo for file in files if file.brand.logo), None)
+    return Theme(
+        slug=own.slug,
+        name=own.name,
+        lineage=tuple(file.slug for file in files),
+        brand=BrandTable(**brand),
+        values=merge_values([file.values for file in reversed(files)]),
+        texts=texts,
+        public_paths=public,
+        template_folders=_folders(files, "templates"),
+        email_folders=_folders(files, "emails"),
+        static_folder=own.folder / "static" if (own.folder / "static").is_dir() else None,
+        mark=draw_mark(logo.read_bytes()) if logo is not None and logo.suffix == ".svg" else None,
+    )
+
+
+def _folders(files: list[ThemeFile], name: str) -> tuple[Path, ...]:
+    return tuple(file.folder / name for file in files if (file.folder / name).is_dir())
