@@ -29,7 +29,7 @@ check: setup ## Check format, lint, types, import rules, templates, translations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(if $(TEMPLATES),$(BIN)/djlint --lint --quiet templates themes)
 	$(if $(wildcard portal/web/translations.py),$(BIN)/python -m portal.web.translations check)
 
