@@ -1,10 +1,26 @@
-"""What a customer's name, addresses and telephone number must look like, and how they are compared; no tables here."""
+"""What a customer's details must look like, and how two mail addresses are compared; no tables here."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
 
 import idna
+
+from portal.contacts import ContactRefused, normalise_email, normalise_name, normalise_phone
+from portal.customers.errors import InvalidCustomer
+
+TYPES = ("individual", "business")
+ADDRESS_PARTS = ("line1", "line2", "line3", "city", "state", "postal_code", "country")
+MAXIMUM_ENTRIES = 10
+MAXIMUM_VALUE = 500
+_ENTRY_KEY = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
+_REFERENCE_LENGTH = 200
+_PHONE_FIELDS = ("phone", "home_phone", "work_phone", "mobile_phone")
 
 
 def email_key(address: str) -> str:
@@ -16,6 +32,178 @@ def email_key(address: str) -> str:
     cleaned = unicodedata.normalize("NFC", address.strip())
     local, at, domain = cleaned.rpartition("@")
     return unicodedata.normalize("NFC", f"{local}{at}{_ascii_domain(domain)}".casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerDetails:
+    """A customer's details as somebody gave them; `normalise_details` brings them into the form that is stored.
+
+    None says nothing of a detail when a customer is updated. `billing_address` and `shipping_address` have the parts of
+    `ADDRESS_PARTS`, `country` as ISO 3166; an entry of `fields` or `metadata` that is None is taken out (decision 4).
+    """
+
+    reference: str | None = None
+    type: str | None = None
+    name: str | None = None
+    company_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    locale: str | None = None
+    billing_address: Mapping[str, str | None] | None = None
+    shipping_address: Mapping[str, str | None] | None = None
+    fields: Mapping[str, str | None] | None = None
+    metadata: Mapping[str, str | None] | None = None
+    blocked: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NormalDetails:
+    """Values by column name, in the form that is stored; what was not given is not there."""
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    documents: dict[str, dict[str, str | None]] = field(default_factory=dict)
+
+
+def normalise_details(details: CustomerDetails) -> NormalDetails:
+    """Bring given details into the form that is stored. Raises InvalidCustomer, which names the field."""
+    columns: dict[str, Any] = {}
+    billing = _address("billing_address", details.billing_address)
+    region = (billing or {}).get("country")
+    for name in ("reference", "name", "company_name"):
+        value = getattr(details, name)
+        if value is not None:
+            columns[name] = _line(name, value) or None
+    if len(columns.get("reference") or "") > _REFERENCE_LENGTH:
+        raise InvalidCustomer("reference", f"reference is longer than {_REFERENCE_LENGTH} characters")
+    if details.type is not None:
+        columns["type"] = _one_of("type", details.type, TYPES)
+    if details.email is not None:
+        columns["email"] = _contact("email", normalise_email, details.email) if details.email.strip() else None
+        columns["email_key"] = email_key(columns["email"]) if columns["email"] else None
+    if details.phone is not None:
+        columns["phone"] = _phone("phone", details.phone, region)
+    if details.locale is not None:
+        columns["locale"] = _locale(details.locale)
+    if details.blocked is not None:
+        columns["blocked"] = details.blocked
+    documents = {
+        "billing_address": billing,
+        "shipping_address": _address("shipping_address", details.shipping_address),
+        "fields": _fields(details.fields, region),
+        "metadata": _entries("metadata", details.metadata),
+    }
+    return NormalDetails(columns, {name: document for name, document in documents.items() if document is not None})
+
+
+def merged_document(name: str, old: Mapping[str, Any], new: Mapping[str, str | None]) -> dict[str, Any]:
+    """A stored document with new entries put in and those that are None taken out. Raises InvalidCustomer beyond 10 entries."""
+    merged = {key: value for key, value in {**old, **new}.items() if value is not None}
+    if name == "metadata" and len(merged) > MAXIMUM_ENTRIES:
+        raise InvalidCustomer(name, f"{name} has more than {MAXIMUM_ENTRIES} entries")
+    return merged
+
+
+def _address(name: str, given: Mapping[str, str | None] | None) -> dict[str, str | None] | None:
+    if given is None:
+        return None
+    unknown = sorted(set(given) - set(ADDRESS_PARTS))
+    if unknown:
+        raise InvalidCustomer(name, f"{name} has no part {unknown[0]}; it has {', '.join(ADDRESS_PARTS)}")
+    address = {
+        part: (_line(f"{name}.{part}", value) or None) if value is not None else None for part, value in given.items()
+    }
+    country = address.get("country")
+    if country:
+        address["country"] = country.upper()
+        if not _is_country(address["country"] or ""):
+            raise InvalidCustomer(f"{name}.country", f"{name}.country is not a country code of ISO 3166 such as CM")
+    return address
+
+
+def _fields(given: Mapping[str, str | None] | None, region: str | None) -> dict[str, str | None] | None:
+    entries = _entries("fields", given)
+    for name, value in (entries or {}).items():
+        if value is None or entries is None:
+            continue
+        if name == "date_of_birth":
+            try:
+                date.fromisoformat(value)
+            except ValueError:
+                raise InvalidCustomer(
+                    "fields.date_of_birth", "fields.date_of_birth is not a date such as 1990-01-31"
+                ) from None
+        elif name == "email":
+            entries[name] = _contact("fields.email", normalise_email, value)
+        elif name in _PHONE_FIELDS:
+            entries[name] = _phone(f"fields.{name}", value, region)
+    return entries
+
+
+def _entries(name: str, given: Mapping[str, str | None] | None) -> dict[str, str | None] | None:
+    if given is None:
+        return None
+    for key, value in given.items():
+        if not _ENTRY_KEY.fullmatch(key):
+            raise InvalidCustomer(name, f"{name}: a key is 1 to 40 letters, digits, points, hyphens or underscores")
+        if value is not None and len(value) > MAXIMUM_VALUE:
+            raise InvalidCustomer(f"{name}.{key}", f"{name}.{key} is longer than {MAXIMUM_VALUE} characters")
+    # Several lines are allowed in the merchant's own entries; a card number is not.
+    return {key: _checked_value(f"{name}.{key}", value) for key, value in given.items()}
+
+
+def _checked_value(name: str, value: str | None) -> str | None:
+    if value is None or not value.strip():
+        return None
+    for line in value.splitlines():
+        for start in range(0, len(line), 200):
+            _line(name, line[start : start + 250])
+    return unicodedata.normalize("NFC", value.strip())
+
+
+def _line(name: str, value: str) -> str:
+    try:
+        return normalise_name(value, field=name)
+    except ContactRefused as fault:
+        raise InvalidCustomer(name, str(fault)) from None
+
+
+def _phone(name: str, value: str, region: str | None) -> str | None:
+    if not value.strip():
+        return None
+    try:
+        return normalise_phone(value, region, field=name)
+    except ContactRefused as fault:
+        raise InvalidCustomer(name, str(fault)) from None
+
+
+def _contact(name: str, normalise: Any, value: str) -> str:
+    try:
+        return str(normalise(value, field=name))
+    except ContactRefused as fault:
+        raise InvalidCustomer(name, str(fault)) from None
+
+
+def _locale(value: str) -> str | None:
+    from babel import Locale, UnknownLocaleError
+
+    if not value.strip():
+        return None
+    try:
+        return str(Locale.parse(value.strip().replace("_", "-"), sep="-")).replace("_", "-")
+    except (UnknownLocaleError, ValueError):
+        raise InvalidCustomer("locale", "locale is not a language such as en, fr or pt-BR") from None
+
+
+def _is_country(code: str) -> bool:
+    from babel import Locale
+
+    return len(code) == 2 and code.isalpha() and code in Locale("en").territories
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise InvalidCustomer(name, f"{name} is one of {', '.join(allowed)}")
+    return value
 
 
 def _ascii_domain(domain: str) -> str:

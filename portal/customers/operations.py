@@ -1,0 +1,114 @@
+"""What is done with customers: create one, update one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.audit.operations import record_act
+from portal.customers.errors import CustomerDeleted, DuplicateCustomer, InvalidCustomer, UnknownCustomer
+from portal.customers.models import Customer
+from portal.customers.rules import CustomerDetails, merged_document, normalise_details
+from portal.public_ids import new_id
+
+_ATTRIBUTES = {"metadata": "custom_metadata"}
+
+
+def create_customer(
+    session: Session,
+    merchant_id: str,
+    details: CustomerDetails,
+    *,
+    at: datetime,
+    actor_type: str = "system",
+    actor_id: str = "command",
+    allow_duplicate: bool = False,
+) -> str:
+    """Create a customer with an e-mail address, a phone or a reference, and tell its id, which is of the time `at`.
+
+    Raises InvalidCustomer, and DuplicateCustomer when a living one has the address, the phone or the reference; with
+    `allow_duplicate` only the reference stays one customer's own.
+    """
+    normal = normalise_details(details)
+    columns = normal.columns
+    if not (columns.get("email") or columns.get("phone") or columns.get("reference")):
+        raise InvalidCustomer("email", "a customer needs an email, a phone or a reference")
+    _refuse_duplicates(
+        session, merchant_id, columns, ("reference",) if allow_duplicate else ("reference", "email", "phone")
+    )
+    documents = {_ATTRIBUTES.get(name, name): merged_document(name, {}, new) for name, new in normal.documents.items()}
+    customer_id = new_id("cus", at)
+    session.add(Customer(merchant_id=merchant_id, id=customer_id, created_at=at, updated_at=at, **columns, **documents))
+    session.flush()
+    record_act(
+        session, merchant_id, "customer.created", at=at, actor_type=actor_type, actor_id=actor_id, customer_id=customer_id,
+        object_id=customer_id,
+    )  # fmt: skip
+    return customer_id
+
+
+def update_customer(
+    session: Session,
+    merchant_id: str,
+    customer_id: str,
+    details: CustomerDetails,
+    *,
+    at: datetime,
+    actor_type: str = "system",
+    actor_id: str = "command",
+) -> bool:
+    """Change what is given and tell whether that changed anything. Raises InvalidCustomer, DuplicateCustomer (of the
+    reference alone), UnknownCustomer and CustomerDeleted."""
+    customer = session.get(Customer, (merchant_id, customer_id), with_for_update=True)
+    if customer is None:
+        raise UnknownCustomer
+    if customer.deleted_at is not None:
+        raise CustomerDeleted
+    changes = changes_of(customer, details)
+    if not changes:
+        return False
+    if "reference" in changes:
+        _refuse_duplicates(session, merchant_id, changes, ("reference",), but=customer_id)
+    for name, value in changes.items():
+        setattr(customer, name, value)
+    customer.updated_at = at
+    record_act(
+        session, merchant_id, "customer.updated", at=at, actor_type=actor_type, actor_id=actor_id, customer_id=customer_id,
+        object_id=customer_id, changed=sorted(changes),
+    )  # fmt: skip
+    return True
+
+
+def changes_of(customer: Customer, details: CustomerDetails) -> dict[str, Any]:
+    """What `details` would change, by attribute; an entry of a document that is not given stays as it is.
+
+    Raises InvalidCustomer.
+    """
+    normal = normalise_details(details)
+    wanted = dict(normal.columns)
+    for name, new in normal.documents.items():
+        attribute = _ATTRIBUTES.get(name, name)
+        wanted[attribute] = merged_document(name, getattr(customer, attribute), new)
+    return {name: value for name, value in wanted.items() if getattr(customer, name) != value}
+
+
+def _refuse_duplicates(
+    session: Session, merchant_id: str, columns: dict[str, Any], unique: tuple[str, ...], *, but: str | None = None
+) -> None:
+    for field in unique:
+        value = columns.get("email_key" if field == "email" else field)
+        if not value:
+            continue
+        column = {"reference": Customer.reference, "email": Customer.email_key, "phone": Customer.phone}[field]
+        # A reference stays a deleted customer's own: its invoices and payments still go by it.
+        living = sa.true() if field == "reference" else Customer.deleted_at.is_(None)
+        other = session.execute(
+            sa.select(Customer.id)
+            .where(Customer.merchant_id == merchant_id, column == value, living, Customer.id != (but or ""))
+            .limit(1)
+        ).scalar()
+        if other is not None:
+            raise DuplicateCustomer(field, other)

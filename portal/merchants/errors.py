@@ -1,0 +1,38 @@
+"""What can go wrong with a merchant, its keys and its accounts at gateways."""
+
+from __future__ import annotations
+
+from portal.errors import PortalError
+
+
+class InvalidMerchant(PortalError):
+    """A field of the merchant is wrong; the sentence names it and says what it must be."""
+
+
+class SlugTaken(PortalError):
+    status = 409
+    sentence = "Another merchant has this slug."
+
+
+class SlugReserved(PortalError):
+    sentence = "This slug is an address of the portal itself; choose another one."
+
+
+class UnknownMerchant(PortalError):
+    status = 404
+    sentence = "There is no merchant with this slug."
+
+
+class UnknownScope(PortalError):
+    """An API key was asked for with a scope that does not exist; the sentence lists those that do."""
+
+
+class SandboxNotForLive(PortalError):
+    sentence = "A live merchant never uses the sandbox gateway."
+
+
+class SecretsUnreadable(PortalError):
+    """None of the installation's secret keys opens what was encrypted: payment stops rather than goes astray (threats 198)."""
+
+    status = 503
+    sentence = "The gateway's keys cannot be read with this installation's SECRET_KEY."

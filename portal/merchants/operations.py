@@ -1,0 +1,137 @@
+"""What is done with merchants: create one, give it a key for the API, connect it to a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.audit.operations import record_act
+from portal.contacts import ContactRefused, normalise_email, normalise_name
+from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SlugTaken
+from portal.merchants.models import MODES, ApiKey, GatewayAccount, Merchant
+from portal.merchants.queries import MerchantProfile, get_merchant
+from portal.merchants.rules import (
+    api_key_digest,
+    checked_currency,
+    checked_locale,
+    checked_scopes,
+    checked_slug,
+    checked_timezone,
+    new_api_key,
+    shown_prefix,
+)
+from portal.merchants.secrets import encrypt_secrets
+from portal.public_ids import new_id
+
+BASE_THEME = "base"
+NO_GATEWAY = "none"
+SANDBOX = "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMerchant:
+    """What a merchant is created with. `themes` are the slugs of the themes that the installation has."""
+
+    slug: str
+    name: str
+    currency: str
+    mode: str = "test"
+    locale: str = "en"
+    timezone: str = "UTC"
+    theme: str = BASE_THEME
+    themes: Collection[str] = (BASE_THEME,)
+    legal_name: str = ""
+    address_lines: Sequence[str] = ()
+    support_email: str | None = None
+    due_days: int = 30
+    gateway: str | None = None
+
+
+def create_merchant(session: Session, new: NewMerchant, *, at: datetime) -> MerchantProfile:
+    """Create a tenant; a test one pays through the sandbox unless told, a live one through nothing until connected.
+
+    Raises InvalidMerchant, SlugReserved, SlugTaken, SandboxNotForLive.
+    """
+    merchant = _checked(new, at)
+    if session.execute(sa.select(Merchant.id).where(Merchant.slug == merchant.slug)).first():
+        raise SlugTaken(f"another merchant has the slug {merchant.slug}")
+    session.add(merchant)
+    session.flush()
+    record_act(
+        session, merchant.id, "merchant.created", at=at, actor_type="system", actor_id="command", object_id=merchant.id
+    )
+    return get_merchant(session, merchant.id)
+
+
+def create_api_key(
+    session: Session, merchant: MerchantProfile, scopes: Sequence[str], *, at: datetime, life: timedelta | None = None
+) -> str:
+    """Make a key and tell it: the only time that it can be seen. Raises UnknownScope."""
+    allowed = checked_scopes(scopes)
+    key = new_api_key(merchant.mode, merchant.id)
+    key_id = new_id("key", at)
+    session.add(
+        ApiKey(
+            merchant_id=merchant.id, id=key_id, digest=api_key_digest(key), shown_prefix=shown_prefix(key), scopes=allowed,
+            created_at=at, expires_at=at + life if life else None,
+        )
+    )  # fmt: skip
+    record_act(
+        session, merchant.id, "api_key.created", at=at, actor_type="system", actor_id="command", object_id=key_id
+    )
+    return key
+
+
+def connect_gateway(
+    session: Session,
+    merchant: MerchantProfile,
+    gateway: str,
+    secrets: Mapping[str, str],
+    *,
+    keys: Sequence[bytes],
+    at: datetime,
+    options: Mapping[str, str] | None = None,
+) -> None:
+    """Store the merchant's account at a gateway, encrypted, in place of the one before; it pays through it from now on.
+
+    Raises SandboxNotForLive.
+    """
+    if merchant.is_live and gateway == SANDBOX:
+        raise SandboxNotForLive
+    sealed = encrypt_secrets(secrets, keys)
+    account = session.get(GatewayAccount, (merchant.id, gateway))
+    if account is None:
+        account = GatewayAccount(merchant_id=merchant.id, gateway=gateway, created_at=at)
+        session.add(account)
+    account.secrets, account.options, account.updated_at = sealed, dict(options or {}), at
+    session.execute(sa.update(Merchant).where(Merchant.id == merchant.id).values(gateway=gateway, updated_at=at))
+    record_act(
+        session, merchant.id, "gateway.connected", at=at, actor_type="system", actor_id="command", object_id=gateway
+    )
+
+
+def _checked(new: NewMerchant, at: datetime) -> Merchant:
+    if new.mode not in MODES:
+        raise InvalidMerchant("the mode is test or live")
+    if new.theme not in new.themes:
+        raise InvalidMerchant(f"there is no theme {new.theme}; there are {', '.join(sorted(new.themes))}")
+    gateway = new.gateway or (SANDBOX if new.mode == "test" else NO_GATEWAY)
+    if new.mode == "live" and gateway == SANDBOX:
+        raise SandboxNotForLive
+    try:
+        name = normalise_name(new.name)
+        support_email = normalise_email(new.support_email) if new.support_email else None
+    except ContactRefused as fault:
+        raise InvalidMerchant(f"the merchant’s {fault}") from fault
+    if not name:
+        raise InvalidMerchant("the merchant’s name is empty")
+    return Merchant(
+        id=new_id("mer", at), slug=checked_slug(new.slug), mode=new.mode, name=name, legal_name=new.legal_name or name,
+        address_lines=list(new.address_lines), currency=checked_currency(new.currency), locale=checked_locale(new.locale),
+        timezone=checked_timezone(new.timezone), theme=new.theme, support_email=support_email, due_days=new.due_days,
+        gateway=gateway, created_at=at, updated_at=at,
+    )  # fmt: skip
