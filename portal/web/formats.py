@@ -48,6 +48,7 @@ class Formats:
 
     money: Callable[[int, str], str]
     money_parts: Callable[[int, str], MoneyParts]
+    unit_price: Callable[[Decimal, str], str]
     number: Callable[[int | Decimal], str]
     day: Callable[[date], str]
     day_short: Callable[[date, date], str]
@@ -72,6 +73,7 @@ def formats_for(locale: str) -> Formats:
     return Formats(
         money,
         money_parts,
+        _compile_unit_price(known, money, number),
         number,
         day,
         day_short,
@@ -142,6 +144,19 @@ def _compile_money(
         )
 
     return money, money_parts
+
+
+def _compile_unit_price(
+    locale: Locale, money: Callable[[int, str], str], number: Callable[[int | Decimal], str]
+) -> Callable[[Decimal, str], str]:
+    def unit_price(amount: Decimal, currency: str) -> str:
+        """A price in minor units that may have a fraction: `$20.00`, but `£2.5517`, as the merchant wrote it."""
+        if amount == amount.to_integral_value():
+            return money(int(amount), currency)
+        before, after = _affixes(locale, currency)
+        return f"{before}{number(amount.scaleb(-exponent(currency)))}{after}"
+
+    return unit_price
 
 
 def _money_writer(

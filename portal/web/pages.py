@@ -30,8 +30,10 @@ class ErrorPage:
 
     `number` is what the reader quotes to support: the request's id, short. `until` (merchant's zone) belongs to
     too_many alone: when the reader may go on. `back_url` is the page to open afresh (forbidden: the form's own page).
+    `has_home` is False where no merchant is known, so that there is no overview to go to.
     """
 
     number: str
     until: datetime | None = None
     back_url: str | None = None
+    has_home: bool = True
