@@ -12,6 +12,7 @@ help: ## Print these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Set up .venv with all that demo, tests and checks need
+	@:
 
 .venv/.ready: pyproject.toml requirements.lock bin/setup
 	@PYTHON=$(PYTHON) bin/setup

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from portal.clock import MovableClock
 from portal.database import Database
@@ -29,6 +30,10 @@ SECRET_KEY = "a secret for tests alone, of more than thirty-two characters"
 
 network.shut()
 tenancy.watch()
+
+# How long an example takes is the machine's affair, and a failure is shown so that anybody can repeat it.
+hypothesis_settings.register_profile("portal", deadline=None, print_blob=True)
+hypothesis_settings.load_profile("portal")
 
 
 # --- databases: a test that asks for `database` runs on SQLite and on PostgreSQL ---
@@ -145,7 +150,9 @@ def _faults(config: pytest.Config) -> list[str]:
     faults = []
     if skipped and os.environ.get("CI") == "true":
         faults.append(f"{skipped} tests were skipped, and CI=true lets none be")
-    is_whole = not (config.option.keyword or config.option.lf or any("::" in argument for argument in config.args))
+    is_whole = not (
+        config.option.keyword or config.getoption("lf", False) or any("::" in argument for argument in config.args)
+    )
     if (
         is_whole
         and not (reporter and reporter.stats.get("failed"))
