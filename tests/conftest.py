@@ -26,7 +26,7 @@ from tests.support.databases import (
 )
 from tests.support.postgresql import stop_server
 
-SECRET_KEY = "a secret for tests alone, of more than thirty-two characters"
+SECRET_KEY = "a secret for tests alone of more than thirty-two characters"
 
 network.shut()
 tenancy.watch()

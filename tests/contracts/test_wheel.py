@@ -70,7 +70,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
-        "PORTAL_SECRET_KEY": "a secret for tests alone, of more than thirty-two characters",
+        "PORTAL_SECRET_KEY": "a secret for tests alone of more than thirty-two characters",
         "PORTAL_DATABASE_URL": f"sqlite:///{folder}/portal.db",
     }
     return Installation(folder, python.parent, environment)
