@@ -1,0 +1,107 @@
+"""The gateway's own SQLite file: its schema and its transactions; no rules of paying.
+
+A kill at any point leaves either nothing or one whole charge: what belongs together is written in one transaction,
+WAL with `synchronous=FULL` makes an acknowledged one durable, and unique constraints decide between two writers.
+"""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import sqlite3
+import string
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+ALPHABET = string.digits + string.ascii_letters
+SCHEMA = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
+SCHEMA_VERSION = 1
+
+
+class UnknownSchema(Exception):
+    """The file was written by another version of the gateway."""
+
+
+class Database:
+    """A pool of connections to one file; made once a process and shared by its threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._connection() as connection:
+            _prepare(connection, path)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose every statement sees what is committed at that moment."""
+        with self._connection() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One write transaction, alone from its first statement on; committed at the end, undone by an exception."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                # SQLite has undone the transaction itself when the disk was full.
+                with suppress(sqlite3.OperationalError):
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = _connect(self._path)
+        try:
+            yield connection
+        finally:
+            self._idle.put(connection)
+
+
+def new_id(prefix: str) -> str:
+    """An id nobody can guess: `ch_` and 24 letters and digits."""
+    return prefix + "_" + "".join(secrets.choice(ALPHABET) for _ in range(24))
+
+
+def find_setting(connection: sqlite3.Connection, name: str) -> str | None:
+    row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row["value"])
+
+
+def record_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
+    connection.execute(
+        "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # A connection serves one thread at a time, though not always the same one.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.row_factory = sqlite3.Row
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+        with closing(connection.execute(f"PRAGMA {pragma}")):
+            pass
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, SCHEMA_VERSION):
+        raise UnknownSchema(f"{path} was written by another version of the sandbox gateway; remove it to begin anew")
+    if version == 0:
+        # One script, one transaction: a kill in the middle leaves an empty file.
+        connection.executescript(f"BEGIN IMMEDIATE;\n{SCHEMA}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")
+        record_setting(connection, "fingerprint_key", secrets.token_hex(32))
