@@ -1,0 +1,32 @@
+"""Every page in each of its states, as the templates draw it: valid, named, labelled, in each language and brand."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.theming.themes import ThemeSet, load_themes
+from portal.web.rendering import Renderer
+from tests.support.example_pages import example_shell, examples, render_example
+from tests.support.page_checks import page_faults
+
+EXAMPLES = list(examples())
+
+
+@pytest.fixture(scope="module")
+def themes() -> ThemeSet:
+    return load_themes()
+
+
+@pytest.fixture(scope="module")
+def renderer(themes: ThemeSet) -> Renderer:
+    return Renderer(themes)
+
+
+@pytest.mark.parametrize(("theme", "locale"), [("acme", "en"), ("savane", "fr")])
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
+def test_page_is_whole(renderer: Renderer, themes: ThemeSet, example, theme, locale):
+    shell = example_shell(themes, theme=theme, locale=locale, current=example.current)
+
+    html = render_example(renderer, example, shell)
+
+    assert page_faults(html) == []
