@@ -91,9 +91,10 @@ def lifted(colour: Colour, background: Colour, ratio: float) -> Colour:
 
 
 def readable_on(colour: Colour) -> Colour:
-    """White, or the colour's own near-black, whichever reads better on it."""
+    """White, the colour's own near-black, or black: the first that reads well on it. One of them always has 4.5 to 1."""
     ink = mix(0.12, colour, Colour(0.04, 0.04, 0.05))
-    return max((WHITE, ink), key=lambda candidate: contrast(candidate, colour))
+    best = max((WHITE, ink), key=lambda candidate: contrast(candidate, colour))
+    return best if contrast(best, colour) >= 4.5 else Colour(0, 0, 0)
 
 
 def _from_function(name: str, parts: list[str]) -> Colour:

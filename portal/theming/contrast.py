@@ -94,7 +94,7 @@ def _unreadable_over_art(worn: Palette, mode: str, display_name: str) -> Iterato
         )
         if ratio < TEXT:
             yield Unreadable(
-                mode, (zone.art, zone.text),
+                mode, (zone.art, zone.art.removesuffix("_small"), zone.text),
                 f"{_words(zone.text)} over {zone.art}, at {zone.width} by {zone.height} pixels, has a contrast of {ratio:.2f}, and {TEXT} is the least",
             )  # fmt: skip
 
@@ -115,7 +115,7 @@ def _points(zone: _Zone, art: Art) -> Iterator[tuple[float, float]]:
     if not art.layers:
         yield zone.left, zone.top
         return
-    across, down = max(1, (zone.right - zone.left) // 10), max(1, (zone.bottom - zone.top) // 10)
+    across, down = max(1, (zone.right - zone.left) // 7), max(1, (zone.bottom - zone.top) // 7)
     for x in range(zone.left, zone.right + 1, across):
         for y in range(zone.top, zone.bottom + 1, down):
             yield x, y

@@ -260,6 +260,8 @@ class _Reader:
         while self.peek() in ("*", "/"):
             divide = self.next() == "/"
             factor = float(self.next())
+            if divide and not factor:
+                raise ValueError("divides by nothing")
             factor = 1 / factor if divide else factor
             value = Length(value.pixels * factor, value.share * factor)
         return value

@@ -12,13 +12,14 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined, Template, TemplateNotFound, nodes
+from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined, Template, TemplateNotFound
 from markupsafe import Markup
 
 from portal.assets import TEMPLATES
 from portal.theming.overrides import is_protected
 from portal.theming.themes import Theme, ThemeSet
 from portal.web.formats import formats_for
+from portal.web.template_code import PageEnvironment
 from portal.web.translations import jinja_functions
 
 if TYPE_CHECKING:
@@ -128,21 +129,6 @@ class ThemeLoader(BaseLoader):
 
     def list_templates(self) -> list[str]:
         return self._bundled.list_templates()
-
-
-class PageEnvironment(Environment):
-    """Jinja trusts every message as markup; here only those that stand in the template are, and all others are escaped."""
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = super()._parse(source, name, filename)
-        for call in tree.find_all(nodes.Call):
-            if (
-                isinstance(call.node, nodes.Name)
-                and call.node.name in ("_", "gettext")
-                and not isinstance(call.args[0], nodes.Const)
-            ):
-                call.node.name = "translate_data"
-        return tree
 
 
 def build_environment(loader: BaseLoader, locale: str, static: str, *, reload_templates: bool = False) -> Environment:

@@ -1,0 +1,131 @@
+"""Pages in the dress of a theme and the words of a locale, rendered without a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import pytest
+from jinja2 import UndefinedError
+from markupsafe import Markup
+
+from portal.theming.themes import load_themes
+from portal.web.rendering import Renderer, Shell, build_brand
+from portal.web.template_code import write_escaped
+
+THEMES = load_themes()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    amount: int
+    on: date
+
+
+def build_shell(locale: str = "en") -> Shell:
+    return Shell(
+        root="/acme", static="/static/abc", csrf_token="t", merchant_name="Acme", signed_in=True, current="", locale=locale, dir="ltr",
+        brand=build_brand(THEMES.get("acme"), name="", static="/static/abc", locale=locale), customer_name=None, customer_company=None,
+        languages=(), embedded=False, support_email="", privacy_url="", terms_url="", now=datetime(2026, 3, 5, tzinfo=UTC),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def render(tmp_path):
+    def render_text(template, page=None, *, locale="en", theme="acme", themes=THEMES, folder=None):
+        bundled = folder or tmp_path / "templates"
+        bundled.mkdir(exist_ok=True)
+        (bundled / "page.html").write_text(template)
+        renderer = Renderer(themes, templates=bundled)
+        return renderer.render("page.html", theme=theme, locale=locale, page=page, shell=build_shell(locale))
+
+    return render_text
+
+
+def test_values_are_escaped_in_every_place_they_are_written(render):
+    row = Row("<script>&\"'", -124_000, date(2026, 3, 5))
+
+    html = render(
+        "{{ page.name }}|{{ page.name|upper }}|{% set x %}{{ page.name }}{% endset %}{{ x }}|{{ page.name ~ '<' }}", row
+    )
+
+    assert "<" not in html
+    assert html.startswith("&lt;script&gt;&amp;&#34;&#39;|")
+
+
+def test_filters_speak_the_locale(render):
+    row = Row("", -124_000, date(2026, 4, 1))
+    template = "{{ page.amount|money('EUR') }} {{ page.on|day }} {{ page.amount|number }} {{ page.on|iso }}"
+
+    assert render(template, row) == "−€1,240.00 Apr 1, 2026 −124,000 2026-04-01"
+    assert render(template, row, locale="fr") == "−1\u202f240,00\u00a0€ 1er avril 2026 −124\u202f000 2026-04-01"
+
+
+def test_text_of_the_template_is_markup_and_text_from_elsewhere_is_not(render):
+    row = Row("<b>100%</b>", 0, date(2026, 3, 5))
+
+    html = render("{{ _('<b>ours</b> 100%%') }} {{ _(page.name) }} {{ _('<b>%(x)s</b>', x=page.name) }}", row)
+
+    assert html == "<b>ours</b> 100% &lt;b&gt;100%&lt;/b&gt; <b>&lt;b&gt;100%&lt;/b&gt;</b>"
+
+
+def test_what_a_page_lacks_is_an_error_and_not_an_empty_place(render):
+    row = Row("", 0, date(2026, 3, 5))
+
+    for template in (
+        "{{ page.nothing }}",
+        "{{ nothing }}",
+        "{% if page.nothing %}{% endif %}",
+        "{{ page.nothing.more }}",
+    ):
+        with pytest.raises(UndefinedError):
+            render(template, row)
+
+
+def test_attributes_tests_and_dicts_read_as_jinja_reads_them(render):
+    template = (
+        "{% set d = {'items': 1, 'tone': 'good'} %}{{ d.tone }} {{ d['items'] }} {{ page.missing is defined }} "
+        "{{ page.missing|default('none') }} {% for x in [1, 2] %}{{ loop.index }}{% endfor %}"
+    )
+
+    assert render(template, Row("", 0, date(2026, 3, 5))) == "good 1 False none 12"
+
+
+def test_macro_imported_without_context_knows_the_static_root(render, tmp_path):
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "icon.html").write_text(
+        "{% macro icon(name) %}{{ static }}/icons.svg#{{ name }}{% endmacro %}"
+    )
+
+    assert render("{% from 'icon.html' import icon %}{{ icon('home') }}") == "/static/abc/icons.svg#home"
+
+
+def test_theme_replaces_a_template_for_itself_alone_and_never_the_payment_panel(render, tmp_path):
+    own = tmp_path / "themes" / "loud"
+    bundled = tmp_path / "templates"
+    for folder, word in ((bundled, "plain"), (own / "templates", "loud")):
+        (folder / "components").mkdir(parents=True)
+        (folder / "head.html").write_text(word)
+        (folder / "components" / "payment_panel.html").write_text(f"{word} panel")
+    (own / "theme.toml").write_text('name = "Loud"')
+    loaded = load_themes([tmp_path / "themes"], templates=bundled)
+    assert "cannot be replaced" in str(loaded.faults[0])
+    (own / "templates" / "components" / "payment_panel.html").unlink()
+    themes = load_themes([tmp_path / "themes"], templates=bundled)
+    (own / "templates" / "components" / "payment_panel.html").write_text("loud panel")
+    template = "{% include 'head.html' %} {% include 'components/payment_panel.html' %}"
+
+    assert render(template, theme="loud", themes=themes, folder=bundled) == "loud plain panel"
+    assert render(template, theme="acme", themes=themes, folder=bundled) == "plain plain panel"
+
+
+def test_unknown_theme_wears_the_base(render):
+    assert render("{{ shell.brand.name }}", theme="nobody") == "Acme"
+
+
+@pytest.mark.parametrize("value", ["<a>", Markup("<a>"), 5, 5.5, None, date(2026, 3, 5), [1, "<"]])
+def test_writing_is_markupsafe_escaping(value):
+    from markupsafe import escape
+
+    assert str(write_escaped(value)) == str(escape(value))

@@ -1,0 +1,76 @@
+"""The choice of a language, and what a translated text may do in a page."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.web.catalogues import collect_messages
+from portal.web.translations import (
+    available_locales,
+    choose_locale,
+    direction,
+    jinja_functions,
+    language_name,
+    translator,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("customer", "merchant", "header", "chosen"),
+    [
+        ("fr", "en", "en", "fr"),
+        ("fr-CM", "en", "en", "fr"),
+        ("fr_CM", "en", None, "fr"),
+        ("sw", "en", "fr-CM,fr;q=0.9,en;q=0.8", "fr"),
+        (None, "fr", "de, en;q=0.5, fr;q=0.7", "fr"),
+        (None, "fr", "en-GB", "en"),
+        (None, "fr", "", "fr"),
+        (None, "fr", "*", "fr"),
+        (None, "fr", "en;q=0, ;;;q=x, \x00", "fr"),
+        (None, "sw", None, "en"),
+        (None, None, None, "en"),
+        ("../../etc", "fr", None, "fr"),
+    ],
+)
+def test_locale_is_the_first_available_of_customer_browser_and_merchant(customer, merchant, header, chosen):
+    assert choose_locale(customer, merchant, header, ("en", "fr")) == chosen
+
+
+def test_english_and_french_are_available():
+    assert set(available_locales()) >= {"en", "fr"}
+
+
+def test_unknown_message_stays_english_and_takes_its_variables():
+    texts = translator("fr")
+
+    assert texts.gettext("Nothing like this: %(name)s, 100%%", name="Zoé") == "Nothing like this: Zoé, 100%"
+    assert texts.ngettext("%(num)s such thing", "%(num)s such things", 2) == "2 such things"
+
+
+def test_variables_of_a_text_are_escaped_and_the_text_is_not():
+    translate = jinja_functions("en")["_"]
+
+    assert str(translate("<b>%(name)s</b>", name="<i>")) == "<b>&lt;i&gt;</b>"
+
+
+def test_language_names_and_directions():
+    assert language_name("fr") == "Français"
+    assert language_name("en") == "English"
+    assert [direction(locale) for locale in ("en", "fr", "ar", "he")] == ["ltr", "ltr", "rtl", "rtl"]
+
+
+def test_sentences_of_expected_failures_are_messages():
+    assert "Nothing at this address." in collect_messages()
+
+
+def test_french_keeps_the_space_before_high_punctuation_on_the_line():
+    texts = translator("fr")
+
+    broken = [
+        message
+        for message in collect_messages()
+        if isinstance(message.id, str) and message.id and any(f" {sign}" in texts.catalogue.gettext(message.id) for sign in ":;?!»")
+        and texts.catalogue.gettext(message.id) != message.id
+    ]  # fmt: skip
+
+    assert broken == []
