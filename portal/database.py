@@ -98,7 +98,11 @@ class Json(TypeDecorator[Any]):
         return dialect.type_descriptor(JSONB())
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return json.dumps(value, separators=(",", ":"), sort_keys=True) if value is not None and dialect.name == "sqlite" else value
+        return (
+            json.dumps(value, separators=(",", ":"), sort_keys=True)
+            if value is not None and dialect.name == "sqlite"
+            else value
+        )
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return json.loads(value) if isinstance(value, str) and dialect.name == "sqlite" else value
@@ -194,7 +198,13 @@ def constraint_of(fault: DBAPIError) -> str:
 def _configure_sqlite(busy_milliseconds: int) -> Callable[[Any, Any], None]:
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver.
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={busy_milliseconds}", "foreign_keys=ON", "trusted_schema=OFF"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={busy_milliseconds}",
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     return configure

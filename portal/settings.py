@@ -24,7 +24,9 @@ class SettingsFault(Exception):
 
 def _words(separator: str) -> BeforeValidator:
     def parse(value: object) -> object:
-        return tuple(part.strip() for part in value.split(separator) if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(separator) if part.strip()) if isinstance(value, str) else value
+        )
 
     return BeforeValidator(parse)
 
@@ -40,9 +42,13 @@ class Settings(BaseSettings):
     )
     base_url: str = Field("http://127.0.0.1:5000", description="the portal's own origin, as links in mail have it")
     redis_url: str = Field("", description="optional: shared flood limits")
-    smtp_url: str = Field("smtp://127.0.0.1:25", description="smtp://, smtp+starttls:// or smtps://, with user and password if asked")
+    smtp_url: str = Field(
+        "smtp://127.0.0.1:25", description="smtp://, smtp+starttls:// or smtps://, with user and password if asked"
+    )
     mail_from: str = Field("portal@localhost.example", description="sender of all mail")
-    themes_dir: Annotated[tuple[Path, ...], NoDecode, _words(":")] = Field((), description="more theme folders, colon-separated")
+    themes_dir: Annotated[tuple[Path, ...], NoDecode, _words(":")] = Field(
+        (), description="more theme folders, colon-separated"
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="how many proxies in front set X-Forwarded-*")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
     demo: bool = Field(False, description="the demo's pages: caught mail, start page, frames on loopback")
@@ -56,7 +62,9 @@ class Settings(BaseSettings):
     sign_in_tries: int = Field(5, ge=1, le=20, description="wrong codes until a challenge is dead")
     sign_in_mails_per_address_per_minute: int = Field(1, ge=1, description="mails to one address a minute; more wait")
     sign_in_mails_per_address_per_hour: int = Field(5, ge=1, description="mails to one address an hour")
-    sign_in_mails_per_ip_per_hour: int = Field(60, ge=1, description="messages asked for from one network address an hour")
+    sign_in_mails_per_ip_per_hour: int = Field(
+        60, ge=1, description="messages asked for from one network address an hour"
+    )
     sign_in_mails_per_hour: int = Field(5000, ge=1, description="messages asked for at one merchant an hour")
     sign_in_failures_per_address_per_hour: int = Field(20, ge=1, description="wrong codes for one address an hour")
     sign_in_failures_in_a_row: int = Field(100, ge=1, description="wrong codes for one address without a success")
@@ -67,12 +75,22 @@ class Settings(BaseSettings):
     portal_session_url_minutes: int = Field(5, ge=1, le=60, description="life of the address of a session from the API")
     portal_session_minutes: int = Field(60, ge=1, le=1440, description="life of a session from the API, idle or not")
     payment_expires_hours: int = Field(3, ge=1, le=72, description="an unconfirmed payment expires after so many hours")
-    payment_attempts_per_customer_per_hour: int = Field(60, ge=1, description="confirmations of payments a customer an hour")
-    pages_per_ip_per_minute: int = Field(600, ge=1, description="flood limit: requests from one network address a minute")
+    payment_attempts_per_customer_per_hour: int = Field(
+        60, ge=1, description="confirmations of payments a customer an hour"
+    )
+    metrics_token: SecretStr = Field(SecretStr(""), description="bearer token that /metrics asks for; without one only this machine may read it")
+    url_prefix: str = Field("", description="in a host application: where the portal is mounted, such as /billing; set by Portal")
+    pages_per_ip_per_minute: int = Field(
+        600, ge=1, description="flood limit: requests from one network address a minute"
+    )
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: PydanticBaseSettingsSource, **sources: PydanticBaseSettingsSource
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **sources: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 
@@ -83,13 +101,19 @@ class Settings(BaseSettings):
         `instance` is where the default SQLite database lies (default: `instance` in the working folder).
         Raises SettingsFault with every fault at once.
         """
-        known = {name: values[PREFIX + name.upper()] for name in cls.model_fields if values.get(PREFIX + name.upper()) not in (None, "")}
+        known = {
+            name: values[PREFIX + name.upper()]
+            for name in cls.model_fields
+            if values.get(PREFIX + name.upper()) not in (None, "")
+        }
         if "database_url" not in known:
             known["database_url"] = f"sqlite:///{(instance or Path('instance')).absolute() / 'portal.db'}"
         try:
             return cls(**known)
         except ValidationError as fault:
-            raise SettingsFault([_sentence(error) for error in fault.errors(include_input=False, include_url=False)]) from None
+            raise SettingsFault(
+                [_sentence(error) for error in fault.errors(include_input=False, include_url=False)]
+            ) from None
 
     @field_validator("secret_key", mode="before")
     @classmethod
@@ -114,7 +138,13 @@ class Settings(BaseSettings):
     @classmethod
     def _origin(cls, value: str) -> str:
         parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query or parts.username):
+        if value and (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.path.strip("/")
+            or parts.query
+            or parts.username
+        ):
             raise ValueError("must be an origin such as https://portal.example")
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ValueError("must be https unless it is this machine")
@@ -132,6 +162,18 @@ class Settings(BaseSettings):
         if not self.secret_key:
             raise ValueError("SECRET_KEY is missing: give at least 32 random characters")
         return self
+
+    @field_validator("url_prefix")
+    @classmethod
+    def _mount(cls, value: str) -> str:
+        parts = value.split("/")[1:]
+        if value and (not value.startswith("/") or not all(part and part.replace("-", "").replace("_", "").isalnum() for part in parts)):
+            raise ValueError("must be a path such as /billing, without a slash at its end")
+        return value
+
+    def page_url(self, slug: str, path: str) -> str:
+        """The whole address of a merchant's page, for mails and other machines; `path` is below the merchant's root."""
+        return f"{self.base_url}{self.url_prefix or '/' + slug}{path}"
 
     @property
     def keys(self) -> tuple[bytes, ...]:

@@ -29,7 +29,14 @@ def record_act(
     """
     session.add(
         AuditEntry(
-            merchant_id=merchant_id, id=new_id("aud", at), at=at, actor_type=actor_type, actor_id=actor_id,
-            customer_id=customer_id, action=action, object_id=object_id, details=details,
+            merchant_id=merchant_id,
+            id=new_id("aud", at),
+            at=at,
+            actor_type=actor_type,
+            actor_id=actor_id,
+            customer_id=customer_id,
+            action=action,
+            object_id=object_id,
+            details=details,
         )
     )

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.database import STRICT, Base, Count, Day, Id, Instant, Json, Minor, Text
 
 
-
 class Invoice(Base):
     """An invoice. Amounts are minor units of `currency`.
 
@@ -27,15 +26,29 @@ class Invoice(Base):
         sa.Index("ix_invoices_of_customer", "merchant_id", "customer_id", "id"),
         # Outstanding and settled invoices are each listed by an index of their own, by due date and by time.
         sa.Index(
-            "ix_invoices_outstanding", "merchant_id", "customer_id", "due_on", "id",
-            sqlite_where=sa.text("status in ('open', 'partially_paid')"), postgresql_where=sa.text("status in ('open', 'partially_paid')"),
+            "ix_invoices_outstanding",
+            "merchant_id",
+            "customer_id",
+            "due_on",
+            "id",
+            sqlite_where=sa.text("status in ('open', 'partially_paid')"),
+            postgresql_where=sa.text("status in ('open', 'partially_paid')"),
         ),
         sa.Index(
-            "ix_invoices_paid", "merchant_id", "customer_id", "id",
-            sqlite_where=sa.text("status = 'paid'"), postgresql_where=sa.text("status = 'paid'"),
+            "ix_invoices_paid",
+            "merchant_id",
+            "customer_id",
+            "id",
+            sqlite_where=sa.text("status = 'paid'"),
+            postgresql_where=sa.text("status = 'paid'"),
         ),
-        sa.CheckConstraint("status in ('draft', 'open', 'partially_paid', 'paid', 'void', 'uncollectible')", name="status_known"),
-        sa.CheckConstraint("total >= 0 and amount_paid >= 0 and amount_credited >= 0 and amount_reserved >= 0", name="amounts_not_negative"),
+        sa.CheckConstraint(
+            "status in ('draft', 'open', 'partially_paid', 'paid', 'void', 'uncollectible')", name="status_known"
+        ),
+        sa.CheckConstraint(
+            "total >= 0 and amount_paid >= 0 and amount_credited >= 0 and amount_reserved >= 0",
+            name="amounts_not_negative",
+        ),
         sa.CheckConstraint("amount_paid + amount_credited + amount_reserved <= total", name="never_beyond_total"),
         STRICT,
     )
@@ -75,7 +88,9 @@ class InvoiceLine(Base):
 
     __tablename__ = "invoice_lines"
     __table_args__ = (
-        sa.ForeignKeyConstraint(["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"], ondelete="CASCADE"
+        ),
         STRICT,
     )
 

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "portal_schema_version"
 MODEL_PACKAGES = (
-    "merchants", "customers", "sign_in", "invoices", "payment_methods", "payments", "refunds", "provider_events", "outbox", "audit",
+    "merchants",
+    "customers",
+    "sign_in",
+    "invoices",
+    "payment_methods",
+    "payments",
+    "refunds",
+    "provider_events",
+    "outbox",
+    "audit",
 )
 _FOLDER = Path(__file__).parent
 

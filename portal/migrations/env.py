@@ -34,8 +34,12 @@ def migrate() -> None:
             driver.execute("PRAGMA foreign_keys=OFF")
         try:
             context.configure(
-                connection=connection, target_metadata=all_tables(), version_table=VERSION_TABLE, render_as_batch=True,
-                render_item=render_item, compare_type=False,
+                connection=connection,
+                target_metadata=all_tables(),
+                version_table=VERSION_TABLE,
+                render_as_batch=True,
+                render_item=render_item,
+                compare_type=False,
             )
             with context.begin_transaction():
                 context.run_migrations()

@@ -19,8 +19,10 @@ class OutboxMessage(Base):
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
         # Scanned by time over all merchants by the relay.
         sa.Index(
-            "ix_outbox_messages_due", "due_at",
-            sqlite_where=sa.text("done_at is null and dead_at is null"), postgresql_where=sa.text("done_at is null and dead_at is null"),
+            "ix_outbox_messages_due",
+            "due_at",
+            sqlite_where=sa.text("done_at is null and dead_at is null"),
+            postgresql_where=sa.text("done_at is null and dead_at is null"),
         ),
         STRICT,
     )

@@ -11,13 +11,23 @@ from portal.outbox.models import OutboxMessage
 from portal.public_ids import new_id
 
 
-def enqueue(session: Session, merchant_id: str, kind: str, payload: dict[str, Any], *, at: datetime, due_at: datetime | None = None) -> str:
+def enqueue(
+    session: Session,
+    merchant_id: str,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    at: datetime,
+    due_at: datetime | None = None,
+) -> str:
     """Put one message on its way and tell its id, which stays the same however often it is delivered.
 
     `kind` names the handler ("sign_in_mail", "receipt_mail"); `payload` holds ids, never an address, a name or a secret.
     """
     message_id = new_id("obx", at)
     session.add(
-        OutboxMessage(merchant_id=merchant_id, id=message_id, kind=kind, payload=payload, created_at=at, due_at=due_at or at)
+        OutboxMessage(
+            merchant_id=merchant_id, id=message_id, kind=kind, payload=payload, created_at=at, due_at=due_at or at
+        )
     )
     return message_id

@@ -17,7 +17,10 @@ class Payment(Base):
     `amount` and `amount_refunded` are minor units of `currency`. `method_*` is what was used, as it was then.
     `description` is the first invoice's title, `note` its number, `more_count` how many further invoices it pays: a list
     needs no second query for them.
-    `next_check_at` is when the worker asks the gateway again; null when nothing is unknown.
+    `next_check_at` is when the worker asks the gateway again; null when nothing is unknown;
+    `checked_at` is when it was asked last.
+    `return_url` is the payment's own page, absolute, where the gateway sends the customer back to; `action_url` is the
+    gateway's page where the customer goes on.
     `listed` is false for a checkout that was superseded or cancelled before it was confirmed.
     """
 
@@ -25,25 +28,40 @@ class Payment(Base):
     __table_args__ = (
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
         sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
-        sa.ForeignKeyConstraint(["merchant_id", "payment_method_id"], ["payment_methods.merchant_id", "payment_methods.id"]),
-        sa.Index(
-            "ix_payments_history", "merchant_id", "customer_id", "id",
-            sqlite_where=sa.text("listed = 1"), postgresql_where=sa.text("listed"),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "payment_method_id"], ["payment_methods.merchant_id", "payment_methods.id"]
         ),
         sa.Index(
-            "ix_payments_history_by_status", "merchant_id", "customer_id", "status", "id",
-            sqlite_where=sa.text("listed = 1"), postgresql_where=sa.text("listed"),
+            "ix_payments_history",
+            "merchant_id",
+            "customer_id",
+            "id",
+            sqlite_where=sa.text("listed = 1"),
+            postgresql_where=sa.text("listed"),
+        ),
+        sa.Index(
+            "ix_payments_history_by_status",
+            "merchant_id",
+            "customer_id",
+            "status",
+            "id",
+            sqlite_where=sa.text("listed = 1"),
+            postgresql_where=sa.text("listed"),
         ),
         sa.Index("uq_payments_gateway_reference", "merchant_id", "gateway", "gateway_reference", unique=True),
         sa.Index("ix_payments_merchant_id_payment_method_id", "merchant_id", "payment_method_id"),
         # Scanned by time over all merchants by the worker.
         sa.Index(
-            "ix_payments_to_check", "next_check_at",
-            sqlite_where=sa.text("next_check_at is not null"), postgresql_where=sa.text("next_check_at is not null"),
+            "ix_payments_to_check",
+            "next_check_at",
+            sqlite_where=sa.text("next_check_at is not null"),
+            postgresql_where=sa.text("next_check_at is not null"),
         ),
         sa.Index(
-            "ix_payments_unconfirmed", "expires_at",
-            sqlite_where=sa.text("status = 'incomplete'"), postgresql_where=sa.text("status = 'incomplete'"),
+            "ix_payments_unconfirmed",
+            "expires_at",
+            sqlite_where=sa.text("status = 'incomplete'"),
+            postgresql_where=sa.text("status = 'incomplete'"),
         ),
         sa.CheckConstraint(
             "status in ('pending', 'processing', 'requires_action', 'incomplete', 'complete', 'failed', 'canceled', 'rejected',"
@@ -73,6 +91,8 @@ class Payment(Base):
     method_brand: Mapped[str | None] = mapped_column(Id)
     method_last4: Mapped[str | None] = mapped_column(Id)
     save_method: Mapped[bool] = mapped_column(Flag, default=False)
+    locale: Mapped[str | None] = mapped_column(Id)
+    return_url: Mapped[str | None] = mapped_column(Text)
     action_url: Mapped[str | None] = mapped_column(Text)
     failure_code: Mapped[str | None] = mapped_column(Id)
     failure_message: Mapped[str | None] = mapped_column(Text)
@@ -80,6 +100,7 @@ class Payment(Base):
     version: Mapped[int] = mapped_column(Count, default=1)
     check_count: Mapped[int] = mapped_column(Count, default=0)
     next_check_at: Mapped[datetime | None] = mapped_column(Instant)
+    checked_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
     opened_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -102,8 +123,13 @@ class PaymentAllocation(Base):
         sa.Index("ix_payment_allocations_merchant_id_invoice_id", "merchant_id", "invoice_id"),
         # The decision itself (threats 18, 68): of all attempts at an invoice one is active in a slot.
         sa.Index(
-            "uq_payment_allocations_one_active_attempt", "merchant_id", "invoice_id", "slot", unique=True,
-            sqlite_where=sa.text("state = 'active'"), postgresql_where=sa.text("state = 'active'"),
+            "uq_payment_allocations_one_active_attempt",
+            "merchant_id",
+            "invoice_id",
+            "slot",
+            unique=True,
+            sqlite_where=sa.text("state = 'active'"),
+            postgresql_where=sa.text("state = 'active'"),
         ),
         sa.CheckConstraint("state in ('proposed', 'active', 'settled', 'released')", name="state_known"),
         sa.CheckConstraint("slot in (1, 2)", name="slot_known"),

@@ -17,8 +17,10 @@ class ProviderEvent(Base):
     __table_args__ = (
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
         sa.Index(
-            "ix_provider_events_to_handle", "received_at",
-            sqlite_where=sa.text("handled_at is null"), postgresql_where=sa.text("handled_at is null"),
+            "ix_provider_events_to_handle",
+            "received_at",
+            sqlite_where=sa.text("handled_at is null"),
+            postgresql_where=sa.text("handled_at is null"),
         ),
         STRICT,
     )

@@ -18,8 +18,10 @@ class Refund(Base):
         sa.ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"]),
         sa.Index("ix_refunds_merchant_id_payment_id", "merchant_id", "payment_id"),
         sa.Index(
-            "ix_refunds_to_check", "next_check_at",
-            sqlite_where=sa.text("next_check_at is not null"), postgresql_where=sa.text("next_check_at is not null"),
+            "ix_refunds_to_check",
+            "next_check_at",
+            sqlite_where=sa.text("next_check_at is not null"),
+            postgresql_where=sa.text("next_check_at is not null"),
         ),
         sa.CheckConstraint("status in ('pending', 'succeeded', 'failed')", name="status_known"),
         sa.CheckConstraint("amount > 0", name="amount_positive"),

@@ -212,15 +212,20 @@ def upgrade() -> None:
         sa.Column("viewed_at", Instant(), nullable=True),
         sa.Column("paid_at", Instant(), nullable=True),
         sa.CheckConstraint(
-            "status in ('draft', 'open', 'partially_paid', 'paid', 'void', 'uncollectible')", name=op.f("ck_invoices_status_known")
+            "status in ('draft', 'open', 'partially_paid', 'paid', 'void', 'uncollectible')",
+            name=op.f("ck_invoices_status_known"),
         ),
-        sa.CheckConstraint("amount_paid + amount_credited + amount_reserved <= total", name=op.f("ck_invoices_never_beyond_total")),
+        sa.CheckConstraint(
+            "amount_paid + amount_credited + amount_reserved <= total", name=op.f("ck_invoices_never_beyond_total")
+        ),
         sa.CheckConstraint(
             "total >= 0 and amount_paid >= 0 and amount_credited >= 0 and amount_reserved >= 0",
             name=op.f("ck_invoices_amounts_not_negative"),
         ),
         sa.ForeignKeyConstraint(
-            ["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"], name=op.f("fk_invoices_merchant_id_customer_id")
+            ["merchant_id", "customer_id"],
+            ["customers.merchant_id", "customers.id"],
+            name=op.f("fk_invoices_merchant_id_customer_id"),
         ),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_invoices_merchant_id")),
         sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_invoices")),
@@ -266,7 +271,9 @@ def upgrade() -> None:
         sa.Column("last_used_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.CheckConstraint("status in ('active', 'expired', 'removed')", name=op.f("ck_payment_methods_status_known")),
-        sa.CheckConstraint("type in ('card', 'mobile_money', 'bank_account', 'other')", name=op.f("ck_payment_methods_type_known")),
+        sa.CheckConstraint(
+            "type in ('card', 'mobile_money', 'bank_account', 'other')", name=op.f("ck_payment_methods_type_known")
+        ),
         sa.ForeignKeyConstraint(
             ["merchant_id", "customer_id"],
             ["customers.merchant_id", "customers.id"],
@@ -316,7 +323,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("portal_sessions", schema=None) as batch_op:
-        batch_op.create_index("ix_portal_sessions_merchant_id_customer_id", ["merchant_id", "customer_id"], unique=False)
+        batch_op.create_index(
+            "ix_portal_sessions_merchant_id_customer_id", ["merchant_id", "customer_id"], unique=False
+        )
 
     op.create_table(
         "sign_in_challenges",
@@ -345,8 +354,12 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("sign_in_challenges", schema=None) as batch_op:
-        batch_op.create_index("ix_sign_in_challenges_merchant_id_browser_digest", ["merchant_id", "browser_digest", "id"], unique=False)
-        batch_op.create_index("ix_sign_in_challenges_merchant_id_customer_id", ["merchant_id", "customer_id"], unique=False)
+        batch_op.create_index(
+            "ix_sign_in_challenges_merchant_id_browser_digest", ["merchant_id", "browser_digest", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_sign_in_challenges_merchant_id_customer_id", ["merchant_id", "customer_id"], unique=False
+        )
 
     op.create_table(
         "sign_in_sessions",
@@ -374,7 +387,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("sign_in_sessions", schema=None) as batch_op:
-        batch_op.create_index("ix_sign_in_sessions_merchant_id_customer_id", ["merchant_id", "customer_id"], unique=False)
+        batch_op.create_index(
+            "ix_sign_in_sessions_merchant_id_customer_id", ["merchant_id", "customer_id"], unique=False
+        )
 
     op.create_table(
         "credit_notes",
@@ -391,13 +406,18 @@ def upgrade() -> None:
         sa.Column("import_digest", Id, nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.CheckConstraint(
-            "amount > 0 and amount_applied >= 0 and amount_applied <= amount", name=op.f("ck_credit_notes_amounts_in_range")
+            "amount > 0 and amount_applied >= 0 and amount_applied <= amount",
+            name=op.f("ck_credit_notes_amounts_in_range"),
         ),
         sa.ForeignKeyConstraint(
-            ["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"], name=op.f("fk_credit_notes_merchant_id_customer_id")
+            ["merchant_id", "customer_id"],
+            ["customers.merchant_id", "customers.id"],
+            name=op.f("fk_credit_notes_merchant_id_customer_id"),
         ),
         sa.ForeignKeyConstraint(
-            ["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"], name=op.f("fk_credit_notes_merchant_id_invoice_id")
+            ["merchant_id", "invoice_id"],
+            ["invoices.merchant_id", "invoices.id"],
+            name=op.f("fk_credit_notes_merchant_id_invoice_id"),
         ),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_credit_notes_merchant_id")),
         sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_credit_notes")),
@@ -406,7 +426,9 @@ def upgrade() -> None:
     with op.batch_alter_table("credit_notes", schema=None) as batch_op:
         batch_op.create_index("ix_credit_notes_merchant_id_invoice_id", ["merchant_id", "invoice_id"], unique=False)
         batch_op.create_index("ix_credit_notes_of_customer", ["merchant_id", "customer_id", "id"], unique=False)
-        batch_op.create_index("uq_credit_notes_merchant_id_number", ["merchant_id", "number", "customer_id"], unique=True)
+        batch_op.create_index(
+            "uq_credit_notes_merchant_id_number", ["merchant_id", "number", "customer_id"], unique=True
+        )
 
     op.create_table(
         "invoice_lines",
@@ -447,6 +469,8 @@ def upgrade() -> None:
         sa.Column("method_brand", Id, nullable=True),
         sa.Column("method_last4", Id, nullable=True),
         sa.Column("save_method", Flag(), nullable=False),
+        sa.Column("locale", Id, nullable=True),
+        sa.Column("return_url", Text, nullable=True),
         sa.Column("action_url", Text, nullable=True),
         sa.Column("failure_code", Id, nullable=True),
         sa.Column("failure_message", Text, nullable=True),
@@ -454,6 +478,7 @@ def upgrade() -> None:
         sa.Column("version", Count, nullable=False),
         sa.Column("check_count", Count, nullable=False),
         sa.Column("next_check_at", Instant(), nullable=True),
+        sa.Column("checked_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
         sa.Column("opened_at", Instant(), nullable=True),
@@ -466,9 +491,13 @@ def upgrade() -> None:
             name=op.f("ck_payments_status_known"),
         ),
         sa.CheckConstraint("amount > 0", name=op.f("ck_payments_amount_positive")),
-        sa.CheckConstraint("amount_refunded >= 0 and amount_refunded <= amount", name=op.f("ck_payments_refunded_within_captured")),
+        sa.CheckConstraint(
+            "amount_refunded >= 0 and amount_refunded <= amount", name=op.f("ck_payments_refunded_within_captured")
+        ),
         sa.ForeignKeyConstraint(
-            ["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"], name=op.f("fk_payments_merchant_id_customer_id")
+            ["merchant_id", "customer_id"],
+            ["customers.merchant_id", "customers.id"],
+            name=op.f("fk_payments_merchant_id_customer_id"),
         ),
         sa.ForeignKeyConstraint(
             ["merchant_id", "payment_method_id"],
@@ -494,7 +523,9 @@ def upgrade() -> None:
             sqlite_where=sa.text("listed = 1"),
             postgresql_where=sa.text("listed"),
         )
-        batch_op.create_index("ix_payments_merchant_id_payment_method_id", ["merchant_id", "payment_method_id"], unique=False)
+        batch_op.create_index(
+            "ix_payments_merchant_id_payment_method_id", ["merchant_id", "payment_method_id"], unique=False
+        )
         batch_op.create_index(
             "ix_payments_to_check",
             ["next_check_at"],
@@ -509,7 +540,9 @@ def upgrade() -> None:
             sqlite_where=sa.text("status = 'incomplete'"),
             postgresql_where=sa.text("status = 'incomplete'"),
         )
-        batch_op.create_index("uq_payments_gateway_reference", ["merchant_id", "gateway", "gateway_reference"], unique=True)
+        batch_op.create_index(
+            "uq_payments_gateway_reference", ["merchant_id", "gateway", "gateway_reference"], unique=True
+        )
 
     op.create_table(
         "payment_allocations",
@@ -520,7 +553,9 @@ def upgrade() -> None:
         sa.Column("state", Id, nullable=False),
         sa.Column("amount", Minor, nullable=False),
         sa.Column("invoice_version", Count, nullable=False),
-        sa.CheckConstraint("state in ('proposed', 'active', 'settled', 'released')", name=op.f("ck_payment_allocations_state_known")),
+        sa.CheckConstraint(
+            "state in ('proposed', 'active', 'settled', 'released')", name=op.f("ck_payment_allocations_state_known")
+        ),
         sa.CheckConstraint("amount > 0", name=op.f("ck_payment_allocations_amount_positive")),
         sa.CheckConstraint("slot in (1, 2)", name=op.f("ck_payment_allocations_slot_known")),
         sa.ForeignKeyConstraint(
@@ -537,7 +572,9 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     with op.batch_alter_table("payment_allocations", schema=None) as batch_op:
-        batch_op.create_index("ix_payment_allocations_merchant_id_invoice_id", ["merchant_id", "invoice_id"], unique=False)
+        batch_op.create_index(
+            "ix_payment_allocations_merchant_id_invoice_id", ["merchant_id", "invoice_id"], unique=False
+        )
         batch_op.create_index(
             "uq_payment_allocations_one_active_attempt",
             ["merchant_id", "invoice_id", "slot"],
@@ -564,7 +601,9 @@ def upgrade() -> None:
         sa.CheckConstraint("status in ('pending', 'succeeded', 'failed')", name=op.f("ck_refunds_status_known")),
         sa.CheckConstraint("amount > 0", name=op.f("ck_refunds_amount_positive")),
         sa.ForeignKeyConstraint(
-            ["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"], name=op.f("fk_refunds_merchant_id_payment_id")
+            ["merchant_id", "payment_id"],
+            ["payments.merchant_id", "payments.id"],
+            name=op.f("fk_refunds_merchant_id_payment_id"),
         ),
         sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_refunds")),
         sqlite_strict=True,
@@ -579,7 +618,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("next_check_at is not null"),
         )
 
-
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("update", "delete"):
             op.execute(_REFUSE_ON_SQLITE.format(verb=verb))
@@ -591,7 +629,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_refunds_to_check", sqlite_where=sa.text("next_check_at is not null"), postgresql_where=sa.text("next_check_at is not null")
+            "ix_refunds_to_check",
+            sqlite_where=sa.text("next_check_at is not null"),
+            postgresql_where=sa.text("next_check_at is not null"),
         )
         batch_op.drop_index("ix_refunds_merchant_id_payment_id")
 
@@ -608,14 +648,22 @@ def downgrade() -> None:
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index("uq_payments_gateway_reference")
         batch_op.drop_index(
-            "ix_payments_unconfirmed", sqlite_where=sa.text("status = 'incomplete'"), postgresql_where=sa.text("status = 'incomplete'")
+            "ix_payments_unconfirmed",
+            sqlite_where=sa.text("status = 'incomplete'"),
+            postgresql_where=sa.text("status = 'incomplete'"),
         )
         batch_op.drop_index(
-            "ix_payments_to_check", sqlite_where=sa.text("next_check_at is not null"), postgresql_where=sa.text("next_check_at is not null")
+            "ix_payments_to_check",
+            sqlite_where=sa.text("next_check_at is not null"),
+            postgresql_where=sa.text("next_check_at is not null"),
         )
         batch_op.drop_index("ix_payments_merchant_id_payment_method_id")
-        batch_op.drop_index("ix_payments_history_by_status", sqlite_where=sa.text("listed = 1"), postgresql_where=sa.text("listed"))
-        batch_op.drop_index("ix_payments_history", sqlite_where=sa.text("listed = 1"), postgresql_where=sa.text("listed"))
+        batch_op.drop_index(
+            "ix_payments_history_by_status", sqlite_where=sa.text("listed = 1"), postgresql_where=sa.text("listed")
+        )
+        batch_op.drop_index(
+            "ix_payments_history", sqlite_where=sa.text("listed = 1"), postgresql_where=sa.text("listed")
+        )
 
     op.drop_table("payments")
     op.drop_table("invoice_lines")
@@ -640,7 +688,9 @@ def downgrade() -> None:
     op.drop_table("portal_sessions")
     with op.batch_alter_table("payment_methods", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_payment_methods_fingerprint", sqlite_where=sa.text("status = 'active'"), postgresql_where=sa.text("status = 'active'")
+            "uq_payment_methods_fingerprint",
+            sqlite_where=sa.text("status = 'active'"),
+            postgresql_where=sa.text("status = 'active'"),
         )
         batch_op.drop_index(
             "uq_payment_methods_default",
@@ -652,7 +702,9 @@ def downgrade() -> None:
     op.drop_table("payment_methods")
     with op.batch_alter_table("invoices", schema=None) as batch_op:
         batch_op.drop_index("uq_invoices_merchant_id_number")
-        batch_op.drop_index("ix_invoices_paid", sqlite_where=sa.text("status = 'paid'"), postgresql_where=sa.text("status = 'paid'"))
+        batch_op.drop_index(
+            "ix_invoices_paid", sqlite_where=sa.text("status = 'paid'"), postgresql_where=sa.text("status = 'paid'")
+        )
         batch_op.drop_index(
             "ix_invoices_outstanding",
             sqlite_where=sa.text("status in ('open', 'partially_paid')"),
@@ -664,7 +716,9 @@ def downgrade() -> None:
     op.drop_table("rate_counters")
     with op.batch_alter_table("provider_events", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_provider_events_to_handle", sqlite_where=sa.text("handled_at is null"), postgresql_where=sa.text("handled_at is null")
+            "ix_provider_events_to_handle",
+            sqlite_where=sa.text("handled_at is null"),
+            postgresql_where=sa.text("handled_at is null"),
         )
 
     op.drop_table("provider_events")

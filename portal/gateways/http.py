@@ -1,0 +1,86 @@
+"""Calls to a provider: bounded in time and size, without redirects, proxies from the environment, or surprises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+MAXIMUM_ANSWER_BYTES = 1 << 20
+
+
+class Unreadable(Exception):
+    """No answer, a broken one, or one that is not a JSON object: what happened on the other side is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer with a JSON object as its body."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+class JsonClient:
+    """Speaks JSON to one origin with one set of headers; thread-safe, since every call has a session of its own pool."""
+
+    def __init__(self, origin: str, headers: Mapping[str, str], timeout_seconds: float) -> None:
+        self._origin = origin.rstrip("/")
+        self._headers = dict(headers)
+        self._timeout = timeout_seconds
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        return self._call("GET", path, query=query)
+
+    def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
+        return self._call("POST", path, body=body, headers=headers)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        with requests.Session() as session:
+            session.trust_env = False
+            try:
+                response = session.request(
+                    method,
+                    self._origin + path,
+                    params=query,
+                    json=body,
+                    headers={**self._headers, **(headers or {})},
+                    timeout=(min(3.05, self._timeout), self._timeout),
+                    allow_redirects=False,
+                    stream=True,
+                )
+                with response:
+                    raw = response.raw.read(MAXIMUM_ANSWER_BYTES + 1, decode_content=True)
+                    expected = response.headers.get("Content-Length")
+            except (requests.RequestException, OSError) as fault:
+                raise Unreadable(type(fault).__name__) from fault
+            except Exception as fault:  # urllib3 raises its own family while the body is read
+                if not type(fault).__module__.startswith("urllib3"):
+                    raise
+                raise Unreadable(type(fault).__name__) from fault
+        if len(raw) > MAXIMUM_ANSWER_BYTES or (
+            expected is not None and expected.isdigit() and len(raw) < int(expected)
+        ):
+            raise Unreadable("size")
+        return Answer(response.status_code, _object(raw))
+
+
+def _object(raw: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError) as fault:
+        raise Unreadable("json") from fault
+    if not isinstance(value, dict):
+        raise Unreadable("shape")
+    return value

@@ -1,0 +1,80 @@
+"""What can go wrong on the way to a payment, named after the fact."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from portal.errors import PortalError
+
+
+class CheckoutFault(PortalError):
+    """A choice on the checkout cannot be taken. `field` is where, `code` what, as `checkout.pages.ChoosePage` says."""
+
+    field: ClassVar[str] = "invoice"
+    code: ClassVar[str] = "missing"
+
+
+class NoInvoiceChosen(CheckoutFault):
+    sentence = "No invoice was chosen."
+
+
+class InvoiceSettled(CheckoutFault):
+    code = "settled"
+    sentence = "There is nothing left to pay of this invoice."
+
+
+class CurrenciesMixed(CheckoutFault):
+    code = "currencies"
+    sentence = "One payment has one currency."
+
+
+class InvoiceBeingPaid(CheckoutFault):
+    """Another payment holds the invoice. `payment_id` is that one, None when it is not this customer's to see."""
+
+    status = 409
+    code = "in_progress"
+    sentence = "This invoice is being paid."
+
+    def __init__(self, payment_id: str | None = None) -> None:
+        super().__init__()
+        self.payment_id = payment_id
+
+
+class MethodMissing(CheckoutFault):
+    field = "payment_method"
+    sentence = "No payment method was chosen."
+
+
+class MethodUnknown(CheckoutFault):
+    field = "payment_method"
+    code = "unknown"
+    sentence = "This payment method cannot be used any more."
+
+
+class MethodExpired(CheckoutFault):
+    field = "payment_method"
+    code = "expired"
+    sentence = "This payment method has expired."
+
+
+class CheckoutEnded(PortalError):
+    """The checkout ran out, was cancelled, or a newer one took its place."""
+
+    status = 409
+    sentence = "This checkout has ended. Nothing was taken."
+
+
+class AmountChanged(PortalError):
+    """What is owed changed since it was shown: the customer is asked again, with the new amount."""
+
+    sentence = "The amount changed meanwhile. Nothing was taken."
+
+
+class TooManyAttempts(PortalError):
+    status = 429
+    sentence = "Too many payments were tried in the last hour. Nothing was taken."
+
+
+class NoGateway(PortalError):
+    status = 409
+    sentence = "This merchant takes no payments here at the moment. Nothing was taken."

@@ -1,0 +1,70 @@
+"""What the worker does about payments: ask for what is due, and end what nobody confirmed."""
+
+from __future__ import annotations
+
+import logging
+
+import sqlalchemy as sa
+
+from portal.payments import rules
+from portal.payments.checkouts import end_checkout
+from portal.payments.models import Payment
+from portal.payments.operations import refresh_payment
+from portal.services import Services
+
+log = logging.getLogger(__name__)
+_BATCH = 50
+
+
+def check_payments(services: Services) -> int:
+    """Ask the gateways for every payment whose time to ask has come; tells how many were asked for.
+
+    Each is taken over by moving its time on, so that two workers ask for different ones and those of a killed worker come
+    back by themselves.
+    """
+    taken = _take_due(services)
+    for merchant_id, payment_id in taken:
+        try:
+            refresh_payment(services, merchant_id, payment_id)
+        except Exception:  # one payment that cannot be resolved must not stop the others; it stays due and is shown
+            log.exception("payment.check_failed", extra={"payment": payment_id})
+    return len(taken)
+
+
+def expire_checkouts(services: Services) -> int:
+    """End the unconfirmed payments whose time is up; tells how many."""
+    now = services.clock.now()
+    with services.database.unit_of_work() as session:
+        statement = (
+            sa.select(Payment)
+            .where(Payment.status == sa.literal_column("'incomplete'"), Payment.expires_at <= now)
+            .order_by(Payment.expires_at)
+            .limit(_BATCH)
+            .with_for_update(skip_locked=True)
+            .execution_options(tenant_wide=True)
+        )
+        payments = session.execute(statement).scalars().all()
+        for payment in payments:
+            end_checkout(session, payment, "abandoned" if payment.opened_at else "expired", at=now)
+    return len(payments)
+
+
+def _take_due(services: Services) -> list[tuple[str, str]]:
+    now = services.clock.now()
+    with services.database.unit_of_work() as session:
+        due = session.execute(
+            sa.select(Payment.merchant_id, Payment.id, Payment.check_count)
+            .where(Payment.next_check_at <= now)
+            .order_by(Payment.next_check_at)
+            .limit(_BATCH)
+            .with_for_update(skip_locked=True)
+            .execution_options(tenant_wide=True)
+        ).all()
+        for merchant_id, payment_id, check_count in due:
+            session.execute(
+                sa.update(Payment)
+                .where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
+                .values(check_count=check_count + 1, next_check_at=rules.next_check(check_count + 1, now))
+                .execution_options(synchronize_session=False)
+            )
+    return [(merchant_id, payment_id) for merchant_id, payment_id, _ in due]

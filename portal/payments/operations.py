@@ -1,0 +1,308 @@
+"""Paying: write the intent, call the gateway, record the outcome; and resolving what was left unknown.
+
+No call to a gateway is ever made inside a transaction, and none without a durable intent (rules 16 and 17).
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from portal.audit.operations import record_act
+from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, State
+from portal.invoices import balance
+from portal.merchants.queries import get_merchant
+from portal.money import Money
+from portal.payment_methods.models import PaymentMethod
+from portal.payments import rules
+from portal.payments.checkouts import end_checkout, find_holder, supersede
+from portal.payments.errors import (
+    AmountChanged,
+    CheckoutEnded,
+    InvoiceBeingPaid,
+    MethodUnknown,
+    NoGateway,
+    TooManyAttempts,
+)
+from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.notices import announce
+from portal.payments.outcomes import Recording, failed, given_up, list_allocations, lock_payment, record_outcome
+from portal.payments.shares import reprice_shares, shown_version
+from portal.public_ids import first_id
+from portal.services import Services
+from portal.tenancy import Scope
+
+log = logging.getLogger(__name__)
+
+SEND_AGAIN_AFTER = timedelta(seconds=10)
+"""How long an order may still be on its way: before that a provider that has never heard of it proves nothing."""
+ASK_AT_MOST_EVERY = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    """A durable intent as the gateway is told it. Without a token the customer enters a method on the gateway's page."""
+
+    merchant_id: str
+    payment_id: str
+    money: Money
+    description: str
+    token: str | None
+    save: bool
+    locale: str
+    payee: str
+    return_url: str
+
+
+def confirm_payment(
+    services: Services, scope: Scope, payment_id: str, *, version: str, return_url: str, locale: str
+) -> None:
+    """The customer pressed Pay: reserve, charge, record. Pressed again, it only asks what became of the first time.
+
+    `version` is `shown_version` of the page that was confirmed; "" stands for the amounts as they were chosen.
+    `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
+    Raises AmountChanged, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
+    NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
+    """
+    gateway = services.gateways.find(scope.merchant_id)
+    if gateway is None:
+        raise NoGateway
+    for other_id in _other_attempts(services, scope, payment_id):
+        refresh_payment(services, scope.merchant_id, other_id)
+    try:
+        intent = services.database.run(
+            lambda session: _write_intent(session, services, scope, payment_id, version, return_url, locale)
+        )
+    except IntegrityError:
+        # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
+        raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
+    if intent is None:
+        refresh_payment(services, scope.merchant_id, payment_id)
+        return
+    services.crash_point("payment.intent_committed")
+    outcome = _send(gateway, intent)
+    services.crash_point("payment.gateway_answered")
+    _record(services, scope.merchant_id, payment_id, outcome)
+    services.crash_point("payment.outcome_recorded")
+
+
+def refresh_payment(services: Services, merchant_id: str, payment_id: str) -> None:
+    """Ask the gateway what became of a payment without a proven outcome, and record it; at most every two seconds.
+
+    An order that the gateway has never heard of is given again under the same reference, until its time is up. Safe for
+    anybody to call at any time.
+    """
+    now = services.clock.now()
+    gateway = services.gateways.find(merchant_id)
+    asked = services.database.run(lambda session: _note_question(session, merchant_id, payment_id, now))
+    if asked is None or gateway is None:
+        return
+    outcome = gateway.look_up(payment_id)
+    services.crash_point("payment.looked_up")
+    if outcome.state is State.ABSENT and now >= asked.sent_at + SEND_AGAIN_AFTER:
+        if now >= asked.expires_at:
+            outcome = failed(payment_id, "page_expired" if asked.intent.token is None else "timeout")
+        else:
+            outcome = _send(gateway, asked.intent)
+    elif outcome.state in (State.REQUIRES_ACTION, State.PENDING) and now >= asked.expires_at and not asked.takes_days:
+        outcome = given_up(gateway.cancel(payment_id))
+    _record(services, merchant_id, payment_id, outcome)
+
+
+def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
+    """The customer cancels: a checkout ends at once; what the gateway has is cancelled there, and the truth recorded.
+
+    Tells the status afterwards, which is `complete` when the money had come already. Raises NoResultFound.
+    """
+    now = services.clock.now()
+    with services.database.unit_of_work() as session:
+        payment = _get_own(session, scope, payment_id)
+        if payment.status == "incomplete":
+            end_checkout(session, payment, "canceled", at=now)
+            record_act(
+                session,
+                scope.merchant_id,
+                "payment.canceled",
+                at=now,
+                actor_type="customer",
+                actor_id=scope.customer_id,
+                customer_id=scope.customer_id,
+                object_id=payment_id,
+            )
+            return payment.status
+        status = payment.status
+    gateway = services.gateways.find(scope.merchant_id)
+    if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
+        return status
+    outcome = gateway.cancel(payment_id)
+    services.crash_point("payment.cancel_answered")
+    return _record(services, scope.merchant_id, payment_id, outcome).status
+
+
+def _write_intent(
+    session: Session, services: Services, scope: Scope, payment_id: str, version: str, return_url: str, locale: str
+) -> _Intent | None:
+    now = services.clock.now()
+    payment = _get_own(session, scope, payment_id)
+    if payment.status in rules.UNSETTLED or payment.status in rules.CAPTURED or payment.confirmed_at is not None:
+        return None
+    if payment.status != "incomplete" or payment.expires_at <= now:
+        raise CheckoutEnded
+    _limit_attempts(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
+    allocations = list_allocations(session, payment)
+    shown = version or shown_version(payment.id, [(share.invoice_id, share.amount) for share in allocations])
+    reprice_shares(session, scope, payment, allocations)
+    if shown != shown_version(payment.id, [(share.invoice_id, share.amount) for share in allocations]):
+        raise AmountChanged
+    supersede(session, scope, [allocation.invoice_id for allocation in allocations], but=payment.id, at=now)
+    for allocation in allocations:
+        if not balance.reserve(session, scope.merchant_id, allocation.invoice_id, allocation.amount, at=now):
+            raise InvoiceBeingPaid(find_holder(session, scope, allocation.invoice_id))
+        allocation.state = "active"
+    payment.status = "processing"
+    payment.return_url, payment.locale = return_url, locale
+    payment.confirmed_at = payment.sent_at = payment.updated_at = now
+    payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
+    payment.next_check_at = rules.next_check(0, now)
+    payment.version += 1
+    record_act(
+        session,
+        scope.merchant_id,
+        "payment.confirmed",
+        at=now,
+        actor_type="customer",
+        actor_id=scope.customer_id,
+        customer_id=scope.customer_id,
+        object_id=payment.id,
+        amount=payment.amount,
+        currency=payment.currency,
+        save_method=payment.save_method,
+    )
+    session.flush()
+    services.crash_point("payment.intent_written")
+    return _intent(session, payment)
+
+
+def _intent(session: Session, payment: Payment) -> _Intent:
+    token = None
+    if payment.payment_method_id is not None:
+        token = session.execute(
+            sa.select(PaymentMethod.token).where(
+                PaymentMethod.merchant_id == payment.merchant_id,
+                PaymentMethod.id == payment.payment_method_id,
+                PaymentMethod.customer_id == payment.customer_id,
+                PaymentMethod.status == "active",
+            )
+        ).scalar()
+        if token is None and payment.gateway_reference is None:
+            raise MethodUnknown
+    merchant = get_merchant(session, payment.merchant_id)
+    return _Intent(
+        payment.merchant_id,
+        payment.id,
+        Money(payment.amount, payment.currency),
+        payment.description,
+        token,
+        payment.save_method,
+        payment.locale or merchant.locale,
+        merchant.legal_name,
+        payment.return_url or "",
+    )
+
+
+def _send(gateway: Gateway, intent: _Intent) -> Outcome:
+    if intent.token is not None:
+        return gateway.charge(
+            ChargeOrder(intent.payment_id, intent.money, intent.token, intent.description, intent.return_url)
+        )
+    return gateway.open_page(
+        PageOrder(
+            intent.payment_id,
+            intent.money,
+            intent.payee,
+            intent.description,
+            return_url=intent.return_url,
+            cancel_url=intent.return_url,
+            locale=intent.locale,
+            save=intent.save,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    intent: _Intent
+    sent_at: datetime
+    expires_at: datetime
+    takes_days: bool
+
+
+def _note_question(session: Session, merchant_id: str, payment_id: str, now: datetime) -> _Question | None:
+    """Write down that the gateway is asked now: whoever comes within two seconds need not."""
+    payment = lock_payment(session, merchant_id, payment_id)
+    if payment.status not in rules.UNSETTLED or payment.sent_at is None:
+        return None
+    if payment.checked_at is not None and now < payment.checked_at + ASK_AT_MOST_EVERY:
+        return None
+    payment.checked_at = now
+    return _Question(
+        _intent(session, payment), payment.sent_at, payment.expires_at, payment.method_type == "bank_account"
+    )
+
+
+def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome) -> Recording:
+    recording = services.database.run(
+        lambda session: record_outcome(session, merchant_id, payment_id, outcome, at=services.clock.now())
+    )
+    if recording.has_changed:
+        announce(merchant_id, recording)
+    return recording
+
+
+def _get_own(session: Session, scope: Scope, payment_id: str) -> Payment:
+    return session.execute(
+        sa.select(Payment)
+        .where(
+            Payment.merchant_id == scope.merchant_id, Payment.customer_id == scope.customer_id, Payment.id == payment_id
+        )
+        .with_for_update()
+    ).scalar_one()
+
+
+def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[str]:
+    """Payments that hold an invoice which `payment_id` would pay."""
+    mine, theirs = sa.orm.aliased(PaymentAllocation), sa.orm.aliased(PaymentAllocation)
+    statement = (
+        sa.select(theirs.payment_id)
+        .join(mine, sa.and_(mine.merchant_id == theirs.merchant_id, mine.invoice_id == theirs.invoice_id))
+        .where(
+            mine.merchant_id == scope.merchant_id,
+            mine.payment_id == payment_id,
+            theirs.merchant_id == scope.merchant_id,
+            theirs.payment_id != payment_id,
+            theirs.state == "active",
+        )
+        .distinct()
+    )
+    with services.database.read() as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def _limit_attempts(session: Session, scope: Scope, most: int, now: datetime) -> None:
+    """Carding is stopped by counting rows, so that the limit survives a restart (threats 125, 195)."""
+    count = session.execute(
+        sa.select(sa.func.count()).where(
+            Payment.merchant_id == scope.merchant_id,
+            Payment.customer_id == scope.customer_id,
+            Payment.id >= first_id("pay", now - timedelta(hours=1)),
+            Payment.confirmed_at.is_not(None),
+            Payment.listed,
+        )
+    ).scalar_one()
+    if count >= most:
+        raise TooManyAttempts

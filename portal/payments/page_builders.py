@@ -1,0 +1,171 @@
+"""From rows to what the payment pages are given: titles, months, steps and links. No queries, no words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+
+from portal.payment_methods.pages import MethodLabel, method_name
+from portal.payments.pages import (
+    PaidInvoice,
+    PaymentMonth,
+    PaymentPage,
+    PaymentRow,
+    PaymentsPage,
+    RefundRow,
+    Step,
+)
+from portal.payments.queries import PaymentDetail, PaymentRecord, RefundRecord
+from portal.payments.rules import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.web.pages import Pager
+
+MOST_INVOICES = 20
+"""Invoices that one address of the checkout names."""
+_REFUND_STATUS = {"succeeded": "complete"}
+
+
+def build_payments_page(status: str, rows: Sequence[PaymentRow], pager: Pager, *, has_any: bool) -> PaymentsPage:
+    """The history's page: rows, newest first, below the months in which they were made."""
+    months: list[list[PaymentRow]] = []
+    month = None
+    for row in rows:
+        if month != (month := (row.on.year, row.on.month)):
+            months.append([])
+        months[-1].append(row)
+    return PaymentsPage(
+        status=status,
+        months=tuple(PaymentMonth(rows_of_month[0].on, tuple(rows_of_month)) for rows_of_month in months),
+        pager=pager,
+        has_any=has_any,
+    )
+
+
+def build_payment_rows(
+    records: Iterable[PaymentRecord], refunds: Iterable[RefundRecord], *, zone: tzinfo, root: str
+) -> list[PaymentRow]:
+    """Rows of a list of payments, each with its refunds below it. `root` is the prefix of the merchant's pages."""
+    refunds_of: dict[str, list[RefundRecord]] = {}
+    for refund in refunds:
+        refunds_of.setdefault(refund.payment_id, []).append(refund)
+    rows = []
+    # Unpacked rather than read by name: 25 rows of a page are most of what its view does.
+    for (
+        id, status, currency, amount, _, description, note, more_count, method_type, brand, last4, failure_code, created_at,
+        unpaid,
+    ) in records:  # fmt: skip
+        method = method_name(method_type, brand, last4, brand) if method_type else ""
+        has_title = description and description != note
+        rows.append(
+            PaymentRow(
+                id,
+                description if has_title else note,
+                note if has_title else "",
+                created_at.astimezone(zone).date(),
+                method,
+                status,
+                amount,
+                currency,
+                more_count,
+                failure_code,
+                checkout_url(root, unpaid.split()) if unpaid else None,
+                _refund_rows(refunds_of[id], method, zone) if id in refunds_of else (),
+            )
+        )
+    return rows
+
+
+def build_payment_page(
+    payment: PaymentDetail,
+    *,
+    payee: str,
+    gateway_name: str,
+    can_cancel_at_gateway: bool,
+    zone: tzinfo,
+    root: str,
+    now: datetime,
+) -> PaymentPage:
+    """One payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet."""
+    method = None
+    if payment.method_type:
+        is_bank = payment.method_type == "bank_account"
+        method = MethodLabel(
+            type=payment.method_type, brand=None if is_bank else payment.method_brand, last4=payment.method_last4,
+            nickname=payment.nickname, phone=payment.phone, bank_name=payment.method_brand if is_bank else None,
+            exp_month=payment.exp_month, exp_year=payment.exp_year,
+        )  # fmt: skip
+    is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
+    waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
+    unpaid = [share.invoice_id for share in payment.shares if share.is_payable]
+    asks_the_phone = payment.status == "pending" and payment.method_type == "mobile_money"
+    return PaymentPage(
+        id=payment.id,
+        status=payment.status,
+        amount=payment.amount,
+        currency=payment.currency,
+        payee=payee,
+        at=(payment.completed_at or payment.created_at).astimezone(zone),
+        gateway_name=gateway_name,
+        method=method,
+        shares=tuple(
+            PaidInvoice(share.invoice_id, share.number, share.description or share.number, share.amount)
+            for share in payment.shares
+        ),
+        steps=tuple(_steps(payment, zone)),
+        refunds=_refund_rows(payment.refunds, method.name if method else "", zone),
+        amount_refunded=payment.amount_refunded,
+        failure_code=payment.failure_code,
+        continue_url=f"{root}/checkout/{payment.id}" if is_open_checkout else payment.action_url,
+        retry_url=checkout_url(root, unpaid) if unpaid and payment.status in ENDED_WITHOUT_MONEY else None,
+        can_cancel=is_open_checkout or waits_for_customer,
+        asked_at=payment.sent_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
+    )
+
+
+def checkout_url(root: str, invoice_ids: Sequence[str]) -> str:
+    """The address of a checkout of these invoices; of more than twenty, the first twenty."""
+    return f"{root}/checkout?" + "&".join(f"invoice={invoice_id}" for invoice_id in invoice_ids[:MOST_INVOICES])
+
+
+def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
+    """What happened, oldest first, and after what is happening now the step that is still to come."""
+
+    def step(kind: str, at: datetime | None, amount: int | None = None) -> Step:
+        return Step(kind, at.astimezone(zone) if at else None, amount)
+
+    steps = [step("created", payment.created_at)]
+    if payment.sent_at:
+        steps.append(step("sent", payment.sent_at))
+    if payment.opened_at:
+        steps.append(step("page_opened", payment.opened_at))
+    if payment.status in UNSETTLED:
+        now_happening = {"processing": "unknown", "pending": "waiting"}.get(payment.status, "action_needed")
+        steps += [step(now_happening, payment.checked_at or payment.updated_at), Step("complete", None)]
+    elif payment.status in CAPTURED:
+        steps.append(step("complete", payment.completed_at or payment.updated_at))
+    elif payment.status == "incomplete":
+        steps.append(Step("complete", None))
+    else:
+        steps.append(step(payment.status, payment.completed_at or payment.updated_at))
+    # The two databases may tell equal instants in either order, and a gateway's clock is not ours.
+    steps = [*sorted((each for each in steps if each.at), key=_instant), *(each for each in steps if not each.at)]
+    for refund in payment.refunds:
+        if refund.status == "succeeded":
+            steps.append(step("refund", refund.completed_at or refund.created_at, refund.amount))
+        elif refund.status == "failed":
+            steps.append(step("refund_failed", refund.completed_at or refund.created_at, refund.amount))
+    return steps
+
+
+def _instant(step: Step) -> datetime:
+    assert step.at is not None, "only steps that happened are put in order"
+    return step.at
+
+
+def _refund_rows(refunds: Iterable[RefundRecord], method: str, zone: tzinfo) -> tuple[RefundRow, ...]:
+    return tuple(
+        RefundRow(
+            (refund.completed_at or refund.created_at).astimezone(zone).date(), refund.amount, refund.currency,
+            _REFUND_STATUS.get(refund.status, refund.status), method,
+        )
+        for refund in refunds
+    )  # fmt: skip

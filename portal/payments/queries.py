@@ -1,0 +1,300 @@
+"""Reads of payments: the history by key, and one payment with its shares and refunds. Plain rows, never objects of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from portal.database import Id, Reader
+from portal.errors import NotFound
+from portal.invoices.models import Invoice
+from portal.paging import READ_SIZE, Cursor, Slice, cut
+from portal.payment_methods.models import PaymentMethod
+from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.rules import PAYMENT_STATUSES
+from portal.public_ids import is_id
+from portal.refunds.models import Refund
+from portal.tenancy import Scope
+
+FILTERS = MappingProxyType(
+    {
+        **{status: (status,) for status in PAYMENT_STATUSES},
+        "all": (),
+        "pending": ("pending", "processing", "requires_action"),
+        "failed": ("failed", "rejected"),
+        "refunded": ("refunded", "partially_refunded"),
+    }
+)
+"""What `status=` may say, and the statuses it means: the tabs of the history, and each single status beside them."""
+
+_PAYMENTS = Payment.__table__
+_ALLOCATIONS = PaymentAllocation.__table__
+_INVOICES = Invoice.__table__
+_REFUNDS = Refund.__table__
+_METHODS = PaymentMethod.__table__
+# Written out as literals, since a partial index is chosen only where its condition stands in the statement itself.
+OUTSTANDING = (sa.literal_column("'open'", Id), sa.literal_column("'partially_paid'", Id))
+_FAILED = (sa.literal_column("'failed'", Id), sa.literal_column("'rejected'", Id))
+
+
+class PaymentRecord(NamedTuple):
+    """A payment as lists need it. `unpaid_invoices` are ids of what a failed one would have paid and can be paid now."""
+
+    id: str
+    status: str
+    currency: str
+    amount: int
+    amount_refunded: int
+    description: str
+    note: str
+    more_count: int
+    method_type: str | None
+    method_brand: str | None
+    method_last4: str | None
+    failure_code: str | None
+    created_at: datetime
+    unpaid_invoices: str | None
+
+
+class RefundRecord(NamedTuple):
+    """A refund. `status` is pending, succeeded or failed."""
+
+    payment_id: str
+    status: str
+    amount: int
+    currency: str
+    created_at: datetime
+    completed_at: datetime | None
+
+
+class InvoiceShare(NamedTuple):
+    """A payment beside its share of one invoice; `state` is active while it holds what it would pay."""
+
+    payment_id: str
+    status: str
+    amount: int
+    state: str
+    method_type: str | None
+    method_brand: str | None
+    method_last4: str | None
+    created_at: datetime
+
+
+class ShareRecord(NamedTuple):
+    """A payment's share of an invoice; `is_payable` when that invoice is outstanding and nobody is paying it."""
+
+    invoice_id: str
+    number: str
+    description: str
+    amount: int
+    is_payable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDetail:
+    """One payment with all that its page tells. What `method_…` says is what was used, as it was then."""
+
+    id: str
+    status: str
+    currency: str
+    amount: int
+    amount_refunded: int
+    gateway: str
+    method_type: str | None
+    method_brand: str | None
+    method_last4: str | None
+    failure_code: str | None
+    action_url: str | None
+    created_at: datetime
+    updated_at: datetime
+    opened_at: datetime | None
+    confirmed_at: datetime | None
+    sent_at: datetime | None
+    checked_at: datetime | None
+    expires_at: datetime
+    completed_at: datetime | None
+    nickname: str | None
+    phone: str | None
+    exp_month: int | None
+    exp_year: int | None
+    shares: tuple[ShareRecord, ...] = ()
+    refunds: tuple[RefundRecord, ...] = ()
+
+
+def list_payments(reader: Reader, scope: Scope, status: str, cursor: Cursor) -> Slice[PaymentRecord]:
+    """A page of the customer's history, newest first. `status` is one of FILTERS; a cursor's key is a payment's id."""
+    parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "key": cursor.key or ""}
+    rows = [PaymentRecord._make(row) for row in reader.execute(_history(status, cursor.direction), parameters)]
+    if cursor.direction == "before" or len(FILTERS[status]) > 1:
+        rows.sort(reverse=True)  # By id: what the parts of a UNION ALL give is in order within each part alone.
+    return cut(rows, cursor, lambda row: row.id > cursor.key)
+
+
+def has_payments(reader: Reader, scope: Scope) -> bool:
+    """Whether the customer has any payment to list."""
+    return (
+        reader.execute(_ANY, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).first() is not None
+    )
+
+
+def list_refunds(reader: Reader, scope: Scope, payment_ids: Iterable[str]) -> list[RefundRecord]:
+    """The refunds of these payments of the customer, oldest first."""
+    found = reader.execute(_REFUNDS_OF, {"merchant_id": scope.merchant_id, "payment_ids": list(payment_ids)})
+    return [RefundRecord._make(row) for row in found]
+
+
+def get_payment(reader: Reader, scope: Scope, payment_id: str) -> PaymentDetail:
+    """One payment of the customer. Raises NotFound for somebody else's, an unknown and a malformed id alike."""
+    if not is_id("pay", payment_id):
+        raise NotFound
+    scoped = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "payment_id": payment_id}
+    rows = reader.execute(_ONE, scoped).all()
+    if not rows:
+        raise NotFound
+    width = len(_DETAIL)
+    shares = tuple(ShareRecord(*row[width:-1], is_payable=bool(row[-1])) for row in rows if row[width] is not None)
+    refunds = ()
+    if rows[0].completed_at is not None and rows[0].failure_code is None:
+        refunds = tuple(list_refunds(reader, scope, [payment_id]))
+    return PaymentDetail(*rows[0][:width], shares=shares, refunds=refunds)
+
+
+def list_invoice_shares(reader: Reader, scope: Scope, invoice_id: str) -> list[InvoiceShare]:
+    """The newest 20 listed payments of one invoice of the customer, newest first; a checkout that nobody confirmed is none."""
+    scoped = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_id": invoice_id}
+    return [InvoiceShare._make(row) for row in reader.execute(_SHARES, scoped)]
+
+
+def payment_columns() -> list[sa.ColumnElement[Any]]:
+    """The columns of a PaymentRecord, in its order; for the overview too, which reads payments among other things."""
+    p, a, i = _PAYMENTS.c, _ALLOCATIONS.c, _INVOICES.c
+    unpaid = (
+        sa.select(sa.func.aggregate_strings(a.invoice_id, " "))
+        .select_from(_ALLOCATIONS.join(_INVOICES, sa.and_(i.merchant_id == a.merchant_id, i.id == a.invoice_id)))
+        .where(a.merchant_id == p.merchant_id, a.payment_id == p.id, i.status.in_(OUTSTANDING), i.amount_reserved == 0)
+        .correlate(_PAYMENTS)
+        .scalar_subquery()
+    )
+    # Asked of failed payments alone: every other row passes it by.
+    return [
+        *(p[name] for name in PaymentRecord._fields[:-1]),
+        sa.case((p.status.in_(_FAILED), unpaid)).label("unpaid_invoices"),
+    ]
+
+
+def listed(status: str | None = None) -> sa.Select[Any]:
+    """The customer's listed payments, of one status or of any; an index answers it in the order of ids."""
+    p = _PAYMENTS.c
+    statement = sa.select(*payment_columns()).where(
+        p.merchant_id == sa.bindparam("merchant_id"),
+        p.customer_id == sa.bindparam("customer_id"),
+        p.listed == sa.true(),
+    )
+    return statement if status is None else statement.where(p.status == sa.literal_column(f"'{status}'", Id))
+
+
+@cache
+def _history(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    """The statement of a filter and a direction, made once: each part of it is a range of one index, read in its order."""
+    p, key = _PAYMENTS.c, sa.bindparam("key", type_=Id)
+    down, up = p.id.desc(), p.id.asc()
+    parts = []
+    for one in FILTERS[status] or (None,):
+        statement = listed(one)
+        if direction == "first":
+            parts.append(statement.order_by(down))
+        elif direction == "after":
+            parts.append(statement.where(p.id < key).order_by(down))
+        else:
+            parts += [statement.where(p.id > key).order_by(up), statement.where(p.id <= key).order_by(down)]
+    limited = [part.limit(sa.literal_column(str(READ_SIZE))) for part in parts]
+    if len(limited) == 1:
+        return limited[0]
+    return sa.union_all(*(sa.select(part.subquery()) for part in limited))
+
+
+_ANY = (
+    sa.select(sa.literal_column("1"))
+    .select_from(_PAYMENTS)
+    .where(
+        _PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),
+        _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
+        _PAYMENTS.c.listed == sa.true(),
+    )
+    .limit(sa.literal_column("1"))
+)
+_REFUNDS_OF = (
+    sa.select(*(_REFUNDS.c[name] for name in RefundRecord._fields))
+    .where(
+        _REFUNDS.c.merchant_id == sa.bindparam("merchant_id"),
+        _REFUNDS.c.payment_id.in_(sa.bindparam("payment_ids", expanding=True)),
+    )
+    .order_by(_REFUNDS.c.id)
+)
+_OF_METHOD = ("nickname", "phone", "exp_month", "exp_year")
+_DETAIL = [
+    *(_PAYMENTS.c[name] for name in PaymentDetail.__dataclass_fields__ if name in _PAYMENTS.c),
+    *(_METHODS.c[name] for name in _OF_METHOD),
+]
+_ONE = (
+    sa.select(
+        *_DETAIL,
+        _INVOICES.c.id.label("invoice_id"),
+        _INVOICES.c.number,
+        _INVOICES.c.description,
+        _ALLOCATIONS.c.amount.label("share"),
+        sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _INVOICES.c.amount_reserved == 0).label("is_payable"),
+    )
+    .select_from(
+        _PAYMENTS.outerjoin(
+            _METHODS,
+            sa.and_(_METHODS.c.merchant_id == _PAYMENTS.c.merchant_id, _METHODS.c.id == _PAYMENTS.c.payment_method_id),
+        )
+        .outerjoin(
+            _ALLOCATIONS,
+            sa.and_(_ALLOCATIONS.c.merchant_id == _PAYMENTS.c.merchant_id, _ALLOCATIONS.c.payment_id == _PAYMENTS.c.id),
+        )
+        .outerjoin(
+            _INVOICES,
+            sa.and_(_INVOICES.c.merchant_id == _ALLOCATIONS.c.merchant_id, _INVOICES.c.id == _ALLOCATIONS.c.invoice_id),
+        )
+    )
+    .where(
+        _PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),
+        _PAYMENTS.c.id == sa.bindparam("payment_id"),
+        _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
+    )
+)
+_SHARES = (
+    sa.select(
+        _PAYMENTS.c.id,
+        _PAYMENTS.c.status,
+        _ALLOCATIONS.c.amount,
+        _ALLOCATIONS.c.state,
+        _PAYMENTS.c.method_type,
+        _PAYMENTS.c.method_brand,
+        _PAYMENTS.c.method_last4,
+        _PAYMENTS.c.created_at,
+    )
+    .select_from(
+        _ALLOCATIONS.join(
+            _PAYMENTS,
+            sa.and_(_PAYMENTS.c.merchant_id == _ALLOCATIONS.c.merchant_id, _PAYMENTS.c.id == _ALLOCATIONS.c.payment_id),
+        )
+    )
+    .where(
+        _ALLOCATIONS.c.merchant_id == sa.bindparam("merchant_id"),
+        _ALLOCATIONS.c.invoice_id == sa.bindparam("invoice_id"),
+        _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
+        _PAYMENTS.c.listed == sa.true(),
+        _PAYMENTS.c.status != sa.literal_column("'incomplete'", Id),
+    )
+    .order_by(_ALLOCATIONS.c.payment_id.desc())
+    .limit(sa.literal_column("20"))
+)

@@ -1,0 +1,64 @@
+"""The customer's payments: the history, and one payment as it stands at this moment."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, g, request
+
+from portal.payments.operations import resolve_payment
+from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page
+from portal.payments.queries import FILTERS, get_payment, has_payments, list_payments, list_refunds
+from portal.payments.rules import UNSETTLED
+from portal.public_ids import is_id
+from portal.web.context import current_scope, current_services, now, root
+from portal.web.lists import build_pager, read_cursor, read_filter
+from portal.web.policies import signed_in
+from portal.web.rendering import render_page
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """The addresses of the payments."""
+    blueprint.add_url_rule("/payments", "payments", payments)
+    blueprint.add_url_rule("/payments/<payment_id>", "payment", payment)
+
+
+@signed_in
+def payments() -> Response:
+    """The history, 25 payments a page."""
+    scope = current_scope()
+    status = read_filter(request.args, FILTERS, "all")
+    cursor = read_cursor(request.args, lambda text: text if is_id("pay", text) else None)
+    with current_services().database.read() as reader:
+        found = list_payments(reader, scope, status, cursor)
+        refunded = [row.id for row in found.rows if row.amount_refunded]
+        refunds = list_refunds(reader, scope, refunded) if refunded else []
+        is_first_of_all = status == "all" and cursor.key is None
+        has_any = bool(found.rows) or (not is_first_of_all and has_payments(reader, scope))
+    rows = build_payment_rows(found.rows, refunds, zone=ZoneInfo(g.merchant.timezone), root=root())
+    pager = build_pager(found, "" if status == "all" else status, lambda row: row.id)
+    return render_page("payments/list.html", build_payments_page(status, rows, pager, has_any=has_any))
+
+
+@signed_in
+def payment(payment_id: str) -> Response:
+    """One payment. Without a proven outcome the gateway is asked first, so that a reload tells the truth."""
+    services, scope = current_services(), current_scope()
+    with services.database.read() as reader:
+        found = get_payment(reader, scope, payment_id)
+    if found.status in UNSETTLED:
+        resolve_payment(services, scope.merchant_id, found.id)
+        with services.database.read() as reader:
+            found = get_payment(reader, scope, payment_id)
+    gateway = services.gateways.find(scope.merchant_id)
+    is_theirs = gateway is not None and gateway.name == found.gateway
+    page = build_payment_page(
+        found,
+        payee=g.merchant.legal_name,
+        gateway_name=gateway.title if gateway is not None and is_theirs else "",
+        can_cancel_at_gateway=gateway is not None and is_theirs and gateway.capabilities.cancel,
+        zone=ZoneInfo(g.merchant.timezone),
+        root=root(),
+        now=now(),
+    )
+    return render_page("payments/detail.html", page)

@@ -1,0 +1,36 @@
+"""Where gateways tell us that something happened: `/hooks/<merchant>/<gateway>`."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, Response, request
+
+from portal.errors import NotFound
+from portal.gateways.contract import EventRefused
+from portal.merchants.queries import find_merchant
+from portal.provider_events.operations import receive_event
+from portal.web.context import current_services
+from portal.web.policies import gateway_signed
+
+log = logging.getLogger(__name__)
+
+
+@gateway_signed
+def receive(merchant: str, gateway: str) -> Response:
+    """Answer 200 to what is genuine, however often it comes; 400 to what is not, without a word why."""
+    services = current_services()
+    with services.database.read() as connection:
+        profile = find_merchant(connection, merchant)
+    if profile is None:
+        raise NotFound
+    try:
+        receive_event(services, profile.id, gateway, request.headers, request.get_data())
+    except EventRefused as refusal:
+        log.warning("provider_event.refused", extra={"merchant": profile.id, "why": str(refusal)})
+        return Response(status=400)
+    return Response(status=200)
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("/hooks/<merchant>/<gateway>", "hooks", receive, methods=["POST"])

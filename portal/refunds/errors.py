@@ -1,0 +1,14 @@
+"""What can go wrong with a refund, named after the fact."""
+
+from __future__ import annotations
+
+from portal.errors import PortalError
+
+
+class NotRefundable(PortalError):
+    status = 409
+    sentence = "Nothing of this payment can be given back here."
+
+
+class RefundTooLarge(PortalError):
+    sentence = "A refund is more than nothing, and no more than what is left of the payment."

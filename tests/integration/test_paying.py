@@ -1,0 +1,536 @@
+"""Paying an invoice: one charge, and the invoice told truly, whatever happens on the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from portal.audit.models import AuditEntry
+from portal.gateways.contract import Outcome, State
+from portal.invoices.models import CreditNote, Invoice
+from portal.money import Money
+from portal.outbox.models import OutboxMessage
+from portal.payment_methods.models import PaymentMethod
+from portal.payments.errors import (
+    AmountChanged,
+    CheckoutEnded,
+    CurrenciesMixed,
+    InvoiceBeingPaid,
+    InvoiceSettled,
+    MethodUnknown,
+    NoInvoiceChosen,
+    TooManyAttempts,
+)
+from portal.payments.jobs import check_payments, expire_checkouts
+from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.operations import cancel_payment, refresh_payment
+from portal.payments.outcomes import record_outcome
+from portal.payments.shares import shown_version
+from portal.tenancy import Scope
+from tests.integration.conftest import Till
+from tests.support.scripted_gateway import lost
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it, and nothing of the process runs on."""
+
+
+def killing_at(label: str) -> Callable[[str], None]:
+    def reached(here: str) -> None:
+        if here == label:
+            raise Killed(label)
+
+    return reached
+
+
+def test_paid_invoice_is_charged_once_and_settled(till: Till) -> None:
+    invoice = till.invoice(5000)
+
+    payment = till.pay(invoice)
+
+    assert till.status(payment) == "complete"
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert till.gateway.captured == [payment]
+    assert [message.kind for message in till.rows(OutboxMessage)] == ["receipt_mail"]
+
+
+def test_several_invoices_are_paid_by_one_charge(till: Till) -> None:
+    first, second = till.invoice(5000, due_in_days=1), till.invoice(700, due_in_days=2)
+
+    payment = till.pay(first, second)
+
+    assert till.payment(payment).amount == 5700
+    assert till.balance(first)[0] == till.balance(second)[0] == "paid"
+
+
+def test_declined_payment_takes_nothing_and_frees_the_invoice(till: Till) -> None:
+    invoice = till.invoice()
+    till.gateway.becomes.append(State.FAILED)
+
+    payment = till.pay(invoice)
+
+    assert (till.status(payment), till.payment(payment).failure_code) == ("failed", "card_declined")
+    assert till.balance(invoice) == ("open", 0, 0)
+    assert till.status(till.pay(invoice)) == "complete"
+
+
+def test_pay_pressed_twice_charges_once(till: Till) -> None:
+    payment = till.checkout(till.invoice())
+    till.confirm(payment)
+
+    till.confirm(payment)
+
+    assert till.gateway.captured == [payment]
+    assert [call for call in till.gateway.calls if call[0] == "charge"] == [("charge", payment)]
+
+
+def test_second_tab_cannot_pay_what_is_being_paid(till: Till) -> None:
+    invoice = till.invoice()
+    mine = till.checkout(invoice)
+    till.gateway.becomes.append(State.PENDING)
+    till.confirm(mine)
+
+    with pytest.raises(InvoiceBeingPaid) as refusal:
+        till.checkout(invoice)
+
+    assert refusal.value.payment_id == mine
+    assert till.balance(invoice) == ("open", 0, 5000)
+
+
+def test_newer_checkout_supersedes_the_older_unconfirmed_one(till: Till) -> None:
+    invoice = till.invoice()
+    older = till.checkout(invoice)
+    newer = till.checkout(invoice)
+
+    with pytest.raises(CheckoutEnded):
+        till.confirm(older)
+    till.confirm(newer)
+
+    assert till.gateway.captured == [newer]
+    assert till.payment(older).listed is False
+
+
+def test_confirmations_posted_at_once_charge_once(till: Till) -> None:
+    payment = till.checkout(till.invoice())
+    faults: list[BaseException] = []
+
+    def press() -> None:
+        try:
+            till.confirm(payment)
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=press) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert faults == []
+    assert till.gateway.captured == [payment]
+    assert till.status(payment) == "complete"
+
+
+def test_checkouts_of_one_invoice_confirmed_at_once_charge_once(till: Till) -> None:
+    """Two drafts of one invoice can exist when the second came from elsewhere: the index decides, not the order."""
+    invoice = till.invoice()
+    drafts = [till.checkout(invoice) for _ in range(2)]
+    with till.services.database.unit_of_work() as session:
+        session.execute(
+            sa.update(Payment)
+            .where(Payment.merchant_id == till.scope.merchant_id, Payment.id == drafts[0])
+            .values(status="incomplete")
+        )
+        session.execute(
+            sa.update(PaymentAllocation)
+            .where(PaymentAllocation.merchant_id == till.scope.merchant_id, PaymentAllocation.payment_id == drafts[0])
+            .values(state="proposed")
+        )
+    answers: list[str] = []
+
+    def press(draft: str) -> None:
+        try:
+            till.confirm(draft)
+            answers.append("paid")
+        except (InvoiceBeingPaid, InvoiceSettled, CheckoutEnded) as refusal:
+            answers.append(type(refusal).__name__)
+
+    threads = [threading.Thread(target=press, args=(draft,)) for draft in drafts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(answers) == 2 and answers.count("paid") == 1
+    assert len(till.gateway.captured) == 1
+    assert till.balance(invoice) == ("paid", 5000, 0)
+
+
+def test_two_active_attempts_of_one_invoice_are_refused_by_the_index(till: Till) -> None:
+    invoice = till.invoice()
+    till.gateway.becomes.append(State.PENDING)
+    till.pay(invoice)
+    other = till.checkout(till.invoice())
+
+    with pytest.raises(sa.exc.IntegrityError), till.services.database.unit_of_work() as session:
+        session.add(
+            PaymentAllocation(
+                merchant_id=till.scope.merchant_id,
+                payment_id=other,
+                invoice_id=invoice,
+                slot=1,
+                state="active",
+                amount=1,
+                invoice_version=1,
+            )
+        )
+
+
+def test_lost_answer_is_processing_until_the_gateway_tells(till: Till) -> None:
+    invoice = till.invoice()
+    till.gateway.answers.append(lost)
+
+    payment = till.pay(invoice)
+
+    assert till.status(payment) == "processing"
+    assert till.balance(invoice) == ("open", 0, 5000)
+    till.clock.advance(seconds=11)
+    assert check_payments(till.services) == 1
+    assert till.status(payment) == "complete"
+    assert till.gateway.captured == [payment]
+
+
+def test_order_that_never_arrived_is_given_again_under_the_same_reference(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.checkout(invoice)
+    with pytest.raises(Killed):
+        till.confirm(payment, services=till.with_crash_point(killing_at("payment.intent_committed")))
+    assert till.gateway.ledger == {}
+
+    till.clock.advance(seconds=11)
+    check_payments(till.services)
+
+    assert till.gateway.captured == [payment]
+    assert till.balance(invoice) == ("paid", 5000, 0)
+
+
+def test_absent_order_is_not_given_again_while_it_may_be_on_its_way(till: Till) -> None:
+    payment = till.checkout(till.invoice())
+    with pytest.raises(Killed):
+        till.confirm(payment, services=till.with_crash_point(killing_at("payment.intent_committed")))
+
+    till.clock.advance(seconds=5)
+    refresh_payment(till.services, till.scope.merchant_id, payment)
+
+    assert ("charge", payment) not in till.gateway.calls
+    assert till.status(payment) == "processing"
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["payment.intent_written", "payment.intent_committed", "payment.gateway_answered", "payment.outcome_recorded"],
+)
+@pytest.mark.parametrize("retried_by", ["customer", "worker"])
+@pytest.mark.parametrize("answer", [State.SUCCEEDED, State.FAILED])
+def test_killed_anywhere_ends_with_one_truth(till: Till, label: str, retried_by: str, answer: State) -> None:
+    invoice = till.invoice()
+    payment = till.checkout(invoice)
+    till.gateway.becomes.append(answer)
+    with pytest.raises(Killed):
+        till.confirm(payment, services=till.with_crash_point(killing_at(label)))
+
+    till.clock.advance(seconds=15)
+    if retried_by == "customer" or label == "payment.intent_written":
+        till.confirm(payment)
+    check_payments(till.services)
+
+    told = {State.SUCCEEDED: ("complete", ("paid", 5000, 0)), State.FAILED: ("failed", ("open", 0, 0))}[answer]
+    assert (till.status(payment), till.balance(invoice)) == told
+    assert list(till.gateway.ledger) == [payment]
+
+
+def test_never_sent_payment_expires_and_frees_the_invoice(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.checkout(invoice)
+    with pytest.raises(Killed):
+        till.confirm(payment, services=till.with_crash_point(killing_at("payment.intent_committed")))
+
+    till.clock.advance(hours=3, seconds=1)
+    check_payments(till.services)
+
+    assert till.status(payment) == "failed"
+    assert till.balance(invoice) == ("open", 0, 0)
+    assert till.gateway.ledger == {}
+
+
+def test_unconfirmed_checkout_reserves_nothing_and_is_abandoned_after_its_hours(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.checkout(invoice)
+    assert till.balance(invoice) == ("open", 0, 0)
+
+    till.clock.advance(hours=3, seconds=1)
+    assert expire_checkouts(till.services) == 1
+
+    assert till.status(payment) == "abandoned"
+    with pytest.raises(CheckoutEnded):
+        till.confirm(payment)
+
+
+def test_new_card_goes_to_the_gateways_page_and_back(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.pay(invoice, method="new", save=True)
+    assert till.status(payment) == "requires_action"
+    assert till.payment(payment).action_url == f"http://localhost:9/pay/{payment}"
+
+    till.gateway.pay_page(payment)
+    till.clock.advance(seconds=3)
+    refresh_payment(till.services, till.scope.merchant_id, payment)
+
+    assert till.status(payment) == "complete"
+    assert till.balance(invoice)[0] == "paid"
+    assert till.payment(payment).method_last4 == "4242"
+
+
+def test_saved_card_again_stays_one_method(till: Till) -> None:
+    payment = till.pay(till.invoice(), method="new", save=True)
+    till.gateway.pay_page(payment)
+    till.clock.advance(seconds=3)
+    refresh_payment(till.services, till.scope.merchant_id, payment)
+
+    assert [method.id for method in till.rows(PaymentMethod)] == [till.method_id]
+
+
+def test_card_is_not_saved_without_consent(till: Till) -> None:
+    with till.services.database.unit_of_work() as session:
+        session.execute(
+            sa.update(PaymentMethod)
+            .where(PaymentMethod.merchant_id == till.scope.merchant_id)
+            .values(status="removed", is_default=False)
+        )
+    payment = till.pay(till.invoice(), method="new", save=False)
+    till.gateway.pay_page(payment)
+    till.clock.advance(seconds=3)
+    refresh_payment(till.services, till.scope.merchant_id, payment)
+
+    assert till.status(payment) == "complete"
+    assert till.rows(PaymentMethod, status="active") == []
+
+
+def test_cancelled_page_frees_the_invoice(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.pay(invoice, method="new")
+
+    assert cancel_payment(till.services, till.scope, payment) == "canceled"
+    assert till.balance(invoice) == ("open", 0, 0)
+
+
+def test_cancelling_what_was_paid_meanwhile_tells_that_it_was_paid(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.pay(invoice, method="new")
+    till.gateway.pay_page(payment)
+
+    assert cancel_payment(till.services, till.scope, payment) == "complete"
+    assert till.balance(invoice)[0] == "paid"
+
+
+def test_page_left_open_is_abandoned_and_closed_at_the_gateway(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.pay(invoice, method="new")
+
+    till.clock.advance(hours=3, seconds=1)
+    check_payments(till.services)
+
+    assert till.status(payment) == "abandoned"
+    assert ("cancel", payment) in till.gateway.calls
+    assert till.balance(invoice) == ("open", 0, 0)
+
+
+def test_success_after_we_gave_up_still_pays_the_invoice(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.pay(invoice, method="new")
+    cancel_payment(till.services, till.scope, payment)
+
+    outcome = Outcome(State.SUCCEEDED, payment, "ch_late", Money(5000, "USD"))
+    with till.services.database.unit_of_work() as session:
+        record_outcome(session, till.scope.merchant_id, payment, outcome, at=till.clock.now())
+
+    assert till.status(payment) == "complete"
+    assert till.balance(invoice) == ("paid", 5000, 0)
+
+
+def test_money_that_came_twice_is_the_customers_credit(till: Till) -> None:
+    invoice = till.invoice()
+    late = till.pay(invoice, method="new")
+    cancel_payment(till.services, till.scope, late)
+    till.pay(invoice)
+
+    outcome = Outcome(State.SUCCEEDED, late, "ch_late", Money(5000, "USD"))
+    with till.services.database.unit_of_work() as session:
+        recording = record_outcome(session, till.scope.merchant_id, late, outcome, at=till.clock.now())
+
+    assert recording.surplus == 5000
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert [(note.amount, note.customer_id) for note in till.rows(CreditNote)] == [(5000, till.scope.customer_id)]
+
+
+def test_same_outcome_recorded_again_changes_nothing(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.pay(invoice)
+    before = (till.payment(payment).version, len(till.rows(OutboxMessage)), len(till.rows(AuditEntry)))
+
+    with till.services.database.unit_of_work() as session:
+        record_outcome(session, till.scope.merchant_id, payment, till.gateway.ledger[payment], at=till.clock.now())
+
+    assert (till.payment(payment).version, len(till.rows(OutboxMessage)), len(till.rows(AuditEntry))) == before
+    assert till.balance(invoice) == ("paid", 5000, 0)
+
+
+@pytest.mark.parametrize(
+    "foreign", [{"money": Money(1, "USD")}, {"money": Money(5000, "EUR")}, {"money": None}, {"reference": "pay_other"}]
+)
+def test_success_for_other_money_is_quarantined(till: Till, foreign: dict[str, object]) -> None:
+    invoice = till.invoice()
+    till.gateway.answers.append(lambda truth: replace(truth, **foreign))  # type: ignore[arg-type]
+
+    payment = till.pay(invoice)
+
+    assert till.status(payment) == "processing"
+    assert till.balance(invoice) == ("open", 0, 5000)
+    assert "payment.outcome_contradicted" in [entry.action for entry in till.rows(AuditEntry)]
+
+
+def test_failure_told_after_success_changes_nothing(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.pay(invoice)
+
+    with till.services.database.unit_of_work() as session:
+        record_outcome(session, till.scope.merchant_id, payment, Outcome(State.FAILED, payment), at=till.clock.now())
+
+    assert till.status(payment) == "complete"
+    assert till.balance(invoice) == ("paid", 5000, 0)
+
+
+def test_amount_changed_since_it_was_shown_is_asked_again(till: Till) -> None:
+    invoice = till.invoice(5000)
+    payment = till.checkout(invoice)
+    shown = shown_version(payment, [(invoice, 5000)])
+    with till.services.database.unit_of_work() as session:
+        session.execute(
+            sa.update(Invoice)
+            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .values(total=6000, subtotal=6000)
+        )
+
+    with pytest.raises(AmountChanged):
+        till.confirm(payment, version=shown)
+    assert till.gateway.calls == []
+    till.confirm(payment, version=shown_version(payment, [(invoice, 6000)]))
+
+    assert till.payment(payment).amount == 6000
+    assert till.balance(invoice) == ("paid", 6000, 0)
+
+
+def test_invoice_settled_meanwhile_is_not_charged(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.checkout(invoice)
+    with till.services.database.unit_of_work() as session:
+        session.execute(
+            sa.update(Invoice)
+            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .values(status="paid", amount_paid=5000)
+        )
+
+    with pytest.raises(InvoiceSettled):
+        till.confirm(payment)
+    assert till.gateway.calls == []
+
+
+def test_method_removed_meanwhile_is_not_charged(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.checkout(invoice)
+    with till.services.database.unit_of_work() as session:
+        session.execute(
+            sa.update(PaymentMethod)
+            .where(PaymentMethod.merchant_id == till.scope.merchant_id, PaymentMethod.id == till.method_id)
+            .values(status="removed")
+        )
+
+    with pytest.raises(MethodUnknown):
+        till.confirm(payment)
+    assert till.gateway.calls == []
+    assert till.balance(invoice) == ("open", 0, 0)
+
+
+def test_currencies_are_never_mixed(till: Till) -> None:
+    with pytest.raises(CurrenciesMixed):
+        till.checkout(till.invoice(currency="USD"), till.invoice(currency="EUR"))
+
+
+def test_somebody_elses_invoice_method_and_payment_are_unknown(till: Till, make_scope: Callable[[], Scope]) -> None:
+    stranger = make_scope()
+    theirs = till.invoice(scope=stranger)
+    mine = till.invoice()
+    payment = till.checkout(mine)
+
+    with pytest.raises(NoInvoiceChosen):
+        till.checkout(theirs)
+    other_till = replace(till, scope=stranger)
+    with pytest.raises(MethodUnknown):
+        other_till.checkout(theirs)
+    with pytest.raises(sa.exc.NoResultFound):
+        other_till.confirm(payment)
+    with pytest.raises(sa.exc.NoResultFound):
+        cancel_payment(till.services, stranger, payment)
+    assert till.gateway.calls == []
+
+
+def test_attempts_are_limited_by_the_hour(till: Till) -> None:
+    limited = replace(
+        till.services, settings=till.services.settings.model_copy(update={"payment_attempts_per_customer_per_hour": 2})
+    )
+    for _ in range(2):
+        till.confirm(till.checkout(till.invoice()), services=limited)
+
+    with pytest.raises(TooManyAttempts):
+        till.confirm(till.checkout(till.invoice()), services=limited)
+    till.clock.advance(hours=1, minutes=1)
+    till.confirm(till.checkout(till.invoice()), services=limited)
+
+
+def test_nothing_is_called_when_the_intent_cannot_be_written(till: Till) -> None:
+    payment = till.checkout(till.invoice())
+    broken = till.with_crash_point(killing_at("payment.intent_written"))
+
+    with pytest.raises(Killed):
+        till.confirm(payment, services=broken)
+
+    assert till.gateway.calls == []
+    assert till.status(payment) == "incomplete"
+
+
+def test_unknown_outcome_is_asked_for_on_schedule(till: Till) -> None:
+    till.gateway.answers.append(lost)
+    payment = till.pay(till.invoice())
+    asked = []
+    till.gateway.look_ups = [lost] * 6
+    for _ in range(6):
+        due = till.payment(payment).next_check_at
+        assert due is not None
+        asked.append(due - till.clock.now())
+        till.clock.move_to(due)
+        check_payments(till.services)
+
+    assert asked == [
+        timedelta(seconds=10),
+        timedelta(seconds=30),
+        timedelta(minutes=1),
+        timedelta(minutes=5),
+        timedelta(minutes=15),
+        timedelta(hours=1),
+    ]
+    assert till.status(payment) == "processing"

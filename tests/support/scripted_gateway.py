@@ -1,0 +1,143 @@
+"""A gateway in memory with a ledger of its own: it charges once a reference, and answers as a test has scripted it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from portal.gateways.contract import (
+    Capabilities,
+    ChargeOrder,
+    EventRefused,
+    Gateway,
+    MethodFacts,
+    Notice,
+    Outcome,
+    PageOrder,
+    RefundOrder,
+    RefundOutcome,
+    State,
+)
+from portal.money import Money
+
+VISA = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
+Script = Callable[[Outcome], Outcome]
+
+
+def lost(outcome: Outcome) -> Outcome:
+    """The answer never arrives, whatever the gateway did."""
+    return Outcome(State.UNKNOWN, outcome.reference)
+
+
+@dataclass
+class ScriptedGateway:
+    """`ledger` is what was really charged. `answers` are applied to the next answers, one each, without touching the ledger;
+    `becomes` is what the next new charges become (succeeded unless told)."""
+
+    name: str = "sandbox"
+    title: str = "Sandbox Pay"
+    capabilities: Capabilities = Capabilities(hosted_page=True, saved_methods=True, cancel=True, refunds=True)
+    form_action_origins: tuple[str, ...] = ("http://localhost:9",)
+    ledger: dict[str, Outcome] = field(default_factory=dict)
+    refunds: dict[str, RefundOutcome] = field(default_factory=dict)
+    pages: dict[str, PageOrder] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    answers: list[Script] = field(default_factory=list)
+    look_ups: list[Script] = field(default_factory=list)
+    becomes: list[State] = field(default_factory=list)
+    before_charge: Callable[[], None] = lambda: None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def charge(self, order: ChargeOrder) -> Outcome:
+        self.before_charge()
+        with self._lock:
+            self.calls.append(("charge", order.reference))
+            if order.reference not in self.ledger:
+                self.ledger[order.reference] = self._new_charge(order.reference, order.money)
+            return self._answer(self.ledger[order.reference])
+
+    def open_page(self, order: PageOrder) -> Outcome:
+        with self._lock:
+            self.calls.append(("page", order.reference))
+            self.pages.setdefault(order.reference, order)
+            return self._answer(self._page(order.reference))
+
+    def pay_page(self, reference: str, state: State = State.SUCCEEDED) -> None:
+        """What the customer does on the gateway's own page."""
+        order = self.pages[reference]
+        self.becomes.append(state)
+        self.ledger.setdefault(reference, self._new_charge(reference, order.money))
+
+    def settle(self, reference: str, state: State, code: str | None = None) -> None:
+        """Something that was pending at the gateway has come to its end there."""
+        self.ledger[reference] = replace(self.ledger[reference], state=state, failure_code=code, action_url=None)
+
+    def look_up(self, reference: str) -> Outcome:
+        with self._lock:
+            self.calls.append(("look_up", reference))
+            truth = self.ledger.get(reference)
+            if truth is None:
+                truth = self._page(reference) if reference in self.pages else Outcome(State.ABSENT, reference)
+            return self.look_ups.pop(0)(truth) if self.look_ups else truth
+
+    def cancel(self, reference: str) -> Outcome:
+        self.calls.append(("cancel", reference))
+        held = self.ledger.get(reference)
+        if held is None and reference in self.pages:
+            self.ledger[reference] = Outcome(State.FAILED, reference, failure_code="page_canceled")
+        elif held is not None and held.state in (State.PENDING, State.REQUIRES_ACTION):
+            self.settle(reference, State.FAILED, "payer_canceled")
+        return self.look_up(reference)
+
+    def refund(self, order: RefundOrder) -> RefundOutcome:
+        self.calls.append(("refund", order.reference))
+        return self.refunds.setdefault(
+            order.reference, RefundOutcome(State.SUCCEEDED, order.reference, f"gr_{order.reference}", order.money)
+        )
+
+    def look_up_refund(self, reference: str) -> RefundOutcome:
+        return self.refunds.get(reference, RefundOutcome(State.ABSENT, reference))
+
+    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
+        if headers.get("Signature") != "right":
+            raise EventRefused("signature wrong")
+        event_id, _, reference = body.decode().partition(" ")
+        return Notice(event_id, "charge.succeeded", reference)
+
+    def is_reachable(self) -> bool:
+        return True
+
+    @property
+    def captured(self) -> list[str]:
+        """References that money was really taken for."""
+        return [reference for reference, outcome in self.ledger.items() if outcome.state is State.SUCCEEDED]
+
+    def _answer(self, truth: Outcome) -> Outcome:
+        return self.answers.pop(0)(truth) if self.answers else truth
+
+    def _page(self, reference: str) -> Outcome:
+        return Outcome(State.REQUIRES_ACTION, reference, action_url=f"http://localhost:9/pay/{reference}")
+
+    def _new_charge(self, reference: str, money: Money) -> Outcome:
+        state = self.becomes.pop(0) if self.becomes else State.SUCCEEDED
+        return Outcome(
+            state,
+            reference,
+            gateway_reference=f"ch_{reference}",
+            money=money,
+            method=VISA,
+            failure_code="card_declined" if state is State.FAILED else None,
+            action_url=f"http://localhost:9/challenge/{reference}" if state is State.REQUIRES_ACTION else None,
+        )
+
+
+@dataclass
+class OneGateway:
+    """The registry of a test: every merchant pays through the same gateway."""
+
+    gateway: Gateway | None
+
+    def find(self, merchant_id: str) -> Gateway | None:
+        return self.gateway
