@@ -1,0 +1,85 @@
+"""What the outbox's mail kinds mean: read what the mail needs, render it, send it. Called by the relay, at least once a message."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from portal.customers.models import Customer
+from portal.emails.delivery import deliver
+from portal.emails.messages import Envelope, build_message
+from portal.emails.pages import ReceiptLine, ReceiptMail, SignInMail
+from portal.emails.rendering import mail_brand, render_letter
+from portal.merchants.queries import MerchantProfile, get_merchant
+from portal.payment_methods.pages import method_name
+from portal.payments.models import Payment
+from portal.payments.queries import get_payment
+from portal.services import Services
+from portal.sign_in.operations import begin_mailing
+from portal.tenancy import Scope
+
+
+def send_sign_in_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+    """Send link and code of a challenge, derived here and now; its ten minutes begin. For an unknown address, nothing leaves."""
+    at = services.clock.now()
+    with services.database.read() as reader:
+        merchant = get_merchant(reader, merchant_id)
+    letter = services.database.run(
+        lambda session: begin_mailing(session, services.settings, merchant_id, str(payload["challenge"]), at=at)
+    )
+    if letter is None or merchant.status != "active":
+        return
+    page = SignInMail(
+        brand=mail_brand(services.renderer, merchant, letter.locale),
+        code=letter.code,
+        link=merchant_address(services, merchant, f"/sign-in/link/{letter.token}"),
+        minutes=letter.minutes,
+    )
+    _send(services, merchant, "sign_in", page, to=letter.to, message_id=message_id)
+
+
+def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+    """Tell the customer that a payment is complete. A customer without address, or deleted, is not written to."""
+    payment_id = str(payload["payment"])
+    with services.database.read() as reader:
+        merchant = get_merchant(reader, merchant_id)
+        customer = reader.execute(
+            sa.select(Customer.id, Customer.email, Customer.locale)
+            .join(Payment, sa.and_(Payment.merchant_id == Customer.merchant_id, Payment.customer_id == Customer.id))
+            .where(
+                Customer.merchant_id == merchant_id, Payment.merchant_id == merchant_id, Payment.id == payment_id,
+                Customer.deleted_at.is_(None),
+            )
+        ).first()
+        if customer is None or not customer.email:
+            return
+        payment = get_payment(reader, Scope(merchant_id, customer.id), payment_id)
+    page = ReceiptMail(
+        brand=mail_brand(services.renderer, merchant, customer.locale),
+        payee=merchant.legal_name,
+        amount=payment.amount,
+        currency=payment.currency,
+        at=(payment.completed_at or payment.updated_at).astimezone(ZoneInfo(merchant.timezone)),
+        method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
+        lines=tuple(ReceiptLine(share.description or "", share.number, share.amount) for share in payment.shares),
+        link=merchant_address(services, merchant, f"/payments/{payment.id}"),
+        reference=payment.id,
+    )
+    _send(services, merchant, "receipt", page, to=customer.email, message_id=message_id)
+
+
+def merchant_address(services: Services, merchant: MerchantProfile, path: str) -> str:
+    """The absolute address of a page of the merchant, from the settings alone: never from what a request said (rule 6)."""
+    root = services.mount_path if services.mount_path is not None else f"/{merchant.slug}"
+    return f"{services.settings.base_url}{root}{path}"
+
+
+def _send(services: Services, merchant: MerchantProfile, name: str, page: Any, *, to: str, message_id: str) -> None:
+    letter = render_letter(services.renderer, name, page, theme=merchant.theme)
+    envelope = Envelope(
+        sender_name=merchant.name, sender=services.settings.mail_from, to=to, reply_to=page.brand.support_email,
+        message_id=message_id, at=services.clock.now(),
+    )
+    deliver(services.settings.smtp_url, build_message(letter, envelope))

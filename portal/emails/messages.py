@@ -1,0 +1,103 @@
+"""From a letter to the bytes of a message: the only place that writes mail headers, and that refuses what must not be in one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+
+import idna
+
+from portal.emails.rendering import Letter
+from portal.outbox.errors import Undeliverable
+
+HEADERS = frozenset(
+    {
+        "from", "to", "reply-to", "subject", "date", "message-id", "auto-submitted", "mime-version",
+        "content-type", "content-transfer-encoding",
+    }
+)  # fmt: skip
+"""All that the head of a message of ours may hold, each at most once."""
+
+_ENCODED_WORD = re.compile(r"=\?.*\?.*\?", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NO_ADDRESS = re.compile(r"[\s,;:<>()\[\]\\\"]")
+
+
+class HeaderRefused(Undeliverable):
+    """Something that enters a header holds a line break, a control character, an encoded word, or is no single address."""
+
+    sentence = "A header of this message would not be safe."
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who writes to whom. `message_id` is the outbox's, stable over retries, so that mail programs show a repeated one once."""
+
+    sender_name: str
+    sender: str
+    to: str
+    reply_to: str
+    message_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes to the mail server, byte for byte. `needs_utf8`: the address has letters beyond ASCII before its @."""
+
+    sender: str
+    to: str
+    content: bytes
+    needs_utf8: bool
+
+
+def build_message(letter: Letter, envelope: Envelope) -> Message:
+    """A message of two parts, text and HTML. Raises HeaderRefused (rule 9).
+
+    Python 3.11 turns an encoded word that holds a line break into a real `Bcc:`, so nothing of the kind is let in, and the
+    finished bytes are looked at once more.
+    """
+    sender, to = _address(envelope.sender), _address(envelope.to)
+    needs_utf8 = not (to.username.isascii() and sender.username.isascii())
+    message = EmailMessage(policy=policy.SMTPUTF8 if needs_utf8 else policy.SMTP)
+    message["From"] = Address(_header_text(envelope.sender_name), sender.username, sender.domain)
+    message["To"] = to
+    if envelope.reply_to:
+        message["Reply-To"] = _address(envelope.reply_to)
+    message["Subject"] = _header_text(letter.subject)
+    message["Date"] = envelope.at
+    message["Message-ID"] = f"<{_header_text(envelope.message_id)}@{sender.domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
+    content = message.as_bytes()
+    _check_head(content)
+    return Message(sender.addr_spec, to.addr_spec, content, needs_utf8)
+
+
+def _header_text(text: str) -> str:
+    if _CONTROL.search(text) or _ENCODED_WORD.search(text):
+        raise HeaderRefused
+    return text
+
+
+def _address(text: str) -> Address:
+    local, at, domain = _header_text(text).rpartition("@")
+    if not (local and at and domain) or "@" in local or _NO_ADDRESS.search(text):
+        raise HeaderRefused
+    try:
+        host = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
+        return Address(username=local, domain=host)
+    except (idna.IDNAError, ValueError) as fault:
+        raise HeaderRefused from fault
+
+
+def _check_head(content: bytes) -> None:
+    head, _, _ = content.partition(b"\r\n\r\n")
+    names = [line.partition(b":")[0].decode("ascii", "replace").lower() for line in head.split(b"\r\n") if line[:1] not in (b" ", b"\t")]
+    if not HEADERS.issuperset(names) or len(set(names)) != len(names) or b"\n" in head.replace(b"\r\n", b""):
+        raise HeaderRefused

@@ -1,0 +1,59 @@
+"""From a mail's page to its subject, text and HTML, in the merchant's colours and the reader's language; nothing is sent here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from portal.emails.pages import MailBrand
+from portal.theming.tokens import palette
+from portal.web.translations import available_locales, choose_locale, direction
+
+if TYPE_CHECKING:
+    from portal.merchants.queries import MerchantProfile
+    from portal.web.rendering import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A rendered mail, not yet addressed. `subject` is one line."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
+    """How the merchant looks in a mail, in the first language it can be had in: the reader's, the merchant's, English."""
+    theme = renderer.themes.get(merchant.theme)
+    chosen = choose_locale(locale, merchant.locale, None, available_locales())
+    colours = palette(theme.values, "light").colours
+    return MailBrand(
+        name=merchant.name,
+        legal_name=merchant.legal_name,
+        support_email=merchant.support_email or theme.brand.support_email,
+        accent=colours["accent"].css(),
+        on_accent=colours["on_accent"].css(),
+        locale=chosen,
+        dir=direction(chosen),
+    )
+
+
+def render_letter(renderer: Renderer, name: str, page: Any, *, theme: str) -> Letter:
+    """Render `emails/<name>.txt` (subject, empty line, text) and `emails/<name>.html`, its styles put inline."""
+    locale = page.brand.locale
+
+    def render(kind: str) -> str:
+        return renderer.template(f"emails/{name}.{kind}", theme=theme, locale=locale, static="").render(page=page)
+
+    subject, _, text = render("txt").strip().partition("\n")
+    return Letter(subject.strip(), text.strip() + "\n", _inliner().inline(render("html")))
+
+
+@lru_cache(maxsize=1)
+def _inliner() -> Any:
+    import css_inline
+
+    # Mail comes from our own templates, but nothing in it may ever make the worker fetch something.
+    return css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)

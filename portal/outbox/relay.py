@@ -1,0 +1,156 @@
+"""Delivers the outbox: leases what is due, hands it to its handler, and remembers what came of it. At least once, never lost.
+
+What the kinds mean is the handlers' business; which handlers there are, the worker's.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.database import Database
+from portal.outbox.errors import Undeliverable
+from portal.outbox.models import OutboxMessage
+from portal.outbox.rules import LEASE, MOST_TRIES, is_last_try, pause_after
+from portal.services import Services
+
+Handler: TypeAlias = Callable[[Services, str, dict[str, Any], str], None]
+"""Given services, merchant, payload and the message's stable id. Delivers, or raises; may be called again for the same id."""
+
+_log = logging.getLogger(__name__)
+_DONE_KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A message that this worker alone may deliver until `leased_until`."""
+
+    merchant_id: str
+    id: str
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    leased_until: datetime
+
+
+def deliver_next(services: Services, handlers: Mapping[str, Handler]) -> str | None:
+    """Deliver the message that has been due longest; tells "done", "retried" or "dead", or None when nothing is due."""
+    leased = services.database.run(lambda session: lease_next(session, services.clock.now()))
+    if leased is None:
+        return None
+    services.crash_point("outbox.leased")
+    if leased.attempts > MOST_TRIES:
+        # Each earlier try ended with its worker.
+        return _record_failure(services, leased, Undeliverable("tries ended without an outcome"))
+    try:
+        _handler(handlers, leased.kind)(services, leased.merchant_id, leased.payload, leased.id)
+    except Exception as fault:  # Whatever a handler raises, the message stays and the worker lives.
+        outcome = _record_failure(services, leased, fault)
+    else:
+        services.crash_point("outbox.delivered")
+        services.database.run(lambda session: _settle(session, leased, done_at=services.clock.now(), last_error=None))
+        outcome = "done"
+    _log.info("message.delivered" if outcome == "done" else f"message.{outcome}", extra=_fields(leased))
+    return outcome
+
+
+def lease_next(session: Session, at: datetime) -> Leased | None:
+    """Take the message that has been due longest and nobody holds. On PostgreSQL workers pass over each other's rows.
+
+    The try is counted when it begins, so that a message which kills its worker is given up in the end too.
+    """
+    row = session.execute(
+        sa.select(OutboxMessage.merchant_id, OutboxMessage.id, OutboxMessage.kind, OutboxMessage.payload, OutboxMessage.attempts)
+        .where(
+            OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= at,
+            sa.or_(OutboxMessage.leased_until.is_(None), OutboxMessage.leased_until <= at, OutboxMessage.leased_until > at + LEASE),
+        )
+        .order_by(OutboxMessage.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(tenant_wide=True)
+    ).first()
+    if row is None:
+        return None
+    leased = Leased(row.merchant_id, row.id, row.kind, row.payload, row.attempts + 1, at + LEASE)
+    session.execute(
+        sa.update(OutboxMessage)
+        .where(OutboxMessage.merchant_id == leased.merchant_id, OutboxMessage.id == leased.id)
+        .values(leased_until=leased.leased_until, attempts=leased.attempts)
+        .execution_options(synchronize_session=False)
+    )
+    return leased
+
+
+def count_dead_letters(database: Database) -> int:
+    """How many messages were given up, over all merchants; for the doctor and the metrics."""
+    with database.read() as reader:
+        return (
+            reader.execute(
+                sa.select(sa.func.count()).select_from(OutboxMessage).where(OutboxMessage.dead_at.is_not(None)).execution_options(tenant_wide=True)
+            ).scalar()
+            or 0
+        )
+
+
+def delete_delivered(session: Session, *, at: datetime) -> int:
+    """Delete what was delivered over a month ago; dead letters stay. Tells how many."""
+    result: Any = session.execute(
+        sa.delete(OutboxMessage)
+        .where(OutboxMessage.done_at < at - _DONE_KEPT)
+        .execution_options(tenant_wide=True, synchronize_session=False)
+    )
+    return int(result.rowcount)
+
+
+def _handler(handlers: Mapping[str, Handler], kind: str) -> Handler:
+    handler = handlers.get(kind)
+    if handler is None:
+        # Perhaps a newer release wrote it: it waits for a worker that knows it.
+        raise LookupError("no handler for this kind")
+    return handler
+
+
+def _record_failure(services: Services, leased: Leased, fault: Exception) -> str:
+    at = services.clock.now()
+    is_dead = isinstance(fault, Undeliverable) or is_last_try(leased.attempts)
+    error = _described(fault)
+    if is_dead:
+        _log.error("message.given_up", extra={**_fields(leased), "error": error})
+        services.database.run(lambda session: _settle(session, leased, dead_at=at, last_error=error))
+        return "dead"
+    due_at = at + pause_after(leased.attempts, secrets.randbelow(1001) / 1000)
+    _log.warning("message.failed", extra={**_fields(leased), "error": error})
+    services.database.run(lambda session: _settle(session, leased, due_at=due_at, leased_until=None, last_error=error))
+    return "retried"
+
+
+def _settle(session: Session, leased: Leased, **changes: Any) -> None:
+    # Only while the lease is still ours: a slow worker does not speak for the one that took over.
+    session.execute(
+        sa.update(OutboxMessage)
+        .where(
+            OutboxMessage.merchant_id == leased.merchant_id, OutboxMessage.id == leased.id,
+            OutboxMessage.attempts == leased.attempts, OutboxMessage.done_at.is_(None),
+        )
+        .values(**changes)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _described(fault: Exception) -> str:
+    """What may be kept of a failure: its kind and code. Its words may hold an address (smtplib's do)."""
+    code = getattr(fault, "smtp_code", None)
+    words = f" {fault}" if isinstance(fault, Undeliverable) else ""
+    return f"{type(fault).__name__}{f' {code}' if isinstance(code, int) else ''}{words}"[:200]
+
+
+def _fields(leased: Leased) -> dict[str, Any]:
+    return {"message": leased.id, "kind": leased.kind, "merchant": leased.merchant_id, "attempts": leased.attempts}

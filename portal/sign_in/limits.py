@@ -1,0 +1,102 @@
+"""Counting what must not happen too often: rows that survive a restart, each changed by one statement.
+
+A key names the limit and a digest of something verified (an address, a network address, the merchant): never a header, never
+the address itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from portal.sign_in.models import RateCounter
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often something happened since `started_at`, this time included."""
+
+    count: int
+    started_at: datetime
+
+
+def limit_key(limit: str, whom: bytes | None = None) -> str:
+    """The key of a limit for somebody named by a digest, or for the whole merchant."""
+    return f"{limit}:{whom.hex()}" if whom is not None else limit
+
+
+def count_up(session: Session, merchant_id: str, key: str, *, at: datetime, window: timedelta) -> Tally:
+    """Count one more within the window, which begins anew when it is over. The row stays locked until the commit, so that
+    no two attempts see the same number.
+    """
+    is_over = RateCounter.window_started_at <= at - window
+    return _upsert(
+        session, merchant_id, key, at,
+        count=sa.case((is_over, 1), else_=RateCounter.count + 1),
+        window_started_at=sa.case((is_over, sa.literal(at, RateCounter.window_started_at.type)), else_=RateCounter.window_started_at),
+    )
+
+
+def count_in_a_row(session: Session, merchant_id: str, key: str, *, at: datetime) -> int:
+    """Count one more since the last `forget`, however long ago; tells the number."""
+    return _upsert(session, merchant_id, key, at, count=RateCounter.count + 1, window_started_at=at).count
+
+
+def take_turn(session: Session, merchant_id: str, key: str, *, at: datetime, spacing: timedelta) -> datetime:
+    """The instant of the next turn: now, or `spacing` after the last one that was taken."""
+    last = RateCounter.window_started_at
+    later = _added(session, spacing)
+    turn = sa.case((last <= at - spacing, sa.literal(at, last.type)), else_=later)
+    return _upsert(session, merchant_id, key, at, count=RateCounter.count + 1, window_started_at=turn).started_at
+
+
+def count_down(session: Session, merchant_id: str, *keys: str) -> None:
+    """Take one back from each: the attempt was no failure after all."""
+    session.execute(
+        sa.update(RateCounter)
+        .where(RateCounter.merchant_id == merchant_id, RateCounter.key.in_(keys), RateCounter.count > 0)
+        .values(count=RateCounter.count - 1)
+    )
+
+
+def forget(session: Session, merchant_id: str, key: str) -> None:
+    """Begin the count at nothing."""
+    session.execute(sa.delete(RateCounter).where(RateCounter.merchant_id == merchant_id, RateCounter.key == key))
+
+
+def delete_old_counters(session: Session, *, at: datetime) -> int:
+    """Delete what nothing was counted in for 30 days (a row of failures), or what is past every window; tells how many."""
+    is_row = RateCounter.key.startswith("code-row:", autoescape=True)
+    result = session.execute(
+        sa.delete(RateCounter)
+        .where(RateCounter.window_started_at < sa.case((is_row, at - timedelta(days=30)), else_=at - timedelta(days=2)))
+        .execution_options(tenant_wide=True)
+    )
+    return result.rowcount  # type: ignore[attr-defined, no-any-return]  # A DML statement answers with a CursorResult.
+
+
+def _upsert(session: Session, merchant_id: str, key: str, at: datetime, **changes: Any) -> Tally:
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    statement = (
+        insert(RateCounter)
+        .values(merchant_id=merchant_id, key=key, window_started_at=at, count=1)
+        .on_conflict_do_update(index_elements=["merchant_id", "key"], set_=changes)
+        .returning(RateCounter.count, RateCounter.window_started_at)
+    )
+    return Tally(*session.execute(statement).one())
+
+
+def _added(session: Session, spacing: timedelta) -> sa.ColumnElement[Any]:
+    """The stored instant plus `spacing`, which SQLite keeps as a number of microseconds."""
+    column = RateCounter.window_started_at
+    if session.get_bind().dialect.name == "sqlite":
+        return sa.type_coerce(column, sa.Integer) + spacing // timedelta(microseconds=1)
+    return sa.type_coerce(column, sa.DateTime(timezone=True)) + sa.literal(spacing, sa.Interval)

@@ -1,0 +1,58 @@
+"""What happens to a challenge when its message leaves: its ten minutes begin, and link and code are derived for the mail alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.customers.models import Customer
+from portal.settings import Settings
+from portal.sign_in import tokens
+from portal.sign_in.models import Challenge
+from portal.sign_in.queries import IS_LIVE
+from portal.sign_in.rules import shown_code
+
+
+@dataclass(frozen=True, slots=True)
+class SignInLetter:
+    """What the mail says. It is sent and forgotten: none of it is ever stored or logged."""
+
+    to: str
+    locale: str
+    code: str
+    token: str
+    minutes: int
+
+
+def begin_mailing(session: Session, settings: Settings, merchant_id: str, challenge_id: str, *, at: datetime) -> SignInLetter | None:
+    """Start the challenge's time, again at each new attempt to send, so that no message arrives dead (threats 37).
+
+    None when there is nobody to write to: an unknown address, a customer blocked or deleted since, a challenge that is used
+    or superseded. The work is the same either way.
+    """
+    begun = session.execute(
+        sa.update(Challenge)
+        .where(
+            Challenge.merchant_id == merchant_id, Challenge.id == challenge_id,
+            Challenge.used_at.is_(None), Challenge.withheld_until.is_(None),
+        )
+        .values(mailed_at=at, expires_at=at + timedelta(minutes=settings.sign_in_minutes))
+        .returning(Challenge.customer_id, Challenge.locale)
+        .execution_options(synchronize_session=False)
+    ).first()
+    customer = session.execute(
+        sa.select(Customer.email, Customer.locale).where(
+            Customer.merchant_id == merchant_id, Customer.id == (begun.customer_id if begun else None), *IS_LIVE
+        )
+    ).first()
+    letter = SignInLetter(
+        to=(customer.email if customer else None) or "",
+        locale=(customer.locale if customer else None) or (begun.locale if begun else ""),
+        code=shown_code(tokens.code_of(settings.keys, merchant_id, challenge_id)),
+        token=tokens.link_token(settings.keys, merchant_id, challenge_id),
+        minutes=settings.sign_in_minutes,
+    )
+    return letter if letter.to else None

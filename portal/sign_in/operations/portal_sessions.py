@@ -1,0 +1,92 @@
+"""Sessions minted by the API, the command or the host application: an address that enters once, for an hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.audit.operations import record_act
+from portal.customers.models import Customer
+from portal.errors import NotFound
+from portal.public_ids import is_id, new_id
+from portal.settings import Settings
+from portal.sign_in.models import PortalSession
+from portal.sign_in.operations.sessions import Entered, Visitor, start_session
+from portal.sign_in.queries import IS_LIVE
+from portal.sign_in.rules import checked_target
+from portal.sign_in.tokens import PORTAL_SESSION, is_token, new_token, token_digest
+from portal.tenancy import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSessionAddress:
+    """`path` is below the merchant's root and holds the secret: shown once, never stored or logged."""
+
+    id: str
+    path: str
+    expires_at: datetime
+
+
+def create_portal_session(
+    session: Session,
+    settings: Settings,
+    scope: Scope,
+    target: str = "/",
+    *,
+    at: datetime,
+    actor_type: str,
+    actor_id: str,
+    return_url: str | None = None,
+    locale: str | None = None,
+) -> PortalSessionAddress:
+    """Mint an address that signs the customer in once within five minutes and leads to `target`.
+
+    Whoever calls has proved who the customer is. Raises NotFound when the customer is unknown, blocked or deleted.
+    `actor_type` is system (the command), host or api_key.
+    """
+    live = sa.select(Customer.id).where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id, *IS_LIVE)
+    if not is_id("cus", scope.customer_id) or session.execute(live).first() is None:
+        raise NotFound
+    token = new_token()
+    minted = PortalSessionAddress(
+        new_id(PORTAL_SESSION, at), f"/sign-in/session/{token}", at + timedelta(minutes=settings.portal_session_url_minutes)
+    )
+    session.add(
+        PortalSession(
+            merchant_id=scope.merchant_id, id=minted.id, customer_id=scope.customer_id, token_digest=token_digest(token),
+            target=checked_target(target), return_url=return_url, locale=locale, created_at=at, expires_at=minted.expires_at,
+        )
+    )
+    record_act(
+        session, scope.merchant_id, "portal_session.created", at=at, actor_type=actor_type, actor_id=actor_id,
+        customer_id=scope.customer_id, object_id=minted.id,
+    )
+    return minted
+
+
+def enter_portal_session(
+    session: Session, settings: Settings, merchant_id: str, visitor: Visitor, token: str, *, at: datetime
+) -> Entered | None:
+    """Use a minted address up and sign this browser in; None when it is unknown, used, too old, or its customer may not."""
+    if not is_token(token):
+        return None
+    used = session.execute(
+        sa.update(PortalSession)
+        .where(
+            PortalSession.merchant_id == merchant_id, PortalSession.token_digest == token_digest(token),
+            PortalSession.used_at.is_(None), PortalSession.expires_at > at, PortalSession.created_at <= at,
+            PortalSession.customer_id.in_(sa.select(Customer.id).where(Customer.merchant_id == merchant_id, *IS_LIVE)),
+        )
+        .values(used_at=at)
+        .returning(PortalSession.customer_id, PortalSession.target, PortalSession.return_url)
+        .execution_options(synchronize_session=False)
+    ).first()
+    if used is None:
+        return None
+    return start_session(
+        session, settings, Scope(merchant_id, used.customer_id), visitor, kind="api", by="session",
+        target=used.target, return_url=used.return_url, at=at,
+    )

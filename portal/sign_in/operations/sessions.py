@@ -1,0 +1,159 @@
+"""Sessions of signed-in browsers: begin, stamp, end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.audit.operations import record_act
+from portal.public_ids import is_id, new_id
+from portal.settings import Settings
+from portal.sign_in.models import SignInSession
+from portal.sign_in.rules import TOUCH_EVERY, lifetime
+from portal.sign_in.tokens import SESSION, is_token, new_token, token_digest
+from portal.tenancy import Scope
+
+_LONGEST_USER_AGENT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where a request came from. `browser` is its browser cookie's token, `session_token` its session cookie's, if any.
+
+    `network` is the remote address as the trusted proxies told it, never a header that anybody can send.
+    """
+
+    browser: str
+    network: str
+    user_agent: str = ""
+    session_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A new session. `token` goes into the cookie and is nowhere else; `target` is a path below the merchant's root."""
+
+    session_id: str
+    customer_id: str
+    token: str
+    expires_at: datetime
+    target: str
+    kind: str
+
+
+def start_session(
+    session: Session,
+    settings: Settings,
+    scope: Scope,
+    visitor: Visitor,
+    *,
+    kind: str,
+    by: str,
+    target: str,
+    at: datetime,
+    return_url: str | None = None,
+) -> Entered:
+    """Sign this browser in under a new token; what it was signed in as before ends, and beyond the cap the oldest sessions.
+
+    `kind` is mail, api or frame; `by` says in the audit how: link, code, or session.
+    """
+    if visitor.session_token:
+        _revoke(session, SignInSession.merchant_id == scope.merchant_id, SignInSession.token_digest == token_digest(visitor.session_token), at=at)
+    _keep_to_cap(session, scope, settings.session_cap, at)
+    life = lifetime(kind, settings)
+    entered = Entered(new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind)
+    session.add(
+        SignInSession(
+            merchant_id=scope.merchant_id, id=entered.session_id, customer_id=scope.customer_id,
+            token_digest=token_digest(entered.token), kind=kind, idle_seconds=int(life.idle.total_seconds()),
+            user_agent=_printable(visitor.user_agent), return_url=return_url,
+            created_at=at, last_used_at=at, expires_at=entered.expires_at,
+        )
+    )
+    record_act(
+        session, scope.merchant_id, "session.started", at=at, actor_type="customer", actor_id=scope.customer_id,
+        customer_id=scope.customer_id, object_id=entered.session_id, by=by, kind=kind,
+    )
+    return entered
+
+
+def touch_session(session: Session, merchant_id: str, session_id: str, at: datetime) -> None:
+    """Stamp the last use, at most every five minutes however many requests ask at once."""
+    session.execute(
+        sa.update(SignInSession)
+        .where(
+            SignInSession.merchant_id == merchant_id, SignInSession.id == session_id,
+            SignInSession.last_used_at <= at - TOUCH_EVERY, SignInSession.revoked_at.is_(None),
+        )
+        .values(last_used_at=at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def end_session(session: Session, merchant_id: str, token: str, *, at: datetime) -> bool:
+    """Sign out the browser with this cookie; tells whether it was signed in."""
+    if not is_token(token):
+        return False
+    ended = _revoke(session, SignInSession.merchant_id == merchant_id, SignInSession.token_digest == token_digest(token), at=at)
+    for session_id, customer_id in ended:
+        record_act(
+            session, merchant_id, "session.ended", at=at, actor_type="customer", actor_id=customer_id,
+            customer_id=customer_id, object_id=session_id,
+        )
+    return bool(ended)
+
+
+def revoke_session(session: Session, scope: Scope, session_id: str, *, at: datetime) -> bool:
+    """Sign out one of the customer's browsers from another; False for an id that is not one of its live sessions."""
+    if not is_id(SESSION, session_id):
+        return False
+    ended = _revoke(session, *_of(scope), SignInSession.id == session_id, at=at)
+    if ended:
+        record_act(
+            session, scope.merchant_id, "session.revoked", at=at, actor_type="customer", actor_id=scope.customer_id,
+            customer_id=scope.customer_id, object_id=session_id,
+        )
+    return bool(ended)
+
+
+def revoke_sessions(session: Session, scope: Scope, *, at: datetime, keep: str = "") -> int:
+    """Sign the customer out everywhere, but for the session `keep`; tells how many ended."""
+    ended = _revoke(session, *_of(scope), SignInSession.id != keep, at=at)
+    if ended:
+        record_act(
+            session, scope.merchant_id, "sessions.revoked", at=at, actor_type="customer", actor_id=scope.customer_id,
+            customer_id=scope.customer_id, count=len(ended),
+        )
+    return len(ended)
+
+
+def _keep_to_cap(session: Session, scope: Scope, cap: int, at: datetime) -> None:
+    newest = (
+        sa.select(SignInSession.id)
+        .where(*_of(scope), SignInSession.revoked_at.is_(None), SignInSession.expires_at > at)
+        .order_by(SignInSession.last_used_at.desc(), SignInSession.id.desc())
+        .offset(cap - 1)
+    )
+    _revoke(session, *_of(scope), SignInSession.id.in_(newest), at=at)
+
+
+def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return (SignInSession.merchant_id == scope.merchant_id, SignInSession.customer_id == scope.customer_id)
+
+
+def _revoke(session: Session, *conditions: sa.ColumnElement[bool], at: datetime) -> list[tuple[str, str]]:
+    rows = session.execute(
+        sa.update(SignInSession)
+        .where(*conditions, SignInSession.revoked_at.is_(None))
+        .values(revoked_at=at)
+        .returning(SignInSession.id, SignInSession.customer_id)
+        .execution_options(synchronize_session=False)
+    )
+    return [(row.id, row.customer_id) for row in rows]
+
+
+def _printable(user_agent: str) -> str:
+    return "".join(sign for sign in user_agent[:_LONGEST_USER_AGENT] if sign.isprintable())

@@ -1,0 +1,238 @@
+"""Reads of signing in: who is signed in, what a browser asked for, whose link this is. Nothing here changes a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.customers.models import Customer
+from portal.database import Reader
+from portal.public_ids import is_id
+from portal.sign_in.models import Challenge, PortalSession, SignInSession
+from portal.sign_in.rules import TOUCH_EVERY, ChallengeState, challenge_state, is_same_mailbox
+from portal.sign_in.tokens import CHALLENGE, is_token, token_digest
+from portal.tenancy import Scope
+
+_MOST_ACCOUNTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The session of a request and its customer. `kind`: mail, api or frame. `idle_at` is when it ends unless it is used."""
+
+    session_id: str
+    customer_id: str
+    kind: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    idle_at: datetime
+    return_url: str | None
+    name: str | None
+    company_name: str | None
+    email: str | None
+    locale: str | None
+
+    def is_touch_due(self, at: datetime) -> bool:
+        """Whether the last use is to be stamped again."""
+        return at - self.last_used_at >= TOUCH_EVERY
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """Why a session's cookie is worth nothing any more: "idle", "expired" or "revoked"."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One live session of a customer, for its list of them."""
+
+    id: str
+    kind: str
+    user_agent: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """A challenge, for pages and operations. `customer_id` is None when the address is unknown."""
+
+    id: str
+    customer_id: str | None
+    address_digest: bytes
+    masked_address: str
+    target: str
+    locale: str
+    tries_left: int
+    created_at: datetime
+    withheld_until: datetime | None
+    mailed_at: datetime | None
+    expires_at: datetime | None
+    used_at: datetime | None
+
+    def state(self, at: datetime) -> ChallengeState:
+        return challenge_state(mailed_at=self.mailed_at, expires_at=self.expires_at, used_at=self.used_at, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A live customer that a proven mailbox may sign in as."""
+
+    id: str
+    name: str | None
+    company_name: str | None
+    email: str
+    locale: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MintedSession:
+    """A portal session by its token, with the name of whom it signs in."""
+
+    id: str
+    customer_id: str
+    name: str | None
+    company_name: str | None
+    target: str
+    expires_at: datetime
+    used_at: datetime | None
+
+
+IS_LIVE = (Customer.deleted_at.is_(None), Customer.blocked.is_(False))
+"""Who may sign in, and stay signed in."""
+
+_SESSION = sa.select(
+    SignInSession.id, SignInSession.customer_id, SignInSession.kind, SignInSession.created_at, SignInSession.last_used_at,
+    SignInSession.expires_at, SignInSession.idle_seconds, SignInSession.return_url, SignInSession.revoked_at,
+    Customer.name, Customer.company_name, Customer.email, Customer.locale,
+).join(
+    Customer, sa.and_(Customer.merchant_id == SignInSession.merchant_id, Customer.id == SignInSession.customer_id, *IS_LIVE)
+).where(
+    SignInSession.merchant_id == sa.bindparam("merchant_id"),
+    Customer.merchant_id == sa.bindparam("merchant_id"),
+    SignInSession.token_digest == sa.bindparam("token_digest"),
+)
+_ASKED_FOR = [getattr(Challenge, name) for name in AskedFor.__dataclass_fields__]
+_ACCOUNT = [getattr(Customer, name) for name in Account.__dataclass_fields__]
+
+
+def find_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | None:
+    """Who a session cookie signs in, in one statement; None when it is unknown, ended or its customer blocked or deleted."""
+    found = inspect_session(reader, merchant_id, token, at)
+    return found if isinstance(found, SignedIn) else None
+
+
+def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | EndedSession | None:
+    """As `find_session`, and where it has ended, why: for the sentence on the sign-in page. Still one statement."""
+    if not is_token(token):
+        return None
+    row = reader.execute(_SESSION, {"merchant_id": merchant_id, "token_digest": token_digest(token)}).first()
+    if row is None:
+        return None
+    idle_at = row.last_used_at + timedelta(seconds=row.idle_seconds)
+    if row.revoked_at is not None:
+        return EndedSession("revoked")
+    if at >= row.expires_at or at < row.created_at:
+        return EndedSession("expired")
+    if at >= idle_at:
+        return EndedSession("idle")
+    return SignedIn(
+        row.id, row.customer_id, row.kind, row.created_at, row.last_used_at, row.expires_at, idle_at, row.return_url,
+        row.name, row.company_name, row.email, row.locale,
+    )
+
+
+def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow]:
+    """The customer's live sessions, the last used first."""
+    rows = reader.execute(
+        sa.select(*[getattr(SignInSession, name) for name in SessionRow.__dataclass_fields__], SignInSession.idle_seconds)
+        .where(
+            SignInSession.merchant_id == scope.merchant_id, SignInSession.customer_id == scope.customer_id,
+            SignInSession.revoked_at.is_(None), SignInSession.expires_at > at,
+        )
+        .order_by(SignInSession.last_used_at.desc(), SignInSession.id.desc())
+    )
+    return [SessionRow(*row[:-1]) for row in rows if row.last_used_at + timedelta(seconds=row.idle_seconds) > at]
+
+
+def find_challenge(reader: Reader, merchant_id: str, challenge_id: str) -> AskedFor | None:
+    """The challenge of an id, whatever its state."""
+    if not is_id(CHALLENGE, challenge_id):
+        return None
+    return _asked_for(reader, Challenge.merchant_id == merchant_id, Challenge.id == challenge_id)
+
+
+def find_last_challenge(reader: Reader, merchant_id: str, browser: str) -> AskedFor | None:
+    """What this browser asked for last, withheld messages included; for the page that says where the mail went."""
+    return _asked_for(reader, Challenge.merchant_id == merchant_id, Challenge.browser_digest == token_digest(browser))
+
+
+def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> AskedFor | None:
+    """The challenge whose code this browser may type: the newest that was not withheld, a live one before a used one."""
+    return _asked_for(
+        reader, Challenge.merchant_id == merchant_id, Challenge.browser_digest == token_digest(browser), Challenge.withheld_until.is_(None)
+    )
+
+
+def list_accounts(reader: Reader, merchant_id: str, email_key: str) -> list[Account]:
+    """Live customers of an address, the one that was changed last first."""
+    rows = reader.execute(
+        sa.select(*_ACCOUNT)
+        .where(Customer.merchant_id == merchant_id, Customer.email_key == email_key, *IS_LIVE)
+        .order_by(Customer.updated_at.desc(), Customer.id.desc())
+        .limit(_MOST_ACCOUNTS)
+    )
+    return [Account(*row) for row in rows]
+
+
+def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | None) -> list[Account]:
+    """Who may be signed in by a message that was sent to this customer's address: everybody live with the same mailbox.
+
+    Empty when the customer is unknown, blocked or deleted.
+    """
+    asked = sa.orm.aliased(Customer)
+    rows = reader.execute(
+        sa.select(*_ACCOUNT)
+        .join(asked, sa.and_(asked.merchant_id == Customer.merchant_id, asked.email_key == Customer.email_key))
+        .where(
+            Customer.merchant_id == merchant_id, asked.merchant_id == merchant_id, asked.id == (customer_id or ""),
+            asked.deleted_at.is_(None), asked.blocked.is_(False), *IS_LIVE,
+        )
+        .order_by(Customer.updated_at.desc(), Customer.id.desc())
+        .limit(_MOST_ACCOUNTS)
+    )
+    accounts = [Account(*row) for row in rows]
+    mailed = next((account for account in accounts if account.id == customer_id), None)
+    return [account for account in accounts if mailed and is_same_mailbox(account.email, mailed.email)]
+
+
+def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedSession | None:
+    """The portal session of a token, used and expired ones included; None when unknown or its customer may not sign in."""
+    if not is_token(token):
+        return None
+    row = reader.execute(
+        sa.select(
+            PortalSession.id, PortalSession.customer_id, Customer.name, Customer.company_name, PortalSession.target,
+            PortalSession.expires_at, PortalSession.used_at,
+        )
+        .join(Customer, sa.and_(Customer.merchant_id == PortalSession.merchant_id, Customer.id == PortalSession.customer_id, *IS_LIVE))
+        .where(
+            PortalSession.merchant_id == merchant_id, Customer.merchant_id == merchant_id,
+            PortalSession.token_digest == token_digest(token),
+        )
+    ).first()
+    return MintedSession(*row) if row else None
+
+
+def _asked_for(reader: Reader, *conditions: Any) -> AskedFor | None:
+    row = reader.execute(
+        sa.select(*_ASKED_FOR).where(*conditions).order_by(Challenge.used_at.is_not(None), Challenge.id.desc()).limit(1)
+    ).first()
+    return AskedFor(*row) if row else None

@@ -1,0 +1,143 @@
+"""Pure decisions of signing in: what a code, an address and a target look like, and what state a challenge is in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from email_validator import EmailNotValidError, validate_email
+
+from portal.settings import Settings
+
+CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: without I, L, O (read as 1, 1, 0) and U."""
+CODE_LENGTH = 8
+
+TOUCH_EVERY = timedelta(minutes=5)
+"""A session's last use is stamped at most this often (contract, 4); it may end that much early, never late."""
+
+LONGEST_ADDRESS = 254
+_LONGEST_TARGET = 500
+_READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_CODE_SIGNS = frozenset(CODE_LETTERS)
+_LEFT_OUT = re.compile(r"[\s-]+")
+# What our own addresses are made of. Percent signs only in the query: `%2f%2fe` and `%5ce` have no place in a path.
+_TARGET = re.compile(r"/(?:[A-Za-z0-9_.~-]+/)*(?:[A-Za-z0-9_.~-]+)?(?:\?[A-Za-z0-9_.~=&%+:,-]*)?", re.ASCII)
+_ADDRESS_SIGNS = re.compile(r"[\x00-\x1f\x7f-\x9f\s,;:<>()\[\]\\\"\ud800-\udfff\ufffd]")
+
+
+class ChallengeState(StrEnum):
+    """WAITING: its mail has not left; OPEN: link and code work; EXPIRED; USED: it made a session; SUPERSEDED by a newer one."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    EXPIRED = "expired"
+    USED = "used"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFault:
+    """What was typed is no code. `missing_count` signs are missing; zero or less: too many, or signs that no code has."""
+
+    missing_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a session lives, however much it is used, and how long it may lie idle."""
+
+    whole: timedelta
+    idle: timedelta
+
+
+def challenge_state(
+    *, mailed_at: datetime | None, expires_at: datetime | None, used_at: datetime | None, at: datetime
+) -> ChallengeState:
+    """The state at an instant. A clock that jumped back before the mailing does not revive anything (threats 38)."""
+    if used_at is not None:
+        # A superseded challenge ends at the instant it is used up; a used one always had time left.
+        return ChallengeState.SUPERSEDED if expires_at is not None and used_at >= expires_at else ChallengeState.USED
+    if mailed_at is None or expires_at is None:
+        return ChallengeState.WAITING
+    return ChallengeState.OPEN if mailed_at <= at < expires_at else ChallengeState.EXPIRED
+
+
+def read_code(typed: str) -> str | CodeFault:
+    """The eight letters of what was typed, case, hyphen and spaces aside; or what is wrong with it.
+
+    Digits of other scripts, superscripts and letters of no code are faults, not guesses: they cost no try.
+    """
+    cleaned = _LEFT_OUT.sub("", typed[:200])
+    if not cleaned.isascii():
+        return CodeFault(0)
+    letters = cleaned.upper().translate(_READ_AS)
+    if not _CODE_SIGNS.issuperset(letters):
+        return CodeFault(0)
+    return letters if len(letters) == CODE_LENGTH else CodeFault(CODE_LENGTH - len(letters))
+
+
+def shown_code(code: str) -> str:
+    """As people read it: `XXXX-XXXX`."""
+    return f"{code[:4]}-{code[4:]}"
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` (already trimmed) is one plain mail address; asks no name server.
+
+    Lists, angle brackets, quoted names, comments and control characters are not (threats 20).
+    """
+    if not text or len(text.encode("utf-8", "replace")) > LONGEST_ADDRESS or _ADDRESS_SIGNS.search(text) or "=?" in text:
+        return False
+    try:
+        validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return False
+    return True
+
+
+def masked(address: str) -> str:
+    """The address as a page may show it: `m•••@lindqvist.example`. Made from what was typed, known or not."""
+    local, _, domain = unicodedata.normalize("NFC", address).rpartition("@")
+    return f"{local[:1]}•••@{domain}"
+
+
+def is_same_mailbox(one: str, other: str) -> bool:
+    """Whether proof of the one address proves the other: equal but for the case of ASCII letters.
+
+    Stricter than `email_key`, which also folds letters of other scripts: `ſ` and `s` find the same customer, but are
+    two mailboxes (threats 18).
+    """
+    return _mailbox(one) == _mailbox(other)
+
+
+def checked_target(text: str | None) -> str:
+    """Where to go after signing in: a path below the merchant's root, or "/" for anything that is not plainly one.
+
+    The response's final address is checked once more where it is made (threats 22).
+    """
+    if not text or len(text) > _LONGEST_TARGET or not _TARGET.fullmatch(text):
+        return "/"
+    path = text.partition("?")[0]
+    if any(part in (".", "..") for part in path.split("/")) or path.startswith(("/sign-in", "/sign-out")):
+        return "/"
+    return text
+
+
+def lifetime(kind: str, settings: Settings) -> Lifetime:
+    """Of a session by `mail`, from the `api` (one hour, idle or not), or in a `frame` (contract, 4: Times)."""
+    own = timedelta(days=settings.session_days)
+    if kind == "api":
+        hour = timedelta(minutes=settings.portal_session_minutes)
+        return Lifetime(hour, hour)
+    if kind == "frame":
+        return Lifetime(own, timedelta(hours=1))
+    return Lifetime(own, timedelta(hours=settings.session_idle_hours))
+
+
+def _mailbox(address: str) -> str:
+    text = unicodedata.normalize("NFC", address.strip())
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)

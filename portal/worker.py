@@ -1,0 +1,137 @@
+"""The background work of a process: delivers the outbox and runs the periodic jobs. A composition root; it reads like a list."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from portal.emails.handlers import send_receipt_mail, send_sign_in_mail
+from portal.outbox.relay import Handler, delete_delivered, deliver_next
+from portal.payments.jobs import check_payments, expire_checkouts
+from portal.services import Services
+from portal.sign_in.operations import delete_old_rows
+
+_log = logging.getLogger(__name__)
+_PAUSE_SECONDS = 0.5
+_MOST_AT_ONCE = 100
+
+HANDLERS: Mapping[str, Handler] = {
+    "sign_in_mail": send_sign_in_mail,
+    "receipt_mail": send_receipt_mail,
+}
+"""What the kinds of the outbox mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to be done again and again; `run` tells how many rows it settled."""
+
+    name: str
+    every: timedelta
+    run: Callable[[Services], int]
+
+
+def clean_up(services: Services) -> int:
+    """Delete what nobody needs any more."""
+    at = services.clock.now()
+    return services.database.run(lambda session: delete_old_rows(session, at=at) + delete_delivered(session, at=at))
+
+
+JOBS: tuple[Job, ...] = (
+    Job("checked", timedelta(seconds=2), check_payments),
+    Job("expired", timedelta(seconds=30), expire_checkouts),
+    Job("cleaned", timedelta(minutes=5), clean_up),
+)
+"""In the order in which one round runs them."""
+
+
+@dataclass(slots=True)
+class Schedule:
+    """When each job ran last in this process; every job is quick to find nothing to do, so nothing is kept over a restart."""
+
+    jobs: tuple[Job, ...] = JOBS
+    last_runs: dict[str, datetime] = field(default_factory=dict)
+
+    def run_due(self, services: Services) -> dict[str, int]:
+        """Run what is due; a job that fails is logged and does not keep the others from running."""
+        counts: dict[str, int] = {}
+        for job in self.jobs:
+            at = services.clock.now()
+            last = self.last_runs.get(job.name)
+            if last is not None and timedelta(0) <= at - last < job.every:
+                continue
+            self.last_runs[job.name] = at
+            try:
+                counts[job.name] = job.run(services)
+            except Exception:  # The next round tries again; the traceback is for the operator.
+                _log.exception("job.failed", extra={"job": job.name})
+                counts["failed_jobs"] = counts.get("failed_jobs", 0) + 1
+        return counts
+
+
+def run_once(
+    services: Services, *, handlers: Mapping[str, Handler] = HANDLERS, jobs: tuple[Job, ...] = JOBS
+) -> dict[str, int]:
+    """Do all that is due now, once; tells how many messages were done, retried and given up, and what each job settled."""
+    counts = Schedule(jobs).run_due(services)
+    delivered = deliver_due(services, handlers)
+    return {**counts, **delivered}
+
+
+def run_forever(
+    services: Services,
+    stop: threading.Event,
+    *,
+    handlers: Mapping[str, Handler] = HANDLERS,
+    jobs: tuple[Job, ...] = JOBS,
+) -> None:
+    """Work until `stop` is set; what is in hand is finished first, which takes less than ten seconds.
+
+    A database that is away is waited for.
+    """
+    schedule = Schedule(jobs)
+    _log.info("worker.started")
+    while not stop.is_set():
+        is_busy = False
+        try:
+            counts = deliver_due(services, handlers, stop=stop, most=_MOST_AT_ONCE)
+            is_busy = sum(counts.values()) >= _MOST_AT_ONCE
+            if not stop.is_set():
+                schedule.run_due(services)
+        except Exception:  # Nothing of ours may end the worker; it would take all mail and reconciling with it.
+            _log.exception("worker.failed")
+        if not is_busy:
+            stop.wait(_PAUSE_SECONDS)
+    _log.info("worker.stopped")
+
+
+def deliver_due(
+    services: Services,
+    handlers: Mapping[str, Handler] = HANDLERS,
+    *,
+    stop: threading.Event | None = None,
+    most: int | None = None,
+) -> dict[str, int]:
+    """Deliver what is due, up to `most` messages or until `stop` is set."""
+    counts = {"done": 0, "retried": 0, "dead": 0}
+    while (most is None or sum(counts.values()) < most) and not (stop and stop.is_set()):
+        outcome = deliver_next(services, handlers)
+        if outcome is None:
+            break
+        counts[outcome] += 1
+    return counts
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Let SIGTERM and SIGINT end the worker of this process cleanly."""
+
+    def ask_to_stop(_number: int, _frame: Any) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
