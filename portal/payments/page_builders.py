@@ -41,9 +41,10 @@ def build_payments_page(status: str, rows: Sequence[PaymentRow], pager: Pager, *
 
 
 def build_payment_rows(
-    records: Iterable[PaymentRecord], refunds: Iterable[RefundRecord], *, zone: tzinfo, root: str
+    records: Iterable[PaymentRecord], refunds: Iterable[RefundRecord], *, zone: tzinfo, root: str, can_pay: bool
 ) -> list[PaymentRow]:
-    """Rows of a list of payments, each with its refunds below it. `root` is the prefix of the merchant's pages."""
+    """Rows of a list of payments, each with its refunds below it. `root` is the prefix of the merchant's pages; `can_pay`
+    is whether the merchant takes payments here at all."""
     refunds_of: dict[str, list[RefundRecord]] = {}
     for refund in refunds:
         refunds_of.setdefault(refund.payment_id, []).append(refund)
@@ -67,7 +68,7 @@ def build_payment_rows(
                 currency,
                 more_count,
                 failure_code,
-                checkout_url(root, unpaid.split()) if unpaid else None,
+                checkout_url(root, unpaid.split()) if unpaid and can_pay else None,
                 _refund_rows(refunds_of[id], method, zone) if id in refunds_of else (),
             )
         )
@@ -83,6 +84,7 @@ def build_payment_page(
     zone: tzinfo,
     root: str,
     now: datetime,
+    can_pay: bool,
 ) -> PaymentPage:
     """One payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet."""
     method = None
@@ -95,7 +97,7 @@ def build_payment_page(
         )  # fmt: skip
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
-    unpaid = [share.invoice_id for share in payment.shares if share.is_payable]
+    unpaid = [share.invoice_id for share in payment.shares if share.is_payable and can_pay]
     asks_the_phone = payment.status == "pending" and payment.method_type == "mobile_money"
     return PaymentPage(
         id=payment.id,

@@ -17,7 +17,7 @@ from portal.invoices.models import Invoice
 from portal.paging import READ_SIZE, Cursor, Slice, cut
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.rules import PAYMENT_STATUSES
+from portal.payments.rules import CAPTURED, PAYMENT_STATUSES
 from portal.public_ids import is_id
 from portal.refunds.models import Refund
 from portal.tenancy import Scope
@@ -158,11 +158,11 @@ def get_payment(reader: Reader, scope: Scope, payment_id: str) -> PaymentDetail:
     if not rows:
         raise NotFound
     width = len(_DETAIL)
-    shares = tuple(ShareRecord(*row[width:-1], is_payable=bool(row[-1])) for row in rows if row[width] is not None)
-    refunds = ()
-    if rows[0].completed_at is not None and rows[0].failure_code is None:
-        refunds = tuple(list_refunds(reader, scope, [payment_id]))
-    return PaymentDetail(*rows[0][:width], shares=shares, refunds=refunds)
+    shares = tuple(ShareRecord._make(row[width:]) for row in rows if row[width] is not None)
+    refunds: list[RefundRecord] = []
+    if rows[0].status in CAPTURED:
+        refunds = list_refunds(reader, scope, [payment_id])
+    return PaymentDetail(*(*rows[0][:width], shares, tuple(refunds)))
 
 
 def list_invoice_shares(reader: Reader, scope: Scope, invoice_id: str) -> list[InvoiceShare]:
@@ -219,7 +219,7 @@ def _history(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[
     return sa.union_all(*(sa.select(part.subquery()) for part in limited))
 
 
-_ANY = (
+_ANY: sa.Select[Any] = (
     sa.select(sa.literal_column("1"))
     .select_from(_PAYMENTS)
     .where(

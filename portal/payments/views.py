@@ -26,16 +26,17 @@ def add_routes(blueprint: Blueprint) -> None:
 @signed_in
 def payments() -> Response:
     """The history, 25 payments a page."""
-    scope = current_scope()
+    services, scope = current_services(), current_scope()
     status = read_filter(request.args, FILTERS, "all")
     cursor = read_cursor(request.args, lambda text: text if is_id("pay", text) else None)
-    with current_services().database.read() as reader:
+    with services.database.read() as reader:
         found = list_payments(reader, scope, status, cursor)
         refunded = [row.id for row in found.rows if row.amount_refunded]
         refunds = list_refunds(reader, scope, refunded) if refunded else []
         is_first_of_all = status == "all" and cursor.key is None
         has_any = bool(found.rows) or (not is_first_of_all and has_payments(reader, scope))
-    rows = build_payment_rows(found.rows, refunds, zone=ZoneInfo(g.merchant.timezone), root=root())
+    can_pay = services.gateways.find(scope.merchant_id) is not None
+    rows = build_payment_rows(found.rows, refunds, zone=ZoneInfo(g.merchant.timezone), root=root(), can_pay=can_pay)
     pager = build_pager(found, "" if status == "all" else status, lambda row: row.id)
     return render_page("payments/list.html", build_payments_page(status, rows, pager, has_any=has_any))
 
@@ -55,10 +56,11 @@ def payment(payment_id: str) -> Response:
     page = build_payment_page(
         found,
         payee=g.merchant.legal_name,
-        gateway_name=gateway.title if gateway is not None and is_theirs else "",
+        gateway_name=gateway.title if gateway is not None and is_theirs else g.merchant.name,
         can_cancel_at_gateway=gateway is not None and is_theirs and gateway.capabilities.cancel,
         zone=ZoneInfo(g.merchant.timezone),
         root=root(),
         now=now(),
+        can_pay=gateway is not None,
     )
     return render_page("payments/detail.html", page)

@@ -1,0 +1,40 @@
+"""Decisions about an invoice, as pure functions: how late it is, whether it can be paid, how its tax divides by rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+
+from portal.money import split
+
+OUTSTANDING = frozenset({"open", "partially_paid"})
+"""Something is left to pay, and may be paid."""
+
+
+def days_overdue(status: str, due_on: date, today: date) -> int:
+    """Whole days since the due date of an outstanding invoice; 0 when it is not overdue. It may be paid on the due date itself."""
+    return max(0, (today - due_on).days) if status in OUTSTANDING else 0
+
+
+def is_payable(status: str, amount_due: int, amount_reserved: int) -> bool:
+    """Whether a payment of it may begin: something is left, and no payment of it is under way."""
+    return status in OUTSTANDING and amount_due > 0 and amount_reserved == 0
+
+
+def taxes_by_rate(tax: int, lines: Iterable[tuple[Decimal | None, int]]) -> list[tuple[Decimal, int]]:
+    """The invoice's `tax` (minor units) divided by rate, from each line's rate (per cent) and amount; it sums to `tax` exactly.
+
+    The whole was rounded once by whoever wrote the invoice: each rate takes its share by largest remainder.
+    Without any rate above zero there is nothing to divide by.
+    """
+    weights: dict[Decimal, Decimal] = {}
+    for rate, amount in lines:
+        if rate is not None and rate > 0 and amount > 0:
+            weights[rate] = weights.get(rate, Decimal(0)) + rate * amount
+    if tax == 0 or not weights:
+        return []
+    rates = sorted(weights)
+    # Rates have few decimals; eight more keep every weight a whole number.
+    shares = split(tax, [int(weights[rate].scaleb(8)) for rate in rates])
+    return list(zip(rates, shares, strict=True))

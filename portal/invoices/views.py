@@ -1,0 +1,91 @@
+"""The customer's invoices: what is owed and what was paid, and one invoice with its lines."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from flask import Blueprint, Response, g, request
+
+from portal.invoices.page_builders import build_invoice_page, build_invoices_page
+from portal.invoices.pages import Party
+from portal.invoices.queries import FILTERS, get_invoice, is_by_due_date, list_invoices, sum_owed
+from portal.payments.queries import list_invoice_shares
+from portal.public_ids import is_id
+from portal.web.context import current_scope, current_services, root, today
+from portal.web.lists import build_pager, read_cursor, read_filter
+from portal.web.policies import signed_in
+from portal.web.rendering import render_page
+
+_MARK = "."
+"""Between due date and id in a cursor of outstanding invoices; neither of them has one."""
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """The addresses of the invoices."""
+    blueprint.add_url_rule("/invoices", "invoices", invoices)
+    blueprint.add_url_rule("/invoices/<invoice_id>", "invoice", invoice)
+
+
+@signed_in
+def invoices() -> Response:
+    """Invoices by status, 25 a page, with what is owed in each currency over all of them."""
+    services, scope = current_services(), current_scope()
+    status = read_filter(request.args, FILTERS, "outstanding")
+    by_due_date = is_by_due_date(status)
+    cursor = read_cursor(request.args, _read_due_key if by_due_date else _read_id)
+    with services.database.read() as reader:
+        found = list_invoices(reader, scope, status, cursor, today())
+        owed, has_any = sum_owed(reader, scope, today())
+    page = build_invoices_page(
+        status,
+        found.rows,
+        owed,
+        build_pager(found, status, lambda row: f"{row.due_on}{_MARK}{row.id}" if by_due_date else row.id),
+        has_any=has_any,
+        today=today(),
+        root=root(),
+        can_pay=services.gateways.find(scope.merchant_id) is not None,
+    )
+    return render_page("invoices/list.html", page)
+
+
+@signed_in
+def invoice(invoice_id: str) -> Response:
+    """One invoice."""
+    services, scope = current_services(), current_scope()
+    with services.database.read() as reader:
+        found = get_invoice(reader, scope, invoice_id)
+        shares = list_invoice_shares(reader, scope, found.record.id)
+    page = build_invoice_page(
+        found,
+        shares,
+        seller=Party(g.merchant.legal_name, tuple(line for line in g.merchant.address_lines if line)),
+        buyer_name=g.signed_in.company_name or g.signed_in.name or g.signed_in.email or "",
+        country_name=_country_name,
+        zone=ZoneInfo(g.merchant.timezone),
+        today=today(),
+        root=root(),
+        can_pay=services.gateways.find(scope.merchant_id) is not None,
+    )
+    return render_page("invoices/detail.html", page)
+
+
+def _read_id(text: str) -> Any:
+    return text if is_id("inv", text) else None
+
+
+def _read_due_key(text: str) -> Any:
+    day, _, invoice_id = text.partition(_MARK)
+    try:
+        due_on = date.fromisoformat(day)
+    except ValueError:
+        return None
+    return (due_on, invoice_id) if is_id("inv", invoice_id) else None
+
+
+def _country_name(code: str) -> str:
+    name = Locale.parse(g.shell.locale, sep="-" if "-" in g.shell.locale else "_").territories.get(code.upper(), code)
+    return str(name)

@@ -1,0 +1,87 @@
+"""From rows to what the overview is given: a panel a currency, what wants attention, the newest payments. No queries, no words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, tzinfo
+
+from portal.overview.pages import Attention, DueInvoice, OverviewPage, OwedPanel
+from portal.overview.queries import Account, DueRecord
+from portal.payment_methods.page_builders import build_method_label
+from portal.payment_methods.rules import method_state, preferred_method
+from portal.payments.page_builders import build_payment_rows
+
+MOST_ATTENTION = 3
+
+
+def build_overview_page(
+    first_name: str, due: Iterable[DueRecord], account: Account, *, zone: tzinfo, today: date, root: str, can_pay: bool
+) -> OverviewPage:
+    """The overview. `root` is the prefix of the merchant's pages, `can_pay` whether it takes payments here."""
+    proposed = preferred_method(account.methods, today)
+    return OverviewPage(
+        first_name=first_name,
+        owed=tuple(_panels(due, today, root, can_pay=can_pay)),
+        attention=tuple(_attention(account, today, root)[:MOST_ATTENTION]),
+        payments=tuple(build_payment_rows(account.newest, account.refunds, zone=zone, root=root, can_pay=can_pay)),
+        pay_with=build_method_label(proposed) if proposed else None,
+    )
+
+
+def _panels(due: Iterable[DueRecord], today: date, root: str, *, can_pay: bool) -> list[OwedPanel]:
+    """One panel a currency: those with something overdue first, then by what falls due first."""
+    by_currency: dict[str, list[DueRecord]] = {}
+    for record in sorted(due, key=lambda record: (record.due_on, record.id)):
+        by_currency.setdefault(record.currency, []).append(record)
+    panels = []
+    for currency, records in by_currency.items():
+        first = records[0]
+        panels.append(
+            OwedPanel(
+                currency=currency,
+                amount=first.amount,
+                count=first.payable_count,
+                invoices=tuple(_due_invoice(record, today) for record in records),
+                pay_all_url=f"{root}/checkout?outstanding={currency}" if can_pay else None,
+                pay_overdue_url=f"{root}/checkout?overdue={currency}" if can_pay and first.overdue_count else None,
+                overdue_amount=first.overdue_amount,
+                overdue_count=first.overdue_count,
+                longest_overdue_days=max(0, (today - first.due_on).days),
+                pending_amount=first.pending_amount,
+            )
+        )
+    # What is overdue fell due before everything else: the order of due dates puts it first already.
+    return panels
+
+
+def _due_invoice(record: DueRecord, today: date) -> DueInvoice:
+    has_title = record.description and record.description != record.number
+    return DueInvoice(
+        id=record.id,
+        title=record.description if has_title else record.number,
+        number=record.number if has_title else "",
+        due_on=record.due_on,
+        amount=record.left,
+        days_overdue=max(0, (today - record.due_on).days),
+    )
+
+
+def _attention(account: Account, today: date, root: str) -> list[Attention]:
+    """What went wrong and is not made good, what waits for the customer, then cards: the default that has run out, and
+    any that soon will."""
+    failed = [payment for payment in account.troubled if payment.unpaid_invoices]
+    waiting = [payment for payment in account.troubled if payment.status == "requires_action"]
+    found = [
+        Attention("payment_failed", f"{root}/payments/{each.id}", each.amount, each.currency, each.failure_code)
+        for each in failed[:1]
+    ]
+    found += [
+        Attention("action_needed", f"{root}/payments/{each.id}", each.amount, each.currency) for each in waiting[:1]
+    ]
+    states = [(method_state(method, today), method) for method in account.methods]
+    for kind, state in (("method_expired", "expired"), ("method_expiring", "expiring")):
+        for method in (method for its_state, method in states if its_state == state):
+            if state == "expiring" or method.is_default:
+                label = build_method_label(method)
+                found.append(Attention(kind, f"{root}/payment-methods", method=label.name, expiry=label.expiry))
+    return found

@@ -1,0 +1,37 @@
+"""The overview: what is owed, what wants attention, what was paid last."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, g
+
+from portal.overview.page_builders import build_overview_page
+from portal.overview.queries import list_due, read_account
+from portal.web.context import current_scope, current_services, root, today
+from portal.web.policies import signed_in
+from portal.web.rendering import render_page
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """The address of the overview."""
+    blueprint.add_url_rule("/", "overview", overview)
+
+
+@signed_in
+def overview() -> Response:
+    """The first page after signing in."""
+    services, scope = current_services(), current_scope()
+    with services.database.read() as reader:
+        due = list_due(reader, scope, today())
+        account = read_account(reader, scope)
+    page = build_overview_page(
+        (g.signed_in.name or "").strip().partition(" ")[0],
+        due,
+        account,
+        zone=ZoneInfo(g.merchant.timezone),
+        today=today(),
+        root=root(),
+        can_pay=services.gateways.find(scope.merchant_id) is not None,
+    )
+    return render_page("overview.html", page)
