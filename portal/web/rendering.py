@@ -154,12 +154,14 @@ def build_environment(loader: BaseLoader, locale: str, static: str, *, reload_te
 def render_page(name: str, page: object, status: int = 200) -> Response:
     """The response of the current request with this page, in the merchant's theme and the reader's language.
 
-    Needs `flask.g.shell` (a Shell) and the renderer at `current_app.extensions["portal_renderer"]`.
+    Needs `flask.g.shell` (a Shell), which the guard of each page sets.
     """
-    from flask import Response, current_app, g
+    from flask import Response, g
+
+    from portal.web.runtime import current_runtime  # Knows the brands of this module, so it cannot be imported above.
 
     shell: Shell = g.shell
-    renderer: Renderer = current_app.extensions["portal_renderer"]
+    renderer = current_runtime().services.renderer
     body = renderer.render(name, theme=shell.brand.theme, locale=shell.locale, page=page, shell=shell)
     return Response(body, status=status, content_type="text/html; charset=utf-8")
 

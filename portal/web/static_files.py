@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portal.assets import STATIC
+from portal.web.policies import public
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -58,9 +59,18 @@ class StaticFiles:
         return f"/static/{self.digest}"
 
     def register(self, app: Flask) -> None:
-        """Add the routes `static_file` and `favicon` to an application that has no static folder of its own."""
-        app.add_url_rule(f"{self.path}/<path:name>", "static_file", lambda name: self.respond(name), methods=["GET"])
-        app.add_url_rule(f"/{_FAVICON}", _FAVICON.partition(".")[0], self.respond_favicon, methods=["GET"])
+        """Add the public routes `static_file` and `favicon` to an application that has no static folder of its own."""
+
+        @public
+        def static_file(name: str) -> Response:
+            return self.respond(name)
+
+        @public
+        def favicon() -> Response:
+            return self.respond_favicon()
+
+        app.add_url_rule(f"{self.path}/<path:name>", view_func=static_file, methods=["GET"])
+        app.add_url_rule(f"/{_FAVICON}", view_func=favicon, methods=["GET"])
 
     def respond(self, name: str) -> Response:
         """The file of that name for the current request, to be kept for ever; 404 for any other name."""
