@@ -79,7 +79,6 @@ class Settings(BaseSettings):
         60, ge=1, description="confirmations of payments a customer an hour"
     )
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token that /metrics asks for; without one only this machine may read it")
-    url_prefix: str = Field("", description="in a host application: where the portal is mounted, such as /billing; set by Portal")
     pages_per_ip_per_minute: int = Field(
         600, ge=1, description="flood limit: requests from one network address a minute"
     )
@@ -162,18 +161,6 @@ class Settings(BaseSettings):
         if not self.secret_key:
             raise ValueError("SECRET_KEY is missing: give at least 32 random characters")
         return self
-
-    @field_validator("url_prefix")
-    @classmethod
-    def _mount(cls, value: str) -> str:
-        parts = value.split("/")[1:]
-        if value and (not value.startswith("/") or not all(part and part.replace("-", "").replace("_", "").isalnum() for part in parts)):
-            raise ValueError("must be a path such as /billing, without a slash at its end")
-        return value
-
-    def page_url(self, slug: str, path: str) -> str:
-        """The whole address of a merchant's page, for mails and other machines; `path` is below the merchant's root."""
-        return f"{self.base_url}{self.url_prefix or '/' + slug}{path}"
 
     @property
     def keys(self) -> tuple[bytes, ...]:

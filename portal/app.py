@@ -1,0 +1,103 @@
+"""The web application, put together: services, pages, what lies outside the merchants, and what every request passes."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from portal.database import Database
+from portal.gateways.registry import AccountGateways
+from portal.json_logs import write_json_logs
+from portal.services import Services
+from portal.settings import Settings
+from portal.theming.themes import load_themes
+from portal.web.blueprint import create_blueprint
+from portal.web.csrf import CsrfTokens
+from portal.web.error_pages import register_errors
+from portal.web.flood import build_flood_limit
+from portal.web.guard import refuse_unreadable
+from portal.web.headers import SecurityHeaders
+from portal.web.login import register_login
+from portal.web.metrics import RequestCounts
+from portal.web.outside import add_outside
+from portal.web.policies import collect_policies
+from portal.web.rendering import Renderer
+from portal.web.responses import finish_response
+from portal.web.runtime import EXTENSION, Runtime
+from portal.web.static_files import build_static_files
+from portal.web.tenants import Tenants
+from portal.web.trusted_hosts import TrustedHosts
+
+MOST_BODY_BYTES = 64 * 1024
+MOST_FORM_PARTS = 500
+
+
+def create_app(
+    settings: Settings | None = None, *, services: Services | None = None, merchant: str | None = None
+) -> Flask:
+    """The application. Without arguments it is a process of its own: settings from the environment, JSON lines for logs.
+
+    `merchant` is the slug of the only one it serves, at its root: so it is mounted in a host application, which then decides
+    about hosts and proxies. Raises SettingsFault, and RouteWithoutPolicy when a page does not say who may see it.
+    """
+    if settings is None and services is None:
+        settings = Settings.load(os.environ)
+        write_json_logs(settings.log_level)
+    if services is None:
+        assert settings is not None
+        services = build_services(settings)
+    runtime = build_runtime(services, merchant)
+    app = Flask("portal", static_folder=None, template_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MOST_BODY_BYTES,
+        MAX_FORM_PARTS=MOST_FORM_PARTS,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    app.url_map.merge_slashes = False
+    app.extensions[EXTENSION] = runtime
+    register_login(app)
+    register_errors(app)
+    app.before_request(refuse_unreadable)
+    app.after_request(finish_response)
+    add_outside(app, runtime)
+    app.register_blueprint(create_blueprint(runtime), url_prefix=None if merchant is not None else "/<merchant>")
+    runtime.policies |= collect_policies(app)
+    if merchant is None and (proxies := services.settings.trusted_proxies):
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    return app
+
+
+def build_services(settings: Settings, *, mount_path: str | None = None) -> Services:
+    """What a process works with: engines, gateways, themes and templates; no connection is opened yet.
+
+    `mount_path` is where a host application mounts the pages, None for the standalone application.
+    """
+    database = Database(
+        settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
+    )
+    return Services(
+        settings=settings,
+        database=database,
+        gateways=AccountGateways(database, settings),
+        renderer=Renderer(load_themes(settings.themes_dir)),
+        mount_path=mount_path,
+    )
+
+
+def build_runtime(services: Services, merchant: str | None = None) -> Runtime:
+    """What the web layer keeps between requests. With `merchant`, another application decides about hosts."""
+    settings = services.settings
+    return Runtime(
+        services=services,
+        merchant=merchant,
+        hosts=TrustedHosts(settings.base_url) if merchant is None else None,
+        static_files=build_static_files(services.renderer.themes),
+        tenants=Tenants(services.database, services.clock),
+        csrf=CsrfTokens(settings.keys),
+        headers=SecurityHeaders(is_https=not settings.is_loopback_http, is_demo=settings.demo),
+        flood=build_flood_limit(settings.pages_per_ip_per_minute, settings.redis_url),
+        counts=RequestCounts(),
+    )

@@ -1,0 +1,23 @@
+"""What can be wrong with a request before any view sees it."""
+
+from __future__ import annotations
+
+from portal.errors import PortalError
+
+
+class CameFromElsewhere(PortalError):
+    """The request was not sent by one of our own pages, or by one that is too old."""
+
+    status = 403
+    sentence = "This was not sent from our own page."
+
+
+class TooManyRequests(PortalError):
+    """More requests from one network address than a person makes; `seconds` until it may go on."""
+
+    status = 429
+    sentence = "Too many requests."
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__()

@@ -1,0 +1,74 @@
+"""A dampener of floods: requests from one network address a minute. Limits that protect sign-in and paying are rows, not here."""
+
+from __future__ import annotations
+
+import time
+from ipaddress import IPv6Address, ip_address
+from typing import Protocol
+
+WINDOW_SECONDS = 60
+_MOST_ADDRESSES = 50_000
+
+
+class FloodLimit(Protocol):
+    """Counts one request; tells the seconds until the address may go on, or None when it may."""
+
+    def count(self, address: str) -> int | None: ...
+
+
+def build_flood_limit(per_minute: int, redis_url: str = "") -> FloodLimit:
+    """In this process, or shared by all through Redis when its address is given."""
+    return _RedisFlood(per_minute, redis_url) if redis_url else _MemoryFlood(per_minute)
+
+
+class _MemoryFlood:
+    """A fixed window an address. Loses a count now and then under threads, and that is enough for what it does."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._most = per_minute
+        self._window = 0
+        self._counts: dict[str, int] = {}
+
+    def count(self, address: str) -> int | None:
+        now = time.time()
+        window = int(now // WINDOW_SECONDS)
+        if window != self._window or len(self._counts) > _MOST_ADDRESSES:
+            self._window, self._counts = window, {}
+        counts = self._counts
+        counts[address] = counted = counts.get(address, 0) + 1
+        if counted <= self._most:
+            return None
+        return None if _is_this_machine(address) else WINDOW_SECONDS - int(now % WINDOW_SECONDS)
+
+
+class _RedisFlood:
+    """The same window, counted in Redis; when Redis is out of reach nobody is held up."""
+
+    def __init__(self, per_minute: int, redis_url: str) -> None:
+        from limits import RateLimitItemPerMinute
+        from limits.storage import storage_from_string
+        from limits.strategies import FixedWindowRateLimiter
+
+        self._item = RateLimitItemPerMinute(per_minute, namespace="portal")
+        storage = storage_from_string(redis_url)
+        self._faults = storage.base_exceptions
+        self._limiter = FixedWindowRateLimiter(storage)  # type: ignore[arg-type]  # An address without async+ gives a plain storage.
+
+    def count(self, address: str) -> int | None:
+        try:
+            if self._limiter.hit(self._item, address) or _is_this_machine(address):
+                return None
+        except self._faults:
+            return None
+        return WINDOW_SECONDS - int(time.time() % WINDOW_SECONDS)
+
+
+def _is_this_machine(address: str) -> bool:
+    # A proxy on this machine whose headers are not trusted would make all its visitors one flooding client.
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return True
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
+        return parsed.ipv4_mapped.is_loopback
+    return parsed.is_loopback

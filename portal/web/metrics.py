@@ -1,0 +1,93 @@
+"""What `/metrics` tells: requests of this process, and from the database the outbox and the payments whose outcome is unknown."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from portal.database import Reader
+from portal.outbox.models import OutboxMessage
+from portal.payments.models import Payment
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class RequestCounts:
+    """Answers by endpoint and status since the process started. A plain dictionary, so that counting costs next to nothing."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, int]] = Counter()
+
+    def add(self, endpoint: str | None, status: int) -> None:
+        self.counts[endpoint or "none", status] += 1
+
+
+def render_metrics(counts: RequestCounts, reader: Reader, now: datetime) -> bytes:
+    """The text of Prometheus. Request counts are this process's own (label `process`); the gauges are the installation's."""
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.registry import Collector
+
+    class _Snapshot(Collector):
+        def collect(self) -> Iterator[Metric]:
+            yield _requests(counts)
+            yield from _outbox(reader, now)
+            yield from _payments(reader, now)
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot())
+    return bytes(generate_latest(registry))
+
+
+def _requests(counts: RequestCounts) -> Metric:
+    from prometheus_client.core import CounterMetricFamily
+
+    family = CounterMetricFamily(
+        "portal_requests", "Answers by endpoint and status.", labels=("endpoint", "status", "process")
+    )
+    process = str(os.getpid())
+    for (endpoint, status), count in sorted(counts.counts.copy().items()):
+        family.add_metric((endpoint, str(status), process), count)
+    return family
+
+
+def _outbox(reader: Reader, now: datetime) -> Iterator[Metric]:
+    waiting = OutboxMessage.done_at.is_(None) & OutboxMessage.dead_at.is_(None)
+    depth, oldest = reader.execute(
+        sa.select(sa.func.count(), sa.func.min(OutboxMessage.due_at)).where(waiting),
+        execution_options={"tenant_wide": True},
+    ).one()
+    dead = reader.execute(
+        sa.select(sa.func.count()).where(OutboxMessage.dead_at.is_not(None)), execution_options={"tenant_wide": True}
+    ).scalar_one()
+    yield _gauge("portal_outbox_waiting", "Messages of the outbox that are not done.", depth)
+    yield _gauge("portal_outbox_oldest_seconds", "How long the oldest of them has been due.", _age(oldest, now))
+    yield _gauge("portal_outbox_dead", "Messages given up after all retries.", dead)
+
+
+def _payments(reader: Reader, now: datetime) -> Iterator[Metric]:
+    unknown, oldest = reader.execute(
+        sa.select(sa.func.count(), sa.func.min(Payment.sent_at)).where(Payment.next_check_at.is_not(None)),
+        execution_options={"tenant_wide": True},
+    ).one()
+    yield _gauge("portal_payments_unknown", "Payments whose outcome the gateway has yet to tell.", unknown)
+    yield _gauge(
+        "portal_payments_unknown_oldest_seconds", "How long ago the oldest of them was sent.", _age(oldest, now)
+    )
+
+
+def _gauge(name: str, sentence: str, value: float) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    return GaugeMetricFamily(name, sentence, value=value)
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0

@@ -1,0 +1,67 @@
+"""Who may call a view: every route says it, and one that does not stops the start (deny by default)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+View = TypeVar("View", bound=Callable[..., Any])
+_ATTRIBUTE = "portal_policy"
+
+
+class Policy(Enum):
+    """What the guard asks of a request before its view runs."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed_in"
+    GATEWAY_SIGNED = "gateway_signed"
+
+
+class RouteWithoutPolicy(Exception):
+    """One or more routes do not say who may call them; the application does not start."""
+
+
+def public(view: View) -> View:
+    """Anybody may call it. An unsafe method still needs a request of our own pages."""
+    return _declare(view, Policy.PUBLIC)
+
+
+def signed_in(view: View) -> View:
+    """Only a signed-in customer; anybody else is led to `/sign-in`, and back afterwards."""
+    return _declare(view, Policy.SIGNED_IN)
+
+
+def gateway_signed(view: View) -> View:
+    """Anybody may call it from anywhere: the view itself verifies the signature of the body before it believes a word."""
+    return _declare(view, Policy.GATEWAY_SIGNED)
+
+
+def policy_of(view: Callable[..., Any]) -> Policy | None:
+    """The declared policy of a view, or None where it has none."""
+    return getattr(view, _ATTRIBUTE, None)
+
+
+def collect_policies(app: Flask, *, prefix: str = "") -> dict[str, Policy]:
+    """The policy of every endpoint whose name begins with `prefix`; raises RouteWithoutPolicy naming all that have none."""
+    found: dict[str, Policy] = {}
+    missing = []
+    for endpoint, view in app.view_functions.items():
+        if not endpoint.startswith(prefix):
+            continue
+        policy = policy_of(view)
+        if policy is None:
+            missing.append(endpoint)
+        else:
+            found[endpoint] = policy
+    if missing:
+        raise RouteWithoutPolicy(f"routes without a policy: {', '.join(sorted(missing))}")
+    return found
+
+
+def _declare(view: View, policy: Policy) -> View:
+    setattr(view, _ATTRIBUTE, policy)
+    return view

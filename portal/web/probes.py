@@ -1,0 +1,66 @@
+"""`/healthz`, `/readyz` and `/metrics`: what operators and their machines ask; no page, no merchant."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Flask, Response, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import NotFound
+
+from portal.migrations import is_current
+from portal.web.metrics import CONTENT_TYPE, render_metrics
+from portal.web.policies import public
+from portal.web.runtime import current_runtime
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+def add_probes(app: Flask) -> None:
+    """Add the three routes to the root of an application."""
+    app.add_url_rule("/healthz", "healthz", show_health, methods=["GET"])
+    app.add_url_rule("/readyz", "readyz", show_readiness, methods=["GET"])
+    app.add_url_rule("/metrics", "metrics", show_metrics, methods=["GET"])
+
+
+@public
+def show_health() -> Response:
+    """The process is up; asks nothing of anything else."""
+    return _plain(jsonify(status="up"))
+
+
+@public
+def show_readiness() -> tuple[Response, int]:
+    """Whether requests can be answered: the database is there, and its schema is the one this code was written for."""
+    try:
+        ready = is_current(current_runtime().services.database)
+    except SQLAlchemyError:
+        return _plain(jsonify(status="unavailable", reason="the database does not answer")), 503
+    if not ready:
+        return _plain(jsonify(status="unavailable", reason="the schema is not current: run `portal db upgrade`")), 503
+    return _plain(jsonify(status="ready")), 200
+
+
+@public
+def show_metrics() -> Response:
+    """The text of Prometheus, for this machine or for who brings `METRICS_TOKEN`; a 404 for everybody else."""
+    runtime = current_runtime()
+    if not _may_read_metrics(runtime.services.settings.metrics_token.get_secret_value()):
+        raise NotFound
+    with runtime.services.database.read() as reader:
+        text = render_metrics(runtime.counts, reader, runtime.services.clock.now())
+    return _plain(Response(text, content_type=CONTENT_TYPE))
+
+
+def _may_read_metrics(token: str) -> bool:
+    if token:
+        sent = request.headers.get("Authorization", "")
+        return hmac.compare_digest(sent.encode("utf-8", "replace"), f"Bearer {token}".encode())
+    # A request that a proxy on this machine passes on comes from this machine too, but says so.
+    is_passed_on = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    return request.remote_addr in _LOOPBACK and not is_passed_on
+
+
+def _plain(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,54 @@
+"""What the web layer of one application keeps between requests, and how to reach it from a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from flask import current_app
+
+from portal.services import Services
+from portal.web.csrf import CsrfTokens
+from portal.web.flood import FloodLimit
+from portal.web.headers import SecurityHeaders
+from portal.web.metrics import RequestCounts
+from portal.web.policies import Policy
+from portal.web.rendering import Brand
+from portal.web.static_files import StaticFiles
+from portal.web.tenants import Tenants
+from portal.web.trusted_hosts import TrustedHosts
+
+EXTENSION = "portal"
+
+
+@dataclass(slots=True)
+class Runtime:
+    """Made by the composition root, one an application. `merchant` is the slug of a mount, None where the path names it.
+
+    `hosts` None: another application decides which hosts are answered. `policies` and `nav` are by endpoint, `brands` a cache.
+    """
+
+    services: Services
+    merchant: str | None
+    hosts: TrustedHosts | None
+    static_files: StaticFiles
+    tenants: Tenants
+    csrf: CsrfTokens
+    headers: SecurityHeaders
+    flood: FloodLimit
+    counts: RequestCounts
+    policies: dict[str, Policy] = field(default_factory=dict)
+    nav: dict[str, str] = field(default_factory=dict)
+    brands: dict[tuple[str, str, str, str], Brand] = field(default_factory=dict)
+
+    @property
+    def own_origin(self) -> str:
+        """The origin of `BASE_URL`, as a browser writes it."""
+        parts = urlsplit(self.services.settings.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+def current_runtime() -> Runtime:
+    """The runtime of the application that answers the current request."""
+    runtime: Runtime = current_app.extensions[EXTENSION]
+    return runtime

@@ -1,0 +1,96 @@
+"""The shell of a page, put together from the request: merchant, brand, visitor, language, token."""
+
+from __future__ import annotations
+
+from flask import g, request
+
+from portal.merchants.queries import MerchantProfile
+from portal.theming.themes import Theme
+from portal.web.context import local, now
+from portal.web.cookies import browser_token
+from portal.web.locales import other_languages, pick_locale, reading_direction
+from portal.web.rendering import Brand, Shell, build_brand
+from portal.web.runtime import current_runtime
+from portal.web.translations import SOURCE_LOCALE, available_locales, choose_locale
+
+_INSTALLATION = "Customer portal"
+_MOST_BRANDS = 512
+
+
+def build_shell() -> Shell:
+    """The shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are known. Asks the database nothing."""
+    runtime = current_runtime()
+    merchant: MerchantProfile = g.merchant
+    signed_in = g.signed_in
+    locale = pick_locale(signed_in.locale if signed_in else None, merchant.locale)
+    theme = runtime.services.renderer.themes.get(merchant.theme)
+    static = request.root_path.rstrip("/") + runtime.static_files.path
+    return Shell(
+        root=g.root,
+        static=static,
+        csrf_token=runtime.csrf.issue(csrf_binding()),
+        merchant_name=merchant.name,
+        brand=_brand(theme, merchant.name, static, locale),
+        customer_name=signed_in.name if signed_in else None,
+        customer_company=signed_in.company_name if signed_in else None,
+        signed_in=signed_in is not None,
+        current=runtime.nav.get(request.endpoint or "", ""),
+        locale=locale,
+        dir=reading_direction(locale),
+        languages=other_languages(locale),
+        embedded=False,
+        support_email=merchant.support_email or theme.brand.support_email,
+        privacy_url=theme.brand.privacy_url,
+        terms_url=theme.brand.terms_url,
+        now=local(now()),
+    )
+
+
+def build_bare_shell() -> Shell:
+    """The shell of a page that belongs to no merchant: an unknown address of the installation, the demo's start."""
+    runtime = current_runtime()
+    locale = pick_bare_locale()
+    theme = runtime.services.renderer.themes.get("base")
+    static = request.root_path.rstrip("/") + runtime.static_files.path
+    return Shell(
+        root="",
+        static=static,
+        csrf_token="",
+        merchant_name=_INSTALLATION,
+        brand=_brand(theme, _INSTALLATION, static, locale),
+        customer_name=None,
+        customer_company=None,
+        signed_in=False,
+        current="",
+        locale=locale,
+        dir=reading_direction(locale),
+        languages=(),
+        embedded=False,
+        support_email="",
+        privacy_url="",
+        terms_url="",
+        now=now(),
+    )
+
+
+def csrf_binding() -> str:
+    """What a form's token of this request is bound to: the session, or the browser while nobody is signed in."""
+    if g.signed_in is not None:
+        return f"session {g.merchant.id} {g.signed_in.session_id}"
+    return f"browser {g.merchant.id} {browser_token()}"
+
+
+def pick_bare_locale() -> str:
+    """The browser's language where there is no merchant to have one, and no cookie to keep one in."""
+    return choose_locale(None, SOURCE_LOCALE, request.headers.get("Accept-Language", ""), available_locales())
+
+
+def _brand(theme: Theme, name: str, static: str, locale: str) -> Brand:
+    brands = current_runtime().brands
+    key = (theme.slug, name, static, locale)
+    brand = brands.get(key)
+    if brand is None:
+        if len(brands) >= _MOST_BRANDS:
+            brands.clear()
+        brand = brands[key] = build_brand(theme, name=name, static=static, locale=locale)
+    return brand

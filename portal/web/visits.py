@@ -1,0 +1,37 @@
+"""Whose page a request is for and who visits it, kept in `flask.g` for everything after."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import g, request
+from flask_login import current_user
+
+from portal.web.local_redirects import is_local_path
+from portal.web.runtime import Runtime
+
+
+def enter_merchant(runtime: Runtime, slug: str) -> bool:
+    """Set `g.merchant` and `g.root`, with nobody signed in yet; false when nobody is served under that slug."""
+    merchant = runtime.tenants.find(slug)
+    if merchant is None:
+        return False
+    g.merchant = merchant
+    prefix = request.root_path.rstrip("/")
+    g.root = prefix if runtime.merchant is not None else f"{prefix}/{merchant.slug}"
+    g.signed_in = None
+    return True
+
+
+def visit() -> None:
+    """Set `g.signed_in` to the visitor of the session cookie, or None; one statement when there is a cookie."""
+    g.signed_in = current_user.signed_in if current_user.is_authenticated else None
+
+
+def page_before() -> str | None:
+    """The page of this merchant that the browser says it comes from, with its query; None when it says none of ours."""
+    parts = urlsplit(request.referrer or "")
+    if parts.netloc != request.host or parts.scheme != request.scheme or not parts.path.startswith(f"{g.root}/"):
+        return None
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return path if is_local_path(path) else None
