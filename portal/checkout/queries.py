@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -42,6 +43,7 @@ class Checkout:
     status: str
     currency: str
     expires_at: datetime
+    confirmed_at: datetime | None
     payment_method_id: str | None
     shares: tuple[Share, ...]
 
@@ -145,7 +147,12 @@ def get_checkout(reader: Reader, scope: Scope, payment_id: str) -> Checkout:
     row = (
         reader.execute(
             sa.select(
-                Payment.id, Payment.status, Payment.currency, Payment.expires_at, Payment.payment_method_id
+                Payment.id,
+                Payment.status,
+                Payment.currency,
+                Payment.expires_at,
+                Payment.confirmed_at,
+                Payment.payment_method_id,
             ).where(
                 Payment.merchant_id == scope.merchant_id,
                 Payment.customer_id == scope.customer_id,
@@ -160,6 +167,6 @@ def get_checkout(reader: Reader, scope: Scope, payment_id: str) -> Checkout:
     return Checkout(*row, shares=tuple(list_shares(reader, scope, payment_id)))
 
 
-def _payable(row: sa.Row[tuple[str, str, str, date, str, int, int]]) -> Payable:
+def _payable(row: Any) -> Payable:
     invoice_id, number, title, due_on, currency, amount_due, reserved = row
     return Payable(invoice_id, number, title or number, due_on, currency, amount_due, reserved > 0)

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import Reader
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
 from portal.payment_methods.models import PaymentMethod
@@ -159,9 +160,9 @@ def _get_payable(session: Session, scope: Scope, invoice_ids: Sequence[str]) -> 
     return list(invoices)
 
 
-def find_holder(session: Session, scope: Scope, invoice_id: str) -> str | None:
+def find_holder(reader: Reader, scope: Scope, invoice_id: str) -> str | None:
     """The payment under way that holds a part of the invoice."""
-    return session.execute(
+    return reader.execute(
         sa.select(PaymentAllocation.payment_id).where(
             PaymentAllocation.merchant_id == scope.merchant_id,
             PaymentAllocation.invoice_id == invoice_id,

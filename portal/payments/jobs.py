@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from portal.payments import rules
 from portal.payments.checkouts import end_checkout
 from portal.payments.models import Payment
-from portal.payments.operations import refresh_payment
+from portal.payments.operations import resolve_payment
 from portal.services import Services
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def check_payments(services: Services) -> int:
     taken = _take_due(services)
     for merchant_id, payment_id in taken:
         try:
-            refresh_payment(services, merchant_id, payment_id)
+            resolve_payment(services, merchant_id, payment_id)
         except Exception:  # one payment that cannot be resolved must not stop the others; it stays due and is shown
             log.exception("payment.check_failed", extra={"payment": payment_id})
     return len(taken)

@@ -73,7 +73,7 @@ def confirm_payment(
     if gateway is None:
         raise NoGateway
     for other_id in _other_attempts(services, scope, payment_id):
-        refresh_payment(services, scope.merchant_id, other_id)
+        resolve_payment(services, scope.merchant_id, other_id)
     try:
         intent = services.database.run(
             lambda session: _write_intent(session, services, scope, payment_id, version, return_url, locale)
@@ -82,7 +82,7 @@ def confirm_payment(
         # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
         raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
     if intent is None:
-        refresh_payment(services, scope.merchant_id, payment_id)
+        resolve_payment(services, scope.merchant_id, payment_id)
         return
     services.crash_point("payment.intent_committed")
     outcome = _send(gateway, intent)
@@ -91,7 +91,7 @@ def confirm_payment(
     services.crash_point("payment.outcome_recorded")
 
 
-def refresh_payment(services: Services, merchant_id: str, payment_id: str) -> None:
+def resolve_payment(services: Services, merchant_id: str, payment_id: str) -> None:
     """Ask the gateway what became of a payment without a proven outcome, and record it; at most every two seconds.
 
     An order that the gateway has never heard of is given again under the same reference, until its time is up. Safe for

@@ -28,7 +28,7 @@ from portal.payments.errors import (
 )
 from portal.payments.jobs import check_payments, expire_checkouts
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations import cancel_payment, refresh_payment
+from portal.payments.operations import cancel_payment, resolve_payment
 from portal.payments.outcomes import record_outcome
 from portal.payments.shares import shown_version
 from portal.tenancy import Scope
@@ -225,7 +225,7 @@ def test_absent_order_is_not_given_again_while_it_may_be_on_its_way(till: Till) 
         till.confirm(payment, services=till.with_crash_point(killing_at("payment.intent_committed")))
 
     till.clock.advance(seconds=5)
-    refresh_payment(till.services, till.scope.merchant_id, payment)
+    resolve_payment(till.services, till.scope.merchant_id, payment)
 
     assert ("charge", payment) not in till.gateway.calls
     assert till.status(payment) == "processing"
@@ -289,7 +289,7 @@ def test_new_card_goes_to_the_gateways_page_and_back(till: Till) -> None:
 
     till.gateway.pay_page(payment)
     till.clock.advance(seconds=3)
-    refresh_payment(till.services, till.scope.merchant_id, payment)
+    resolve_payment(till.services, till.scope.merchant_id, payment)
 
     assert till.status(payment) == "complete"
     assert till.balance(invoice)[0] == "paid"
@@ -300,7 +300,7 @@ def test_saved_card_again_stays_one_method(till: Till) -> None:
     payment = till.pay(till.invoice(), method="new", save=True)
     till.gateway.pay_page(payment)
     till.clock.advance(seconds=3)
-    refresh_payment(till.services, till.scope.merchant_id, payment)
+    resolve_payment(till.services, till.scope.merchant_id, payment)
 
     assert [method.id for method in till.rows(PaymentMethod)] == [till.method_id]
 
@@ -315,7 +315,7 @@ def test_card_is_not_saved_without_consent(till: Till) -> None:
     payment = till.pay(till.invoice(), method="new", save=False)
     till.gateway.pay_page(payment)
     till.clock.advance(seconds=3)
-    refresh_payment(till.services, till.scope.merchant_id, payment)
+    resolve_payment(till.services, till.scope.merchant_id, payment)
 
     assert till.status(payment) == "complete"
     assert till.rows(PaymentMethod, status="active") == []
