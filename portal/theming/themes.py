@@ -82,6 +82,7 @@ def load_themes(folders: Iterable[Path] = (), *, bundled: Path = THEMES, templat
         lineage, lineage_faults = _lineage(slug, files)
         own = lineage_faults or find_faults(slug, lineage, files)
         own += check_overrides(slug, files[slug].folder / "templates", templates)
+        own += check_overrides(slug, files[slug].folder / "emails", templates / "emails")
         faults += own
         if not own:
             themes[slug] = _join([files[name] for name in lineage])

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from portal.theming.art_text import parse_art
 from portal.theming.colour import Colour, contrast, lifted, mix, parse_colour, readable_on
-from portal.theming.gradients import Art, parse_art
+from portal.theming.gradients import Art
 
 
 class Kind(Enum):

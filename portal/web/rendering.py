@@ -5,14 +5,23 @@ Where the shell of a page comes from (request, session, merchant) is decided in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined, Template, TemplateNotFound
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    Template,
+    TemplateNotFound,
+)
 from markupsafe import Markup
 
 from portal.assets import TEMPLATES
@@ -97,7 +106,7 @@ class Renderer:
         """The compiled template of a theme and locale."""
         worn = self.themes.get(theme)
         # Themes without templates of their own share the environments of the bundled templates.
-        key = (worn.slug if worn.template_folders else "", locale, static)
+        key = (worn.slug if worn.template_folders or worn.email_folders else "", locale, static)
         environment = self._environments.get(key) or self._create(key, worn)
         return environment.get_template(name)
 
@@ -106,25 +115,30 @@ class Renderer:
             if key not in self._environments:
                 if len(self._environments) >= _MOST_ENVIRONMENTS:
                     self._environments.clear()
-                loader = ThemeLoader(theme.template_folders, self._templates)
+                loader = ThemeLoader(theme, self._templates)
                 self._environments[key] = build_environment(loader, key[1], key[2], reload_templates=self._reload)
             return self._environments[key]
 
 
 class ThemeLoader(BaseLoader):
-    """Looks for a template in the theme, its parents, then the bundled ones; the payment panel only in the bundled ones."""
+    """Looks for a template in the theme, its parents, then the bundled ones; the payment panel only in the bundled ones.
 
-    def __init__(self, folders: Iterable[Path], bundled: Path) -> None:
+    Mails, under `emails/`, are in a folder of their own in a theme.
+    """
+
+    def __init__(self, theme: Theme, bundled: Path) -> None:
         self._bundled = FileSystemLoader(bundled)
-        self._themed = [FileSystemLoader(folder) for folder in folders]
+        self._pages = ChoiceLoader([FileSystemLoader(folder) for folder in theme.template_folders])
+        mails = [PrefixLoader({"emails": FileSystemLoader(folder)}) for folder in theme.email_folders]
+        self._mails = ChoiceLoader(mails)
 
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool] | None]:
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
         if not is_protected(template):
-            for loader in self._themed:
-                try:
-                    return loader.get_source(environment, template)
-                except TemplateNotFound:
-                    continue
+            themed = self._mails if template.startswith("emails/") else self._pages
+            try:
+                return themed.get_source(environment, template)
+            except TemplateNotFound:
+                pass
         return self._bundled.get_source(environment, template)
 
     def list_templates(self) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from portal.theming.art_text import parse_art
 from portal.theming.colour import WHITE
-from portal.theming.gradients import parse_art
 
 
 def colour_at(text, x, y, width=100, height=100):

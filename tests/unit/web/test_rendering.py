@@ -120,6 +120,21 @@ def test_theme_replaces_a_template_for_itself_alone_and_never_the_payment_panel(
     assert render(template, theme="acme", themes=themes, folder=bundled) == "plain plain panel"
 
 
+def test_theme_replaces_a_mail_in_its_own_folder(render, tmp_path):
+    for folder, word in (
+        (tmp_path / "templates" / "emails", "plain"),
+        (tmp_path / "themes" / "loud" / "emails", "loud"),
+    ):
+        folder.mkdir(parents=True)
+        (folder / "receipt.txt").write_text(word)
+    (tmp_path / "themes" / "loud" / "theme.toml").write_text('name = "Loud"')
+    themes = load_themes([tmp_path / "themes"], templates=tmp_path / "templates")
+    template = "{% include 'emails/receipt.txt' %}"
+
+    assert render(template, theme="loud", themes=themes) == "loud"
+    assert render(template, theme="acme", themes=themes) == "plain"
+
+
 def test_unknown_theme_wears_the_base(render):
     assert render("{{ shell.brand.name }}", theme="nobody") == "Acme"
 
