@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from hypothesis import settings as hypothesis_settings
 
 from portal.clock import MovableClock
 from portal.database import Database
+from portal.services import Services
 from portal.settings import Settings
+from portal.theming.themes import load_themes
+from portal.web.rendering import Renderer
 from tests.support import network, tenancy
 from tests.support.databases import (
     KINDS,
@@ -24,7 +28,9 @@ from tests.support.databases import (
     migrated_sqlite_file,
     worker_postgresql,
 )
+from tests.support.page_client import PageClient
 from tests.support.postgresql import stop_server
+from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
 SECRET_KEY = "a secret for tests alone of more than thirty-two characters"
 
@@ -100,6 +106,43 @@ def settings(database: Database) -> Settings:
             "PORTAL_BASE_URL": "http://127.0.0.1:5000",
         }
     )
+
+
+# --- the application: its pages are fetched through `pages`, which checks each ---
+
+
+@pytest.fixture(scope="session")
+def renderer() -> Renderer:
+    """The bundled templates and themes, compiled once a worker."""
+    return Renderer(load_themes())
+
+
+@pytest.fixture
+def gateway() -> ScriptedGateway:
+    """What every merchant takes payments through in a test that has no sandbox: in memory, with a ledger of its own."""
+    return ScriptedGateway()
+
+
+@pytest.fixture
+def services(
+    settings: Settings, database: Database, gateway: ScriptedGateway, renderer: Renderer, clock: MovableClock
+) -> Services:
+    """What a process of the portal works with, on the test's database and clock."""
+    return Services(settings, database, OneGateway(gateway), renderer, clock)
+
+
+@pytest.fixture
+def app(services: Services) -> Flask:
+    """The standalone application."""
+    from portal.app import create_app  # Here, so that tests of a rule need no web server.
+
+    return create_app(services=services)
+
+
+@pytest.fixture
+def pages(app: Flask) -> PageClient:
+    """A reader's browser, signed in nowhere."""
+    return PageClient(app.test_client())
 
 
 # --- the end of the run: what was not run, and equal counts on both databases ---
