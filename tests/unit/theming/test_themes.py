@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from portal.theming.checking import check_themes, list_themes
 from portal.theming.colour import contrast
 from portal.theming.marks import draw_mark
 from portal.theming.themes import load_themes
-from portal.theming.tokens import palette
+from portal.theming.tokens import TOKENS, palette
 
 
 @pytest.fixture
@@ -205,3 +206,10 @@ def test_mark_is_drawn_from_plain_shapes_only():
     assert (
         draw_mark(b'<!DOCTYPE x [<!ENTITY a "b">]><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>') is None
     )
+
+
+def test_documentation_lists_the_tokens_and_no_others():
+    table = Path("docs/themes.md").read_text().partition("## Tokens")[2].partition("## What")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(TOKENS)
