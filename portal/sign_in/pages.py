@@ -91,3 +91,24 @@ class SessionPage:
     name: str
     target: Target = Target()
     signed_in_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChoice:
+    """A customer that the proven mailbox may sign in as; `company` is "" when the name is the company's."""
+
+    id: str
+    name: str
+    company: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseAccountPage:
+    """sign_in/choose_account.html: several customers have the proven mailbox. Posts `account` (an id) to `action`.
+
+    `action` is below the merchant's root: the code's form (with `code`, hidden) or the link's own address.
+    """
+
+    action: str
+    accounts: tuple[AccountChoice, ...]
+    code: str = ""

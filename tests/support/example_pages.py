@@ -24,7 +24,7 @@ from portal.invoices.pages import (
 from portal.overview.pages import Attention, DueInvoice, OverviewPage, OwedPanel
 from portal.payment_methods.pages import MethodLabel, MethodRow, MethodsPage, method_name
 from portal.payments.pages import PaidInvoice, PaymentMonth, PaymentPage, PaymentRow, PaymentsPage, RefundRow, Step
-from portal.sign_in.pages import AddressPage, CodePage, LinkExpiredPage, LinkPage, SessionPage, Target
+from portal.sign_in.pages import AccountChoice, AddressPage, ChooseAccountPage, CodePage, LinkExpiredPage, LinkPage, SessionPage, Target
 from portal.theming.themes import ThemeSet
 from portal.web.pages import ErrorPage, Pager
 from portal.web.rendering import Language, Renderer, Shell, build_brand
@@ -141,6 +141,9 @@ def _sign_in() -> Iterator[Example]:
     yield Example("link-expired", "sign_in/link_expired.html", expired)
     yield Example("link-used", "sign_in/link_expired.html", replace(expired, state="used", target=Target()))
     yield Example("link-damaged", "sign_in/link_expired.html", LinkExpiredPage("damaged", invoice))
+    yield Example("code-shut", "sign_in/code.html", replace(code, state="locked"))
+    accounts = (AccountChoice("cus_1", "Maya Lindqvist"), AccountChoice("cus_2", "Maya Lindqvist", "Lindqvist & Berg AB"))
+    yield Example("choose-account", "sign_in/choose_account.html", ChooseAccountPage("/sign-in/code", accounts, "K7QM-2XPA"))
     yield Example("session", "sign_in/session.html", SessionPage("tok", "Maya Lindqvist", invoice))
     yield Example("session-switch", "sign_in/session.html", SessionPage("tok", "Maya", Target(), "Jonas Berg"))
 

@@ -1,0 +1,122 @@
+"""From what signing in knows to what its pages are given; asks the database nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from portal.public_ids import is_id
+from portal.sign_in.forms import TypedCode
+from portal.sign_in.operations import CodeAnswer, Outcome
+from portal.sign_in.pages import (
+    AccountChoice,
+    ChooseAccountPage,
+    CodePage,
+    LinkExpiredPage,
+    LinkPage,
+    SessionPage,
+    Target,
+)
+from portal.sign_in.queries import Account, AskedFor, MintedSession, SignedIn
+from portal.sign_in.rules import ChallengeState, CodeFault
+
+_KINDS = {"invoices": "invoices", "payments": "payments", "checkout": "checkout", "payment-methods": "payment_methods"}
+_ONE = {"invoices": ("inv", "invoice"), "payments": ("pay", "payment")}
+
+
+def build_target(path: str, name: str = "") -> Target:
+    """Where a checked target leads, in words; `name` is an invoice's number where it may be told."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    if not parts[0]:
+        return Target(path)
+    if len(parts) == 2 and parts[0] in _ONE:
+        prefix, kind = _ONE[parts[0]]
+        return Target(path, kind, name) if is_id(prefix, parts[1]) else Target(path, "other")
+    is_known = len(parts) == 1 or parts[0] == "checkout"
+    return Target(path, _KINDS.get(parts[0], "other") if is_known else "other")
+
+
+def build_code_page(asked: AskedFor | None, *, minutes: int, at: datetime, is_fresh: bool) -> CodePage:
+    """The form as it is opened; `at` is in the merchant's timezone, and so are the instants on the page."""
+    if asked is None:
+        return CodePage(None, minutes=minutes)
+    if asked.withheld_until is not None and asked.withheld_until > at:
+        return CodePage(asked.masked_address, "withheld", minutes=minutes, until=_beside(at, asked.withheld_until))
+    return CodePage(asked.masked_address, "sent_again" if is_fresh else "asked", minutes=minutes)
+
+
+def build_answered_code_page(answer: CodeAnswer, typed: TypedCode, *, minutes: int, at: datetime) -> CodePage:
+    """The form after a code that did not sign in."""
+    asked = answer.asked
+    if asked is None:
+        return CodePage(None, minutes=minutes)
+    if answer.outcome is Outcome.LOCKED:
+        until = _beside(at, answer.until) if answer.until else None
+        return CodePage(asked.masked_address, "locked", minutes=minutes, until=until)
+    if answer.outcome is Outcome.EXPIRED:
+        page = build_code_page(asked, minutes=minutes, at=at, is_fresh=True)
+        return page if page.state == "withheld" else CodePage(asked.masked_address, "expired", minutes=minutes)
+    return CodePage(asked.masked_address, "wrong", typed.shown, minutes, answer.tries_left)
+
+
+def build_faulty_code_page(asked: AskedFor | None, typed: TypedCode, fault: CodeFault, *, minutes: int) -> CodePage:
+    """The form after something that is no code."""
+    if asked is None:
+        return CodePage(None, minutes=minutes)
+    return CodePage(asked.masked_address, "short", typed.shown, minutes, missing_count=fault.missing_count)
+
+
+def build_link_page(
+    token: str, asked: AskedFor, accounts: list[Account], target: Target, *, signed_in: SignedIn | None, user_agent: str
+) -> LinkPage:
+    """Who signs in where. With several accounts of one mailbox no name: the next page asks."""
+    return LinkPage(
+        token=token,
+        name=account_name(accounts[0]) if len(accounts) == 1 else "",
+        address=asked.masked_address,
+        target=target,
+        device="phone" if "Mobi" in user_agent else "computer",
+        signed_in_as=_somebody_else(signed_in, {account.id for account in accounts}),
+    )
+
+
+def build_link_expired_page(asked: AskedFor | None, token: str, *, minutes: int, at: datetime, is_used: bool) -> LinkExpiredPage:
+    """A link that does not work any more, and leads to a fresh one at the same target. `is_used`: somebody was quicker."""
+    if asked is None:
+        return LinkExpiredPage("expired", minutes=minutes)
+    state = "used" if is_used or asked.state(at) is ChallengeState.USED else "expired"
+    return LinkExpiredPage(state, build_target(asked.target), token, asked.masked_address, minutes)
+
+
+def build_session_page(token: str, minted: MintedSession, *, signed_in: SignedIn | None) -> SessionPage:
+    """A session from the API, before it is entered."""
+    return SessionPage(
+        token=token,
+        name=minted.name or minted.company_name or "",
+        target=build_target(minted.target),
+        signed_in_as=_somebody_else(signed_in, {minted.customer_id}),
+    )
+
+
+def build_choose_account_page(action: str, accounts: Iterable[Account], *, code: str = "") -> ChooseAccountPage:
+    """Several customers with one proven mailbox. `action` is below the merchant's root."""
+    choices = tuple(
+        AccountChoice(account.id, account_name(account), account.company_name or "" if account.name else "") for account in accounts
+    )
+    return ChooseAccountPage(action, choices, code)
+
+
+def account_name(account: Account) -> str:
+    """The name of an account, or its company's where it has none."""
+    return account.name or account.company_name or ""
+
+
+def _somebody_else(signed_in: SignedIn | None, customer_ids: set[str]) -> str | None:
+    if signed_in is None or signed_in.customer_id in customer_ids:
+        return None
+    return signed_in.name or signed_in.company_name or signed_in.email or "?"
+
+
+def _beside(at: datetime, instant: datetime) -> datetime:
+    """The instant in the timezone of `at`."""
+    return instant.astimezone(at.tzinfo)
