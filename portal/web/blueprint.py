@@ -5,6 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
 
+from portal.checkout.views import add_routes as add_checkout
+from portal.invoices.views import add_routes as add_invoices
+from portal.overview.views import add_routes as add_overview
+from portal.payment_methods.views import add_routes as add_payment_methods
+from portal.payments.views import add_routes as add_payments
+from portal.sign_in.views import add_routes as add_sign_in
 from portal.web.error_pages import register_errors
 from portal.web.guard import PAGES, open_request
 from portal.web.policies import collect_policies
@@ -17,15 +23,8 @@ _NAV = ("invoices", "payments", "payment-methods")
 def create_blueprint(runtime: Runtime) -> Blueprint:
     """The pages, guarded. Registering it gives the application the runtime and checks that every page has a policy."""
     blueprint = Blueprint(PAGES, __name__)
-    # Domains come in one after the other; in the end these are plain imports.
-    from importlib import import_module
-
-    for domain in ("sign_in", "overview", "invoices", "payments", "checkout", "payment_methods"):
-        try:
-            module = import_module(f"portal.{domain}.views")
-        except ImportError:
-            continue
-        module.add_routes(blueprint)
+    for add_routes in (add_sign_in, add_overview, add_invoices, add_payments, add_checkout, add_payment_methods):
+        add_routes(blueprint)
     blueprint.before_request(open_request)
     blueprint.after_request(finish_page)
     register_errors(blueprint)
@@ -36,7 +35,6 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
 def _settle(state: BlueprintSetupState, runtime: Runtime) -> None:
     assert isinstance(state.app, Flask)
     state.app.extensions[EXTENSION] = runtime
-    state.app.extensions["portal_renderer"] = runtime.services.renderer
     runtime.policies |= collect_policies(state.app, prefix=f"{PAGES}.")
     prefix = state.url_prefix or ""
     for rule in state.app.url_map.iter_rules():
