@@ -24,7 +24,16 @@ from portal.invoices.pages import (
 from portal.overview.pages import Attention, DueInvoice, OverviewPage, OwedPanel
 from portal.payment_methods.pages import MethodLabel, MethodRow, MethodsPage, method_name
 from portal.payments.pages import PaidInvoice, PaymentMonth, PaymentPage, PaymentRow, PaymentsPage, RefundRow, Step
-from portal.sign_in.pages import AccountChoice, AddressPage, ChooseAccountPage, CodePage, LinkExpiredPage, LinkPage, SessionPage, Target
+from portal.sign_in.pages import (
+    AccountChoice,
+    AddressPage,
+    ChooseAccountPage,
+    CodePage,
+    LinkExpiredPage,
+    LinkPage,
+    SessionPage,
+    Target,
+)
 from portal.theming.themes import ThemeSet
 from portal.web.pages import ErrorPage, Pager
 from portal.web.rendering import Language, Renderer, Shell, build_brand
@@ -142,8 +151,13 @@ def _sign_in() -> Iterator[Example]:
     yield Example("link-used", "sign_in/link_expired.html", replace(expired, state="used", target=Target()))
     yield Example("link-damaged", "sign_in/link_expired.html", LinkExpiredPage("damaged", invoice))
     yield Example("code-shut", "sign_in/code.html", replace(code, state="locked"))
-    accounts = (AccountChoice("cus_1", "Maya Lindqvist"), AccountChoice("cus_2", "Maya Lindqvist", "Lindqvist & Berg AB"))
-    yield Example("choose-account", "sign_in/choose_account.html", ChooseAccountPage("/sign-in/code", accounts, "K7QM-2XPA"))
+    accounts = (
+        AccountChoice("cus_1", "Maya Lindqvist"),
+        AccountChoice("cus_2", "Maya Lindqvist", "Lindqvist & Berg AB"),
+    )
+    yield Example(
+        "choose-account", "sign_in/choose_account.html", ChooseAccountPage("/sign-in/code", accounts, "K7QM-2XPA")
+    )
     yield Example("session", "sign_in/session.html", SessionPage("tok", "Maya Lindqvist", invoice))
     yield Example("session-switch", "sign_in/session.html", SessionPage("tok", "Maya", Target(), "Jonas Berg"))
 
@@ -185,7 +199,10 @@ def _overviews() -> Iterator[Example]:
     )  # fmt: skip
     failed = Attention("payment_failed", "/savane/payments/" + _id("pay", 3), 18450, "XAF", "insufficient_funds")
     yield Example(
-        "overview-francs", "overview.html", OverviewPage("Aïcha", (francs,), (failed,), _franc_rows(), PHONE), "overview"
+        "overview-francs",
+        "overview.html",
+        OverviewPage("Aïcha", (francs,), (failed,), _franc_rows(), PHONE),
+        "overview",
     )
 
 
@@ -216,7 +233,10 @@ def _payments() -> Iterator[Example]:
     )  # fmt: skip
     retry = "/acme/checkout?invoice=1"
     two = (shares[0], PaidInvoice(_id("inv", 2), "ACME-0419", "Usage, February", 8640))
-    refunds = (RefundRow(NOW.date(), 10000, "USD", "complete", VISA), RefundRow(NOW.date(), 500, "USD", "pending", VISA))
+    refunds = (
+        RefundRow(NOW.date(), 10000, "USD", "complete", VISA),
+        RefundRow(NOW.date(), 500, "USD", "pending", VISA),
+    )
     open_steps = (created, sent, Step("waiting", sent.at), Step("complete", None))
     variants = {
         "complete": replace(pay, shares=two, amount=32598),
@@ -261,7 +281,9 @@ def _payments() -> Iterator[Example]:
 
 
 def _mixed_rows() -> tuple[PaymentRow, ...]:
-    def row(number: int, title: str, note: str, on: date, method: str, status: str, amount: int, **rest: object) -> PaymentRow:
+    def row(
+        number: int, title: str, note: str, on: date, method: str, status: str, amount: int, **rest: object
+    ) -> PaymentRow:
         currency = str(rest.pop("currency", "USD"))
         made = PaymentRow(_id("pay", number), title, note, on, method, status, amount, currency)
         return replace(made, **rest)  # type: ignore[arg-type]
@@ -321,7 +343,9 @@ def _invoices() -> Iterator[Example]:
         InvoiceRow(_id("inv", 4), "Workshop in Lisbon", "ACME-0405", date(2026, 4, 15), "partially_paid", 45000, "EUR"),
     )
     settled = (
-        InvoiceRow(_id("inv", 8), "Usage, January top-up", "ACME-0417", date(2026, 3, 20), "open", 9210, "USD", 0, True),
+        InvoiceRow(
+            _id("inv", 8), "Usage, January top-up", "ACME-0417", date(2026, 3, 20), "open", 9210, "USD", 0, True
+        ),
         InvoiceRow(_id("inv", 9), "Usage, January", "ACME-0409", date(2026, 2, 28), "paid", 7735, "USD"),
         InvoiceRow(_id("inv", 10), "Team plan, February", "ACME-0403", date(2026, 2, 5), "void", 23958, "USD"),
         InvoiceRow(_id("inv", 11), "ACME-0398", "", date(2025, 12, 5), "uncollectible", 23958, "USD"),
@@ -331,7 +355,9 @@ def _invoices() -> Iterator[Example]:
     euros = Owed("EUR", 45000, 0, "/acme/checkout?invoice=4", None)
     counts = {"outstanding": 4, "overdue": 1}
     groups = (InvoiceGroup(date(2026, 3, 1), due), InvoiceGroup(date(2026, 2, 1), settled))
-    everything = InvoicesPage("all", groups, (dollars, euros), Pager(None, "?status=all&after=b", 1, 8, 41), True, counts)
+    everything = InvoicesPage(
+        "all", groups, (dollars, euros), Pager(None, "?status=all&after=b", 1, 8, 41), True, counts
+    )
     yield Example("invoices", "invoices/list.html", everything, "invoices")
     outstanding = replace(everything, status="outstanding", groups=(InvoiceGroup(None, due),), pager=Pager(None, None))
     yield Example("invoices-outstanding", "invoices/list.html", replace(outstanding, owed=(euros,)), "invoices")
@@ -400,10 +426,20 @@ def _checkouts() -> Iterator[Example]:
         MethodChoice(_id("pm", 3), BANK, "active", False),
     )
     choose = ChoosePage(
-        (first, second), (other,), methods, 32598, "USD", "Acme Software Inc.", "Sandbox Pay", _id("pm", 1), can_save=True
+        (first, second),
+        (other,),
+        methods,
+        32598,
+        "USD",
+        "Acme Software Inc.",
+        "Sandbox Pay",
+        _id("pm", 1),
+        can_save=True,
     )
     yield Example("choose", "checkout/choose.html", choose, "invoices")
-    bare = replace(choose, invoices=(replace(first, change_url=None),), others=(), methods=(), chosen="new", amount=23958)
+    bare = replace(
+        choose, invoices=(replace(first, change_url=None),), others=(), methods=(), chosen="new", amount=23958
+    )
     yield Example("choose-first-time", "checkout/choose.html", bare, "invoices")
     for kind in ("missing", "unknown", "expired"):
         page = replace(choose, chosen="", faults={"payment_method": kind})
