@@ -521,10 +521,10 @@ def _demo() -> Iterator[Example]:
     yield Example("demo", "demo/start.html", start)
     mails = (
         CaughtMail(
-            "maya@lindqvist.example", "K7QM-2XPA is your code for Acme", "K7QM-2XPA\n\nhttp://127.0.0.1:5000/…\n", NOW,
+            "maya@lindqvist.example", "K7QM-2XPA is your code for Acme", "K7QM-2XPA\n\nhttp://127.0.0.1:5000/…\n", "<p>", NOW,
             "http://127.0.0.1:5000/acme/sign-in/link/tok", "K7QM-2XPA",
         ),
-        CaughtMail("jonas@berg.example", "Receipt from Acme", "You paid $239.58 to Acme Software Inc.\n", NOW),
+        CaughtMail("jonas@berg.example", "Receipt from Acme", "You paid $239.58 to Acme Software Inc.\n", "<p>", NOW),
     )  # fmt: skip
     yield Example("mail", "demo/mail.html", MailPage(mails))
     yield Example("mail-none", "demo/mail.html", MailPage(()))
