@@ -105,7 +105,7 @@ class MintedSession:
     used_at: datetime | None
 
 
-IS_LIVE = (Customer.deleted_at.is_(None), Customer.blocked.is_(False))
+IS_LIVE = (Customer.deleted_at.is_(None), Customer.blocked == sa.false())
 """Who may sign in, and stay signed in."""
 
 _SESSION = sa.select(
@@ -203,7 +203,7 @@ def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | No
         .join(asked, sa.and_(asked.merchant_id == Customer.merchant_id, asked.email_key == Customer.email_key))
         .where(
             Customer.merchant_id == merchant_id, asked.merchant_id == merchant_id, asked.id == (customer_id or ""),
-            asked.deleted_at.is_(None), asked.blocked.is_(False), *IS_LIVE,
+            asked.deleted_at.is_(None), asked.blocked == sa.false(), *IS_LIVE,
         )
         .order_by(Customer.updated_at.desc(), Customer.id.desc())
         .limit(_MOST_ACCOUNTS)

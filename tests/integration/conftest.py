@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, cast
@@ -24,6 +24,8 @@ from portal.public_ids import new_id
 from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
+from tests.support.front_door import FrontDoor, open_front_door
+from tests.support.mail_catcher import MailCatcher, catch_mail
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
 
@@ -194,3 +196,23 @@ def till(database: Database, clock: MovableClock, settings: Settings, make_scope
     gateway = ScriptedGateway()
     services = Services(settings, database, OneGateway(gateway), cast(Any, None), clock, pass_by)
     return Till(services, gateway, scope, method_id, clock)
+
+
+@pytest.fixture(scope="session")
+def _mail_server() -> Iterator[MailCatcher]:
+    with catch_mail() as catcher:
+        yield catcher
+
+
+@pytest.fixture
+def mail(_mail_server: MailCatcher) -> MailCatcher:
+    """A mail server that has caught nothing yet."""
+    _mail_server.take()
+    _mail_server.answer = "250 OK"
+    return _mail_server
+
+
+@pytest.fixture
+def door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
+    """The portal's front door on the test's database."""
+    return open_front_door(database, settings, clock, mail)

@@ -1,0 +1,152 @@
+"""The portal with two merchants, a customer of each and a mail server: what tests of signing in, outbox and mail work with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy import event
+
+from portal.app import create_app
+from portal.clock import MovableClock
+from portal.customers.models import Customer
+from portal.customers.rules import email_key
+from portal.database import Database
+from portal.merchants.models import Merchant
+from portal.public_ids import new_id
+from portal.services import Services
+from portal.settings import Settings
+from portal.tenancy import Scope
+from portal.theming.themes import load_themes
+from portal.web.rendering import Renderer
+from portal.worker import deliver_due
+from tests.support.mail_catcher import Caught, MailCatcher
+from tests.support.page_client import PageClient
+from tests.support.scripted_gateway import OneGateway, ScriptedGateway
+
+ADDRESS = "maya@lindqvist.example"
+THEMES = load_themes()
+
+
+@dataclass
+class FrontDoor:
+    """`scope` is Maya's at acme; `other` is a customer's of another merchant with the same address."""
+
+    services: Services
+    app: Flask
+    clock: MovableClock
+    mail: MailCatcher
+    scope: Scope
+    other: Scope
+    root: str = "/acme"
+
+    def browser(self) -> PageClient:
+        """A browser of its own, which nobody is signed in with."""
+        return PageClient(self.app.test_client())
+
+    def ask(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/", root: str = "") -> None:
+        browser.post(f"{root or self.root}/sign-in", {"email": address, "next": next})
+
+    def deliver(self) -> list[Caught]:
+        """Let the worker do what is due, and take what was mailed."""
+        deliver_due(self.services)
+        return self.mail.take()
+
+    def mailed(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/") -> Caught:
+        """Ask, deliver, and give the one message."""
+        self.ask(browser, address, next=next)
+        (caught,) = self.deliver()
+        return caught
+
+    def signed_in(self) -> PageClient:
+        """A browser that Maya is signed in with."""
+        browser = self.browser()
+        browser.post(path_of(self.mailed(browser)))
+        return browser
+
+    def add_customer(self, email: str | None, *, merchant_id: str = "", **columns: Any) -> Scope:
+        """Another customer; its address is stored as it is given."""
+        merchant_id = merchant_id or self.scope.merchant_id
+        with self.services.database.unit_of_work() as session:
+            return _add_customer(session, merchant_id, email, self.clock, **columns)
+
+    def change_customer(self, scope: Scope, **columns: Any) -> None:
+        with self.services.database.unit_of_work() as session:
+            session.execute(
+                sa.update(Customer)
+                .where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id)
+                .values(**columns)
+            )
+
+    def rows(self, table: Any, **where: Any) -> list[Any]:
+        with self.services.database.unit_of_work() as session:
+            return list(session.execute(sa.select(table).filter_by(**where).order_by(*table.__table__.primary_key)).scalars())
+
+    def count(self, table: Any, **where: Any) -> int:
+        return len(self.rows(table, **where))
+
+
+def path_of(caught: Caught) -> str:
+    """The path of the mailed link."""
+    return urlsplit(caught.link).path
+
+
+def open_front_door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
+    """A front door on the test's database."""
+    settings = settings.model_copy(update={"smtp_url": mail.url, "mail_from": "billing@portal.example"})
+    services = Services(settings, database, OneGateway(ScriptedGateway()), Renderer(THEMES), clock)
+    with database.unit_of_work() as session:
+        scope, other = (_add_merchant(session, slug, clock) for slug in ("acme", "savane"))
+    return FrontDoor(services, create_app(services=services), clock, mail, scope, other)
+
+
+@contextmanager
+def counted_statements(database: Database) -> Iterator[list[str]]:
+    """Every statement sent to the database meanwhile, values aside."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    for engine in (database.reader, database.writer):
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        for engine in (database.reader, database.writer):
+            event.remove(engine, "before_cursor_execute", note)
+
+
+def _add_merchant(session: Any, slug: str, clock: MovableClock) -> Scope:
+    now = clock.now()
+    merchant_id = new_id("mer", now)
+    session.add(
+        Merchant(
+            id=merchant_id, slug=slug, mode="test", status="active", name=slug.title(), legal_name=f"{slug.title()} Inc.",
+            currency="USD", locale="en", timezone="UTC", theme=slug, gateway="sandbox", support_email=f"help@{slug}.example",
+            created_at=now, updated_at=now,
+        )
+    )  # fmt: skip
+    session.flush()
+    return _add_customer(session, merchant_id, ADDRESS, clock, name="Maya Lindqvist")
+
+
+def _add_customer(session: Any, merchant_id: str, email: str | None, clock: MovableClock, **columns: Any) -> Scope:
+    customer_id = new_id("cus", clock.now())
+    session.add(
+        Customer(
+            **{
+                "merchant_id": merchant_id, "id": customer_id, "email": email, "email_key": email_key(email) if email else None,
+                "created_at": clock.now(), "updated_at": clock.now(), **columns,
+            }
+        )
+    )  # fmt: skip
+    session.flush()
+    return Scope(merchant_id, customer_id)
+
+
