@@ -210,41 +210,46 @@ def _list(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[Any
     return sa.union_all(*(sa.select(part.subquery()) for part in parts))
 
 
-def _sum(amount: sa.ColumnElement[Any], when: sa.ColumnElement[bool] | None = None) -> sa.ColumnElement[int]:
-    counted = amount if when is None else sa.case((when, amount), else_=0)
-    return sa.cast(sa.func.coalesce(sa.func.sum(counted), 0), Minor)  # PostgreSQL sums bigint to numeric.
-
-
 def _owed() -> sa.CompoundSelect[Any]:
-    i, one = _INVOICES.c, sa.literal_column("1", Count)
+    """Sums by currency, and after them one row without a currency where there is any invoice at all."""
+    i, one, zero = _INVOICES.c, sa.literal_column("1", Count), sa.literal_column("0", Count)
     left = i.total - i.amount_paid - i.amount_credited - i.amount_reserved
-    is_overdue = i.due_on < sa.bindparam("today", type_=Day())
-    sums = (
-        sa.select(
-            i.currency,
-            _sum(one),
-            _sum(one, is_overdue),
-            _sum(one, left > 0),
-            _sum(one, sa.and_(left > 0, is_overdue)),
-            _sum(left),
-            _sum(left, is_overdue),
-            _sum(i.amount_reserved),
-            sa.type_coerce(sa.func.min(i.due_on), Day()),
-        )
-        .where(outstanding())
-        .group_by(i.currency)
-    )
-    nothing: list[Any] = [sa.literal_column("0")] * 7
+    is_overdue, is_payable = i.due_on < sa.bindparam("today", type_=Day()), left > zero
+
+    def total(amount: sa.ColumnElement[Any], *when: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        counted = sa.case((sa.and_(*when), amount), else_=zero) if when else amount
+        return sa.cast(sa.func.sum(counted), Minor)  # PostgreSQL sums bigint to numeric.
+
+    sums = {
+        "currency": i.currency,
+        "outstanding_count": total(one),
+        "overdue_total_count": total(one, is_overdue),
+        "payable_count": total(one, is_payable),
+        "overdue_count": total(one, is_payable, is_overdue),
+        "amount": total(left),
+        "overdue_amount": total(left, is_overdue),
+        "pending_amount": total(i.amount_reserved),
+        "first_due_on": sa.type_coerce(sa.func.min(i.due_on), Day()),
+    }
+    nothing = dict.fromkeys(OwedSum._fields, zero) | {
+        "currency": sa.literal_column("''", Id),
+        "first_due_on": i.due_on,
+    }
     any_invoice = (
-        sa.select(sa.literal_column("''"), *nothing, sa.type_coerce(i.due_on, Day()))
+        sa.select(*(column.label(name) for name, column in nothing.items()))
         .where(
             i.merchant_id == sa.bindparam("merchant_id"),
             i.customer_id == sa.bindparam("customer_id"),
             i.status != sa.literal_column("'draft'", Id),
         )
-        .limit(sa.literal_column("1"))
+        .order_by(i.id)  # Without it PostgreSQL reads the table, where it guesses that many rows are the customer's.
+        .limit(one)
+        .subquery()
     )
-    return sa.union_all(sums, sa.select(any_invoice.subquery()))
+    return sa.union_all(
+        sa.select(*(column.label(name) for name, column in sums.items())).where(outstanding()).group_by(i.currency),
+        sa.select(any_invoice),
+    )
 
 
 def _one() -> sa.CompoundSelect[Any]:

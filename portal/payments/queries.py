@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from portal.database import Id, Reader
 from portal.errors import NotFound
@@ -41,6 +42,23 @@ _METHODS = PaymentMethod.__table__
 # Written out as literals, since a partial index is chosen only where its condition stands in the statement itself.
 OUTSTANDING = (sa.literal_column("'open'", Id), sa.literal_column("'partially_paid'", Id))
 _FAILED = (sa.literal_column("'failed'", Id), sa.literal_column("'rejected'", Id))
+
+
+class _WordsOf(sa.sql.functions.GenericFunction[str]):
+    """A group's texts in one, a space between them. SQLAlchemy's own function for it renders its separator anew each time."""
+
+    type = Id
+    inherit_cache = True
+
+
+@compiles(_WordsOf)  # type: ignore[no-untyped-call, untyped-decorator]  # The extension brings no types.
+def _words_on_sqlite(element: _WordsOf, compiler: Any, **options: Any) -> str:
+    return f"group_concat({compiler.process(element.clauses, **options)}, ' ')"
+
+
+@compiles(_WordsOf, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]
+def _words_on_postgresql(element: _WordsOf, compiler: Any, **options: Any) -> str:
+    return f"string_agg({compiler.process(element.clauses, **options)}, ' ')"
 
 
 class PaymentRecord(NamedTuple):
@@ -146,7 +164,7 @@ def has_payments(reader: Reader, scope: Scope) -> bool:
 def list_refunds(reader: Reader, scope: Scope, payment_ids: Iterable[str]) -> list[RefundRecord]:
     """The refunds of these payments of the customer, oldest first."""
     found = reader.execute(_REFUNDS_OF, {"merchant_id": scope.merchant_id, "payment_ids": list(payment_ids)})
-    return [RefundRecord._make(row) for row in found]
+    return sorted((RefundRecord._make(row) for row in found), key=lambda refund: refund.created_at)
 
 
 def get_payment(reader: Reader, scope: Scope, payment_id: str) -> PaymentDetail:
@@ -175,7 +193,7 @@ def payment_columns() -> list[sa.ColumnElement[Any]]:
     """The columns of a PaymentRecord, in its order; for the overview too, which reads payments among other things."""
     p, a, i = _PAYMENTS.c, _ALLOCATIONS.c, _INVOICES.c
     unpaid = (
-        sa.select(sa.func.aggregate_strings(a.invoice_id, " "))
+        sa.select(_WordsOf(a.invoice_id))
         .select_from(_ALLOCATIONS.join(_INVOICES, sa.and_(i.merchant_id == a.merchant_id, i.id == a.invoice_id)))
         .where(a.merchant_id == p.merchant_id, a.payment_id == p.id, i.status.in_(OUTSTANDING), i.amount_reserved == 0)
         .correlate(_PAYMENTS)
@@ -227,15 +245,14 @@ _ANY: sa.Select[Any] = (
         _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
         _PAYMENTS.c.listed == sa.true(),
     )
+    .order_by(
+        _PAYMENTS.c.id
+    )  # Without it PostgreSQL reads the table, where it guesses that many rows are the customer's.
     .limit(sa.literal_column("1"))
 )
-_REFUNDS_OF = (
-    sa.select(*(_REFUNDS.c[name] for name in RefundRecord._fields))
-    .where(
-        _REFUNDS.c.merchant_id == sa.bindparam("merchant_id"),
-        _REFUNDS.c.payment_id.in_(sa.bindparam("payment_ids", expanding=True)),
-    )
-    .order_by(_REFUNDS.c.id)
+_REFUNDS_OF = sa.select(*(_REFUNDS.c[name] for name in RefundRecord._fields)).where(
+    _REFUNDS.c.merchant_id == sa.bindparam("merchant_id"),
+    _REFUNDS.c.payment_id.in_(sa.bindparam("payment_ids", expanding=True)),
 )
 _OF_METHOD = ("nickname", "phone", "exp_month", "exp_year")
 _DETAIL = [
@@ -249,7 +266,9 @@ _ONE = (
         _INVOICES.c.number,
         _INVOICES.c.description,
         _ALLOCATIONS.c.amount.label("share"),
-        sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _INVOICES.c.amount_reserved == 0).label("is_payable"),
+        sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _INVOICES.c.amount_reserved == sa.literal_column("0")).label(
+            "is_payable"
+        ),
     )
     .select_from(
         _PAYMENTS.outerjoin(
