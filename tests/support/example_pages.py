@@ -519,13 +519,16 @@ def _demo() -> Iterator[Example]:
     )
     start = StartPage(merchants, numbers, "/demo/mail", "http://localhost:5001/")
     yield Example("demo", "demo/start.html", start)
-    mails = (
-        CaughtMail(
-            "maya@lindqvist.example", "K7QM-2XPA is your code for Acme", "K7QM-2XPA\n\nhttp://127.0.0.1:5000/…\n", "<p>", NOW,
-            "http://127.0.0.1:5000/acme/sign-in/link/tok", "K7QM-2XPA",
-        ),
-        CaughtMail("jonas@berg.example", "Receipt from Acme", "You paid $239.58 to Acme Software Inc.\n", "<p>", NOW),
-    )  # fmt: skip
+    code = CaughtMail(
+        to="maya@lindqvist.example",
+        subject="K7QM-2XPA is your code for Acme",
+        text="K7QM-2XPA\n\nhttp://127.0.0.1:5000/…\n",
+        at=NOW,
+        link="http://127.0.0.1:5000/acme/sign-in/link/tok",
+        code="K7QM-2XPA",
+    )
+    receipt = replace(code, to="jonas@berg.example", subject="Receipt from Acme", text="You paid.\n", link=None, code=None)
+    mails = (code, receipt)
     yield Example("mail", "demo/mail.html", MailPage(mails))
     yield Example("mail-none", "demo/mail.html", MailPage(()))
 
