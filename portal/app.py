@@ -19,7 +19,7 @@ from portal.web.error_pages import register_errors
 from portal.web.flood import build_flood_limit
 from portal.web.guard import refuse_unreadable
 from portal.web.headers import SecurityHeaders
-from portal.web.login import register_login
+from portal.web.login import NoSession, register_login
 from portal.web.metrics import RequestCounts
 from portal.web.outside import add_outside
 from portal.web.policies import collect_policies
@@ -58,6 +58,7 @@ def create_app(
     )
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = runtime
+    app.session_interface = NoSession()
     register_login(app)
     register_errors(app)
     app.before_request(refuse_unreadable)

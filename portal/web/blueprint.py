@@ -37,6 +37,8 @@ def _settle(state: BlueprintSetupState, runtime: Runtime) -> None:
     state.app.extensions[EXTENSION] = runtime
     runtime.policies |= collect_policies(state.app, prefix=f"{PAGES}.")
     prefix = state.url_prefix or ""
+    if runtime.merchant is not None:
+        runtime.prefix = prefix
     for rule in state.app.url_map.iter_rules():
         if rule.endpoint.startswith(f"{PAGES}."):
             part = rule.rule.removeprefix(prefix).strip("/").partition("/")[0]

@@ -74,7 +74,7 @@ def _name(kind: str) -> str:
 
 def _path() -> str:
     # Only a mount has a path of its own: the standalone application owns its origin, and `__Host-` needs the whole of it.
-    return (request.script_root or "/") if current_runtime().merchant is not None else "/"
+    return (g.root or "/") if current_runtime().merchant is not None else "/"
 
 
 def _is_secure() -> bool:

@@ -52,7 +52,7 @@ class _RedisFlood:
         self._item = RateLimitItemPerMinute(per_minute, namespace="portal")
         storage = storage_from_string(redis_url)
         self._faults = storage.base_exceptions
-        self._limiter = FixedWindowRateLimiter(storage)  # type: ignore[arg-type]  # An address without async+ gives a plain storage.
+        self._limiter = FixedWindowRateLimiter(storage)
 
     def count(self, address: str) -> int | None:
         try:

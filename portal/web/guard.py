@@ -100,10 +100,7 @@ def _is_navigation() -> bool:
 def _lead_to_sign_in() -> Response:
     """303 to the sign-in page; the target is the page that was asked for, or the page whose form was sent."""
     if request.method in SAFE_METHODS:
-        below = (
-            request.path if current_runtime().merchant is not None else request.path.partition(f"/{g.merchant.slug}")[2]
-        )
-        target = quote(below or "/", safe="/")
+        target = quote((request.root_path.rstrip("/") + request.path)[len(g.root) :] or "/", safe="/")
         if request.query_string:
             target = f"{target}?{request.query_string.decode('ascii')}"
     else:

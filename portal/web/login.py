@@ -34,8 +34,7 @@ class NoSession(SessionInterface):
 
 
 def register_login(app: Flask) -> None:
-    """Give the application a login manager of ours and take its session away."""
-    app.session_interface = NoSession()
+    """Give the application a login manager of ours, which reads neither a session nor a remember cookie."""
     # A host application's remember cookie must not be looked at either: no browser sends a name with a space.
     app.config.update(REMEMBER_COOKIE_NAME="portal remembers nothing", SESSION_PROTECTION=None)
     manager = LoginManager()

@@ -18,14 +18,14 @@ from portal.web.static_files import StaticFiles
 from portal.web.tenants import Tenants
 from portal.web.trusted_hosts import TrustedHosts
 
-EXTENSION = "portal"
+EXTENSION = "portal_runtime"
 
 
 @dataclass(slots=True)
 class Runtime:
     """Made by the composition root, one an application. `merchant` is the slug of a mount, None where the path names it.
 
-    `hosts` None: another application decides which hosts are answered. `policies` and `nav` are by endpoint, `brands` a cache.
+    `prefix` is where a lone blueprint was registered. `hosts` None: another application decides which hosts are answered. `policies` and `nav` are by endpoint, `brands` a cache.
     """
 
     services: Services
@@ -37,6 +37,7 @@ class Runtime:
     headers: SecurityHeaders
     flood: FloodLimit
     counts: RequestCounts
+    prefix: str = ""
     policies: dict[str, Policy] = field(default_factory=dict)
     nav: dict[str, str] = field(default_factory=dict)
     brands: dict[tuple[str, str, str, str], Brand] = field(default_factory=dict)

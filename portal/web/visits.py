@@ -17,8 +17,8 @@ def enter_merchant(runtime: Runtime, slug: str) -> bool:
     if merchant is None:
         return False
     g.merchant = merchant
-    prefix = request.root_path.rstrip("/")
-    g.root = prefix if runtime.merchant is not None else f"{prefix}/{merchant.slug}"
+    above = request.root_path.rstrip("/")
+    g.root = above + runtime.prefix if runtime.merchant is not None else f"{above}/{merchant.slug}"
     g.signed_in = None
     return True
 

@@ -1,0 +1,270 @@
+"""What holds for every route there is, told from the route map, so that a new one is held to it without a line here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from portal.app import create_app
+from portal.services import Services
+from portal.web.policies import Policy, RouteWithoutPolicy, collect_policies, public
+from portal.web.runtime import EXTENSION, Runtime
+from tests.support.accounts import Account, make_account
+
+PREFIXES = {"invoice_id": "inv", "payment_id": "pay", "method_id": "pm", "payment_method_id": "pm"}
+"""Arguments of routes that are public ids. An argument that is neither here nor in `OTHERS` fails the tests below."""
+OTHERS = {"merchant": "acme", "token": "t" * 43, "rest": "rest", "name": "portal.css", "gateway": "sandbox"}
+NUMBER = re.compile(r"[0-9A-F]{4}-[0-9A-F]{4}")
+CROSS_SITE = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+
+
+@pytest.fixture
+def account(services: Services) -> Account:
+    return make_account(services)
+
+
+@pytest.fixture
+def visitor(app: Flask, account: Account) -> FlaskClient:
+    """A browser that is signed in, without the checks of pages: what is answered here is mostly refused."""
+    return account.sign_in(app).client
+
+
+def rules(app: Flask) -> list[Rule]:
+    return sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ())))
+
+
+def unsafe_rules(app: Flask) -> list[Rule]:
+    runtime: Runtime = app.extensions[EXTENSION]
+    return [
+        rule
+        for rule in rules(app)
+        if "POST" in (rule.methods or ()) and runtime.policies[rule.endpoint] is not Policy.GATEWAY_SIGNED
+    ]
+
+
+def path_of(rule: Rule, **ids: str) -> str:
+    values = {name: ids.get(name) or OTHERS.get(name) or f"{PREFIXES[name]}_{'0' * 22}" for name in rule.arguments}
+    path = rule.rule
+    for name, value in values.items():
+        path = re.sub(rf"<(?:path:)?{name}>", value, path)
+    return path
+
+
+def test_every_route_says_who_may_call_it(app: Flask) -> None:
+    runtime: Runtime = app.extensions[EXTENSION]
+
+    assert {rule.endpoint for rule in rules(app)} == set(runtime.policies)
+
+
+def test_route_without_a_policy_stops_the_start() -> None:
+    app = Flask("undeclared", static_folder=None)
+    app.add_url_rule("/open", "open", public(lambda: ""))
+    app.add_url_rule("/forgotten", "forgotten", lambda: "")
+
+    with pytest.raises(RouteWithoutPolicy, match="forgotten"):
+        collect_policies(app)
+
+
+def test_routes_answer_to_get_or_to_post(app: Flask) -> None:
+    assert [rule for rule in rules(app) if set(rule.methods or ()) not in ({"GET", "HEAD"}, {"POST"})] == []
+
+
+def test_only_the_gateways_door_is_open_to_other_sites(app: Flask) -> None:
+    runtime: Runtime = app.extensions[EXTENSION]
+    signed = [rule.rule for rule in rules(app) if runtime.policies[rule.endpoint] is Policy.GATEWAY_SIGNED]
+
+    assert signed == ["/hooks/<merchant>/<gateway>"]
+
+
+def test_page_that_is_private_leads_a_stranger_to_sign_in(app: Flask, account: Account) -> None:
+    runtime: Runtime = app.extensions[EXTENSION]
+    stranger = app.test_client()
+    private = [rule for rule in rules(app) if runtime.policies[rule.endpoint] is Policy.SIGNED_IN]
+    assert private
+
+    for rule in private:
+        method = "POST" if "POST" in (rule.methods or ()) else "GET"
+        answer = stranger.open(path_of(rule), method=method, headers={"Sec-Fetch-Site": "same-origin"})
+
+        assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (303, "/acme/sign-in"), rule
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+# --- requests from elsewhere (threats 58, 59) ---
+
+SITES = (None, "same-origin", "same-site", "cross-site", "none")
+ORIGINS = (
+    None,
+    "http://localhost",
+    "null",
+    "https://evil.example",
+    "http://localhost.evil.example",
+    "http://evil.localhost",
+)
+TOKENS = ("right", "wrong", "another's", "missing")
+
+
+def is_ours(site: str | None, origin: str | None, token: str) -> bool:
+    """What rule 13 says, written a second time."""
+    if site is not None:
+        return site == "same-origin"
+    if origin is not None:
+        return origin == "http://localhost"
+    return token == "right"
+
+
+def test_unsafe_request_from_another_site_is_refused_everywhere(app: Flask, visitor: FlaskClient) -> None:
+    for rule in unsafe_rules(app):
+        answer = visitor.post(path_of(rule), headers=CROSS_SITE)
+
+        assert answer.status_code == 403, rule
+        assert NUMBER.search(answer.text), rule
+
+
+def test_unsafe_request_without_any_word_of_its_origin_needs_the_token(app: Flask, visitor: FlaskClient) -> None:
+    for rule in unsafe_rules(app):
+        assert visitor.post(path_of(rule)).status_code == 403, rule
+
+
+def test_only_our_own_pages_get_through(app: Flask, services: Services, account: Account) -> None:
+    another = make_account(services, merchant_id=account.scope.merchant_id)
+    others = token_on_page(another.sign_in(app).client)
+
+    for site, origin, token in product(SITES, ORIGINS, TOKENS):
+        client = account.sign_in(app).client
+        right = token_on_page(client)
+        fields = {"csrf_token": {"right": right, "wrong": "A" * len(right), "another's": others}.get(token, "")}
+        answer = client.post("/acme/sign-out", data=fields, headers=said(site, origin))
+
+        assert answer.status_code == (303 if is_ours(site, origin, token) else 403), (site, origin, token)
+
+
+def test_same_matrix_holds_while_nobody_is_signed_in(app: Flask, account: Account) -> None:
+    others = token_on_page(app.test_client(), "/acme/sign-in")
+
+    for site, origin, token in product(SITES, ORIGINS, TOKENS):
+        client = app.test_client()
+        right = token_on_page(client, "/acme/sign-in")
+        value = {"right": right, "wrong": "A" * len(right), "another's": others}.get(token, "")
+        answer = client.post("/acme/sign-in", data={"csrf_token": value, "email": "x"}, headers=said(site, origin))
+
+        assert answer.status_code == (422 if is_ours(site, origin, token) else 403), (site, origin, token)
+
+
+def said(site: str | None, origin: str | None) -> dict[str, str]:
+    """The headers of a browser that says so much of where it comes from."""
+    headers = {"Sec-Fetch-Site": site, "Origin": origin}
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+def token_on_page(visitor: FlaskClient, path: str = "/acme/payments") -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', visitor.get(path).text)
+    assert found
+    return found[1]
+
+
+# --- methods (threats 60) ---
+
+
+def test_other_methods_are_not_there(app: Flask, visitor: FlaskClient) -> None:
+    routing = app.url_map.bind("localhost")
+
+    for path in sorted({path_of(rule) for rule in rules(app)}):
+        for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "POST", "GET"):
+            if routing.test(path, method):
+                continue
+            answer = visitor.open(path, method=method, headers={"Sec-Fetch-Site": "same-origin"})
+            assert answer.status_code == 405, (method, path)
+
+
+def test_method_is_never_taken_from_a_field_or_a_header(visitor: FlaskClient) -> None:
+    for method in ("POST", "DELETE"):
+        answer = visitor.get(
+            "/acme/sign-out",
+            query_string={"_method": method},
+            headers={"X-HTTP-Method-Override": method, "X-Method-Override": method},
+        )
+        assert answer.status_code == 405
+    assert visitor.get("/acme/payments").status_code == 200
+
+
+# --- ids (threats 174) ---
+
+
+def ids_of(account: Account) -> dict[str, str]:
+    """One row of each kind that is in an address."""
+    invoice = account.invoice()
+    payment = account.payment("incomplete", pays={invoice: 5000}, state="proposed")
+    method = account.method()
+    return {"invoice_id": invoice, "payment_id": payment, "method_id": method, "payment_method_id": method}
+
+
+def strange_ids(services: Services, account: Account) -> Iterator[tuple[str, dict[str, str]]]:
+    yield "another customer's", ids_of(make_account(services, merchant_id=account.scope.merchant_id))
+    yield "another merchant's", ids_of(make_account(services, "savane"))
+    yield "unknown", {name: f"{prefix}_{'0' * 22}" for name, prefix in PREFIXES.items()}
+    yield "of another kind", dict.fromkeys(PREFIXES, f"cus_{'0' * 22}")
+    yield "too long", {name: f"{prefix}_{'0' * 200}" for name, prefix in PREFIXES.items()}
+    for text in (
+        "x",
+        "0",
+        "-1",
+        "1%00",
+        "%2e%2e",
+        "%F0%9F%92%B8",
+        "%ED%A0%80",
+        "%C2%B2",
+        "pay_",
+        "'",
+        "%25",
+        "pay_%7B%7B7*7%7D%7D",
+        "1.css",
+    ):
+        yield text, dict.fromkeys(PREFIXES, text)
+
+
+def test_strange_ids_are_one_and_the_same_404(
+    app: Flask, services: Services, account: Account, visitor: FlaskClient
+) -> None:
+    with_ids = [rule for rule in rules(app) if rule.arguments & PREFIXES.keys()]
+    assert {argument for rule in rules(app) for argument in rule.arguments} <= PREFIXES.keys() | OTHERS.keys()
+    own = ids_of(account)
+    expected = NUMBER.sub("", visitor.get("/acme/no-such-page").text)
+
+    for kind, ids in strange_ids(services, account):
+        for rule in with_ids:
+            method = "POST" if "POST" in (rule.methods or ()) else "GET"
+            answer = visitor.open(path_of(rule, **ids), method=method, headers={"Sec-Fetch-Site": "same-origin"})
+
+            assert answer.status_code == 404, (kind, rule)
+            assert NUMBER.sub("", answer.text) == expected, (kind, rule)
+            assert answer.headers["Cache-Control"] == "no-store"
+
+    # The same addresses with the customer's own ids are there: what was refused above was refused for the id.
+    for rule in with_ids:
+        if "GET" in (rule.methods or ()):
+            assert visitor.get(path_of(rule, **own)).status_code in (200, 303), rule
+
+
+def test_somebody_elses_session_is_nobody_at_another_merchant(
+    app: Flask, services: Services, visitor: FlaskClient
+) -> None:
+    make_account(services, "savane")
+    cookie = visitor.get_cookie("portal_acme", domain="localhost")
+    assert cookie is not None
+    visitor.set_cookie("portal_savane", cookie.value, domain="localhost")
+
+    assert visitor.get("/savane/payments").headers["Location"].startswith("/savane/sign-in")
+
+
+def test_application_starts_with_one_merchant_at_its_root(services: Services, account: Account) -> None:
+    app = create_app(services=services, merchant="acme")
+
+    assert "/payments" in {rule.rule for rule in rules(app)}
+    assert app.test_client().get("/payments").headers["Location"] == "/sign-in?next=/payments"
