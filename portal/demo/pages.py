@@ -16,6 +16,7 @@ class CaughtMail:
     at: datetime
     link: str | None = None
     code: str | None = None
+    html: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,6 @@ ASK_AT_MOST_EVERY = timedelta(seconds=2)
 class _Intent:
     """A durable intent as the gateway is told it. Without a token the customer enters a method on the gateway's page."""
 
-    merchant_id: str
     payment_id: str
     money: Money
     description: str
@@ -106,10 +105,14 @@ def resolve_payment(services: Services, merchant_id: str, payment_id: str) -> No
     services.crash_point("payment.looked_up")
     if outcome.state is State.ABSENT and now >= asked.sent_at + SEND_AGAIN_AFTER:
         if now >= asked.expires_at:
-            outcome = failed(payment_id, "page_expired" if asked.intent.token is None else "timeout")
-        else:
+            outcome = failed(payment_id, "timeout")
+        elif asked.intent is not None:
             outcome = _send(gateway, asked.intent)
-    elif outcome.state in (State.REQUIRES_ACTION, State.PENDING) and now >= asked.expires_at and not asked.takes_days:
+    elif (
+        outcome.state in (State.REQUIRES_ACTION, State.PENDING)
+        and now >= asked.expires_at
+        and asked.method_type != "bank_account"
+    ):
         outcome = given_up(gateway.cancel(payment_id))
     _record(services, merchant_id, payment_id, outcome)
 
@@ -184,11 +187,15 @@ def _write_intent(
         save_method=payment.save_method,
     )
     session.flush()
+    intent = _intent(session, payment)
+    if intent is None:
+        raise MethodUnknown
     services.crash_point("payment.intent_written")
-    return _intent(session, payment)
+    return intent
 
 
-def _intent(session: Session, payment: Payment) -> _Intent:
+def _intent(session: Session, payment: Payment) -> _Intent | None:
+    """The order as the gateway is told it; None when its saved method was removed since: then it is not given again."""
     token = None
     if payment.payment_method_id is not None:
         token = session.execute(
@@ -199,11 +206,10 @@ def _intent(session: Session, payment: Payment) -> _Intent:
                 PaymentMethod.status == "active",
             )
         ).scalar()
-        if token is None and payment.gateway_reference is None:
-            raise MethodUnknown
+        if token is None:
+            return None
     merchant = get_merchant(session, payment.merchant_id)
     return _Intent(
-        payment.merchant_id,
         payment.id,
         Money(payment.amount, payment.currency),
         payment.description,
@@ -236,10 +242,12 @@ def _send(gateway: Gateway, intent: _Intent) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    intent: _Intent
+    """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
+
+    intent: _Intent | None
     sent_at: datetime
     expires_at: datetime
-    takes_days: bool
+    method_type: str | None
 
 
 def _note_question(session: Session, merchant_id: str, payment_id: str, now: datetime) -> _Question | None:
@@ -250,9 +258,7 @@ def _note_question(session: Session, merchant_id: str, payment_id: str, now: dat
     if payment.checked_at is not None and now < payment.checked_at + ASK_AT_MOST_EVERY:
         return None
     payment.checked_at = now
-    return _Question(
-        _intent(session, payment), payment.sent_at, payment.expires_at, payment.method_type == "bank_account"
-    )
+    return _Question(_intent(session, payment), payment.sent_at, payment.expires_at, payment.method_type)
 
 
 def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome) -> Recording:

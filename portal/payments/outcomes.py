@@ -199,5 +199,6 @@ def failed(reference: str, code: str) -> Outcome:
 def given_up(outcome: Outcome) -> Outcome:
     """What a cancellation that we asked for after the time was up means: it expired, nobody cancelled it."""
     if outcome.state is State.FAILED and outcome.failure_code in ("page_canceled", "payer_canceled"):
-        return replace(outcome, failure_code="page_expired", evidence="expired")
+        code = "page_expired" if outcome.failure_code == "page_canceled" else "timeout"
+        return replace(outcome, failure_code=code, evidence="expired")
     return outcome

@@ -62,8 +62,15 @@ _ASK_AFTER = (
 OVERDUE_AFTER = timedelta(days=7)
 """An outcome that is unknown for longer is a person's matter: `portal doctor` and `/metrics` show it."""
 
+# `expired`: nobody answered in time; `rejected`: the gateway would not take the order, so that no bank was ever asked.
 _STATUS_OF_FAILURE = MappingProxyType(
-    {"payer_canceled": "canceled", "page_canceled": "canceled", "page_expired": "expired"}
+    {
+        "payer_canceled": "canceled",
+        "page_canceled": "canceled",
+        "page_expired": "expired",
+        "timeout": "expired",
+        "method_invalid": "rejected",
+    }
 )
 
 
@@ -104,7 +111,7 @@ def judge(status: str, ordered: Money, reference: str, outcome: Outcome, *, was_
             if status in CAPTURED:
                 return Verdict(status, is_contradiction=True)
             following = _STATUS_OF_FAILURE.get(outcome.failure_code or "", "failed")
-            if following == "expired" and was_opened:
+            if outcome.failure_code == "page_expired" and was_opened:
                 following = "abandoned"
             if not may_follow(status, following):
                 following = status if status in ENDED_WITHOUT_MONEY else "failed"

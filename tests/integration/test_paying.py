@@ -263,7 +263,7 @@ def test_never_sent_payment_expires_and_frees_the_invoice(till: Till) -> None:
     till.clock.advance(hours=3, seconds=1)
     check_payments(till.services)
 
-    assert till.status(payment) == "failed"
+    assert till.status(payment) == "expired"
     assert till.balance(invoice) == ("open", 0, 0)
     assert till.gateway.ledger == {}
 
@@ -534,3 +534,25 @@ def test_unknown_outcome_is_asked_for_on_schedule(till: Till) -> None:
         timedelta(hours=1),
     ]
     assert till.status(payment) == "processing"
+
+
+def test_order_whose_method_was_removed_is_not_given_again(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.checkout(invoice)
+    with pytest.raises(Killed):
+        till.confirm(payment, services=till.with_crash_point(killing_at("payment.intent_committed")))
+    with till.services.database.unit_of_work() as session:
+        session.execute(
+            sa.update(PaymentMethod)
+            .where(PaymentMethod.merchant_id == till.scope.merchant_id, PaymentMethod.id == till.method_id)
+            .values(status="removed", is_default=False)
+        )
+
+    till.clock.advance(seconds=11)
+    check_payments(till.services)
+    assert till.status(payment) == "processing"
+    till.clock.advance(hours=3)
+    check_payments(till.services)
+
+    assert till.gateway.ledger == {}
+    assert (till.status(payment), till.balance(invoice)) == ("expired", ("open", 0, 0))

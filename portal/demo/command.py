@@ -1,0 +1,212 @@
+"""`portal demo`: sandbox gateway, mail catcher, worker and web server together, with data on the first start."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+from urllib.request import urlopen
+
+from portal.settings import Settings
+
+HOST = "127.0.0.1"
+START_WITHIN_SECONDS = 30
+STOP_WITHIN_SECONDS = 10
+_FILES = ("portal.db", "sandbox.db", "demo.json", "mail")
+
+
+class DemoFault(Exception):
+    """The demo cannot start; its sentence says why."""
+
+
+def run_demo(port: int, data_dir: Path, *, reset: bool) -> None:
+    """Run until SIGINT or SIGTERM. `port` 0 takes a free one; `reset` begins with an empty folder. Raises DemoFault."""
+    if reset and data_dir.exists():
+        if strangers := [path.name for path in data_dir.iterdir() if not path.name.startswith(_FILES)]:
+            raise DemoFault(f"{data_dir} holds what is not the demo's ({strangers[0]}); it is left as it is")
+        shutil.rmtree(data_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, _leave)
+    _Demo(port, data_dir.absolute()).run()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+class _Demo:
+    """The running parts; they end together."""
+
+    def __init__(self, port: int, data_dir: Path) -> None:
+        self.port, self.data_dir = port, data_dir
+        self.told: dict[str, Any] = _read(data_dir / "demo.json")
+        self.children: dict[str, subprocess.Popen[str]] = {}
+        self.catcher: Any = None
+
+    def run(self) -> None:
+        try:
+            self._serve()
+        finally:
+            self._stop()
+
+    def _serve(self) -> None:
+        from portal.demo.mail_catcher import start_catcher
+
+        server_socket = _listen(self.port)
+        self.port = server_socket.getsockname()[1]
+        sandbox_url = self._start_sandbox()
+        self.catcher, mail_port = start_catcher(self.data_dir / "mail")
+        env = self._environment(sandbox_url, mail_port)
+        settings = Settings.load(env)
+        self._prepare(settings, env)
+        self.children["worker"] = self._start([sys.executable, "-m", "portal", "worker"], env)
+        from waitress.server import create_server
+
+        from portal.app import create_app
+
+        app = create_app(settings)
+        server = create_server(app, sockets=[server_socket], threads=8, clear_untrusted_proxy_headers=True, ident=None)
+        threading.Thread(target=self._announce, args=(settings,), daemon=True).start()
+        server.run()
+
+    def _start_sandbox(self) -> str:
+        before = str(self.told.get("sandbox", "")).rpartition(":")[2]
+        for port in dict.fromkeys([before or "0", "0"]):
+            command = [sys.executable, "-m", "portal.sandbox_gateway", "--host", HOST, "--port", port, "--database"]
+            child = self._start([*command, str(self.data_dir / "sandbox.db")], {}, stdout=subprocess.PIPE)
+            assert child.stdout is not None
+            line = child.stdout.readline().strip()
+            if line.startswith("sandbox ready "):
+                self.children["sandbox"] = child
+                threading.Thread(target=_pass_on, args=(child.stdout,), daemon=True).start()
+                return line.rpartition(" ")[2]
+            child.wait(STOP_WITHIN_SECONDS)
+        raise DemoFault("the sandbox gateway did not start")
+
+    def _environment(self, sandbox_url: str, mail_port: int) -> dict[str, str]:
+        kept = self.told.get("env", {})
+        return {
+            "PORTAL_DATABASE_URL": f"sqlite:///{self.data_dir / 'portal.db'}",
+            "PORTAL_SECRET_KEY": kept.get("PORTAL_SECRET_KEY") or secrets.token_urlsafe(48),
+            "PORTAL_BASE_URL": f"http://{HOST}:{self.port}",
+            "PORTAL_SMTP_URL": f"smtp://{HOST}:{mail_port}",
+            "PORTAL_MAIL_FROM": "portal@demo.example",
+            "PORTAL_SANDBOX_URL": sandbox_url,
+            "PORTAL_DEMO": "1",
+            "PORTAL_DEMO_MAIL_DIR": str(self.data_dir / "mail"),
+            **{name: value for name, value in os.environ.items() if name.startswith("PORTAL_") and name not in _OURS},
+        }
+
+    def _prepare(self, settings: Settings, env: Mapping[str, str]) -> None:
+        from portal.app import build_services
+        from portal.demo.seeding import seed, send_events_here
+        from portal.migrations import upgrade
+
+        services = build_services(settings)
+        upgrade(services.database)
+        merchants = {slug: asdict(merchant) for slug, merchant in seed(services).items()} or self.told.get(
+            "merchants", {}
+        )
+        for slug in merchants:
+            send_events_here(services, slug)
+        services.database.dispose()
+        told = {"portal": settings.base_url, "sandbox": settings.sandbox_url, "env": dict(env), "merchants": merchants}
+        path = self.data_dir / "demo.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        self.told = told
+
+    def _announce(self, settings: Settings) -> None:
+        deadline = time.monotonic() + START_WITHIN_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urlopen(f"{settings.base_url}/readyz", timeout=2) as answer:  # noqa: S310 - our own origin
+                    if answer.status == 200:
+                        break
+            except OSError:
+                time.sleep(0.05)
+        lines = [
+            "",
+            f"  start here   {settings.base_url}/",
+            *(
+                f"  {slug:<12} {settings.base_url}/{slug}/   {', '.join(told['customers'])}"
+                for slug, told in self.told["merchants"].items()
+            ),
+            f"  caught mail  {settings.base_url}/demo/mail",
+            f"  sandbox      {settings.sandbox_url}/",
+            f"  for scripts  {self.data_dir / 'demo.json'}",
+            "",
+            "ready",
+        ]
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+
+    def _start(self, command: list[str], env: Mapping[str, str], **options: Any) -> subprocess.Popen[str]:
+        # A group of its own: Ctrl-C reaches this process alone, which ends the others in order.
+        return subprocess.Popen(command, env={**os.environ, **env}, text=True, start_new_session=True, **options)
+
+    def _stop(self) -> None:
+        for name in ("worker", "sandbox"):
+            child = self.children.get(name)
+            if child is None or child.poll() is not None:
+                continue
+            child.terminate()
+            try:
+                child.wait(STOP_WITHIN_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+        if self.catcher is not None:
+            self.catcher.stop()
+
+
+_OURS = frozenset(
+    {
+        "PORTAL_DATABASE_URL",
+        "PORTAL_SECRET_KEY",
+        "PORTAL_BASE_URL",
+        "PORTAL_SMTP_URL",
+        "PORTAL_MAIL_FROM",
+        "PORTAL_SANDBOX_URL",
+        "PORTAL_DEMO",
+        "PORTAL_DEMO_MAIL_DIR",
+    }
+)
+"""What the demo sets itself; every other setting of the environment holds in it too."""
+
+
+def _listen(port: int) -> Any:
+    import socket
+
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as fault:
+        listener.close()
+        raise DemoFault(f"port {port} is taken; choose another with --port") from fault
+    return listener
+
+
+def _pass_on(stream: IO[str]) -> None:
+    for line in stream:
+        sys.stderr.write(line)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
