@@ -1,0 +1,157 @@
+"""What a page asks of the database is answered by an index, on both databases, on the first page and on the two hundredth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from portal.database import Database
+from portal.invoices import queries as invoices
+from portal.overview import queries as overview
+from portal.paging import FIRST, Cursor
+from portal.payment_methods.queries import list_methods
+from portal.payments import queries as payments
+from tests.support.crowds import Crowd, fill_crowd
+
+TODAY = date(2026, 3, 19)
+PAGE_200 = 199 * 25
+Question = Callable[[Connection, Crowd], Any]
+
+
+def history(status: str, direction: str, place: int) -> Question:
+    def ask(reader: Connection, crowd: Crowd) -> Any:
+        cursor = FIRST if direction == "first" else Cursor(direction, crowd.payment_id(place))
+        found = payments.list_payments(reader, crowd.scope, status, cursor)
+        assert found.rows, "a plan over nothing proves nothing"
+        return found
+
+    return ask
+
+
+def invoice_list(status: str, direction: str, number: int) -> Question:
+    def ask(reader: Connection, crowd: Crowd) -> Any:
+        invoice_id = crowd.invoice_id(number)
+        key = (date(2025, 9, 1), invoice_id) if invoices.is_by_due_date(status) else invoice_id
+        cursor = FIRST if direction == "first" else Cursor(direction, key)
+        found = invoices.list_invoices(reader, crowd.scope, status, cursor, TODAY)
+        assert found.rows, "a plan over nothing proves nothing"
+        return found
+
+    return ask
+
+
+PAGES = ("first", "after", "before")
+LISTS: dict[str, Question] = {
+    **{
+        f"payments {status} {direction}": history(status, direction, PAGE_200 if status == "all" else 2000)
+        for status in payments.FILTERS
+        for direction in PAGES
+    },
+    **{
+        f"invoices {status} {direction}": invoice_list(status, direction, 500)
+        for status in invoices.FILTERS
+        for direction in PAGES
+    },
+    "any payment": lambda reader, crowd: payments.has_payments(reader, crowd.scope),
+}
+OTHERS: dict[str, Question] = {
+    "a payment": lambda reader, crowd: payments.get_payment(reader, crowd.scope, crowd.payment_id(PAGE_200)),
+    "refunds": lambda reader, crowd: payments.list_refunds(
+        reader, crowd.scope, [crowd.payment_id(n) for n in range(25)]
+    ),
+    "an invoice": lambda reader, crowd: invoices.get_invoice(reader, crowd.scope, crowd.invoice_id(500)),
+    "payments of an invoice": lambda reader, crowd: payments.list_invoice_shares(
+        reader, crowd.scope, crowd.invoice_id(500)
+    ),
+    "sums owed": lambda reader, crowd: invoices.sum_owed(reader, crowd.scope, TODAY),
+    "first due": lambda reader, crowd: overview.list_due(reader, crowd.scope, TODAY),
+    "account": lambda reader, crowd: overview.read_account(reader, crowd.scope),
+    "methods": lambda reader, crowd: list_methods(reader, crowd.scope),
+}
+
+
+@pytest.fixture
+def crowd(database: Database) -> Crowd:
+    return fill_crowd(database)
+
+
+@pytest.fixture
+def explain(database: Database, crowd: Crowd) -> Iterator[Callable[[Question], list[str]]]:
+    """Asks a question, and tells the plan of every statement that it sends."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if not statement.startswith("EXPLAIN"):
+            sent.append((statement, parameters))
+
+    with database.read() as reader:
+        event.listen(database.reader, "before_cursor_execute", note)
+
+        def plan(question: Question) -> list[str]:
+            sent.clear()
+            question(reader, crowd)
+            lines: list[str] = []
+            for statement, parameters in tuple(sent):
+                if database.is_sqlite:
+                    found = reader.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                    lines += [row[3] for row in found]
+                else:
+                    found = reader.exec_driver_sql(f"EXPLAIN (COSTS OFF) {statement}", parameters)
+                    lines += [row[0].strip() for row in found]
+            return lines
+
+        yield plan
+        event.remove(database.reader, "before_cursor_execute", note)
+
+
+# Reading the rows that a part of a UNION ALL has already limited is no scan of a table.
+SCAN = re.compile(r"SCAN (?!anon_|\(subquery)|Seq Scan")
+SORT = re.compile(r"USE TEMP B-TREE|(-> +)?(Incremental )?Sort$")
+
+
+def test_lists_are_read_by_an_index_in_its_order(explain: Callable[[Question], list[str]]) -> None:
+    faults = {
+        name: bad
+        for name, question in LISTS.items()
+        if (bad := [line for line in explain(question) if SCAN.search(line) or SORT.search(line)])
+    }
+
+    assert faults == {}
+
+
+def test_nothing_on_a_page_scans_a_table(explain: Callable[[Question], list[str]]) -> None:
+    faults = {
+        name: bad
+        for name, question in OTHERS.items()
+        if (bad := [line for line in explain(question) if SCAN.search(line)])
+    }
+
+    assert faults == {}
+
+
+def test_a_scan_and_a_sort_would_be_noticed(database: Database, crowd: Crowd) -> None:
+    statement = "select * from payments where note = 'x' order by amount"
+    with database.read() as reader:
+        verb = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN (COSTS OFF)"
+        plan = [
+            row[3] if database.is_sqlite else row[0].strip() for row in reader.exec_driver_sql(f"{verb} {statement}")
+        ]
+
+    assert any(SCAN.search(line) for line in plan)
+    assert any(SORT.search(line) for line in plan)
+
+
+def test_page_two_hundred_holds_the_right_rows(database: Database, crowd: Crowd) -> None:
+    with database.read() as reader:
+        found = payments.list_payments(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
+        back = payments.list_payments(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
+
+    assert [row.id for row in found.rows] == [crowd.payment_id(place) for place in range(PAGE_200, PAGE_200 + 25)]
+    assert [row.id for row in back.rows] == [crowd.payment_id(place) for place in range(PAGE_200 - 25, PAGE_200)]
+    assert (found.has_previous, found.has_next) == (True, True)
+    assert (back.has_previous, back.has_next) == (True, True)

@@ -1,0 +1,195 @@
+"""The overview and the saved methods: what is owed in each currency, what wants attention, what was paid last."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from portal.services import Services
+from tests.support.accounts import Account, make_account, statements_of
+from tests.support.page_client import Page, PageClient
+
+
+@pytest.fixture
+def account(services: Services) -> Account:
+    return make_account(services)
+
+
+@pytest.fixture
+def pages(app: Flask, account: Account) -> PageClient:
+    return account.sign_in(app)
+
+
+def hrefs(page: Page, part: str) -> list[str]:
+    return [href for link in page.all("a") if part in (href := link.get("href", ""))]
+
+
+def test_empty_account_owes_nothing(pages: PageClient) -> None:
+    page = pages.get("/acme/")
+
+    assert page.headline == "Hello, Maya"
+    assert "Nothing to pay" in page.texts("h2")
+    assert "Your first payment will be listed here" in page.text
+
+
+def test_customer_without_a_name_is_greeted_without_one(app: Flask, services: Services, account: Account) -> None:
+    nameless = make_account(services, merchant_id=account.scope.merchant_id, name=None)
+
+    assert nameless.sign_in(app).get("/acme/").headline == "Overview"
+
+
+def test_panel_sums_what_is_owed_and_leads_to_paying_what_is_overdue(pages: PageClient, account: Account) -> None:
+    overdue = account.invoice(23_958, due_in_days=-14, description="Team plan, March")
+    later = [account.invoice(1000, due_in_days=day, description=f"Usage {day}") for day in (12, 13, 14)]
+
+    page = pages.get("/acme/")
+
+    assert "$269.58" in page.text
+    assert "4 invoices, 1 overdue by 14 days" in page.text
+    assert hrefs(page, "/checkout") == ["/acme/checkout?overdue=USD", "/acme/checkout?outstanding=USD"]
+    assert "Pay $239.58" in page.text
+    assert [href.rpartition("/")[2] for href in hrefs(page, "/invoices/inv_")] == [overdue, *later[:2]]
+    assert "and 1 more" in page.text
+
+
+def test_currencies_are_never_added_and_the_overdue_one_comes_first(pages: PageClient, account: Account) -> None:
+    account.invoice(5000, due_in_days=3)
+    account.invoice(45_000, currency="EUR", due_in_days=-2)
+    account.invoice(7000, currency="XAF", due_in_days=20)
+
+    page = pages.get("/acme/")
+
+    assert hrefs(page, "/checkout") == [
+        "/acme/checkout?overdue=EUR",
+        "/acme/checkout?outstanding=USD",
+        "/acme/checkout?outstanding=XAF",
+    ]
+    assert "Pay €450.00" in page.text
+    assert "Pay $50.00" in page.text
+
+
+def test_what_is_being_paid_is_told_apart(pages: PageClient, account: Account) -> None:
+    account.invoice(5000, due_in_days=-3, amount_reserved=5000)
+    account.invoice(1500, due_in_days=3)
+
+    page = pages.get("/acme/")
+
+    assert hrefs(page, "/checkout") == ["/acme/checkout?outstanding=USD"]
+    assert "Pay $15.00" in page.text
+    assert "$50.00 more is being paid right now" in page.text
+
+
+def test_everything_being_paid_leaves_nothing_to_pay(pages: PageClient, account: Account) -> None:
+    account.invoice(5000, amount_reserved=5000)
+
+    assert "Nothing to pay" in pages.get("/acme/").texts("h2")
+
+
+def test_newest_five_payments_come_with_their_refunds(pages: PageClient, account: Account) -> None:
+    made = [account.payment(created_at=account.now - timedelta(days=day)) for day in range(1, 7)]
+    refunded = account.payment("refunded", 1800, amount_refunded=1800)
+    account.refund(refunded, 1800)
+    account.refund(made[-1], 1700)
+
+    page = pages.get("/acme/")
+
+    assert [href.rpartition("/")[2] for href in hrefs(page, "/payments/pay_")] == [refunded, *made[:4]]
+    assert "−$18.00" in page.text
+    assert "−$17.00" not in page.text
+
+
+def test_attention_is_asked_for_what_failed_and_is_still_owed(pages: PageClient, account: Account) -> None:
+    owed = account.invoice(23_958)
+    settled = account.invoice(status="paid", amount_paid=5000)
+    failed = account.payment(
+        "failed", 23_958, pays={owed: 23_958}, state="released", created_at=account.now - timedelta(days=2)
+    )
+    account.payment("failed", pays={settled: 5000}, state="released")
+
+    page = pages.get("/acme/")
+
+    assert "Your payment of $239.58 did not go through" in page.text
+    assert page.link("See what to do") == f"/acme/payments/{failed}"
+    assert "Your payment of $50.00 did not" not in page.text
+
+
+def test_attention_is_asked_for_a_payment_that_waits(pages: PageClient, account: Account) -> None:
+    waiting = account.payment("requires_action", 4900)
+
+    page = pages.get("/acme/")
+
+    assert "Your payment of $49.00 waits for you" in page.text
+    assert page.link("Confirm") == f"/acme/payments/{waiting}"
+
+
+def test_attention_is_asked_for_cards_that_run_out(pages: PageClient, account: Account) -> None:
+    account.method(is_default=True, exp_month=2, exp_year=2026)
+    account.method(brand="mastercard", last4="5100", exp_month=4, exp_year=2026)
+    account.method(last4="1111", exp_month=1, exp_year=2025)
+    account.method(last4="2222", exp_month=4, exp_year=2026, status="removed")
+
+    page = pages.get("/acme/")
+
+    assert "Visa •••• 4242 has run out" in page.text
+    assert "Mastercard •••• 5100 expires soon" in page.text
+    assert "1111" not in page.text
+    assert "2222" not in page.text
+
+
+def test_overview_proposes_the_method_of_the_checkout(pages: PageClient, account: Account) -> None:
+    account.method(is_default=True, exp_month=2, exp_year=2026)
+    account.method(last4="5100", nickname="Studio card")
+
+    assert "Studio card" in pages.get("/acme/").text
+
+
+def test_full_account_takes_three_statements(pages: PageClient, account: Account) -> None:
+    for place in range(30):
+        invoice = account.invoice(due_in_days=place - 10, currency=("USD", "EUR", "XAF")[place % 3])
+        account.payment(("failed", "complete", "requires_action")[place % 3], pays={invoice: 1}, state="released")
+    account.refund(account.payment("refunded", amount_refunded=5000), 5000)
+    account.method(is_default=True)
+    pages.get("/acme/")
+
+    with statements_of(account.database) as sent:
+        pages.get("/acme/")
+
+    assert len(sent) == 3
+
+
+def test_other_customers_account_stays_theirs(app: Flask, services: Services, account: Account) -> None:
+    other = make_account(services, merchant_id=account.scope.merchant_id)
+    other.invoice()
+    other.payment("failed")
+    other.method(is_default=True)
+
+    page = account.sign_in(app).get("/acme/")
+
+    assert "Nothing to pay" in page.texts("h2")
+    assert "4242" not in page.text
+
+
+def test_saved_methods_stand_with_the_default_first(pages: PageClient, account: Account) -> None:
+    account.method(last4="1111", exp_month=4, exp_year=2026)
+    account.method(last4="4242", is_default=True, last_used_at=account.now)
+    account.method(last4="2222", exp_month=1, exp_year=2025)
+    account.method(
+        type="mobile_money", brand="mtn_momo", last4="0012", exp_month=None, exp_year=None, phone="+237 6•• ••• 012"
+    )
+    account.method(last4="9999", status="removed")
+
+    page = pages.get("/acme/payment-methods")
+
+    names = page.texts("h2")
+    assert names[0] == "Visa •••• 4242"
+    assert sorted(names) == sorted(["Visa •••• 4242", "Visa •••• 1111", "Visa •••• 2222", "MTN MoMo •• 12"])
+    assert "Default" in page.text
+    assert "Expires soon" in page.text
+    assert "Expired" in page.text
+    assert "tok_" not in page.html
+
+
+def test_customer_without_methods_is_told_how_to_save_one(pages: PageClient) -> None:
+    assert "No method saved" in pages.get("/acme/payment-methods").texts("h2")

@@ -1,0 +1,198 @@
+"""One payment's page: it tells the truth in every status, asks the gateway while it is not known, and belongs to one customer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from portal.clock import MovableClock
+from portal.payments.rules import PAYMENT_STATUSES
+from portal.services import Services
+from tests.support.accounts import Account, make_account, statements_of
+from tests.support.page_client import Page, PageClient
+from tests.support.scripted_gateway import ScriptedGateway
+
+
+@pytest.fixture
+def account(services: Services) -> Account:
+    return make_account(services)
+
+
+@pytest.fixture
+def pages(app: Flask, account: Account) -> PageClient:
+    return account.sign_in(app)
+
+
+def steps(page: Page) -> list[str]:
+    timeline = next(element for element in page.all("ol") if element.get("class") == "timeline")
+    return ["".join(each.itertext()).strip() for each in timeline.iter() if each.tag.rpartition("}")[2] == "p"]
+
+
+@pytest.mark.parametrize("status", PAYMENT_STATUSES)
+def test_every_status_has_its_page(pages: PageClient, account: Account, status: str) -> None:
+    refunded = {"refunded": 5000, "partially_refunded": 1500}.get(status, 0)
+    invoice = account.invoice(description="Team plan, March", number="ACME-0412")
+    payment = account.payment(status, pays={invoice: 5000}, amount_refunded=refunded)
+    if refunded:
+        account.refund(payment, refunded)
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert "$50.00" in page.headline
+    assert "Acme Software Inc." in page.text
+    assert page.link("Team plan, March") == f"/acme/invoices/{invoice}"
+    assert "Visa" in page.text
+    assert payment in page.text
+
+
+def test_steps_are_told_oldest_first(pages: PageClient, account: Account) -> None:
+    at = account.now
+    payment = account.payment(
+        "partially_refunded",
+        sent_at=at + timedelta(seconds=1),
+        completed_at=at + timedelta(seconds=6),
+        amount_refunded=1500,
+    )
+    account.refund(payment, 1500, at=at + timedelta(days=2))
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert steps(page) == [
+        "You asked for the payment", "Sandbox Pay asked for the money", "Paid", "$15.00 sent back to you",
+    ]  # fmt: skip
+    assert "−$15.00" in page.text
+
+
+def test_failed_payment_says_why_and_leads_to_paying_again(pages: PageClient, account: Account) -> None:
+    invoice = account.invoice()
+    payment = account.payment("failed", pays={invoice: 5000}, state="released", failure_code="insufficient_funds")
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert "There was not enough money" in page.text
+    assert page.link("Pay $50.00 another way") == f"/acme/checkout?invoice={invoice}"
+
+
+def test_failed_payment_of_a_paid_invoice_leads_nowhere(pages: PageClient, account: Account) -> None:
+    invoice = account.invoice(status="paid", amount_paid=5000)
+    payment = account.payment("failed", pays={invoice: 5000}, state="released")
+
+    assert "another way" not in pages.get(f"/acme/payments/{payment}").text
+
+
+def test_merchant_without_gateway_offers_no_payment(pages: PageClient, account: Account, services: Services) -> None:
+    services.gateways.gateway = None  # type: ignore[attr-defined]
+    payment = account.payment("failed", pays={account.invoice(): 5000}, state="released")
+
+    assert "another way" not in pages.get(f"/acme/payments/{payment}").text
+
+
+def test_unfinished_checkout_goes_on_until_it_expires(pages: PageClient, account: Account, clock: MovableClock) -> None:
+    payment = account.payment("incomplete", confirmed_at=None, sent_at=None, method_type=None)
+
+    page = pages.get(f"/acme/payments/{payment}")
+    assert page.link("Continue to pay $50.00") == f"/acme/checkout/{payment}"
+    assert page.form("Cancel this payment").action == f"/acme/checkout/{payment}/cancellation"
+
+    clock.advance(hours=4)
+    page = pages.get(f"/acme/payments/{payment}")
+    assert "Continue to pay" not in page.text
+    assert "Cancel this payment" not in page.text
+
+
+def test_payment_that_waits_for_the_bank_leads_to_it(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    payment = account.payment("requires_action", action_url="http://localhost:9/3ds", checked_at=account.now)
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert page.link("Continue to confirm $50.00") == "http://localhost:9/3ds"
+    assert page.form(action="/cancellation").action == f"/acme/checkout/{payment}/cancellation"
+    assert steps(page)[-2:] == ["Your bank asked you to confirm", "Paid, with a receipt by mail"]
+
+
+def test_reload_asks_the_gateway_and_tells_what_it_says(
+    pages: PageClient, account: Account, gateway: ScriptedGateway, clock: MovableClock
+) -> None:
+    invoice = account.invoice(amount_reserved=5000)
+    payment = account.payment("processing", pays={invoice: 5000}, state="active", next_check_at=account.now)
+
+    page = pages.get(f"/acme/payments/{payment}")
+    assert "We do not know yet" in page.text
+    assert ("look_up", payment) in gateway.calls
+
+    gateway.charge(_order(payment))
+    clock.advance(seconds=5)
+    page = pages.get(f"/acme/payments/{payment}")
+    assert "We do not know yet" not in page.text
+    assert steps(page)[-1] == "Paid"
+
+
+def test_settled_payment_asks_nobody(pages: PageClient, account: Account, gateway: ScriptedGateway) -> None:
+    payment = account.payment("complete")
+
+    pages.get(f"/acme/payments/{payment}")
+
+    assert gateway.calls == []
+
+
+def test_phone_prompt_is_waited_for(pages: PageClient, account: Account) -> None:
+    payment = account.payment("pending", method_type="mobile_money", method_brand="mtn_momo", method_last4="0012")
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert page.headline == "Approve on your phone"
+
+
+def test_imported_payment_is_carried_out_by_the_merchant(pages: PageClient, account: Account) -> None:
+    payment = account.payment("complete", gateway="import", method_type=None, method_brand=None, method_last4=None)
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert "Sandbox Pay" not in page.text
+    assert "Paid elsewhere" in page.text
+
+
+def test_strange_ids_are_one_and_the_same_not_found(app: Flask, services: Services, account: Account) -> None:
+    other = make_account(services, merchant_id=account.scope.merchant_id)
+    stranger = make_account(services, "savane")
+    own = account.payment()
+    pages = account.sign_in(app)
+    paths = [
+        other.payment(),
+        stranger.payment(),
+        "pay_" + "0" * 22,
+        "pay_x",
+        own.lower(),
+        own + "0",
+        "inv" + own[3:],
+        "x'--",
+    ]
+
+    texts = {
+        pages.get(f"/acme/payments/{path}", status=404).html.partition("<main")[2].partition("with this number")[0]
+        for path in paths
+    }
+
+    assert len(texts) == 1
+
+
+def test_page_takes_three_statements_at_most(pages: PageClient, account: Account) -> None:
+    payment = account.payment("refunded", pays={account.invoice(): 2500, account.invoice(): 2500}, amount_refunded=5000)
+    account.refund(payment, 5000)
+    pages.get("/acme/payments")
+
+    with statements_of(account.database) as sent:
+        pages.get(f"/acme/payments/{payment}")
+
+    assert len(sent) == 3
+
+
+def _order(payment: str) -> object:
+    from portal.gateways.contract import ChargeOrder
+    from portal.money import Money
+
+    return ChargeOrder(payment, Money(5000, "USD"), "tok_visa", "Team plan", "http://127.0.0.1/back")
