@@ -16,6 +16,7 @@ def write_json_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of each part that it loads.
 
 
 class JsonLines(logging.Formatter):

@@ -20,10 +20,7 @@ def deliver(smtp_url: str, message: Message) -> None:
 
     A server that has taken the message before the connection broke may get it twice; its Message-ID is the same.
     """
-    parts = urlsplit(smtp_url)
-    with _connect(parts.scheme, parts.hostname or "127.0.0.1", parts.port or _PORTS[parts.scheme]) as server:
-        if parts.username:
-            server.login(unquote(parts.username), unquote(parts.password or ""))
+    with _open(smtp_url) as server:
         options = ["SMTPUTF8", "BODY=8BITMIME"] if message.needs_utf8 else []
         try:
             server.sendmail(message.sender, [message.to], message.content, mail_options=options)
@@ -36,6 +33,24 @@ def deliver(smtp_url: str, message: Message) -> None:
             if 500 <= fault.smtp_code < 600:
                 raise Undeliverable(f"message refused, {fault.smtp_code}") from None
             raise
+
+
+def greet(smtp_url: str) -> None:
+    """Say hello to the mail server, log in where it is asked for, and send nothing. Raises smtplib's faults and OSError."""
+    with _open(smtp_url) as server:
+        server.noop()
+
+
+def _open(smtp_url: str) -> smtplib.SMTP:
+    parts = urlsplit(smtp_url)
+    server = _connect(parts.scheme, parts.hostname or "127.0.0.1", parts.port or _PORTS[parts.scheme])
+    if parts.username:
+        try:
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+        except BaseException:
+            server.close()
+            raise
+    return server
 
 
 def _connect(scheme: str, host: str, port: int) -> smtplib.SMTP:

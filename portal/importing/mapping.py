@@ -87,11 +87,13 @@ def compile_sources(
         if fields.know(column) and column not in wanted and column not in dict(maps):
             found.setdefault(column, position)
     named = {name for name, _ in (*maps, *sets)} | set(found)
-    for group in fields.needed:
-        if not named.intersection(group):
-            faults.append(
-                f"nothing says where {' or '.join(group)} comes from (--map {group[0]}=Column, the file has {_listed(columns)})"
-            )
+    missing = [" or ".join(group) for group in fields.needed if not named.intersection(group)]
+    if missing:
+        faults.append(
+            f"nothing says where {', '.join(missing)} come{'s' if len(missing) == 1 else ''} from (--map field=Column)"
+        )
+    if any("column" in fault or "Column" in fault for fault in faults):
+        faults.append(f"the file has the columns {_listed(columns)}")
     if faults:
         raise MappingFault("; ".join(dict.fromkeys(faults)))
     return Sources(found, wanted)
@@ -116,7 +118,7 @@ def _no_field(name: str, fields: Fields) -> str:
 def _no_column(column: str, columns: Sequence[str]) -> str:
     if column in columns:
         return f"the file has more than one column {column}"
-    return f"the file has no column {column}; it has {_listed(columns)}"
+    return f"the file has no column {column}"
 
 
 def _doubled(names: Sequence[str]) -> list[str]:

@@ -26,11 +26,12 @@ SCOPES = (
 )  # fmt: skip
 """The closed list of what an API key may be allowed to do."""
 
-RESERVED_SLUGS = frozenset(
+_ADDRESSES = (
     "v1 v2 v3 api dashboard static hooks embed healthz readyz metrics demo assets themes admin portal internal well-known "
     "favicon robots sitemap login logout sign-in sign-out payments invoices checkout payment-methods details subscriptions "
-    "statement calendar security privacy www mail status support help about".split()
+    "statement calendar security privacy www mail status support help about"
 )
+RESERVED_SLUGS = frozenset(_ADDRESSES.split())
 """Addresses of the portal itself (contract, section 4), and words that would mislead as a merchant's."""
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)

@@ -1,0 +1,53 @@
+"""The `portal` command: its table of contents, and how a fault reaches the person at the terminal.
+
+Each command is imported when it is asked for, so that `portal --help` is there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from portal import __version__
+from portal.commands.contents import Contents, one_line
+
+CONTENTS = {
+    "demo": ("portal.commands.demonstration:demo", "The whole system with demo data, on this machine alone."),
+    "serve": ("portal.commands.serving:serve", "The production web server."),
+    "worker": ("portal.commands.working:worker", "Background work: mail, reconciling, what is due."),
+    "db": ("portal.commands.schema:db", "Bring the database's schema up to date, or check it."),
+    "merchant": ("portal.commands.merchants:merchant", "Create a merchant."),
+    "api-key": ("portal.commands.merchants:api_key", "Create a key for the merchant API."),
+    "session": ("portal.commands.sessions:session", "Mint an address that signs a customer in."),
+    "import": ("portal.commands.imports:import_", "Import customers, invoices or payments from CSV."),
+    "theme": ("portal.commands.themes:theme", "List the themes, or check them."),
+    "doctor": ("portal.commands.checkup:doctor", "Check settings, database, mail, gateway and themes."),
+}
+
+
+@click.group(cls=Contents, contents=CONTENTS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="portal")
+def cli() -> None:
+    """A self-service customer portal for payments.
+
+    Settings are environment variables that begin with PORTAL_; a missing or wrong one is named at the start.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process: 0 for success, 2 for wrong usage, 1 for anything else."""
+    try:
+        code = cli.main(arguments, prog_name="portal", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as fault:
+        click.echo(fault.format_message(), err=True)
+        sys.exit(2)
+    except click.ClickException as fault:
+        click.echo(f"portal: {one_line(fault.format_message())}", err=True)
+        sys.exit(fault.exit_code)
+    except click.Abort:
+        click.echo("portal: stopped", err=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

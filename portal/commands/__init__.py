@@ -1,0 +1,1 @@
+"""The commands of `portal`, one module a noun; `portal.cli` lists them."""

@@ -1,0 +1,25 @@
+"""`portal doctor`: what is well with this installation, and what is not."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from portal.doctor import Level, examine
+from portal.settings import Settings
+
+
+@click.command()
+@click.pass_context
+def doctor(context: click.Context) -> None:
+    """Check settings, database, mail, gateways and themes: one line each, ok, warning or fault.
+
+    Exits 1 when there is a fault; a warning is none.
+    """
+    has_fault = False
+    for finding in examine(os.environ, given=context.find_object(Settings)):
+        click.echo(str(finding))
+        has_fault |= finding.level is Level.FAULT
+    if has_fault:
+        context.exit(1)

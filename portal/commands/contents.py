@@ -1,0 +1,62 @@
+"""A group of commands that imports each when it is asked for, and turns expected faults into one clear line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class Contents(click.Group):
+    """`contents` maps a command's name to where it is (`module:attribute`) and what it does in a few words."""
+
+    def __init__(self, *arguments: Any, contents: Mapping[str, tuple[str, str]] | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.contents = dict(contents or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.contents)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.contents:
+            return None
+        module, _, attribute = self.contents[cmd_name][0].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self.contents.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException:
+            raise
+        except Exception as fault:
+            sentence = sentence_of(fault)
+            if sentence is None:
+                raise
+            raise click.ClickException(sentence) from fault
+
+
+def sentence_of(fault: Exception) -> str | None:
+    """What a person is told of an expected fault; None for one that nobody expected."""
+    from sqlalchemy.exc import OperationalError
+
+    from portal.errors import PortalError
+    from portal.settings import SettingsFault
+
+    if isinstance(fault, SettingsFault | PortalError):
+        return one_line(str(fault))
+    if isinstance(fault, OperationalError):
+        return f"the database cannot be used: {one_line(str(fault.orig))}"
+    return None
+
+
+def one_line(text: str) -> str:
+    """A message of several lines as one."""
+    return " ".join(text.split())

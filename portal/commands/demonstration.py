@@ -1,0 +1,36 @@
+"""`portal demo`: the whole system on this machine, with data to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=5000,
+    show_default=True,
+    help="The port of the portal, 0 for a free one; the rest take free ones.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("instance/demo"),
+    show_default=True,
+    help="Where its data lies.",
+)
+@click.option("--reset", is_flag=True, help="Throw the data away and begin anew.")
+def demo(port: int, data_dir: Path, reset: bool) -> None:
+    """Run web server, worker, sandbox gateway and mail catcher together, with two merchants and their customers.
+
+    Prints the addresses to open, and `ready` once it answers. SIGINT or SIGTERM ends it.
+    """
+    from portal.demo.command import DemoFault, run_demo
+
+    try:
+        run_demo(port, data_dir, reset=reset)
+    except DemoFault as fault:
+        raise click.ClickException(str(fault)) from fault

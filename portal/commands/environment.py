@@ -1,0 +1,58 @@
+"""What commands begin with: settings, a database whose schema is current, and the merchant that is meant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from portal.database import Database
+from portal.errors import PortalError
+from portal.merchants.errors import UnknownMerchant
+from portal.merchants.queries import MerchantProfile, find_merchant
+from portal.settings import Settings
+
+
+class SchemaBehind(PortalError):
+    """The database has no schema yet, or one of another version of this program."""
+
+    sentence = "the database's schema is not current: run `portal db upgrade`"
+
+
+def load_settings() -> Settings:
+    """The settings that a host application gave to its command, or those of the environment. Raises SettingsFault."""
+    context = click.get_current_context(silent=True)
+    given = context.find_object(Settings) if context else None
+    return given or Settings.load(os.environ)
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """A database that can be worked with, closed at the end. Raises SchemaBehind."""
+    database = Database(
+        settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
+    )
+    try:
+        require_current_schema(database)
+        yield database
+    finally:
+        database.dispose()
+
+
+def require_current_schema(database: Database) -> None:
+    """Raises SchemaBehind."""
+    from portal.migrations import is_current
+
+    if not is_current(database):
+        raise SchemaBehind
+
+
+def named_merchant(database: Database, slug: str) -> MerchantProfile:
+    """The merchant of a slug. Raises UnknownMerchant."""
+    with database.read() as reader:
+        merchant = find_merchant(reader, slug)
+    if merchant is None:
+        raise UnknownMerchant(f"there is no merchant {slug}; `portal merchant create {slug} …` makes one")
+    return merchant

@@ -1,0 +1,197 @@
+"""Looks an installation over: settings, database, mail, gateways, themes, what waits. Finds and says; mends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.database import Database
+from portal.merchants.errors import SecretsUnreadable
+from portal.merchants.operations import SANDBOX
+from portal.merchants.queries import MerchantProfile, list_merchants
+from portal.settings import Settings, SettingsFault
+
+SQLITE_WITHOUT_RESET_FAULT = (3, 51, 3)
+_LATE = timedelta(minutes=5)
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, and what was found, in a sentence that says what to do."""
+
+    level: Level
+    subject: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.level.value:<8} {self.subject:<9} {self.sentence}"
+
+
+def examine(values: Mapping[str, Any], *, given: Settings | None = None) -> Iterator[Finding]:
+    """Look at everything, one finding after the other; what depends on a fault is left out.
+
+    `values` are the environment's variables; `given` are settings that a host application has read already.
+    """
+    try:
+        settings = given or Settings.load(values)
+    except SettingsFault as fault:
+        yield from (Finding(Level.FAULT, "settings", sentence) for sentence in fault.faults)
+        return
+    yield from _settings(settings)
+    database = Database(settings.database_url, busy_seconds=2)
+    try:
+        reached = list(_database(database))
+        yield from reached
+        merchants: list[MerchantProfile] | None = None
+        if not any(finding.level is Level.FAULT for finding in reached):
+            with database.read() as reader:
+                merchants = list_merchants(reader)
+            yield from _waiting(database)
+        yield _mail(settings)
+        if merchants is not None:
+            yield from _gateways(settings, database, merchants)
+        yield from _themes(settings, merchants or [])
+    finally:
+        database.dispose()
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    yield Finding(Level.OK, "settings", "all settings can be read")
+    if not settings.base_url.startswith("https://"):
+        yield Finding(
+            Level.WARNING, "settings", "BASE_URL is plain http on this machine: for trying out, not for customers"
+        )
+    if settings.demo:
+        yield Finding(Level.WARNING, "settings", "DEMO is on: mails can be read at /demo/mail by everybody")
+
+
+def _database(database: Database) -> Iterator[Finding]:
+    from portal.migrations import current_revision, head_revision
+
+    try:
+        with database.read() as reader:
+            version = ".".join(str(part) for part in _version(reader))
+        revision = current_revision(database)
+    except SQLAlchemyError as fault:
+        reason = " ".join(str(getattr(fault, "orig", None) or type(fault).__name__).split())
+        yield Finding(Level.FAULT, "database", f"cannot be reached: {reason}")
+        return
+    name = "SQLite" if database.is_sqlite else "PostgreSQL"
+    yield Finding(Level.OK, "database", f"{name} {version} answers")
+    if database.is_sqlite and tuple(int(part) for part in version.split(".")) < SQLITE_WITHOUT_RESET_FAULT:
+        newest = ".".join(str(part) for part in SQLITE_WITHOUT_RESET_FAULT)
+        yield Finding(
+            Level.WARNING, "database", f"SQLite before {newest} has a rare fault that can lose a write; upgrade it"
+        )
+    if revision == head_revision():
+        yield Finding(Level.OK, "schema", f"is current ({revision})")
+    else:
+        yield Finding(
+            Level.FAULT,
+            "schema",
+            f"is at {revision or 'nothing'}, this version needs {head_revision()}: run `portal db upgrade`",
+        )
+
+
+def _version(reader: sa.Connection) -> tuple[int, ...]:
+    found = reader.dialect.server_version_info if reader.dialect.name != "sqlite" else None
+    if found:
+        return tuple(int(part) for part in found)
+    text = reader.execute(sa.text("select sqlite_version()")).scalar_one()
+    return tuple(int(part) for part in str(text).split("."))
+
+
+def _waiting(database: Database) -> Iterator[Finding]:
+    """Messages that nobody delivers mean that no worker runs; dead ones need a person."""
+    from portal.outbox.models import OutboxMessage
+
+    is_open = sa.and_(OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None))
+    with database.read() as reader:
+        late, dead = reader.execute(
+            sa.select(
+                sa.func.count().filter(is_open, OutboxMessage.due_at < datetime.now(UTC) - _LATE),
+                sa.func.count().filter(OutboxMessage.dead_at.is_not(None)),
+            ).select_from(OutboxMessage),
+            execution_options={"tenant_wide": True},
+        ).one()
+    if late:
+        yield Finding(
+            Level.WARNING, "outbox", f"{late} messages are more than five minutes late: is `portal worker` running?"
+        )
+    if dead:
+        yield Finding(Level.WARNING, "outbox", f"{dead} messages were given up after many tries; their rows say why")
+    if not late and not dead:
+        yield Finding(Level.OK, "outbox", "nothing is late")
+
+
+def _mail(settings: Settings) -> Finding:
+    from portal.emails.delivery import greet
+
+    try:
+        greet(settings.smtp_url)
+    except OSError as fault:  # smtplib's own faults are of its kind too.
+        return Finding(
+            Level.FAULT, "mail", f"the server of SMTP_URL does not serve us: {type(fault).__name__}; nobody can sign in"
+        )
+    return Finding(Level.OK, "mail", "the server of SMTP_URL answers")
+
+
+def _gateways(settings: Settings, database: Database, merchants: list[MerchantProfile]) -> Iterator[Finding]:
+    from portal.gateways.registry import AccountGateways
+
+    gateways = AccountGateways(database, settings)
+    if not merchants:
+        yield Finding(Level.WARNING, "gateway", "there is no merchant yet: `portal merchant create` makes one")
+    for merchant in merchants:
+        yield _gateway(settings, gateways, merchant)
+
+
+def _gateway(settings: Settings, gateways: Any, merchant: MerchantProfile) -> Finding:
+    who = f"{merchant.slug} ({merchant.mode})"
+    try:
+        gateway = gateways.find(merchant.id)
+    except SecretsUnreadable as fault:
+        return Finding(Level.FAULT, "gateway", f"{who}: {fault}")
+    except LookupError as fault:
+        return Finding(Level.FAULT, "gateway", f"{who}: {fault}")
+    if merchant.is_live and merchant.gateway == SANDBOX:
+        return Finding(Level.FAULT, "gateway", f"{who}: a live merchant never uses the sandbox gateway")
+    if gateway is None:
+        missing = (
+            "SANDBOX_URL is not set"
+            if merchant.gateway == SANDBOX and not settings.sandbox_url
+            else "no account is connected"
+        )
+        return Finding(Level.WARNING, "gateway", f"{who}: {missing}; invoices are shown and cannot be paid")
+    if not gateway.is_reachable():
+        return Finding(Level.FAULT, "gateway", f"{who}: {gateway.name} does not answer, or refuses the key")
+    return Finding(Level.OK, "gateway", f"{who}: {gateway.name} answers")
+
+
+def _themes(settings: Settings, merchants: list[MerchantProfile]) -> Iterator[Finding]:
+    from portal.theming.checking import check_themes, list_themes
+
+    faults = check_themes(settings.themes_dir)
+    yield from (Finding(Level.FAULT, "themes", str(fault)) for fault in faults)
+    sound = {row.slug for row in list_themes(settings.themes_dir) if row.sound}
+    for merchant in merchants:
+        if merchant.theme not in sound:
+            yield Finding(
+                Level.FAULT,
+                "themes",
+                f"{merchant.slug} wears {merchant.theme}, which cannot be worn; it gets the base theme",
+            )
+    if not faults:
+        yield Finding(Level.OK, "themes", f"{len(sound)} themes are sound")
