@@ -167,13 +167,7 @@ class _Seeding:
             self._pay(scope, invoice, card)
         self._refund(scope, card, "partially_refunded", days_ago=200, part=True)
         self._refund(scope, card, "refunded", days_ago=60, part=False)
-        self._go_to(self.now - timedelta(days=52))
-        self._pay(
-            scope,
-            self._once(scope, "rejected"),
-            self._save(scope, replace(self._card(GOOD_CARD), token="tok_gone", fingerprint="gone")),
-        )
-        self._remove(scope, but=card)
+        self._reject(scope, card)
         self._pay(scope, self._settled_later(scope, card, "canceled", days_ago=45, method=None), card)
         self._expire_prompt(scope, card)
         self._owe_overdue(scope, poor, declined)
@@ -226,6 +220,16 @@ class _Seeding:
         self._go_to(self.clock.now() + timedelta(hours=4))
         check_payments(self.services)
         resolve_payment(self.services, scope.merchant_id, payment)
+        self._remove(scope, but=card)
+        self._go_to(self.clock.now() + timedelta(days=1))
+        self._pay(scope, invoice, card)
+
+    def _reject(self, scope: Scope, card: str) -> None:
+        """A card that the gateway has forgotten; paid with the good one the day after."""
+        self._go_to(self.now - timedelta(days=52))
+        forgotten = replace(self._card(GOOD_CARD), token="forgotten", fingerprint="forgotten")  # noqa: S106 - no secret
+        invoice = self._once(scope, "rejected")
+        self._pay(scope, invoice, self._save(scope, forgotten))
         self._remove(scope, but=card)
         self._go_to(self.clock.now() + timedelta(days=1))
         self._pay(scope, invoice, card)

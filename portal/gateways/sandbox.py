@@ -161,7 +161,7 @@ class SandboxGateway:
                 else Outcome(State.UNKNOWN, reference)
             )
         if answer.status in (400, 404, 422):
-            code = "method_invalid" if answer.status == 404 else "processing_error"
+            code = "method_invalid" if _error_code(answer) == "unknown_token" else "processing_error"
             return Outcome(State.FAILED, reference, failure_code=code, evidence=f"order: {answer.status}")
         return Outcome(State.UNKNOWN, reference, evidence=f"order: {answer.status}")
 

@@ -38,3 +38,8 @@ def method_state(method: Expiring, today: date) -> str:
 def preferred_method(methods: Sequence[Method], today: date) -> Method | None:
     """The method a checkout proposes: the first that has not run out, of methods with the default first."""
     return next((method for method in methods if method_state(method, today) != "expired"), None)
+
+
+def shown_brand(type: str, brand: str | None, bank_name: str | None) -> str | None:
+    """What a method is called in one word: the bank of an account, the brand of everything else."""
+    return bank_name or brand if type == "bank_account" else brand

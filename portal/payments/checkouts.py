@@ -15,7 +15,7 @@ from portal.database import Reader
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.rules import method_state
+from portal.payment_methods.rules import method_state, shown_brand
 from portal.payments import rules
 from portal.payments.errors import (
     CurrenciesMixed,
@@ -72,7 +72,7 @@ def begin_checkout(
         listed=True,
         method_type=method.type if method else None,
         method_last4=method.last4 if method else None,
-        method_brand=(method.brand or method.bank_name) if method else None,
+        method_brand=shown_brand(method.type, method.brand, method.bank_name) if method else None,
         created_at=at,
         updated_at=at,
         opened_at=at,

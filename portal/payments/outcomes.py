@@ -17,6 +17,7 @@ from portal.money import Money
 from portal.outbox.operations import enqueue
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations import remember_method
+from portal.payment_methods.rules import shown_brand
 from portal.payments import rules
 from portal.payments.models import Payment, PaymentAllocation
 from portal.public_ids import new_id
@@ -56,7 +57,7 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     payment.gateway_reference = payment.gateway_reference or outcome.gateway_reference
     if outcome.method and not payment.method_last4:
         payment.method_type, payment.method_last4 = outcome.method.type, outcome.method.last4
-        payment.method_brand = outcome.method.brand or outcome.method.bank_name
+        payment.method_brand = shown_brand(outcome.method.type, outcome.method.brand, outcome.method.bank_name)
     payment.action_url = outcome.action_url if verdict.status == "requires_action" else None
     surplus = 0
     if verdict.status != before:
