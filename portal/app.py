@@ -71,11 +71,8 @@ def create_app(
     return app
 
 
-def build_services(settings: Settings, *, mount_path: str | None = None) -> Services:
-    """What a process works with: engines, gateways, themes and templates; no connection is opened yet.
-
-    `mount_path` is where a host application mounts the pages, None for the standalone application.
-    """
+def build_services(settings: Settings) -> Services:
+    """What a process works with: engines, gateways, themes and templates; no connection is opened yet."""
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
     )
@@ -84,7 +81,6 @@ def build_services(settings: Settings, *, mount_path: str | None = None) -> Serv
         database=database,
         gateways=AccountGateways(database, settings),
         renderer=Renderer(load_themes(settings.themes_dir)),
-        mount_path=mount_path,
     )
 
 

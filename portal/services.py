@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Services:
     """Settings, database, time, gateways and renderer of one process. Tests hand in a movable clock and crash points.
-
-    `mount_path` is where a host application mounts its merchant's pages ("/billing", or "" for its root), so that mails
-    lead there; None in the standalone application, whose pages are below each merchant's slug.
     """
 
     settings: Settings
@@ -29,4 +26,3 @@ class Services:
     renderer: Renderer
     clock: Clock = field(default_factory=SystemClock)
     crash_point: CrashPoint = pass_by
-    mount_path: str | None = None

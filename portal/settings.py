@@ -79,6 +79,7 @@ class Settings(BaseSettings):
         60, ge=1, description="confirmations of payments a customer an hour"
     )
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token that /metrics asks for; without one only this machine may read it")
+    url_prefix: str = Field("", description="in a host application: where its one merchant's pages are mounted, such as /billing; Portal sets it, a worker of its own needs it")
     pages_per_ip_per_minute: int = Field(
         600, ge=1, description="flood limit: requests from one network address a minute"
     )
@@ -161,6 +162,18 @@ class Settings(BaseSettings):
         if not self.secret_key:
             raise ValueError("SECRET_KEY is missing: give at least 32 random characters")
         return self
+
+    @field_validator("url_prefix")
+    @classmethod
+    def _mount(cls, value: str) -> str:
+        parts = value.split("/")
+        if value and (parts[0] or not all(part.replace("-", "").replace("_", "").isalnum() for part in parts[1:])):
+            raise ValueError("must begin with a slash and have none at its end, such as /billing")
+        return value
+
+    def page_url(self, slug: str, path: str) -> str:
+        """The whole address of a merchant's page, from the settings alone; `path` is below the merchant's root (threats, rule 6)."""
+        return f"{self.base_url}{self.url_prefix or '/' + slug}{path}"
 
     @property
     def keys(self) -> tuple[bytes, ...]:

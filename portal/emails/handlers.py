@@ -72,8 +72,7 @@ def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, A
 
 def merchant_address(services: Services, merchant: MerchantProfile, path: str) -> str:
     """The absolute address of a page of the merchant, from the settings alone: never from what a request said (rule 6)."""
-    root = services.mount_path if services.mount_path is not None else f"/{merchant.slug}"
-    return f"{services.settings.base_url}{root}{path}"
+    return services.settings.page_url(merchant.slug, path)
 
 
 def _send(services: Services, merchant: MerchantProfile, name: str, page: Any, *, to: str, message_id: str) -> None:

@@ -1,0 +1,184 @@
+"""`Portal`: the whole portal in somebody else's Flask application, mounted under a prefix with everything of its own.
+
+Nothing is shared with the host but the process: our own Flask application answers under the prefix, so that the host's login,
+session, templates, translations and error pages cannot meet ours. Settings are the host's config keys `PORTAL_…`, then the
+environment. The host's `SECRET_KEY` is never used in place of a missing `PORTAL_SECRET_KEY`: what opens one must not open the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+from flask import Blueprint, Flask, has_request_context, request
+from flask.blueprints import BlueprintSetupState
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from portal.app import build_runtime, build_services, create_app
+from portal.cli import CONTENTS
+from portal.commands.contents import Contents
+from portal.errors import NotFound
+from portal.merchants.queries import find_merchant
+from portal.settings import PREFIX, Settings
+from portal.sign_in.operations import create_portal_session
+from portal.tenancy import Scope
+from portal.web.blueprint import create_blueprint
+from portal.web.guard import PAGES
+from portal.web.login import register_login
+from portal.web.responses import finish_response
+from portal.web.runtime import Runtime
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from werkzeug.routing import Map
+
+    from portal.services import Services
+
+EXTENSION = "portal"
+"""Where the host finds the `Portal` in its `app.extensions`."""
+
+
+class NotMounted(RuntimeError):
+    """The portal was asked for something before `init_app` gave it to an application."""
+
+
+class LoginInTheWay(RuntimeError):
+    """The blueprint was given to an application whose own login would answer for our customers, or ours for its users."""
+
+
+class Portal:
+    """One merchant's portal in a host application. Make it with the application, or later by `init_app`.
+
+    `url_prefix` begins with a slash; `merchant` is the slug of the merchant whose pages are served.
+    """
+
+    def __init__(self, app: Flask | None = None, *, url_prefix: str = "/billing", merchant: str | None = None) -> None:
+        self._url_prefix = url_prefix
+        self._merchant = merchant
+        self._services: Services | None = None
+        self._routes: tuple[Map, str] | None = None
+        self.app: Flask | None = None
+        """Our own application, once it is mounted."""
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, *, url_prefix: str | None = None, merchant: str | None = None) -> None:
+        """Mount the portal under the prefix and add `flask portal …`.
+
+        Raises SettingsFault with every wrong setting at once, and ValueError without a merchant.
+        """
+        self._url_prefix = url_prefix or self._url_prefix
+        self._merchant = merchant or self._merchant
+        settings = self._settings_of(app.config, Path(app.instance_path))
+        self._services = build_services(settings)
+        self.app = create_app(services=self._services, merchant=self._slug)
+        self._routes = self.app.url_map, self._url_prefix
+        _mount(app, self._url_prefix, self.app.wsgi_app)
+        app.extensions[EXTENSION] = self
+        app.cli.add_command(_commands(settings))
+
+    def create_blueprint(self) -> Blueprint:
+        """The pages alone, for an application that has no login of its own: it registers them under the same prefix.
+
+        Such an application brings itself what else the mount has: error pages and headers for what no page of ours answers,
+        a limit on request bodies, `TRUSTED_HOSTS`, the gateways' door `/hooks/…` and probes (docs/host-application.md).
+        Settings come from the environment. Registering it raises LoginInTheWay where there is a login.
+        """
+        self._services = build_services(self._settings_of({}, Path("instance")))
+        runtime = build_runtime(self._services, self._slug)
+        blueprint = create_blueprint(runtime)
+        blueprint.after_request(finish_response)
+        blueprint.record(lambda state: self._settle(state, runtime))
+        return blueprint
+
+    def url_for(self, endpoint: str, *, external: bool = False, **values: Any) -> str:
+        """The address of a page for the host's own links: `portal.url_for("payments")`.
+
+        Below the host's own root when asked in a request; with `external`, whole, from `PORTAL_BASE_URL`.
+        """
+        if self._routes is None:
+            raise NotMounted("call init_app first")
+        url_map, script_name = self._routes
+        if has_request_context() and not external:
+            script_name = request.root_path.rstrip("/") + script_name
+        base = urlsplit(self._services_in_use.settings.base_url)
+        adapter = url_map.bind(base.netloc, script_name, url_scheme=base.scheme)
+        return adapter.build(f"{PAGES}.{endpoint}", values, force_external=external)
+
+    def sign_in_url(self, customer_id: str, next: str = "/") -> str:
+        """An address that signs this customer in, once and within five minutes, and leads to `next` (below the prefix).
+
+        Only for a customer whom the host itself has signed in. Raises NotFound when the customer is unknown or blocked.
+        """
+        services = self._services_in_use
+        with services.database.read() as reader:
+            merchant = find_merchant(reader, self._slug)
+        if merchant is None:
+            raise NotFound
+        minted = services.database.run(
+            lambda session: create_portal_session(
+                session,
+                services.settings,
+                Scope(merchant.id, customer_id),
+                next,
+                at=services.clock.now(),
+                actor_type="host",
+                actor_id=self._slug,
+            )
+        )
+        root = request.root_path.rstrip("/") if has_request_context() else ""
+        return f"{root}{self._url_prefix}{minted.path}"
+
+    def _settings_of(self, config: Mapping[str, Any], instance: Path) -> Settings:
+        """The host's config before the environment; the default SQLite file lies in the instance folder."""
+        own = {name: value for name, value in config.items() if name.startswith(PREFIX)}
+        return Settings.load({**os.environ, **own, f"{PREFIX}URL_PREFIX": self._url_prefix}, instance=instance)
+
+    def _settle(self, state: BlueprintSetupState, runtime: Runtime) -> None:
+        """What the blueprint needs of an application that takes it alone."""
+        app = state.app
+        assert isinstance(app, Flask)
+        if hasattr(app, "login_manager"):
+            raise LoginInTheWay("this application has a login of its own: mount the portal with Portal(app, …) instead")
+        if state.url_prefix != self._url_prefix:
+            raise ValueError(f"register the blueprint under {self._url_prefix}: links in mail lead there")
+        register_login(app)
+        runtime.static_files.register(app)
+        self._routes = app.url_map, ""
+
+    @property
+    def _slug(self) -> str:
+        if not self._merchant:
+            raise ValueError("Portal needs the slug of the merchant that it serves: Portal(app, merchant=…)")
+        return self._merchant
+
+    @property
+    def _services_in_use(self) -> Services:
+        if self._services is None:
+            raise NotMounted("call init_app first")
+        return self._services
+
+
+def _mount(host: Flask, prefix: str, portal: WSGIApplication) -> None:
+    """Put the portal inside the host's ProxyFix, whichever of the two came first: both must see the same client."""
+    holder: Any = host
+    name = "wsgi_app"
+    while isinstance(getattr(holder, name), ProxyFix):
+        holder, name = getattr(holder, name), "app"
+    setattr(holder, name, DispatcherMiddleware(getattr(holder, name), {prefix: portal}))
+
+
+def _commands(settings: Settings) -> click.Group:
+    """`flask portal …`: the commands of `portal`, with the host's settings."""
+
+    class Commands(Contents):
+        def invoke(self, ctx: click.Context) -> object:
+            ctx.obj = settings
+            return super().invoke(ctx)
+
+    return Commands("portal", contents=CONTENTS, help="The customer portal in this application.")
