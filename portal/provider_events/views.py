@@ -25,7 +25,7 @@ def receive(merchant: str, gateway: str) -> Response:
     if profile is None:
         raise NotFound
     try:
-        receive_event(services, profile.id, gateway, request.headers, request.get_data())
+        receive_event(services, profile.id, gateway, dict(request.headers), request.get_data())
     except EventRefused as refusal:
         log.warning("provider_event.refused", extra={"merchant": profile.id, "why": str(refusal)})
         return Response(status=400)

@@ -23,6 +23,7 @@ from portal.gateways.contract import (
 from portal.money import Money
 
 VISA = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
+ABLE = Capabilities(hosted_page=True, saved_methods=True, cancel=True, refunds=True)
 Script = Callable[[Outcome], Outcome]
 
 
@@ -38,7 +39,7 @@ class ScriptedGateway:
 
     name: str = "sandbox"
     title: str = "Sandbox Pay"
-    capabilities: Capabilities = Capabilities(hosted_page=True, saved_methods=True, cancel=True, refunds=True)
+    capabilities: Capabilities = ABLE
     form_action_origins: tuple[str, ...] = ("http://localhost:9",)
     ledger: dict[str, Outcome] = field(default_factory=dict)
     refunds: dict[str, RefundOutcome] = field(default_factory=dict)
