@@ -116,13 +116,16 @@ def list_charges(
 
 
 def list_ledger(connection: sqlite3.Connection, account: str | None) -> list[dict[str, Any]]:
-    """What was really charged, oldest first; a charge that waits for its payer is pending."""
+    """What was really charged, oldest first; a charge that waits for its payer is pending.
+
+    `reference` is the charge's own id, which a merchant keeps as the gateway's reference; the merchant's own is the key.
+    """
     rows = connection.execute(
         "SELECT * FROM charges WHERE ?1 IS NULL OR account = ?1 ORDER BY created_at, sequence", (account,)
     ).fetchall()
     return [
         {
-            "reference": row["reference"],
+            "reference": row["id"],
             "idempotency_key": row["idempotency_key"],
             "token": row["token"],
             "amount": row["amount"],

@@ -20,7 +20,7 @@ def test_charge_of_a_good_card_succeeds_and_stands_in_the_ledger(account):
     (entry,) = account.ledger()
     assert entry.pop("at").endswith("Z")
     assert entry == {
-        "reference": "R1",
+        "reference": response.json["id"],
         "idempotency_key": "K1",
         "token": token,
         "amount": 5000,

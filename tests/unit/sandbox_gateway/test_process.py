@@ -124,7 +124,7 @@ def test_kill_at_any_point_leaves_no_charge_or_a_whole_one(tmp_path):
     for attempt in range(3):
         sandbox = Process(database)
         token = sandbox.card()
-        known = {entry["reference"] for entry in sandbox.ledger()}
+        known = {entry["idempotency_key"] for entry in sandbox.ledger()}
         answered: set[str] = set()
 
         def charge(number, sandbox=sandbox, token=token, answered=answered, attempt=attempt):
@@ -144,7 +144,7 @@ def test_kill_at_any_point_leaves_no_charge_or_a_whole_one(tmp_path):
         sandbox.end(signal.SIGKILL)
 
         again = Process(database)
-        kept = {entry["reference"]: entry for entry in again.ledger()}
+        kept = {entry["idempotency_key"]: entry for entry in again.ledger()}
         assert known | answered <= kept.keys()
         assert {entry["status"] for entry in kept.values()} <= {"succeeded"}
         for reference in list(kept.keys() - known)[-3:]:
