@@ -114,7 +114,7 @@ def list_invoices(reader: Reader, scope: Scope, status: str, cursor: Cursor, tod
         del parameters["today"]
     if cursor.direction == "first" or not is_by_due_date(status):
         del parameters["due_on"]
-    rows = [InvoiceRecord._make(row) for row in reader.execute(_list(status, cursor.direction), parameters)]
+    rows = [InvoiceRecord._make(row) for row in reader.execute(_list(status, cursor.direction), parameters).all()]
     if is_by_due_date(status):
         if cursor.direction == "before":
             rows.sort(key=lambda row: (row.due_on, row.id))
@@ -138,8 +138,12 @@ def sum_owed(reader: Reader, scope: Scope, today: date) -> tuple[list[OwedSum], 
         _OWED, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "today": today}
     ).all()
     sums = [OwedSum._make(row) for row in rows if row[0]]
-    sums.sort(key=lambda owed: (owed.overdue_amount == 0, owed.first_due_on, owed.currency))
-    return sums, len(rows) > len(sums)
+    return most_urgent_first(sums), len(rows) > len(sums)
+
+
+def most_urgent_first(sums: list[OwedSum]) -> list[OwedSum]:
+    """Sums with the currency that has something overdue first, then the one that is due first."""
+    return sorted(sums, key=lambda owed: (owed.overdue_amount == 0, owed.first_due_on, owed.currency))
 
 
 def get_invoice(reader: Reader, scope: Scope, invoice_id: str) -> InvoiceDetail:
@@ -178,6 +182,30 @@ def outstanding() -> sa.ColumnElement[bool]:
     )
 
 
+def owed_sums() -> sa.Select[Any]:
+    """The columns of an OwedSum, a row a currency; for the overview too."""
+    i, one, zero = _INVOICES.c, sa.literal_column("1", Count), sa.literal_column("0", Count)
+    left = i.total - i.amount_paid - i.amount_credited - i.amount_reserved
+    is_overdue, is_payable = i.due_on < sa.bindparam("today", type_=Day()), left > zero
+
+    def total(amount: sa.ColumnElement[Any], *when: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        counted = sa.case((sa.and_(*when), amount), else_=zero) if when else amount
+        return sa.cast(sa.func.sum(counted), Minor)  # PostgreSQL sums bigint to numeric.
+
+    sums = {
+        "currency": i.currency,
+        "outstanding_count": total(one),
+        "overdue_total_count": total(one, is_overdue),
+        "payable_count": total(one, is_payable),
+        "overdue_count": total(one, is_payable, is_overdue),
+        "amount": total(left),
+        "overdue_amount": total(left, is_overdue),
+        "pending_amount": total(i.amount_reserved),
+        "first_due_on": sa.type_coerce(sa.func.min(i.due_on), Day()),
+    }
+    return sa.select(*(column.label(name) for name, column in sums.items())).where(outstanding()).group_by(i.currency)
+
+
 @cache
 def _list(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[Any]:
     """The statement of a filter and a direction, made once: a range of one index, read in its order."""
@@ -213,24 +241,6 @@ def _list(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[Any
 def _owed() -> sa.CompoundSelect[Any]:
     """Sums by currency, and after them one row without a currency where there is any invoice at all."""
     i, one, zero = _INVOICES.c, sa.literal_column("1", Count), sa.literal_column("0", Count)
-    left = i.total - i.amount_paid - i.amount_credited - i.amount_reserved
-    is_overdue, is_payable = i.due_on < sa.bindparam("today", type_=Day()), left > zero
-
-    def total(amount: sa.ColumnElement[Any], *when: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-        counted = sa.case((sa.and_(*when), amount), else_=zero) if when else amount
-        return sa.cast(sa.func.sum(counted), Minor)  # PostgreSQL sums bigint to numeric.
-
-    sums = {
-        "currency": i.currency,
-        "outstanding_count": total(one),
-        "overdue_total_count": total(one, is_overdue),
-        "payable_count": total(one, is_payable),
-        "overdue_count": total(one, is_payable, is_overdue),
-        "amount": total(left),
-        "overdue_amount": total(left, is_overdue),
-        "pending_amount": total(i.amount_reserved),
-        "first_due_on": sa.type_coerce(sa.func.min(i.due_on), Day()),
-    }
     nothing = dict.fromkeys(OwedSum._fields, zero) | {
         "currency": sa.literal_column("''", Id),
         "first_due_on": i.due_on,
@@ -246,10 +256,7 @@ def _owed() -> sa.CompoundSelect[Any]:
         .limit(one)
         .subquery()
     )
-    return sa.union_all(
-        sa.select(*(column.label(name) for name, column in sums.items())).where(outstanding()).group_by(i.currency),
-        sa.select(any_invoice),
-    )
+    return sa.union_all(owed_sums(), sa.select(any_invoice))
 
 
 def _one() -> sa.CompoundSelect[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, tzinfo
 
+from portal.invoices.queries import OwedSum
 from portal.overview.pages import Attention, DueInvoice, OverviewPage, OwedPanel
 from portal.overview.queries import Account, DueRecord
 from portal.payment_methods.page_builders import build_method_label
@@ -12,46 +13,46 @@ from portal.payment_methods.rules import method_state, preferred_method
 from portal.payments.page_builders import build_payment_rows
 
 MOST_ATTENTION = 3
+MOST_INVOICES = 3
 
 
 def build_overview_page(
-    first_name: str, due: Iterable[DueRecord], account: Account, *, zone: tzinfo, today: date, root: str, can_pay: bool
+    first_name: str,
+    owed: Sequence[OwedSum],
+    due: Sequence[DueRecord],
+    account: Account,
+    *,
+    zone: tzinfo,
+    today: date,
+    root: str,
+    can_pay: bool,
 ) -> OverviewPage:
     """The overview. `root` is the prefix of the merchant's pages, `can_pay` whether it takes payments here."""
     proposed = preferred_method(account.methods, today)
     return OverviewPage(
         first_name=first_name,
-        owed=tuple(_panels(due, today, root, can_pay=can_pay)),
+        owed=tuple(_panel(each, due, today, root, can_pay=can_pay) for each in owed if each.amount),
         attention=tuple(_attention(account, today, root)[:MOST_ATTENTION]),
         payments=tuple(build_payment_rows(account.newest, account.refunds, zone=zone, root=root, can_pay=can_pay)),
         pay_with=build_method_label(proposed) if proposed else None,
     )
 
 
-def _panels(due: Iterable[DueRecord], today: date, root: str, *, can_pay: bool) -> list[OwedPanel]:
-    """One panel a currency: those with something overdue first, then by what falls due first."""
-    by_currency: dict[str, list[DueRecord]] = {}
-    for record in sorted(due, key=lambda record: (record.due_on, record.id)):
-        by_currency.setdefault(record.currency, []).append(record)
-    panels = []
-    for currency, records in by_currency.items():
-        first = records[0]
-        panels.append(
-            OwedPanel(
-                currency=currency,
-                amount=first.amount,
-                count=first.payable_count,
-                invoices=tuple(_due_invoice(record, today) for record in records),
-                pay_all_url=f"{root}/checkout?outstanding={currency}" if can_pay else None,
-                pay_overdue_url=f"{root}/checkout?overdue={currency}" if can_pay and first.overdue_count else None,
-                overdue_amount=first.overdue_amount,
-                overdue_count=first.overdue_count,
-                longest_overdue_days=max(0, (today - first.due_on).days),
-                pending_amount=first.pending_amount,
-            )
-        )
-    # What is overdue fell due before everything else: the order of due dates puts it first already.
-    return panels
+def _panel(owed: OwedSum, due: Iterable[DueRecord], today: date, root: str, *, can_pay: bool) -> OwedPanel:
+    records = [record for record in due if record.currency == owed.currency][:MOST_INVOICES]
+    first_due_on = records[0].due_on if records else owed.first_due_on
+    return OwedPanel(
+        currency=owed.currency,
+        amount=owed.amount,
+        count=owed.payable_count,
+        invoices=tuple(_due_invoice(record, today) for record in records),
+        pay_all_url=f"{root}/checkout?outstanding={owed.currency}" if can_pay else None,
+        pay_overdue_url=f"{root}/checkout?overdue={owed.currency}" if can_pay and owed.overdue_count else None,
+        overdue_amount=owed.overdue_amount,
+        overdue_count=owed.overdue_count,
+        longest_overdue_days=max(0, (today - first_due_on).days),
+        pending_amount=owed.pending_amount,
+    )
 
 
 def _due_invoice(record: DueRecord, today: date) -> DueInvoice:

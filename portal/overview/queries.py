@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from portal.database import Count, Day, Flag, Id, Minor, Reader, Text
+from portal.database import Count, Flag, Id, Minor, Reader, Text
 from portal.invoices.models import Invoice
-from portal.invoices.queries import outstanding
+from portal.invoices.queries import OwedSum, most_urgent_first, outstanding, owed_sums
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.queries import MethodRecord, in_order
 from portal.payments.models import Payment
@@ -19,7 +19,8 @@ from portal.refunds.models import Refund
 from portal.tenancy import Scope
 
 NEWEST = 5
-FIRST_INVOICES = 3
+_FIRST_DUE = 60
+"""Invoices that are looked at for the first three of each currency."""
 _LOOKED_AT = 3
 """How many of the newest failed payments are looked at for one whose invoices are still unpaid."""
 
@@ -29,22 +30,14 @@ _REFUNDS = Refund.__table__
 
 
 class DueRecord(NamedTuple):
-    """One of the first invoices to pay in its currency, beside that currency's sums (minor units, what nobody is paying yet).
-
-    `left` is what can be paid of the invoice; `pending_amount` is what is being paid, over all invoices of the currency.
-    """
+    """One of the first invoices to pay, oldest due first; `left` (minor units) is what can be paid of it."""
 
     currency: str
+    left: int
+    due_on: date
     id: str
     number: str
     description: str
-    due_on: date
-    left: int
-    payable_count: int
-    amount: int
-    overdue_count: int
-    overdue_amount: int
-    pending_amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +50,28 @@ class Account:
     methods: list[MethodRecord]
 
 
-def list_due(reader: Reader, scope: Scope, today: date) -> list[DueRecord]:
-    """The first three invoices to pay of each currency, oldest due first, with the sums of the currency."""
+def read_owed(reader: Reader, scope: Scope, today: date) -> tuple[list[OwedSum], list[DueRecord]]:
+    """What is owed in each currency, the most urgent first, and the first invoices to pay of all of them.
+
+    Of a currency whose invoices come after very many others it may tell fewer lines than it could: its sums are whole.
+    """
     parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "today": today}
-    return [DueRecord._make(row) for row in reader.execute(_DUE, parameters)]
+    width = len(OwedSum._fields)
+    sums, due = [], []
+    for row in reader.execute(_OWED, parameters).all():
+        if row.id is None:
+            sums.append(OwedSum._make(row[:width]))
+        else:
+            due.append(DueRecord(row.currency, row.amount, row.first_due_on, *row[width:]))
+    due.sort(key=lambda record: (record.due_on, record.id))
+    return most_urgent_first(sums), due
 
 
 def read_account(reader: Reader, scope: Scope) -> Account:
     """The newest payments with their refunds, what went wrong or waits, and the saved methods."""
     account = Account([], [], [], [])
     width = len(PaymentRecord._fields)
-    for row in reader.execute(_ACCOUNT, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}):
+    for row in reader.execute(_ACCOUNT, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).all():
         kind, values = row[0], row[1:]
         if kind == "newest":
             account.newest.append(PaymentRecord._make(values[:width]))
@@ -91,38 +95,28 @@ def read_account(reader: Reader, scope: Scope) -> Account:
     return account
 
 
-def _due() -> sa.Select[Any]:
+def _owed() -> sa.CompoundSelect[Any]:
+    """Sums by currency, and beside them the first invoices in the order in which they fall due: no sort, no window."""
     i = _INVOICES.c
     left = i.total - i.amount_paid - i.amount_credited - i.amount_reserved
-    is_overdue = sa.and_(left > 0, i.due_on < sa.bindparam("today", type_=Day()))
-
-    def over_currency(value: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
-        return sa.cast(sa.func.sum(value).over(partition_by=i.currency), Minor)
-
-    def one_if(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-        return sa.case((condition, sa.literal_column("1", Count)), else_=sa.literal_column("0", Count))
-
-    # What is being paid wholly goes to the end: it has sums, but no line of its own.
-    place = sa.func.row_number().over(
-        partition_by=i.currency,
-        order_by=(sa.case((left > 0, sa.literal_column("0")), else_=sa.literal_column("1")), i.due_on, i.id),
+    of_invoice = {"id": i.id, "number": i.number, "description": i.description}
+    told = {"currency": i.currency, "amount": left, "first_due_on": i.due_on} | of_invoice
+    sums = owed_sums().add_columns(
+        *(sa.cast(sa.null(), column.type).label(name) for name, column in of_invoice.items())
     )
-    ranked = (
+    first = (
         sa.select(
-            i.currency, i.id, i.number, i.description, i.due_on, left.label("left"),
-            over_currency(one_if(left > 0)).label("payable_count"),
-            over_currency(left).label("amount"),
-            over_currency(one_if(is_overdue)).label("overdue_count"),
-            over_currency(sa.case((is_overdue, left), else_=sa.literal_column("0"))).label("overdue_amount"),
-            over_currency(i.amount_reserved).label("pending_amount"),
-            place.label("place"),
+            *(
+                told[name].label(name) if name in told else sa.cast(sa.null(), Minor).label(name)
+                for name in (*OwedSum._fields, *of_invoice)
+            )
         )
-        .where(outstanding())
+        .where(outstanding(), left > sa.literal_column("0"))
+        .order_by(i.due_on, i.id)
+        .limit(sa.literal_column(str(_FIRST_DUE)))
         .subquery()
-    )  # fmt: skip
-    return sa.select(*(ranked.c[name] for name in DueRecord._fields)).where(
-        ranked.c.place <= sa.literal_column(str(FIRST_INVOICES)), ranked.c.left > 0
     )
+    return sa.union_all(sums, sa.select(first))
 
 
 _BESIDE: dict[str, Any] = {
@@ -186,5 +180,5 @@ def _account() -> sa.CompoundSelect[Any]:
     )
 
 
-_DUE = _due()
+_OWED = _owed()
 _ACCOUNT = _account()

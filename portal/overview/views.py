@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g
 
 from portal.overview.page_builders import build_overview_page
-from portal.overview.queries import list_due, read_account
+from portal.overview.queries import read_account, read_owed
 from portal.web.context import current_scope, current_services, root, today
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
@@ -23,10 +23,11 @@ def overview() -> Response:
     """The first page after signing in."""
     services, scope = current_services(), current_scope()
     with services.database.read() as reader:
-        due = list_due(reader, scope, today())
+        owed, due = read_owed(reader, scope, today())
         account = read_account(reader, scope)
     page = build_overview_page(
         (g.signed_in.name or "").strip().partition(" ")[0],
+        owed,
         due,
         account,
         zone=ZoneInfo(g.merchant.timezone),

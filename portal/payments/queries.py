@@ -51,12 +51,12 @@ class _WordsOf(sa.sql.functions.GenericFunction[str]):
     inherit_cache = True
 
 
-@compiles(_WordsOf)  # type: ignore[no-untyped-call, untyped-decorator]  # The extension brings no types.
+@compiles(_WordsOf)
 def _words_on_sqlite(element: _WordsOf, compiler: Any, **options: Any) -> str:
     return f"group_concat({compiler.process(element.clauses, **options)}, ' ')"
 
 
-@compiles(_WordsOf, "postgresql")  # type: ignore[no-untyped-call, untyped-decorator]
+@compiles(_WordsOf, "postgresql")
 def _words_on_postgresql(element: _WordsOf, compiler: Any, **options: Any) -> str:
     return f"string_agg({compiler.process(element.clauses, **options)}, ' ')"
 
@@ -148,7 +148,7 @@ class PaymentDetail:
 def list_payments(reader: Reader, scope: Scope, status: str, cursor: Cursor) -> Slice[PaymentRecord]:
     """A page of the customer's history, newest first. `status` is one of FILTERS; a cursor's key is a payment's id."""
     parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "key": cursor.key or ""}
-    rows = [PaymentRecord._make(row) for row in reader.execute(_history(status, cursor.direction), parameters)]
+    rows = [PaymentRecord._make(row) for row in reader.execute(_history(status, cursor.direction), parameters).all()]
     if cursor.direction == "before" or len(FILTERS[status]) > 1:
         rows.sort(reverse=True)  # By id: what the parts of a UNION ALL give is in order within each part alone.
     return cut(rows, cursor, lambda row: row.id > cursor.key)

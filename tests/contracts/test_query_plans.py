@@ -69,7 +69,7 @@ OTHERS: dict[str, Question] = {
         reader, crowd.scope, crowd.invoice_id(500)
     ),
     "sums owed": lambda reader, crowd: invoices.sum_owed(reader, crowd.scope, TODAY),
-    "first due": lambda reader, crowd: overview.list_due(reader, crowd.scope, TODAY),
+    "what is owed": lambda reader, crowd: overview.read_owed(reader, crowd.scope, TODAY),
     "account": lambda reader, crowd: overview.read_account(reader, crowd.scope),
     "methods": lambda reader, crowd: list_methods(reader, crowd.scope),
 }
