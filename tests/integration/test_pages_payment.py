@@ -8,6 +8,8 @@ import pytest
 from flask import Flask
 
 from portal.clock import MovableClock
+from portal.gateways.contract import ChargeOrder
+from portal.money import Money
 from portal.payments.rules import PAYMENT_STATUSES
 from portal.services import Services
 from tests.support.accounts import Account, make_account, statements_of
@@ -124,7 +126,7 @@ def test_reload_asks_the_gateway_and_tells_what_it_says(
     assert "We do not know yet" in page.text
     assert ("look_up", payment) in gateway.calls
 
-    gateway.charge(_order(payment))
+    gateway.charge(ChargeOrder(payment, Money(5000, "USD"), "tok_visa", "Team plan", "http://127.0.0.1/back"))
     clock.advance(seconds=5)
     page = pages.get(f"/acme/payments/{payment}")
     assert "We do not know yet" not in page.text
@@ -189,10 +191,3 @@ def test_page_takes_three_statements_at_most(pages: PageClient, account: Account
         pages.get(f"/acme/payments/{payment}")
 
     assert len(sent) == 3
-
-
-def _order(payment: str) -> object:
-    from portal.gateways.contract import ChargeOrder
-    from portal.money import Money
-
-    return ChargeOrder(payment, Money(5000, "USD"), "tok_visa", "Team plan", "http://127.0.0.1/back")
