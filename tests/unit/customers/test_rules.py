@@ -1,0 +1,127 @@
+"""A customer's details: one form for what is stored, and one key by which mail addresses are compared."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.contacts import ContactRefused, holds_card_number, normalise_name, normalise_phone
+from portal.customers.errors import InvalidCustomer
+from portal.customers.rules import CustomerDetails, email_key, merged_document, normalise_details
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Jane@Example.com", " jane@EXAMPLE.com "), ("jane@Bücher.example", "jane@xn--bcher-kva.example"),
+        ("e\u0301@x.example", "é@x.example"), ("STRASSE@x.example", "straße@x.example"), ("\u212aate@x.example", "kate@x.example"),
+    ],
+)  # fmt: skip
+def test_same_address_has_the_same_key(one, other):
+    assert email_key(one) == email_key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a@x.example", "b@x.example"), ("a@x.example", "a@y.example"), ("a+1@x.example", "a@x.example")]
+)
+def test_other_address_has_another_key(one, other):
+    assert email_key(one) != email_key(other)
+
+
+@given(st.text())
+def test_key_never_raises_and_is_its_own_key(text):
+    assert email_key(email_key(text)) == email_key(text) or not email_key(text).isascii()
+
+
+def test_details_are_brought_into_one_form():
+    normal = normalise_details(
+        CustomerDetails(
+            name="  Ame\u0301lie   Ngo ",
+            email="Amelie@Shop.Example",
+            phone="6 70 00 00 00",
+            billing_address={"country": "cm", "city": "Douala"},
+        )
+    )
+
+    assert normal.columns["name"] == "Amélie Ngo"
+    assert normal.columns["email"] == "Amelie@shop.example"
+    assert normal.columns["email_key"] == "amelie@shop.example"
+    assert normal.columns["phone"] == "+237670000000"
+    assert normal.documents["billing_address"] == {"country": "CM", "city": "Douala"}
+
+
+def test_what_is_not_given_is_not_there_and_what_is_empty_is_taken_out():
+    normal = normalise_details(CustomerDetails(phone="", company_name=" "))
+
+    assert normal.columns == {"phone": None, "company_name": None}
+
+
+@pytest.mark.parametrize(
+    ("details", "field"),
+    [
+        (CustomerDetails(email="a@x,b@y"), "email"),
+        (CustomerDetails(email="<a@x.example>"), "email"),
+        (CustomerDetails(phone="call me"), "phone"),
+        (CustomerDetails(name="x\x00y"), "name"),
+        (CustomerDetails(name="=?utf-8?q?x=0D=0ABcc:_evil?="), "name"),
+        (CustomerDetails(name="4242 4242 4242 4242"), "name"),
+        (CustomerDetails(metadata={"card": "4242424242424242"}), "metadata.card"),
+        (CustomerDetails(metadata={"a b": "x"}), "metadata"),
+        (CustomerDetails(metadata={"a": "x" * 501}), "metadata.a"),
+        (CustomerDetails(type="robot"), "type"),
+        (CustomerDetails(locale="xx"), "locale"),
+        (CustomerDetails(billing_address={"country": "Cameroon"}), "billing_address.country"),
+        (CustomerDetails(billing_address={"planet": "Earth"}), "billing_address"),
+        (CustomerDetails(fields={"date_of_birth": "31/01/1990"}), "fields.date_of_birth"),
+    ],
+)
+def test_wrong_detail_is_named(details, field):
+    with pytest.raises(InvalidCustomer) as fault:
+        normalise_details(details)
+
+    assert fault.value.field == field
+
+
+def test_metadata_keeps_at_most_ten_entries():
+    ten = {f"k{number}": "v" for number in range(10)}
+
+    assert merged_document("metadata", ten, {"k0": None, "new": "v"}).keys() == {
+        *(f"k{number}" for number in range(1, 10)),
+        "new",
+    }
+    with pytest.raises(InvalidCustomer):
+        merged_document("metadata", ten, {"new": "v"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4242424242424242",
+        "4242-4242-4242-4242",
+        "pay 5555 5555 5555 4444 now",
+        "378282246310005",
+        "４２４２４２４２４２４２４２４２",
+    ],
+)
+def test_card_number_is_seen(text):
+    assert holds_card_number(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["+237 670 00 00 00", "ACME-0001", "536365", "2026-01-31T12:00:00", "4242424242424241", "1234567890123456"]
+)
+def test_other_numbers_are_no_card_number(text):
+    assert not holds_card_number(text)
+
+
+@given(st.integers(10**7, 10**11))
+def test_phone_is_no_card_number(number):
+    assert not holds_card_number(f"+{number}")
+
+
+def test_name_and_phone_that_cannot_be_used_are_refused():
+    with pytest.raises(ContactRefused, match="longer than 255"):
+        normalise_name("x" * 256)
+    with pytest.raises(ContactRefused, match="telephone"):
+        normalise_phone("670 00 00 00")
