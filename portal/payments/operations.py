@@ -41,7 +41,8 @@ log = logging.getLogger(__name__)
 
 SEND_AGAIN_AFTER = timedelta(seconds=10)
 """How long an order may still be on its way: before that a provider that has never heard of it proves nothing."""
-ASK_AT_MOST_EVERY = timedelta(seconds=2)
+ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
+"""However often a page is loaded; a customer may well be back from the gateway's page within a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def confirm_payment(
 
 
 def resolve_payment(services: Services, merchant_id: str, payment_id: str) -> None:
-    """Ask the gateway what became of a payment without a proven outcome, and record it; at most every two seconds.
+    """Ask the gateway what became of a payment without a proven outcome, and record it; at most every half second.
 
     An order that the gateway has never heard of is given again under the same reference, until its time is up. Safe for
     anybody to call at any time.
@@ -169,7 +170,7 @@ def _write_intent(
         allocation.state = "active"
     payment.status = "processing"
     payment.return_url, payment.locale = return_url, locale
-    payment.confirmed_at = payment.sent_at = payment.updated_at = now
+    payment.confirmed_at = payment.sent_at = payment.checked_at = payment.updated_at = now
     payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
     payment.next_check_at = rules.next_check(0, now)
     payment.version += 1
@@ -251,7 +252,7 @@ class _Question:
 
 
 def _note_question(session: Session, merchant_id: str, payment_id: str, now: datetime) -> _Question | None:
-    """Write down that the gateway is asked now: whoever comes within two seconds need not."""
+    """Write down that the gateway is asked now: whoever comes within half a second need not."""
     payment = lock_payment(session, merchant_id, payment_id)
     if payment.status not in rules.UNSETTLED or payment.sent_at is None:
         return None

@@ -135,11 +135,13 @@ def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
         return Step(kind, at.astimezone(zone) if at else None, amount)
 
     steps = [step("created", payment.created_at)]
+    # Without a method of their own they were sent to the gateway's page, and may be there still.
+    is_elsewhere = payment.status == "requires_action" and payment.method_type is None
     if payment.sent_at:
-        steps.append(step("sent", payment.sent_at))
-    if payment.opened_at:
-        steps.append(step("page_opened", payment.opened_at))
-    if payment.status in UNSETTLED:
+        steps.append(step("page_opened" if is_elsewhere else "sent", payment.sent_at))
+    if is_elsewhere:
+        steps.append(Step("complete", None))
+    elif payment.status in UNSETTLED:
         now_happening = {"processing": "unknown", "pending": "waiting"}.get(payment.status, "action_needed")
         steps += [step(now_happening, payment.checked_at or payment.updated_at), Step("complete", None)]
     elif payment.status in CAPTURED:
