@@ -1,0 +1,412 @@
+"""`import invoices` on real rows and on made-up ones, on both databases."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from portal.clock import MovableClock
+from portal.customers.models import Customer
+from portal.database import Database
+from portal.importing import operations
+from portal.importing.errors import MappingFault
+from portal.importing.operations import ImportOrder, Summary, prepare_import, run_import
+from portal.invoices.models import CreditNote, Invoice, InvoiceLine
+from portal.merchants.operations import NewMerchant, create_merchant
+from portal.merchants.queries import MerchantProfile
+from portal.migrations import all_tables
+from portal.outbox.models import OutboxMessage
+from portal.payments.models import Payment, PaymentAllocation
+
+SLICE = Path(__file__).parents[1] / "data" / "online-retail-slice.csv"
+MAPS = [
+    ("number", "InvoiceNo"), ("customer", "CustomerID"), ("issued_on", "InvoiceDate"), ("quantity", "Quantity"),
+    ("unit_amount", "UnitPrice"), ("customer_country", "Country"),
+]  # fmt: skip
+SETS = [("currency", "GBP"), ("customer_email", "{CustomerID}@shop.example")]
+RETAIL: dict[str, Any] = {"maps": MAPS, "sets": SETS, "date_format": "%m/%d/%Y %H:%M", "timezone": "Europe/London"}
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def begin(self, label: str, total: int) -> None: ...
+
+    def advance(self, amount: int) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+class Importer:
+    """Imports files of the test into one merchant."""
+
+    def __init__(self, database: Database, merchant: MerchantProfile, clock: MovableClock, folder: Path) -> None:
+        self.database, self.merchant, self.clock, self._folder = database, merchant, clock, folder
+
+    def file(
+        self, path: Path, *, kind: str = "invoices", report: io.StringIO | None = None, progress: Any = None, **how: Any
+    ) -> Summary:
+        prepared = prepare_import(ImportOrder(kind, path, **how), self.merchant, self.clock)
+        return run_import(self.database, prepared, progress or Silence(), report)
+
+    def text(self, *lines: str, **how: Any) -> Summary:
+        path = self._folder / "file.csv"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return self.file(path, **how)
+
+    def refusals(self, *lines: str, **how: Any) -> list[tuple[int, str]]:
+        report = io.StringIO()
+        self.text(*lines, report=report, **how)
+        return [(int(line), reason) for line, reason, _ in list(csv.reader(io.StringIO(report.getvalue())))[1:]]
+
+    def rows(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        with self.database.read() as reader:
+            return reader.execute(statement).all()
+
+    def change(self, statement: sa.Update) -> None:
+        with self.database.unit_of_work() as session:
+            session.execute(statement)
+
+
+@pytest.fixture
+def importer(database: Database, clock: MovableClock, tmp_path: Path) -> Importer:
+    with database.unit_of_work() as session:
+        merchant = create_merchant(
+            session, NewMerchant("acme", "Acme", "GBP", timezone="Europe/London"), at=clock.now()
+        )
+    return Importer(database, merchant, clock, tmp_path)
+
+
+@pytest.fixture
+def everything(database: Database) -> Callable[[], dict[str, list[Any]]]:
+    """All rows of all tables, to be compared."""
+
+    def read() -> dict[str, list[Any]]:
+        with database.read() as reader:
+            return {
+                table.name: sorted(map(repr, reader.execute(sa.select(table)))) for table in all_tables().sorted_tables
+            }
+
+    return read
+
+
+def retail_rows() -> Iterator[list[str]]:
+    with SLICE.open(newline="", encoding="utf-8") as file:
+        yield from list(csv.reader(file))[1:]
+
+
+def retail_totals() -> dict[tuple[str, str], int]:
+    """What the file comes to by number and customer, worked out without the portal."""
+    totals: dict[tuple[str, str], int] = defaultdict(int)
+    for number, _, customer, _, quantity, price in retail_rows():
+        if customer != "(blank)" and Decimal(price) > 0:
+            totals[number, customer] += int(
+                (Decimal(quantity) * Decimal(price) * 100).quantize(Decimal(1), ROUND_HALF_UP)
+            )
+    return totals
+
+
+# --- the real rows ---
+
+
+def test_each_row_is_counted_once_and_each_refusal_is_told(importer):
+    report = io.StringIO()
+
+    summary = importer.file(SLICE, report=report, **RETAIL)
+
+    refused = [row for row in retail_rows() if row[2] == "(blank)" or Decimal(row[5]) <= 0]
+    assert summary == Summary(rows=291, created=291 - len(refused), rejected=len(refused))
+    told = list(csv.reader(io.StringIO(report.getvalue())))
+    assert told[0] == ["line", "reason", "row"]
+    assert [next(csv.reader([row])) for _, _, row in told[1:]] == refused
+    assert {reason for _, reason, _ in told[1:]} == {
+        "customer is empty", "customer is empty; unit_amount is zero", "customer is empty; unit_amount is negative", "unit_amount is zero",
+    }  # fmt: skip
+
+
+def test_invoices_and_credit_notes_come_to_what_the_file_says(importer):
+    importer.file(SLICE, **RETAIL)
+
+    invoices = importer.rows(
+        sa.select(Invoice.number, Customer.reference, Invoice.total).join(Customer, Customer.id == Invoice.customer_id)
+    )
+    notes = importer.rows(
+        sa.select(CreditNote.number, Customer.reference, -CreditNote.amount).join(
+            Customer, Customer.id == CreditNote.customer_id
+        )
+    )
+    assert {(number, customer): total for number, customer, total in [*invoices, *notes]} == retail_totals()
+    assert all(number.startswith("C") for number, _, _ in notes)
+
+
+def test_two_rows_of_one_number_are_two_lines_of_one_invoice(importer):
+    importer.file(SLICE, **RETAIL)
+
+    (invoice,) = importer.rows(sa.select(Invoice.__table__).where(Invoice.number == "536591"))
+    lines = importer.rows(
+        sa.select(InvoiceLine.position, InvoiceLine.quantity, InvoiceLine.unit_amount_decimal, InvoiceLine.amount)
+        .where(InvoiceLine.invoice_id == invoice.id)
+        .order_by(InvoiceLine.position)
+    )
+    assert lines == [(1, "81", "278.26", 22539), (2, "12", "389", 4668)]
+    assert (invoice.total, invoice.status) == (22539 + 4668, "open")
+    assert (invoice.issued_on, invoice.due_on) == (date(2010, 12, 1), date(2010, 12, 31))
+    assert invoice.created_at == datetime(2010, 12, 1, 16, 57, tzinfo=UTC)
+
+
+def test_second_run_changes_nothing(importer, everything):
+    first = importer.file(SLICE, **RETAIL)
+    before = everything()
+    importer.clock.advance(days=1)
+
+    second = importer.file(SLICE, **RETAIL)
+
+    assert (second.created, second.updated, second.unchanged, second.rejected) == (0, 0, first.created, first.rejected)
+    assert everything() == before
+
+
+def test_dry_run_says_the_same_and_writes_nothing(importer, everything):
+    before = everything()
+
+    tried = importer.file(SLICE, is_dry_run=True, **RETAIL)
+
+    assert everything() == before
+    assert tried == importer.file(SLICE, **RETAIL)
+
+
+def test_no_mail_leaves(importer):
+    importer.file(SLICE, **RETAIL)
+
+    assert importer.rows(sa.select(OutboxMessage.id)) == []
+
+
+def test_customers_are_created_by_their_reference_when_their_first_invoice_was(importer):
+    importer.file(SLICE, **RETAIL)
+
+    (customer,) = importer.rows(sa.select(Customer.__table__).where(Customer.reference == "17850"))
+    assert (customer.email, customer.billing_address) == ("17850@shop.example", {"country": "GB"})
+    assert customer.created_at == datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
+    references = [reference for (reference,) in importer.rows(sa.select(Customer.reference))]
+    assert len(references) == len(set(references)) == len({customer for _, customer in retail_totals()})
+
+
+def test_country_that_is_none_is_kept_in_the_merchants_words(importer):
+    importer.file(SLICE, **RETAIL)
+
+    kept = importer.rows(sa.select(Customer.custom_metadata).where(Customer.merchant_id == importer.merchant.id))
+    assert {"European Community", "Channel Islands"} <= {found.get("country") for (found,) in kept}
+
+
+def test_lists_by_id_are_lists_by_time(importer):
+    importer.file(SLICE, **RETAIL)
+
+    for model in (Invoice, CreditNote, Customer):
+        by_id = [at for (at,) in importer.rows(sa.select(model.created_at).order_by(model.id))]
+        assert by_id == sorted(by_id)
+
+
+# --- again, with changes ---
+
+HEAD = "number,customer,issued_on,description,total,status"
+OPEN = "A-1,c1,2026-01-31,Hosting,12.40,open"
+
+
+def test_changed_row_updates_an_unpaid_invoice(importer):
+    importer.text(HEAD, OPEN)
+
+    summary = importer.text(HEAD, OPEN.replace("12.40", "15.00"))
+
+    (invoice,) = importer.rows(sa.select(Invoice.__table__))
+    assert summary == Summary(rows=1, updated=1)
+    assert (invoice.total, invoice.subtotal, invoice.status, invoice.version) == (1500, 1500, "open", 2)
+    assert importer.rows(sa.select(InvoiceLine.amount)) == [(1500,)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"status": "paid", "amount_paid": 1240}, "it is paid"),
+        ({"status": "partially_paid", "amount_paid": 240}, "it is partly paid"),
+        ({"amount_reserved": 1240}, "a payment of it is under way"),
+        ({"amount_credited": 240}, "a part of it is paid or credited"),
+        ({"status": "void"}, "it is void"),
+        ({"status": "uncollectible"}, "it is written off"),
+    ],
+)
+def test_changed_row_leaves_an_invoice_on_which_something_happened(importer, everything, columns, reason):
+    importer.text(HEAD, OPEN)
+    importer.change(sa.update(Invoice).where(Invoice.number == "A-1").values(**columns))
+    before = everything()
+
+    ((line, told),) = importer.refusals(HEAD, OPEN.replace("12.40", "15.00"))
+
+    assert (line, reason in told) == (2, True)
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "columns", [{"status": "paid", "amount_paid": 1240}, {"amount_reserved": 1240}, {"status": "void"}]
+)
+def test_unchanged_row_says_nothing_of_what_happened_since(importer, everything, columns):
+    importer.text(HEAD, OPEN)
+    importer.change(sa.update(Invoice).where(Invoice.number == "A-1").values(**columns))
+    before = everything()
+
+    assert importer.text(HEAD, OPEN) == Summary(rows=1, unchanged=1)
+    assert everything() == before
+
+
+def test_paid_row_books_a_payment_once(importer):
+    paid = f"{HEAD},paid_at", "A-1,c1,2026-01-31,Hosting,12.40,paid,2026-02-02"
+
+    assert importer.text(*paid) == Summary(rows=1, created=1)
+    assert importer.text(*paid) == Summary(rows=1, unchanged=1)
+
+    (payment,) = importer.rows(sa.select(Payment.__table__))
+    assert (payment.status, payment.gateway, payment.amount) == ("complete", "import", 1240)
+    assert (payment.description, payment.note) == ("Hosting", "A-1")
+    assert payment.completed_at == payment.created_at == datetime(2026, 2, 2, tzinfo=UTC)
+    (invoice,) = importer.rows(sa.select(Invoice.__table__))
+    assert (invoice.status, invoice.amount_paid, invoice.paid_at) == ("paid", 1240, datetime(2026, 2, 2, tzinfo=UTC))
+    assert importer.rows(sa.select(PaymentAllocation.state, PaymentAllocation.amount)) == [("settled", 1240)]
+    assert importer.rows(sa.select(OutboxMessage.id)) == []
+
+
+def test_open_invoice_becomes_paid_by_the_file_and_never_open_again(importer):
+    importer.text(HEAD, OPEN)
+
+    assert importer.text(HEAD, OPEN.replace("open", "paid")) == Summary(rows=1, updated=1)
+    assert importer.text(HEAD, OPEN) == Summary(rows=1, unchanged=1)
+
+    assert importer.rows(sa.select(Invoice.status)) == [("paid",)]
+
+
+def test_paid_row_does_not_meddle_with_a_payment_under_way(importer):
+    importer.text(HEAD, OPEN)
+    importer.change(sa.update(Invoice).where(Invoice.number == "A-1").values(amount_reserved=1240))
+
+    assert importer.text(HEAD, OPEN.replace("open", "paid")) == Summary(rows=1, rejected=1)
+    assert importer.rows(sa.select(Payment.id)) == []
+
+
+def test_credit_note_changes_while_nothing_of_it_is_used(importer):
+    importer.text(HEAD, OPEN.replace("12.40", "-12.40"))
+
+    assert importer.text(HEAD, OPEN.replace("12.40", "-15.00")) == Summary(rows=1, updated=1)
+    importer.change(sa.update(CreditNote).where(CreditNote.number == "A-1").values(amount_applied=100))
+    assert importer.text(HEAD, OPEN.replace("12.40", "-15.00")) == Summary(rows=1, unchanged=1)
+    assert importer.text(HEAD, OPEN.replace("12.40", "-12.40")) == Summary(rows=1, rejected=1)
+
+
+def test_number_is_either_an_invoice_or_a_credit_note(importer):
+    importer.text(HEAD, OPEN)
+
+    assert importer.refusals(HEAD, OPEN.replace("12.40", "-1.00")) == [(2, "an invoice has this number already")]
+
+
+def test_same_number_of_two_customers_is_two_invoices(importer):
+    assert importer.text(HEAD, OPEN, OPEN.replace("c1", "c2")) == Summary(rows=2, created=2)
+    assert len(importer.rows(sa.select(Invoice.id))) == 2
+
+
+def test_rows_of_one_invoice_may_stand_far_apart(importer):
+    others = [f"B-{number},c{number},2026-01-31,Hosting,1.00,open" for number in range(300)]
+
+    importer.text(HEAD, OPEN, *others, OPEN)
+
+    ((total,),) = importer.rows(sa.select(Invoice.total).where(Invoice.number == "A-1"))
+    assert total == 2480
+
+
+# --- customers of a file ---
+
+
+def test_existing_customer_is_left_as_it_is(importer):
+    importer.text("reference,name,email", "c1,Amélie,a@shop.example", kind="customers")
+
+    importer.text(f"{HEAD},customer_name,customer_email", f"{OPEN},Somebody else,other@shop.example")
+
+    assert importer.rows(sa.select(Customer.name, Customer.email)) == [("Amélie", "a@shop.example")]
+
+
+def test_deleted_customer_gets_no_invoice(importer):
+    importer.text("reference,name", "c1,Amélie", kind="customers")
+    importer.change(sa.update(Customer).where(Customer.reference == "c1").values(deleted_at=importer.clock.now()))
+
+    assert importer.refusals(HEAD, OPEN) == [(2, "the customer was deleted")]
+
+
+def test_without_references_customers_go_by_mail_address(importer):
+    head = "number,customer_email,issued_on,total"
+
+    importer.text(
+        head, "A-1,Jane@Shop.example,2026-01-31,1.00", "A-2,jane@SHOP.example,2026-01-31,1.00", "A-3,,2026-01-31,1.00"
+    )
+
+    assert importer.rows(sa.select(Customer.email, Customer.reference)) == [("Jane@shop.example", None)]
+    assert len(importer.rows(sa.select(Invoice.id))) == 2
+
+
+def test_other_merchants_rows_are_not_touched(importer, everything):
+    importer.text(HEAD, OPEN)
+    with importer.database.unit_of_work() as session:
+        other = create_merchant(session, NewMerchant("other", "Other", "GBP"), at=importer.clock.now())
+    second = Importer(importer.database, other, importer.clock, importer._folder)
+
+    assert second.text(HEAD, OPEN) == Summary(rows=1, created=1)
+    assert len(importer.rows(sa.select(Customer.id).where(Customer.reference == "c1"))) == 2
+
+
+# --- faults and interruptions ---
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"maps": [("number", "Nummer")]}, {"sets": [("nonsense", "1")]}, {"sets": [("currency", "QQQ")]}, {"timezone": "Mars"}, {"date_format": "%Q"}],
+)  # fmt: skip
+def test_wrong_command_writes_nothing(importer, everything, how):
+    before = everything()
+
+    with pytest.raises(MappingFault):
+        importer.text(HEAD, OPEN, **how)
+
+    assert everything() == before
+
+
+def test_killed_import_is_finished_by_the_next(importer, everything, monkeypatch):
+    monkeypatch.setattr(operations, "BATCH_OBJECTS", 50)
+    rows = [f"B-{number},c{number % 7},2026-01-31,Hosting,1.00,open" for number in range(160)]
+
+    class DiesAfterTwoBatches(Silence):
+        written = 0
+
+        def advance(self, amount: int) -> None:
+            self.written += amount == 50
+            if self.written == 2:
+                raise Killed
+
+    with pytest.raises(Killed):
+        importer.text(HEAD, *rows, progress=DiesAfterTwoBatches())
+    assert importer.text(HEAD, *rows) == Summary(rows=160, created=60, unchanged=100)
+    assert len(importer.rows(sa.select(Invoice.id))) == 160
+    assert len(importer.rows(sa.select(Customer.id))) == 7
+
+
+def test_rows_that_are_no_csv_are_refused_and_the_rest_comes_in(importer):
+    refused = importer.refusals(HEAD, "A-1,c1", OPEN, "A-2,c1,2026-01-31," + "x" * 140_000 + ",1.00,open")
+
+    assert [line for line, _ in refused] == [2, 4]
+    assert importer.rows(sa.select(Invoice.number)) == [("A-1",)]
