@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 from tests.support.chromium import ARGUMENTS, ChromiumMissing, find_chromium
+from tests.support.live_accounts import Account
+from tests.support.live_portal import LivePortal, run_demo
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +19,11 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     if chromium is None:
         raise ChromiumMissing("no Chromium: run `make browser`")
     return {**browser_type_launch_args, "executable_path": str(chromium), "args": list(ARGUMENTS)}
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """No address goes before those of the tests. The plugin's own fixture of this name is one that pytest warns of."""
 
 
 @pytest.fixture(scope="session")
@@ -42,4 +49,22 @@ def _faults_of(message: ConsoleMessage) -> list[str]:
     return [f"{message.text} ({message.location.get('url')})"] if message.type == "error" and not is_answer else []
 
 
-# --- the portal that the journeys go through: `live_portal` comes here ---
+# --- the portal that the journeys go through: the demo, with customers of the test's own ---
+
+
+@pytest.fixture(scope="session")
+def live_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivePortal]:
+    """`portal demo`, run for this worker's journeys; each makes the customers that it changes something of."""
+    with run_demo(tmp_path_factory.mktemp("demo") / "data") as portal:
+        yield portal
+
+
+@pytest.fixture
+def enter(context: BrowserContext) -> Callable[[Account], None]:
+    """Signs a customer in to this browser, for journeys that are not about signing in."""
+
+    def sign_in(account: Account) -> None:
+        name, token = account.sign_in()
+        context.add_cookies([{"name": name, "value": token, "url": account.live.settings.base_url}])
+
+    return sign_in

@@ -1,0 +1,125 @@
+"""What the scripts add to the pages, in the browser; that pages work without them is the journeys' affair."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.shown_pages import ShownPages
+
+
+@pytest.fixture
+def shown(page: Page) -> ShownPages:
+    return ShownPages(page)
+
+
+def test_form_pressed_twice_goes_out_once_and_wakes_when_shown_again(shown: ShownPages, page: Page) -> None:
+    shown.open("review-ready")
+    pay = page.get_by_role("button", name="Pay $325.98 to Acme Software Inc.")
+    form = page.locator(".payment-panel form")
+
+    pay.dblclick()
+    form.evaluate("form => form.requestSubmit()")
+
+    assert len(shown.posted) == 1 and shown.posted[0].endswith("/confirmation")
+    expect(form).to_have_attribute("aria-busy", "true")
+    assert "Pay $325.98" in pay.inner_text()
+
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+
+    assert form.evaluate("form => form.inert") is False
+
+
+def test_waiting_page_takes_over_the_outcome_and_stops_asking(shown: ShownPages, page: Page) -> None:
+    page.clock.install()
+    shown.open("payment-processing")
+    shown.prepare("payment-complete")
+
+    page.clock.run_for(3_000)
+
+    expect(page.get_by_text("Paid. Receipt sent to")).to_be_visible()
+    expect(page.get_by_role("main")).to_be_focused()
+    assert page.title().startswith("Payment of $325.98")
+    asked_count = shown.fetched_count
+
+    page.clock.run_for(120_000)
+
+    assert shown.fetched_count == asked_count == 2
+
+
+def test_waiting_page_asks_ever_less_often_while_nothing_changes(shown: ShownPages, page: Page) -> None:
+    page.clock.install()
+    shown.open("payment-phone")
+
+    for _ in range(60):
+        page.clock.run_for(1_000)
+
+    assert 5 <= shown.fetched_count - 1 <= 10
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approve on your phone")
+
+
+@pytest.mark.parametrize("typed", ["k7qm2xpa", "K7QM-2XPA", " k7qm 2xpa"])
+def test_code_is_written_in_capitals_with_its_hyphen(typed: str, shown: ShownPages, page: Page) -> None:
+    shown.open("code")
+    field = page.get_by_label("Code from the mail")
+
+    field.press_sequentially(typed)
+
+    expect(field).to_have_value("K7QM-2XPA")
+
+
+def test_code_is_taken_from_a_paste_and_corrected_by_deleting(shown: ShownPages, page: Page) -> None:
+    shown.open("code")
+    field = page.get_by_label("Code from the mail")
+
+    field.fill("k7qm-2xpa ")
+    expect(field).to_have_value("K7QM-2XPA")
+    for _ in range(4):
+        field.press("Backspace")
+
+    expect(field).to_have_value("K7QM")
+    field.press("Backspace")
+    expect(field).to_have_value("K7Q")
+
+
+def test_hand_off_posts_itself_once_and_not_on_coming_back(shown: ShownPages, page: Page) -> None:
+    shown.open("session")
+    assert shown.posted == ["/acme/sign-in/session/tok"]
+
+    page.reload(wait_until="networkidle")
+
+    assert shown.posted == ["/acme/sign-in/session/tok"]
+
+
+def test_hand_off_asks_first_where_somebody_else_is_signed_in(shown: ShownPages) -> None:
+    shown.open("session-switch")
+
+    assert shown.posted == []
+
+
+@pytest.mark.parametrize(
+    ("example", "focused"),
+    [
+        ("sign-in-malformed", "#email"),
+        ("code-wrong", "#code"),
+        ("choose-method-missing", "input[type=radio] >> nth=0"),
+    ],
+)
+def test_first_fault_has_the_focus(example: str, focused: str, shown: ShownPages, page: Page) -> None:
+    shown.open(example)
+
+    expect(page.locator(focused)).to_be_focused()
+
+
+@pytest.mark.parametrize(("theme", "locale", "direction"), [("savane", "fr", "ltr"), ("acme", "en", "rtl")])
+@pytest.mark.parametrize(
+    "example", ["overview", "overview-francs", "payments", "invoices", "invoice-part-paid", "choose", "review-ready", "payment-phone"]
+)  # fmt: skip
+def test_nothing_scrolls_sideways_on_the_smallest_phone(
+    example: str, theme: str, locale: str, direction: str, shown: ShownPages, page: Page
+) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+
+    shown.open(example, theme=theme, locale=locale, direction=direction)
+
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
