@@ -7,6 +7,7 @@ from datetime import date, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from portal.checkout.queries import MOST_PAYABLE
 from portal.invoices.pages import (
     CreditNoteRow,
     InvoiceGroup,
@@ -49,8 +50,7 @@ def build_invoices_page(
                 each.currency,
                 each.amount,
                 each.overdue_amount,
-                pay_all_url=f"{root}/checkout?outstanding={each.currency}" if can_pay else None,
-                pay_overdue_url=f"{root}/checkout?overdue={each.currency}" if can_pay and each.overdue_amount else None,
+                *(pay_urls(each, owed, root) if can_pay else (None, None)),
             )
             for each in owed
             if each.amount
@@ -61,6 +61,19 @@ def build_invoices_page(
             "outstanding": sum(each.outstanding_count for each in owed),
             "overdue": sum(each.overdue_total_count for each in owed),
         },
+    )
+
+
+def pay_urls(one: OwedSum, owed: Sequence[OwedSum], root: str) -> tuple[str | None, str | None]:
+    """Addresses of the checkouts of all that is owed in one currency, and of what is overdue in it, of all that is `owed`.
+
+    None for nothing, and for more invoices than one checkout takes: the button would name a sum that it does not pay.
+    """
+    can_all = one.amount > 0 and sum(each.outstanding_count for each in owed) <= MOST_PAYABLE
+    can_overdue = one.overdue_amount > 0 and sum(each.overdue_total_count for each in owed) <= MOST_PAYABLE
+    return (
+        f"{root}/checkout?outstanding={one.currency}" if can_all else None,
+        f"{root}/checkout?overdue={one.currency}" if can_overdue else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, tzinfo
 
+from portal.invoices.page_builders import pay_urls
 from portal.invoices.queries import OwedSum
 from portal.overview.pages import Attention, DueInvoice, OverviewPage, OwedPanel
 from portal.overview.queries import Account, DueRecord
@@ -31,14 +32,18 @@ def build_overview_page(
     proposed = preferred_method(account.methods, today)
     return OverviewPage(
         first_name=first_name,
-        owed=tuple(_panel(each, due, today, root, can_pay=can_pay) for each in owed if each.amount),
+        owed=tuple(
+            _panel(each, due, today, pay_urls(each, owed, root) if can_pay else (None, None))
+            for each in owed
+            if each.amount
+        ),
         attention=tuple(_attention(account, today, root)[:MOST_ATTENTION]),
         payments=tuple(build_payment_rows(account.newest, account.refunds, zone=zone, root=root, can_pay=can_pay)),
         pay_with=build_method_label(proposed) if proposed else None,
     )
 
 
-def _panel(owed: OwedSum, due: Iterable[DueRecord], today: date, root: str, *, can_pay: bool) -> OwedPanel:
+def _panel(owed: OwedSum, due: Iterable[DueRecord], today: date, urls: tuple[str | None, str | None]) -> OwedPanel:
     records = [record for record in due if record.currency == owed.currency][:MOST_INVOICES]
     first_due_on = records[0].due_on if records else owed.first_due_on
     return OwedPanel(
@@ -46,8 +51,8 @@ def _panel(owed: OwedSum, due: Iterable[DueRecord], today: date, root: str, *, c
         amount=owed.amount,
         count=owed.payable_count,
         invoices=tuple(_due_invoice(record, today) for record in records),
-        pay_all_url=f"{root}/checkout?outstanding={owed.currency}" if can_pay else None,
-        pay_overdue_url=f"{root}/checkout?overdue={owed.currency}" if can_pay and owed.overdue_count else None,
+        pay_all_url=urls[0],
+        pay_overdue_url=urls[1],
         overdue_amount=owed.overdue_amount,
         overdue_count=owed.overdue_count,
         longest_overdue_days=max(0, (today - first_due_on).days),

@@ -20,7 +20,7 @@ from portal.payments.rules import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.web.pages import Pager
 
 MOST_INVOICES = 20
-"""Invoices that one address of the checkout names."""
+"""Invoices that the address of a way out names."""
 _REFUND_STATUS = {"succeeded": "complete"}
 
 
@@ -68,7 +68,7 @@ def build_payment_rows(
                 currency,
                 more_count,
                 failure_code,
-                checkout_url(root, unpaid.split()) if unpaid and can_pay else None,
+                retry_url(root, id, unpaid.split()) if unpaid and can_pay else None,
                 _refund_rows(refunds_of[id], method, zone) if id in refunds_of else (),
             )
         )
@@ -117,15 +117,22 @@ def build_payment_page(
         amount_refunded=payment.amount_refunded,
         failure_code=payment.failure_code,
         continue_url=f"{root}/checkout/{payment.id}" if is_open_checkout else payment.action_url,
-        retry_url=checkout_url(root, unpaid) if unpaid and payment.status in ENDED_WITHOUT_MONEY else None,
+        retry_url=retry_url(root, payment.id, unpaid) if unpaid and payment.status in ENDED_WITHOUT_MONEY else None,
         can_cancel=is_open_checkout or waits_for_customer,
         asked_at=payment.sent_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
     )
 
 
+def retry_url(root: str, payment_id: str, invoice_ids: Sequence[str]) -> str:
+    """The address of a checkout of what a payment would have paid; of more than twenty invoices by the payment's id."""
+    if len(invoice_ids) > MOST_INVOICES:
+        return f"{root}/checkout?payment={payment_id}"
+    return checkout_url(root, invoice_ids)
+
+
 def checkout_url(root: str, invoice_ids: Sequence[str]) -> str:
-    """The address of a checkout of these invoices; of more than twenty, the first twenty."""
-    return f"{root}/checkout?" + "&".join(f"invoice={invoice_id}" for invoice_id in invoice_ids[:MOST_INVOICES])
+    """The address of a checkout of these invoices."""
+    return f"{root}/checkout?" + "&".join(f"invoice={invoice_id}" for invoice_id in invoice_ids)
 
 
 def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from portal.checkout.queries import MOST_PAYABLE
 from portal.services import Services
 from tests.support.accounts import Account, make_account, statements_of
 from tests.support.page_client import Page, PageClient
@@ -111,6 +112,18 @@ def test_what_is_owed_is_summed_in_each_currency_over_all_pages(pages: PageClien
     assert "You owe $320.00 and €450.00" in page.text
     assert page.link("Pay $20.00 overdue") == "/acme/checkout?overdue=USD"
     assert page.link("Choose what to pay") == "/acme/checkout?outstanding=USD"
+
+
+def test_sum_that_one_checkout_cannot_pay_has_no_button(pages: PageClient, account: Account) -> None:
+    for place in range(MOST_PAYABLE + 1):
+        account.invoice(1000, due_in_days=place - 2)
+
+    page = pages.get("/acme/invoices")
+
+    assert "You owe $1,010.00" in page.text
+    assert page.link("Pay $20.00 overdue") == "/acme/checkout?overdue=USD"
+    assert "outstanding=USD" not in page.html
+    assert "outstanding=USD" not in pages.get("/acme/").html
 
 
 def test_invoice_that_is_being_paid_says_so(pages: PageClient, account: Account) -> None:
