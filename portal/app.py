@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -34,6 +35,13 @@ MOST_BODY_BYTES = 64 * 1024
 MOST_FORM_PARTS = 500
 
 
+class Application(Flask):
+    """Flask, but for its own log line of a failure: it holds the message, and that may hold what a person typed."""
+
+    def log_exception(self, *_: Any) -> None:
+        """The error page logs, once and without the message."""
+
+
 def create_app(
     settings: Settings | None = None, *, services: Services | None = None, merchant: str | None = None
 ) -> Flask:
@@ -49,7 +57,7 @@ def create_app(
         assert settings is not None
         services = build_services(settings)
     runtime = build_runtime(services, merchant)
-    app = Flask("portal", static_folder=None, template_folder=None)
+    app = Application("portal", static_folder=None, template_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MOST_BODY_BYTES,

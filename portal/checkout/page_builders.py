@@ -30,6 +30,7 @@ def build_choose_page(
     gateway_name: str,
     can_add: bool,
     can_save: bool,
+    usual_currency: str,
     root: str,
     today: date,
     zone: tzinfo,
@@ -37,7 +38,7 @@ def build_choose_page(
     in_progress_payment_id: str | None,
 ) -> ChoosePage:
     """Step one. `chosen` are the invoices to pay, `payable` all that could be; `payment_method` is None on a first visit."""
-    currency = chosen[0].currency if chosen else (payable[0].currency if payable else "")
+    currency = chosen[0].currency if chosen else (payable[0].currency if payable else usual_currency)
     ids = [invoice.id for invoice in chosen]
     others = [
         invoice for invoice in payable if invoice.id not in ids and invoice.currency == currency and not invoice.is_held

@@ -192,6 +192,7 @@ def _choose_page(
         gateway_name=gateway.title if gateway else "",
         can_add=gateway is not None and gateway.capabilities.hosted_page,
         can_save=gateway is not None and gateway.capabilities.saved_methods,
+        usual_currency=g.merchant.currency,
         root=root(),
         today=today(),
         zone=ZoneInfo(g.merchant.timezone),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
@@ -16,21 +17,22 @@ class FloodLimit(Protocol):
     def count(self, address: str) -> int | None: ...
 
 
-def build_flood_limit(per_minute: int, redis_url: str = "") -> FloodLimit:
+def build_flood_limit(per_minute: int, redis_url: str = "", *, now: Callable[[], float] = time.time) -> FloodLimit:
     """In this process, or shared by all through Redis when its address is given."""
-    return _RedisFlood(per_minute, redis_url) if redis_url else _MemoryFlood(per_minute)
+    return _RedisFlood(per_minute, redis_url) if redis_url else _MemoryFlood(per_minute, now)
 
 
 class _MemoryFlood:
     """A fixed window an address. Loses a count now and then under threads, and that is enough for what it does."""
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
         self._most = per_minute
+        self._now = now
         self._window = 0
         self._counts: dict[str, int] = {}
 
     def count(self, address: str) -> int | None:
-        now = time.time()
+        now = self._now()
         window = int(now // WINDOW_SECONDS)
         if window != self._window or len(self._counts) > _MOST_ADDRESSES:
             self._window, self._counts = window, {}

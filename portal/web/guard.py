@@ -37,7 +37,8 @@ def refuse_unreadable() -> None:
     ):
         raise BadRequest("unknown host")
     query = environ.get("QUERY_STRING", "")
-    if query and (not query.isascii() or "%00" in query):
+    if query and (not query.isascii() or "%00" in query or "\0" in query):
+        request.query_string = b""  # Not even the error page can read it.
         raise BadRequest("unreadable query")
     if "\0" in environ["PATH_INFO"]:
         raise NotFound

@@ -1,0 +1,50 @@
+"""Logging as JSON lines: one line an event, whatever stands in it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+
+from portal.json_logs import JsonLines
+
+
+def line(**extra: object) -> tuple[str, dict[str, object]]:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    record = logging.getLogger("portal.test").makeRecord(
+        "portal.test", logging.ERROR, "", 1, "payment.status_changed", (), None, extra=extra
+    )
+    handler.emit(record)
+    return stream.getvalue(), json.loads(stream.getvalue())
+
+
+def test_fields_stand_beside_the_event() -> None:
+    _, read = line(payment="pay_1", count=3)
+
+    assert (read["event"], read["payment"], read["count"]) == ("payment.status_changed", "pay_1", 3)
+    assert (read["level"], read["logger"]) == ("error", "portal.test")
+    assert str(read["at"]).endswith("Z")
+
+
+def test_control_characters_cannot_begin_a_line() -> None:
+    text, read = line(place="a\r\nb\x1b[31m\u2028c")
+
+    assert text.count("\n") == 1
+    assert "\x1b" not in text
+    assert read["place"] == "a\r\nb\x1b[31m\u2028c"
+
+
+def test_what_json_does_not_know_is_written_as_text() -> None:
+    assert line(what=object)[1]["what"] == "<class 'object'>"
+
+
+def test_exception_that_was_logged_on_purpose_is_kept() -> None:
+    try:
+        raise ValueError("inside")
+    except ValueError:
+        record = logging.LogRecord("portal", logging.ERROR, "", 1, "signal.receiver_failed", None, sys.exc_info())
+
+    assert "ValueError: inside" in json.loads(JsonLines().format(record))["exception"]
