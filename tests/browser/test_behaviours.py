@@ -112,14 +112,15 @@ def test_first_fault_has_the_focus(example: str, focused: str, shown: ShownPages
 
 
 @pytest.mark.parametrize(("theme", "locale", "direction"), [("savane", "fr", "ltr"), ("acme", "en", "rtl")])
-@pytest.mark.parametrize(
-    "example", ["overview", "overview-francs", "payments", "invoices", "invoice-part-paid", "choose", "review-ready", "payment-phone"]
-)  # fmt: skip
 def test_nothing_scrolls_sideways_on_the_smallest_phone(
-    example: str, theme: str, locale: str, direction: str, shown: ShownPages, page: Page
+    theme: str, locale: str, direction: str, shown: ShownPages, page: Page
 ) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
+    wide = []
 
-    shown.open(example, theme=theme, locale=locale, direction=direction)
+    for name in ("overview", "overview-francs", "payments", "invoices", "invoice-part-paid", "choose", "review-ready"):
+        shown.show(name, theme=theme, locale=locale, direction=direction)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(name)
 
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert wide == []

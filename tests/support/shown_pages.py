@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Route
 
-from portal.theming.themes import load_themes
+from portal.theming.themes import ThemeSet, load_themes
 from portal.web.headers import SecurityHeaders
 from portal.web.rendering import Renderer
-from portal.web.static_files import build_static_files
+from portal.web.static_files import StaticFile, build_static_files
 from tests.support.example_pages import STATIC, example_shell, examples, render_example
 
 ORIGIN = "http://127.0.0.1:9"
@@ -24,9 +26,7 @@ class ShownPages:
         self.posted: list[str] = []
         self.fetched_count = 0
         self.theme_css: str | None = None
-        self._themes = load_themes()
-        self._renderer = Renderer(self._themes)
-        self._static = build_static_files(self._themes).files
+        self._themes, self._renderer, self._static = _from_memory()
         self._examples = {example.name: example for example in examples()}
         self._html = ""
         page.route("**/*", self._answer)
@@ -39,8 +39,13 @@ class ShownPages:
 
     def open(self, name: str, *, theme: str = "acme", locale: str = "en", direction: str = "ltr") -> None:
         """Show this example, with its behaviours connected."""
+        self.show(name, theme=theme, locale=locale, direction=direction)
+        self.page.wait_for_load_state("networkidle")
+
+    def show(self, name: str, *, theme: str = "acme", locale: str = "en", direction: str = "ltr") -> None:
+        """Show this example; its behaviours may still be on their way."""
         self.prepare(name, theme=theme, locale=locale, direction=direction)
-        self.page.goto(ADDRESS, wait_until="networkidle")
+        self.page.goto(ADDRESS)
 
     def _answer(self, route: Route) -> None:
         request, path = route.request, urlsplit(route.request.url).path
@@ -59,3 +64,9 @@ class ShownPages:
             route.fulfill(body=file.body, content_type=file.content_type)
         else:
             route.fulfill(status=204)
+
+
+@cache
+def _from_memory() -> tuple[ThemeSet, Renderer, Mapping[str, StaticFile]]:
+    themes = load_themes()
+    return themes, Renderer(themes), build_static_files(themes).files
