@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -19,13 +19,11 @@ from portal.customers.models import Customer
 from portal.database import Database
 from portal.importing import operations
 from portal.importing.errors import MappingFault
-from portal.importing.operations import ImportOrder, Summary, prepare_import, run_import
+from portal.importing.operations import Summary
 from portal.invoices.models import CreditNote, Invoice, InvoiceLine
-from portal.merchants.operations import NewMerchant, create_merchant
-from portal.merchants.queries import MerchantProfile
-from portal.migrations import all_tables
 from portal.outbox.models import OutboxMessage
 from portal.payments.models import Payment, PaymentAllocation
+from tests.support.importing import Importer, Silence, importer_of
 
 SLICE = Path(__file__).parents[1] / "data" / "online-retail-slice.csv"
 MAPS = [
@@ -36,71 +34,13 @@ SETS = [("currency", "GBP"), ("customer_email", "{CustomerID}@shop.example")]
 RETAIL: dict[str, Any] = {"maps": MAPS, "sets": SETS, "date_format": "%m/%d/%Y %H:%M", "timezone": "Europe/London"}
 
 
-class Silence:
-    """Progress that nobody watches."""
-
-    def begin(self, label: str, total: int) -> None: ...
-
-    def advance(self, amount: int) -> None: ...
-
-    def end(self) -> None: ...
+@pytest.fixture
+def importer(database: Database, clock: MovableClock, tmp_path: Path) -> Importer:
+    return importer_of(database, clock, tmp_path)
 
 
 class Killed(BaseException):
     """Stands for the end of the process."""
-
-
-class Importer:
-    """Imports files of the test into one merchant."""
-
-    def __init__(self, database: Database, merchant: MerchantProfile, clock: MovableClock, folder: Path) -> None:
-        self.database, self.merchant, self.clock, self._folder = database, merchant, clock, folder
-
-    def file(
-        self, path: Path, *, kind: str = "invoices", report: io.StringIO | None = None, progress: Any = None, **how: Any
-    ) -> Summary:
-        prepared = prepare_import(ImportOrder(kind, path, **how), self.merchant, self.clock)
-        return run_import(self.database, prepared, progress or Silence(), report)
-
-    def text(self, *lines: str, **how: Any) -> Summary:
-        path = self._folder / "file.csv"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return self.file(path, **how)
-
-    def refusals(self, *lines: str, **how: Any) -> list[tuple[int, str]]:
-        report = io.StringIO()
-        self.text(*lines, report=report, **how)
-        return [(int(line), reason) for line, reason, _ in list(csv.reader(io.StringIO(report.getvalue())))[1:]]
-
-    def rows(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        with self.database.read() as reader:
-            return reader.execute(statement).all()
-
-    def change(self, statement: sa.Update) -> None:
-        with self.database.unit_of_work() as session:
-            session.execute(statement)
-
-
-@pytest.fixture
-def importer(database: Database, clock: MovableClock, tmp_path: Path) -> Importer:
-    with database.unit_of_work() as session:
-        merchant = create_merchant(
-            session, NewMerchant("acme", "Acme", "GBP", timezone="Europe/London"), at=clock.now()
-        )
-    return Importer(database, merchant, clock, tmp_path)
-
-
-@pytest.fixture
-def everything(database: Database) -> Callable[[], dict[str, list[Any]]]:
-    """All rows of all tables, to be compared."""
-
-    def read() -> dict[str, list[Any]]:
-        with database.read() as reader:
-            return {
-                table.name: sorted(map(repr, reader.execute(sa.select(table)))) for table in all_tables().sorted_tables
-            }
-
-    return read
 
 
 def retail_rows() -> Iterator[list[str]]:
@@ -167,23 +107,23 @@ def test_two_rows_of_one_number_are_two_lines_of_one_invoice(importer):
     assert invoice.created_at == datetime(2010, 12, 1, 16, 57, tzinfo=UTC)
 
 
-def test_second_run_changes_nothing(importer, everything):
+def test_second_run_changes_nothing(importer):
     first = importer.file(SLICE, **RETAIL)
-    before = everything()
+    before = importer.everything()
     importer.clock.advance(days=1)
 
     second = importer.file(SLICE, **RETAIL)
 
     assert (second.created, second.updated, second.unchanged, second.rejected) == (0, 0, first.created, first.rejected)
-    assert everything() == before
+    assert importer.everything() == before
 
 
-def test_dry_run_says_the_same_and_writes_nothing(importer, everything):
-    before = everything()
+def test_dry_run_says_the_same_and_writes_nothing(importer):
+    before = importer.everything()
 
     tried = importer.file(SLICE, is_dry_run=True, **RETAIL)
 
-    assert everything() == before
+    assert importer.everything() == before
     assert tried == importer.file(SLICE, **RETAIL)
 
 
@@ -246,27 +186,27 @@ def test_changed_row_updates_an_unpaid_invoice(importer):
         ({"status": "uncollectible"}, "it is written off"),
     ],
 )
-def test_changed_row_leaves_an_invoice_on_which_something_happened(importer, everything, columns, reason):
+def test_changed_row_leaves_an_invoice_on_which_something_happened(importer, columns, reason):
     importer.text(HEAD, OPEN)
     importer.change(sa.update(Invoice).where(Invoice.number == "A-1").values(**columns))
-    before = everything()
+    before = importer.everything()
 
     ((line, told),) = importer.refusals(HEAD, OPEN.replace("12.40", "15.00"))
 
     assert (line, reason in told) == (2, True)
-    assert everything() == before
+    assert importer.everything() == before
 
 
 @pytest.mark.parametrize(
     "columns", [{"status": "paid", "amount_paid": 1240}, {"amount_reserved": 1240}, {"status": "void"}]
 )
-def test_unchanged_row_says_nothing_of_what_happened_since(importer, everything, columns):
+def test_unchanged_row_says_nothing_of_what_happened_since(importer, columns):
     importer.text(HEAD, OPEN)
     importer.change(sa.update(Invoice).where(Invoice.number == "A-1").values(**columns))
-    before = everything()
+    before = importer.everything()
 
     assert importer.text(HEAD, OPEN) == Summary(rows=1, unchanged=1)
-    assert everything() == before
+    assert importer.everything() == before
 
 
 def test_paid_row_books_a_payment_once(importer):
@@ -360,11 +300,9 @@ def test_without_references_customers_go_by_mail_address(importer):
     assert len(importer.rows(sa.select(Invoice.id))) == 2
 
 
-def test_other_merchants_rows_are_not_touched(importer, everything):
+def test_other_merchants_rows_are_not_touched(importer, tmp_path):
     importer.text(HEAD, OPEN)
-    with importer.database.unit_of_work() as session:
-        other = create_merchant(session, NewMerchant("other", "Other", "GBP"), at=importer.clock.now())
-    second = Importer(importer.database, other, importer.clock, importer._folder)
+    second = importer_of(importer.database, importer.clock, tmp_path, "other")
 
     assert second.text(HEAD, OPEN) == Summary(rows=1, created=1)
     assert len(importer.rows(sa.select(Customer.id).where(Customer.reference == "c1"))) == 2
@@ -377,16 +315,16 @@ def test_other_merchants_rows_are_not_touched(importer, everything):
     "how",
     [{"maps": [("number", "Nummer")]}, {"sets": [("nonsense", "1")]}, {"sets": [("currency", "QQQ")]}, {"timezone": "Mars"}, {"date_format": "%Q"}],
 )  # fmt: skip
-def test_wrong_command_writes_nothing(importer, everything, how):
-    before = everything()
+def test_wrong_command_writes_nothing(importer, how):
+    before = importer.everything()
 
     with pytest.raises(MappingFault):
         importer.text(HEAD, OPEN, **how)
 
-    assert everything() == before
+    assert importer.everything() == before
 
 
-def test_killed_import_is_finished_by_the_next(importer, everything, monkeypatch):
+def test_killed_import_is_finished_by_the_next(importer, monkeypatch):
     monkeypatch.setattr(operations, "BATCH_OBJECTS", 50)
     rows = [f"B-{number},c{number % 7},2026-01-31,Hosting,1.00,open" for number in range(160)]
 

@@ -1,0 +1,154 @@
+"""`import payments`, on both databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from portal.clock import MovableClock
+from portal.database import Database
+from portal.importing.operations import Summary
+from portal.invoices.models import Invoice
+from portal.outbox.models import OutboxMessage
+from portal.payments.models import Payment, PaymentAllocation
+from portal.refunds.models import Refund
+from tests.support.importing import Importer, importer_of
+
+HEAD = "customer,amount,status,channel,payment_method.brand,payment_method.last4,invoices,amount_refunded,failure_code,reference,created_at"
+PAID = "c1,1240,complete,card,visa,4242,A-1,,,R-1,2026-02-03T10:00:00Z"
+
+
+@pytest.fixture
+def importer(database: Database, clock: MovableClock, tmp_path: Path) -> Importer:
+    made = importer_of(database, clock, tmp_path)
+    made.text(
+        "number,customer,issued_on,description,total", "A-1,c1,2026-01-31,Hosting,12.40", "A-2,c1,2026-01-31,,5.00"
+    )
+    return made
+
+
+def balances(importer: Importer) -> list[tuple[str, int]]:
+    return [
+        tuple(row) for row in importer.rows(sa.select(Invoice.status, Invoice.amount_paid).order_by(Invoice.number))
+    ]
+
+
+def test_payment_comes_in_and_settles_its_invoice(importer):
+    assert importer.text(HEAD, PAID, kind="payments") == Summary(rows=1, created=1)
+
+    (payment,) = importer.rows(sa.select(Payment.__table__))
+    assert (payment.status, payment.amount, payment.currency, payment.gateway) == ("complete", 1240, "GBP", "import")
+    assert (payment.method_type, payment.method_brand, payment.method_last4) == ("card", "visa", "4242")
+    assert (payment.description, payment.note, payment.reference) == ("Hosting", "A-1", "R-1")
+    assert payment.created_at == payment.completed_at == datetime(2026, 2, 3, 10, tzinfo=UTC)
+    assert balances(importer) == [("paid", 1240), ("open", 0)]
+    assert importer.rows(sa.select(PaymentAllocation.state, PaymentAllocation.amount)) == [("settled", 1240)]
+    assert importer.rows(sa.select(OutboxMessage.id)) == []
+
+
+def test_second_run_changes_nothing(importer):
+    importer.text(HEAD, PAID, kind="payments")
+    before = importer.everything()
+
+    assert importer.text(HEAD, PAID, kind="payments") == Summary(rows=1, unchanged=1)
+    assert importer.everything() == before
+
+
+def test_dry_run_writes_nothing(importer):
+    before = importer.everything()
+
+    assert importer.text(HEAD, PAID, kind="payments", is_dry_run=True) == Summary(rows=1, created=1)
+    assert importer.everything() == before
+
+
+def test_payment_of_several_invoices_fills_them_in_turn(importer):
+    importer.text(HEAD, PAID.replace("1240", "1500").replace("A-1", "A-1;A-2"), kind="payments")
+
+    assert balances(importer) == [("paid", 1240), ("partially_paid", 260)]
+
+
+def test_shares_as_the_api_writes_them(importer):
+    row = PAID.replace("1240", "1500").replace(
+        "A-1", '"[{""invoice"":""A-1"",""amount"":1000},{""invoice"":""A-2"",""amount"":500}]"'
+    )
+
+    importer.text(HEAD, row, kind="payments")
+
+    assert balances(importer) == [("partially_paid", 1000), ("paid", 500)]
+
+
+def test_failed_payment_settles_nothing(importer):
+    importer.text(HEAD, "c1,1240,failed,card,visa,0002,A-1,,card_declined,R-1,2026-02-03", kind="payments")
+
+    assert importer.rows(sa.select(Payment.status, Payment.failure_code)) == [("failed", "card_declined")]
+    assert balances(importer)[0] == ("open", 0)
+
+
+def test_refunds_are_told_below_their_payment(importer):
+    importer.text(HEAD, "c1,1240,partially_refunded,card,,,,240,,R-1,2026-02-03", kind="payments")
+
+    assert importer.text(HEAD, "c1,1240,refunded,card,,,,,,R-1,2026-02-03", kind="payments") == Summary(
+        rows=1, updated=1
+    )
+
+    assert importer.rows(sa.select(Payment.status, Payment.amount_refunded)) == [("refunded", 1240)]
+    assert sorted(amount for (amount,) in importer.rows(sa.select(Refund.amount))) == [240, 1000]
+
+
+def test_failed_payment_may_turn_out_complete_and_never_back(importer):
+    failed = PAID.replace("complete", "failed")
+    importer.text(HEAD, failed, kind="payments")
+
+    assert importer.text(HEAD, PAID, kind="payments") == Summary(rows=1, updated=1)
+    assert balances(importer)[0] == ("paid", 1240)
+
+    ((_, reason),) = importer.refusals(HEAD, failed, kind="payments")
+    assert "would move back" in reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("c1", "c9", "no such customer"),
+        ("A-1", "Z-9", "no such invoice"),
+        ("1240", "9999", "more than what is left"),
+        ("1240", "12.40", "not a whole number"),
+        ("1240", "0", "amount is not positive"),
+        ("complete", "pending", "in which a payment has ended"),
+        ("card", "cash", "channel is one of"),
+        ("R-1", "", "reference and gateway_reference are empty"),
+        ("2026-02-03T10:00:00Z", "2027-02-03", "in the future"),
+        ("2026-02-03T10:00:00Z", "", "created_at is empty"),
+    ],
+)
+def test_wrong_row_is_refused_with_its_reason(importer, old, new, reason):
+    before = importer.everything()
+
+    ((line, told),) = importer.refusals(HEAD, PAID.replace(old, new, 1), kind="payments")
+
+    assert (line, reason in told) == (2, True)
+    assert importer.everything() == before
+
+
+def test_invoice_whose_payment_is_under_way_is_left_alone(importer):
+    importer.change(sa.update(Invoice).where(Invoice.number == "A-1").values(amount_reserved=1240))
+
+    assert importer.text(HEAD, PAID, kind="payments") == Summary(rows=1, rejected=1)
+
+
+def test_two_payments_of_one_file_never_pay_an_invoice_twice(importer):
+    summary = importer.text(HEAD, PAID, PAID.replace("R-1", "R-2"), kind="payments")
+
+    assert summary == Summary(rows=2, created=1, rejected=1)
+    assert balances(importer)[0] == ("paid", 1240)
+
+
+def test_same_reference_with_another_amount_is_refused(importer):
+    importer.text(HEAD, PAID, kind="payments")
+
+    ((_, reason),) = importer.refusals(HEAD, PAID.replace("1240", "1000"), kind="payments")
+
+    assert "another customer or amount" in reason

@@ -1,0 +1,75 @@
+"""Imports files that a test writes, into one merchant, and looks at what came of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.clock import MovableClock
+from portal.database import Database
+from portal.importing.operations import ImportOrder, Summary, prepare_import, run_import
+from portal.merchants.operations import NewMerchant, create_merchant
+from portal.merchants.queries import MerchantProfile
+from portal.migrations import all_tables
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def begin(self, label: str, total: int) -> None: ...
+
+    def advance(self, amount: int) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Importer:
+    """Imports files of the test into one merchant."""
+
+    def __init__(self, database: Database, merchant: MerchantProfile, clock: MovableClock, folder: Path) -> None:
+        self.database, self.merchant, self.clock, self._folder = database, merchant, clock, folder
+
+    def file(
+        self, path: Path, *, kind: str = "invoices", report: io.StringIO | None = None, progress: Any = None, **how: Any
+    ) -> Summary:
+        prepared = prepare_import(ImportOrder(kind, path, **how), self.merchant, self.clock)
+        return run_import(self.database, prepared, progress or Silence(), report)
+
+    def text(self, *lines: str, **how: Any) -> Summary:
+        path = self._folder / "file.csv"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return self.file(path, **how)
+
+    def refusals(self, *lines: str, **how: Any) -> list[tuple[int, str]]:
+        report = io.StringIO()
+        self.text(*lines, report=report, **how)
+        return [(int(line), reason) for line, reason, _ in list(csv.reader(io.StringIO(report.getvalue())))[1:]]
+
+    def rows(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        with self.database.read() as reader:
+            return reader.execute(statement).all()
+
+    def everything(self) -> dict[str, list[str]]:
+        """All rows of all tables, to be compared."""
+        with self.database.read() as reader:
+            return {
+                table.name: sorted(map(repr, reader.execute(sa.select(table)))) for table in all_tables().sorted_tables
+            }
+
+    def change(self, statement: sa.Update) -> None:
+        with self.database.unit_of_work() as session:
+            session.execute(statement)
+
+
+def importer_of(database: Database, clock: MovableClock, folder: Path, slug: str = "acme") -> Importer:
+    """An importer into a new merchant in London that bills in pounds."""
+    with database.unit_of_work() as session:
+        merchant = create_merchant(
+            session, NewMerchant(slug, slug.title(), "GBP", timezone="Europe/London"), at=clock.now()
+        )
+    return Importer(database, merchant, clock, folder)
