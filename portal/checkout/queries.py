@@ -13,12 +13,13 @@ from portal.database import Reader
 from portal.errors import NotFound
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
+from portal.payments.checkouts import MOST_INVOICES
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.shares import Share, list_shares
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 
-MOST_PAYABLE = 100
+MOST_PAYABLE = MOST_INVOICES
 _LEFT = Invoice.total - Invoice.amount_paid - Invoice.amount_credited
 
 
@@ -69,7 +70,7 @@ _PAYABLE = (
 
 
 def list_payable(reader: Reader, scope: Scope) -> list[Payable]:
-    """The customer's outstanding invoices, oldest due first, at most a hundred."""
+    """The customer's outstanding invoices, oldest due first, at most as many as one payment takes."""
     rows = reader.execute(_PAYABLE, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id})
     return [_payable(row) for row in rows]
 

@@ -32,7 +32,7 @@ from portal.public_ids import is_id, new_id
 from portal.tenancy import Scope
 
 NEW_METHOD = "new"
-MOST_INVOICES = 100
+MOST_INVOICES = 300
 """Invoices in one payment, at most: each is locked while it is confirmed."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import g, request
 
 from portal.merchants.queries import MerchantProfile
+from portal.sign_in.queries import SignedIn
 from portal.theming.themes import Theme
 from portal.web.context import local, now
 from portal.web.cookies import browser_token
@@ -31,7 +32,7 @@ def build_shell() -> Shell:
         csrf_token=runtime.csrf.issue(csrf_binding()),
         merchant_name=merchant.name,
         brand=_brand(theme, merchant.name, static, locale),
-        customer_name=signed_in.name if signed_in else None,
+        customer_name=_name(signed_in) if signed_in else None,
         customer_company=signed_in.company_name if signed_in else None,
         signed_in=signed_in is not None,
         current=runtime.nav.get(request.endpoint or "", ""),
@@ -44,6 +45,11 @@ def build_shell() -> Shell:
         terms_url=theme.brand.terms_url,
         now=local(now()),
     )
+
+
+def _name(signed_in: SignedIn) -> str | None:
+    """Who is signed in, by the best name that is known; None when the company is all there is to say."""
+    return signed_in.name or (None if signed_in.company_name else signed_in.email)
 
 
 def build_bare_shell() -> Shell:
