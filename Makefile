@@ -14,8 +14,8 @@ help: ## Print these targets
 setup: .venv/.ready ## Set up .venv with all that demo, tests and checks need
 	@:
 
-.venv/.ready: pyproject.toml requirements.lock bin/setup
-	@PYTHON=$(PYTHON) bin/setup
+.venv/.ready: pyproject.toml requirements.lock .ci/setup
+	@PYTHON=$(PYTHON) .ci/setup
 
 demo: setup ## Run the whole system with demo data on http://127.0.0.1:5000 (ARGS="--port 5001 --reset")
 	@exec $(BIN)/portal demo $(ARGS)
