@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from portal.errors import PortalError
 from portal.merchants.errors import UnknownMerchant
 from portal.merchants.queries import MerchantProfile, find_merchant
 from portal.settings import Settings
+
+if TYPE_CHECKING:
+    from portal.services import Services
 
 
 class SchemaBehind(PortalError):
@@ -39,6 +43,19 @@ def open_database(settings: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.dispose()
+
+
+@contextmanager
+def open_services(settings: Settings) -> Iterator[Services]:
+    """All that a server or a worker needs, its connections closed at the end. Raises SchemaBehind."""
+    from portal.app import build_services
+
+    services = build_services(settings)
+    try:
+        require_current_schema(services.database)
+        yield services
+    finally:
+        services.database.dispose()
 
 
 def require_current_schema(database: Database) -> None:

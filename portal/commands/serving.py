@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from portal.commands.environment import load_settings, require_current_schema
+from portal.commands.environment import load_settings, open_services
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -36,18 +36,17 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
     The worker is a process of its own: run `portal worker` beside it.
     """
-    from portal.app import build_services, create_app
+    from portal.app import create_app
     from portal.json_logs import write_json_logs
 
     settings = load_settings()
     write_json_logs(settings.log_level)
-    services = build_services(settings)
-    require_current_schema(services.database)
-    app = create_app(services=services)
-    if workers is None:
-        _serve_by_waitress(app, host, port, has_proxies=settings.trusted_proxies > 0)
-    else:
-        _serve_by_gunicorn(app, services, host, port, workers)
+    with open_services(settings) as services:
+        app = create_app(services=services)
+        if workers is None:
+            _serve_by_waitress(app, host, port, has_proxies=settings.trusted_proxies > 0)
+        else:
+            _serve_by_gunicorn(app, services, host, port, workers)
 
 
 def _serve_by_waitress(app: Flask, host: str, port: int, *, has_proxies: bool) -> None:

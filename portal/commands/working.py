@@ -6,27 +6,25 @@ import threading
 
 import click
 
-from portal.commands.environment import load_settings, require_current_schema
+from portal.commands.environment import load_settings, open_services
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="Do what is due now, and end.")
 def worker(once: bool) -> None:
     """Deliver mail, ask gateways for what is unknown, and do what is due, until it is told to end."""
-    from portal.app import build_services
     from portal.json_logs import write_json_logs
     from portal.worker import run_forever, run_once, stop_on_signals
 
     settings = load_settings()
     write_json_logs(settings.log_level)
-    services = build_services(settings)
-    require_current_schema(services.database)
-    if once:
+    with open_services(settings) as services:
+        if not once:
+            stop = threading.Event()
+            stop_on_signals(stop)
+            run_forever(services, stop)
+            return
         counts = run_once(services)
-        click.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
-        if counts.get("failed_jobs"):
-            raise click.ClickException(f"{counts['failed_jobs']} jobs failed; the log above says why")
-        return
-    stop = threading.Event()
-    stop_on_signals(stop)
-    run_forever(services, stop)
+    click.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
+    if counts.get("failed_jobs"):
+        raise click.ClickException(f"{counts['failed_jobs']} jobs failed; the log above says why")

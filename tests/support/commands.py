@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +35,14 @@ class Commands:
 
     def run(self, *arguments: str) -> Ran:
         self._capture.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main(arguments)
+        finally:
+            # Servers and workers send all logs to a standard error that is this test's alone.
+            root.handlers[:], root.level = handlers, level
         printed = self._capture.readouterr()
         code = ended.value.code
         return Ran(code if isinstance(code, int) else 0, printed.out, printed.err)

@@ -1,0 +1,330 @@
+"""The commands against a real database: what they print, how they end, what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from portal.database import Database
+from portal.merchants.models import ApiKey, GatewayAccount, Merchant
+from portal.merchants.rules import read_api_key
+from portal.merchants.secrets import decrypt_secrets
+from portal.outbox.models import OutboxMessage
+from portal.settings import Settings
+from portal.sign_in.models import PortalSession
+from tests.conftest import SECRET_KEY
+from tests.support.commands import Commands
+from tests.support.mail_catcher import catch_mail
+
+SLICE = Path(__file__).parents[1] / "data" / "online-retail-slice.csv"
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+IMPORT = [
+    "import", "invoices", str(SLICE), "--merchant", "acme", "--map", "number=InvoiceNo", "--map", "customer=CustomerID",
+    "--map", "issued_on=InvoiceDate", "--map", "quantity=Quantity", "--map", "unit_amount=UnitPrice", "--map", "customer_country=Country",
+    "--set", "currency=GBP", "--set", "customer_email={CustomerID}@shop.example", "--date-format", "%m/%d/%Y %H:%M",
+    "--timezone", "Europe/London",
+]  # fmt: skip
+
+
+@pytest.fixture
+def commands(database: Database, settings: Settings, capsys, monkeypatch) -> Commands:
+    return _commands(database, capsys, monkeypatch)
+
+
+@pytest.fixture
+def acme(commands: Commands) -> dict[str, str]:
+    return commands.run(
+        "merchant", "create", "acme", "--name", "Acme", "--currency", "gbp", "--timezone", "Europe/London"
+    ).json
+
+
+def _commands(database: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Commands:
+    for name in [name for name in os.environ if name.startswith("PORTAL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PORTAL_DATABASE_URL", database.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("PORTAL_SECRET_KEY", SECRET_KEY)
+    return Commands(capsys)
+
+
+# --- the schema ---
+
+
+def test_schema_is_made_once_and_checked(bare_database, capsys, monkeypatch):
+    commands = _commands(bare_database, capsys, monkeypatch)
+
+    behind = commands.run("db", "check")
+    made = commands.run("db", "upgrade")
+    again = commands.run("db", "upgrade")
+    current = commands.run("db", "check")
+
+    assert (behind.code, "portal db upgrade" in behind.err, len(behind.err.splitlines())) == (1, True, 1)
+    assert (made.code, "upgraded from nothing" in made.out) == (0, True)
+    assert (again.code, "is current" in again.out) == (0, True)
+    assert (current.code, "is current" in current.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve",), ("serve", "--workers", "1"), ("worker", "--once"), ("merchant", "create", "acme", "--name", "A", "--currency", "EUR"),
+        ("api-key", "create", "--merchant", "acme"), ("session", "create", "--merchant", "acme", "--customer", "a@x.example"), tuple(IMPORT),
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)  # fmt: skip
+def test_nothing_starts_on_a_schema_that_is_not_current(bare_database, capsys, monkeypatch, arguments):
+    ran = _commands(bare_database, capsys, monkeypatch).run(*arguments)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "portal: the database's schema is not current: run `portal db upgrade`\n"
+
+
+# --- merchants and keys ---
+
+
+def test_merchant_is_created_and_printed(commands, database):
+    ran = commands.run(
+        "merchant", "create", "savane", "--name", "Savane", "--currency", "xaf", "--locale", "fr", "--theme", "savane", "--support-email",
+        "Aide@Savane.example",
+    )  # fmt: skip
+
+    assert ran.code == 0
+    assert ran.json["id"].startswith("mer_")
+    assert {name: ran.json[name] for name in ("slug", "currency", "locale", "mode", "livemode", "theme", "gateway")} == {
+        "slug": "savane", "currency": "XAF", "locale": "fr", "mode": "test", "livemode": False, "theme": "savane", "gateway": "sandbox",
+    }  # fmt: skip
+    assert (ran.json["url"], ran.json["support_email"]) == ("http://127.0.0.1:5000/savane", "Aide@savane.example")
+    with database.read() as reader:
+        assert reader.execute(sa.select(GatewayAccount.gateway)).all() == []
+
+
+def test_test_merchant_gets_an_account_at_the_sandbox_that_is_set(commands, database, settings, monkeypatch):
+    monkeypatch.setenv("PORTAL_SANDBOX_URL", "http://127.0.0.1:9")
+
+    ran = commands.run("merchant", "create", "acme", "--name", "Acme", "--currency", "USD")
+
+    assert (ran.code, "does not answer" in ran.err) == (0, True)
+    with database.read() as reader:
+        ((sealed,),) = reader.execute(sa.select(GatewayAccount.secrets))
+    assert decrypt_secrets(sealed, settings.keys)["secret_key"] == "sk_sandbox_acme"
+
+
+def test_live_merchant_has_no_gateway_until_one_is_connected(commands):
+    assert (
+        commands.run("merchant", "create", "shop", "--name", "S", "--currency", "EUR", "--mode", "live").json["gateway"]
+        == "none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("acme", "--name", "A", "--currency", "EUR"), "another merchant has the slug acme"),
+        (("dashboard", "--name", "A", "--currency", "EUR"), "an address of the portal itself"),
+        (("Bad_Slug", "--name", "A", "--currency", "EUR"), "a slug is"),
+        (("other", "--name", "A", "--currency", "QQQ"), "ISO 4217"),
+        (("other", "--name", "A", "--currency", "EUR", "--locale", "xx"), "the locale is not"),
+        (("other", "--name", "A", "--currency", "EUR", "--theme", "none"), "there is no theme none"),
+        (("other", "--name", "A", "--currency", "EUR", "--timezone", "Mars"), "the timezone is not"),
+        (("other", "--name", " ", "--currency", "EUR"), "name is empty"),
+        (("other", "--name", "A", "--currency", "EUR", "--support-email", "x"), "not a mail address"),
+    ],
+)
+def test_wrong_merchant_is_refused_in_one_line(commands, database, acme, arguments, sentence):
+    ran = commands.run("merchant", "create", *arguments)
+
+    assert (ran.code, sentence in ran.err, len(ran.err.splitlines())) == (1, True, 1)
+    with database.read() as reader:
+        assert reader.execute(sa.select(sa.func.count()).select_from(Merchant)).scalar() == 1
+
+
+def test_key_is_shown_once_and_kept_as_a_digest(commands, database, acme):
+    ran = commands.run("api-key", "create", "--merchant", "acme", "--scope", "customers:read")
+
+    key = ran.out.strip()
+    found = read_api_key(key)
+    assert found is not None
+    assert (ran.code, found.mode, found.merchant_id) == (0, "test", acme["id"])
+    with database.read() as reader:
+        (row,) = reader.execute(sa.select(ApiKey.__table__).where(ApiKey.digest == found.digest))
+    assert (row.merchant_id, row.scopes) == (acme["id"], ["customers:read"])
+    assert key not in repr(row)
+
+
+def test_key_for_nobody_or_for_anything_is_refused(commands, acme):
+    assert "there is no merchant nope" in commands.run("api-key", "create", "--merchant", "nope").err
+    assert "there is no scope all" in commands.run("api-key", "create", "--merchant", "acme", "--scope", "all").err
+
+
+# --- import and sessions ---
+
+
+def test_import_prints_its_summary_as_one_line_and_writes_the_report(commands, acme, tmp_path):
+    report = tmp_path / "report.csv"
+
+    ran = commands.run(*IMPORT, "--report", str(report))
+
+    assert (ran.code, len(ran.out.splitlines())) == (0, 1)
+    assert ran.json == {"rows": 291, "created": 190, "updated": 0, "unchanged": 0, "rejected": 101}
+    assert len(report.read_text().splitlines()) == 1 + 101
+    assert "reading" in ran.err and "\r" not in ran.err
+    assert commands.run(*IMPORT).json == {"rows": 291, "created": 0, "updated": 0, "unchanged": 190, "rejected": 101}
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--map", "due_on=Due"], "no column Due"), (["--map", "nonsense=Country"], "no field nonsense"), (["--map", "due_on"], "not of the form"),
+        (["--set", "currency=USD"], "given twice"), (["--delimiter", ";;"], "single character"), (["--set", "description={Nope}"], "no column Nope"),
+    ],
+)  # fmt: skip
+def test_wrong_import_is_2_and_one_line_before_anything_is_written(commands, database, acme, more, sentence):
+    ran = commands.run(*IMPORT, *more)
+
+    assert (ran.code, ran.out, sentence in ran.err, len(ran.err.splitlines())) == (2, "", True, 1)
+
+
+def test_windows_file_is_read_and_said_so(commands, acme, tmp_path):
+    file = tmp_path / "customers.csv"
+    file.write_bytes("reference;name\n1;José\n".encode("cp1252"))
+
+    ran = commands.run("import", "customers", str(file), "--merchant", "acme", "--delimiter", ";")
+
+    assert ran.json["created"] == 1
+    assert "Windows-1252" in ran.err
+
+
+def test_report_that_cannot_be_written_stops_the_import(commands, acme, tmp_path):
+    ran = commands.run(*IMPORT, "--report", str(tmp_path / "no" / "report.csv"))
+
+    assert (ran.code, ran.out, "cannot be written" in ran.err) == (1, "", True)
+
+
+def test_session_is_an_address_for_one_customer(commands, database, acme):
+    commands.run(*IMPORT)
+
+    ran = commands.run("session", "create", "--merchant", "acme", "--customer", "17850@Shop.example")
+
+    assert (ran.code, len(ran.out.splitlines())) == (0, 1)
+    assert ran.out.startswith("http://127.0.0.1:5000/acme/sign-in/session/")
+    with database.read() as reader:
+        ((digest, customer_id),) = reader.execute(sa.select(PortalSession.token_digest, PortalSession.customer_id))
+    assert ran.out.strip().rpartition("/")[2].encode() not in digest
+    assert commands.run("session", "create", "--merchant", "acme", "--customer", customer_id).code == 0
+
+
+@pytest.mark.parametrize("customer", ["nobody@shop.example", "cus_1", "cus_" + "0" * 22, "x"])
+def test_session_for_nobody_is_refused(commands, acme, customer):
+    ran = commands.run("session", "create", "--merchant", "acme", "--customer", customer)
+
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (1, "", 1)
+
+
+def test_session_for_one_of_several_asks_for_an_id(commands, acme, tmp_path):
+    file = tmp_path / "customers.csv"
+    file.write_text("reference,email\n1,a@shop.example\n2,a@shop.example\n")
+    commands.run("import", "customers", str(file), "--merchant", "acme")
+
+    ran = commands.run("session", "create", "--merchant", "acme", "--customer", "a@shop.example")
+
+    assert (ran.code, ran.err.count("cus_")) == (1, 2)
+
+
+# --- the rest ---
+
+
+def test_worker_does_what_is_due_and_ends(commands, acme):
+    ran = commands.run("worker", "--once")
+
+    assert (ran.code, "0 done" in ran.out) == (0, True)
+
+
+def test_themes_are_listed_and_checked(commands, tmp_path, monkeypatch):
+    assert [line.split()[0] for line in commands.run("theme", "list").out.splitlines()] == ["acme", "base", "savane"]
+    assert commands.run("theme", "check").code == 0
+    assert commands.run("theme", "check", "none").code == 2
+
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "theme.toml").write_text('name = "Odd"\nextends = "base"\n[tokens]\nnonsense = "1"\n')
+    monkeypatch.setenv("PORTAL_THEMES_DIR", str(tmp_path))
+    ran = commands.run("theme", "check", "odd")
+    assert (ran.code, "theme.toml:4" in ran.out) == (1, True)
+
+
+def levels(out: str) -> list[tuple[str, str]]:
+    return [(line.split()[0], line.split()[1]) for line in out.splitlines()]
+
+
+def test_doctor_finds_a_sound_installation_sound(commands, acme, monkeypatch):
+    with catch_mail() as mail:
+        monkeypatch.setenv("PORTAL_SMTP_URL", mail.url)
+
+        ran = commands.run("doctor")
+
+    assert ran.code == 0
+    assert {
+        ("ok", "settings"),
+        ("ok", "database"),
+        ("ok", "schema"),
+        ("ok", "mail"),
+        ("ok", "themes"),
+        ("warning", "gateway"),
+    } <= set(levels(ran.out))
+    assert "fault" not in {level for level, _ in levels(ran.out)}
+
+
+def test_doctor_names_each_fault(commands, acme, database, monkeypatch):
+    monkeypatch.setenv("PORTAL_SMTP_URL", "smtp://127.0.0.1:1")
+    with database.unit_of_work() as session:
+        session.execute(sa.update(Merchant).values(theme="gone"))
+        session.execute(
+            sa.insert(OutboxMessage),
+            [
+                {
+                    "merchant_id": acme["id"],
+                    "id": "obx_1",
+                    "kind": "x",
+                    "payload": {},
+                    "attempts": 0,
+                    "created_at": _LONG_AGO,
+                    "due_at": _LONG_AGO,
+                }
+            ],
+        )
+
+    ran = commands.run("doctor")
+
+    assert ran.code == 1
+    assert {("fault", "mail"), ("fault", "themes"), ("warning", "outbox")} <= set(levels(ran.out))
+
+
+def test_doctor_of_another_secret_says_that_gateway_keys_cannot_be_read(
+    commands, acme, database, settings, monkeypatch
+):
+    monkeypatch.setenv("PORTAL_SANDBOX_URL", "http://127.0.0.1:9")
+    commands.run("merchant", "create", "other", "--name", "Other", "--currency", "EUR")
+    monkeypatch.setenv("PORTAL_SECRET_KEY", "another secret of more than thirty-two characters")
+
+    ran = commands.run("doctor")
+
+    assert (ran.code, "cannot be read with this installation's SECRET_KEY" in ran.out) == (1, True)
+
+
+def test_doctor_names_every_wrong_setting(commands, monkeypatch):
+    monkeypatch.setenv("PORTAL_SECRET_KEY", "short")
+    monkeypatch.setenv("PORTAL_SMTP_URL", "http://nonsense")
+
+    ran = commands.run("doctor")
+
+    assert (ran.code, levels(ran.out)) == (1, [("fault", "settings"), ("fault", "settings")])
+
+
+def test_json_of_a_merchant_is_one_line(commands):
+    ran = commands.run("merchant", "create", "acme", "--name", "Acme", "--currency", "EUR")
+
+    assert json.loads(ran.out.strip())["object"] == "merchant"
+    assert len(ran.out.splitlines()) == 1

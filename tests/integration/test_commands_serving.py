@@ -1,0 +1,97 @@
+"""`serve` and `worker` as processes: they say when they answer, and end cleanly when told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.database import Database
+from portal.settings import Settings
+from tests.conftest import SECRET_KEY
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(database: Database, settings: Settings, tmp_path: Path) -> Iterator[Start]:
+    """Starts a command as a process of its own in an empty folder; it is gone when the test ends."""
+    begun: list[subprocess.Popen[str]] = []
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    environment |= {
+        "PORTAL_DATABASE_URL": database.url.render_as_string(hide_password=False), "PORTAL_SECRET_KEY": SECRET_KEY,
+        "PYTHONUNBUFFERED": "1", "HOME": str(tmp_path),
+    }  # fmt: skip
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "portal", *arguments], cwd=tmp_path, env={**environment, "PYTHONPATH": os.getcwd()},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        begun.append(process)
+        return process
+
+    yield run
+    for process in begun:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=20)
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+def get(port: int, path: str) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        return int(answer.status)
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["waitress", "gunicorn"])
+def test_server_says_ready_answers_and_ends(start, workers, tmp_path):
+    port = free_port()
+
+    server = start("serve", "--port", str(port), *workers)
+    said = server.stdout.readline()
+
+    assert said == f"ready at http://127.0.0.1:{port}\n"
+    assert [get(port, path) for path in ("/healthz", "/readyz", "/healthz")] == [200, 200, 200]
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=20) == 0
+    assert list(tmp_path.glob("**/*.ctl")) == list(tmp_path.glob(".gunicorn")) == []
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "1")], ids=["waitress", "gunicorn"])
+def test_taken_port_is_one_line(start, workers):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        server = start("serve", "--port", str(port), *workers)
+        out, err = server.communicate(timeout=30)
+
+    assert (server.returncode, out) == (1, "")
+    assert err == f"portal: port {port} is taken; choose another one with --port\n"
+
+
+def test_worker_ends_when_told(start):
+    worker = start("worker")
+    for line in worker.stderr:
+        if "worker.started" in line:
+            break
+
+    time.sleep(0.2)
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(timeout=20) == 0
