@@ -50,7 +50,7 @@ class Importer:
         self.text(*lines, report=report, **how)
         return [(int(line), reason) for line, reason, _ in list(csv.reader(io.StringIO(report.getvalue())))[1:]]
 
-    def rows(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    def rows(self, statement: sa.Select[*tuple[Any, ...]]) -> Sequence[sa.Row[Any]]:
         with self.database.read() as reader:
             return reader.execute(statement).all()
 
