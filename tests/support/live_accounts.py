@@ -1,0 +1,269 @@
+"""Customers of a portal that runs as processes of its own: made by the real operations, and held against the gateway's ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import requests
+import sqlalchemy as sa
+
+from portal.customers.operations import create_customer
+from portal.customers.queries import list_customers_by_email
+from portal.customers.rules import CustomerDetails
+from portal.database import Database
+from portal.gateways.contract import MethodFacts
+from portal.invoices.models import Invoice
+from portal.invoices.operations import NewInvoice, NewLine, open_invoice
+from portal.merchants.queries import MerchantProfile, find_merchant
+from portal.payment_methods.operations import remember_method
+from portal.payments.checkouts import NEW_METHOD, begin_checkout
+from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.rules import CAPTURED, UNSETTLED
+from portal.public_ids import new_id
+from portal.settings import Settings
+from portal.sign_in.operations import Visitor, create_portal_session, start_session
+from portal.sign_in.tokens import new_token
+from portal.tenancy import Scope
+
+GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
+CAREFUL_CARD, BROKEN_CARD = "4000000000003220", "4000000000000119"
+GOOD_PHONE, SILENT_PHONE = "+237677000000", "+237677000003"
+
+Charge = dict[str, Any]
+
+
+class LiveSandbox:
+    """The sandbox gateway of a running system, as tests speak to it: mischief, and the ledger."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def ledger(self, reference: str | None = None) -> list[Charge]:
+        """What was really charged; with `reference`, for the payment of this id alone."""
+        charges: list[Charge] = self._http.get(f"{self.origin}/ledger", timeout=10).json()
+        return [charge for charge in charges if reference in (None, charge["idempotency_key"])]
+
+    def behave(self, reference: str, **behaviour: object) -> None:
+        """What the gateway shall do with the payment of this id: `answer`, `delay_seconds`, `webhooks`, `count`."""
+        self._post("/control/behaviour", {"reference": reference, **behaviour}, "")
+
+    def token(self, secret_key: str, **details: object) -> dict[str, Any]:
+        """A method as the gateway knows it."""
+        return self._post("/v1/tokens", details, secret_key)
+
+    def send_events_to(self, secret_key: str, url: str, secret: str) -> None:
+        """Tell it where a merchant takes its events."""
+        self._post("/v1/webhook_endpoints", {"url": url, "secret": secret}, secret_key)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _post(self, path: str, body: dict[str, Any], secret_key: str) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {secret_key}"}
+        answer = self._http.post(self.origin + path, json=body, headers=headers, timeout=10)
+        answer.raise_for_status()
+        value: dict[str, Any] = answer.json()
+        return value
+
+
+@dataclass(frozen=True)
+class Account:
+    """A customer of a running portal, and the questions that tests ask about its money."""
+
+    live: LiveAccounts
+    merchant: MerchantProfile
+    scope: Scope
+    email: str
+
+    @property
+    def slug(self) -> str:
+        return self.merchant.slug
+
+    @cached_property
+    def root(self) -> str:
+        """The address of its merchant's pages."""
+        return self.live.settings.page_url(self.slug, "")
+
+    def open_invoice(self, amount: int = 4900, title: str = "Extra storage", *, due_in_days: int = 12) -> str:
+        """An open invoice of `amount` minor units; tells its id."""
+        now = _now()
+        new = NewInvoice(
+            number=f"T-{new_id('inv', now)[-10:]}",
+            currency=self.merchant.currency,
+            issued_on=now.date() - timedelta(days=3),
+            due_on=now.date() + timedelta(days=due_in_days),
+            description=title,
+            lines=(NewLine(title, Decimal(1), Decimal(amount)),),
+        )
+        with self.live.database.unit_of_work() as session:
+            return open_invoice(session, self.scope, new, at=now)
+
+    def save_card(self, number: str = GOOD_CARD) -> str:
+        """A saved card; the first one is the default."""
+        return self._save(type="card", number=number, exp_month=12, exp_year=_now().year + 3, holder="")
+
+    def save_phone(self, number: str = GOOD_PHONE) -> str:
+        return self._save(type="mobile_money", phone=number, operator="mtn")
+
+    def sign_in(self) -> tuple[str, str]:
+        """A session of a browser: the name of its cookie, and the value."""
+        visitor = Visitor(new_token(), "127.0.0.1", "a test")
+        with self.live.database.unit_of_work() as session:
+            entered = start_session(
+                session, self.live.settings, self.scope, visitor, kind="mail", by="link", target="/", at=_now()
+            )
+        return f"portal_{self.slug}", entered.token
+
+    def mint_session(self, target: str = "/") -> str:
+        """The address of a session as the API would mint it."""
+        with self.live.database.unit_of_work() as session:
+            minted = create_portal_session(
+                session, self.live.settings, self.scope, target, at=_now(), actor_type="system", actor_id="test"
+            )
+        return self.root + minted.path
+
+    def begin(self, *invoice_ids: str, method: str = NEW_METHOD) -> str:
+        """A checkout that awaits its confirmation; tells the payment's id."""
+        with self.live.database.unit_of_work() as session:
+            return begin_checkout(
+                session,
+                self.scope,
+                invoice_ids,
+                method,
+                gateway="sandbox",
+                save_method=False,
+                expires_after=timedelta(hours=3),
+                at=_now(),
+            )
+
+    def age(self, payment_id: str, by: timedelta = timedelta(minutes=1)) -> None:
+        """Set a payment's times back, as though so much time had gone by: the clock of another process cannot be moved."""
+        with self.live.database.unit_of_work() as session:
+            payment = session.get_one(Payment, (self.merchant.id, payment_id))
+            for name in ("sent_at", "checked_at", "next_check_at", "confirmed_at"):
+                if (at := getattr(payment, name)) is not None:
+                    setattr(payment, name, at - by)
+
+    def payment(self, payment_id: str) -> Payment:
+        with self.live.database.unit_of_work() as session:
+            return session.get_one(Payment, (self.merchant.id, payment_id))
+
+    def invoice(self, invoice_id: str) -> Invoice:
+        with self.live.database.unit_of_work() as session:
+            return session.get_one(Invoice, (self.merchant.id, invoice_id))
+
+    def payments(self) -> list[Payment]:
+        """All of them, oldest first, with those that were superseded."""
+        return self._rows(Payment)
+
+    def charges(self) -> list[Charge]:
+        """What the gateway really took from this customer."""
+        mine = {payment.id for payment in self.payments()}
+        return [
+            charge
+            for charge in self.live.sandbox.ledger()
+            if charge["idempotency_key"] in mine and charge["status"] == "succeeded"
+        ]
+
+    def check_money(self, *, is_settled: bool = True) -> None:
+        """Fail where the portal's tables and the gateway's ledger tell different stories; `is_settled`: none is under way."""
+        faults = [*self._payment_faults(), *self._invoice_faults()]
+        if is_settled:
+            faults += [f"{row.id} is still {row.status}" for row in self.payments() if row.status in UNSETTLED]
+        assert not faults, "\n  ".join(["the ledgers do not agree:", *faults])
+
+    def _payment_faults(self) -> list[str]:
+        faults = []
+        ledger = self.live.sandbox.ledger()
+        for payment in self.payments():
+            taken = [
+                (charge["reference"], charge["amount"], charge["currency"])
+                for charge in ledger
+                if charge["idempotency_key"] == payment.id and charge["status"] == "succeeded"
+            ]
+            booked = [(payment.gateway_reference, payment.amount, payment.currency)]
+            if len(taken) > 1 or (payment.status not in UNSETTLED and taken != booked * (payment.status in CAPTURED)):
+                faults.append(f"{payment.id} is {payment.status} with {booked}, the gateway took {taken}")
+        return faults
+
+    def _invoice_faults(self) -> list[str]:
+        faults = []
+        shares = self._rows(PaymentAllocation, of_customer=False)
+        for invoice in self._rows(Invoice):
+            mine = [share for share in shares if share.invoice_id == invoice.id]
+            settled = sum(share.amount for share in mine if share.state == "settled")
+            held = sum(share.amount for share in mine if share.state == "active")
+            is_paid = invoice.amount_paid == invoice.total
+            if (settled, held, is_paid) != (invoice.amount_paid, invoice.amount_reserved, invoice.status == "paid"):
+                faults.append(
+                    f"{invoice.id} is {invoice.status}: paid {invoice.amount_paid} of {invoice.total} (shares {settled}), "
+                    f"reserved {invoice.amount_reserved} (shares {held})"
+                )
+        return faults
+
+    def _rows(self, table: Any, *, of_customer: bool = True) -> list[Any]:
+        statement = sa.select(table).where(table.merchant_id == self.merchant.id)
+        if of_customer:
+            statement = statement.where(table.customer_id == self.scope.customer_id).order_by(table.id)
+        with self.live.database.unit_of_work() as session:
+            return list(session.execute(statement).scalars())
+
+    def _save(self, **details: object) -> str:
+        token = self.live.sandbox.token(f"sk_sandbox_{self.slug}", **details)
+        facts = MethodFacts(
+            type=token["type"],
+            brand=token["brand"],
+            last4=token["last4"],
+            exp_month=token["exp_month"],
+            exp_year=token["exp_year"],
+            phone=token["phone"],
+            fingerprint=token["fingerprint"],
+            token=token["token"],
+        )
+        with self.live.database.unit_of_work() as session:
+            return remember_method(session, self.scope, "sandbox", facts, at=_now())
+
+
+@dataclass(frozen=True)
+class LiveAccounts:
+    """Makes and finds customers of the portal that runs with these settings."""
+
+    settings: Settings
+    database: Database
+    sandbox: LiveSandbox
+
+    def create(self, slug: str = "acme", *, name: str = "Ada Test", locale: str | None = None) -> Account:
+        """A new customer, so that a test shares none with another."""
+        merchant = self._merchant(slug)
+        email = f"{new_id('cus', _now())[-12:].lower()}@customer.example"
+        with self.database.unit_of_work() as session:
+            details = CustomerDetails(reference=email, name=name, email=email, locale=locale or merchant.locale)
+            customer_id = create_customer(session, merchant.id, details, at=_now())
+        return Account(self, merchant, Scope(merchant.id, customer_id), email)
+
+    def find(self, slug: str, email: str) -> Account:
+        """A customer that is there."""
+        merchant = self._merchant(slug)
+        with self.database.read() as reader:
+            (found,) = list_customers_by_email(reader, merchant.id, email)
+        return Account(self, merchant, Scope(merchant.id, found.id), email)
+
+    def _merchant(self, slug: str) -> MerchantProfile:
+        with self.database.read() as reader:
+            merchant = find_merchant(reader, slug)
+        assert merchant is not None, f"there is no merchant {slug}"
+        return merchant
+
+
+def today() -> date:
+    return _now().date()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
