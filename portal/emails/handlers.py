@@ -49,7 +49,9 @@ def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, A
             sa.select(Customer.id, Customer.email, Customer.locale)
             .join(Payment, sa.and_(Payment.merchant_id == Customer.merchant_id, Payment.customer_id == Customer.id))
             .where(
-                Customer.merchant_id == merchant_id, Payment.merchant_id == merchant_id, Payment.id == payment_id,
+                Customer.merchant_id == merchant_id,
+                Payment.merchant_id == merchant_id,
+                Payment.id == payment_id,
                 Customer.deleted_at.is_(None),
             )
         ).first()
@@ -78,7 +80,11 @@ def merchant_address(services: Services, merchant: MerchantProfile, path: str) -
 def _send(services: Services, merchant: MerchantProfile, name: str, page: Any, *, to: str, message_id: str) -> None:
     letter = render_letter(services.renderer, name, page, theme=merchant.theme)
     envelope = Envelope(
-        sender_name=merchant.name, sender=services.settings.mail_from, to=to, reply_to=page.brand.support_email,
-        message_id=message_id, at=services.clock.now(),
+        sender_name=merchant.name,
+        sender=services.settings.mail_from,
+        to=to,
+        reply_to=page.brand.support_email,
+        message_id=message_id,
+        at=services.clock.now(),
     )
     deliver(services.settings.smtp_url, build_message(letter, envelope))

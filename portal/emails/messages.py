@@ -98,6 +98,10 @@ def _address(text: str) -> Address:
 
 def _check_head(content: bytes) -> None:
     head, _, _ = content.partition(b"\r\n\r\n")
-    names = [line.partition(b":")[0].decode("ascii", "replace").lower() for line in head.split(b"\r\n") if line[:1] not in (b" ", b"\t")]
+    names = [
+        line.partition(b":")[0].decode("ascii", "replace").lower()
+        for line in head.split(b"\r\n")
+        if line[:1] not in (b" ", b"\t")
+    ]
     if not HEADERS.issuperset(names) or len(set(names)) != len(names) or b"\n" in head.replace(b"\r\n", b""):
         raise HeaderRefused

@@ -67,10 +67,22 @@ def lease_next(session: Session, at: datetime) -> Leased | None:
     The try is counted when it begins, so that a message which kills its worker is given up in the end too.
     """
     row = session.execute(
-        sa.select(OutboxMessage.merchant_id, OutboxMessage.id, OutboxMessage.kind, OutboxMessage.payload, OutboxMessage.attempts)
+        sa.select(
+            OutboxMessage.merchant_id,
+            OutboxMessage.id,
+            OutboxMessage.kind,
+            OutboxMessage.payload,
+            OutboxMessage.attempts,
+        )
         .where(
-            OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None), OutboxMessage.due_at <= at,
-            sa.or_(OutboxMessage.leased_until.is_(None), OutboxMessage.leased_until <= at, OutboxMessage.leased_until > at + LEASE),
+            OutboxMessage.done_at.is_(None),
+            OutboxMessage.dead_at.is_(None),
+            OutboxMessage.due_at <= at,
+            sa.or_(
+                OutboxMessage.leased_until.is_(None),
+                OutboxMessage.leased_until <= at,
+                OutboxMessage.leased_until > at + LEASE,
+            ),
         )
         .order_by(OutboxMessage.due_at)
         .limit(1)
@@ -94,7 +106,10 @@ def count_dead_letters(database: Database) -> int:
     with database.read() as reader:
         return (
             reader.execute(
-                sa.select(sa.func.count()).select_from(OutboxMessage).where(OutboxMessage.dead_at.is_not(None)).execution_options(tenant_wide=True)
+                sa.select(sa.func.count())
+                .select_from(OutboxMessage)
+                .where(OutboxMessage.dead_at.is_not(None))
+                .execution_options(tenant_wide=True)
             ).scalar()
             or 0
         )
@@ -137,8 +152,10 @@ def _settle(session: Session, leased: Leased, **changes: Any) -> None:
     session.execute(
         sa.update(OutboxMessage)
         .where(
-            OutboxMessage.merchant_id == leased.merchant_id, OutboxMessage.id == leased.id,
-            OutboxMessage.attempts == leased.attempts, OutboxMessage.done_at.is_(None),
+            OutboxMessage.merchant_id == leased.merchant_id,
+            OutboxMessage.id == leased.id,
+            OutboxMessage.attempts == leased.attempts,
+            OutboxMessage.done_at.is_(None),
         )
         .values(**changes)
         .execution_options(synchronize_session=False)
@@ -153,4 +170,4 @@ def _described(fault: Exception) -> str:
 
 
 def _fields(leased: Leased) -> dict[str, Any]:
-    return {"message": leased.id, "kind": leased.kind, "merchant": leased.merchant_id, "attempts": leased.attempts}
+    return {"outbox": leased.id, "kind": leased.kind, "merchant": leased.merchant_id, "attempts": leased.attempts}

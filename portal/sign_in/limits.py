@@ -39,9 +39,14 @@ def count_up(session: Session, merchant_id: str, key: str, *, at: datetime, wind
     """
     is_over = RateCounter.window_started_at <= at - window
     return _upsert(
-        session, merchant_id, key, at,
+        session,
+        merchant_id,
+        key,
+        at,
         count=sa.case((is_over, 1), else_=RateCounter.count + 1),
-        window_started_at=sa.case((is_over, sa.literal(at, RateCounter.window_started_at.type)), else_=RateCounter.window_started_at),
+        window_started_at=sa.case(
+            (is_over, sa.literal(at, RateCounter.window_started_at.type)), else_=RateCounter.window_started_at
+        ),
     )
 
 

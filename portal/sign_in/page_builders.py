@@ -53,6 +53,9 @@ def build_answered_code_page(answer: CodeAnswer, typed: TypedCode, *, minutes: i
     if answer.outcome is Outcome.LOCKED:
         until = _beside(at, answer.until) if answer.until else None
         return CodePage(asked.masked_address, "locked", minutes=minutes, until=until)
+    if answer.outcome is Outcome.NOTHING_ASKED:
+        # Its message was withheld, so there is no code to compare with.
+        return build_code_page(asked, minutes=minutes, at=at, is_fresh=False)
     if answer.outcome is Outcome.EXPIRED:
         page = build_code_page(asked, minutes=minutes, at=at, is_fresh=True)
         return page if page.state == "withheld" else CodePage(asked.masked_address, "expired", minutes=minutes)
@@ -80,7 +83,9 @@ def build_link_page(
     )
 
 
-def build_link_expired_page(asked: AskedFor | None, token: str, *, minutes: int, at: datetime, is_used: bool) -> LinkExpiredPage:
+def build_link_expired_page(
+    asked: AskedFor | None, token: str, *, minutes: int, at: datetime, is_used: bool
+) -> LinkExpiredPage:
     """A link that does not work any more, and leads to a fresh one at the same target. `is_used`: somebody was quicker."""
     if asked is None:
         return LinkExpiredPage("expired", minutes=minutes)
@@ -101,7 +106,8 @@ def build_session_page(token: str, minted: MintedSession, *, signed_in: SignedIn
 def build_choose_account_page(action: str, accounts: Iterable[Account], *, code: str = "") -> ChooseAccountPage:
     """Several customers with one proven mailbox. `action` is below the merchant's root."""
     choices = tuple(
-        AccountChoice(account.id, account_name(account), account.company_name or "" if account.name else "") for account in accounts
+        AccountChoice(account.id, account_name(account), account.company_name or "" if account.name else "")
+        for account in accounts
     )
     return ChooseAccountPage(action, choices, code)
 

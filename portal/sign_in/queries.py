@@ -108,16 +108,31 @@ class MintedSession:
 IS_LIVE = (Customer.deleted_at.is_(None), Customer.blocked == sa.false())
 """Who may sign in, and stay signed in."""
 
-_SESSION = sa.select(
-    SignInSession.id, SignInSession.customer_id, SignInSession.kind, SignInSession.created_at, SignInSession.last_used_at,
-    SignInSession.expires_at, SignInSession.idle_seconds, SignInSession.return_url, SignInSession.revoked_at,
-    Customer.name, Customer.company_name, Customer.email, Customer.locale,
-).join(
-    Customer, sa.and_(Customer.merchant_id == SignInSession.merchant_id, Customer.id == SignInSession.customer_id, *IS_LIVE)
-).where(
-    SignInSession.merchant_id == sa.bindparam("merchant_id"),
-    Customer.merchant_id == sa.bindparam("merchant_id"),
-    SignInSession.token_digest == sa.bindparam("token_digest"),
+_SESSION = (
+    sa.select(
+        SignInSession.id,
+        SignInSession.customer_id,
+        SignInSession.kind,
+        SignInSession.created_at,
+        SignInSession.last_used_at,
+        SignInSession.expires_at,
+        SignInSession.idle_seconds,
+        SignInSession.return_url,
+        SignInSession.revoked_at,
+        Customer.name,
+        Customer.company_name,
+        Customer.email,
+        Customer.locale,
+    )
+    .join(
+        Customer,
+        sa.and_(Customer.merchant_id == SignInSession.merchant_id, Customer.id == SignInSession.customer_id, *IS_LIVE),
+    )
+    .where(
+        SignInSession.merchant_id == sa.bindparam("merchant_id"),
+        Customer.merchant_id == sa.bindparam("merchant_id"),
+        SignInSession.token_digest == sa.bindparam("token_digest"),
+    )
 )
 _ASKED_FOR = [getattr(Challenge, name) for name in AskedFor.__dataclass_fields__]
 _ACCOUNT = [getattr(Customer, name) for name in Account.__dataclass_fields__]
@@ -144,18 +159,32 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
     if at >= idle_at:
         return EndedSession("idle")
     return SignedIn(
-        row.id, row.customer_id, row.kind, row.created_at, row.last_used_at, row.expires_at, idle_at, row.return_url,
-        row.name, row.company_name, row.email, row.locale,
+        row.id,
+        row.customer_id,
+        row.kind,
+        row.created_at,
+        row.last_used_at,
+        row.expires_at,
+        idle_at,
+        row.return_url,
+        row.name,
+        row.company_name,
+        row.email,
+        row.locale,
     )
 
 
 def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow]:
     """The customer's live sessions, the last used first."""
     rows = reader.execute(
-        sa.select(*[getattr(SignInSession, name) for name in SessionRow.__dataclass_fields__], SignInSession.idle_seconds)
+        sa.select(
+            *[getattr(SignInSession, name) for name in SessionRow.__dataclass_fields__], SignInSession.idle_seconds
+        )
         .where(
-            SignInSession.merchant_id == scope.merchant_id, SignInSession.customer_id == scope.customer_id,
-            SignInSession.revoked_at.is_(None), SignInSession.expires_at > at,
+            SignInSession.merchant_id == scope.merchant_id,
+            SignInSession.customer_id == scope.customer_id,
+            SignInSession.revoked_at.is_(None),
+            SignInSession.expires_at > at,
         )
         .order_by(SignInSession.last_used_at.desc(), SignInSession.id.desc())
     )
@@ -177,7 +206,10 @@ def find_last_challenge(reader: Reader, merchant_id: str, browser: str) -> Asked
 def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> AskedFor | None:
     """The challenge whose code this browser may type: the newest that was not withheld, a live one before a used one."""
     return _asked_for(
-        reader, Challenge.merchant_id == merchant_id, Challenge.browser_digest == token_digest(browser), Challenge.withheld_until.is_(None)
+        reader,
+        Challenge.merchant_id == merchant_id,
+        Challenge.browser_digest == token_digest(browser),
+        Challenge.withheld_until.is_(None),
     )
 
 
@@ -202,8 +234,12 @@ def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | No
         sa.select(*_ACCOUNT)
         .join(asked, sa.and_(asked.merchant_id == Customer.merchant_id, asked.email_key == Customer.email_key))
         .where(
-            Customer.merchant_id == merchant_id, asked.merchant_id == merchant_id, asked.id == (customer_id or ""),
-            asked.deleted_at.is_(None), asked.blocked == sa.false(), *IS_LIVE,
+            Customer.merchant_id == merchant_id,
+            asked.merchant_id == merchant_id,
+            asked.id == (customer_id or ""),
+            asked.deleted_at.is_(None),
+            asked.blocked == sa.false(),
+            *IS_LIVE,
         )
         .order_by(Customer.updated_at.desc(), Customer.id.desc())
         .limit(_MOST_ACCOUNTS)
@@ -219,12 +255,23 @@ def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedS
         return None
     row = reader.execute(
         sa.select(
-            PortalSession.id, PortalSession.customer_id, Customer.name, Customer.company_name, PortalSession.target,
-            PortalSession.expires_at, PortalSession.used_at,
+            PortalSession.id,
+            PortalSession.customer_id,
+            Customer.name,
+            Customer.company_name,
+            PortalSession.target,
+            PortalSession.expires_at,
+            PortalSession.used_at,
         )
-        .join(Customer, sa.and_(Customer.merchant_id == PortalSession.merchant_id, Customer.id == PortalSession.customer_id, *IS_LIVE))
+        .join(
+            Customer,
+            sa.and_(
+                Customer.merchant_id == PortalSession.merchant_id, Customer.id == PortalSession.customer_id, *IS_LIVE
+            ),
+        )
         .where(
-            PortalSession.merchant_id == merchant_id, Customer.merchant_id == merchant_id,
+            PortalSession.merchant_id == merchant_id,
+            Customer.merchant_id == merchant_id,
             PortalSession.token_digest == token_digest(token),
         )
     ).first()

@@ -90,7 +90,12 @@ def is_address(text: str) -> bool:
 
     Lists, angle brackets, quoted names, comments and control characters are not (threats 20).
     """
-    if not text or len(text.encode("utf-8", "replace")) > LONGEST_ADDRESS or _ADDRESS_SIGNS.search(text) or "=?" in text:
+    if (
+        not text
+        or len(text.encode("utf-8", "replace")) > LONGEST_ADDRESS
+        or _ADDRESS_SIGNS.search(text)
+        or "=?" in text
+    ):
         return False
     try:
         validate_email(text, check_deliverability=False, test_environment=True)

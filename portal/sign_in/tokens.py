@@ -66,8 +66,8 @@ def network_digest(keys: Keys, merchant_id: str, remote_address: str) -> bytes:
         network = "unknown"
     else:
         mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        width = 64 if address.version == 6 and mapped is None else 32
-        network = str(ipaddress.ip_network(f"{mapped or address}/{width}".replace("%", "-"), strict=False))
+        plain = str(mapped or address).partition("%")[0]
+        network = str(ipaddress.ip_network(f"{plain}/{64 if ':' in plain else 32}", strict=False))
     return _mac(keys[0], "sign-in-network", merchant_id, network)
 
 

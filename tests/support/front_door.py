@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ from portal.customers.models import Customer
 from portal.customers.rules import email_key
 from portal.database import Database
 from portal.merchants.models import Merchant
+from portal.migrations import all_tables
 from portal.public_ids import new_id
 from portal.services import Services
 from portal.settings import Settings
@@ -58,10 +59,9 @@ class FrontDoor:
         return self.mail.take()
 
     def mailed(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/") -> Caught:
-        """Ask, deliver, and give the one message."""
+        """Ask, deliver, and give the message, the newest of those that were due."""
         self.ask(browser, address, next=next)
-        (caught,) = self.deliver()
-        return caught
+        return self.deliver()[-1]
 
     def signed_in(self) -> PageClient:
         """A browser that Maya is signed in with."""
@@ -83,9 +83,16 @@ class FrontDoor:
                 .values(**columns)
             )
 
+    def with_settings(self, **changes: Any) -> FrontDoor:
+        """The same door of another installation: other settings on the same database."""
+        services = replace(self.services, settings=self.services.settings.model_copy(update=changes))
+        return replace(self, services=services, app=create_app(services=services))
+
     def rows(self, table: Any, **where: Any) -> list[Any]:
         with self.services.database.unit_of_work() as session:
-            return list(session.execute(sa.select(table).filter_by(**where).order_by(*table.__table__.primary_key)).scalars())
+            return list(
+                session.execute(sa.select(table).filter_by(**where).order_by(*table.__table__.primary_key)).scalars()
+            )
 
     def count(self, table: Any, **where: Any) -> int:
         return len(self.rows(table, **where))
@@ -150,3 +157,10 @@ def _add_customer(session: Any, merchant_id: str, email: str | None, clock: Mova
     return Scope(merchant_id, customer_id)
 
 
+def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, to compare before and after."""
+    with database.read() as reader:
+        return {
+            table.name: sorted(map(tuple, reader.execute(sa.select(table))), key=repr)
+            for table in all_tables().sorted_tables
+        }

@@ -31,7 +31,9 @@ def delete_old_rows(session: Session, *, at: datetime) -> int:
             _run(
                 session,
                 sa.delete(SignInSession).where(
-                    sa.or_(SignInSession.expires_at < at - _SESSIONS_KEPT, SignInSession.revoked_at < at - _SESSIONS_KEPT)
+                    sa.or_(
+                        SignInSession.expires_at < at - _SESSIONS_KEPT, SignInSession.revoked_at < at - _SESSIONS_KEPT
+                    )
                 ),
             ),
             delete_old_counters(session, at=at),

@@ -27,7 +27,9 @@ class SignInLetter:
     minutes: int
 
 
-def begin_mailing(session: Session, settings: Settings, merchant_id: str, challenge_id: str, *, at: datetime) -> SignInLetter | None:
+def begin_mailing(
+    session: Session, settings: Settings, merchant_id: str, challenge_id: str, *, at: datetime
+) -> SignInLetter | None:
     """Start the challenge's time, again at each new attempt to send, so that no message arrives dead (threats 37).
 
     None when there is nobody to write to: an unknown address, a customer blocked or deleted since, a challenge that is used
@@ -36,8 +38,10 @@ def begin_mailing(session: Session, settings: Settings, merchant_id: str, challe
     begun = session.execute(
         sa.update(Challenge)
         .where(
-            Challenge.merchant_id == merchant_id, Challenge.id == challenge_id,
-            Challenge.used_at.is_(None), Challenge.withheld_until.is_(None),
+            Challenge.merchant_id == merchant_id,
+            Challenge.id == challenge_id,
+            Challenge.used_at.is_(None),
+            Challenge.withheld_until.is_(None),
         )
         .values(mailed_at=at, expires_at=at + timedelta(minutes=settings.sign_in_minutes))
         .returning(Challenge.customer_id, Challenge.locale)
@@ -45,7 +49,7 @@ def begin_mailing(session: Session, settings: Settings, merchant_id: str, challe
     ).first()
     customer = session.execute(
         sa.select(Customer.email, Customer.locale).where(
-            Customer.merchant_id == merchant_id, Customer.id == (begun.customer_id if begun else None), *IS_LIVE
+            Customer.merchant_id == merchant_id, Customer.id == ((begun.customer_id if begun else None) or ""), *IS_LIVE
         )
     ).first()
     letter = SignInLetter(

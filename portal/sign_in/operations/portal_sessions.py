@@ -47,22 +47,39 @@ def create_portal_session(
     Whoever calls has proved who the customer is. Raises NotFound when the customer is unknown, blocked or deleted.
     `actor_type` is system (the command), host or api_key.
     """
-    live = sa.select(Customer.id).where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id, *IS_LIVE)
+    live = sa.select(Customer.id).where(
+        Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id, *IS_LIVE
+    )
     if not is_id("cus", scope.customer_id) or session.execute(live).first() is None:
         raise NotFound
     token = new_token()
     minted = PortalSessionAddress(
-        new_id(PORTAL_SESSION, at), f"/sign-in/session/{token}", at + timedelta(minutes=settings.portal_session_url_minutes)
+        new_id(PORTAL_SESSION, at),
+        f"/sign-in/session/{token}",
+        at + timedelta(minutes=settings.portal_session_url_minutes),
     )
     session.add(
         PortalSession(
-            merchant_id=scope.merchant_id, id=minted.id, customer_id=scope.customer_id, token_digest=token_digest(token),
-            target=checked_target(target), return_url=return_url, locale=locale, created_at=at, expires_at=minted.expires_at,
+            merchant_id=scope.merchant_id,
+            id=minted.id,
+            customer_id=scope.customer_id,
+            token_digest=token_digest(token),
+            target=checked_target(target),
+            return_url=return_url,
+            locale=locale,
+            created_at=at,
+            expires_at=minted.expires_at,
         )
     )
     record_act(
-        session, scope.merchant_id, "portal_session.created", at=at, actor_type=actor_type, actor_id=actor_id,
-        customer_id=scope.customer_id, object_id=minted.id,
+        session,
+        scope.merchant_id,
+        "portal_session.created",
+        at=at,
+        actor_type=actor_type,
+        actor_id=actor_id,
+        customer_id=scope.customer_id,
+        object_id=minted.id,
     )
     return minted
 
@@ -76,8 +93,11 @@ def enter_portal_session(
     used = session.execute(
         sa.update(PortalSession)
         .where(
-            PortalSession.merchant_id == merchant_id, PortalSession.token_digest == token_digest(token),
-            PortalSession.used_at.is_(None), PortalSession.expires_at > at, PortalSession.created_at <= at,
+            PortalSession.merchant_id == merchant_id,
+            PortalSession.token_digest == token_digest(token),
+            PortalSession.used_at.is_(None),
+            PortalSession.expires_at > at,
+            PortalSession.created_at <= at,
             PortalSession.customer_id.in_(sa.select(Customer.id).where(Customer.merchant_id == merchant_id, *IS_LIVE)),
         )
         .values(used_at=at)
@@ -87,6 +107,13 @@ def enter_portal_session(
     if used is None:
         return None
     return start_session(
-        session, settings, Scope(merchant_id, used.customer_id), visitor, kind="api", by="session",
-        target=used.target, return_url=used.return_url, at=at,
+        session,
+        settings,
+        Scope(merchant_id, used.customer_id),
+        visitor,
+        kind="api",
+        by="session",
+        target=used.target,
+        return_url=used.return_url,
+        at=at,
     )

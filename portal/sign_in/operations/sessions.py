@@ -61,21 +61,41 @@ def start_session(
     `kind` is mail, api or frame; `by` says in the audit how: link, code, or session.
     """
     if visitor.session_token:
-        _revoke(session, SignInSession.merchant_id == scope.merchant_id, SignInSession.token_digest == token_digest(visitor.session_token), at=at)
+        _revoke(
+            session,
+            SignInSession.merchant_id == scope.merchant_id,
+            SignInSession.token_digest == token_digest(visitor.session_token),
+            at=at,
+        )
     _keep_to_cap(session, scope, settings.session_cap, at)
     life = lifetime(kind, settings)
     entered = Entered(new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind)
     session.add(
         SignInSession(
-            merchant_id=scope.merchant_id, id=entered.session_id, customer_id=scope.customer_id,
-            token_digest=token_digest(entered.token), kind=kind, idle_seconds=int(life.idle.total_seconds()),
-            user_agent=_printable(visitor.user_agent), return_url=return_url,
-            created_at=at, last_used_at=at, expires_at=entered.expires_at,
+            merchant_id=scope.merchant_id,
+            id=entered.session_id,
+            customer_id=scope.customer_id,
+            token_digest=token_digest(entered.token),
+            kind=kind,
+            idle_seconds=int(life.idle.total_seconds()),
+            user_agent=_printable(visitor.user_agent),
+            return_url=return_url,
+            created_at=at,
+            last_used_at=at,
+            expires_at=entered.expires_at,
         )
     )
     record_act(
-        session, scope.merchant_id, "session.started", at=at, actor_type="customer", actor_id=scope.customer_id,
-        customer_id=scope.customer_id, object_id=entered.session_id, by=by, kind=kind,
+        session,
+        scope.merchant_id,
+        "session.started",
+        at=at,
+        actor_type="customer",
+        actor_id=scope.customer_id,
+        customer_id=scope.customer_id,
+        object_id=entered.session_id,
+        by=by,
+        kind=kind,
     )
     return entered
 
@@ -85,8 +105,10 @@ def touch_session(session: Session, merchant_id: str, session_id: str, at: datet
     session.execute(
         sa.update(SignInSession)
         .where(
-            SignInSession.merchant_id == merchant_id, SignInSession.id == session_id,
-            SignInSession.last_used_at <= at - TOUCH_EVERY, SignInSession.revoked_at.is_(None),
+            SignInSession.merchant_id == merchant_id,
+            SignInSession.id == session_id,
+            SignInSession.last_used_at <= at - TOUCH_EVERY,
+            SignInSession.revoked_at.is_(None),
         )
         .values(last_used_at=at)
         .execution_options(synchronize_session=False)
@@ -97,11 +119,19 @@ def end_session(session: Session, merchant_id: str, token: str, *, at: datetime)
     """Sign out the browser with this cookie; tells whether it was signed in."""
     if not is_token(token):
         return False
-    ended = _revoke(session, SignInSession.merchant_id == merchant_id, SignInSession.token_digest == token_digest(token), at=at)
+    ended = _revoke(
+        session, SignInSession.merchant_id == merchant_id, SignInSession.token_digest == token_digest(token), at=at
+    )
     for session_id, customer_id in ended:
         record_act(
-            session, merchant_id, "session.ended", at=at, actor_type="customer", actor_id=customer_id,
-            customer_id=customer_id, object_id=session_id,
+            session,
+            merchant_id,
+            "session.ended",
+            at=at,
+            actor_type="customer",
+            actor_id=customer_id,
+            customer_id=customer_id,
+            object_id=session_id,
         )
     return bool(ended)
 
@@ -113,8 +143,14 @@ def revoke_session(session: Session, scope: Scope, session_id: str, *, at: datet
     ended = _revoke(session, *_of(scope), SignInSession.id == session_id, at=at)
     if ended:
         record_act(
-            session, scope.merchant_id, "session.revoked", at=at, actor_type="customer", actor_id=scope.customer_id,
-            customer_id=scope.customer_id, object_id=session_id,
+            session,
+            scope.merchant_id,
+            "session.revoked",
+            at=at,
+            actor_type="customer",
+            actor_id=scope.customer_id,
+            customer_id=scope.customer_id,
+            object_id=session_id,
         )
     return bool(ended)
 
@@ -124,8 +160,14 @@ def revoke_sessions(session: Session, scope: Scope, *, at: datetime, keep: str =
     ended = _revoke(session, *_of(scope), SignInSession.id != keep, at=at)
     if ended:
         record_act(
-            session, scope.merchant_id, "sessions.revoked", at=at, actor_type="customer", actor_id=scope.customer_id,
-            customer_id=scope.customer_id, count=len(ended),
+            session,
+            scope.merchant_id,
+            "sessions.revoked",
+            at=at,
+            actor_type="customer",
+            actor_id=scope.customer_id,
+            customer_id=scope.customer_id,
+            count=len(ended),
         )
     return len(ended)
 

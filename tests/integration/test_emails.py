@@ -1,0 +1,230 @@
+"""The mails as they leave: their text, their headers byte for byte, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from portal.emails.messages import HEADERS
+from portal.invoices.models import Invoice
+from portal.merchants.models import Merchant
+from portal.outbox.models import OutboxMessage
+from portal.outbox.operations import enqueue
+from portal.payments.models import Payment, PaymentAllocation
+from portal.public_ids import new_id
+from tests.support.front_door import ADDRESS
+
+EVIL_NAMES = [
+    "Acme =?utf-8?q?x=0D=0ABcc:_evil=40x.example?=",
+    "=?utf-8?b?eA0KQmNjOiBldmlsQHguZXhhbXBsZQ==?=",
+    "Acme\r\nBcc: evil@x.example",
+    "Acme\nBcc: evil@x.example",
+    "Acme\x0bBcc: evil@x.example",
+    "Acme\u2028Bcc: evil@x.example",
+]
+
+
+def header_names(content: bytes) -> list[str]:
+    head = content.partition(b"\r\n\r\n")[0]
+    return [line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n") if line[:1] not in (b" ", b"\t")]
+
+
+def test_sign_in_mail_has_the_code_and_then_the_link_alone_on_a_line(door):
+    caught = door.mailed(door.browser(), next="/invoices")
+
+    lines = caught.text.splitlines()
+    assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", lines[lines.index(caught.code)])
+    assert lines.index(caught.code) < lines.index(caught.link)
+    before = caught.text[: caught.text.index(caught.link)]
+    assert "http" not in before
+    assert "@" not in before
+    assert len(re.findall(r"https?://", caught.text)) == 1
+    assert caught.link in caught.html
+    assert caught.code in caught.html
+    assert "for 10 minutes" in caught.text
+
+
+def test_mail_has_these_headers_and_no_others(door):
+    caught = door.mailed(door.browser())
+    (row,) = door.rows(OutboxMessage)
+
+    names = header_names(caught.content)
+    assert len(names) == len(set(names))
+    assert set(names) <= HEADERS
+    message = caught.message
+    assert message["From"] == "Acme <billing@portal.example>"
+    assert message["To"] == ADDRESS
+    assert message["Reply-To"] == "help@acme.example"
+    assert message["Message-ID"] == f"<{row.id}@portal.example>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Subject"] == f"{caught.code} is your code for Acme"
+    assert message["Date"].datetime == door.clock.now()
+
+
+def test_repeated_delivery_has_the_same_message_id(door):
+    browser = door.browser()
+    first = door.mailed(browser)
+    with door.services.database.unit_of_work() as session:
+        session.execute(sa.update(OutboxMessage).values(done_at=None, leased_until=None))
+
+    (second,) = door.deliver()
+
+    assert second.message["Message-ID"] == first.message["Message-ID"]
+    assert second.link == first.link
+
+
+@pytest.mark.parametrize("name", EVIL_NAMES)
+def test_name_that_would_become_a_header_is_refused(door, name):
+    with door.services.database.unit_of_work() as session:
+        session.execute(sa.update(Merchant).where(Merchant.id == door.scope.merchant_id).values(name=name))
+    door.ask(door.browser())
+
+    mails = door.deliver()
+
+    assert mails == []
+    (row,) = door.rows(OutboxMessage)
+    assert row.dead_at is not None
+    assert row.last_error.startswith("HeaderRefused")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "maya@lindqvist.example, evil@x.example",
+        "maya@lindqvist.example\r\nBcc: evil@x.example",
+        "=?utf-8?q?a?=@x.example",
+        "maya",
+        "a@b@x.example",
+    ],
+)
+def test_stored_address_that_is_none_is_never_written_to(door, stored):
+    door.change_customer(door.scope, email=stored)
+    door.ask(door.browser())
+
+    assert door.deliver() == []
+    assert door.rows(OutboxMessage)[0].dead_at is not None
+
+
+def test_recipient_refused_for_good_is_a_dead_letter_without_the_address(door, mail):
+    mail.answer = "550 no such user maya@lindqvist.example"
+    door.ask(door.browser())
+
+    door.deliver()
+
+    (row,) = door.rows(OutboxMessage)
+    assert row.dead_at is not None
+    assert row.last_error == "Undeliverable recipient refused, 550"
+
+
+def test_recipient_refused_for_now_is_tried_again(door, mail):
+    mail.answer = "451 later"
+    door.ask(door.browser())
+    door.deliver()
+    (row,) = door.rows(OutboxMessage)
+    assert row.dead_at is None
+    assert "maya" not in row.last_error
+
+    mail.answer = "250 OK"
+    door.clock.move_to(row.due_at)
+
+    assert len(door.deliver()) == 1
+
+
+def test_mail_speaks_the_language_of_the_customer(door):
+    door.change_customer(door.scope, locale="fr")
+
+    caught = door.mailed(door.browser())
+
+    assert "Se connecter" in caught.html or "Connexion" in caught.html
+    assert 'lang="fr"' in caught.html
+    assert caught.text.splitlines().index(caught.code) < caught.text.splitlines().index(caught.link)
+
+
+def test_mail_to_an_address_of_another_script_arrives(door):
+    door.add_customer("用户@例子.example", name="Li")
+
+    caught = door.mailed(door.browser(), "用户@例子.example")
+
+    assert caught.recipients == ("用户@xn--fsqu00a.example",)
+
+
+def test_html_part_has_its_styles_inline_and_loads_nothing(door):
+    caught = door.mailed(door.browser())
+
+    assert "<style" not in caught.html
+    assert "style=" in caught.html
+    assert "<img" not in caught.html
+    assert "<script" not in caught.html
+    assert re.findall(r'(?:src|href)="(?!mailto:)([^"]*)"', caught.html) == [caught.link]
+
+
+def pay(door, name="Team plan"):
+    """A complete payment of one invoice, and its receipt in the outbox."""
+    now = door.clock.now()
+    merchant_id, customer_id = door.scope.merchant_id, door.scope.customer_id
+    payment_id, invoice_id = new_id("pay", now), new_id("inv", now)
+    with door.services.database.unit_of_work() as session:
+        session.add(
+            Invoice(
+                merchant_id=merchant_id, id=invoice_id, customer_id=customer_id, number="ACME-0412", status="paid", currency="USD",
+                description=name, subtotal=32598, total=32598, amount_paid=32598, issued_on=date(2026, 3, 1), due_on=date(2026, 3, 30),
+                created_at=now, updated_at=now, paid_at=now,
+            )
+        )  # fmt: skip
+        session.add(
+            Payment(
+                merchant_id=merchant_id, id=payment_id, customer_id=customer_id, status="complete", currency="USD", amount=32598,
+                description=name, gateway="sandbox", method_type="card", method_brand="visa", method_last4="4242",
+                created_at=now, updated_at=now, expires_at=now, completed_at=now,
+            )
+        )  # fmt: skip
+        session.flush()
+        session.add(
+            PaymentAllocation(
+                merchant_id=merchant_id,
+                payment_id=payment_id,
+                invoice_id=invoice_id,
+                amount=32598,
+                state="settled",
+                slot=1,
+                invoice_version=1,
+            )
+        )
+        enqueue(session, merchant_id, "receipt_mail", {"payment": payment_id}, at=now)
+    return payment_id
+
+
+def test_receipt_tells_payee_amount_method_and_invoice(door):
+    payment_id = pay(door, "Team plan <b>& more</b>")
+
+    (caught,) = door.deliver()
+
+    assert caught.recipients == (ADDRESS,)
+    assert caught.message["Subject"] == "You paid $325.98 to Acme Inc."
+    for word in ("$325.98", "Acme Inc.", "Visa\u00a0••••\u00a04242", "Team plan <b>& more</b>, ACME-0412", payment_id):
+        assert word in caught.text, word
+    assert caught.link == f"http://127.0.0.1:5000/acme/payments/{payment_id}"
+    assert "Team plan &lt;b&gt;&amp; more&lt;/b&gt;" in caught.html
+    assert set(header_names(caught.content)) <= HEADERS
+
+
+@pytest.mark.parametrize("change", [{"email": None, "email_key": None}, {"deleted_at": "now"}])
+def test_customer_without_address_gets_no_receipt(door, change):
+    pay(door)
+    door.change_customer(
+        door.scope, **{name: door.clock.now() if value == "now" else value for name, value in change.items()}
+    )
+
+    assert door.deliver() == []
+    assert door.rows(OutboxMessage)[0].done_at is not None
+
+
+def test_mount_of_a_host_is_where_its_links_lead(door):
+    door = door.with_settings(url_prefix="/billing")
+
+    caught = door.mailed(door.browser())
+
+    assert caught.link.startswith("http://127.0.0.1:5000/billing/sign-in/link/")

@@ -1,0 +1,328 @@
+"""Signing in by the mailed code: bound to the browser that asked, few tries, limits that hold (threats, group L)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from portal.audit.models import AuditEntry
+from portal.sign_in.models import Challenge, SignInSession
+from portal.sign_in.tokens import code_of
+from tests.support.front_door import ADDRESS, path_of
+
+WRONG = "0000-0000"
+
+
+def enter(browser, code, status=422):
+    return browser.post("/acme/sign-in/code", {"code": code}, status=status)
+
+
+def test_code_signs_in_the_browser_that_asked(door):
+    browser = door.browser()
+    page = browser.submit(browser.get("/acme/sign-in"), "Send link and code", email=ADDRESS)
+    (caught,) = door.deliver()
+
+    page = browser.submit(page, "Sign in", code=caught.code.lower().replace("-", " "))
+
+    assert page.path == "/acme/"
+
+
+def test_code_is_worth_nothing_in_another_browser(door):
+    asker, stranger = door.browser(), door.browser()
+    code = door.mailed(asker).code
+
+    assert "Start with your address" in enter(stranger, code).get_data(as_text=True)
+    door.ask(stranger)
+    assert "not the code we sent last" in enter(stranger, code).get_data(as_text=True)
+
+    enter(asker, code, 303)
+
+
+def test_code_of_one_merchant_is_refused_by_another(door):
+    browser = door.browser()
+    code = door.mailed(browser).code
+    door.ask(browser, root="/savane")
+
+    browser.post("/savane/sign-in/code", {"code": code}, status=422)
+
+    assert door.count(SignInSession) == 0
+
+
+def test_five_wrong_codes_end_a_challenge(door):
+    browser = door.browser()
+    caught = door.mailed(browser)
+    for left in (4, 3, 2, 1, 0):
+        assert f"{left} tr" in enter(browser, WRONG).get_data(as_text=True)
+
+    answer = enter(browser, caught.code).get_data(as_text=True)
+
+    assert "We have sent a fresh one" in answer
+    assert door.count(SignInSession) == 0
+    assert door.count(AuditEntry, action="code.exhausted") == 1
+
+
+def test_link_still_works_after_five_wrong_codes(door):
+    browser = door.browser()
+    caught = door.mailed(browser)
+    for _ in range(5):
+        enter(browser, WRONG)
+
+    browser.post(path_of(caught))
+
+
+def test_expired_code_leads_to_a_fresh_one(door):
+    browser = door.browser()
+    caught = door.mailed(browser, next="/invoices")
+    door.clock.advance(minutes=10)
+
+    assert "This code has run out" in enter(browser, caught.code).get_data(as_text=True)
+    (fresh,) = door.deliver()
+
+    assert enter(browser, fresh.code, 303).headers["Location"] == "/acme/invoices"
+
+
+def test_code_works_until_the_last_second(door):
+    browser = door.browser()
+    caught = door.mailed(browser)
+
+    door.clock.advance(minutes=9, seconds=59)
+
+    enter(browser, caught.code, 303)
+
+
+def test_code_is_used_up_by_the_link_and_the_link_by_the_code(door):
+    browser, other = door.browser(), door.browser()
+    caught = door.mailed(browser)
+    enter(browser, caught.code, 303)
+    other.post(path_of(caught), status=410)
+
+    door.clock.advance(minutes=2)
+    caught = door.mailed(browser)
+    other.post(path_of(caught))
+    enter(browser, caught.code)
+
+
+def test_code_is_not_known_before_the_mail_leaves(door):
+    browser = door.browser()
+    door.ask(browser)
+    (challenge,) = door.rows(Challenge)
+    code = code_of(door.services.settings.keys, door.scope.merchant_id, challenge.id)
+
+    enter(browser, code)
+
+    assert door.count(SignInSession) == 0
+
+
+def test_asking_again_ends_what_this_browser_asked_for_before(door):
+    browser = door.browser()
+    first = door.mailed(browser)
+    door.clock.advance(minutes=1)
+    page = browser.submit(browser.get("/acme/sign-in/code"), "Send again")
+    assert "A fresh message is on its way" in page.text
+    (second,) = door.deliver()
+
+    enter(browser, first.code)
+    browser.post(path_of(first), status=410)
+
+    enter(browser, second.code, 303)
+
+
+def test_nobody_can_end_what_another_browser_asked_for(door):
+    owner, attacker = door.browser(), door.browser()
+    code = door.mailed(owner).code
+
+    for _ in range(3):
+        door.ask(attacker)
+        attacker.post("/acme/sign-in/code/fresh")
+        enter(attacker, WRONG)
+
+    enter(owner, code, 303)
+
+
+NO_CODES = [
+    ("K7QM-2X", "2 are missing"),
+    ("K7QM2XP", "1 is missing"),
+    ("", "8 are missing"),
+    ("K7QM-2XPA9", "this is longer"),
+    ("A" * 50_000, "this is longer"),
+    ("²²²²-²²²²", "other signs"),
+    ("١٢٣٤٥٦٧٨", "other signs"),
+    ("K7QM-2XPU", "other signs"),
+    ("ıſK7-2XPA", "other signs"),
+    ("K7QM\ud800", "other signs"),
+    ("<script>", "other signs"),
+]
+
+
+def test_what_is_no_code_is_told_and_costs_no_try(door):
+    browser = door.browser()
+    door.mailed(browser)
+
+    for typed, says in NO_CODES:
+        answer = browser.post("/acme/sign-in/code", {"code": typed.encode("utf-8", "surrogatepass")}, status=422)
+        assert says in answer.get_data(as_text=True)
+
+    assert [row.tries_left for row in door.rows(Challenge)] == [5]
+
+
+def test_bytes_that_no_form_has_are_refused(door):
+    browser = door.browser()
+    door.mailed(browser)
+
+    browser.post("/acme/sign-in/code", {"code": "K7QM\0"}, status=400)
+    browser.post("/acme/sign-in/code", {"code": ["K7QM-2XPA", "K7QM-2XPB"]}, status=422)
+
+    assert [row.tries_left for row in door.rows(Challenge)] == [5]
+
+
+def test_guessing_stops_for_an_address_and_the_owner_gets_in_by_the_link(door):
+    door = door.with_settings(sign_in_mails_per_address_per_hour=50)
+    owner, attacker = door.browser(), door.browser()
+    caught = door.mailed(owner)
+    guess_wrongly(door, attacker, 20)
+
+    door.ask(attacker)
+    answer = enter(attacker, WRONG, 429)
+    assert "Too many tries. You can go on at 11:42" in answer.get_data(as_text=True)
+    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    assert door.count(AuditEntry, action="code.locked") == 1
+    enter(owner, caught.code, 429)
+
+    owner.post(path_of(caught))
+
+
+def test_lock_ends_after_an_hour(door):
+    door = door.with_settings(sign_in_mails_per_address_per_hour=50)
+    guess_wrongly(door, door.browser(), 20)
+    door.clock.advance(hours=1)
+
+    owner = door.browser()
+
+    enter(owner, door.mailed(owner).code, 303)
+
+
+def test_code_typed_after_too_many_messages_is_told_when_to_go_on(door):
+    for _ in range(5):
+        door.ask(door.browser())
+    owner = door.browser()
+    door.ask(owner)
+
+    assert "No more messages before 11:42" in owner.get("/acme/sign-in/code").text
+    assert "No more messages before 11:42" in enter(owner, WRONG).get_data(as_text=True)
+
+
+def guess_wrongly(door, attacker, times):
+    """Wrong codes for Maya's address from one browser, which asks anew when a challenge has no tries left."""
+    for number in range(times):
+        if number % 5 == 0:
+            door.ask(attacker)
+        enter(attacker, WRONG)
+
+
+def test_failures_in_a_row_shut_codes_until_a_link_is_used(door):
+    door = door.with_settings(sign_in_failures_in_a_row=6, sign_in_mails_per_address_per_hour=50)
+    owner, attacker = door.browser(), door.browser()
+    guess_wrongly(door, attacker, 6)
+    door.clock.advance(hours=3)
+    caught = door.mailed(owner)
+
+    assert "Too many tries with codes" in enter(owner, caught.code, 429).get_data(as_text=True)
+    owner.post(path_of(caught))
+    door.clock.advance(minutes=5)
+
+    enter(owner, door.mailed(owner).code, 303)
+
+
+def test_one_network_address_cannot_guess_at_many_customers(door):
+    door = door.with_settings(sign_in_failures_per_ip_per_hour=7)
+    answers = []
+    for number in range(10):
+        browser = door.browser()
+        door.ask(browser, f"customer{number}@shop.example")
+        answers.append(
+            browser.client.post(
+                "/acme/sign-in/code", data={"code": WRONG}, headers={"Sec-Fetch-Site": "same-origin"}
+            ).status_code
+        )
+
+    assert answers == [422] * 7 + [429] * 3
+
+
+def test_made_up_headers_do_not_open_a_fresh_bucket(door):
+    door = door.with_settings(sign_in_failures_per_ip_per_hour=3)
+    answers = []
+    for number in range(5):
+        browser = door.browser()
+        door.ask(browser, f"customer{number}@shop.example")
+        headers = {
+            "Sec-Fetch-Site": "same-origin",
+            "X-Forwarded-For": f"198.51.100.{number}",
+            "Forwarded": f"for=198.51.100.{number}",
+            "X-Real-IP": f"198.51.100.{number}",
+            "Authorization": f"Bearer {number}",
+            "User-Agent": f"agent {number}",
+        }
+        answers.append(browser.client.post("/acme/sign-in/code", data={"code": WRONG}, headers=headers).status_code)
+
+    assert answers == [422, 422, 422, 429, 429]
+
+
+def test_right_code_takes_its_count_back(door):
+    door = door.with_settings(sign_in_failures_per_ip_per_hour=2, sign_in_mails_per_address_per_hour=50)
+    for _ in range(5):
+        browser = door.browser()
+        enter(browser, door.mailed(browser).code, 303)
+        door.clock.advance(minutes=2)
+
+
+def test_guesses_made_at_once_do_not_outrun_the_tries(door):
+    browser = door.browser()
+    door.mailed(browser)
+    (asked,) = door.rows(Challenge)
+    cookie = browser.client.get_cookie("portal_browser_acme")
+
+    def guess(_number):
+        client = door.app.test_client()
+        client.set_cookie("portal_browser_acme", cookie.value)
+        return client.post(
+            "/acme/sign-in/code", data={"code": WRONG}, headers={"Sec-Fetch-Site": "same-origin"}
+        ).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(guess, range(8)))
+
+    (guessed,) = door.rows(Challenge, id=asked.id)
+    assert guessed.tries_left == 0
+    assert door.count(AuditEntry, action="code.exhausted") == 1
+    assert door.count(SignInSession) == 0
+
+
+def test_twenty_right_codes_at_once_make_one_session(door):
+    browser = door.browser()
+    code = door.mailed(browser).code
+    cookie = browser.client.get_cookie("portal_browser_acme")
+
+    def enter_at_once(_number):
+        client = door.app.test_client()
+        client.set_cookie("portal_browser_acme", cookie.value)
+        return client.post(
+            "/acme/sign-in/code", data={"code": code}, headers={"Sec-Fetch-Site": "same-origin"}
+        ).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(enter_at_once, range(20)))
+
+    assert answers.count(303) == 1
+    assert door.count(SignInSession) == 1
+
+
+def test_two_customers_of_one_mailbox_choose_after_the_code(door):
+    second = door.add_customer(ADDRESS, name="Maya L.", company_name="Lindqvist & Berg AB")
+    browser = door.browser()
+    code = door.mailed(browser).code
+
+    answer = enter(browser, code)
+    assert "Which account?" in answer.get_data(as_text=True)
+    assert [row.tries_left for row in door.rows(Challenge)] == [5]
+    browser.post("/acme/sign-in/code", {"code": code, "account": second.customer_id})
+
+    assert [row.customer_id for row in door.rows(SignInSession)] == [second.customer_id]

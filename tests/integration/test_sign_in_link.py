@@ -1,0 +1,288 @@
+"""Signing in by the mailed link: opening it uses nothing up, one click signs in one browser (threats, group L)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from portal.audit.models import AuditEntry
+from portal.sign_in.models import Challenge, SignInSession
+from portal.worker import clean_up
+from tests.support.front_door import ADDRESS, contents, path_of
+
+
+def test_link_signs_in_after_a_click(door):
+    browser = door.browser()
+    caught = door.mailed(browser, next="/invoices")
+
+    page = browser.get(path_of(caught))
+    assert page.headline == "Is this you?"
+    assert "Maya Lindqvist" in page.text
+    assert "m•••@lindqvist.example" in page.text
+    response = browser.post(path_of(caught))
+
+    assert response.headers["Location"] == "/acme/invoices"
+    assert "portal_acme=" in response.headers["Set-Cookie"]
+    assert browser.get("/acme/invoices").headline == "Invoices"
+
+
+def test_opening_a_link_a_hundred_times_changes_nothing(door):
+    asker = door.browser()
+    path = path_of(door.mailed(asker))
+    before = contents(door.services.database)
+
+    for number in range(100):
+        scanner = door.app.test_client()
+        method = ("GET", "HEAD", "OPTIONS")[number % 3]
+        response = scanner.open(path, method=method, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
+        assert response.status_code == (405 if method == "OPTIONS" else 200)
+        assert "portal_acme=" not in str(response.headers.getlist("Set-Cookie"))
+
+    assert contents(door.services.database) == before
+    asker.post(path)
+
+
+def test_link_signs_in_only_the_browser_that_clicks(door):
+    asker, reader = door.browser(), door.browser()
+    path = path_of(door.mailed(asker))
+
+    reader.post(path)
+
+    assert reader.get("/acme/").status == 200
+    assert asker.follow("/acme/").path.startswith("/acme/sign-in")
+
+
+def test_second_click_is_told_that_the_link_is_used(door):
+    browser = door.browser()
+    path = path_of(door.mailed(browser, next="/invoices"))
+    browser.post(path)
+
+    response = browser.post(path, status=410)
+
+    assert "This link has been used" in response.get_data(as_text=True)
+    assert door.count(SignInSession) == 1
+
+
+def test_twenty_clicks_at_once_make_one_session(door):
+    path = path_of(door.mailed(door.browser()))
+
+    def click(_number):
+        return door.app.test_client().post(path, headers={"Sec-Fetch-Site": "same-origin"}).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(click, range(20)))
+
+    assert sorted(answers) == [303, *[410] * 19]
+    assert door.count(SignInSession) == 1
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(599, 303), (600, 410), (601, 410)])
+def test_link_lives_ten_minutes_from_its_sending(door, seconds, status):
+    browser = door.browser()
+    door.ask(browser)
+    door.clock.advance(minutes=3)
+    (caught,) = door.deliver()
+
+    door.clock.advance(seconds=seconds)
+
+    browser.post(path_of(caught), status=status)
+
+
+def test_clock_that_jumps_revives_nothing(door):
+    used, expired = door.browser(), door.browser()
+    used_path = path_of(door.mailed(used))
+    used.post(used_path)
+    door.clock.advance(minutes=2)
+    expired_path = path_of(door.mailed(expired))
+    door.clock.advance(hours=1)
+    clean_up(door.services)
+    for jump in ({"hours": -1}, {"days": 1}, {"days": -2}):
+        door.clock.advance(**jump)
+        used.post(used_path, status=410)
+        expired.post(expired_path, status=410)
+
+
+def test_expired_link_leads_to_a_fresh_one_at_the_same_target(door):
+    asker, reader = door.browser(), door.browser()
+    caught = door.mailed(asker, next="/invoices?status=overdue")
+    door.clock.advance(minutes=11)
+
+    page = reader.get(path_of(caught), status=410)
+    assert page.headline == "This link has run out"
+    page = reader.submit(page, action="/fresh")
+    (fresh,) = door.deliver()
+
+    assert page.path.startswith("/acme/sign-in/code")
+    assert fresh.link != caught.link
+    assert reader.post(path_of(fresh)).headers["Location"] == "/acme/invoices?status=overdue"
+
+
+DAMAGES = {
+    "lower": str.lower,
+    "upper": str.upper,
+    "cut": lambda token: token[:-1],
+    "cut short": lambda token: token[:10],
+    "nothing": lambda _: "",
+    "longer": lambda token: token + "A",
+    "padded": lambda token: token + "=",
+    "one letter": lambda token: token[:-2] + ("A" if token[-2] != "A" else "B") + token[-1],
+    "another id": lambda token: ("1" if token[0] != "1" else "2") + token[1:],
+    "slash within": lambda token: f"{token[:30]}/{token[30:]}",
+    "encoded": lambda token: "%25" + token,
+    "letters of nowhere": lambda token: token[:-1] + "%EF%BC%A1",
+    "raw bytes": lambda token: token[:-1] + "%FF",
+    "surrogate": lambda token: token[:-1] + "%ED%A0%80",
+    "long": lambda _: "A" * 3000,
+}
+
+
+def test_damaged_link_gets_a_page_that_helps(door):
+    browser = door.browser()
+    path = path_of(door.mailed(browser))
+    head, _, token = path.rpartition("/")
+
+    for damage in DAMAGES.values():
+        page = browser.get(f"{head}/{damage(token)}", status=404)
+        assert page.headline == "This link is not whole"
+        assert page.link("Send a fresh link").startswith("/acme/sign-in")
+
+    browser.post(path)
+
+
+def test_link_of_one_merchant_is_refused_by_another(door):
+    browser = door.browser()
+    path = path_of(door.mailed(browser)).replace("/acme/", "/savane/")
+
+    browser.get(path, status=404)
+    browser.post(path, status=404)
+
+    assert door.count(SignInSession) == 0
+    assert door.count(AuditEntry, action="link.refused", merchant_id=door.other.merchant_id) == 1
+
+
+def test_foreign_links_are_remembered_a_few_times_an_hour(door):
+    for _ in range(10):
+        door.browser().post(f"/savane/sign-in/link/{'A' * 65}", status=404)
+
+    assert door.count(AuditEntry, action="link.refused") == 3
+
+
+def test_clicking_does_not_let_the_one_in_who_asked(door):
+    attacker, owner = door.browser(), door.browser()
+    path = path_of(door.mailed(attacker))
+
+    owner.post(path)
+
+    assert attacker.follow("/acme/invoices").path.startswith("/acme/sign-in")
+    assert "run out" in attacker.post("/acme/sign-in/code", {"code": "0000-0000"}, status=422).get_data(as_text=True)
+
+
+def test_somebody_else_signed_in_is_told_and_switched(door):
+    jonas = door.add_customer("jonas@berg.example", name="Jonas Berg")
+    browser = door.browser()
+    browser.post(path_of(door.mailed(browser, "jonas@berg.example")))
+    path = path_of(door.mailed(door.browser()))
+
+    page = browser.get(path)
+    assert "Jonas Berg is signed in here now" in page.text
+    browser.post(path)
+
+    (ended,) = door.rows(SignInSession, customer_id=jonas.customer_id)
+    assert ended.revoked_at is not None
+    assert "Maya Lindqvist" in browser.get("/acme/").text
+
+
+@pytest.mark.parametrize("change", [{"blocked": True}, {"deleted_at": "now"}])
+def test_customer_who_may_not_sign_in_any_more_is_refused(door, change):
+    inside = door.signed_in()
+    door.clock.advance(minutes=2)
+    browser = door.browser()
+    path = path_of(door.mailed(browser))
+
+    door.change_customer(
+        door.scope, **{name: door.clock.now() if value == "now" else value for name, value in change.items()}
+    )
+
+    browser.get(path, status=410)
+    browser.post(path, status=410)
+    assert inside.follow("/acme/").path.startswith("/acme/sign-in")
+
+
+def test_session_id_is_new_at_every_sign_in_and_the_old_one_ends(door):
+    browser = door.signed_in()
+    (old,) = door.rows(SignInSession)
+    door.clock.advance(minutes=2)
+
+    browser.post(path_of(door.mailed(door.browser())))
+
+    old, new = door.rows(SignInSession)
+    assert old.token_digest != new.token_digest
+    assert old.revoked_at is not None
+    assert new.revoked_at is None
+
+
+def test_pages_with_a_token_keep_it_to_themselves(door):
+    caught = door.mailed(door.browser())
+
+    response = door.app.test_client().get(path_of(caught))
+
+    assert response.headers["Referrer-Policy"] == "same-origin"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "http" not in response.get_data(as_text=True).replace("http-equiv", "")
+
+
+@pytest.mark.parametrize(
+    "origin", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {}]
+)
+def test_link_posted_from_another_site_is_refused(door, origin):
+    path = path_of(door.mailed(door.browser()))
+
+    assert door.app.test_client().post(path, headers=origin).status_code == 403
+
+    assert door.count(SignInSession) == 0
+
+
+TARGETS = [
+    "//evil.example", "////evil.example", "/\\evil.example", "https:evil.example", "https://evil.example", "\t//evil.example",
+    "javascript:alert(1)", "%2f%2fevil.example", "/%5cevil.example", "/%2fevil.example", "/..//evil.example", "/./x", "/a//b",
+    "invoices", "", "/sign-out", "/sign-in/code", "/invoices\r\nSet-Cookie: a=b", "/" + "a" * 600, "/\x7f", "/é", "/ſ",
+]  # fmt: skip
+
+
+def test_target_elsewhere_leads_to_the_overview(door):
+    door = door.with_settings(sign_in_mails_per_address_per_hour=99)
+    browser = door.browser()
+
+    for target in TARGETS:
+        path = path_of(door.mailed(browser, next=target))
+        assert browser.post(path).headers["Location"] == "/acme/", target
+        door.clock.advance(minutes=1)
+
+
+def test_two_customers_of_one_mailbox_choose_after_the_proof(door):
+    second = door.add_customer(ADDRESS.upper(), name="Maya L.", company_name="Lindqvist & Berg AB")
+    browser = door.browser()
+    path = path_of(door.mailed(browser))
+
+    page = browser.get(path)
+    assert "Maya" not in page.text
+    choice = browser.post(path, status=422).get_data(as_text=True)
+    assert "Lindqvist &amp; Berg AB" in choice
+    assert door.count(Challenge, used_at=None) == 1
+    browser.post(path, {"account": second.customer_id})
+
+    (session,) = door.rows(SignInSession)
+    assert session.customer_id == second.customer_id
+
+
+def test_account_that_the_mailbox_does_not_prove_cannot_be_chosen(door):
+    door.add_customer(ADDRESS, name="Maya L.")
+    foreign = door.add_customer("jonas@berg.example", name="Jonas Berg")
+    browser = door.browser()
+    path = path_of(door.mailed(browser))
+
+    browser.post(path, {"account": foreign.customer_id}, status=422)
+    browser.post(path, {"account": door.other.customer_id}, status=422)
+
+    assert door.count(SignInSession) == 0

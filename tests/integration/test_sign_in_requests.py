@@ -1,0 +1,302 @@
+"""Asking for a message: a known and an unknown address are alike, bad input changes nothing, limits hold (threats, group L)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from portal.outbox.models import OutboxMessage
+from portal.sign_in.models import Challenge, RateCounter
+from tests.support.front_door import ADDRESS, contents, counted_statements, path_of
+from tests.support.mail_catcher import Caught
+
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+UNKNOWN = "nobody@lindqvist.example"
+
+
+def work_of(door, address):
+    """All that asking for an address does and answers, ids and digests aside."""
+    before = contents(door.services.database)
+    browser = door.browser()
+    with counted_statements(door.services.database) as statements:
+        asked = browser.client.post("/acme/sign-in", data={"email": address}, headers=SAME_ORIGIN)
+        page = browser.client.get("/acme/sign-in/code")
+        wrong = browser.client.post("/acme/sign-in/code", data={"code": "0000-0000"}, headers=SAME_ORIGIN)
+    with counted_statements(door.services.database) as relayed:
+        mails = door.deliver()
+    after = contents(door.services.database)
+    return {
+        "answers": [
+            (
+                each.status_code,
+                neutral(str(sorted(each.headers.items()))),
+                neutral(each.get_data(as_text=True), address),
+            )
+            for each in (asked, page, wrong)
+        ],
+        "statements": statements,
+        "relayed": [statement for statement in relayed if "outbox" not in statement],
+        "rows": {name: len(after[name]) - len(before[name]) for name in after},
+        "lengths": [len(each.get_data()) for each in (asked, page, wrong)],
+    }, mails
+
+
+def neutral(text, address=""):
+    """What is different by nature taken out: tokens, the second of the clock, and the letter of the address that was typed."""
+    text = re.sub(r"[A-Za-z0-9_-]{32,}", "…", text)
+    text = re.sub(r"Expires=[^;]+", "Expires=…", text)  # Werkzeug writes it by the machine's clock.
+    return text.replace(address[:1] + "•••@", "•••@") if address else text
+
+
+def test_known_and_unknown_addresses_are_the_same_work_and_answer(door):
+    work_of(door, "somebody@lindqvist.example")  # From here on the limits of network and merchant have their rows.
+    door.clock.advance(minutes=2)
+    known, mails = work_of(door, ADDRESS)
+    door.clock.advance(minutes=2)
+    unknown, none = work_of(door, UNKNOWN)
+
+    assert known == unknown
+    assert known["rows"]["sign_in_challenges"] == known["rows"]["outbox_messages"] == 1
+    assert len(mails) == 1
+    assert none == []
+
+
+@pytest.mark.parametrize("change", [{"blocked": True}, {"deleted_at": "now"}])
+def test_customer_who_may_not_sign_in_looks_unknown(door, change):
+    door.change_customer(
+        door.scope, **{name: door.clock.now() if value == "now" else value for name, value in change.items()}
+    )
+    work_of(door, "somebody@lindqvist.example")
+    door.clock.advance(minutes=2)
+    refused, mails = work_of(door, ADDRESS)
+    door.clock.advance(minutes=2)
+    unknown, _ = work_of(door, UNKNOWN)
+
+    assert refused == unknown
+    assert mails == []
+
+
+def test_answer_never_holds_link_or_code(door):
+    browser = door.browser()
+    response = browser.post("/acme/sign-in", {"email": ADDRESS})
+    page = browser.get("/acme/sign-in/code")
+    (caught,) = door.deliver()
+
+    for text in (
+        str(response.headers),
+        response.get_data(as_text=True),
+        page.html,
+        browser.get("/acme/sign-in/code").html,
+    ):
+        assert caught.code not in text
+        assert caught.code.replace("-", "") not in text
+        assert path_of(caught).rpartition("/")[2] not in text
+
+
+def test_mail_goes_to_the_stored_address_alone(door):
+    door.add_customer("kelvin@scale.example", name="Kelvin")
+    browser = door.browser()
+
+    for typed in ("\u212aELVIN@scale.example", "Kelvin@SCALE.example", "  kelvin@scale.example  "):
+        assert door.mailed(browser, typed).recipients == ("kelvin@scale.example",)
+        door.clock.advance(minutes=1)
+
+
+def test_twin_of_another_script_finds_the_customer_but_proves_only_its_own_mailbox(door):
+    door.add_customer("ſam@scale.example", name="First")
+    door.add_customer("sam@scale.example", name="Second")
+    browser = door.browser()
+
+    caught = door.mailed(browser, "sam@scale.example")
+
+    assert caught.recipients == ("sam@scale.example",)
+    assert "Second" in browser.get(path_of(caught)).text
+    browser.post(path_of(caught))
+
+
+BAD_ADDRESSES = [
+    "maya@lindqvist", "maya", "@", "a@x,b@y", "a@x.example,b@y.example", "a@x.example;b@y.example", "<maya@lindqvist.example>",
+    "Maya <maya@lindqvist.example>", "maya@lindqvist.example\r\nBcc: evil@x.example", "maya@lindqvist.example%0aBcc:x",
+    "=?utf-8?q?maya=0D=0ABcc:_evil=40x.example?=@lindqvist.example", "maya @lindqvist.example", '"maya"@lindqvist.example',
+    "maya(comment)@lindqvist.example", "maya@[192.0.2.1]", "maya@lindqvist..example", "a" * 300 + "@lindqvist.example",
+    "a" * 50_000, "maya\u2028x@lindqvist.example", "\u202emaya@lindqvist.example", "maya@lind\ud800qvist.example", "²@١٢٣",
+]  # fmt: skip
+
+
+def test_malformed_address_comes_back_and_nothing_is_sent(door):
+    before = contents(door.services.database)
+
+    for bad in BAD_ADDRESSES:
+        response = door.browser().post("/acme/sign-in", {"email": bad.encode("utf-8", "surrogatepass")}, status=422)
+        assert "It looks like name@example.com" in response.get_data(as_text=True), bad
+
+    assert contents(door.services.database) == before
+
+
+def test_typed_address_and_target_are_kept(door):
+    browser = door.browser()
+
+    response = browser.post("/acme/sign-in", {"email": "maya@lindqvist", "next": "/invoices"}, status=422)
+
+    html = response.get_data(as_text=True)
+    assert 'value="maya@lindqvist"' in html
+    assert 'name="next" value="/invoices"' in html
+    assert "autofocus" in html
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"data": {}},
+        {"data": {"email": ""}},
+        {"data": {"email": ["maya@lindqvist.example", "evil@x.example"]}},
+        {"data": {"email": ["maya@lindqvist.example", "maya@lindqvist.example"]}},
+        {"json": {"email": ADDRESS}},
+        {"json": [ADDRESS]},
+        {"data": b"\xff\xfe", "content_type": "application/json"},
+        {"data": b"email=%ff%fe", "content_type": "application/x-www-form-urlencoded"},
+    ],
+)
+def test_form_that_names_no_single_address_is_refused(door, sent):
+    response = door.app.test_client().post("/acme/sign-in", headers=SAME_ORIGIN, **sent)
+
+    assert response.status_code == 422
+    assert door.count(Challenge) == 0
+
+
+def test_further_mail_within_a_minute_waits(door):
+    for _ in range(3):
+        door.ask(door.browser())
+
+    assert len(door.deliver()) == 1
+    door.clock.advance(seconds=59)
+    assert len(door.deliver()) == 0
+    door.clock.advance(seconds=1)
+    assert len(door.deliver()) == 1
+    door.clock.advance(seconds=60)
+    assert len(door.deliver()) == 1
+
+
+@pytest.mark.parametrize("address", [ADDRESS, UNKNOWN])
+def test_hundred_requests_make_five_mails_an_hour(door, address):
+    door = door.with_settings(sign_in_mails_per_ip_per_hour=1000)
+    browsers = [door.browser() for _ in range(100)]
+    for browser in browsers:
+        door.ask(browser, address)
+
+    for _ in range(30):
+        door.deliver()
+        door.clock.advance(minutes=1)
+
+    assert door.count(OutboxMessage) == 5
+    assert door.count(Challenge) == 100
+    assert "No more messages before 11:42" in browsers[-1].get("/acme/sign-in/code").text
+    door.clock.advance(minutes=31)
+    door.ask(browsers[0], address)
+    assert door.count(OutboxMessage) == 6
+
+
+def test_withheld_request_keeps_the_code_that_was_sent(door):
+    door = door.with_settings(sign_in_mails_per_address_per_hour=1)
+    browser = door.browser()
+    caught = door.mailed(browser)
+
+    door.ask(browser)
+
+    assert browser.post("/acme/sign-in/code", {"code": caught.code}).headers["Location"] == "/acme/"
+
+
+def test_one_network_address_cannot_ask_without_end(door):
+    door = door.with_settings(sign_in_mails_per_ip_per_hour=3)
+    for number in range(3):
+        door.ask(door.browser(), f"customer{number}@shop.example")
+
+    response = door.browser().post("/acme/sign-in", {"email": "customer9@shop.example"}, status=429)
+
+    assert "You can go on at 11:42" in response.get_data(as_text=True)
+    assert response.headers["Retry-After"] == "3600"
+    assert door.count(Challenge) == 3
+    other = door.app.test_client().post(
+        "/acme/sign-in", data={"email": ADDRESS}, headers=SAME_ORIGIN, environ_base={"REMOTE_ADDR": "198.51.100.7"}
+    )
+    assert other.status_code == 303
+
+
+def test_one_merchant_cannot_be_made_to_mail_without_end(door):
+    door = door.with_settings(sign_in_mails_per_hour=3)
+    answers = [
+        door.app.test_client().post(
+            "/acme/sign-in", data={"email": f"customer{number}@shop.example"}, headers=SAME_ORIGIN,
+            environ_base={"REMOTE_ADDR": f"198.51.100.{number}"},
+        ).status_code
+        for number in range(5)
+    ]  # fmt: skip
+
+    assert answers == [303, 303, 303, 429, 429]
+    door.ask(door.browser(), root="/savane")
+
+
+def test_limits_outlive_a_restart(door):
+    door.with_settings(sign_in_mails_per_ip_per_hour=1).ask(door.browser())
+
+    door = door.with_settings(sign_in_mails_per_ip_per_hour=1)
+
+    door.browser().post("/acme/sign-in", {"email": ADDRESS}, status=429)
+
+
+def test_ipv6_user_has_one_bucket_for_a_whole_network(door):
+    door = door.with_settings(sign_in_mails_per_ip_per_hour=1)
+    answers = [
+        door.app.test_client().post(
+            "/acme/sign-in", data={"email": ADDRESS}, headers=SAME_ORIGIN, environ_base={"REMOTE_ADDR": remote}
+        ).status_code
+        for remote in ("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1")
+    ]  # fmt: skip
+
+    assert answers == [303, 429, 303]
+
+
+def test_mail_server_that_is_down_for_a_quarter_hour_makes_no_dead_link(door):
+    down = door.with_settings(smtp_url="smtp://127.0.0.1:9")
+    browser = door.browser()
+    door.ask(browser)
+    for _ in range(15):
+        assert down.deliver() == []
+        door.clock.advance(minutes=1)
+
+    mails: list[Caught] = []
+    while not mails:
+        mails = door.deliver()
+        door.clock.advance(minutes=1)
+    door.clock.advance(minutes=8)
+
+    assert browser.post(path_of(mails[0])).status_code == 303
+
+
+def test_address_is_nowhere_in_limits_and_payloads(door):
+    door.ask(door.browser())
+
+    for row in door.rows(RateCounter):
+        assert "maya" not in row.key
+        assert "127.0.0.1" not in row.key
+    (message,) = door.rows(OutboxMessage)
+    (challenge,) = door.rows(Challenge)
+    assert message.payload == {"challenge": challenge.id}
+
+
+def test_link_in_mail_comes_from_the_settings_whatever_host_was_asked(door):
+    for headers in ({"X-Forwarded-Host": "evil.example"}, {"Host": "localhost"}, {"X-Forwarded-Proto": "https"}):
+        door.app.test_client().post("/acme/sign-in", data={"email": ADDRESS}, headers={**SAME_ORIGIN, **headers})
+        (caught,) = door.deliver()
+        assert caught.link.startswith("http://127.0.0.1:5000/acme/sign-in/link/")
+        door.clock.advance(minutes=1)
+
+
+def test_foreign_host_is_refused_before_anything_is_done(door):
+    response = door.app.test_client().post(
+        "/acme/sign-in", data={"email": ADDRESS}, headers={**SAME_ORIGIN, "Host": "evil.example"}
+    )
+
+    assert response.status_code == 400
+    assert door.count(Challenge) == 0

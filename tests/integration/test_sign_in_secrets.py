@@ -1,0 +1,65 @@
+"""What is at rest, logged or sent elsewhere signs nobody in; what is secret comes from the secret source alone."""
+
+from __future__ import annotations
+
+import logging
+import random
+import sys
+
+from portal.sign_in.operations import create_portal_session
+from portal.sign_in.tokens import token_digest
+from tests.support.front_door import contents, path_of
+
+
+def test_no_link_code_or_token_is_at_rest_or_logged(door, caplog):
+    caplog.set_level(logging.DEBUG)
+    browser = door.browser()
+    caught = door.mailed(browser)
+    browser.get(path_of(caught))
+    while_open = repr(contents(door.services.database))
+    browser.post(path_of(caught))
+    with door.services.database.unit_of_work() as session:
+        minted = create_portal_session(
+            session, door.services.settings, door.scope, at=door.clock.now(), actor_type="system", actor_id="cli"
+        )
+    door.browser().get(f"/acme{minted.path}")
+    door.browser().get(path_of(caught)[:-1], status=404)
+
+    everything = while_open + repr(contents(door.services.database)) + "".join(
+        f"{record.getMessage()} {record.__dict__}" for record in caplog.records if not record.name.startswith(("aiosmtpd", "mail", "asyncio"))
+    )  # fmt: skip
+    proof = path_of(caught).rpartition("/")[2][22:]
+    session_token = browser.client.get_cookie("portal_acme").value
+    browser_token = browser.client.get_cookie("portal_browser_acme").value
+    for secret in (
+        caught.code,
+        caught.code.replace("-", ""),
+        proof,
+        session_token,
+        browser_token,
+        minted.path.rpartition("/")[2],
+    ):
+        assert secret not in everything
+    # The net is not empty: what may be at rest is found.
+    assert repr(token_digest(session_token)) in everything
+
+
+def test_signing_in_uses_no_guessable_randomness(door, monkeypatch):
+    asked_by = set()
+
+    def watched(name):
+        original = getattr(random, name)
+
+        def draw(*arguments, **options):
+            asked_by.add(sys._getframe(1).f_code.co_filename)
+            return original(*arguments, **options)
+
+        return draw
+
+    for name in ("random", "randint", "choice", "getrandbits", "randrange", "choices", "sample", "randbytes"):
+        monkeypatch.setattr(random, name, watched(name))
+
+    door.signed_in()
+
+    # The boundary between the parts of a message is drawn by the email package, and secret to nobody.
+    assert {name for name in asked_by if not name.endswith("email/generator.py")} == set()

@@ -1,0 +1,112 @@
+"""Links, codes and digests: bound to merchant, challenge and secret, and as good as random."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.public_ids import new_id
+from portal.sign_in import tokens
+from portal.sign_in.rules import CODE_LETTERS
+
+NEW, OLD = b"n" * 40, b"o" * 40
+KEYS = (NEW, OLD)
+AT = datetime(2026, 3, 19, tzinfo=UTC)
+MERCHANT, OTHER = "mer_a", "mer_b"
+CHALLENGE = new_id("sic", AT)
+
+
+def test_link_proves_its_challenge_at_its_merchant_alone():
+    token = tokens.link_token(KEYS, MERCHANT, CHALLENGE)
+
+    assert len(token) == 65
+    assert tokens.challenge_of(KEYS, MERCHANT, token) == CHALLENGE
+    assert tokens.challenge_of(KEYS, OTHER, token) is None
+    assert tokens.challenge_of((b"x" * 40,), MERCHANT, token) is None
+
+
+def test_older_secret_verifies_and_the_newest_signs():
+    old_token = tokens.link_token((OLD,), MERCHANT, CHALLENGE)
+    old_code = tokens.code_of((OLD,), MERCHANT, CHALLENGE)
+
+    assert tokens.challenge_of(KEYS, MERCHANT, old_token) == CHALLENGE
+    assert tokens.is_code_of(KEYS, MERCHANT, CHALLENGE, old_code)
+    assert tokens.link_token(KEYS, MERCHANT, CHALLENGE) == tokens.link_token((NEW,), MERCHANT, CHALLENGE)
+    assert not tokens.is_code_of((NEW,), MERCHANT, CHALLENGE, old_code)
+
+
+@pytest.mark.parametrize("place", range(65))
+def test_no_letter_of_a_link_can_be_changed(place):
+    token = tokens.link_token(KEYS, MERCHANT, CHALLENGE)
+    for letter in "A9_-z":
+        changed = token[:place] + letter + token[place + 1 :]
+        assert changed == token or tokens.challenge_of(KEYS, MERCHANT, changed) is None
+
+
+@given(st.text())
+def test_any_text_as_link_or_token_is_refused_quietly(text):
+    assert tokens.challenge_of(KEYS, MERCHANT, text) is None
+    tokens.token_digest(text)
+    tokens.address_digest(KEYS, MERCHANT, text)
+    tokens.network_digest(KEYS, MERCHANT, text)
+
+
+def test_code_is_not_part_of_the_link_and_differs_by_merchant():
+    code = tokens.code_of(KEYS, MERCHANT, CHALLENGE)
+
+    assert code not in tokens.link_token(KEYS, MERCHANT, CHALLENGE)
+    assert tokens.is_code_of(KEYS, MERCHANT, CHALLENGE, code)
+    assert not tokens.is_code_of(KEYS, OTHER, CHALLENGE, code)
+    assert not tokens.is_code_of(KEYS, MERCHANT, new_id("sic", AT), code)
+    assert not tokens.is_code_of(KEYS, MERCHANT, CHALLENGE, "é" * 8)
+
+
+def test_letters_of_codes_are_spread_evenly():
+    # The challenges are fixed, so the same codes come out in every run: no luck in this test.
+    counts: Counter[tuple[int, str]] = Counter()
+    for number in range(20_000):
+        counts.update(enumerate(tokens.code_of(KEYS, MERCHANT, f"sic_{number:022d}")))
+
+    for place in range(8):
+        expected = 20_000 / 32
+        chi_square = sum((counts[place, letter] - expected) ** 2 / expected for letter in CODE_LETTERS)
+        assert chi_square < 61.1  # 31 degrees of freedom, p = 0.001
+
+
+def test_guessing_within_the_limits_is_hopeless():
+    guesses_in_a_row, secrets_in_use = 100, 2
+
+    assert guesses_in_a_row * secrets_in_use / len(CODE_LETTERS) ** 8 < 1e-9
+
+
+def test_network_is_an_ipv4_address_or_an_ipv6_prefix():
+    def digest(address):
+        return tokens.network_digest(KEYS, MERCHANT, address)
+
+    assert digest("2001:db8::1") == digest("2001:db8::2:3")
+    assert digest("2001:db8::1") != digest("2001:db8:0:1::1")
+    assert digest("192.0.2.1") == digest("::ffff:192.0.2.1")
+    assert digest("192.0.2.1") != digest("192.0.2.2")
+    assert digest("fe80::1%eth0") == digest("fe80::2%eth1")
+    assert digest("") == digest("nonsense")
+
+
+def test_digests_differ_by_merchant_and_purpose():
+    digests = {
+        tokens.address_digest(KEYS, MERCHANT, "unknown"),
+        tokens.address_digest(KEYS, OTHER, "unknown"),
+        tokens.network_digest(KEYS, MERCHANT, ""),
+    }
+
+    assert len(digests) == 3
+
+
+def test_random_tokens_have_their_shape():
+    assert tokens.is_token(tokens.new_token())
+    assert len({tokens.new_token() for _ in range(1000)}) == 1000
+    for text in ("", "a" * 42, "a" * 44, "é" * 43, "a" * 42 + "\n"):
+        assert not tokens.is_token(text)
