@@ -245,6 +245,7 @@ def _owed() -> sa.CompoundSelect[Any]:
         "currency": sa.literal_column("''", Id),
         "first_due_on": i.due_on,
     }
+    # Without an order PostgreSQL reads the table, where it guesses that many of its rows are the customer's.
     any_invoice = (
         sa.select(*(column.label(name) for name, column in nothing.items()))
         .where(
@@ -252,7 +253,7 @@ def _owed() -> sa.CompoundSelect[Any]:
             i.customer_id == sa.bindparam("customer_id"),
             i.status != sa.literal_column("'draft'", Id),
         )
-        .order_by(i.id)  # Without it PostgreSQL reads the table, where it guesses that many rows are the customer's.
+        .order_by(i.id)
         .limit(one)
         .subquery()
     )

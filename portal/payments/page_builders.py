@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 
 from portal.payment_methods.pages import MethodLabel, method_name
@@ -97,7 +98,7 @@ def build_payment_page(
         )  # fmt: skip
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
-    unpaid = [share.invoice_id for share in payment.shares if share.is_payable and can_pay]
+    unpaid = {share.invoice_id: share.payable for share in payment.shares if share.payable} if can_pay else {}
     asks_the_phone = payment.status == "pending" and payment.method_type == "mobile_money"
     return PaymentPage(
         id=payment.id,
@@ -117,7 +118,10 @@ def build_payment_page(
         amount_refunded=payment.amount_refunded,
         failure_code=payment.failure_code,
         continue_url=f"{root}/checkout/{payment.id}" if is_open_checkout else payment.action_url,
-        retry_url=retry_url(root, payment.id, unpaid) if unpaid and payment.status in ENDED_WITHOUT_MONEY else None,
+        retry_url=retry_url(root, payment.id, list(unpaid))
+        if unpaid and payment.status in ENDED_WITHOUT_MONEY
+        else None,
+        retry_amount=sum(unpaid.values()),
         can_cancel=is_open_checkout or waits_for_customer,
         asked_at=payment.sent_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
     )
@@ -157,8 +161,7 @@ def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
         steps.append(Step("complete", None))
     else:
         steps.append(step(payment.status, payment.completed_at or payment.updated_at))
-    # The two databases may tell equal instants in either order, and a gateway's clock is not ours.
-    steps = [*sorted((each for each in steps if each.at), key=_instant), *(each for each in steps if not each.at)]
+    steps = _told_forwards(steps)
     for refund in payment.refunds:
         if refund.status == "succeeded":
             steps.append(step("refund", refund.completed_at or refund.created_at, refund.amount))
@@ -167,9 +170,13 @@ def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
     return steps
 
 
-def _instant(step: Step) -> datetime:
-    assert step.at is not None, "only steps that happened are put in order"
-    return step.at
+def _told_forwards(steps: list[Step]) -> list[Step]:
+    """The same steps, none told as later than the one after it: a gateway's clock is not ours."""
+    told: list[Step] = []
+    for step in reversed(steps):
+        after = told[-1].at if told else None
+        told.append(replace(step, at=after) if step.at and after and step.at > after else step)
+    return told[::-1]
 
 
 def _refund_rows(refunds: Iterable[RefundRecord], method: str, zone: tzinfo) -> tuple[RefundRow, ...]:

@@ -101,7 +101,8 @@ class PaymentPage:
     `at` is when it was completed, else when it was made (merchant's zone). `payee` is the merchant's legal name.
     `method` is None until one is chosen. `receipt_to` is the address the receipt went to, None when none went.
     `continue_url` leads to the gateway's page (requires_action, incomplete) and is None when that page is closed.
-    `retry_url` is the checkout of what this payment would have paid, None when nothing of it is left to pay.
+    `retry_url` is the checkout of what this payment would have paid, None when nothing of it is left to pay;
+    `retry_amount` is what that checkout asks for, which may be another amount by now.
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
     `answer_by` is when a prompt on the phone dies; `asked_at` when it was sent: together they are the time bar.
     `dial` is the code that shows a lost prompt ("*126#").
@@ -123,6 +124,7 @@ class PaymentPage:
     failure_code: str | None = None
     continue_url: str | None = None
     retry_url: str | None = None
+    retry_amount: int = 0
     can_cancel: bool = False
     receipt_to: str | None = None
     asked_at: datetime | None = None

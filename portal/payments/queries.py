@@ -105,13 +105,13 @@ class InvoiceShare(NamedTuple):
 
 
 class ShareRecord(NamedTuple):
-    """A payment's share of an invoice; `is_payable` when that invoice is outstanding and nobody is paying it."""
+    """A payment's share of an invoice. `payable` is what can be paid of that invoice now, None while nothing can."""
 
     invoice_id: str
     number: str
     description: str
     amount: int
-    is_payable: bool
+    payable: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +237,7 @@ def _history(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[
     return sa.union_all(*(sa.select(part.subquery()) for part in limited))
 
 
+# Without an order PostgreSQL reads the table, where it guesses that many of its rows are the customer's.
 _ANY: sa.Select[Any] = (
     sa.select(sa.literal_column("1"))
     .select_from(_PAYMENTS)
@@ -245,9 +246,7 @@ _ANY: sa.Select[Any] = (
         _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
         _PAYMENTS.c.listed == sa.true(),
     )
-    .order_by(
-        _PAYMENTS.c.id
-    )  # Without it PostgreSQL reads the table, where it guesses that many rows are the customer's.
+    .order_by(_PAYMENTS.c.id)
     .limit(sa.literal_column("1"))
 )
 _REFUNDS_OF = sa.select(*(_REFUNDS.c[name] for name in RefundRecord._fields)).where(
@@ -266,9 +265,12 @@ _ONE = (
         _INVOICES.c.number,
         _INVOICES.c.description,
         _ALLOCATIONS.c.amount.label("share"),
-        sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _INVOICES.c.amount_reserved == sa.literal_column("0")).label(
-            "is_payable"
-        ),
+        sa.case(
+            (
+                sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _INVOICES.c.amount_reserved == sa.literal_column("0")),
+                _INVOICES.c.total - _INVOICES.c.amount_paid - _INVOICES.c.amount_credited,
+            )
+        ).label("payable"),
     )
     .select_from(
         _PAYMENTS.outerjoin(

@@ -77,6 +77,18 @@ def test_failed_payment_says_why_and_leads_to_paying_again(pages: PageClient, ac
     assert page.link("Pay $50.00 another way") == f"/acme/checkout?invoice={invoice}"
 
 
+def test_way_out_names_what_is_owed_by_now(pages: PageClient, account: Account) -> None:
+    paid, part = (
+        account.invoice(status="paid", amount_paid=5000),
+        account.invoice(status="partially_paid", amount_paid=1000),
+    )
+    payment = account.payment("failed", 10_000, pays={paid: 5000, part: 5000}, state="released")
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert page.link("Pay $40.00 another way") == f"/acme/checkout?invoice={part}"
+
+
 def test_failed_payment_of_a_paid_invoice_leads_nowhere(pages: PageClient, account: Account) -> None:
     invoice = account.invoice(status="paid", amount_paid=5000)
     payment = account.payment("failed", pays={invoice: 5000}, state="released")

@@ -228,7 +228,7 @@ def _payments() -> Iterator[Example]:
     shares = (PaidInvoice(_id("inv", 1), "ACME-0412", "Team plan, March", 23958),)
     pay = PaymentPage(
         id=_id("pay", 1), status="complete", amount=23958, currency="USD", payee="Acme Software Inc.", at=asked,
-        gateway_name="Sandbox Pay", method=STUDIO_CARD, shares=shares, receipt_to="m•••@lindqvist.example",
+        gateway_name="Sandbox Pay", method=STUDIO_CARD, shares=shares, receipt_to="m•••@lindqvist.example", retry_amount=23958,
         steps=(created, sent, Step("complete", asked + timedelta(seconds=4))),
     )  # fmt: skip
     retry = "/acme/checkout?invoice=1"
