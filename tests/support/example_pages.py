@@ -271,7 +271,7 @@ def _payments() -> Iterator[Example]:
         ),
         "without-invoice": replace(pay, shares=(), receipt_to=None),
     }  # fmt: skip
-    for code in ("card_declined", "insufficient_funds", "authentication_failed", "expired_card", "payer_cancelled",
+    for code in ("card_declined", "insufficient_funds", "authentication_failed", "expired_card", "payer_canceled",
                  "timeout", "returned_unpaid", "processing_error", None):  # fmt: skip
         variants[f"failed-{code}"] = replace(
             pay, status="failed", failure_code=code, retry_url=retry, steps=(created, sent, Step("failed", NOW))
