@@ -7,6 +7,7 @@ from datetime import date, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from portal.addresses import address_lines
 from portal.checkout.queries import MOST_PAYABLE
 from portal.invoices.pages import (
     CreditNoteRow,
@@ -25,8 +26,6 @@ from portal.invoices.rules import OUTSTANDING, days_overdue, is_payable, taxes_b
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.queries import InvoiceShare
 from portal.web.pages import Pager
-
-_ADDRESS = ("line1", "line2", "line3")
 
 
 def build_invoices_page(
@@ -174,14 +173,11 @@ def _buyer(bill_to: Mapping[str, Any], name: str, country_name: Callable[[str], 
         return str(bill_to.get(key) or "").strip()
 
     address: Mapping[str, Any] = bill_to.get("address") or bill_to.get("billing_address") or bill_to
-    places = [str(address.get(key) or "").strip() for key in (*_ADDRESS, "city", "state", "postal_code", "country")]
-    *streets, city, state, postal_code, country = places
+    country = str(address.get("country") or "").strip()
     named = text("company_name") or text("name")
     lines = [
         text("name") if text("company_name") and text("name") != text("company_name") else "",
-        *streets,
-        " ".join(part for part in (postal_code, city) if part),
-        state,
+        *address_lines(address),
         country_name(country) if country else "",
         text("tax_number"),
     ]

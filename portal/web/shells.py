@@ -30,7 +30,7 @@ def build_shell() -> Shell:
         root=g.root,
         static=static,
         csrf_token=runtime.csrf.issue(csrf_binding()),
-        merchant_name=merchant.name,
+        merchant_name=merchant.legal_name,
         brand=_brand(theme, merchant.name, static, locale),
         customer_name=_name(signed_in) if signed_in else None,
         customer_company=signed_in.company_name if signed_in else None,
