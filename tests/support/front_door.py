@@ -31,7 +31,8 @@ from tests.support.page_client import PageClient
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
 ADDRESS = "maya@lindqvist.example"
-THEMES = load_themes()
+# Compiling the templates anew for each test would cost more than the tests.
+RENDERER = Renderer(load_themes())
 
 
 @dataclass
@@ -106,7 +107,7 @@ def path_of(caught: Caught) -> str:
 def open_front_door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
     """A front door on the test's database."""
     settings = settings.model_copy(update={"smtp_url": mail.url, "mail_from": "billing@portal.example"})
-    services = Services(settings, database, OneGateway(ScriptedGateway()), Renderer(THEMES), clock)
+    services = Services(settings, database, OneGateway(ScriptedGateway()), RENDERER, clock)
     with database.unit_of_work() as session:
         scope, other = (_add_merchant(session, slug, clock) for slug in ("acme", "savane"))
     return FrontDoor(services, create_app(services=services), clock, mail, scope, other)
