@@ -76,8 +76,8 @@ def begin() -> Response:
     if not form.validate():
         payment_method = "unknown"
     try:
-        with services.database.unit_of_work() as session:
-            payment_id = begin_checkout(
+        payment_id = services.database.run(
+            lambda session: begin_checkout(
                 session,
                 current_scope(),
                 invoice_ids,
@@ -87,6 +87,7 @@ def begin() -> Response:
                 expires_after=timedelta(hours=services.settings.payment_expires_hours),
                 at=now(),
             )
+        )
     except CheckoutFault as fault:
         holder = fault.payment_id if isinstance(fault, InvoiceBeingPaid) else None
         return _choose_page(

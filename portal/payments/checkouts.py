@@ -52,9 +52,10 @@ def begin_checkout(
     Supersedes older unconfirmed payments of the same invoices. Raises a CheckoutFault, which names the field, and changes
     nothing then.
     """
+    # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
+    supersede(session, scope, list(dict.fromkeys(invoice_ids))[:MOST_INVOICES], but=None, at=at)
     invoices = _get_payable(session, scope, invoice_ids)
     method = _get_method(session, scope, payment_method, at.date())
-    supersede(session, scope, [invoice.id for invoice in invoices], but=None, at=at)
     first = invoices[0]
     payment = Payment(
         merchant_id=scope.merchant_id,
@@ -109,7 +110,10 @@ def end_checkout(session: Session, payment: Payment, status: str, *, at: datetim
 
 
 def supersede(session: Session, scope: Scope, invoice_ids: Sequence[str], *, but: str | None, at: datetime) -> None:
-    """End the customer's other unconfirmed payments of these invoices: the newest checkout is the one that counts."""
+    """End the customer's other unconfirmed payments of these invoices: the newest checkout is the one that counts.
+
+    Each is read under its lock: one that is being confirmed at this moment is waited for, and then left as it is.
+    """
     statement = (
         sa.select(Payment)
         .join(
@@ -125,6 +129,7 @@ def supersede(session: Session, scope: Scope, invoice_ids: Sequence[str], *, but
             PaymentAllocation.state == "proposed",
         )
         .order_by(Payment.id)
+        .with_for_update(of=Payment)
     )
     for other in session.execute(statement).scalars().unique():
         if other.id != but:

@@ -171,6 +171,33 @@ def test_checkouts_of_one_invoice_confirmed_at_once_charge_once(till: Till) -> N
     assert till.balance(invoice) == ("paid", 5000, 0)
 
 
+def test_checkout_begun_while_another_tab_confirms_leaves_that_payment_alone(till: Till) -> None:
+    invoice = till.invoice()
+    mine = till.checkout(invoice)
+    begun: list[object] = []
+
+    def begin() -> None:
+        try:
+            begun.append(till.checkout(invoice))
+        except (InvoiceBeingPaid, InvoiceSettled) as refusal:
+            begun.append(refusal)
+
+    other_tab = threading.Thread(target=begin)
+
+    def reached(label: str) -> None:
+        if label == "payment.intent_written":
+            other_tab.start()
+            other_tab.join(0.3)  # It cannot end before the confirmation commits, which waits for it here.
+
+    till.confirm(mine, services=till.with_crash_point(reached))
+    other_tab.join()
+
+    assert till.status(mine) == "complete"
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert till.rows(CreditNote) == []
+    assert [type(refusal) for refusal in begun] in ([InvoiceBeingPaid], [InvoiceSettled])
+
+
 def test_two_active_attempts_of_one_invoice_are_refused_by_the_index(till: Till) -> None:
     invoice = till.invoice()
     till.gateway.becomes.append(State.PENDING)
