@@ -1,0 +1,61 @@
+"""An example of every page in every state: what templates are checked and looked at with. Figures and people are made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portal.payment_methods.pages import MethodsPage
+from portal.theming.themes import ThemeSet
+from portal.web.rendering import Language, Renderer, Shell, build_brand
+from tests.support.example_pages.doors import demo_examples, error_examples, sign_in_examples
+from tests.support.example_pages.invoices import checkout_examples, example_methods, invoice_examples
+from tests.support.example_pages.parts import NOW, Example
+from tests.support.example_pages.payments import overview_examples, payment_examples, payment_rows
+
+__all__ = ["STATIC", "Example", "example_shell", "examples", "payment_rows", "render_example"]
+
+STATIC = "/static/0123456789ab"
+
+
+def examples() -> Iterator[Example]:
+    """Every page of the portal, each state of it once."""
+    yield from sign_in_examples()
+    yield from overview_examples()
+    yield from payment_examples()
+    yield from invoice_examples()
+    yield from checkout_examples()
+    yield Example("methods", "payment_methods/list.html", example_methods(), "payment_methods")
+    yield Example("methods-none", "payment_methods/list.html", MethodsPage((), "Sandbox Pay"), "payment_methods")
+    yield from error_examples()
+    yield from demo_examples()
+
+
+def example_shell(themes: ThemeSet, *, theme: str, locale: str, current: str = "", direction: str = "ltr") -> Shell:
+    """A shell in the dress of a bundled theme; signed in where `current` names a place of the navigation."""
+    worn = themes.get(theme)
+    is_acme = theme != "savane"
+    return Shell(
+        root="/" + theme,
+        static=STATIC,
+        csrf_token="IjhkZjM0.example",
+        merchant_name="Acme Software Inc." if is_acme else "Savane Énergie SA",
+        brand=build_brand(worn, name="Acme" if is_acme else "Savane Énergie", static=STATIC, locale=locale),
+        customer_name=("Maya Lindqvist" if is_acme else "Aïcha Njoya") if current else None,
+        customer_company=("Lindqvist Studio" if is_acme else "Boulangerie Njoya") if current else None,
+        signed_in=bool(current),
+        current=current,
+        locale=locale,
+        dir=direction,
+        languages=(Language("en", "English", "?locale=en"), Language("fr", "Français", "?locale=fr")),
+        embedded=False,
+        support_email="billing@acme.example" if is_acme else "aide@savane.example",
+        privacy_url="https://example.com/privacy",
+        terms_url="https://example.com/terms",
+        now=NOW,
+    )
+
+
+def render_example(renderer: Renderer, example: Example, shell: Shell) -> str:
+    return renderer.render(
+        example.template, theme=shell.brand.theme, locale=shell.locale, page=example.page, shell=shell
+    )

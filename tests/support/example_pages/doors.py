@@ -1,0 +1,121 @@
+"""Examples of signing in, the error pages and the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from portal.demo.pages import CaughtMail, DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
+from portal.sign_in.pages import (
+    AccountChoice,
+    AddressPage,
+    ChooseAccountPage,
+    CodePage,
+    LinkExpiredPage,
+    LinkPage,
+    SessionPage,
+    Target,
+)
+from portal.web.pages import ErrorPage
+from tests.support.example_pages.parts import (
+    NOW,
+    Example,
+)
+
+
+def sign_in_examples() -> Iterator[Example]:
+    invoice = Target("/invoices/inv_0Yc3mQ9sT7vLkPzE000001", "invoice", "ACME-0412")
+    yield Example("sign-in", "sign_in/address.html", AddressPage())
+    yield Example("sign-in-malformed", "sign_in/address.html", AddressPage(invoice, "maya@lindqvist", "malformed"))
+    yield Example("sign-in-missing", "sign_in/address.html", AddressPage(fault="missing"))
+    yield Example("sign-in-idle", "sign_in/address.html", AddressPage(invoice, notice="idle"))
+    yield Example("sign-in-signed-out", "sign_in/address.html", AddressPage(notice="signed_out"))
+
+    code = CodePage("m•••@lindqvist.example")
+    later = NOW + timedelta(minutes=15)
+    yield Example("code", "sign_in/code.html", code)
+    yield Example("code-wrong", "sign_in/code.html", replace(code, state="wrong", code="K7QM-2XPA", tries_left=4))
+    yield Example("code-short", "sign_in/code.html", replace(code, state="short", code="K7QM-2X", missing_count=2))
+    yield Example("code-long", "sign_in/code.html", replace(code, state="short", code="K7QM2XPAA", missing_count=-1))
+    yield Example("code-expired", "sign_in/code.html", replace(code, state="expired"))
+    yield Example("code-sent-again", "sign_in/code.html", replace(code, state="sent_again"))
+    yield Example("code-locked", "sign_in/code.html", replace(code, state="locked", until=later))
+    yield Example("code-withheld", "sign_in/code.html", replace(code, state="withheld", until=later))
+    yield Example("code-unasked", "sign_in/code.html", CodePage(None))
+
+    link = LinkPage("tok", "Maya Lindqvist", "m•••@lindqvist.example", invoice, device="phone")
+    yield Example("link", "sign_in/link.html", link)
+    yield Example("link-switch", "sign_in/link.html", replace(link, signed_in_as="Jonas Berg", target=Target()))
+    expired = LinkExpiredPage("expired", invoice, "tok", "m•••@lindqvist.example")
+    yield Example("link-expired", "sign_in/link_expired.html", expired)
+    yield Example("link-used", "sign_in/link_expired.html", replace(expired, state="used", target=Target()))
+    yield Example("link-damaged", "sign_in/link_expired.html", LinkExpiredPage("damaged", invoice))
+    yield Example("code-shut", "sign_in/code.html", replace(code, state="locked"))
+    accounts = (
+        AccountChoice("cus_1", "Maya Lindqvist"),
+        AccountChoice("cus_2", "Maya Lindqvist", "Lindqvist & Berg AB"),
+    )
+    yield Example(
+        "choose-account", "sign_in/choose_account.html", ChooseAccountPage("/sign-in/code", accounts, "K7QM-2XPA")
+    )
+    yield Example("session", "sign_in/session.html", SessionPage("tok", "Maya Lindqvist", invoice))
+    yield Example("session-switch", "sign_in/session.html", SessionPage("tok", "Maya", Target(), "Jonas Berg"))
+
+
+def error_examples() -> Iterator[Example]:
+    yield Example("not-found", "errors/not_found.html", ErrorPage("8F2A-41C7"))
+    yield Example("not-found-nowhere", "errors/not_found.html", ErrorPage("8F2A-41C7", has_home=False))
+    yield Example("forbidden", "errors/forbidden.html", ErrorPage("8F2A-41C7", back_url="/acme/sign-in"))
+    yield Example("forbidden-nowhere", "errors/forbidden.html", ErrorPage("8F2A-41C7"))
+    yield Example("too-many", "errors/too_many.html", ErrorPage("8F2A-41C7", until=NOW + timedelta(minutes=15)))
+    yield Example("too-many-vague", "errors/too_many.html", ErrorPage("8F2A-41C7"))
+    yield Example("broken", "errors/broken.html", ErrorPage("8F2A-41C7"))
+    yield Example("method-not-allowed", "errors/method_not_allowed.html", ErrorPage("8F2A-41C7"))
+
+
+def demo_examples() -> Iterator[Example]:
+    merchants = (
+        DemoMerchant(
+            "Acme", "/acme/", "A software company, in English and US dollars.",
+            (
+                DemoCustomer("Maya Lindqvist", "maya@lindqvist.example", "/acme/sign-in", "Two invoices overdue"),
+                DemoCustomer("", "jonas@berg.example", "/acme/sign-in"),
+            ),
+        ),
+        DemoMerchant(
+            "Savane Énergie", "/savane/", "An energy company, in French and CFA francs.",
+            (DemoCustomer("Aïcha Njoya", "aicha@njoya.example", "/savane/sign-in"),),
+        ),
+    )  # fmt: skip
+    numbers = tuple(
+        SandboxNumber(kind, number, does)
+        for kind, number, does in (
+            ("card", "4242 4242 4242 4242", "succeeds"),
+            ("card", "4000 0000 0000 0002", "declined"),
+            ("card", "4000 0000 0000 9995", "insufficient_funds"),
+            ("card", "4000 0000 0000 3220", "requires_action"),
+            ("card", "4000 0000 0000 0119", "unknown"),
+            ("phone", "000002", "fails"),
+            ("phone", "000003", "never"),
+            ("phone", "000004", "canceled"),
+            ("bank", "0001", "later"),
+            ("bank", "0002", "returned"),
+        )
+    )
+    start = StartPage(merchants, numbers, "/demo/mail", "http://localhost:5001/")
+    yield Example("demo", "demo/start.html", start)
+    code = CaughtMail(
+        to="maya@lindqvist.example",
+        subject="K7QM-2XPA is your code for Acme",
+        text="K7QM-2XPA\n\nhttp://127.0.0.1:5000/…\n",
+        at=NOW,
+        link="http://127.0.0.1:5000/acme/sign-in/link/tok",
+        code="K7QM-2XPA",
+    )
+    receipt = replace(
+        code, to="jonas@berg.example", subject="Receipt from Acme", text="You paid.\n", link=None, code=None
+    )
+    mails = (code, receipt)
+    yield Example("mail", "demo/mail.html", MailPage(mails))
+    yield Example("mail-none", "demo/mail.html", MailPage(()))

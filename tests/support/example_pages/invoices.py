@@ -1,0 +1,177 @@
+"""Examples of the invoices, the two steps of paying them, and the methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from portal.checkout.pages import ChoosePage, InvoiceChoice, MethodChoice, ReviewPage
+from portal.invoices.pages import (
+    CreditNoteRow,
+    InvoiceGroup,
+    InvoiceLine,
+    InvoicePage,
+    InvoicePayment,
+    InvoiceRow,
+    InvoicesPage,
+    Owed,
+    Party,
+    TaxSum,
+)
+from portal.payment_methods.pages import MethodRow, MethodsPage
+from portal.payments.pages import PaidInvoice
+from portal.web.pages import Pager
+from tests.support.example_pages.parts import (
+    BANK,
+    OTHER_CARD,
+    PHONE,
+    STUDIO_CARD,
+    VISA,
+    Example,
+    example_id,
+)
+
+
+def invoice_examples() -> Iterator[Example]:
+    due = (
+        InvoiceRow(example_id("inv", 1), "Team plan, March", "ACME-0412", date(2026, 3, 5), "open", 23958, "USD", 14),
+        InvoiceRow(example_id("inv", 2), "Usage, February", "ACME-0419", date(2026, 3, 31), "open", 8640, "USD"),
+        InvoiceRow(
+            example_id("inv", 4), "Workshop in Lisbon", "ACME-0405", date(2026, 4, 15), "partially_paid", 45000, "EUR"
+        ),
+    )
+    settled = (
+        InvoiceRow(
+            example_id("inv", 8), "Usage, January top-up", "ACME-0417", date(2026, 3, 20), "open", 9210, "USD", 0, True
+        ),
+        InvoiceRow(example_id("inv", 9), "Usage, January", "ACME-0409", date(2026, 2, 28), "paid", 7735, "USD"),
+        InvoiceRow(example_id("inv", 10), "Team plan, February", "ACME-0403", date(2026, 2, 5), "void", 23958, "USD"),
+        InvoiceRow(example_id("inv", 11), "ACME-0398", "", date(2025, 12, 5), "uncollectible", 23958, "USD"),
+        InvoiceRow(example_id("inv", 12), "Draft", "", None, "draft", 100, "USD"),
+    )
+    dollars = Owed("USD", 61348, 23958, "/acme/checkout?invoice=1&invoice=2", "/acme/checkout?invoice=1")
+    euros = Owed("EUR", 45000, 0, "/acme/checkout?invoice=4", None)
+    counts = {"outstanding": 4, "overdue": 1}
+    groups = (InvoiceGroup(date(2026, 3, 1), due), InvoiceGroup(date(2026, 2, 1), settled))
+    everything = InvoicesPage(
+        "all", groups, (dollars, euros), Pager(None, "?status=all&after=b", 1, 8, 41), True, counts
+    )
+    yield Example("invoices", "invoices/list.html", everything, "invoices")
+    outstanding = replace(everything, status="outstanding", groups=(InvoiceGroup(None, due),), pager=Pager(None, None))
+    yield Example("invoices-outstanding", "invoices/list.html", replace(outstanding, owed=(euros,)), "invoices")
+    three = (dollars, euros, Owed("XAF", 5000, 0, None, None))
+    yield Example("invoices-three", "invoices/list.html", replace(outstanding, owed=three), "invoices")
+    for status in ("outstanding", "overdue", "paid"):
+        page = InvoicesPage(status, (), (), Pager(None, None), True)
+        yield Example(f"invoices-no-{status}", "invoices/list.html", page, "invoices")
+    none = InvoicesPage("outstanding", (), (), Pager(None, None), False)
+    yield Example("invoices-none", "invoices/list.html", none, "invoices")
+    yield from _invoice_details()
+
+
+def _invoice_details() -> Iterator[Example]:
+    payments = (
+        InvoicePayment(example_id("pay", 3), date(2026, 3, 5), VISA, "failed", 23958),
+        InvoicePayment(example_id("pay", 9), date(2026, 2, 21), "", "complete", 5000),
+    )
+    invoice = InvoicePage(
+        id=example_id("inv", 1), number="ACME-0412", title="Team plan, March", status="open", currency="USD",
+        issued_on=date(2026, 2, 19), due_on=date(2026, 3, 5), days_overdue=14,
+        seller=Party("Acme Software Inc.", ("410 Union Street", "Seattle, WA 98101", "EIN 00-1234567")),
+        buyer=Party("Lindqvist Studio", ("Maya Lindqvist", "1220 Pine Street, Suite 4", "Seattle, WA 98101")),
+        lines=(
+            InvoiceLine("Team plan, 10 seats", Decimal(10), Decimal(2000), 20000, "March 1 – 31, 2026"),
+            InvoiceLine("Extra storage", Decimal("12.5"), Decimal("255.17"), 2000),
+            InvoiceLine("Rounding", Decimal(1), None, 0),
+        ),
+        taxes=(TaxSum(Decimal("8.9"), 1958),), subtotal=22000, total=23958, amount_paid=0, amount_credited=0,
+        amount_due=23958, credit_notes=(), payments=(), in_progress=None,
+        pay_url="/acme/checkout?invoice=1", pay_with=STUDIO_CARD,
+    )  # fmt: skip
+    note = CreditNoteRow("CN-0007", date(2026, 3, 1), 1000)
+    part = replace(
+        invoice, status="partially_paid", days_overdue=0, amount_paid=5000, amount_credited=1000, amount_due=17958,
+        credit_notes=(note,), payments=payments,
+    )  # fmt: skip
+    on_its_way = InvoicePayment(example_id("pay", 1), date(2026, 3, 18), VISA, "pending", 23958)
+    variants = {
+        "overdue": invoice,
+        "part-paid": part,
+        "in-progress": replace(invoice, in_progress=on_its_way, payments=(on_its_way,), pay_url=None),
+        "paid": replace(
+            invoice, status="paid", days_overdue=0, amount_paid=23958, amount_due=0, pay_url=None,
+            payments=(replace(on_its_way, status="complete"),), paid_on=date(2026, 3, 18),
+        ),
+        "unpayable": replace(invoice, pay_url=None, pay_with=None),
+        "void": replace(invoice, status="void", pay_url=None),
+        "uncollectible": replace(invoice, status="uncollectible", pay_url=None),
+        "draft": replace(invoice, status="draft", pay_url=None, due_on=None),
+    }  # fmt: skip
+    for name, page in variants.items():
+        yield Example(f"invoice-{name}", "invoices/detail.html", page, "invoices")
+
+
+def checkout_examples() -> Iterator[Example]:
+    first = InvoiceChoice(
+        example_id("inv", 1), "Team plan, March", "ACME-0412", date(2026, 3, 5), 14, 23958, "?invoice=2"
+    )
+    second = InvoiceChoice(
+        example_id("inv", 2), "Usage, February", "ACME-0419", date(2026, 3, 31), 0, 8640, "?invoice=1"
+    )
+    other = InvoiceChoice(
+        example_id("inv", 3), "Team plan, April", "ACME-0421", date(2026, 4, 1), 0, 28750, "?invoice=3"
+    )
+    methods = (
+        MethodChoice(example_id("pm", 1), STUDIO_CARD, "active", True),
+        MethodChoice(example_id("pm", 2), OTHER_CARD, "expiring", False),
+        MethodChoice(example_id("pm", 3), BANK, "active", False),
+    )
+    choose = ChoosePage(
+        (first, second),
+        (other,),
+        methods,
+        32598,
+        "USD",
+        "Acme Software Inc.",
+        "Sandbox Pay",
+        example_id("pm", 1),
+        can_save=True,
+    )
+    yield Example("choose", "checkout/choose.html", choose, "invoices")
+    bare = replace(
+        choose, invoices=(replace(first, change_url=None),), others=(), methods=(), chosen="new", amount=23958
+    )
+    yield Example("choose-first-time", "checkout/choose.html", bare, "invoices")
+    for kind in ("missing", "unknown", "expired"):
+        page = replace(choose, chosen="", faults={"payment_method": kind})
+        yield Example(f"choose-method-{kind}", "checkout/choose.html", page, "invoices")
+    for kind in ("missing", "in_progress", "settled", "currencies"):
+        page = replace(choose, faults={"invoice": kind}, in_progress_payment_id=example_id("pay", 1))
+        yield Example(f"choose-invoice-{kind}", "checkout/choose.html", page, "invoices")
+
+    shares = (
+        PaidInvoice(example_id("inv", 1), "ACME-0412", "Team plan, March", 23958),
+        PaidInvoice(example_id("inv", 2), "ACME-0419", "Usage, February", 8640),
+    )
+    review = ReviewPage(
+        example_id("pay", 20), "ready", 32598, "USD", "Acme Software Inc.", shares, STUDIO_CARD, "Sandbox Pay", "1",
+        "/acme/checkout?invoice=1&invoice=2", example_id("pay", 1),
+    )  # fmt: skip
+    for state in ("ready", "changed", "in_progress", "settled", "expired"):
+        yield Example(f"review-{state}", "checkout/review.html", replace(review, state=state), "invoices")
+    yield Example("review-new-method", "checkout/review.html", replace(review, method=None), "invoices")
+
+
+def example_methods() -> MethodsPage:
+    return MethodsPage(
+        (
+            MethodRow(example_id("pm", 1), STUDIO_CARD, "active", True, date(2026, 2, 5)),
+            MethodRow(example_id("pm", 2), OTHER_CARD, "expiring", False, date(2026, 2, 18)),
+            MethodRow(example_id("pm", 3), BANK, "active", False, None),
+            MethodRow(example_id("pm", 4), PHONE, "active", False, None),
+            MethodRow(example_id("pm", 5), replace(OTHER_CARD, exp_month=1), "expired", False, None),
+        ),
+        "Sandbox Pay",
+    )

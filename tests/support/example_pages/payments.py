@@ -1,0 +1,204 @@
+"""Examples of the overview, the history of payments and one payment in every status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+
+from portal.overview.pages import Attention, DueInvoice, OverviewPage, OwedPanel
+from portal.payment_methods.pages import MethodLabel, method_name
+from portal.payments.pages import PaidInvoice, PaymentMonth, PaymentPage, PaymentRow, PaymentsPage, RefundRow, Step
+from portal.web.pages import Pager
+from tests.support.example_pages.parts import (
+    BANK,
+    MASTERCARD,
+    NOW,
+    PHONE,
+    STUDIO_CARD,
+    VISA,
+    Example,
+    example_id,
+)
+
+
+def overview_examples() -> Iterator[Example]:
+    march = DueInvoice(example_id("inv", 1), "Team plan, March", "ACME-0412", date(2026, 3, 5), 23958, 14)
+    usage = DueInvoice(example_id("inv", 2), "Usage, February", "ACME-0419", date(2026, 3, 31), 8640)
+    april = DueInvoice(example_id("inv", 3), "Team plan, April", "ACME-0421", date(2026, 4, 1), 28750)
+    workshop = DueInvoice(example_id("inv", 4), "Workshop in Lisbon, balance", "ACME-0405", date(2026, 4, 15), 45000)
+    dollars = OwedPanel(
+        "USD", 61348, 3, (march, usage, april), "/acme/checkout?invoice=1&invoice=2", "/acme/checkout?invoice=1",
+        23958, 1, 14, pending_amount=9210,
+    )  # fmt: skip
+    euros = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4")
+    attention = (
+        Attention("payment_failed", "/acme/payments/" + example_id("pay", 3), 23958, "USD", "insufficient_funds"),
+        Attention("action_needed", "/acme/payments/" + example_id("pay", 2), 4900, "USD"),
+        Attention("method_expiring", "/acme/payment-methods", method=MASTERCARD, expiry="04/2026"),
+    )
+    full = OverviewPage("Maya", (dollars, euros), attention, _mixed_rows()[:5], STUDIO_CARD)
+    yield Example("overview", "overview.html", full, "overview")
+    yield Example("overview-empty", "overview.html", OverviewPage("", (), (), (), None), "overview")
+    many = replace(dollars, count=12, overdue_count=4, overdue_amount=48211, longest_overdue_days=41, pending_amount=0)
+    expired = (Attention("method_expired", "/acme/payment-methods", method=VISA, expiry="02/2026"),)
+    yield Example("overview-many", "overview.html", replace(full, owed=(many,), attention=expired), "overview")
+    on_time = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4")
+    yield Example("overview-on-time", "overview.html", replace(full, owed=(on_time,), attention=()), "overview")
+    francs = OwedPanel(
+        "XAF", 35950, 3,
+        (
+            DueInvoice(example_id("inv", 5), "Électricité, février", "SAV-0183", date(2026, 3, 10), 18450, 9),
+            DueInvoice(example_id("inv", 6), "Kit solaire, mensualité 6 sur 12", "SAV-0190", date(2026, 3, 31), 12500),
+            DueInvoice(example_id("inv", 7), "Entretien annuel du compteur", "SAV-0192", date(2026, 4, 5), 5000),
+        ),
+        "/savane/checkout?invoice=1", "/savane/checkout?invoice=1", 18450, 1, 9,
+    )  # fmt: skip
+    failed = Attention("payment_failed", "/savane/payments/" + example_id("pay", 3), 18450, "XAF", "insufficient_funds")
+    yield Example(
+        "overview-francs",
+        "overview.html",
+        OverviewPage("Aïcha", (francs,), (failed,), _franc_rows(), PHONE),
+        "overview",
+    )
+
+
+def payment_examples() -> Iterator[Example]:
+    months = _by_month(_mixed_rows())
+    counts = {"all": 148, "complete": 131, "pending": 2, "failed": 5, "refunded": 6}
+    pager = Pager("?before=a", "?after=b", 26, 50, 148)
+    yield Example("payments", "payments/list.html", PaymentsPage("all", months, pager, True, counts), "payments")
+    yield Example(
+        "payments-25", "payments/list.html",
+        PaymentsPage("complete", _by_month(payment_rows(25)), Pager(None, "?status=complete&after=b"), True), "payments",
+    )  # fmt: skip
+    for status in ("complete", "pending", "failed", "refunded"):
+        page = PaymentsPage(status, (), Pager(None, None), True, {"all": 148, status: 0})
+        yield Example(f"payments-no-{status}", "payments/list.html", page, "payments")
+    yield Example("payments-none", "payments/list.html", PaymentsPage("all", (), Pager(None, None), False), "payments")
+
+    asked = NOW - timedelta(minutes=2)
+    created, sent = Step("created", asked), Step("sent", asked + timedelta(seconds=1))
+    shares = (PaidInvoice(example_id("inv", 1), "ACME-0412", "Team plan, March", 23958),)
+    pay = PaymentPage(
+        id=example_id("pay", 1), status="complete", amount=23958, currency="USD", payee="Acme Software Inc.", at=asked,
+        gateway_name="Sandbox Pay", method=STUDIO_CARD, shares=shares, receipt_to="m•••@lindqvist.example", retry_amount=23958,
+        steps=(created, sent, Step("complete", asked + timedelta(seconds=4))),
+    )  # fmt: skip
+    retry = "/acme/checkout?invoice=1"
+    two = (shares[0], PaidInvoice(example_id("inv", 2), "ACME-0419", "Usage, February", 8640))
+    refunds = (
+        RefundRow(NOW.date(), 10000, "USD", "complete", VISA),
+        RefundRow(NOW.date(), 500, "USD", "pending", VISA),
+    )
+    open_steps = (created, sent, Step("waiting", sent.at), Step("complete", None))
+    variants = {
+        "complete": replace(pay, shares=two, amount=32598),
+        "processing": replace(pay, status="processing", steps=(created, sent, Step("unknown", NOW))),
+        "requires-action": replace(
+            pay, status="requires_action", continue_url="http://localhost:9/challenge/ch_1", can_cancel=True,
+            steps=(created, sent, Step("action_needed", NOW), Step("complete", None)),
+        ),
+        "incomplete": replace(
+            pay, status="incomplete", method=None, continue_url="http://localhost:9/pay/pg_1", can_cancel=True,
+            steps=(created, Step("page_opened", NOW)),
+        ),
+        "bank": replace(pay, status="pending", method=BANK, steps=open_steps),
+        "card-pending": replace(pay, status="pending", steps=open_steps),
+        "phone": replace(
+            pay, status="pending", method=PHONE, amount=12500, currency="XAF", payee="Savane Énergie SA",
+            asked_at=asked, answer_by=asked + timedelta(minutes=5), dial="*126#", can_cancel=True, steps=open_steps,
+            shares=(PaidInvoice(example_id("inv", 6), "SAV-0190", "Kit solaire, mensualité 6 sur 12", 12500),),
+        ),
+        "phone-bare": replace(pay, status="pending", method=MethodLabel("mobile_money"), steps=open_steps),
+        "canceled": replace(pay, status="canceled", retry_url=retry, steps=(created, Step("canceled", NOW))),
+        "expired": replace(pay, status="expired", method=None, retry_url=retry, steps=(created, Step("expired", NOW))),
+        "abandoned": replace(pay, status="abandoned", retry_url=retry, steps=(created, Step("abandoned", NOW))),
+        "rejected": replace(pay, status="rejected", steps=(created, sent, Step("rejected", NOW))),
+        "refunded": replace(
+            pay, status="refunded", amount_refunded=23958, refunds=(replace(refunds[0], amount=23958),),
+            steps=(*pay.steps, Step("refund", NOW, 23958)),
+        ),
+        "partially-refunded": replace(
+            pay, status="partially_refunded", amount_refunded=10000, refunds=refunds,
+            steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW)),
+        ),
+        "without-invoice": replace(pay, shares=(), receipt_to=None),
+    }  # fmt: skip
+    for code in ("card_declined", "insufficient_funds", "authentication_failed", "expired_card", "payer_canceled",
+                 "timeout", "returned_unpaid", "processing_error", None):  # fmt: skip
+        variants[f"failed-{code}"] = replace(
+            pay, status="failed", failure_code=code, retry_url=retry, steps=(created, sent, Step("failed", NOW))
+        )
+    for name, shown in variants.items():
+        yield Example(f"payment-{name}", "payments/detail.html", shown, "payments")
+
+
+def _mixed_rows() -> tuple[PaymentRow, ...]:
+    def row(
+        number: int, title: str, note: str, on: date, method: str, status: str, amount: int, **rest: object
+    ) -> PaymentRow:
+        currency = str(rest.pop("currency", "USD"))
+        made = PaymentRow(example_id("pay", number), title, note, on, method, status, amount, currency)
+        return replace(made, **rest)  # type: ignore[arg-type]
+
+    refund = RefundRow(date(2026, 3, 9), 18000, "USD", "complete", VISA)
+    part = RefundRow(date(2026, 1, 30), 5000, "EUR", "pending", VISA)
+    retry = "/acme/checkout?invoice=" + example_id("inv", 1)
+    chase = method_name("bank_account", None, "6789", "Chase")
+    return (
+        row(1, "Usage, January top-up", "ACME-0417", date(2026, 3, 18), chase, "pending", 9210),
+        row(2, "Audit log add-on", "ACME-0418", date(2026, 3, 12), VISA, "requires_action", 4900),
+        row(3, "Team plan, March", "ACME-0412", date(2026, 3, 5), VISA, "failed", 23958,
+            failure_code="insufficient_funds", retry_url=retry),
+        row(4, "Onboarding session", "ACME-0410", date(2026, 3, 2), VISA, "refunded", 18000, refunds=(refund,)),
+        row(5, "Usage, January", "ACME-0409", date(2026, 2, 18), MASTERCARD, "complete", 7735),
+        row(6, "Team plan, February", "ACME-0403", date(2026, 2, 5), VISA, "processing", 23958),
+        row(7, "Team plan, February", "ACME-0403", date(2026, 2, 3), MASTERCARD, "canceled", 23958),
+        row(8, "Workshop in Lisbon, deposit", "ACME-0405", date(2026, 1, 22), VISA, "partially_refunded", 20000,
+            currency="EUR", refunds=(part,)),
+        row(9, "Usage, December", "ACME-0399", date(2026, 1, 18), MASTERCARD, "complete", 8120, more_count=2),
+        row(10, "Team plan, January", "ACME-0392", date(2026, 1, 5), VISA, "rejected", 23958, failure_code="novel"),
+        row(11, "Team plan, January", "ACME-0392", date(2026, 1, 5), "", "expired", 23958),
+        row(12, "Team plan, December", "ACME-0388", date(2025, 12, 5), VISA, "abandoned", 23958),
+        row(13, "", "", date(2025, 12, 1), VISA, "incomplete", 123456789),
+    )  # fmt: skip
+
+
+def _franc_rows() -> tuple[PaymentRow, ...]:
+    momo, orange = method_name("mobile_money", "mtn", "0012"), method_name("mobile_money", "orange", "0040")
+    rows = (
+        ("Kit solaire, mensualité 5 sur 12", date(2026, 3, 19), momo, "pending", 12500),
+        ("Électricité, février", date(2026, 3, 14), orange, "failed", 18450),
+        ("Kit solaire, mensualité 4 sur 12", date(2026, 3, 2), momo, "complete", 12500),
+        ("Contrôle du compteur", date(2026, 2, 20), momo, "refunded", 5000),
+        ("Électricité, janvier", date(2026, 2, 1), momo, "complete", 1217890),
+    )
+    return tuple(
+        PaymentRow(example_id("pay", place), title, "", on, method, status, amount, "XAF")
+        for place, (title, on, method, status, amount) in enumerate(rows)
+    )
+
+
+def _by_month(rows: tuple[PaymentRow, ...]) -> tuple[PaymentMonth, ...]:
+    months: dict[date, list[PaymentRow]] = {}
+    for row in rows:
+        months.setdefault(row.on.replace(day=1), []).append(row)
+    return tuple(PaymentMonth(first, tuple(of_month)) for first, of_month in months.items())
+
+
+def payment_rows(count: int) -> tuple[PaymentRow, ...]:
+    """As many paid rows as asked for, each with an id of the real length."""
+    return tuple(
+        PaymentRow(
+            id=f"pay_{index:06d}{'0Yc3mQ9sT7vLkPzE'}",
+            title="Team plan, February",
+            note=f"ACME-{4000 + index:04d}",
+            on=date(2026, 2, 28) - timedelta(days=index * 3),
+            method=VISA,
+            status="complete",
+            amount=23958 + index,
+            currency="USD",
+        )
+        for index in range(count)
+    )
