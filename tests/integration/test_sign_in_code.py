@@ -107,9 +107,10 @@ def test_code_is_not_known_before_the_mail_leaves(door):
     (challenge,) = door.rows(Challenge)
     code = code_of(door.services.settings.keys, door.scope.merchant_id, challenge.id)
 
-    enter(browser, code)
+    assert "not the code we sent last" in enter(browser, code).get_data(as_text=True)
 
     assert door.count(SignInSession) == 0
+    assert door.count(Challenge) == 1
 
 
 def test_asking_again_ends_what_this_browser_asked_for_before(door):
