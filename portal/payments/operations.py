@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 SEND_AGAIN_AFTER = timedelta(seconds=10)
 """How long an order may still be on its way: before that a provider that has never heard of it proves nothing."""
 ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
-"""However often a page is loaded; a customer may well be back from the gateway's page within a second or two."""
+"""For pages, however often they are loaded; a customer may well be back from the gateway's page within a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def confirm_payment(
         # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
         raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
     if intent is None:
-        resolve_payment(services, scope.merchant_id, payment_id)
+        resolve_payment(services, scope.merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY)
         return
     services.crash_point("payment.intent_committed")
     outcome = _send(gateway, intent)
@@ -91,15 +91,19 @@ def confirm_payment(
     services.crash_point("payment.outcome_recorded")
 
 
-def resolve_payment(services: Services, merchant_id: str, payment_id: str) -> None:
-    """Ask the gateway what became of a payment without a proven outcome, and record it; at most every half second.
+def resolve_payment(
+    services: Services, merchant_id: str, payment_id: str, *, unless_asked_within: timedelta = timedelta(0)
+) -> None:
+    """Ask the gateway what became of a payment without a proven outcome, and record it.
 
     An order that the gateway has never heard of is given again under the same reference, until its time is up. Safe for
     anybody to call at any time.
     """
     now = services.clock.now()
     gateway = services.gateways.find(merchant_id)
-    asked = services.database.run(lambda session: _note_question(session, merchant_id, payment_id, now))
+    asked = services.database.run(
+        lambda session: _note_question(session, merchant_id, payment_id, now, unless_asked_within)
+    )
     if asked is None or gateway is None:
         return
     outcome = gateway.look_up(payment_id)
@@ -251,12 +255,14 @@ class _Question:
     method_type: str | None
 
 
-def _note_question(session: Session, merchant_id: str, payment_id: str, now: datetime) -> _Question | None:
-    """Write down that the gateway is asked now: whoever comes within half a second need not."""
+def _note_question(
+    session: Session, merchant_id: str, payment_id: str, now: datetime, unless_asked_within: timedelta
+) -> _Question | None:
+    """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
     payment = lock_payment(session, merchant_id, payment_id)
     if payment.status not in rules.UNSETTLED or payment.sent_at is None:
         return None
-    if payment.checked_at is not None and now < payment.checked_at + ASK_AT_MOST_EVERY:
+    if payment.checked_at is not None and now < payment.checked_at + unless_asked_within:
         return None
     payment.checked_at = now
     return _Question(_intent(session, payment), payment.sent_at, payment.expires_at, payment.method_type)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
-from portal.payments.operations import resolve_payment
+from portal.payments.operations import ASK_AT_MOST_EVERY, resolve_payment
 from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page
 from portal.payments.queries import FILTERS, get_payment, has_payments, list_payments, list_refunds
 from portal.payments.rules import UNSETTLED
@@ -48,7 +48,7 @@ def payment(payment_id: str) -> Response:
     with services.database.read() as reader:
         found = get_payment(reader, scope, payment_id)
     if found.status in UNSETTLED:
-        resolve_payment(services, scope.merchant_id, found.id)
+        resolve_payment(services, scope.merchant_id, found.id, unless_asked_within=ASK_AT_MOST_EVERY)
         with services.database.read() as reader:
             found = get_payment(reader, scope, payment_id)
     gateway = services.gateways.find(scope.merchant_id)

@@ -1,0 +1,98 @@
+"""Events of a gateway: believed in nothing, stored once, and the gateway asked for what they hint at."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from portal.gateways.contract import State
+from portal.payments.jobs import check_payments
+from portal.provider_events.models import ProviderEvent
+from portal.services import Services
+from tests.integration.conftest import Till
+from tests.support.accounts import make_account
+from tests.support.scripted_gateway import lost
+
+
+@pytest.fixture
+def slug(till: Till) -> str:
+    return till.scope.merchant_id[-10:].lower()
+
+
+@pytest.fixture
+def client(till: Till, services: Services):
+    from dataclasses import replace
+
+    from portal.app import create_app
+
+    return create_app(services=replace(till.services, renderer=services.renderer)).test_client()
+
+
+def post(client, slug: str, event_id: str, reference: str, signature: str = "right", gateway: str = "sandbox") -> int:
+    body = f"{event_id} {reference}".encode()
+    answer = client.post(f"/hooks/{slug}/{gateway}", data=body, headers={"Signature": signature})
+    return int(answer.status_code)
+
+
+def test_event_has_the_gateway_asked_at_once(till: Till, client, slug: str) -> None:
+    till.gateway.answers.append(lost)
+    payment = till.pay(till.invoice())
+    assert check_payments(till.services) == 0
+
+    assert post(client, slug, "evt_1", payment) == 200
+    assert check_payments(till.services) == 1
+
+    assert till.status(payment) == "complete"
+
+
+def test_event_is_never_believed(till: Till, client, slug: str) -> None:
+    """It says `charge.succeeded`; the gateway, asked, says that it failed."""
+    till.gateway.answers.append(lost)
+    till.gateway.becomes.append(State.FAILED)
+    payment = till.pay(till.invoice())
+
+    post(client, slug, "evt_1", payment)
+    till.clock.advance(seconds=1)
+    check_payments(till.services)
+
+    assert till.status(payment) == "failed"
+
+
+def test_same_event_again_is_stored_once(till: Till, client, slug: str) -> None:
+    payment = till.pay(till.invoice())
+
+    assert [post(client, slug, "evt_1", payment) for _ in range(3)] == [200, 200, 200]
+
+    assert len(till.rows(ProviderEvent)) == 1
+
+
+def test_event_before_our_own_commit_is_stored_and_harms_nothing(till: Till, client, slug: str) -> None:
+    assert post(client, slug, "evt_1", "pay_0351NVaOhsYXswh5OTufqs") == 200
+    assert post(client, slug, "evt_2", "not a reference of ours") == 200
+
+    assert len(till.rows(ProviderEvent)) == 2
+
+
+@pytest.mark.parametrize("signature", ["", "wrong", "é", "x" * 5000])
+def test_forged_event_is_refused_without_a_word(till: Till, client, slug: str, signature: str) -> None:
+    assert post(client, slug, "evt_1", "pay_x", signature.encode().decode("latin-1")) == 400
+    assert till.rows(ProviderEvent) == []
+
+
+def test_event_for_no_such_merchant_or_gateway_is_refused(till: Till, client, slug: str) -> None:
+    assert post(client, "nobody", "evt_1", "pay_x") == 404
+    assert post(client, slug, "evt_1", "pay_x", gateway="stripe") == 400
+
+
+def test_get_is_not_allowed(client, slug: str) -> None:
+    assert client.get(f"/hooks/{slug}/sandbox").status_code == 405
+
+
+def test_event_of_one_merchant_moves_nothing_of_another(till: Till, client, services: Services, app: Flask) -> None:
+    other = make_account(services, "other")
+    till.gateway.answers.append(lost)
+    payment = till.pay(till.invoice())
+
+    assert post(client, other.slug, "evt_1", payment) == 200
+
+    assert check_payments(till.services) == 0

@@ -1,0 +1,129 @@
+"""Refunds: never more than was captured, and each ends in the truth."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from portal.gateways.contract import RefundOrder, RefundOutcome, State
+from portal.money import Money
+from portal.refunds.errors import NotRefundable, RefundTooLarge
+from portal.refunds.models import Refund
+from portal.refunds.operations import check_refunds, record_refund_outcome, refund_payment
+from tests.integration.conftest import Till
+
+
+def refund(till: Till, payment: str, amount: int) -> str:
+    return refund_payment(till.services, till.scope.merchant_id, payment, amount, reason=None, actor_id="staff")
+
+
+def test_refund_in_part_and_then_the_rest(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+
+    refund(till, payment, 1500)
+    assert (till.status(payment), till.payment(payment).amount_refunded) == ("partially_refunded", 1500)
+    refund(till, payment, 3500)
+
+    assert (till.status(payment), till.payment(payment).amount_refunded) == ("refunded", 5000)
+    assert [row.status for row in till.rows(Refund)] == ["succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize("amount", [5001, 0, -1])
+def test_refund_out_of_range_is_refused_before_the_gateway(till: Till, amount: int) -> None:
+    payment = till.pay(till.invoice(5000))
+
+    with pytest.raises(RefundTooLarge):
+        refund(till, payment, amount)
+
+    assert till.gateway.refunds == {} and till.rows(Refund) == []
+
+
+def test_nothing_is_refunded_of_what_was_not_captured(till: Till) -> None:
+    till.gateway.becomes.append(State.FAILED)
+    payment = till.pay(till.invoice())
+
+    with pytest.raises(NotRefundable):
+        refund(till, payment, 100)
+
+
+def test_full_refunds_at_once_give_back_once(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+    refused: list[Exception] = []
+
+    def give_back() -> None:
+        try:
+            refund(till, payment, 5000)
+        except RefundTooLarge as fault:
+            refused.append(fault)
+
+    threads = [threading.Thread(target=give_back) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(till.gateway.refunds) == 1 and len(refused) == 5
+    assert till.payment(payment).amount_refunded == 5000
+
+
+def test_refund_that_fails_later_gives_its_amount_back(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+    till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
+    refund_id = refund(till, payment, 5000)
+    assert till.status(payment) == "refunded"
+
+    till.gateway.refunds[refund_id] = RefundOutcome(State.FAILED, refund_id, "gr", Money(5000, "USD"), "closed_account")
+    till.clock.advance(seconds=11)
+    assert check_refunds(till.services) == 1
+
+    assert (till.status(payment), till.payment(payment).amount_refunded) == ("complete", 0)
+
+
+def test_refund_that_never_arrived_is_given_again_under_its_reference(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+    really = till.gateway.refund
+    till.gateway.refund = lambda order: RefundOutcome(State.UNKNOWN, order.reference)  # type: ignore[method-assign]
+    refund_id = refund(till, payment, 700)
+    till.gateway.refund = really  # type: ignore[method-assign]
+
+    till.clock.advance(seconds=11)
+    check_refunds(till.services)
+
+    assert list(till.gateway.refunds) == [refund_id]
+    assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+
+
+def test_same_outcome_of_a_refund_again_changes_nothing(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+    refund_id = refund(till, payment, 700)
+
+    outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(700, "USD"))
+    with till.services.database.unit_of_work() as session:
+        record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+
+    assert till.payment(payment).amount_refunded == 700
+
+
+def test_refund_order_carries_the_gateways_own_charge(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+    orders: list[RefundOrder] = []
+    really = till.gateway.refund
+
+    def remember(order: RefundOrder) -> RefundOutcome:
+        orders.append(order)
+        return really(order)
+
+    till.gateway.refund = remember  # type: ignore[method-assign]
+    refund(till, payment, 700)
+
+    assert [order.charge for order in orders] == [f"ch_{payment}"]
+
+
+def test_refunded_invoice_stays_paid(till: Till) -> None:
+    """A refund is money given back, not an invoice reopened: what is owed again is the merchant's to say."""
+    invoice = till.invoice(5000)
+    payment = till.pay(invoice)
+    refund(till, payment, 5000)
+
+    assert till.balance(invoice) == ("paid", 5000, 0)
