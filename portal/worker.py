@@ -13,6 +13,7 @@ from typing import Any
 from portal.emails.handlers import send_receipt_mail, send_sign_in_mail
 from portal.outbox.relay import Handler, delete_delivered, deliver_next
 from portal.payments.jobs import check_payments, expire_checkouts
+from portal.refunds.operations import check_refunds
 from portal.services import Services
 from portal.sign_in.operations import delete_old_rows
 
@@ -44,6 +45,7 @@ def clean_up(services: Services) -> int:
 
 JOBS: tuple[Job, ...] = (
     Job("checked", timedelta(seconds=2), check_payments),
+    Job("checked_refunds", timedelta(seconds=2), check_refunds),
     Job("expired", timedelta(seconds=30), expire_checkouts),
     Job("cleaned", timedelta(minutes=5), clean_up),
 )
