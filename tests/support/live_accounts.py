@@ -61,6 +61,17 @@ class LiveSandbox:
         """Tell it where a merchant takes its events."""
         self._post("/v1/webhook_endpoints", {"url": url, "secret": secret}, secret_key)
 
+    def refunds(self, secret_key: str, reference: str) -> list[dict[str, Any]]:
+        """What was really sent back under a refund's id."""
+        answer = self._http.get(
+            f"{self.origin}/v1/refunds",
+            params={"reference": reference},
+            headers={"Authorization": f"Bearer {secret_key}"},
+            timeout=10,
+        )
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
     def close(self) -> None:
         self._http.close()
 

@@ -1,0 +1,177 @@
+"""An installation of real processes on one database: a web server and workers that tests kill, and a sandbox that outlives them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import requests
+
+from portal.database import Database
+from portal.merchants.operations import NewMerchant, connect_gateway, create_merchant
+from portal.settings import Settings
+from tests.support.live_accounts import Account, LiveAccounts, LiveSandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUG = "acme"
+DEAD = -signal.SIGKILL
+END_SECONDS = 20
+GATEWAY_TIMEOUT_SECONDS = 1
+"""How long the portal waits for the sandbox: a slow answer has to be slower."""
+
+
+@dataclass
+class Installation:
+    """`env` is what every process of it is started with. One web server runs at a time, always at the same address."""
+
+    env: Mapping[str, str]
+    accounts: LiveAccounts
+    port: int
+    _web: subprocess.Popen[str] | None = field(default=None)
+
+    @property
+    def database(self) -> Database:
+        return self.accounts.database
+
+    def serve(self, crash_at: str = "") -> None:
+        """Run the web server; `crash_at` is where it shall die. One that runs already and need not die is kept."""
+        if self._web is not None:
+            if not crash_at:
+                return
+            self.stop()
+        # A database that nobody has open any more: what the dead left behind is recovered by the next one to come.
+        self.database.dispose()
+        self._web = self._start("serve", str(self.port), "--crash-at", crash_at)
+        assert self._web.stdout is not None
+        assert self._web.stdout.readline().strip() == "ready", "the web server did not start"
+
+    def run(self, *words: str, crash_at: str = "") -> int:
+        """Another role, until it ends; tells its exit code, which is DEAD when it was killed."""
+        process = self._start(*words, "--crash-at", crash_at)
+        process.communicate(timeout=END_SECONDS)
+        return process.returncode
+
+    def work(self, crash_at: str = "") -> int:
+        """The worker, once."""
+        return self.run("work", crash_at=crash_at)
+
+    def stop(self) -> int:
+        """Ask the web server to end; tells its exit code."""
+        assert self._web is not None
+        self._web.terminate()
+        return self.await_end()
+
+    def await_end(self) -> int:
+        """Wait until the web server has ended; tells its exit code, which is DEAD when it was killed."""
+        assert self._web is not None
+        web, self._web = self._web, None
+        web.communicate(timeout=END_SECONDS)
+        return web.returncode
+
+    def visit(self, account: Account) -> Visitor:
+        """A browser in which the customer is signed in."""
+        http = requests.Session()
+        http.trust_env = False
+        http.headers["Sec-Fetch-Site"] = "same-origin"
+        name, token = account.sign_in()
+        http.cookies.set(name, token, domain="127.0.0.1")
+        return Visitor(http, account.root)
+
+    def close(self) -> None:
+        if self._web is not None:
+            self.stop()
+
+    def _start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.process", *words],
+            cwd=ROOT,
+            env={**os.environ, **self.env},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """What a customer does, without a browser around it."""
+
+    http: requests.Session
+    root: str
+
+    def confirm(self, payment_id: str) -> int:
+        """Press Pay; tells the status."""
+        return self._post(f"/checkout/{payment_id}/confirmation")
+
+    def cancel(self, payment_id: str) -> int:
+        return self._post(f"/checkout/{payment_id}/cancellation")
+
+    def look(self, path: str) -> str:
+        """Open a page; tells its HTML."""
+        answer = self.http.get(self.root + path, timeout=END_SECONDS)
+        assert answer.status_code == 200, f"{path}: {answer.status_code}"
+        return answer.text
+
+    def _post(self, path: str) -> int:
+        return self.http.post(self.root + path, allow_redirects=False, timeout=END_SECONDS).status_code
+
+
+@contextmanager
+def install(database: Database, folder: Path, smtp_url: str) -> Iterator[Installation]:
+    """A merchant on this (migrated, empty) database, and a sandbox that takes its payments and sends it events."""
+    with _sandbox(folder / "sandbox.db") as sandbox_url:
+        port = _free_port()
+        env = {
+            "PORTAL_SECRET_KEY": "a secret for tests alone of more than thirty-two characters",
+            "PORTAL_DATABASE_URL": database.url.render_as_string(hide_password=False),
+            "PORTAL_BASE_URL": f"http://127.0.0.1:{port}",
+            "PORTAL_SANDBOX_URL": sandbox_url,
+            "PORTAL_SMTP_URL": smtp_url,
+            "PORTAL_MAIL_FROM": "portal@test.example",
+            "PORTAL_GATEWAY_TIMEOUT_SECONDS": str(GATEWAY_TIMEOUT_SECONDS),
+            "PORTAL_PAYMENT_ATTEMPTS_PER_CUSTOMER_PER_HOUR": "1000",
+        }
+        settings = Settings.load(env)
+        sandbox = LiveSandbox(sandbox_url)
+        _create_merchant(database, settings)
+        sandbox.send_events_to(f"sk_sandbox_{SLUG}", f"{settings.base_url}/hooks/{SLUG}/sandbox", "events")
+        installation = Installation(env, LiveAccounts(settings, database, sandbox), port)
+        try:
+            yield installation
+        finally:
+            installation.close()
+            sandbox.close()
+
+
+def _create_merchant(database: Database, settings: Settings) -> None:
+    at = datetime.now(UTC)
+    with database.unit_of_work() as session:
+        merchant = create_merchant(session, NewMerchant(slug=SLUG, name="Acme", currency="USD"), at=at)
+        secrets = {"secret_key": f"sk_sandbox_{SLUG}", "event_secret": "events"}
+        connect_gateway(session, merchant, "sandbox", secrets, keys=settings.keys, at=at)
+
+
+@contextmanager
+def _sandbox(file: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "portal.sandbox_gateway", "--database", str(file)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("sandbox ready "), line
+        try:
+            yield line.split()[-1]
+        finally:
+            process.terminate()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

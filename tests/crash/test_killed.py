@@ -1,0 +1,191 @@
+"""Real processes killed by SIGKILL at every crash point and at any moment: one charge at most, and the invoice told truly."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from portal.outbox.models import OutboxMessage
+from portal.refunds.models import Refund
+from tests.crash.installation import DEAD, ROOT
+
+WHILE_PAYING = (
+    "payment.intent_written",
+    "payment.intent_committed",
+    "payment.gateway_answered",
+    "payment.outcome_recorded",
+)
+WHILE_DELIVERING = ("outbox.leased", "outbox.delivered")
+WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered")
+LABELS = {*WHILE_PAYING, *WHILE_DELIVERING, *WHILE_REFUNDING, "payment.looked_up", "payment.cancel_answered"}
+
+
+def test_every_crash_point_is_tried_here():
+    sources = [path.read_text() for path in (ROOT / "portal").rglob("*.py")]
+
+    assert {label for source in sources for label in re.findall(r'crash_point\("([^"]+)"\)', source)} == LABELS
+
+
+@pytest.mark.parametrize("label", WHILE_PAYING)
+def test_web_server_killed_while_paying_leaves_one_charge(installation, label):
+    account = installation.accounts.create()
+    invoice, card = account.open_invoice(), account.save_card()
+    payment = account.begin(invoice, method=card)
+    visitor = installation.visit(account)
+    installation.serve(crash_at=label)
+
+    with pytest.raises(requests.ConnectionError):
+        visitor.confirm(payment)
+    assert installation.await_end() == DEAD
+    account.age(payment)
+    assert installation.work() == 0
+    installation.serve()
+
+    if label == "payment.intent_written":
+        assert (account.charges(), account.invoice(invoice).amount_reserved) == ([], 0)
+        assert "Pay $49.00" in visitor.look(f"/checkout/{payment}").replace("</span>", "").replace(
+            '<span class="amount" dir="ltr">', ""
+        )
+    else:
+        assert account.payment(payment).status == "complete"
+    assert visitor.confirm(payment) == 303  # Not knowing, the customer presses again.
+    assert len(account.charges()) == 1
+    assert (account.payment(payment).status, account.invoice(invoice).status) == ("complete", "paid")
+    account.check_money()
+
+
+@pytest.mark.parametrize("label", ["payment.intent_committed", "payment.gateway_answered"])
+def test_after_a_kill_the_customers_own_page_finds_the_truth(installation, label):
+    account = installation.accounts.create()
+    invoice, card = account.open_invoice(), account.save_card()
+    payment = account.begin(invoice, method=card)
+    visitor = installation.visit(account)
+    installation.accounts.sandbox.behave(payment, webhooks="never")
+    installation.serve(crash_at=label)
+    with pytest.raises(requests.ConnectionError):
+        visitor.confirm(payment)
+    assert installation.await_end() == DEAD
+    installation.serve()
+
+    held = visitor.look(f"/invoices/{invoice}")
+    assert "You cannot pay it twice" in held
+    account.age(payment)
+    page = visitor.look(f"/payments/{payment}")
+
+    assert "Paid" in page
+    assert len(account.charges()) == 1
+    account.check_money()
+
+
+def test_worker_and_page_killed_while_asking_leave_the_question_open(installation):
+    account = installation.accounts.create()
+    invoice, card = account.open_invoice(), account.save_card()
+    payment = account.begin(invoice, method=card)
+    visitor = installation.visit(account)
+    installation.accounts.sandbox.behave(payment, answer="drop_after", webhooks="never")
+    installation.serve()
+    assert visitor.confirm(payment) == 303
+    assert account.payment(payment).status == "processing"
+
+    account.age(payment)
+    assert installation.work(crash_at="payment.looked_up") == DEAD
+    account.age(payment)
+    installation.serve(crash_at="payment.looked_up")
+    with pytest.raises(requests.ConnectionError):
+        visitor.look(f"/payments/{payment}")
+    assert installation.await_end() == DEAD
+    assert account.payment(payment).status == "processing"
+    account.age(payment)
+    assert installation.work() == 0
+
+    assert (account.payment(payment).status, len(account.charges())) == ("complete", 1)
+    account.check_money()
+
+
+def test_web_server_killed_after_cancelling_at_the_gateway_frees_the_invoice(installation):
+    account = installation.accounts.create()
+    invoice = account.open_invoice()
+    payment = account.begin(invoice)
+    visitor = installation.visit(account)
+    installation.serve(crash_at="payment.cancel_answered")
+    assert visitor.confirm(payment) == 303
+    assert account.payment(payment).status == "requires_action"
+
+    with pytest.raises(requests.ConnectionError):
+        visitor.cancel(payment)
+    assert installation.await_end() == DEAD
+    account.age(payment)
+    assert installation.work() == 0
+
+    assert (account.payment(payment).status, account.invoice(invoice).amount_reserved) == ("canceled", 0)
+    assert account.charges() == []
+    account.check_money()
+
+
+@pytest.mark.parametrize("label", WHILE_DELIVERING)
+def test_worker_killed_while_it_delivers_sends_the_receipt_in_the_end(installation, mail, label):
+    account = installation.accounts.create()
+    payment = account.begin(account.open_invoice(), method=account.save_card())
+    visitor = installation.visit(account)
+    installation.serve()
+    assert visitor.confirm(payment) == 303
+
+    assert installation.work(crash_at=label) == DEAD
+    _end_leases(account)
+    assert installation.work() == 0
+
+    receipts = [caught for caught in mail.take() if account.email in caught.recipients]
+    assert len(receipts) == (2 if label == "outbox.delivered" else 1)
+    # Mail may come twice, but always as the same message.
+    assert len({caught.message["Message-ID"] for caught in receipts}) == 1
+
+
+@pytest.mark.parametrize("label", WHILE_REFUNDING)
+def test_refund_killed_at_any_point_is_made_once(installation, label):
+    account = installation.accounts.create()
+    payment = account.begin(account.open_invoice(), method=account.save_card())
+    visitor = installation.visit(account)
+    installation.serve()
+    assert visitor.confirm(payment) == 303
+
+    assert installation.run("refund", account.merchant.id, payment, crash_at=label) == DEAD
+    refund_id = _age_refund(account, payment)
+    assert installation.work() == 0
+
+    made = installation.accounts.sandbox.refunds(f"sk_sandbox_{account.slug}", refund_id)
+    assert [refund["amount"] for refund in made] == [100]
+    assert (account.payment(payment).status, account.payment(payment).amount_refunded) == ("partially_refunded", 100)
+
+
+def test_web_server_asked_to_end_answers_what_it_has_begun(installation):
+    account = installation.accounts.create()
+    payment = account.begin(account.open_invoice(), method=account.save_card())
+    visitor = installation.visit(account)
+    installation.serve()
+    assert visitor.confirm(payment) == 303
+
+    assert installation.stop() == 0
+
+    account.check_money()
+
+
+def _end_leases(account) -> None:
+    with account.live.database.unit_of_work() as session:
+        session.execute(
+            sa.update(OutboxMessage)
+            .where(OutboxMessage.merchant_id == account.merchant.id, OutboxMessage.leased_until.is_not(None))
+            .values(leased_until=OutboxMessage.created_at)
+        )
+
+
+def _age_refund(account, payment_id: str) -> str:
+    """Make the payment's refund due to be asked for, and tell its id."""
+    with account.live.database.unit_of_work() as session:
+        refund = session.execute(
+            sa.select(Refund).where(Refund.merchant_id == account.merchant.id, Refund.payment_id == payment_id)
+        ).scalar_one()
+        refund.next_check_at = refund.created_at
+        return str(refund.id)
