@@ -8,8 +8,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from jinja2 import Environment, nodes
+from jinja2 import Environment, Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
@@ -50,11 +52,25 @@ class PageCode(CodeGenerator):
             for line in (_READER if hasattr(dict, name) else _READER_OF_DICT_TOO).format(name).splitlines():
                 self.writeline(line)
 
+    def writeline(self, x: str, node: nodes.Node | None = None, extra: int = 0) -> None:
+        # A block, and the layout around a page, goes up as one text: piece by piece it would pass through every level above.
+        if x.startswith("yield from "):
+            x = f"yield concat({x.removeprefix('yield from ')})"
+        super().writeline(x, node, extra)
+
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
         self._read.add(node.attr)
         self.write(f"read_{node.attr}(")
         self.visit(node.node, frame)
         self.write(")")
+
+
+class PageTemplate(Template):
+    """A template whose macros are made once: every template of an environment has the same globals."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        # Jinja compares the globals of both at each import, which costs more than the macros do.
+        return self._module or super()._get_default_module(ctx)
 
 
 class PageEnvironment(Environment):
@@ -64,6 +80,7 @@ class PageEnvironment(Environment):
     """
 
     code_generator_class = PageCode
+    template_class = PageTemplate
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree: nodes.Template = _Translation(self.globals["_"]).visit(super()._parse(source, name, filename))
