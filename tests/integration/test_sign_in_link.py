@@ -86,7 +86,8 @@ def test_link_lives_ten_minutes_from_its_sending(door, seconds, status):
 
     door.clock.advance(seconds=seconds)
 
-    browser.post(path_of(caught), status=status)
+    answer = browser.post(path_of(caught), status=status).get_data(as_text=True)
+    assert ("This link has run out" in answer) == (status == 410)
 
 
 def test_clock_that_jumps_revives_nothing(door):
