@@ -103,6 +103,12 @@ def test_mail_goes_to_the_stored_address_alone(door):
         door.clock.advance(minutes=1)
 
 
+def test_typed_twin_of_the_stored_address_is_mailed_as_it_is_stored(door):
+    door.add_customer("sam@scale.example", name="Sam")
+
+    assert door.mailed(door.browser(), "ſam@scale.example").recipients == ("sam@scale.example",)
+
+
 def test_twin_of_another_script_finds_the_customer_but_proves_only_its_own_mailbox(door):
     door.add_customer("ſam@scale.example", name="First")
     door.add_customer("sam@scale.example", name="Second")

@@ -27,7 +27,10 @@ def environment(door):
 def test_worker_process_delivers_and_ends_within_ten_seconds_of_sigterm(door):
     door.ask(door.browser())
     process = subprocess.Popen(
-        [sys.executable, "-m", "portal", "worker"], env=environment(door), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "portal", "worker"],
+        env=environment(door),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     try:
         until = time.monotonic() + 30
