@@ -20,7 +20,8 @@ TOUCH_EVERY = timedelta(minutes=5)
 """A session's last use is stamped at most this often (contract, 4); it may end that much early, never late."""
 
 LONGEST_ADDRESS = 254
-_LONGEST_TARGET = 500
+LONGEST_TARGET = 500
+"""Characters of an address to go to after signing in; a longer one is not kept."""
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _CODE_SIGNS = frozenset(CODE_LETTERS)
 _LEFT_OUT = re.compile(r"[\s-]+")
@@ -124,7 +125,7 @@ def checked_target(text: str | None) -> str:
 
     The response's final address is checked once more where it is made (threats 22).
     """
-    if not text or len(text) > _LONGEST_TARGET or not _TARGET.fullmatch(text):
+    if not text or len(text) > LONGEST_TARGET or not _TARGET.fullmatch(text):
         return "/"
     path = text.partition("?")[0]
     if any(part in (".", "..") for part in path.split("/")) or path.startswith(("/sign-in", "/sign-out")):

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from portal.errors import NotFound
 from portal.sign_in.operations import touch_session
+from portal.sign_in.rules import LONGEST_TARGET
 from portal.web.context import now, redirect_to
 from portal.web.csrf import FIELD, SAFE_METHODS, says_same_origin
 from portal.web.errors import CameFromElsewhere, TooManyRequests
@@ -106,6 +107,10 @@ def _lead_to_sign_in() -> Response:
             target = f"{target}?{request.query_string.decode('ascii')}"
     else:
         target = (page_before() or g.root)[len(g.root) :] or "/"
+    if len(target) > LONGEST_TARGET:
+        # Of an address that would not be kept anyway, the page without its query.
+        path = target.partition("?")[0]
+        target = path if len(path) <= LONGEST_TARGET else "/"
     return redirect_to("/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}")
 
 

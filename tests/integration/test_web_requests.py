@@ -248,6 +248,9 @@ def test_strange_cookies_sign_nobody_in(client: FlaskClient) -> None:
         ("/acme/payments", "?next=/payments"),
         ("/acme/payments?status=failed&q=a%20b", "?next=/payments%3Fstatus%3Dfailed%26q%3Da%2520b"),
         ("/acme/invoices/inv_%C3%A9", "?next=/invoices/inv_%25C3%25A9"),
+        (f"/acme/payments?q={'x' * 5000}", "?next=/payments"),
+        (f"/acme/payments?q={'%C3%A9' * 500}", "?next=/payments"),
+        (f"/acme/invoices/{'x' * 5000}", ""),
     ],
 )
 def test_stranger_is_led_to_sign_in_with_the_target_kept(client: FlaskClient, path: str, target: str) -> None:
