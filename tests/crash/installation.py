@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,21 +35,25 @@ class Installation:
     env: Mapping[str, str]
     accounts: LiveAccounts
     port: int
-    _web: subprocess.Popen[str] | None = field(default=None)
+    _web: subprocess.Popen[str] | None = None
+    _wanted: tuple[str, int] = ("", 0)
 
     @property
     def database(self) -> Database:
         return self.accounts.database
 
-    def serve(self, crash_at: str = "") -> None:
-        """Run the web server; `crash_at` is where it shall die. One that runs already and need not die is kept."""
+    def serve(self, crash_at: str = "", *, gateway_timeout_seconds: int = GATEWAY_TIMEOUT_SECONDS) -> None:
+        """Run the web server; `crash_at` is where it shall die. One that runs already, and is no other, is kept."""
+        wanted = (crash_at, gateway_timeout_seconds)
         if self._web is not None:
-            if not crash_at:
+            if wanted == self._wanted == ("", GATEWAY_TIMEOUT_SECONDS):
                 return
             self.stop()
+        self._wanted = wanted
         # A database that nobody has open any more: what the dead left behind is recovered by the next one to come.
         self.database.dispose()
-        self._web = self._start("serve", str(self.port), "--crash-at", crash_at)
+        timeout = {"PORTAL_GATEWAY_TIMEOUT_SECONDS": str(gateway_timeout_seconds)}
+        self._web = self._start("serve", str(self.port), "--crash-at", crash_at, **timeout)
         assert self._web.stdout is not None
         assert self._web.stdout.readline().strip() == "ready", "the web server did not start"
 
@@ -62,6 +66,11 @@ class Installation:
     def work(self, crash_at: str = "") -> int:
         """The worker, once."""
         return self.run("work", crash_at=crash_at)
+
+    def kill(self) -> None:
+        """End the web server as a power cut of its process would."""
+        assert self._web is not None
+        self._web.kill()
 
     def stop(self) -> int:
         """Ask the web server to end; tells its exit code."""
@@ -89,11 +98,11 @@ class Installation:
         if self._web is not None:
             self.stop()
 
-    def _start(self, *words: str) -> subprocess.Popen[str]:
+    def _start(self, *words: str, **settings: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "tests.crash.process", *words],
             cwd=ROOT,
-            env={**os.environ, **self.env},
+            env={**os.environ, **self.env, **settings},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -136,6 +145,7 @@ def install(database: Database, folder: Path, smtp_url: str) -> Iterator[Install
             "PORTAL_SMTP_URL": smtp_url,
             "PORTAL_MAIL_FROM": "portal@test.example",
             "PORTAL_GATEWAY_TIMEOUT_SECONDS": str(GATEWAY_TIMEOUT_SECONDS),
+            "PORTAL_LOG_LEVEL": "ERROR",
             "PORTAL_PAYMENT_ATTEMPTS_PER_CUSTOMER_PER_HOUR": "1000",
         }
         settings = Settings.load(env)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -11,6 +13,7 @@ import sqlalchemy as sa
 from portal.outbox.models import OutboxMessage
 from portal.refunds.models import Refund
 from tests.crash.installation import DEAD, ROOT
+from tests.support.waiting import wait_for
 
 WHILE_PAYING = (
     "payment.intent_written",
@@ -160,15 +163,45 @@ def test_refund_killed_at_any_point_is_made_once(installation, label):
     assert (account.payment(payment).status, account.payment(payment).amount_refunded) == ("partially_refunded", 100)
 
 
-def test_web_server_asked_to_end_answers_what_it_has_begun(installation):
+@pytest.mark.parametrize("moment", [0.015, 0.04, 0.08])
+def test_web_server_killed_at_any_moment_leaves_at_most_one_charge_a_customer(installation, moment):
+    accounts = [installation.accounts.create() for _ in range(4)]
+    payments = [account.begin(account.open_invoice(), method=account.save_card()) for account in accounts]
+    visitors = [installation.visit(account) for account in accounts]
+    installation.serve()
+    visitors[0].look("/")
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(visitor.confirm, payment) for visitor, payment in zip(visitors, payments, strict=True)]
+        time.sleep(moment)  # The point is that it is any.
+        installation.kill()
+    assert installation.await_end() == DEAD
+    for account, payment in zip(accounts, payments, strict=True):
+        account.age(payment)
+    assert installation.work() == 0
+    installation.serve()
+
+    for answer, visitor, account, payment in zip(answers, visitors, accounts, payments, strict=True):
+        assert answer.exception() is not None or account.payment(payment).status == "complete"
+        assert visitor.confirm(payment) == 303
+        assert len(account.charges()) == 1
+        account.check_money()
+
+
+def test_web_server_asked_to_end_finishes_the_charge_in_hand(installation):
     account = installation.accounts.create()
     payment = account.begin(account.open_invoice(), method=account.save_card())
     visitor = installation.visit(account)
-    installation.serve()
-    assert visitor.confirm(payment) == 303
+    installation.accounts.sandbox.behave(payment, answer="slow", delay_seconds=1)
+    installation.serve(gateway_timeout_seconds=5)
 
-    assert installation.stop() == 0
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(visitor.confirm, payment)
+        wait_for(account.charges)
+        assert installation.stop() == 0
 
+    assert answer.result() == 303
+    assert account.payment(payment).status == "complete"
     account.check_money()
 
 

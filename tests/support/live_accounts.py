@@ -157,7 +157,7 @@ class Account:
         """Set a payment's times back, as though so much time had gone by: the clock of another process cannot be moved."""
         with self.live.database.unit_of_work() as session:
             payment = session.get_one(Payment, (self.merchant.id, payment_id))
-            for name in ("sent_at", "checked_at", "next_check_at", "confirmed_at"):
+            for name in ("sent_at", "checked_at", "next_check_at", "confirmed_at", "expires_at"):
                 if (at := getattr(payment, name)) is not None:
                     setattr(payment, name, at - by)
 
