@@ -146,9 +146,10 @@ def test_overview_proposes_the_method_of_the_checkout(pages: PageClient, account
 
 
 def test_full_account_takes_three_statements(pages: PageClient, account: Account) -> None:
-    for place in range(30):
-        invoice = account.invoice(due_in_days=place - 10, currency=("USD", "EUR", "XAF")[place % 3])
-        account.payment(("failed", "complete", "requires_action")[place % 3], pays={invoice: 1}, state="released")
+    with account.together():
+        for place in range(30):
+            invoice = account.invoice(due_in_days=place - 10, currency=("USD", "EUR", "XAF")[place % 3])
+            account.payment(("failed", "complete", "requires_action")[place % 3], pays={invoice: 1}, state="released")
     account.refund(account.payment("refunded", amount_refunded=5000), 5000)
     account.method(is_default=True)
     pages.get("/acme/")

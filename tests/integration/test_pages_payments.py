@@ -32,7 +32,8 @@ def shown(page: Page) -> list[str]:
 
 def many(account: Account, count: int, **given: object) -> list[str]:
     """Payments a day apart, newest first."""
-    made = [account.payment(created_at=account.now - timedelta(days=day), **given) for day in range(count)]  # type: ignore[arg-type]
+    with account.together():
+        made = [account.payment(created_at=account.now - timedelta(days=day), **given) for day in range(count)]  # type: ignore[arg-type]
     return sorted(made, reverse=True)
 
 
@@ -96,8 +97,9 @@ TABS = {
 
 def test_filter_shows_its_statuses_and_no_other(pages: PageClient, account: Account) -> None:
     made: dict[str, str] = {}
-    for day, status in enumerate(sorted(set().union(*TABS.values()))):
-        made[status] = account.payment(status, created_at=account.now - timedelta(days=day))
+    with account.together():
+        for day, status in enumerate(sorted(set().union(*TABS.values()))):
+            made[status] = account.payment(status, created_at=account.now - timedelta(days=day))
 
     for tab, statuses in TABS.items():
         found = shown(pages.get(f"/acme/payments?status={tab}"))
@@ -105,10 +107,11 @@ def test_filter_shows_its_statuses_and_no_other(pages: PageClient, account: Acco
 
 
 def test_filter_of_several_statuses_steps_through_all(pages: PageClient, account: Account) -> None:
-    made = [
-        account.payment(status, created_at=account.now - timedelta(hours=hour))
-        for hour, status in enumerate(["failed", "rejected", "complete"] * 20)
-    ]
+    with account.together():
+        made = [
+            account.payment(status, created_at=account.now - timedelta(hours=hour))
+            for hour, status in enumerate(["failed", "rejected", "complete"] * 20)
+        ]
     wanted = sorted((each for place, each in enumerate(made) if place % 3 != 2), reverse=True)
 
     first = pages.get("/acme/payments?status=failed")
@@ -180,12 +183,13 @@ def test_failed_payment_offers_a_way_out_only_while_it_is_owed(pages: PageClient
 
 def test_page_takes_three_statements_at_most(pages: PageClient, account: Account) -> None:
     invoice = account.invoice()
-    for status in ("failed", "refunded", "complete") * 20:
-        payment = account.payment(
-            status, amount_refunded=100 if status == "refunded" else 0, pays={invoice: 1}, state="released"
-        )
-        if status == "refunded":
-            account.refund(payment, 100)
+    with account.together():
+        for status in ("failed", "refunded", "complete") * 20:
+            payment = account.payment(
+                status, amount_refunded=100 if status == "refunded" else 0, pays={invoice: 1}, state="released"
+            )
+            if status == "refunded":
+                account.refund(payment, 100)
     first = pages.get("/acme/payments")
 
     for path in (

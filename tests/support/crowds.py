@@ -90,6 +90,9 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
         f" case when n <= 401 then {yes} else {no} end, 'active', {at('n')} from {series(1203)}",
     }  # fmt: skip
     with database.writer.begin() as connection:
+        if is_postgresql:
+            # Its checks of foreign keys may have been planned by an earlier test, over tables that were empty.
+            connection.exec_driver_sql("discard plans")
         for columns, values in inserts.items():
             text = f"insert into {columns} select {values}"
             connection.exec_driver_sql(text.replace("%", "%%") if is_postgresql else text)
