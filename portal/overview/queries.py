@@ -14,8 +14,7 @@ from portal.invoices.queries import OwedSum, most_urgent_first, outstanding, owe
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.queries import MethodRecord, in_order
 from portal.payments.models import Payment
-from portal.payments.queries import PaymentRecord, RefundRecord, listed
-from portal.refunds.models import Refund
+from portal.payments.queries import PaymentRecord, RefundRecord, listed, read_refunds
 from portal.tenancy import Scope
 
 NEWEST = 5
@@ -26,7 +25,6 @@ _LOOKED_AT = 3
 
 _INVOICES = Invoice.__table__
 _METHODS = PaymentMethod.__table__
-_REFUNDS = Refund.__table__
 
 
 class DueRecord(NamedTuple):
@@ -77,10 +75,6 @@ def read_account(reader: Reader, scope: Scope) -> Account:
             account.newest.append(PaymentRecord._make(values[:width]))
         elif kind == "troubled":
             account.troubled.append(PaymentRecord._make(values[:width]))
-        elif kind == "refund":
-            account.refunds.append(
-                RefundRecord(row.description, row.status, row.amount, row.currency, row.created_at, row.last_used_at)
-            )
         else:
             account.methods.append(
                 MethodRecord(
@@ -90,7 +84,7 @@ def read_account(reader: Reader, scope: Scope) -> Account:
             )  # fmt: skip
     account.newest.sort(reverse=True)
     account.troubled.sort(reverse=True)
-    account.refunds.sort(key=lambda refund: refund.created_at)
+    account.refunds[:] = read_refunds(account.newest)
     account.methods[:] = in_order(account.methods)
     return account
 
@@ -134,34 +128,17 @@ def _account() -> sa.CompoundSelect[Any]:
         lacking = [sa.cast(sa.null(), type_).label(name) for name, type_ in _BESIDE.items()]
         return sa.select(sa.literal_column(f"'{kind}'", Id).label("kind"), *found.c, *lacking)
 
-    p, m, r = Payment.__table__.c, _METHODS.c, _REFUNDS.c
+    p, m = Payment.__table__.c, _METHODS.c
 
     def others(kind: str, given: dict[str, Any]) -> sa.Select[Any]:
-        types = {name: p[name].type for name in PaymentRecord._fields[:-1]} | {"unpaid_invoices": Text} | _BESIDE
+        types = {name: p[name].type for name in PaymentRecord._fields[:-2]}
+        types |= {"unpaid_invoices": Text, "refunds": Text} | _BESIDE
         columns = [
             given[name].label(name) if name in given else sa.cast(sa.null(), type_).label(name)
             for name, type_ in types.items()
         ]
         return sa.select(sa.literal_column(f"'{kind}'", Id).label("kind"), *columns)
 
-    newest = (
-        sa.select(p.id)
-        .where(
-            p.merchant_id == sa.bindparam("merchant_id"),
-            p.customer_id == sa.bindparam("customer_id"),
-            p.listed == sa.true(),
-        )
-        .order_by(p.id.desc())
-        .limit(sa.literal_column(str(NEWEST)))
-        .subquery()
-    )
-    refunds = others(
-        "refund",
-        {
-            "id": r.id, "status": r.status, "currency": r.currency, "amount": r.amount, "description": r.payment_id,
-            "created_at": r.created_at, "last_used_at": r.completed_at,
-        },
-    ).where(r.merchant_id == sa.bindparam("merchant_id"), r.payment_id.in_(sa.select(newest.c.id)))  # fmt: skip
     methods = others(
         "method",
         {
@@ -175,7 +152,6 @@ def _account() -> sa.CompoundSelect[Any]:
     return sa.union_all(
         payments("newest", None, NEWEST),
         *(payments("troubled", status, _LOOKED_AT) for status in ("failed", "rejected", "requires_action")),
-        refunds,
         methods,
     )
 

@@ -53,7 +53,7 @@ def build_payment_rows(
     # Unpacked rather than read by name: 25 rows of a page are most of what its view does.
     for (
         id, status, currency, amount, _, description, note, more_count, method_type, brand, last4, failure_code, created_at,
-        unpaid,
+        unpaid, _,
     ) in records:  # fmt: skip
         method = method_name(method_type, brand, last4, brand) if method_type else ""
         has_title = description and description != note

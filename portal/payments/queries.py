@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
+from datetime import UTC, datetime, timedelta
+from functools import cache, reduce
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from portal.database import Id, Reader
+from portal.database import Id, Minor, Reader, Text
 from portal.errors import NotFound
 from portal.invoices.models import Invoice
 from portal.paging import READ_SIZE, Cursor, Slice, cut
@@ -39,6 +39,8 @@ _ALLOCATIONS = PaymentAllocation.__table__
 _INVOICES = Invoice.__table__
 _REFUNDS = Refund.__table__
 _METHODS = PaymentMethod.__table__
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = "-"
 # Written out as literals, since a partial index is chosen only where its condition stands in the statement itself.
 OUTSTANDING = (sa.literal_column("'open'", Id), sa.literal_column("'partially_paid'", Id))
 _FAILED = (sa.literal_column("'failed'", Id), sa.literal_column("'rejected'", Id))
@@ -61,8 +63,26 @@ def _words_on_postgresql(element: _WordsOf, compiler: Any, **options: Any) -> st
     return f"string_agg({compiler.process(element.clauses, **options)}, ' ')"
 
 
+class _Microseconds(sa.sql.functions.GenericFunction[int]):
+    """An instant as the microseconds since 1970, which SQLite keeps anyway."""
+
+    type = Minor
+    inherit_cache = True
+
+
+@compiles(_Microseconds)
+def _microseconds_on_sqlite(element: _Microseconds, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(_Microseconds, "postgresql")
+def _microseconds_on_postgresql(element: _Microseconds, compiler: Any, **options: Any) -> str:
+    return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **options)}) * 1000000 AS bigint)"
+
+
 class PaymentRecord(NamedTuple):
-    """A payment as lists need it. `unpaid_invoices` are ids of what a failed one would have paid and can be paid now."""
+    """A payment as lists need it. `unpaid_invoices` are ids of what a failed one would have paid and can be paid now;
+    `refunds` is what `read_refunds` reads."""
 
     id: str
     status: str
@@ -78,6 +98,7 @@ class PaymentRecord(NamedTuple):
     failure_code: str | None
     created_at: datetime
     unpaid_invoices: str | None
+    refunds: str | None
 
 
 class RefundRecord(NamedTuple):
@@ -161,6 +182,19 @@ def has_payments(reader: Reader, scope: Scope) -> bool:
     )
 
 
+def read_refunds(records: Iterable[PaymentRecord]) -> list[RefundRecord]:
+    """The refunds that these payments carry, oldest first. Asks the database nothing."""
+    found = []
+    for record in records:
+        words = iter(record.refunds.split() if record.refunds else ())
+        # One iterator five times: the words come by fives, one refund after the other.
+        for status, amount, currency, created, completed in zip(words, words, words, words, words, strict=True):
+            completed_at = None if completed == _NEVER else _EPOCH + timedelta(microseconds=int(completed))
+            created_at = _EPOCH + timedelta(microseconds=int(created))
+            found.append(RefundRecord(record.id, status, int(amount), currency, created_at, completed_at))
+    return sorted(found, key=lambda refund: refund.created_at)
+
+
 def list_refunds(reader: Reader, scope: Scope, payment_ids: Iterable[str]) -> list[RefundRecord]:
     """The refunds of these payments of the customer, oldest first."""
     found = reader.execute(_REFUNDS_OF, {"merchant_id": scope.merchant_id, "payment_ids": list(payment_ids)})
@@ -191,7 +225,7 @@ def list_invoice_shares(reader: Reader, scope: Scope, invoice_id: str) -> list[I
 
 def payment_columns() -> list[sa.ColumnElement[Any]]:
     """The columns of a PaymentRecord, in its order; for the overview too, which reads payments among other things."""
-    p, a, i = _PAYMENTS.c, _ALLOCATIONS.c, _INVOICES.c
+    p, a, i, r = _PAYMENTS.c, _ALLOCATIONS.c, _INVOICES.c, _REFUNDS.c
     unpaid = (
         sa.select(_WordsOf(a.invoice_id))
         .select_from(_ALLOCATIONS.join(_INVOICES, sa.and_(i.merchant_id == a.merchant_id, i.id == a.invoice_id)))
@@ -199,10 +233,17 @@ def payment_columns() -> list[sa.ColumnElement[Any]]:
         .correlate(_PAYMENTS)
         .scalar_subquery()
     )
-    # Asked of failed payments alone: every other row passes it by.
+    refunds = (
+        sa.select(_WordsOf(_refund_words()))
+        .where(r.merchant_id == p.merchant_id, r.payment_id == p.id)
+        .correlate(_PAYMENTS)
+        .scalar_subquery()
+    )
+    # Asked of failed payments alone, and of those with money given back: every other row passes them by.
     return [
-        *(p[name] for name in PaymentRecord._fields[:-1]),
+        *(p[name] for name in PaymentRecord._fields[:-2]),
         sa.case((p.status.in_(_FAILED), unpaid)).label("unpaid_invoices"),
+        sa.case((p.amount_refunded > sa.literal_column("0", Minor), refunds)).label("refunds"),
     ]
 
 
@@ -215,6 +256,14 @@ def listed(status: str | None = None) -> sa.Select[Any]:
         p.listed == sa.true(),
     )
     return statement if status is None else statement.where(p.status == sa.literal_column(f"'{status}'", Id))
+
+
+def _refund_words() -> sa.ColumnElement[str]:
+    """What `read_refunds` reads of one refund: five words, a space between them."""
+    r, space = _REFUNDS.c, sa.literal_column("' '", Text)
+    completed = sa.func.coalesce(sa.cast(_Microseconds(r.completed_at), Text), sa.literal_column(f"'{_NEVER}'", Text))
+    words = (r.status, sa.cast(r.amount, Text), r.currency, sa.cast(_Microseconds(r.created_at), Text), completed)
+    return reduce(lambda text, word: text + space + word, words)
 
 
 @cache

@@ -8,10 +8,10 @@ from flask import Blueprint, Response, g, request
 
 from portal.payments.operations import ASK_AT_MOST_EVERY, resolve_payment
 from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page
-from portal.payments.queries import FILTERS, get_payment, has_payments, list_payments, list_refunds
+from portal.payments.queries import FILTERS, get_payment, has_payments, list_payments, read_refunds
 from portal.payments.rules import UNSETTLED
 from portal.public_ids import is_id
-from portal.web.context import current_scope, current_services, now, root
+from portal.web.context import current_scope, current_services, now, reading, root
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
@@ -29,14 +29,14 @@ def payments() -> Response:
     services, scope = current_services(), current_scope()
     status = read_filter(request.args, FILTERS, "all")
     cursor = read_cursor(request.args, lambda text: text if is_id("pay", text) else None)
-    with services.database.read() as reader:
+    with reading() as reader:
         found = list_payments(reader, scope, status, cursor)
-        refunded = [row.id for row in found.rows if row.amount_refunded]
-        refunds = list_refunds(reader, scope, refunded) if refunded else []
         is_first_of_all = status == "all" and cursor.key is None
         has_any = bool(found.rows) or (not is_first_of_all and has_payments(reader, scope))
     can_pay = services.gateways.find(scope.merchant_id) is not None
-    rows = build_payment_rows(found.rows, refunds, zone=ZoneInfo(g.merchant.timezone), root=root(), can_pay=can_pay)
+    rows = build_payment_rows(
+        found.rows, read_refunds(found.rows), zone=ZoneInfo(g.merchant.timezone), root=root(), can_pay=can_pay
+    )
     pager = build_pager(found, "" if status == "all" else status, lambda row: row.id)
     return render_page("payments/list.html", build_payments_page(status, rows, pager, has_any=has_any))
 
