@@ -80,9 +80,16 @@ def forget(session: Session, merchant_id: str, key: str) -> None:
 def delete_old_counters(session: Session, *, at: datetime) -> int:
     """Delete what nothing was counted in for 30 days (a row of failures), or what is past every window; tells how many."""
     is_row = RateCounter.key.startswith("code-row:", autoescape=True)
+    # Each instant is compared with the column itself: within an expression of its own it would lose the column's type, and
+    # SQLite finds every number smaller than a text.
     result = session.execute(
         sa.delete(RateCounter)
-        .where(RateCounter.window_started_at < sa.case((is_row, at - timedelta(days=30)), else_=at - timedelta(days=2)))
+        .where(
+            sa.or_(
+                RateCounter.window_started_at < at - timedelta(days=30),
+                sa.and_(~is_row, RateCounter.window_started_at < at - timedelta(days=2)),
+            )
+        )
         .execution_options(tenant_wide=True)
     )
     return result.rowcount  # type: ignore[attr-defined, no-any-return]  # A DML statement answers with a CursorResult.

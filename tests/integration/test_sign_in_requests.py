@@ -8,6 +8,7 @@ import pytest
 
 from portal.outbox.models import OutboxMessage
 from portal.sign_in.models import Challenge, RateCounter
+from portal.worker import clean_up
 from tests.support.front_door import ADDRESS, contents, counted_statements, path_of
 from tests.support.mail_catcher import Caught
 
@@ -249,6 +250,17 @@ def test_limits_outlive_a_restart(door):
     door = door.with_settings(sign_in_mails_per_ip_per_hour=1)
 
     door.browser().post("/acme/sign-in", {"email": ADDRESS}, status=429)
+
+
+def test_limits_outlive_the_cleaning_of_old_rows(door):
+    door.mailed(door.browser())
+    before = door.count(RateCounter)
+
+    clean_up(door.services)
+    assert before > 0 and door.count(RateCounter) == before
+    door.clock.advance(days=3)
+    clean_up(door.services)
+    assert door.count(RateCounter) == 0
 
 
 def test_ipv6_user_has_one_bucket_for_a_whole_network(door):
