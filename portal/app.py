@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -95,6 +96,8 @@ def build_services(settings: Settings) -> Services:
 def build_runtime(services: Services, merchant: str | None = None) -> Runtime:
     """What the web layer keeps between requests. With `merchant`, another application decides about hosts."""
     settings = services.settings
+    is_https = not settings.is_loopback_http
+    base = urlsplit(settings.base_url)
     return Runtime(
         services=services,
         merchant=merchant,
@@ -102,7 +105,9 @@ def build_runtime(services: Services, merchant: str | None = None) -> Runtime:
         static_files=build_static_files(services.renderer.themes),
         tenants=Tenants(services.database, services.clock),
         csrf=CsrfTokens(settings.keys),
-        headers=SecurityHeaders(is_https=not settings.is_loopback_http, is_demo=settings.demo),
+        headers=SecurityHeaders(is_https=is_https, is_demo=settings.demo),
         flood=build_flood_limit(settings.pages_per_ip_per_minute, settings.redis_url),
         counts=RequestCounts(),
+        own_origin=f"{base.scheme}://{base.netloc}",
+        is_https=is_https,
     )

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Settings, database, time, gateways and renderer of one process. Tests hand in a movable clock and crash points.
-    """
+    """Settings, database, time, gateways and renderer of one process. Tests hand in a movable clock and crash points."""
 
     settings: Settings
     database: Database

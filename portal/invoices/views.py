@@ -14,7 +14,7 @@ from portal.invoices.pages import Party
 from portal.invoices.queries import FILTERS, get_invoice, is_by_due_date, list_invoices, sum_owed
 from portal.payments.queries import list_invoice_shares
 from portal.public_ids import is_id
-from portal.web.context import current_scope, current_services, root, today
+from portal.web.context import current_scope, current_services, reading, root, today
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
@@ -36,7 +36,7 @@ def invoices() -> Response:
     status = read_filter(request.args, FILTERS, "outstanding")
     by_due_date = is_by_due_date(status)
     cursor = read_cursor(request.args, _read_due_key if by_due_date else _read_id)
-    with services.database.read() as reader:
+    with reading() as reader:
         found = list_invoices(reader, scope, status, cursor, today())
         owed, has_any = sum_owed(reader, scope, today())
     page = build_invoices_page(
@@ -56,7 +56,7 @@ def invoices() -> Response:
 def invoice(invoice_id: str) -> Response:
     """One invoice."""
     services, scope = current_services(), current_scope()
-    with services.database.read() as reader:
+    with reading() as reader:
         found = get_invoice(reader, scope, invoice_id)
         shares = list_invoice_shares(reader, scope, found.record.id)
     page = build_invoice_page(

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g
 
 from portal.overview.page_builders import build_overview_page
 from portal.overview.queries import read_account, read_owed
-from portal.web.context import current_scope, current_services, root, today
+from portal.web.context import current_scope, current_services, reading, root, today
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
 
@@ -22,7 +22,7 @@ def add_routes(blueprint: Blueprint) -> None:
 def overview() -> Response:
     """The first page after signing in."""
     services, scope = current_services(), current_scope()
-    with services.database.read() as reader:
+    with reading() as reader:
         owed, due = read_owed(reader, scope, today())
         account = read_account(reader, scope)
     page = build_overview_page(

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g
 from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodsPage
 from portal.payment_methods.queries import list_methods
-from portal.web.context import current_scope, current_services, today
+from portal.web.context import current_scope, current_services, reading, today
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
 
@@ -23,7 +23,7 @@ def add_routes(blueprint: Blueprint) -> None:
 def payment_methods() -> Response:
     """The saved methods, the default first."""
     services, scope = current_services(), current_scope()
-    with services.database.read() as reader:
+    with reading() as reader:
         methods = list_methods(reader, scope)
     gateway = services.gateways.find(scope.merchant_id)
     rows = tuple(build_method_row(method, today=today(), zone=ZoneInfo(g.merchant.timezone)) for method in methods)

@@ -6,10 +6,12 @@ gateway by its form sets `g.form_action_origins`.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from flask import Response, g
+from sqlalchemy import Connection
 
 from portal.services import Services
 from portal.tenancy import Scope
@@ -22,6 +24,25 @@ SEE_OTHER = 303
 def current_services() -> Services:
     """What this process works with."""
     return current_runtime().services
+
+
+def reading() -> AbstractContextManager[Connection]:
+    """`with reading() as reader:` the request's own connection for reads, the one that its visitor was found through.
+
+    It goes back to the pool at the end of the request (`close_reader`), so a view that waits for somebody else reads through
+    `current_services().database.read()` instead.
+    """
+    reader: Connection | None = g.get("reader")
+    if reader is None:
+        reader = g.reader = current_services().database.reader.connect()
+    return nullcontext(reader)
+
+
+def close_reader(_fault: BaseException | None = None) -> None:
+    """At the end of each request: give the connection back, if there was one."""
+    reader: Connection | None = g.pop("reader", None)
+    if reader is not None:
+        reader.close()
 
 
 def current_scope() -> Scope:
@@ -45,7 +66,8 @@ def now() -> datetime:
 
 def local(instant: datetime) -> datetime:
     """An instant in the merchant's timezone."""
-    return instant.astimezone(ZoneInfo(g.merchant.timezone))
+    zone: ZoneInfo = ZoneInfo(g.merchant.timezone)
+    return instant.astimezone(zone)
 
 
 def today() -> date:

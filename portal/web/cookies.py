@@ -11,11 +11,12 @@ from portal.web.runtime import current_runtime
 
 _BROWSER_LIFE = timedelta(days=180)
 _LOCALE_LIFE = timedelta(days=365)
+_MOST_NAMES = 4096
 
 
 def session_token() -> str | None:
     """The token that the browser sent as its session, whatever it is worth."""
-    return request.cookies.get(_name("portal"))
+    return _sent("portal")
 
 
 def set_session_cookie(response: Response, token: str, life: timedelta) -> None:
@@ -32,7 +33,7 @@ def browser_token() -> str:
     """The random token of this browser, made when it has none; it is set with the response."""
     token: str | None = g.get("browser_token")
     if token is None:
-        sent = request.cookies.get(_name("portal_browser"), "")
+        sent = _sent("portal_browser") or ""
         token = sent if is_token(sent) else None
         if token is None:
             token = g.new_browser_token = new_token()
@@ -42,13 +43,13 @@ def browser_token() -> str:
 
 def sent_browser_token() -> str | None:
     """The token that this browser sent; None when it brought none, which no challenge can then belong to."""
-    sent = request.cookies.get(_name("portal_browser"), "")
+    sent = _sent("portal_browser") or ""
     return sent if is_token(sent) else None
 
 
 def locale_choice() -> str | None:
     """The language that this browser chose earlier, as it sent it."""
-    return request.cookies.get(_name("portal_locale"))
+    return _sent("portal_locale")
 
 
 def write_cookies(response: Response) -> None:
@@ -59,6 +60,19 @@ def write_cookies(response: Response) -> None:
         _set(response, _name("portal_locale"), g.new_locale, _LOCALE_LIFE)
 
 
+def _sent(kind: str) -> str | None:
+    """The value of one of our cookies as it was sent. Read without parsing the others, whose owners are others too."""
+    header = request.environ.get("HTTP_COOKIE")
+    name = _name(kind)
+    if not header or name not in header:
+        return None
+    for part in header.split(";"):
+        key, _, value = part.partition("=")
+        if key.strip() == name:
+            return str(value)
+    return None
+
+
 def _set(response: Response, name: str, value: str, life: timedelta) -> None:
     response.set_cookie(
         name, value, max_age=int(life.total_seconds()), path=_path(), secure=_is_secure(), httponly=True, samesite="Lax"
@@ -66,10 +80,16 @@ def _set(response: Response, name: str, value: str, life: timedelta) -> None:
 
 
 def _name(kind: str) -> str:
-    base = f"{kind}_{g.merchant.slug}"
-    if not _is_secure():
-        return base
-    return f"__Host-{base}" if _path() == "/" else f"__Secure-{base}"
+    runtime = current_runtime()
+    slug, path = g.merchant.slug, _path() if _is_secure() else ""
+    key = (kind, slug, path)
+    name = runtime.cookie_names.get(key)
+    if name is None:
+        prefix = "" if not path else "__Host-" if path == "/" else "__Secure-"
+        if len(runtime.cookie_names) >= _MOST_NAMES:
+            runtime.cookie_names.clear()
+        name = runtime.cookie_names[key] = f"{prefix}{kind}_{slug}"
+    return name
 
 
 def _path() -> str:
@@ -78,4 +98,4 @@ def _path() -> str:
 
 
 def _is_secure() -> bool:
-    return request.scheme == "https" or not current_runtime().services.settings.is_loopback_http
+    return current_runtime().is_https or request.scheme == "https"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from werkzeug.wrappers import Response
 
 _POLICY = (
@@ -17,7 +15,7 @@ _FEATURES = (
 )
 _DEMO_ANCESTORS = "http://127.0.0.1:* http://localhost:*"
 _YEAR_SECONDS = 31_536_000
-_MOST_POLICIES = 256
+_MOST_KINDS = 256
 
 
 class SecurityHeaders:
@@ -25,7 +23,7 @@ class SecurityHeaders:
 
     def __init__(self, *, is_https: bool, is_demo: bool) -> None:
         self._ancestors = _DEMO_ANCESTORS if is_demo else "'none'"
-        self._policies: dict[tuple[str, ...], str] = {}
+        self._kinds: dict[tuple[tuple[str, ...], bool], list[tuple[str, str]]] = {}
         self._fixed = [
             ("X-Content-Type-Options", "nosniff"),
             ("Cross-Origin-Opener-Policy", "same-origin-allow-popups"),
@@ -36,26 +34,26 @@ class SecurityHeaders:
             self._fixed.append(("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}"))
 
     def write(
-        self, response: Response, *, form_origins: Iterable[str] = (), has_token_in_address: bool = False
+        self, response: Response, *, form_origins: tuple[str, ...] = (), has_token_in_address: bool = False
     ) -> None:
         """Every header that says what a browser may do with the response.
 
         `form_origins` are those that a form of the page leads to by a redirect (the gateway's).
         """
-        headers = response.headers
-        headers.extend(self._fixed)
-        headers["Content-Security-Policy"] = self.policy(tuple(form_origins))
-        headers["Referrer-Policy"] = "same-origin" if has_token_in_address else "strict-origin-when-cross-origin"
+        response.headers.extend(self._of_kind(form_origins, has_token_in_address))
 
-    def policy(self, form_origins: tuple[str, ...] = ()) -> str:
-        """The content security policy of a page whose forms may lead to these origins too."""
-        known = self._policies.get(form_origins)
+    def _of_kind(self, form_origins: tuple[str, ...], has_token_in_address: bool) -> list[tuple[str, str]]:
+        kind = (form_origins, has_token_in_address)
+        known = self._kinds.get(kind)
         if known is None:
             actions = "".join(f" {origin}" for origin in form_origins)
-            known = _POLICY.format(actions=actions, ancestors=self._ancestors)
-            if len(self._policies) >= _MOST_POLICIES:
-                self._policies.clear()
-            self._policies[form_origins] = known
+            if len(self._kinds) >= _MOST_KINDS:
+                self._kinds.clear()
+            known = self._kinds[kind] = [
+                *self._fixed,
+                ("Content-Security-Policy", _POLICY.format(actions=actions, ancestors=self._ancestors)),
+                ("Referrer-Policy", "same-origin" if has_token_in_address else "strict-origin-when-cross-origin"),
+            ]
         return known
 
 

@@ -16,17 +16,15 @@ PARAMETER = "locale"
 
 def pick_locale(customer_locale: str | None, merchant_locale: str | None) -> str:
     """The language to answer in. One named in the address is remembered in this browser (`g.new_locale`)."""
-    asked = request.args.get(PARAMETER)
+    chosen = locale_choice()
+    chosen = locale_choice()
+    asked = request.args.get(PARAMETER) if request.query_string else None
     if asked is not None and asked in available_locales():
-        if asked != locale_choice():
+        if asked != chosen:
             g.new_locale = asked
         return asked
-    chosen = locale_choice()
-    return _choose(
-        chosen if chosen in available_locales() else customer_locale,
-        merchant_locale,
-        request.headers.get("Accept-Language", ""),
-    )
+    wanted = chosen if chosen is not None and chosen in available_locales() else customer_locale
+    return _choose(wanted, merchant_locale, request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
 
 
 def other_languages(locale: str, path: str | None = None) -> tuple[Language, ...]:

@@ -21,6 +21,8 @@ def finish_response(response: Response) -> Response:
     """After each request of the application, whatever it was."""
     runtime = current_runtime()
     has_token = "token" in request.view_args if request.view_args else False
-    runtime.headers.write(response, form_origins=g.get("form_action_origins", ()), has_token_in_address=has_token)
+    runtime.headers.write(
+        response, form_origins=tuple(g.get("form_action_origins", ())), has_token_in_address=has_token
+    )
     runtime.counts.add(request.endpoint, response.status_code)
     return response

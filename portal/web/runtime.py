@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from flask import current_app
 
@@ -25,7 +24,8 @@ EXTENSION = "portal_runtime"
 class Runtime:
     """Made by the composition root, one an application. `merchant` is the slug of a mount, None where the path names it.
 
-    `prefix` is where a lone blueprint was registered. `hosts` None: another application decides which hosts are answered. `policies` and `nav` are by endpoint, `brands` a cache.
+    `prefix` is where a lone blueprint was registered. `hosts` None: another application decides which hosts are answered. `policies` and `nav` are by endpoint, `brands` and `cookie_names` caches.
+    `own_origin` is that of `BASE_URL` as a browser writes it, `is_https` whether it is one of https.
     """
 
     services: Services
@@ -37,16 +37,13 @@ class Runtime:
     headers: SecurityHeaders
     flood: FloodLimit
     counts: RequestCounts
+    own_origin: str
+    is_https: bool
     prefix: str = ""
     policies: dict[str, Policy] = field(default_factory=dict)
     nav: dict[str, str] = field(default_factory=dict)
     brands: dict[tuple[str, str, str, str], Brand] = field(default_factory=dict)
-
-    @property
-    def own_origin(self) -> str:
-        """The origin of `BASE_URL`, as a browser writes it."""
-        parts = urlsplit(self.services.settings.base_url)
-        return f"{parts.scheme}://{parts.netloc}"
+    cookie_names: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
 
 def current_runtime() -> Runtime:

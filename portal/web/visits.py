@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import g, request
-from flask_login import current_user
 
 from portal.web.local_redirects import is_local_path
+from portal.web.login import find_visitor
 from portal.web.runtime import Runtime
 
 
@@ -25,7 +25,8 @@ def enter_merchant(runtime: Runtime, slug: str) -> bool:
 
 def visit() -> None:
     """Set `g.signed_in` to the visitor of the session cookie, or None; one statement when there is a cookie."""
-    g.signed_in = current_user.signed_in if current_user.is_authenticated else None
+    visitor = find_visitor()
+    g.signed_in = visitor.signed_in if visitor is not None else None
 
 
 def page_before() -> str | None:

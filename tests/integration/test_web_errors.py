@@ -137,12 +137,12 @@ def test_page_appears_without_the_database(
     def gone(*_: object, **__: object) -> None:
         raise OperationalError("select 1", {}, Exception("the server is away"))
 
-    monkeypatch.setattr(services.database, "read", gone)
+    monkeypatch.setattr(services.database.reader, "connect", gone)
 
     for path in ("/acme/payments", "/acme/sign-in", "/savane/"):
         answer = client.client.get(path)
 
-        assert (answer.status_code, path) in ((503, "/acme/payments"), (503, "/acme/sign-in"), (503, "/savane/"))
+        assert answer.status_code == 503, path
         assert "Something broke on our side" in answer.text
         assert "select 1" not in answer.text
         assert answer.headers["Content-Security-Policy"]

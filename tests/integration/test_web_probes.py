@@ -70,7 +70,7 @@ def test_not_ready_when_the_database_goes_away(
     def gone(*_: object, **__: object) -> None:
         raise sa.exc.OperationalError("connect", {}, Exception("gone"))
 
-    monkeypatch.setattr(services.database, "read", gone)
+    monkeypatch.setattr(services.database.reader, "connect", gone)
 
     assert client.get("/readyz").status_code == 503
 
