@@ -75,8 +75,20 @@ def build_message(letter: Letter, envelope: Envelope) -> Message:
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
     content = message.as_bytes()
-    _check_head(content)
+    check_head(content)
     return Message(sender.addr_spec, to.addr_spec, content, needs_utf8)
+
+
+def check_head(content: bytes) -> None:
+    """Look at finished bytes as a mail server will: raises HeaderRefused for a header that is not ours, or one given twice."""
+    head, _, _ = content.partition(b"\r\n\r\n")
+    names = [
+        line.partition(b":")[0].decode("ascii", "replace").lower()
+        for line in head.split(b"\r\n")
+        if line[:1] not in (b" ", b"\t")
+    ]
+    if not HEADERS.issuperset(names) or len(set(names)) != len(names) or b"\n" in head.replace(b"\r\n", b""):
+        raise HeaderRefused
 
 
 def _header_text(text: str) -> str:
@@ -94,14 +106,3 @@ def _address(text: str) -> Address:
         return Address(username=local, domain=host)
     except (idna.IDNAError, ValueError) as fault:
         raise HeaderRefused from fault
-
-
-def _check_head(content: bytes) -> None:
-    head, _, _ = content.partition(b"\r\n\r\n")
-    names = [
-        line.partition(b":")[0].decode("ascii", "replace").lower()
-        for line in head.split(b"\r\n")
-        if line[:1] not in (b" ", b"\t")
-    ]
-    if not HEADERS.issuperset(names) or len(set(names)) != len(names) or b"\n" in head.replace(b"\r\n", b""):
-        raise HeaderRefused

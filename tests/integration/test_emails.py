@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from portal.emails.messages import HEADERS
+from portal.emails.messages import HEADERS, HeaderRefused, check_head
 from portal.invoices.models import Invoice
 from portal.merchants.models import Merchant
 from portal.outbox.models import OutboxMessage
@@ -74,6 +74,22 @@ def test_repeated_delivery_has_the_same_message_id(door):
 
     assert second.message["Message-ID"] == first.message["Message-ID"]
     assert second.link == first.link
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Bcc: evil@x.example",
+        b"To: a@x.example\r\nTo: b@x.example",
+        b"Subject: a\nBcc: evil@x.example",
+        b"X-Other: 1",
+        b"\xff: 1",
+    ],
+)
+def test_finished_bytes_with_a_header_that_is_not_ours_are_refused(head):
+    check_head(b"From: a@x.example\r\n\r\nBcc: in the text")
+    with pytest.raises(HeaderRefused):
+        check_head(b"From: a@x.example\r\n" + head + b"\r\n\r\ntext")
 
 
 @pytest.mark.parametrize("name", EVIL_NAMES)

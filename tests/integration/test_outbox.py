@@ -177,6 +177,21 @@ def test_slow_worker_does_not_speak_for_the_one_that_took_over(door):
     assert row(door, message_id).last_error is None
 
 
+def test_slow_worker_does_not_end_the_lease_of_the_one_that_took_over(door):
+    message_id = put(door)
+
+    def slow(_services, _merchant_id, _payload, _message_id):
+        door.clock.advance(seconds=60)
+        with door.services.database.unit_of_work() as session:
+            assert lease_next(session, door.clock.now()) is not None
+        raise OSError
+
+    deliver_next(door.services, {"work": slow})
+
+    assert row(door, message_id).leased_until > door.clock.now()
+    assert deliver_next(door.services, {"work": Recorder()}) is None
+
+
 def test_many_workers_deliver_each_message_once(door):
     ids = {put(door, number=number) for number in range(60)}
     delivered = []

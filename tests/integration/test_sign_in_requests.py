@@ -185,6 +185,17 @@ def test_further_mail_within_a_minute_waits(door):
     assert len(door.deliver()) == 1
 
 
+def test_message_that_was_superseded_before_it_left_is_not_sent(door):
+    browser = door.browser()
+    door.ask(browser)
+    browser.post("/acme/sign-in/code/fresh")
+
+    assert door.deliver() == []
+    door.clock.advance(minutes=1)
+
+    assert len(door.deliver()) == 1
+
+
 @pytest.mark.parametrize("address", [ADDRESS, UNKNOWN])
 def test_hundred_requests_make_five_mails_an_hour(door, address):
     door = door.with_settings(sign_in_mails_per_ip_per_hour=1000)
