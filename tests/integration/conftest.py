@@ -3,128 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any, cast
 
 import pytest
-import sqlalchemy as sa
 
 from portal.clock import MovableClock
-from portal.crash_points import CrashPoint, pass_by
+from portal.crash_points import pass_by
 from portal.customers.models import Customer
 from portal.database import Database
-from portal.invoices.models import Invoice
 from portal.merchants.models import Merchant
 from portal.payment_methods.models import PaymentMethod
-from portal.payments.checkouts import begin_checkout
-from portal.payments.models import Payment
-from portal.payments.operations import confirm_payment
 from portal.public_ids import new_id
 from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
 from tests.support.front_door import FrontDoor, open_front_door
 from tests.support.mail_catcher import MailCatcher, catch_mail
+from tests.support.paying import Till
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
-
-
-@dataclass
-class Till:
-    """What a test of paying works with: the real operations against a scripted gateway, under a clock that it moves."""
-
-    services: Services
-    gateway: ScriptedGateway
-    scope: Scope
-    method_id: str
-    clock: MovableClock
-
-    def invoice(
-        self, total: int = 5000, *, currency: str = "USD", due_in_days: int = 7, scope: Scope | None = None
-    ) -> str:
-        """An open invoice of the customer, in minor units."""
-        scope = scope or self.scope
-        now = self.clock.now()
-        invoice_id = new_id("inv", now)
-        with self.services.database.unit_of_work() as session:
-            session.add(
-                Invoice(
-                    merchant_id=scope.merchant_id,
-                    id=invoice_id,
-                    customer_id=scope.customer_id,
-                    number=invoice_id[-8:],
-                    status="open",
-                    currency=currency,
-                    description="Team plan",
-                    subtotal=total,
-                    total=total,
-                    issued_on=date(2026, 3, 1),
-                    due_on=now.date() + timedelta(days=due_in_days),
-                    created_at=now,
-                    updated_at=now,
-                )
-            )
-        return invoice_id
-
-    def checkout(self, *invoice_ids: str, method: str | None = None, save: bool = False) -> str:
-        with self.services.database.unit_of_work() as session:
-            return begin_checkout(
-                session,
-                self.scope,
-                invoice_ids,
-                method or self.method_id,
-                gateway="sandbox",
-                save_method=save,
-                expires_after=timedelta(hours=3),
-                at=self.clock.now(),
-            )
-
-    def confirm(self, payment_id: str, *, version: str = "", services: Services | None = None) -> None:
-        confirm_payment(
-            services or self.services,
-            self.scope,
-            payment_id,
-            version=version,
-            return_url="http://127.0.0.1/back",
-            locale="en",
-        )
-
-    def pay(self, *invoice_ids: str, method: str | None = None, save: bool = False) -> str:
-        payment_id = self.checkout(*invoice_ids, method=method, save=save)
-        self.confirm(payment_id)
-        return payment_id
-
-    def payment(self, payment_id: str) -> Payment:
-        return cast(Payment, self._row(Payment, payment_id))
-
-    def status(self, payment_id: str) -> str:
-        return self.payment(payment_id).status
-
-    def balance(self, invoice_id: str) -> tuple[str, int, int]:
-        """Status, amount paid, amount reserved."""
-        invoice = cast(Invoice, self._row(Invoice, invoice_id))
-        return invoice.status, invoice.amount_paid, invoice.amount_reserved
-
-    def rows(self, table: Any, **where: Any) -> list[Any]:
-        with self.services.database.unit_of_work() as session:
-            statement = sa.select(table).where(table.merchant_id == self.scope.merchant_id).filter_by(**where)
-            return list(session.execute(statement).scalars())
-
-    def with_crash_point(self, crash_point: CrashPoint) -> Services:
-        return Services(
-            self.services.settings,
-            self.services.database,
-            self.services.gateways,
-            self.services.renderer,
-            self.clock,
-            crash_point,
-        )
-
-    def _row(self, table: Any, row_id: str) -> Any:
-        with self.services.database.unit_of_work() as session:
-            return session.execute(
-                sa.select(table).where(table.merchant_id == self.scope.merchant_id, table.id == row_id)
-            ).scalar_one()
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from portal.payments.operations import cancel_payment, resolve_payment
 from portal.payments.outcomes import record_outcome
 from portal.payments.shares import shown_version
 from portal.tenancy import Scope
-from tests.integration.conftest import Till
+from tests.support.paying import Till
 from tests.support.scripted_gateway import lost
 
 

@@ -9,8 +9,8 @@ from portal.gateways.contract import State
 from portal.payments.jobs import check_payments
 from portal.provider_events.models import ProviderEvent
 from portal.services import Services
-from tests.integration.conftest import Till
 from tests.support.accounts import make_account
+from tests.support.paying import Till
 from tests.support.scripted_gateway import lost
 
 

@@ -11,7 +11,7 @@ from portal.money import Money
 from portal.refunds.errors import NotRefundable, RefundTooLarge
 from portal.refunds.models import Refund
 from portal.refunds.operations import check_refunds, record_refund_outcome, refund_payment
-from tests.integration.conftest import Till
+from tests.support.paying import Till
 
 
 def refund(till: Till, payment: str, amount: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -73,6 +74,22 @@ def test_not_ready_when_the_database_goes_away(
     monkeypatch.setattr(services.database.reader, "connect", gone)
 
     assert client.get("/readyz").status_code == 503
+
+
+def test_not_ready_while_the_file_is_moved_away_under_open_connections(
+    client: FlaskClient, database: Database, tmp_path: Path
+) -> None:
+    if not database.is_sqlite:
+        return  # A server has no file of ours; it is gone when it does not answer, as above.
+    path = Path(database.url.database or "")
+    assert client.get("/readyz").status_code == 200
+
+    moved = path.rename(tmp_path / "moved.db")
+    assert client.get("/readyz").status_code == 503
+    path.touch()
+    assert client.get("/readyz").status_code == 503
+    moved.rename(path)
+    assert client.get("/readyz").status_code == 200
 
 
 def test_not_ready_without_a_schema(bare_database: Database, services: Services) -> None:
