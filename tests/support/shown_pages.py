@@ -7,6 +7,7 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Route
+from werkzeug.wrappers import Response
 
 from portal.theming.themes import ThemeSet, load_themes
 from portal.web.headers import SecurityHeaders
@@ -54,10 +55,9 @@ class ShownPages:
             route.fulfill(status=204)
         elif request.url == ADDRESS:
             self.fetched_count += 1
-            policy = SecurityHeaders(is_https=False, is_demo=False).policy()
-            route.fulfill(
-                body=self._html, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": policy}
-            )
+            answer = Response()
+            SecurityHeaders(is_https=False, is_demo=False).write(answer)
+            route.fulfill(body=self._html, content_type="text/html; charset=utf-8", headers=dict(answer.headers))
         elif self.theme_css is not None and "/themes/" in path and path.endswith(".css"):
             route.fulfill(body=self.theme_css, content_type="text/css; charset=utf-8")
         elif (file := self._static.get(path.removeprefix(f"{STATIC}/"))) is not None:
