@@ -4,6 +4,7 @@ and the column types that mean the same on both."""
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -142,6 +143,7 @@ class Database:
         self.writer = self._engine(pool_size, busy_seconds)
         # Reads need no BEGIN and no ROLLBACK: a page is 25 % cheaper without (measured), and sees each statement's own snapshot.
         self.reader = self._engine(pool_size, busy_seconds, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+        self._file: tuple[int, int] | None = None
         if self.is_sqlite:
             event.listen(self.writer, "begin", _begin_immediate)
 
@@ -173,6 +175,14 @@ class Database:
                 time.sleep(secrets.randbelow(20 * 2**attempt) / 1000)
         raise AssertionError("a retry either answers or raises")
 
+    def is_in_place(self) -> bool:
+        """Whether SQLite's file is still the one that this process opened. Open connections outlive a file that was moved
+        away or replaced, and go on as if nothing were; a server tells by itself that it is gone."""
+        if not self.is_sqlite or not self.url.database:
+            return True
+        found = _file_of(self.url.database)
+        return found is not None and self._file in (None, found)
+
     def dispose(self) -> None:
         """Close every pooled connection; a forked worker calls it before its first query."""
         self.reader.dispose()
@@ -181,9 +191,16 @@ class Database:
     def _engine(self, pool_size: int, busy_seconds: float, **options: Any) -> Engine:
         if self.is_sqlite:
             engine = sa.create_engine(self.url, pool_size=pool_size, max_overflow=50, poolclass=sa.QueuePool, **options)
+            event.listen(engine, "connect", self._note_file)
             event.listen(engine, "connect", _configure_sqlite(int(busy_seconds * 1000)))
             return engine
         return sa.create_engine(self.url, pool_size=pool_size, max_overflow=10, pool_pre_ping=False, **options)
+
+    def _note_file(self, *_: Any) -> None:
+        path = self.url.database
+        # Opening a database that is not there leaves an empty file, which is not the one that is meant.
+        if self._file is None and path and os.path.isfile(path) and os.path.getsize(path):
+            self._file = _file_of(path)
 
 
 def constraint_of(fault: DBAPIError) -> str:
@@ -193,6 +210,15 @@ def constraint_of(fault: DBAPIError) -> str:
     """
     name = getattr(getattr(fault.orig, "diag", None), "constraint_name", None)
     return str(name) if name else str(fault.orig)
+
+
+def _file_of(path: str) -> tuple[int, int] | None:
+    """Which file lies there, None when none does."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _configure_sqlite(busy_milliseconds: int) -> Callable[[Any, Any], None]:

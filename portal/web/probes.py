@@ -32,11 +32,14 @@ def show_health() -> Response:
 @public
 def show_readiness() -> tuple[Response, int]:
     """Whether requests can be answered: the database is there, and its schema is the one this code was written for."""
+    database = current_runtime().services.database
     try:
-        ready = is_current(current_runtime().services.database)
+        is_ready, is_there = is_current(database), database.is_in_place()
     except SQLAlchemyError:
+        is_ready = is_there = False
+    if not is_there:
         return _plain(jsonify(status="unavailable", reason="the database does not answer")), 503
-    if not ready:
+    if not is_ready:
         return _plain(jsonify(status="unavailable", reason="the schema is not current: run `portal db upgrade`")), 503
     return _plain(jsonify(status="ready")), 200
 
