@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 BRAND_NAMES = {
     "visa": "Visa",
@@ -34,6 +35,7 @@ BRAND_MARKS = {
 TYPE_MARKS = {"card": "CARD", "mobile_money": "MOBI", "bank_account": "BANK"}
 
 
+@lru_cache(maxsize=4096)  # Every row of a history asks.
 def method_name(type: str, brand: str | None, last4: str | None, bank_name: str | None = None) -> str:
     """The brand or bank and the mask, the same in every language: "Visa •••• 4242", "MTN MoMo •• 12", "Chase •••• 6789".
 
