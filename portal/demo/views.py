@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, jsonify
 from portal.customers.models import Customer
 from portal.demo.mail_catcher import list_mails
 from portal.demo.pages import DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
-from portal.demo.story import STORIES
+from portal.demo.story import STORIES, Story
 from portal.merchants.queries import list_merchants
 from portal.phrases import phrase
 from portal.web.context import current_services
@@ -19,7 +19,7 @@ from portal.web.policies import public
 from portal.web.rendering import render_page
 from portal.web.shells import build_bare_shell
 
-_MOST_CUSTOMERS = 8
+_FULL, _EMPTY = phrase("A year of payments, one invoice overdue"), phrase("New here: nothing owed, nothing paid")
 _NUMBERS = (
     ("card", "4242 4242 4242 4242", "succeeds"),
     ("card", "4000 0000 0000 0002", "declined"),
@@ -51,17 +51,17 @@ def add_routes(blueprint: Blueprint) -> None:
 def start() -> Response:
     """The merchants, somebody to sign in as at each, and the numbers that the sandbox knows."""
     services = current_services()
-    names = {story.slug for story in STORIES}
+    stories = {story.slug: story for story in STORIES}
     with services.database.read() as reader:
         merchants = tuple(
             DemoMerchant(
                 merchant.name,
                 f"/{merchant.slug}/",
                 _ABOUT[merchant.slug],
-                _customers(reader, merchant.id, merchant.slug),
+                _customers(reader, merchant.id, stories[merchant.slug]),
             )
             for merchant in list_merchants(reader)
-            if merchant.slug in names
+            if merchant.slug in stories
         )
     numbers = tuple(SandboxNumber(*number) for number in _NUMBERS)
     return _page("demo/start.html", StartPage(merchants, numbers, "/demo/mail", services.settings.sandbox_url + "/"))
@@ -103,11 +103,17 @@ def _folder() -> Path:
     return Path(current_services().settings.demo_mail_dir)
 
 
-def _customers(reader: sa.Connection, merchant_id: str, slug: str) -> tuple[DemoCustomer, ...]:
+def _customers(reader: sa.Connection, merchant_id: str, story: Story) -> tuple[DemoCustomer, ...]:
+    """The story's own customers that are there still; what was imported since is found by its address."""
+    told = {details.email: _FULL for details in story.customers} | {story.newcomer.email: _EMPTY}
     rows = reader.execute(
-        sa.select(Customer.name, Customer.email)
-        .where(Customer.merchant_id == merchant_id, Customer.email.is_not(None), Customer.deleted_at.is_(None))
-        .order_by(Customer.id)
-        .limit(_MOST_CUSTOMERS)
+        sa.select(Customer.email, Customer.name).where(
+            Customer.merchant_id == merchant_id, Customer.email.in_(told), Customer.deleted_at.is_(None)
+        )
     )
-    return tuple(DemoCustomer(name or "", email or "", f"/{slug}/sign-in") for name, email in rows)
+    names = {row.email: row.name for row in rows}
+    return tuple(
+        DemoCustomer(names[email] or "", email, f"/{story.slug}/sign-in", about)
+        for email, about in told.items()
+        if email in names and email
+    )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,12 @@ def choose_locale(
 ) -> str:
     """The first available of: what the customer chose, what the browser asks for, what the merchant speaks, English.
 
-    A region that is not available falls back to its language (`fr-CM` to `fr`).
+    A region that is not available falls back to its language (`fr-CM` to `fr`). English in the browser's list ends that list:
+    it is what a browser asks for when nobody chose, and a merchant who speaks another language then speaks that.
     """
     known = {name.replace("_", "-").lower(): name for name in available}
-    wanted = [customer_locale, *_language_ranges(accept_language or ""), merchant_locale, SOURCE_LOCALE]
+    chosen_ones = takewhile(lambda tag: tag.partition("-")[0] != SOURCE_LOCALE, _language_ranges(accept_language or ""))
+    wanted = [customer_locale, *chosen_ones, merchant_locale, SOURCE_LOCALE]
     for name in wanted:
         tag = (name or "").replace("_", "-").lower()
         while tag:
