@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 SEND_AGAIN_AFTER = timedelta(seconds=10)
 """How long an order may still be on its way: before that a provider that has never heard of it proves nothing."""
 ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
-"""For pages, however often they are loaded; a customer may well be back from the gateway's page within a second or two."""
+"""For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,8 @@ def _note_question(
     payment = lock_payment(session, merchant_id, payment_id)
     if payment.status not in rules.UNSETTLED or payment.sent_at is None:
         return None
-    if payment.checked_at is not None and now < payment.checked_at + unless_asked_within:
+    is_asked = payment.checked_at is not None and now < payment.checked_at + unless_asked_within
+    if is_asked and payment.status != "requires_action":
         return None
     payment.checked_at = now
     return _Question(_intent(session, payment), payment.sent_at, payment.expires_at, payment.method_type)

@@ -28,7 +28,7 @@ from portal.payments.errors import (
 )
 from portal.payments.jobs import check_payments, expire_checkouts
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations import cancel_payment, resolve_payment
+from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, resolve_payment
 from portal.payments.outcomes import record_outcome
 from portal.payments.shares import shown_version
 from portal.tenancy import Scope
@@ -321,6 +321,19 @@ def test_new_card_goes_to_the_gateways_page_and_back(till: Till) -> None:
     assert till.status(payment) == "complete"
     assert till.balance(invoice)[0] == "paid"
     assert till.payment(payment).method_last4 == "4242"
+
+
+def test_customer_back_from_the_gateways_page_in_no_time_sees_the_truth(till: Till) -> None:
+    payment = till.pay(till.invoice(), method="new")
+
+    def load_page() -> None:
+        resolve_payment(till.services, till.scope.merchant_id, payment, unless_asked_within=ASK_AT_MOST_EVERY)
+
+    load_page()
+    till.gateway.pay_page(payment)
+    load_page()
+
+    assert till.status(payment) == "complete"
 
 
 def test_saved_card_again_stays_one_method(till: Till) -> None:
