@@ -173,6 +173,9 @@ class Account:
         """All of them, oldest first, with those that were superseded."""
         return self._rows(Payment)
 
+    def invoices(self) -> list[Invoice]:
+        return self._rows(Invoice)
+
     def charges(self) -> list[Charge]:
         """What the gateway really took from this customer."""
         mine = {payment.id for payment in self.payments()}

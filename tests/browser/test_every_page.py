@@ -1,0 +1,132 @@
+"""Every page of the running system in a real browser: none scrolls sideways, axe finds nothing, strangers and newcomers are told."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from portal.demo.story import STORIES
+from tests.support.accessibility import accessibility_faults
+from tests.support.live_accounts import Account
+from tests.support.till import go_to_review, pay_at_gateway
+
+WIDTHS = (320, 375, 1280)
+STORY_OF = {story.slug: story for story in STORIES}
+LISTS = (
+    "/", "/payments", "/payments?status=failed", "/invoices", "/invoices?status=overdue", "/invoices?status=paid",
+    "/invoices?status=all", "/payment-methods", "/checkout", "/no-such-page",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("slug", "scheme", "width"), [("acme", "dark", 320), ("savane", "light", 1280)])
+def test_a_full_account_fits_every_width_and_axe(live_portal, page, enter, slug, scheme, width):
+    account = live_portal.accounts.find(slug, live_portal.customers[slug][0])
+    enter(account)
+    page.emulate_media(color_scheme=scheme)
+
+    faults = []
+    for path in (*LISTS, *_own_pages(account)):
+        page.goto(account.root + path)
+        faults += _faults(page, width)
+
+    assert not faults, "\n".join(faults)
+
+
+def test_a_newcomer_is_told_that_there_is_nothing_and_what_will_come(live_portal, page, enter):
+    story = STORY_OF["acme"]
+    assert story.newcomer.email is not None
+    account = live_portal.accounts.find("acme", story.newcomer.email)
+    enter(account)
+
+    faults, words = [], {}
+    for path in LISTS:
+        page.goto(account.root + path)
+        faults += _faults(page, 375)
+        words[path] = page.get_by_role("main").inner_text()
+
+    assert not faults, "\n".join(faults)
+    assert "Nothing to pay" in words["/"]
+    for path in ("/payments", "/invoices", "/payment-methods"):
+        assert not re.search(r"\bNone\b|\bnull\b", words[path]) and len(words[path]) > 60, words[path]
+
+
+@pytest.mark.parametrize(("slug", "scheme", "width"), [("acme", "light", 1280), ("savane", "dark", 320)])
+def test_doors_and_the_gateways_pages_fit_every_width_and_axe(live_portal, page, slug, scheme, width):
+    account = live_portal.accounts.create(slug)
+    invoice = account.open_invoice()
+    page.emulate_media(color_scheme=scheme)
+    faults = []
+
+    for address in ("/", "/demo/mail", f"/{slug}/sign-in", f"/{slug}/sign-in/code", f"/{slug}/sign-in/link/damaged"):
+        page.goto(live_portal.origin + address)
+        faults += _faults(page, width)
+    page.goto(account.root + f"/sign-in?next=/invoices/{invoice}")
+    page.get_by_role("textbox").fill(account.email)
+    page.get_by_role("main").get_by_role("button").click()
+    page.wait_for_url(re.compile("/sign-in/code"))
+    faults += _faults(page, width)
+    page.goto(live_portal.await_mail(account.email).link)
+    faults += _faults(page, width)
+    page.get_by_role("main").get_by_role("button").click()
+    page.wait_for_url(re.compile(invoice))
+    go_to_review(page, account, invoice, with_new=True)
+    faults += _faults(page, width)
+    pay_at_gateway(page)
+    faults += _faults(page, width)
+    page.goto(live_portal.sandbox.origin)
+    faults += _faults(page, width)
+    page.goto(f"{live_portal.origin}/demo/mail")
+    faults += _faults(page, width)
+
+    assert not faults, "\n".join(faults)
+
+
+def test_strange_ids_are_one_page_that_leads_home(live_portal, page, enter):
+    account, other = live_portal.accounts.create(), live_portal.accounts.create()
+    theirs = other.open_invoice()
+    their_payment = other.begin(theirs)
+    unknown = "0" * 22
+    enter(account)
+
+    shown = set()
+    for path in (
+        f"/invoices/{theirs}", f"/invoices/inv_{unknown}", "/invoices/inv_", "/invoices/1", "/invoices/%F0%9F%92%B6",
+        "/invoices/inv_' OR 1=1 --", f"/payments/{their_payment}", f"/payments/pay_{unknown}", "/payments/..%2f..%2f",
+        f"/checkout/{their_payment}", f"/checkout?invoice={theirs}", "/checkout?invoice=inv_%D9%A1", f"/{'x' * 3000}",
+    ):  # fmt: skip
+        answer = page.goto(account.root + path)
+        assert answer is not None and answer.status == 404, path
+        # But for the number that a reader can name when they ask.
+        shown.add(re.sub(r"[0-9A-F]{4}-[0-9A-F]{4}", "", page.get_by_role("main").inner_text()))
+
+    assert len(shown) == 1
+    page.get_by_role("main").get_by_role("link").first.click()
+    expect(page).to_have_url(re.compile(r"/acme/$"))
+
+
+def _own_pages(account: Account) -> list[str]:
+    """One page of the account for each state that a payment or an invoice of it is in; and a checkout."""
+    payments = {payment.status: payment for payment in account.payments() if payment.listed}
+    assert len(payments) == 12, f"the demo shows {sorted(payments)}"
+    invoices = {(i.status, i.amount_reserved > 0, i.due_on): i for i in account.invoices()}
+    kinds = {(status, held): i for (status, held, _), i in sorted(invoices.items(), key=lambda pair: pair[0][2])}
+    free = next(i for (status, held), i in kinds.items() if status == "open" and not held)
+    return [
+        *(f"/payments/{payment.id}" for payment in payments.values()),
+        *(f"/invoices/{invoice.id}" for invoice in kinds.values()),
+        f"/checkout?invoice={free.id}",
+        f"/checkout/{payments['incomplete'].id}",
+    ]
+
+
+def _faults(page: Page, width_of_axe: int) -> list[str]:
+    """What is wrong with the page that is shown: it scrolls sideways at some width, or axe has found something at this one."""
+    faults = []
+    for width in (*(w for w in WIDTHS if w != width_of_axe), width_of_axe):
+        page.set_viewport_size({"width": width, "height": 800})
+        beyond = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+        if beyond > 0:
+            faults.append(f"{page.url} at {width}: {beyond} px wider than the window")
+    return faults + [f"{page.url} at {width_of_axe}: {fault}" for fault in accessibility_faults(page)]
