@@ -1,0 +1,124 @@
+"""The decisions about a payment: which status follows which, what an outcome means, when to ask again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.gateways.contract import FAILURE_CODES, Outcome, State
+from portal.money import Money
+from portal.payments import rules
+
+ORDERED = Money(5000, "USD")
+STATUSES = st.sampled_from(rules.PAYMENT_STATUSES)
+OUTCOMES = st.builds(
+    Outcome,
+    state=st.sampled_from(State),
+    reference=st.just("pay_1"),
+    money=st.just(ORDERED),
+    failure_code=st.sampled_from([None, *sorted(FAILURE_CODES)]),
+)
+
+
+def judge(status: str, outcome: Outcome, *, was_opened: bool = False) -> rules.Verdict:
+    return rules.judge(status, ORDERED, "pay_1", outcome, was_opened=was_opened)
+
+
+def test_every_status_has_its_transitions():
+    assert set(rules.TRANSITIONS) == set(rules.PAYMENT_STATUSES)
+    assert {after for following in rules.TRANSITIONS.values() for after in following} <= set(rules.PAYMENT_STATUSES)
+
+
+def test_statuses_fall_into_kinds_that_do_not_overlap():
+    kinds = [{"incomplete"}, rules.UNSETTLED, rules.CAPTURED, rules.ENDED_WITHOUT_MONEY]
+
+    assert sorted(status for kind in kinds for status in kind) == sorted(rules.PAYMENT_STATUSES)
+
+
+@given(STATUSES, OUTCOMES, st.booleans())
+def test_verdict_is_always_an_allowed_transition_or_none(status: str, outcome: Outcome, was_opened: bool):
+    verdict = judge(status, outcome, was_opened=was_opened)
+
+    assert verdict.status == status or rules.may_follow(status, verdict.status)
+
+
+@given(OUTCOMES, st.booleans())
+def test_money_that_came_never_becomes_money_that_did_not(outcome: Outcome, was_opened: bool):
+    for status in rules.CAPTURED:
+        assert judge(status, outcome, was_opened=was_opened).status in rules.CAPTURED
+
+
+@given(STATUSES, OUTCOMES)
+def test_same_outcome_again_changes_nothing(status: str, outcome: Outcome):
+    once = judge(status, outcome).status
+
+    assert judge(once, outcome).status == once
+
+
+@pytest.mark.parametrize("status", sorted(rules.UNSETTLED | rules.ENDED_WITHOUT_MONEY))
+def test_success_is_booked_even_after_we_gave_up(status: str):
+    assert judge(status, Outcome(State.SUCCEEDED, "pay_1", money=ORDERED)).status == "complete"
+
+
+@pytest.mark.parametrize("state", [State.UNKNOWN, State.ABSENT])
+@pytest.mark.parametrize("status", rules.PAYMENT_STATUSES)
+def test_what_is_not_known_changes_nothing(status: str, state: State):
+    assert judge(status, Outcome(state, "pay_1")) == rules.Verdict(status)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(State.SUCCEEDED, "pay_2", money=ORDERED),
+        Outcome(State.SUCCEEDED, "pay_1", money=Money(4999, "USD")),
+        Outcome(State.SUCCEEDED, "pay_1", money=Money(5000, "CAD")),
+        Outcome(State.SUCCEEDED, "pay_1"),
+        Outcome(State.PENDING, "pay_1", money=Money(1, "USD")),
+    ],
+)
+def test_outcome_of_other_money_is_a_contradiction(outcome: Outcome):
+    assert judge("processing", outcome) == rules.Verdict("processing", is_contradiction=True)
+
+
+@pytest.mark.parametrize("status", sorted(rules.CAPTURED))
+def test_failure_after_success_is_a_contradiction(status: str):
+    assert judge(status, Outcome(State.FAILED, "pay_1")) == rules.Verdict(status, is_contradiction=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "was_opened", "status"),
+    [
+        ("card_declined", True, "failed"),
+        ("insufficient_funds", False, "failed"),
+        ("returned_unpaid", False, "failed"),
+        (None, False, "failed"),
+        ("payer_canceled", True, "canceled"),
+        ("page_canceled", True, "canceled"),
+        ("page_expired", True, "abandoned"),
+        ("page_expired", False, "expired"),
+        ("timeout", True, "expired"),
+        ("method_invalid", False, "rejected"),
+    ],
+)
+def test_failure_is_named_after_what_happened(code: str | None, was_opened: bool, status: str):
+    outcome = Outcome(State.FAILED, "pay_1", money=ORDERED, failure_code=code)
+
+    assert judge("processing", outcome, was_opened=was_opened).status == status
+
+
+def test_unknown_is_asked_for_ever_less_often_and_never_given_up():
+    now = datetime(2026, 3, 19, tzinfo=UTC)
+    waits = [rules.next_check(count, now) - now for count in range(30)]
+
+    assert waits[:6] == [
+        timedelta(seconds=10),
+        timedelta(seconds=30),
+        timedelta(minutes=1),
+        timedelta(minutes=5),
+        timedelta(minutes=15),
+        timedelta(hours=1),
+    ]
+    assert waits == sorted(waits) and waits[-1] == timedelta(days=1)

@@ -1,0 +1,134 @@
+"""Money: exact integers, strict reading, splits that sum to the whole."""
+
+from __future__ import annotations
+
+import ast
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.money import (
+    CURRENCIES,
+    MAXIMUM_AMOUNT,
+    AmountError,
+    Money,
+    exponent,
+    major_units,
+    minor_units,
+    parse_decimal,
+    split,
+)
+
+PORTAL = Path(__file__).parents[2] / "portal"
+MONEY_MODULES = ["money.py", "invoices", "payments", "refunds", "checkout", "gateways", "importing", "demo/seeding.py"]
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "amount"),
+    [
+        ("1000", "XAF", 1000),
+        ("1.234", "KWD", 1234),
+        ("19.99", "USD", 1999),
+        ("19.995", "USD", 2000),
+        ("-19.995", "USD", -2000),
+        ("0.5", "JPY", 1),
+        ("156.4", "GBP", 15640),
+    ],
+)
+def test_decimals_become_minor_units_rounded_half_up(text: str, currency: str, amount: int):
+    assert minor_units(parse_decimal(text), currency) == amount
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " 7",
+        "7\n",
+        "1e3",
+        "1_000",
+        "١٢٣",
+        "²",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "0x10",
+        "1,000",
+        "+1",
+        "1.",
+        ".5",
+        "9" * 16,
+        "--1",
+    ],
+)
+def test_what_is_not_a_plain_decimal_is_refused(text: str):
+    with pytest.raises(AmountError):
+        parse_decimal(text)
+
+
+@given(st.sampled_from(sorted(CURRENCIES)), st.integers(-MAXIMUM_AMOUNT, MAXIMUM_AMOUNT))
+def test_minor_and_major_units_are_the_same_money(currency: str, amount: int):
+    assert minor_units(major_units(amount, currency), currency) == amount
+
+
+@given(st.integers(-(10**12), 10**12), st.lists(st.integers(0, 10**6), min_size=1, max_size=40).filter(any))
+def test_parts_of_a_split_sum_to_the_whole(amount: int, weights: list[int]):
+    parts = split(amount, weights)
+
+    assert sum(parts) == amount
+    total = sum(weights)
+    assert all(
+        abs(Decimal(part) - Decimal(amount * weight) / total) < 1 for part, weight in zip(parts, weights, strict=True)
+    )
+
+
+def test_split_by_three_gives_the_first_the_rest():
+    assert split(100, [1, 1, 1]) == [34, 33, 33]
+
+
+@pytest.mark.parametrize("weights", [[], [0, 0], [1, -1, 2]])
+def test_split_without_sound_weights_is_refused(weights: list[int]):
+    with pytest.raises(ValueError):
+        split(100, weights)
+
+
+@pytest.mark.parametrize("amount", [10**15, -(10**15), True, 1.0, "5"])
+def test_money_is_a_whole_number_of_at_most_fifteen_digits(amount: object):
+    with pytest.raises(AmountError):
+        Money(amount, "USD")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("currency", ["", "usd", "XXX", "US", "EURO"])
+def test_currency_is_one_of_iso_4217(currency: str):
+    with pytest.raises(AmountError):
+        Money(1, currency)
+    with pytest.raises(AmountError):
+        exponent(currency)
+
+
+def test_currencies_are_never_added():
+    assert Money(3, "USD") + Money(4, "USD") - Money(2, "USD") == Money(5, "USD")
+    with pytest.raises(AmountError):
+        Money(1, "USD") + Money(1, "EUR")
+
+
+def test_no_float_is_written_where_money_is():
+    found = []
+    for place in MONEY_MODULES:
+        path = PORTAL / place
+        for file in [path] if path.is_file() else path.rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                is_literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
+                is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
+                if is_literal or is_call:
+                    found.append(f"{file.relative_to(PORTAL)}:{node.lineno}")
+
+    # Seconds of a clock or a timeout are no money.
+    assert [
+        place
+        for place in found
+        if not place.startswith(("gateways/http.py", "gateways/registry.py", "gateways/sandbox.py"))
+    ] == []
