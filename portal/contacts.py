@@ -73,6 +73,16 @@ def holds_card_number(text: str) -> bool:
     return any(_is_card_number(_ascii_digits(run)) for run in _DIGIT_RUN.findall(text))
 
 
+def mask_card_numbers(text: str) -> str:
+    """The text with every card number in it cut to its last four digits: for words of others that we keep or log."""
+
+    def mask(run: re.Match[str]) -> str:
+        digits = _ascii_digits(run.group())
+        return f"•••• {digits[-4:]}" if _is_card_number(digits) else run.group()
+
+    return _DIGIT_RUN.sub(mask, text)
+
+
 # First digits and lengths of the card schemes in use: Visa, Mastercard, American Express, Discover, Diners, JCB, UnionPay, Maestro, Verve.
 _CARD = re.compile(
     r"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|6(?:011|4[4-9]\d|5\d\d)\d{12,15}"

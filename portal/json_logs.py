@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from portal.contacts import mask_card_numbers
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -20,7 +22,8 @@ def write_json_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
 
 
 class JsonLines(logging.Formatter):
-    """One object a line: `at`, `level`, `logger`, `event`, and whatever stands in `extra`. Control characters are escaped."""
+    """One object a line: `at`, `level`, `logger`, `event`, and whatever stands in `extra`. Control characters are escaped,
+    card numbers masked (rule 38)."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -32,4 +35,8 @@ class JsonLines(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return json.dumps({name: _masked(value) for name, value in line.items()}, default=str)
+
+
+def _masked(value: Any) -> Any:
+    return mask_card_numbers(value) if isinstance(value, str) else value

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
+from portal.contacts import mask_card_numbers
 from portal.gateways.contract import Outcome, State
 from portal.invoices import balance
 from portal.invoices.models import CreditNote
@@ -100,7 +101,8 @@ def _become(session: Session, payment: Payment, status: str, outcome: Outcome, a
         enqueue(session, payment.merchant_id, "receipt_mail", {"payment": payment.id}, at=at)
     elif status in rules.ENDED_WITHOUT_MONEY:
         payment.completed_at = at
-        payment.failure_code, payment.failure_message = outcome.failure_code, outcome.failure_message
+        payment.failure_code = outcome.failure_code
+        payment.failure_message = mask_card_numbers(outcome.failure_message) if outcome.failure_message else None
         _release(session, payment, at)
     record_act(
         session,

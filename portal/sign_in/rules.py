@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from email_validator import EmailNotValidError, validate_email
 
+from portal.contacts import holds_card_number
 from portal.settings import Settings
 
 CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -96,6 +97,7 @@ def is_address(text: str) -> bool:
         or len(text.encode("utf-8", "replace")) > LONGEST_ADDRESS
         or _ADDRESS_SIGNS.search(text)
         or "=?" in text
+        or holds_card_number(text)
     ):
         return False
     try:
@@ -129,6 +131,8 @@ def checked_target(text: str | None) -> str:
         return "/"
     path = text.partition("?")[0]
     if any(part in (".", "..") for part in path.split("/")) or path.startswith(("/sign-in", "/sign-out")):
+        return "/"
+    if holds_card_number(text):  # It would be kept with the challenge.
         return "/"
     return text
 

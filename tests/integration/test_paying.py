@@ -79,6 +79,15 @@ def test_declined_payment_takes_nothing_and_frees_the_invoice(till: Till) -> Non
     assert till.status(till.pay(invoice)) == "complete"
 
 
+def test_card_number_in_the_gateways_words_is_not_kept(till: Till) -> None:
+    till.gateway.becomes.append(State.FAILED)
+    till.gateway.answers.append(lambda told: replace(told, failure_message="Card 4000 0000 0000 0002 declined"))
+
+    payment = till.pay(till.invoice())
+
+    assert till.payment(payment).failure_message == "Card •••• 0002 declined"
+
+
 def test_pay_pressed_twice_charges_once(till: Till) -> None:
     payment = till.checkout(till.invoice())
     till.confirm(payment)

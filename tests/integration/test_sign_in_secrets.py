@@ -10,6 +10,8 @@ from portal.sign_in.operations import create_portal_session
 from portal.sign_in.tokens import token_digest
 from tests.support.front_door import contents, path_of
 
+CARD = "4000056655665556"
+
 
 def test_no_link_code_or_token_is_at_rest_or_logged(door, caplog):
     caplog.set_level(logging.DEBUG)
@@ -42,6 +44,20 @@ def test_no_link_code_or_token_is_at_rest_or_logged(door, caplog):
         assert secret not in everything
     # The net is not empty: what may be at rest is found.
     assert repr(token_digest(session_token)) in everything
+
+
+def test_card_number_typed_or_sent_anywhere_is_not_at_rest(door):
+    """Threat 167: whatever a browser sends along with signing in."""
+    browser = door.browser()
+    browser.client.environ_base["HTTP_USER_AGENT"] = f"agent {CARD}"
+    caught = door.mailed(browser, next=f"/payments?q={CARD}")
+    browser.post("/acme/sign-in/code", {"code": caught.code})
+    for address in (f"{CARD}@shop.example", f"x@{CARD}.example"):
+        door.browser().post("/acme/sign-in", {"email": address}, status=422)
+
+    at_rest = repr(contents(door.services.database))
+    assert CARD not in at_rest
+    assert f"agent •••• {CARD[-4:]}" in at_rest
 
 
 def test_signing_in_uses_no_guessable_randomness(door, monkeypatch):

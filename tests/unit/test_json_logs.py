@@ -37,6 +37,13 @@ def test_control_characters_cannot_begin_a_line() -> None:
     assert read["place"] == "a\r\nb\x1b[31m\u2028c"
 
 
+def test_card_number_is_masked_and_other_digits_are_not() -> None:
+    _, read = line(why="declined 4242 4242 4242 4242 again", amount=4242424242424242, at_phone="+237670000000")
+
+    assert read["why"] == "declined •••• 4242 again"
+    assert (read["amount"], read["at_phone"]) == (4242424242424242, "+237670000000")
+
+
 def test_what_json_does_not_know_is_written_as_text() -> None:
     assert line(what=object)[1]["what"] == "<class 'object'>"
 

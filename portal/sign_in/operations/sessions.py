@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
+from portal.contacts import mask_card_numbers
 from portal.public_ids import is_id, new_id
 from portal.settings import Settings
 from portal.sign_in.models import SignInSession
@@ -198,4 +199,4 @@ def _revoke(session: Session, *conditions: sa.ColumnElement[bool], at: datetime)
 
 
 def _printable(user_agent: str) -> str:
-    return "".join(sign for sign in user_agent[:_LONGEST_USER_AGENT] if sign.isprintable())
+    return "".join(sign for sign in mask_card_numbers(user_agent)[:_LONGEST_USER_AGENT] if sign.isprintable())
