@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import requests
@@ -18,6 +19,7 @@ import requests
 from portal.database import Database
 from portal.merchants.operations import NewMerchant, connect_gateway, create_merchant
 from portal.settings import Settings
+from tests.crash import process
 from tests.support.live_accounts import Account, LiveAccounts, LiveSandbox
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +29,9 @@ END_SECONDS = 20
 GATEWAY_TIMEOUT_SECONDS = 1
 """How long the portal waits for the sandbox: a slow answer has to be slower."""
 
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.crash.process"])
+
 
 @dataclass
 class Installation:
@@ -35,7 +40,7 @@ class Installation:
     env: Mapping[str, str]
     accounts: LiveAccounts
     port: int
-    _web: subprocess.Popen[str] | None = None
+    _web: BaseProcess | None = None
     _wanted: tuple[str, int] = ("", 0)
 
     @property
@@ -52,20 +57,21 @@ class Installation:
         self._wanted = wanted
         # A database that nobody has open any more: what the dead left behind is recovered by the next one to come.
         self.database.dispose()
-        timeout = {"PORTAL_GATEWAY_TIMEOUT_SECONDS": str(gateway_timeout_seconds)}
-        self._web = self._start("serve", str(self.port), "--crash-at", crash_at, **timeout)
-        assert self._web.stdout is not None
-        assert self._web.stdout.readline().strip() == "ready", "the web server did not start"
-
-    def run(self, *words: str, crash_at: str = "") -> int:
-        """Another role, until it ends; tells its exit code, which is DEAD when it was killed."""
-        process = self._start(*words, "--crash-at", crash_at)
-        process.communicate(timeout=END_SECONDS)
-        return process.returncode
+        env = {**self.env, "PORTAL_GATEWAY_TIMEOUT_SECONDS": str(gateway_timeout_seconds)}
+        here, there = _FORKS.Pipe()
+        self._web = _FORKS.Process(target=process.serve, args=(env, crash_at, self.port, there))
+        self._web.start()
+        there.close()
+        with here:
+            assert here.poll(END_SECONDS) and here.recv() == "ready", "the web server did not start"
 
     def work(self, crash_at: str = "") -> int:
-        """The worker, once."""
-        return self.run("work", crash_at=crash_at)
+        """One round of the worker; tells its exit code, which is DEAD when it was killed."""
+        return self._run(process.work, crash_at)
+
+    def refund(self, account: Account, payment_id: str, crash_at: str = "") -> int:
+        """A small refund of the payment; tells its process's exit code."""
+        return self._run(process.refund, crash_at, account.merchant.id, payment_id)
 
     def kill(self) -> None:
         """End the web server as a power cut of its process would."""
@@ -82,8 +88,7 @@ class Installation:
         """Wait until the web server has ended; tells its exit code, which is DEAD when it was killed."""
         assert self._web is not None
         web, self._web = self._web, None
-        web.communicate(timeout=END_SECONDS)
-        return web.returncode
+        return _join(web)
 
     def visit(self, account: Account) -> Visitor:
         """A browser in which the customer is signed in."""
@@ -98,14 +103,10 @@ class Installation:
         if self._web is not None:
             self.stop()
 
-    def _start(self, *words: str, **settings: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.process", *words],
-            cwd=ROOT,
-            env={**os.environ, **self.env, **settings},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def _run(self, role: Callable[..., None], crash_at: str, *words: str) -> int:
+        forked = _FORKS.Process(target=role, args=(self.env, crash_at, *words))
+        forked.start()
+        return _join(forked)
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,14 @@ def install(database: Database, folder: Path, smtp_url: str) -> Iterator[Install
         finally:
             installation.close()
             sandbox.close()
+
+
+def _join(forked: BaseProcess) -> int:
+    forked.join(END_SECONDS)
+    code = forked.exitcode
+    assert code is not None, "it did not end in time"
+    forked.close()
+    return code
 
 
 def _create_merchant(database: Database, settings: Settings) -> None:

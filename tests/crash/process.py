@@ -1,53 +1,53 @@
-"""A web server, a worker or a refund as a process of its own that may die by SIGKILL at a crash point; tests start it, nobody else can.
+"""A web server, a worker and a refund as processes of their own that may die by SIGKILL at a crash point; tests start them, nobody else.
 
-python -m tests.crash.process {serve PORT,work,refund MERCHANT PAYMENT} [--crash-at LABEL]
+They are forked from a process that has everything imported (`multiprocessing`'s fork server), since a test starts several.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from types import FrameType
 from typing import NoReturn
 
+import waitress
+
 from portal.app import build_services, create_app
 from portal.crash_points import kill_at
+from portal.json_logs import write_json_logs
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
 from portal.worker import run_once
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=("serve", "work", "refund"))
-    parser.add_argument("words", nargs="*")
-    parser.add_argument("--crash-at", default="")
-    options = parser.parse_args()
-    services = replace(build_services(Settings.load(os.environ)), crash_point=kill_at(options.crash_at))
-    if options.role == "serve":
-        _serve(services, int(options.words[0]))
-    elif options.role == "work":
-        print(run_once(services))
-    else:
-        merchant_id, payment_id = options.words
-        refund_payment(services, merchant_id, payment_id, 100, reason=None, actor_id="test")
-
-
-def _serve(services: Services, port: int) -> None:
-    import waitress
-
+def serve(env: Mapping[str, str], crash_at: str, port: int, ready: Connection) -> None:
+    """The web server, until SIGTERM; tells through `ready` when it listens."""
+    services = _build(env, crash_at)
     server = waitress.create_server(create_app(services=services), host="127.0.0.1", port=port, threads=8, ident=None)
     signal.signal(signal.SIGTERM, _end)
-    print("ready", flush=True)
+    ready.send("ready")
     server.run()
+
+
+def work(env: Mapping[str, str], crash_at: str) -> None:
+    """One round of the worker."""
+    run_once(_build(env, crash_at))
+
+
+def refund(env: Mapping[str, str], crash_at: str, merchant_id: str, payment_id: str) -> None:
+    """Sends one unit of money back, as the merchant would."""
+    services = _build(env, crash_at)
+    refund_payment(services, merchant_id, payment_id, 100, reason=None, actor_id="test")
+
+
+def _build(env: Mapping[str, str], crash_at: str) -> Services:
+    settings = Settings.load(env)
+    write_json_logs(settings.log_level)
+    return replace(build_services(settings), crash_point=kill_at(crash_at))
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -154,7 +154,7 @@ def test_refund_killed_at_any_point_is_made_once(installation, label):
     installation.serve()
     assert visitor.confirm(payment) == 303
 
-    assert installation.run("refund", account.merchant.id, payment, crash_at=label) == DEAD
+    assert installation.refund(account, payment, crash_at=label) == DEAD
     refund_id = _age_refund(account, payment)
     assert installation.work() == 0
 
