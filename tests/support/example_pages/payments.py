@@ -140,7 +140,7 @@ def _mixed_rows() -> tuple[PaymentRow, ...]:
     ) -> PaymentRow:
         currency = str(rest.pop("currency", "USD"))
         made = PaymentRow(example_id("pay", number), title, note, on, method, status, amount, currency)
-        return replace(made, **rest)  # type: ignore[arg-type]
+        return made._replace(**rest)  # type: ignore[arg-type]
 
     refund = RefundRow(date(2026, 3, 9), 18000, "USD", "complete", VISA)
     part = RefundRow(date(2026, 1, 30), 5000, "EUR", "pending", VISA)

@@ -65,7 +65,7 @@ def test_what_a_customer_wrote_is_escaped(renderer: Renderer, themes: ThemeSet) 
         customer_name="<b>",
         customer_company='"><i>',
     )
-    row = replace(payment_rows(1)[0], title="<script>alert(1)</script>", method="<u>", note="&lt;")
+    row = payment_rows(1)[0]._replace(title="<script>alert(1)</script>", method="<u>", note="&lt;")
 
     html = render_example(renderer, _history((row,)), shell)
 
