@@ -30,7 +30,7 @@ from portal.tenancy import Scope
 from portal.web.blueprint import create_blueprint
 from portal.web.guard import PAGES
 from portal.web.login import register_login
-from portal.web.responses import finish_response
+from portal.web.responses import finish_page
 from portal.web.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -86,13 +86,13 @@ class Portal:
         """The pages alone, for an application that has no login of its own: it registers them under the same prefix.
 
         Such an application brings itself what else the mount has: error pages and headers for what no page of ours answers,
-        a limit on request bodies, `TRUSTED_HOSTS`, the gateways' door `/hooks/…` and probes (docs/host-application.md).
+        a limit on request bodies, `TRUSTED_HOSTS`, the gateways' door `/hooks/…` and probes (docs/mounting.md).
         Settings come from the environment. Registering it raises LoginInTheWay where there is a login.
         """
         self._services = build_services(self._settings_of({}, Path("instance")))
         runtime = build_runtime(self._services, self._slug)
         blueprint = create_blueprint(runtime)
-        blueprint.after_request(finish_response)
+        blueprint.after_request(finish_page)
         blueprint.record(lambda state: self._settle(state, runtime))
         return blueprint
 
