@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -26,18 +27,25 @@ from portal.web.metrics import RequestCounts
 from portal.web.outside import add_outside
 from portal.web.policies import collect_policies
 from portal.web.rendering import Renderer
-from portal.web.responses import finish_response
+from portal.web.responses import finish_response, with_headers
 from portal.web.runtime import EXTENSION, Runtime
 from portal.web.static_files import build_static_files
 from portal.web.tenants import Tenants
 from portal.web.trusted_hosts import TrustedHosts
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MOST_BODY_BYTES = 64 * 1024
 MOST_FORM_PARTS = 500
 
 
 class Application(Flask):
-    """Flask, but for its own log line of a failure: it holds the message, and that may hold what a person typed."""
+    """Flask, with security headers on whatever it answers, and without its own log line of a failure: that holds the message,
+    which may hold what a person typed."""
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return with_headers(super().wsgi_app, self.extensions[EXTENSION], environ, start_response)
 
     def log_exception(self, *_: Any) -> None:
         """The error page logs, once and without the message."""

@@ -11,11 +11,9 @@ from portal.overview.views import add_routes as add_overview
 from portal.payment_methods.views import add_routes as add_payment_methods
 from portal.payments.views import add_routes as add_payments
 from portal.sign_in.views import add_routes as add_sign_in
-from portal.web.context import close_reader
 from portal.web.error_pages import register_errors
 from portal.web.guard import PAGES, open_request
 from portal.web.policies import collect_policies
-from portal.web.responses import finish_page
 from portal.web.runtime import EXTENSION, Runtime
 
 _NAV = ("invoices", "payments", "payment-methods")
@@ -27,8 +25,6 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
     for add_routes in (add_sign_in, add_overview, add_invoices, add_payments, add_checkout, add_payment_methods):
         add_routes(blueprint)
     blueprint.before_request(open_request)
-    blueprint.after_request(finish_page)
-    blueprint.teardown_request(close_reader)
     register_errors(blueprint)
     blueprint.record(lambda state: _settle(state, runtime))
     return blueprint

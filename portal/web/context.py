@@ -6,7 +6,7 @@ gateway by its form sets `g.form_action_origins`.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.local_redirects import checked_location
-from portal.web.runtime import current_runtime
+from portal.web.runtime import current_g, current_runtime
 
 SEE_OTHER = 303
 
@@ -27,22 +27,8 @@ def current_services() -> Services:
 
 
 def reading() -> AbstractContextManager[Connection]:
-    """`with reading() as reader:` the request's own connection for reads, the one that its visitor was found through.
-
-    It goes back to the pool at the end of the request (`close_reader`), so a view that waits for somebody else reads through
-    `current_services().database.read()` instead.
-    """
-    reader: Connection | None = g.get("reader")
-    if reader is None:
-        reader = g.reader = current_services().database.reader.connect()
-    return nullcontext(reader)
-
-
-def close_reader(_fault: BaseException | None = None) -> None:
-    """At the end of each request: give the connection back, if there was one."""
-    reader: Connection | None = g.pop("reader", None)
-    if reader is not None:
-        reader.close()
+    """`with reading() as reader:` reads through this thread's own connection (`Database.reading`): for pages."""
+    return current_services().database.reading()
 
 
 def current_scope() -> Scope:
@@ -58,9 +44,10 @@ def root() -> str:
 
 def now() -> datetime:
     """The instant of this request in UTC, the same however often it is asked."""
-    instant: datetime | None = g.get("now")
-    if instant is None:
-        g.now = instant = current_services().clock.now()
+    here = current_g()
+    if "now" not in here:
+        here.now = current_services().clock.now()
+    instant: datetime = here.now
     return instant
 
 

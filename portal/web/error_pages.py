@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Flask, Response, g, request
-from jinja2 import TemplateError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -81,16 +80,16 @@ def _page(status: int, seconds: int | None = None) -> Response:
     if _is_for_machines():
         return Response(f"{status}\n", status=status, content_type="text/plain; charset=utf-8")
     g.pop("form_action_origins", None)
-    _enter()
-    page = ErrorPage(request_number(), _until(seconds), _page_of_form(status), has_home="merchant" in g)
     name = _TEMPLATES.get(status, _BROKEN if status >= 500 else _REFUSED)
     try:
+        _enter()
+        page = ErrorPage(request_number(), _until(seconds), _page_of_form(status), has_home="merchant" in g)
         response = render_page(name, page, status)
-    except TemplateError as fault:
+    except Exception as fault:
+        # Whatever broke the page may break this one too, and whoever asked is owed an answer.
         _log_failure("error_page.broke", fault, status)
-        response = Response(
-            _LAST_WORDS.format(number=page.number), status=status, content_type="text/html; charset=utf-8"
-        )
+        words = _LAST_WORDS.format(number=request_number())
+        response = Response(words, status=status, content_type="text/html; charset=utf-8")
     forbid_storing(response)
     return response
 

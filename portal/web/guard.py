@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from flask import Response, g, request
+from flask import Request, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
 from portal.errors import NotFound
 from portal.sign_in.operations import touch_session
+from portal.sign_in.queries import SignedIn
 from portal.sign_in.rules import LONGEST_TARGET
 from portal.web.context import now, redirect_to
 from portal.web.csrf import FIELD, SAFE_METHODS, says_same_origin
 from portal.web.errors import CameFromElsewhere, TooManyRequests
 from portal.web.policies import Policy
-from portal.web.runtime import Runtime, current_runtime
+from portal.web.runtime import Runtime, current_request, current_runtime
 from portal.web.shells import build_shell, csrf_binding
 from portal.web.visits import enter_merchant, page_before, visit
 
@@ -28,74 +29,74 @@ _FRAMED_OR_TOP = frozenset({"document", "iframe", "frame"})
 def refuse_unreadable() -> None:
     """Before every request of the application: refuse a foreign `Host`, input that no browser sends (raw bytes in the query,
     NUL anywhere), and what another site sends to an address outside the merchants' pages."""
-    runtime = current_runtime()
-    environ = request.environ
+    runtime, asked = current_runtime(), current_request()
+    environ = asked.environ
     # A probe comes by the address of the machine, whatever the portal is called.
     if (
         runtime.hosts is not None
         and not runtime.hosts.admits(environ.get("HTTP_HOST", ""))
-        and request.path not in _PROBES
+        and asked.path not in _PROBES
     ):
         raise BadRequest("unknown host")
     query = environ.get("QUERY_STRING", "")
     if query and (not query.isascii() or "%00" in query or "\0" in query):
-        request.query_string = b""  # Not even the error page can read it.
+        asked.query_string = b""  # Not even the error page can read it.
         raise BadRequest("unreadable query")
     if "\0" in environ["PATH_INFO"]:
         raise NotFound
-    endpoint = request.endpoint
-    if (
-        endpoint is not None
-        and request.method not in SAFE_METHODS
-        and runtime.policies[endpoint] is not Policy.GATEWAY_SIGNED
-    ):
-        if any("\0" in name or "\0" in value for name, value in request.form.items(multi=True)):
-            raise BadRequest("unreadable form")
-        if request.blueprint != PAGES and not _says_own_page(runtime):
-            raise CameFromElsewhere
+    if asked.method not in SAFE_METHODS:
+        _refuse_unreadable_form(runtime, asked)
 
 
 def open_request() -> ResponseReturnValue | None:
     """Before each page of a merchant: who it belongs to, who visits it, and whether they may; then its shell."""
-    runtime = current_runtime()
-    view_args = request.view_args or {}
-    slug = runtime.merchant if runtime.merchant is not None else view_args.pop("merchant")
+    runtime, asked = current_runtime(), current_request()
+    slug = runtime.merchant if runtime.merchant is not None else (asked.view_args or {}).pop("merchant")
     if not enter_merchant(runtime, slug):
         raise NotFound
-    wait = runtime.flood.count(request.remote_addr or "")
+    wait = runtime.flood.count(asked.remote_addr or "")
     if wait is not None:
         raise TooManyRequests(wait)
-    visit()
-    refuse_foreign(runtime)
-    if runtime.policies[request.endpoint or ""] is Policy.SIGNED_IN and g.signed_in is None:
+    signed_in = visit()
+    refuse_foreign(runtime, asked)
+    if signed_in is not None:
+        _stamp_session(runtime, signed_in)
+    elif runtime.policies[asked.endpoint or ""] is Policy.SIGNED_IN:
         return _lead_to_sign_in()
-    _stamp_session(runtime)
     g.shell = build_shell()
     return None
 
 
-def refuse_foreign(runtime: Runtime) -> None:
+def refuse_foreign(runtime: Runtime, asked: Request) -> None:
     """Refuse what another site sends (rule 13), and pages that another site wants as a part of its own (rule 35)."""
-    site = request.environ.get("HTTP_SEC_FETCH_SITE")
-    if request.method in SAFE_METHODS:
-        if site in ("cross-site", "same-site") and not _is_navigation():
+    if asked.method in SAFE_METHODS:
+        if asked.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not _is_navigation(asked):
             raise CameFromElsewhere
         return
-    verdict = _says_own_page(runtime)
+    verdict = _says_own_page(runtime, asked)
     if verdict is None:
-        verdict = runtime.csrf.accepts(request.form.get(FIELD, ""), csrf_binding())
+        verdict = runtime.csrf.accepts(asked.form.get(FIELD, ""), csrf_binding())
     if not verdict:
         raise CameFromElsewhere
 
 
-def _says_own_page(runtime: Runtime) -> bool | None:
-    environ = request.environ
-    own_origins = (f"{request.scheme}://{request.host}", runtime.own_origin)
-    return says_same_origin(environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN"), own_origins)
+def _refuse_unreadable_form(runtime: Runtime, asked: Request) -> None:
+    endpoint = asked.endpoint
+    if endpoint is None or runtime.policies[endpoint] is Policy.GATEWAY_SIGNED:
+        return
+    if any("\0" in name or "\0" in value for name, value in asked.form.items(multi=True)):
+        raise BadRequest("unreadable form")
+    if asked.blueprint != PAGES and not _says_own_page(runtime, asked):
+        raise CameFromElsewhere
 
 
-def _is_navigation() -> bool:
-    environ = request.environ
+def _says_own_page(runtime: Runtime, asked: Request) -> bool | None:
+    own_origins = (f"{asked.scheme}://{asked.host}", runtime.own_origin)
+    return says_same_origin(asked.environ.get("HTTP_SEC_FETCH_SITE"), asked.environ.get("HTTP_ORIGIN"), own_origins)
+
+
+def _is_navigation(asked: Request) -> bool:
+    environ = asked.environ
     return environ.get("HTTP_SEC_FETCH_MODE") == "navigate" and environ.get("HTTP_SEC_FETCH_DEST") in _FRAMED_OR_TOP
 
 
@@ -114,9 +115,8 @@ def _lead_to_sign_in() -> Response:
     return redirect_to("/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}")
 
 
-def _stamp_session(runtime: Runtime) -> None:
-    signed_in = g.signed_in
-    if signed_in is None or not signed_in.is_touch_due(now()):
-        return
-    services = runtime.services
-    services.database.run(lambda session: touch_session(session, g.merchant.id, signed_in.session_id, now()))
+def _stamp_session(runtime: Runtime, signed_in: SignedIn) -> None:
+    at = now()
+    if signed_in.is_touch_due(at):
+        merchant_id = g.merchant.id
+        runtime.services.database.run(lambda work: touch_session(work, merchant_id, signed_in.session_id, at))

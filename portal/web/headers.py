@@ -19,7 +19,7 @@ _MOST_KINDS = 256
 
 
 class SecurityHeaders:
-    """Writes them onto responses. `is_https` adds HSTS; `is_demo` lets pages of this machine frame the portal."""
+    """Puts them together. `is_https` adds HSTS; `is_demo` lets pages of this machine frame the portal."""
 
     def __init__(self, *, is_https: bool, is_demo: bool) -> None:
         self._ancestors = _DEMO_ANCESTORS if is_demo else "'none'"
@@ -33,16 +33,11 @@ class SecurityHeaders:
         if is_https:
             self._fixed.append(("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}"))
 
-    def write(
-        self, response: Response, *, form_origins: tuple[str, ...] = (), has_token_in_address: bool = False
-    ) -> None:
-        """Every header that says what a browser may do with the response.
+    def of_kind(self, form_origins: tuple[str, ...] = (), has_token_in_address: bool = False) -> list[tuple[str, str]]:
+        """Every header that says what a browser may do with the response; the list is shared and not to be changed.
 
         `form_origins` are those that a form of the page leads to by a redirect (the gateway's).
         """
-        response.headers.extend(self._of_kind(form_origins, has_token_in_address))
-
-    def _of_kind(self, form_origins: tuple[str, ...], has_token_in_address: bool) -> list[tuple[str, str]]:
         kind = (form_origins, has_token_in_address)
         known = self._kinds.get(kind)
         if known is None:

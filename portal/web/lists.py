@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 
 def read_filter(arguments: Mapping[str, str], known: Mapping[str, Any] | tuple[str, ...], default: str) -> str:
     """The filter `status=` of a list. What is not one is passed over: an address with a slip in it still shows the list."""
-    asked = arguments.get("status", default)
+    asked = arguments.get("status", default) if arguments else default
     return asked if asked in known else default
 
 
@@ -22,7 +22,7 @@ def read_cursor(arguments: Mapping[str, str], parse: Callable[[str], Any]) -> Cu
 
     A cursor with a slip in it is passed over, and the list begins at its start.
     """
-    for direction in ("after", "before"):
+    for direction in ("after", "before") if arguments else ():
         if text := arguments.get(direction):
             key = parse(text)
             if key is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import quote, urlencode
 
-from flask import g, request
+from flask import g
 
 from portal.web.cookies import locale_choice
 from portal.web.rendering import Language
+from portal.web.runtime import current_request
 from portal.web.translations import available_locales, choose_locale, direction, language_name
 
 PARAMETER = "locale"
@@ -16,15 +17,14 @@ PARAMETER = "locale"
 
 def pick_locale(customer_locale: str | None, merchant_locale: str | None) -> str:
     """The language to answer in. One named in the address is remembered in this browser (`g.new_locale`)."""
-    chosen = locale_choice()
-    chosen = locale_choice()
-    asked = request.args.get(PARAMETER) if request.query_string else None
+    chosen, visit = locale_choice(), current_request()
+    asked = visit.args.get(PARAMETER) if visit.query_string else None
     if asked is not None and asked in available_locales():
         if asked != chosen:
             g.new_locale = asked
         return asked
     wanted = chosen if chosen is not None and chosen in available_locales() else customer_locale
-    return _choose(wanted, merchant_locale, request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    return _choose(wanted, merchant_locale, visit.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
 
 
 def other_languages(locale: str, path: str | None = None) -> tuple[Language, ...]:
@@ -32,12 +32,10 @@ def other_languages(locale: str, path: str | None = None) -> tuple[Language, ...
     if path is not None:
         start = f"{path}?"
     else:
-        page = quote(request.root_path.rstrip("/") + request.path, safe="/:@!$&'()*+,;=~")
-        kept = (
-            [(name, value) for name, value in request.args.items(multi=True) if name != PARAMETER]
-            if request.query_string
-            else []
-        )
+        visit = current_request()
+        page = quote(visit.root_path.rstrip("/") + visit.path, safe="/:@!$&'()*+,;=~")
+        arguments = visit.args.items(multi=True) if visit.query_string else ()
+        kept = [(name, value) for name, value in arguments if name != PARAMETER]
         start = f"{page}?{urlencode(kept)}&" if kept else f"{page}?"
     return tuple(Language(code, name, f"{start}{PARAMETER}={code}") for code, name in _names() if code != locale)
 

@@ -11,6 +11,7 @@ from flask_login import LoginManager, UserMixin
 from portal.sign_in.queries import find_session
 from portal.web.context import now, reading
 from portal.web.cookies import session_token
+from portal.web.runtime import current_g
 
 if TYPE_CHECKING:
     from portal.sign_in.queries import SignedIn
@@ -50,9 +51,10 @@ def find_visitor() -> Visitor | None:
     What the guard asks, and what Flask-Login's `current_user` is; the guard asks here, since the way over the proxy costs
     as much as half of the statement.
     """
-    if "visitor" not in g:
-        g.visitor = _load_visitor()
-    visitor: Visitor | None = g.visitor
+    here = current_g()
+    if "visitor" not in here:
+        here.visitor = _load_visitor()
+    visitor: Visitor | None = here.visitor
     return visitor
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from flask import current_app
+from flask import Request, current_app, g, request
 
 from portal.services import Services
 from portal.web.csrf import CsrfTokens
@@ -24,7 +25,7 @@ EXTENSION = "portal_runtime"
 class Runtime:
     """Made by the composition root, one an application. `merchant` is the slug of a mount, None where the path names it.
 
-    `prefix` is where a lone blueprint was registered. `hosts` None: another application decides which hosts are answered. `policies` and `nav` are by endpoint, `brands` and `cookie_names` caches.
+    `prefix` is where a lone blueprint was registered. `hosts` None: another application decides which hosts are answered. `policies` and `nav` are by endpoint, `brands` and `cookies` caches.
     `own_origin` is that of `BASE_URL` as a browser writes it, `is_https` whether it is one of https.
     """
 
@@ -43,10 +44,31 @@ class Runtime:
     policies: dict[str, Policy] = field(default_factory=dict)
     nav: dict[str, str] = field(default_factory=dict)
     brands: dict[tuple[str, str, str, str], Brand] = field(default_factory=dict)
-    cookie_names: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    cookies: dict[tuple[str, str, bool], Cookies] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The names of a merchant's three cookies, and where and how they are set."""
+
+    session: str
+    browser: str
+    locale: str
+    path: str
+    is_secure: bool
 
 
 def current_runtime() -> Runtime:
     """The runtime of the application that answers the current request."""
     runtime: Runtime = current_app.extensions[EXTENSION]
     return runtime
+
+
+def current_request() -> Request:
+    """The request itself: each look through Flask's proxy costs as much as what it finds."""
+    return request._get_current_object()  # type: ignore[attr-defined,no-any-return]
+
+
+def current_g() -> Any:
+    """What the request knows, itself (`portal.web.context` lists it)."""
+    return g._get_current_object()

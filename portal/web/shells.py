@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from flask import g, request
 
 from portal.merchants.queries import MerchantProfile
 from portal.sign_in.queries import SignedIn
 from portal.theming.themes import Theme
-from portal.web.context import local, now
+from portal.web.context import now
 from portal.web.cookies import browser_token
 from portal.web.locales import other_languages, pick_locale, reading_direction
 from portal.web.rendering import Brand, Shell, build_brand
-from portal.web.runtime import current_runtime
+from portal.web.runtime import Runtime, current_g, current_request, current_runtime
 from portal.web.translations import SOURCE_LOCALE, available_locales, choose_locale
 
 _INSTALLATION = "Customer portal"
@@ -20,22 +22,22 @@ _MOST_BRANDS = 512
 
 def build_shell() -> Shell:
     """The shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are known. Asks the database nothing."""
-    runtime = current_runtime()
-    merchant: MerchantProfile = g.merchant
-    signed_in = g.signed_in
+    runtime, asked, here = current_runtime(), current_request(), current_g()
+    merchant: MerchantProfile = here.merchant
+    signed_in: SignedIn | None = here.signed_in
     locale = pick_locale(signed_in.locale if signed_in else None, merchant.locale)
     theme = runtime.services.renderer.themes.get(merchant.theme)
-    static = request.root_path.rstrip("/") + runtime.static_files.path
+    static = asked.root_path.rstrip("/") + runtime.static_files.path
     return Shell(
-        root=g.root,
+        root=here.root,
         static=static,
         csrf_token=runtime.csrf.issue(csrf_binding()),
         merchant_name=merchant.legal_name,
-        brand=_brand(theme, merchant.name, static, locale),
+        brand=_brand(runtime, theme, merchant.name, static, locale),
         customer_name=_name(signed_in) if signed_in else None,
         customer_company=signed_in.company_name if signed_in else None,
         signed_in=signed_in is not None,
-        current=runtime.nav.get(request.endpoint or "", ""),
+        current=runtime.nav.get(asked.endpoint or "", ""),
         locale=locale,
         dir=reading_direction(locale),
         languages=other_languages(locale),
@@ -43,7 +45,7 @@ def build_shell() -> Shell:
         support_email=merchant.support_email or theme.brand.support_email,
         privacy_url=theme.brand.privacy_url,
         terms_url=theme.brand.terms_url,
-        now=local(now()),
+        now=now().astimezone(ZoneInfo(merchant.timezone)),
     )
 
 
@@ -63,7 +65,7 @@ def build_bare_shell() -> Shell:
         static=static,
         csrf_token="",
         merchant_name=_INSTALLATION,
-        brand=_brand(theme, _INSTALLATION, static, locale),
+        brand=_brand(runtime, theme, _INSTALLATION, static, locale),
         customer_name=None,
         customer_company=None,
         signed_in=False,
@@ -91,8 +93,8 @@ def pick_bare_locale() -> str:
     return choose_locale(None, SOURCE_LOCALE, request.headers.get("Accept-Language", ""), available_locales())
 
 
-def _brand(theme: Theme, name: str, static: str, locale: str) -> Brand:
-    brands = current_runtime().brands
+def _brand(runtime: Runtime, theme: Theme, name: str, static: str, locale: str) -> Brand:
+    brands = runtime.brands
     key = (theme.slug, name, static, locale)
     brand = brands.get(key)
     if brand is None:

@@ -6,27 +6,34 @@ from urllib.parse import urlsplit
 
 from flask import g, request
 
+from portal.sign_in.queries import SignedIn
+from portal.web.cookies import name_cookies
 from portal.web.local_redirects import is_local_path
 from portal.web.login import find_visitor
-from portal.web.runtime import Runtime
+from portal.web.runtime import Runtime, current_g, current_request
 
 
 def enter_merchant(runtime: Runtime, slug: str) -> bool:
-    """Set `g.merchant` and `g.root`, with nobody signed in yet; false when nobody is served under that slug."""
+    """Set `g.merchant`, `g.root` and `g.cookies`, with nobody signed in yet; false when nobody is served under that slug."""
     merchant = runtime.tenants.find(slug)
     if merchant is None:
         return False
-    g.merchant = merchant
-    above = request.root_path.rstrip("/")
-    g.root = above + runtime.prefix if runtime.merchant is not None else f"{above}/{merchant.slug}"
-    g.signed_in = None
+    here, asked = current_g(), current_request()
+    above = asked.root_path.rstrip("/")
+    here.merchant = merchant
+    here.root = above + runtime.prefix if runtime.merchant is not None else f"{above}/{merchant.slug}"
+    here.cookies = name_cookies(runtime, asked, merchant.slug, here.root)
+    here.signed_in = None
     return True
 
 
-def visit() -> None:
+def visit() -> SignedIn | None:
     """Set `g.signed_in` to the visitor of the session cookie, or None; one statement when there is a cookie."""
     visitor = find_visitor()
-    g.signed_in = visitor.signed_in if visitor is not None else None
+    if visitor is None:
+        return None
+    g.signed_in = visitor.signed_in
+    return visitor.signed_in
 
 
 def page_before() -> str | None:

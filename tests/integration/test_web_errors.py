@@ -137,6 +137,7 @@ def test_page_appears_without_the_database(
     def gone(*_: object, **__: object) -> None:
         raise OperationalError("select 1", {}, Exception("the server is away"))
 
+    services.database.dispose()
     monkeypatch.setattr(services.database.reader, "connect", gone)
 
     for path in ("/acme/payments", "/acme/sign-in", "/savane/"):
