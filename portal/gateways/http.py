@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import requests
 
 MAXIMUM_ANSWER_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16
 
 
 class Unreadable(Exception):
@@ -61,7 +63,7 @@ class JsonClient:
                     stream=True,
                 )
                 with response:
-                    raw = response.raw.read(MAXIMUM_ANSWER_BYTES + 1, decode_content=True)
+                    raw = _whole(response, time.monotonic() + self._timeout)
                     expected = response.headers.get("Content-Length")
             except (requests.RequestException, OSError) as fault:
                 raise Unreadable(type(fault).__name__) from fault
@@ -74,6 +76,18 @@ class JsonClient:
         ):
             raise Unreadable("size")
         return Answer(response.status_code, _object(raw))
+
+
+def _whole(response: requests.Response, until: float) -> bytes:
+    """The body, or as much of it as proves it too large. The timeout of a socket begins anew with each byte; this one does not."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= MAXIMUM_ANSWER_BYTES and (part := response.raw.read1(_CHUNK_BYTES, decode_content=True)):
+        parts.append(part)
+        size += len(part)
+        if time.monotonic() > until:
+            raise Unreadable("slow")
+    return b"".join(parts)
 
 
 def _object(raw: bytes) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ from portal.gateways.http import Answer, JsonClient, Unreadable
 from portal.money import AmountError, Money
 
 EVENT_TOLERANCE_SECONDS = 300
+_LONGEST_PAYEE, _LONGEST_DESCRIPTION = 120, 500
 _SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})", re.ASCII)
 _STATES = {
     "succeeded": State.SUCCEEDED,
@@ -58,7 +59,7 @@ class SandboxGateway:
             "amount": order.money.amount,
             "currency": order.money.currency,
             "token": order.token,
-            "description": order.description,
+            "description": _told(order.description, _LONGEST_DESCRIPTION),
             "return_url": order.return_url,
         }
         return self._ordered("/v1/charges", order.reference, body, _charge_outcome)
@@ -68,8 +69,8 @@ class SandboxGateway:
             "reference": order.reference,
             "amount": order.money.amount,
             "currency": order.money.currency,
-            "payee": order.payee,
-            "description": order.description,
+            "payee": _told(order.payee, _LONGEST_PAYEE),
+            "description": _told(order.description, _LONGEST_DESCRIPTION),
             "return_url": order.return_url,
             "cancel_url": order.cancel_url,
             "locale": order.locale,
@@ -249,6 +250,12 @@ def _method(value: object) -> MethodFacts | None:
         fingerprint=_text(value.get("fingerprint")),
         token=_text(value.get("token")),
     )
+
+
+def _told(text: str, longest: int) -> str:
+    """A text as the sandbox takes it: without joiners and other signs that do not print, and no longer. It refuses the whole
+    order otherwise."""
+    return "".join(sign for sign in text if sign.isprintable())[:longest] or "-"
 
 
 def _text(value: object) -> str | None:

@@ -1,0 +1,139 @@
+"""The sandbox's client: what it sends is what the sandbox takes, and only a whole answer in time is one."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from portal.gateways.contract import ChargeOrder, PageOrder, State
+from portal.gateways.sandbox import SandboxGateway
+from portal.money import Money
+
+REFERENCE = "pay_032kbShSLbF8iRm1FXK4Ro"
+CHARGED = {"id": "ch_1", "reference": REFERENCE, "amount": 500, "currency": "USD", "status": "succeeded"}
+Answering = Callable[[BaseHTTPRequestHandler], None]
+ORDER = ChargeOrder(REFERENCE, Money(500, "USD"), "tok_1", "Team plan", "http://127.0.0.1/back")
+
+
+class Provider:
+    """An HTTP server on loopback that answers as a test says, and remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.answering: Answering = told(200, CHARGED)
+        self.bodies: list[dict[str, Any]] = []
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                provider.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                provider.answering(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def gateway(self, timeout_seconds: float = 5) -> SandboxGateway:
+        return SandboxGateway(f"http://127.0.0.1:{self._server.server_port}", "sk", "whsec", timeout_seconds)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    provider = Provider()
+    yield provider
+    provider.close()
+
+
+def told(status: int, body: object, *, length: int | None = None) -> Answering:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(raw) if length is None else length))
+        handler.end_headers()
+        handler.wfile.write(raw)
+
+    return answer
+
+
+def test_whole_answer_is_read(provider: Provider) -> None:
+    outcome = provider.gateway().charge(ORDER)
+
+    assert (outcome.state, outcome.gateway_reference, outcome.money) == (State.SUCCEEDED, "ch_1", Money(500, "USD"))
+
+
+@pytest.mark.parametrize(
+    "answering",
+    [
+        told(500, {"error": {}}),
+        told(503, b"<html>"),
+        told(200, b"{"),
+        told(200, []),
+        told(200, {}),
+        told(200, {**CHARGED, "amount": "500"}),
+        told(200, {**CHARGED, "amount": 5.0}),
+        told(200, {**CHARGED, "currency": "ZZZ"}),
+        told(200, {**CHARGED, "status": "weird"}),
+        told(200, CHARGED, length=5000),
+        told(200, b'{"a":"' + b"x" * (2 << 20) + b'"}'),
+        told(302, CHARGED),
+        told(401, {}),
+        told(429, {}),
+    ],
+)
+def test_anything_else_is_an_unknown_outcome(provider: Provider, answering: Answering) -> None:
+    provider.answering = answering
+
+    assert provider.gateway(timeout_seconds=1).charge(ORDER).state is State.UNKNOWN
+
+
+def test_answer_that_comes_by_drops_is_cut_off(provider: Provider) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        for _ in range(100):
+            try:
+                handler.wfile.write(b" ")
+            except OSError:
+                return
+            time.sleep(0.1)
+
+    provider.answering = drip
+    begun = time.monotonic()
+
+    assert provider.gateway(timeout_seconds=0.5).charge(ORDER).state is State.UNKNOWN
+    assert time.monotonic() - begun < 3
+
+
+def test_long_names_and_signs_that_do_not_print_are_told_as_the_sandbox_takes_them(provider: Provider) -> None:
+    gateway = provider.gateway()
+    title = "می\u200cخواهم\u200f \U0001f469\u200d\U0001f4bb"
+
+    gateway.charge(ChargeOrder(REFERENCE, Money(500, "USD"), "tok_1", title, "http://127.0.0.1/back"))
+    gateway.open_page(
+        PageOrder(
+            REFERENCE,
+            Money(500, "USD"),
+            "N" * 255,
+            title,
+            return_url="http://127.0.0.1/back",
+            cancel_url="http://127.0.0.1/back",
+            locale="en",
+            save=False,
+        )
+    )
+
+    assert [body["description"] for body in provider.bodies] == ["میخواهم \U0001f469\U0001f4bb"] * 2
+    assert provider.bodies[1]["payee"] == "N" * 120
