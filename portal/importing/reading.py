@@ -92,6 +92,8 @@ def _encoding_of(path: Path) -> str:
     with path.open("rb") as raw:
         start = raw.read(2)
         if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            if not _decodes(path, "utf-16"):
+                raise FileUnreadable(f"{path} begins as UTF-16 and is not; save it as CSV UTF-8")
             return "utf-16"
     for encoding in ("utf-8-sig", "cp1252"):
         if _decodes(path, encoding):

@@ -68,6 +68,14 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
         open_csv(path, ",")
 
 
+def test_mark_of_utf_16_before_something_else_is_refused(tmp_path):
+    path = tmp_path / "file.csv"
+    path.write_bytes(b"\xff\xfe\x00number")
+
+    with pytest.raises(FileUnreadable, match="UTF-16"):
+        open_csv(path, ",")
+
+
 def test_other_delimiter(tmp_path):
     path = tmp_path / "file.csv"
     path.write_text("a;b\n1;2\n")
