@@ -25,12 +25,22 @@ class PaymentMethod(Base):
         sa.Index("ix_payment_methods_of_customer", "merchant_id", "customer_id", "id"),
         # The same card twice is one method; a customer has one default.
         sa.Index(
-            "uq_payment_methods_fingerprint", "merchant_id", "customer_id", "gateway", "fingerprint", unique=True,
-            sqlite_where=sa.text("status = 'active'"), postgresql_where=sa.text("status = 'active'"),
+            "uq_payment_methods_fingerprint",
+            "merchant_id",
+            "customer_id",
+            "gateway",
+            "fingerprint",
+            unique=True,
+            sqlite_where=sa.text("status = 'active'"),
+            postgresql_where=sa.text("status = 'active'"),
         ),
         sa.Index(
-            "uq_payment_methods_default", "merchant_id", "customer_id", unique=True,
-            sqlite_where=_ACTIVE_DEFAULT_SQLITE, postgresql_where=_ACTIVE_DEFAULT,
+            "uq_payment_methods_default",
+            "merchant_id",
+            "customer_id",
+            unique=True,
+            sqlite_where=_ACTIVE_DEFAULT_SQLITE,
+            postgresql_where=_ACTIVE_DEFAULT,
         ),
         STRICT,
     )
