@@ -5,6 +5,7 @@ A list of 25 rows reads some 600 attributes and writes some 350 values, which as
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from datetime import date
 from typing import Any
 
@@ -81,6 +82,10 @@ class PageEnvironment(Environment):
 
     code_generator_class = PageCode
     template_class = PageTemplate
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        # Jinja lays a second mapping over the globals for each template, and walks through both for each page.
+        return super().make_globals(d) if d else self.globals
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree: nodes.Template = _Translation(self.globals["_"]).visit(super()._parse(source, name, filename))
