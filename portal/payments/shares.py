@@ -19,7 +19,8 @@ from portal.tenancy import Scope
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One invoice in a payment: `amount` as it was chosen, `amount_due` as it is now (0 when nothing is left), in minor units.
+    """One invoice in a payment: `amount` as it was chosen, `amount_due` as it is now (0 when nothing is left of it in the
+    payment's currency), in minor units.
 
     `is_held`: another payment under way holds a part of it.
     """
@@ -42,12 +43,17 @@ def list_shares(reader: Reader, scope: Scope, payment_id: str) -> list[Share]:
             PaymentAllocation.amount,
             PaymentAllocation.state,
             Invoice.status,
+            Invoice.currency == Payment.currency,
             Invoice.total - Invoice.amount_paid - Invoice.amount_credited,
             Invoice.amount_reserved,
         )
         .join(
             PaymentAllocation,
             sa.and_(PaymentAllocation.merchant_id == Invoice.merchant_id, PaymentAllocation.invoice_id == Invoice.id),
+        )
+        .join(
+            Payment,
+            sa.and_(Payment.merchant_id == PaymentAllocation.merchant_id, Payment.id == PaymentAllocation.payment_id),
         )
         .where(
             Invoice.merchant_id == scope.merchant_id,
@@ -63,10 +69,10 @@ def list_shares(reader: Reader, scope: Scope, payment_id: str) -> list[Share]:
             number,
             title or number,
             amount,
-            due if status in OUTSTANDING else 0,
+            due if status in OUTSTANDING and is_in_currency else 0,
             is_held=reserved > (amount if state == "active" else 0),
         )
-        for invoice_id, number, title, amount, state, status, due, reserved in rows
+        for invoice_id, number, title, amount, state, status, is_in_currency, due, reserved in rows
     ]
 
 
@@ -80,7 +86,8 @@ def shown_version(payment_id: str, amounts: Sequence[tuple[str, int]]) -> str:
 
 
 def reprice_shares(session: Session, scope: Scope, payment: Payment, allocations: list[PaymentAllocation]) -> None:
-    """Bring an unconfirmed payment to what is left of its invoices now, under their locks; settled ones leave it.
+    """Bring an unconfirmed payment to what is left of its invoices now, under their locks; settled ones leave it, and
+    one whose currency was corrected since: nobody saw that sum.
 
     Raises InvoiceSettled when nothing is left of any.
     """
@@ -92,6 +99,7 @@ def reprice_shares(session: Session, scope: Scope, payment: Payment, allocations
             Invoice.merchant_id == scope.merchant_id,
             Invoice.customer_id == scope.customer_id,
             Invoice.id.in_([allocation.invoice_id for allocation in allocations]),
+            Invoice.currency == payment.currency,
         )
         .order_by(Invoice.id)
         .with_for_update()

@@ -30,7 +30,7 @@ from portal.payments.jobs import check_payments, expire_checkouts
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, resolve_payment
 from portal.payments.outcomes import record_outcome
-from portal.payments.shares import shown_version
+from portal.payments.shares import list_shares, shown_version
 from portal.tenancy import Scope
 from tests.support.paying import Till
 from tests.support.scripted_gateway import lost
@@ -497,6 +497,24 @@ def test_invoice_settled_meanwhile_is_not_charged(till: Till) -> None:
     with pytest.raises(InvoiceSettled):
         till.confirm(payment)
     assert till.gateway.calls == []
+
+
+def test_invoice_whose_currency_changed_since_is_not_charged(till: Till) -> None:
+    """Threat 121: as much of another currency would have the same figures."""
+    invoice = till.invoice(5000, currency="USD")
+    payment = till.checkout(invoice)
+    with till.services.database.unit_of_work() as session:
+        session.execute(
+            sa.update(Invoice)
+            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .values(currency="EUR")
+        )
+
+    with pytest.raises(InvoiceSettled):
+        till.confirm(payment)
+    assert till.gateway.calls == []
+    with till.services.database.read() as reader:
+        assert [share.amount_due for share in list_shares(reader, till.scope, payment)] == [0]
 
 
 def test_method_removed_meanwhile_is_not_charged(till: Till) -> None:
