@@ -78,8 +78,13 @@ class Settings(BaseSettings):
     payment_attempts_per_customer_per_hour: int = Field(
         60, ge=1, description="confirmations of payments a customer an hour"
     )
-    metrics_token: SecretStr = Field(SecretStr(""), description="bearer token that /metrics asks for; without one only this machine may read it")
-    url_prefix: str = Field("", description="in a host application: where its one merchant's pages are mounted, such as /billing; Portal sets it, a worker of its own needs it")
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="bearer token that /metrics asks for; without one only this machine may read it"
+    )
+    url_prefix: str = Field(
+        "",
+        description="in a host application: where its one merchant's pages are mounted, such as /billing; Portal sets it, a worker of its own needs it",
+    )
     pages_per_ip_per_minute: int = Field(
         600, ge=1, description="flood limit: requests from one network address a minute"
     )

@@ -76,7 +76,7 @@ def _answer_static(static_files: StaticFiles, route: Route) -> None:
 
 
 def _show(page: Page, html: str) -> None:
-    policy = SecurityHeaders(is_https=False, is_demo=False).policy()
+    policy = dict(SecurityHeaders(is_https=False, is_demo=False).of_kind())["Content-Security-Policy"]
     address = f"{ORIGIN}/page"
     page.unroute(address)
     page.route(

@@ -7,7 +7,6 @@ from functools import cache
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Route
-from werkzeug.wrappers import Response
 
 from portal.theming.themes import ThemeSet, load_themes
 from portal.web.headers import SecurityHeaders
@@ -55,9 +54,8 @@ class ShownPages:
             route.fulfill(status=204)
         elif request.url == ADDRESS:
             self.fetched_count += 1
-            answer = Response()
-            SecurityHeaders(is_https=False, is_demo=False).write(answer)
-            route.fulfill(body=self._html, content_type="text/html; charset=utf-8", headers=dict(answer.headers))
+            headers = dict(SecurityHeaders(is_https=False, is_demo=False).of_kind())
+            route.fulfill(body=self._html, content_type="text/html; charset=utf-8", headers=headers)
         elif self.theme_css is not None and "/themes/" in path and path.endswith(".css"):
             route.fulfill(body=self.theme_css, content_type="text/css; charset=utf-8")
         elif (file := self._static.get(path.removeprefix(f"{STATIC}/"))) is not None:
