@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Request, g
 from flask.sessions import SessionInterface
 from flask_login import LoginManager, UserMixin
+from sqlalchemy.exc import DBAPIError
 
 from portal.sign_in.queries import find_session
 from portal.web.context import now, reading
@@ -62,6 +63,17 @@ def _load_visitor() -> Visitor | None:
     token = session_token()
     if not token:
         return None
-    with reading() as reader:
-        signed_in = find_session(reader, g.merchant.id, token, now())
+    try:
+        signed_in = _find_session(token)
+    except DBAPIError as fault:
+        if not fault.connection_invalidated:
+            raise
+        # The server was restarted, or a firewall forgot an idle connection. This is a request's first statement, so that
+        # one more try here, with a new connection, keeps nearly every page from telling of it.
+        signed_in = _find_session(token)
     return Visitor(signed_in) if signed_in is not None else None
+
+
+def _find_session(token: str) -> SignedIn | None:
+    with reading() as reader:
+        return find_session(reader, g.merchant.id, token, now())

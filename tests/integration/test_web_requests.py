@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -309,6 +310,17 @@ def test_page_costs_one_statement_for_its_visitor(signed_in: PageClient, service
         signed_in.client.get("/acme/sign-in")
 
     assert len([statement for statement in sent if "sign_in_sessions" in statement]) == 1
+
+
+def test_lost_connection_is_not_the_readers_business(signed_in: PageClient, services: Services) -> None:
+    signed_in.get("/acme/payments")
+    with services.database.reading() as reader:
+        if not services.database.is_sqlite:
+            process = reader.execute(sa.text("select pg_backend_pid()")).scalar_one()
+            with services.database.unit_of_work() as session:
+                session.execute(sa.text("select pg_terminate_backend(:process)"), {"process": process})
+
+    assert "Maya Lindqvist" in signed_in.get("/acme/payments").html
 
 
 # --- languages ---
