@@ -117,6 +117,15 @@ class CreditNote(Base):
         sa.ForeignKeyConstraint(["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"]),
         sa.Index("uq_credit_notes_merchant_id_number", "merchant_id", "number", "customer_id", unique=True),
         sa.Index("ix_credit_notes_of_customer", "merchant_id", "customer_id", "id"),
+        # What stands to a customer's credit is summed over the few notes that no invoice has used up.
+        sa.Index(
+            "ix_credit_notes_unused",
+            "merchant_id",
+            "customer_id",
+            "currency",
+            sqlite_where=sa.text("amount_applied < amount"),
+            postgresql_where=sa.text("amount_applied < amount"),
+        ),
         sa.Index("ix_credit_notes_merchant_id_invoice_id", "merchant_id", "invoice_id"),
         sa.CheckConstraint("amount > 0 and amount_applied >= 0 and amount_applied <= amount", name="amounts_in_range"),
         STRICT,

@@ -7,7 +7,7 @@ from datetime import date, tzinfo
 
 from portal.invoices.page_builders import pay_urls
 from portal.invoices.queries import OwedSum
-from portal.overview.pages import Attention, DueInvoice, OverviewPage, OwedPanel
+from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel
 from portal.overview.queries import Account, DueRecord
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.rules import method_state, preferred_method
@@ -40,6 +40,7 @@ def build_overview_page(
         attention=tuple(_attention(account, today, root)[:MOST_ATTENTION]),
         payments=tuple(build_payment_rows(account.newest, account.refunds, zone=zone, root=root, can_pay=can_pay)),
         pay_with=build_method_label(proposed) if proposed else None,
+        credits=tuple(Credit(amount, currency) for amount, currency in account.credits),
     )
 
 

@@ -61,10 +61,18 @@ class Attention:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """What stands to the customer's credit in one currency: credit notes, and money that came beyond what was owed."""
+
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class OverviewPage:
     """overview.html. `first_name` greets ("" greets nobody); `owed` is one panel a currency, overdue ones first.
 
-    `payments` are the newest five (phones show three). `pay_with` is the default method.
+    `payments` are the newest five (phones show three). `pay_with` is the default method. `credits` are one a currency.
     """
 
     first_name: str
@@ -72,3 +80,4 @@ class OverviewPage:
     attention: tuple[Attention, ...]
     payments: tuple[PaymentRow, ...]
     pay_with: MethodLabel | None
+    credits: tuple[Credit, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from portal.database import Count, Flag, Id, Minor, Reader, Text
-from portal.invoices.models import Invoice
+from portal.invoices.models import CreditNote, Invoice
 from portal.invoices.queries import OwedSum, most_urgent_first, outstanding, owed_sums
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.queries import MethodRecord, in_order
@@ -25,6 +25,7 @@ _LOOKED_AT = 3
 
 _INVOICES = Invoice.__table__
 _METHODS = PaymentMethod.__table__
+_NOTES = CreditNote.__table__
 
 
 class DueRecord(NamedTuple):
@@ -40,12 +41,16 @@ class DueRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the overview tells beside what is owed. `troubled` are payments that failed or wait, the newest first."""
+    """What the overview tells beside what is owed. `troubled` are payments that failed or wait, the newest first.
+
+    `credits` is what stands to the customer's credit: (minor units, currency) of what no invoice has used, one a currency.
+    """
 
     newest: list[PaymentRecord]
     refunds: list[RefundRecord]
     troubled: list[PaymentRecord]
     methods: list[MethodRecord]
+    credits: list[tuple[int, str]]
 
 
 def read_owed(reader: Reader, scope: Scope, today: date) -> tuple[list[OwedSum], list[DueRecord]]:
@@ -67,7 +72,7 @@ def read_owed(reader: Reader, scope: Scope, today: date) -> tuple[list[OwedSum],
 
 def read_account(reader: Reader, scope: Scope) -> Account:
     """The newest payments with their refunds, what went wrong or waits, and the saved methods."""
-    account = Account([], [], [], [])
+    account = Account([], [], [], [], [])
     width = len(PaymentRecord._fields)
     for row in reader.execute(_ACCOUNT, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).all():
         kind, values = row[0], row[1:]
@@ -75,6 +80,8 @@ def read_account(reader: Reader, scope: Scope) -> Account:
             account.newest.append(PaymentRecord._make(values[:width]))
         elif kind == "troubled":
             account.troubled.append(PaymentRecord._make(values[:width]))
+        elif kind == "credit":
+            account.credits.append((row.amount, row.currency))
         else:
             account.methods.append(
                 MethodRecord(
@@ -86,6 +93,7 @@ def read_account(reader: Reader, scope: Scope) -> Account:
     account.troubled.sort(reverse=True)
     account.refunds[:] = read_refunds(account.newest)
     account.methods[:] = in_order(account.methods)
+    account.credits.sort(reverse=True)
     return account
 
 
@@ -121,7 +129,7 @@ _BESIDE: dict[str, Any] = {
 
 
 def _account() -> sa.CompoundSelect[Any]:
-    """Payments, refunds and methods in one statement: a payment's columns, then a method's; what a row lacks is null."""
+    """Payments, refunds, methods and credits in one statement: a payment's columns, then a method's; what a row lacks is null."""
 
     def payments(kind: str, status: str | None, most: int) -> sa.Select[Any]:
         found = listed(status).order_by(Payment.__table__.c.id.desc()).limit(sa.literal_column(str(most))).subquery()
@@ -149,10 +157,21 @@ def _account() -> sa.CompoundSelect[Any]:
         m.merchant_id == sa.bindparam("merchant_id"), m.customer_id == sa.bindparam("customer_id"),
         m.status != sa.literal_column("'removed'", Id),
     )  # fmt: skip
+    unused = _NOTES.c.amount - _NOTES.c.amount_applied
+    credits = (
+        others("credit", {"amount": sa.cast(sa.func.sum(unused), Minor), "currency": _NOTES.c.currency})
+        .where(
+            _NOTES.c.merchant_id == sa.bindparam("merchant_id"),
+            _NOTES.c.customer_id == sa.bindparam("customer_id"),
+            _NOTES.c.amount_applied < _NOTES.c.amount,
+        )
+        .group_by(_NOTES.c.currency)
+    )
     return sa.union_all(
         payments("newest", None, NEWEST),
         *(payments("troubled", status, _LOOKED_AT) for status in ("failed", "rejected", "requires_action")),
         methods,
+        credits,
     )
 
 

@@ -427,6 +427,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_credit_notes_merchant_id_invoice_id", ["merchant_id", "invoice_id"], unique=False)
         batch_op.create_index("ix_credit_notes_of_customer", ["merchant_id", "customer_id", "id"], unique=False)
         batch_op.create_index(
+            "ix_credit_notes_unused",
+            ["merchant_id", "customer_id", "currency"],
+            unique=False,
+            sqlite_where=sa.text("amount_applied < amount"),
+            postgresql_where=sa.text("amount_applied < amount"),
+        )
+        batch_op.create_index(
             "uq_credit_notes_merchant_id_number", ["merchant_id", "number", "customer_id"], unique=True
         )
 
@@ -669,6 +676,7 @@ def downgrade() -> None:
     op.drop_table("invoice_lines")
     with op.batch_alter_table("credit_notes", schema=None) as batch_op:
         batch_op.drop_index("uq_credit_notes_merchant_id_number")
+        batch_op.drop_index("ix_credit_notes_unused")
         batch_op.drop_index("ix_credit_notes_of_customer")
         batch_op.drop_index("ix_credit_notes_merchant_id_invoice_id")
 

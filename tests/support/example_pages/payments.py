@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
-from portal.overview.pages import Attention, DueInvoice, OverviewPage, OwedPanel
+from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import PaidInvoice, PaymentMonth, PaymentPage, PaymentRow, PaymentsPage, RefundRow, Step
 from portal.web.pages import Pager
@@ -37,7 +37,7 @@ def overview_examples() -> Iterator[Example]:
         Attention("action_needed", "/acme/payments/" + example_id("pay", 2), 4900, "USD"),
         Attention("method_expiring", "/acme/payment-methods", method=MASTERCARD, expiry="04/2026"),
     )
-    full = OverviewPage("Maya", (dollars, euros), attention, _mixed_rows()[:5], STUDIO_CARD)
+    full = OverviewPage("Maya", (dollars, euros), attention, _mixed_rows()[:5], STUDIO_CARD, (Credit(4250, "USD"),))
     yield Example("overview", "overview.html", full, "overview")
     yield Example("overview-empty", "overview.html", OverviewPage("", (), (), (), None), "overview")
     many = replace(dollars, count=12, overdue_count=4, overdue_amount=48211, longest_overdue_days=41, pending_amount=0)
