@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -139,7 +139,8 @@ class Database:
         self.url = sa.make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # Where no folder can be made, the first connection says so.
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         self.writer = self._engine(pool_size, busy_seconds)
         # Reads need no BEGIN and no ROLLBACK: a page is 25 % cheaper without (measured), and sees each statement's own snapshot.
         self.reader = self._engine(pool_size, busy_seconds, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)

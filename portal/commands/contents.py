@@ -45,14 +45,15 @@ class Contents(click.Group):
 
 def sentence_of(fault: Exception) -> str | None:
     """What a person is told of an expected fault; None for one that nobody expected."""
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DatabaseError, OperationalError
 
     from portal.errors import PortalError
     from portal.settings import SettingsFault
 
     if isinstance(fault, SettingsFault | PortalError):
         return one_line(str(fault))
-    if isinstance(fault, OperationalError):
+    # Of a file that is no database SQLite says no more than that.
+    if isinstance(fault, OperationalError) or type(fault) is DatabaseError:
         return f"the database cannot be used: {one_line(str(fault.orig))}"
     return None
 

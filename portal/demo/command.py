@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -36,7 +37,12 @@ def run_demo(port: int, data_dir: Path, *, reset: bool) -> None:
         if strangers := [path.name for path in data_dir.iterdir() if not path.name.startswith(_FILES)]:
             raise DemoFault(f"{data_dir} holds what is not the demo's ({strangers[0]}); it is left as it is")
         shutil.rmtree(data_dir)
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            pass
+    except OSError as fault:
+        raise DemoFault(f"{data_dir} cannot hold the demo's data: {fault.strerror}") from fault
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, _leave)
     _Demo(port, data_dir.absolute()).run()
