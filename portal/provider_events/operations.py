@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.gateways.contract import EventRefused, Notice
@@ -48,16 +49,19 @@ def _store_once(session: Session, merchant_id: str, gateway_name: str, notice: N
     now = services.clock.now()
     if session.get(ProviderEvent, (merchant_id, gateway_name, notice.event_id)) is not None:
         return False
-    with session.begin_nested():
-        session.add(
-            ProviderEvent(
-                merchant_id=merchant_id,
-                gateway=gateway_name,
-                event_id=notice.event_id,
-                type=notice.type,
-                reference=notice.reference,
-                received_at=now,
-                handled_at=now,
+    try:
+        with session.begin_nested():
+            session.add(
+                ProviderEvent(
+                    merchant_id=merchant_id,
+                    gateway=gateway_name,
+                    event_id=notice.event_id,
+                    type=notice.type,
+                    reference=notice.reference,
+                    received_at=now,
+                    handled_at=now,
+                )
             )
-        )
+    except IntegrityError:  # The same event came to another process at this moment.
+        return False
     return True

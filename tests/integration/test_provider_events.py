@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from flask import Flask
 
@@ -63,6 +65,32 @@ def test_same_event_again_is_stored_once(till: Till, client, slug: str) -> None:
 
     assert [post(client, slug, "evt_1", payment) for _ in range(3)] == [200, 200, 200]
 
+    assert len(till.rows(ProviderEvent)) == 1
+
+
+def test_same_event_at_two_processes_at_once_is_answered_twice_and_stored_once(till: Till, client, slug: str) -> None:
+    answers: list[int] = []
+    other = threading.Thread(target=lambda: answers.append(post(client, slug, "evt_1", "pay_unknown")))
+    now = till.clock.now()
+
+    with till.services.database.unit_of_work() as session:
+        session.add(
+            ProviderEvent(
+                merchant_id=till.scope.merchant_id,
+                gateway="sandbox",
+                event_id="evt_1",
+                type="charge.succeeded",
+                reference=None,
+                received_at=now,
+                handled_at=now,
+            )
+        )
+        session.flush()
+        other.start()
+        other.join(0.3)  # It waits for this transaction.
+    other.join()
+
+    assert answers == [200]
     assert len(till.rows(ProviderEvent)) == 1
 
 
