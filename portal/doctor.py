@@ -59,6 +59,7 @@ def examine(values: Mapping[str, Any], *, given: Settings | None = None) -> Iter
             with database.read() as reader:
                 merchants = list_merchants(reader)
             yield from _waiting(database)
+            yield _unknown(database)
         yield _mail(settings)
         if merchants is not None:
             yield from _gateways(settings, database, merchants)
@@ -134,6 +135,27 @@ def _waiting(database: Database) -> Iterator[Finding]:
         yield Finding(Level.WARNING, "outbox", f"{dead} messages were given up after many tries; their rows say why")
     if not late and not dead:
         yield Finding(Level.OK, "outbox", "nothing is late")
+
+
+def _unknown(database: Database) -> Finding:
+    """A payment whose outcome stays unknown for a week is a person's matter: the gateway's own list tells what became of it."""
+    from portal.payments.models import Payment
+    from portal.payments.rules import OVERDUE_AFTER
+
+    with database.read() as reader:
+        count, oldest = reader.execute(
+            sa.select(sa.func.count(), sa.func.min(Payment.sent_at))
+            .where(Payment.next_check_at.is_not(None), Payment.sent_at < datetime.now(UTC) - OVERDUE_AFTER)
+            .execution_options(tenant_wide=True)
+        ).one()
+    if oldest is None:
+        return Finding(Level.OK, "payments", "no outcome has been unknown for a week")
+    days = (datetime.now(UTC) - oldest).days
+    return Finding(
+        Level.WARNING,
+        "payments",
+        f"{count} have no known outcome, the oldest for {days} days: look them up at the gateway",
+    )
 
 
 def _mail(settings: Settings) -> Finding:

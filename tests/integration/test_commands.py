@@ -20,6 +20,7 @@ from portal.sign_in.models import PortalSession
 from tests.conftest import SECRET_KEY
 from tests.support.commands import Commands
 from tests.support.mail_catcher import catch_mail
+from tests.support.scripted_gateway import lost
 
 SLICE = Path(__file__).parents[1] / "data" / "online-retail-slice.csv"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -300,6 +301,16 @@ def test_doctor_names_each_fault(commands, acme, database, monkeypatch):
 
     assert ran.code == 1
     assert {("fault", "mail"), ("fault", "themes"), ("warning", "outbox")} <= set(levels(ran.out))
+
+
+def test_doctor_names_payments_that_stay_unknown(commands, till):
+    till.gateway.answers.append(lost)
+    till.pay(till.invoice())  # The till's clock stands in March: to the machine's that is long ago.
+
+    ran = commands.run("doctor")
+
+    assert ("warning", "payments") in levels(ran.out)
+    assert "1 have no known outcome" in ran.out
 
 
 def test_doctor_of_another_secret_says_that_gateway_keys_cannot_be_read(

@@ -122,8 +122,8 @@ def test_no_float_is_written_where_money_is():
         for file in [path] if path.is_file() else path.rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 is_literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
-                is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
-                if is_literal or is_call:
+                is_name = isinstance(node, ast.Name) and node.id == "float" and isinstance(node.ctx, ast.Load)
+                if isinstance(node, ast.expr) and (is_literal or is_name):
                     found.append(f"{file.relative_to(PORTAL)}:{node.lineno}")
 
     # Seconds of a clock or a timeout are no money.
