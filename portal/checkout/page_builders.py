@@ -12,11 +12,13 @@ from portal.payment_methods.pages import MethodLabel
 from portal.payment_methods.queries import MethodRecord
 from portal.payment_methods.rules import preferred_method
 from portal.payments.checkouts import NEW_METHOD
-from portal.payments.page_builders import checkout_url
+from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
 from portal.payments.shares import shown_version
 
 MOST_OTHERS = 10
+MOST_CHANGEABLE = 50
+"""Invoices up to which each can be left out and others added: such an address names all, and web servers take no longer one."""
 
 
 def build_choose_page(
@@ -40,16 +42,19 @@ def build_choose_page(
     """Step one. `chosen` are the invoices to pay, `payable` all that could be; `payment_method` is None on a first visit."""
     currency = chosen[0].currency if chosen else (payable[0].currency if payable else usual_currency)
     ids = [invoice.id for invoice in chosen]
+    can_change = len(ids) < MOST_CHANGEABLE
     others = [
         invoice for invoice in payable if invoice.id not in ids and invoice.currency == currency and not invoice.is_held
     ]
     proposed = preferred_method(methods, today)
     return ChoosePage(
         invoices=tuple(
-            _choice(invoice, today, _without(root, ids, invoice.id) if len(ids) > 1 else None) for invoice in chosen
+            _choice(invoice, today, _without(root, ids, invoice.id) if can_change and len(ids) > 1 else None)
+            for invoice in chosen
         ),
         others=tuple(
-            _choice(invoice, today, checkout_url(root, [*ids, invoice.id])) for invoice in others[:MOST_OTHERS]
+            _choice(invoice, today, checkout_url(root, [*ids, invoice.id]))
+            for invoice in others[: MOST_OTHERS if can_change else 0]
         ),
         methods=tuple(
             MethodChoice(row.id, row.label, row.state, row.is_default)
@@ -107,7 +112,7 @@ def build_review_page(
         method=method,
         gateway_name=gateway_name,
         version=shown_version(checkout.id, [(share.invoice_id, share.amount_due) for share in open_shares]),
-        change_url=checkout_url(root, [share.invoice_id for share in open_shares])
+        change_url=retry_url(root, checkout.id, [share.invoice_id for share in open_shares])
         if open_shares
         else f"{root}/invoices",
         in_progress_payment_id=in_progress_payment_id,

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from datetime import UTC, date
+
+from portal.checkout.page_builders import MOST_CHANGEABLE, build_choose_page
+from portal.checkout.pages import ChoosePage
+from portal.checkout.queries import Payable
+
+
+def test_each_invoice_of_a_few_can_be_left_out_and_others_added():
+    page = _choose(3, others=2)
+
+    assert page.invoices[0].change_url == f"/acme/checkout?invoice={_id(1)}&invoice={_id(2)}"
+    assert len(page.others) == 2
+
+
+def test_a_sum_of_hundreds_of_invoices_has_no_address_that_names_them_all():
+    page = _choose(300, others=2)
+
+    assert len(page.invoices) == 300 and page.others == ()
+    assert {invoice.change_url for invoice in page.invoices} == {None}
+
+
+def test_no_address_on_the_page_is_longer_than_a_server_takes():
+    page = _choose(MOST_CHANGEABLE - 1, others=2)
+
+    longest = max(len(choice.change_url or "") for choice in (*page.invoices, *page.others))
+    assert longest < 4000  # gunicorn takes 4,094 bytes of a request's first line.
+
+
+def _choose(count: int, *, others: int) -> ChoosePage:
+    payable = [
+        Payable(_id(number), f"A-{number}", "", date(2026, 3, 1), "GBP", 100, is_held=False)
+        for number in range(count + others)
+    ]
+    return build_choose_page(
+        payable[:count],
+        payable,
+        [],
+        payment_method=None,
+        save_method=False,
+        payee="Acme",
+        gateway_name="Sandbox Pay",
+        can_add=True,
+        can_save=True,
+        usual_currency="GBP",
+        root="/acme",
+        today=date(2026, 3, 19),
+        zone=UTC,
+        faults={},
+        in_progress_payment_id=None,
+    )
+
+
+def _id(number: int) -> str:
+    return f"inv_{number:022d}"
