@@ -186,7 +186,9 @@ def read_refunds(records: Iterable[PaymentRecord]) -> list[RefundRecord]:
     """The refunds that these payments carry, oldest first. Asks the database nothing."""
     found = []
     for record in records:
-        words = iter(record.refunds.split() if record.refunds else ())
+        if not record.refunds:
+            continue
+        words = iter(record.refunds.split())
         # One iterator five times: the words come by fives, one refund after the other.
         for status, amount, currency, created, completed in zip(words, words, words, words, words, strict=True):
             completed_at = None if completed == _NEVER else _EPOCH + timedelta(microseconds=int(completed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
@@ -65,6 +66,7 @@ class _RedisFlood:
         return WINDOW_SECONDS - int(time.time() % WINDOW_SECONDS)
 
 
+@lru_cache(maxsize=1024)
 def _is_this_machine(address: str) -> bool:
     # A proxy on this machine whose headers are not trusted would make all its visitors one flooding client.
     try:

@@ -83,6 +83,19 @@ class PageEnvironment(Environment):
     code_generator_class = PageCode
     template_class = PageTemplate
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._ready: dict[str, Template] = {}
+
+    def _load_template(self, name: str, globals: MutableMapping[str, Any] | None) -> Template:
+        # A page asks for six templates each time; Jinja makes a weak reference to find each.
+        if self.auto_reload or globals:
+            return super()._load_template(name, globals)
+        template = self._ready.get(name)
+        if template is None:
+            template = self._ready[name] = super()._load_template(name, globals)
+        return template
+
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         # Jinja lays a second mapping over the globals for each template, and walks through both for each page.
         return super().make_globals(d) if d else self.globals
