@@ -20,6 +20,7 @@ from portal.sign_in.operations import delete_old_rows
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.5
 _MOST_AT_ONCE = 100
+_END_WITHIN_SECONDS = 8
 
 HANDLERS: Mapping[str, Handler] = {
     "sign_in_mail": send_sign_in_mail,
@@ -94,22 +95,37 @@ def run_forever(
 ) -> None:
     """Work until `stop` is set; what is in hand is finished first, which takes less than ten seconds.
 
-    A database that is away is waited for.
+    Jobs have a thread of their own, so that a gateway which does not answer holds up nobody's mail. A database that is away
+    is waited for.
     """
     schedule = Schedule(jobs)
+
+    def deliver() -> bool:
+        return sum(deliver_due(services, handlers, stop=stop, most=_MOST_AT_ONCE).values()) >= _MOST_AT_ONCE
+
+    def run_jobs() -> bool:
+        schedule.run_due(services)
+        return False
+
+    # A daemon: a question that is still open when the time is up is asked again by the next worker.
+    beside = threading.Thread(target=_repeat, args=(stop, run_jobs), name="jobs", daemon=True)
     _log.info("worker.started")
+    beside.start()
+    _repeat(stop, deliver)
+    beside.join(_END_WITHIN_SECONDS)
+    _log.info("worker.stopped")
+
+
+def _repeat(stop: threading.Event, work: Callable[[], bool]) -> None:
+    """Do `work` again and again until `stop` is set, with a pause unless it says that there is more."""
     while not stop.is_set():
         is_busy = False
         try:
-            counts = deliver_due(services, handlers, stop=stop, most=_MOST_AT_ONCE)
-            is_busy = sum(counts.values()) >= _MOST_AT_ONCE
-            if not stop.is_set():
-                schedule.run_due(services)
+            is_busy = work()
         except Exception:  # Nothing of ours may end the worker; it would take all mail and reconciling with it.
             _log.exception("worker.failed")
         if not is_busy:
             stop.wait(_PAUSE_SECONDS)
-    _log.info("worker.stopped")
 
 
 def deliver_due(

@@ -17,18 +17,20 @@ _BATCH = 50
 
 
 def check_payments(services: Services) -> int:
-    """Ask the gateways for every payment whose time to ask has come; tells how many were asked for.
+    """Ask the gateways for the payments whose time to ask has come; tells how many were asked for.
 
-    Each is taken over by moving its time on, so that two workers ask for different ones and those of a killed worker come
-    back by themselves.
+    Each is taken over by moving its time on, so that two workers ask for different ones and the one that a killed worker had
+    in hand comes back by itself.
     """
-    taken = _take_due(services)
-    for merchant_id, payment_id in taken:
+    count = 0
+    while count < _BATCH and (taken := _take_next(services)) is not None:
+        merchant_id, payment_id = taken
+        count += 1
         try:
             resolve_payment(services, merchant_id, payment_id)
         except Exception:  # one payment that cannot be resolved must not stop the others; it stays due and is shown
             log.exception("payment.check_failed", extra={"payment": payment_id})
-    return len(taken)
+    return count
 
 
 def expire_checkouts(services: Services) -> int:
@@ -49,22 +51,24 @@ def expire_checkouts(services: Services) -> int:
     return len(payments)
 
 
-def _take_due(services: Services) -> list[tuple[str, str]]:
+def _take_next(services: Services) -> tuple[str, str] | None:
     now = services.clock.now()
     with services.database.unit_of_work() as session:
         due = session.execute(
             sa.select(Payment.merchant_id, Payment.id, Payment.check_count)
             .where(Payment.next_check_at <= now)
             .order_by(Payment.next_check_at)
-            .limit(_BATCH)
+            .limit(1)
             .with_for_update(skip_locked=True)
             .execution_options(tenant_wide=True)
-        ).all()
-        for merchant_id, payment_id, check_count in due:
-            session.execute(
-                sa.update(Payment)
-                .where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
-                .values(check_count=check_count + 1, next_check_at=rules.next_check(check_count + 1, now))
-                .execution_options(synchronize_session=False)
-            )
-    return [(merchant_id, payment_id) for merchant_id, payment_id, _ in due]
+        ).first()
+        if due is None:
+            return None
+        merchant_id, payment_id, check_count = due
+        session.execute(
+            sa.update(Payment)
+            .where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
+            .values(check_count=check_count + 1, next_check_at=rules.next_check(check_count + 1, now))
+            .execution_options(synchronize_session=False)
+        )
+    return merchant_id, payment_id

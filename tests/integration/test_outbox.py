@@ -275,6 +275,38 @@ def test_worker_goes_on_until_it_is_stopped(door):
     assert not worker.is_alive()
 
 
+def test_job_that_hangs_holds_up_no_mail_and_no_end(door, monkeypatch):
+    """As asking a gateway does that takes every call and answers none."""
+    monkeypatch.setattr("portal.worker._END_WITHIN_SECONDS", 0.1)
+    stop, delivered, hangs, lets_go = (threading.Event() for _ in range(4))
+
+    def hang(_services) -> int:
+        hangs.set()
+        lets_go.wait(20)
+        return 0
+
+    worker = threading.Thread(
+        target=run_forever,
+        args=(door.services, stop),
+        kwargs={
+            "handlers": {"work": lambda *_: delivered.set()},
+            "jobs": (Job("hanging", timedelta(seconds=1), hang),),
+        },
+    )
+    worker.start()
+    try:
+        assert hangs.wait(5)
+        put(door)
+        assert delivered.wait(5)
+        stop.set()
+        worker.join(5)
+        assert not worker.is_alive()
+    finally:
+        stop.set()
+        lets_go.set()
+        worker.join(5)
+
+
 def test_delivered_messages_are_forgotten_after_a_month(door):
     put(door)
     deliver_next(door.services, {"work": Recorder()})
