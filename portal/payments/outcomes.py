@@ -59,7 +59,11 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     if outcome.method and not payment.method_last4:
         payment.method_type, payment.method_last4 = outcome.method.type, outcome.method.last4
         payment.method_brand = shown_brand(outcome.method.type, outcome.method.brand, outcome.method.bank_name)
-    payment.action_url = outcome.action_url if verdict.status == "requires_action" else None
+    if verdict.status != "requires_action":
+        payment.action_url = None
+    elif outcome.state is State.REQUIRES_ACTION:
+        # A look-up that failed says nothing of the page: it is still where it was.
+        payment.action_url = outcome.action_url
     surplus = 0
     if verdict.status != before:
         surplus = _become(session, payment, verdict.status, outcome, at)

@@ -623,3 +623,13 @@ def test_order_whose_method_was_removed_is_not_given_again(till: Till) -> None:
 
     assert till.gateway.ledger == {}
     assert (till.status(payment), till.balance(invoice)) == ("expired", ("open", 0, 0))
+
+
+def test_look_up_that_fails_keeps_the_way_to_the_gateways_page(till: Till) -> None:
+    payment = till.pay(till.invoice(), method="new")
+    page = till.payment(payment).action_url
+    till.gateway.look_ups.append(lost)
+
+    resolve_payment(till.services, till.scope.merchant_id, payment)
+
+    assert (till.status(payment), till.payment(payment).action_url) == ("requires_action", page)
