@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 
 from portal.clock import MovableClock
-from portal.gateways.contract import ChargeOrder
+from portal.gateways.contract import ChargeOrder, Outcome
 from portal.money import Money
 from portal.payments.rules import PAYMENT_STATUSES
 from portal.services import Services
@@ -143,6 +145,37 @@ def test_reload_asks_the_gateway_and_tells_what_it_says(
     page = pages.get(f"/acme/payments/{payment}")
     assert "We do not know yet" not in page.text
     assert steps(page)[-1] == "Paid"
+
+
+def test_gateway_that_does_not_answer_holds_up_two_pages_at_most(
+    app: Flask, account: Account, gateway: ScriptedGateway
+) -> None:
+    payments = [account.payment("processing") for _ in range(3)]
+    answers, asked = threading.Event(), threading.Event()
+
+    def hang(outcome: Outcome) -> Outcome:
+        asked.set()
+        answers.wait(20)
+        return outcome
+
+    gateway.look_ups.append(hang)
+    waiting = [
+        threading.Thread(target=account.sign_in(app).get, args=(f"/acme/payments/{payment}",))
+        for payment in payments[:2]
+    ]
+    try:
+        for thread in waiting:
+            thread.start()
+        assert asked.wait(5)
+        time.sleep(0.3)  # Until the other one waits for the gateway as well.
+
+        page = account.sign_in(app).get(f"/acme/payments/{payments[2]}")
+        assert "We do not know yet" in page.text
+        assert [thread.is_alive() for thread in waiting] == [True, True]
+    finally:
+        answers.set()
+        for thread in waiting:
+            thread.join()
 
 
 def test_settled_payment_asks_nobody(pages: PageClient, account: Account, gateway: ScriptedGateway) -> None:
