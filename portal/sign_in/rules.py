@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from email_validator import EmailNotValidError, validate_email
-
 from portal.contacts import holds_card_number
 from portal.settings import Settings
 
@@ -100,6 +98,8 @@ def is_address(text: str) -> bool:
         or holds_card_number(text)
     ):
         return False
+    from email_validator import EmailNotValidError, validate_email  # A tenth of the time that a process takes to start.
+
     try:
         validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
