@@ -19,6 +19,7 @@ from types import FrameType
 from typing import IO, Any
 from urllib.request import urlopen
 
+from portal.demo.leftovers import end_sandbox_left_behind, note_sandbox
 from portal.settings import Settings
 
 HOST = "127.0.0.1"
@@ -77,7 +78,7 @@ class _Demo:
         env = self._environment(sandbox_url, mail_port)
         settings = Settings.load(env)
         self._prepare(settings, env)
-        self.children["worker"] = self._start([sys.executable, "-m", "portal", "worker"], env)
+        self.children["worker"] = self._start([sys.executable, "-m", "portal.demo.worker", str(os.getpid())], env)
         from waitress.server import create_server
 
         from portal.app import create_app
@@ -88,6 +89,7 @@ class _Demo:
         server.run()
 
     def _start_sandbox(self) -> str:
+        end_sandbox_left_behind(self.data_dir)
         before = str(self.told.get("sandbox", "")).rpartition(":")[2]
         for port in dict.fromkeys([before or "0", "0"]):
             command = [sys.executable, "-m", "portal.sandbox_gateway", "--host", HOST, "--port", port, "--database"]
@@ -96,6 +98,7 @@ class _Demo:
             line = child.stdout.readline().strip()
             if line.startswith("sandbox ready "):
                 self.children["sandbox"] = child
+                note_sandbox(self.data_dir, child.pid)
                 threading.Thread(target=_pass_on, args=(child.stdout,), daemon=True).start()
                 return line.rpartition(" ")[2]
             child.wait(STOP_WITHIN_SECONDS)

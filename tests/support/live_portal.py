@@ -79,6 +79,16 @@ class SignInMail:
 @contextmanager
 def run_demo(folder: Path) -> Iterator[LivePortal]:
     """`portal demo` in `folder` until the block ends; it must end cleanly."""
+    with demo_running(folder) as (portal, process):
+        yield portal
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(STOP_SECONDS)
+        assert code == 0, f"the demo ended with {code}"
+
+
+@contextmanager
+def demo_running(folder: Path) -> Iterator[tuple[LivePortal, subprocess.Popen[str]]]:
+    """The same with its process, for who ends it in another way; at the latest it is killed when the block ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", "portal", "demo", "--port", "0", "--data-dir", str(folder)],
         cwd=ROOT,
@@ -94,14 +104,13 @@ def run_demo(folder: Path) -> Iterator[LivePortal]:
         told = json.loads((folder / "demo.json").read_text())
         database, sandbox = Database(told["env"]["PORTAL_DATABASE_URL"]), LiveSandbox(told["sandbox"])
         customers = {slug: list(merchant["customers"]) for slug, merchant in told["merchants"].items()}
-        yield LivePortal(told["portal"], LiveAccounts(Settings.load(told["env"]), database, sandbox), customers)
-        database.dispose()
-        sandbox.close()
-    finally:
-        process.send_signal(signal.SIGTERM)
+        accounts = LiveAccounts(Settings.load(told["env"]), database, sandbox)
         try:
-            code = process.wait(STOP_SECONDS)
+            yield LivePortal(told["portal"], accounts, customers), process
         finally:
-            process.kill()
-            process.stdout.close()
-    assert code == 0, f"the demo ended with {code}"
+            database.dispose()
+            sandbox.close()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,38 @@
+"""The demo's worker: `portal worker` that ends with the demo, however that ends; its mail catcher is gone with it.
+
+python -m portal.demo.worker PID_OF_THE_DEMO
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from portal.app import build_services
+from portal.json_logs import write_json_logs
+from portal.settings import Settings
+from portal.worker import run_forever, stop_on_signals
+
+_LOOK_EVERY_SECONDS = 0.5
+
+
+def main() -> None:
+    settings = Settings.load(os.environ)
+    write_json_logs(settings.log_level)
+    stop = threading.Event()
+    stop_on_signals(stop)
+    threading.Thread(target=_stop_with, args=(int(sys.argv[1]), stop), daemon=True).start()
+    services = build_services(settings)
+    run_forever(services, stop)
+    services.database.dispose()
+
+
+def _stop_with(parent: int, stop: threading.Event) -> None:
+    while os.getppid() == parent and not stop.wait(_LOOK_EVERY_SECONDS):
+        pass
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()
