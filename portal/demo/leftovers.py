@@ -37,7 +37,7 @@ def _is_left_behind(pid: int, demo: int, data_dir: Path) -> bool:
     """Whether the process is still our sandbox and no longer the demo's child: a number may be another's by now."""
     try:
         listed = subprocess.run(
-            ["ps", "-o", "ppid=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
+            ["ps", "-ww", "-o", "ppid=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
         ).stdout.strip()
     except FileNotFoundError:
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import requests
 
 from tests.support.live_portal import LivePortal, demo_running
@@ -17,12 +19,19 @@ def test_demo_that_was_killed_is_taken_over_by_the_next(tmp_path):
         process.wait()
         assert len(killed.sandbox.ledger(payment)) == 1, "the gateway answers while the portal is dead"
 
+    sandbox_pid = int((tmp_path / "sandbox.db.pid").read_text().split()[1])
     with demo_running(tmp_path) as (portal, process):
         assert len(portal.sandbox.ledger(payment)) == 1
+        assert not _is_alive(sandbox_pid)
         assert _ask_for_mail(portal, account.email) == 303
         wait_for(lambda: portal.mails(account.email), seconds=10, sentence="a worker of the dead demo took the mail")
         process.terminate()
         assert process.wait(30) == 0
+
+
+def _is_alive(pid: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return state.strip() != "" and not state.startswith("Z")
 
 
 def _confirm(portal: LivePortal, account, payment: str) -> int:

@@ -88,7 +88,7 @@ def run_demo(folder: Path) -> Iterator[LivePortal]:
 
 @contextmanager
 def demo_running(folder: Path) -> Iterator[tuple[LivePortal, subprocess.Popen[str]]]:
-    """The same with its process, for who ends it in another way; at the latest it is killed when the block ends."""
+    """The same with its process, for who ends it in another way; at the latest it ends when the block does."""
     process = subprocess.Popen(
         [sys.executable, "-m", "portal", "demo", "--port", "0", "--data-dir", str(folder)],
         cwd=ROOT,
@@ -111,6 +111,9 @@ def demo_running(folder: Path) -> Iterator[tuple[LivePortal, subprocess.Popen[st
             database.dispose()
             sandbox.close()
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        process.terminate()  # Killed at once it would leave its sandbox behind.
+        try:
+            process.wait(STOP_SECONDS)
+        finally:
+            process.kill()
+            process.stdout.close()
