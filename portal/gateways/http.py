@@ -78,14 +78,14 @@ class JsonClient:
         return Answer(response.status_code, _object(raw))
 
 
-def _whole(response: requests.Response, until: float) -> bytes:
+def _whole(response: requests.Response, deadline: float) -> bytes:
     """The body, or as much of it as proves it too large. The timeout of a socket begins anew with each byte; this one does not."""
     parts: list[bytes] = []
     size = 0
     while size <= MAXIMUM_ANSWER_BYTES and (part := response.raw.read1(_CHUNK_BYTES, decode_content=True)):
         parts.append(part)
         size += len(part)
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise Unreadable("slow")
     return b"".join(parts)
 
