@@ -82,7 +82,9 @@ class _Demo:
         from waitress.server import create_server
 
         from portal.app import create_app
+        from portal.json_logs import write_json_logs
 
+        write_json_logs(settings.log_level)
         app = create_app(settings)
         server = create_server(app, sockets=[server_socket], threads=8, clear_untrusted_proxy_headers=True, ident=None)
         threading.Thread(target=self._announce, args=(settings,), daemon=True).start()

@@ -100,7 +100,10 @@ def check_refunds(services: Services) -> int:
             refund.check_count += 1
             refund.next_check_at = rules.next_check(refund.check_count, now)
     for refund in due:
-        _resolve(services, refund)
+        try:
+            _resolve(services, refund)
+        except Exception:  # one refund that cannot be resolved must not stop the others; it stays due and is shown
+            log.exception("refund.check_failed", extra={"refund": refund.id})
     return len(due)
 
 
