@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import requests
 import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.customers.operations import create_customer
+from portal.demo.sandbox_control import Sandbox
 from portal.demo.story import (
     BROKEN_CARD,
     CAREFUL_CARD,
@@ -47,39 +47,6 @@ class SeededMerchant:
 
     api_key: str
     customers: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Sandbox:
-    """The sandbox as its own merchants see it: tokens, its clock, the control of what it does next."""
-
-    origin: str
-    secret_key: str = ""
-    _http: requests.Session = field(default_factory=requests.Session)
-
-    def token(self, **details: object) -> dict[str, Any]:
-        return self._post("/v1/tokens", details)
-
-    def move_clock(self, at: datetime) -> None:
-        self._post("/control/clock", {"offset_seconds": int((at - datetime.now(UTC)).total_seconds())})
-
-    def drop_orders(self, reference: str) -> None:
-        """Let orders with this reference vanish before anything is charged, so that their outcome stays unknown."""
-        self._post(
-            "/control/behaviour",
-            {"reference": reference, "count": 1000, "answer": "drop_before", "webhooks": "normal", "delay_seconds": 0},
-        )
-
-    def send_events_to(self, url: str, secret: str) -> None:
-        self._post("/v1/webhook_endpoints", {"url": url, "secret": secret})
-
-    def _post(self, path: str, body: object) -> dict[str, Any]:
-        answer = self._http.post(
-            self.origin + path, json=body, headers={"Authorization": f"Bearer {self.secret_key}"}, timeout=10
-        )
-        answer.raise_for_status()
-        value: dict[str, Any] = answer.json()
-        return value
 
 
 def seed(services: Services) -> dict[str, SeededMerchant]:

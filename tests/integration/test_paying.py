@@ -5,15 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from portal.audit.models import AuditEntry
-from portal.gateways.contract import Outcome, State
+from portal.gateways.contract import State
 from portal.invoices.models import CreditNote, Invoice
-from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.errors import (
@@ -26,26 +23,11 @@ from portal.payments.errors import (
     NoInvoiceChosen,
     TooManyAttempts,
 )
-from portal.payments.jobs import check_payments, expire_checkouts
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, resolve_payment
-from portal.payments.outcomes import record_outcome
 from portal.payments.shares import list_shares, shown_version
 from portal.tenancy import Scope
-from tests.support.paying import Till
-from tests.support.scripted_gateway import lost
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing catches it, and nothing of the process runs on."""
-
-
-def killing_at(label: str) -> Callable[[str], None]:
-    def reached(here: str) -> None:
-        if here == label:
-            raise Killed(label)
-
-    return reached
+from tests.support.paying import Killed, Till, killing_at
 
 
 def test_paid_invoice_is_charged_once_and_settled(till: Till) -> None:
@@ -227,96 +209,6 @@ def test_two_active_attempts_of_one_invoice_are_refused_by_the_index(till: Till)
         )
 
 
-def test_lost_answer_is_processing_until_the_gateway_tells(till: Till) -> None:
-    invoice = till.invoice()
-    till.gateway.answers.append(lost)
-
-    payment = till.pay(invoice)
-
-    assert till.status(payment) == "processing"
-    assert till.balance(invoice) == ("open", 0, 5000)
-    till.clock.advance(seconds=11)
-    assert check_payments(till.services) == 1
-    assert till.status(payment) == "complete"
-    assert till.gateway.captured == [payment]
-
-
-def test_order_that_never_arrived_is_given_again_under_the_same_reference(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.checkout(invoice)
-    with pytest.raises(Killed):
-        till.confirm(payment, services=till.with_crash_point(killing_at("payment.intent_committed")))
-    assert till.gateway.ledger == {}
-
-    till.clock.advance(seconds=11)
-    check_payments(till.services)
-
-    assert till.gateway.captured == [payment]
-    assert till.balance(invoice) == ("paid", 5000, 0)
-
-
-def test_absent_order_is_not_given_again_while_it_may_be_on_its_way(till: Till) -> None:
-    payment = till.checkout(till.invoice())
-    with pytest.raises(Killed):
-        till.confirm(payment, services=till.with_crash_point(killing_at("payment.intent_committed")))
-
-    till.clock.advance(seconds=5)
-    resolve_payment(till.services, till.scope.merchant_id, payment)
-
-    assert ("charge", payment) not in till.gateway.calls
-    assert till.status(payment) == "processing"
-
-
-@pytest.mark.parametrize(
-    "label",
-    ["payment.intent_written", "payment.intent_committed", "payment.gateway_answered", "payment.outcome_recorded"],
-)
-@pytest.mark.parametrize("retried_by", ["customer", "worker"])
-@pytest.mark.parametrize("answer", [State.SUCCEEDED, State.FAILED])
-def test_killed_anywhere_ends_with_one_truth(till: Till, label: str, retried_by: str, answer: State) -> None:
-    invoice = till.invoice()
-    payment = till.checkout(invoice)
-    till.gateway.becomes.append(answer)
-    with pytest.raises(Killed):
-        till.confirm(payment, services=till.with_crash_point(killing_at(label)))
-
-    till.clock.advance(seconds=15)
-    if retried_by == "customer" or label == "payment.intent_written":
-        till.confirm(payment)
-    check_payments(till.services)
-
-    told = {State.SUCCEEDED: ("complete", ("paid", 5000, 0)), State.FAILED: ("failed", ("open", 0, 0))}[answer]
-    assert (till.status(payment), till.balance(invoice)) == told
-    assert list(till.gateway.ledger) == [payment]
-
-
-def test_never_sent_payment_expires_and_frees_the_invoice(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.checkout(invoice)
-    with pytest.raises(Killed):
-        till.confirm(payment, services=till.with_crash_point(killing_at("payment.intent_committed")))
-
-    till.clock.advance(hours=3, seconds=1)
-    check_payments(till.services)
-
-    assert till.status(payment) == "expired"
-    assert till.balance(invoice) == ("open", 0, 0)
-    assert till.gateway.ledger == {}
-
-
-def test_unconfirmed_checkout_reserves_nothing_and_is_abandoned_after_its_hours(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.checkout(invoice)
-    assert till.balance(invoice) == ("open", 0, 0)
-
-    till.clock.advance(hours=3, seconds=1)
-    assert expire_checkouts(till.services) == 1
-
-    assert till.status(payment) == "abandoned"
-    with pytest.raises(CheckoutEnded):
-        till.confirm(payment)
-
-
 def test_new_card_goes_to_the_gateways_page_and_back(till: Till) -> None:
     invoice = till.invoice()
     payment = till.pay(invoice, method="new", save=True)
@@ -385,83 +277,6 @@ def test_cancelling_what_was_paid_meanwhile_tells_that_it_was_paid(till: Till) -
 
     assert cancel_payment(till.services, till.scope, payment) == "complete"
     assert till.balance(invoice)[0] == "paid"
-
-
-def test_page_left_open_is_abandoned_and_closed_at_the_gateway(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.pay(invoice, method="new")
-
-    till.clock.advance(hours=3, seconds=1)
-    check_payments(till.services)
-
-    assert till.status(payment) == "abandoned"
-    assert ("cancel", payment) in till.gateway.calls
-    assert till.balance(invoice) == ("open", 0, 0)
-
-
-def test_success_after_we_gave_up_still_pays_the_invoice(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.pay(invoice, method="new")
-    cancel_payment(till.services, till.scope, payment)
-
-    outcome = Outcome(State.SUCCEEDED, payment, "ch_late", Money(5000, "USD"))
-    with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, outcome, at=till.clock.now())
-
-    assert till.status(payment) == "complete"
-    assert till.balance(invoice) == ("paid", 5000, 0)
-
-
-def test_money_that_came_twice_is_the_customers_credit(till: Till) -> None:
-    invoice = till.invoice()
-    late = till.pay(invoice, method="new")
-    cancel_payment(till.services, till.scope, late)
-    till.pay(invoice)
-
-    outcome = Outcome(State.SUCCEEDED, late, "ch_late", Money(5000, "USD"))
-    with till.services.database.unit_of_work() as session:
-        recording = record_outcome(session, till.scope.merchant_id, late, outcome, at=till.clock.now())
-
-    assert recording.surplus == 5000
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert [(note.amount, note.customer_id) for note in till.rows(CreditNote)] == [(5000, till.scope.customer_id)]
-
-
-def test_same_outcome_recorded_again_changes_nothing(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.pay(invoice)
-    before = (till.payment(payment).version, len(till.rows(OutboxMessage)), len(till.rows(AuditEntry)))
-
-    with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, till.gateway.ledger[payment], at=till.clock.now())
-
-    assert (till.payment(payment).version, len(till.rows(OutboxMessage)), len(till.rows(AuditEntry))) == before
-    assert till.balance(invoice) == ("paid", 5000, 0)
-
-
-@pytest.mark.parametrize(
-    "foreign", [{"money": Money(1, "USD")}, {"money": Money(5000, "EUR")}, {"money": None}, {"reference": "pay_other"}]
-)
-def test_success_for_other_money_is_quarantined(till: Till, foreign: dict[str, object]) -> None:
-    invoice = till.invoice()
-    till.gateway.answers.append(lambda truth: replace(truth, **foreign))  # type: ignore[arg-type]
-
-    payment = till.pay(invoice)
-
-    assert till.status(payment) == "processing"
-    assert till.balance(invoice) == ("open", 0, 5000)
-    assert "payment.outcome_contradicted" in [entry.action for entry in till.rows(AuditEntry)]
-
-
-def test_failure_told_after_success_changes_nothing(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.pay(invoice)
-
-    with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, Outcome(State.FAILED, payment), at=till.clock.now())
-
-    assert till.status(payment) == "complete"
-    assert till.balance(invoice) == ("paid", 5000, 0)
 
 
 def test_amount_changed_since_it_was_shown_is_asked_again(till: Till) -> None:
@@ -578,58 +393,3 @@ def test_nothing_is_called_when_the_intent_cannot_be_written(till: Till) -> None
 
     assert till.gateway.calls == []
     assert till.status(payment) == "incomplete"
-
-
-def test_unknown_outcome_is_asked_for_on_schedule(till: Till) -> None:
-    till.gateway.answers.append(lost)
-    payment = till.pay(till.invoice())
-    asked = []
-    till.gateway.look_ups = [lost] * 6
-    for _ in range(6):
-        due = till.payment(payment).next_check_at
-        assert due is not None
-        asked.append(due - till.clock.now())
-        till.clock.move_to(due)
-        check_payments(till.services)
-
-    assert asked == [
-        timedelta(seconds=10),
-        timedelta(seconds=30),
-        timedelta(minutes=1),
-        timedelta(minutes=5),
-        timedelta(minutes=15),
-        timedelta(hours=1),
-    ]
-    assert till.status(payment) == "processing"
-
-
-def test_order_whose_method_was_removed_is_not_given_again(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.checkout(invoice)
-    with pytest.raises(Killed):
-        till.confirm(payment, services=till.with_crash_point(killing_at("payment.intent_committed")))
-    with till.services.database.unit_of_work() as session:
-        session.execute(
-            sa.update(PaymentMethod)
-            .where(PaymentMethod.merchant_id == till.scope.merchant_id, PaymentMethod.id == till.method_id)
-            .values(status="removed", is_default=False)
-        )
-
-    till.clock.advance(seconds=11)
-    check_payments(till.services)
-    assert till.status(payment) == "processing"
-    till.clock.advance(hours=3)
-    check_payments(till.services)
-
-    assert till.gateway.ledger == {}
-    assert (till.status(payment), till.balance(invoice)) == ("expired", ("open", 0, 0))
-
-
-def test_look_up_that_fails_keeps_the_way_to_the_gateways_page(till: Till) -> None:
-    payment = till.pay(till.invoice(), method="new")
-    page = till.payment(payment).action_url
-    till.gateway.look_ups.append(lost)
-
-    resolve_payment(till.services, till.scope.merchant_id, payment)
-
-    assert (till.status(payment), till.payment(payment).action_url) == ("requires_action", page)
