@@ -170,6 +170,9 @@ class _Demo:
         return subprocess.Popen(command, env={**os.environ, **env}, text=True, start_new_session=True, **options)
 
     def _stop(self) -> None:
+        # Whoever asks twice would otherwise break this off, and leave the sandbox behind.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         for name in ("worker", "sandbox"):
             child = self.children.get(name)
             if child is None or child.poll() is not None:

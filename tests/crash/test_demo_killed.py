@@ -25,8 +25,19 @@ def test_demo_that_was_killed_is_taken_over_by_the_next(tmp_path):
         assert not _is_alive(sandbox_pid)
         assert _ask_for_mail(portal, account.email) == 303
         wait_for(lambda: portal.mails(account.email), seconds=10, sentence="a worker of the dead demo took the mail")
+        sandbox_pid = int((tmp_path / "sandbox.db.pid").read_text().split()[1])
         process.terminate()
+        wait_for(lambda: not _answers(portal.origin), seconds=10, sentence="the demo has not begun to end")
+        process.terminate()  # Asked twice, as a shell and its supervisor do, it still ends what it started.
         assert process.wait(30) == 0
+        assert not _is_alive(sandbox_pid)
+
+
+def _answers(origin: str) -> bool:
+    try:
+        return requests.get(f"{origin}/healthz", timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
 
 
 def _is_alive(pid: int) -> bool:
