@@ -61,10 +61,6 @@ class Outcome:
     completed_at: datetime | None = None
     evidence: str = ""
 
-    @property
-    def is_final(self) -> bool:
-        return self.state in (State.SUCCEEDED, State.FAILED)
-
 
 FAILURE_CODES = frozenset(
     {

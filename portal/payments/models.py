@@ -6,9 +6,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import STRICT, Base, Count, Flag, Id, Instant, Minor, Text
+from portal.database import STRICT, Base, Count, Flag, Id, Instant, Minor, Text, constraint_of
 
 
 class Payment(Base):
@@ -144,3 +145,9 @@ class PaymentAllocation(Base):
     state: Mapped[str] = mapped_column(Id)
     amount: Mapped[int] = mapped_column(Minor)
     invoice_version: Mapped[int] = mapped_column(Count)
+
+
+def is_second_attempt(fault: IntegrityError) -> bool:
+    """Whether the index that admits one active attempt an invoice and slot refused a row; SQLite names its columns only."""
+    broken = constraint_of(fault)
+    return "uq_payment_allocations_one_active_attempt" in broken or "payment_allocations.slot" in broken

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from portal import signals
 from portal.audit.operations import record_act
 from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, State
 from portal.invoices import balance
@@ -29,8 +30,7 @@ from portal.payments.errors import (
     NoGateway,
     TooManyAttempts,
 )
-from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.notices import announce
+from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
 from portal.payments.outcomes import Recording, failed, given_up, list_allocations, lock_payment, record_outcome
 from portal.payments.shares import reprice_shares, shown_version
 from portal.public_ids import first_id
@@ -78,7 +78,9 @@ def confirm_payment(
         intent = services.database.run(
             lambda session: _write_intent(session, services, scope, payment_id, version, return_url, locale)
         )
-    except IntegrityError:
+    except IntegrityError as fault:
+        if not is_second_attempt(fault):
+            raise
         # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
         raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
     if intent is None:
@@ -274,7 +276,7 @@ def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outc
         lambda session: record_outcome(session, merchant_id, payment_id, outcome, at=services.clock.now())
     )
     if recording.has_changed:
-        announce(merchant_id, recording)
+        signals.send_payment_status(merchant_id, recording.payment_id, recording.customer_id, recording.status)
     return recording
 
 

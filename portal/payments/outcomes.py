@@ -54,7 +54,9 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
         before, Money(payment.amount, payment.currency), payment.id, outcome, was_opened=payment.opened_at is not None
     )
     if verdict.is_contradiction:
+        # Not one word of it is taken over: it may well speak of somebody else's charge.
         _quarantine(session, payment, outcome, at)
+        return Recording(payment.id, payment.customer_id, before, before)
     payment.gateway_reference = payment.gateway_reference or outcome.gateway_reference
     if outcome.method and not payment.method_last4:
         payment.method_type, payment.method_last4 = outcome.method.type, outcome.method.last4

@@ -23,7 +23,7 @@ from portal.payments.errors import (
     NoInvoiceChosen,
     TooManyAttempts,
 )
-from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
 from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, resolve_payment
 from portal.payments.shares import list_shares, shown_version
 from portal.tenancy import Scope
@@ -195,7 +195,7 @@ def test_two_active_attempts_of_one_invoice_are_refused_by_the_index(till: Till)
     till.pay(invoice)
     other = till.checkout(till.invoice())
 
-    with pytest.raises(sa.exc.IntegrityError), till.services.database.unit_of_work() as session:
+    with pytest.raises(sa.exc.IntegrityError) as refusal, till.services.database.unit_of_work() as session:
         session.add(
             PaymentAllocation(
                 merchant_id=till.scope.merchant_id,
@@ -207,6 +207,21 @@ def test_two_active_attempts_of_one_invoice_are_refused_by_the_index(till: Till)
                 invoice_version=1,
             )
         )
+
+    assert is_second_attempt(refusal.value)
+
+
+def test_check_of_amounts_is_not_taken_for_a_second_attempt(till: Till) -> None:
+    invoice = till.invoice(1000)
+
+    with pytest.raises(sa.exc.IntegrityError) as refusal, till.services.database.unit_of_work() as session:
+        session.execute(
+            sa.update(Invoice)
+            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .values(amount_paid=1001)
+        )
+
+    assert not is_second_attempt(refusal.value)
 
 
 def test_new_card_goes_to_the_gateways_page_and_back(till: Till) -> None:

@@ -178,6 +178,7 @@ def test_success_for_other_money_is_quarantined(till: Till, foreign: dict[str, o
     assert till.status(payment) == "processing"
     assert till.balance(invoice) == ("open", 0, 5000)
     assert "payment.outcome_contradicted" in [entry.action for entry in till.rows(AuditEntry)]
+    assert till.payment(payment).gateway_reference is None
 
 
 def test_failure_told_after_success_changes_nothing(till: Till) -> None:
