@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -47,7 +47,8 @@ class Outcome:
     """What a provider says of one charge, told by our `reference`.
 
     `money` is what it took or will take, None where it did not say. `failure_code` is one of `FAILURE_CODES`.
-    `action_url` is where the customer goes on, for REQUIRES_ACTION. `evidence` is a short word on how it is known.
+    `action_url` is where the customer goes on, for REQUIRES_ACTION. `gateway_reference` is the provider's own id of the
+    charge, `page_reference` that of its page, where it has one of its own. `evidence` is a short word on how it is known.
     """
 
     state: State
@@ -60,6 +61,7 @@ class Outcome:
     method: MethodFacts | None = None
     completed_at: datetime | None = None
     evidence: str = ""
+    page_reference: str | None = None
 
 
 FAILURE_CODES = frozenset(
@@ -68,15 +70,35 @@ FAILURE_CODES = frozenset(
         "insufficient_funds",
         "authentication_failed",
         "expired_card",
+        "wrong_pin",
+        "limit_exceeded",
         "payer_canceled",
         "timeout",
         "returned_unpaid",
         "method_invalid",
+        "amount_unsupported",
         "page_canceled",
         "page_expired",
         "processing_error",
     }
 )
+"""Why a charge, or the saving of a method, ended without success. `method_invalid` and `amount_unsupported` (an amount or a
+currency that the provider does not take): nobody's bank was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Who pays, for providers that want to know. `id` is our customer's id, `phone` in E.164.
+
+    `known_token` is the token of a method that the same customer has at the provider already, so that one customer of ours
+    stays one customer there; None where there is none yet.
+    """
+
+    id: str
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    known_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +113,76 @@ class ChargeOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptOrder:
+    """Ask a telephone to approve a payment by mobile money. `channel` is the id of one of the provider's `prompt_channels`,
+    `phone` in E.164; `save` asks for a token with which the same telephone may be asked again."""
+
+    reference: str
+    money: Money
+    channel: str
+    phone: str
+    payer: Payer
+    description: str
+    return_url: str
+    save: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PageOrder:
     """Open a page of the provider on which the customer enters a method and pays; `save` asks for a reusable token."""
 
     reference: str
     money: Money
     payee: str
+    payer: Payer
     description: str
     return_url: str
     cancel_url: str
     locale: str
     save: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetupOrder:
+    """Open a page of the provider on which the customer enters a method to be kept; nothing is charged.
+
+    `reference` is our setup's id: the same one means the same page.
+    """
+
+    reference: str
+    payee: str
+    payer: Payer
+    currency: str
+    return_url: str
+    cancel_url: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetupOutcome:
+    """What a provider says of one setup. SUCCEEDED comes with `method` and its token, REQUIRES_ACTION with `action_url`;
+    the states and `failure_code` mean what they mean for a charge."""
+
+    state: State
+    reference: str
+    page_reference: str | None = None
+    method: MethodFacts | None = None
+    action_url: str | None = None
+    failure_code: str | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What we ask a provider about: our reference, when it was sent first, and the provider's own ids as far as we know them.
+
+    A provider that can be asked by our reference alone needs nothing else; `sent_at` bounds the search at one that cannot.
+    """
+
+    reference: str
+    sent_at: datetime
+    gateway_reference: str | None = None
+    page_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +206,25 @@ class RefundOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedCharge:
+    """A charge in the provider's own list. `reference` is ours, None for a charge that was not made by us."""
+
+    gateway_reference: str
+    reference: str | None
+    state: State
+    money: Money
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """A verified event: a hint that something happened to `reference`. What happened is asked for."""
+    """A verified event: a hint that something happened to `reference`, our id of a payment, refund or setup. What happened is
+    asked for. `gateway_reference` is the provider's own id, for an event that does not tell ours."""
 
     event_id: str
     type: str
     reference: str | None
+    gateway_reference: str | None = None
 
 
 class EventRefused(Exception):
@@ -138,17 +232,41 @@ class EventRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a provider can do; pages obey these flags."""
+class PromptChannel:
+    """A way to ask a telephone for money: `id` as the provider calls it ("cm.mtn"), `brand` as pages name it ("mtn_momo"),
+    the two letters of its country, and the number to dial when nothing shows on the telephone."""
 
-    hosted_page: bool
-    saved_methods: bool
-    cancel: bool
-    refunds: bool
+    id: str
+    brand: str
+    country: str
+    dial_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can do; pages obey these flags.
+
+    `hosted_page`: a page of its own takes the payment. `saved_methods`: a token of it may be charged later, so that methods
+    can be kept. `setup_page`: a method can be kept without paying. `prompt_channels`: telephones that we may ask directly.
+    `cancel`: what is pending can be called off. `refunds`: whole or in part. `lists_charges`: it can be compared with.
+    """
+
+    hosted_page: bool = False
+    saved_methods: bool = False
+    setup_page: bool = False
+    prompt_channels: tuple[PromptChannel, ...] = ()
+    cancel: bool = False
+    refunds: bool = False
+    lists_charges: bool = False
+    page_types: tuple[str, ...] = field(default=("card",))
+    """What its page takes, of card, mobile_money, bank_account, other."""
 
 
 class Gateway(Protocol):
-    """One merchant's account at a provider. No call raises for what the provider or the network does: that is an Outcome."""
+    """One merchant's account at a provider. No call raises for what the provider or the network does: that is an Outcome.
+
+    A method whose capability is missing is never called.
+    """
 
     name: str
     title: str
@@ -158,22 +276,38 @@ class Gateway(Protocol):
 
     def charge(self, order: ChargeOrder) -> Outcome: ...
 
+    def prompt(self, order: PromptOrder) -> Outcome: ...
+
     def open_page(self, order: PageOrder) -> Outcome: ...
 
-    def look_up(self, reference: str) -> Outcome: ...
+    def look_up(self, question: Question) -> Outcome: ...
 
-    def cancel(self, reference: str) -> Outcome:
+    def cancel(self, question: Question) -> Outcome:
         """Ask that nothing be taken any more, and tell what is true afterwards."""
+        ...
+
+    def open_setup(self, order: SetupOrder) -> SetupOutcome: ...
+
+    def look_up_setup(self, question: Question) -> SetupOutcome: ...
+
+    def detach(self, token: str) -> bool:
+        """Have the provider forget a method; True when it has, or never knew it. False: ask again later."""
         ...
 
     def refund(self, order: RefundOrder) -> RefundOutcome: ...
 
-    def look_up_refund(self, reference: str) -> RefundOutcome: ...
+    def look_up_refund(self, order: RefundOrder) -> RefundOutcome:
+        """What became of a refund; ABSENT when the provider has never heard of it."""
+        ...
+
+    def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
+        """Every charge made in that time, oldest first; None when the provider could not tell all of them now."""
+        ...
 
     def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         """Verify the raw bytes of an event, then read it. Raises EventRefused."""
         ...
 
     def is_reachable(self) -> bool:
-        """Whether the provider answers at all, for `portal doctor`."""
+        """Whether the provider answers at all and takes our key, for `portal doctor`."""
         ...

@@ -16,12 +16,17 @@ from portal.gateways.contract import (
     Capabilities,
     ChargeOrder,
     EventRefused,
+    ListedCharge,
     MethodFacts,
     Notice,
     Outcome,
     PageOrder,
+    PromptOrder,
+    Question,
     RefundOrder,
     RefundOutcome,
+    SetupOrder,
+    SetupOutcome,
     State,
 )
 from portal.gateways.http import Answer, JsonClient, Unreadable
@@ -46,7 +51,13 @@ class SandboxGateway:
 
     name = "sandbox"
     title = "Sandbox Pay"
-    capabilities = Capabilities(hosted_page=True, saved_methods=True, cancel=True, refunds=True)
+    capabilities = Capabilities(
+        hosted_page=True,
+        saved_methods=True,
+        cancel=True,
+        refunds=True,
+        page_types=("card", "mobile_money", "bank_account"),
+    )
 
     def __init__(self, origin: str, secret_key: str, event_secret: str, timeout_seconds: float) -> None:
         self.form_action_origins: tuple[str, ...] = (origin,)
@@ -79,7 +90,8 @@ class SandboxGateway:
         }
         return self._ordered("/v1/pages", order.reference, body, _page_outcome)
 
-    def look_up(self, reference: str) -> Outcome:
+    def look_up(self, question: Question) -> Outcome:
+        reference = question.reference
         try:
             charges = self._items("/v1/charges", reference)
             if charges:
@@ -89,7 +101,8 @@ class SandboxGateway:
             return Outcome(State.UNKNOWN, reference, evidence=f"look-up: {fault}")
         return _page_outcome(reference, pages[0]) if pages else Outcome(State.ABSENT, reference, evidence="look-up")
 
-    def cancel(self, reference: str) -> Outcome:
+    def cancel(self, question: Question) -> Outcome:
+        reference = question.reference
         try:
             pages = self._items("/v1/pages", reference)
             if pages and pages[0].get("status") == "open":
@@ -99,7 +112,7 @@ class SandboxGateway:
                 self._http.post(f"/v1/charges/{quote(str(charges[0].get('id')), safe='')}/cancel", {})
         except Unreadable as fault:
             return Outcome(State.UNKNOWN, reference, evidence=f"cancel: {fault}")
-        return self.look_up(reference)
+        return self.look_up(question)
 
     def refund(self, order: RefundOrder) -> RefundOutcome:
         body = {"reference": order.reference, "charge": order.charge, "amount": order.money.amount}
@@ -110,17 +123,33 @@ class SandboxGateway:
         if answer.status == 409 and _error_code(answer) == "amount_too_large":
             return RefundOutcome(State.FAILED, order.reference, failure_code="amount_too_large")
         if answer.status == 409:
-            return self.look_up_refund(order.reference)
+            return self.look_up_refund(order)
         if answer.status in (200, 201):
             return _refund_outcome(order.reference, answer.body)
         return RefundOutcome(State.UNKNOWN, order.reference)
 
-    def look_up_refund(self, reference: str) -> RefundOutcome:
+    def look_up_refund(self, order: RefundOrder) -> RefundOutcome:
+        reference = order.reference
         try:
             refunds = self._items("/v1/refunds", reference)
         except Unreadable:
             return RefundOutcome(State.UNKNOWN, reference)
         return _refund_outcome(reference, refunds[0]) if refunds else RefundOutcome(State.ABSENT, reference)
+
+    def prompt(self, order: PromptOrder) -> Outcome:
+        raise NotImplementedError("no prompt channel is offered")
+
+    def open_setup(self, order: SetupOrder) -> SetupOutcome:
+        raise NotImplementedError("no setup page is offered")
+
+    def look_up_setup(self, question: Question) -> SetupOutcome:
+        raise NotImplementedError("no setup page is offered")
+
+    def detach(self, token: str) -> bool:
+        raise NotImplementedError("detaching comes with the setup page")
+
+    def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
+        raise NotImplementedError("no list is offered")
 
     def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         found = _SIGNATURE.fullmatch(headers.get("Sandbox-Signature", ""))
@@ -157,7 +186,7 @@ class SandboxGateway:
         if answer.status == 409:
             # "It exists already" (threats 95): what became of it is asked for.
             return (
-                self.look_up(reference)
+                self.look_up(Question(reference, datetime.now(UTC)))
                 if _error_code(answer) != "idempotency_in_flight"
                 else Outcome(State.UNKNOWN, reference)
             )

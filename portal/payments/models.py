@@ -87,6 +87,7 @@ class Payment(Base):
     reference: Mapped[str | None] = mapped_column(Id)
     gateway: Mapped[str] = mapped_column(Id)
     gateway_reference: Mapped[str | None] = mapped_column(Id)
+    gateway_page_reference: Mapped[str | None] = mapped_column(Id)
     payment_method_id: Mapped[str | None] = mapped_column(Id)
     method_type: Mapped[str | None] = mapped_column(Id)
     method_brand: Mapped[str | None] = mapped_column(Id)

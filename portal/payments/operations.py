@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from portal import signals
 from portal.audit.operations import record_act
-from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, State
+from portal.customers.models import Customer
+from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, Payer, Question, State
 from portal.invoices import balance
 from portal.merchants.queries import get_merchant
 from portal.money import Money
@@ -56,6 +57,7 @@ class _Intent:
     save: bool
     locale: str
     payee: str
+    payer: Payer
     return_url: str
 
 
@@ -108,9 +110,10 @@ def resolve_payment(
     )
     if asked is None or gateway is None:
         return
-    outcome = gateway.look_up(payment_id)
+    question = asked.question
+    outcome = gateway.look_up(question)
     services.crash_point("payment.looked_up")
-    if outcome.state is State.ABSENT and now >= asked.sent_at + SEND_AGAIN_AFTER:
+    if outcome.state is State.ABSENT and now >= question.sent_at + SEND_AGAIN_AFTER:
         if now >= asked.expires_at:
             outcome = failed(payment_id, "timeout")
         elif asked.intent is not None:
@@ -120,7 +123,7 @@ def resolve_payment(
         and now >= asked.expires_at
         and asked.method_type != "bank_account"
     ):
-        outcome = given_up(gateway.cancel(payment_id))
+        outcome = given_up(gateway.cancel(question))
     _record(services, merchant_id, payment_id, outcome)
 
 
@@ -146,10 +149,11 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
             )
             return payment.status
         status = payment.status
+        question = _question(payment)
     gateway = services.gateways.find(scope.merchant_id)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
-    outcome = gateway.cancel(payment_id)
+    outcome = gateway.cancel(question)
     services.crash_point("payment.cancel_answered")
     return _record(services, scope.merchant_id, payment_id, outcome).status
 
@@ -224,7 +228,34 @@ def _intent(session: Session, payment: Payment) -> _Intent | None:
         payment.save_method,
         payment.locale or merchant.locale,
         merchant.legal_name,
+        _payer(session, payment),
         payment.return_url or "",
+    )
+
+
+def _payer(session: Session, payment: Payment) -> Payer:
+    name, email, phone = session.execute(
+        sa.select(Customer.name, Customer.email, Customer.phone).where(
+            Customer.merchant_id == payment.merchant_id, Customer.id == payment.customer_id
+        )
+    ).one()
+    known = (
+        sa.select(PaymentMethod.token)
+        .where(
+            PaymentMethod.merchant_id == payment.merchant_id,
+            PaymentMethod.customer_id == payment.customer_id,
+            PaymentMethod.gateway == payment.gateway,
+            PaymentMethod.status == "active",
+        )
+        .order_by(PaymentMethod.id)
+        .limit(1)
+    )
+    return Payer(payment.customer_id, name, email, phone, session.execute(known).scalar())
+
+
+def _question(payment: Payment) -> Question:
+    return Question(
+        payment.id, payment.sent_at or payment.created_at, payment.gateway_reference, payment.gateway_page_reference
     )
 
 
@@ -238,6 +269,7 @@ def _send(gateway: Gateway, intent: _Intent) -> Outcome:
             intent.payment_id,
             intent.money,
             intent.payee,
+            intent.payer,
             intent.description,
             return_url=intent.return_url,
             cancel_url=intent.return_url,
@@ -248,18 +280,18 @@ def _send(gateway: Gateway, intent: _Intent) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _Asked:
     """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
 
+    question: Question
     intent: _Intent | None
-    sent_at: datetime
     expires_at: datetime
     method_type: str | None
 
 
 def _note_question(
     session: Session, merchant_id: str, payment_id: str, now: datetime, unless_asked_within: timedelta
-) -> _Question | None:
+) -> _Asked | None:
     """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
     payment = lock_payment(session, merchant_id, payment_id)
     if payment.status not in rules.UNSETTLED or payment.sent_at is None:
@@ -268,7 +300,7 @@ def _note_question(
     if is_asked and payment.status != "requires_action":
         return None
     payment.checked_at = now
-    return _Question(_intent(session, payment), payment.sent_at, payment.expires_at, payment.method_type)
+    return _Asked(_question(payment), _intent(session, payment), payment.expires_at, payment.method_type)
 
 
 def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome) -> Recording:

@@ -58,6 +58,7 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
         _quarantine(session, payment, outcome, at)
         return Recording(payment.id, payment.customer_id, before, before)
     payment.gateway_reference = payment.gateway_reference or outcome.gateway_reference
+    payment.gateway_page_reference = payment.gateway_page_reference or outcome.page_reference
     if outcome.method and not payment.method_last4:
         payment.method_type, payment.method_last4 = outcome.method.type, outcome.method.last4
         payment.method_brand = shown_brand(outcome.method.type, outcome.method.brand, outcome.method.bank_name)

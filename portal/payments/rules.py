@@ -70,6 +70,7 @@ _STATUS_OF_FAILURE = MappingProxyType(
         "page_expired": "expired",
         "timeout": "expired",
         "method_invalid": "rejected",
+        "amount_unsupported": "rejected",
     }
 )
 

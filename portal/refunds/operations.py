@@ -111,16 +111,17 @@ def _resolve(services: Services, refund: Refund) -> None:
     gateway = services.gateways.find(refund.merchant_id)
     if gateway is None:
         return
-    outcome = gateway.look_up_refund(refund.id)
+    with services.database.read() as connection:
+        charge = connection.execute(
+            sa.select(Payment.gateway_reference).where(
+                Payment.merchant_id == refund.merchant_id, Payment.id == refund.payment_id
+            )
+        ).scalar_one()
+    assert charge is not None, "what is refunded was charged"
+    order = RefundOrder(refund.id, charge, Money(refund.amount, refund.currency))
+    outcome = gateway.look_up_refund(order)
     if outcome.state is State.ABSENT:
-        with services.database.read() as connection:
-            charge = connection.execute(
-                sa.select(Payment.gateway_reference).where(
-                    Payment.merchant_id == refund.merchant_id, Payment.id == refund.payment_id
-                )
-            ).scalar_one()
-        assert charge is not None, "what is refunded was charged"
-        outcome = gateway.refund(RefundOrder(refund.id, charge, Money(refund.amount, refund.currency)))
+        outcome = gateway.refund(order)
     services.database.run(
         lambda session: record_refund_outcome(session, refund.merchant_id, refund.id, outcome, at=services.clock.now())
     )

@@ -12,18 +12,36 @@ from portal.gateways.contract import (
     ChargeOrder,
     EventRefused,
     Gateway,
+    ListedCharge,
     MethodFacts,
     Notice,
     Outcome,
     PageOrder,
+    PromptChannel,
+    PromptOrder,
+    Question,
     RefundOrder,
     RefundOutcome,
+    SetupOrder,
+    SetupOutcome,
     State,
 )
 from portal.money import Money
 
 VISA = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
-ABLE = Capabilities(hosted_page=True, saved_methods=True, cancel=True, refunds=True)
+ABLE = Capabilities(
+    hosted_page=True,
+    saved_methods=True,
+    setup_page=True,
+    prompt_channels=(
+        PromptChannel("cm.mtn", "mtn_momo", "CM", "*126#"),
+        PromptChannel("cm.orange", "orange_money", "CM"),
+    ),
+    cancel=True,
+    refunds=True,
+    lists_charges=True,
+    page_types=("card", "mobile_money", "bank_account"),
+)
 Script = Callable[[Outcome], Outcome]
 
 
@@ -43,6 +61,7 @@ class ScriptedGateway:
     form_action_origins: tuple[str, ...] = ("http://localhost:9",)
     ledger: dict[str, Outcome] = field(default_factory=dict)
     refunds: dict[str, RefundOutcome] = field(default_factory=dict)
+    setups: dict[str, SetupOutcome] = field(default_factory=dict)
     pages: dict[str, PageOrder] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     answers: list[Script] = field(default_factory=list)
@@ -75,7 +94,21 @@ class ScriptedGateway:
         """Something that was pending at the gateway has come to its end there."""
         self.ledger[reference] = replace(self.ledger[reference], state=state, failure_code=code, action_url=None)
 
-    def look_up(self, reference: str) -> Outcome:
+    def prompt(self, order: PromptOrder) -> Outcome:
+        with self._lock:
+            self.calls.append(("prompt", order.reference))
+            if order.reference not in self.ledger:
+                if not self.becomes:
+                    self.becomes.append(State.PENDING)
+                method = MethodFacts(
+                    "mobile_money", "mtn_momo", order.phone[-4:], token=order.phone if order.save else None
+                )
+                charge = self._new_charge(order.reference, order.money)
+                self.ledger[order.reference] = replace(charge, method=method)
+            return self._answer(self.ledger[order.reference])
+
+    def look_up(self, question: Question) -> Outcome:
+        reference = question.reference
         with self._lock:
             self.calls.append(("look_up", reference))
             truth = self.ledger.get(reference)
@@ -83,14 +116,15 @@ class ScriptedGateway:
                 truth = self._page(reference) if reference in self.pages else Outcome(State.ABSENT, reference)
             return self.look_ups.pop(0)(truth) if self.look_ups else truth
 
-    def cancel(self, reference: str) -> Outcome:
+    def cancel(self, question: Question) -> Outcome:
+        reference = question.reference
         self.calls.append(("cancel", reference))
         held = self.ledger.get(reference)
         if held is None and reference in self.pages:
             self.ledger[reference] = Outcome(State.FAILED, reference, failure_code="page_canceled")
         elif held is not None and held.state in (State.PENDING, State.REQUIRES_ACTION):
             self.settle(reference, State.FAILED, "payer_canceled")
-        return self.look_up(reference)
+        return self.look_up(question)
 
     def refund(self, order: RefundOrder) -> RefundOutcome:
         self.calls.append(("refund", order.reference))
@@ -98,8 +132,34 @@ class ScriptedGateway:
             order.reference, RefundOutcome(State.SUCCEEDED, order.reference, f"gr_{order.reference}", order.money)
         )
 
-    def look_up_refund(self, reference: str) -> RefundOutcome:
-        return self.refunds.get(reference, RefundOutcome(State.ABSENT, reference))
+    def look_up_refund(self, order: RefundOrder) -> RefundOutcome:
+        return self.refunds.get(order.reference, RefundOutcome(State.ABSENT, order.reference))
+
+    def open_setup(self, order: SetupOrder) -> SetupOutcome:
+        self.calls.append(("setup", order.reference))
+        page = SetupOutcome(
+            State.REQUIRES_ACTION, order.reference, action_url=f"http://localhost:9/setup/{order.reference}"
+        )
+        return self.setups.setdefault(order.reference, page)
+
+    def finish_setup(self, reference: str, method: MethodFacts = VISA) -> None:
+        """What the customer does on the gateway's page for keeping a method."""
+        self.setups[reference] = SetupOutcome(State.SUCCEEDED, reference, method=method)
+
+    def look_up_setup(self, question: Question) -> SetupOutcome:
+        return self.setups.get(question.reference, SetupOutcome(State.ABSENT, question.reference))
+
+    def detach(self, token: str) -> bool:
+        self.calls.append(("detach", token))
+        return True
+
+    def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
+        """All charges, whenever they were made: a test that compares says what the list leaves out."""
+        return tuple(
+            ListedCharge(outcome.gateway_reference, reference, outcome.state, outcome.money, since)
+            for reference, outcome in self.ledger.items()
+            if outcome.money and outcome.gateway_reference
+        )
 
     def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         if headers.get("Signature") != "right":

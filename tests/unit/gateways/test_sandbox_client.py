@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from portal.gateways.contract import ChargeOrder, PageOrder, State
+from portal.gateways.contract import ChargeOrder, PageOrder, Payer, State
 from portal.gateways.sandbox import SandboxGateway
 from portal.money import Money
 
@@ -127,6 +127,7 @@ def test_long_names_and_signs_that_do_not_print_are_told_as_the_sandbox_takes_th
             REFERENCE,
             Money(500, "USD"),
             "N" * 255,
+            Payer("cus_1"),
             title,
             return_url="http://127.0.0.1/back",
             cancel_url="http://127.0.0.1/back",
