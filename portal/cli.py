@@ -28,7 +28,7 @@ CONTENTS = {
     "session": ("portal.commands.sessions:session", "Mint an address that signs a customer in."),
     "import": ("portal.commands.imports:import_", "Import customers, invoices or payments from CSV."),
     "theme": ("portal.commands.themes:theme", "List the themes, or check them."),
-    "doctor": ("portal.commands.checkup:doctor", "Check settings, database, mail, gateway and themes."),
+    "doctor": ("portal.commands.checkup:doctor", "Check settings, database, mail, gateway, ledger and themes."),
 }
 
 
