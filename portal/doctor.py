@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database import Database
+from portal.gateways.accounts import AccountRefused
 from portal.merchants.errors import SecretsUnreadable
 from portal.merchants.operations import SANDBOX
 from portal.merchants.queries import MerchantProfile, list_merchants
@@ -60,12 +61,51 @@ def examine(values: Mapping[str, Any], *, given: Settings | None = None) -> Iter
                 merchants = list_merchants(reader)
             yield from _waiting(database)
             yield _unknown(database)
+            yield from _ledgers(database)
         yield _mail(settings)
         if merchants is not None:
             yield from _gateways(settings, database, merchants)
         yield from _themes(settings, merchants or [])
     finally:
         database.dispose()
+
+
+def examine_ledger(values: Mapping[str, Any], *, given: Settings | None = None) -> Iterator[Finding]:
+    """Prove the ledger of each merchant: one finding each, which names the first row that is wrong. Asks no gateway."""
+    try:
+        settings = given or Settings.load(values)
+    except SettingsFault as fault:
+        yield from (Finding(Level.FAULT, "settings", sentence) for sentence in fault.faults)
+        return
+    database = Database(settings.database_url, busy_seconds=2)
+    try:
+        faults = [finding for finding in _database(database) if finding.level is Level.FAULT]
+        yield from faults
+        if not faults:
+            yield from _ledgers(database)
+    finally:
+        database.dispose()
+
+
+def _ledgers(database: Database) -> Iterator[Finding]:
+    from portal.ledger.checking import prove_ledger
+
+    # One snapshot a merchant, so that a payment which is booked meanwhile is seen whole or not at all.
+    with database.read() as reader:
+        merchants = list_merchants(reader)
+    for merchant in merchants:
+        with database.snapshot() as reader:
+            proof = prove_ledger(reader, merchant.id)
+        who = f"{merchant.slug} ({merchant.mode})"
+        if proof.wrong:
+            yield Finding(Level.FAULT, "ledger", f"{who}: {proof.wrong}")
+            continue
+        yield Finding(
+            Level.OK,
+            "ledger",
+            f"{who}: {proof.transaction_count} transactions of {proof.entry_count} entries sum to zero and equal all balances; "
+            f"{proof.sealed_count} are sealed{f', head {proof.head}' if proof.head else ''}",
+        )
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -184,9 +224,7 @@ def _gateway(settings: Settings, gateways: Any, merchant: MerchantProfile) -> Fi
     who = f"{merchant.slug} ({merchant.mode})"
     try:
         gateway = gateways.find(merchant.id)
-    except SecretsUnreadable as fault:
-        return Finding(Level.FAULT, "gateway", f"{who}: {fault}")
-    except LookupError as fault:
+    except (SecretsUnreadable, AccountRefused, LookupError) as fault:
         return Finding(Level.FAULT, "gateway", f"{who}: {fault}")
     if merchant.is_live and merchant.gateway == SANDBOX:
         return Finding(Level.FAULT, "gateway", f"{who}: a live merchant never uses the sandbox gateway")
@@ -194,7 +232,7 @@ def _gateway(settings: Settings, gateways: Any, merchant: MerchantProfile) -> Fi
         missing = (
             "SANDBOX_URL is not set"
             if merchant.gateway == SANDBOX and not settings.sandbox_url
-            else "no account is connected"
+            else "no account is connected (`portal gateway connect`)"
         )
         return Finding(Level.WARNING, "gateway", f"{who}: {missing}; invoices are shown and cannot be paid")
     if not gateway.is_reachable():

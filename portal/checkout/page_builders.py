@@ -11,10 +11,11 @@ from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
 from portal.payment_methods.queries import MethodRecord
 from portal.payment_methods.rules import preferred_method
+from portal.payments.amounts import Part
 from portal.payments.checkouts import NEW_METHOD
 from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
-from portal.payments.shares import shown_version
+from portal.payments.shares import Share, shown_version
 
 MOST_OTHERS = 10
 MOST_CHANGEABLE = 50
@@ -87,36 +88,50 @@ def build_review_page(
     in_progress_payment_id: str | None,
 ) -> ReviewPage:
     """Step two, with the amounts as they are now; `has_changed` when they are not those that were shown before."""
-    open_shares = [share for share in checkout.shares if share.amount_due > 0]
+    pricing = checkout.price_now()
     if is_ended:
         state = "expired"
-    elif not open_shares:
+    elif pricing is None:
         state = "settled"
-    elif any(share.is_held for share in open_shares):
+    elif any(share.is_held and share.due for share in checkout.shares):
         state = "in_progress"
-    elif has_changed or [
-        (share.amount, share.amount_due) for share in checkout.shares if share.amount != share.amount_due
-    ]:
+    elif has_changed or shown_version(checkout.id, pricing) != shown_version(checkout.id, checkout.chosen):
         state = "changed"
     else:
         state = "ready"
+    shown = pricing or checkout.chosen
+    shares = {share.invoice_id: share for share in checkout.shares}
+    paid = [(part, shares[part.invoice_id]) for part in shown.parts] if pricing else []
     return ReviewPage(
         payment_id=checkout.id,
         state=state,
-        amount=sum(share.amount_due for share in open_shares),
+        amount=shown.charge if pricing else 0,
         currency=checkout.currency,
         payee=payee,
         shares=tuple(
-            PaidInvoice(share.invoice_id, share.number, share.title, share.amount_due) for share in open_shares
+            PaidInvoice(part.invoice_id, share.number, share.title, part.price, left=_left(share, part))
+            for part, share in paid
         ),
         method=method,
         gateway_name=gateway_name,
-        version=shown_version(checkout.id, [(share.invoice_id, share.amount_due) for share in open_shares]),
-        change_url=retry_url(root, checkout.id, [share.invoice_id for share in open_shares])
-        if open_shares
-        else f"{root}/invoices",
+        version=shown_version(checkout.id, shown),
+        change_url=retry_url(root, checkout.id, [part.invoice_id for part, _ in paid]) if paid else f"{root}/invoices",
+        credit_amount=shown.credit,
+        is_top_up=checkout.kind == "top_up",
+        rest_amount=_rest(checkout) - shown.total if checkout.splits and pricing else 0,
+        phone=checkout.phone,
         in_progress_payment_id=in_progress_payment_id,
     )
+
+
+def _left(share: Share, part: Part) -> int:
+    """What stays open of the invoice after this payment, in its own currency."""
+    return share.due.left - part.share if share.due else 0
+
+
+def _rest(checkout: Checkout) -> int:
+    """All that is due of the invoices of the checkout, in its currency."""
+    return sum(share.due.price_in(checkout.currency) or 0 for share in checkout.shares if share.due)
 
 
 def _choice(invoice: Payable, today: date, change_url: str | None) -> InvoiceChoice:

@@ -80,7 +80,9 @@ class ReviewPage:
     `state`: "ready"; "changed" (the amounts moved since they were shown: the new ones are here, Pay asks again);
     "in_progress" (another payment of these invoices is in flight: `in_progress_payment_id`), "settled" (paid
     meanwhile), "expired" (this checkout ran out or a newer one took its place). Only the first two can be paid.
-    `method` None: a new one, entered on the gateway's page.
+    `amount` is what the method pays; `credit_amount` is paid by the customer's credit beside it. With an amount of 0 credit pays
+    all. `rest_amount` is paid by another method afterwards. `is_top_up`: money in advance, for no invoice.
+    `method` None: a new one, entered on the gateway's page, or the telephone `phone`, which is asked to approve.
     `version` is posted back as the hidden field `version`, so that what is charged is what was shown.
     `change_url` is step one with the same invoices. Confirmation and cancellation are POSTs below /checkout/<payment_id>.
     """
@@ -95,6 +97,10 @@ class ReviewPage:
     gateway_name: str
     version: str
     change_url: str
+    credit_amount: int = 0
+    is_top_up: bool = False
+    rest_amount: int = 0
+    phone: str | None = None
     in_progress_payment_id: str | None = None
 
     @property

@@ -9,13 +9,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from portal.credit.queries import free_credit
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
+from portal.merchants.payment_options import PaymentOptions
+from portal.payments.amounts import Pricing
 from portal.payments.checkouts import MOST_INVOICES
+from portal.payments.errors import InvoiceSettled
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.shares import Share, list_shares
+from portal.payments.shares import Share, chosen_pricing, list_shares, price_anew
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 
@@ -46,7 +50,39 @@ class Checkout:
     expires_at: datetime
     confirmed_at: datetime | None
     payment_method_id: str | None
+    kind: str
+    amount: int
+    credit_amount: int
+    use_credit: bool
+    is_partial: bool
+    splits: bool
+    split_of: str | None
+    gateway: str
+    channel: str | None
+    phone: str | None
     shares: tuple[Share, ...]
+    free_credit: int
+
+    @property
+    def chosen(self) -> Pricing:
+        """The payment as it was chosen."""
+        parts = [(share.invoice_id, share.part.share, share.part.price) for share in self.shares]
+        return chosen_pricing(self.currency, self.amount, self.credit_amount, parts)
+
+    def price_now(self) -> Pricing | None:
+        """The payment as it would be confirmed now; None when nothing is left to pay."""
+        if self.kind == "top_up":
+            return self.chosen
+        dues = [share.due for share in self.shares if share.due]
+        try:
+            return price_anew(
+                dues,
+                self.currency,
+                chosen=self.amount if self.is_partial else None,
+                credit=self.free_credit if self.use_credit else 0,
+            )
+        except InvoiceSettled:
+            return None
 
 
 _PAYABLE = (
@@ -143,7 +179,7 @@ def list_invoices_of(reader: Reader, scope: Scope, payment_id: str) -> list[str]
     return list(rows)
 
 
-def get_checkout(reader: Reader, scope: Scope, payment_id: str) -> Checkout:
+def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: PaymentOptions) -> Checkout:
     """One payment of the customer with its shares, whatever its status. Raises NotFound."""
     row = (
         reader.execute(
@@ -154,6 +190,16 @@ def get_checkout(reader: Reader, scope: Scope, payment_id: str) -> Checkout:
                 Payment.expires_at,
                 Payment.confirmed_at,
                 Payment.payment_method_id,
+                Payment.kind,
+                Payment.amount,
+                Payment.credit_amount,
+                Payment.use_credit,
+                Payment.is_partial,
+                Payment.splits,
+                Payment.split_of,
+                Payment.gateway,
+                Payment.channel,
+                Payment.phone,
             ).where(
                 Payment.merchant_id == scope.merchant_id,
                 Payment.customer_id == scope.customer_id,
@@ -165,7 +211,11 @@ def get_checkout(reader: Reader, scope: Scope, payment_id: str) -> Checkout:
     )
     if row is None:
         raise NotFound
-    return Checkout(*row, shares=tuple(list_shares(reader, scope, payment_id)))
+    return Checkout(  # type: ignore[call-arg]  # a row's columns are as many as the select has
+        *row,
+        shares=tuple(list_shares(reader, scope, payment_id, options)),
+        free_credit=free_credit(reader, scope, row.currency) if row.use_credit else 0,
+    )
 
 
 def _payable(row: Any) -> Payable:

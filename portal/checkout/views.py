@@ -23,7 +23,7 @@ from portal.checkout.queries import (
 from portal.errors import NotFound
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.queries import list_methods
-from portal.payments.checkouts import begin_checkout, find_holder
+from portal.payments.checkouts import Choice, begin_checkout, find_holder
 from portal.payments.errors import (
     AmountChanged,
     CheckoutEnded,
@@ -80,10 +80,8 @@ def begin() -> Response:
             lambda session: begin_checkout(
                 session,
                 current_scope(),
-                invoice_ids,
-                payment_method,
+                Choice(payment_method, invoice_ids, save_method=form.save_method.data),
                 gateway=gateway.name,
-                save_method=form.save_method.data,
                 expires_after=timedelta(hours=services.settings.payment_expires_hours),
                 at=now(),
             )
@@ -144,7 +142,7 @@ def cancel(payment_id: str) -> Response:
         raise NotFound
     scope = current_scope()
     with current_services().database.read() as reader:
-        checkout = get_checkout(reader, scope, payment_id)
+        checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
     cancel_payment(current_services(), scope, payment_id)
     if checkout.status != "incomplete":
         return redirect_to(f"/payments/{payment_id}")
@@ -217,7 +215,7 @@ def _review_page(payment_id: str, *, has_changed: bool = False, status: int = 20
     services, scope = current_services(), current_scope()
     gateway = services.gateways.find(scope.merchant_id)
     with services.database.read() as reader:
-        checkout = get_checkout(reader, scope, payment_id)
+        checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
         if checkout.confirmed_at is not None or gateway is None:
             return redirect_to(f"/payments/{payment_id}")
         method = next((m for m in list_methods(reader, scope) if m.id == checkout.payment_method_id), None)

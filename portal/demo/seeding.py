@@ -30,7 +30,7 @@ from portal.merchants.queries import MerchantProfile
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations import remember_method
-from portal.payments.checkouts import NEW_METHOD, begin_checkout
+from portal.payments.checkouts import NEW_METHOD, Choice, begin_checkout
 from portal.payments.jobs import check_payments, expire_checkouts
 from portal.payments.models import Payment
 from portal.payments.operations import cancel_payment, confirm_payment, resolve_payment
@@ -246,10 +246,8 @@ class _Seeding:
             return begin_checkout(
                 session,
                 scope,
-                [invoice],
-                method,
+                Choice(method, [invoice]),
                 gateway="sandbox",
-                save_method=False,
                 expires_after=timedelta(hours=self.services.settings.payment_expires_hours),
                 at=self.clock.now(),
             )

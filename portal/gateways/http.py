@@ -43,11 +43,16 @@ class JsonClient:
         self._headers = dict(headers)
         self._timeout = timeout_seconds
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
-        return self._call("GET", path, query=query)
+    def get(
+        self, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        return self._call("GET", path, query=query, headers=headers)
 
     def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
         return self._call("POST", path, body=body, headers=headers)
+
+    def delete(self, path: str) -> Answer:
+        return self._call("DELETE", path)
 
     def _call(
         self,

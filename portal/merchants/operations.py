@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
 from portal.contacts import ContactRefused, normalise_email, normalise_name
-from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SlugTaken
+from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SecretsUnreadable, SlugTaken
 from portal.merchants.models import MODES, ApiKey, GatewayAccount, Merchant
+from portal.merchants.payment_options import PaymentOptions, stored_options
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.merchants.rules import (
     api_key_digest,
@@ -24,7 +25,7 @@ from portal.merchants.rules import (
     new_api_key,
     shown_prefix,
 )
-from portal.merchants.secrets import encrypt_secrets
+from portal.merchants.secrets import encrypt_secrets, is_newest, rotate_secrets
 from portal.public_ids import new_id
 
 BASE_THEME = "base"
@@ -49,6 +50,7 @@ class NewMerchant:
     support_email: str | None = None
     due_days: int = 30
     gateway: str | None = None
+    options: PaymentOptions = field(default_factory=PaymentOptions)
 
 
 def create_merchant(session: Session, new: NewMerchant, *, at: datetime) -> MerchantProfile:
@@ -86,6 +88,20 @@ def create_api_key(
     return key
 
 
+def set_payment_options(session: Session, merchant_id: str, options: PaymentOptions, *, at: datetime) -> None:
+    """Change how the merchant's customers may pay. Checkouts under way are priced anew. Raises InvalidMerchant."""
+    session.execute(
+        sa.update(Merchant)
+        .where(Merchant.id == merchant_id)
+        .values(payment_options=stored_options(options), updated_at=at)
+    )
+    record_act(
+        session, merchant_id, "merchant.payment_options_changed", at=at, actor_type="system", actor_id="command",
+        object_id=merchant_id, amount_mode=options.amount_mode, allow_split=options.allow_split,
+        top_ups=sorted(options.top_ups),
+    )  # fmt: skip
+
+
 def connect_gateway(
     session: Session,
     merchant: MerchantProfile,
@@ -114,6 +130,48 @@ def connect_gateway(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What became of the accounts: how many were encrypted anew, how many had been before, and the ids of the merchants whose
+    account no key opens."""
+
+    rotated: int
+    current: int
+    unreadable: tuple[str, ...]
+
+
+def rotate_accounts(session: Session, *, keys: Sequence[bytes], at: datetime) -> Rotation:
+    """Encrypt every account at a gateway with the newest key. Those that it opens already stay as they are, so that doing it
+    again changes nothing; whoever reads meanwhile has the older keys too."""
+    statement = (
+        sa.select(GatewayAccount)
+        .order_by(GatewayAccount.merchant_id, GatewayAccount.gateway)
+        .with_for_update()
+        .execution_options(tenant_wide=True)
+    )
+    rotated, current, unreadable = 0, 0, []
+    for account in session.execute(statement).scalars():
+        if is_newest(account.secrets, keys):
+            current += 1
+            continue
+        try:
+            account.secrets = rotate_secrets(account.secrets, keys)
+        except SecretsUnreadable:
+            unreadable.append(account.merchant_id)
+            continue
+        rotated += 1
+        record_act(
+            session,
+            account.merchant_id,
+            "gateway.secrets_rotated",
+            at=at,
+            actor_type="system",
+            actor_id="command",
+            object_id=account.gateway,
+        )
+    return Rotation(rotated, current, tuple(unreadable))
+
+
 def _checked(new: NewMerchant, at: datetime) -> Merchant:
     if new.mode not in MODES:
         raise InvalidMerchant("the mode is test or live")
@@ -133,5 +191,5 @@ def _checked(new: NewMerchant, at: datetime) -> Merchant:
         id=new_id("mer", at), slug=checked_slug(new.slug), mode=new.mode, name=name, legal_name=new.legal_name or name,
         address_lines=list(new.address_lines), currency=checked_currency(new.currency), locale=checked_locale(new.locale),
         timezone=checked_timezone(new.timezone), theme=new.theme, support_email=support_email, due_days=new.due_days,
-        gateway=gateway, created_at=at, updated_at=at,
+        gateway=gateway, payment_options=stored_options(new.options), created_at=at, updated_at=at,
     )  # fmt: skip

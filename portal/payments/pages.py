@@ -72,12 +72,13 @@ class PaymentsPage:
 
 @dataclass(frozen=True, slots=True)
 class PaidInvoice:
-    """A payment's share of one invoice."""
+    """A payment's share of one invoice, `amount` in the payment's currency; `left` stays open of it afterwards."""
 
     invoice_id: str
     number: str
     title: str
     amount: int
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)

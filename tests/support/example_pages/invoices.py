@@ -157,7 +157,7 @@ def checkout_examples() -> Iterator[Example]:
     )
     review = ReviewPage(
         example_id("pay", 20), "ready", 32598, "USD", "Acme Software Inc.", shares, STUDIO_CARD, "Sandbox Pay", "1",
-        "/acme/checkout?invoice=1&invoice=2", example_id("pay", 1),
+        "/acme/checkout?invoice=1&invoice=2", in_progress_payment_id=example_id("pay", 1),
     )  # fmt: skip
     for state in ("ready", "changed", "in_progress", "settled", "expired"):
         yield Example(f"review-{state}", "checkout/review.html", replace(review, state=state), "invoices")
