@@ -83,4 +83,9 @@ def make_gateway(name: str, mode: str, secrets: Mapping[str, str], settings: Set
 
         keys = Keys(given["public_key"], given["private_key"], tuple(split_values(given[EVENT_SECRETS])))
         return NotchPayGateway(keys, timeout, origin=settings.notchpay_url)
+    if name == "stripe":
+        from portal.gateways.stripe.gateway import StripeGateway
+
+        event_secrets = split_values(given[EVENT_SECRETS])
+        return StripeGateway(given["secret_key"], event_secrets, timeout, origin=settings.stripe_url)
     raise LookupError(f"no gateway is named {name}")
