@@ -40,8 +40,9 @@ class Shop:
         return self.server.books
 
     def checkout(self, invoice_id: str, method: str = TELEPHONE) -> str:
-        telephone = {"channel": "cm.mtn", "phone": "+237677000001"} if method == TELEPHONE else {}
-        return self.till.checkout(invoice_id, method=method, **telephone)
+        if method == TELEPHONE:
+            return self.till.checkout(invoice_id, method=method, channel="cm.mtn", phone="+237677000001")
+        return self.till.checkout(invoice_id, method=method)
 
     def pay(self, invoice_id: str, method: str = TELEPHONE) -> str:
         payment_id = self.checkout(invoice_id, method)

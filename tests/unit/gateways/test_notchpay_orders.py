@@ -176,7 +176,7 @@ def test_whatever_is_lost_between_the_calls_a_telephone_rings_at_most_once_and_t
     notchpay.books.finds_by_our_reference = finds_by_our_reference
     notchpay.mischief = [FATES[first], FATES[second]]
 
-    told = gateway.prompt(PROMPT)
+    told = seen = gateway.prompt(PROMPT)
     notchpay.mischief = []
     # As the portal goes on: with and without what it recorded; what was never heard of is ordered once more.
     for known in (None, told):
