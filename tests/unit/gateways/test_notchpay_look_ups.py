@@ -126,6 +126,21 @@ def test_order_that_is_refused_as_invalid_has_failed(notchpay: NotchPayServer, g
     assert notchpay.books.payments == {}
 
 
+@pytest.mark.parametrize(
+    ("channel", "type", "brand"),
+    [("cm.mtn", "mobile_money", "mtn_momo"), ("cm.orange", "mobile_money", "orange_money"), ("cm.mobile", "mobile_money", None),
+     ("card", "card", None), ("paypal", "other", None)],
+)  # fmt: skip
+def test_method_of_a_page_is_read_from_its_channel(notchpay: NotchPayServer, gateway, clock, channel, type, brand):
+    opened = gateway.open_page(PAGE)
+    notchpay.books.settle(REFERENCE, "complete")
+    notchpay.books.of(REFERENCE)["channel"] = channel
+
+    method = gateway.look_up(question(clock, opened)).method
+
+    assert (method.type, method.brand, method.token) == (type, brand, None)
+
+
 # --- what was never heard of ---
 
 
