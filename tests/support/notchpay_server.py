@@ -12,6 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,6 +40,8 @@ class NotchPayBooks:
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     finds_by_our_reference: bool = False
+    tells_channel: bool = True
+    """No page documents it; a published client reads `channel` "once known"."""
     tells_our_reference: bool = True
     tells_refund_reference: bool = True
     payments: dict[str, Body] = field(default_factory=dict)
@@ -60,7 +63,7 @@ class NotchPayBooks:
             raise Refusal(422, "Validation failed", customer="An email or a phone is required.")
         if any(payment["trxref"] == body["reference"] for payment in self.payments.values()):
             raise Refusal(409, "A payment with this reference already exists")
-        theirs = f"trx.test_{len(self.payments) + 1:024d}"
+        theirs = f"trx.test_QIjvmGdTbPrrOkOHvI{len(self.payments) + 1}"
         self.payments[theirs] = {
             "amount": body["amount"],
             "amount_total": body["amount"],
@@ -73,6 +76,7 @@ class NotchPayBooks:
             "merchant_reference": body["reference"],
             "trxref": body["reference"],
             "status": "pending",
+            "channel": None,
             "currency": body["currency"],
             "callback": body.get("callback"),
             "created_at": self.stamp(),
@@ -101,7 +105,7 @@ class NotchPayBooks:
             raise Refusal(422, "Validation failed", phone="The phone is not valid for this channel.")
         if payment["status"] != "pending":
             raise Refusal(422, "Payment cannot be processed")
-        payment["status"] = "processing"
+        payment["status"], payment["channel"] = "processing", body["channel"]
         self.rings.append((payment["trxref"], body["channel"], phone))
         return {
             "status": "Accepted",
@@ -190,6 +194,7 @@ class NotchPayBooks:
 
     def _told(self, payment: Body) -> Body:
         hidden = () if self.tells_our_reference else ("trxref", "merchant_reference")
+        hidden = hidden if self.tells_channel else (*hidden, "channel")
         return {name: value for name, value in payment.items() if name not in hidden}
 
     def _page(self, message: str, found: list[Body], query: dict[str, str]) -> Body:
@@ -206,6 +211,42 @@ class NotchPayBooks:
             "selected": len(items),
             "items": items,
         }
+
+
+def answer_of(
+    books: NotchPayBooks, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: Body
+) -> tuple[int, Body]:
+    """Status and body of one request; who asks is told as in `api-reference/authentication` and `/errors`: by the raw public key,
+    and by the private one too where money goes out."""
+    try:
+        if headers.get("Authorization") != PUBLIC_KEY:
+            raise Refusal(401, "Invalid API key")
+        if path.startswith("/refunds") and headers.get("X-Grant") != PRIVATE_KEY:
+            raise Refusal(403, "This endpoint requires additional authentication")
+        with books.lock:
+            return _route(books, method, path.strip("/").split("/"), query, body)
+    except Refusal as refusal:
+        return refusal.status, refusal.body
+
+
+def _route(books: NotchPayBooks, method: str, path: list[str], query: dict[str, str], body: Body) -> tuple[int, Body]:
+    reference = unquote(path[-1])
+    match method, path:
+        case "POST", ["payments"]:
+            return 201, books.initialise(body)
+        case "GET", ["payments"]:
+            return 200, books.list_payments(query)
+        case "GET", ["payments", _]:
+            return 200, books.retrieve(reference)
+        case "POST", ["payments", _]:
+            return 202, books.process(reference, body)
+        case "DELETE", ["payments", _]:
+            return 202, books.cancel(reference)
+        case "POST", ["refunds"]:
+            return 201, books.refund(body)
+        case "GET", ["refunds"]:
+            return 200, books.list_refunds(query)
+    raise Refusal(404, "Resource not found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,49 +315,15 @@ class NotchPayServer:
             status, answer = 200, b"{}"
             if mischief is None or mischief.acts:
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-                status, answer = self._answer(handler, parts.path, query, body)
-        if mischief is None:
-            _send(handler, status, answer)
-            return
-        time.sleep(mischief.delay_seconds)
-        if mischief.status is not None:
-            _send(handler, mischief.status, mischief.body, mischief.length)
-
-    def _answer(
-        self, handler: BaseHTTPRequestHandler, path: str, query: dict[str, str], body: Body
-    ) -> tuple[int, bytes]:
-        try:
-            self._admit(handler, path)
-            status, told = self._route(handler.command, path.strip("/").split("/"), query, body)
-        except Refusal as refusal:
-            status, told = refusal.status, refusal.body
-        return status, json.dumps(told).encode()
-
-    def _admit(self, handler: BaseHTTPRequestHandler, path: str) -> None:
-        """`api-reference/authentication` and `/errors`: the raw public key, and the private one where money goes out."""
-        if handler.headers.get("Authorization") != PUBLIC_KEY:
-            raise Refusal(401, "Invalid API key")
-        if path.startswith("/refunds") and handler.headers.get("X-Grant") != PRIVATE_KEY:
-            raise Refusal(403, "This endpoint requires additional authentication")
-
-    def _route(self, method: str, path: list[str], query: dict[str, str], body: Body) -> tuple[int, Body]:
-        books, reference = self.books, unquote(path[-1])
-        match method, path:
-            case "POST", ["payments"]:
-                return 201, books.initialise(body)
-            case "GET", ["payments"]:
-                return 200, books.list_payments(query)
-            case "GET", ["payments", _]:
-                return 200, books.retrieve(reference)
-            case "POST", ["payments", _]:
-                return 202, books.process(reference, body)
-            case "DELETE", ["payments", _]:
-                return 202, books.cancel(reference)
-            case "POST", ["refunds"]:
-                return 201, books.refund(body)
-            case "GET", ["refunds"]:
-                return 200, books.list_refunds(query)
-        raise Refusal(404, "Resource not found")
+                status, told = answer_of(self.books, handler.command, parts.path, query, dict(handler.headers), body)
+                answer = json.dumps(told).encode()
+        with suppress(OSError):  # Who was kept waiting has hung up.
+            if mischief is None:
+                _send(handler, status, answer)
+                return
+            time.sleep(mischief.delay_seconds)
+            if mischief.status is not None:
+                _send(handler, mischief.status, mischief.body, mischief.length)
 
 
 def _send(handler: BaseHTTPRequestHandler, status: int, body: bytes, length: int | None = None) -> None:

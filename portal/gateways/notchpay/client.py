@@ -30,6 +30,7 @@ from portal.gateways.http import Answer, JsonClient, Unreadable
 from portal.gateways.notchpay.books import Books, path_of
 from portal.gateways.notchpay.events import read_notice
 from portal.gateways.notchpay.reading import (
+    UNPROCESSED,
     Transaction,
     outcome_of,
     read_address,
@@ -106,7 +107,7 @@ class NotchPayGateway:
             return opening
         try:
             if opening is None:
-                return outcome_of(self._initialised_before(order.reference), None, "duplicate")
+                return outcome_of(self._initialised_before(order.reference), None, "page")
             if opening.page is None:
                 raise Unreadable("no page")
             return outcome_of(opening.transaction, opening.page, "page")
@@ -128,7 +129,7 @@ class NotchPayGateway:
             # What another of us initialised just now it may be about to process itself.
             is_free = transaction.is_untouched and (opening is not None or self._is_left_behind(transaction))
             if not is_free or (transaction.ours, transaction.money) != (order.reference, order.money):
-                return outcome_of(transaction, None, "order", method)
+                return outcome_of(transaction, None, "prompt", method)
             return self._process(order, channel, transaction, method)
         except Unreadable as fault:
             return _unknown(order.reference, opening, f"prompt: {fault}")
@@ -279,7 +280,7 @@ class NotchPayGateway:
             answer = self._http.post(
                 path_of(transaction.theirs), {"channel": channel.id, "data": {"phone": order.phone}}
             )
-            if answer.status in (200, 201, 202):
+            if answer.status in (200, 201, 202) and answer.body.get("status") == "Accepted":
                 return asked
             if answer.status not in (400, 422):
                 raise Unreadable(str(answer.status))
@@ -298,7 +299,7 @@ class NotchPayGateway:
         """What became of it after we asked that nobody be asked any more. Raises Unreadable."""
         if transaction is None:
             raise Unreadable("gone")
-        if not transaction.is_untouched:
+        if transaction.status != UNPROCESSED:
             return transaction
         with suppress(Unreadable):  # Whatever the answer is, and if there is none: the question after it tells.
             self._http.delete(path_of(transaction.theirs))

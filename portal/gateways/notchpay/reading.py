@@ -34,16 +34,8 @@ _STATES = MappingProxyType(
         "expired": State.FAILED,
     }
 )
-# Why it failed is not documented beyond the status. The second code is for a payment whose page we led to.
-_FAILURES = MappingProxyType(
-    {
-        "failed": ("processing_error", "processing_error"),
-        "canceled": ("payer_canceled", "page_canceled"),
-        "rejected": ("method_invalid", "method_invalid"),
-        "abandoned": ("page_expired", "page_expired"),
-        "expired": ("timeout", "page_expired"),
-    }
-)
+# `api/tag/payment`: the channels that are not a country's mobile money.
+_TYPES = MappingProxyType({"card": "card", "paypal": "other"})
 # `accept-payments/refunds`.
 _REFUND_STATES = MappingProxyType(
     {
@@ -60,7 +52,7 @@ _LONGEST_ID, _LONGEST_TEXT, _LONGEST_ADDRESS = 255, 500, 2000
 class Transaction:
     """A payment as Notch Pay tells it. `theirs` is its own reference, `ours` the one that we gave it, None where it has none.
 
-    `channel` is set when somebody was asked already.
+    `channel` is set when somebody was asked already, or has chosen on the page.
     """
 
     theirs: str
@@ -139,7 +131,7 @@ def outcome_of(transaction: Transaction, page: str | None, evidence: str, method
         raise Unreadable("no reference")
     state, code = transaction.state, None
     if state is State.FAILED:
-        code = _FAILURES[transaction.status][page is not None]
+        code = _failure_code(transaction, page)
     elif page is not None and transaction.status == UNPROCESSED:
         state = State.REQUIRES_ACTION
     return Outcome(
@@ -200,9 +192,25 @@ def read_address(value: object) -> str | None:
     return value if isinstance(value, str) and is_web and len(value) <= _LONGEST_ADDRESS else None
 
 
+def _failure_code(transaction: Transaction, page: str | None) -> str:
+    """Why it failed, of which Notch Pay documents the status alone."""
+    match transaction.status:
+        case "canceled":
+            return "page_canceled" if transaction.channel is None else "payer_canceled"
+        case "expired":
+            return "timeout" if page is None else "page_expired"
+        case "abandoned":
+            return "page_expired"
+        case "rejected":
+            return "method_invalid"
+    return "processing_error"
+
+
 def _method(channel: str | None) -> MethodFacts | None:
-    known = find_channel(channel) if channel else None
-    return MethodFacts("mobile_money", known.brand) if known else None
+    if channel is None:
+        return None
+    known = find_channel(channel)
+    return MethodFacts(_TYPES.get(channel, "mobile_money"), known.brand if known else None)
 
 
 def _instant(value: object) -> datetime | None:

@@ -24,33 +24,43 @@ from tests.support.notchpay_server import (
 # --- what is answered ---
 
 
-@pytest.mark.parametrize(
-    "mischief",
-    [
-        *(refused(status) for status in (401, 403, 404, 408, 429, 500, 502, 503, 504)),
-        Mischief(False, 302),
-        Mischief(False, 201, b"<html>"),
-        Mischief(False, 201, b"[]"),
-        Mischief(False, 201, b"{}"),
-        Mischief(False, 201, b'{"transaction": "trx.abc", "authorization_url": "https://pay.notchpay.co/abc"}'),
-        Mischief(True, 201, b'{"transaction": {', 5000),
-        Mischief(True, 201, b'{"a":"' + b"x" * (2 << 20) + b'"}'),
-        Mischief(True, 200, b"{}", None, 0.6),
-        LOST,
-        NEVER_ARRIVED,
-    ],
-)
-def test_anything_but_a_whole_answer_is_unknown_and_never_failed(notchpay: NotchPayServer, clock, mischief):
-    impatient = NotchPayGateway(Keys(PUBLIC_KEY, PRIVATE_KEY, ()), 0.3, origin=notchpay.origin, clock=clock)
+BROKEN = [
+    *(refused(status) for status in (401, 403, 408, 429, 500, 502, 503, 504)),
+    Mischief(False, 302),
+    Mischief(False, 201, b"<html>"),
+    Mischief(False, 201, b"[]"),
+    Mischief(False, 201, b"{}"),
+    Mischief(False, 201, b'{"transaction": "trx.abc", "authorization_url": "https://pay.notchpay.co/abc"}'),
+    Mischief(True, 201, b'{"transaction": {', 5000),
+    Mischief(True, 201, b'{"a":"' + b"x" * (2 << 20) + b'"}'),
+    Mischief(True, 200, b"{}", None, 0.6),
+    LOST,
+    NEVER_ARRIVED,
+]
 
-    for order in (impatient.open_page, impatient.prompt, impatient.look_up, impatient.cancel):
-        notchpay.mischief = [mischief] * 4
-        told = order({"open_page": PAGE, "prompt": PROMPT}.get(order.__name__, question(clock)))
 
-        # A look-up may be answered by the list where our reference alone leads nowhere; it never says FAILED.
-        assert told.state in (State.UNKNOWN, State.PENDING, State.ABSENT)
-        if order.__name__ in ("open_page", "prompt"):
-            assert told.state is State.UNKNOWN
+@pytest.fixture
+def impatient(notchpay: NotchPayServer, clock) -> NotchPayGateway:
+    """Waits for no more than 0.3 s."""
+    return NotchPayGateway(Keys(PUBLIC_KEY, PRIVATE_KEY, ()), 0.3, origin=notchpay.origin, clock=clock)
+
+
+@pytest.mark.parametrize("mischief", [*BROKEN, refused(404)])
+def test_order_without_a_whole_answer_is_unknown_and_never_failed(notchpay: NotchPayServer, impatient, mischief):
+    notchpay.mischief = [mischief] * 2
+
+    assert impatient.open_page(PAGE).state is State.UNKNOWN
+    assert impatient.prompt(PROMPT).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("mischief", BROKEN)
+def test_question_without_a_whole_answer_is_unknown_and_never_absent(
+    notchpay: NotchPayServer, impatient, clock, mischief
+):
+    notchpay.mischief = [mischief] * 2
+
+    assert impatient.look_up(question(clock)).state is State.UNKNOWN
+    assert impatient.cancel(question(clock)).state is State.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -114,6 +124,21 @@ def test_order_that_is_refused_as_invalid_has_failed(notchpay: NotchPayServer, g
 
     assert (outcome.state, outcome.failure_code, outcome.failure_message) == (State.FAILED, code, "Validation failed")
     assert notchpay.books.payments == {}
+
+
+@pytest.mark.parametrize(
+    ("channel", "type", "brand"),
+    [("cm.mtn", "mobile_money", "mtn_momo"), ("cm.orange", "mobile_money", "orange_money"), ("cm.mobile", "mobile_money", None),
+     ("card", "card", None), ("paypal", "other", None)],
+)  # fmt: skip
+def test_method_of_a_page_is_read_from_its_channel(notchpay: NotchPayServer, gateway, clock, channel, type, brand):
+    opened = gateway.open_page(PAGE)
+    notchpay.books.settle(REFERENCE, "complete")
+    notchpay.books.of(REFERENCE)["channel"] = channel
+
+    method = gateway.look_up(question(clock, opened)).method
+
+    assert (method.type, method.brand, method.token) == (type, brand, None)
 
 
 # --- what was never heard of ---

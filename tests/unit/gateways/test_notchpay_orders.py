@@ -155,6 +155,15 @@ def test_refusal_of_a_payment_that_is_under_way_is_no_end(notchpay: NotchPayServ
     assert (outcome.state, len(notchpay.books.rings)) == (State.PENDING, 1)
 
 
+def test_answer_to_the_second_call_that_does_not_accept_it_is_unknown(notchpay: NotchPayServer, gateway, clock):
+    notchpay.mischief = [None, Mischief(True, 202, b"{}")]
+
+    outcome = gateway.prompt(PROMPT)
+
+    assert (outcome.state, outcome.gateway_reference) == (State.UNKNOWN, notchpay.books.of(REFERENCE)["reference"])
+    assert gateway.look_up(question(clock, outcome)).state is State.PENDING
+
+
 FATES = {
     "works": None,
     "lost": LOST,
@@ -167,16 +176,18 @@ FATES = {
 }
 
 
+@pytest.mark.parametrize("tells_channel", [True, False])
 @pytest.mark.parametrize("finds_by_our_reference", [True, False])
 @pytest.mark.parametrize("second", FATES)
 @pytest.mark.parametrize("first", FATES)
 def test_whatever_is_lost_between_the_calls_a_telephone_rings_at_most_once_and_the_truth_is_found(
-    notchpay: NotchPayServer, gateway, clock, first, second, finds_by_our_reference
+    notchpay: NotchPayServer, gateway, clock, first, second, finds_by_our_reference, tells_channel
 ):
+    notchpay.books.tells_channel = tells_channel
     notchpay.books.finds_by_our_reference = finds_by_our_reference
     notchpay.mischief = [FATES[first], FATES[second]]
 
-    told = gateway.prompt(PROMPT)
+    told = seen = gateway.prompt(PROMPT)
     notchpay.mischief = []
     # As the portal goes on: with and without what it recorded; what was never heard of is ordered once more.
     for known in (None, told):

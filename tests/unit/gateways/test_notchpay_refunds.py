@@ -6,6 +6,7 @@ import pytest
 
 from portal.clock import MovableClock
 from portal.gateways.contract import RefundOrder, State
+from portal.gateways.notchpay import NotchPayGateway
 from portal.money import Money
 from portal.public_ids import new_id
 from tests.support.notchpay_orders import PROMPT, REFERENCE
@@ -21,7 +22,7 @@ from tests.support.notchpay_server import (
 
 
 @pytest.fixture
-def charge(notchpay: NotchPayServer, gateway) -> str:
+def charge(notchpay: NotchPayServer, gateway: NotchPayGateway) -> str:
     """A payment of 5 000 XAF that was captured, by Notch Pay's reference."""
     prompted = gateway.prompt(PROMPT)
     notchpay.books.settle(REFERENCE, "complete")
