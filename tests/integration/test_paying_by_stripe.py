@@ -17,8 +17,8 @@ from portal.refunds.models import Refund
 from portal.refunds.operations import check_refunds, refund_payment
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import OneGateway
-from tests.support.stripe_server import EVENT_SECRET, SECRET_KEY, StripeBooks, StripeServer
-from tests.support.stripe_server.server import (
+from tests.support.stripe_server import EVENT_SECRET, SECRET_KEY, StripeBooks, StripeServer, event
+from tests.support.stripe_server.mischief import (
     LOST,
     NEVER_ARRIVED,
     STORED_FAULT,
@@ -237,9 +237,9 @@ def test_event_has_stripe_asked_at_once_and_once(shop: Shop) -> None:
     payment = shop.pay_on_page(shop.till.invoice(5000))
     shop.complete_page(payment)
     (page,) = shop.books.objects["checkout.session"].values()
-    event = shop.server.event("checkout.session.completed", page)
+    signed = event(shop.books, "checkout.session.completed", page)
 
-    received = [receive_event(shop.till.services, shop.till.scope.merchant_id, "stripe", *event) for _ in range(2)]
+    received = [receive_event(shop.till.services, shop.till.scope.merchant_id, "stripe", *signed) for _ in range(2)]
     check_payments(shop.till.services)
 
     assert received == [True, False]

@@ -64,8 +64,8 @@ def _parts(headers: Mapping[str, str]) -> tuple[str, list[str]]:
     pairs = [part.strip().partition("=") for part in found[0].split(",")]
     stamps = [value for scheme, _, value in pairs if scheme == "t" and _STAMP.fullmatch(value)]
     # Other schemes are ignored, as Stripe asks, "to prevent downgrade attacks".
-    signatures = [value for scheme, _, value in pairs if scheme == "v1" and _SIGNATURE.fullmatch(value)]
-    if len(stamps) != 1 or not signatures:
+    signatures = [value for scheme, _, value in pairs if scheme == "v1"]
+    if len(stamps) != 1 or not signatures or not all(_SIGNATURE.fullmatch(signature) for signature in signatures):
         raise EventRefused("signature missing")
     return stamps[0], signatures
 

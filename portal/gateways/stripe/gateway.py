@@ -194,8 +194,6 @@ class StripeGateway:
         return read_setup(question.reference, session, self._clock.now())
 
     def detach(self, token: str) -> bool:
-        if customer_of(token) is None:
-            return True
         method = orders.method_of(token)
         try:
             try:
@@ -241,7 +239,7 @@ class StripeGateway:
             listed = [charge for intent in intents if (charge := read_listed(intent)) is not None]
         except (Refused, Unreadable, AmountError):
             return None
-        return tuple(sorted(listed, key=lambda charge: charge.created_at))
+        return tuple(reversed(listed))
 
     def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         events.verify(headers, body, self._event_secrets, now)

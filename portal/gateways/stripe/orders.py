@@ -104,7 +104,7 @@ def refund_params(order: RefundOrder) -> RefundCreateParams:
 
 def method_of(token: str) -> str:
     """The PaymentMethod in a token of ours."""
-    return token.partition("/")[2]
+    return token.rpartition("/")[2]
 
 
 def _session_params(order: PageOrder | SetupOrder, now: datetime) -> SessionCreateParams:

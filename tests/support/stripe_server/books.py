@@ -262,8 +262,9 @@ class StripeBooks:
             self._expand(body[name], rest)
 
     def _new(self, kind: str, prefix: str, **values: Any) -> Body:
-        number = sum(len(of_kind) for of_kind in self.objects.values()) + 1
-        made = {"id": f"{prefix}_{number:024d}", "object": kind, "created": self.stamp(), "livemode": False, **values}
+        # In letters: two dozen digits would read as a card's number.
+        number = f"{sum(len(of_kind) for of_kind in self.objects.values()):024d}".translate(_LETTERS)
+        made = {"id": f"{prefix}_{number}", "object": kind, "created": self.stamp(), "livemode": False, **values}
         self.objects.setdefault(kind, {})[made["id"]] = made
         return made
 
@@ -429,6 +430,7 @@ class StripeBooks:
             raise Refusal(400, "invalid_request_error", code="amount_too_large", param=amount_param, began=False)
 
 
+_LETTERS = str.maketrans("0123456789", "aBcDeFgHiJ")
 _SHORT = {"payment_intent": "intent", "checkout.session": "session"}
 
 

@@ -7,9 +7,11 @@ import threading
 import pytest
 
 from portal.gateways.contract import State
+from portal.gateways.stripe.gateway import StripeGateway
 from portal.money import Money
 from tests.support.stripe_orders import MONEY, RETURN_URL
-from tests.support.stripe_server import server
+from tests.support.stripe_server import SECRET_KEY
+from tests.support.stripe_server import mischief as happens
 
 
 def test_saved_card_is_charged_off_session_under_our_reference(acme, stripe, orders):
@@ -85,7 +87,7 @@ def test_card_that_was_kept_with_the_customer_there_is_charged_without_a_page(ac
 @pytest.mark.parametrize("lost_at", [0, 1])
 def test_bank_that_asks_is_never_a_failure_while_the_question_may_be_on_its_way(acme, stripe, orders, lost_at):
     order = orders.charge(stripe.books.keep_card("4000002760003184"))
-    stripe.mischief = [None] * lost_at + [server.LOST]
+    stripe.mischief = [None] * lost_at + [happens.LOST]
 
     lost = acme.charge(order)
     between = acme.look_up(orders.question(order, lost))
@@ -134,28 +136,28 @@ def test_same_reference_for_another_amount_is_what_was_ordered_first(acme, strip
 @pytest.mark.parametrize(
     "mischief",
     [
-        server.LOST,
-        server.NEVER_ARRIVED,
-        server.TRUNCATED,
-        server.STORED_FAULT,
-        server.STORED_FAULT_AFTERWARDS,
-        server.refused(429, "rate_limit"),
-        server.refused(429, "lock_timeout"),
-        server.refused(409, "idempotency_key_in_use"),
-        server.refused(401),
-        server.refused(403),
-        server.refused(424),
-        server.refused(502),
-        server.refused(503),
-        server.Mischief(True, 200, b"<html>"),
-        server.Mischief(True, 200, b"[]"),
-        server.Mischief(True, 200, b"{}"),
-        server.Mischief(True, 200, b'{"object": ["charge"]}'),
-        server.Mischief(True, 200, b'{"error": {"code": "card_declined"}}'),
-        server.Mischief(True, 402, b'{"error": "no"}'),
-        server.Mischief(True, 400, b'{"error": null}'),
-        server.Mischief(True, 302, b"{}"),
-        server.Mischief(True, 200, b'{"id": "' + b"x" * (2 << 20) + b'"}'),
+        happens.LOST,
+        happens.NEVER_ARRIVED,
+        happens.TRUNCATED,
+        happens.STORED_FAULT,
+        happens.STORED_FAULT_AFTERWARDS,
+        happens.refused(429, "rate_limit"),
+        happens.refused(429, "lock_timeout"),
+        happens.refused(409, "idempotency_key_in_use"),
+        happens.refused(401),
+        happens.refused(403),
+        happens.refused(424),
+        happens.refused(502),
+        happens.refused(503),
+        happens.Mischief(True, 200, b"<html>"),
+        happens.Mischief(True, 200, b"[]"),
+        happens.Mischief(True, 200, b"{}"),
+        happens.Mischief(True, 200, b'{"object": ["charge"]}'),
+        happens.Mischief(True, 200, b'{"error": {"code": "card_declined"}}'),
+        happens.Mischief(True, 402, b'{"error": "no"}'),
+        happens.Mischief(True, 400, b'{"error": null}'),
+        happens.Mischief(True, 302, b"{}"),
+        happens.Mischief(True, 200, b'{"id": "' + b"x" * (2 << 20) + b'"}'),
     ],
 )
 def test_answer_that_proves_nothing_is_unknown_and_one_charge_in_the_end(acme, stripe, orders, mischief):
@@ -173,17 +175,15 @@ def test_answer_that_proves_nothing_is_unknown_and_one_charge_in_the_end(acme, s
 
 
 def test_answer_that_comes_too_late_is_unknown(stripe, orders, clock):
-    from portal.gateways.stripe.gateway import StripeGateway
-
-    hasty = StripeGateway(server.SECRET_KEY, [], 0.3, origin=stripe.origin, clock=clock)
-    stripe.mischief = [server.Mischief(True, 200, b"{}", delay_seconds=1)]
+    hasty = StripeGateway(SECRET_KEY, [], 0.3, origin=stripe.origin, clock=clock)
+    stripe.mischief = [happens.Mischief(True, 200, b"{}", delay_seconds=1)]
 
     assert hasty.charge(orders.charge(stripe.books.keep_card())).state is State.UNKNOWN
 
 
 def test_stored_fault_stays_unknown_each_time_and_its_list_says_that_nothing_was_made(acme, stripe, orders):
     order = orders.charge(stripe.books.keep_card())
-    stripe.mischief = [server.STORED_FAULT]
+    stripe.mischief = [happens.STORED_FAULT]
 
     states = [acme.charge(order).state for _ in range(3)]
     found = acme.look_up(orders.question(order))
@@ -298,7 +298,7 @@ def test_charge_that_succeeded_meanwhile_is_told_when_it_is_called_off(acme, str
 def test_cancelling_without_an_answer_is_unknown(acme, stripe, orders):
     order = orders.charge(stripe.books.keep_card("4000002760003184"))
     asked = acme.charge(order)
-    stripe.mischief = [None, server.LOST]
+    stripe.mischief = [None, happens.LOST]
 
     assert acme.cancel(orders.question(order, asked)).state is State.UNKNOWN
     assert acme.look_up(orders.question(order, asked)).failure_code == "payer_canceled"

@@ -9,22 +9,23 @@ import pytest
 
 from portal.gateways.contract import EventRefused
 from portal.gateways.stripe.gateway import StripeGateway
-from tests.support.stripe_server import EVENT_SECRET, SECRET_KEY
-from tests.support.stripe_server.server import sign
+from tests.support.stripe_server import EVENT_SECRET, SECRET_KEY, event, sign
 
 
 @pytest.fixture
-def event(acme, stripe, orders):
+def signed(acme, stripe, orders):
     """A webhook of a charge of ours."""
     charged = acme.charge(orders.charge(stripe.books.keep_card()))
-    return stripe.event("payment_intent.succeeded", stripe.books.get("payment_intent", charged.gateway_reference))
+    return event(
+        stripe.books, "payment_intent.succeeded", stripe.books.get("payment_intent", charged.gateway_reference)
+    )
 
 
 def test_charge_is_told_by_our_reference_and_stripes(acme, stripe, orders, clock):
     charged = acme.charge(orders.charge(stripe.books.keep_card()))
     intent = stripe.books.get("payment_intent", charged.gateway_reference)
 
-    notice = acme.read_event(*stripe.event("payment_intent.succeeded", intent), clock.now())
+    notice = acme.read_event(*event(stripe.books, "payment_intent.succeeded", intent), clock.now())
 
     assert (notice.type, notice.reference) == ("payment_intent.succeeded", charged.reference)
     assert notice.gateway_reference == charged.gateway_reference
@@ -39,7 +40,7 @@ def test_page_and_setup_are_told_by_our_reference(acme, stripe, orders, clock):
     sessions, setup_intents = (stripe.books.objects[kind] for kind in ("checkout.session", "setup_intent"))
 
     told = [
-        acme.read_event(*stripe.event(kind, subject), clock.now()).reference
+        acme.read_event(*event(stripe.books, kind, subject), clock.now()).reference
         for kind, subject in [
             ("checkout.session.completed", sessions[opened.page_reference]),
             ("checkout.session.completed", sessions[opened_setup.page_reference]),
@@ -56,21 +57,23 @@ def test_refund_is_told_by_our_reference_and_one_made_at_stripe_by_its_charge(ac
     ours = stripe.books.get("refund", acme.refund(order).gateway_reference)
     theirs = stripe.books.create_refund({"payment_intent": charged.gateway_reference, "amount": "5"})
 
-    notices = [acme.read_event(*stripe.event("refund.created", refund), clock.now()) for refund in (ours, theirs)]
+    notices = [
+        acme.read_event(*event(stripe.books, "refund.created", refund), clock.now()) for refund in (ours, theirs)
+    ]
 
     assert [notice.reference for notice in notices] == [order.reference, None]
     assert {notice.gateway_reference for notice in notices} == {charged.gateway_reference}
 
 
 def test_event_of_an_unknown_kind_is_read_for_what_it_has(acme, stripe, clock):
-    notice = acme.read_event(*stripe.event("tax.settings.updated", {"object": "tax.settings"}), clock.now())
+    notice = acme.read_event(*event(stripe.books, "tax.settings.updated", {"object": "tax.settings"}), clock.now())
 
     assert (notice.type, notice.reference, notice.gateway_reference) == ("tax.settings.updated", None, None)
 
 
 @pytest.mark.parametrize("place", [0, 5, 20, -2])
-def test_one_flipped_bit_is_refused(acme, clock, event, place):
-    headers, body = event
+def test_one_flipped_bit_is_refused(acme, clock, signed, place):
+    headers, body = signed
     flipped = bytearray(body)
     flipped[place] ^= 1
 
@@ -96,15 +99,15 @@ def test_one_flipped_bit_is_refused(acme, clock, event, place):
         lambda text: "t=99999999999999999999,v1=" + "0" * 64,
     ],
 )
-def test_header_that_is_not_right_is_refused(acme, clock, event, change):
-    headers, body = event
+def test_header_that_is_not_right_is_refused(acme, clock, signed, change):
+    headers, body = signed
 
     with pytest.raises(EventRefused):
         acme.read_event({"Stripe-Signature": change(headers["Stripe-Signature"])}, body, clock.now())
 
 
-def test_header_that_is_missing_or_there_twice_is_refused(acme, clock, event):
-    headers, body = event
+def test_header_that_is_missing_or_there_twice_is_refused(acme, clock, signed):
+    headers, body = signed
 
     for given in ({}, {**headers, "stripe-signature": headers["Stripe-Signature"]}):
         with pytest.raises(EventRefused):
@@ -112,8 +115,8 @@ def test_header_that_is_missing_or_there_twice_is_refused(acme, clock, event):
 
 
 @pytest.mark.parametrize("name", ["stripe-signature", "STRIPE-SIGNATURE", "Stripe-Signature"])
-def test_header_counts_in_any_case_and_beside_signatures_of_others(acme, clock, event, name):
-    headers, body = event
+def test_header_counts_in_any_case_and_beside_signatures_of_others(acme, clock, signed, name):
+    headers, body = signed
     stamp, _, signature = headers["Stripe-Signature"].partition(",")
     both = f"{stamp},v1={'0' * 64},v0={'1' * 64},{signature}"
 
@@ -121,22 +124,22 @@ def test_header_counts_in_any_case_and_beside_signatures_of_others(acme, clock, 
 
 
 @pytest.mark.parametrize(("seconds", "is_read"), [(300, True), (301, False), (-300, True), (-301, False)])
-def test_event_is_read_within_five_minutes_of_its_signing(acme, clock, event, seconds, is_read):
+def test_event_is_read_within_five_minutes_of_its_signing(acme, clock, signed, seconds, is_read):
     at = clock.now() + timedelta(seconds=seconds)
 
     if is_read:
-        assert acme.read_event(*event, at).reference
+        assert acme.read_event(*signed, at).reference
     else:
         with pytest.raises(EventRefused, match="too old"):
-            acme.read_event(*event, at)
+            acme.read_event(*signed, at)
 
 
 def test_both_secrets_count_while_one_is_rotated_and_then_the_new_one_alone(stripe, clock):
     def account(*secrets):
         return StripeGateway(SECRET_KEY, secrets, 5, origin=stripe.origin, clock=clock)
 
-    by_old = stripe.event("a.b", {}, secrets=("whsec_old",))
-    by_both = stripe.event("a.b", {}, secrets=("whsec_old", "whsec_new"))
+    by_old = event(stripe.books, "a.b", {}, secrets=("whsec_old",))
+    by_both = event(stripe.books, "a.b", {}, secrets=("whsec_old", "whsec_new"))
 
     for headers, body in (by_old, by_both):
         assert account("whsec_new", "whsec_old").read_event(headers, body, clock.now())
@@ -147,8 +150,8 @@ def test_both_secrets_count_while_one_is_rotated_and_then_the_new_one_alone(stri
         account("whsec_new").read_event(headers, body, clock.now())
 
 
-def test_account_without_a_secret_reads_nothing(stripe, clock, event):
-    headers, body = event
+def test_account_without_a_secret_reads_nothing(stripe, clock, signed):
+    headers, body = signed
 
     with pytest.raises(EventRefused):
         StripeGateway(SECRET_KEY, [], 5, origin=stripe.origin, clock=clock).read_event(headers, body, clock.now())
@@ -156,7 +159,7 @@ def test_account_without_a_secret_reads_nothing(stripe, clock, event):
 
 def test_event_that_moves_money_is_refused_by_a_test_account(acme, stripe, clock):
     with pytest.raises(EventRefused, match="other mode"):
-        acme.read_event(*stripe.event("a.b", {}, livemode=True), clock.now())
+        acme.read_event(*event(stripe.books, "a.b", {}, livemode=True), clock.now())
 
 
 @pytest.mark.parametrize(
@@ -205,9 +208,9 @@ def test_subject_of_another_shape_speaks_of_nobody(acme, clock, subject):
     assert (notice.reference, notice.gateway_reference) == (None, None)
 
 
-def test_signature_is_the_one_of_stripes_own_sdk(acme, clock, event):
+def test_signature_is_the_one_of_stripes_own_sdk(acme, clock, signed):
     from stripe import WebhookSignature
 
-    headers, body = event
+    headers, body = signed
 
     assert WebhookSignature.verify_header(body, headers["Stripe-Signature"], EVENT_SECRET, tolerance=None)

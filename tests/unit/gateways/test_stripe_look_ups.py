@@ -9,20 +9,21 @@ import pytest
 from portal.gateways.contract import Question, State
 from portal.gateways.stripe.gateway import StripeGateway
 from portal.money import Money
-from tests.support.stripe_server import server
+from tests.support.stripe_server import SECRET_KEY
+from tests.support.stripe_server import mischief as happens
 
 
 @pytest.mark.parametrize("kind", ["charge", "page"])
 def test_order_whose_answer_was_lost_is_found_in_the_list_over_many_pages(acme, stripe, orders, clock, kind):
     order = orders.charge(stripe.books.keep_card()) if kind == "charge" else orders.page()
-    stripe.mischief = [server.LOST]
+    stripe.mischief = [happens.LOST]
     acme.charge(order) if kind == "charge" else acme.open_page(order)
     question = orders.question(order)
     for _ in range(5):
         clock.advance(minutes=1)
         stripe.books.charge_at_stripe(700)
         acme.open_page(orders.page())
-    stripe.largest_page = 2
+    stripe.api.largest_page = 2
 
     outcome = acme.look_up(question)
 
@@ -33,7 +34,7 @@ def test_order_whose_answer_was_lost_is_found_in_the_list_over_many_pages(acme, 
 def test_order_that_never_arrived_is_absent_when_both_lists_were_read_to_their_end(acme, stripe, orders):
     for _ in range(3):
         stripe.books.charge_at_stripe(700)
-    stripe.largest_page = 1
+    stripe.api.largest_page = 1
     stripe.requests.clear()
 
     outcome = acme.look_up(orders.question(orders.page()))
@@ -45,22 +46,22 @@ def test_order_that_never_arrived_is_absent_when_both_lists_were_read_to_their_e
 @pytest.mark.parametrize(
     "fault",
     [
-        server.NEVER_ARRIVED,
-        server.TRUNCATED,
-        server.refused(429),
-        server.refused(500),
-        server.refused(401),
-        server.Mischief(True, 200, b'{"data": []}'),
-        server.Mischief(True, 200, b'{"data": [], "has_more": true}'),
-        server.Mischief(True, 200, b'{"data": [{}], "has_more": false}'),
-        server.Mischief(True, 200, b'{"data": null, "has_more": false}'),
+        happens.NEVER_ARRIVED,
+        happens.TRUNCATED,
+        happens.refused(429),
+        happens.refused(500),
+        happens.refused(401),
+        happens.Mischief(True, 200, b'{"data": []}'),
+        happens.Mischief(True, 200, b'{"data": [], "has_more": true}'),
+        happens.Mischief(True, 200, b'{"data": [{}], "has_more": false}'),
+        happens.Mischief(True, 200, b'{"data": null, "has_more": false}'),
     ],
 )
 @pytest.mark.parametrize("page", [0, 1, 3])
 def test_list_that_breaks_off_tells_nothing(acme, stripe, orders, fault, page):
     for _ in range(3):
         stripe.books.charge_at_stripe(700)
-    stripe.largest_page = 1
+    stripe.api.largest_page = 1
     stripe.mischief = [None] * page + [fault]
 
     assert acme.look_up(orders.question(orders.page())).state is State.UNKNOWN
@@ -117,7 +118,7 @@ def test_charges_of_a_time_are_listed_oldest_first_ours_and_others(acme, stripe,
     until = clock.now()
     clock.advance(minutes=1)
     acme.charge(orders.charge(stripe.books.keep_card()))
-    stripe.largest_page = 1
+    stripe.api.largest_page = 1
 
     listed = acme.list_charges(since, until)
 
@@ -133,8 +134,8 @@ def test_charges_of_a_time_are_listed_oldest_first_ours_and_others(acme, stripe,
 def test_charges_are_not_listed_when_a_page_fails(acme, stripe, clock, page):
     for _ in range(3):
         stripe.books.charge_at_stripe(700)
-    stripe.largest_page = 1
-    stripe.mischief = [None] * page + [server.refused(500)]
+    stripe.api.largest_page = 1
+    stripe.mischief = [None] * page + [happens.refused(500)]
 
     assert acme.list_charges(clock.now(), clock.now() + timedelta(minutes=1)) is None
 
@@ -147,7 +148,7 @@ def test_charge_that_cannot_be_read_leaves_no_list(acme, stripe, clock):
 
 def test_account_is_reachable_with_its_key_alone(acme, stripe):
     stranger = StripeGateway("sk_test_other", [], 5, origin=stripe.origin)
-    nobody = StripeGateway(server.SECRET_KEY, [], 0.5, origin="http://127.0.0.1:9")
+    nobody = StripeGateway(SECRET_KEY, [], 0.5, origin="http://127.0.0.1:9")
 
     assert acme.is_reachable()
     assert not stranger.is_reachable()

@@ -9,7 +9,7 @@ import pytest
 from portal.gateways.contract import State
 from portal.money import Money
 from tests.support.stripe_orders import MONEY, RETURN_URL
-from tests.support.stripe_server import server
+from tests.support.stripe_server import mischief as happens
 
 
 def test_page_is_opened_with_our_reference_and_leads_back(acme, stripe, orders):
@@ -191,12 +191,12 @@ def test_same_reference_hours_later_is_the_same_page(acme, stripe, orders, clock
 @pytest.mark.parametrize(
     "mischief",
     [
-        server.LOST,
-        server.NEVER_ARRIVED,
-        server.TRUNCATED,
-        server.STORED_FAULT,
-        server.refused(429),
-        server.refused(503),
+        happens.LOST,
+        happens.NEVER_ARRIVED,
+        happens.TRUNCATED,
+        happens.STORED_FAULT,
+        happens.refused(429),
+        happens.refused(503),
     ],
 )
 def test_page_without_an_answer_is_unknown_and_opened_once(acme, stripe, orders, mischief):

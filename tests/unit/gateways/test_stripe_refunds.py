@@ -6,7 +6,7 @@ import pytest
 
 from portal.gateways.contract import RefundOrder, State
 from portal.money import Money
-from tests.support.stripe_server import server
+from tests.support.stripe_server import mischief as happens
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_same_reference_again_is_the_same_refund_as_it_is_now(acme, stripe, orde
 
 @pytest.mark.parametrize(
     "mischief",
-    [server.LOST, server.NEVER_ARRIVED, server.TRUNCATED, server.STORED_FAULT_AFTERWARDS, server.refused(429)],
+    [happens.LOST, happens.NEVER_ARRIVED, happens.TRUNCATED, happens.STORED_FAULT_AFTERWARDS, happens.refused(429)],
 )
 def test_refund_without_an_answer_is_unknown_and_given_back_once(acme, stripe, orders, charged, mischief):
     order = orders.refund(charged, 2000)
