@@ -25,17 +25,15 @@ def main() -> None:
     """Serve on a free port, told with what is left out as a line of JSON on standard output, until the process is ended."""
     store.dump_to_disk = lambda: None
     PaymentIntent.amount_received = property(lambda intent: intent.amount if intent.status == "succeeded" else 0)
-    PaymentIntent._api_create = classmethod(_create)
+    create = PaymentIntent._api_create
+    PaymentIntent._api_create = lambda **given: create(**_known(given))
     listening = socket.create_server(("127.0.0.1", 0))
     print(json.dumps({"port": listening.getsockname()[1], "left_out": LEFT_OUT}), flush=True)
     web.run_app(server.app, sock=listening, access_log=None, print=None)
 
 
-_original_create = PaymentIntent._api_create.__func__
-
-
-def _create(cls: Any, **given: Any) -> Any:
-    return _original_create(cls, **{name: value for name, value in given.items() if name not in UNKNOWN_TO_IT})
+def _known(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name not in UNKNOWN_TO_IT}
 
 
 if __name__ == "__main__":
