@@ -122,6 +122,17 @@ def test_same_reference_again_is_the_same_charge_as_it_is_now(acme, stripe, orde
     assert len(stripe.books.captured) == 1
 
 
+def test_same_reference_again_tells_what_the_bank_said_meanwhile(acme, stripe, orders):
+    stripe.books.pays_later = True
+    order = orders.charge(stripe.books.keep_card())
+    pending = acme.charge(order)
+    stripe.books.settle(pending.gateway_reference)
+
+    again = acme.charge(order)
+
+    assert (pending.state, again.state) == (State.PENDING, State.SUCCEEDED)
+
+
 def test_same_reference_for_another_amount_is_what_was_ordered_first(acme, stripe, orders):
     order = orders.charge(stripe.books.keep_card())
     other = type(order)(order.reference, Money(9999, "USD"), order.token, order.description, order.return_url)

@@ -157,9 +157,17 @@ def test_account_without_a_secret_reads_nothing(stripe, clock, signed):
         StripeGateway(SECRET_KEY, [], 5, origin=stripe.origin, clock=clock).read_event(headers, body, clock.now())
 
 
-def test_event_that_moves_money_is_refused_by_a_test_account(acme, stripe, clock):
-    with pytest.raises(EventRefused, match="other mode"):
-        acme.read_event(*event(stripe.books, "a.b", {}, livemode=True), clock.now())
+@pytest.mark.parametrize("key", [SECRET_KEY, "sk_live_51", "rk_live_51"])
+@pytest.mark.parametrize("livemode", [True, False])
+def test_event_of_the_other_mode_is_refused(stripe, clock, key, livemode):
+    account = StripeGateway(key, [EVENT_SECRET], 5, origin=stripe.origin, clock=clock)
+    headers, body = event(stripe.books, "a.b", {}, livemode=livemode)
+
+    if livemode == ("live" in key):
+        assert account.read_event(headers, body, clock.now())
+    else:
+        with pytest.raises(EventRefused, match="other mode"):
+            account.read_event(headers, body, clock.now())
 
 
 @pytest.mark.parametrize(

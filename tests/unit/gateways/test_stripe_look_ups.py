@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from portal.gateways.contract import Question, State
+from portal.gateways.stripe.client import API_VERSION
 from portal.gateways.stripe.gateway import StripeGateway
 from portal.money import Money
 from tests.support.stripe_server import SECRET_KEY
@@ -63,6 +64,14 @@ def test_list_that_breaks_off_tells_nothing(acme, stripe, orders, fault, page):
         stripe.books.charge_at_stripe(700)
     stripe.api.largest_page = 1
     stripe.mischief = [None] * page + [fault]
+
+    assert acme.look_up(orders.question(orders.page())).state is State.UNKNOWN
+
+
+def test_list_that_is_too_long_to_be_read_tells_nothing(acme, stripe, orders):
+    for _ in range(101):
+        stripe.books.charge_at_stripe(700)
+    stripe.api.largest_page = 1
 
     assert acme.look_up(orders.question(orders.page())).state is State.UNKNOWN
 
@@ -153,6 +162,14 @@ def test_account_is_reachable_with_its_key_alone(acme, stripe):
     assert acme.is_reachable()
     assert not stranger.is_reachable()
     assert not nobody.is_reachable()
+
+
+def test_call_asks_for_plain_bytes_in_the_version_that_is_pinned(acme, stripe):
+    acme.is_reachable()
+
+    headers = stripe.requests[0].headers
+    # The size of an answer is checked, which a packed one hides.
+    assert (headers["accept-encoding"], headers["stripe-version"]) == ("identity", API_VERSION)
 
 
 def test_environment_sends_no_call_elsewhere(acme, stripe, monkeypatch):
