@@ -34,5 +34,6 @@ def overview() -> Response:
         today=today(),
         root=root(),
         can_pay=services.gateways.find(scope.merchant_id) is not None,
+        options=g.merchant.options,
     )
     return render_page("overview.html", page)

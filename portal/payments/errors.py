@@ -57,6 +57,12 @@ class MethodExpired(CheckoutFault):
     sentence = "This payment method has expired."
 
 
+class AmountUnreadable(CheckoutFault):
+    field = "amount"
+    code = "unreadable"
+    sentence = "This is not an amount in figures."
+
+
 class AmountOutOfRange(CheckoutFault):
     """`minimum` and `maximum` are what may be chosen, in minor units of the payment's currency; equal: nothing else than that."""
 
