@@ -222,7 +222,7 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
     for name, page in shown.items():
         yield Example(f"choose-{name}", "checkout/choose.html", page, "invoices")
     typed = replace(amounts, chosen="other", typed="0.50")
-    for kind in ("unreadable", "low", "high", "not_allowed"):
+    for kind in ("unreadable", "low", "high", "unplaceable", "not_allowed"):
         page = replace(choose, amount_choice=typed, faults={"amount": kind})
         yield Example(f"choose-amount-{kind}", "checkout/choose.html", page, "invoices")
     yield Example("choose-amount-fixed", "checkout/choose.html", replace(choose, faults={"amount": "low"}), "invoices")
