@@ -38,7 +38,8 @@ def test_part_is_reviewed_with_what_stays_open_before_it_is_paid(
     pages: PageClient, account: Account, gateway: ScriptedGateway
 ) -> None:
     allow(account, amount_mode="editable")
-    old, new = account.invoice(5000, number="A-1", description="Seats"), account.invoice(3000, number="A-2")
+    old = account.invoice(5000, number="A-1", description="Seats", due_in_days=1)
+    new = account.invoice(3000, number="A-2", due_in_days=2)
 
     review = go_on(pages, f"/acme/checkout?invoice={old}&invoice={new}", amount_choice="other", amount="60.00")
 
