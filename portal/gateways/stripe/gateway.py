@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -214,7 +214,7 @@ class StripeGateway:
             return self._look_up_old_refund(order)
         try:
             reply = self._api.create_refund(params, order.reference)
-            refund = self._api.get_refund(str(reply.body.get("id"))) if reply.is_replayed else reply.body
+            refund = _as_it_is(reply, self._api.get_refund)
         except Refused as refusal:
             is_too_large = refusal.code == "charge_already_refunded" or refusal.param == "amount"
             code = "amount_too_large" if is_too_large else refusal.code or "refused"
@@ -254,16 +254,13 @@ class StripeGateway:
 
     def _gone_on(self, order: ChargeOrder, reply: Reply) -> Outcome:
         """What the charge has come to, gone on with on-session if that is what it waits for."""
-        intent, reference = reply.body, order.reference
-        intent_id = str(intent.get("id"))
         try:
-            if reply.is_replayed:
-                intent = self._api.get_intent(intent_id)
+            intent = _as_it_is(reply, self._api.get_intent)
             if awaits_customer(intent):
-                intent = self._confirmed(order, intent_id)
+                intent = self._confirmed(order, str(intent.get("id")))
         except (Refused, Unreadable, KeyUsed) as fault:
-            return Outcome(State.UNKNOWN, reference, gateway_reference=intent_id, evidence=f"on-session: {fault}")
-        return read_intent(reference, intent)
+            return Outcome(State.UNKNOWN, order.reference, evidence=f"on-session: {fault}")
+        return read_intent(order.reference, intent)
 
     def _confirmed(self, order: ChargeOrder, intent_id: str) -> Mapping[str, Any]:
         try:
@@ -274,7 +271,7 @@ class StripeGateway:
             if refusal.intent is None:
                 return self._api.get_intent(intent_id)
             reply = refusal.intent
-        return self._api.get_intent(intent_id) if reply.is_replayed else reply.body
+        return _as_it_is(reply, self._api.get_intent)
 
     def _new_session(
         self, reference: str, params: SessionCreateParams, without_customer: SessionCreateParams
@@ -286,7 +283,7 @@ class StripeGateway:
                 raise
             # The merchant has deleted the customer at Stripe. Nothing was made; a page is for anybody.
             reply = self._api.create_session(without_customer, f"{reference}:new-customer")
-        return self._api.get_session(str(reply.body.get("id"))) if reply.is_replayed else reply.body
+        return _as_it_is(reply, self._api.get_session)
 
     def _found(self, question: Question) -> Outcome:
         if question.gateway_reference and not question.page_reference:
@@ -331,6 +328,16 @@ class StripeGateway:
         if outcome.state is State.ABSENT and self._is_old(order.reference, GONE_AFTER):
             return RefundOutcome(State.FAILED, order.reference, failure_code="timeout")
         return outcome
+
+
+def _as_it_is(reply: Reply, get: Callable[[str], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The object of a reply as it is now: the answer to an earlier request of the same key is read again. Raises Unreadable."""
+    if not reply.is_replayed:
+        return reply.body
+    try:
+        return get(str(reply.body.get("id")))
+    except Refused as refusal:  # It says nothing of the order, which was taken.
+        raise Unreadable(f"replayed: {refusal}") from refusal
 
 
 def _window(question: Question) -> Any:

@@ -177,6 +177,14 @@ def test_same_reference_again_is_the_same_page_as_it_is_now(acme, stripe, orders
     assert len(stripe.books.objects["checkout.session"]) == 1
 
 
+def test_page_that_cannot_be_read_again_is_unknown_and_no_failure(acme, stripe, orders):
+    order = orders.page()
+    acme.open_page(order)
+    stripe.mischief = [None, happens.refused(404, "resource_missing")]
+
+    assert acme.open_page(order).state is State.UNKNOWN
+
+
 def test_same_reference_hours_later_is_the_same_page(acme, stripe, orders, clock):
     order = orders.page()
     opened = acme.open_page(order)

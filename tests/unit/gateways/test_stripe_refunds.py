@@ -45,6 +45,14 @@ def test_same_reference_again_is_the_same_refund_as_it_is_now(acme, stripe, orde
     assert len(stripe.books.objects["refund"]) == 1
 
 
+def test_refund_that_cannot_be_read_again_is_unknown_and_no_failure(acme, stripe, orders, charged):
+    order = orders.refund(charged, 2000)
+    acme.refund(order)
+    stripe.mischief = [None, happens.refused(404, "resource_missing")]
+
+    assert acme.refund(order).state is State.UNKNOWN
+
+
 @pytest.mark.parametrize(
     "mischief",
     [happens.LOST, happens.NEVER_ARRIVED, happens.TRUNCATED, happens.STORED_FAULT_AFTERWARDS, happens.refused(429)],
