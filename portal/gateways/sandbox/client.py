@@ -1,4 +1,4 @@
-"""The sandbox gateway's client: its HTTP API in, our values out."""
+"""The sandbox gateway's client: our orders out to its HTTP API, and its answers, events and lists in."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from portal.gateways.contract import (
-    FAILURE_CODES,
     Capabilities,
     ChargeOrder,
     EventRefused,
     ListedCharge,
-    MethodFacts,
     Notice,
     Outcome,
     PageOrder,
+    PromptChannel,
     PromptOrder,
     Question,
     RefundOrder,
@@ -30,20 +29,24 @@ from portal.gateways.contract import (
     State,
 )
 from portal.gateways.http import Answer, JsonClient, Unreadable
-from portal.money import AmountError, Money
+from portal.gateways.sandbox.reading import (
+    charge_outcome,
+    error_code,
+    listed_charge,
+    page_outcome,
+    refund_outcome,
+    refusal_code,
+    setup_outcome,
+)
 
 EVENT_TOLERANCE_SECONDS = 300
+LONGEST_LIST_PAGES = 1_000
+"""Of a hundred charges each; a list that goes on after them cannot be told whole."""
+
+_CHANNELS = ("card", "mobile_money", "bank_account")
 _LONGEST_PAYEE, _LONGEST_DESCRIPTION = 120, 500
 _SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})", re.ASCII)
-_STATES = {
-    "succeeded": State.SUCCEEDED,
-    "failed": State.FAILED,
-    "pending": State.PENDING,
-    "requires_action": State.REQUIRES_ACTION,
-    "canceled": State.FAILED,
-}
-_REFUND_STATES = {"succeeded": State.SUCCEEDED, "pending": State.PENDING, "failed": State.FAILED}
-_CODES = {"payer_cancelled": "payer_canceled"}
+_WAITING = ("pending", "requires_action")
 
 
 class SandboxGateway:
@@ -54,9 +57,15 @@ class SandboxGateway:
     capabilities = Capabilities(
         hosted_page=True,
         saved_methods=True,
+        setup_page=True,
+        prompt_channels=(
+            PromptChannel("cm.mtn", "mtn_momo", "CM", "*126#"),
+            PromptChannel("cm.orange", "orange_money", "CM", "#150#"),
+        ),
         cancel=True,
         refunds=True,
-        page_types=("card", "mobile_money", "bank_account"),
+        lists_charges=True,
+        page_types=_CHANNELS,
     )
 
     def __init__(self, origin: str, secret_key: str, event_secret: str, timeout_seconds: float) -> None:
@@ -73,7 +82,19 @@ class SandboxGateway:
             "description": _told(order.description, _LONGEST_DESCRIPTION),
             "return_url": order.return_url,
         }
-        return self._ordered("/v1/charges", order.reference, body, _charge_outcome)
+        return self._ordered("/v1/charges", order.reference, body, charge_outcome)
+
+    def prompt(self, order: PromptOrder) -> Outcome:
+        body = {
+            "reference": order.reference,
+            "amount": order.money.amount,
+            "currency": order.money.currency,
+            "mobile_money": {"phone": order.phone, "channel": order.channel},
+            "save": order.save,
+            "description": _told(order.description, _LONGEST_DESCRIPTION),
+            "return_url": order.return_url,
+        }
+        return self._ordered("/v1/charges", order.reference, body, charge_outcome)
 
     def open_page(self, order: PageOrder) -> Outcome:
         body = {
@@ -85,48 +106,95 @@ class SandboxGateway:
             "return_url": order.return_url,
             "cancel_url": order.cancel_url,
             "locale": order.locale,
-            "channels": ["card", "mobile_money", "bank_account"],
+            "channels": list(_CHANNELS),
             "save": order.save,
         }
-        return self._ordered("/v1/pages", order.reference, body, _page_outcome)
+        return self._ordered("/v1/pages", order.reference, body, page_outcome)
 
     def look_up(self, question: Question) -> Outcome:
         reference = question.reference
         try:
             charges = self._items("/v1/charges", reference)
             if charges:
-                return _charge_outcome(reference, charges[0])
+                return charge_outcome(reference, charges[0])
             pages = self._items("/v1/pages", reference)
         except Unreadable as fault:
             return Outcome(State.UNKNOWN, reference, evidence=f"look-up: {fault}")
-        return _page_outcome(reference, pages[0]) if pages else Outcome(State.ABSENT, reference, evidence="look-up")
+        return page_outcome(reference, pages[0]) if pages else Outcome(State.ABSENT, reference, evidence="look-up")
 
     def cancel(self, question: Question) -> Outcome:
         reference = question.reference
         try:
-            pages = self._items("/v1/pages", reference)
-            if pages and pages[0].get("status") == "open":
-                self._http.post(f"/v1/pages/{quote(str(pages[0].get('id')), safe='')}/cancel", {})
-            charges = self._items("/v1/charges", reference)
-            if charges and charges[0].get("status") in ("pending", "requires_action"):
-                self._http.post(f"/v1/charges/{quote(str(charges[0].get('id')), safe='')}/cancel", {})
+            for page in self._items("/v1/pages", reference):
+                if page.get("status") == "open":
+                    self._http.post(f"/v1/pages/{_named(page)}/cancel", {})
+            for charge in self._items("/v1/charges", reference):
+                if charge.get("status") in _WAITING:
+                    self._http.post(f"/v1/charges/{_named(charge)}/cancel", {})
         except Unreadable as fault:
             return Outcome(State.UNKNOWN, reference, evidence=f"cancel: {fault}")
         return self.look_up(question)
 
-    def refund(self, order: RefundOrder) -> RefundOutcome:
-        body = {"reference": order.reference, "charge": order.charge, "amount": order.money.amount}
+    def open_setup(self, order: SetupOrder) -> SetupOutcome:
+        reference = order.reference
+        body = {
+            "reference": reference,
+            "payee": _told(order.payee, _LONGEST_PAYEE),
+            "currency": order.currency,
+            "return_url": order.return_url,
+            "cancel_url": order.cancel_url,
+            "locale": order.locale,
+            "channels": list(_CHANNELS),
+        }
         try:
-            answer = self._http.post("/v1/refunds", body, {"Idempotency-Key": order.reference})
-        except Unreadable:
-            return RefundOutcome(State.UNKNOWN, order.reference)
-        if answer.status == 409 and _error_code(answer) == "amount_too_large":
-            return RefundOutcome(State.FAILED, order.reference, failure_code="amount_too_large")
-        if answer.status == 409:
-            return self.look_up_refund(order)
+            answer = self._post_once("/v1/setups", reference, body)
+        except Unreadable as fault:
+            return SetupOutcome(State.UNKNOWN, reference, evidence=f"order: {fault}")
         if answer.status in (200, 201):
-            return _refund_outcome(order.reference, answer.body)
-        return RefundOutcome(State.UNKNOWN, order.reference)
+            return setup_outcome(reference, answer.body)
+        if _exists(answer):
+            return self.look_up_setup(Question(reference, datetime.now(UTC)))
+        if _is_refused(answer):
+            code = refusal_code(answer)
+            return SetupOutcome(State.FAILED, reference, failure_code=code, evidence=f"order: {answer.status}")
+        return SetupOutcome(State.UNKNOWN, reference, evidence=f"order: {answer.status}")
+
+    def look_up_setup(self, question: Question) -> SetupOutcome:
+        reference = question.reference
+        try:
+            setups = self._items("/v1/setups", reference)
+        except Unreadable as fault:
+            return SetupOutcome(State.UNKNOWN, reference, evidence=f"look-up: {fault}")
+        return setup_outcome(reference, setups[0]) if setups else SetupOutcome(State.ABSENT, reference)
+
+    def detach(self, token: str) -> bool:
+        try:
+            answer = self._http.post(f"/v1/tokens/{quote(token, safe='')}/detach", {})
+        except Unreadable:
+            return False
+        if answer.status == 404:
+            return error_code(answer) == "not_found"
+        return answer.status == 200 and answer.body.get("detached") is True
+
+    def refund(self, order: RefundOrder) -> RefundOutcome:
+        reference = order.reference
+        body = {"reference": reference, "charge": order.charge, "amount": order.money.amount}
+        try:
+            answer = self._post_once("/v1/refunds", reference, body)
+        except Unreadable:
+            return RefundOutcome(State.UNKNOWN, reference)
+        if answer.status in (200, 201):
+            return refund_outcome(reference, answer.body)
+        if error_code(answer) in ("amount_too_large", "not_refundable"):
+            # A refund of this very reference may be what uses the charge up.
+            made = self.look_up_refund(order)
+            refused = RefundOutcome(State.FAILED, reference, failure_code=error_code(answer))
+            return refused if made.state is State.ABSENT else made
+        if _exists(answer):
+            return self.look_up_refund(order)
+        if _is_refused(answer):
+            return RefundOutcome(State.FAILED, reference, failure_code=refusal_code(answer))
+        return RefundOutcome(State.UNKNOWN, reference)
 
     def look_up_refund(self, order: RefundOrder) -> RefundOutcome:
         reference = order.reference
@@ -134,22 +202,25 @@ class SandboxGateway:
             refunds = self._items("/v1/refunds", reference)
         except Unreadable:
             return RefundOutcome(State.UNKNOWN, reference)
-        return _refund_outcome(reference, refunds[0]) if refunds else RefundOutcome(State.ABSENT, reference)
-
-    def prompt(self, order: PromptOrder) -> Outcome:
-        raise NotImplementedError("no prompt channel is offered")
-
-    def open_setup(self, order: SetupOrder) -> SetupOutcome:
-        raise NotImplementedError("no setup page is offered")
-
-    def look_up_setup(self, question: Question) -> SetupOutcome:
-        raise NotImplementedError("no setup page is offered")
-
-    def detach(self, token: str) -> bool:
-        raise NotImplementedError("detaching comes with the setup page")
+        return refund_outcome(reference, refunds[0]) if refunds else RefundOutcome(State.ABSENT, reference)
 
     def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
-        raise NotImplementedError("no list is offered")
+        query = {"created_after": since.isoformat(), "created_before": until.isoformat()}
+        listed: list[ListedCharge] = []
+        try:
+            for _ in range(LONGEST_LIST_PAGES):
+                answer = self._http.get("/v1/charges", query)
+                listed += map(listed_charge, _items_of(answer))
+                match answer.body:
+                    case {"next": None}:
+                        return tuple(reversed(listed))  # It lists the newest first.
+                    case {"next": str(cursor)}:
+                        query["after"] = cursor
+                    case _:
+                        return None
+        except Unreadable:
+            pass
+        return None
 
     def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         found = _SIGNATURE.fullmatch(headers.get("Sandbox-Signature", ""))
@@ -174,128 +245,56 @@ class SandboxGateway:
         except Unreadable:
             return False
 
-    def _ordered(self, path: str, reference: str, body: Mapping[str, Any], read: Any) -> Outcome:
+    def _ordered(
+        self,
+        path: str,
+        reference: str,
+        body: Mapping[str, Any],
+        read: Callable[[str, Mapping[str, Any]], Outcome],
+    ) -> Outcome:
         """Give an order by its reference. Only a whole 2xx, or a 4xx that proves that nothing was begun, is an answer."""
         try:
-            answer = self._http.post(path, body, {"Idempotency-Key": reference})
+            answer = self._post_once(path, reference, body)
         except Unreadable as fault:
             return Outcome(State.UNKNOWN, reference, evidence=f"order: {fault}")
         if answer.status in (200, 201):
-            outcome: Outcome = read(reference, answer.body)
-            return outcome
-        if answer.status == 409:
-            # "It exists already" (threats 95): what became of it is asked for.
-            return (
-                self.look_up(Question(reference, datetime.now(UTC)))
-                if _error_code(answer) != "idempotency_in_flight"
-                else Outcome(State.UNKNOWN, reference)
-            )
-        if answer.status in (400, 404, 422):
-            code = "method_invalid" if _error_code(answer) == "unknown_token" else "processing_error"
+            return read(reference, answer.body)
+        if _exists(answer):
+            return self.look_up(Question(reference, datetime.now(UTC)))
+        if _is_refused(answer):
+            code = refusal_code(answer)
             return Outcome(State.FAILED, reference, failure_code=code, evidence=f"order: {answer.status}")
         return Outcome(State.UNKNOWN, reference, evidence=f"order: {answer.status}")
 
+    def _post_once(self, path: str, reference: str, body: Mapping[str, Any]) -> Answer:
+        return self._http.post(path, body, {"Idempotency-Key": reference})
+
     def _items(self, path: str, reference: str) -> list[Mapping[str, Any]]:
-        answer = self._http.get(path, {"reference": reference})
-        items = answer.body.get("items")
-        if answer.status != 200 or not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise Unreadable(f"list {answer.status}")
-        return items
+        return _items_of(self._http.get(path, {"reference": reference}))
 
 
-def _error_code(answer: Answer) -> str:
-    error = answer.body.get("error")
-    return str(error.get("code")) if isinstance(error, dict) else ""
+def _exists(answer: Answer) -> bool:
+    """A conflict that says "it is there already" (threats 95), so that what became of it can be asked."""
+    return answer.status == 409 and error_code(answer) != "idempotency_in_flight"
 
 
-def _charge_outcome(reference: str, body: Mapping[str, Any]) -> Outcome:
-    state = _STATES.get(str(body.get("status")), State.UNKNOWN)
-    try:
-        money = Money(body["amount"], body["currency"])
-        told = str(body["reference"])
-    except (KeyError, AmountError, TypeError):
-        return Outcome(State.UNKNOWN, reference, evidence="charge: shape")
-    code = _failure_code(body) if state is State.FAILED else None
-    return Outcome(
-        state,
-        told,
-        gateway_reference=_text(body.get("id")),
-        money=money,
-        failure_code=code,
-        failure_message=_text(body.get("failure_message")),
-        action_url=_text(body.get("action_url")),
-        method=_method(body.get("method")),
-        completed_at=_instant(body.get("completed_at")),
-        evidence="charge",
-    )
+def _is_refused(answer: Answer) -> bool:
+    """A refusal that proves that nothing was begun."""
+    return answer.status in (400, 404, 422)
 
 
-def _page_outcome(reference: str, body: Mapping[str, Any]) -> Outcome:
-    charge = body.get("charge")
-    if isinstance(charge, dict):
-        return _charge_outcome(reference, charge)
-    told = str(body.get("reference"))
-    match body.get("status"):
-        case "open":
-            return Outcome(State.REQUIRES_ACTION, told, action_url=_text(body.get("url")), evidence="page")
-        case "canceled":
-            return Outcome(State.FAILED, told, failure_code="page_canceled", evidence="page")
-        case "expired":
-            return Outcome(State.FAILED, told, failure_code="page_expired", evidence="page")
-    return Outcome(State.UNKNOWN, reference, evidence="page: shape")
+def _items_of(answer: Answer) -> list[Mapping[str, Any]]:
+    items = answer.body.get("items")
+    if answer.status != 200 or not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise Unreadable(f"list {answer.status}")
+    return items
 
 
-def _refund_outcome(reference: str, body: Mapping[str, Any]) -> RefundOutcome:
-    try:
-        money = Money(body["amount"], body["currency"])
-    except (KeyError, AmountError, TypeError):
-        return RefundOutcome(State.UNKNOWN, reference)
-    state = _REFUND_STATES.get(str(body.get("status")), State.UNKNOWN)
-    return RefundOutcome(
-        state, str(body.get("reference")), _text(body.get("id")), money, _text(body.get("failure_code"))
-    )
-
-
-def _failure_code(body: Mapping[str, Any]) -> str:
-    if body.get("status") == "canceled":
-        return "payer_canceled"
-    code = _CODES.get(str(body.get("failure_code")), str(body.get("failure_code")))
-    return code if code in FAILURE_CODES else "processing_error"
-
-
-def _method(value: object) -> MethodFacts | None:
-    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
-        return None
-    month, year = value.get("exp_month"), value.get("exp_year")
-    return MethodFacts(
-        type=value["type"],
-        brand=_text(value.get("brand")),
-        last4=_text(value.get("last4")),
-        exp_month=month if type(month) is int else None,
-        exp_year=year if type(year) is int else None,
-        holder=_text(value.get("holder")),
-        phone=_text(value.get("phone")),
-        bank_name=_text(value.get("bank_name")),
-        fingerprint=_text(value.get("fingerprint")),
-        token=_text(value.get("token")),
-    )
+def _named(thing: Mapping[str, Any]) -> str:
+    return quote(str(thing.get("id")), safe="")
 
 
 def _told(text: str, longest: int) -> str:
     """A text as the sandbox takes it: without joiners and other signs that do not print, and no longer. It refuses the whole
     order otherwise."""
     return "".join(sign for sign in text if sign.isprintable())[:longest] or "-"
-
-
-def _text(value: object) -> str | None:
-    return value[:500] if isinstance(value, str) and value else None
-
-
-def _instant(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo else None
