@@ -155,6 +155,20 @@ class Database:
         with self.reader.connect() as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection whose statements all see the database as it is at the first of them; for checks that compare tables."""
+        with self.reader.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    connection.exec_driver_sql("ROLLBACK")
+            else:
+                with connection.execution_options(isolation_level="REPEATABLE READ").begin():
+                    yield connection
+
     def reading(self) -> Reading:
         """As `read`, through a connection that this thread keeps: for the threads of a server, which read again and again.
 

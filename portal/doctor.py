@@ -60,12 +60,51 @@ def examine(values: Mapping[str, Any], *, given: Settings | None = None) -> Iter
                 merchants = list_merchants(reader)
             yield from _waiting(database)
             yield _unknown(database)
+            yield from _ledgers(database)
         yield _mail(settings)
         if merchants is not None:
             yield from _gateways(settings, database, merchants)
         yield from _themes(settings, merchants or [])
     finally:
         database.dispose()
+
+
+def examine_ledger(values: Mapping[str, Any], *, given: Settings | None = None) -> Iterator[Finding]:
+    """Prove the ledger of each merchant: one finding each, which names the first row that is wrong. Asks no gateway."""
+    try:
+        settings = given or Settings.load(values)
+    except SettingsFault as fault:
+        yield from (Finding(Level.FAULT, "settings", sentence) for sentence in fault.faults)
+        return
+    database = Database(settings.database_url, busy_seconds=2)
+    try:
+        faults = [finding for finding in _database(database) if finding.level is Level.FAULT]
+        yield from faults
+        if not faults:
+            yield from _ledgers(database)
+    finally:
+        database.dispose()
+
+
+def _ledgers(database: Database) -> Iterator[Finding]:
+    from portal.ledger.checking import prove_ledger
+
+    # One snapshot a merchant, so that a payment which is booked meanwhile is seen whole or not at all.
+    with database.read() as reader:
+        merchants = list_merchants(reader)
+    for merchant in merchants:
+        with database.snapshot() as reader:
+            proof = prove_ledger(reader, merchant.id)
+        who = f"{merchant.slug} ({merchant.mode})"
+        if proof.wrong:
+            yield Finding(Level.FAULT, "ledger", f"{who}: {proof.wrong}")
+            continue
+        yield Finding(
+            Level.OK,
+            "ledger",
+            f"{who}: {proof.transaction_count} transactions of {proof.entry_count} entries sum to zero and equal all balances; "
+            f"{proof.sealed_count} are sealed{f', head {proof.head}' if proof.head else ''}",
+        )
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from portal.emails.handlers import send_receipt_mail, send_sign_in_mail
+from portal.ledger.jobs import seal_ledger
 from portal.outbox.relay import Handler, delete_delivered, deliver_next
 from portal.payments.jobs import check_payments, expire_checkouts
 from portal.refunds.operations import check_refunds
@@ -47,6 +48,7 @@ def clean_up(services: Services) -> int:
 JOBS: tuple[Job, ...] = (
     Job("checked", timedelta(seconds=2), check_payments),
     Job("checked_refunds", timedelta(seconds=2), check_refunds),
+    Job("sealed", timedelta(seconds=5), seal_ledger),
     Job("expired", timedelta(seconds=30), expire_checkouts),
     Job("cleaned", timedelta(minutes=5), clean_up),
 )

@@ -6,19 +6,21 @@ import os
 
 import click
 
-from portal.doctor import Level, examine
+from portal.doctor import Level, examine, examine_ledger
 from portal.settings import Settings
 
 
 @click.command()
+@click.option("--ledger", is_flag=True, help="Check the ledger alone: sums, chain and balances; asks no gateway.")
 @click.pass_context
-def doctor(context: click.Context) -> None:
-    """Check settings, database, mail, gateways and themes: one line each, ok, warning or fault.
+def doctor(context: click.Context, ledger: bool) -> None:
+    """Check settings, database, mail, gateways and ledger and themes: one line each, ok, warning or fault.
 
     Exits 1 when there is a fault; a warning is none.
     """
     has_fault = False
-    for finding in examine(os.environ, given=context.find_object(Settings)):
+    look = examine_ledger if ledger else examine
+    for finding in look(os.environ, given=context.find_object(Settings)):
         click.echo(str(finding))
         has_fault |= finding.level is Level.FAULT
     if has_fault:

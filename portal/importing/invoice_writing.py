@@ -15,14 +15,27 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEntry
+from portal.credit.balance import grant
 from portal.customers.models import Customer
 from portal.customers.rules import email_key
 from portal.database import Base
 from portal.importing.invoice_rows import Document, Person
 from portal.importing.verdicts import Change, Context, Refused, Verdict
 from portal.invoices.models import CreditNote, Invoice, InvoiceLine
+from portal.ledger.operations import post
+from portal.ledger.rules import (
+    Posting,
+    Settled,
+    credit_corrected,
+    credit_granted,
+    invoice_corrected,
+    invoice_opened,
+    payment_recorded,
+)
+from portal.money import Money
 from portal.payments.models import Payment, PaymentAllocation
 from portal.public_ids import new_id
+from portal.tenancy import Scope
 
 IMPORT_GATEWAY = "import"
 _STATES = {
@@ -42,14 +55,19 @@ class _Batch:
     payments: list[dict[str, Any]] = field(default_factory=list)
     allocations: list[dict[str, Any]] = field(default_factory=list)
     audit: list[dict[str, Any]] = field(default_factory=list)
+    credits: list[tuple[Scope, Money, datetime]] = field(default_factory=list)
+    postings: list[Posting | None] = field(default_factory=list)
 
-    def insert(self, session: Session) -> None:
+    def insert(self, session: Session, merchant_id: str) -> None:
         for model, rows in (
             (Customer, self.customers), (Invoice, self.invoices), (InvoiceLine, self.lines), (CreditNote, self.credit_notes),
             (Payment, self.payments), (PaymentAllocation, self.allocations), (AuditEntry, self.audit),
         ):  # fmt: skip
             if rows:
                 session.execute(sa.insert(_table(model)), rows)
+        for scope, money, at in self.credits:
+            grant(session, scope, money, at=at)
+        post(session, merchant_id, *self.postings)
 
 
 def write_documents(session: Session, context: Context, documents: Sequence[Document]) -> list[Verdict]:
@@ -81,7 +99,7 @@ def write_documents(session: Session, context: Context, documents: Sequence[Docu
             verdict = _write_credit_note(session, context, batch, document, customer, notes.get(key), invoices.get(key))
         verdicts.append(verdict)
     _note_act(context, batch, verdicts)
-    batch.insert(session)
+    batch.insert(session, merchant_id)
     return verdicts
 
 
@@ -150,9 +168,12 @@ def _write_invoice(
             {
                 **_content(context, document), "merchant_id": context.merchant.id, "id": invoice_id, "customer_id": customer_id,
                 "number": document.number, "tax": 0, "amount_credited": 0, "amount_reserved": 0, "version": 1,
+                "preset_amounts": [], "prices": {},
                 "created_at": document.at, "sent_at": None, "viewed_at": None, **_settlement(document),
             }
         )  # fmt: skip
+        total = Money(document.total, document.currency)
+        batch.postings.append(invoice_opened(customer_id, invoice_id, total, at=document.at))
         batch.lines += _lines(context.merchant.id, invoice_id, document)
         if document.paid_at is not None:
             _book_payment(context, batch, document, customer_id, invoice_id, document.paid_at, version=1)
@@ -186,6 +207,8 @@ def _change_invoice(session: Session, context: Context, batch: _Batch, document:
     session.execute(
         sa.delete(_table(InvoiceLine)).where(InvoiceLine.merchant_id == merchant_id, InvoiceLine.invoice_id == old.id)
     )
+    before, after = Money(old.total, old.currency), Money(document.total, document.currency)
+    batch.postings.append(invoice_corrected(old.customer_id, old.id, version, before, after, at=context.now))
     batch.lines += _lines(merchant_id, old.id, document)
     if document.paid_at is not None:
         _book_payment(context, batch, document, old.customer_id, old.id, document.paid_at, version=version)
@@ -206,10 +229,14 @@ def _write_credit_note(
         "currency": document.currency, "description": document.description, "amount": -document.total,
         "issued_on": document.issued_on, "import_digest": document.digest,
     }  # fmt: skip
+    scope, money = Scope(context.merchant.id, customer_id), Money(-document.total, document.currency)
     if old is None:
+        note_id = new_id("cn", document.at)
+        batch.credits.append((scope, money, document.at))
+        batch.postings.append(credit_granted(customer_id, note_id, money, at=document.at))
         batch.credit_notes.append(
             {
-                **content, "merchant_id": context.merchant.id, "id": new_id("cn", document.at), "customer_id": customer_id,
+                **content, "merchant_id": context.merchant.id, "id": note_id, "customer_id": customer_id,
                 "invoice_id": None, "number": document.number, "amount_applied": 0, "created_at": document.at,
             }
         )  # fmt: skip
@@ -223,6 +250,10 @@ def _write_credit_note(
         .where(CreditNote.merchant_id == context.merchant.id, CreditNote.id == old.id)
         .values(**content)
     )
+    before = Money(old.amount, old.currency)
+    batch.credits.append((scope, money, context.now))
+    batch.credits.append((scope, Money(-before.amount, before.currency), context.now))
+    batch.postings.append(credit_corrected(customer_id, old.id, document.digest, before, money, at=context.now))
     return Change.UPDATED
 
 
@@ -266,12 +297,16 @@ def _book_payment(
     version: int,
 ) -> None:
     payment_id = new_id("pay", paid_at)
+    total = Money(document.total, document.currency)
+    settled = [Settled(invoice_id, total, total)]
+    batch.postings.append(payment_recorded(customer_id, payment_id, IMPORT_GATEWAY, total, settled, at=paid_at))
     batch.payments.append(
         {
             "merchant_id": context.merchant.id, "id": payment_id, "customer_id": customer_id, "status": "complete",
             "currency": document.currency, "amount": document.total, "amount_refunded": 0,
             "description": document.description or document.number, "note": document.number if document.description else "",
-            "more_count": 0, "reference": None, "gateway": IMPORT_GATEWAY, "gateway_reference": None, "save_method": False,
+            "more_count": 0, "kind": "invoice", "credit_amount": 0, "use_credit": False, "is_partial": False, "splits": False,
+            "reference": None, "gateway": IMPORT_GATEWAY, "gateway_reference": None, "save_method": False,
             "listed": True, "version": 1, "check_count": 0, "created_at": paid_at, "updated_at": context.now,
             "expires_at": paid_at, "completed_at": paid_at,
         }

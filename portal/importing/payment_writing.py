@@ -14,6 +14,9 @@ from portal.importing.payment_rows import CAPTURED, ImportedPayment
 from portal.importing.verdicts import Change, Context, Refused, Verdict
 from portal.invoices.balance import OUTSTANDING, settle_unreserved
 from portal.invoices.models import Invoice
+from portal.ledger.operations import post
+from portal.ledger.rules import Settled, payment_recorded, refund_begun, refund_succeeded
+from portal.money import Money
 from portal.payments.models import Payment, PaymentAllocation
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
@@ -105,6 +108,7 @@ def _create(session: Session, context: Context, payment: ImportedPayment, custom
     session.add(made)
     session.flush()
     _settle(session, context, made, shares)
+    _post(session, context, made, shares)
     _refund(session, context, made, payment.amount_refunded)
     record_act(
         session, context.merchant.id, "payment.recorded", at=context.now, actor_type="system", actor_id="import",
@@ -126,6 +130,7 @@ def _update(session: Session, context: Context, payment: ImportedPayment, custom
     shares = [] if old.status in CAPTURED else _shares(session, context, payment, customer_id)
     if isinstance(shares, Refused):
         return shares
+    was_captured = old.status in CAPTURED
     more_refunded = payment.amount_refunded - old.amount_refunded
     for name, value in changes.items():
         setattr(old, name, value)
@@ -135,6 +140,8 @@ def _update(session: Session, context: Context, payment: ImportedPayment, custom
         old.version + 1,
     )
     _settle(session, context, old, shares)
+    if not was_captured:
+        _post(session, context, old, shares)
     _refund(session, context, old, more_refunded)
     return Change.UPDATED
 
@@ -192,14 +199,33 @@ def _settle(session: Session, context: Context, payment: Payment, shares: Sequen
     session.flush()
 
 
+def _post(session: Session, context: Context, payment: Payment, shares: Sequence[_Share]) -> None:
+    if payment.status not in CAPTURED:
+        return
+    settled = []
+    for share in shares:
+        taken = Money(share.amount, payment.currency)
+        settled.append(Settled(share.invoice_id, taken, taken))
+    money, at = Money(payment.amount, payment.currency), payment.completed_at or context.now
+    posting = payment_recorded(payment.customer_id, payment.id, payment.gateway, money, settled, at=at)
+    post(session, context.merchant.id, posting)
+
+
 def _refund(session: Session, context: Context, payment: Payment, amount: int) -> None:
     if amount <= 0:
         return
     at = payment.completed_at or context.now
+    refund_id, money = new_id("re", at), Money(amount, payment.currency)
     session.add(
         Refund(
-            merchant_id=context.merchant.id, id=new_id("re", at), payment_id=payment.id, status="succeeded",
+            merchant_id=context.merchant.id, id=refund_id, payment_id=payment.id, status="succeeded",
             currency=payment.currency, amount=amount, created_at=at, completed_at=at,
         )
     )  # fmt: skip
-    session.flush()
+    told = (payment.customer_id, payment.id, refund_id)
+    post(
+        session,
+        context.merchant.id,
+        refund_begun(*told, money, at=at),
+        refund_succeeded(*told, payment.gateway, money, at=at),
+    )

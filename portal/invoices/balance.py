@@ -46,10 +46,12 @@ def settle_reserved(session: Session, merchant_id: str, invoice_id: str, amount:
     assert held, "a settled share was reserved"
 
 
-def settle_unreserved(session: Session, merchant_id: str, invoice_id: str, amount: int, *, at: datetime) -> int:
+def settle_unreserved(
+    session: Session, merchant_id: str, invoice_id: str, amount: int, *, at: datetime, whole: bool = False
+) -> int:
     """Book money that came although nothing was reserved any more; tells how much of it the invoice could take (minor units).
 
-    The rest is the customer's credit, which the caller books: surplus money is never lost (rule 23).
+    `whole`: all of the amount or nothing. The rest is the customer's credit, which the caller books: surplus money is never lost (rule 23).
     """
     free = session.execute(
         sa.select(_LEFT - Invoice.amount_reserved)
@@ -57,7 +59,7 @@ def settle_unreserved(session: Session, merchant_id: str, invoice_id: str, amoun
         .with_for_update()
     ).scalar()
     taken = min(amount, free or 0)
-    if taken <= 0:
+    if taken <= 0 or (whole and taken < amount):
         return 0
     changed = _changed(session, _one(merchant_id, invoice_id).values(**_paid(taken, at)))
     assert changed, "the row is locked by this transaction"

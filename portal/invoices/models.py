@@ -15,6 +15,9 @@ class Invoice(Base):
     """An invoice. Amounts are minor units of `currency`.
 
     What is left to pay is `total - amount_paid - amount_credited`; of it `amount_reserved` is held by payments under way.
+    `amount_mode` is what the customer may pay of it: fixed (all), editable (between `minimum_amount` and `maximum_amount`, with
+    `preset_amounts` to choose from), editable_after_insufficient_funds (less, after a method had too little); null is the
+    merchant's usual one. `deposit_amount` may be paid first. `prices` are what it costs in other currencies, as a whole.
     `bill_to` is the customer's name and address as they were when the invoice was sent.
     """
 
@@ -49,6 +52,15 @@ class Invoice(Base):
             "total >= 0 and amount_paid >= 0 and amount_credited >= 0 and amount_reserved >= 0",
             name="amounts_not_negative",
         ),
+        sa.CheckConstraint(
+            "amount_mode is null or amount_mode in ('fixed', 'editable', 'editable_after_insufficient_funds')",
+            name="amount_mode_known",
+        ),
+        sa.CheckConstraint(
+            "(minimum_amount is null or minimum_amount > 0) and (maximum_amount is null or maximum_amount > 0)"
+            " and (deposit_amount is null or (deposit_amount > 0 and deposit_amount < total))",
+            name="choices_in_range",
+        ),
         sa.CheckConstraint("amount_paid + amount_credited + amount_reserved <= total", name="never_beyond_total"),
         STRICT,
     )
@@ -66,6 +78,12 @@ class Invoice(Base):
     amount_paid: Mapped[int] = mapped_column(Minor, default=0)
     amount_credited: Mapped[int] = mapped_column(Minor, default=0)
     amount_reserved: Mapped[int] = mapped_column(Minor, default=0)
+    amount_mode: Mapped[str | None] = mapped_column(Id)
+    minimum_amount: Mapped[int | None] = mapped_column(Minor)
+    maximum_amount: Mapped[int | None] = mapped_column(Minor)
+    preset_amounts: Mapped[list[int]] = mapped_column(Json, default=list)
+    deposit_amount: Mapped[int | None] = mapped_column(Minor)
+    prices: Mapped[dict[str, int]] = mapped_column(Json, default=dict)
     issued_on: Mapped[date] = mapped_column(Day)
     due_on: Mapped[date] = mapped_column(Day)
     bill_to: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -14,6 +14,9 @@ from sqlalchemy.orm import Session
 from portal.audit.operations import record_act
 from portal.customers.models import Customer
 from portal.invoices.models import Invoice, InvoiceLine
+from portal.ledger.operations import post
+from portal.ledger.rules import invoice_opened
+from portal.money import Money
 from portal.public_ids import new_id
 from portal.tenancy import Scope
 
@@ -35,7 +38,10 @@ class NewLine:
 
 @dataclass(frozen=True, slots=True)
 class NewInvoice:
-    """An invoice as its merchant writes it; `description` is what it is for, in a few words."""
+    """An invoice as its merchant writes it; `description` is what it is for, in a few words.
+
+    What customers may pay of it and in which other currencies is told as `Invoice` tells it, in minor units.
+    """
 
     number: str
     currency: str
@@ -43,6 +49,12 @@ class NewInvoice:
     due_on: date
     description: str
     lines: Sequence[NewLine] = field(default_factory=tuple)
+    amount_mode: str | None = None
+    minimum_amount: int | None = None
+    maximum_amount: int | None = None
+    preset_amounts: Sequence[int] = ()
+    deposit_amount: int | None = None
+    prices: Mapping[str, int] = field(default_factory=dict)
 
 
 def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, at: datetime) -> str:
@@ -63,6 +75,12 @@ def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, at: datetim
         subtotal=subtotal,
         tax=tax,
         total=subtotal + tax,
+        amount_mode=new.amount_mode,
+        minimum_amount=new.minimum_amount,
+        maximum_amount=new.maximum_amount,
+        preset_amounts=list(new.preset_amounts),
+        deposit_amount=new.deposit_amount,
+        prices=dict(new.prices),
         issued_on=new.issued_on,
         due_on=new.due_on,
         bill_to=_bill_to(session, scope),
@@ -85,6 +103,8 @@ def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, at: datetim
                 amount=line.amount,
             )
         )
+    total = Money(invoice.total, invoice.currency)
+    post(session, scope.merchant_id, invoice_opened(scope.customer_id, invoice.id, total, at=at))
     record_act(
         session, scope.merchant_id, "invoice.opened", at=at, actor_type="system", actor_id="merchant",
         customer_id=scope.customer_id, object_id=invoice.id, amount=invoice.total, currency=invoice.currency,

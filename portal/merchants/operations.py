@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from portal.audit.operations import record_act
 from portal.contacts import ContactRefused, normalise_email, normalise_name
 from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SlugTaken
 from portal.merchants.models import MODES, ApiKey, GatewayAccount, Merchant
+from portal.merchants.payment_options import PaymentOptions, stored_options
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.merchants.rules import (
     api_key_digest,
@@ -49,6 +50,7 @@ class NewMerchant:
     support_email: str | None = None
     due_days: int = 30
     gateway: str | None = None
+    options: PaymentOptions = field(default_factory=PaymentOptions)
 
 
 def create_merchant(session: Session, new: NewMerchant, *, at: datetime) -> MerchantProfile:
@@ -84,6 +86,20 @@ def create_api_key(
         session, merchant.id, "api_key.created", at=at, actor_type="system", actor_id="command", object_id=key_id
     )
     return key
+
+
+def set_payment_options(session: Session, merchant_id: str, options: PaymentOptions, *, at: datetime) -> None:
+    """Change how the merchant's customers may pay. Checkouts under way are priced anew. Raises InvalidMerchant."""
+    session.execute(
+        sa.update(Merchant)
+        .where(Merchant.id == merchant_id)
+        .values(payment_options=stored_options(options), updated_at=at)
+    )
+    record_act(
+        session, merchant_id, "merchant.payment_options_changed", at=at, actor_type="system", actor_id="command",
+        object_id=merchant_id, amount_mode=options.amount_mode, allow_split=options.allow_split,
+        top_ups=sorted(options.top_ups),
+    )  # fmt: skip
 
 
 def connect_gateway(
@@ -133,5 +149,5 @@ def _checked(new: NewMerchant, at: datetime) -> Merchant:
         id=new_id("mer", at), slug=checked_slug(new.slug), mode=new.mode, name=name, legal_name=new.legal_name or name,
         address_lines=list(new.address_lines), currency=checked_currency(new.currency), locale=checked_locale(new.locale),
         timezone=checked_timezone(new.timezone), theme=new.theme, support_email=support_email, due_days=new.due_days,
-        gateway=gateway, created_at=at, updated_at=at,
+        gateway=gateway, payment_options=stored_options(new.options), created_at=at, updated_at=at,
     )  # fmt: skip

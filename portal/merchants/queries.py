@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from portal.database import Reader
 from portal.merchants.models import Merchant
+from portal.merchants.payment_options import PaymentOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,12 @@ class MerchantProfile:
     support_email: str | None
     due_days: int
     gateway: str
+    payment_options: dict[str, Any]
+
+    @property
+    def options(self) -> PaymentOptions:
+        """How its customers may pay."""
+        return PaymentOptions.read(self.payment_options)
 
     @property
     def is_live(self) -> bool:

@@ -18,6 +18,8 @@ VERSION_TABLE = "portal_schema_version"
 MODEL_PACKAGES = (
     "merchants",
     "customers",
+    "credit",
+    "ledger",
     "sign_in",
     "invoices",
     "payment_methods",

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from portal.credit.models import CustomerBalance
 from portal.database import Count, Flag, Id, Minor, Reader, Text
-from portal.invoices.models import CreditNote, Invoice
+from portal.invoices.models import Invoice
 from portal.invoices.queries import OwedSum, most_urgent_first, outstanding, owed_sums
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.queries import MethodRecord, in_order
@@ -25,7 +26,7 @@ _LOOKED_AT = 3
 
 _INVOICES = Invoice.__table__
 _METHODS = PaymentMethod.__table__
-_NOTES = CreditNote.__table__
+_BALANCES = CustomerBalance.__table__
 
 
 class DueRecord(NamedTuple):
@@ -43,7 +44,7 @@ class DueRecord(NamedTuple):
 class Account:
     """What the overview tells beside what is owed. `troubled` are payments that failed or wait, the newest first.
 
-    `credits` is what stands to the customer's credit: (minor units, currency) of what no invoice has used, one a currency.
+    `credits` is what stands to the customer's credit and is not held by a payment: (minor units, currency), one a currency.
     """
 
     newest: list[PaymentRecord]
@@ -157,15 +158,11 @@ def _account() -> sa.CompoundSelect[Any]:
         m.merchant_id == sa.bindparam("merchant_id"), m.customer_id == sa.bindparam("customer_id"),
         m.status != sa.literal_column("'removed'", Id),
     )  # fmt: skip
-    unused = _NOTES.c.amount - _NOTES.c.amount_applied
-    credits = (
-        others("credit", {"amount": sa.cast(sa.func.sum(unused), Minor), "currency": _NOTES.c.currency})
-        .where(
-            _NOTES.c.merchant_id == sa.bindparam("merchant_id"),
-            _NOTES.c.customer_id == sa.bindparam("customer_id"),
-            _NOTES.c.amount_applied < _NOTES.c.amount,
-        )
-        .group_by(_NOTES.c.currency)
+    free = _BALANCES.c.amount - _BALANCES.c.amount_reserved
+    credits = others("credit", {"amount": free, "currency": _BALANCES.c.currency}).where(
+        _BALANCES.c.merchant_id == sa.bindparam("merchant_id"),
+        _BALANCES.c.customer_id == sa.bindparam("customer_id"),
+        free > sa.literal_column("0"),
     )
     return sa.union_all(
         payments("newest", None, NEWEST),

@@ -6,91 +6,150 @@ An unconfirmed payment reserves nothing and blocks nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.credit.queries import free_credit
 from portal.database import Reader
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
+from portal.merchants.payment_options import PaymentOptions
+from portal.merchants.queries import get_merchant
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.rules import method_state, shown_brand
 from portal.payments import rules
+from portal.payments.amounts import Due, Pricing, amount_rule, currencies_of, price, whole_only
 from portal.payments.errors import (
+    AmountTooHigh,
+    AmountTooLow,
     CurrenciesMixed,
     InvoiceBeingPaid,
     InvoiceSettled,
     MethodExpired,
     MethodMissing,
     MethodUnknown,
+    NoGateway,
     NoInvoiceChosen,
+    SplitNotAllowed,
+    TopUpNotAllowed,
 )
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.outcomes import list_allocations
+from portal.payments.shares import due_of
 from portal.public_ids import is_id, new_id
 from portal.tenancy import Scope
 
 NEW_METHOD = "new"
+TELEPHONE = "telephone"
+"""The choice of a telephone that is asked directly, `Choice.channel` and `Choice.phone`."""
+CREDIT = "credit"
+"""What stands for gateway and method of a payment that the customer's credit pays whole."""
 MOST_INVOICES = 300
 """Invoices in one payment, at most: each is locked while it is confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the customer chose to pay, and how.
+
+    `payment_method` is `pm_…`, `new` (entered on the gateway's page), `telephone` (with `channel` and `phone` in E.164), or ""
+    where credit pays all. `amount` is minor units of `currency`; None is all that is due. `currency` None is the invoices' own.
+    `use_credit`: the customer's credit goes first. `splits`: another method pays the rest, in a second payment; `split_of` is
+    the first payment of that second one. `top_up`: without invoices, `amount` goes to the customer's credit, and `title` is
+    what that is called in the customer's language.
+    """
+
+    payment_method: str
+    invoice_ids: Sequence[str] = ()
+    amount: int | None = None
+    currency: str | None = None
+    use_credit: bool = False
+    save_method: bool = False
+    splits: bool = False
+    split_of: str | None = None
+    top_up: bool = False
+    title: str = ""
+    channel: str | None = None
+    phone: str | None = None
 
 
 def begin_checkout(
     session: Session,
     scope: Scope,
-    invoice_ids: Sequence[str],
-    payment_method: str,
+    choice: Choice,
     *,
-    gateway: str,
-    save_method: bool,
+    gateway: str | None,
     expires_after: timedelta,
     at: datetime,
 ) -> str:
-    """Propose to pay these invoices in full with a saved method (`pm_…`) or a new one (`new`), and tell the payment's id.
+    """Propose a payment as it was chosen, and tell its id; nothing is reserved.
 
-    Supersedes older unconfirmed payments of the same invoices. Raises a CheckoutFault, which names the field, and changes
+    `gateway` is the merchant's; None where there is none, and credit has to pay all. Supersedes older unconfirmed payments of
+    the same invoices. Raises NoGateway, or a CheckoutFault, which names the field, and changes
     nothing then.
     """
-    # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
-    supersede(session, scope, list(dict.fromkeys(invoice_ids))[:MOST_INVOICES], but=None, at=at)
-    invoices = _get_payable(session, scope, invoice_ids)
-    method = _get_method(session, scope, payment_method, at.date())
-    first = invoices[0]
+    options = get_merchant(session, scope.merchant_id).options
+    if choice.top_up:
+        dues: list[Due] = []
+        pricing = _price_top_up(choice, options)
+        named = (choice.title, "", 0)
+    else:
+        # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
+        supersede(session, scope, list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES], but=None, at=at)
+        dues, titles = _get_payable(session, scope, choice, options)
+        pricing = _price(session, scope, choice, dues, options)
+        kept = [titles[part.invoice_id] for part in pricing.parts]
+        named = (*kept[0], len(kept) - 1)
+    if pricing.charge and gateway is None:
+        raise NoGateway
+    method = _get_method(session, scope, choice, at.date()) if pricing.charge else None
+    description, note, more_count = named
+    is_new = method is None and pricing.charge > 0
     payment = Payment(
         merchant_id=scope.merchant_id,
         id=new_id("pay", at),
         customer_id=scope.customer_id,
+        kind="top_up" if choice.top_up else "invoice",
         status="incomplete",
-        currency=first.currency,
-        amount=sum(invoice.amount_due for invoice in invoices),
-        description=first.description or first.number,
-        note=first.number if first.description else "",
-        more_count=len(invoices) - 1,
-        gateway=gateway,
+        currency=pricing.currency,
+        amount=pricing.total,
+        credit_amount=pricing.credit,
+        use_credit=choice.use_credit,
+        is_partial=choice.amount is not None and not choice.top_up,
+        splits=choice.splits,
+        split_of=choice.split_of,
+        description=description,
+        note=note,
+        more_count=more_count,
+        gateway=gateway if pricing.charge and gateway else CREDIT,
         payment_method_id=method.id if method else None,
-        save_method=save_method and method is None,
+        save_method=choice.save_method and is_new,
+        channel=choice.channel if is_new else None,
+        phone=choice.phone if is_new else None,
         listed=True,
-        method_type=method.type if method else None,
-        method_last4=method.last4 if method else None,
-        method_brand=shown_brand(method.type, method.brand, method.bank_name) if method else None,
         created_at=at,
         updated_at=at,
         opened_at=at,
         expires_at=at + expires_after,
+        **_shown_method(method, pricing),
     )
     session.add(payment)
     session.flush()
-    for invoice in invoices:
+    own = {due.invoice_id: due.currency for due in dues}
+    for part in pricing.parts:
         session.add(
             PaymentAllocation(
                 merchant_id=scope.merchant_id,
                 payment_id=payment.id,
-                invoice_id=invoice.id,
-                slot=1,
+                invoice_id=part.invoice_id,
+                slot=2 if choice.split_of else 1,
                 state="proposed",
-                amount=invoice.amount_due,
-                invoice_version=invoice.version,
+                amount=part.share,
+                price=None if own[part.invoice_id] == pricing.currency else part.price,
+                invoice_version=part.version,
             )
         )
     return payment.id
@@ -136,8 +195,11 @@ def supersede(session: Session, scope: Scope, invoice_ids: Sequence[str], *, but
             end_checkout(session, other, "canceled", at=at)
 
 
-def _get_payable(session: Session, scope: Scope, invoice_ids: Sequence[str]) -> list[Invoice]:
-    wanted = list(dict.fromkeys(invoice_ids))[:MOST_INVOICES]
+def _get_payable(
+    session: Session, scope: Scope, choice: Choice, options: PaymentOptions
+) -> tuple[list[Due], dict[str, tuple[str, str]]]:
+    """The invoices as pricing sees them, oldest due first, and the title and number of each."""
+    wanted = list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES]
     if not wanted or not all(is_id("inv", invoice_id) for invoice_id in wanted):
         raise NoInvoiceChosen
     invoices = (
@@ -157,40 +219,147 @@ def _get_payable(session: Session, scope: Scope, invoice_ids: Sequence[str]) -> 
         raise NoInvoiceChosen
     if any(invoice.status not in OUTSTANDING or invoice.amount_due <= 0 for invoice in invoices):
         raise InvoiceSettled
-    if len({invoice.currency for invoice in invoices}) > 1:
+    _refuse_held(session, scope, choice, invoices)
+    dues = [due_of(invoice, options) for invoice in invoices]
+    titles = {invoice.id: (invoice.description or invoice.number, invoice.number) for invoice in invoices}
+    return dues, {
+        invoice_id: (title, number if title != number else "") for invoice_id, (title, number) in titles.items()
+    }
+
+
+def _refuse_held(session: Session, scope: Scope, choice: Choice, invoices: Sequence[Invoice]) -> None:
+    """What a payment under way holds is not paid again; but the second of two methods pays what the first one leaves."""
+    for invoice in invoices:
+        if not invoice.amount_reserved:
+            continue
+        holders = list_holders(session, scope, invoice.id)
+        if holders != [choice.split_of] or invoice.amount_reserved >= invoice.amount_due:
+            raise InvoiceBeingPaid(next((holder for holder in holders if holder != choice.split_of), holders[0]))
+
+
+def _price(session: Session, scope: Scope, choice: Choice, dues: Sequence[Due], options: PaymentOptions) -> Pricing:
+    currency = choice.currency or dues[0].currency
+    if currency not in currencies_of(dues):
         raise CurrenciesMixed
-    held = next((invoice for invoice in invoices if invoice.amount_reserved), None)
-    if held is not None:
-        raise InvoiceBeingPaid(find_holder(session, scope, held.id))
-    return list(invoices)
+    if (choice.splits or choice.split_of) and not options.allow_split:
+        raise SplitNotAllowed
+    if choice.split_of is not None:
+        check_first_of_split(session, scope, choice.split_of)
+    whole = price(dues, currency)
+    amount = choice.amount
+    if choice.splits:
+        if amount is None or not 0 < amount < whole.total:
+            raise (AmountTooLow if amount is None or amount <= 0 else AmountTooHigh)(1, whole.total - 1)
+    elif amount is not None:
+        refused = find_refused_amount(session, scope, [due.invoice_id for due in dues])
+        amount_rule(dues, currency, refused_amount=refused).check(amount)
+    credit = free_credit(session, scope, currency) if choice.use_credit else 0
+    only = frozenset() if choice.splits else whole_only(dues)
+    return price(dues, currency, amount=amount, credit=credit, whole=only)
 
 
-def find_holder(reader: Reader, scope: Scope, invoice_id: str) -> str | None:
-    """The payment under way that holds a part of the invoice."""
-    return reader.execute(
-        sa.select(PaymentAllocation.payment_id).where(
+def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> None:
+    """The first of two payments is the customer's, leaves a rest, and has gone through or is on its way.
+
+    Raises SplitNotAllowed.
+    """
+    found = (
+        session.execute(
+            sa.select(Payment.status, Payment.splits).where(
+                Payment.merchant_id == scope.merchant_id,
+                Payment.customer_id == scope.customer_id,
+                Payment.id == payment_id,
+            )
+        ).first()
+        if is_id("pay", payment_id)
+        else None
+    )
+    if found is None or not found.splits or found.status not in rules.CAPTURED | rules.UNSETTLED:
+        raise SplitNotAllowed
+
+
+def _price_top_up(choice: Choice, options: PaymentOptions) -> Pricing:
+    rule = options.top_ups.get(choice.currency or "")
+    if rule is None or choice.currency is None:
+        raise TopUpNotAllowed
+    amount = choice.amount or 0
+    if amount < rule.minimum:
+        raise AmountTooLow(rule.minimum, rule.maximum)
+    if amount > rule.maximum:
+        raise AmountTooHigh(rule.minimum, rule.maximum)
+    return Pricing(choice.currency, (), amount)
+
+
+def _shown_method(method: PaymentMethod | None, pricing: Pricing) -> dict[str, str | None]:
+    if not pricing.charge:
+        return {"method_type": CREDIT}
+    if method is None:
+        return {}
+    return {
+        "method_type": method.type,
+        "method_last4": method.last4,
+        "method_brand": shown_brand(method.type, method.brand, method.bank_name),
+    }
+
+
+def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> int | None:
+    """What a method had too little for, when that was the end of the newest attempt at exactly this one invoice."""
+    if len(invoice_ids) != 1:
+        return None
+    last = reader.execute(
+        sa.select(Payment.amount, Payment.status, Payment.failure_code)
+        .join(
+            PaymentAllocation,
+            sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
+        )
+        .where(
+            Payment.merchant_id == scope.merchant_id,
+            Payment.customer_id == scope.customer_id,
+            PaymentAllocation.merchant_id == scope.merchant_id,
+            PaymentAllocation.invoice_id == invoice_ids[0],
+            Payment.confirmed_at.is_not(None),
+        )
+        .order_by(Payment.confirmed_at.desc())
+        .limit(1)
+    ).first()
+    is_refused = last is not None and last.status == "failed" and last.failure_code == "insufficient_funds"
+    return last.amount if last is not None and is_refused else None
+
+
+def list_holders(reader: Reader, scope: Scope, invoice_id: str) -> list[str]:
+    """The payments under way that hold a part of the invoice: one, or two that split it."""
+    statement = (
+        sa.select(PaymentAllocation.payment_id)
+        .where(
             PaymentAllocation.merchant_id == scope.merchant_id,
             PaymentAllocation.invoice_id == invoice_id,
             PaymentAllocation.state == "active",
         )
-    ).scalar()
+        .order_by(PaymentAllocation.slot)
+    )
+    return list(reader.execute(statement).scalars())
 
 
-def _get_method(session: Session, scope: Scope, choice: str, today: date) -> PaymentMethod | None:
-    if choice == NEW_METHOD:
+def find_holder(reader: Reader, scope: Scope, invoice_id: str) -> str | None:
+    """The payment under way that holds a part of the invoice; of two that split it, the first."""
+    return next(iter(list_holders(reader, scope, invoice_id)), None)
+
+
+def _get_method(session: Session, scope: Scope, choice: Choice, today: date) -> PaymentMethod | None:
+    if choice.payment_method in (NEW_METHOD, TELEPHONE):
         return None
-    if not choice:
+    if not choice.payment_method:
         raise MethodMissing
     method = (
         session.execute(
             sa.select(PaymentMethod).where(
                 PaymentMethod.merchant_id == scope.merchant_id,
                 PaymentMethod.customer_id == scope.customer_id,
-                PaymentMethod.id == choice,
+                PaymentMethod.id == choice.payment_method,
                 PaymentMethod.status == "active",
             )
         ).scalar()
-        if is_id("pm", choice)
+        if is_id("pm", choice.payment_method)
         else None
     )
     if method is None:

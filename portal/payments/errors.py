@@ -57,6 +57,57 @@ class MethodExpired(CheckoutFault):
     sentence = "This payment method has expired."
 
 
+class AmountUnreadable(CheckoutFault):
+    field = "amount"
+    code = "unreadable"
+    sentence = "This is not an amount in figures."
+
+
+class AmountOutOfRange(CheckoutFault):
+    """`minimum` and `maximum` are what may be chosen, in minor units of the payment's currency; equal: nothing else than that."""
+
+    field = "amount"
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        super().__init__()
+        self.minimum = minimum
+        self.maximum = maximum
+
+
+class AmountTooLow(AmountOutOfRange):
+    code = "low"
+    sentence = "This is less than may be paid here."
+
+
+class AmountTooHigh(AmountOutOfRange):
+    code = "high"
+    sentence = "This is more than may be paid here."
+
+
+class AmountUnplaceable(CheckoutFault):
+    field = "amount"
+    code = "unplaceable"
+    sentence = "Some of these invoices are only paid whole, and this amount does not fit."
+
+
+class TopUpNotAllowed(CheckoutFault):
+    field = "amount"
+    code = "not_allowed"
+    sentence = "This merchant takes no money in advance in this currency."
+
+
+class SplitNotAllowed(CheckoutFault):
+    field = "amount"
+    code = "not_allowed"
+    sentence = "This merchant takes an invoice by one method."
+
+
+class PhoneUnreadable(CheckoutFault):
+    field = "phone"
+    code = "unreadable"
+    sentence = "This is not a telephone number that can be asked."
+
+
 class CheckoutEnded(PortalError):
     """The checkout ran out, was cancelled, or a newer one took its place."""
 

@@ -22,6 +22,11 @@ class Payment(Base):
     `checked_at` is when it was asked last.
     `return_url` is the payment's own page, absolute, where the gateway sends the customer back to; `action_url` is the
     gateway's page where the customer goes on.
+    `amount` is all that is paid, `credit_amount` the part of it that the customer's credit pays; the method pays the rest,
+    `charge_amount`. `is_partial`: the customer chose the amount, so that it is not everything that is due.
+    `use_credit`: credit goes first, as much as there is. `kind` is invoice or top_up (to the customer's credit).
+    `splits`: a second payment by another method pays the rest; `split_of` is the first of the two.
+    `channel` and `phone` (E.164) are the telephone that is asked to pay, without a saved method.
     `listed` is false for a checkout that was superseded or cancelled before it was confirmed.
     """
 
@@ -69,8 +74,20 @@ class Payment(Base):
             " 'abandoned', 'expired', 'partially_refunded', 'refunded')",
             name="status_known",
         ),
+        sa.Index(
+            "ix_payments_split",
+            "merchant_id",
+            "split_of",
+            sqlite_where=sa.text("split_of is not null"),
+            postgresql_where=sa.text("split_of is not null"),
+        ),
         sa.CheckConstraint("amount > 0", name="amount_positive"),
         sa.CheckConstraint("amount_refunded >= 0 and amount_refunded <= amount", name="refunded_within_captured"),
+        sa.CheckConstraint(
+            "credit_amount >= 0 and credit_amount <= amount and amount_refunded <= amount - credit_amount",
+            name="refunded_within_charged",
+        ),
+        sa.CheckConstraint("kind in ('invoice', 'top_up')", name="kind_known"),
         STRICT,
     )
 
@@ -93,6 +110,14 @@ class Payment(Base):
     method_brand: Mapped[str | None] = mapped_column(Id)
     method_last4: Mapped[str | None] = mapped_column(Id)
     save_method: Mapped[bool] = mapped_column(Flag, default=False)
+    kind: Mapped[str] = mapped_column(Id, default="invoice")
+    credit_amount: Mapped[int] = mapped_column(Minor, default=0)
+    use_credit: Mapped[bool] = mapped_column(Flag, default=False)
+    is_partial: Mapped[bool] = mapped_column(Flag, default=False)
+    splits: Mapped[bool] = mapped_column(Flag, default=False)
+    split_of: Mapped[str | None] = mapped_column(Id)
+    channel: Mapped[str | None] = mapped_column(Id)
+    phone: Mapped[str | None] = mapped_column(Id)
     locale: Mapped[str | None] = mapped_column(Id)
     return_url: Mapped[str | None] = mapped_column(Text)
     action_url: Mapped[str | None] = mapped_column(Text)
@@ -111,10 +136,17 @@ class Payment(Base):
     expires_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
 
+    @property
+    def charge_amount(self) -> int:
+        """What the method pays, in minor units: all but the part that credit pays. The gateway is asked for this much."""
+        return self.amount - self.credit_amount
+
 
 class PaymentAllocation(Base):
     """The share of an invoice in a payment, in minor units of its currency.
 
+    `price` is what is paid for it in the payment's currency, where the merchant prices the invoice in another one than its
+    own; null where the two are the same.
     `proposed` before the confirmation, `active` while it holds its share of the invoice, then `settled` or `released`.
     """
 
@@ -146,6 +178,7 @@ class PaymentAllocation(Base):
     state: Mapped[str] = mapped_column(Id)
     amount: Mapped[int] = mapped_column(Minor)
     invoice_version: Mapped[int] = mapped_column(Count)
+    price: Mapped[int | None] = mapped_column(Minor)
 
 
 def is_second_attempt(fault: IntegrityError) -> bool:

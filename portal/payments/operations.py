@@ -6,6 +6,7 @@ No call to a gateway is ever made inside a transaction, and none without a durab
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,25 +16,44 @@ from sqlalchemy.orm import Session
 
 from portal import signals
 from portal.audit.operations import record_act
+from portal.credit import balance as credit
+from portal.credit.queries import free_credit
 from portal.customers.models import Customer
-from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, Payer, Question, State
+from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, Payer, PromptOrder, Question, State
 from portal.invoices import balance
 from portal.merchants.queries import get_merchant
 from portal.money import Money
 from portal.payment_methods.models import PaymentMethod
 from portal.payments import rules
-from portal.payments.checkouts import end_checkout, find_holder, supersede
+from portal.payments.amounts import Pricing
+from portal.payments.checkouts import (
+    CREDIT,
+    check_first_of_split,
+    end_checkout,
+    find_holder,
+    list_holders,
+    supersede,
+)
 from portal.payments.errors import (
     AmountChanged,
     CheckoutEnded,
     InvoiceBeingPaid,
+    MethodMissing,
     MethodUnknown,
     NoGateway,
     TooManyAttempts,
 )
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
-from portal.payments.outcomes import Recording, failed, given_up, list_allocations, lock_payment, record_outcome
-from portal.payments.shares import reprice_shares, shown_version
+from portal.payments.outcomes import (
+    Recording,
+    failed,
+    given_up,
+    list_allocations,
+    lock_payment,
+    record_outcome,
+    record_paid_by_credit,
+)
+from portal.payments.shares import chosen_pricing, lock_dues, price_anew, shown_version
 from portal.public_ids import first_id
 from portal.services import Services
 from portal.tenancy import Scope
@@ -48,12 +68,15 @@ ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
 
 @dataclass(frozen=True, slots=True)
 class _Intent:
-    """A durable intent as the gateway is told it. Without a token the customer enters a method on the gateway's page."""
+    """A durable intent as the gateway is told it. Without a token the telephone `phone` is asked, or where there is none the
+    customer enters a method on the gateway's page."""
 
     payment_id: str
     money: Money
     description: str
     token: str | None
+    channel: str | None
+    phone: str | None
     save: bool
     locale: str
     payee: str
@@ -72,12 +95,12 @@ def confirm_payment(
     NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
     """
     gateway = services.gateways.find(scope.merchant_id)
-    if gateway is None:
+    if gateway is None and not _is_paid_by_credit(services, scope, payment_id):
         raise NoGateway
     for other_id in _other_attempts(services, scope, payment_id):
         resolve_payment(services, scope.merchant_id, other_id)
     try:
-        intent = services.database.run(
+        written = services.database.run(
             lambda session: _write_intent(session, services, scope, payment_id, version, return_url, locale)
         )
     except IntegrityError as fault:
@@ -85,11 +108,15 @@ def confirm_payment(
             raise
         # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
         raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
-    if intent is None:
+    if written is None:
         resolve_payment(services, scope.merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY)
         return
+    if isinstance(written, Recording):
+        _announce(scope.merchant_id, written)
+        return
     services.crash_point("payment.intent_committed")
-    outcome = _send(gateway, intent)
+    assert gateway is not None, "only what credit pays whole does without a gateway, and it is never sent"
+    outcome = _send(gateway, written)
     services.crash_point("payment.gateway_answered")
     _record(services, scope.merchant_id, payment_id, outcome)
     services.crash_point("payment.outcome_recorded")
@@ -160,7 +187,8 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
 
 def _write_intent(
     session: Session, services: Services, scope: Scope, payment_id: str, version: str, return_url: str, locale: str
-) -> _Intent | None:
+) -> _Intent | Recording | None:
+    """The durable intent; None when it was confirmed before; the recording of what credit paid whole."""
     now = services.clock.now()
     payment = _get_own(session, scope, payment_id)
     if payment.status in rules.UNSETTLED or payment.status in rules.CAPTURED or payment.confirmed_at is not None:
@@ -169,15 +197,18 @@ def _write_intent(
         raise CheckoutEnded
     _limit_attempts(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
     allocations = list_allocations(session, payment)
-    shown = version or shown_version(payment.id, [(share.invoice_id, share.amount) for share in allocations])
-    reprice_shares(session, scope, payment, allocations)
-    if shown != shown_version(payment.id, [(share.invoice_id, share.amount) for share in allocations]):
+    chosen = chosen_pricing(
+        payment.currency,
+        payment.amount,
+        payment.credit_amount,
+        [(share.invoice_id, share.amount, share.price) for share in allocations],
+    )
+    pricing = _price_now(session, scope, payment, allocations)
+    if (version or shown_version(payment.id, chosen)) != shown_version(payment.id, pricing):
         raise AmountChanged
+    _take_over(session, payment, allocations, pricing)
     supersede(session, scope, [allocation.invoice_id for allocation in allocations], but=payment.id, at=now)
-    for allocation in allocations:
-        if not balance.reserve(session, scope.merchant_id, allocation.invoice_id, allocation.amount, at=now):
-            raise InvoiceBeingPaid(find_holder(session, scope, allocation.invoice_id))
-        allocation.state = "active"
+    _reserve(session, scope, payment, allocations, now)
     payment.status = "processing"
     payment.return_url, payment.locale = return_url, locale
     payment.confirmed_at = payment.sent_at = payment.checked_at = payment.updated_at = now
@@ -194,15 +225,71 @@ def _write_intent(
         customer_id=scope.customer_id,
         object_id=payment.id,
         amount=payment.amount,
+        credit_amount=payment.credit_amount,
         currency=payment.currency,
         save_method=payment.save_method,
     )
     session.flush()
+    if payment.charge_amount == 0:
+        return record_paid_by_credit(session, payment, at=now)
     intent = _intent(session, payment)
     if intent is None:
         raise MethodUnknown
     services.crash_point("payment.intent_written")
     return intent
+
+
+def _price_now(session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation]) -> Pricing:
+    """What the payment is at this moment, under the locks of its invoices. Raises InvoiceBeingPaid, InvoiceSettled."""
+    if payment.kind == "top_up":
+        return Pricing(payment.currency, (), payment.amount)
+    options = get_merchant(session, scope.merchant_id).options
+    if payment.split_of is not None:
+        check_first_of_split(session, scope, payment.split_of)
+    dues, reserved = lock_dues(session, scope, [share.invoice_id for share in allocations], options)
+    for invoice_id, amount in reserved.items():
+        holders = list_holders(session, scope, invoice_id) if amount else []
+        if holders and holders != [payment.split_of]:
+            raise InvoiceBeingPaid(holders[0])
+    credit = free_credit(session, scope, payment.currency) if payment.use_credit else 0
+    return price_anew(
+        dues,
+        payment.currency,
+        chosen=payment.amount if payment.is_partial else None,
+        credit=credit,
+        splits=payment.splits,
+    )
+
+
+def _take_over(session: Session, payment: Payment, allocations: list[PaymentAllocation], pricing: Pricing) -> None:
+    """Bring an unconfirmed payment to what it is now; invoices of which nothing is left leave it."""
+    parts = {part.invoice_id: part for part in pricing.parts}
+    for allocation in list(allocations):
+        part = parts.get(allocation.invoice_id)
+        if part is None:
+            session.delete(allocation)
+            allocations.remove(allocation)
+            continue
+        allocation.amount, allocation.invoice_version = part.share, part.version
+        allocation.price = None if allocation.price is None else part.price
+    if (payment.gateway == CREDIT) != (pricing.charge == 0):
+        # Credit came or went since the choice: whether a method pays at all is chosen anew.
+        raise MethodMissing
+    payment.amount, payment.credit_amount = pricing.total, pricing.credit
+    payment.more_count = max(0, len(allocations) - 1)
+
+
+def _reserve(
+    session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation], now: datetime
+) -> None:
+    """Hold the shares of the invoices and the credit for this payment: from now on nobody else can pay or use them."""
+    for allocation in allocations:
+        if not balance.reserve(session, scope.merchant_id, allocation.invoice_id, allocation.amount, at=now):
+            raise InvoiceBeingPaid(find_holder(session, scope, allocation.invoice_id))
+        allocation.state = "active"
+    held = Money(payment.credit_amount, payment.currency)
+    if held.amount and not credit.reserve(session, scope, held, at=now):
+        raise AmountChanged
 
 
 def _intent(session: Session, payment: Payment) -> _Intent | None:
@@ -222,9 +309,11 @@ def _intent(session: Session, payment: Payment) -> _Intent | None:
     merchant = get_merchant(session, payment.merchant_id)
     return _Intent(
         payment.id,
-        Money(payment.amount, payment.currency),
+        Money(payment.charge_amount, payment.currency),
         payment.description,
         token,
+        payment.channel,
+        payment.phone,
         payment.save_method,
         payment.locale or merchant.locale,
         merchant.legal_name,
@@ -263,6 +352,19 @@ def _send(gateway: Gateway, intent: _Intent) -> Outcome:
     if intent.token is not None:
         return gateway.charge(
             ChargeOrder(intent.payment_id, intent.money, intent.token, intent.description, intent.return_url)
+        )
+    if intent.phone is not None and intent.channel is not None:
+        return gateway.prompt(
+            PromptOrder(
+                intent.payment_id,
+                intent.money,
+                intent.channel,
+                intent.phone,
+                intent.payer,
+                intent.description,
+                intent.return_url,
+                intent.save,
+            )
         )
     return gateway.open_page(
         PageOrder(
@@ -307,9 +409,25 @@ def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outc
     recording = services.database.run(
         lambda session: record_outcome(session, merchant_id, payment_id, outcome, at=services.clock.now())
     )
+    _announce(merchant_id, recording)
+    return recording
+
+
+def _announce(merchant_id: str, recording: Recording) -> None:
     if recording.has_changed:
         signals.send_payment_status(merchant_id, recording.payment_id, recording.customer_id, recording.status)
-    return recording
+
+
+def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:
+    with services.database.read() as connection:
+        gateway = connection.execute(
+            sa.select(Payment.gateway).where(
+                Payment.merchant_id == scope.merchant_id,
+                Payment.customer_id == scope.customer_id,
+                Payment.id == payment_id,
+            )
+        ).scalar()
+    return gateway == CREDIT
 
 
 def _get_own(session: Session, scope: Scope, payment_id: str) -> Payment:

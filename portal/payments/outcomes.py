@@ -11,9 +11,12 @@ from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
 from portal.contacts import mask_card_numbers
+from portal.credit import balance as credit
 from portal.gateways.contract import Outcome, State
 from portal.invoices import balance
-from portal.invoices.models import CreditNote
+from portal.invoices.models import Invoice
+from portal.ledger.operations import post
+from portal.ledger.rules import Settled, payment_captured
 from portal.money import Money
 from portal.outbox.operations import enqueue
 from portal.payment_methods.models import PaymentMethod
@@ -21,7 +24,6 @@ from portal.payment_methods.operations import remember_method
 from portal.payment_methods.rules import shown_brand
 from portal.payments import rules
 from portal.payments.models import Payment, PaymentAllocation
-from portal.public_ids import new_id
 from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,11 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     payment = lock_payment(session, merchant_id, payment_id)
     before = payment.status
     verdict = rules.judge(
-        before, Money(payment.amount, payment.currency), payment.id, outcome, was_opened=payment.opened_at is not None
+        before,
+        Money(payment.charge_amount, payment.currency),
+        payment.id,
+        outcome,
+        was_opened=payment.opened_at is not None,
     )
     if verdict.is_contradiction:
         # Not one word of it is taken over: it may well speak of somebody else's charge.
@@ -75,6 +81,14 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     payment.updated_at = at
     session.flush()
     return Recording(payment.id, payment.customer_id, before, payment.status, surplus)
+
+
+def record_paid_by_credit(session: Session, payment: Payment, *, at: datetime) -> Recording:
+    """Complete a confirmed payment that credit pays whole: nobody has to be asked, and no gateway knows of it."""
+    assert payment.charge_amount == 0 and payment.status == "processing", "credit pays all of a confirmed payment"
+    _become(session, payment, "complete", Outcome(State.SUCCEEDED, payment.id, evidence="credit"), at)
+    payment.next_check_at = None
+    return Recording(payment.id, payment.customer_id, "processing", payment.status)
 
 
 def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment:
@@ -103,7 +117,7 @@ def _become(session: Session, payment: Payment, status: str, outcome: Outcome, a
     if status == "complete":
         payment.completed_at = outcome.completed_at or at
         payment.failure_code = payment.failure_message = None
-        surplus = _settle(session, payment, at)
+        surplus = _settle(session, payment, at, came_late=came_late)
         _keep_method(session, payment, outcome, at)
         enqueue(session, payment.merchant_id, "receipt_mail", {"payment": payment.id}, at=at)
     elif status in rules.ENDED_WITHOUT_MONEY:
@@ -128,45 +142,97 @@ def _become(session: Session, payment: Payment, status: str, outcome: Outcome, a
     return surplus
 
 
-def _settle(session: Session, payment: Payment, at: datetime) -> int:
-    surplus = 0
-    for allocation in list_allocations(session, payment):
-        if allocation.state == "active":
-            balance.settle_reserved(session, payment.merchant_id, allocation.invoice_id, allocation.amount, at=at)
-        else:
-            taken = balance.settle_unreserved(
-                session, payment.merchant_id, allocation.invoice_id, allocation.amount, at=at
-            )
-            surplus += allocation.amount - taken
-        allocation.state = "settled"
-    if surplus:
-        _credit_surplus(session, payment, surplus, at)
-    return surplus
-
-
-def _credit_surplus(session: Session, payment: Payment, surplus: int, at: datetime) -> None:
-    """Money that no invoice could take stands to the customer's credit, and is told where credit is told."""
-    session.add(
-        CreditNote(
-            merchant_id=payment.merchant_id,
-            id=new_id("cn", at),
-            customer_id=payment.customer_id,
-            number=f"CREDIT-{payment.id[-8:]}",
-            currency=payment.currency,
-            description=payment.description,
-            amount=surplus,
-            issued_on=at.date(),
-            created_at=at,
-        )
+def _settle(session: Session, payment: Payment, at: datetime, *, came_late: bool) -> int:
+    """Book the money; tells how much of it stands to the customer's credit because no invoice could take it (minor units)."""
+    scope = Scope(payment.merchant_id, payment.customer_id)
+    currency = payment.currency
+    used = Money(0 if came_late else payment.credit_amount, currency)
+    charged = Money(payment.charge_amount, currency)
+    settled = _settle_late(session, payment, charged, at) if came_late else _settle_reserved(session, payment, at)
+    surplus = charged + used - Money(sum(part.price.amount for part in settled), currency)
+    if used.amount:
+        credit.use_reserved(session, scope, used, at=at)
+    credit.grant(session, scope, surplus, at=at)
+    posting = payment_captured(
+        payment.customer_id,
+        payment.id,
+        payment.gateway,
+        charged=charged,
+        credit_used=used,
+        credit_granted=surplus,
+        settled=settled,
+        at=at,
     )
-    log.warning("payment.surplus_credited", extra={"payment": payment.id, "amount": surplus})
+    post(session, payment.merchant_id, posting)
+    if payment.kind == "top_up" and not came_late:
+        return 0
+    if surplus.amount:
+        log.warning("payment.surplus_credited", extra={"payment": payment.id, "amount": surplus.amount})
+    return surplus.amount
+
+
+def _settle_reserved(session: Session, payment: Payment, at: datetime) -> list[Settled]:
+    settled = []
+    for allocation, currency in _allocated(session, payment):
+        balance.settle_reserved(session, payment.merchant_id, allocation.invoice_id, allocation.amount, at=at)
+        allocation.state = "settled"
+        settled.append(_settled(payment, allocation, currency))
+    return settled
+
+
+def _settle_late(session: Session, payment: Payment, charged: Money, at: datetime) -> list[Settled]:
+    """Money that came after we had given up: nothing is held for it any more, so that it pays what is free now, oldest first.
+
+    The credit that was to pay a part was given back then, and stays the customer's.
+    """
+    payment.amount, payment.credit_amount = charged.amount, 0
+    left, settled = charged.amount, []
+    for allocation, currency in _allocated(session, payment):
+        if currency == payment.currency:
+            wanted = min(allocation.amount, left)
+        else:
+            # In another currency an invoice is paid whole, or not at all.
+            wanted = allocation.amount if (allocation.price or 0) <= left else 0
+        taken = 0
+        if wanted:
+            taken = balance.settle_unreserved(
+                session, payment.merchant_id, allocation.invoice_id, wanted, at=at, whole=currency != payment.currency
+            )
+        if not taken:
+            continue
+        allocation.state, allocation.amount = "settled", taken
+        part = _settled(payment, allocation, currency)
+        settled.append(part)
+        left -= part.price.amount
+    return settled
+
+
+def _allocated(session: Session, payment: Payment) -> list[tuple[PaymentAllocation, str]]:
+    """The payment's shares, each with its invoice's currency."""
+    allocations = list_allocations(session, payment)
+    rows = session.execute(
+        sa.select(Invoice.id, Invoice.currency).where(
+            Invoice.merchant_id == payment.merchant_id,
+            Invoice.id.in_([allocation.invoice_id for allocation in allocations]),
+        )
+    ).all()
+    currencies = {row.id: row.currency for row in rows}
+    return [(allocation, currencies[allocation.invoice_id]) for allocation in allocations]
+
+
+def _settled(payment: Payment, allocation: PaymentAllocation, currency: str) -> Settled:
+    share = Money(allocation.amount, currency)
+    paid = share if currency == payment.currency else Money(allocation.price or 0, payment.currency)
+    return Settled(allocation.invoice_id, share, paid)
 
 
 def _release(session: Session, payment: Payment, at: datetime) -> None:
     for allocation in list_allocations(session, payment):
-        if allocation.state == "active":
-            balance.release(session, payment.merchant_id, allocation.invoice_id, allocation.amount, at=at)
+        balance.release(session, payment.merchant_id, allocation.invoice_id, allocation.amount, at=at)
         allocation.state = "released"
+    if payment.credit_amount:
+        held = Money(payment.credit_amount, payment.currency)
+        credit.release(session, Scope(payment.merchant_id, payment.customer_id), held, at=at)
 
 
 def _keep_method(session: Session, payment: Payment, outcome: Outcome, at: datetime) -> None:

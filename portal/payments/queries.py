@@ -306,7 +306,11 @@ _REFUNDS_OF = sa.select(*(_REFUNDS.c[name] for name in RefundRecord._fields)).wh
 )
 _OF_METHOD = ("nickname", "phone", "exp_month", "exp_year")
 _DETAIL = [
-    *(_PAYMENTS.c[name] for name in PaymentDetail.__dataclass_fields__ if name in _PAYMENTS.c),
+    *(
+        _PAYMENTS.c[name]
+        for name in PaymentDetail.__dataclass_fields__
+        if name in _PAYMENTS.c and name not in _OF_METHOD
+    ),
     *(_METHODS.c[name] for name in _OF_METHOD),
 ]
 _ONE = (
@@ -315,7 +319,7 @@ _ONE = (
         _INVOICES.c.id.label("invoice_id"),
         _INVOICES.c.number,
         _INVOICES.c.description,
-        _ALLOCATIONS.c.amount.label("share"),
+        sa.func.coalesce(_ALLOCATIONS.c.price, _ALLOCATIONS.c.amount).label("share"),
         sa.case(
             (
                 sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _INVOICES.c.amount_reserved == sa.literal_column("0")),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,40 +13,102 @@ from sqlalchemy.orm import Session
 from portal.database import Reader
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
-from portal.payments.errors import InvoiceSettled
+from portal.merchants.payment_options import PaymentOptions
+from portal.payments.amounts import Due, Part, Pricing, price, whole_only
 from portal.payments.models import Payment, PaymentAllocation
 from portal.tenancy import Scope
 
 
+class Payable(Protocol):
+    """The columns of an invoice that say what may be paid of it."""
+
+    @property
+    def id(self) -> Any: ...
+    @property
+    def currency(self) -> Any: ...
+    @property
+    def total(self) -> Any: ...
+    @property
+    def amount_paid(self) -> Any: ...
+    @property
+    def amount_credited(self) -> Any: ...
+    @property
+    def amount_reserved(self) -> Any: ...
+    @property
+    def version(self) -> Any: ...
+    @property
+    def amount_mode(self) -> Any: ...
+    @property
+    def minimum_amount(self) -> Any: ...
+    @property
+    def maximum_amount(self) -> Any: ...
+    @property
+    def preset_amounts(self) -> Any: ...
+    @property
+    def deposit_amount(self) -> Any: ...
+    @property
+    def prices(self) -> Any: ...
+
+
+DUE_COLUMNS = (
+    Invoice.id, Invoice.currency, Invoice.total, Invoice.amount_paid, Invoice.amount_credited, Invoice.amount_reserved,
+    Invoice.version, Invoice.amount_mode, Invoice.minimum_amount, Invoice.maximum_amount, Invoice.preset_amounts,
+    Invoice.deposit_amount, Invoice.prices,
+)  # fmt: skip
+"""What `due_of` reads."""
+
+
+def due_of(invoice: Payable, options: PaymentOptions) -> Due:
+    """An outstanding invoice as pricing sees it: what no payment under way holds is left."""
+    moved = invoice.amount_paid + invoice.amount_credited + invoice.amount_reserved
+    return Due(
+        invoice_id=invoice.id,
+        currency=invoice.currency,
+        left=invoice.total - moved,
+        version=invoice.version,
+        amount_mode=invoice.amount_mode or options.amount_mode,
+        minimum=invoice.minimum_amount,
+        maximum=invoice.maximum_amount,
+        presets=tuple(invoice.preset_amounts),
+        deposit=invoice.deposit_amount,
+        prices=invoice.prices,
+        is_untouched=moved == 0,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One invoice in a payment: `amount` as it was chosen, `amount_due` as it is now (0 when nothing is left of it in the
-    payment's currency), in minor units.
+    """One invoice in a payment: the `part` of it that was chosen, and the invoice as it is now (`due`; None when nothing is
+    left of it in the payment's currency).
 
     `is_held`: another payment under way holds a part of it.
     """
 
-    invoice_id: str
     number: str
     title: str
-    amount: int
-    amount_due: int
+    part: Part
+    due: Due | None
     is_held: bool
 
+    @property
+    def invoice_id(self) -> str:
+        return self.part.invoice_id
 
-def list_shares(reader: Reader, scope: Scope, payment_id: str) -> list[Share]:
-    """The shares of a payment, by invoice; empty for a payment of somebody else."""
+
+def list_shares(reader: Reader, scope: Scope, payment_id: str, options: PaymentOptions) -> list[Share]:
+    """The shares of a payment, oldest due first; empty for a payment of somebody else, and for money in advance."""
     rows = reader.execute(
         sa.select(
-            Invoice.id,
+            *DUE_COLUMNS,
             Invoice.number,
             Invoice.description,
-            PaymentAllocation.amount,
-            PaymentAllocation.state,
             Invoice.status,
-            Invoice.currency == Payment.currency,
-            Invoice.total - Invoice.amount_paid - Invoice.amount_credited,
-            Invoice.amount_reserved,
+            PaymentAllocation.amount.label("share"),
+            PaymentAllocation.price,
+            PaymentAllocation.state,
+            PaymentAllocation.invoice_version,
+            Payment.currency.label("payment_currency"),
+            Payment.split_of,
         )
         .join(
             PaymentAllocation,
@@ -61,59 +124,86 @@ def list_shares(reader: Reader, scope: Scope, payment_id: str) -> list[Share]:
             PaymentAllocation.merchant_id == scope.merchant_id,
             PaymentAllocation.payment_id == payment_id,
         )
-        .order_by(Invoice.id)
+        .order_by(Invoice.due_on, Invoice.id)
+    ).all()
+    held = _held_by_others(reader, scope, payment_id) if any(row.amount_reserved for row in rows) else {}
+    shares = []
+    for row in rows:
+        due = due_of(row, options)
+        is_payable = row.status in OUTSTANDING and due.left > 0 and due.price_in(row.payment_currency) is not None
+        others = held.get(row.id, set()) - {row.split_of}
+        part = Part(row.id, row.share, row.price or row.share, row.invoice_version)
+        shares.append(
+            Share(row.number, row.description or row.number, part, due if is_payable else None, is_held=bool(others))
+        )
+    return shares
+
+
+def _held_by_others(reader: Reader, scope: Scope, payment_id: str) -> Mapping[str, set[str]]:
+    """Of each invoice of the payment, the other payments under way that hold a part of it."""
+    mine, theirs = sa.orm.aliased(PaymentAllocation), sa.orm.aliased(PaymentAllocation)
+    rows = reader.execute(
+        sa.select(theirs.invoice_id, theirs.payment_id)
+        .join(mine, sa.and_(mine.merchant_id == theirs.merchant_id, mine.invoice_id == theirs.invoice_id))
+        .where(
+            mine.merchant_id == scope.merchant_id,
+            mine.payment_id == payment_id,
+            theirs.merchant_id == scope.merchant_id,
+            theirs.payment_id != payment_id,
+            theirs.state == "active",
+        )
     )
-    return [
-        Share(
-            invoice_id,
-            number,
-            title or number,
-            amount,
-            due if status in OUTSTANDING and is_in_currency else 0,
-            is_held=reserved > (amount if state == "active" else 0),
-        )
-        for invoice_id, number, title, amount, state, status, is_in_currency, due, reserved in rows
-    ]
+    found: dict[str, set[str]] = {}
+    for invoice_id, holder in rows:
+        found.setdefault(invoice_id, set()).add(holder)
+    return found
 
 
-def shown_version(payment_id: str, amounts: Sequence[tuple[str, int]]) -> str:
-    """A short fingerprint of what a review shows: posted back with the confirmation, so that what is charged is what was shown.
+def chosen_pricing(
+    currency: str, total: int, credit: int, allocations: Sequence[tuple[str, int, int | None]]
+) -> Pricing:
+    """A payment as it was chosen; `allocations` are (invoice id, share, price)."""
+    parts = tuple(Part(invoice_id, share, price or share, 0) for invoice_id, share, price in allocations)
+    return Pricing(currency, parts, total, credit)
 
-    `amounts` are (invoice id, minor units). It guards against mistakes, not against the customer.
+
+def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit: int, splits: bool) -> Pricing:
+    """What the payment is now: of what is left as much as was `chosen` (None: all), with as much credit as there is.
+
+    Invoices that cannot be paid in the currency any more leave it: nobody saw that sum. Raises InvoiceSettled when nothing
+    is left of any, AmountUnplaceable when what was chosen does not fit any more.
     """
-    text = "|".join([payment_id, *(f"{invoice_id}:{amount}" for invoice_id, amount in sorted(amounts))])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    payable = [due for due in dues if due.left > 0 and due.price_in(currency) is not None]
+    whole = price(payable, currency)
+    if chosen is None or chosen >= whole.total:
+        return price(payable, currency, credit=credit)
+    only = frozenset[str]() if splits else whole_only(payable)
+    return price(payable, currency, amount=chosen, credit=credit, whole=only)
 
 
-def reprice_shares(session: Session, scope: Scope, payment: Payment, allocations: list[PaymentAllocation]) -> None:
-    """Bring an unconfirmed payment to what is left of its invoices now, under their locks; settled ones leave it, and
-    one whose currency was corrected since: nobody saw that sum.
-
-    Raises InvoiceSettled when nothing is left of any.
-    """
-    rows = session.execute(
-        sa.select(
-            Invoice.id, Invoice.status, Invoice.total - Invoice.amount_paid - Invoice.amount_credited, Invoice.version
-        )
+def lock_dues(
+    session: Session, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions
+) -> tuple[list[Due], dict[str, int]]:
+    """The outstanding ones of these invoices, oldest due first, and what payments under way hold of each, under their locks."""
+    locked = session.execute(
+        sa.select(*DUE_COLUMNS, Invoice.due_on, Invoice.status)
         .where(
             Invoice.merchant_id == scope.merchant_id,
             Invoice.customer_id == scope.customer_id,
-            Invoice.id.in_([allocation.invoice_id for allocation in allocations]),
-            Invoice.currency == payment.currency,
+            Invoice.id.in_(invoice_ids),
         )
         .order_by(Invoice.id)
         .with_for_update()
     ).all()
-    due = {
-        invoice_id: (left, version) for invoice_id, status, left, version in rows if status in OUTSTANDING and left > 0
-    }
-    for allocation in list(allocations):
-        if allocation.invoice_id in due:
-            allocation.amount, allocation.invoice_version = due[allocation.invoice_id]
-        else:
-            session.delete(allocation)
-            allocations.remove(allocation)
-    if not allocations:
-        raise InvoiceSettled
-    payment.amount = sum(allocation.amount for allocation in allocations)
-    payment.more_count = len(allocations) - 1
+    open_ones = sorted((row for row in locked if row.status in OUTSTANDING), key=lambda row: (row.due_on, row.id))
+    return [due_of(row, options) for row in open_ones], {row.id: row.amount_reserved for row in open_ones}
+
+
+def shown_version(payment_id: str, pricing: Pricing) -> str:
+    """A short fingerprint of what a review shows: posted back with the confirmation, so that what is charged is what was shown.
+
+    It guards against mistakes, not against the customer.
+    """
+    parts = sorted(f"{part.invoice_id}:{part.share}:{part.price}" for part in pricing.parts)
+    told = [payment_id, pricing.currency, str(pricing.total), str(pricing.credit), *parts]
+    return hashlib.sha256("|".join(told).encode()).hexdigest()[:16]

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
 from portal.gateways.contract import RefundOrder, RefundOutcome, State
+from portal.ledger.operations import post
+from portal.ledger.rules import refund_begun, refund_failed, refund_succeeded
 from portal.money import Money
 from portal.payments import rules
 from portal.payments.models import Payment
@@ -53,7 +55,7 @@ def record_refund_outcome(
     refund = session.execute(
         sa.select(Refund).where(Refund.merchant_id == merchant_id, Refund.id == refund_id).with_for_update()
     ).scalar_one()
-    if refund.status != "pending" or outcome.reference != refund.id:
+    if not _may_become(refund.status, outcome.state) or outcome.reference != refund.id:
         return
     if outcome.money is not None and outcome.money != Money(refund.amount, refund.currency):
         log.error("refund.outcome_contradicted", extra={"refund": refund.id})
@@ -61,12 +63,18 @@ def record_refund_outcome(
     refund.gateway_reference = refund.gateway_reference or outcome.gateway_reference
     if outcome.state not in (State.SUCCEEDED, State.FAILED):
         return
+    had_succeeded = refund.status == "succeeded"
     refund.status, refund.next_check_at, refund.completed_at = outcome.state.value, None, at
     refund.failure_code = outcome.failure_code
     payment = lock_payment(session, merchant_id, refund.payment_id)
+    money = Money(refund.amount, refund.currency)
+    told = (payment.customer_id, payment.id, refund.id, payment.gateway, money)
     if outcome.state is State.FAILED:
         payment.amount_refunded -= refund.amount
         _show_refunded(payment, at)
+        post(session, merchant_id, refund_failed(*told, had_succeeded=had_succeeded, at=at))
+    else:
+        post(session, merchant_id, refund_succeeded(*told, at=at))
     record_act(
         session,
         merchant_id,
@@ -141,7 +149,7 @@ def _write_intent(
     charge = payment.gateway_reference
     if payment.status not in rules.CAPTURED or charge is None:
         raise NotRefundable
-    if not 0 < amount <= payment.amount - payment.amount_refunded:
+    if not 0 < amount <= payment.charge_amount - payment.amount_refunded:
         raise RefundTooLarge
     refund = Refund(
         merchant_id=merchant_id,
@@ -168,14 +176,20 @@ def _write_intent(
         object_id=refund.id,
         amount=amount,
     )
-    session.flush()
-    return RefundOrder(refund.id, charge, Money(amount, payment.currency))
+    money = Money(amount, payment.currency)
+    post(session, merchant_id, refund_begun(payment.customer_id, payment.id, refund.id, money, at=now))
+    return RefundOrder(refund.id, charge, money)
+
+
+def _may_become(status: str, state: State) -> bool:
+    """A refund ends once; one that was called done may still come back, days later (the bank did not take it)."""
+    return status == "pending" or (status == "succeeded" and state is State.FAILED)
 
 
 def _show_refunded(payment: Payment, at: datetime) -> None:
     if payment.amount_refunded == 0:
         payment.status = "complete"
     else:
-        payment.status = "refunded" if payment.amount_refunded == payment.amount else "partially_refunded"
+        payment.status = "refunded" if payment.amount_refunded == payment.charge_amount else "partially_refunded"
     payment.version += 1
     payment.updated_at = at

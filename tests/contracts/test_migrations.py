@@ -117,9 +117,10 @@ def _schema(database: Database) -> dict[str, object]:
         inspector = sa.inspect(connection)
         return {
             table: {
-                "columns": [
+                # By name: a column that a migration adds stands last, wherever the model has it.
+                "columns": sorted(
                     (each["name"], str(each["type"]), each["nullable"]) for each in inspector.get_columns(table)
-                ],
+                ),
                 "primary key": inspector.get_pk_constraint(table)["constrained_columns"],
                 "foreign keys": sorted(
                     str(sorted(map(str, each.items()))) for each in inspector.get_foreign_keys(table)

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from portal.invoices.models import CreditNote
 from portal.services import Services
 from tests.support.accounts import Account, make_account, statements_of
 from tests.support.page_client import Page, PageClient
@@ -197,13 +196,11 @@ def test_customer_without_methods_is_told_how_to_save_one(pages: PageClient) -> 
     assert "No method saved" in pages.get("/acme/payment-methods").texts("h2")
 
 
-def test_credit_that_no_invoice_used_is_told_by_currency(pages: PageClient, account: Account) -> None:
-    invoice = account.invoice()
-    account.credit_note(invoice, 1500, "C-1")
+def test_credit_that_no_payment_holds_is_told_by_currency(pages: PageClient, account: Account) -> None:
+    account.credit(1500, "XAF", reserved=1500)
     assert "Your credit" not in pages.get("/acme/").text
-    for number, currency, amount in (("C-2", "USD", 4000), ("C-3", "USD", 250), ("C-4", "EUR", 900)):
-        note = account.credit_note(invoice, amount, number)
-        account.change(CreditNote, note, amount_applied=0, invoice_id=None, currency=currency)
+    account.credit(5000, reserved=750)
+    account.credit(900, "EUR")
 
     page = pages.get("/acme/")
 
@@ -211,7 +208,6 @@ def test_credit_that_no_invoice_used_is_told_by_currency(pages: PageClient, acco
 
 
 def test_credit_of_somebody_else_is_not_told(pages: PageClient, account: Account, services: Services) -> None:
-    other = make_account(services, merchant_id=account.scope.merchant_id)
-    account.change(CreditNote, other.credit_note(other.invoice(), 900), amount_applied=0)
+    make_account(services, merchant_id=account.scope.merchant_id).credit(900)
 
     assert "Your credit" not in pages.get("/acme/").text

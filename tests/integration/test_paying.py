@@ -9,8 +9,10 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from portal.credit.models import CustomerBalance
 from portal.gateways.contract import State
-from portal.invoices.models import CreditNote, Invoice
+from portal.invoices.models import Invoice
+from portal.merchants.payment_options import PaymentOptions
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.errors import (
@@ -25,7 +27,7 @@ from portal.payments.errors import (
 )
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
 from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, resolve_payment
-from portal.payments.shares import list_shares, shown_version
+from portal.payments.shares import chosen_pricing, list_shares, shown_version
 from portal.tenancy import Scope
 from tests.support.paying import Killed, Till, killing_at
 
@@ -185,7 +187,7 @@ def test_checkout_begun_while_another_tab_confirms_leaves_that_payment_alone(til
 
     assert till.status(mine) == "complete"
     assert till.balance(invoice) == ("paid", 5000, 0)
-    assert till.rows(CreditNote) == []
+    assert till.rows(CustomerBalance) == []
     assert [type(refusal) for refusal in begun] in ([InvoiceBeingPaid], [InvoiceSettled])
 
 
@@ -297,7 +299,7 @@ def test_cancelling_what_was_paid_meanwhile_tells_that_it_was_paid(till: Till) -
 def test_amount_changed_since_it_was_shown_is_asked_again(till: Till) -> None:
     invoice = till.invoice(5000)
     payment = till.checkout(invoice)
-    shown = shown_version(payment, [(invoice, 5000)])
+    shown = _shown(payment, invoice, 5000)
     with till.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Invoice)
@@ -308,7 +310,7 @@ def test_amount_changed_since_it_was_shown_is_asked_again(till: Till) -> None:
     with pytest.raises(AmountChanged):
         till.confirm(payment, version=shown)
     assert till.gateway.calls == []
-    till.confirm(payment, version=shown_version(payment, [(invoice, 6000)]))
+    till.confirm(payment, version=_shown(payment, invoice, 6000))
 
     assert till.payment(payment).amount == 6000
     assert till.balance(invoice) == ("paid", 6000, 0)
@@ -344,7 +346,7 @@ def test_invoice_whose_currency_changed_since_is_not_charged(till: Till) -> None
         till.confirm(payment)
     assert till.gateway.calls == []
     with till.services.database.read() as reader:
-        assert [share.amount_due for share in list_shares(reader, till.scope, payment)] == [0]
+        assert [share.due for share in list_shares(reader, till.scope, payment, PaymentOptions())] == [None]
 
 
 def test_method_removed_meanwhile_is_not_charged(till: Till) -> None:
@@ -408,3 +410,8 @@ def test_nothing_is_called_when_the_intent_cannot_be_written(till: Till) -> None
 
     assert till.gateway.calls == []
     assert till.status(payment) == "incomplete"
+
+
+def _shown(payment: str, invoice: str, amount: int) -> str:
+    """The fingerprint of a review that shows this much of one invoice."""
+    return shown_version(payment, chosen_pricing("USD", amount, 0, [(invoice, amount, None)]))

@@ -98,11 +98,26 @@ def test_same_outcome_of_a_refund_again_changes_nothing(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
     refund_id = refund(till, payment, 700)
 
-    outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(700, "USD"))
+    outcome = RefundOutcome(State.SUCCEEDED, refund_id, "gr", Money(700, "USD"))
     with till.services.database.unit_of_work() as session:
         record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
 
     assert till.payment(payment).amount_refunded == 700
+    assert till.wrong_row() is None
+
+
+def test_refund_that_comes_back_after_it_was_called_done_is_the_payments_again(till: Till) -> None:
+    """Threat 118: the bank did not take it, days after the gateway had said that it succeeded."""
+    payment = till.pay(till.invoice(5000))
+    refund_id = refund(till, payment, 700)
+    outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(700, "USD"))
+
+    for _ in range(2):
+        with till.services.database.unit_of_work() as session:
+            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+
+    assert (till.status(payment), till.payment(payment).amount_refunded) == ("complete", 0)
+    assert till.wrong_row() is None
 
 
 def test_refund_order_carries_the_gateways_own_charge(till: Till) -> None:

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditEntry
+from portal.credit.models import CustomerBalance
 from portal.gateways.contract import Outcome, State
-from portal.invoices.models import CreditNote
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
@@ -151,7 +151,9 @@ def test_money_that_came_twice_is_the_customers_credit(till: Till) -> None:
 
     assert recording.surplus == 5000
     assert till.balance(invoice) == ("paid", 5000, 0)
-    assert [(note.amount, note.customer_id) for note in till.rows(CreditNote)] == [(5000, till.scope.customer_id)]
+    assert [(credit.amount, credit.customer_id) for credit in till.rows(CustomerBalance)] == [
+        (5000, till.scope.customer_id)
+    ]
 
 
 def test_same_outcome_recorded_again_changes_nothing(till: Till) -> None:

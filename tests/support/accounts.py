@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy import event
 
+from portal.credit.models import CustomerBalance
 from portal.customers.models import Customer
 from portal.database import Base, Database
 from portal.invoices.models import CreditNote, Invoice, InvoiceLine
@@ -79,6 +80,15 @@ class Account:
             )
         )  # fmt: skip
         return note_id
+
+    def credit(self, amount: int, currency: str = "USD", *, reserved: int = 0) -> None:
+        """Money that stands to the customer's credit, in minor units; `reserved` of it is held by a payment under way."""
+        self._add(
+            CustomerBalance(
+                merchant_id=self.scope.merchant_id, customer_id=self.scope.customer_id, currency=currency, amount=amount,
+                amount_reserved=reserved, updated_at=self.now,
+            )
+        )  # fmt: skip
 
     def payment(
         self,

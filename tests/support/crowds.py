@@ -85,6 +85,9 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
         "refunds (merchant_id, id, payment_id, status, currency, amount, check_count, created_at)":
         f"'{_id('mer', 1)}', {named('re', 'n')}, {named('pay', 'n')}, 'succeeded', 'USD', 1, 0, {at('n')}"
         f" from {series(invoices)}",
+        "customer_balances (merchant_id, customer_id, currency, amount, amount_reserved, updated_at)":
+        f"'{_id('mer', 1)}', {named('cus', '1 + n % 401')}, case n / 401 when 0 then 'USD' when 1 then 'EUR' else 'XAF' end,"
+        f" 100, 0, {at('0')} from {series(1202)}",
         "payment_methods (merchant_id, id, customer_id, gateway, token, fingerprint, type, is_default, status, created_at)":
         f"'{_id('mer', 1)}', {named('pm', 'n')}, {named('cus', '1 + n % 401')}, 'sandbox', 'tok_' || n, 'fp_' || n, 'card',"
         f" case when n <= 401 then {yes} else {no} end, 'active', {at('n')} from {series(1203)}",

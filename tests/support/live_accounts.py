@@ -20,7 +20,7 @@ from portal.invoices.models import Invoice
 from portal.invoices.operations import NewInvoice, NewLine, open_invoice
 from portal.merchants.queries import MerchantProfile, find_merchant
 from portal.payment_methods.operations import remember_method
-from portal.payments.checkouts import NEW_METHOD, begin_checkout
+from portal.payments.checkouts import NEW_METHOD, Choice, begin_checkout
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.rules import CAPTURED, UNSETTLED
 from portal.public_ids import new_id
@@ -145,10 +145,8 @@ class Account:
             return begin_checkout(
                 session,
                 self.scope,
-                invoice_ids,
-                method,
+                Choice(method, invoice_ids),
                 gateway="sandbox",
-                save_method=False,
                 expires_after=timedelta(hours=3),
                 at=_now(),
             )

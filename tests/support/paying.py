@@ -11,10 +11,16 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.crash_points import CrashPoint
+from portal.gateways.contract import Question
 from portal.invoices.models import Invoice
-from portal.payments.checkouts import begin_checkout
-from portal.payments.models import Payment
+from portal.ledger.checking import WrongRow, prove_ledger
+from portal.ledger.operations import post
+from portal.ledger.rules import invoice_opened
+from portal.money import Money
+from portal.payments.checkouts import Choice, begin_checkout
+from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations import confirm_payment
+from portal.payments.outcomes import record_outcome
 from portal.public_ids import new_id
 from portal.services import Services
 from portal.tenancy import Scope
@@ -32,9 +38,15 @@ class Till:
     clock: MovableClock
 
     def invoice(
-        self, total: int = 5000, *, currency: str = "USD", due_in_days: int = 7, scope: Scope | None = None
+        self,
+        total: int = 5000,
+        *,
+        currency: str = "USD",
+        due_in_days: int = 7,
+        scope: Scope | None = None,
+        **given: Any,
     ) -> str:
-        """An open invoice of the customer, in minor units."""
+        """An open invoice of the customer, in minor units; `given` are further columns."""
         scope = scope or self.scope
         now = self.clock.now()
         invoice_id = new_id("inv", now)
@@ -54,19 +66,21 @@ class Till:
                     due_on=now.date() + timedelta(days=due_in_days),
                     created_at=now,
                     updated_at=now,
+                    **given,
                 )
             )
+            money = Money(total, currency)
+            post(session, scope.merchant_id, invoice_opened(scope.customer_id, invoice_id, money, at=now))
         return invoice_id
 
-    def checkout(self, *invoice_ids: str, method: str | None = None, save: bool = False) -> str:
+    def checkout(self, *invoice_ids: str, method: str | None = None, save: bool = False, **chosen: Any) -> str:
+        """A checkout of the customer; `chosen` are further parts of the `Choice`."""
         with self.services.database.unit_of_work() as session:
             return begin_checkout(
                 session,
                 self.scope,
-                invoice_ids,
-                method or self.method_id,
+                Choice(self.method_id if method is None else method, invoice_ids, save_method=save, **chosen),
                 gateway="sandbox",
-                save_method=save,
                 expires_after=timedelta(hours=3),
                 at=self.clock.now(),
             )
@@ -81,8 +95,8 @@ class Till:
             locale="en",
         )
 
-    def pay(self, *invoice_ids: str, method: str | None = None, save: bool = False) -> str:
-        payment_id = self.checkout(*invoice_ids, method=method, save=save)
+    def pay(self, *invoice_ids: str, method: str | None = None, save: bool = False, **chosen: Any) -> str:
+        payment_id = self.checkout(*invoice_ids, method=method, save=save, **chosen)
         self.confirm(payment_id)
         return payment_id
 
@@ -97,10 +111,25 @@ class Till:
         invoice = cast(Invoice, self._row(Invoice, invoice_id))
         return invoice.status, invoice.amount_paid, invoice.amount_reserved
 
+    def wrong_row(self) -> WrongRow | None:
+        """The first row that the ledger contradicts; None when everything is proved."""
+        with self.services.database.snapshot() as reader:
+            return prove_ledger(reader, self.scope.merchant_id).wrong
+
     def rows(self, table: Any, **where: Any) -> list[Any]:
         with self.services.database.unit_of_work() as session:
             statement = sa.select(table).where(table.merchant_id == self.scope.merchant_id).filter_by(**where)
             return list(session.execute(statement).scalars())
+
+    def invoices_of(self, payment_id: str) -> list[str]:
+        """The invoices that the payment pays, or would have paid."""
+        return [row.invoice_id for row in self.rows(PaymentAllocation, payment_id=payment_id)]
+
+    def record(self, payment_id: str) -> None:
+        """The gateway is asked about a payment, though it may have ended here, and its word is recorded."""
+        outcome = self.gateway.look_up(Question(payment_id, self.clock.now()))
+        with self.services.database.unit_of_work() as session:
+            record_outcome(session, self.scope.merchant_id, payment_id, outcome, at=self.clock.now())
 
     def with_crash_point(self, crash_point: CrashPoint) -> Services:
         return Services(

@@ -1,0 +1,90 @@
+"""Guarded changes of a customer's credit: grant, reserve, use, release. Each is one conditional statement."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from portal.credit.models import CustomerBalance
+from portal.money import Money
+from portal.tenancy import Scope
+
+
+def grant(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
+    """Add to the customer's credit; a negative amount takes back what was granted, and the check refuses what is used."""
+    if money.amount == 0:
+        return
+    if money.amount < 0:
+        taken = _one(scope, money).values(amount=CustomerBalance.amount + money.amount, updated_at=at)
+        assert _changed(session, taken), "what is taken back was granted"
+        return
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    session.flush()
+    session.execute(
+        insert(CustomerBalance)
+        .values(
+            merchant_id=scope.merchant_id,
+            customer_id=scope.customer_id,
+            currency=money.currency,
+            amount=money.amount,
+            amount_reserved=0,
+            updated_at=at,
+        )
+        .on_conflict_do_update(
+            index_elements=["merchant_id", "customer_id", "currency"],
+            set_={"amount": CustomerBalance.amount + money.amount, "updated_at": at},
+        )
+    )
+
+
+def reserve(session: Session, scope: Scope, money: Money, *, at: datetime) -> bool:
+    """Hold credit for a payment under way; False when that much is not free."""
+    return _changed(
+        session,
+        _one(scope, money)
+        .where(CustomerBalance.amount - CustomerBalance.amount_reserved >= money.amount)
+        .values(amount_reserved=CustomerBalance.amount_reserved + money.amount, updated_at=at),
+    )
+
+
+def use_reserved(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
+    """Spend credit that was held."""
+    changed = _changed(
+        session,
+        _one(scope, money)
+        .where(CustomerBalance.amount_reserved >= money.amount)
+        .values(
+            amount=CustomerBalance.amount - money.amount,
+            amount_reserved=CustomerBalance.amount_reserved - money.amount,
+            updated_at=at,
+        ),
+    )
+    assert changed, "credit that is used was reserved"
+
+
+def release(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
+    """Give back credit that was held: it was not needed."""
+    changed = _changed(
+        session,
+        _one(scope, money)
+        .where(CustomerBalance.amount_reserved >= money.amount)
+        .values(amount_reserved=CustomerBalance.amount_reserved - money.amount, updated_at=at),
+    )
+    assert changed, "credit that is released was reserved"
+
+
+def _one(scope: Scope, money: Money) -> sa.Update:
+    return sa.update(CustomerBalance).where(
+        CustomerBalance.merchant_id == scope.merchant_id,
+        CustomerBalance.customer_id == scope.customer_id,
+        CustomerBalance.currency == money.currency,
+    )
+
+
+def _changed(session: Session, statement: sa.Update) -> bool:
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined]  # an UPDATE answers with a CursorResult

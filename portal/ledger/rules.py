@@ -1,0 +1,245 @@
+"""What happened in terms of double entry, as pure functions: which accounts it moves, and the digests that a change would break.
+
+Debits are positive, credits negative. What customers owe is `receivable`; what a gateway took for us and still holds is
+`gateway`; what stands to a customer's credit is `credit` (negative: we owe it). `sales` and `refunds` are their other sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from portal.money import Money
+
+ACCOUNTS = frozenset(
+    {"receivable", "gateway", "credit", "refunds", "refunds_in_transit", "sales", "exchange", "opening"}
+)
+_FORMAT = "1"
+"""Of the digests: a change of what they cover gets another number, so that old ones can still be checked."""
+
+
+class Unbalanced(AssertionError):
+    """Entries that do not sum to zero in each currency: a fault of ours, never of the input. Nothing is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a posting; `money` is never zero. The ids say of whom and what."""
+
+    account: str
+    money: Money
+    customer_id: str | None = None
+    invoice_id: str | None = None
+    payment_id: str | None = None
+    gateway: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """Something that happened once: `kind` and `source` name it for good, `entries` sum to zero in each currency."""
+
+    kind: str
+    source: str
+    at: datetime
+    entries: tuple[Entry, ...]
+
+    def __post_init__(self) -> None:
+        sums: Counter[str] = Counter()
+        for entry in self.entries:
+            sums[entry.money.currency] += entry.money.amount
+        if not self.entries or any(sums.values()) or any(entry.money.amount == 0 for entry in self.entries):
+            raise Unbalanced(f"{self.kind} of {self.source} does not sum to zero")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a payment settled of one invoice: `share` in the invoice's currency, `price` what was paid for it in the payment's
+    own (the same, unless the merchant prices the invoice in several currencies)."""
+
+    invoice_id: str
+    share: Money
+    price: Money
+
+
+def invoice_opened(customer_id: str, invoice_id: str, total: Money, *, at: datetime) -> Posting | None:
+    """The customer owes the total. None for an invoice of nothing."""
+    return _posting("invoice_opened", invoice_id, at, _billed(customer_id, invoice_id, total))
+
+
+def invoice_corrected(
+    customer_id: str, invoice_id: str, version: int, before: Money, after: Money, *, at: datetime
+) -> Posting | None:
+    """An invoice that nobody has paid was written anew. None when its total did not change."""
+    if before == after:
+        return None
+    taken_back = _billed(customer_id, invoice_id, Money(-before.amount, before.currency))
+    billed = _billed(customer_id, invoice_id, after)
+    return _posting("invoice_corrected", f"{invoice_id}:{version}", at, _summed([*taken_back, *billed]))
+
+
+def credit_granted(customer_id: str, source: str, money: Money, *, at: datetime) -> Posting | None:
+    """Money to the customer's credit that nobody paid: a credit note."""
+    return _posting("credit_granted", source, at, _granted(customer_id, money))
+
+
+def credit_corrected(
+    customer_id: str, source: str, version: str, before: Money, after: Money, *, at: datetime
+) -> Posting | None:
+    """A credit note of which nothing was used was written anew. None when its amount did not change."""
+    if before == after:
+        return None
+    taken_back = _granted(customer_id, Money(-before.amount, before.currency))
+    return _posting(
+        "credit_corrected", f"{source}:{version}", at, _summed([*taken_back, *_granted(customer_id, after)])
+    )
+
+
+def payment_captured(
+    customer_id: str,
+    payment_id: str,
+    gateway: str,
+    *,
+    charged: Money,
+    credit_used: Money,
+    credit_granted: Money,
+    settled: Sequence[Settled],
+    at: datetime,
+) -> Posting:
+    """Money came: `charged` to the gateway and `credit_used` from the customer's credit pay the shares of invoices, and what
+    no invoice took (`credit_granted`) stands to the customer's credit. All but the shares are of the payment's currency."""
+    entries = [Entry("gateway", charged, customer_id, None, payment_id, gateway)]
+    entries.append(Entry("credit", credit_used, customer_id, None, payment_id))
+    entries.append(Entry("credit", _negative(credit_granted), customer_id, None, payment_id))
+    for part in settled:
+        entries.append(Entry("receivable", _negative(part.share), customer_id, part.invoice_id, payment_id))
+        if part.share.currency != part.price.currency:
+            entries.append(Entry("exchange", part.share, customer_id, part.invoice_id, payment_id))
+            entries.append(Entry("exchange", _negative(part.price), customer_id, part.invoice_id, payment_id))
+    return Posting("payment_captured", payment_id, at, _without_nothing(entries))
+
+
+def payment_recorded(
+    customer_id: str, payment_id: str, gateway: str, money: Money, settled: Sequence[Settled], *, at: datetime
+) -> Posting:
+    """A payment made elsewhere was imported: what it did not pay of our invoices were sales that we never billed."""
+    entries = [Entry("gateway", money, customer_id, None, payment_id, gateway)]
+    entries += [
+        Entry("receivable", _negative(part.share), customer_id, part.invoice_id, payment_id) for part in settled
+    ]
+    rest = money.amount - sum(part.share.amount for part in settled)
+    entries.append(Entry("sales", Money(-rest, money.currency), customer_id, None, payment_id))
+    return Posting("payment_recorded", payment_id, at, _without_nothing(entries))
+
+
+def refund_begun(customer_id: str, payment_id: str, refund_id: str, money: Money, *, at: datetime) -> Posting:
+    """A refund was ordered: the money is on its way, still at the gateway."""
+    return Posting(
+        "refund_begun",
+        refund_id,
+        at,
+        (
+            Entry("refunds", money, customer_id, None, payment_id),
+            Entry("refunds_in_transit", _negative(money), customer_id, None, payment_id),
+        ),
+    )
+
+
+def refund_succeeded(
+    customer_id: str, payment_id: str, refund_id: str, gateway: str, money: Money, *, at: datetime
+) -> Posting:
+    """The gateway gave the money back."""
+    return Posting(
+        "refund_succeeded",
+        refund_id,
+        at,
+        (
+            Entry("refunds_in_transit", money, customer_id, None, payment_id),
+            Entry("gateway", _negative(money), customer_id, None, payment_id, gateway),
+        ),
+    )
+
+
+def refund_failed(
+    customer_id: str, payment_id: str, refund_id: str, gateway: str, money: Money, *, had_succeeded: bool, at: datetime
+) -> Posting:
+    """The money did not reach the customer, before or after the gateway had called it done: it is ours to give again."""
+    back = (
+        Entry("gateway", money, customer_id, None, payment_id, gateway)
+        if had_succeeded
+        else Entry("refunds_in_transit", money, customer_id, None, payment_id)
+    )
+    return Posting(
+        "refund_failed", refund_id, at, (back, Entry("refunds", _negative(money), customer_id, None, payment_id))
+    )
+
+
+def entry_digest(merchant_id: str, transaction_id: str, position: int, entry: Entry) -> bytes:
+    """SHA-256 over all that an entry says."""
+    told = (
+        entry.account, str(entry.money.amount), entry.money.currency, entry.customer_id or "", entry.invoice_id or "",
+        entry.payment_id or "", entry.gateway or "",
+    )  # fmt: skip
+    return _sha256(_FORMAT, merchant_id, transaction_id, str(position), *told)
+
+
+def digest_of(
+    merchant_id: str, transaction_id: str, kind: str, source: str, at: datetime, entries: Iterable[bytes]
+) -> bytes:
+    """SHA-256 over a transaction and the digests of its entries, in their order."""
+    instant = at.astimezone(UTC).isoformat(timespec="microseconds")
+    return _sha256(_FORMAT, merchant_id, transaction_id, kind, source, instant, *(each.hex() for each in entries))
+
+
+def seal_digest(before: bytes, sequence: int, transaction_digest: bytes) -> bytes:
+    """SHA-256 over the link before (empty for the first) and a transaction's digest."""
+    return _sha256(_FORMAT, before.hex(), str(sequence), transaction_digest.hex())
+
+
+def _billed(customer_id: str, invoice_id: str, total: Money) -> list[Entry]:
+    return [
+        Entry("receivable", total, customer_id, invoice_id),
+        Entry("sales", _negative(total), customer_id, invoice_id),
+    ]
+
+
+def _granted(customer_id: str, money: Money) -> list[Entry]:
+    return [Entry("sales", money, customer_id), Entry("credit", _negative(money), customer_id)]
+
+
+def _summed(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries of the same account, currency and objects as one; what sums to nothing is left out."""
+    sums: dict[tuple[str | None, ...], int] = {}
+    for entry in entries:
+        key = (
+            entry.account,
+            entry.money.currency,
+            entry.customer_id,
+            entry.invoice_id,
+            entry.payment_id,
+            entry.gateway,
+        )
+        sums[key] = sums.get(key, 0) + entry.money.amount
+    return [
+        Entry(str(account), Money(amount, str(currency)), *ids) for (account, currency, *ids), amount in sums.items()
+    ]
+
+
+def _posting(kind: str, source: str, at: datetime, entries: Sequence[Entry]) -> Posting | None:
+    kept = _without_nothing(entries)
+    return Posting(kind, source, at, kept) if kept else None
+
+
+def _without_nothing(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries if entry.money.amount)
+
+
+def _negative(money: Money) -> Money:
+    return Money(-money.amount, money.currency)
+
+
+def _sha256(*parts: str) -> bytes:
+    # Each part by its length first, so that no two lists of parts read the same.
+    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
