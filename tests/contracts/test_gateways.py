@@ -96,6 +96,16 @@ def test_what_was_never_ordered_is_absent(bench, orders, act):
     assert deed.ask().state is State.ABSENT
 
 
+@each_act("charge", "prompt", "page", "setup")
+def test_words_of_any_length_and_script_stop_no_order(bench, orders, act):
+    title = "Facture n° 7 <b> \U0001f469\u200d\U0001f4bb \u200fمی\u200cخواهم\t" + "x" * 3000
+    wordy = replace(orders, description=title, payee="Åsa & Söhne " + "N" * 243)
+
+    outcome = Deed.prepare(act, wordy).give()
+
+    assert outcome.state in (State.SUCCEEDED, State.PENDING, State.REQUIRES_ACTION)
+
+
 # --- amounts ---
 
 

@@ -45,6 +45,19 @@ def test_parts_are_given_back_up_to_the_whole_and_no_further(bench, orders):
 
 
 @refunding
+def test_refund_given_again_after_its_key_was_forgotten_is_found(bench, orders):
+    orders.take()
+    order = orders.refund_order()
+    bench.gateway.refund(order)
+    bench.forget_keys()
+
+    again = bench.gateway.refund(order)
+
+    assert again.state in GIVEN
+    assert [bench.refunded()] == [row.amount for row in bench.ledger()]
+
+
+@refunding
 def test_charge_that_does_not_exist_gives_nothing_back(bench, orders):
     orders.take()
     order = replace(orders.refund_order(), charge="ch_nobodyknowsthisone")

@@ -49,6 +49,8 @@ class Orders:
 
     bench: GatewayBench
     gateway: Gateway
+    description: str = "Invoice ACME-0001"
+    payee: str = "Acme Software Inc."
     first_at: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,9 +64,7 @@ class Orders:
         self, reference: str = PAYMENT, *, card: Card = "good", token: str = "", money: Money | None = None
     ) -> Outcome:
         return self.gateway.charge(
-            ChargeOrder(
-                reference, money or self.bench.money, token or self.bench.token(card), "Invoice ACME-0001", _BACK
-            )
+            ChargeOrder(reference, money or self.bench.money, token or self.bench.token(card), self.description, _BACK)
         )
 
     def prompt(
@@ -72,9 +72,7 @@ class Orders:
     ) -> Outcome:
         channel, phone = self.bench.telephone(kind)
         return self.gateway.prompt(
-            PromptOrder(
-                reference, money or self.bench.money, channel, phone, PAYER, "Invoice ACME-0001", _BACK, save=save
-            )
+            PromptOrder(reference, money or self.bench.money, channel, phone, PAYER, self.description, _BACK, save=save)
         )
 
     def page(self, reference: str = PAYMENT, *, money: Money | None = None, save: bool = False) -> Outcome:
@@ -82,9 +80,9 @@ class Orders:
             PageOrder(
                 reference,
                 money or self.bench.money,
-                "Acme Software Inc.",
+                self.payee,
                 PAYER,
-                "Invoice ACME-0001",
+                self.description,
                 _BACK,
                 _STOPPED,
                 "en",
@@ -93,7 +91,7 @@ class Orders:
         )
 
     def setup(self, reference: str = SETUP) -> SetupOutcome:
-        order = SetupOrder(reference, "Acme Software Inc.", PAYER, self.bench.money.currency, _BACK, _STOPPED, "en")
+        order = SetupOrder(reference, self.payee, PAYER, self.bench.money.currency, _BACK, _STOPPED, "en")
         return self.gateway.open_setup(order)
 
     def take(self, reference: str = PAYMENT, *, money: Money | None = None) -> Outcome:
