@@ -95,7 +95,7 @@ def build_review_page(
         state = "settled"
     elif any(share.is_held and share.due for share in checkout.shares):
         state = "in_progress"
-    elif has_changed or shown_version(checkout.id, pricing) != shown_version(checkout.id, checkout.chosen):
+    elif has_changed or shown_version(checkout.id, pricing, None) != shown_version(checkout.id, checkout.chosen, None):
         state = "changed"
     else:
         state = "ready"
@@ -114,7 +114,7 @@ def build_review_page(
         ),
         method=method,
         gateway_name=gateway_name,
-        version=shown_version(checkout.id, shown),
+        version=shown_version(checkout.id, shown, checkout.payment_method_id),
         change_url=retry_url(root, checkout.id, [part.invoice_id for part, _ in paid]) if paid else f"{root}/invoices",
         credit_amount=shown.credit,
         is_top_up=checkout.kind == "top_up",

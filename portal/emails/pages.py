@@ -53,3 +53,17 @@ class ReceiptMail:
     lines: tuple[ReceiptLine, ...]
     link: str
     reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class MethodExpiringMail:
+    """emails/method_expiring: a saved method runs out soon, or has. `method` is `method_name(…)`, `expiry` "04/2026", `link` the
+    method's page, absolute."""
+
+    brand: MailBrand
+    method: str
+    nickname: str | None
+    expiry: str
+    has_expired: bool
+    is_default: bool
+    link: str

@@ -19,6 +19,7 @@ from portal.ledger.operations import post
 from portal.ledger.rules import Settled, payment_captured
 from portal.money import Money
 from portal.outbox.operations import enqueue
+from portal.payment_methods.consents import give_method
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations import remember_method
 from portal.payment_methods.rules import shown_brand
@@ -239,6 +240,7 @@ def _keep_method(session: Session, payment: Payment, outcome: Outcome, at: datet
     scope = Scope(payment.merchant_id, payment.customer_id)
     if payment.payment_method_id is None and payment.save_method and outcome.method and outcome.method.token:
         payment.payment_method_id = remember_method(session, scope, payment.gateway, outcome.method, at=at)
+        give_method(session, payment.merchant_id, payment.payment_method_id, payment_id=payment.id)
     if payment.payment_method_id is not None:
         session.execute(
             sa.update(PaymentMethod)

@@ -23,7 +23,16 @@ WHILE_PAYING = (
 )
 WHILE_DELIVERING = ("outbox.leased", "outbox.delivered")
 WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered")
-LABELS = {*WHILE_PAYING, *WHILE_DELIVERING, *WHILE_REFUNDING, "payment.looked_up", "payment.cancel_answered"}
+# Ended at each of these by tests/integration/test_method_setups.py, on both databases.
+WHILE_SETTING_UP = ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up")
+LABELS = {
+    *WHILE_PAYING,
+    *WHILE_DELIVERING,
+    *WHILE_REFUNDING,
+    *WHILE_SETTING_UP,
+    "payment.looked_up",
+    "payment.cancel_answered",
+}
 
 
 def test_every_crash_point_is_tried_here():
