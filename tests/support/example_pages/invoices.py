@@ -20,13 +20,11 @@ from portal.invoices.pages import (
     Party,
     TaxSum,
 )
-from portal.payment_methods.pages import MethodRow, MethodsPage
 from portal.payments.pages import PaidInvoice
 from portal.web.pages import Pager
 from tests.support.example_pages.parts import (
     BANK,
     OTHER_CARD,
-    PHONE,
     STUDIO_CARD,
     VISA,
     Example,
@@ -162,16 +160,3 @@ def checkout_examples() -> Iterator[Example]:
     for state in ("ready", "changed", "in_progress", "settled", "expired"):
         yield Example(f"review-{state}", "checkout/review.html", replace(review, state=state), "invoices")
     yield Example("review-new-method", "checkout/review.html", replace(review, method=None), "invoices")
-
-
-def example_methods() -> MethodsPage:
-    return MethodsPage(
-        (
-            MethodRow(example_id("pm", 1), STUDIO_CARD, "active", True, date(2026, 2, 5)),
-            MethodRow(example_id("pm", 2), OTHER_CARD, "expiring", False, date(2026, 2, 18)),
-            MethodRow(example_id("pm", 3), BANK, "active", False, None),
-            MethodRow(example_id("pm", 4), PHONE, "active", False, None),
-            MethodRow(example_id("pm", 5), replace(OTHER_CARD, exp_month=1), "expired", False, None),
-        ),
-        "Sandbox Pay",
-    )
