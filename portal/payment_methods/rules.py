@@ -14,7 +14,7 @@ from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable
 
 EXPIRES_SOON = timedelta(weeks=8)
 LONGEST_NICKNAME = 40
-_LONGEST_TYPED = 1000
+_LONGEST_TYPED, _LONGEST_ECHOED = 1000, 200
 
 
 class Expiring(Protocol):
@@ -65,6 +65,11 @@ def read_nickname(text: str) -> str | None:
     if len(name) > LONGEST_NICKNAME:
         raise NicknameTooLong
     return name or None
+
+
+def echoed_nickname(text: str) -> str:
+    """What of a refused nickname is shown in its field again: what a page can show of it, and no more than a person types."""
+    return "".join(letter for letter in text[:_LONGEST_ECHOED] if letter.isprintable())
 
 
 def expiry_key(method: Expiring) -> int | None:

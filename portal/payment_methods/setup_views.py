@@ -13,7 +13,7 @@ from portal.payment_methods.forms import NewMethodForm
 from portal.payment_methods.page_builders import build_method_label, build_setup_page
 from portal.payment_methods.pages import NewMethodPage
 from portal.payment_methods.queries import get_method, get_setup, list_methods
-from portal.payment_methods.rules import SETUP_UNSETTLED
+from portal.payment_methods.rules import SETUP_UNSETTLED, echoed_nickname
 from portal.payment_methods.setups import ASK_AT_MOST_EVERY, Wish, begin_setup, resolve_setup
 from portal.public_ids import is_id
 from portal.web.asking import ask_if_free
@@ -22,7 +22,6 @@ from portal.web.policies import signed_in
 from portal.web.rendering import render_page
 
 _UNPROCESSABLE = 422
-_LONGEST_ECHOED = 200
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -100,7 +99,7 @@ def _new_page(wish: Wish, *, fault: str = "", status: int = 200) -> Response:
         types=gateway.capabilities.page_types if gateway else (),
         replaces_id=replaced.id if replaced else "",
         replaces=build_method_label(replaced) if replaced else None,
-        nickname=wish.nickname[:_LONGEST_ECHOED],
+        nickname=echoed_nickname(wish.nickname),
         make_default=wish.make_default,
         is_first=is_first,
         consent=_consent_words(gateway) if gateway else "",

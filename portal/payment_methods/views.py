@@ -15,6 +15,7 @@ from portal.payment_methods.page_builders import build_method_page, build_method
 from portal.payment_methods.pages import MethodsPage
 from portal.payment_methods.queries import get_method, get_method_facts, list_methods
 from portal.payment_methods.removal import remove_method
+from portal.payment_methods.rules import echoed_nickname
 from portal.payment_methods.setup_views import add_routes as add_setup_routes
 from portal.payment_methods.setup_views import setup_gateway
 from portal.public_ids import is_id
@@ -23,7 +24,6 @@ from portal.web.policies import signed_in
 from portal.web.rendering import render_page
 
 _UNPROCESSABLE = 422
-_LONGEST_ECHOED = 200
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -69,7 +69,7 @@ def rename(method_id: str) -> Response:
     except NoResultFound:
         raise NotFound from None
     except MethodFault as fault:
-        return _method_page(method_id, nickname=typed[:_LONGEST_ECHOED], fault=fault.code, status=_UNPROCESSABLE)
+        return _method_page(method_id, nickname=echoed_nickname(typed), fault=fault.code, status=_UNPROCESSABLE)
     return redirect_to(f"/payment-methods/{method_id}")
 
 
