@@ -74,7 +74,7 @@ def test_words_of_the_checkout_are_those_that_are_recorded(pages: PageClient, ac
 
     label, hint = (translator(locale).catalogue.gettext(text) for text in KEEP_WHILE_PAYING)
     assert label in page.text
-    assert hint % {"gateway": "Sandbox Pay"} in page.text
+    assert (hint % {"gateway": "Sandbox Pay"}).replace("\u00a0", " ") in page.text
     assert words_while_paying(locale, gateway="Sandbox Pay") == f"{label}. {hint % {'gateway': 'Sandbox Pay'}}"
 
 
