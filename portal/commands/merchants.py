@@ -10,16 +10,18 @@ import click
 
 from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database
-from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant
+from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant, set_payment_options
 from portal.merchants.operations import create_api_key as make_api_key
+from portal.merchants.payment_options import AMOUNT_MODES, PaymentOptions, TopUpRule, stored_options
 from portal.merchants.queries import MerchantProfile
 from portal.merchants.rules import SCOPES
+from portal.money import AmountError, minor_units, parse_decimal
 from portal.settings import Settings
 
 
 @click.group()
 def merchant() -> None:
-    """Create a merchant."""
+    """Create a merchant, or change how its customers may pay."""
 
 
 @merchant.command("create")
@@ -67,6 +69,42 @@ def create(
     )
 
 
+@merchant.command("options")
+@click.argument("slug")
+@click.option(
+    "--amount-mode",
+    type=click.Choice(AMOUNT_MODES),
+    help="What customers may pay of an invoice that says nothing itself.",
+)
+@click.option("--split/--no-split", "allow_split", default=None, help="Whether two methods may pay one invoice.")
+@click.option(
+    "--top-up",
+    "top_ups",
+    multiple=True,
+    metavar="CURRENCY=LEAST-MOST[:PRESET,…]",
+    help="Take money in advance, in major units: USD=10-500:25,50. Once a currency; those named replace all before.",
+)
+@click.option("--no-top-ups", is_flag=True, help="Take no money in advance.")
+def options(
+    slug: str, amount_mode: str | None, allow_split: bool | None, top_ups: tuple[str, ...], no_top_ups: bool
+) -> None:
+    """Change how the merchant's customers may pay, and print it as JSON; without an option it is printed as it is."""
+    if top_ups and no_top_ups:
+        raise click.UsageError("--top-up and --no-top-ups contradict each other")
+    with open_database(load_settings()) as database:
+        changed = named_merchant(database, slug)
+        known = changed.options
+        wanted = PaymentOptions(
+            amount_mode or known.amount_mode,
+            known.allow_split if allow_split is None else allow_split,
+            {} if no_top_ups else dict(map(_top_up, top_ups)) if top_ups else known.top_ups,
+        )
+        if wanted != known:
+            with database.unit_of_work() as session:
+                set_payment_options(session, changed.id, wanted, at=SystemClock().now())
+    click.echo(json.dumps(stored_options(wanted)))
+
+
 @click.group("api-key")
 def api_key() -> None:
     """Create a key for the merchant API."""
@@ -84,6 +122,20 @@ def create_key(slug: str, scopes: tuple[str, ...]) -> None:
         with database.unit_of_work() as session:
             key = make_api_key(session, owner, scopes, at=SystemClock().now())
     click.echo(key)
+
+
+def _top_up(text: str) -> tuple[str, TopUpRule]:
+    """`USD=10-500:25,50` as a currency and its rule, in minor units."""
+    currency, _, limits = text.partition("=")
+    span, _, presets = limits.partition(":")
+    least, _, most = span.partition("-")
+    try:
+        amounts = [
+            minor_units(parse_decimal(part), currency) for part in (least, most, *filter(None, presets.split(",")))
+        ]
+    except AmountError as fault:
+        raise click.BadParameter(f"{text}: {fault}", param_hint="--top-up") from None
+    return currency, TopUpRule(amounts[0], amounts[1], tuple(amounts[2:]))
 
 
 def _sandbox_account(slug: str) -> dict[str, str]:

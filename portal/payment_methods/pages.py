@@ -39,8 +39,10 @@ TYPE_MARKS = {"card": "CARD", "mobile_money": "MOBI", "bank_account": "BANK"}
 def method_name(type: str, brand: str | None, last4: str | None, bank_name: str | None = None) -> str:
     """The brand or bank and the mask, the same in every language: "Visa •••• 4242", "MTN MoMo •• 12", "Chase •••• 6789".
 
-    Brand and digits stay on one line (no-break spaces). Without brand, bank and digits it is "": the page then says so.
+    The customer's own credit is "credit", which pages put in words. Brand and digits stay on one line (no-break spaces). Without brand, bank and digits it is "": the page then says so.
     """
+    if type == "credit":
+        return "credit"
     owner = (
         BRAND_NAMES.get(brand or "", (brand or "").replace("_", " ").title()) if type != "bank_account" else bank_name
     )

@@ -269,7 +269,13 @@ def _price_now(session: Session, scope: Scope, payment: Payment, allocations: Se
         if holders and holders != [payment.split_of]:
             raise InvoiceBeingPaid(holders[0])
     credit = free_credit(session, scope, payment.currency) if payment.use_credit else 0
-    return price_anew(dues, payment.currency, chosen=payment.amount if payment.is_partial else None, credit=credit)
+    return price_anew(
+        dues,
+        payment.currency,
+        chosen=payment.amount if payment.is_partial else None,
+        credit=credit,
+        splits=payment.splits,
+    )
 
 
 def _take_over(session: Session, payment: Payment, allocations: list[PaymentAllocation], pricing: Pricing) -> None:

@@ -14,7 +14,7 @@ from portal.database import Reader
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
 from portal.merchants.payment_options import PaymentOptions
-from portal.payments.amounts import Due, Part, Pricing, price
+from portal.payments.amounts import Due, Part, Pricing, price, whole_only
 from portal.payments.models import Payment, PaymentAllocation
 from portal.tenancy import Scope
 
@@ -167,15 +167,18 @@ def chosen_pricing(
     return Pricing(currency, parts, total, credit)
 
 
-def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit: int) -> Pricing:
+def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit: int, splits: bool) -> Pricing:
     """What the payment is now: of what is left as much as was `chosen` (None: all), with as much credit as there is.
 
     Invoices that cannot be paid in the currency any more leave it: nobody saw that sum. Raises InvoiceSettled when nothing
-    is left of any.
+    is left of any, AmountUnplaceable when what was chosen does not fit any more.
     """
     payable = [due for due in dues if due.left > 0 and due.price_in(currency) is not None]
     whole = price(payable, currency)
-    return price(payable, currency, amount=None if chosen is None else min(chosen, whole.total), credit=credit)
+    if chosen is None or chosen >= whole.total:
+        return price(payable, currency, credit=credit)
+    only = frozenset[str]() if splits else whole_only(payable)
+    return price(payable, currency, amount=chosen, credit=credit, whole=only)
 
 
 def lock_dues(
