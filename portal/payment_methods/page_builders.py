@@ -57,6 +57,7 @@ def build_method_page(
         last_used_on=row.last_used_on,
         consent_on=facts.consent_at.astimezone(zone).date() if facts.consent_at else None,
         consent_wording=facts.consent_wording,
+        consent_locale=facts.consent_locale,
         uses=build_use_rows(uses, root=root),
         can_be_default=not row.is_default and row.state != "expired",
         can_replace=can_replace,

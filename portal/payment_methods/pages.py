@@ -122,8 +122,8 @@ class UseRow:
 class MethodPage:
     """payment_methods/detail.html: one method, its name, what depends on it.
 
-    `nickname` is what stands in the field, which `fault` ("", "too_long", "unusable") may be about. `consent_on` and
-    `consent_wording` are the customer's own word, both None for a method that came without. `can_replace`: the gateway has a
+    `nickname` is what stands in the field, which `fault` ("", "too_long", "unusable") may be about. `consent_on`,
+    `consent_wording` and its language are the customer's own word, all None for a method that came without. `can_replace`: the gateway has a
     page for it; `can_be_default`: it is not, and has not run out.
     """
 
@@ -139,6 +139,7 @@ class MethodPage:
     last_used_on: date | None = None
     consent_on: date | None = None
     consent_wording: str | None = None
+    consent_locale: str | None = None
     uses: tuple[UseRow, ...] = ()
     can_be_default: bool = False
     can_replace: bool = False

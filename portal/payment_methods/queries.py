@@ -57,13 +57,14 @@ class MethodFactsRecord(NamedTuple):
     created_at: datetime
     consent_at: datetime | None
     consent_wording: str | None
+    consent_locale: str | None
 
 
 def get_method_facts(reader: Reader, scope: Scope, method_id: str) -> MethodFactsRecord:
     """Holder, age and consent of one of the customer's methods. Raises NotFound."""
     m, consent = _METHODS.c, PaymentMethodConsent.__table__.c
     statement = (
-        sa.select(m.holder, m.created_at, consent.created_at, consent.wording)
+        sa.select(m.holder, m.created_at, consent.created_at, consent.wording, consent.locale)
         .outerjoin_from(
             _METHODS,
             PaymentMethodConsent.__table__,

@@ -250,7 +250,7 @@ def test_what_depends_on_a_method_is_named_before_it_goes(pages: PageClient, acc
 
     assert page.link("Usage, February") == f"/acme/checkout/{open_checkout}"
     assert page.link("Team plan, March") == f"/acme/payments/{under_way}"
-    assert "it is finished with this method" in page.text
+    assert "it will be finished with this method" in page.text
 
 
 def test_bank_account_is_named_by_its_bank(pages: PageClient, account: Account) -> None:

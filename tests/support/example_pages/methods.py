@@ -50,7 +50,7 @@ def method_examples() -> Iterator[Example]:
 def _details() -> Iterator[Example]:
     studio = MethodPage(
         STUDIO.id, STUDIO_CARD, "active", True, "Sandbox Pay", date(2025, 11, 3), nickname="Studio card",
-        holder="Maya Lindqvist", last_used_on=date(2026, 2, 5), consent_on=date(2025, 11, 3), consent_wording=CONSENT,
+        holder="Maya Lindqvist", last_used_on=date(2026, 2, 5), consent_on=date(2025, 11, 3), consent_wording=CONSENT, consent_locale="en",
         uses=(UNDER_WAY, CHECKOUT), can_replace=True,
     )  # fmt: skip
     pages = {
