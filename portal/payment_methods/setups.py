@@ -262,12 +262,7 @@ def _record(services: Services, merchant_id: str, setup_id: str, outcome: SetupO
         lambda session: record_setup(session, merchant_id, setup_id, outcome, at=services.clock.now())
     )
     if recording.has_changed and recording.method_id is not None:
-        signals.send(
-            signals.payment_method_added,
-            merchant_id,
-            payment_method_id=recording.method_id,
-            customer_id=recording.customer_id,
-        )
+        signals.send_method("added", merchant_id, recording.method_id, recording.customer_id)
 
 
 def _lock(session: Session, merchant_id: str, setup_id: str) -> PaymentMethodSetup:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
+from portal import signals
 from portal.errors import NotFound
 from portal.payment_methods.dependents import list_dependents
 from portal.payment_methods.errors import HasExpired, MethodFault, SuccessorMissing
@@ -70,6 +71,7 @@ def rename(method_id: str) -> Response:
         raise NotFound from None
     except MethodFault as fault:
         return _method_page(method_id, nickname=echoed_nickname(typed), fault=fault.code, status=_UNPROCESSABLE)
+    signals.send_method("updated", g.merchant.id, method_id, current_scope().customer_id)
     return redirect_to(f"/payment-methods/{method_id}")
 
 
@@ -84,6 +86,7 @@ def prefer(method_id: str) -> Response:
         raise NotFound from None
     except HasExpired:
         return _method_page(method_id, status=HasExpired.status)
+    signals.send_method("updated", g.merchant.id, method_id, current_scope().customer_id)
     return redirect_to("/payment-methods")
 
 
@@ -105,6 +108,7 @@ def remove(method_id: str) -> Response:
         raise NotFound from None
     except SuccessorMissing:
         return _removal_page(method_id, chosen=chosen, is_fault=True, status=_UNPROCESSABLE)
+    signals.send_method("removed", g.merchant.id, method_id, current_scope().customer_id)
     return redirect_to("/payment-methods")
 
 

@@ -420,6 +420,8 @@ def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outc
 def _announce(merchant_id: str, recording: Recording) -> None:
     if recording.has_changed:
         signals.send_payment_status(merchant_id, recording.payment_id, recording.customer_id, recording.status)
+    if recording.kept_method_id is not None:
+        signals.send_method("added", merchant_id, recording.kept_method_id, recording.customer_id)
 
 
 def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:

@@ -32,13 +32,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What recording an outcome did. `surplus` (minor units) went to the customer's credit."""
+    """What recording an outcome did. `surplus` (minor units) went to the customer's credit; `kept_method_id` is the method that
+    was saved by it."""
 
     payment_id: str
     customer_id: str
     before: str
     status: str
     surplus: int = 0
+    kept_method_id: str | None = None
 
     @property
     def has_changed(self) -> bool:
@@ -74,14 +76,15 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     elif outcome.state is State.REQUIRES_ACTION:
         # A look-up that failed says nothing of the page: it is still where it was.
         payment.action_url = outcome.action_url
-    surplus = 0
+    surplus, method_before = 0, payment.payment_method_id
     if verdict.status != before:
         surplus = _become(session, payment, verdict.status, outcome, at)
     if payment.status not in rules.UNSETTLED:
         payment.next_check_at = None
     payment.updated_at = at
     session.flush()
-    return Recording(payment.id, payment.customer_id, before, payment.status, surplus)
+    kept = payment.payment_method_id if method_before is None else None
+    return Recording(payment.id, payment.customer_id, before, payment.status, surplus, kept)
 
 
 def record_paid_by_credit(session: Session, payment: Payment, *, at: datetime) -> Recording:

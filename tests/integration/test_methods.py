@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import NoResultFound
 
+from portal import signals
 from portal.audit.models import AuditEntry
 from portal.gateways.contract import State
 from portal.outbox.models import OutboxMessage
@@ -83,6 +84,21 @@ def test_method_kept_while_paying_has_the_words_that_were_agreed_to(till: Till) 
     (consent,) = till.rows(PaymentMethodConsent)
     assert (consent.payment_id, consent.wording, consent.locale) == (payment, CONSENT.wording, "en")
     assert consent.payment_method_id == till.payment(payment).payment_method_id is not None
+
+
+def test_host_is_told_of_a_method_that_was_kept_while_paying(till: Till) -> None:
+    told: list[str] = []
+
+    def note(_merchant: str, **ids: str) -> None:
+        told.append(ids["payment_method_id"])
+
+    with signals.payment_method_added.connected_to(note):
+        payment = till.pay(till.invoice(), method=NEW_METHOD, save=True)
+        till.gateway.pay_page(payment)
+        till.clock.advance(seconds=11)
+        check_payments(till.services)
+
+    assert told == [till.payment(payment).payment_method_id]
 
 
 def test_nothing_is_recorded_where_nothing_is_to_be_kept(till: Till) -> None:

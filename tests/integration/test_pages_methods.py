@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 
+from portal import signals
 from portal.gateways.contract import MethodFacts, SetupOutcome, State
 from portal.payment_methods.consent_words import KEEP_WHILE_PAYING, words_while_paying
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
@@ -263,6 +265,21 @@ def test_bank_account_is_named_by_its_bank(pages: PageClient, account: Account) 
     assert page.headline == "Chase •••• 6789"
     assert "up to two working days each time" in page.text
     assert "Expires" not in page.text
+
+
+def test_host_is_told_what_became_of_a_method(pages: PageClient, account: Account) -> None:
+    method, told = account.method(is_default=True), []
+
+    def note(verb: str) -> Callable[..., None]:
+        return lambda merchant, **ids: told.append((verb, ids["payment_method_id"]))
+
+    updated, removed = note("updated"), note("removed")
+    with signals.payment_method_updated.connected_to(updated), signals.payment_method_removed.connected_to(removed):
+        pages.post(f"/acme/payment-methods/{method}", {"nickname": "Studio card"})
+        pages.post(f"/acme/payment-methods/{method}", {"nickname": "x" * 41}, status=422)
+        pages.post(f"/acme/payment-methods/{method}/removal")
+
+    assert told == [("updated", method), ("removed", method)]
 
 
 def test_removed_method_is_gone_from_every_page(pages: PageClient, account: Account) -> None:

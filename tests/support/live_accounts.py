@@ -19,6 +19,7 @@ from portal.gateways.contract import MethodFacts
 from portal.invoices.models import Invoice
 from portal.invoices.operations import NewInvoice, NewLine, open_invoice
 from portal.merchants.queries import MerchantProfile, find_merchant
+from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations import remember_method
 from portal.payments.checkouts import NEW_METHOD, Choice, begin_checkout
 from portal.payments.models import Payment, PaymentAllocation
@@ -170,6 +171,9 @@ class Account:
     def payments(self) -> list[Payment]:
         """All of them, oldest first, with those that were superseded."""
         return self._rows(Payment)
+
+    def methods(self) -> list[PaymentMethod]:
+        return self._rows(PaymentMethod)
 
     def invoices(self) -> list[Invoice]:
         return self._rows(Invoice)
