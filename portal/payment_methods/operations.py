@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
+from portal.contacts import mask_card_numbers
 from portal.customers.models import Customer
 from portal.gateways.contract import MethodFacts
 from portal.outbox.operations import enqueue
@@ -46,9 +47,9 @@ def remember_method(session: Session, scope: Scope, gateway: str, facts: MethodF
         last4=facts.last4,
         exp_month=facts.exp_month,
         exp_year=facts.exp_year,
-        holder=facts.holder,
+        holder=_kept(facts.holder),
         phone=facts.phone,
-        bank_name=facts.bank_name,
+        bank_name=_kept(facts.bank_name),
         is_default=not any(method.is_default for method in existing),
         status="active",
         created_at=at,
@@ -150,6 +151,11 @@ def forget_at_gateway(session: Session, method: PaymentMethod, *, at: datetime) 
     enqueue(session, method.merchant_id, "detach_method", {"method": method.id}, at=at)
 
 
+def _kept(text: str | None) -> str | None:
+    """Words of a gateway, which may hold what must not be kept (threats 169)."""
+    return mask_card_numbers(text) if text else None
+
+
 def _renew(session: Session, method: PaymentMethod, facts: MethodFacts, at: datetime) -> None:
     """The same card once more: its newest token counts. The old one lives on as a removed method until the gateway has
     forgotten it, since an order that is under way may still need it."""
@@ -176,7 +182,9 @@ def _renew(session: Session, method: PaymentMethod, facts: MethodFacts, at: date
         )
         session.add(old)
         forget_at_gateway(session, old, at=at)
-    method.token, method.exp_month, method.exp_year = facts.token, facts.exp_month, facts.exp_year
+    method.token = facts.token
+    if facts.exp_month and facts.exp_year:
+        method.exp_month, method.exp_year = facts.exp_month, facts.exp_year
     session.flush()
     scope = Scope(method.merchant_id, method.customer_id)
     record_change(session, scope, "updated", method.id, at=at, what="renewed")

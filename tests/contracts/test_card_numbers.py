@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -16,9 +17,12 @@ from portal.json_logs import JsonLines
 from portal.migrations import all_tables
 from portal.services import Services
 from portal.web.policies import Policy
+from portal.web.rendering import Renderer
 from portal.web.runtime import EXTENSION, Runtime
 from tests.contracts.test_routes import ids_of, path_of, rules
 from tests.support.accounts import Account, make_account
+from tests.support.example_pages import Example, example_shell, examples, render_example
+from tests.support.page_checks import parse
 from tests.support.page_client import SAME_ORIGIN, PageClient
 
 CARD = "4000000000009995"
@@ -138,6 +142,16 @@ def test_phone_numbers_and_ids_are_taken(app: Flask, account: Account) -> None:
 
     pages.get("/acme/payments?q=%2B49+1512+3456787")
     pages.get(f"/acme/checkout?invoice={account.invoice()}")
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.name)
+def test_no_page_of_ours_has_a_field_for_a_card(renderer: Renderer, example: Example) -> None:
+    shell = example_shell(renderer.themes, theme="acme", locale="en", current=example.current)
+
+    page = parse(render_example(renderer, example, shell))
+
+    told = [f"{field.get('name')} {field.get('autocomplete')}" for field in page.iter() if field.get("name")]
+    assert [words for words in told if re.search(r"cc-|card.?n|cvc|cvv|security.?code", words, re.IGNORECASE)] == []
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:

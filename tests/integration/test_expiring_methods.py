@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -122,6 +123,17 @@ def test_new_expiry_of_the_same_method_is_told_again_when_its_time_comes(door: F
     door.clock.advance(days=365)
 
     assert len(send(door)) == 1
+
+
+def test_two_workers_write_once(door: FrontDoor) -> None:
+    for _ in range(5):
+        save(door)
+
+    with ThreadPoolExecutor(3) as pool:
+        counts = list(pool.map(lambda _: mail_expiring_methods(door.services), range(3)))
+
+    assert sum(counts) == 5
+    assert len(door.rows(OutboxMessage)) == 5
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -202,6 +203,25 @@ def test_same_card_again_is_the_same_method_with_its_new_expiry(desk: Desk) -> N
     (method,) = desk.active().values()
     assert (method.id, method.exp_year) == (desk.till.method_id, 2034)
     assert desk.till.rows(OutboxMessage, kind="detach_method") == []
+
+
+def test_same_card_without_an_expiry_keeps_the_one_it_has(desk: Desk) -> None:
+    finish(desk, desk.begin(), replace(VISA, token="tok_visa_2", exp_month=None, exp_year=None))
+
+    assert (desk.active()["4242"].exp_month, desk.active()["4242"].exp_year) == (12, 2030)
+
+
+def test_card_entered_in_two_tabs_at_once_is_one_method(desk: Desk) -> None:
+    setups = [desk.begin() for _ in range(4)]
+    for setup_id in setups:
+        desk.till.gateway.finish_setup(setup_id, MASTERCARD)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda one: resolve_setup(desk.till.services, desk.till.scope.merchant_id, one), setups))
+
+    assert sorted(desk.active()) == ["4242", "5100"]
+    assert {setup.status for setup in desk.till.rows(PaymentMethodSetup)} == {"complete"}
+    assert desk.acts().count("payment_method.added") == 1
 
 
 def test_old_token_of_the_same_card_is_forgotten_at_the_gateway(desk: Desk) -> None:

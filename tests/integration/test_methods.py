@@ -11,13 +11,13 @@ from sqlalchemy.exc import NoResultFound
 
 from portal import signals
 from portal.audit.models import AuditEntry
-from portal.gateways.contract import State
+from portal.gateways.contract import MethodFacts, State
 from portal.outbox.models import OutboxMessage
 from portal.outbox.relay import deliver_next
 from portal.payment_methods.dependents import list_dependents
 from portal.payment_methods.errors import HasExpired, SuccessorMissing
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent
-from portal.payment_methods.operations import make_default, rename_method
+from portal.payment_methods.operations import make_default, remember_method, rename_method
 from portal.payment_methods.removal import detach_method, remove_method
 from portal.payments.checkouts import NEW_METHOD
 from portal.payments.errors import AmountChanged
@@ -118,6 +118,15 @@ def test_without_the_customers_word_no_method_is_kept(till: Till) -> None:
     assert till.status(payment) == "complete"
     assert not till.gateway.pages[payment].save
     assert [each.last4 for each in till.rows(PaymentMethod)] == ["4242"]
+
+
+def test_card_number_in_the_gateways_words_is_not_kept(till: Till) -> None:
+    facts = MethodFacts("card", "visa", "1111", holder="M 4242 4242 4242 4242", fingerprint="fp", token="tok_1")
+
+    with till.services.database.unit_of_work() as session:
+        saved = remember_method(session, till.scope, "sandbox", facts, at=till.clock.now())
+
+    assert method(till, saved).holder == "M •••• 4242"
 
 
 # --- names and the default ---
