@@ -99,6 +99,7 @@ def send_method_expiring_mail(services: Services, merchant_id: str, payload: dic
         ).first()
     if row is None or not row.email or expiry_key(row) != payload["expiry"]:
         return
+    gateway = services.gateways.find(merchant_id)
     today = services.clock.now().astimezone(ZoneInfo(merchant.timezone)).date()
     page = MethodExpiringMail(
         brand=mail_brand(services.renderer, merchant, row.locale),
@@ -107,6 +108,7 @@ def send_method_expiring_mail(services: Services, merchant_id: str, payload: dic
         expiry=f"{row.exp_month:02d}/{row.exp_year}",
         has_expired=method_state(row, today) == "expired",
         is_default=row.is_default,
+        can_replace=gateway is not None and gateway.capabilities.setup_page,
         link=merchant_address(services, merchant, f"/payment-methods/{row.id}"),
     )
     _send(services, merchant, "method_expiring", page, to=row.email, message_id=message_id)

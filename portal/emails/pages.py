@@ -58,7 +58,7 @@ class ReceiptMail:
 @dataclass(frozen=True, slots=True)
 class MethodExpiringMail:
     """emails/method_expiring: a saved method runs out soon, or has. `method` is `method_name(…)`, `expiry` "04/2026", `link` the
-    method's page, absolute."""
+    method's page, absolute. `can_replace`: the gateway has a page for the new one; else it is kept when it pays."""
 
     brand: MailBrand
     method: str
@@ -66,4 +66,5 @@ class MethodExpiringMail:
     expiry: str
     has_expired: bool
     is_default: bool
+    can_replace: bool
     link: str

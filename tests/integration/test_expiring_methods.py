@@ -82,7 +82,7 @@ def test_mail_names_the_method_and_leads_to_its_page(door: FrontDoor) -> None:
         assert "It is good until the end of 04/2026." in part
         assert "Studio card" in part
         assert f"/acme/payment-methods/{method_id}" in part
-        assert "Proposed first when you pay" in part
+        assert "It is your default" in part
     assert caught.message["Auto-Submitted"] == "auto-generated"
 
 

@@ -68,6 +68,9 @@ def _details() -> Iterator[Example]:
             can_be_default=True,
         ),
         "expired": replace(studio, id=EXPIRED.id, label=EXPIRED_CARD, state="expired", is_default=False, nickname=""),
+        "expired-for-good": replace(
+            studio, id=EXPIRED.id, label=EXPIRED_CARD, state="expired", is_default=False, nickname="", can_replace=False
+        ),
         "bank": MethodPage(
             ACCOUNT.id, BANK, "active", False, "Sandbox Pay", date(2025, 12, 1), can_be_default=True, can_replace=True
         ),
