@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from portal.gateways.contract import FAILURE_CODES, State
+from portal.gateways.contract import FAILURE_CODES, Outcome, State
 from portal.money import Money
 from tests.support.gateway_cases import each_act, each_bench, each_kind
 from tests.support.gateway_orders import OTHER_PAYMENT, PAYMENT, SETUP, Deed, address_of
@@ -44,6 +44,9 @@ def test_order_given_twice_is_carried_out_once(bench, orders, act):
 
     first, again = deed.give(), deed.give()
 
+    if act == "page" and not bench.tells_pages_again:
+        assert isinstance(first, Outcome)
+        first = replace(first, state=State.PENDING, action_url=None, page_reference=None)
     assert again == first
     assert len(bench.ledger()) == (0 if act in ("page", "setup") else 1)
     if act == "refund":
@@ -231,7 +234,7 @@ def test_two_prompts_both_approved_are_both_told(bench, orders):
 @each_bench(able=lambda able: able.hosted_page)
 def test_page_that_is_paid_on_is_a_charge(bench, orders):
     opened = orders.page()
-    assert orders.look_up().action_url == opened.action_url
+    assert orders.look_up(known=opened).action_url == opened.action_url
 
     bench.pay_page(address_of(opened), "good")
 
@@ -353,7 +356,7 @@ def test_calling_off_what_was_never_ordered_is_absent(bench, orders):
     assert orders.cancel().state is State.ABSENT
 
 
-@each_bench(able=lambda able: able.cancel and able.prompt_channels)
+@each_bench(able=lambda able: able.cancel and able.prompt_channels, like=lambda bench: bench.calls_off_prompts)
 def test_prompt_that_was_called_off_ends_without_money(bench, orders):
     orders.prompt(kind="silent")
 

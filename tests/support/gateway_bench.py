@@ -82,6 +82,13 @@ class GatewayBench(Protocol):
     """The provider itself refuses a second charge of a reference, however late. Where it does not, only its idempotency keys do,
     and once they are forgotten nobody but a caller that looks up first."""
 
+    tells_pages_again: bool = True
+    """An order for a page that is there already, and a question by our reference alone, tell its address once more. Where not,
+    only whoever was told it first can lead a customer there."""
+
+    calls_off_prompts: bool = True
+    """A prompt that is with the telephone already can be called off."""
+
     approves_late: bool = True
     """A prompt that was called off may still be approved."""
 

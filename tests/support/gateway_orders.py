@@ -115,9 +115,11 @@ class Orders:
         money = self.bench.money if amount is None else Money(amount, self.bench.money.currency)
         return RefundOrder(reference, charge, money)
 
-    def look_up(self, reference: str = PAYMENT) -> Outcome:
-        """As the portal asks after a lost answer: by our reference, and nothing else is known."""
-        return self.gateway.look_up(Question(reference, self.first_at))
+    def look_up(self, reference: str = PAYMENT, *, known: Outcome | None = None) -> Outcome:
+        """As the portal asks after a lost answer: by our reference, and nothing else is known; or by the ids that an answer told."""
+        if known is None:
+            return self.gateway.look_up(Question(reference, self.first_at))
+        return self.gateway.look_up(Question(reference, self.first_at, known.gateway_reference, known.page_reference))
 
     def look_up_setup(self, reference: str = SETUP) -> SetupOutcome:
         return self.gateway.look_up_setup(Question(reference, self.first_at))
