@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench crash browser lock clean
+.PHONY: help setup demo test check format bench crash bugs browser lock clean
 
 PYTHON ?= python3
 KILLS ?= 200
@@ -44,6 +44,9 @@ bench: setup ## Measure speed, as ratios to a bare page in the same run
 
 crash: setup ## Kill servers under load KILLS=200 times, and compare both ledgers (ARGS="--state kills.json" goes on)
 	@$(BIN)/python -m tests.crash --kills $(KILLS) $(ARGS)
+
+bugs: setup ## Take one safeguard away at a time: the suite must turn red (ARGS="--only late_money_dropped")
+	@$(BIN)/python -m tests.bugs $(ARGS)
 
 lock: setup # Write the versions in use to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable --exclude uv > requirements.lock
