@@ -37,6 +37,7 @@ class Bug:
 
 
 _MONEY = "portal/migrations/versions/2026_11_24_money.py"
+_OPERATIONS = "portal/payments/operations.py"
 _PAYING = "tests/integration/test_paying.py"
 _RESOLVING = "tests/integration/test_resolving.py"
 _WAYS = "tests/integration/test_ways_to_pay.py"
@@ -45,6 +46,7 @@ _DATABASE = "tests/integration/test_database.py"
 _REFUNDING = "tests/integration/test_refunding.py"
 _SECRETS = "tests/integration/test_sign_in_secrets.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
+_POWER_CUTS = "tests/crash/test_power_cuts.py"
 _RACES = "tests/integration/test_money_races.py"
 
 
@@ -71,7 +73,7 @@ BUGS = (
     _bug(
         "nothing is reserved at the confirmation",
         (
-            "portal/payments/operations.py",
+            _OPERATIONS,
             "        if not balance.reserve(session, scope.merchant_id, allocation.invoice_id, allocation.amount, at=now):\n",
             "        if False:\n",
         ),
@@ -94,12 +96,12 @@ BUGS = (
     _bug(
         "an order is given again under a new reference",
         (
-            "portal/payments/operations.py",
+            _OPERATIONS,
             "from dataclasses import dataclass\n",
             "from dataclasses import dataclass, replace\n",
         ),
         (
-            "portal/payments/operations.py",
+            _OPERATIONS,
             "_send(gateway, asked.intent)",
             '_send(gateway, replace(asked.intent, payment_id=first_id("pay", now)))',
         ),
@@ -108,7 +110,7 @@ BUGS = (
     _bug(
         "an order that may be on its way is given again at once",
         (
-            "portal/payments/operations.py",
+            _OPERATIONS,
             "SEND_AGAIN_AFTER = timedelta(seconds=10)",
             "SEND_AGAIN_AFTER = timedelta(0)",
         ),
@@ -116,16 +118,19 @@ BUGS = (
     ),
     _bug(
         "the gateway is called inside a transaction",
+        (_OPERATIONS, "log = logging.getLogger(__name__)\n", "log = logging.getLogger(__name__)\n_SENT = {}\n"),
         (
-            "portal/payments/operations.py",
+            _OPERATIONS,
             '    services.crash_point("payment.intent_written")\n',
-            '    services.crash_point("payment.intent_written")\n    _send(services.gateways.find(scope.merchant_id), intent)\n',
+            '    services.crash_point("payment.intent_written")\n'
+            "    _SENT[payment.id] = _send(services.gateways.find(scope.merchant_id), intent)\n",
         ),
-        likely=(_PAYING, _RESOLVING),
+        (_OPERATIONS, "    outcome = _send(gateway, written)\n", "    outcome = _SENT.pop(payment_id)\n"),
+        likely=(_PAYING, _RESOLVING, _POWER_CUTS),
     ),
     _bug(
         "attempts are without a limit",
-        ("portal/payments/operations.py", "    if count >= most:\n", "    if count < 0:\n"),
+        (_OPERATIONS, "    if count >= most:\n", "    if count < 0:\n"),
         likely=(_PAYING,),
     ),
     # --- what an answer means ---
@@ -169,7 +174,7 @@ BUGS = (
     _bug(
         "what is confirmed need not be what was shown",
         (
-            "portal/payments/operations.py",
+            _OPERATIONS,
             "    if (version or shown_version(payment.id, chosen)) != shown_version(payment.id, pricing):\n",
             "    if pricing is None:\n",
         ),
@@ -268,7 +273,7 @@ BUGS = (
     _bug(
         "a commit is not on the disk when it is told",
         ("portal/database.py", '"synchronous=FULL"', '"synchronous=NORMAL"'),
-        likely=(_DATABASE, "tests/crash/test_power_cuts.py"),
+        likely=(_POWER_CUTS, _DATABASE),
     ),
     _bug(
         "a query asks for every merchant's payments",
@@ -282,7 +287,7 @@ BUGS = (
     _bug(
         "a customer may confirm another one's payment",
         (
-            "portal/payments/operations.py",
+            _OPERATIONS,
             "Payment.merchant_id == scope.merchant_id, Payment.customer_id == scope.customer_id, Payment.id == payment_id\n",
             "Payment.merchant_id == scope.merchant_id, Payment.id == payment_id\n",
         ),

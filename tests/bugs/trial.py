@@ -46,7 +46,8 @@ def try_bug(bug: Bug) -> Verdict:
         caught_by = first_failure(copy, ["-n0", *bug.likely])
         whole = caught_by is None
         if whole:
-            caught_by = first_failure(copy, [])
+            # But for the test of the catalogue itself, which any seeded bug makes fail.
+            caught_by = first_failure(copy, ["tests", "--ignore=tests/contracts/test_seeded_bugs.py"])
     return Verdict(bug.name, caught_by, whole, time.monotonic() - began)
 
 
