@@ -212,7 +212,7 @@ BUGS = (
             "_sha256(_FORMAT, before.hex(), str(sequence), transaction_digest.hex())",
             "_sha256(_FORMAT, str(sequence), transaction_digest.hex())",
         ),
-        likely=(_LEDGER, "tests/unit"),
+        likely=(_LEDGER,),
     ),
     _bug(
         "the check of customers' credit is gone",
