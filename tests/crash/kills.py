@@ -25,7 +25,7 @@ CURRENCIES = ("USD", "XAF")
 GATEWAY_TIMEOUT_SECONDS = 2
 """Longer than a slow answer, so that an order may be answered while its server is dead."""
 IN_FLIGHT_SECONDS = 6
-WORKER_SHARE, STEERED_SHARE, REFUND_SHARE = 0.25, 0.8, 0.4
+WORKER_SHARE, STEERED_SHARE, REFUND_SHARE = 0.25, 0.85, 0.4
 SETTLING_ROUNDS = 12
 
 
@@ -150,10 +150,10 @@ class _Chaos:
         self._tally.resolved += len(self._unknown - self._unsettled())
 
     def _kill_web(self, purchases: list[Purchase], marked: Purchase | None) -> None:
-        """At any moment, or soon after the customer of the `marked` purchase, which is answered slowly, pressed Pay."""
+        """At any moment, or soon after the intent of the `marked` purchase, which is answered slowly, was written down."""
         if marked is not None:
-            _wait_until(lambda: marked.is_on_its_way or marked.broke_off, IN_FLIGHT_SECONDS)
-            time.sleep(self._chance.uniform(0.005, 0.4))
+            _wait_until(lambda: marked.broke_off or self._is_under_way(marked), IN_FLIGHT_SECONDS)
+            time.sleep(self._chance.uniform(0, 0.4))
         else:
             time.sleep(self._chance.uniform(0, 0.8))
         self._installation.kill()
@@ -162,6 +162,15 @@ class _Chaos:
             self.faults.append("the web server ended by itself")
         self._tally.web_kills += 1
         self._count_in_flight(on_their_way)
+
+    def _is_under_way(self, purchase: Purchase) -> bool:
+        if not purchase.is_on_its_way:
+            return False
+        statement = sa.select(Payment.status).where(
+            Payment.merchant_id == purchase.account.merchant.id, Payment.id == purchase.payment_id
+        )
+        with self._installation.database.read() as reader:
+            return reader.execute(statement).scalar() == "processing"
 
     def _kill_worker(self, buying: list[Future[None]], purchases: list[Purchase]) -> None:
         """Give it an order to bring: one that got lost and is due; kill it while the gateway answers slowly."""
@@ -239,4 +248,4 @@ def _wait_until(comes_about: Callable[[], bool], seconds: float) -> None:
     """For a moment that need not come: a kill at another one is a kill too."""
     deadline = time.monotonic() + seconds
     while not comes_about() and time.monotonic() < deadline:
-        time.sleep(0.002)
+        time.sleep(0.005)
