@@ -147,9 +147,8 @@ def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: 
             return None
         options = tuple(NamedAmount(str(amount), "preset", amount) for amount in rule.presets)
         usual = options[0].value if options else "other"
-        return AmountChoice(
-            options, selection.amount_choice or usual, selection.amount, True, False, rule.minimum, rule.maximum
-        )
+        chosen = _ticked(selection, [*(option.value for option in options), "other"], usual)
+        return AmountChoice(options, chosen, selection.amount, True, False, rule.minimum, rule.maximum)
     if not dues or selection.split_of or currency not in currencies_of(dues):
         return None
     amounts = amount_rule(dues, currency, refused_amount=till.refused_amount)
@@ -161,9 +160,11 @@ def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: 
         named.insert(0, NamedAmount("deposit", "deposit", amounts.deposit))
     named += [NamedAmount(str(amount), "preset", amount) for amount in amounts.presets if amount != amounts.deposit]
     usual = "other" if amounts.is_after_refusal else "full"
+    values = [option.value for option in named]
+    values += ["other"] * amounts.is_editable + ["split"] * can_split
     return AmountChoice(
         tuple(named),
-        selection.amount_choice or usual,
+        _ticked(selection, values, usual),
         selection.amount,
         amounts.is_editable,
         can_split,
@@ -173,6 +174,10 @@ def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: 
     )
 
 
+def _ticked(selection: Chosen, values: Sequence[str], usual: str) -> str:
+    return selection.amount_choice if selection.amount_choice in values else usual
+
+
 def _currency_offers(
     selection: Chosen, dues: Sequence[Due], currency: str, till: Till, root: str
 ) -> tuple[CurrencyOffer, ...]:
@@ -180,7 +185,9 @@ def _currency_offers(
     if selection.top_up:
         offers = [
             CurrencyOffer(each, rule.minimum, f"{root}/checkout?top_up={each}", each == currency)
-            for each, rule in till.options.top_ups.items()
+            for each, rule in sorted(
+                till.options.top_ups.items(), key=lambda offer: (offer[0] != till.usual_currency, offer[0])
+            )
         ]
     elif selection.split_of or len(dues) >= MOST_CHANGEABLE:
         offers = []
@@ -240,7 +247,7 @@ def build_review_page(
         state = "settled"
     elif any(share.is_held and share.due for share in checkout.shares):
         state = "in_progress"
-    elif has_changed or shown_version(checkout.id, pricing) != shown_version(checkout.id, checkout.chosen):
+    elif has_changed or shown_version(checkout.id, pricing, None) != shown_version(checkout.id, checkout.chosen, None):
         state = "changed"
     else:
         state = "ready"
@@ -266,7 +273,7 @@ def build_review_page(
         ),
         method=method,
         gateway_name=gateway_name,
-        version=shown_version(checkout.id, shown),
+        version=shown_version(checkout.id, shown, checkout.payment_method_id),
         change_url=_change_url(checkout, [part.invoice_id for part, _ in paid], root),
         credit_amount=shown.credit,
         is_top_up=checkout.kind == "top_up",

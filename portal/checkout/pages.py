@@ -102,7 +102,7 @@ class ChoosePage:
     `chosen` is the radio to tick: an id, "new", "telephone" or "" (nothing). `can_add` offers "new", and `can_save` its consent
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
     `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired",
-    "invoice": "missing" | "in_progress" | "settled" | "currencies", "amount": "unreadable" | "low" | "high" | "not_allowed",
+    "invoice": "missing" | "in_progress" | "settled" | "currencies", "amount": "unreadable" | "low" | "high" | "unplaceable" | "not_allowed",
     "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
     """
 

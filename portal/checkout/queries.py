@@ -18,7 +18,7 @@ from portal.invoices.models import Invoice
 from portal.merchants.payment_options import PaymentOptions
 from portal.payments.amounts import Due, Pricing
 from portal.payments.checkouts import MOST_INVOICES
-from portal.payments.errors import InvoiceSettled
+from portal.payments.errors import AmountUnplaceable, InvoiceSettled
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.shares import DUE_COLUMNS, Share, chosen_pricing, due_of, list_shares, price_anew
 from portal.public_ids import is_id
@@ -82,8 +82,9 @@ class Checkout:
                 self.currency,
                 chosen=self.amount if self.is_partial else None,
                 credit=self.free_credit if self.use_credit else 0,
+                splits=self.splits,
             )
-        except InvoiceSettled:
+        except (InvoiceSettled, AmountUnplaceable):
             return None
 
 

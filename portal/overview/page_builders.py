@@ -29,9 +29,11 @@ def build_overview_page(
     root: str,
     can_pay: bool,
     options: PaymentOptions,
+    usual_currency: str,
 ) -> OverviewPage:
     """The overview. `root` is the prefix of the merchant's pages, `can_pay` whether it takes payments here, `options` how."""
     proposed = preferred_method(account.methods, today)
+    top_up = usual_currency if usual_currency in options.top_ups else next(iter(sorted(options.top_ups)), None)
     return OverviewPage(
         first_name=first_name,
         owed=tuple(
@@ -43,7 +45,7 @@ def build_overview_page(
         payments=tuple(build_payment_rows(account.newest, account.refunds, zone=zone, root=root, can_pay=can_pay)),
         pay_with=build_method_label(proposed) if proposed else None,
         credits=tuple(Credit(amount, currency) for amount, currency in account.credits),
-        top_up_url=f"{root}/checkout?top_up={next(iter(options.top_ups))}" if options.top_ups and can_pay else None,
+        top_up_url=f"{root}/checkout?top_up={top_up}" if top_up and can_pay else None,
     )
 
 
@@ -96,5 +98,7 @@ def _attention(account: Account, today: date, root: str) -> list[Attention]:
         for method in (method for its_state, method in states if its_state == state):
             if state == "expiring" or method.is_default:
                 label = build_method_label(method)
-                found.append(Attention(kind, f"{root}/payment-methods", method=label.name, expiry=label.expiry))
+                found.append(
+                    Attention(kind, f"{root}/payment-methods/{method.id}", method=label.name, expiry=label.expiry)
+                )
     return found

@@ -35,5 +35,6 @@ def overview() -> Response:
         root=root(),
         can_pay=services.gateways.find(scope.merchant_id) is not None,
         options=g.merchant.options,
+        usual_currency=g.merchant.currency,
     )
     return render_page("overview.html", page)

@@ -21,7 +21,7 @@ from portal.merchants.queries import get_merchant
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.rules import method_state, shown_brand
 from portal.payments import rules
-from portal.payments.amounts import Due, Pricing, amount_rule, currencies_of, price
+from portal.payments.amounts import Due, Pricing, amount_rule, currencies_of, price, whole_only
 from portal.payments.errors import (
     AmountTooHigh,
     AmountTooLow,
@@ -253,9 +253,9 @@ def _price(session: Session, scope: Scope, choice: Choice, dues: Sequence[Due], 
     elif amount is not None:
         refused = find_refused_amount(session, scope, [due.invoice_id for due in dues])
         amount_rule(dues, currency, refused_amount=refused).check(amount)
-    return price(
-        dues, currency, amount=amount, credit=free_credit(session, scope, currency) if choice.use_credit else 0
-    )
+    credit = free_credit(session, scope, currency) if choice.use_credit else 0
+    only = frozenset() if choice.splits else whole_only(dues)
+    return price(dues, currency, amount=amount, credit=credit, whole=only)
 
 
 def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> None:

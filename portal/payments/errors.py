@@ -84,6 +84,12 @@ class AmountTooHigh(AmountOutOfRange):
     sentence = "This is more than may be paid here."
 
 
+class AmountUnplaceable(CheckoutFault):
+    field = "amount"
+    code = "unplaceable"
+    sentence = "Some of these invoices are only paid whole, and this amount does not fit."
+
+
 class TopUpNotAllowed(CheckoutFault):
     field = "amount"
     code = "not_allowed"

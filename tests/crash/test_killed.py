@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import requests
 import sqlalchemy as sa
 
 from portal.outbox.models import OutboxMessage
+from portal.payment_methods.models import PaymentMethodSetup
 from portal.refunds.models import Refund
 from tests.crash.installation import DEAD, ROOT
+from tests.support.live_accounts import GOOD_CARD
 from tests.support.waiting import wait_for
 
 WHILE_PAYING = (
@@ -23,7 +26,15 @@ WHILE_PAYING = (
 )
 WHILE_DELIVERING = ("outbox.leased", "outbox.delivered")
 WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered")
-LABELS = {*WHILE_PAYING, *WHILE_DELIVERING, *WHILE_REFUNDING, "payment.looked_up", "payment.cancel_answered"}
+WHILE_SETTING_UP = ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up")
+LABELS = {
+    *WHILE_PAYING,
+    *WHILE_DELIVERING,
+    *WHILE_REFUNDING,
+    *WHILE_SETTING_UP,
+    "payment.looked_up",
+    "payment.cancel_answered",
+}
 
 
 def test_every_crash_point_is_tried_here():
@@ -163,6 +174,37 @@ def test_refund_killed_at_any_point_is_made_once(installation, label):
     assert (account.payment(payment).status, account.payment(payment).amount_refunded) == ("partially_refunded", 100)
 
 
+@pytest.mark.parametrize("label", WHILE_SETTING_UP)
+def test_setup_killed_at_any_point_keeps_the_card_once(installation, label):
+    account = installation.accounts.create()
+    visitor = installation.visit(account)
+    if label == "setup.looked_up":
+        installation.serve()
+        assert visitor.add_method() == 303
+        _age_setup(account)
+        assert installation.work(crash_at=label) == DEAD
+    else:
+        installation.serve(crash_at=label)
+        with pytest.raises(requests.ConnectionError):
+            visitor.add_method()
+        assert installation.await_end() == DEAD
+    _age_setup(account)
+    assert installation.work() == 0
+
+    # The customer finds the page at the gateway, and never comes back from it.
+    card = {"channel": "card", "number": GOOD_CARD, "expiry": "12/90", "cvc": "123"}
+    assert (
+        requests.post(_age_setup(account).action_url, data=card, allow_redirects=False, timeout=10).status_code == 303
+    )
+    assert installation.work() == 0
+
+    assert [(method.last4, method.status, method.is_default) for method in account.methods()] == [
+        ("4242", "active", True)
+    ]
+    assert _age_setup(account).status == "complete"
+    assert account.charges() == []
+
+
 @pytest.mark.parametrize("moment", [0.015, 0.04, 0.08])
 def test_web_server_killed_at_any_moment_leaves_at_most_one_charge_a_customer(installation, moment):
     accounts = [installation.accounts.create() for _ in range(4)]
@@ -212,6 +254,18 @@ def _end_leases(account) -> None:
             .where(OutboxMessage.merchant_id == account.merchant.id, OutboxMessage.leased_until.is_not(None))
             .values(leased_until=OutboxMessage.created_at)
         )
+
+
+def _age_setup(account):
+    """The customer's one setup, due to be asked for as though a minute had gone by."""
+    with account.live.database.unit_of_work() as session:
+        setup = session.execute(
+            sa.select(PaymentMethodSetup).where(PaymentMethodSetup.customer_id == account.scope.customer_id)
+        ).scalar_one()
+        setup.created_at -= timedelta(minutes=1)
+        if setup.next_check_at is not None:
+            setup.next_check_at = setup.created_at
+        return setup
 
 
 def _age_refund(account, payment_id: str) -> str:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.payments.amounts import AmountRule, Due, amount_rule, currencies_of, price
-from portal.payments.errors import AmountTooHigh, AmountTooLow, CurrenciesMixed, InvoiceSettled
+from portal.payments.amounts import AmountRule, Due, amount_rule, currencies_of, price, whole_only
+from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
 
 LEFTS = st.lists(st.integers(1, 10**12), min_size=1, max_size=8)
 
@@ -86,11 +86,16 @@ def test_editable_invoice_takes_what_lies_within_its_limits():
     assert (low.value.minimum, low.value.maximum) == (1000, 3000)
 
 
-def test_several_invoices_take_another_amount_only_where_each_does():
-    editable, fixed = due("inv_1", 5000, amount_mode="editable"), due("inv_2", 700)
+def test_of_several_invoices_a_fixed_one_is_paid_whole_or_left():
+    fixed, editable = due("inv_1", 700), due("inv_2", 5000, amount_mode="editable", minimum=500)
 
-    assert not amount_rule([editable, fixed], "USD").is_editable
-    assert amount_rule([editable, editable], "USD").maximum == 10000
+    assert amount_rule([fixed, editable], "USD") == AmountRule(5700, True, 500, 5700)
+    only = whole_only([fixed, editable])
+    assert [part.share for part in price([fixed, editable], "USD", amount=1000, whole=only).parts] == [700, 300]
+    assert [part.invoice_id for part in price([fixed, editable], "USD", amount=600, whole=only).parts] == ["inv_2"]
+    with pytest.raises(AmountUnplaceable):
+        price([fixed, due("inv_3", 900)], "USD", amount=800, whole=whole_only([fixed, due("inv_3", 900)]))
+    assert not amount_rule([fixed, fixed], "USD").is_editable
 
 
 def test_deposit_is_a_choice_until_something_is_paid():
