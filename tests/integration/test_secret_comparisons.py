@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from portal.gateways.contract import EventRefused
+from portal.gateways.notchpay import events as notchpay_events
 from portal.gateways.sandbox import SandboxGateway
+from portal.gateways.stripe import events as stripe_events
 from portal.sign_in.tokens import challenge_of, is_code_of, link_token
 from portal.web.csrf import CsrfTokens
 from portal.web.probes import _may_read_metrics
@@ -35,11 +37,33 @@ def guess_csrf_token(guess: str) -> bool:
 
 def guess_signature(guess: str) -> bool:
     gateway = SandboxGateway("http://localhost:9", "sk_sandbox_test", "secret", 1)
+    return is_taken(lambda: gateway.read_event({"Sandbox-Signature": f"t=1,v1={guess}"}, b"{}", NOW))
+
+
+def guess_signature_of_stripe(guess: str) -> bool:
+    return is_taken(lambda: stripe_events.verify({"Stripe-Signature": f"t=1,v1={guess}"}, b"{}", ["secret"], NOW))
+
+
+def guess_signature_of_notchpay(guess: str) -> bool:
+    return is_taken(lambda: notchpay_events.read_notice({"x-notch-signature": guess}, b"{}", ["secret"]))
+
+
+def is_taken(read: Callable[[], object]) -> bool:
     try:
-        gateway.read_event({"Sandbox-Signature": f"t=1,v1={guess}"}, b"{}", NOW)
+        read()
     except EventRefused:
         return False
     return True
+
+
+GUESSES = (
+    guess_code,
+    guess_link,
+    guess_csrf_token,
+    guess_signature,
+    guess_signature_of_stripe,
+    guess_signature_of_notchpay,
+)
 
 
 @pytest.fixture
@@ -56,7 +80,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-@pytest.mark.parametrize("guess_at", [guess_code, guess_link, guess_csrf_token, guess_signature])
+@pytest.mark.parametrize("guess_at", GUESSES)
 def test_guess_at_a_secret_is_compared_in_constant_time(guess_at: Callable[[str], bool], compared: list[str]) -> None:
     guess = "0123456789abcdef" * 4
 
