@@ -14,7 +14,8 @@ from portal.emails.handlers import send_receipt_mail, send_sign_in_mail
 from portal.ledger.jobs import seal_ledger
 from portal.outbox.relay import Handler, delete_delivered, deliver_next
 from portal.payments.jobs import check_payments, expire_checkouts
-from portal.refunds.operations import check_refunds
+from portal.provider_events.jobs import handle_events
+from portal.refunds.jobs import check_refunds
 from portal.services import Services
 from portal.sign_in.operations import delete_old_rows
 
@@ -46,6 +47,7 @@ def clean_up(services: Services) -> int:
 
 
 JOBS: tuple[Job, ...] = (
+    Job("handled", timedelta(seconds=1), handle_events),
     Job("checked", timedelta(seconds=2), check_payments),
     Job("checked_refunds", timedelta(seconds=2), check_refunds),
     Job("sealed", timedelta(seconds=5), seal_ledger),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import multiprocessing
 import signal
 import socket
@@ -24,6 +27,7 @@ from tests.support.live_accounts import Account, LiveAccounts, LiveSandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "acme"
+EVENT_SECRET = "events"
 DEAD = -signal.SIGKILL
 END_SECONDS = 20
 GATEWAY_TIMEOUT_SECONDS = 1
@@ -72,6 +76,18 @@ class Installation:
     def refund(self, account: Account, payment_id: str, crash_at: str = "") -> int:
         """A small refund of the payment; tells its process's exit code."""
         return self._run(process.refund, crash_at, account.merchant.id, payment_id)
+
+    def send_event(self, event_id: str, reference: str) -> int:
+        """Tell the portal of a charge, as the sandbox would; tells the status of the answer."""
+        body = json.dumps({"id": event_id, "type": "charge.succeeded", "data": {"reference": reference}}).encode()
+        stamp = str(int(datetime.now(UTC).timestamp()))
+        digest = hmac.new(EVENT_SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return requests.post(
+            f"{self.env['PORTAL_BASE_URL']}/hooks/{SLUG}/sandbox",
+            data=body,
+            headers={"Sandbox-Signature": f"t={stamp},v1={digest}"},
+            timeout=END_SECONDS,
+        ).status_code
 
     def kill(self) -> None:
         """End the web server as a power cut of its process would."""
@@ -152,7 +168,7 @@ def install(database: Database, folder: Path, smtp_url: str) -> Iterator[Install
         settings = Settings.load(env)
         sandbox = LiveSandbox(sandbox_url)
         _create_merchant(database, settings)
-        sandbox.send_events_to(f"sk_sandbox_{SLUG}", f"{settings.base_url}/hooks/{SLUG}/sandbox", "events")
+        sandbox.send_events_to(f"sk_sandbox_{SLUG}", f"{settings.base_url}/hooks/{SLUG}/sandbox", EVENT_SECRET)
         installation = Installation(env, LiveAccounts(settings, database, sandbox), port)
         try:
             yield installation
@@ -173,7 +189,7 @@ def _create_merchant(database: Database, settings: Settings) -> None:
     at = datetime.now(UTC)
     with database.unit_of_work() as session:
         merchant = create_merchant(session, NewMerchant(slug=SLUG, name="Acme", currency="USD"), at=at)
-        secrets = {"secret_key": f"sk_sandbox_{SLUG}", "event_secret": "events"}
+        secrets = {"secret_key": f"sk_sandbox_{SLUG}", "event_secret": EVENT_SECRET}
         connect_gateway(session, merchant, "sandbox", secrets, keys=settings.keys, at=at)
 
 

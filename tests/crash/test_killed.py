@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 import requests
 import sqlalchemy as sa
 
 from portal.outbox.models import OutboxMessage
+from portal.provider_events.models import ProviderEvent
 from portal.refunds.models import Refund
 from tests.crash.installation import DEAD, ROOT
 from tests.support.waiting import wait_for
@@ -22,8 +24,17 @@ WHILE_PAYING = (
     "payment.outcome_recorded",
 )
 WHILE_DELIVERING = ("outbox.leased", "outbox.delivered")
-WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered")
-LABELS = {*WHILE_PAYING, *WHILE_DELIVERING, *WHILE_REFUNDING, "payment.looked_up", "payment.cancel_answered"}
+WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered", "refund.looked_up")
+WHILE_HANDLING = ("event.taken", "event.handled")
+LABELS = {
+    *WHILE_PAYING,
+    *WHILE_DELIVERING,
+    *WHILE_REFUNDING,
+    *WHILE_HANDLING,
+    "event.stored",
+    "payment.looked_up",
+    "payment.cancel_answered",
+}
 
 
 def test_every_crash_point_is_tried_here():
@@ -154,13 +165,58 @@ def test_refund_killed_at_any_point_is_made_once(installation, label):
     installation.serve()
     assert visitor.confirm(payment) == 303
 
-    assert installation.refund(account, payment, crash_at=label) == DEAD
+    if label == "refund.looked_up":
+        assert installation.refund(account, payment, crash_at="refund.intent_committed") == DEAD
+        _age_refund(account, payment)
+        assert installation.work(crash_at=label) == DEAD
+    else:
+        assert installation.refund(account, payment, crash_at=label) == DEAD
     refund_id = _age_refund(account, payment)
     assert installation.work() == 0
 
     made = installation.accounts.sandbox.refunds(f"sk_sandbox_{account.slug}", refund_id)
     assert [refund["amount"] for refund in made] == [100]
     assert (account.payment(payment).status, account.payment(payment).amount_refunded) == ("partially_refunded", 100)
+
+
+def test_web_server_killed_with_an_event_in_hand_keeps_it_once(installation):
+    account = installation.accounts.create()
+    payment = account.begin(account.open_invoice(), method=account.save_card())
+    visitor = installation.visit(account)
+    installation.accounts.sandbox.behave(payment, answer="drop_after", webhooks="never")
+    installation.serve()
+    assert visitor.confirm(payment) == 303
+    installation.serve(crash_at="event.stored")
+
+    with pytest.raises(requests.ConnectionError):
+        installation.send_event("evt_killed", payment)
+    assert installation.await_end() == DEAD
+    installation.serve()
+    assert installation.send_event("evt_killed", payment) == 200  # It had no answer, and the gateway repeats it.
+    assert installation.work() == 0
+
+    assert [event.handled_at is not None for event in _events(account, payment)] == [True]
+    assert (account.payment(payment).status, len(account.charges())) == ("complete", 1)
+    account.check_money()
+
+
+@pytest.mark.parametrize("label", WHILE_HANDLING)
+def test_worker_killed_while_it_handles_an_event_books_the_money_once(installation, label):
+    account = installation.accounts.create()
+    payment = account.begin(account.open_invoice(), method=account.save_card())
+    visitor = installation.visit(account)
+    installation.accounts.sandbox.behave(payment, answer="drop_after")
+    installation.serve()
+    assert visitor.confirm(payment) == 303
+    wait_for(lambda: _events(account, payment))
+
+    assert installation.work(crash_at=label) == DEAD
+    _make_events_due(account)
+    assert installation.work() == 0
+
+    assert all(event.handled_at is not None for event in _events(account, payment))
+    assert (account.payment(payment).status, len(account.charges())) == ("complete", 1)
+    account.check_money()
 
 
 @pytest.mark.parametrize("moment", [0.015, 0.04, 0.08])
@@ -211,6 +267,23 @@ def _end_leases(account) -> None:
             sa.update(OutboxMessage)
             .where(OutboxMessage.merchant_id == account.merchant.id, OutboxMessage.leased_until.is_not(None))
             .values(leased_until=OutboxMessage.created_at)
+        )
+
+
+def _events(account, payment_id: str) -> list[ProviderEvent]:
+    with account.live.database.unit_of_work() as session:
+        statement = sa.select(ProviderEvent).where(
+            ProviderEvent.merchant_id == account.merchant.id, ProviderEvent.reference == payment_id
+        )
+        return list(session.execute(statement).scalars())
+
+
+def _make_events_due(account) -> None:
+    with account.live.database.unit_of_work() as session:
+        session.execute(
+            sa.update(ProviderEvent)
+            .where(ProviderEvent.merchant_id == account.merchant.id, ProviderEvent.due_at.is_not(None))
+            .values(due_at=ProviderEvent.received_at)
         )
 
 
