@@ -15,6 +15,7 @@ from portal.ledger.jobs import seal_ledger
 from portal.outbox.relay import Handler, delete_delivered, deliver_next
 from portal.payments.jobs import check_payments, expire_checkouts
 from portal.provider_events.jobs import handle_events
+from portal.reconciliation.jobs import compare_charges
 from portal.refunds.jobs import check_refunds
 from portal.services import Services
 from portal.sign_in.operations import delete_old_rows
@@ -52,6 +53,7 @@ JOBS: tuple[Job, ...] = (
     Job("checked_refunds", timedelta(seconds=2), check_refunds),
     Job("sealed", timedelta(seconds=5), seal_ledger),
     Job("expired", timedelta(seconds=30), expire_checkouts),
+    Job("compared", timedelta(minutes=5), compare_charges),
     Job("cleaned", timedelta(minutes=5), clean_up),
 )
 """In the order in which one round runs them."""

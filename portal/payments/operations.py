@@ -381,7 +381,7 @@ def _find_gateway(services: Services, merchant_id: str, name: str) -> Gateway | 
     return gateway if gateway is not None and gateway.name == name else None
 
 
-def _question(payment: Payment | sa.Row[Any]) -> Question:
+def _question(payment: Any) -> Question:
     return Question(
         payment.id, payment.sent_at or payment.created_at, payment.gateway_reference, payment.gateway_page_reference
     )

@@ -16,6 +16,7 @@ from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
+_TOLD = ("merchant_id", "gateway", "event_id", "reference", "gateway_reference", "received_at", "attempts")
 _PARKED = frozenset({Handled.UNKNOWN_HERE, Handled.NOT_OURS, Handled.NO_ANSWER})
 
 
@@ -93,19 +94,11 @@ def _settle(services: Services, taken: _Taken, fault: str | None) -> None:
 
 
 def _due(now: datetime) -> sa.Select[Any]:
-    event = ProviderEvent
+    columns = ProviderEvent.__table__.c
     return (
-        sa.select(
-            event.merchant_id,
-            event.gateway,
-            event.event_id,
-            event.reference,
-            event.gateway_reference,
-            event.received_at,
-            event.attempts,
-        )
-        .where(event.due_at <= now)
-        .order_by(event.due_at, event.received_at)
+        sa.select(*(columns[name] for name in _TOLD))
+        .where(columns.due_at <= now)
+        .order_by(columns.due_at, columns.received_at)
         .limit(1)
         .execution_options(tenant_wide=True)
     )

@@ -12,23 +12,26 @@ from portal.provider_events.models import ProviderEvent
 
 
 class Inbox(NamedTuple):
-    """Events that wait for their turn or their next try, when the oldest of them came, and those that went aside."""
+    """How the inbox stands: events that wait for their turn or their next try, when the oldest of them came, when the oldest
+    came that nobody has tried yet, and how many went aside."""
 
     waiting_count: int
     oldest_at: datetime | None
+    untried_at: datetime | None
     dead_count: int
 
 
 def read_inbox(reader: Reader) -> Inbox:
     """How the inbox stands."""
-    waiting = (
-        sa.select(sa.func.count(), sa.func.min(ProviderEvent.received_at))
-        .where(ProviderEvent.due_at.is_not(None))
-        .execution_options(tenant_wide=True)
+    event = ProviderEvent
+    untried = sa.case((event.attempts == 0, event.received_at))
+    waiting = sa.select(sa.func.count(), sa.func.min(event.received_at), sa.func.min(untried)).where(
+        event.due_at.is_not(None)
     )
-    dead = sa.select(sa.func.count()).where(ProviderEvent.dead_at.is_not(None)).execution_options(tenant_wide=True)
-    count, oldest_at = reader.execute(waiting).one()
-    return Inbox(count, oldest_at, reader.execute(dead).scalar_one())
+    dead = sa.select(sa.func.count()).where(event.dead_at.is_not(None))
+    wide = {"tenant_wide": True}
+    count, oldest_at, untried_at = reader.execute(waiting, execution_options=wide).one()
+    return Inbox(count, oldest_at, untried_at, reader.execute(dead, execution_options=wide).scalar_one())
 
 
 def list_dead_events(reader: Reader, most: int) -> list[tuple[str, str, str, datetime]]:

@@ -14,7 +14,7 @@ from portal.refunds.models import Refund
 class UnknownRefunds(NamedTuple):
     """Refunds whose outcome the gateway has yet to tell, and when the oldest of them was ordered."""
 
-    count: int
+    unknown_count: int
     oldest_at: datetime | None
 
 
@@ -25,5 +25,5 @@ def read_unknown_refunds(reader: Reader, *, before: datetime | None = None) -> U
     )
     if before is not None:
         statement = statement.where(Refund.created_at < before)
-    count, oldest_at = reader.execute(statement.execution_options(tenant_wide=True)).one()
-    return UnknownRefunds(count, oldest_at)
+    unknown_count, oldest_at = reader.execute(statement.execution_options(tenant_wide=True)).one()
+    return UnknownRefunds(unknown_count, oldest_at)

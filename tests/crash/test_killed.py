@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 import requests
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from portal.outbox.models import OutboxMessage
 from portal.provider_events.models import ProviderEvent
+from portal.reconciliation.models import GatewayComparison
 from portal.refunds.models import Refund
 from tests.crash.installation import DEAD, ROOT
 from tests.support.waiting import wait_for
@@ -32,9 +33,12 @@ LABELS = {
     *WHILE_REFUNDING,
     *WHILE_HANDLING,
     "event.stored",
+    "comparison.claimed",
     "payment.looked_up",
     "payment.cancel_answered",
 }
+
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def test_every_crash_point_is_tried_here():
@@ -219,6 +223,17 @@ def test_worker_killed_while_it_handles_an_event_books_the_money_once(installati
     account.check_money()
 
 
+def test_worker_killed_over_a_comparison_leaves_its_turn_to_the_next(installation):
+    account = installation.accounts.create()
+    _make_comparison_due(account)
+
+    assert installation.work(crash_at="comparison.claimed") == DEAD
+    _make_comparison_due(account)
+    assert installation.work() == 0
+
+    account.check_money()
+
+
 @pytest.mark.parametrize("moment", [0.015, 0.04, 0.08])
 def test_web_server_killed_at_any_moment_leaves_at_most_one_charge_a_customer(installation, moment):
     accounts = [installation.accounts.create() for _ in range(4)]
@@ -284,6 +299,15 @@ def _make_events_due(account) -> None:
             sa.update(ProviderEvent)
             .where(ProviderEvent.merchant_id == account.merchant.id, ProviderEvent.due_at.is_not(None))
             .values(due_at=ProviderEvent.received_at)
+        )
+
+
+def _make_comparison_due(account) -> None:
+    with account.live.database.unit_of_work() as session:
+        session.execute(
+            sa.update(GatewayComparison)
+            .where(GatewayComparison.merchant_id == account.merchant.id)
+            .values(due_at=_LONG_AGO)
         )
 
 

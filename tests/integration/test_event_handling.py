@@ -234,7 +234,7 @@ def test_event_of_a_refund_that_comes_before_its_own_answer(till: Till) -> None:
     payment = till.pay(till.invoice())
     really = till.gateway.refund
 
-    def answer_lost(order):  # type: ignore[no-untyped-def]
+    def answer_lost(order):
         really(order)
         tell(till, "evt_1", order.reference)
         handle_events(till.services)
