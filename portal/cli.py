@@ -19,8 +19,12 @@ CONTENTS = {
     "serve": ("portal.commands.serving:serve", "The production web server."),
     "worker": ("portal.commands.working:worker", "Background work: mail, reconciling, what is due."),
     "db": ("portal.commands.schema:db", "Bring the database's schema up to date, or check it."),
-    "merchant": ("portal.commands.merchants:merchant", "Create a merchant."),
+    "merchant": ("portal.commands.merchants:merchant", "Create a merchant, or change how its customers may pay."),
     "api-key": ("portal.commands.merchants:api_key", "Create a key for the merchant API."),
+    "gateway": (
+        "portal.commands.gateways:gateway",
+        "Connect a merchant to a gateway, list the accounts, rotate their keys.",
+    ),
     "session": ("portal.commands.sessions:session", "Mint an address that signs a customer in."),
     "import": ("portal.commands.imports:import_", "Import customers, invoices or payments from CSV."),
     "theme": ("portal.commands.themes:theme", "List the themes, or check them."),

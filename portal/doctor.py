@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database import Database
 from portal.findings import Finding, Level
+from portal.gateways.accounts import AccountRefused
 from portal.merchants.errors import SecretsUnreadable
 from portal.merchants.operations import SANDBOX
 from portal.merchants.queries import MerchantProfile, list_merchants
@@ -158,9 +159,7 @@ def _gateway(settings: Settings, gateways: Any, merchant: MerchantProfile) -> Fi
     who = f"{merchant.slug} ({merchant.mode})"
     try:
         gateway = gateways.find(merchant.id)
-    except SecretsUnreadable as fault:
-        return Finding(Level.FAULT, "gateway", f"{who}: {fault}")
-    except LookupError as fault:
+    except (SecretsUnreadable, AccountRefused, LookupError) as fault:
         return Finding(Level.FAULT, "gateway", f"{who}: {fault}")
     if merchant.is_live and merchant.gateway == SANDBOX:
         return Finding(Level.FAULT, "gateway", f"{who}: a live merchant never uses the sandbox gateway")
@@ -168,7 +167,7 @@ def _gateway(settings: Settings, gateways: Any, merchant: MerchantProfile) -> Fi
         missing = (
             "SANDBOX_URL is not set"
             if merchant.gateway == SANDBOX and not settings.sandbox_url
-            else "no account is connected"
+            else "no account is connected (`portal gateway connect`)"
         )
         return Finding(Level.WARNING, "gateway", f"{who}: {missing}; invoices are shown and cannot be paid")
     if not gateway.is_reachable():

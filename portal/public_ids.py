@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = 22
@@ -28,6 +28,20 @@ def is_id(prefix: str, text: str) -> bool:
 def first_id(prefix: str, at: datetime) -> str:
     """The smallest id that `at` can have: a bound for looking by time over an index by id."""
     return f"{prefix}_{_base62(_milliseconds(at) << 80)}"
+
+
+def id_time(text: str) -> datetime | None:
+    """The instant that an id of ours carries, to the millisecond; None for a text that is not one."""
+    _, _, tail = text.partition("_")
+    if len(tail) != LENGTH or not _LETTERS.issuperset(tail):
+        return None
+    number = 0
+    for letter in tail:
+        number = number * 62 + ALPHABET.index(letter)
+    try:
+        return datetime.fromtimestamp((number >> 80) / 1000, UTC)
+    except (OverflowError, ValueError):  # 22 letters have room for years that a datetime has not
+        return None
 
 
 def _uuid7(at: datetime) -> int:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, tzinfo
 
-from portal.checkout.pages import ChoosePage, InvoiceChoice, MethodChoice, ReviewPage
+from portal.checkout.pages import (
+    AmountChoice,
+    ChoosePage,
+    CreditChoice,
+    CurrencyOffer,
+    InvoiceChoice,
+    MethodChoice,
+    NamedAmount,
+    ReviewPage,
+    TelephoneChoice,
+)
 from portal.checkout.queries import Checkout, Payable
+from portal.merchants.payment_options import PaymentOptions
 from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
 from portal.payment_methods.queries import MethodRecord
 from portal.payment_methods.rules import preferred_method
-from portal.payments.amounts import Part
+from portal.payments.amounts import Due, Part, amount_rule, currencies_of
 from portal.payments.checkouts import NEW_METHOD
 from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
@@ -22,57 +34,197 @@ MOST_CHANGEABLE = 50
 """Invoices up to which each can be left out and others added: such an address names all, and web servers take no longer one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was chosen so far, by the address or by the form that is shown again. `payment_method` None: a first visit.
+
+    `currency` None is the invoices' own; `top_up` is a currency; `split_of` the first of two payments.
+    """
+
+    invoice_ids: Sequence[str] = ()
+    currency: str | None = None
+    top_up: str | None = None
+    split_of: str | None = None
+    payment_method: str | None = None
+    save_method: bool = False
+    amount_choice: str = ""
+    amount: str = ""
+    use_credit: bool = True
+    channel: str = ""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """What the merchant and its gateway offer at this checkout. `channels` are the telephones that can be asked, as (id, name),
+    for the currency; `credit` is what the customer may spend in it; `refused_amount` as `amounts.amount_rule` takes it."""
+
+    payee: str
+    gateway_name: str
+    can_add: bool
+    can_save: bool
+    options: PaymentOptions
+    usual_currency: str
+    credit: int = 0
+    refused_amount: int | None = None
+    channels: tuple[tuple[str, str], ...] = ()
+    known_phone: str = ""
+
+
 def build_choose_page(
+    selection: Chosen,
     chosen: Sequence[Payable],
     payable: Sequence[Payable],
     methods: Sequence[MethodRecord],
+    till: Till,
     *,
-    payment_method: str | None,
-    save_method: bool,
-    payee: str,
-    gateway_name: str,
-    can_add: bool,
-    can_save: bool,
-    usual_currency: str,
     root: str,
     today: date,
     zone: tzinfo,
     faults: Mapping[str, str],
     in_progress_payment_id: str | None,
 ) -> ChoosePage:
-    """Step one. `chosen` are the invoices to pay, `payable` all that could be; `payment_method` is None on a first visit."""
-    currency = chosen[0].currency if chosen else (payable[0].currency if payable else usual_currency)
+    """Step one. `chosen` are the invoices to pay, `payable` all that could be."""
+    dues = [invoice.due for invoice in chosen]
+    currency = payment_currency(selection, dues) or (payable[0].currency if payable else till.usual_currency)
     ids = [invoice.id for invoice in chosen]
-    can_change = len(ids) < MOST_CHANGEABLE
+    can_change = len(ids) < MOST_CHANGEABLE and selection.split_of is None
     others = [
-        invoice for invoice in payable if invoice.id not in ids and invoice.currency == currency and not invoice.is_held
+        invoice
+        for invoice in payable
+        if can_change and invoice.id not in ids and invoice.currency == currency and not invoice.is_held
     ]
     proposed = preferred_method(methods, today)
+    usual = proposed.id if proposed else NEW_METHOD if till.can_add else ""
+    total = sum(due.price_in(currency) or 0 for due in dues)
     return ChoosePage(
+        kind="top_up" if selection.top_up else "split" if selection.split_of else "invoices",
+        split_of=selection.split_of or "",
         invoices=tuple(
-            _choice(invoice, today, _without(root, ids, invoice.id) if can_change and len(ids) > 1 else None)
+            _choice(invoice, currency, today, _without(root, ids, invoice.id) if can_change and len(ids) > 1 else None)
             for invoice in chosen
         ),
         others=tuple(
-            _choice(invoice, today, checkout_url(root, [*ids, invoice.id]))
-            for invoice in others[: MOST_OTHERS if can_change else 0]
+            _choice(invoice, currency, today, checkout_url(root, [*ids, invoice.id]))
+            for invoice in ([] if selection.top_up else others[:MOST_OTHERS])
         ),
         methods=tuple(
             MethodChoice(row.id, row.label, row.state, row.is_default)
             for row in (build_method_row(method, today=today, zone=zone) for method in methods)
         ),
-        amount=sum(invoice.amount_due for invoice in chosen),
+        amount=total,
         currency=currency,
-        payee=payee,
-        gateway_name=gateway_name,
-        chosen=payment_method
-        if payment_method is not None
-        else (proposed.id if proposed else NEW_METHOD if can_add else ""),
-        can_add=can_add,
-        can_save=can_add and can_save,
-        save_method=save_method,
+        payee=till.payee,
+        gateway_name=till.gateway_name,
+        chosen=usual if selection.payment_method is None else selection.payment_method,
+        can_add=till.can_add,
+        can_save=till.can_add and till.can_save,
+        save_method=selection.save_method,
+        amount_choice=_amount_choice(selection, dues, currency, till),
+        currencies=_currency_offers(selection, dues, currency, till, root),
+        by_currency=_by_currency(chosen, root) if faults.get("invoice") == "currencies" else (),
+        credit=CreditChoice(till.credit, selection.use_credit) if till.credit and not selection.top_up else None,
+        telephone=_telephone(selection, till),
         faults=dict(faults),
         in_progress_payment_id=in_progress_payment_id,
+    )
+
+
+def payment_currency(selection: Chosen, dues: Sequence[Due]) -> str | None:
+    """The currency of the payment: the one that was asked for, where all of it can be paid in that one, else its own."""
+    if selection.top_up:
+        return selection.top_up
+    possible = currencies_of(dues)
+    if selection.currency in possible:
+        return selection.currency
+    return possible[0] if possible else dues[0].currency if dues else None
+
+
+def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: Till) -> AmountChoice | None:
+    if selection.top_up:
+        rule = till.options.top_ups.get(currency)
+        if rule is None:
+            return None
+        options = tuple(NamedAmount(str(amount), "preset", amount) for amount in rule.presets)
+        usual = options[0].value if options else "other"
+        chosen = _ticked(selection, [*(option.value for option in options), "other"], usual)
+        return AmountChoice(options, chosen, selection.amount, True, False, rule.minimum, rule.maximum)
+    if not dues or selection.split_of or currency not in currencies_of(dues):
+        return None
+    amounts = amount_rule(dues, currency, refused_amount=till.refused_amount)
+    can_split = till.options.allow_split and amounts.total > 1
+    if not amounts.has_choice and not can_split:
+        return None
+    named = [NamedAmount("full", "full", amounts.total)]
+    if amounts.deposit is not None:
+        named.insert(0, NamedAmount("deposit", "deposit", amounts.deposit))
+    named += [NamedAmount(str(amount), "preset", amount) for amount in amounts.presets if amount != amounts.deposit]
+    usual = "other" if amounts.is_after_refusal else "full"
+    values = [option.value for option in named]
+    values += ["other"] * amounts.is_editable + ["split"] * can_split
+    return AmountChoice(
+        tuple(named),
+        _ticked(selection, values, usual),
+        selection.amount,
+        amounts.is_editable,
+        can_split,
+        amounts.minimum if amounts.is_editable else 1,
+        amounts.maximum if amounts.is_editable else amounts.total - 1,
+        amounts.is_after_refusal,
+    )
+
+
+def _ticked(selection: Chosen, values: Sequence[str], usual: str) -> str:
+    return selection.amount_choice if selection.amount_choice in values else usual
+
+
+def _currency_offers(
+    selection: Chosen, dues: Sequence[Due], currency: str, till: Till, root: str
+) -> tuple[CurrencyOffer, ...]:
+    """The same in each currency in which the merchant prices it; empty where there is one only."""
+    if selection.top_up:
+        offers = [
+            CurrencyOffer(each, rule.minimum, f"{root}/checkout?top_up={each}", each == currency)
+            for each, rule in sorted(
+                till.options.top_ups.items(), key=lambda offer: (offer[0] != till.usual_currency, offer[0])
+            )
+        ]
+    elif selection.split_of or len(dues) >= MOST_CHANGEABLE:
+        offers = []
+    else:
+        address = checkout_url(root, [due.invoice_id for due in dues])
+        offers = [
+            CurrencyOffer(
+                each, sum(due.price_in(each) or 0 for due in dues), f"{address}&currency={each}", each == currency
+            )
+            for each in currencies_of(dues)
+        ]
+    return tuple(offers) if len(offers) > 1 else ()
+
+
+def _by_currency(chosen: Sequence[Payable], root: str) -> tuple[CurrencyOffer, ...]:
+    """What was chosen, as one checkout a currency: one payment never mixes them."""
+    of_currency: dict[str, list[Payable]] = {}
+    for invoice in chosen:
+        if not invoice.is_held:
+            of_currency.setdefault(invoice.currency, []).append(invoice)
+    return tuple(
+        CurrencyOffer(
+            currency,
+            sum(invoice.due.left for invoice in invoices),
+            checkout_url(root, [invoice.id for invoice in invoices]),
+        )
+        for currency, invoices in of_currency.items()
+    )
+
+
+def _telephone(selection: Chosen, till: Till) -> TelephoneChoice | None:
+    if not till.channels:
+        return None
+    return TelephoneChoice(
+        till.channels,
+        selection.channel or till.channels[0][0],
+        selection.phone if selection.payment_method is not None else till.known_phone,
     )
 
 
@@ -95,7 +247,7 @@ def build_review_page(
         state = "settled"
     elif any(share.is_held and share.due for share in checkout.shares):
         state = "in_progress"
-    elif has_changed or shown_version(checkout.id, pricing) != shown_version(checkout.id, checkout.chosen):
+    elif has_changed or shown_version(checkout.id, pricing, None) != shown_version(checkout.id, checkout.chosen, None):
         state = "changed"
     else:
         state = "ready"
@@ -109,19 +261,34 @@ def build_review_page(
         currency=checkout.currency,
         payee=payee,
         shares=tuple(
-            PaidInvoice(part.invoice_id, share.number, share.title, part.price, left=_left(share, part))
+            PaidInvoice(
+                part.invoice_id,
+                share.number,
+                share.title,
+                part.price,
+                left=_left(share, part),
+                left_currency=share.due.currency if share.due else "",
+            )
             for part, share in paid
         ),
         method=method,
         gateway_name=gateway_name,
-        version=shown_version(checkout.id, shown),
-        change_url=retry_url(root, checkout.id, [part.invoice_id for part, _ in paid]) if paid else f"{root}/invoices",
+        version=shown_version(checkout.id, shown, checkout.payment_method_id),
+        change_url=_change_url(checkout, [part.invoice_id for part, _ in paid], root),
         credit_amount=shown.credit,
         is_top_up=checkout.kind == "top_up",
         rest_amount=_rest(checkout) - shown.total if checkout.splits and pricing else 0,
         phone=checkout.phone,
         in_progress_payment_id=in_progress_payment_id,
     )
+
+
+def _change_url(checkout: Checkout, invoice_ids: Sequence[str], root: str) -> str:
+    if checkout.kind == "top_up":
+        return f"{root}/checkout?top_up={checkout.currency}"
+    if checkout.split_of:
+        return f"{root}/checkout?split={checkout.split_of}"
+    return retry_url(root, checkout.id, invoice_ids) if invoice_ids else f"{root}/invoices"
 
 
 def _left(share: Share, part: Part) -> int:
@@ -134,14 +301,16 @@ def _rest(checkout: Checkout) -> int:
     return sum(share.due.price_in(checkout.currency) or 0 for share in checkout.shares if share.due)
 
 
-def _choice(invoice: Payable, today: date, change_url: str | None) -> InvoiceChoice:
+def _choice(invoice: Payable, currency: str, today: date, change_url: str | None) -> InvoiceChoice:
+    priced = invoice.due.price_in(currency)
     return InvoiceChoice(
         id=invoice.id,
         title=invoice.title,
         number=invoice.number if invoice.title != invoice.number else "",
         due_on=invoice.due_on,
         days_overdue=max(0, (today - invoice.due_on).days),
-        amount=invoice.amount_due,
+        amount=invoice.due.left if priced is None else priced,
+        currency=invoice.currency if priced is None else currency,
         change_url=change_url,
     )
 

@@ -14,7 +14,7 @@ from portal.payments.pages import PaidInvoice
 class InvoiceChoice:
     """An invoice that is paid (`change_url` is the checkout without it) or could be (the checkout with it).
 
-    `change_url` is None for the only one. `amount` is what is left to pay of it.
+    `change_url` is None for the only one. `amount` is what is left to pay of it, in `currency`.
     """
 
     id: str
@@ -23,6 +23,7 @@ class InvoiceChoice:
     due_on: date | None
     days_overdue: int
     amount: int
+    currency: str
     change_url: str | None
 
 
@@ -37,24 +38,72 @@ class MethodChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class AmountChoice:
-    """The field `amount`, where the merchant allows another amount than all; limits in minor units, value as typed."""
+class NamedAmount:
+    """An amount that may be chosen by its name: the radio `amount_choice` with `value`. `kind` is full, deposit or preset."""
 
-    minimum: int
-    maximum: int
     value: str
+    kind: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class AmountChoice:
+    """How much is paid: `options` by name, then "other" where `is_editable` and "split" where `can_split`, both with the field
+    `amount`. `chosen` is the radio to tick, `typed` what stands in the field; limits in minor units.
+
+    `is_after_refusal`: another amount is offered because a method had too little, so that it is lower.
+    """
+
+    options: tuple[NamedAmount, ...]
+    chosen: str
+    typed: str = ""
+    is_editable: bool = False
+    can_split: bool = False
+    minimum: int = 0
+    maximum: int = 0
+    is_after_refusal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyOffer:
+    """The same in another currency, or the part of a choice that is in this one: `url` is the checkout of it."""
+
+    currency: str
+    amount: int
+    url: str
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreditChoice:
+    """What stands to the customer's credit in the payment's currency; `is_used` is the state of the box `use_credit`."""
+
+    available: int
+    is_used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TelephoneChoice:
+    """The radio "telephone": `channels` are (id, name) of who can be asked, `channel` the chosen one, `phone` as typed."""
+
+    channels: tuple[tuple[str, str], ...]
+    channel: str
+    phone: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChoosePage:
-    """checkout/choose.html; its form posts `invoice` (once an invoice), `payment_method`, `save_method` to /checkout.
+    """checkout/choose.html; its form posts `invoice` (once an invoice), `payment_method`, `save_method` … to /checkout.
 
-    `invoices` are what is paid, oldest due first, all in `currency`; `others` what could be added (ten at most).
-    `chosen` is the radio to tick: an id, "new" or "" (nothing). `can_add` offers "new", and `can_save` its consent
+    `kind` is "invoices", "top_up" (money in advance: no invoices) or "split" (`split_of` is the first payment, whose rest is
+    paid here). `invoices` are what is paid, oldest due first, all in `currency`; `others` what could be added (ten at most).
+    `amount` is all that can be paid here. `currencies` are the ways to pay the same in several currencies; `by_currency` is
+    offered where the chosen invoices have no currency in common.
+    `chosen` is the radio to tick: an id, "new", "telephone" or "" (nothing). `can_add` offers "new", and `can_save` its consent
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
     `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired",
-    "invoice": "missing" | "in_progress" | "settled" | "currencies", "amount": "unreadable" | "low" | "high"}.
-    `in_progress_payment_id` goes with "in_progress": the page links to that payment.
+    "invoice": "missing" | "in_progress" | "settled" | "currencies", "amount": "unreadable" | "low" | "high" | "unplaceable" | "not_allowed",
+    "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
     """
 
     invoices: tuple[InvoiceChoice, ...]
@@ -65,10 +114,16 @@ class ChoosePage:
     payee: str
     gateway_name: str
     chosen: str
+    kind: str = "invoices"
+    split_of: str = ""
     can_add: bool = True
     can_save: bool = False
     save_method: bool = False
     amount_choice: AmountChoice | None = None
+    currencies: tuple[CurrencyOffer, ...] = ()
+    by_currency: tuple[CurrencyOffer, ...] = ()
+    credit: CreditChoice | None = None
+    telephone: TelephoneChoice | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
     in_progress_payment_id: str | None = None
 

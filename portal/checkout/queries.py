@@ -10,26 +10,27 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.credit.queries import free_credit
+from portal.customers.models import Customer
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
 from portal.merchants.payment_options import PaymentOptions
-from portal.payments.amounts import Pricing
+from portal.payments.amounts import Due, Pricing
 from portal.payments.checkouts import MOST_INVOICES
-from portal.payments.errors import InvoiceSettled
+from portal.payments.errors import AmountUnplaceable, InvoiceSettled
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.shares import Share, chosen_pricing, list_shares, price_anew
+from portal.payments.shares import DUE_COLUMNS, Share, chosen_pricing, due_of, list_shares, price_anew
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 
 MOST_PAYABLE = MOST_INVOICES
-_LEFT = Invoice.total - Invoice.amount_paid - Invoice.amount_credited
 
 
 @dataclass(frozen=True, slots=True)
 class Payable:
-    """An outstanding invoice; `amount_due` in minor units; `is_held`: a payment under way holds a part of it."""
+    """An outstanding invoice; `amount_due` in minor units; `is_held`: a payment under way holds a part of it. `due` is what
+    pricing sees of it: what is free."""
 
     id: str
     number: str
@@ -38,6 +39,7 @@ class Payable:
     currency: str
     amount_due: int
     is_held: bool
+    due: Due
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +82,15 @@ class Checkout:
                 self.currency,
                 chosen=self.amount if self.is_partial else None,
                 credit=self.free_credit if self.use_credit else 0,
+                splits=self.splits,
             )
-        except InvoiceSettled:
+        except (InvoiceSettled, AmountUnplaceable):
             return None
 
 
+_COLUMNS = (*DUE_COLUMNS, Invoice.number, Invoice.description, Invoice.due_on)
 _PAYABLE = (
-    sa.select(
-        Invoice.id,
-        Invoice.number,
-        Invoice.description,
-        Invoice.due_on,
-        Invoice.currency,
-        _LEFT,
-        Invoice.amount_reserved,
-    )
+    sa.select(*_COLUMNS)
     .where(
         Invoice.merchant_id == sa.bindparam("merchant_id"),
         Invoice.customer_id == sa.bindparam("customer_id"),
@@ -105,27 +101,19 @@ _PAYABLE = (
 )
 
 
-def list_payable(reader: Reader, scope: Scope) -> list[Payable]:
+def list_payable(reader: Reader, scope: Scope, options: PaymentOptions) -> list[Payable]:
     """The customer's outstanding invoices, oldest due first, at most as many as one payment takes."""
     rows = reader.execute(_PAYABLE, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id})
-    return [_payable(row) for row in rows]
+    return [_payable(row, options) for row in rows]
 
 
-def list_chosen(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> list[Payable]:
+def list_chosen(reader: Reader, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions) -> list[Payable]:
     """The outstanding ones among these invoices of the customer, oldest due first; what is not theirs is not there."""
     wanted = [invoice_id for invoice_id in dict.fromkeys(invoice_ids) if is_id("inv", invoice_id)][:MOST_PAYABLE]
     if not wanted:
         return []
     rows = reader.execute(
-        sa.select(
-            Invoice.id,
-            Invoice.number,
-            Invoice.description,
-            Invoice.due_on,
-            Invoice.currency,
-            _LEFT,
-            Invoice.amount_reserved,
-        )
+        sa.select(*_COLUMNS)
         .where(
             Invoice.merchant_id == scope.merchant_id,
             Invoice.customer_id == scope.customer_id,
@@ -134,7 +122,7 @@ def list_chosen(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> lis
         )
         .order_by(Invoice.due_on, Invoice.id)
     )
-    return [_payable(row) for row in rows]
+    return [_payable(row, options) for row in rows]
 
 
 def exists_for_all(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> bool:
@@ -148,6 +136,13 @@ def exists_for_all(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> 
         )
     ).scalar_one()
     return bool(count == len(wanted))
+
+
+def find_phone(reader: Reader, scope: Scope) -> str | None:
+    """The telephone number that the customer left, in E.164."""
+    return reader.execute(
+        sa.select(Customer.phone).where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id)
+    ).scalar()
 
 
 def list_invoices_of(reader: Reader, scope: Scope, payment_id: str) -> list[str]:
@@ -218,6 +213,15 @@ def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: Payment
     )
 
 
-def _payable(row: Any) -> Payable:
-    invoice_id, number, title, due_on, currency, amount_due, reserved = row
-    return Payable(invoice_id, number, title or number, due_on, currency, amount_due, reserved > 0)
+def _payable(row: Any, options: PaymentOptions) -> Payable:
+    due = due_of(row, options)
+    return Payable(
+        id=row.id,
+        number=row.number,
+        title=row.description or row.number,
+        due_on=row.due_on,
+        currency=row.currency,
+        amount_due=due.left + row.amount_reserved,
+        is_held=row.amount_reserved > 0,
+        due=due,
+    )

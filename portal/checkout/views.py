@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -11,35 +12,59 @@ from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
 from portal.checkout.forms import CheckoutForm
-from portal.checkout.page_builders import build_choose_page, build_review_page
+from portal.checkout.page_builders import Chosen, Till, build_choose_page, build_review_page, payment_currency
 from portal.checkout.queries import (
     Payable,
     exists_for_all,
+    find_phone,
     get_checkout,
     list_chosen,
     list_invoices_of,
     list_payable,
 )
+from portal.contacts import ContactRefused, normalise_phone
+from portal.credit.queries import free_credit
+from portal.database import Reader
 from portal.errors import NotFound
+from portal.gateways.contract import Gateway
+from portal.money import AmountError
+from portal.payment_methods.consent_words import said_here, words_while_paying
+from portal.payment_methods.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
+from portal.payment_methods.pages import BRAND_NAMES
 from portal.payment_methods.queries import list_methods
-from portal.payments.checkouts import Choice, begin_checkout, find_holder
+from portal.payments.amounts import currencies_of
+from portal.payments.checkouts import (
+    CREDIT,
+    TELEPHONE,
+    Choice,
+    begin_checkout,
+    find_holder,
+    find_refused_amount,
+    list_holders,
+)
 from portal.payments.errors import (
     AmountChanged,
+    AmountUnreadable,
     CheckoutEnded,
     CheckoutFault,
     InvoiceBeingPaid,
     InvoiceSettled,
-    NoGateway,
+    PhoneUnreadable,
 )
 from portal.payments.operations import cancel_payment, confirm_payment
 from portal.public_ids import is_id
+from portal.services import Services
+from portal.tenancy import Scope
+from portal.web.amounts import read_amount
 from portal.web.context import current_scope, current_services, now, redirect_to, root, today
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
+from portal.web.translations import translator
 
 _NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 _UNPROCESSABLE, _CONFLICT = 422, 409
+_LONGEST_SHOWN, _LONGEST_PRESET = 40, 15
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -53,15 +78,25 @@ def add_routes(blueprint: Blueprint) -> None:
 
 @signed_in
 def choose() -> Response:
-    """Step one: what is paid, and with what. `invoice` once for each, or `overdue=USD`, `outstanding=USD`, `payment=pay_…`."""
+    """Step one: what is paid, and with what. `invoice` once for each, or `overdue=USD`, `outstanding=USD`, `payment=pay_…`;
+    `top_up=USD` for money in advance, `split=pay_…` for the rest of a payment; `currency` where several are possible, `amount=other` to choose how much."""
     scope = current_scope()
+    selection = Chosen(
+        currency=request.args.get("currency"),
+        top_up=request.args.get("top_up"),
+        split_of=request.args.get("split"),
+        amount_choice="other" if request.args.get("amount") == "other" else "",
+    )
+    if selection.top_up and selection.top_up not in g.merchant.options.top_ups:
+        raise NotFound
     with current_services().database.read() as reader:
         ids = _named_invoices(request.args.getlist("invoice"))
-        if not ids and (payment_id := request.args.get("payment")):
-            ids = list_invoices_of(reader, scope, payment_id)
+        earlier = request.args.get("payment") or selection.split_of
+        if not ids and earlier:
+            ids = list_invoices_of(reader, scope, earlier)
         if ids and not exists_for_all(reader, scope, ids):
             raise NotFound
-    return _choose_page(ids, payment_method=None, save_method=False)
+    return _choose_page(replace(selection, invoice_ids=ids))
 
 
 @signed_in
@@ -70,33 +105,101 @@ def begin() -> Response:
     services = current_services()
     form = CheckoutForm()
     gateway = services.gateways.find(g.merchant.id)
-    if gateway is None:
-        raise NoGateway
-    invoice_ids, payment_method = form.invoice.data or [], form.payment_method.data or ""
-    if not form.validate():
-        payment_method = "unknown"
+    selection = _posted(form)
     try:
+        choice = _read_choice(selection, gateway)
         payment_id = services.database.run(
             lambda session: begin_checkout(
                 session,
                 current_scope(),
-                Choice(payment_method, invoice_ids, save_method=form.save_method.data),
-                gateway=gateway.name,
+                choice,
+                gateway=gateway.name if gateway else None,
                 expires_after=timedelta(hours=services.settings.payment_expires_hours),
                 at=now(),
             )
         )
     except CheckoutFault as fault:
         holder = fault.payment_id if isinstance(fault, InvoiceBeingPaid) else None
+        known = [invoice_id for invoice_id in selection.invoice_ids if is_id("inv", invoice_id)]
         return _choose_page(
-            [invoice_id for invoice_id in invoice_ids if is_id("inv", invoice_id)],
-            payment_method=payment_method,
-            save_method=form.save_method.data,
+            replace(selection, invoice_ids=known),
             faults={fault.field: fault.code},
             in_progress_payment_id=holder,
             status=_UNPROCESSABLE,
         )
     return redirect_to(f"/checkout/{payment_id}")
+
+
+def _posted(form: CheckoutForm) -> Chosen:
+    payment_method = form.payment_method.data or ""
+    return Chosen(
+        invoice_ids=form.invoice.data or [],
+        currency=form.currency.data or None,
+        top_up=form.top_up.data or None,
+        split_of=form.split_of.data or None,
+        payment_method=payment_method if form.validate() else "unknown",
+        save_method=form.save_method.data,
+        amount_choice=form.amount_choice.data or "",
+        amount=(form.amount.data or "")[:_LONGEST_SHOWN],
+        use_credit=form.use_credit.data,
+        channel=form.channel.data or "",
+        phone=(form.phone.data or "")[:_LONGEST_SHOWN],
+    )
+
+
+def _read_choice(selection: Chosen, gateway: Gateway | None) -> Choice:
+    """What was posted as the domain takes it. Raises a CheckoutFault for an amount or a telephone that cannot be read."""
+    is_telephone = selection.payment_method == TELEPHONE
+    channel = phone = None
+    if is_telephone:
+        known = {each.id: each for each in gateway.capabilities.prompt_channels} if gateway else {}
+        if selection.channel not in known:
+            raise PhoneUnreadable
+        channel = selection.channel
+        try:
+            phone = normalise_phone(selection.phone, known[channel].country)
+        except ContactRefused:
+            raise PhoneUnreadable from None
+    currency = selection.top_up or selection.currency
+    return Choice(
+        selection.payment_method or "",
+        selection.invoice_ids,
+        amount=_read_amount(selection, currency),
+        currency=currency,
+        use_credit=selection.use_credit and not selection.top_up,
+        save_method=selection.save_method,
+        splits=selection.amount_choice == "split",
+        split_of=selection.split_of,
+        top_up=selection.top_up is not None,
+        title=translator(g.shell.locale).gettext("Money in advance") if selection.top_up else "",
+        channel=channel,
+        phone=phone,
+    )
+
+
+def _read_amount(selection: Chosen, currency: str | None) -> int | None:
+    """Minor units of the amount that was chosen; None for everything."""
+    match selection.amount_choice:
+        case "other" | "split":
+            if currency is None:
+                raise AmountUnreadable
+            try:
+                return read_amount(selection.amount, currency, g.shell.locale)
+            except AmountError:
+                raise AmountUnreadable from None
+        case "" | "full":
+            return None
+        case "deposit":
+            return None if selection.top_up else _deposit_of(selection.invoice_ids)
+        case preset if preset.isascii() and preset.isdecimal() and len(preset) <= _LONGEST_PRESET:
+            return int(preset)
+    raise AmountUnreadable
+
+
+def _deposit_of(invoice_ids: Sequence[str]) -> int | None:
+    with current_services().database.read() as reader:
+        chosen = list_chosen(reader, current_scope(), invoice_ids, g.merchant.options)
+    return chosen[0].due.deposit if len(chosen) == 1 else None
 
 
 @signed_in
@@ -119,6 +222,7 @@ def confirm(payment_id: str) -> Response:
             version=request.form.get("version", "")[:64],
             return_url=f"{services.settings.base_url}{root()}/payments/{payment_id}",
             locale=g.shell.locale,
+            consent=_consent(services),
         )
     except NoResultFound:
         raise NotFound from None
@@ -129,9 +233,8 @@ def confirm(payment_id: str) -> Response:
     except CheckoutFault as fault:
         with services.database.read() as reader:
             ids = list_invoices_of(reader, current_scope(), payment_id)
-        return _choose_page(
-            ids, payment_method="", save_method=False, faults={fault.field: fault.code}, status=_UNPROCESSABLE
-        )
+        selection = Chosen(invoice_ids=ids, payment_method="")
+        return _choose_page(selection, faults={fault.field: fault.code}, status=_UNPROCESSABLE)
     return redirect_to(f"/payments/{payment_id}")
 
 
@@ -150,6 +253,12 @@ def cancel(payment_id: str) -> Response:
     return redirect_to(f"/invoices/{ids[0]}" if len(ids) == 1 else "/invoices")
 
 
+def _consent(services: Services) -> Consent:
+    """The customer's word that the new method may be kept, in case the box was ticked."""
+    gateway = services.gateways.find(g.merchant.id)
+    return said_here(words_while_paying(g.shell.locale, gateway=gateway.title if gateway else ""))
+
+
 def _named_invoices(texts: Sequence[str]) -> list[str]:
     ids = list(dict.fromkeys(texts))
     if not all(is_id("inv", invoice_id) for invoice_id in ids):
@@ -158,40 +267,47 @@ def _named_invoices(texts: Sequence[str]) -> list[str]:
 
 
 def _choose_page(
-    invoice_ids: Sequence[str],
+    selection: Chosen,
     *,
-    payment_method: str | None,
-    save_method: bool,
     faults: Mapping[str, str] = _NO_FAULTS,
     in_progress_payment_id: str | None = None,
     status: int = 200,
 ) -> Response:
-    services, scope = current_services(), current_scope()
+    services, scope, options = current_services(), current_scope(), g.merchant.options
     gateway = services.gateways.find(scope.merchant_id)
     with services.database.read() as reader:
-        payable = list_payable(reader, scope)
+        payable = list_payable(reader, scope, options)
         methods = list_methods(reader, scope)
-        chosen = list_chosen(reader, scope, invoice_ids) if invoice_ids else _chosen_by_sum(payable)
-        if not faults:
-            if len({invoice.currency for invoice in chosen}) > 1:
-                faults = {"invoice": "currencies"}
-            elif held := next((invoice for invoice in chosen if invoice.is_held), None):
-                faults = {"invoice": "in_progress"}
-                in_progress_payment_id = find_holder(reader, scope, held.id)
-            elif invoice_ids and not chosen:
-                faults = {"invoice": "settled"}
+        chosen = (
+            list_chosen(reader, scope, selection.invoice_ids, options)
+            if selection.invoice_ids
+            else []
+            if selection.top_up
+            else _chosen_by_sum(payable)
+        )
+        dues = [invoice.due for invoice in chosen]
+        if not faults and not selection.top_up:
+            faults, in_progress_payment_id = _find_faults(reader, scope, selection, chosen)
+        currency = payment_currency(selection, dues) or g.merchant.currency
+        till = Till(
+            payee=g.merchant.legal_name,
+            gateway_name=gateway.title if gateway else "",
+            can_add=gateway is not None and gateway.capabilities.hosted_page,
+            can_save=gateway is not None and gateway.capabilities.saved_methods,
+            options=options,
+            usual_currency=g.merchant.currency,
+            credit=free_credit(reader, scope, currency),
+            refused_amount=find_refused_amount(reader, scope, [due.invoice_id for due in dues]),
+            channels=_channels(gateway, currency),
+            known_phone=find_phone(reader, scope) or "",
+        )
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_choose_page(
+        selection,
         chosen,
         payable,
-        methods,
-        payment_method=payment_method,
-        save_method=save_method,
-        payee=g.merchant.legal_name,
-        gateway_name=gateway.title if gateway else "",
-        can_add=gateway is not None and gateway.capabilities.hosted_page,
-        can_save=gateway is not None and gateway.capabilities.saved_methods,
-        usual_currency=g.merchant.currency,
+        methods if gateway is not None and gateway.capabilities.saved_methods else (),
+        till,
         root=root(),
         today=today(),
         zone=ZoneInfo(g.merchant.timezone),
@@ -199,6 +315,34 @@ def _choose_page(
         in_progress_payment_id=in_progress_payment_id,
     )
     return render_page("checkout/choose.html", page, status)
+
+
+def _find_faults(
+    reader: Reader, scope: Scope, selection: Chosen, chosen: Sequence[Payable]
+) -> tuple[Mapping[str, str], str | None]:
+    """What stands in the way of paying what an address names, before anything is chosen."""
+    if selection.invoice_ids and not chosen:
+        return {"invoice": "settled"}, None
+    if chosen and not currencies_of([invoice.due for invoice in chosen]):
+        return {"invoice": "currencies"}, None
+    for invoice in chosen:
+        holders = list_holders(reader, scope, invoice.id) if invoice.is_held else []
+        if holders and (holders != [selection.split_of] or invoice.due.left <= 0):
+            return {"invoice": "in_progress"}, holders[-1]
+    return _NO_FAULTS, None
+
+
+def _channels(gateway: Gateway | None, currency: str) -> tuple[tuple[str, str], ...]:
+    """Whom the gateway may ask by telephone for money of this currency: those of the countries that pay with it."""
+    if gateway is None or not gateway.capabilities.prompt_channels:
+        return ()
+    from babel.numbers import get_territory_currencies
+
+    return tuple(
+        (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
+        for channel in gateway.capabilities.prompt_channels
+        if currency in get_territory_currencies(channel.country)
+    )
 
 
 def _chosen_by_sum(payable: Sequence[Payable]) -> list[Payable]:
@@ -216,19 +360,19 @@ def _review_page(payment_id: str, *, has_changed: bool = False, status: int = 20
     gateway = services.gateways.find(scope.merchant_id)
     with services.database.read() as reader:
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
-        if checkout.confirmed_at is not None or gateway is None:
+        if checkout.confirmed_at is not None or (gateway is None and checkout.gateway != CREDIT):
             return redirect_to(f"/payments/{payment_id}")
         method = next((m for m in list_methods(reader, scope) if m.id == checkout.payment_method_id), None)
         held = next((share for share in checkout.shares if share.is_held), None)
         holder = find_holder(reader, scope, held.invoice_id) if held else None
-    g.form_action_origins = gateway.form_action_origins
+    g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_review_page(
         checkout,
         is_ended=checkout.status != "incomplete" or checkout.expires_at <= now(),
         has_changed=has_changed,
         method=build_method_label(method) if method else None,
         payee=g.merchant.legal_name,
-        gateway_name=gateway.title,
+        gateway_name=gateway.title if gateway else "",
         root=root(),
         in_progress_payment_id=holder,
     )

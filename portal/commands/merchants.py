@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import asdict
 
 import click
 
 from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database
-from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant
+from portal.commands.sandbox_account import ask_for_events, new_account
+from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant, set_payment_options
 from portal.merchants.operations import create_api_key as make_api_key
-from portal.merchants.queries import MerchantProfile
+from portal.merchants.payment_options import AMOUNT_MODES, PaymentOptions, TopUpRule, stored_options
 from portal.merchants.rules import SCOPES
-from portal.settings import Settings
+from portal.money import AmountError, minor_units, parse_decimal
 
 
 @click.group()
 def merchant() -> None:
-    """Create a merchant."""
+    """Create a merchant, or change how its customers may pay."""
 
 
 @merchant.command("create")
@@ -53,18 +53,54 @@ def create(
         slug=slug, name=name, currency=currency, mode=mode, locale=locale, timezone=timezone, theme=theme, themes=themes,
         support_email=support_email,
     )  # fmt: skip
-    accounts = _sandbox_account(slug) if mode == "test" and settings.sandbox_url else None
+    accounts = new_account(slug) if mode == "test" and settings.sandbox_url else None
     with open_database(settings) as database, database.unit_of_work() as session:
         made = create_merchant(session, new, at=at)
         if accounts:
             connect_gateway(session, made, SANDBOX, accounts, keys=settings.keys, at=at)
     if accounts:
-        _ask_for_events(settings, made, accounts)
+        ask_for_events(settings, made.slug, accounts)
     click.echo(
         json.dumps(
             {**asdict(made), "object": "merchant", "livemode": made.is_live, "url": f"{settings.base_url}/{made.slug}"}
         )
     )
+
+
+@merchant.command("options")
+@click.argument("slug")
+@click.option(
+    "--amount-mode",
+    type=click.Choice(AMOUNT_MODES),
+    help="What customers may pay of an invoice that says nothing itself.",
+)
+@click.option("--split/--no-split", "allow_split", default=None, help="Whether two methods may pay one invoice.")
+@click.option(
+    "--top-up",
+    "top_ups",
+    multiple=True,
+    metavar="CURRENCY=LEAST-MOST[:PRESET,…]",
+    help="Take money in advance, in major units: USD=10-500:25,50. Once a currency; those named replace all before.",
+)
+@click.option("--no-top-ups", is_flag=True, help="Take no money in advance.")
+def options(
+    slug: str, amount_mode: str | None, allow_split: bool | None, top_ups: tuple[str, ...], no_top_ups: bool
+) -> None:
+    """Change how the merchant's customers may pay, and print it as JSON; without an option it is printed as it is."""
+    if top_ups and no_top_ups:
+        raise click.UsageError("--top-up and --no-top-ups contradict each other")
+    with open_database(load_settings()) as database:
+        changed = named_merchant(database, slug)
+        known = changed.options
+        wanted = PaymentOptions(
+            amount_mode or known.amount_mode,
+            known.allow_split if allow_split is None else allow_split,
+            {} if no_top_ups else dict(map(_top_up, top_ups)) if top_ups else known.top_ups,
+        )
+        if wanted != known:
+            with database.unit_of_work() as session:
+                set_payment_options(session, changed.id, wanted, at=SystemClock().now())
+    click.echo(json.dumps(stored_options(wanted)))
 
 
 @click.group("api-key")
@@ -86,23 +122,15 @@ def create_key(slug: str, scopes: tuple[str, ...]) -> None:
     click.echo(key)
 
 
-def _sandbox_account(slug: str) -> dict[str, str]:
-    return {"secret_key": f"sk_sandbox_{slug}", "event_secret": secrets.token_urlsafe(32)}
-
-
-def _ask_for_events(settings: Settings, merchant: MerchantProfile, account: dict[str, str]) -> None:
-    """Tell the sandbox where events go. Nothing depends on it: payments are asked for all the same."""
-    from portal.gateways.http import JsonClient, Unreadable
-
-    client = JsonClient(
-        settings.sandbox_url, {"Authorization": f"Bearer {account['secret_key']}"}, settings.gateway_timeout_seconds
-    )
-    address = f"{settings.base_url}/hooks/{merchant.slug}/{SANDBOX}"
+def _top_up(text: str) -> tuple[str, TopUpRule]:
+    """`USD=10-500:25,50` as a currency and its rule, in minor units."""
+    currency, _, limits = text.partition("=")
+    span, _, presets = limits.partition(":")
+    least, _, most = span.partition("-")
     try:
-        answer = client.post("/v1/webhook_endpoints", {"url": address, "secret": account["event_secret"]})
-    except Unreadable:
-        answer = None
-    if answer is None or answer.status >= 300:
-        click.echo(
-            "the sandbox gateway does not answer; its events will not come, payments are asked for instead", err=True
-        )
+        amounts = [
+            minor_units(parse_decimal(part), currency) for part in (least, most, *filter(None, presets.split(",")))
+        ]
+    except AmountError as fault:
+        raise click.BadParameter(f"{text}: {fault}", param_hint="--top-up") from None
+    return currency, TopUpRule(amounts[0], amounts[1], tuple(amounts[2:]))

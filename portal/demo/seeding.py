@@ -97,6 +97,9 @@ class _Seeding:
                 customer_id = create_customer(session, merchant.id, details, at=self.clock.now())
             if details is not self.story.newcomer:
                 self._live_a_year(Scope(merchant.id, customer_id))
+        with self.services.database.unit_of_work() as session:
+            chooser = create_customer(session, merchant.id, self.story.chooser, at=self.clock.now())
+        self._offer_every_way(Scope(merchant.id, chooser))
         return SeededMerchant(api_key, tuple(details.email or "" for details in self.story.customers))
 
     def _create_merchant(self) -> tuple[MerchantProfile, str]:
@@ -114,6 +117,7 @@ class _Seeding:
                     timezone=story.timezone,
                     theme=story.theme,
                     themes=(story.theme,),
+                    options=story.options,
                     support_email=story.support_email,
                 ),
                 at=at,
@@ -141,6 +145,38 @@ class _Seeding:
         self._remove(scope, but=card)
         self._owe_future(scope, card)
         self._remove(scope, but=card, keep_default=True)
+
+    def _offer_every_way(self, scope: Scope) -> None:
+        """The chooser's invoices: a deposit, two currencies, presets, one that is fixed, one that a card had too little for; and
+        money paid in advance."""
+        self._go_to(self.now - timedelta(days=30))
+        card = self._save(scope, self._card(GOOD_CARD))
+        titles, usual = self.story.choices, self.story.monthly_amount
+        rule = self.story.options.top_ups[self.story.currency]
+        self._confirm(
+            scope,
+            self._propose(
+                scope,
+                Choice(
+                    card, amount=rule.presets[0], currency=self.story.currency, top_up=True, title=titles["in_advance"]
+                ),
+            ),
+        )
+        self._go_to(self.now - timedelta(days=25))
+        offered: dict[str, tuple[int, int, dict[str, Any]]] = {
+            "fixed": (10, usual // 5, {"amount_mode": "fixed"}),
+            "presets": (15, usual, {"minimum_amount": usual // 10, "preset_amounts": (usual // 4, usual // 2)}),
+            "deposit": (30, usual * 4, {"deposit_amount": usual}),
+            "priced": (40, usual * 2, {"prices": {self.story.other_currency: 36000}}),
+            "lower": (45, usual * 3, {"amount_mode": "editable_after_insufficient_funds"}),
+        }
+        invoices = {
+            kind: self._invoice(scope, titles[kind], amount, due_in_days=due_in_days, **ways)
+            for kind, (due_in_days, amount, ways) in offered.items()
+        }
+        self._go_to(self.now - timedelta(days=2))
+        self._pay(scope, invoices["lower"], self._save(scope, self._card(POOR_CARD)))
+        self._remove(scope, but=card)
 
     def _owe_overdue(self, scope: Scope, poor: MethodFacts, declined: MethodFacts) -> None:
         """The overdue invoice, which a first and a second card could not pay."""
@@ -225,7 +261,8 @@ class _Seeding:
     def _once(self, scope: Scope, kind: str, *, due_in_days: int = 14) -> str:
         return self._invoice(scope, self.story.titles[kind], self.story.once_amounts[kind], due_in_days=due_in_days)
 
-    def _invoice(self, scope: Scope, title: str, amount: int, *, due_in_days: int) -> str:
+    def _invoice(self, scope: Scope, title: str, amount: int, *, due_in_days: int, **ways: Any) -> str:
+        """An invoice of today; `ways` are what `NewInvoice` says of how it may be paid."""
         self.number += 1
         at = self.clock.now()
         issued = at.astimezone(ZoneInfo(self.story.timezone)).date()
@@ -237,16 +274,20 @@ class _Seeding:
             due_on=issued + timedelta(days=due_in_days),
             description=title,
             lines=(line,),
+            **ways,
         )
         with self.services.database.unit_of_work() as session:
             return open_invoice(session, scope, new, at=at)
 
     def _begin(self, scope: Scope, invoice: str, method: str) -> str:
+        return self._propose(scope, Choice(method, [invoice]))
+
+    def _propose(self, scope: Scope, choice: Choice) -> str:
         with self.services.database.unit_of_work() as session:
             return begin_checkout(
                 session,
                 scope,
-                Choice(method, [invoice]),
+                choice,
                 gateway="sandbox",
                 expires_after=timedelta(hours=self.services.settings.payment_expires_hours),
                 at=self.clock.now(),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from portal.customers.rules import CustomerDetails
+from portal.merchants.payment_options import PaymentOptions, TopUpRule
 
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
 CAREFUL_CARD, BROKEN_CARD = "4000000000003220", "4000000000000119"
@@ -17,6 +18,8 @@ class Story:
     """One merchant of the demo. Amounts of its customers are minor units of `currency`.
 
     `titles` are what its invoices are for: `monthly` is filled with a month; the rest are used once each.
+    `chooser` is the customer whose invoices can be paid in every way there is; `choices` are what these are for, and
+    `other_currency` is the second one in which one of them is priced.
     `phone_channel` merchants are paid by phone where others are paid by bank account.
     """
 
@@ -40,6 +43,10 @@ class Story:
     phone_channel: bool
     customers: tuple[CustomerDetails, ...]
     newcomer: CustomerDetails
+    chooser: CustomerDetails
+    options: PaymentOptions
+    other_currency: str
+    choices: Mapping[str, str]
 
 
 _ENGLISH_MONTHS = (
@@ -123,6 +130,23 @@ ACME = Story(
         ),
     ),
     newcomer=CustomerDetails(reference="C-1003", name="Noor Haddad", email="noor@haddad.example", locale="en"),
+    chooser=CustomerDetails(
+        reference="C-1004", name="Sofia Marin", email="sofia@marin.example", phone="+12065550171", locale="en"
+    ),
+    options=PaymentOptions(
+        amount_mode="editable",
+        allow_split=True,
+        top_ups={"USD": TopUpRule(1000, 50000, (2500, 5000, 10000)), "EUR": TopUpRule(1000, 50000, (2500, 5000))},
+    ),
+    other_currency="EUR",
+    choices={
+        "deposit": "Workshop in May",
+        "priced": "Licence, one year",
+        "lower": "Extra seats, six months",
+        "fixed": "Domain, one year",
+        "presets": "Support credits",
+        "in_advance": "Money in advance",
+    },
 )
 
 SAVANE = Story(
@@ -191,6 +215,23 @@ SAVANE = Story(
         ),
     ),
     newcomer=CustomerDetails(reference="AB-377", name="Grâce Mballa", email="grace@mballa.example", locale="fr"),
+    chooser=CustomerDetails(
+        reference="AB-402", name="Samuel Ngono", email="samuel@ngono.example", phone="+237677000000", locale="fr"
+    ),
+    options=PaymentOptions(
+        amount_mode="editable",
+        allow_split=True,
+        top_ups={"XAF": TopUpRule(1000, 200000, (5000, 10000, 25000)), "EUR": TopUpRule(500, 30000, (1000, 2500))},
+    ),
+    other_currency="EUR",
+    choices={
+        "deposit": "Kit solaire, pose comprise",
+        "priced": "Contrat d’entretien, un an",
+        "lower": "Batterie supplémentaire",
+        "fixed": "Frais de dossier",
+        "presets": "Recharge prépayée",
+        "in_advance": "Avance",
+    },
 )
 
 STORIES = (ACME, SAVANE)

@@ -10,15 +10,21 @@ import sqlalchemy as sa
 from portal.customers.models import Customer
 from portal.emails.delivery import deliver
 from portal.emails.messages import Envelope, build_message
-from portal.emails.pages import ReceiptLine, ReceiptMail, SignInMail
+from portal.emails.pages import MethodExpiringMail, ReceiptLine, ReceiptMail, SignInMail
 from portal.emails.rendering import mail_brand, render_letter
 from portal.merchants.queries import MerchantProfile, get_merchant
+from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.pages import method_name
+from portal.payment_methods.rules import expiry_key, method_state
 from portal.payments.models import Payment
 from portal.payments.queries import get_payment
 from portal.services import Services
 from portal.sign_in.operations import begin_mailing
 from portal.tenancy import Scope
+
+_METHOD_COLUMNS = (
+    "id", "type", "brand", "last4", "bank_name", "nickname", "exp_month", "exp_year", "is_default", "status",
+)  # fmt: skip
 
 
 def send_sign_in_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
@@ -70,6 +76,42 @@ def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, A
         reference=payment.id,
     )
     _send(services, merchant, "receipt", page, to=customer.email, message_id=message_id)
+
+
+def send_method_expiring_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+    """Tell the customer that a saved method runs out soon, or has. Nobody is written to about a method that was removed, replaced
+    or renewed meanwhile, nor a customer who is deleted or has no address."""
+    with services.database.read() as reader:
+        merchant = get_merchant(reader, merchant_id)
+        row = reader.execute(
+            sa.select(*(PaymentMethod.__table__.c[name] for name in _METHOD_COLUMNS), Customer.email, Customer.locale)
+            .join(
+                Customer,
+                sa.and_(Customer.merchant_id == PaymentMethod.merchant_id, Customer.id == PaymentMethod.customer_id),
+            )
+            .where(
+                PaymentMethod.merchant_id == merchant_id,
+                Customer.merchant_id == merchant_id,
+                PaymentMethod.id == str(payload["method"]),
+                PaymentMethod.status == "active",
+                Customer.deleted_at.is_(None),
+            )
+        ).first()
+    if row is None or not row.email or expiry_key(row) != payload["expiry"]:
+        return
+    gateway = services.gateways.find(merchant_id)
+    today = services.clock.now().astimezone(ZoneInfo(merchant.timezone)).date()
+    page = MethodExpiringMail(
+        brand=mail_brand(services.renderer, merchant, row.locale),
+        method=method_name(row.type, row.brand, row.last4, row.bank_name),
+        nickname=row.nickname,
+        expiry=f"{row.exp_month:02d}/{row.exp_year}",
+        has_expired=method_state(row, today) == "expired",
+        is_default=row.is_default,
+        can_replace=gateway is not None and gateway.capabilities.setup_page,
+        link=merchant_address(services, merchant, f"/payment-methods/{row.id}"),
+    )
+    _send(services, merchant, "method_expiring", page, to=row.email, message_id=message_id)
 
 
 def merchant_address(services: Services, merchant: MerchantProfile, path: str) -> str:

@@ -53,3 +53,18 @@ class ReceiptMail:
     lines: tuple[ReceiptLine, ...]
     link: str
     reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class MethodExpiringMail:
+    """emails/method_expiring: a saved method runs out soon, or has. `method` is `method_name(…)`, `expiry` "04/2026", `link` the
+    method's page, absolute. `can_replace`: the gateway has a page for the new one; else it is kept when it pays."""
+
+    brand: MailBrand
+    method: str
+    nickname: str | None
+    expiry: str
+    has_expired: bool
+    is_default: bool
+    can_replace: bool
+    link: str

@@ -7,6 +7,7 @@ from datetime import date, tzinfo
 
 from portal.invoices.page_builders import pay_urls
 from portal.invoices.queries import OwedSum
+from portal.merchants.payment_options import PaymentOptions
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel
 from portal.overview.queries import Account, DueRecord
 from portal.payment_methods.page_builders import build_method_label
@@ -27,13 +28,16 @@ def build_overview_page(
     today: date,
     root: str,
     can_pay: bool,
+    options: PaymentOptions,
+    usual_currency: str,
 ) -> OverviewPage:
-    """The overview. `root` is the prefix of the merchant's pages, `can_pay` whether it takes payments here."""
+    """The overview. `root` is the prefix of the merchant's pages, `can_pay` whether it takes payments here, `options` how."""
     proposed = preferred_method(account.methods, today)
+    top_up = usual_currency if usual_currency in options.top_ups else next(iter(sorted(options.top_ups)), None)
     return OverviewPage(
         first_name=first_name,
         owed=tuple(
-            _panel(each, due, today, pay_urls(each, owed, root) if can_pay else (None, None))
+            _panel(each, due, today, pay_urls(each, owed, root) if can_pay else (None, None), options)
             for each in owed
             if each.amount
         ),
@@ -41,10 +45,13 @@ def build_overview_page(
         payments=tuple(build_payment_rows(account.newest, account.refunds, zone=zone, root=root, can_pay=can_pay)),
         pay_with=build_method_label(proposed) if proposed else None,
         credits=tuple(Credit(amount, currency) for amount, currency in account.credits),
+        top_up_url=f"{root}/checkout?top_up={top_up}" if top_up and can_pay else None,
     )
 
 
-def _panel(owed: OwedSum, due: Iterable[DueRecord], today: date, urls: tuple[str | None, str | None]) -> OwedPanel:
+def _panel(
+    owed: OwedSum, due: Iterable[DueRecord], today: date, urls: tuple[str | None, str | None], options: PaymentOptions
+) -> OwedPanel:
     records = [record for record in due if record.currency == owed.currency][:MOST_INVOICES]
     first_due_on = records[0].due_on if records else owed.first_due_on
     return OwedPanel(
@@ -58,6 +65,7 @@ def _panel(owed: OwedSum, due: Iterable[DueRecord], today: date, urls: tuple[str
         overdue_count=owed.overdue_count,
         longest_overdue_days=max(0, (today - first_due_on).days),
         pending_amount=owed.pending_amount,
+        pay_part_url=f"{urls[0]}&amount=other" if urls[0] and options.amount_mode == "editable" else None,
     )
 
 
@@ -90,5 +98,7 @@ def _attention(account: Account, today: date, root: str) -> list[Attention]:
         for method in (method for its_state, method in states if its_state == state):
             if state == "expiring" or method.is_default:
                 label = build_method_label(method)
-                found.append(Attention(kind, f"{root}/payment-methods", method=label.name, expiry=label.expiry))
+                found.append(
+                    Attention(kind, f"{root}/payment-methods/{method.id}", method=label.name, expiry=label.expiry)
+                )
     return found

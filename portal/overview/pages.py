@@ -28,7 +28,7 @@ class OwedPanel:
     `amount` leaves out what is being paid, which is `pending_amount`. `invoices` are the first three, oldest due first;
     `count` is how many there are. `pay_overdue_url` is None when nothing is overdue (then `pay_all_url` is the main
     action), `pay_all_url` None when nothing can be paid at once.
-    `longest_overdue_days` is the age of the oldest one.
+    `pay_part_url` leads to paying another amount than all, where the merchant allows it. `longest_overdue_days` is the age of the oldest one.
     """
 
     currency: str
@@ -41,6 +41,7 @@ class OwedPanel:
     overdue_count: int = 0
     longest_overdue_days: int = 0
     pending_amount: int = 0
+    pay_part_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class OverviewPage:
     """overview.html. `first_name` greets ("" greets nobody); `owed` is one panel a currency, overdue ones first.
 
     `payments` are the newest five (phones show three). `pay_with` is the default method. `credits` are one a currency.
+    `top_up_url` is where money is paid in advance, None where the merchant takes none.
     """
 
     first_name: str
@@ -81,3 +83,4 @@ class OverviewPage:
     payments: tuple[PaymentRow, ...]
     pay_with: MethodLabel | None
     credits: tuple[Credit, ...] = ()
+    top_up_url: str | None = None

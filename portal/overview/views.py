@@ -34,5 +34,7 @@ def overview() -> Response:
         today=today(),
         root=root(),
         can_pay=services.gateways.find(scope.merchant_id) is not None,
+        options=g.merchant.options,
+        usual_currency=g.merchant.currency,
     )
     return render_page("overview.html", page)

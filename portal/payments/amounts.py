@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from portal.payments.errors import AmountTooHigh, AmountTooLow, CurrenciesMixed, InvoiceSettled
+from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ def amount_rule(dues: Sequence[Due], currency: str, *, refused_amount: int | Non
     """What may be paid of these invoices, oldest due first, in `currency`.
 
     `refused_amount` is what a method had too little for in the last attempt at the invoice, None where that was not so.
-    Several invoices, or one priced in another currency, take another amount than all only if each of them is editable, and
-    nothing but all in a currency that is not their own.
+    Of several invoices another amount than all may be paid when one of them takes a part; those that do not are paid whole, or
+    left (`whole_only`). In a currency that is not their own nothing but all is paid.
     """
     total = _total(dues, currency)
     if any(due.currency != currency for due in dues):
@@ -105,10 +105,14 @@ def amount_rule(dues: Sequence[Due], currency: str, *, refused_amount: int | Non
     deposit = first.deposit if len(dues) == 1 and first.is_untouched else None
     if deposit is not None and deposit >= total:
         deposit = None
+    editable = [due for due in dues if due.amount_mode == "editable"]
+    if len(dues) > 1 and editable:
+        smallest = [due.minimum or 1 for due in editable] + [due.left for due in dues if due not in editable]
+        return AmountRule(total, True, min(*smallest, total), total)
     lowest = min(first.minimum or 1, total)
-    if all(due.amount_mode == "editable" for due in dues):
-        highest = min(first.maximum or total, total) if len(dues) == 1 else total
-        presets = tuple(preset for preset in first.presets if lowest <= preset < total) if len(dues) == 1 else ()
+    if editable:
+        highest = min(first.maximum or total, total)
+        presets = tuple(preset for preset in first.presets if lowest <= preset < total)
         return AmountRule(total, True, lowest, max(lowest, highest), presets, deposit)
     is_refused = len(dues) == 1 and first.amount_mode == "editable_after_insufficient_funds"
     if is_refused and refused_amount is not None and min(refused_amount, total) > lowest:
@@ -116,11 +120,24 @@ def amount_rule(dues: Sequence[Due], currency: str, *, refused_amount: int | Non
     return AmountRule(total, deposit=deposit)
 
 
-def price(dues: Sequence[Due], currency: str, *, amount: int | None = None, credit: int = 0) -> Pricing:
+def whole_only(dues: Sequence[Due]) -> frozenset[str]:
+    """Of several invoices, those that a chosen amount pays whole or not at all. One alone takes what its own rule lets it."""
+    return frozenset(due.invoice_id for due in dues if due.amount_mode != "editable") if len(dues) > 1 else frozenset()
+
+
+def price(
+    dues: Sequence[Due],
+    currency: str,
+    *,
+    amount: int | None = None,
+    credit: int = 0,
+    whole: Collection[str] = frozenset(),
+) -> Pricing:
     """Divide `amount` (None: all that is left) over the invoices, oldest due first, with as much of `credit` as it takes.
 
-    Raises CurrenciesMixed when one of them cannot be paid in `currency`, InvoiceSettled when nothing is left of any, and
-    AmountTooHigh when it is more than is left.
+    The invoices of `whole` take all that is left of them or nothing. Raises CurrenciesMixed when one cannot be paid in
+    `currency`, InvoiceSettled when nothing is left of any, AmountTooHigh when it is more than is left, and AmountUnplaceable
+    when a rest fits none of them.
     """
     total = _total(dues, currency)
     if total <= 0:
@@ -130,13 +147,17 @@ def price(dues: Sequence[Due], currency: str, *, amount: int | None = None, cred
         raise AmountTooHigh(1, total)
     parts, left = [], wanted
     for due in dues:
-        whole = due.price_in(currency) or 0
-        taken = min(whole, left)
+        most = due.price_in(currency) or 0
+        taken = min(most, left)
+        if due.invoice_id in whole and taken < most:
+            taken = 0
         if taken:
             # In another currency than its own an invoice is paid whole, or not at all.
             share = taken if due.currency == currency else due.left
             parts.append(Part(due.invoice_id, share, taken, due.version))
         left -= taken
+    if left:
+        raise AmountUnplaceable
     return Pricing(currency, tuple(parts), wanted, min(credit, wanted))
 
 

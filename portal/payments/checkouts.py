@@ -21,7 +21,7 @@ from portal.merchants.queries import get_merchant
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.rules import method_state, shown_brand
 from portal.payments import rules
-from portal.payments.amounts import Due, Pricing, amount_rule, currencies_of, price
+from portal.payments.amounts import Due, Pricing, amount_rule, currencies_of, price, whole_only
 from portal.payments.errors import (
     AmountTooHigh,
     AmountTooLow,
@@ -31,6 +31,7 @@ from portal.payments.errors import (
     MethodExpired,
     MethodMissing,
     MethodUnknown,
+    NoGateway,
     NoInvoiceChosen,
     SplitNotAllowed,
     TopUpNotAllowed,
@@ -57,7 +58,8 @@ class Choice:
     `payment_method` is `pm_…`, `new` (entered on the gateway's page), `telephone` (with `channel` and `phone` in E.164), or ""
     where credit pays all. `amount` is minor units of `currency`; None is all that is due. `currency` None is the invoices' own.
     `use_credit`: the customer's credit goes first. `splits`: another method pays the rest, in a second payment; `split_of` is
-    the first payment of that second one. `top_up`: without invoices, `amount` goes to the customer's credit.
+    the first payment of that second one. `top_up`: without invoices, `amount` goes to the customer's credit, and `title` is
+    what that is called in the customer's language.
     """
 
     payment_method: str
@@ -69,6 +71,7 @@ class Choice:
     splits: bool = False
     split_of: str | None = None
     top_up: bool = False
+    title: str = ""
     channel: str | None = None
     phone: str | None = None
 
@@ -78,20 +81,21 @@ def begin_checkout(
     scope: Scope,
     choice: Choice,
     *,
-    gateway: str,
+    gateway: str | None,
     expires_after: timedelta,
     at: datetime,
 ) -> str:
     """Propose a payment as it was chosen, and tell its id; nothing is reserved.
 
-    Supersedes older unconfirmed payments of the same invoices. Raises a CheckoutFault, which names the field, and changes
+    `gateway` is the merchant's; None where there is none, and credit has to pay all. Supersedes older unconfirmed payments of
+    the same invoices. Raises NoGateway, or a CheckoutFault, which names the field, and changes
     nothing then.
     """
     options = get_merchant(session, scope.merchant_id).options
     if choice.top_up:
         dues: list[Due] = []
         pricing = _price_top_up(choice, options)
-        named = (pricing.currency, "", 0)
+        named = (choice.title, "", 0)
     else:
         # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
         supersede(session, scope, list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES], but=None, at=at)
@@ -99,6 +103,8 @@ def begin_checkout(
         pricing = _price(session, scope, choice, dues, options)
         kept = [titles[part.invoice_id] for part in pricing.parts]
         named = (*kept[0], len(kept) - 1)
+    if pricing.charge and gateway is None:
+        raise NoGateway
     method = _get_method(session, scope, choice, at.date()) if pricing.charge else None
     description, note, more_count = named
     is_new = method is None and pricing.charge > 0
@@ -118,7 +124,7 @@ def begin_checkout(
         description=description,
         note=note,
         more_count=more_count,
-        gateway=gateway if pricing.charge else CREDIT,
+        gateway=gateway if pricing.charge and gateway else CREDIT,
         payment_method_id=method.id if method else None,
         save_method=choice.save_method and is_new,
         channel=choice.channel if is_new else None,
@@ -247,9 +253,9 @@ def _price(session: Session, scope: Scope, choice: Choice, dues: Sequence[Due], 
     elif amount is not None:
         refused = find_refused_amount(session, scope, [due.invoice_id for due in dues])
         amount_rule(dues, currency, refused_amount=refused).check(amount)
-    return price(
-        dues, currency, amount=amount, credit=free_credit(session, scope, currency) if choice.use_credit else 0
-    )
+    credit = free_credit(session, scope, currency) if choice.use_credit else 0
+    only = frozenset() if choice.splits else whole_only(dues)
+    return price(dues, currency, amount=amount, credit=credit, whole=only)
 
 
 def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> None:

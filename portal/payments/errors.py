@@ -57,6 +57,12 @@ class MethodExpired(CheckoutFault):
     sentence = "This payment method has expired."
 
 
+class AmountUnreadable(CheckoutFault):
+    field = "amount"
+    code = "unreadable"
+    sentence = "This is not an amount in figures."
+
+
 class AmountOutOfRange(CheckoutFault):
     """`minimum` and `maximum` are what may be chosen, in minor units of the payment's currency; equal: nothing else than that."""
 
@@ -76,6 +82,12 @@ class AmountTooLow(AmountOutOfRange):
 class AmountTooHigh(AmountOutOfRange):
     code = "high"
     sentence = "This is more than may be paid here."
+
+
+class AmountUnplaceable(CheckoutFault):
+    field = "amount"
+    code = "unplaceable"
+    sentence = "Some of these invoices are only paid whole, and this amount does not fit."
 
 
 class TopUpNotAllowed(CheckoutFault):

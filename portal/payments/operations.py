@@ -19,12 +19,14 @@ from portal import signals
 from portal.audit.operations import record_act
 from portal.credit import balance as credit
 from portal.credit.queries import free_credit
-from portal.customers.models import Customer
+from portal.gateways.asking import SEND_AGAIN_AFTER
 from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, Payer, PromptOrder, Question, State
 from portal.invoices import balance
 from portal.merchants.queries import get_merchant
 from portal.money import Money
+from portal.payment_methods.consents import Consent, record_consent
 from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.queries import get_payer
 from portal.payments import rules
 from portal.payments.amounts import Pricing
 from portal.payments.checkouts import (
@@ -61,8 +63,6 @@ from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
 
-SEND_AGAIN_AFTER = timedelta(seconds=10)
-"""How long an order may still be on its way: before that a provider that has never heard of it proves nothing."""
 ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
 """For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
 
@@ -86,12 +86,20 @@ class _Intent:
 
 
 def confirm_payment(
-    services: Services, scope: Scope, payment_id: str, *, version: str, return_url: str, locale: str
+    services: Services,
+    scope: Scope,
+    payment_id: str,
+    *,
+    version: str,
+    return_url: str,
+    locale: str,
+    consent: Consent | None = None,
 ) -> None:
     """The customer pressed Pay: reserve, charge, record. Pressed again, it only asks what became of the first time.
 
     `version` is `shown_version` of the page that was confirmed; "" stands for the amounts as they were chosen.
     `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
+    `consent` is recorded where the customer ticked that the new method be kept; without it none is kept.
     Raises AmountChanged, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
     NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
     """
@@ -102,7 +110,9 @@ def confirm_payment(
         resolve_payment(services, scope.merchant_id, other_id)
     try:
         written = services.database.run(
-            lambda session: _write_intent(session, services, gateway, scope, payment_id, version, return_url, locale)
+            lambda session: _write_intent(
+                session, services, gateway, scope, payment_id, version, return_url, locale, consent
+            )
         )
     except IntegrityError as fault:
         if not is_second_attempt(fault):
@@ -222,6 +232,7 @@ def _write_intent(
     version: str,
     return_url: str,
     locale: str,
+    consent: Consent | None,
 ) -> _Intent | Recording | None:
     """The durable intent; None when it was confirmed before; the recording of what credit paid whole."""
     now = services.clock.now()
@@ -242,7 +253,8 @@ def _write_intent(
         [(share.invoice_id, share.amount, share.price) for share in allocations],
     )
     pricing = _price_now(session, scope, payment, allocations)
-    if (version or shown_version(payment.id, chosen)) != shown_version(payment.id, pricing):
+    method_id = payment.payment_method_id
+    if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
     _take_over(session, payment, allocations, pricing)
     supersede(session, scope, [allocation.invoice_id for allocation in allocations], but=payment.id, at=now)
@@ -253,6 +265,7 @@ def _write_intent(
     payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
     payment.next_check_at = rules.next_check(0, now)
     payment.version += 1
+    _take_consent(session, scope, payment, consent, now)
     record_act(
         session,
         scope.merchant_id,
@@ -290,7 +303,13 @@ def _price_now(session: Session, scope: Scope, payment: Payment, allocations: Se
         if holders and holders != [payment.split_of]:
             raise InvoiceBeingPaid(holders[0])
     credit = free_credit(session, scope, payment.currency) if payment.use_credit else 0
-    return price_anew(dues, payment.currency, chosen=payment.amount if payment.is_partial else None, credit=credit)
+    return price_anew(
+        dues,
+        payment.currency,
+        chosen=payment.amount if payment.is_partial else None,
+        credit=credit,
+        splits=payment.splits,
+    )
 
 
 def _take_over(session: Session, payment: Payment, allocations: list[PaymentAllocation], pricing: Pricing) -> None:
@@ -324,6 +343,13 @@ def _reserve(
         raise AmountChanged
 
 
+def _take_consent(session: Session, scope: Scope, payment: Payment, consent: Consent | None, now: datetime) -> None:
+    """Keep the new method only with the customer's word for it, which is recorded with the order that asks for its token."""
+    payment.save_method = payment.save_method and consent is not None
+    if payment.save_method and consent is not None:
+        record_consent(session, scope, consent, at=now, payment_id=payment.id)
+
+
 def _intent(session: Session, payment: Payment) -> _Intent | None:
     """The order as the gateway is told it; None when its saved method was removed since: then it is not given again."""
     token = None
@@ -349,29 +375,9 @@ def _intent(session: Session, payment: Payment) -> _Intent | None:
         payment.save_method,
         payment.locale or merchant.locale,
         merchant.legal_name,
-        _payer(session, payment),
+        get_payer(session, Scope(payment.merchant_id, payment.customer_id), payment.gateway),
         payment.return_url or "",
     )
-
-
-def _payer(session: Session, payment: Payment) -> Payer:
-    name, email, phone = session.execute(
-        sa.select(Customer.name, Customer.email, Customer.phone).where(
-            Customer.merchant_id == payment.merchant_id, Customer.id == payment.customer_id
-        )
-    ).one()
-    known = (
-        sa.select(PaymentMethod.token)
-        .where(
-            PaymentMethod.merchant_id == payment.merchant_id,
-            PaymentMethod.customer_id == payment.customer_id,
-            PaymentMethod.gateway == payment.gateway,
-            PaymentMethod.status == "active",
-        )
-        .order_by(PaymentMethod.id)
-        .limit(1)
-    )
-    return Payer(payment.customer_id, name, email, phone, session.execute(known).scalar())
 
 
 def _find_gateway(services: Services, merchant_id: str, name: str) -> Gateway | None:
@@ -458,6 +464,8 @@ def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outc
 def _announce(merchant_id: str, recording: Recording) -> None:
     if recording.has_changed:
         signals.send_payment_status(merchant_id, recording.payment_id, recording.customer_id, recording.status)
+    if recording.kept_method_id is not None:
+        signals.send_method("added", merchant_id, recording.kept_method_id, recording.customer_id)
 
 
 def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:

@@ -72,13 +72,15 @@ class PaymentsPage:
 
 @dataclass(frozen=True, slots=True)
 class PaidInvoice:
-    """A payment's share of one invoice, `amount` in the payment's currency; `left` stays open of it afterwards."""
+    """A payment's share of one invoice, `amount` in the payment's currency; `left` (of `left_currency`, the
+    invoice's own) stays open of it afterwards."""
 
     invoice_id: str
     number: str
     title: str
     amount: int
     left: int = 0
+    left_currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from portal.database import Reader
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
 from portal.merchants.payment_options import PaymentOptions
-from portal.payments.amounts import Due, Part, Pricing, price
+from portal.payments.amounts import Due, Part, Pricing, price, whole_only
 from portal.payments.models import Payment, PaymentAllocation
 from portal.tenancy import Scope
 
@@ -167,15 +167,18 @@ def chosen_pricing(
     return Pricing(currency, parts, total, credit)
 
 
-def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit: int) -> Pricing:
+def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit: int, splits: bool) -> Pricing:
     """What the payment is now: of what is left as much as was `chosen` (None: all), with as much credit as there is.
 
     Invoices that cannot be paid in the currency any more leave it: nobody saw that sum. Raises InvoiceSettled when nothing
-    is left of any.
+    is left of any, AmountUnplaceable when what was chosen does not fit any more.
     """
     payable = [due for due in dues if due.left > 0 and due.price_in(currency) is not None]
     whole = price(payable, currency)
-    return price(payable, currency, amount=None if chosen is None else min(chosen, whole.total), credit=credit)
+    if chosen is None or chosen >= whole.total:
+        return price(payable, currency, credit=credit)
+    only = frozenset[str]() if splits else whole_only(payable)
+    return price(payable, currency, amount=chosen, credit=credit, whole=only)
 
 
 def lock_dues(
@@ -196,11 +199,12 @@ def lock_dues(
     return [due_of(row, options) for row in open_ones], {row.id: row.amount_reserved for row in open_ones}
 
 
-def shown_version(payment_id: str, pricing: Pricing) -> str:
-    """A short fingerprint of what a review shows: posted back with the confirmation, so that what is charged is what was shown.
+def shown_version(payment_id: str, pricing: Pricing, method_id: str | None) -> str:
+    """A short fingerprint of what a review shows: posted back with the confirmation, so that what is charged is what was shown,
+    and by the saved method that was shown (None for any other way).
 
     It guards against mistakes, not against the customer.
     """
     parts = sorted(f"{part.invoice_id}:{part.share}:{part.price}" for part in pricing.parts)
-    told = [payment_id, pricing.currency, str(pricing.total), str(pricing.credit), *parts]
+    told = [payment_id, method_id or "", pricing.currency, str(pricing.total), str(pricing.credit), *parts]
     return hashlib.sha256("|".join(told).encode()).hexdigest()[:16]

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 import sqlalchemy as sa
 
+from portal.payment_methods.models import PaymentMethodSetup
+from portal.payment_methods.setups import resolve_setup
 from portal.payments import rules
 from portal.payments.models import Payment
 from portal.payments.operations import look_for_late_money, resolve_payment
@@ -95,6 +97,18 @@ def _about_refund(services: Services, hint: Hint, refund_id: str) -> Handled:
     return Handled.DONE if is_answered or status == "pending" else Handled.NO_ANSWER
 
 
+def _about_setup(services: Services, hint: Hint, setup_id: str) -> Handled:
+    setup = PaymentMethodSetup
+    with services.database.read() as reader:
+        is_here = reader.execute(
+            sa.select(setup.id).where(setup.merchant_id == hint.merchant_id, setup.id == setup_id)
+        ).first()
+    if is_here is None:
+        return Handled.UNKNOWN_HERE
+    resolve_setup(services, hint.merchant_id, setup_id, unless_asked_within=services.clock.now() - hint.fresh_after)
+    return Handled.DONE
+
+
 def _payment_of_charge(services: Services, hint: Hint, gateway_reference: str) -> str | None:
     with services.database.read() as reader:
         return reader.execute(
@@ -106,5 +120,5 @@ def _payment_of_charge(services: Services, hint: Hint, gateway_reference: str) -
         ).scalar()
 
 
-HANDLERS: Mapping[str, Handler] = MappingProxyType({"pay": _about_payment, "re": _about_refund})
+HANDLERS: Mapping[str, Handler] = MappingProxyType({"pay": _about_payment, "re": _about_refund, "pms": _about_setup})
 """By the prefix of our id. Whatever else an event may speak of is stored, and nothing follows from it."""

@@ -139,6 +139,10 @@ class Visitor:
     def cancel(self, payment_id: str) -> int:
         return self._post(f"/checkout/{payment_id}/cancellation")
 
+    def add_method(self) -> int:
+        """Go on to the gateway's page for a new method; tells the status."""
+        return self._post("/payment-methods/new")
+
     def look(self, path: str) -> str:
         """Open a page; tells its HTML."""
         answer = self.http.get(self.root + path, timeout=END_SECONDS)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 import sqlalchemy as sa
 
 from portal.outbox.models import OutboxMessage
+from portal.payment_methods.models import PaymentMethodSetup
 from portal.provider_events.models import ProviderEvent
 from portal.reconciliation.models import GatewayComparison
 from portal.refunds.models import Refund
 from tests.crash.installation import DEAD, ROOT
+from tests.support.live_accounts import GOOD_CARD
 from tests.support.waiting import wait_for
 
 WHILE_PAYING = (
@@ -27,6 +29,7 @@ WHILE_PAYING = (
 WHILE_DELIVERING = ("outbox.leased", "outbox.delivered")
 WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered", "refund.looked_up")
 WHILE_HANDLING = ("event.taken", "event.handled")
+WHILE_SETTING_UP = ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up")
 LABELS = {
     *WHILE_PAYING,
     *WHILE_DELIVERING,
@@ -34,6 +37,7 @@ LABELS = {
     *WHILE_HANDLING,
     "event.stored",
     "comparison.claimed",
+    *WHILE_SETTING_UP,
     "payment.looked_up",
     "payment.cancel_answered",
 }
@@ -234,6 +238,37 @@ def test_worker_killed_over_a_comparison_leaves_its_turn_to_the_next(installatio
     account.check_money()
 
 
+@pytest.mark.parametrize("label", WHILE_SETTING_UP)
+def test_setup_killed_at_any_point_keeps_the_card_once(installation, label):
+    account = installation.accounts.create()
+    visitor = installation.visit(account)
+    if label == "setup.looked_up":
+        installation.serve()
+        assert visitor.add_method() == 303
+        _age_setup(account)
+        assert installation.work(crash_at=label) == DEAD
+    else:
+        installation.serve(crash_at=label)
+        with pytest.raises(requests.ConnectionError):
+            visitor.add_method()
+        assert installation.await_end() == DEAD
+    _age_setup(account)
+    assert installation.work() == 0
+
+    # The customer finds the page at the gateway, and never comes back from it.
+    card = {"channel": "card", "number": GOOD_CARD, "expiry": "12/90", "cvc": "123"}
+    assert (
+        requests.post(_age_setup(account).action_url, data=card, allow_redirects=False, timeout=10).status_code == 303
+    )
+    assert installation.work() == 0
+
+    assert [(method.last4, method.status, method.is_default) for method in account.methods()] == [
+        ("4242", "active", True)
+    ]
+    assert _age_setup(account).status == "complete"
+    assert account.charges() == []
+
+
 @pytest.mark.parametrize("moment", [0.015, 0.04, 0.08])
 def test_web_server_killed_at_any_moment_leaves_at_most_one_charge_a_customer(installation, moment):
     accounts = [installation.accounts.create() for _ in range(4)]
@@ -309,6 +344,18 @@ def _make_comparison_due(account) -> None:
             .where(GatewayComparison.merchant_id == account.merchant.id)
             .values(due_at=_LONG_AGO)
         )
+
+
+def _age_setup(account):
+    """The customer's one setup, due to be asked for as though a minute had gone by."""
+    with account.live.database.unit_of_work() as session:
+        setup = session.execute(
+            sa.select(PaymentMethodSetup).where(PaymentMethodSetup.customer_id == account.scope.customer_id)
+        ).scalar_one()
+        setup.created_at -= timedelta(minutes=1)
+        if setup.next_check_at is not None:
+            setup.next_check_at = setup.created_at
+        return setup
 
 
 def _age_refund(account, payment_id: str) -> str:

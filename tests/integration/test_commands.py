@@ -375,3 +375,46 @@ def test_json_of_a_merchant_is_one_line(commands):
 
     assert json.loads(ran.out.strip())["object"] == "merchant"
     assert len(ran.out.splitlines()) == 1
+
+
+def test_doctor_proves_the_ledger_alone_and_asks_nobody(commands, till, monkeypatch):
+    monkeypatch.setenv("PORTAL_SMTP_URL", "smtp://127.0.0.1:1")
+    till.pay(till.invoice(5000))
+
+    ran = commands.run("doctor", "--ledger")
+
+    assert (ran.code, levels(ran.out)) == (0, [("ok", "ledger")])
+    assert "2 transactions of 4 entries sum to zero" in ran.out
+
+
+def test_doctor_names_the_first_row_of_the_ledger_that_is_wrong(commands, till, database):
+    till.pay(till.invoice(5000))
+    with database.unit_of_work() as session:
+        session.execute(sa.text("update invoices set total = total + 1 where merchant_id is not null"))
+
+    ran = commands.run("doctor", "--ledger")
+
+    assert (ran.code, levels(ran.out)) == (1, [("fault", "ledger")])
+    assert "invoices inv_" in ran.out
+
+
+def test_merchant_options_are_changed_and_printed(commands, acme):
+    ran = commands.run(
+        "merchant", "options", "acme", "--amount-mode", "editable", "--split", "--top-up", "USD=10-500:25,50.50"
+    )
+
+    assert ran.json == {
+        "amount_mode": "editable",
+        "allow_split": True,
+        "top_ups": {"USD": {"minimum": 1000, "maximum": 50000, "presets": [2500, 5050]}},
+    }
+    assert commands.run("merchant", "options", "acme", "--no-split").json == {**ran.json, "allow_split": False}
+    assert commands.run("merchant", "options", "acme").json["amount_mode"] == "editable"
+
+
+def test_merchant_options_that_contradict_themselves_change_nothing(commands, acme):
+    wrong = commands.run("merchant", "options", "acme", "--top-up", "USD=500-10")
+    unreadable = commands.run("merchant", "options", "acme", "--top-up", "USD=ten-20")
+
+    assert (wrong.code, unreadable.code) == (1, 2)
+    assert commands.run("merchant", "options", "acme").json["top_ups"] == {}

@@ -8,6 +8,9 @@ from itertools import permutations
 import pytest
 
 from portal.gateways.contract import Outcome, Question, RefundOutcome, State
+from portal.payment_methods.consents import Consent
+from portal.payment_methods.models import PaymentMethodSetup
+from portal.payment_methods.setups import Wish, begin_setup
 from portal.payments.jobs import check_payments
 from portal.payments.operations import cancel_payment
 from portal.provider_events.jobs import handle_events
@@ -119,7 +122,7 @@ def test_event_of_a_payment_that_stays_unknown_here_goes_aside_after_its_tries(t
     assert event(till, "evt_1").dead_at is not None
 
 
-@pytest.mark.parametrize("reference", ["-", "order 7", "cus_0351NVaOhsYXswh5OTufqs", "pms_0351NVaOhsYXswh5OTufqs"])
+@pytest.mark.parametrize("reference", ["-", "order 7", "cus_0351NVaOhsYXswh5OTufqs"])
 def test_event_of_a_kind_that_leads_nowhere_is_kept_and_done_with(till: Till, reference: str) -> None:
     tell(till, "evt_1", reference)
 
@@ -260,6 +263,18 @@ def test_event_of_a_refund_that_came_back_gives_its_amount_back(till: Till, told
 
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("complete", 0)
     assert till.wrong_row() is None
+
+
+def test_event_of_a_method_to_be_kept_has_its_setup_asked_for(till: Till) -> None:
+    word = Consent("Acme may keep it.", "en", "203.0.113.7", "Mozilla/5.0")
+    setup = begin_setup(till.services, till.scope, Wish(), consent=word, locale="en", pages_url="http://127.0.0.1/m")
+    till.gateway.finish_setup(setup)
+
+    tell(till, "evt_1", setup)
+    handle_events(till.services)
+
+    assert [row.status for row in till.rows(PaymentMethodSetup)] == ["complete"]
+    assert event(till, "evt_1").handled_at == till.clock.now()
 
 
 @pytest.mark.parametrize("order", list(permutations(["created", "pending", "succeeded", "refunded"])))

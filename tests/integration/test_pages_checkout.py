@@ -204,7 +204,7 @@ def test_two_currencies_are_never_one_payment(pages: PageClient, account: Accoun
     fields: dict[str, str | list[str]] = {"invoice": [dollars, euros], "payment_method": account.method()}
     answer = pages.post("/acme/checkout", fields, status=422)
 
-    assert "different currencies" in Page("/acme/checkout", answer).text
+    assert "One payment has one currency" in Page("/acme/checkout", answer).text
     assert payments_of(account) == []
 
 

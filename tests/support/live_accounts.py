@@ -19,6 +19,8 @@ from portal.gateways.contract import MethodFacts
 from portal.invoices.models import Invoice
 from portal.invoices.operations import NewInvoice, NewLine, open_invoice
 from portal.merchants.queries import MerchantProfile, find_merchant
+from portal.outbox.models import OutboxMessage
+from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations import remember_method
 from portal.payments.checkouts import NEW_METHOD, Choice, begin_checkout
 from portal.payments.models import Payment, PaymentAllocation
@@ -56,6 +58,16 @@ class LiveSandbox:
     def token(self, secret_key: str, **details: object) -> dict[str, Any]:
         """A method as the gateway knows it."""
         return self._post("/v1/tokens", details, secret_key)
+
+    def knows(self, secret_key: str, token: str) -> bool:
+        """Whether a method may still be charged; charges it, if so."""
+        answer = self._http.post(
+            f"{self.origin}/v1/charges",
+            json={"token": token, "amount": 100, "currency": "USD", "reference": "pay_known", "description": "-"},
+            headers={"Authorization": f"Bearer {secret_key}", "Idempotency-Key": "pay_known"},
+            timeout=10,
+        )
+        return answer.status_code in (200, 201)
 
     def send_events_to(self, secret_key: str, url: str, secret: str) -> None:
         """Tell it where a merchant takes its events."""
@@ -170,6 +182,21 @@ class Account:
     def payments(self) -> list[Payment]:
         """All of them, oldest first, with those that were superseded."""
         return self._rows(Payment)
+
+    def methods(self) -> list[PaymentMethod]:
+        return self._rows(PaymentMethod)
+
+    def delivered(self, kind: str) -> list[dict[str, Any]]:
+        """What the worker has delivered of a kind for the merchant, as its payloads."""
+        with self.live.database.unit_of_work() as session:
+            messages = session.execute(
+                sa.select(OutboxMessage).where(
+                    OutboxMessage.merchant_id == self.merchant.id,
+                    OutboxMessage.kind == kind,
+                    OutboxMessage.done_at.is_not(None),
+                )
+            ).scalars()
+            return [message.payload for message in messages]
 
     def invoices(self) -> list[Invoice]:
         return self._rows(Invoice)

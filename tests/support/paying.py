@@ -11,18 +11,23 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.crash_points import CrashPoint
+from portal.gateways.contract import Question
 from portal.invoices.models import Invoice
 from portal.ledger.checking import WrongRow, prove_ledger
 from portal.ledger.operations import post
 from portal.ledger.rules import invoice_opened
 from portal.money import Money
+from portal.payment_methods.consents import Consent
 from portal.payments.checkouts import Choice, begin_checkout
-from portal.payments.models import Payment
+from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations import confirm_payment
+from portal.payments.outcomes import record_outcome
 from portal.public_ids import new_id
 from portal.services import Services
 from portal.tenancy import Scope
 from tests.support.scripted_gateway import ScriptedGateway
+
+CONSENT = Consent("Keep the new method for next time", "en", "127.0.0.1", "Tests")
 
 
 @dataclass
@@ -91,6 +96,7 @@ class Till:
             version=version,
             return_url="http://127.0.0.1/back",
             locale="en",
+            consent=CONSENT,
         )
 
     def pay(self, *invoice_ids: str, method: str | None = None, save: bool = False, **chosen: Any) -> str:
@@ -118,6 +124,16 @@ class Till:
         with self.services.database.unit_of_work() as session:
             statement = sa.select(table).where(table.merchant_id == self.scope.merchant_id).filter_by(**where)
             return list(session.execute(statement).scalars())
+
+    def invoices_of(self, payment_id: str) -> list[str]:
+        """The invoices that the payment pays, or would have paid."""
+        return [row.invoice_id for row in self.rows(PaymentAllocation, payment_id=payment_id)]
+
+    def record(self, payment_id: str) -> None:
+        """The gateway is asked about a payment, though it may have ended here, and its word is recorded."""
+        outcome = self.gateway.look_up(Question(payment_id, self.clock.now()))
+        with self.services.database.unit_of_work() as session:
+            record_outcome(session, self.scope.merchant_id, payment_id, outcome, at=self.clock.now())
 
     def with_crash_point(self, crash_point: CrashPoint) -> Services:
         return Services(

@@ -9,7 +9,7 @@ from alembic import op
 from portal.database import Count, Id, Instant, Json, Minor
 
 revision = "2026_11_24_provider_inbox"
-down_revision = "2026_11_24_money"
+down_revision = "2026_11_24_saved_methods"
 branch_labels = None
 depends_on = None
 

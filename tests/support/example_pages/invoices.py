@@ -7,7 +7,17 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from portal.checkout.pages import ChoosePage, InvoiceChoice, MethodChoice, ReviewPage
+from portal.checkout.pages import (
+    AmountChoice,
+    ChoosePage,
+    CreditChoice,
+    CurrencyOffer,
+    InvoiceChoice,
+    MethodChoice,
+    NamedAmount,
+    ReviewPage,
+    TelephoneChoice,
+)
 from portal.invoices.pages import (
     CreditNoteRow,
     InvoiceGroup,
@@ -20,13 +30,11 @@ from portal.invoices.pages import (
     Party,
     TaxSum,
 )
-from portal.payment_methods.pages import MethodRow, MethodsPage
 from portal.payments.pages import PaidInvoice
 from portal.web.pages import Pager
 from tests.support.example_pages.parts import (
     BANK,
     OTHER_CARD,
-    PHONE,
     STUDIO_CARD,
     VISA,
     Example,
@@ -115,13 +123,13 @@ def _invoice_details() -> Iterator[Example]:
 
 def checkout_examples() -> Iterator[Example]:
     first = InvoiceChoice(
-        example_id("inv", 1), "Team plan, March", "ACME-0412", date(2026, 3, 5), 14, 23958, "?invoice=2"
+        example_id("inv", 1), "Team plan, March", "ACME-0412", date(2026, 3, 5), 14, 23958, "USD", "?invoice=2"
     )
     second = InvoiceChoice(
-        example_id("inv", 2), "Usage, February", "ACME-0419", date(2026, 3, 31), 0, 8640, "?invoice=1"
+        example_id("inv", 2), "Usage, February", "ACME-0419", date(2026, 3, 31), 0, 8640, "USD", "?invoice=1"
     )
     other = InvoiceChoice(
-        example_id("inv", 3), "Team plan, April", "ACME-0421", date(2026, 4, 1), 0, 28750, "?invoice=3"
+        example_id("inv", 3), "Team plan, April", "ACME-0421", date(2026, 4, 1), 0, 28750, "USD", "?invoice=3"
     )
     methods = (
         MethodChoice(example_id("pm", 1), STUDIO_CARD, "active", True),
@@ -147,9 +155,16 @@ def checkout_examples() -> Iterator[Example]:
     for kind in ("missing", "unknown", "expired"):
         page = replace(choose, chosen="", faults={"payment_method": kind})
         yield Example(f"choose-method-{kind}", "checkout/choose.html", page, "invoices")
+    by_currency = (
+        CurrencyOffer("USD", 23958, "/acme/checkout?invoice=1"), CurrencyOffer("EUR", 9000, "/acme/checkout?invoice=2"),
+    )  # fmt: skip
     for kind in ("missing", "in_progress", "settled", "currencies"):
-        page = replace(choose, faults={"invoice": kind}, in_progress_payment_id=example_id("pay", 1))
+        offers = by_currency if kind == "currencies" else ()
+        page = replace(
+            choose, faults={"invoice": kind}, in_progress_payment_id=example_id("pay", 1), by_currency=offers
+        )
         yield Example(f"choose-invoice-{kind}", "checkout/choose.html", page, "invoices")
+    yield from _ways_to_pay(choose)
 
     shares = (
         PaidInvoice(example_id("inv", 1), "ACME-0412", "Team plan, March", 23958),
@@ -161,17 +176,51 @@ def checkout_examples() -> Iterator[Example]:
     )  # fmt: skip
     for state in ("ready", "changed", "in_progress", "settled", "expired"):
         yield Example(f"review-{state}", "checkout/review.html", replace(review, state=state), "invoices")
+    shown = {
+        "review-credit": replace(review, credit_amount=2000, amount=30598),
+        "review-all-by-credit": replace(review, credit_amount=32598, amount=0, method=None),
+        "review-part": replace(
+            review, amount=25000, rest_amount=7598,
+            shares=(shares[0], replace(shares[1], amount=1042, left=7598, left_currency="USD")),
+        ),
+        "review-top-up": replace(review, amount=5000, is_top_up=True, shares=()),
+        "review-telephone": replace(review, method=None, phone="+237677000012"),
+    }  # fmt: skip
+    for name, shown_review in shown.items():
+        yield Example(name, "checkout/review.html", shown_review, "invoices")
     yield Example("review-new-method", "checkout/review.html", replace(review, method=None), "invoices")
 
 
-def example_methods() -> MethodsPage:
-    return MethodsPage(
-        (
-            MethodRow(example_id("pm", 1), STUDIO_CARD, "active", True, date(2026, 2, 5)),
-            MethodRow(example_id("pm", 2), OTHER_CARD, "expiring", False, date(2026, 2, 18)),
-            MethodRow(example_id("pm", 3), BANK, "active", False, None),
-            MethodRow(example_id("pm", 4), PHONE, "active", False, None),
-            MethodRow(example_id("pm", 5), replace(OTHER_CARD, exp_month=1), "expired", False, None),
-        ),
-        "Sandbox Pay",
+def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
+    """Other amounts than all, deposits, splits, credit, currencies and telephones; each wrong amount once."""
+    named = (
+        NamedAmount("deposit", "deposit", 10000),
+        NamedAmount("full", "full", 32598),
+        NamedAmount("5000", "preset", 5000),
     )
+    amounts = AmountChoice(named, "full", "", True, True, 1000, 32598)
+    telephone = TelephoneChoice((("cm.mtn", "MTN MoMo"), ("cm.orange", "Orange Money")), "cm.mtn", "+237677000012")
+    offers = (CurrencyOffer("USD", 32598, "?currency=USD", True), CurrencyOffer("EUR", 30000, "?currency=EUR"))
+    shown = {
+        "amounts": replace(choose, amount_choice=amounts, credit=CreditChoice(4250, True)),
+        "after-refusal": replace(
+            choose, amount_choice=AmountChoice(named[1:2], "other", "", True, False, 100, 32597, is_after_refusal=True)
+        ),
+        "split": replace(choose, kind="split", split_of=example_id("pay", 1), others=()),
+        "currencies": replace(choose, currencies=offers),
+        "telephone": replace(choose, telephone=telephone, chosen="telephone"),
+        "telephone-unreadable": replace(
+            choose, telephone=replace(telephone, phone="12"), chosen="telephone", faults={"phone": "unreadable"}
+        ),
+        "top-up": replace(
+            choose, kind="top_up", invoices=(), others=(), amount=0, currencies=offers,
+            amount_choice=AmountChoice(named[2:], "5000", "", True, False, 1000, 50000),
+        ),
+    }  # fmt: skip
+    for name, page in shown.items():
+        yield Example(f"choose-{name}", "checkout/choose.html", page, "invoices")
+    typed = replace(amounts, chosen="other", typed="0.50")
+    for kind in ("unreadable", "low", "high", "unplaceable", "not_allowed"):
+        page = replace(choose, amount_choice=typed, faults={"amount": kind})
+        yield Example(f"choose-amount-{kind}", "checkout/choose.html", page, "invoices")
+    yield Example("choose-amount-fixed", "checkout/choose.html", replace(choose, faults={"amount": "low"}), "invoices")

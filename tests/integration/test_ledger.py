@@ -1,0 +1,232 @@
+"""The ledger: nothing unbalanced is written, nothing written is changed unnoticed, and every kept balance is proved by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from portal.database import Database
+from portal.gateways.contract import State
+from portal.ledger.checking import Proof, prove_ledger
+from portal.ledger.jobs import seal_ledger
+from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
+from portal.ledger.operations import post
+from portal.ledger.rules import Entry, Posting, Unbalanced, invoice_opened
+from portal.money import Money
+from portal.payments.operations import resolve_payment
+from portal.refunds.operations import refund_payment
+from tests.support.paying import Till
+
+TABLES = ("ledger_transactions", "ledger_entries", "ledger_seals")
+
+
+def test_year_of_payments_refunds_and_failures_is_proved(till: Till) -> None:
+    paid = till.pay(till.invoice(5000), till.invoice(700))
+    refund_payment(till.services, till.scope.merchant_id, paid, 1200, reason=None, actor_id="test")
+    till.gateway.becomes.append(State.FAILED)
+    till.pay(till.invoice(900))
+    till.gateway.becomes.append(State.PENDING)
+    till.pay(till.invoice(800))
+    seal_ledger(till.services)
+
+    proof = prove(till)
+
+    assert proof.wrong is None
+    assert proof.sealed_count == proof.transaction_count == 4 + 1 + 2
+    assert sums(till) == {"receivable": 1700, "gateway": 5700 - 1200, "refunds": 1200, "sales": -7400}
+
+
+def test_entries_that_do_not_sum_to_zero_are_refused_before_the_database(till: Till) -> None:
+    with pytest.raises(Unbalanced):
+        Posting("test", "x", till.clock.now(), (Entry("sales", Money(1, "USD")), Entry("credit", Money(-1, "EUR"))))
+
+
+def test_database_refuses_a_transaction_that_does_not_sum_to_zero(till: Till) -> None:
+    def write(session: Session) -> None:
+        session.execute(sa.insert(LedgerEntry.__table__), [entry(till, 1, 100), entry(till, 2, -99)])  # type: ignore[arg-type]
+        session.execute(sa.insert(LedgerTransaction.__table__), [header(till, 2)])  # type: ignore[arg-type]
+
+    assert "do not sum to zero" in refused(till, write)
+
+
+def test_database_refuses_entries_of_no_transaction(till: Till) -> None:
+    def write(session: Session) -> None:
+        session.execute(sa.insert(LedgerEntry.__table__), [entry(till, 1, 100), entry(till, 2, -100)])  # type: ignore[arg-type]
+
+    refused(till, write)
+
+
+def test_database_refuses_more_entries_of_a_closed_transaction(till: Till) -> None:
+    till.invoice(5000)
+    transaction = till.rows(LedgerTransaction)[0]
+
+    def write(session: Session) -> None:
+        more = {**entry(till, 3, 100), "transaction_id": transaction.id}
+        session.execute(sa.insert(LedgerEntry.__table__), [more])  # type: ignore[arg-type]
+
+    assert "closed" in refused(till, write)
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("verb", ["update", "delete"])
+def test_database_refuses_to_change_or_delete(till: Till, table: str, verb: str) -> None:
+    till.pay(till.invoice(5000))
+    seal_ledger(till.services)
+    statement = f"update {table} set merchant_id = merchant_id" if verb == "update" else f"delete from {table}"
+
+    message = refused(till, lambda session: session.execute(sa.text(statement)))
+
+    assert "append-only" in message
+
+
+def test_happening_counts_once(till: Till) -> None:
+    invoice = till.invoice(5000)
+    again = invoice_opened(till.scope.customer_id, invoice, Money(5000, "USD"), at=till.clock.now())
+
+    with pytest.raises(IntegrityError), till.services.database.unit_of_work() as session:
+        post(session, till.scope.merchant_id, again)
+
+
+def test_changed_entry_is_named(till: Till) -> None:
+    paid = till.pay(till.invoice(5000))
+    seal_ledger(till.services)
+    row = till.rows(LedgerEntry, payment_id=paid, account="gateway")[0]
+
+    tamper(
+        till,
+        f"update ledger_entries set amount = amount + 1 where transaction_id = '{row.transaction_id}' and position = 1",
+    )
+
+    wrong = prove(till).wrong
+    assert wrong is not None
+    assert (wrong.table, wrong.row) == ("ledger_entries", f"{row.transaction_id}#1")
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ("delete from ledger_entries where transaction_id = '{id}' and position = 2", "ledger_transactions"),
+        ("update ledger_transactions set source = 'other' where id = '{id}'", "ledger_transactions"),
+        ("update ledger_seals set digest = zero where transaction_id = '{id}'", "ledger_seals"),
+        ("delete from ledger_seals where transaction_id = '{id}'", "ledger_seals"),
+    ],
+)
+def test_every_other_change_is_named_too(till: Till, statement: str, table: str) -> None:
+    till.invoice(5000)
+    till.invoice(700)
+    seal_ledger(till.services)
+    first = till.rows(LedgerSeal, sequence=1)[0].transaction_id
+    zero = "x'00'" if till.services.database.is_sqlite else "'\\x00'::bytea"
+
+    tamper(till, statement.replace("zero", zero).format(id=first))
+
+    wrong = prove(till).wrong
+    assert wrong is not None and wrong.table == table
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update invoices set amount_paid = 0, status = 'open'",
+        "update payments set amount_refunded = 1",
+        "update customer_balances set amount = amount + 1",
+    ],
+)
+def test_balance_that_was_changed_by_hand_is_named(till: Till, statement: str) -> None:
+    till.gateway.becomes.append(State.PENDING)
+    first = till.pay(till.invoice(5000))
+    resolve_twice(till, first)
+    assert till.wrong_row() is None
+
+    with till.services.database.unit_of_work() as session:
+        session.execute(sa.text(f"{statement} where merchant_id = '{till.scope.merchant_id}'"))
+
+    wrong = till.wrong_row()
+    assert wrong is not None and wrong.table == statement.split()[1]
+
+
+def test_sealing_goes_on_where_it_stopped_and_empties_its_queue(till: Till) -> None:
+    till.invoice(1)
+    assert seal_ledger(till.services) == 1
+    head = prove(till).head
+    till.invoice(2)
+    assert len(till.rows(UnsealedTransaction)) == 1
+
+    seal_ledger(till.services)
+
+    proof = prove(till)
+    assert (proof.sealed_count, proof.wrong) == (2, None)
+    assert proof.head != head
+    assert till.rows(UnsealedTransaction) == []
+    assert seal_ledger(till.services) == 0
+
+
+def test_what_is_not_sealed_yet_is_proved_all_the_same(till: Till) -> None:
+    till.pay(till.invoice(5000))
+
+    proof = prove(till)
+
+    assert (proof.sealed_count, proof.wrong) == (0, None)
+
+
+def prove(till: Till) -> Proof:
+    with till.services.database.snapshot() as reader:
+        return prove_ledger(reader, till.scope.merchant_id)
+
+
+def sums(till: Till) -> dict[str, int]:
+    """What each account holds, those at zero left out."""
+    found: dict[str, int] = {}
+    for row in till.rows(LedgerEntry):
+        found[row.account] = found.get(row.account, 0) + row.amount
+    return {account: amount for account, amount in found.items() if amount}
+
+
+def resolve_twice(till: Till, payment: str) -> None:
+    """The money came after the payment had been given up and its invoice paid by another: a surplus, which is credit."""
+    till.clock.advance(hours=4)
+    resolve_payment(till.services, till.scope.merchant_id, payment)
+    other = till.pay(*till.invoices_of(payment))
+    assert till.status(other) == "complete"
+    till.gateway.settle(payment, State.SUCCEEDED)
+    till.record(payment)
+
+
+def refused(till: Till, write: Callable[[Session], object]) -> str:
+    with pytest.raises(DBAPIError) as fault, till.services.database.unit_of_work() as session:
+        write(session)
+    return str(fault.value.orig)
+
+
+def tamper(till: Till, statement: str) -> None:
+    """What somebody with the database's own password can do: past the triggers."""
+    database: Database = till.services.database
+    with database.writer.begin() as connection:
+        if database.is_sqlite:
+            for table in TABLES:
+                for verb in ("update", "delete"):
+                    connection.exec_driver_sql(f"drop trigger {table}_{verb}_refused")
+            connection.exec_driver_sql("pragma defer_foreign_keys = on")
+        else:
+            connection.exec_driver_sql("set local session_replication_role = replica")
+        connection.exec_driver_sql(statement)
+
+
+def entry(till: Till, position: int, amount: int) -> dict[str, object]:
+    return {
+        "merchant_id": till.scope.merchant_id, "transaction_id": "ltx_test", "position": position, "account": "sales",
+        "amount": amount, "currency": "USD", "digest": b"",
+    }  # fmt: skip
+
+
+def header(till: Till, count: int) -> dict[str, object]:
+    at = till.clock.now() + timedelta(seconds=1)
+    return {
+        "merchant_id": till.scope.merchant_id, "id": "ltx_test", "kind": "test", "source": "x", "at": at, "entry_count": count,
+        "digest": b"",
+    }  # fmt: skip

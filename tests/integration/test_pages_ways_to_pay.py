@@ -1,0 +1,242 @@
+"""Each way to pay through the pages: what is offered, what the review says, what is charged; and each wrong amount at its field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.gateways.contract import Capabilities, State
+from portal.invoices.models import Invoice
+from portal.merchants.operations import set_payment_options
+from portal.merchants.payment_options import PaymentOptions, TopUpRule
+from portal.money import Money
+from portal.services import Services
+from tests.support.accounts import Account, make_account
+from tests.support.page_client import Page, PageClient
+from tests.support.scripted_gateway import ScriptedGateway
+
+
+@pytest.fixture
+def account(services: Services) -> Account:
+    return make_account(services)
+
+
+@pytest.fixture
+def method(account: Account) -> str:
+    return account.method(is_default=True)
+
+
+@pytest.fixture
+def pages(app: Flask, account: Account, method: str) -> PageClient:
+    return account.sign_in(app)
+
+
+def test_part_is_reviewed_with_what_stays_open_before_it_is_paid(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    allow(account, amount_mode="editable")
+    old = account.invoice(5000, number="A-1", description="Seats", due_in_days=1)
+    new = account.invoice(3000, number="A-2", due_in_days=2)
+
+    review = go_on(pages, f"/acme/checkout?invoice={old}&invoice={new}", amount_choice="other", amount="60.00")
+
+    assert "$20.00 of it stays open" in review.text
+    assert pay(pages, review, gateway) == Money(6000, "USD")
+    assert balances(account) == {"A-1": 5000, "A-2": 1000}
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("ten", "Write the amount in figures."),
+        ("", "Write the amount in figures."),
+        ("9.99", "This is less than can be paid here."),
+        ("30.01", "This is more than can be paid here."),
+    ],
+)
+def test_amount_that_cannot_be_paid_is_told_at_its_field_and_kept(
+    pages: PageClient, account: Account, typed: str, sentence: str
+) -> None:
+    invoice = account.invoice(5000, amount_mode="editable", minimum_amount=1000, maximum_amount=3000)
+
+    page = go_on(pages, f"/acme/checkout?invoice={invoice}", status=422, amount_choice="other", amount=typed)
+
+    assert sentence in page.text
+    assert "From $10.00 to $30.00." in page.text
+    form = page.form(action="/checkout")
+    assert form.fields["amount_choice"] == ["other"]
+    assert form.fields["amount"] == [typed]
+
+
+def test_deposit_is_a_named_choice(pages: PageClient, account: Account, gateway: ScriptedGateway) -> None:
+    invoice = account.invoice(5000, number="A-1", deposit_amount=1500)
+
+    page = pages.get(f"/acme/checkout?invoice={invoice}")
+    assert "The deposit$15.00" in page.text
+    review = go_on(pages, f"/acme/checkout?invoice={invoice}", amount_choice="deposit")
+
+    assert pay(pages, review, gateway) == Money(1500, "USD")
+    assert balances(account) == {"A-1": 1500}
+
+
+def test_credit_goes_first_where_its_box_is_ticked(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    account.credit(2000)
+    invoice = account.invoice(5000, number="A-1")
+
+    review = go_on(pages, f"/acme/checkout?invoice={invoice}", use_credit="yes")
+
+    assert "From your credit−$20.00" in review.text
+    assert pay(pages, review, gateway) == Money(3000, "USD")
+
+
+def test_credit_is_left_alone_where_its_box_is_not_ticked(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    account.credit(2000)
+
+    review = go_on(pages, f"/acme/checkout?invoice={account.invoice(5000)}", use_credit=[])
+
+    assert "From your credit" not in review.text
+    assert pay(pages, review, gateway) == Money(5000, "USD")
+
+
+def test_credit_alone_pays_without_a_method_and_without_a_gateway(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    account.credit(9000)
+    invoice = account.invoice(5000, number="A-1")
+
+    review = go_on(pages, f"/acme/checkout?invoice={invoice}", use_credit="yes", payment_method=[])
+    form = review.form(action="/confirmation")
+    shown = pages.get(pages.post(form.action, form.fields).headers["Location"])
+
+    assert "Your credit pays all of it" in review.text
+    assert "Paid" in shown.text
+    assert gateway.calls == []
+    assert balances(account) == {"A-1": 5000}
+
+
+def test_rest_of_a_split_is_paid_by_a_second_payment(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    allow(account, allow_split=True)
+    invoice = account.invoice(5000, number="A-1")
+
+    review = go_on(pages, f"/acme/checkout?invoice={invoice}", amount_choice="split", amount="20")
+    assert "Afterwards, with another method$30.00" in review.text
+    assert pay(pages, review, gateway) == Money(2000, "USD")
+    first = gateway.captured[-1]
+    rest = go_on(pages, f"/acme/checkout?split={first}")
+
+    assert pay(pages, rest, gateway) == Money(3000, "USD")
+    assert balances(account) == {"A-1": 5000}
+
+
+def test_priced_invoice_offers_each_currency(pages: PageClient, account: Account, gateway: ScriptedGateway) -> None:
+    invoice = account.invoice(5000, number="A-1", prices={"EUR": 4600})
+
+    page = pages.get(f"/acme/checkout?invoice={invoice}")
+    review = go_on(pages, "/acme/checkout" + page.link("€46.00").rpartition("/checkout")[2])
+
+    assert pay(pages, review, gateway) == Money(4600, "EUR")
+    assert balances(account) == {"A-1": 5000}
+
+
+def test_currencies_that_do_not_meet_are_offered_one_by_one(pages: PageClient, account: Account) -> None:
+    dollars, euros = account.invoice(5000), account.invoice(700, currency="EUR")
+
+    page = pages.get(f"/acme/checkout?invoice={dollars}&invoice={euros}")
+
+    assert "One payment has one currency." in page.text
+    assert page.link("Pay $50.00").endswith(f"/checkout?invoice={dollars}")
+    assert page.link("Pay €7.00").endswith(f"/checkout?invoice={euros}")
+
+
+def test_money_in_advance_is_offered_where_the_merchant_takes_it(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    allow(account, top_ups={"USD": TopUpRule(1000, 9000, (2500,)), "EUR": TopUpRule(1000, 9000)})
+
+    start = pages.get("/acme/")
+    review = go_on(pages, start.link("Pay money in advance"), amount_choice="2500")
+
+    assert pay(pages, review, gateway) == Money(2500, "USD")
+    assert "Your credit $25.00" in pages.get("/acme/").text
+    again = go_on(pages, "/acme/checkout?top_up=USD", status=422, amount_choice="other", amount="5")
+    assert "This is less than can be paid here." in again.text
+
+
+def test_money_in_advance_is_not_found_where_the_merchant_takes_none(pages: PageClient) -> None:
+    assert "Pay money in advance" not in pages.get("/acme/").text
+    pages.get("/acme/checkout?top_up=USD", status=404)
+
+
+def test_telephone_is_asked_where_the_gateway_can_and_the_currency_is_its_own(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    assert "approved on your phone" not in pages.get(f"/acme/checkout?invoice={account.invoice(5000)}").text
+    invoice = account.invoice(5000, currency="XAF")
+    address = f"/acme/checkout?invoice={invoice}"
+
+    bad = go_on(pages, address, status=422, payment_method="telephone", channel="cm.mtn", phone="12")
+    assert "This is not a phone number of this operator." in bad.text
+    review = go_on(pages, address, payment_method="telephone", channel="cm.mtn", phone="6 77 00 00 12")
+    form = review.form(action="/confirmation")
+    payment = pages.post(form.action, form.fields).headers["Location"].rpartition("/")[2]
+
+    assert "+237677000012" in review.text
+    assert gateway.ledger[payment].state is State.PENDING
+    assert gateway.ledger[payment].money == Money(5000, "XAF")
+
+
+def test_gateway_that_cannot_keep_methods_offers_none(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    gateway.capabilities = Capabilities(hosted_page=True)
+
+    page = pages.get(f"/acme/checkout?invoice={account.invoice(5000)}")
+
+    assert page.form("Review $50.00").fields["payment_method"] == ["new"]
+    assert "Visa" not in page.text and "Keep the new method" not in page.text
+
+
+def test_somebody_elses_split_is_not_found(pages: PageClient, services: Services, account: Account) -> None:
+    other = make_account(services, merchant_id=account.scope.merchant_id)
+    payment = other.payment(pays={other.invoice(5000): 5000})
+
+    pages.get(f"/acme/checkout?split={payment}", status=404)
+
+
+def allow(account: Account, **options: Any) -> None:
+    with account.database.unit_of_work() as session:
+        set_payment_options(session, account.scope.merchant_id, PaymentOptions(**options), at=account.now)
+
+
+def go_on(pages: PageClient, address: str, *, status: int = 200, **fields: Any) -> Page:
+    """Take the first step with these fields changed, as a browser would send them; gives the page that answers."""
+    form = pages.get(address).form(action="/checkout")
+    sent = {**form.fields, **fields}
+    if status != 200:
+        return Page(form.action, pages.post(form.action, sent, status=status))
+    return pages.get(pages.post(form.action, sent).headers["Location"])
+
+
+def pay(pages: PageClient, review: Page, gateway: ScriptedGateway) -> Money | None:
+    """Press Pay; tells what the gateway took."""
+    form = review.form(action="/confirmation")
+    payment = pages.post(form.action, form.fields).headers["Location"].rpartition("/")[2]
+    return gateway.ledger[payment].money
+
+
+def balances(account: Account) -> dict[str, int]:
+    """What is paid of each invoice, by its number."""
+    with account.database.unit_of_work() as session:
+        rows = session.execute(
+            sa.select(Invoice.number, Invoice.amount_paid).where(Invoice.merchant_id == account.scope.merchant_id)
+        ).all()
+    return {row.number: row.amount_paid for row in rows}

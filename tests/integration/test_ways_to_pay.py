@@ -1,0 +1,350 @@
+"""Parts, deposits, credit, other currencies, two methods, money in advance: what is charged, booked and left each time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from portal.credit import balance as credit_balance
+from portal.credit.models import CustomerBalance
+from portal.gateways.contract import State
+from portal.invoices.models import Invoice
+from portal.ledger.operations import post
+from portal.ledger.rules import credit_granted
+from portal.merchants.operations import set_payment_options
+from portal.merchants.payment_options import PaymentOptions, TopUpRule
+from portal.money import Money
+from portal.payments.checkouts import TELEPHONE
+from portal.payments.errors import (
+    AmountChanged,
+    AmountTooHigh,
+    AmountTooLow,
+    CurrenciesMixed,
+    InvoiceBeingPaid,
+    MethodMissing,
+    SplitNotAllowed,
+    TopUpNotAllowed,
+)
+from portal.payments.models import PaymentAllocation
+from portal.payments.operations import cancel_payment, resolve_payment
+from portal.public_ids import new_id
+from tests.support.paying import Till
+from tests.support.scripted_gateway import lost
+
+
+def test_part_is_paid_oldest_first_and_the_rest_stays_open(till: Till) -> None:
+    allow(till, amount_mode="editable")
+    old, new = till.invoice(5000, due_in_days=1), till.invoice(3000, due_in_days=2)
+
+    payment = till.pay(new, old, amount=6000)
+
+    assert till.status(payment) == "complete"
+    assert till.balance(old) == ("paid", 5000, 0)
+    assert till.balance(new) == ("partially_paid", 1000, 0)
+    assert till.gateway.ledger[payment].money == Money(6000, "USD")
+    assert till.wrong_row() is None
+
+
+def test_amount_outside_the_merchants_limits_begins_nothing(till: Till) -> None:
+    invoice = till.invoice(5000, amount_mode="editable", minimum_amount=1000, maximum_amount=3000)
+
+    with pytest.raises(AmountTooLow):
+        till.checkout(invoice, amount=999)
+    with pytest.raises(AmountTooHigh):
+        till.checkout(invoice, amount=3001)
+    with pytest.raises(AmountTooLow):
+        till.checkout(till.invoice(5000), amount=4999)
+
+
+def test_deposit_then_the_rest(till: Till) -> None:
+    invoice = till.invoice(5000, deposit_amount=1500)
+
+    till.pay(invoice, amount=1500)
+    assert till.balance(invoice) == ("partially_paid", 1500, 0)
+    till.pay(invoice)
+
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert till.wrong_row() is None
+
+
+def test_lower_amount_is_offered_only_after_a_method_had_too_little(till: Till) -> None:
+    invoice = till.invoice(5000, amount_mode="editable_after_insufficient_funds")
+    with pytest.raises(AmountTooLow):
+        till.checkout(invoice, amount=2000)
+    till.gateway.becomes.append(State.FAILED)
+    till.gateway.answers.append(lambda outcome: replace(outcome, failure_code="insufficient_funds"))
+    till.pay(invoice)
+
+    with pytest.raises(AmountTooHigh):
+        till.checkout(invoice, amount=5001)
+    till.pay(invoice, amount=2000)
+
+    assert till.balance(invoice) == ("partially_paid", 2000, 0)
+
+
+def test_credit_goes_first_and_the_method_pays_the_rest(till: Till) -> None:
+    give_credit(till, 2000)
+    invoice = till.invoice(5000)
+
+    payment = till.pay(invoice, use_credit=True)
+
+    assert till.gateway.ledger[payment].money == Money(3000, "USD")
+    assert (till.payment(payment).amount, till.payment(payment).credit_amount) == (5000, 2000)
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert credit(till) == (0, 0)
+    assert till.wrong_row() is None
+
+
+def test_credit_that_pays_all_asks_no_gateway(till: Till) -> None:
+    give_credit(till, 9000)
+    invoice = till.invoice(5000)
+
+    payment = till.pay(invoice, method="", use_credit=True)
+
+    assert till.status(payment) == "complete"
+    assert till.gateway.calls == []
+    assert credit(till) == (4000, 0)
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert till.wrong_row() is None
+
+
+def test_credit_is_held_while_the_method_is_asked_and_given_back_when_it_fails(till: Till) -> None:
+    give_credit(till, 2000)
+    invoice = till.invoice(5000)
+    till.gateway.becomes.append(State.PENDING)
+    payment = till.pay(invoice, use_credit=True)
+    assert credit(till) == (2000, 2000)
+
+    till.gateway.settle(payment, State.FAILED, "card_declined")
+    resolve_payment(till.services, till.scope.merchant_id, payment)
+
+    assert till.status(payment) == "failed"
+    assert credit(till) == (2000, 0)
+    assert till.balance(invoice) == ("open", 0, 0)
+
+
+def test_credit_is_not_spent_twice_by_two_payments(till: Till) -> None:
+    give_credit(till, 2000)
+    first, second = (till.checkout(till.invoice(5000), use_credit=True) for _ in range(2))
+    till.gateway.becomes.append(State.PENDING)
+    till.confirm(first)
+
+    with pytest.raises(AmountChanged):
+        till.confirm(second)
+
+    assert credit(till) == (2000, 2000)
+    assert [reference for _, reference in till.gateway.calls] == [first]
+
+
+def test_credit_that_came_meanwhile_is_asked_about_again(till: Till) -> None:
+    invoice = till.invoice(5000)
+    payment = till.checkout(invoice, use_credit=True)
+    give_credit(till, 9000)
+
+    with pytest.raises(AmountChanged):
+        till.confirm(payment)
+
+    assert till.gateway.calls == []
+
+
+def test_credit_that_left_meanwhile_wants_a_method(till: Till) -> None:
+    give_credit(till, 5000)
+    first, second = till.invoice(5000), till.invoice(5000)
+    planned = till.checkout(first, method="", use_credit=True)
+    till.pay(second, method="", use_credit=True)
+
+    with pytest.raises((AmountChanged, MethodMissing)):
+        till.confirm(planned)
+
+    assert till.balance(first) == ("open", 0, 0)
+
+
+def test_late_money_of_a_payment_with_credit_pays_what_it_brought(till: Till) -> None:
+    """Rule 23: the credit went back when we gave up, and stays the customer's; the charge that came late is booked."""
+    give_credit(till, 2000)
+    invoice = till.invoice(5000)
+    till.gateway.becomes.append(State.PENDING)
+    payment = till.pay(invoice, use_credit=True)
+    cancel_payment(till.services, till.scope, payment)
+    assert credit(till) == (2000, 0)
+
+    till.gateway.settle(payment, State.SUCCEEDED)
+    till.record(payment)
+
+    assert till.status(payment) == "complete"
+    assert till.balance(invoice) == ("partially_paid", 3000, 0)
+    assert credit(till) == (2000, 0)
+    assert till.wrong_row() is None
+
+
+def test_two_methods_pay_one_invoice_one_after_the_other(till: Till) -> None:
+    allow(till, allow_split=True)
+    invoice = till.invoice(5000)
+
+    first = till.pay(invoice, amount=2000, splits=True)
+    second = till.pay(invoice, split_of=first)
+
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert [till.gateway.ledger[payment].money for payment in (first, second)] == [
+        Money(2000, "USD"),
+        Money(3000, "USD"),
+    ]
+    assert till.wrong_row() is None
+
+
+def test_second_method_may_pay_while_the_first_is_on_its_way(till: Till) -> None:
+    allow(till, allow_split=True)
+    invoice = till.invoice(5000)
+    till.gateway.becomes.append(State.PENDING)
+    first = till.pay(invoice, amount=2000, splits=True)
+    with pytest.raises(InvoiceBeingPaid):
+        till.checkout(invoice)
+
+    second = till.pay(invoice, split_of=first)
+
+    assert till.balance(invoice) == ("partially_paid", 3000, 2000)
+    with pytest.raises(InvoiceBeingPaid):
+        till.checkout(invoice, split_of=first)
+    till.gateway.settle(first, State.SUCCEEDED)
+    resolve_payment(till.services, till.scope.merchant_id, first)
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert [row.slot for row in till.rows(PaymentAllocation, payment_id=second)] == [2]
+
+
+def test_second_method_does_not_pay_after_the_first_failed(till: Till) -> None:
+    allow(till, allow_split=True)
+    invoice = till.invoice(5000)
+    till.gateway.becomes.append(State.PENDING)
+    first = till.pay(invoice, amount=2000, splits=True)
+    second = till.checkout(invoice, split_of=first)
+    till.gateway.settle(first, State.FAILED, "card_declined")
+
+    with pytest.raises(SplitNotAllowed):
+        till.confirm(second)
+
+    assert till.balance(invoice) == ("open", 0, 0)
+
+
+def test_split_is_the_merchants_to_allow_and_leaves_something_for_each(till: Till) -> None:
+    invoice = till.invoice(5000)
+    with pytest.raises(SplitNotAllowed):
+        till.checkout(invoice, amount=2000, splits=True)
+    allow(till, allow_split=True)
+
+    with pytest.raises(AmountTooHigh):
+        till.checkout(invoice, amount=5000, splits=True)
+    with pytest.raises(SplitNotAllowed):
+        till.checkout(invoice, split_of=new_id("pay", till.clock.now()))
+
+
+def test_priced_invoice_is_paid_in_the_currency_that_was_chosen(till: Till) -> None:
+    invoice = till.invoice(5000, prices={"EUR": 4600})
+
+    payment = till.pay(invoice, currency="EUR")
+
+    assert till.gateway.ledger[payment].money == Money(4600, "EUR")
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert till.wrong_row() is None
+    with pytest.raises(CurrenciesMixed):
+        till.checkout(till.invoice(5000), currency="EUR")
+
+
+def test_price_that_changed_meanwhile_is_asked_about_again(till: Till) -> None:
+    invoice = till.invoice(5000, prices={"EUR": 4600})
+    payment = till.checkout(invoice, currency="EUR")
+    with till.services.database.unit_of_work() as session:
+        session.execute(
+            sa.update(Invoice)
+            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .values(prices={"EUR": 4700})
+        )
+
+    with pytest.raises(AmountChanged):
+        till.confirm(payment)
+
+    assert till.gateway.calls == []
+
+
+def test_money_in_advance_stands_to_the_customers_credit(till: Till) -> None:
+    with pytest.raises(TopUpNotAllowed):
+        till.checkout(top_up=True, currency="USD", amount=2000)
+    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+    with pytest.raises(AmountTooLow):
+        till.checkout(top_up=True, currency="USD", amount=999)
+
+    payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
+
+    assert till.status(payment) == "complete"
+    assert credit(till) == (2000, 0)
+    assert till.gateway.ledger[payment].money == Money(2000, "USD")
+    assert till.wrong_row() is None
+
+
+def test_money_in_advance_that_comes_late_is_credited_all_the_same(till: Till) -> None:
+    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+    till.gateway.becomes.append(State.PENDING)
+    payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
+    cancel_payment(till.services, till.scope, payment)
+
+    till.gateway.settle(payment, State.SUCCEEDED)
+    till.record(payment)
+
+    assert credit(till) == (2000, 0)
+    assert till.wrong_row() is None
+
+
+def test_telephone_is_asked_once_however_often_pay_is_pressed(till: Till) -> None:
+    invoice = till.invoice(5000)
+    payment = till.checkout(invoice, method=TELEPHONE, channel="cm.mtn", phone="+237677000012")
+    till.gateway.answers.append(lost)
+
+    till.confirm(payment)
+    till.confirm(payment)
+    till.clock.advance(seconds=30)
+    resolve_payment(till.services, till.scope.merchant_id, payment)
+    till.gateway.settle(payment, State.SUCCEEDED)
+    resolve_payment(till.services, till.scope.merchant_id, payment)
+
+    assert till.gateway.captured == [payment]
+    assert [call for call in till.gateway.calls if call[0] == "prompt"] == [("prompt", payment)]
+    assert till.balance(invoice) == ("paid", 5000, 0)
+
+
+def test_two_telephones_that_both_approve_leave_the_surplus_as_credit(till: Till) -> None:
+    """Threat 101: the first prompt was given up, the second paid, then the first was approved after all."""
+    invoice = till.invoice(5000)
+    first = till.pay(invoice, method=TELEPHONE, channel="cm.mtn", phone="+237677000012")
+    cancel_payment(till.services, till.scope, first)
+    second = till.pay(invoice, method=TELEPHONE, channel="cm.mtn", phone="+237677000099")
+    till.gateway.settle(second, State.SUCCEEDED)
+    resolve_payment(till.services, till.scope.merchant_id, second)
+
+    till.gateway.settle(first, State.SUCCEEDED)
+    till.record(first)
+
+    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert credit(till) == (5000, 0)
+    assert till.wrong_row() is None
+
+
+def allow(till: Till, **options: Any) -> None:
+    with till.services.database.unit_of_work() as session:
+        set_payment_options(session, till.scope.merchant_id, PaymentOptions(**options), at=till.clock.now())
+
+
+def give_credit(till: Till, amount: int) -> None:
+    """Money to the customer's credit as a credit note brings it."""
+    money, at = Money(amount, "USD"), till.clock.now()
+    with till.services.database.unit_of_work() as session:
+        credit_balance.grant(session, till.scope, money, at=at)
+        note = new_id("cn", at)
+        post(session, till.scope.merchant_id, credit_granted(till.scope.customer_id, note, money, at=at))
+
+
+def credit(till: Till) -> tuple[int, int]:
+    """What stands to the customer's credit in dollars, and how much of it is held."""
+    rows = till.rows(CustomerBalance, currency="USD")
+    return (rows[0].amount, rows[0].amount_reserved) if rows else (0, 0)

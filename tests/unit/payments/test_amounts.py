@@ -1,0 +1,116 @@
+"""What may be paid of invoices, and how a chosen amount divides over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.payments.amounts import AmountRule, Due, amount_rule, currencies_of, price, whole_only
+from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
+
+LEFTS = st.lists(st.integers(1, 10**12), min_size=1, max_size=8)
+
+
+@given(LEFTS, st.integers(1, 10**13), st.integers(0, 10**13))
+def test_any_amount_divides_over_the_oldest_first_and_sums_to_itself(lefts: list[int], amount: int, credit: int):
+    dues = [due(f"inv_{place}", left) for place, left in enumerate(lefts)]
+    amount = min(amount, sum(lefts))
+
+    pricing = price(dues, "USD", amount=amount, credit=credit)
+
+    shares = [part.share for part in pricing.parts]
+    assert sum(shares) == amount == pricing.credit + pricing.charge
+    assert shares[:-1] == lefts[: len(shares) - 1]
+    assert 0 < shares[-1] <= lefts[len(shares) - 1]
+    assert pricing.credit == min(credit, amount)
+
+
+def test_more_than_is_left_cannot_be_priced():
+    with pytest.raises(AmountTooHigh):
+        price([due("inv_1", 100)], "USD", amount=101)
+
+
+def test_nothing_left_is_settled():
+    with pytest.raises(InvoiceSettled):
+        price([due("inv_1", 0)], "USD")
+
+
+def test_currencies_are_never_mixed():
+    dues = [due("inv_1", 100), due("inv_2", 100, currency="EUR")]
+
+    assert currencies_of(dues) == ()
+    with pytest.raises(CurrenciesMixed):
+        price(dues, "USD")
+
+
+def test_priced_invoices_are_paid_whole_in_a_currency_they_share():
+    dues = [due("inv_1", 10000, prices={"EUR": 9000}), due("inv_2", 500, currency="EUR")]
+
+    pricing = price(dues, "EUR")
+
+    assert currencies_of(dues) == ("EUR",)
+    assert [(part.share, part.price) for part in pricing.parts] == [(10000, 9000), (500, 500)]
+    assert pricing.total == 9500
+
+
+def test_invoice_that_is_partly_paid_is_paid_on_in_its_own_currency_alone():
+    assert currencies_of([due("inv_1", 100, prices={"EUR": 90}, is_untouched=False)]) == ("USD",)
+
+
+def test_fixed_invoice_is_paid_in_full_or_not():
+    rule = amount_rule([due("inv_1", 5000)], "USD")
+
+    assert not rule.has_choice
+    rule.check(5000)
+    with pytest.raises(AmountTooLow):
+        rule.check(4999)
+    with pytest.raises(AmountTooHigh):
+        rule.check(5001)
+
+
+def test_editable_invoice_takes_what_lies_within_its_limits():
+    rule = amount_rule(
+        [due("inv_1", 5000, amount_mode="editable", minimum=1000, maximum=3000, presets=(500, 2000))], "USD"
+    )
+
+    assert (rule.minimum, rule.maximum, rule.presets) == (1000, 3000, (2000,))
+    for amount in (1000, 3000, 5000):
+        rule.check(amount)
+    with pytest.raises(AmountTooLow) as low:
+        rule.check(999)
+    with pytest.raises(AmountTooHigh):
+        rule.check(3001)
+    assert (low.value.minimum, low.value.maximum) == (1000, 3000)
+
+
+def test_of_several_invoices_a_fixed_one_is_paid_whole_or_left():
+    fixed, editable = due("inv_1", 700), due("inv_2", 5000, amount_mode="editable", minimum=500)
+
+    assert amount_rule([fixed, editable], "USD") == AmountRule(5700, True, 500, 5700)
+    only = whole_only([fixed, editable])
+    assert [part.share for part in price([fixed, editable], "USD", amount=1000, whole=only).parts] == [700, 300]
+    assert [part.invoice_id for part in price([fixed, editable], "USD", amount=600, whole=only).parts] == ["inv_2"]
+    with pytest.raises(AmountUnplaceable):
+        price([fixed, due("inv_3", 900)], "USD", amount=800, whole=whole_only([fixed, due("inv_3", 900)]))
+    assert not amount_rule([fixed, fixed], "USD").is_editable
+
+
+def test_deposit_is_a_choice_until_something_is_paid():
+    assert amount_rule([due("inv_1", 5000, deposit=1000)], "USD").deposit == 1000
+    assert amount_rule([due("inv_1", 4000, deposit=1000, is_untouched=False)], "USD").deposit is None
+
+
+def test_after_too_little_money_only_less_than_was_refused_may_be_paid():
+    dues = [due("inv_1", 5000, amount_mode="editable_after_insufficient_funds", minimum=500)]
+
+    rule = amount_rule(dues, "USD", refused_amount=3000)
+
+    assert rule == AmountRule(5000, True, 500, 2999, is_after_refusal=True)
+    assert not amount_rule(dues, "USD").has_choice
+
+
+def due(invoice_id: str, left: int, *, currency: str = "USD", **given: Any) -> Due:
+    return Due(invoice_id, currency, left, 1, **given)
