@@ -16,9 +16,10 @@ from tempfile import TemporaryDirectory
 from tests.bugs.catalogue import Bug
 
 ROOT = Path(__file__).resolve().parents[2]
-GREEN, RED = 0, 1
+GREEN, RED = 0, (1, 2)
+"""pytest's exit codes; two is what its workers make of a first failure. An error of the collection has no test in its line."""
 MOST_SECONDS = 1200
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?)(?: - .*)?$", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?::\S.*?)(?: - .*)?$", re.MULTILINE)
 
 
 class TrialVoid(Exception):
@@ -73,7 +74,7 @@ def first_failure(copy: Path, arguments: Sequence[str]) -> str | None:
     if ran.returncode == GREEN:
         return None
     failed = _FAILED.search(ran.stdout)
-    if ran.returncode != RED or failed is None:
+    if ran.returncode not in RED or failed is None:
         raise TrialVoid(f"pytest ended with {ran.returncode}: {(ran.stdout + ran.stderr)[-1500:]}")
     return failed[1]
 
