@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench crash bugs browser lock clean
+.PHONY: help setup demo test check format bench simulate crash bugs browser lock clean
 
 PYTHON ?= python3
 KILLS ?= 200
@@ -41,6 +41,9 @@ format: setup ## Put the code in form
 
 bench: setup ## Measure speed, as ratios to a bare page in the same run
 	$(BIN)/python -m tests.bench $(ARGS)
+
+simulate: setup ## Pay under simulated crashes, losses and delays (SEEDS=10000 FIRST=1)
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),500) --first $(or $(FIRST),1)
 
 crash: setup ## Kill servers under load KILLS=200 times, and compare both ledgers (ARGS="--state kills.json" goes on)
 	@$(BIN)/python -m tests.crash --kills $(KILLS) $(ARGS)

@@ -71,7 +71,9 @@ def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, A
         currency=payment.currency,
         at=(payment.completed_at or payment.updated_at).astimezone(ZoneInfo(merchant.timezone)),
         method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
-        lines=tuple(ReceiptLine(share.description or "", share.number, share.amount) for share in payment.shares),
+        lines=tuple(ReceiptLine(share.description or "", share.number, share.amount) for share in payment.shares)
+        or (ReceiptLine(payment.description, "", payment.amount),),
+        credit_amount=payment.credit_amount,
         link=merchant_address(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )

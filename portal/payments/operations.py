@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -109,7 +110,9 @@ def confirm_payment(
         resolve_payment(services, scope.merchant_id, other_id)
     try:
         written = services.database.run(
-            lambda session: _write_intent(session, services, scope, payment_id, version, return_url, locale, consent)
+            lambda session: _write_intent(
+                session, services, gateway, scope, payment_id, version, return_url, locale, consent
+            )
         )
     except IntegrityError as fault:
         if not is_second_attempt(fault):
@@ -139,10 +142,10 @@ def resolve_payment(
     anybody to call at any time.
     """
     now = services.clock.now()
-    gateway = services.gateways.find(merchant_id)
     asked = services.database.run(
         lambda session: _note_question(session, merchant_id, payment_id, now, unless_asked_within)
     )
+    gateway = _find_gateway(services, merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None:
         return
     question = asked.question
@@ -160,6 +163,33 @@ def resolve_payment(
     ):
         outcome = given_up(gateway.cancel(question))
     _record(services, merchant_id, payment_id, outcome)
+
+
+def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -> bool:
+    """Ask whether money came after all for a payment that ended without any, and book it; nothing is ordered or called off.
+
+    Tells whether there is an answer: nobody else asks again for a payment that has ended. Raises NoResultFound.
+    """
+    with services.database.read() as reader:
+        row = reader.execute(
+            sa.select(
+                Payment.id,
+                Payment.gateway,
+                Payment.created_at,
+                Payment.sent_at,
+                Payment.gateway_reference,
+                Payment.gateway_page_reference,
+            ).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
+        ).one()
+    if row.sent_at is None:
+        return True
+    gateway = _find_gateway(services, merchant_id, row.gateway)
+    if gateway is None:
+        return False
+    outcome = gateway.look_up(_question(row))
+    services.crash_point("payment.looked_up")
+    _record(services, merchant_id, payment_id, outcome)
+    return outcome.state is not State.UNKNOWN
 
 
 def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
@@ -183,9 +213,9 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
                 object_id=payment_id,
             )
             return payment.status
-        status = payment.status
+        status, gateway_name = payment.status, payment.gateway
         question = _question(payment)
-    gateway = services.gateways.find(scope.merchant_id)
+    gateway = _find_gateway(services, scope.merchant_id, gateway_name)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
     outcome = gateway.cancel(question)
@@ -196,6 +226,7 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
 def _write_intent(
     session: Session,
     services: Services,
+    gateway: Gateway | None,
     scope: Scope,
     payment_id: str,
     version: str,
@@ -209,6 +240,9 @@ def _write_intent(
     if payment.status in rules.UNSETTLED or payment.status in rules.CAPTURED or payment.confirmed_at is not None:
         return None
     if payment.status != "incomplete" or payment.expires_at <= now:
+        raise CheckoutEnded
+    if payment.gateway != CREDIT and (gateway is None or payment.gateway != gateway.name):
+        # The merchant takes payments through another gateway since, at which the method is worth nothing.
         raise CheckoutEnded
     _limit_attempts(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
     allocations = list_allocations(session, payment)
@@ -346,7 +380,14 @@ def _intent(session: Session, payment: Payment) -> _Intent | None:
     )
 
 
-def _question(payment: Payment) -> Question:
+def _find_gateway(services: Services, merchant_id: str, name: str) -> Gateway | None:
+    """The merchant's gateway, if it is still the one of that name: another has never heard of the other's payments, and would
+    be given the order anew."""
+    gateway = services.gateways.find(merchant_id)
+    return gateway if gateway is not None and gateway.name == name else None
+
+
+def _question(payment: Any) -> Question:
     return Question(
         payment.id, payment.sent_at or payment.created_at, payment.gateway_reference, payment.gateway_page_reference
     )
@@ -389,6 +430,7 @@ def _send(gateway: Gateway, intent: _Intent) -> Outcome:
 class _Asked:
     """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
 
+    gateway: str
     question: Question
     intent: _Intent | None
     expires_at: datetime
@@ -406,7 +448,9 @@ def _note_question(
     if is_asked and payment.status != "requires_action":
         return None
     payment.checked_at = now
-    return _Asked(_question(payment), _intent(session, payment), payment.expires_at, payment.method_type)
+    return _Asked(
+        payment.gateway, _question(payment), _intent(session, payment), payment.expires_at, payment.method_type
+    )
 
 
 def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome) -> Recording:

@@ -99,6 +99,8 @@ def build_payment_page(
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
     unpaid = {share.invoice_id: share.payable for share in payment.shares if share.payable} if can_pay else {}
+    leaves_a_rest = payment.splits and can_pay and payment.status in CAPTURED | UNSETTLED
+    rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
     asks_the_phone = payment.status == "pending" and payment.method_type == "mobile_money"
     return PaymentPage(
         id=payment.id,
@@ -124,6 +126,10 @@ def build_payment_page(
         retry_amount=sum(unpaid.values()),
         can_cancel=is_open_checkout or waits_for_customer,
         asked_at=payment.sent_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
+        credit_amount=payment.credit_amount,
+        top_up=payment.description if payment.kind == "top_up" else "",
+        rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
+        rest_amount=rest,
     )
 
 

@@ -126,13 +126,15 @@ class InvoiceShare(NamedTuple):
 
 
 class ShareRecord(NamedTuple):
-    """A payment's share of an invoice. `payable` is what can be paid of that invoice now, None while nothing can."""
+    """A payment's share of an invoice. `payable` is what can be paid of that invoice now, None while nothing can;
+    `left` is what no payment has paid or holds."""
 
     invoice_id: str
     number: str
     description: str
     amount: int
     payable: int | None
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,10 @@ class PaymentDetail:
     currency: str
     amount: int
     amount_refunded: int
+    kind: str
+    credit_amount: int
+    splits: bool
+    description: str
     gateway: str
     method_type: str | None
     method_brand: str | None
@@ -326,6 +332,13 @@ _ONE = (
                 _INVOICES.c.total - _INVOICES.c.amount_paid - _INVOICES.c.amount_credited,
             )
         ).label("payable"),
+        sa.case(
+            (
+                _INVOICES.c.status.in_(OUTSTANDING),
+                _INVOICES.c.total - _INVOICES.c.amount_paid - _INVOICES.c.amount_credited - _INVOICES.c.amount_reserved,
+            ),
+            else_=sa.literal_column("0", Minor),
+        ).label("left"),
     )
     .select_from(
         _PAYMENTS.outerjoin(

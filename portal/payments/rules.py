@@ -50,6 +50,8 @@ TRANSITIONS = MappingProxyType(
 
 OVERDUE_AFTER = timedelta(days=7)
 """An outcome that is unknown for longer is a person's matter: `portal doctor` and `/metrics` show it."""
+LATE_MONEY_WITHIN = timedelta(days=30)
+"""For so long after a payment ended without money an event has the gateway asked whether some came after all."""
 
 # `expired`: nobody answered in time; `rejected`: the gateway would not take the order, so that no bank was ever asked.
 _STATUS_OF_FAILURE = MappingProxyType(

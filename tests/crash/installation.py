@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import multiprocessing
 import signal
 import socket
@@ -25,6 +28,7 @@ from tests.support.live_accounts import Account, LiveAccounts, LiveSandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "acme"
+EVENT_SECRET = "events"
 DEAD = -signal.SIGKILL
 END_SECONDS = 20
 GATEWAY_TIMEOUT_SECONDS = 1
@@ -95,6 +99,18 @@ class Installation:
         """A small refund of the payment; tells its process's exit code."""
         return self._run(process.refund, crash_at, account.merchant.id, payment_id)
 
+    def send_event(self, event_id: str, reference: str) -> int:
+        """Tell the portal of a charge, as the sandbox would; tells the status of the answer."""
+        body = json.dumps({"id": event_id, "type": "charge.succeeded", "data": {"reference": reference}}).encode()
+        stamp = str(int(datetime.now(UTC).timestamp()))
+        digest = hmac.new(EVENT_SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return requests.post(
+            f"{self.env['PORTAL_BASE_URL']}/hooks/{SLUG}/sandbox",
+            data=body,
+            headers={"Sandbox-Signature": f"t={stamp},v1={digest}"},
+            timeout=END_SECONDS,
+        ).status_code
+
     def kill(self) -> None:
         """End the web server as a power cut of its process would."""
         assert self._web is not None
@@ -124,7 +140,7 @@ class Installation:
     def add_merchant(self, slug: str, currency: str) -> None:
         """A merchant that takes payments at the sandbox, which sends it events."""
         at, settings = datetime.now(UTC), self.accounts.settings
-        secrets = {"secret_key": f"sk_sandbox_{slug}", "event_secret": "events"}
+        secrets = {"secret_key": f"sk_sandbox_{slug}", "event_secret": EVENT_SECRET}
         with self.database.unit_of_work() as session:
             merchant = create_merchant(session, NewMerchant(slug=slug, name="Acme", currency=currency), at=at)
             connect_gateway(session, merchant, "sandbox", secrets, keys=settings.keys, at=at)

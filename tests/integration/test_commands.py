@@ -11,10 +11,15 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
+from portal.gateways.contract import ListedCharge, RefundOutcome, State
 from portal.merchants.models import ApiKey, GatewayAccount, Merchant
 from portal.merchants.rules import read_api_key
 from portal.merchants.secrets import decrypt_secrets
+from portal.money import Money
 from portal.outbox.models import OutboxMessage
+from portal.provider_events.models import ProviderEvent
+from portal.reconciliation.jobs import compare_charges
+from portal.refunds.operations import refund_payment
 from portal.settings import Settings
 from portal.sign_in.models import PortalSession
 from tests.conftest import SECRET_KEY
@@ -311,6 +316,37 @@ def test_doctor_names_payments_that_stay_unknown(commands, till):
 
     assert ("warning", "payments") in levels(ran.out)
     assert "1 have no known outcome" in ran.out
+
+
+def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):
+    payment = till.pay(till.invoice())
+    till.gateway.refund = lambda order: RefundOutcome(State.UNKNOWN, order.reference)
+    refund_payment(till.services, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+    given = {"merchant_id": till.scope.merchant_id, "gateway": "sandbox", "type": "x", "received_at": _LONG_AGO}
+    with till.services.database.unit_of_work() as session:
+        session.add(ProviderEvent(**given, event_id="evt_waits", due_at=_LONG_AGO))
+        session.add(ProviderEvent(**given, event_id="evt_dead", dead_at=_LONG_AGO, fault="unknown_here"))
+
+    ran = commands.run("doctor")
+
+    assert {("warning", "refunds"), ("warning", "events")} <= set(levels(ran.out))
+    assert "evt_dead of " in ran.out and "days ago: unknown_here" in ran.out
+
+
+def test_doctor_lists_each_break_with_its_age_and_both_sides(commands, till):
+    slug = till.scope.merchant_id[-10:].lower()
+    payment = till.pay(till.invoice())
+    foreign = ListedCharge("ch_shop", None, State.SUCCEEDED, Money(900, "USD"), till.clock.now())
+    wrong = ListedCharge(f"ch_{payment}", payment, State.SUCCEEDED, Money(4900, "USD"), till.clock.now())
+    till.gateway.list_charges = lambda since, until: (foreign, wrong)
+    compare_charges(till.services)
+
+    ran = commands.run("doctor")
+
+    (told,) = [line for line in ran.out.splitlines() if payment in line]
+    assert told.startswith("warning  breaks") and f"{slug} (test): {payment} is other_amount, found " in told
+    assert "days ago: sandbox took 4900 USD, 5000 USD is booked" in told
+    assert "0 charges agree, USD 4900 listed and 5000 booked; 1 are not ours" in ran.out
 
 
 def test_doctor_of_another_secret_says_that_gateway_keys_cannot_be_read(

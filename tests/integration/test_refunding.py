@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from portal.gateways.contract import RefundOrder, RefundOutcome, State
 from portal.money import Money
 from portal.refunds.errors import NotRefundable, RefundTooLarge
+from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
-from portal.refunds.operations import check_refunds, record_refund_outcome, refund_payment
+from portal.refunds.operations import record_refund_outcome, refund_payment
 from tests.support.paying import Till
+from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
 
 def refund(till: Till, payment: str, amount: int) -> str:
@@ -142,3 +145,44 @@ def test_refunded_invoice_stays_paid(till: Till) -> None:
     refund(till, payment, 5000)
 
     assert till.balance(invoice) == ("paid", 5000, 0)
+
+
+def test_refund_at_another_gateway_than_the_payments_is_refused(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    other = ScriptedGateway(name="other")
+    moved = replace(till.services, gateways=OneGateway(other))
+
+    with pytest.raises(NotRefundable):
+        refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+
+    assert other.calls == []
+
+
+def test_refund_that_was_called_done_is_looked_at_again_for_a_month(till: Till) -> None:
+    """The bank sent it back after ten days, and the event that told so was lost."""
+    payment = till.pay(till.invoice())
+    refund_id = refund(till, payment, 700)
+    looked = []
+    for day in range(1, 40):
+        till.clock.advance(days=1)
+        if day == 10:
+            told = till.gateway.refunds[refund_id]
+            till.gateway.refunds[refund_id] = replace(told, state=State.FAILED)
+        if check_refunds(till.services):
+            looked.append(day)
+
+    assert looked == [1, 3, 7, 14]
+    assert (till.status(payment), till.payment(payment).amount_refunded) == ("complete", 0)
+    assert till.wrong_row() is None
+
+
+def test_refund_that_was_called_done_is_never_given_again(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    refund(till, payment, 700)
+    till.gateway.refunds.clear()
+
+    till.clock.advance(days=1)
+    assert check_refunds(till.services) == 1
+
+    assert till.gateway.refunds == {}
+    assert till.payment(payment).amount_refunded == 700
