@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,11 +38,12 @@ class Verdict:
 
 
 def try_bug(bug: Bug) -> Verdict:
-    """Put the bug into a fresh copy and run its likely tests, then the whole suite. Raises TextGone, TrialVoid."""
+    """Put the bug into a fresh copy and run its likely tests, then the whole suite; what fails must pass without the bug.
+
+    Raises TextGone, TrialVoid.
+    """
     began = time.monotonic()
-    with TemporaryDirectory(prefix="portal-bug-") as folder:
-        copy = Path(folder) / "tree"
-        copy_tree(copy)
+    with _fresh_copy() as copy:
         for change in bug.changes:
             change.apply(copy)
         caught_by = first_failure(copy, ["-n0", *bug.likely])
@@ -49,7 +51,19 @@ def try_bug(bug: Bug) -> Verdict:
         if whole:
             # But for the test of the catalogue itself, which any seeded bug makes fail.
             caught_by = first_failure(copy, ["tests", "--ignore=tests/contracts/test_seeded_bugs.py"])
+    if caught_by is not None:
+        with _fresh_copy() as copy:
+            if first_failure(copy, ["-n0", caught_by]) is not None:
+                raise TrialVoid(f"{caught_by} fails without the bug too")
     return Verdict(bug.name, caught_by, whole, time.monotonic() - began)
+
+
+@contextmanager
+def _fresh_copy() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="portal-bug-") as folder:
+        copy = Path(folder) / "tree"
+        copy_tree(copy)
+        yield copy
 
 
 def copy_tree(to: Path) -> None:
