@@ -7,11 +7,9 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.bugs.catalogue import BUGS, Bug, TextGone
-from tests.bugs.trial import TrialVoid, Verdict, copy_tree, first_failure, try_bug
+from tests.bugs.trial import TrialVoid, Verdict, try_bug
 
 
 def main() -> None:
@@ -21,21 +19,10 @@ def main() -> None:
     if not chosen:
         sys.exit("no bug has such a name: " + ", ".join(bug.name for bug in BUGS))
     began = time.monotonic()
-    faults = _check_green(chosen) + [fault for fault in _try_all(chosen, options.jobs) if fault]
+    faults = [fault for fault in _try_all(chosen, options.jobs) if fault]
     print(f"{len(chosen)} bugs, {len(chosen) - len(faults)} caught, {time.monotonic() - began:.0f} s")
     if faults:
         sys.exit("\n".join(faults))
-
-
-def _check_green(bugs: list[Bug]) -> list[str]:
-    """Without a bug the same tests pass on a copy: what fails with one fails because of it."""
-    likely = list(dict.fromkeys(test for bug in bugs for test in bug.likely))
-    with TemporaryDirectory(prefix="portal-bug-") as folder:
-        copy = Path(folder) / "tree"
-        copy_tree(copy)
-        failed = first_failure(copy, likely)
-    print(f"without a bug: {failed or 'green'}", flush=True)
-    return [f"without a bug {failed} fails"] if failed else []
 
 
 def _try_all(bugs: list[Bug], jobs: int) -> Iterator[str]:

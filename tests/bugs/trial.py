@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +17,10 @@ from tempfile import TemporaryDirectory
 from tests.bugs.catalogue import Bug
 
 ROOT = Path(__file__).resolve().parents[2]
-GREEN, RED = 0, 1
+GREEN, RED = 0, (1, 2)
+"""pytest's exit codes; two is what its workers make of a first failure. An error of the collection has no test in its line."""
 MOST_SECONDS = 1200
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?)(?: - .*)?$", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+?::\S.*?)(?: - .*)?$", re.MULTILINE)
 
 
 class TrialVoid(Exception):
@@ -36,11 +38,12 @@ class Verdict:
 
 
 def try_bug(bug: Bug) -> Verdict:
-    """Put the bug into a fresh copy and run its likely tests, then the whole suite. Raises TextGone, TrialVoid."""
+    """Put the bug into a fresh copy and run its likely tests, then the whole suite; what fails must pass without the bug.
+
+    Raises TextGone, TrialVoid.
+    """
     began = time.monotonic()
-    with TemporaryDirectory(prefix="portal-bug-") as folder:
-        copy = Path(folder) / "tree"
-        copy_tree(copy)
+    with _fresh_copy() as copy:
         for change in bug.changes:
             change.apply(copy)
         caught_by = first_failure(copy, ["-n0", *bug.likely])
@@ -48,7 +51,19 @@ def try_bug(bug: Bug) -> Verdict:
         if whole:
             # But for the test of the catalogue itself, which any seeded bug makes fail.
             caught_by = first_failure(copy, ["tests", "--ignore=tests/contracts/test_seeded_bugs.py"])
+    if caught_by is not None:
+        with _fresh_copy() as copy:
+            if first_failure(copy, ["-n0", caught_by]) is not None:
+                raise TrialVoid(f"{caught_by} fails without the bug too")
     return Verdict(bug.name, caught_by, whole, time.monotonic() - began)
+
+
+@contextmanager
+def _fresh_copy() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="portal-bug-") as folder:
+        copy = Path(folder) / "tree"
+        copy_tree(copy)
+        yield copy
 
 
 def copy_tree(to: Path) -> None:
@@ -73,7 +88,7 @@ def first_failure(copy: Path, arguments: Sequence[str]) -> str | None:
     if ran.returncode == GREEN:
         return None
     failed = _FAILED.search(ran.stdout)
-    if ran.returncode != RED or failed is None:
+    if ran.returncode not in RED or failed is None:
         raise TrialVoid(f"pytest ended with {ran.returncode}: {(ran.stdout + ran.stderr)[-1500:]}")
     return failed[1]
 
