@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench simulate browser lock clean
+.PHONY: help setup demo test check format bench simulate mutate browser lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -43,6 +43,9 @@ bench: setup ## Measure speed, as ratios to a bare page in the same run
 
 simulate: setup ## Pay under simulated crashes, losses and delays (SEEDS=10000 FIRST=1)
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),500) --first $(or $(FIRST),1)
+
+mutate: setup ## Make small faults in the rules of money and see that a test finds each (ARGS="--file portal/money.py")
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 lock: setup # Write the versions in use to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable --exclude uv > requirements.lock
