@@ -31,6 +31,7 @@ LEAST_KILLED = 0.9
 TESTS = (
     "tests/unit/test_money.py",
     "tests/unit/payments",
+    "tests/integration/test_credit.py",
     "tests/integration/test_ledger.py",
     "tests/integration/test_paying.py",
     "tests/integration/test_refunding.py",
