@@ -13,8 +13,9 @@ from portal.payments.jobs import check_payments
 from portal.payments.models import Payment
 from portal.payments.operations import cancel_payment, resolve_payment
 from portal.provider_events.operations import receive_event
+from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
-from portal.refunds.operations import check_refunds, refund_payment
+from portal.refunds.operations import refund_payment
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import OneGateway
 from tests.support.stripe_server import EVENT_SECRET, SECRET_KEY, StripeBooks, StripeServer, event
