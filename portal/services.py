@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from secrets import SystemRandom
 from typing import TYPE_CHECKING
 
 from portal.clock import Clock, SystemClock
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Settings, database, time, gateways and renderer of one process. Tests hand in a movable clock and crash points."""
+    """Settings, database, time, gateways and renderer of one process. Tests hand in a movable clock and crash points.
+
+    `chance` gives a number from 0 to 1, for what is spread at random and is no secret; the simulator hands in a seeded one.
+    """
 
     settings: Settings
     database: Database
@@ -25,3 +30,4 @@ class Services:
     renderer: Renderer
     clock: Clock = field(default_factory=SystemClock)
     crash_point: CrashPoint = pass_by
+    chance: Callable[[], float] = SystemRandom().random

@@ -68,7 +68,9 @@ def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, A
             ReceiptLine(share.description or "", share.number, share.amount)
             for share in payment.shares
             if share.state == "settled"
-        ),
+        )
+        or (ReceiptLine(payment.description, "", payment.amount),),
+        credit_amount=payment.credit_amount,
         link=merchant_address(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )

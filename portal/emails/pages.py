@@ -68,7 +68,8 @@ class ReceiptLine:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptMail:
-    """emails/receipt: a payment is complete. `method` is `method_name(…)`, `at` in the merchant's zone, `link` absolute."""
+    """emails/receipt: a payment is complete. `method` is `method_name(…)`, `at` in the merchant's zone, `link` absolute;
+    `credit_amount` is the part of the amount that the customer's credit paid."""
 
     brand: MailBrand
     payee: str
@@ -79,6 +80,7 @@ class ReceiptMail:
     lines: tuple[ReceiptLine, ...]
     link: str
     reference: str
+    credit_amount: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ What the kinds mean is the handlers' business; which handlers there are, the wor
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -150,7 +149,7 @@ def _record_failure(services: Services, leased: Leased, fault: Exception) -> str
         _log.error("message.given_up", extra={**_fields(leased), "error": error})
         services.database.run(lambda session: _settle(session, leased, dead_at=at, last_error=error))
         return "dead"
-    due_at = at + pause_after(leased.attempts, secrets.randbelow(1001) / 1000)
+    due_at = at + pause_after(leased.attempts, services.chance())
     _log.warning("message.failed", extra={**_fields(leased), "error": error})
     services.database.run(lambda session: _settle(session, leased, due_at=due_at, leased_until=None, last_error=error))
     return "retried"

@@ -107,8 +107,8 @@ def build_payment_page(
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
     unpaid = {share.invoice_id: share.payable for share in payment.shares if share.payable} if can_pay else {}
-    rest = sum(share.left or 0 for share in payment.shares) if can_pay and payment.splits else 0
-    takes_rest = rest > 0 and payment.status in ("pending", "complete")
+    leaves_a_rest = payment.splits and can_pay and payment.status in CAPTURED | UNSETTLED
+    rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
     asks_the_phone = payment.status == "pending" and method is not None and method.type == "mobile_money"
     return PaymentPage(
         id=payment.id,
@@ -137,11 +137,11 @@ def build_payment_page(
         asked_at=payment.sent_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
         answer_by=payment.expires_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
         dial=_dial_code(payment, prompt_channels) if asks_the_phone else None,
-        credit_amount=payment.credit_amount,
-        is_in_advance=payment.kind == "top_up",
         surplus=payment.surplus,
-        rest_url=f"{root}/checkout?split={payment.id}" if takes_rest else None,
-        rest_amount=rest if takes_rest else 0,
+        credit_amount=payment.credit_amount,
+        top_up=payment.description if payment.kind == "top_up" else "",
+        rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
+        rest_amount=rest,
     )
 
 

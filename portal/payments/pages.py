@@ -109,8 +109,9 @@ class PaymentPage:
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
     `answer_by` is when a prompt on the phone dies; `asked_at` when it was sent: together they are the time bar.
     `dial` is the code that shows a lost prompt ("*126#").
-    `credit_amount` is the part that the customer's credit paid, `is_in_advance` a payment to that credit, `surplus` what came
-    and no invoice could take any more. `rest_url` leads to the second payment of a split, which pays `rest_amount`.
+    `credit_amount` is the part of the amount that the customer's credit paid. `top_up` is what money in advance is called, ""
+    for a payment of invoices. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
+    `surplus` is what came and no invoice could take any more, so that it stands to the customer's credit.
     `steps` are oldest first. `gateway_name` is who carries it out ("Sandbox Pay").
     """
 
@@ -136,10 +137,10 @@ class PaymentPage:
     answer_by: datetime | None = None
     dial: str | None = None
     credit_amount: int = 0
-    is_in_advance: bool = False
-    surplus: int = 0
+    top_up: str = ""
     rest_url: str | None = None
     rest_amount: int = 0
+    surplus: int = 0
 
     @property
     def charge_amount(self) -> int:

@@ -126,15 +126,15 @@ class InvoiceShare(NamedTuple):
 
 
 class ShareRecord(NamedTuple):
-    """A payment's share of an invoice. `payable` is what can be paid of that invoice now, None while nothing can; `left` what
-    of it nobody has paid or holds, None where the invoice has another currency. `state` is the allocation's."""
+    """A payment's share of an invoice. `payable` is what can be paid of that invoice now, None while nothing can;
+    `left` is what no payment has paid or holds, 0 where the invoice has another currency. `state` is the allocation's."""
 
     invoice_id: str
     number: str
     description: str
     amount: int
     payable: int | None
-    left: int | None
+    left: int
     state: str
 
 
@@ -148,6 +148,10 @@ class PaymentDetail:
     currency: str
     amount: int
     amount_refunded: int
+    kind: str
+    credit_amount: int
+    splits: bool
+    description: str
     gateway: str
     method_type: str | None
     method_brand: str | None
@@ -162,10 +166,7 @@ class PaymentDetail:
     checked_at: datetime | None
     expires_at: datetime
     completed_at: datetime | None
-    kind: str
-    credit_amount: int
     channel: str | None
-    splits: bool
     asked_phone: str | None
     nickname: str | None
     phone: str | None
@@ -173,11 +174,6 @@ class PaymentDetail:
     exp_year: int | None
     shares: tuple[ShareRecord, ...] = ()
     refunds: tuple[RefundRecord, ...] = ()
-
-    @property
-    def charge_amount(self) -> int:
-        """What the method pays: all but what credit pays."""
-        return self.amount - self.credit_amount
 
     @property
     def surplus(self) -> int:
@@ -352,7 +348,8 @@ _ONE = (
             (
                 sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _ALLOCATIONS.c.price.is_(None)),
                 _INVOICES.c.total - _INVOICES.c.amount_paid - _INVOICES.c.amount_credited - _INVOICES.c.amount_reserved,
-            )
+            ),
+            else_=sa.literal_column("0", Minor),
         ).label("left"),
         _ALLOCATIONS.c.state,
     )

@@ -65,7 +65,7 @@ class NotchPayGateway:
     page, or by a second call that names a telephone. Only what is `pending` can be processed or cancelled, so that their own
     state decides between two of us. A reference is used once (409): initialising again never makes a second payment.
 
-    Methods are not kept (docs/decisions/0019).
+    Methods are not kept (docs/decisions/0018).
     """
 
     name = "notchpay"

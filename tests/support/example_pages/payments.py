@@ -125,7 +125,7 @@ def payment_examples() -> Iterator[Example]:
             steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW)),
         ),
         "without-invoice": replace(pay, shares=(), receipt_to=None),
-        "in-advance": replace(pay, shares=(), is_in_advance=True),
+        "in-advance": replace(pay, shares=(), top_up="Money in advance"),
         "by-credit-too": replace(pay, credit_amount=4250),
         "surplus": replace(pay, surplus=23958, shares=()),
         "split": replace(pay, amount=20000, rest_url="/acme/checkout?split=pay_1", rest_amount=3000),

@@ -94,6 +94,7 @@ RIGHT = HEADERS["X-Notch-Signature"]
     "signature",
     [None, "", "0" * 64, RIGHT[:-1], RIGHT + "0", f" {RIGHT}", RIGHT.replace(RIGHT[0], "é"), "١" * 64, ",".join([RIGHT] * 50),
      "a" * (1 << 20), RIGHT[:-1] + ("0" if RIGHT[-1] != "0" else "1")],
+    ids=["none", "empty", "zeros", "short", "long", "blank", "accents", "other digits", "fifty", "huge", "one off"],  # RIGHT is another each time.
 )  # fmt: skip
 def test_signature_that_is_missing_or_wrong_is_refused(gateway, clock, signature):
     headers = {} if signature is None else {"X-Notch-Signature": signature}

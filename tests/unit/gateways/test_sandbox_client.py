@@ -147,6 +147,19 @@ def test_long_names_and_signs_that_do_not_print_are_told_as_the_sandbox_takes_th
     assert provider.bodies[1]["payee"] == "N" * 120
 
 
+def test_order_that_is_being_carried_out_right_now_is_unknown_and_any_other_conflict_is_asked_about(
+    provider: Provider,
+) -> None:
+    provider.questions = [told(200, {"items": [CHARGED]})]
+    states = []
+
+    for code in ("idempotency_in_flight", "idempotency_mismatch"):
+        provider.answering = told(409, {"error": {"code": code}})
+        states.append(provider.gateway().charge(ORDER).state)
+
+    assert states == [State.UNKNOWN, State.SUCCEEDED]
+
+
 @pytest.mark.parametrize("code", ["amount_too_large", "not_refundable"])
 def test_refused_refund_is_failed_only_when_it_is_not_there_already(provider: Provider, code: str) -> None:
     order = RefundOrder("re_1", "ch_1", Money(500, "USD"))

@@ -1,0 +1,207 @@
+"""Which deaths there are: a crash point, the state it left, the gateway's answer, who comes next. What cannot be says why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from portal.payments.rules import CAPTURED, PAYMENT_STATUSES, UNSETTLED
+
+ROOT = Path(__file__).resolve().parents[2]
+RETRIERS = ("customer", "worker", "webhook")
+ANSWERS = (
+    "none",
+    "succeeded",
+    "declined",
+    "insufficient_funds",
+    "canceled",
+    "pending",
+    "requires_action",
+    "other_amount",
+    "lost_before",
+    "server_error",
+    "lost_after",
+    "garbage",
+    "late",
+    "absent",
+    "duplicate",
+)
+NOT_EXECUTED = frozenset({"lost_before", "server_error", "absent"})
+"""After these the provider has done nothing, and never will."""
+
+_STATUS_OF_ANSWER = {
+    "succeeded": "complete",
+    "declined": "failed",
+    "insufficient_funds": "failed",
+    "canceled": "canceled",
+    "pending": "pending",
+    "requires_action": "requires_action",
+}
+"""What a payment becomes by an answer; by all others it stays in processing."""
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """A death and its sequel: where, what was committed of the payment then, which answer it lost (where there had been no call
+    yet, the one that the retry met last), and who came next: the customer, the worker by its schedule, or an event."""
+
+    label: str
+    state: str
+    answer: str
+    retrier: str
+
+    def __str__(self) -> str:
+        return f"{self.label} / {self.state} / {self.answer} / {self.retrier}"
+
+
+def labels() -> tuple[str, ...]:
+    """Every crash point that the portal's source names."""
+    sources = sorted((ROOT / "portal").rglob("*.py"))
+    return tuple(
+        sorted({label for path in sources for label in re.findall(r'crash_point\("([^"]+)"\)', path.read_text())})
+    )
+
+
+def all_cells() -> Iterator[Cell]:
+    """Every label with every state, answer and retrier, whether it can be or not."""
+    for parts in product(labels(), PAYMENT_STATUSES, ANSWERS, RETRIERS):
+        yield Cell(*parts)
+
+
+def reachable_cells() -> list[Cell]:
+    return [cell for cell in all_cells() if why_unreachable(cell) is None]
+
+
+def why_unreachable(cell: Cell) -> str | None:
+    """Why there is no such cell; None where there is. Raises LookupError for a label that nobody has thought about."""
+    reasons = _REASONS.get(cell.label)
+    if reasons is None:
+        raise LookupError(f"no cells are written down for the crash point {cell.label}")
+    if cell.answer == "duplicate":
+        return (
+            "an order is given twice only after a question, in the same process, and no crash point stands after that"
+        )
+    return reasons(cell)
+
+
+def _intent_written(cell: Cell) -> str | None:
+    if cell.state != "incomplete":
+        return "the transaction was rolled back: the payment is what it was before"
+    if cell.retrier != "customer":
+        return "an unconfirmed payment is the customer's alone, and the provider has never heard of it"
+    return _not_an_order(cell, "was never asked for")
+
+
+def _intent_committed(cell: Cell) -> str | None:
+    if cell.state != "processing":
+        return "the intent was committed, and nothing after it"
+    if cell.retrier == "webhook":
+        return "the provider has never heard of the payment"
+    if cell.answer in ("none", "absent"):
+        return "nobody asked" if cell.answer == "none" else None
+    return _not_an_order(cell, "is asked for, and sent when it is absent")
+
+
+def _gateway_answered(cell: Cell) -> str | None:
+    if cell.state != "processing":
+        return "the answer was not recorded"
+    return _no_event(cell) or _not_an_order(cell, "was just sent")
+
+
+def _outcome_recorded(cell: Cell) -> str | None:
+    status = _STATUS_OF_ANSWER.get(cell.answer, "processing")
+    if cell.state != status:
+        return f"by this answer the payment became {status}"
+    if cell.retrier == "worker" and cell.state not in UNSETTLED:
+        return "what has come to its end is not asked for by schedule"
+    return _no_event(cell) or _not_an_order(cell, "was just sent")
+
+
+def _looked_up(cell: Cell) -> str | None:
+    if cell.state not in UNSETTLED:
+        return "only what is unsettled is asked for"
+    if cell.answer == "none":
+        return "a question was just answered"
+    if cell.state == "pending" and cell.answer == "requires_action":
+        return "a provider that has begun to collect does not send the payer back"
+    if cell.state != "processing" and cell.answer == "absent":
+        return "the provider knows what it has told us of"
+    if cell.retrier == "webhook" and cell.answer == "absent":
+        return "the provider has never heard of the payment"
+    return None
+
+
+def _cancel_answered(cell: Cell) -> str | None:
+    if cell.state not in ("requires_action", "pending"):
+        return "only what waits for the payer is called off"
+    if cell.answer in ("none", "absent"):
+        return "the provider knows what it has told us of"
+    if cell.answer == "requires_action":
+        return "what waits for the payer's next step can always be called off"
+    return None
+
+
+def _refund_intent_committed(cell: Cell) -> str | None:
+    if cell.retrier == "webhook":
+        return "the provider has never heard of the refund"
+    if cell.answer == "none":
+        return "nobody asked"
+    if cell.answer == "absent":
+        return "a refund that is absent is given at once"
+    return _not_a_refund(cell)
+
+
+def _refund_answered(cell: Cell) -> str | None:
+    if cell.answer in ("none", "absent"):
+        return "the provider was just told to give it back"
+    if cell.retrier == "webhook" and cell.answer in NOT_EXECUTED:
+        return "the provider has done nothing that it could tell of"
+    return _not_a_refund(cell)
+
+
+def _delivery(cell: Cell) -> str | None:
+    if cell.state not in CAPTURED:
+        return "a receipt is for money that came"
+    if cell.answer != "none":
+        return "no gateway is asked for a receipt"
+    return None if cell.retrier == "worker" else "only the worker delivers"
+
+
+def _not_an_order(cell: Cell, why: str) -> str | None:
+    """What a provider does not answer to an order, or to the question before it."""
+    if cell.answer in ("none", "absent"):
+        return f"the payment {why}"
+    return None
+
+
+def _not_a_refund(cell: Cell) -> str | None:
+    if cell.state not in ("partially_refunded", "refunded"):
+        return "the refund's share was set aside with its intent"
+    if cell.retrier == "customer":
+        return "a customer gives no refund"
+    if cell.answer in ("requires_action", "insufficient_funds", "canceled"):
+        return "no payer is asked for a refund, and none can call it off"
+    return None
+
+
+def _no_event(cell: Cell) -> str | None:
+    if cell.retrier == "webhook" and cell.answer in NOT_EXECUTED:
+        return "the provider has done nothing that it could tell of"
+    return None
+
+
+_REASONS = {
+    "payment.intent_written": _intent_written,
+    "payment.intent_committed": _intent_committed,
+    "payment.gateway_answered": _gateway_answered,
+    "payment.outcome_recorded": _outcome_recorded,
+    "payment.looked_up": _looked_up,
+    "payment.cancel_answered": _cancel_answered,
+    "refund.intent_committed": _refund_intent_committed,
+    "refund.gateway_answered": _refund_answered,
+    "outbox.leased": _delivery,
+    "outbox.delivered": _delivery,
+}

@@ -1,0 +1,156 @@
+"""What always holds, after every step; and what holds when the world has come to rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from portal.gateways.contract import State
+from portal.ledger.checking import prove_ledger
+from portal.payments.rules import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
+from tests.simulation.moves import page_of
+from tests.simulation.world import Broken, PaymentRow, World
+
+LONGEST_PAUSE = timedelta(days=1)
+"""Between two questions about one payment; the worker's own delay comes on top."""
+_UNSETTLED = "('processing', 'requires_action', 'pending')"
+
+# What rows say beside what others of them sum up to. Each statement finds what differs; none finds anything.
+_DIFFERENCES = {
+    "reservations equal the holds": """
+        select i.id, i.amount_reserved, coalesce(sum(a.amount), 0) from invoices i
+        left join payment_allocations a on a.invoice_id = i.id and a.state = 'active'
+        group by i.id having i.amount_reserved <> coalesce(sum(a.amount), 0)""",
+    "what is held is under way": f"""
+        select a.payment_id, a.state, p.status from payment_allocations a join payments p on p.id = a.payment_id
+        where (a.state = 'active') <> (p.status in {_UNSETTLED})""",
+    "held credit is that of payments under way": f"""
+        select b.customer_id, b.amount_reserved, b.amount from customer_balances b
+        left join payments p on p.customer_id = b.customer_id and p.currency = b.currency and p.status in {_UNSETTLED}
+        group by b.customer_id, b.currency
+        having b.amount_reserved <> coalesce(sum(p.credit_amount), 0) or b.amount < b.amount_reserved
+          or b.amount_reserved < 0""",
+    "sums are zero": "select currency, sum(amount) from ledger_entries group by currency having sum(amount) <> 0",
+    "projections equal the ledger": """
+        select id, sum(kept) from (
+          select id, total - amount_paid - amount_credited as kept from invoices
+          union all select invoice_id, -amount from ledger_entries where account = 'receivable'
+          union all select customer_id || currency, amount from customer_balances
+          union all select customer_id || currency, amount from ledger_entries where account = 'credit'
+        ) group by id having sum(kept) <> 0""",
+}
+
+
+def check(world: World) -> None:
+    """After every step; where it changed nothing, it broke nothing."""
+    if not world.has_changed():
+        return
+    for invariant, statement in _DIFFERENCES.items():
+        different = world.connection.execute(statement).fetchone()
+        if different is not None:
+            raise Broken(invariant, f"{world.name(str(different[0]))} {different[1:]}")
+    payments = {row.id: row for row in world.payments()}
+    _check_captures(world, payments)
+    for row in payments.values():
+        _check_payment(world, row)
+    _check_refunds(world)
+    _check_questions(world)
+
+
+def prove(world: World) -> None:
+    """The portal's own proof of its ledger: every digest, sum, link and balance. Slower, so that it is called now and then."""
+    with world.database.snapshot() as reader:
+        wrong = prove_ledger(reader, world.merchant_id).wrong
+    if wrong is not None:
+        raise Broken("projections equal the ledger", f"{wrong.table} {wrong.reason}")
+
+
+def check_rest(world: World) -> None:
+    """When nothing is under way any more, and the provider's list was compared with ours."""
+    prove(world)
+    payments = {row.id: row for row in world.payments()}
+    for row in payments.values():
+        if row.status in UNSETTLED | {"incomplete"}:
+            raise Broken("nothing is unknown past its time", f"{world.name(row.id)} is {row.status}")
+    for capture in world.provider.captures:
+        row = payments[capture.reference]
+        if row.status not in CAPTURED:
+            raise Broken("no capture is lost", f"{world.name(row.id)} is {row.status}")
+        booked = world.connection.execute(
+            "select coalesce(sum(amount), 0) from ledger_entries where payment_id = ? and account = 'gateway'",
+            (row.id,),
+        ).fetchone()[0]
+        held = capture.money.amount - _given_back(world, row.id)
+        if booked != held:
+            raise Broken("no capture is lost", f"{world.name(row.id)}: {held} is held, {booked} booked")
+    waiting = world.connection.execute(
+        "select count(*) from outbox_messages where done_at is null and dead_at is null"
+    ).fetchone()[0]
+    unsealed = world.connection.execute("select count(*) from ledger_unsealed").fetchone()[0]
+    if waiting or unsealed:
+        raise Broken("nothing is left undone", f"{waiting} messages, {unsealed} seals")
+    _check_receipts(world, payments)
+
+
+def _check_captures(world: World, payments: dict[str, PaymentRow]) -> None:
+    pages = Counter(capture.page for capture in world.provider.captures)
+    for capture in world.provider.captures:
+        row = payments.get(capture.reference)
+        if row is None or pages[page_of(row.id)] != 1:
+            raise Broken("one charge a payment", f"{capture.page.replace(capture.reference, '')} was charged again")
+        if capture.money.amount != row.charge_amount or capture.money.currency != row.currency:
+            raise Broken("what is taken is what was confirmed", f"{world.name(row.id)}: {capture.money}")
+        charge = world.provider.charges[capture.reference]
+        is_open = row.status in UNSETTLED or (row.status in ENDED_WITHOUT_MONEY and charge.has_told_failure)
+        if row.status not in CAPTURED and not is_open:
+            raise Broken("no double charge", f"{world.name(row.id)} is {row.status}, though its money was taken")
+
+
+def _check_payment(world: World, row: PaymentRow) -> None:
+    if row.charge_amount == 0:
+        return
+    charge = world.provider.charges.get(row.id)
+    if row.status in CAPTURED and not world.provider.is_captured(row.id):
+        raise Broken("nothing is booked that was not taken", f"{world.name(row.id)} is {row.status}")
+    if row.status in ENDED_WITHOUT_MONEY and charge is not None and not charge.has_told_failure:
+        raise Broken("a failure is proven", f"{world.name(row.id)} is {row.status}, the provider says {charge.state}")
+    on_its_way = row.status in ENDED_WITHOUT_MONEY and row.was_sent and charge is None
+    if on_its_way and world.provider.is_expected(row.id):
+        raise Broken("a failure is proven", f"{world.name(row.id)} is {row.status}, and its order still under way")
+
+
+def _check_refunds(world: World) -> None:
+    for reference in world.provider.charges:
+        given = _given_back(world, reference)
+        if given > sum(c.money.amount for c in world.provider.captures if c.reference == reference):
+            raise Broken("no more is given back than was taken", world.name(reference))
+
+
+def _check_questions(world: World) -> None:
+    latest = world.clock.now() + LONGEST_PAUSE
+    microseconds = int(latest.timestamp() * 1_000_000)
+    found = world.connection.execute(
+        f"select id, status from payments where status in {_UNSETTLED}"
+        " and (next_check_at is null or next_check_at > ?)"
+        " union all select id, status from refunds where status = 'pending'"
+        " and (next_check_at is null or next_check_at > ?)",
+        (microseconds, microseconds),
+    ).fetchone()
+    if found is not None:
+        raise Broken("nothing is unknown past its time", f"{world.name(found[0])} is {found[1]}, and nobody will ask")
+
+
+def _check_receipts(world: World, payments: dict[str, PaymentRow]) -> None:
+    told = Counter(payment_id for kind, payment_id, _ in world.mails if kind == "receipt_mail")
+    for row in payments.values():
+        if row.status in CAPTURED and told[row.id] != 1:
+            raise Broken("one receipt a payment", f"{world.name(row.id)} has {told[row.id]}")
+
+
+def _given_back(world: World, reference: str) -> int:
+    charge = world.provider.charges[reference]
+    return sum(
+        order.money.amount
+        for order, outcome in world.provider.refunds.values()
+        if order.charge == f"ch_{charge.number}" and outcome.state is State.SUCCEEDED
+    )

@@ -1,0 +1,400 @@
+"""What may happen next: what customers, payers, the provider, the worker and the merchant do, each by chance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+from portal.payments.checkouts import NEW_METHOD, TELEPHONE, Choice, begin_checkout
+from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
+from portal.payments.rules import CAPTURED, UNSETTLED
+from portal.provider_events.operations import receive_event
+from portal.refunds.operations import refund_payment
+from portal.services import Services
+from portal.tenancy import Scope
+from portal.worker import HANDLERS, JOBS, clean_up, run_once
+from tests.simulation import installation
+from tests.simulation.installation import GATEWAY, Payer
+from tests.simulation.provider import END, OPEN, Charge, Event
+from tests.simulation.world import NEVER, Broken, PaymentRow, World
+
+CRASH_RATE = 0.25
+"""How many processes die on their way: each at one of the first crash points that it passes."""
+CHECKOUT_HOURS = 3
+ROUND = tuple(job for job in JOBS if job.run is not clean_up)
+"""What a round of the worker does here; old rows are deleted when a run has come to its end."""
+
+
+def step(world: World) -> None:
+    """Let one thing happen, whatever is possible now."""
+    world.pass_time(milliseconds=world.chance.choice((1, 20, 400, 3000)))
+    names, weights = zip(*MOVES, strict=True)
+    while not world.chance.choices(names, weights)[0](world):
+        pass
+
+
+def aside(world: World) -> None:
+    """What others do while a process waits for the provider: mostly nothing, but time passes."""
+    if world.chance.random() > 0.12:
+        return
+    world.pass_time(seconds=world.chance.choice((0.2, 1, 4, 9)))
+    world.chance.choice((look, press_again, cancel, payer_acts, event, work))(world)
+
+
+def choose(world: World) -> bool:
+    """A customer chooses what to pay and how, in one of all the ways there are."""
+    payer = world.chance.choice(world.payers)
+    choice = _choice(world, payer)
+    if choice is None:
+        return False
+    begin(world, payer, choice)
+    return True
+
+
+def begin(world: World, payer: Payer, choice: Choice) -> str:
+    """Begin the checkout; tells the payment's id, or the name of the fault that refused it."""
+    return world.operate(
+        "customer",
+        f"{payer.name} chooses {_told(world, choice)}",
+        lambda services: world.name(_begin(services, payer.scope, choice)),
+    )
+
+
+def _begin(services: Services, scope: Scope, choice: Choice) -> str:
+    with services.database.unit_of_work() as session:
+        return begin_checkout(
+            session, scope, choice, gateway=GATEWAY, expires_after=timedelta(hours=CHECKOUT_HOURS), at=services.clock.now()
+        )  # fmt: skip
+
+
+def press_pay(world: World) -> bool:
+    """A customer confirms a checkout: mostly the newest."""
+    waiting = world.payments("incomplete")
+    if not waiting:
+        return False
+    confirm(world, waiting[-1] if world.chance.random() < 0.8 else world.chance.choice(waiting), dies_at=_death(world))
+    return True
+
+
+def press_again(world: World) -> bool:
+    """A customer who does not know whether it worked presses Pay again."""
+    pressed = [row for row in world.payments() if row.status != "incomplete"]
+    if not pressed:
+        return False
+    confirm(world, world.chance.choice(pressed[-4:]), dies_at=_death(world))
+    return True
+
+
+def confirm(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, faults: list[str] | None = None) -> str:
+    scope = world.payer(payment.customer_id).scope
+    return world.operate(
+        "customer",
+        f"presses Pay on {world.name(payment.id)}",
+        lambda services: confirm_payment(
+            services, scope, payment.id, version="", return_url=page_of(payment.id), locale="en"
+        ),
+        about=payment.id,
+        dies_at=dies_at,
+        faults=faults,
+    )
+
+
+def page_of(payment_id: str) -> str:
+    return f"http://127.0.0.1/payments/{payment_id}"
+
+
+def look(world: World) -> bool:
+    """A customer opens the page of a payment that is not settled: it asks."""
+    waiting = world.payments(*UNSETTLED)
+    if not waiting:
+        return False
+    open_page(world, world.chance.choice(waiting), dies_at=_death(world))
+    return True
+
+
+def open_page(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, faults: list[str] | None = None) -> str:
+    return world.operate(
+        "customer",
+        f"opens the page of {world.name(payment.id)}",
+        lambda services: resolve_payment(
+            services, world.merchant_id, payment.id, unless_asked_within=ASK_AT_MOST_EVERY
+        ),
+        about=payment.id,
+        dies_at=dies_at,
+        faults=faults,
+    )
+
+
+def cancel(world: World) -> bool:
+    """A customer calls a payment off."""
+    waiting = world.payments("incomplete", *UNSETTLED)
+    if not waiting:
+        return False
+    call_off(world, world.chance.choice(waiting), dies_at=_death(world))
+    return True
+
+
+def call_off(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, faults: list[str] | None = None) -> str:
+    scope = world.payer(payment.customer_id).scope
+    return world.operate(
+        "customer",
+        f"cancels {world.name(payment.id)}",
+        lambda services: cancel_payment(services, scope, payment.id),
+        about=payment.id,
+        dies_at=dies_at,
+        faults=faults,
+    )
+
+
+def payer_acts(world: World) -> bool:
+    """On the provider's page, at the telephone, at the bank: something open comes to its end, or from a page goes on to wait."""
+    charges = [charge for charge in world.provider.charges.values() if charge.state in OPEN]
+    if not charges:
+        return False
+    charge = world.chance.choice(charges)
+    odds = END if charge.kind != "page" or charge.state.value == "pending" else {**END, "pending": 12}
+    _finish(world, charge, world.chance.choices(list(odds), list(odds.values()))[0])
+    return True
+
+
+def _finish(world: World, charge: Charge, fate: str) -> None:
+    world.provider.finish(charge, fate)
+    world.tell(f"payer ends {world.name(charge.reference)}: {fate}")
+
+
+def approve_late(world: World) -> bool:
+    """A payer approves what was called off."""
+    charges = [
+        charge
+        for charge in world.provider.charges.values()
+        if charge.failure_code in ("payer_canceled", "page_canceled") and charge.has_told_failure
+    ]
+    if not charges or world.chance.random() < 0.7:
+        return False
+    charge = world.chance.choice(charges)
+    world.provider.approve_late(charge)
+    world.tell(f"payer approves {world.name(charge.reference)} after all")
+    return True
+
+
+def event(world: World) -> bool:
+    """The provider makes a call that it owes: late, out of order, a second time; some it never makes."""
+    events = world.provider.events
+    if not events:
+        return False
+    chosen = world.chance.choice(events)
+    lot = world.chance.random()
+    if lot < 0.75:
+        events.remove(chosen)
+    if lot < 0.1:
+        world.tell(f"{chosen.id} about {world.name(chosen.reference)} is never sent")
+        return True
+    send_event(world, chosen, dies_at=_death(world))
+    return True
+
+
+def send_event(world: World, event: Event, *, dies_at: str | int = NEVER) -> None:
+    body = json.dumps({"id": event.id, "reference": event.reference}).encode()
+    told = world.operate(
+        "webhook",
+        f"{event.id} about {world.name(event.reference)}",
+        lambda services: receive_event(services, world.merchant_id, GATEWAY, {"signature": "right"}, body),
+        about=event.reference,
+        dies_at=dies_at,
+    )
+    if not told.startswith("killed"):
+        world.note_event(event)
+
+
+def work(world: World) -> bool:
+    """The worker does a round, or the one job whose turn has come."""
+    jobs = ROUND if world.chance.random() < 0.25 else (world.chance.choice(ROUND),)
+    work_round(world, jobs, dies_at=_death(world))
+    return True
+
+
+def work_round(
+    world: World, jobs: tuple = ROUND, *, dies_at: str | int = NEVER, faults: list[str] | None = None
+) -> str:
+    handlers = {kind: world.handler(kind) for kind in HANDLERS}
+    words = "does a round" if jobs == ROUND else f"does {', '.join(job.name for job in jobs)}"
+
+    def run(services: Services) -> str:
+        counts = run_once(services, handlers=handlers, jobs=jobs)
+        if counts.get("failed_jobs"):
+            raise Broken("nothing fails but by a named fault", f"a job failed: {counts}")
+        return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "nothing"
+
+    return world.operate("worker", words, run, dies_at=dies_at, faults=faults)
+
+
+def refund(world: World) -> bool:
+    """The merchant's staff give something back: sometimes more than there is."""
+    captured = world.payments(*CAPTURED)
+    if not captured:
+        return False
+    row = world.chance.choice(captured)
+    left = row.charge_amount - row.amount_refunded
+    amount = world.chance.choice((left, max(1, left // 2), max(1, left // 3), left + 1))
+    give_back(world, row, amount, dies_at=_death(world))
+    return True
+
+
+def give_back(
+    world: World,
+    payment: PaymentRow,
+    amount: int,
+    *,
+    dies_at: str | int = NEVER,
+    faults: list[str] | None = None,
+) -> str:
+    return world.operate(
+        "staff",
+        f"give back {amount} of {world.name(payment.id)}",
+        lambda services: world.name(
+            refund_payment(services, world.merchant_id, payment.id, amount, reason=None, actor_id="simulation")
+        ),
+        about=payment.id,
+        dies_at=dies_at,
+        faults=faults,
+    )
+
+
+def refund_ends(world: World) -> bool:
+    """A pending refund comes to its end, or one that was done comes back."""
+    refunds = [
+        (reference, outcome)
+        for reference, (_, outcome) in world.provider.refunds.items()
+        if outcome.state.value == "pending" or (outcome.state.value == "succeeded" and world.chance.random() < 0.2)
+    ]
+    if not refunds:
+        return False
+    reference, outcome = world.chance.choice(refunds)
+    can_succeed = outcome.state.value == "pending" and world.chance.random() < 0.7
+    fate = "succeeded" if can_succeed else "declined"
+    world.provider.finish_refund(reference, fate)
+    world.tell(f"provider ends {world.name(reference)}: {fate}")
+    return True
+
+
+def bill(world: World) -> bool:
+    """The merchant opens another invoice."""
+    payer = world.chance.choice(world.payers)
+    total = world.chance.randint(1, 200) * 100
+    mode = world.chance.choice((None, "fixed", "editable"))
+    invoice_id = installation.open_invoice(world.database, payer.scope, world.clock, total, "USD", amount_mode=mode)
+    world.tell(f"merchant bills {payer.name} {world.name(invoice_id)} over {total}")
+    return True
+
+
+def grant(world: World) -> bool:
+    """The merchant writes a credit note."""
+    payer = world.chance.choice(world.payers)
+    amount = world.chance.randint(1, 60) * 100
+    installation.grant_credit(world.database, payer.scope, world.clock, amount)
+    world.tell(f"merchant grants {payer.name} {amount}")
+    return True
+
+
+def wait(world: World) -> bool:
+    """Nothing happens for a while."""
+    seconds = world.chance.choice((5, 11, 31, 61, 301, 901, 3601, 10_801, 86_401))
+    world.pass_time(seconds=seconds)
+    world.tell(f"{seconds} s pass")
+    return True
+
+
+Move = Callable[[World], bool]
+MOVES: tuple[tuple[Move, int], ...] = (
+    (choose, 10),
+    (press_pay, 12),
+    (press_again, 2),
+    (look, 7),
+    (cancel, 5),
+    (payer_acts, 13),
+    (approve_late, 3),
+    (event, 11),
+    (work, 8),
+    (refund, 5),
+    (refund_ends, 3),
+    (bill, 2),
+    (grant, 1),
+    (wait, 14),
+)
+"""Each with its weight."""
+
+
+def _death(world: World) -> int:
+    return world.chance.randint(1, 4) if world.chance.random() < CRASH_RATE else NEVER
+
+
+def _choice(world: World, payer: Payer) -> Choice | None:
+    chance = world.chance
+    if chance.random() < 0.08:
+        top_up = chance.choice((50, 100, 2500, 50_000))
+        return Choice(payer.method_id, amount=top_up, currency="USD", top_up=True, title="Money in advance")
+    split = _split(world, payer)
+    if split is not None:
+        return split
+    invoices = world.connection.execute(
+        "select id, currency, total - amount_paid - amount_credited - amount_reserved from invoices"
+        " where customer_id = ? and status in ('open', 'partially_paid') order by rowid",
+        (payer.scope.customer_id,),
+    ).fetchall()
+    if not invoices:
+        return None
+    first = chance.choice(invoices)
+    alike = [row for row in invoices if row[1] == first[1]]
+    chosen = alike if chance.random() < 0.12 else chance.sample(alike, min(len(alike), chance.choice((1, 1, 1, 2, 3))))
+    left = sum(row[2] for row in chosen)
+    amount = chance.choice((None, None, None, None, left, left // 2, 3000))
+    method, phone = _method(world, payer)
+    splits = len(chosen) == 1 and chance.random() < 0.1
+    return Choice(
+        method,
+        [row[0] for row in chosen],
+        amount=max(1, left // 2) if splits else amount,
+        currency="EUR" if chance.random() < 0.05 else None,
+        use_credit=chance.random() < 0.3,
+        save_method=chance.random() < 0.3,
+        splits=splits,
+        channel="cm.mtn" if phone else None,
+        phone=phone,
+    )
+
+
+def _split(world: World, payer: Payer) -> Choice | None:
+    """The second payment of an invoice that is paid by two methods, where there is a first one."""
+    firsts = world.connection.execute(
+        "select p.id, a.invoice_id from payments p join payment_allocations a on a.payment_id = p.id"
+        " where p.customer_id = ? and p.splits = 1 order by p.rowid",
+        (payer.scope.customer_id,),
+    ).fetchall()
+    if not firsts or world.chance.random() < 0.75:
+        return None
+    payment_id, invoice_id = world.chance.choice(firsts)
+    method, phone = _method(world, payer)
+    return Choice(method, [invoice_id], split_of=payment_id, channel="cm.mtn" if phone else None, phone=phone)
+
+
+def _method(world: World, payer: Payer) -> tuple[str, str | None]:
+    """How it is paid: the saved card, the provider's page, or a telephone and its number."""
+    lot = world.chance.random()
+    if lot < 0.5:
+        return payer.method_id, None
+    return (NEW_METHOD, None) if lot < 0.75 else (TELEPHONE, "+237670000001")
+
+
+def _told(world: World, choice: Choice) -> str:
+    invoices = " ".join(world.name(invoice_id) for invoice_id in choice.invoice_ids)
+    parts = [
+        "a top-up" if choice.top_up else invoices,
+        f"{choice.amount}" if choice.amount else "",
+        choice.currency or "",
+        "by card" if choice.payment_method.startswith("pm_") else f"by {choice.payment_method}",
+        "with credit" if choice.use_credit else "",
+        "in two" if choice.splits else "",
+        f"the rest of {world.name(choice.split_of)}" if choice.split_of else "",
+    ]
+    return " ".join(part for part in parts if part)

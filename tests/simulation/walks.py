@@ -1,0 +1,205 @@
+"""Straight to each cell: the payment is brought to its state, the process dies where the cell says, and whoever it names goes on."""
+
+from __future__ import annotations
+
+from portal.payments.checkouts import TELEPHONE, Choice
+from portal.payments.jobs import check_payments
+from portal.refunds.jobs import check_refunds
+from tests.simulation import moves
+from tests.simulation.cells import Cell
+from tests.simulation.installation import installation
+from tests.simulation.invariants import check, check_rest
+from tests.simulation.line import FAIR, FAULTS
+from tests.simulation.provider import OPEN, Charge, Event
+from tests.simulation.run import rest
+from tests.simulation.world import PaymentRow, World, faults_shown
+
+_CHECKS = tuple(job for job in moves.ROUND if job.run in (check_payments, check_refunds))
+
+
+def walk(cell: Cell) -> World:
+    """A world in which the cell was visited and that has come to rest; every invariant held at each stop. Raises Broken."""
+    world = World(installation(), 1)
+    with faults_shown() as faults:
+        _WALKS[cell.label](world, cell)
+        check(world)
+        rest(world)
+        check(world)
+        check_rest(world)
+        faults.check()
+    return world
+
+
+def _intent_written(world: World, cell: Cell) -> None:
+    payment = _begin(world, cell.answer)
+    moves.confirm(world, payment, dies_at=cell.label)
+    check(world)
+    world.provider.fates.append(_fate(cell.answer))
+    moves.confirm(world, payment, faults=[_fault(cell.answer)])
+
+
+def _intent_committed(world: World, cell: Cell) -> None:
+    payment = _begin(world, cell.answer)
+    moves.confirm(world, payment, dies_at=cell.label)
+    check(world)
+    world.provider.fates.append(_fate(cell.answer))
+    if cell.answer == "absent":
+        # Too late to send it again: what the provider never heard of has expired.
+        world.pass_time(hours=4)
+    else:
+        world.pass_time(seconds=11)
+    _go_on(world, cell, payment, [FAIR, _fault(cell.answer)])
+
+
+def _confirmed(world: World, cell: Cell) -> None:
+    """The two crash points between the gateway's answer and the answer to the customer."""
+    payment = _begin(world, cell.answer)
+    world.provider.fates.append(_fate(cell.answer))
+    moves.confirm(world, payment, dies_at=cell.label, faults=[_fault(cell.answer)])
+    check(world)
+    world.pass_time(seconds=11)
+    _go_on(world, cell, payment)
+
+
+def _looked_up(world: World, cell: Cell) -> None:
+    payment = _bring_to(world, cell)
+    world.pass_time(seconds=1)
+    moves.open_page(world, payment, dies_at=cell.label, faults=[_fault(cell.answer)])
+    check(world)
+    world.pass_time(seconds=11)
+    _go_on(world, cell, payment)
+
+
+def _cancel_answered(world: World, cell: Cell) -> None:
+    payment = _bring_to(world, cell)
+    world.provider.charges[payment.id].can_be_canceled = cell.answer != "pending"
+    world.pass_time(seconds=1)
+    moves.call_off(world, payment, dies_at=cell.label, faults=[_fault(cell.answer)])
+    check(world)
+    world.pass_time(seconds=11)
+    _go_on(world, cell, payment)
+
+
+def _refund_intent_committed(world: World, cell: Cell) -> None:
+    payment = _pay(world)
+    moves.give_back(world, payment, _refunded(cell, payment), dies_at=cell.label)
+    check(world)
+    world.provider.fates.append(_fate(cell.answer))
+    world.pass_time(seconds=11)
+    moves.work_round(world, _CHECKS, faults=[FAIR, _fault(cell.answer)])
+
+
+def _refund_answered(world: World, cell: Cell) -> None:
+    payment = _pay(world)
+    world.provider.fates.append(_fate(cell.answer))
+    faults = [_fault(cell.answer)]
+    moves.give_back(world, payment, _refunded(cell, payment), dies_at=cell.label, faults=faults)
+    check(world)
+    world.pass_time(seconds=11)
+    if cell.retrier == "webhook":
+        world.pass_time(minutes=3)
+        moves.send_event(world, world.provider.events[-1])
+    moves.work_round(world, _CHECKS, faults=[])
+
+
+def _delivery(world: World, cell: Cell) -> None:
+    payment = _pay(world)
+    if cell.state != "complete":
+        world.provider.fates.append("succeeded")
+        moves.give_back(world, payment, _refunded(cell, payment))
+    moves.work_round(world, dies_at=cell.label)
+    check(world)
+    world.pass_time(minutes=1)
+    moves.work_round(world)
+
+
+_WALKS = {
+    "payment.intent_written": _intent_written,
+    "payment.intent_committed": _intent_committed,
+    "payment.gateway_answered": _confirmed,
+    "payment.outcome_recorded": _confirmed,
+    "payment.looked_up": _looked_up,
+    "payment.cancel_answered": _cancel_answered,
+    "refund.intent_committed": _refund_intent_committed,
+    "refund.gateway_answered": _refund_answered,
+    "outbox.leased": _delivery,
+    "outbox.delivered": _delivery,
+}
+
+
+def _begin(world: World, answer: str) -> PaymentRow:
+    """A checkout of Maya's first invoice by her card; by telephone where the payer is to call it off there."""
+    payer = world.payers[0]
+    invoice_id = world.connection.execute(
+        "select id from invoices where customer_id = ? order by rowid limit 1", (payer.scope.customer_id,)
+    ).fetchone()[0]
+    by_card = Choice(payer.method_id, [invoice_id])
+    by_telephone = Choice(TELEPHONE, [invoice_id], channel="cm.mtn", phone="+237670000001")
+    moves.begin(world, payer, by_telephone if answer == "canceled" else by_card)
+    return world.payments()[-1]
+
+
+def _pay(world: World) -> PaymentRow:
+    payment = _begin(world, "succeeded")
+    world.provider.fates.append("succeeded")
+    moves.confirm(world, payment)
+    return world.payments()[-1]
+
+
+def _bring_to(world: World, cell: Cell) -> PaymentRow:
+    """A confirmed payment in the cell's state; what is true at the provider by now is what its answer says."""
+    payment = _begin(world, cell.answer)
+    truth = _fate(cell.answer)
+    if cell.state == "processing":
+        world.provider.fates.append(truth)
+        moves.confirm(world, payment, faults=["lost_before" if cell.answer == "absent" else "lost_after"])
+        return payment
+    world.provider.fates.append(cell.state)
+    moves.confirm(world, payment)
+    charge = world.provider.charges[payment.id]
+    is_called_off = cell.label == "payment.cancel_answered" and cell.answer == "canceled"
+    if cell.answer not in (*FAULTS, cell.state) and not is_called_off:
+        world.provider.finish(charge, truth)
+    return payment
+
+
+def _go_on(world: World, cell: Cell, payment: PaymentRow, faults: list[str] | None = None) -> None:
+    faults = faults or []
+    if cell.retrier == "customer":
+        if _has_ended(world, payment):
+            moves.confirm(world, payment, faults=faults)
+        else:
+            moves.open_page(world, payment, faults=faults)
+        return
+    if cell.retrier == "webhook":
+        world.pass_time(minutes=3)
+        moves.send_event(world, _event(world, payment))
+    moves.work_round(world, _CHECKS, faults=faults)
+
+
+def _has_ended(world: World, payment: PaymentRow) -> bool:
+    return world.status(payment.id) not in ("processing", "requires_action", "pending")
+
+
+def _event(world: World, payment: PaymentRow) -> Event:
+    """The newest event about the payment; where there was none yet, the payer causes it."""
+    charge: Charge = world.provider.charges[payment.id]
+    found = [event for event in world.provider.events if event.reference == payment.id]
+    if not found:
+        assert charge.state in OPEN, "what has ended has told of it"
+        world.provider.finish(charge, "succeeded")
+        found = world.provider.events[-1:]
+    return found[-1]
+
+
+def _fate(answer: str) -> str:
+    """What becomes of the order at the provider."""
+    return "succeeded" if answer in FAULTS or answer == "absent" else answer
+
+
+def _fault(answer: str) -> str:
+    return answer if answer in FAULTS else FAIR
+
+
+def _refunded(cell: Cell, payment: PaymentRow) -> int:
+    return payment.charge_amount if cell.state == "refunded" else payment.charge_amount // 2

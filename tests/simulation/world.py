@@ -1,0 +1,328 @@
+"""One run's world: the portal, its clock, the provider and the network; and the operations of processes that may die in them."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import Any, cast
+
+from sqlalchemy.exc import NoResultFound
+
+from portal.clock import MovableClock
+from portal.errors import PortalError
+from portal.gateways.contract import EventRefused, Gateway
+from portal.gateways.registry import Gateways
+from portal.outbox.relay import Handler
+from portal.payments.rules import UNSETTLED
+from portal.services import Services
+from tests.simulation.cells import Cell, why_unreachable
+from tests.simulation.installation import Installation, Payer
+from tests.simulation.line import Line
+from tests.simulation.provider import Event, Provider
+
+Plant = Callable[[Line], Gateway]
+NEVER = 0
+"""The crash point to die at, of those that a process passes; the first is 1."""
+
+
+class Broken(Exception):
+    """Something does not hold. `invariant` names what."""
+
+    def __init__(self, invariant: str, told: str) -> None:
+        super().__init__(f"{invariant}: {told}")
+        self.invariant = invariant
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it, and nothing of the process runs on."""
+
+
+@dataclass
+class Process:
+    """Somebody's one operation. `about` is the payment that it was called for; `dies_at` a label, or the how-manieth crash point.
+
+    `is_overtaken`: others did something while it waited for the provider.
+    """
+
+    actor: str
+    about: str | None
+    line: Line
+    dies_at: str | int = NEVER
+    died_at: str | None = None
+    passed: int = 0
+    is_overtaken: bool = False
+    delivered: list[str] = field(default_factory=list)
+
+    def reach(self, label: str) -> None:
+        self.passed += 1
+        if self.dies_at in (label, self.passed):
+            self.died_at = label
+            raise Killed(label)
+
+
+@dataclass
+class Death:
+    """A process that died at a crash point; it becomes a cell when somebody comes to go on with its work."""
+
+    label: str
+    state: str
+    answer: str | None
+    has_event: bool = False
+
+
+@dataclass(frozen=True)
+class PaymentRow:
+    """What the simulation looks at of a payment."""
+
+    id: str
+    customer_id: str
+    status: str
+    currency: str
+    amount: int
+    credit_amount: int
+    amount_refunded: int
+    kind: str
+    was_sent: bool
+
+    @property
+    def charge_amount(self) -> int:
+        return self.amount - self.credit_amount
+
+
+class World:
+    """Everything is decided by `chance`, so that the same seed is the same run. `trace` tells what happened, a line a step."""
+
+    def __init__(
+        self, installation: Installation, seed: int, *, plant: Plant | None = None, fault_rate: float = 0.0
+    ) -> None:
+        installation.database.set_back(installation.kept)
+        self.installation = installation
+        self.database = installation.database
+        self.connection = installation.database.connection
+        self.merchant_id = installation.merchant_id
+        self.payers = installation.payers
+        self.chance = Random(seed)
+        self.clock = MovableClock(installation.started_at)
+        self.provider = Provider(self.chance, self.clock)
+        self.fault_rate = fault_rate
+        self.mail_fault_rate = fault_rate / 2
+        self.meanwhile: Callable[[World], None] | None = None
+        self.plant = plant
+        self.mails: Counter[tuple[str, str, str]] = Counter()
+        self.deaths: dict[str, Death] = {}
+        self.cells: set[Cell] = set()
+        self.answers: Counter[str] = Counter()
+        self.crash_count = self.overtaken_count = 0
+        self.trace: list[str] = []
+        self._running: list[Process] = []
+        self._written = (-1, -1)
+        self._labels: dict[str, str] = {}
+
+    def operate(
+        self,
+        actor: str,
+        words: str,
+        work: Callable[[Services], object],
+        *,
+        about: str | None = None,
+        dies_at: str | int = NEVER,
+        faults: list[str] | None = None,
+    ) -> str:
+        """Let a process of its own do `work`; tells what came of it. It may die, or refuse with a named fault; no other end is allowed.
+
+        `faults` are what happens to its calls, by chance where there are none.
+        """
+        self.clock.advance(milliseconds=1)
+        line = Line(self.provider, self.chance, self.clock, lambda: self.connection.in_transaction)
+        line.fault_rate = 0.0 if faults is not None else self.fault_rate
+        line.faults = list(faults or ())
+        process = Process(actor, about, line, dies_at)
+        line.meanwhile = lambda: self._let_others(process)
+        gateway = self.plant(line) if self.plant else cast(Gateway, line)
+        services = Services(
+            self.installation.settings, self.database, _One(gateway), cast(Any, None), self.clock, process.reach,
+            self.chance.random,
+        )  # fmt: skip
+        self._running.append(process)
+        try:
+            told = str(work(services))
+        except Killed:
+            told = f"killed at {process.died_at}"
+        except (PortalError, NoResultFound, EventRefused) as fault:
+            told = type(fault).__name__
+        finally:
+            self._running.pop()
+        self.answers.update(line.told.values())
+        self._note_end(process)
+        answers = ", ".join(f"{self.name(reference)} {answer}" for reference, answer in line.told.items())
+        self.tell(f"{actor} {words}: {told}" + (f" ({answers})" if answers else ""))
+        if self.connection.in_transaction:
+            raise Broken("no transaction is left open", words)
+        return told
+
+    def handler(self, kind: str) -> Handler:
+        """What delivers messages of this kind: a mail server that takes what it is given, or fails."""
+        return partial(self._deliver, kind)
+
+    def note_event(self, event: Event) -> None:
+        """An event has come, and was answered."""
+        death = self.deaths.get(event.reference)
+        if death is None or self._running:
+            return
+        death.has_event = True
+        if death.state not in UNSETTLED and not event.reference.startswith("re_"):
+            # Nobody asks after what has come to its end: the event alone is the sequel.
+            self._sequel(event.reference, "webhook", death.answer or "none")
+
+    def pass_time(self, **amount: float) -> None:
+        self.clock.advance(**amount)
+        self.provider.receive()
+
+    def tell(self, line: str) -> None:
+        depth = "  " * len(self._running)
+        self.trace.append(f"{self.clock.now() - self.installation.started_at} {depth}{line}")
+
+    def name(self, row_id: str) -> str:
+        """What a row is called in the trace: ids are random, and the same seed tells the same story."""
+        head = row_id.partition("_")[0]
+        if row_id not in self._labels:
+            count = sum(1 for known in self._labels if known.startswith(f"{head}_"))
+            self._labels[row_id] = f"{head}#{count + 1}"
+        return self._labels[row_id]
+
+    def has_changed(self) -> bool:
+        """Whether anything was written, here or at the provider, since this was asked last."""
+        before, self._written = self._written, (self.connection.total_changes, self.provider.event_count)
+        return self._written != before
+
+    def payer(self, customer_id: str) -> Payer:
+        return next(payer for payer in self.payers if payer.scope.customer_id == customer_id)
+
+    def payments(self, *statuses: str) -> list[PaymentRow]:
+        """The payments as they are committed, oldest first; of these statuses, or all."""
+        rows = self.connection.execute(
+            "select id, customer_id, status, currency, amount, credit_amount, amount_refunded, kind, sent_at is not null"
+            " from payments order by rowid"
+        )
+        found = [PaymentRow(*row) for row in rows]
+        return [row for row in found if row.status in statuses] if statuses else found
+
+    def status(self, payment_id: str) -> str:
+        return str(self.connection.execute("select status from payments where id = ?", (payment_id,)).fetchone()[0])
+
+    def _deliver(
+        self, kind: str, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+    ) -> None:
+        if self.chance.random() < self.mail_fault_rate:
+            raise ConnectionError("the mail server is away")
+        self._running[-1].delivered.append(message_id)
+        self.mails[(kind, str(payload.get("payment")), message_id)] += 1
+
+    def _let_others(self, process: Process) -> None:
+        if self.meanwhile is None or len(self._running) > 1:
+            return
+        before = len(self.trace)
+        self.meanwhile(self)
+        process.is_overtaken = process.is_overtaken or len(self.trace) > before
+
+    def _note_end(self, process: Process) -> None:
+        if process.died_at is not None:
+            self.crash_count += 1
+        touched = {*process.line.told, *process.delivered, process.about if process.actor == "customer" else None}
+        if process.is_overtaken or self._running:
+            # What a death or a sequel means when others went on meanwhile has no one state: it is counted, and the invariants
+            # are checked.
+            self.overtaken_count += 1
+            for subject in touched:
+                self.deaths.pop(subject or "", None)
+            return
+        if process.died_at is not None:
+            touched.discard(self._note_death(process, process.died_at))
+        for subject in [subject for subject in self.deaths if subject in touched]:
+            death = self.deaths[subject]
+            met = process.line.told.get(subject, "none")
+            if met == "none" and death.state in UNSETTLED | {"incomplete"}:
+                continue  # It did not ask: somebody had just asked, or it was refused.
+            actor = "webhook" if process.actor == "worker" and death.has_event else process.actor
+            self._sequel(subject, actor, met if death.answer is None else death.answer)
+
+    def _note_death(self, process: Process, label: str) -> str:
+        """Tells what the process had in hand."""
+        subject, payment_id = self._subject(process, label)
+        state = self.status(payment_id)
+        told = "none" if label.startswith("outbox.") else process.line.told.get(subject)
+        self.deaths[subject] = Death(label, state, told)
+        return subject
+
+    def _subject(self, process: Process, label: str) -> tuple[str, str]:
+        """What the process had in hand, and the payment that it belongs to."""
+        if label.startswith("outbox."):
+            row = self.connection.execute(
+                "select id, json_extract(payload, '$.payment') from outbox_messages"
+                " where done_at is null and leased_until is not null order by leased_until desc limit 1"
+            ).fetchone()
+            return str(row[0]), str(row[1])
+        if label.startswith("refund."):
+            row = self.connection.execute("select id, payment_id from refunds order by rowid desc limit 1").fetchone()
+            return str(row[0]), str(row[1])
+        told = [reference for reference in process.line.told if reference.startswith("pay_")]
+        subject = told[-1] if told and ".intent_" not in label else process.about
+        assert subject is not None, "a payment was in hand"
+        return subject, subject
+
+    def _sequel(self, subject: str, retrier: str, answer: str) -> None:
+        death = self.deaths.pop(subject)
+        cell = Cell(death.label, death.state, answer, retrier)
+        reason = why_unreachable(cell)
+        if reason is not None:
+            raise Broken("only reachable cells are visited", f"{cell}, but {reason}")
+        self.cells.add(cell)
+
+
+@dataclass(frozen=True)
+class _One(Gateways):
+    gateway: Gateway
+
+    def find(self, merchant_id: str) -> Gateway | None:
+        return self.gateway
+
+
+class Faults(logging.Handler):
+    """Failures that the portal logs and goes on after: none is expected in a simulation but those of its own provider and mail."""
+
+    EXPECTED = frozenset({"payment.outcome_contradicted", "refund.outcome_contradicted", "message.given_up"})
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.told: list[str] = []
+
+    def check(self) -> None:
+        """Raises Broken where the portal logged a failure that nobody expected."""
+        if self.told:
+            raise Broken("nothing fails but by a named fault", "; ".join(self.told))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage() not in self.EXPECTED:
+            fault = record.exc_info[1] if record.exc_info else None
+            self.told.append(f"{record.getMessage()} {fault!r}")
+
+
+@contextmanager
+def faults_shown() -> Iterator[Faults]:
+    """The portal's log for the length of the block: only its failures, and only for the simulation to see."""
+    faults, logger = Faults(), logging.getLogger("portal")
+    before = logger.level, logger.propagate
+    logger.addHandler(faults)
+    logger.setLevel(logging.ERROR)
+    logger.propagate = False
+    try:
+        yield faults
+    finally:
+        logger.removeHandler(faults)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
