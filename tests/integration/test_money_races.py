@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.credit import balance as credit
@@ -68,6 +71,17 @@ def test_many_payers_of_one_credit_spend_it_once(till: Till) -> None:
     (kept,) = till.rows(CustomerBalance)
     assert (kept.amount, kept.amount_reserved) == (0, 0)
     assert till.wrong_row() is None
+
+
+@pytest.mark.parametrize(
+    "change", ["amount_reserved = amount + 1", "amount = amount_reserved - 1", "amount_reserved = -1"]
+)
+def test_database_itself_refuses_credit_beyond_what_is_there(till: Till, change: str) -> None:
+    give_credit(till, 5000)
+    statement = f"update customer_balances set {change} where merchant_id = '{till.scope.merchant_id}'"
+
+    with pytest.raises(IntegrityError), till.services.database.unit_of_work() as session:
+        session.execute(sa.text(statement))
 
 
 def test_refunds_at_once_give_back_no_more_than_was_captured(till: Till) -> None:
