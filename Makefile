@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench simulate mutate browser lock clean
+.PHONY: help setup demo test check format bench simulate crash bugs mutate browser lock clean
 
 PYTHON ?= python3
+KILLS ?= 200
 BIN := .venv/bin
 TEMPLATES := $(shell find templates themes -name '*.html' -print -quit 2>/dev/null)
 
@@ -43,6 +44,12 @@ bench: setup ## Measure speed, as ratios to a bare page in the same run
 
 simulate: setup ## Pay under simulated crashes, losses and delays (SEEDS=10000 FIRST=1)
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),500) --first $(or $(FIRST),1)
+
+crash: setup ## Kill servers under load KILLS=200 times, and compare both ledgers (ARGS="--state kills.json" goes on)
+	@$(BIN)/python -m tests.crash --kills $(KILLS) $(ARGS)
+
+bugs: setup ## Take one safeguard away at a time: the suite must turn red (ARGS="--only credit")
+	@$(BIN)/python -m tests.bugs $(ARGS)
 
 mutate: setup ## Make small faults in the rules of money and see that a test finds each (ARGS="--file portal/money.py")
 	$(BIN)/python -m tests.mutation $(ARGS)

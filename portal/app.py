@@ -17,6 +17,7 @@ from portal.services import Services
 from portal.settings import Settings
 from portal.theming.themes import load_themes
 from portal.web.blueprint import create_blueprint
+from portal.web.card_numbers import refuse_card_numbers
 from portal.web.csrf import CsrfTokens
 from portal.web.error_pages import register_errors
 from portal.web.flood import build_flood_limit
@@ -83,6 +84,7 @@ def create_app(
     register_login(app)
     register_errors(app)
     app.before_request(refuse_unreadable)
+    app.before_request(refuse_card_numbers)
     app.after_request(finish_response)
     add_outside(app, runtime)
     app.register_blueprint(create_blueprint(runtime), url_prefix=None if merchant is not None else "/<merchant>")

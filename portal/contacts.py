@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
 from portal.errors import PortalError
 
 MAXIMUM_TEXT = 255
 _ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[bqBQ]\?")
-_DIGIT_RUN = re.compile(r"\d(?:[ \u00a0\u202f.\-]?\d){12,}")
+# What people put between the groups of a card number: spaces of every width, dashes, dots, and signs that do not show.
+_BETWEEN = r"[\s.\-_·\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d\u200b-\u200d\u2060\ufeff]"
+_DIGIT_RUN = re.compile(rf"\d(?:{_BETWEEN}{{0,3}}\d){{12,}}")
+_GROUP = re.compile(r"\d+")
+_SHORTEST_CARD, _LONGEST_CARD, _SMALLEST_GROUP = 13, 19, 4
+_LONGEST_PHONE = 15  # Of E.164, after the plus.
 
 
 class ContactRefused(PortalError):
@@ -67,20 +73,55 @@ def normalise_phone(text: str, region: str | None = None, *, field: str = "phone
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether a run of 13 to 19 digits in the text is a payment card's: its first digits, its length and its check digit."""
-    if not any(letter.isdecimal() for letter in text):
-        return False
-    return any(_is_card_number(_ascii_digits(run)) for run in _DIGIT_RUN.findall(text))
+    """Whether 13 to 19 digits in the text are a payment card's: their first digits, their count and their check digit.
+
+    They may be written in groups, however parted, and beside other digits, such as the expiry that was pasted along.
+    """
+    return next(_card_numbers(text), None) is not None
 
 
 def mask_card_numbers(text: str) -> str:
     """The text with every card number in it cut to its last four digits: for words of others that we keep or log."""
+    masked, end = [], 0
+    for start, stop in _card_numbers(text):
+        masked += [text[end:start], f"•••• {_ascii_digits(text[start:stop])[-4:]}"]
+        end = stop
+    return "".join([*masked, text[end:]]) if end else text
 
-    def mask(run: re.Match[str]) -> str:
-        digits = _ascii_digits(run.group())
-        return f"•••• {digits[-4:]}" if _is_card_number(digits) else run.group()
 
-    return _DIGIT_RUN.sub(mask, text)
+def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
+    """Where card numbers begin and end."""
+    if not any(letter.isdecimal() for letter in text):
+        return
+    for run in _DIGIT_RUN.finditer(text):
+        if text[run.start() - 1 : run.start()] in ("+", "＋") and len(_ascii_digits(run.group())) <= _LONGEST_PHONE:
+            continue
+        if _is_card_number(_ascii_digits(run.group())):
+            yield run.span()
+            continue
+        yield from _within(text, [group.span() for group in _GROUP.finditer(text, *run.span())])
+
+
+def _within(text: str, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Card numbers of whole groups, beside other groups. They are written in groups of four and more, but for the last one;
+    lists of small numbers are not."""
+    first = 0
+    while first < len(groups):
+        found = None
+        digits = ""
+        for last in range(first, len(groups)):
+            digits += _ascii_digits(text[slice(*groups[last])])
+            if len(digits) > _LONGEST_CARD:
+                break
+            if len(digits) >= _SHORTEST_CARD and _is_card_number(digits):
+                found = last
+            if groups[last][1] - groups[last][0] < _SMALLEST_GROUP:
+                break
+        if found is None:
+            first += 1
+        else:
+            yield groups[first][0], groups[found][1]
+            first = found + 1
 
 
 # First digits and lengths of the card schemes in use: Visa, Mastercard, American Express, Discover, Diners, JCB, UnionPay, Maestro, Verve.

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database import Database
+from portal.findings import Finding, Level
+from portal.gateways.accounts import AccountRefused
 from portal.merchants.errors import SecretsUnreadable
 from portal.merchants.operations import SANDBOX
 from portal.merchants.queries import MerchantProfile, list_merchants
+from portal.overdue import list_overdue
 from portal.settings import Settings, SettingsFault
 
 SQLITE_WITHOUT_RESET_FAULT = (3, 51, 3)
-_LATE = timedelta(minutes=5)
-
-
-class Level(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    FAULT = "fault"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at, and what was found, in a sentence that says what to do."""
-
-    level: Level
-    subject: str
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.level.value:<8} {self.subject:<9} {self.sentence}"
 
 
 def examine(values: Mapping[str, Any], *, given: Settings | None = None) -> Iterator[Finding]:
@@ -58,8 +39,7 @@ def examine(values: Mapping[str, Any], *, given: Settings | None = None) -> Iter
         if not any(finding.level is Level.FAULT for finding in reached):
             with database.read() as reader:
                 merchants = list_merchants(reader)
-            yield from _waiting(database)
-            yield _unknown(database)
+            yield from list_overdue(database, merchants)
             yield from _ledgers(database)
         yield _mail(settings)
         if merchants is not None:
@@ -153,50 +133,6 @@ def _version(reader: sa.Connection) -> tuple[int, ...]:
     return tuple(int(part) for part in str(text).split("."))
 
 
-def _waiting(database: Database) -> Iterator[Finding]:
-    """Messages that nobody delivers mean that no worker runs; dead ones need a person."""
-    from portal.outbox.models import OutboxMessage
-
-    is_open = sa.and_(OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None))
-    with database.read() as reader:
-        late, dead = reader.execute(
-            sa.select(
-                sa.func.count().filter(is_open, OutboxMessage.due_at < datetime.now(UTC) - _LATE),
-                sa.func.count().filter(OutboxMessage.dead_at.is_not(None)),
-            ).select_from(OutboxMessage),
-            execution_options={"tenant_wide": True},
-        ).one()
-    if late:
-        yield Finding(
-            Level.WARNING, "outbox", f"{late} messages are more than five minutes late: is `portal worker` running?"
-        )
-    if dead:
-        yield Finding(Level.WARNING, "outbox", f"{dead} messages were given up after many tries; their rows say why")
-    if not late and not dead:
-        yield Finding(Level.OK, "outbox", "nothing is late")
-
-
-def _unknown(database: Database) -> Finding:
-    """A payment whose outcome stays unknown for a week is a person's matter: the gateway's own list tells what became of it."""
-    from portal.payments.models import Payment
-    from portal.payments.rules import OVERDUE_AFTER
-
-    with database.read() as reader:
-        count, oldest = reader.execute(
-            sa.select(sa.func.count(), sa.func.min(Payment.sent_at))
-            .where(Payment.next_check_at.is_not(None), Payment.sent_at < datetime.now(UTC) - OVERDUE_AFTER)
-            .execution_options(tenant_wide=True)
-        ).one()
-    if oldest is None:
-        return Finding(Level.OK, "payments", "no outcome has been unknown for a week")
-    days = (datetime.now(UTC) - oldest).days
-    return Finding(
-        Level.WARNING,
-        "payments",
-        f"{count} have no known outcome, the oldest for {days} days: look them up at the gateway",
-    )
-
-
 def _mail(settings: Settings) -> Finding:
     from portal.emails.delivery import greet
 
@@ -223,9 +159,7 @@ def _gateway(settings: Settings, gateways: Any, merchant: MerchantProfile) -> Fi
     who = f"{merchant.slug} ({merchant.mode})"
     try:
         gateway = gateways.find(merchant.id)
-    except SecretsUnreadable as fault:
-        return Finding(Level.FAULT, "gateway", f"{who}: {fault}")
-    except LookupError as fault:
+    except (SecretsUnreadable, AccountRefused, LookupError) as fault:
         return Finding(Level.FAULT, "gateway", f"{who}: {fault}")
     if merchant.is_live and merchant.gateway == SANDBOX:
         return Finding(Level.FAULT, "gateway", f"{who}: a live merchant never uses the sandbox gateway")
@@ -233,7 +167,7 @@ def _gateway(settings: Settings, gateways: Any, merchant: MerchantProfile) -> Fi
         missing = (
             "SANDBOX_URL is not set"
             if merchant.gateway == SANDBOX and not settings.sandbox_url
-            else "no account is connected"
+            else "no account is connected (`portal gateway connect`)"
         )
         return Finding(Level.WARNING, "gateway", f"{who}: {missing}; invoices are shown and cannot be paid")
     if not gateway.is_reachable():

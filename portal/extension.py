@@ -28,6 +28,7 @@ from portal.settings import PREFIX, Settings
 from portal.sign_in.operations import create_portal_session
 from portal.tenancy import Scope
 from portal.web.blueprint import create_blueprint
+from portal.web.card_numbers import refuse_card_numbers
 from portal.web.guard import PAGES
 from portal.web.login import register_login
 from portal.web.responses import finish_page
@@ -92,6 +93,7 @@ class Portal:
         self._services = build_services(self._settings_of({}, Path("instance")))
         runtime = build_runtime(self._services, self._slug)
         blueprint = create_blueprint(runtime)
+        blueprint.before_request(refuse_card_numbers)
         blueprint.after_request(finish_page)
         blueprint.record(lambda state: self._settle(state, runtime))
         return blueprint

@@ -35,8 +35,15 @@ class JsonLines(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps({name: _masked(value) for name, value in line.items()}, default=str)
+        return json.dumps(_masked(line), default=lambda value: mask_card_numbers(str(value)))
 
 
 def _masked(value: Any) -> Any:
-    return mask_card_numbers(value) if isinstance(value, str) else value
+    """The value with card numbers masked in every text of it, however deep."""
+    if isinstance(value, str):
+        return mask_card_numbers(value)
+    if isinstance(value, dict):
+        return {_masked(name): _masked(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(each) for each in value]
+    return value

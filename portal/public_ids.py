@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = 22
 _LETTERS = frozenset(ALPHABET)
 _RANDOM_BITS = 74
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def new_id(prefix: str, at: datetime) -> str:
@@ -30,6 +32,20 @@ def first_id(prefix: str, at: datetime) -> str:
     return f"{prefix}_{_base62(_milliseconds(at) << 80)}"
 
 
+def id_time(text: str) -> datetime | None:
+    """The instant that an id of ours carries, to the millisecond; None for a text that is not one."""
+    _, _, tail = text.partition("_")
+    if len(tail) != LENGTH or not _LETTERS.issuperset(tail):
+        return None
+    number = 0
+    for letter in tail:
+        number = number * 62 + ALPHABET.index(letter)
+    try:
+        return datetime.fromtimestamp((number >> 80) / 1000, UTC)
+    except (OverflowError, ValueError):  # 22 letters have room for years that a datetime has not
+        return None
+
+
 def _uuid7(at: datetime) -> int:
     # RFC 9562: 48 bits of milliseconds, version 7, 12 random bits, variant 10, 62 random bits.
     chance = secrets.randbits(_RANDOM_BITS)
@@ -37,7 +53,7 @@ def _uuid7(at: datetime) -> int:
 
 
 def _milliseconds(at: datetime) -> int:
-    return max(0, int(at.timestamp() * 1000))
+    return max(0, (at - _EPOCH) // _MILLISECOND)
 
 
 def _base62(number: int) -> str:

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     demo: bool = Field(False, description="the demo's pages: caught mail, start page, frames on loopback")
     demo_mail_dir: str = Field("", description="demo only: the maildir of caught mail")
     sandbox_url: str = Field("", description="origin of the sandbox gateway, for merchants that use it")
+    notchpay_url: str = Field("https://api.notchpay.co", description="origin of Notch Pay's API; another one for tests")
+    stripe_url: str = Field("https://api.stripe.com", description="origin of Stripe's API; another one for tests")
     gateway_timeout_seconds: float = Field(10, gt=0, le=60, description="how long a gateway may take to answer")
     database_busy_seconds: float = Field(15, gt=0, le=120, description="SQLite: how long a writer waits for another")
     database_pool_size: int = Field(8, ge=1, le=200, description="connections a process keeps")
@@ -77,6 +79,9 @@ class Settings(BaseSettings):
     payment_expires_hours: int = Field(3, ge=1, le=72, description="an unconfirmed payment expires after so many hours")
     payment_attempts_per_customer_per_hour: int = Field(
         60, ge=1, description="confirmations of payments a customer an hour"
+    )
+    payment_prompts_per_phone_per_hour: int = Field(
+        6, ge=1, description="requests to approve a payment on a telephone: to one number, and of one customer, an hour"
     )
     metrics_token: SecretStr = Field(
         SecretStr(""), description="bearer token that /metrics asks for; without one only this machine may read it"
@@ -139,7 +144,7 @@ class Settings(BaseSettings):
             raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
         return value
 
-    @field_validator("base_url", "sandbox_url")
+    @field_validator("base_url", "sandbox_url", "notchpay_url", "stripe_url")
     @classmethod
     def _origin(cls, value: str) -> str:
         parts = urlsplit(value)

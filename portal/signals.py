@@ -15,9 +15,17 @@ payment_complete: Signal = _namespace.signal("payment-complete")
 payment_failed: Signal = _namespace.signal("payment-failed")
 payment_canceled: Signal = _namespace.signal("payment-canceled")
 payment_expired: Signal = _namespace.signal("payment-expired")
+payment_method_added: Signal = _namespace.signal("payment-method-added")
+payment_method_updated: Signal = _namespace.signal("payment-method-updated")
+payment_method_removed: Signal = _namespace.signal("payment-method-removed")
 signed_in: Signal = _namespace.signal("signed-in")
 signed_out: Signal = _namespace.signal("signed-out")
 
+_OF_METHOD = {
+    "added": payment_method_added,
+    "updated": payment_method_updated,
+    "removed": payment_method_removed,
+}
 _OF_STATUS = {
     "processing": payment_processing,
     "pending": payment_processing,
@@ -36,6 +44,11 @@ def send_payment_status(merchant_id: str, payment_id: str, customer_id: str, sta
     signal = _OF_STATUS.get(status)
     if signal is not None:
         send(signal, merchant_id, payment_id=payment_id, customer_id=customer_id, status=status)
+
+
+def send_method(verb: str, merchant_id: str, method_id: str, customer_id: str) -> None:
+    """Tell that a saved method was added (or entered once more), updated (name, default) or removed."""
+    send(_OF_METHOD[verb], merchant_id, payment_method_id=method_id, customer_id=customer_id)
 
 
 def send(signal: Signal, merchant_id: str, **ids: Any) -> None:

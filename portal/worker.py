@@ -10,11 +10,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from portal.emails.handlers import send_receipt_mail, send_sign_in_mail
+from portal.emails.handlers import (
+    send_method_expiring_mail,
+    send_receipt_mail,
+    send_refund_mail,
+    send_sign_in_mail,
+    send_surplus_mail,
+)
 from portal.ledger.jobs import seal_ledger
 from portal.outbox.relay import Handler, delete_delivered, deliver_next
+from portal.payment_methods.jobs import check_setups, mail_expiring_methods
+from portal.payment_methods.removal import detach_method
 from portal.payments.jobs import check_payments, expire_checkouts
-from portal.refunds.operations import check_refunds
+from portal.provider_events.jobs import handle_events
+from portal.reconciliation.jobs import compare_charges
+from portal.refunds.jobs import check_refunds
 from portal.services import Services
 from portal.sign_in.operations import delete_old_rows
 
@@ -26,6 +36,10 @@ _END_WITHIN_SECONDS = 8
 HANDLERS: Mapping[str, Handler] = {
     "sign_in_mail": send_sign_in_mail,
     "receipt_mail": send_receipt_mail,
+    "refund_mail": send_refund_mail,
+    "surplus_mail": send_surplus_mail,
+    "method_expiring_mail": send_method_expiring_mail,
+    "detach_method": detach_method,
 }
 """What the kinds of the outbox mean."""
 
@@ -46,10 +60,14 @@ def clean_up(services: Services) -> int:
 
 
 JOBS: tuple[Job, ...] = (
+    Job("handled", timedelta(seconds=1), handle_events),
     Job("checked", timedelta(seconds=2), check_payments),
     Job("checked_refunds", timedelta(seconds=2), check_refunds),
+    Job("checked_setups", timedelta(seconds=2), check_setups),
     Job("sealed", timedelta(seconds=5), seal_ledger),
     Job("expired", timedelta(seconds=30), expire_checkouts),
+    Job("compared", timedelta(minutes=5), compare_charges),
+    Job("told_of_expiry", timedelta(days=1), mail_expiring_methods),
     Job("cleaned", timedelta(minutes=5), clean_up),
 )
 """In the order in which one round runs them."""

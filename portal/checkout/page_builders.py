@@ -247,7 +247,7 @@ def build_review_page(
         state = "settled"
     elif any(share.is_held and share.due for share in checkout.shares):
         state = "in_progress"
-    elif has_changed or shown_version(checkout.id, pricing) != shown_version(checkout.id, checkout.chosen):
+    elif has_changed or shown_version(checkout.id, pricing, None) != shown_version(checkout.id, checkout.chosen, None):
         state = "changed"
     else:
         state = "ready"
@@ -273,7 +273,7 @@ def build_review_page(
         ),
         method=method,
         gateway_name=gateway_name,
-        version=shown_version(checkout.id, shown),
+        version=shown_version(checkout.id, shown, checkout.payment_method_id),
         change_url=_change_url(checkout, [part.invoice_id for part, _ in paid], root),
         credit_amount=shown.credit,
         is_top_up=checkout.kind == "top_up",

@@ -28,6 +28,8 @@ from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import Gateway
 from portal.money import AmountError
+from portal.payment_methods.consent_words import said_here, words_while_paying
+from portal.payment_methods.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.pages import BRAND_NAMES
 from portal.payment_methods.queries import list_methods
@@ -52,6 +54,7 @@ from portal.payments.errors import (
 )
 from portal.payments.operations import cancel_payment, confirm_payment
 from portal.public_ids import is_id
+from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.amounts import read_amount
 from portal.web.context import current_scope, current_services, now, redirect_to, root, today
@@ -219,6 +222,7 @@ def confirm(payment_id: str) -> Response:
             version=request.form.get("version", "")[:64],
             return_url=f"{services.settings.base_url}{root()}/payments/{payment_id}",
             locale=g.shell.locale,
+            consent=_consent(services),
         )
     except NoResultFound:
         raise NotFound from None
@@ -247,6 +251,12 @@ def cancel(payment_id: str) -> Response:
         return redirect_to(f"/payments/{payment_id}")
     ids = [share.invoice_id for share in checkout.shares]
     return redirect_to(f"/invoices/{ids[0]}" if len(ids) == 1 else "/invoices")
+
+
+def _consent(services: Services) -> Consent:
+    """The customer's word that the new method may be kept, in case the box was ticked."""
+    gateway = services.gateways.find(g.merchant.id)
+    return said_here(words_while_paying(g.shell.locale, gateway=gateway.title if gateway else ""))
 
 
 def _named_invoices(texts: Sequence[str]) -> list[str]:

@@ -6,7 +6,8 @@ import os
 
 import click
 
-from portal.doctor import Level, examine, examine_ledger
+from portal.doctor import examine, examine_ledger
+from portal.findings import Level
 from portal.settings import Settings
 
 

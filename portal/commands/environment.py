@@ -73,3 +73,8 @@ def named_merchant(database: Database, slug: str) -> MerchantProfile:
     if merchant is None:
         raise UnknownMerchant(f"there is no merchant {slug}; `portal merchant create {slug} …` makes one")
     return merchant
+
+
+def event_address(settings: Settings, slug: str, gateway: str) -> str:
+    """Where a gateway sends the events of a merchant's account."""
+    return f"{settings.base_url}{settings.url_prefix}/hooks/{slug}/{gateway}"

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import asdict
 
 import click
 
 from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database
+from portal.commands.sandbox_account import ask_for_events, new_account
 from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant, set_payment_options
 from portal.merchants.operations import create_api_key as make_api_key
 from portal.merchants.payment_options import AMOUNT_MODES, PaymentOptions, TopUpRule, stored_options
-from portal.merchants.queries import MerchantProfile
 from portal.merchants.rules import SCOPES
 from portal.money import AmountError, minor_units, parse_decimal
-from portal.settings import Settings
 
 
 @click.group()
@@ -55,13 +53,13 @@ def create(
         slug=slug, name=name, currency=currency, mode=mode, locale=locale, timezone=timezone, theme=theme, themes=themes,
         support_email=support_email,
     )  # fmt: skip
-    accounts = _sandbox_account(slug) if mode == "test" and settings.sandbox_url else None
+    accounts = new_account(slug) if mode == "test" and settings.sandbox_url else None
     with open_database(settings) as database, database.unit_of_work() as session:
         made = create_merchant(session, new, at=at)
         if accounts:
             connect_gateway(session, made, SANDBOX, accounts, keys=settings.keys, at=at)
     if accounts:
-        _ask_for_events(settings, made, accounts)
+        ask_for_events(settings, made.slug, accounts)
     click.echo(
         json.dumps(
             {**asdict(made), "object": "merchant", "livemode": made.is_live, "url": f"{settings.base_url}/{made.slug}"}
@@ -136,25 +134,3 @@ def _top_up(text: str) -> tuple[str, TopUpRule]:
     except AmountError as fault:
         raise click.BadParameter(f"{text}: {fault}", param_hint="--top-up") from None
     return currency, TopUpRule(amounts[0], amounts[1], tuple(amounts[2:]))
-
-
-def _sandbox_account(slug: str) -> dict[str, str]:
-    return {"secret_key": f"sk_sandbox_{slug}", "event_secret": secrets.token_urlsafe(32)}
-
-
-def _ask_for_events(settings: Settings, merchant: MerchantProfile, account: dict[str, str]) -> None:
-    """Tell the sandbox where events go. Nothing depends on it: payments are asked for all the same."""
-    from portal.gateways.http import JsonClient, Unreadable
-
-    client = JsonClient(
-        settings.sandbox_url, {"Authorization": f"Bearer {account['secret_key']}"}, settings.gateway_timeout_seconds
-    )
-    address = f"{settings.base_url}/hooks/{merchant.slug}/{SANDBOX}"
-    try:
-        answer = client.post("/v1/webhook_endpoints", {"url": address, "secret": account["event_secret"]})
-    except Unreadable:
-        answer = None
-    if answer is None or answer.status >= 300:
-        click.echo(
-            "the sandbox gateway does not answer; its events will not come, payments are asked for instead", err=True
-        )

@@ -34,6 +34,32 @@ class SignInMail:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundMail:
+    """emails/refund: `amount` is on its way back by `method`; or, `has_come_back`, the customer's bank did not take it."""
+
+    brand: MailBrand
+    payee: str
+    amount: int
+    currency: str
+    method: str
+    link: str
+    reference: str
+    has_come_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SurplusMail:
+    """emails/surplus: `amount` came for a payment that was paid another way by then, and stands to the customer's credit."""
+
+    brand: MailBrand
+    payee: str
+    amount: int
+    currency: str
+    link: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptLine:
     title: str
     number: str
@@ -42,7 +68,8 @@ class ReceiptLine:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptMail:
-    """emails/receipt: a payment is complete. `method` is `method_name(…)`, `at` in the merchant's zone, `link` absolute."""
+    """emails/receipt: a payment is complete. `method` is `method_name(…)`, `at` in the merchant's zone, `link` absolute;
+    `credit_amount` is the part of the amount that the customer's credit paid."""
 
     brand: MailBrand
     payee: str
@@ -53,3 +80,19 @@ class ReceiptMail:
     lines: tuple[ReceiptLine, ...]
     link: str
     reference: str
+    credit_amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MethodExpiringMail:
+    """emails/method_expiring: a saved method runs out soon, or has. `method` is `method_name(…)`, `expiry` "04/2026", `link` the
+    method's page, absolute. `can_replace`: the gateway has a page for the new one; else it is kept when it pays."""
+
+    brand: MailBrand
+    method: str
+    nickname: str | None
+    expiry: str
+    has_expired: bool
+    is_default: bool
+    can_replace: bool
+    link: str

@@ -26,6 +26,15 @@ class Answer:
     body: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """A whole answer as its bytes; `headers` find a name in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class JsonClient:
     """Speaks JSON to one origin with one set of headers; thread-safe, since every call has a session of its own pool."""
 
@@ -34,11 +43,16 @@ class JsonClient:
         self._headers = dict(headers)
         self._timeout = timeout_seconds
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
-        return self._call("GET", path, query=query)
+    def get(
+        self, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        return self._call("GET", path, query=query, headers=headers)
 
     def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
         return self._call("POST", path, body=body, headers=headers)
+
+    def delete(self, path: str) -> Answer:
+        return self._call("DELETE", path)
 
     def _call(
         self,
@@ -49,33 +63,46 @@ class JsonClient:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        with requests.Session() as session:
-            session.trust_env = False
-            try:
-                response = session.request(
-                    method,
-                    self._origin + path,
-                    params=query,
-                    json=body,
-                    headers={**self._headers, **(headers or {})},
-                    timeout=(min(3.05, self._timeout), self._timeout),
-                    allow_redirects=False,
-                    stream=True,
-                )
-                with response:
-                    raw = _whole(response, time.monotonic() + self._timeout)
-                    expected = response.headers.get("Content-Length")
-            except (requests.RequestException, OSError) as fault:
-                raise Unreadable(type(fault).__name__) from fault
-            except Exception as fault:  # urllib3 raises its own family while the body is read
-                if not type(fault).__module__.startswith("urllib3"):
-                    raise
-                raise Unreadable(type(fault).__name__) from fault
-        if len(raw) > MAXIMUM_ANSWER_BYTES or (
-            expected is not None and expected.isdigit() and len(raw) < int(expected)
-        ):
-            raise Unreadable("size")
-        return Answer(response.status_code, _object(raw))
+        answer = fetch(
+            method,
+            self._origin + path,
+            timeout_seconds=self._timeout,
+            headers={**self._headers, **(headers or {})},
+            params=query,
+            json=body,
+        )
+        return Answer(answer.status, json_object(answer.body))
+
+
+def fetch(method: str, url: str, *, timeout_seconds: float, headers: Mapping[str, str], **content: Any) -> RawAnswer:
+    """One request and its whole answer; `content` is what `requests` takes as `params`, `json` or `data`.
+
+    Raises Unreadable when no whole answer of at most `MAXIMUM_ANSWER_BYTES` came in time.
+    """
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            response = session.request(
+                method,
+                url,
+                headers=dict(headers),
+                timeout=(min(3.05, timeout_seconds), timeout_seconds),
+                allow_redirects=False,
+                stream=True,
+                **content,
+            )
+            with response:
+                raw = _whole(response, time.monotonic() + timeout_seconds)
+                expected = response.headers.get("Content-Length")
+        except (requests.RequestException, OSError) as fault:
+            raise Unreadable(type(fault).__name__) from fault
+        except Exception as fault:  # urllib3 raises its own family while the body is read
+            if not type(fault).__module__.startswith("urllib3"):
+                raise
+            raise Unreadable(type(fault).__name__) from fault
+    if len(raw) > MAXIMUM_ANSWER_BYTES or (expected is not None and expected.isdigit() and len(raw) < int(expected)):
+        raise Unreadable("size")
+    return RawAnswer(response.status_code, response.headers, raw)
 
 
 def _whole(response: requests.Response, deadline: float) -> bytes:
@@ -90,7 +117,8 @@ def _whole(response: requests.Response, deadline: float) -> bytes:
     return b"".join(parts)
 
 
-def _object(raw: bytes) -> Mapping[str, Any]:
+def json_object(raw: bytes) -> Mapping[str, Any]:
+    """The body as a JSON object. Raises Unreadable for anything else."""
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError) as fault:

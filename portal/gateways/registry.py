@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import sqlalchemy as sa
 
 from portal.database import Database
+from portal.gateways.accounts import EVENT_SECRETS, SECRETS, checked_secrets, split_values
 from portal.gateways.contract import Gateway
 from portal.merchants.models import GatewayAccount, Merchant
 from portal.merchants.secrets import decrypt_secrets
@@ -47,7 +49,7 @@ class AccountGateways:
     def _make(self, merchant_id: str) -> Gateway | None:
         with self.database.read() as connection:
             account = connection.execute(
-                sa.select(GatewayAccount.gateway, GatewayAccount.secrets)
+                sa.select(GatewayAccount.gateway, GatewayAccount.secrets, Merchant.mode)
                 .join(
                     Merchant,
                     sa.and_(Merchant.id == GatewayAccount.merchant_id, Merchant.gateway == GatewayAccount.gateway),
@@ -56,16 +58,34 @@ class AccountGateways:
             ).first()
         if account is None:
             return None
-        secrets = decrypt_secrets(account.secrets, self.settings.keys)
-        if account.gateway == "sandbox":
-            from portal.gateways.sandbox import SandboxGateway
+        return make_gateway(
+            account.gateway, account.mode, decrypt_secrets(account.secrets, self.settings.keys), self.settings
+        )
 
-            if not self.settings.sandbox_url:
-                return None
-            return SandboxGateway(
-                self.settings.sandbox_url,
-                secrets["secret_key"],
-                secrets["event_secret"],
-                self.settings.gateway_timeout_seconds,
-            )
-        raise LookupError(f"no gateway is named {account.gateway}")
+
+def make_gateway(name: str, mode: str, secrets: Mapping[str, str], settings: Settings) -> Gateway | None:
+    """The gateway of a test or live account; None where this installation has no such gateway.
+
+    Raises AccountRefused when the secrets are not that account's, and LookupError for a gateway that does not exist.
+    """
+    if name not in SECRETS:
+        raise LookupError(f"no gateway is named {name}")
+    given = checked_secrets(name, mode, secrets)
+    timeout = settings.gateway_timeout_seconds
+    if name == "sandbox":
+        from portal.gateways.sandbox import SandboxGateway
+
+        if not settings.sandbox_url:
+            return None
+        return SandboxGateway(settings.sandbox_url, given["secret_key"], given["event_secret"], timeout)
+    if name == "notchpay":
+        from portal.gateways.notchpay import Keys, NotchPayGateway
+
+        keys = Keys(given["public_key"], given["private_key"], tuple(split_values(given[EVENT_SECRETS])))
+        return NotchPayGateway(keys, timeout, origin=settings.notchpay_url)
+    if name == "stripe":
+        from portal.gateways.stripe.gateway import StripeGateway
+
+        event_secrets = split_values(given[EVENT_SECRETS])
+        return StripeGateway(given["secret_key"], event_secrets, timeout, origin=settings.stripe_url)
+    raise LookupError(f"no gateway is named {name}")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
 from portal.contacts import ContactRefused, normalise_email, normalise_name
-from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SlugTaken
+from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SecretsUnreadable, SlugTaken
 from portal.merchants.models import MODES, ApiKey, GatewayAccount, Merchant
 from portal.merchants.payment_options import PaymentOptions, stored_options
 from portal.merchants.queries import MerchantProfile, get_merchant
@@ -25,7 +25,7 @@ from portal.merchants.rules import (
     new_api_key,
     shown_prefix,
 )
-from portal.merchants.secrets import encrypt_secrets
+from portal.merchants.secrets import encrypt_secrets, is_newest, rotate_secrets
 from portal.public_ids import new_id
 
 BASE_THEME = "base"
@@ -128,6 +128,48 @@ def connect_gateway(
     record_act(
         session, merchant.id, "gateway.connected", at=at, actor_type="system", actor_id="command", object_id=gateway
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What became of the accounts: how many were encrypted anew, how many had been before, and the ids of the merchants whose
+    account no key opens."""
+
+    rotated: int
+    current: int
+    unreadable: tuple[str, ...]
+
+
+def rotate_accounts(session: Session, *, keys: Sequence[bytes], at: datetime) -> Rotation:
+    """Encrypt every account at a gateway with the newest key. Those that it opens already stay as they are, so that doing it
+    again changes nothing; whoever reads meanwhile has the older keys too."""
+    statement = (
+        sa.select(GatewayAccount)
+        .order_by(GatewayAccount.merchant_id, GatewayAccount.gateway)
+        .with_for_update()
+        .execution_options(tenant_wide=True)
+    )
+    rotated, current, unreadable = 0, 0, []
+    for account in session.execute(statement).scalars():
+        if is_newest(account.secrets, keys):
+            current += 1
+            continue
+        try:
+            account.secrets = rotate_secrets(account.secrets, keys)
+        except SecretsUnreadable:
+            unreadable.append(account.merchant_id)
+            continue
+        rotated += 1
+        record_act(
+            session,
+            account.merchant_id,
+            "gateway.secrets_rotated",
+            at=at,
+            actor_type="system",
+            actor_id="command",
+            object_id=account.gateway,
+        )
+    return Rotation(rotated, current, tuple(unreadable))
 
 
 def _checked(new: NewMerchant, at: datetime) -> Merchant:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from portal.database import Reader
-from portal.merchants.models import Merchant
+from portal.merchants.models import GatewayAccount, Merchant
 from portal.merchants.payment_options import PaymentOptions
 
 
@@ -59,3 +60,41 @@ def get_merchant(reader: Reader, merchant_id: str) -> MerchantProfile:
 def list_merchants(reader: Reader) -> list[MerchantProfile]:
     """All merchants of the installation, by slug."""
     return [MerchantProfile(*row) for row in reader.execute(sa.select(*_COLUMNS).order_by(Merchant.slug))]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """A merchant's account at a gateway, as it is kept."""
+
+    slug: str
+    mode: str
+    gateway: str
+    is_used: bool
+    sealed: bytes
+    updated_at: datetime
+
+
+def list_accounts(reader: Reader) -> list[AccountRow]:
+    """All accounts at gateways of the installation, by the merchant's slug; the one that it pays through is `is_used`."""
+    statement = (
+        sa.select(
+            Merchant.slug,
+            Merchant.mode,
+            GatewayAccount.gateway,
+            (Merchant.gateway == GatewayAccount.gateway),
+            GatewayAccount.secrets,
+            GatewayAccount.updated_at,
+        )
+        .join(GatewayAccount, GatewayAccount.merchant_id == Merchant.id)
+        .order_by(Merchant.slug, GatewayAccount.gateway)
+        .execution_options(tenant_wide=True)
+    )
+    return [AccountRow(*row) for row in reader.execute(statement)]
+
+
+def find_sealed_secrets(reader: Reader, merchant_id: str, gateway: str) -> bytes | None:
+    """What a merchant's account at a gateway opens with, encrypted; None when it has none."""
+    statement = sa.select(GatewayAccount.secrets).where(
+        GatewayAccount.merchant_id == merchant_id, GatewayAccount.gateway == gateway
+    )
+    return reader.execute(statement).scalar()

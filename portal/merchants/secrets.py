@@ -30,6 +30,15 @@ def decrypt_secrets(sealed: bytes, keys: Sequence[bytes]) -> dict[str, str]:
     return {str(name): str(value) for name, value in opened.items()}
 
 
+def is_newest(sealed: bytes, keys: Sequence[bytes]) -> bool:
+    """Whether the newest key alone opens it, so that the older ones are not needed for it any more."""
+    try:
+        _fernet(tuple(keys[:1])).decrypt(sealed)
+    except InvalidToken:
+        return False
+    return True
+
+
 def rotate_secrets(sealed: bytes, keys: Sequence[bytes]) -> bytes:
     """The same secrets under the newest key. Raises SecretsUnreadable."""
     try:

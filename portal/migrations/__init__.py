@@ -26,6 +26,7 @@ MODEL_PACKAGES = (
     "payments",
     "refunds",
     "provider_events",
+    "reconciliation",
     "outbox",
     "audit",
 )

@@ -98,5 +98,7 @@ def _attention(account: Account, today: date, root: str) -> list[Attention]:
         for method in (method for its_state, method in states if its_state == state):
             if state == "expiring" or method.is_default:
                 label = build_method_label(method)
-                found.append(Attention(kind, f"{root}/payment-methods", method=label.name, expiry=label.expiry))
+                found.append(
+                    Attention(kind, f"{root}/payment-methods/{method.id}", method=label.name, expiry=label.expiry)
+                )
     return found

@@ -99,7 +99,111 @@ class MethodRow:
 
 @dataclass(frozen=True, slots=True)
 class MethodsPage:
-    """payment_methods/list.html. The default stands first. `gateway_name` is who keeps the numbers ("Sandbox Pay")."""
+    """payment_methods/list.html. The default stands first. `gateway_name` is who keeps the numbers ("Sandbox Pay"); `can_add`:
+    it has a page on which a method is kept without paying."""
 
     methods: tuple[MethodRow, ...]
     gateway_name: str
+    can_add: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UseRow:
+    """One thing that depends on a method. `kind` is "checkout" (open, can be moved) or "payment" (under way); `amount` minor units."""
+
+    kind: str
+    href: str
+    title: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class MethodPage:
+    """payment_methods/detail.html: one method, its name, what depends on it.
+
+    `nickname` is what stands in the field, which `fault` ("", "too_long", "unusable") may be about. `consent_on`,
+    `consent_wording` and its language are the customer's own word, all None for a method that came without. `can_replace`: the gateway has a
+    page for it; `can_be_default`: it is not, and has not run out.
+    """
+
+    id: str
+    label: MethodLabel
+    state: str
+    is_default: bool
+    gateway_name: str
+    added_on: date
+    nickname: str = ""
+    fault: str = ""
+    holder: str | None = None
+    last_used_on: date | None = None
+    consent_on: date | None = None
+    consent_wording: str | None = None
+    consent_locale: str | None = None
+    uses: tuple[UseRow, ...] = ()
+    can_be_default: bool = False
+    can_replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalPage:
+    """payment_methods/removal.html. `candidates` are the methods that could take over, `chosen` the id of one of them or "";
+    `has_to_move`: something would. `is_fault`: several could, and none was chosen."""
+
+    id: str
+    label: MethodLabel
+    is_default: bool
+    uses: tuple[UseRow, ...] = ()
+    candidates: tuple[MethodRow, ...] = ()
+    chosen: str = ""
+    is_fault: bool = False
+    can_replace: bool = False
+
+    @property
+    def movable(self) -> tuple[UseRow, ...]:
+        return tuple(use for use in self.uses if use.kind == "checkout")
+
+    @property
+    def under_way(self) -> tuple[UseRow, ...]:
+        return tuple(use for use in self.uses if use.kind == "payment")
+
+    @property
+    def has_to_move(self) -> bool:
+        return self.is_default or bool(self.movable)
+
+
+@dataclass(frozen=True, slots=True)
+class NewMethodPage:
+    """payment_methods/new.html. `types` is what the gateway's page takes (card, mobile_money …); empty where it keeps nothing
+    without a payment. `replaces` is the method in whose place the new one comes. `consent` is the sentence that is agreed to.
+    `is_first`: it becomes the default anyway. `fault` is about the nickname."""
+
+    gateway_name: str
+    types: tuple[str, ...] = ()
+    replaces_id: str = ""
+    replaces: MethodLabel | None = None
+    nickname: str = ""
+    make_default: bool = False
+    is_first: bool = False
+    consent: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupPage:
+    """payment_methods/setup.html: where a new method stands. `status` as in the table; `continue_url` is the gateway's page.
+    `method` and `method_id` are what came of it, `start_url` begins anew."""
+
+    id: str
+    status: str
+    gateway_name: str
+    start_url: str
+    continue_url: str | None = None
+    failure_code: str | None = None
+    method_id: str | None = None
+    method: MethodLabel | None = None
+    has_replaced: bool = False
+
+    @property
+    def is_unsettled(self) -> bool:
+        return self.status in ("processing", "requires_action", "pending")

@@ -1,12 +1,20 @@
-"""Decisions about a saved method, as pure functions: whether it has run out, and which one is proposed."""
+"""Decisions about a saved method, as pure functions: whether it has run out, which one is proposed, what a setup's outcome means."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
+from portal.contacts import ContactRefused, normalise_name
+from portal.gateways.contract import SetupOutcome, State
+from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable
+
 EXPIRES_SOON = timedelta(weeks=8)
+LONGEST_NICKNAME = 40
+_LONGEST_TYPED, _LONGEST_ECHOED = 1000, 200
 
 
 class Expiring(Protocol):
@@ -43,3 +51,83 @@ def preferred_method(methods: Sequence[Method], today: date) -> Method | None:
 def shown_brand(type: str, brand: str | None, bank_name: str | None) -> str | None:
     """What a method is called in one word: the bank of an account, the brand of everything else."""
     return bank_name or brand if type == "bank_account" else brand
+
+
+def read_nickname(text: str) -> str | None:
+    """A nickname as it is kept: one trimmed line, None for an empty one.
+
+    Raises NicknameTooLong for more than 40 characters, NicknameUnusable for what is never stored (`normalise_name`).
+    """
+    try:
+        name = normalise_name(text[:_LONGEST_TYPED], field="nickname")
+    except ContactRefused as refusal:
+        raise NicknameUnusable(str(refusal)) from None
+    if len(name) > LONGEST_NICKNAME:
+        raise NicknameTooLong
+    return name or None
+
+
+def echoed_nickname(text: str) -> str:
+    """What of a refused nickname is shown in its field again: what a page can show of it, and no more than a person types."""
+    return "".join(letter for letter in text[:_LONGEST_ECHOED] if letter.isprintable())
+
+
+def expiry_key(method: Expiring) -> int | None:
+    """202604 for April of 2026: the expiry about which a customer is written to once; None for what never expires."""
+    return method.exp_year * 100 + method.exp_month if method.exp_year and method.exp_month else None
+
+
+def expiries_to_tell(today: date) -> tuple[int, int]:
+    """The first and the last expiry (as `expiry_key`) about which customers are written to: what is "expiring", and what has
+    run out in the last eight weeks without a word."""
+    last_bad_day = today + EXPIRES_SOON - timedelta(days=1)
+    last = last_bad_day.replace(day=1) - timedelta(days=1)
+    first = today - EXPIRES_SOON
+    return first.year * 100 + first.month, last.year * 100 + last.month
+
+
+# --- setups: a method is entered on the gateway's page, to be kept ---
+
+SETUP_UNSETTLED = frozenset({"processing", "requires_action", "pending"})
+"""Begun and without a proven end: asked for until it is known, or its time is up."""
+_STATUS_OF_FAILURE = MappingProxyType(
+    {"payer_canceled": "canceled", "page_canceled": "canceled", "page_expired": "expired", "timeout": "expired"}
+)
+
+
+def judge_setup(status: str, reference: str, outcome: SetupOutcome) -> str:
+    """The status that an outcome means for a setup; its own where nothing changes.
+
+    A success counts however late it comes: the customer did enter the method. Nothing follows a success. An outcome of another
+    reference, or a success without a token, says nothing (the caller logs it: `is_contradiction`).
+    """
+    if status == "complete" or is_contradiction(reference, outcome):
+        return status
+    if outcome.state is State.SUCCEEDED:
+        return "complete"
+    if status not in SETUP_UNSETTLED:
+        return status
+    if outcome.state is State.FAILED:
+        return _STATUS_OF_FAILURE.get(outcome.failure_code or "", "failed")
+    return outcome.state.value if outcome.state in (State.REQUIRES_ACTION, State.PENDING) else status
+
+
+def is_contradiction(reference: str, outcome: SetupOutcome) -> bool:
+    """Whether an outcome speaks of another setup, or of a method that cannot be used again."""
+    has_token = outcome.method is not None and bool(outcome.method.token)
+    return outcome.reference != reference or (outcome.state is State.SUCCEEDED and not has_token)
+
+
+# --- what depends on a method ---
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One thing that depends on a saved method. `kind` is "checkout" (open, not confirmed) or "payment" (under way: the order is
+    given already, and cannot be moved). `id` is its public id, `amount` minor units of `currency`."""
+
+    kind: str
+    id: str
+    title: str
+    amount: int
+    currency: str

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -18,12 +19,14 @@ from portal import signals
 from portal.audit.operations import record_act
 from portal.credit import balance as credit
 from portal.credit.queries import free_credit
-from portal.customers.models import Customer
+from portal.gateways.asking import SEND_AGAIN_AFTER
 from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, Payer, PromptOrder, Question, State
 from portal.invoices import balance
 from portal.merchants.queries import get_merchant
 from portal.money import Money
+from portal.payment_methods.consents import Consent, record_consent
 from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.queries import get_payer
 from portal.payments import rules
 from portal.payments.amounts import Pricing
 from portal.payments.checkouts import (
@@ -42,6 +45,7 @@ from portal.payments.errors import (
     MethodUnknown,
     NoGateway,
     TooManyAttempts,
+    TooManyPrompts,
 )
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
 from portal.payments.outcomes import (
@@ -56,12 +60,11 @@ from portal.payments.outcomes import (
 from portal.payments.shares import chosen_pricing, lock_dues, price_anew, shown_version
 from portal.public_ids import first_id
 from portal.services import Services
+from portal.settings import Settings
 from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
 
-SEND_AGAIN_AFTER = timedelta(seconds=10)
-"""How long an order may still be on its way: before that a provider that has never heard of it proves nothing."""
 ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
 """For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
 
@@ -85,12 +88,20 @@ class _Intent:
 
 
 def confirm_payment(
-    services: Services, scope: Scope, payment_id: str, *, version: str, return_url: str, locale: str
+    services: Services,
+    scope: Scope,
+    payment_id: str,
+    *,
+    version: str,
+    return_url: str,
+    locale: str,
+    consent: Consent | None = None,
 ) -> None:
     """The customer pressed Pay: reserve, charge, record. Pressed again, it only asks what became of the first time.
 
     `version` is `shown_version` of the page that was confirmed; "" stands for the amounts as they were chosen.
     `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
+    `consent` is recorded where the customer ticked that the new method be kept; without it none is kept.
     Raises AmountChanged, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
     NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
     """
@@ -101,7 +112,9 @@ def confirm_payment(
         resolve_payment(services, scope.merchant_id, other_id)
     try:
         written = services.database.run(
-            lambda session: _write_intent(session, services, scope, payment_id, version, return_url, locale)
+            lambda session: _write_intent(
+                session, services, gateway, scope, payment_id, version, return_url, locale, consent
+            )
         )
     except IntegrityError as fault:
         if not is_second_attempt(fault):
@@ -131,10 +144,10 @@ def resolve_payment(
     anybody to call at any time.
     """
     now = services.clock.now()
-    gateway = services.gateways.find(merchant_id)
     asked = services.database.run(
         lambda session: _note_question(session, merchant_id, payment_id, now, unless_asked_within)
     )
+    gateway = _find_gateway(services, merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None:
         return
     question = asked.question
@@ -152,6 +165,33 @@ def resolve_payment(
     ):
         outcome = given_up(gateway.cancel(question))
     _record(services, merchant_id, payment_id, outcome)
+
+
+def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -> bool:
+    """Ask whether money came after all for a payment that ended without any, and book it; nothing is ordered or called off.
+
+    Tells whether there is an answer: nobody else asks again for a payment that has ended. Raises NoResultFound.
+    """
+    with services.database.read() as reader:
+        row = reader.execute(
+            sa.select(
+                Payment.id,
+                Payment.gateway,
+                Payment.created_at,
+                Payment.sent_at,
+                Payment.gateway_reference,
+                Payment.gateway_page_reference,
+            ).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
+        ).one()
+    if row.sent_at is None:
+        return True
+    gateway = _find_gateway(services, merchant_id, row.gateway)
+    if gateway is None:
+        return False
+    outcome = gateway.look_up(_question(row))
+    services.crash_point("payment.looked_up")
+    _record(services, merchant_id, payment_id, outcome)
+    return outcome.state is not State.UNKNOWN
 
 
 def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
@@ -175,9 +215,9 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
                 object_id=payment_id,
             )
             return payment.status
-        status = payment.status
+        status, gateway_name = payment.status, payment.gateway
         question = _question(payment)
-    gateway = services.gateways.find(scope.merchant_id)
+    gateway = _find_gateway(services, scope.merchant_id, gateway_name)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
     outcome = gateway.cancel(question)
@@ -186,7 +226,15 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
 
 
 def _write_intent(
-    session: Session, services: Services, scope: Scope, payment_id: str, version: str, return_url: str, locale: str
+    session: Session,
+    services: Services,
+    gateway: Gateway | None,
+    scope: Scope,
+    payment_id: str,
+    version: str,
+    return_url: str,
+    locale: str,
+    consent: Consent | None,
 ) -> _Intent | Recording | None:
     """The durable intent; None when it was confirmed before; the recording of what credit paid whole."""
     now = services.clock.now()
@@ -195,7 +243,11 @@ def _write_intent(
         return None
     if payment.status != "incomplete" or payment.expires_at <= now:
         raise CheckoutEnded
-    _limit_attempts(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
+    if payment.gateway != CREDIT and (gateway is None or payment.gateway != gateway.name):
+        # The merchant takes payments through another gateway since, at which the method is worth nothing.
+        raise CheckoutEnded
+    _limit_attempts(session, scope, services.settings, now)
+    _limit_prompts(session, scope, payment, services.settings, now)
     allocations = list_allocations(session, payment)
     chosen = chosen_pricing(
         payment.currency,
@@ -204,7 +256,8 @@ def _write_intent(
         [(share.invoice_id, share.amount, share.price) for share in allocations],
     )
     pricing = _price_now(session, scope, payment, allocations)
-    if (version or shown_version(payment.id, chosen)) != shown_version(payment.id, pricing):
+    method_id = payment.payment_method_id
+    if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
     _take_over(session, payment, allocations, pricing)
     supersede(session, scope, [allocation.invoice_id for allocation in allocations], but=payment.id, at=now)
@@ -215,6 +268,7 @@ def _write_intent(
     payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
     payment.next_check_at = rules.next_check(0, now)
     payment.version += 1
+    _take_consent(session, scope, payment, consent, now)
     record_act(
         session,
         scope.merchant_id,
@@ -292,6 +346,13 @@ def _reserve(
         raise AmountChanged
 
 
+def _take_consent(session: Session, scope: Scope, payment: Payment, consent: Consent | None, now: datetime) -> None:
+    """Keep the new method only with the customer's word for it, which is recorded with the order that asks for its token."""
+    payment.save_method = payment.save_method and consent is not None
+    if payment.save_method and consent is not None:
+        record_consent(session, scope, consent, at=now, payment_id=payment.id)
+
+
 def _intent(session: Session, payment: Payment) -> _Intent | None:
     """The order as the gateway is told it; None when its saved method was removed since: then it is not given again."""
     token = None
@@ -317,32 +378,19 @@ def _intent(session: Session, payment: Payment) -> _Intent | None:
         payment.save_method,
         payment.locale or merchant.locale,
         merchant.legal_name,
-        _payer(session, payment),
+        get_payer(session, Scope(payment.merchant_id, payment.customer_id), payment.gateway),
         payment.return_url or "",
     )
 
 
-def _payer(session: Session, payment: Payment) -> Payer:
-    name, email, phone = session.execute(
-        sa.select(Customer.name, Customer.email, Customer.phone).where(
-            Customer.merchant_id == payment.merchant_id, Customer.id == payment.customer_id
-        )
-    ).one()
-    known = (
-        sa.select(PaymentMethod.token)
-        .where(
-            PaymentMethod.merchant_id == payment.merchant_id,
-            PaymentMethod.customer_id == payment.customer_id,
-            PaymentMethod.gateway == payment.gateway,
-            PaymentMethod.status == "active",
-        )
-        .order_by(PaymentMethod.id)
-        .limit(1)
-    )
-    return Payer(payment.customer_id, name, email, phone, session.execute(known).scalar())
+def _find_gateway(services: Services, merchant_id: str, name: str) -> Gateway | None:
+    """The merchant's gateway, if it is still the one of that name: another has never heard of the other's payments, and would
+    be given the order anew."""
+    gateway = services.gateways.find(merchant_id)
+    return gateway if gateway is not None and gateway.name == name else None
 
 
-def _question(payment: Payment) -> Question:
+def _question(payment: Any) -> Question:
     return Question(
         payment.id, payment.sent_at or payment.created_at, payment.gateway_reference, payment.gateway_page_reference
     )
@@ -385,6 +433,7 @@ def _send(gateway: Gateway, intent: _Intent) -> Outcome:
 class _Asked:
     """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
 
+    gateway: str
     question: Question
     intent: _Intent | None
     expires_at: datetime
@@ -402,7 +451,9 @@ def _note_question(
     if is_asked and payment.status != "requires_action":
         return None
     payment.checked_at = now
-    return _Asked(_question(payment), _intent(session, payment), payment.expires_at, payment.method_type)
+    return _Asked(
+        payment.gateway, _question(payment), _intent(session, payment), payment.expires_at, payment.method_type
+    )
 
 
 def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome) -> Recording:
@@ -416,6 +467,8 @@ def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outc
 def _announce(merchant_id: str, recording: Recording) -> None:
     if recording.has_changed:
         signals.send_payment_status(merchant_id, recording.payment_id, recording.customer_id, recording.status)
+    if recording.kept_method_id is not None:
+        signals.send_method("added", merchant_id, recording.kept_method_id, recording.customer_id)
 
 
 def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:
@@ -459,16 +512,40 @@ def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[s
         return list(connection.execute(statement).scalars())
 
 
-def _limit_attempts(session: Session, scope: Scope, most: int, now: datetime) -> None:
+def _limit_attempts(session: Session, scope: Scope, settings: Settings, now: datetime) -> None:
     """Carding is stopped by counting rows, so that the limit survives a restart (threats 125, 195)."""
-    count = session.execute(
-        sa.select(sa.func.count()).where(
-            Payment.merchant_id == scope.merchant_id,
-            Payment.customer_id == scope.customer_id,
-            Payment.id >= first_id("pay", now - timedelta(hours=1)),
-            Payment.confirmed_at.is_not(None),
-            Payment.listed,
-        )
-    ).scalar_one()
-    if count >= most:
+    confirmed = _confirmed_lately(scope.merchant_id, settings, now).where(
+        Payment.customer_id == scope.customer_id, Payment.listed
+    )
+    if session.execute(confirmed).scalar_one() >= settings.payment_attempts_per_customer_per_hour:
         raise TooManyAttempts
+
+
+def _limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Settings, now: datetime) -> None:
+    """Nobody's telephone is rung again and again: counted by number, whoever asks, and by customer, whatever the number
+    (threats 103)."""
+    is_saved = payment.payment_method_id is not None and payment.method_type == "mobile_money"
+    if payment.channel is None and not is_saved:
+        return
+    prompted = _confirmed_lately(scope.merchant_id, settings, now).where(
+        sa.or_(
+            Payment.channel.is_not(None),
+            sa.and_(Payment.payment_method_id.is_not(None), Payment.method_type == "mobile_money"),
+        )
+    )
+    asked = [prompted.where(Payment.customer_id == scope.customer_id)]
+    if payment.phone is not None:
+        asked.append(prompted.where(Payment.phone == payment.phone))
+    if any(session.execute(each).scalar_one() >= settings.payment_prompts_per_phone_per_hour for each in asked):
+        raise TooManyPrompts
+
+
+def _confirmed_lately(merchant_id: str, settings: Settings, now: datetime) -> sa.Select[int]:
+    """The count of payments that were confirmed in the last hour, by when they were made: an id tells that, and a checkout
+    lives for some hours before it is confirmed."""
+    since = now - timedelta(hours=1)
+    return sa.select(sa.func.count()).where(
+        Payment.merchant_id == merchant_id,
+        Payment.id >= first_id("pay", since - timedelta(hours=settings.payment_expires_hours)),
+        Payment.confirmed_at > since,
+    )

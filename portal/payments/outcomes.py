@@ -19,6 +19,7 @@ from portal.ledger.operations import post
 from portal.ledger.rules import Settled, payment_captured
 from portal.money import Money
 from portal.outbox.operations import enqueue
+from portal.payment_methods.consents import give_method
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations import remember_method
 from portal.payment_methods.rules import shown_brand
@@ -31,13 +32,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What recording an outcome did. `surplus` (minor units) went to the customer's credit."""
+    """What recording an outcome did. `surplus` (minor units) went to the customer's credit; `kept_method_id` is the method that
+    was saved by it."""
 
     payment_id: str
     customer_id: str
     before: str
     status: str
     surplus: int = 0
+    kept_method_id: str | None = None
 
     @property
     def has_changed(self) -> bool:
@@ -73,14 +76,15 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     elif outcome.state is State.REQUIRES_ACTION:
         # A look-up that failed says nothing of the page: it is still where it was.
         payment.action_url = outcome.action_url
-    surplus = 0
+    surplus, method_before = 0, payment.payment_method_id
     if verdict.status != before:
         surplus = _become(session, payment, verdict.status, outcome, at)
     if payment.status not in rules.UNSETTLED:
         payment.next_check_at = None
     payment.updated_at = at
     session.flush()
-    return Recording(payment.id, payment.customer_id, before, payment.status, surplus)
+    kept = payment.payment_method_id if method_before is None else None
+    return Recording(payment.id, payment.customer_id, before, payment.status, surplus, kept)
 
 
 def record_paid_by_credit(session: Session, payment: Payment, *, at: datetime) -> Recording:
@@ -120,6 +124,9 @@ def _become(session: Session, payment: Payment, status: str, outcome: Outcome, a
         surplus = _settle(session, payment, at, came_late=came_late)
         _keep_method(session, payment, outcome, at)
         enqueue(session, payment.merchant_id, "receipt_mail", {"payment": payment.id}, at=at)
+        if surplus:
+            told = {"payment": payment.id, "amount": surplus}
+            enqueue(session, payment.merchant_id, "surplus_mail", told, at=at)
     elif status in rules.ENDED_WITHOUT_MONEY:
         payment.completed_at = at
         payment.failure_code = outcome.failure_code
@@ -239,6 +246,7 @@ def _keep_method(session: Session, payment: Payment, outcome: Outcome, at: datet
     scope = Scope(payment.merchant_id, payment.customer_id)
     if payment.payment_method_id is None and payment.save_method and outcome.method and outcome.method.token:
         payment.payment_method_id = remember_method(session, scope, payment.gateway, outcome.method, at=at)
+        give_method(session, payment.merchant_id, payment.payment_method_id, payment_id=payment.id)
     if payment.payment_method_id is not None:
         session.execute(
             sa.update(PaymentMethod)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
 
+from portal.gateways.asking import next_check as next_check
 from portal.gateways.contract import Outcome, State
 from portal.money import Money
 
@@ -47,20 +48,10 @@ TRANSITIONS = MappingProxyType(
     }
 )
 
-_ASK_AFTER = (
-    timedelta(seconds=10),
-    timedelta(seconds=30),
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=15),
-    timedelta(hours=1),
-    timedelta(hours=3),
-    timedelta(hours=6),
-    timedelta(hours=12),
-    timedelta(days=1),
-)
 OVERDUE_AFTER = timedelta(days=7)
 """An outcome that is unknown for longer is a person's matter: `portal doctor` and `/metrics` show it."""
+LATE_MONEY_WITHIN = timedelta(days=30)
+"""For so long after a payment ended without money an event has the gateway asked whether some came after all."""
 
 # `expired`: nobody answered in time; `rejected`: the gateway would not take the order, so that no bank was ever asked.
 _STATUS_OF_FAILURE = MappingProxyType(
@@ -73,11 +64,6 @@ _STATUS_OF_FAILURE = MappingProxyType(
         "amount_unsupported": "rejected",
     }
 )
-
-
-def next_check(check_count: int, at: datetime) -> datetime:
-    """When to ask the gateway again after `check_count` times: 10 s, 30 s, 1 min, 5 min, 15 min, 1 h … then daily."""
-    return at + _ASK_AFTER[min(check_count, len(_ASK_AFTER) - 1)]
 
 
 def may_follow(status: str, following: str) -> bool:

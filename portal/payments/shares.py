@@ -199,11 +199,12 @@ def lock_dues(
     return [due_of(row, options) for row in open_ones], {row.id: row.amount_reserved for row in open_ones}
 
 
-def shown_version(payment_id: str, pricing: Pricing) -> str:
-    """A short fingerprint of what a review shows: posted back with the confirmation, so that what is charged is what was shown.
+def shown_version(payment_id: str, pricing: Pricing, method_id: str | None) -> str:
+    """A short fingerprint of what a review shows: posted back with the confirmation, so that what is charged is what was shown,
+    and by the saved method that was shown (None for any other way).
 
     It guards against mistakes, not against the customer.
     """
     parts = sorted(f"{part.invoice_id}:{part.share}:{part.price}" for part in pricing.parts)
-    told = [payment_id, pricing.currency, str(pricing.total), str(pricing.credit), *parts]
+    told = [payment_id, method_id or "", pricing.currency, str(pricing.total), str(pricing.credit), *parts]
     return hashlib.sha256("|".join(told).encode()).hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
@@ -12,15 +11,11 @@ from portal.payments.page_builders import build_payment_page, build_payment_rows
 from portal.payments.queries import FILTERS, get_payment, has_payments, list_payments, read_refunds
 from portal.payments.rules import UNSETTLED
 from portal.public_ids import is_id
-from portal.services import Services
+from portal.web.asking import ask_if_free
 from portal.web.context import current_scope, current_services, now, reading, root
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
-
-_ASKING = threading.BoundedSemaphore(2)
-"""How many threads of this process may wait for a gateway because somebody looks at a payment; a server has four or eight."""
-_WAIT_SECONDS = 0.2
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -54,7 +49,9 @@ def payment(payment_id: str) -> Response:
     with services.database.read() as reader:
         found = get_payment(reader, scope, payment_id)
     if found.status in UNSETTLED:
-        _ask_gateway(services, scope.merchant_id, found.id)
+        ask_if_free(
+            lambda: resolve_payment(services, scope.merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY)
+        )
         with services.database.read() as reader:
             found = get_payment(reader, scope, payment_id)
     gateway = services.gateways.find(scope.merchant_id)
@@ -64,20 +61,10 @@ def payment(payment_id: str) -> Response:
         payee=g.merchant.legal_name,
         gateway_name=gateway.title if gateway is not None and is_theirs else g.merchant.name,
         can_cancel_at_gateway=gateway is not None and is_theirs and gateway.capabilities.cancel,
+        prompt_channels=gateway.capabilities.prompt_channels if gateway is not None and is_theirs else (),
         zone=ZoneInfo(g.merchant.timezone),
         root=root(),
         now=now(),
         can_pay=gateway is not None,
     )
     return render_page("payments/detail.html", page)
-
-
-def _ask_gateway(services: Services, merchant_id: str, payment_id: str) -> None:
-    """Ask what became of the payment, unless enough threads wait for a gateway already: one that takes every call and answers
-    none must not take all other pages with it. What is recorded is shown then, and the page asks again by itself."""
-    if not _ASKING.acquire(timeout=_WAIT_SECONDS):
-        return
-    try:
-        resolve_payment(services, merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY)
-    finally:
-        _ASKING.release()

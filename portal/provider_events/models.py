@@ -7,20 +7,32 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import STRICT, Base, Id, Instant
+from portal.database import STRICT, Base, Count, Id, Instant
 
 
 class ProviderEvent(Base):
-    """An event as its gateway named it, stored once. It is a hint: what is true is asked of the gateway."""
+    """An event as its gateway named it, stored once. It is a hint: what is true is asked of the gateway.
+
+    `reference` is our id of what it speaks of, `gateway_reference` the gateway's, each where it was told. `due_at` is when it
+    is handled next; null once it was handled (`handled_at`), or went aside after its last try (`dead_at`). `fault` is a code
+    of why the last try came to nothing.
+    """
 
     __tablename__ = "provider_events"
     __table_args__ = (
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        # Both are scanned by time over all merchants, by the worker and for the operator.
         sa.Index(
-            "ix_provider_events_to_handle",
-            "received_at",
-            sqlite_where=sa.text("handled_at is null"),
-            postgresql_where=sa.text("handled_at is null"),
+            "ix_provider_events_due",
+            "due_at",
+            sqlite_where=sa.text("due_at is not null"),
+            postgresql_where=sa.text("due_at is not null"),
+        ),
+        sa.Index(
+            "ix_provider_events_dead",
+            "dead_at",
+            sqlite_where=sa.text("dead_at is not null"),
+            postgresql_where=sa.text("dead_at is not null"),
         ),
         STRICT,
     )
@@ -30,5 +42,10 @@ class ProviderEvent(Base):
     event_id: Mapped[str] = mapped_column(Id, primary_key=True)
     type: Mapped[str] = mapped_column(Id)
     reference: Mapped[str | None] = mapped_column(Id)
+    gateway_reference: Mapped[str | None] = mapped_column(Id)
     received_at: Mapped[datetime] = mapped_column(Instant)
+    attempts: Mapped[int] = mapped_column(Count, default=0)
+    due_at: Mapped[datetime | None] = mapped_column(Instant)
     handled_at: Mapped[datetime | None] = mapped_column(Instant)
+    dead_at: Mapped[datetime | None] = mapped_column(Instant)
+    fault: Mapped[str | None] = mapped_column(Id)

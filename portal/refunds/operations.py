@@ -13,16 +13,17 @@ from portal.gateways.contract import RefundOrder, RefundOutcome, State
 from portal.ledger.operations import post
 from portal.ledger.rules import refund_begun, refund_failed, refund_succeeded
 from portal.money import Money
+from portal.outbox.operations import enqueue
 from portal.payments import rules
 from portal.payments.models import Payment
 from portal.payments.outcomes import lock_payment
 from portal.public_ids import new_id
 from portal.refunds.errors import NotRefundable, RefundTooLarge
 from portal.refunds.models import Refund
+from portal.refunds.rules import next_look
 from portal.services import Services
 
 log = logging.getLogger(__name__)
-_BATCH = 50
 
 
 def refund_payment(
@@ -37,7 +38,9 @@ def refund_payment(
     if gateway is None or not gateway.capabilities.refunds:
         raise NotRefundable
     order: RefundOrder = services.database.run(
-        lambda session: _write_intent(session, services, merchant_id, payment_id, amount, reason, actor_id)
+        lambda session: _write_intent(
+            session, services, gateway.name, merchant_id, payment_id, amount, reason, actor_id
+        )
     )
     services.crash_point("refund.intent_committed")
     outcome = gateway.refund(order)
@@ -64,7 +67,9 @@ def record_refund_outcome(
     if outcome.state not in (State.SUCCEEDED, State.FAILED):
         return
     had_succeeded = refund.status == "succeeded"
-    refund.status, refund.next_check_at, refund.completed_at = outcome.state.value, None, at
+    refund.status, refund.completed_at = outcome.state.value, at
+    refund.check_count = 0
+    refund.next_check_at = next_look(0, at) if outcome.state is State.SUCCEEDED else None
     refund.failure_code = outcome.failure_code
     payment = lock_payment(session, merchant_id, refund.payment_id)
     money = Money(refund.amount, refund.currency)
@@ -73,8 +78,12 @@ def record_refund_outcome(
         payment.amount_refunded -= refund.amount
         _show_refunded(payment, at)
         post(session, merchant_id, refund_failed(*told, had_succeeded=had_succeeded, at=at))
+        if had_succeeded:
+            # Who was told that it comes is told that it does not; of one that never left nobody had heard.
+            enqueue(session, merchant_id, "refund_mail", {"refund": refund.id, "told": "came_back"}, at=at)
     else:
         post(session, merchant_id, refund_succeeded(*told, at=at))
+        enqueue(session, merchant_id, "refund_mail", {"refund": refund.id, "told": "succeeded"}, at=at)
     record_act(
         session,
         merchant_id,
@@ -88,56 +97,43 @@ def record_refund_outcome(
     )
 
 
-def check_refunds(services: Services) -> int:
-    """Ask the gateways for every refund whose time to ask has come; tells how many."""
-    now = services.clock.now()
-    with services.database.unit_of_work() as session:
-        due = (
-            session.execute(
-                sa.select(Refund)
-                .where(Refund.next_check_at <= now)
-                .order_by(Refund.next_check_at)
-                .limit(_BATCH)
-                .with_for_update(skip_locked=True)
-                .execution_options(tenant_wide=True)
-            )
-            .scalars()
-            .all()
-        )
-        for refund in due:
-            refund.check_count += 1
-            refund.next_check_at = rules.next_check(refund.check_count, now)
-    for refund in due:
-        try:
-            _resolve(services, refund)
-        except Exception:  # one refund that cannot be resolved must not stop the others; it stays due and is shown
-            log.exception("refund.check_failed", extra={"refund": refund.id})
-    return len(due)
+def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool:
+    """Ask the gateway what became of a refund, and record it; one that the gateway has never heard of is given again.
 
-
-def _resolve(services: Services, refund: Refund) -> None:
-    gateway = services.gateways.find(refund.merchant_id)
-    if gateway is None:
-        return
-    with services.database.read() as connection:
-        charge = connection.execute(
-            sa.select(Payment.gateway_reference).where(
-                Payment.merchant_id == refund.merchant_id, Payment.id == refund.payment_id
+    A refund that was called done is asked for too, and never given again: the bank may have sent it back. Tells whether the
+    gateway answered. Safe for anybody to call at any time. Raises NoResultFound.
+    """
+    with services.database.read() as reader:
+        refund = reader.execute(
+            sa.select(
+                Refund.status,
+                Refund.amount,
+                Refund.currency,
+                Payment.gateway,
+                Payment.gateway_reference.label("charge"),
             )
-        ).scalar_one()
-    assert charge is not None, "what is refunded was charged"
-    order = RefundOrder(refund.id, charge, Money(refund.amount, refund.currency))
+            .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
+            .where(Refund.merchant_id == merchant_id, Payment.merchant_id == merchant_id, Refund.id == refund_id)
+        ).one()
+    gateway = services.gateways.find(merchant_id)
+    if gateway is None or gateway.name != refund.gateway:
+        return False
+    assert refund.charge is not None, "what is refunded was charged"
+    order = RefundOrder(refund_id, refund.charge, Money(refund.amount, refund.currency))
     outcome = gateway.look_up_refund(order)
-    if outcome.state is State.ABSENT:
+    services.crash_point("refund.looked_up")
+    if outcome.state is State.ABSENT and refund.status == "pending":
         outcome = gateway.refund(order)
     services.database.run(
-        lambda session: record_refund_outcome(session, refund.merchant_id, refund.id, outcome, at=services.clock.now())
+        lambda session: record_refund_outcome(session, merchant_id, refund_id, outcome, at=services.clock.now())
     )
+    return outcome.state is not State.UNKNOWN
 
 
 def _write_intent(
     session: Session,
     services: Services,
+    gateway: str,
     merchant_id: str,
     payment_id: str,
     amount: int,
@@ -147,7 +143,7 @@ def _write_intent(
     now = services.clock.now()
     payment = lock_payment(session, merchant_id, payment_id)
     charge = payment.gateway_reference
-    if payment.status not in rules.CAPTURED or charge is None:
+    if payment.status not in rules.CAPTURED or charge is None or payment.gateway != gateway:
         raise NotRefundable
     if not 0 < amount <= payment.charge_amount - payment.amount_refunded:
         raise RefundTooLarge

@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 
-from portal.sandbox_gateway import api, control, pages
+from portal.sandbox_gateway import api, control, page_api, page_parts, pages, setup_pages
 from portal.sandbox_gateway.errors import Refused
 from portal.sandbox_gateway.gateway import EXTENSION, open_gateway, running_gateway
 
@@ -24,9 +24,8 @@ def create_app(database: Path, public_url: str = "http://localhost") -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.extensions[EXTENSION] = open_gateway(database, public_url)
-    app.register_blueprint(api.blueprint)
-    app.register_blueprint(control.blueprint)
-    app.register_blueprint(pages.blueprint)
+    for part in (api, page_api, control, pages, setup_pages):
+        app.register_blueprint(part.blueprint)
     app.register_error_handler(Refused, _answer_refusal)
     app.register_error_handler(HTTPException, _answer_http_error)
     app.before_request(_settle_due)
@@ -48,12 +47,12 @@ def _answer_http_error(error: HTTPException) -> Response | tuple[Response, int]:
     if request.path.startswith(("/v1/", "/control/", "/ledger")):
         code = error.name.lower().replace(" ", "_")
         return jsonify(error={"code": code, "message": error.description or error.name}), status
-    return pages.error_page(status)
+    return page_parts.error_page(status)
 
 
 def _add_headers(response: Response) -> Response:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", pages.page_policy())
+    headers.setdefault("Content-Security-Policy", page_parts.page_policy())
     headers.setdefault("Referrer-Policy", "same-origin")
     headers["X-Content-Type-Options"] = "nosniff"
     headers["X-Frame-Options"] = "DENY"

@@ -1,4 +1,4 @@
-"""Mischief on request: what the next matching charge shall do, queued by control and used up by the charge."""
+"""Mischief on request: what the next matching charge, refund or setup shall do, queued by control and used up by it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from portal.sandbox_gateway.clock import SECOND
 from portal.sandbox_gateway.outcomes import OUTCOMES, Outcome
 
 Answer = Literal[
@@ -13,6 +14,7 @@ Answer = Literal[
     "decline",
     "insufficient_funds",
     "requires_action",
+    "fails_later",
     "error_before",
     "error_after",
     "drop_before",
@@ -33,14 +35,22 @@ _FORCED = {
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How one charge is answered and how its webhooks go out."""
+    """How one charge, refund or setup is answered and how its webhooks go out."""
 
     answer: str = "normal"
     delay_seconds: int = 0
     webhooks: str = "normal"
 
     def outcome(self, otherwise: Outcome) -> Outcome:
+        """How a charge begins."""
+        if self.answer == "fails_later":
+            return Outcome("pending", None, self.fails_after, "failed", "processing_error")
         return _FORCED.get(self.answer, otherwise)
+
+    @property
+    def fails_after(self) -> int:
+        """Milliseconds of the gateway's clock for which what fails later is pending."""
+        return self.delay_seconds * SECOND
 
 
 def queue_behaviour(
@@ -54,9 +64,22 @@ def queue_behaviour(
 
 
 def take_behaviour(connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
-    """Use up the first that matches, those for this very reference before those for any."""
+    """Use up the first that matches a charge, those for this very reference before those for any."""
+    return _take(connection, "(reference IS NULL OR reference = ?)", account, reference)
+
+
+def take_behaviour_of(connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
+    """For a refund or a setup: those for any reference wait for a charge."""
+    return _take(connection, "reference = ?", account, reference)
+
+
+def clear_behaviours(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM behaviours")
+
+
+def _take(connection: sqlite3.Connection, matches: str, account: str, reference: str) -> Behaviour:
     row = connection.execute(
-        "SELECT * FROM behaviours WHERE (reference IS NULL OR reference = ?) AND (account IS NULL OR account = ?)"
+        f"SELECT * FROM behaviours WHERE {matches} AND (account IS NULL OR account = ?)"  # noqa: S608  Ours, above.
         " ORDER BY reference IS NULL, account IS NULL, id LIMIT 1",
         (reference, account),
     ).fetchone()
@@ -67,7 +90,3 @@ def take_behaviour(connection: sqlite3.Connection, account: str, reference: str)
     else:
         connection.execute("DELETE FROM behaviours WHERE id = ?", (row["id"],))
     return Behaviour(row["answer"], row["delay_seconds"], row["webhooks"])
-
-
-def clear_behaviours(connection: sqlite3.Connection) -> None:
-    connection.execute("DELETE FROM behaviours")

@@ -11,7 +11,7 @@ from portal.sandbox_gateway.clock import iso_instant
 from portal.sandbox_gateway.errors import DuplicateReference, NotCancelable, NotFound
 from portal.sandbox_gateway.outcomes import FAILURE_MESSAGES
 from portal.sandbox_gateway.storage import Database, find_setting, new_id
-from portal.sandbox_gateway.tokens import method_shape, outcome_of_token
+from portal.sandbox_gateway.tokens import get_token, method_shape, outcome_of_token
 from portal.sandbox_gateway.webhooks import record_event
 
 LARGEST_PAGE = 100
@@ -92,20 +92,33 @@ def find_challenged_charge(connection: sqlite3.Connection, charge: str) -> sqlit
     return row
 
 
+@dataclass(frozen=True, slots=True)
+class ChargeFilter:
+    """Which charges are listed; `created_after` includes its instant, `created_before` does not, `after` is a charge's id."""
+
+    reference: str | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    after: str | None = None
+
+
 def list_charges(
-    connection: sqlite3.Connection, account: str, reference: str | None, created_after: int | None, after: str | None
+    connection: sqlite3.Connection, account: str, wanted: ChargeFilter
 ) -> tuple[list[sqlite3.Row], str | None]:
-    """Newest first and a hundred at most, with the cursor of the next ones; `created_after` includes its instant."""
+    """Newest first and a hundred at most, with the cursor of the next ones."""
     query = "SELECT * FROM charges WHERE account = ?"
     values: list[str | int] = [account]
-    if reference is not None:
+    if wanted.reference is not None:
         query += " AND reference = ?"
-        values.append(reference)
-    if created_after is not None:
+        values.append(wanted.reference)
+    if wanted.created_after is not None:
         query += " AND created_at >= ?"
-        values.append(created_after)
-    if after is not None:
-        last = get_charge(connection, after, account)
+        values.append(wanted.created_after)
+    if wanted.created_before is not None:
+        query += " AND created_at < ?"
+        values.append(wanted.created_before)
+    if wanted.after is not None:
+        last = get_charge(connection, wanted.after, account)
         query += " AND (created_at, sequence) < (?, ?)"
         values += [last["created_at"], last["sequence"]]
     query += " ORDER BY created_at DESC, sequence DESC LIMIT ?"
@@ -171,6 +184,27 @@ def refuse_charge(connection: sqlite3.Connection, charge: str, now: int) -> None
         _told(connection, charge, now)
 
 
+def approve_late(connection: sqlite3.Connection, account: str | None, reference: str, now: int) -> sqlite3.Row:
+    """The payer approves although nobody waits any more: a charge that was cancelled, or had failed, succeeds all the same.
+
+    `reference` is the merchant's; without `account` that of any. Raises NotFound; does nothing when it has succeeded already.
+    """
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM charges WHERE reference = ?1 AND (?2 IS NULL OR account = ?2) ORDER BY sequence DESC LIMIT 1",
+        (reference, account),
+    ).fetchone()
+    if row is None:
+        raise NotFound("There is no such charge.")
+    if row["status"] == "succeeded":
+        return row
+    connection.execute(
+        "UPDATE charges SET status = 'succeeded', failure_code = NULL, completed_at = ?, due_at = NULL,"
+        " due_status = NULL, due_failure_code = NULL WHERE id = ?",
+        (now, row["id"]),
+    )
+    return _told(connection, row["id"], now)
+
+
 def settle_due_charges(database: Database, now: int) -> None:
     """End every pending charge whose time has come, each at its own instant; writes only when there is one."""
     with database.read() as connection:
@@ -188,7 +222,6 @@ def settle_due_charges(database: Database, now: int) -> None:
 
 def charge_shape(connection: sqlite3.Connection, charge: sqlite3.Row) -> dict[str, Any]:
     """The charge as the API and its webhooks show it."""
-    token = connection.execute("SELECT * FROM tokens WHERE id = ?", (charge["token"],)).fetchone()
     asks = charge["status"] == "requires_action"
     completed_at = charge["completed_at"]
     return {
@@ -202,7 +235,7 @@ def charge_shape(connection: sqlite3.Connection, charge: sqlite3.Row) -> dict[st
         "failure_code": charge["failure_code"],
         "failure_message": FAILURE_MESSAGES.get(charge["failure_code"] or ""),
         "action_url": f"{find_setting(connection, 'public_url')}/challenge/{charge['id']}" if asks else None,
-        "method": method_shape(token),
+        "method": method_shape(get_token(connection, charge["token"])),
         "amount_refunded": charge["amount_refunded"],
         "created_at": iso_instant(charge["created_at"]),
         "completed_at": None if completed_at is None else iso_instant(completed_at),

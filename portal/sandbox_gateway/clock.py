@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from portal.sandbox_gateway.storage import Database, find_setting, record_setting
 
 SECOND, HOUR, DAY = 1_000, 3_600_000, 86_400_000
 """In milliseconds, the unit of every instant in the gateway."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST_OFFSET_SECONDS = 20 * 365 * 86_400
 
 
@@ -51,4 +52,4 @@ def parse_instant(text: str) -> int:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError("an instant names its offset, as in 2026-01-31T12:00:00Z")
-    return int(instant.timestamp()) * SECOND
+    return (instant - _EPOCH) // timedelta(milliseconds=1)

@@ -13,11 +13,12 @@ from portal.sandbox_gateway.behaviours import (
     clear_behaviours,
     queue_behaviour,
 )
-from portal.sandbox_gateway.charges import list_ledger
+from portal.sandbox_gateway.charges import approve_late, charge_shape, list_ledger
 from portal.sandbox_gateway.clock import iso_instant
 from portal.sandbox_gateway.errors import InvalidRequest
-from portal.sandbox_gateway.fields import choice, integer, json_body, optional_text
+from portal.sandbox_gateway.fields import choice, integer, json_body, optional_text, text
 from portal.sandbox_gateway.gateway import running_gateway
+from portal.sandbox_gateway.refunds import fail_refund, refund_shape
 
 blueprint = Blueprint("control", __name__)
 
@@ -51,6 +52,25 @@ def remove_behaviours() -> tuple[str, int]:
     return "", 204
 
 
+@blueprint.post("/control/approvals")
+def approve() -> tuple[Response, int]:
+    """The payer says yes now, whatever had become of the charge: money that comes after it was given up."""
+    reference, account = _named()
+    gateway = running_gateway()
+    with gateway.database.write() as connection:
+        charge = approve_late(connection, account, reference, gateway.clock.now())
+        return jsonify(charge_shape(connection, charge)), 201
+
+
+@blueprint.post("/control/refund_failures")
+def send_refund_back() -> tuple[Response, int]:
+    """The bank sends a refund back, whether or not it had arrived."""
+    reference, account = _named()
+    gateway = running_gateway()
+    with gateway.database.write() as connection:
+        return jsonify(refund_shape(fail_refund(connection, account, reference, gateway.clock.now()))), 201
+
+
 @blueprint.get("/control/clock")
 def show_clock() -> Response:
     clock = running_gateway().clock
@@ -70,3 +90,9 @@ def move_clock() -> Response:
         raise InvalidRequest("offset_seconds", str(error)) from error
     gateway.settle_due()
     return show_clock()
+
+
+def _named() -> tuple[str, str | None]:
+    """The merchant's reference, and the account when it is named."""
+    body = json_body()
+    return text(body, "reference", 200), account_of_filter(optional_text(body, "account", 200))

@@ -30,6 +30,16 @@ class UnknownToken(Refused):
     code = "unknown_token"
 
 
+class UnusableMethod(Refused):
+    """Nobody can be asked there: the channel is unknown, or the number is none of its telephones."""
+
+    code = "unusable_method"
+
+
+class UnsupportedAmount(Refused):
+    code = "unsupported_amount"
+
+
 class Unauthorized(Refused):
     status, code = 401, "unauthorized"
 

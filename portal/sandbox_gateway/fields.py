@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from portal.sandbox_gateway.errors import InvalidRequest
+from portal.sandbox_gateway.errors import InvalidRequest, UnsupportedAmount
 
 LARGEST_AMOUNT = 10**12
+LARGEST_NUMBER = 10**18
 _REQUIRED: Any = object()
 Chosen = TypeVar("Chosen", bound=str)
 
@@ -81,8 +82,11 @@ def choices(body: dict[str, Any], name: str, known: Sequence[Chosen]) -> tuple[C
 
 
 def amount(body: dict[str, Any]) -> int:
-    """Minor units."""
-    return integer(body, "amount", 1, LARGEST_AMOUNT)
+    """Minor units. Raises UnsupportedAmount for more than any bank would move."""
+    value = integer(body, "amount", 1, LARGEST_NUMBER)
+    if value > LARGEST_AMOUNT:
+        raise UnsupportedAmount(f"amount: {LARGEST_AMOUNT} is the most")
+    return value
 
 
 def currency(body: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from portal.sandbox_gateway.clock import HOUR
 from portal.sandbox_gateway.errors import DuplicateReference, NotCancelable, NotFound
 from portal.sandbox_gateway.instruments import Channel, Instrument
 from portal.sandbox_gateway.storage import find_setting, new_id
-from portal.sandbox_gateway.tokens import create_reusable_token, create_single_use_token
+from portal.sandbox_gateway.tokens import create_reusable_token, create_single_use_token, get_token
 
 LIFETIME = HOUR
 PageStatus = Literal["open", "complete", "canceled", "expired"]
@@ -129,8 +129,7 @@ def pay_page(connection: sqlite3.Connection, page: sqlite3.Row, instrument: Inst
     if behaviour.answer in ("error_before", "drop_before"):
         return Payment(None, behaviour)
     keep = create_reusable_token if page["save"] else create_single_use_token
-    token_id = keep(connection, page["account"], instrument, now)
-    token = connection.execute("SELECT * FROM tokens WHERE id = ?", (token_id,)).fetchone()
+    token = get_token(connection, keep(connection, page["account"], instrument, now))
     order = Order(
         page["account"],
         page["reference"],

@@ -13,6 +13,9 @@ from portal.sandbox_gateway.outcomes import SANDBOX_CARDS, is_luhn_valid, outcom
 Channel = Literal["card", "mobile_money", "bank_account"]
 CHANNELS: tuple[Channel, ...] = ("card", "mobile_money", "bank_account")
 
+PROMPT_CHANNELS = {"cm.mtn": "mtn", "cm.orange": "orange"}
+"""The operators whose phones a merchant may ask directly, by the channels' ids."""
+
 _MTN = re.compile(r"237(67|65[0-4]|68[0-3])")
 _ORANGE = re.compile(r"237(69|65[5-9]|68[4-9])")
 _EXPIRY = re.compile(r"([0-9]{1,2})\s*[/\-.]?\s*(20)?([0-9]{2})", re.ASCII)
@@ -103,6 +106,16 @@ def read_mobile_money(phone: str, operator: str = "") -> Instrument:
         digits,
         phone=f"+{digits[:3]} •••• {digits[-4:]}",
     )
+
+
+def read_prompted_phone(phone: str, channel: str) -> Instrument:
+    """The phone that a channel is to ask, in E.164. Raises Faulty on `channel`, and on `phone` that is none of its country."""
+    operator = PROMPT_CHANNELS.get(channel)
+    if operator is None:
+        raise Faulty({"channel": "channel_unknown"})
+    if re.fullmatch(r"\+2376[0-9]{8}", phone, re.ASCII) is None:
+        raise Faulty({"phone": "phone_length"})
+    return read_mobile_money(phone, operator)
 
 
 def read_bank_account(account_number: str, bank_name: str, holder: str = "") -> Instrument:

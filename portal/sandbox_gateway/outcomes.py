@@ -69,6 +69,10 @@ OUTCOMES: dict[str, Outcome] = {
 }
 
 
+REFUSED_FOR_KEEPING = frozenset({"declined", "expired_card"})
+"""Outcomes of cards whose bank does not let them be kept; an empty account is no reason, as nothing is taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxCard:
     """One card number of the sandbox: its brand and the name of its outcome."""

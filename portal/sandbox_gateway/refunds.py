@@ -3,55 +3,70 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from typing import Any
 
+from portal.sandbox_gateway.behaviours import Behaviour
 from portal.sandbox_gateway.charges import get_charge
 from portal.sandbox_gateway.clock import iso_instant
-from portal.sandbox_gateway.errors import AmountTooLarge, DuplicateReference, NotRefundable
+from portal.sandbox_gateway.errors import AmountTooLarge, DuplicateReference, NotFound, NotRefundable
 from portal.sandbox_gateway.outcomes import CLEARING
 from portal.sandbox_gateway.storage import Database, new_id
+from portal.sandbox_gateway.tokens import get_token
 from portal.sandbox_gateway.webhooks import record_event
 
+FAILED_LATER = "processing_error"
 
-def create_refund(
-    connection: sqlite3.Connection, account: str, reference: str, charge: str, amount: int, now: int
-) -> sqlite3.Row:
-    """Give money back: at once, or to a bank account after two days.
 
-    Raises NotFound, NotRefundable (the charge has not succeeded), AmountTooLarge and DuplicateReference.
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """What is to be given back of `charge`, the gateway's id of it; `reference` is the merchant's, one refund each."""
+
+    account: str
+    reference: str
+    charge: str
+    amount: int
+
+
+def create_refund(connection: sqlite3.Connection, order: RefundOrder, behaviour: Behaviour, now: int) -> sqlite3.Row:
+    """Give money back: at once, or to a bank account after two days. One that shall fail later is pending until then.
+
+    Raises DuplicateReference, NotFound, NotRefundable (the charge has not succeeded) and AmountTooLarge.
     """
-    row = get_charge(connection, charge, account)
+    if list_refunds(connection, order.account, order.reference):
+        raise DuplicateReference("There is a refund with this reference already.")
+    row = get_charge(connection, order.charge, order.account)
     if row["status"] != "succeeded":
         raise NotRefundable(f"A charge that is {row['status']} cannot be refunded.")
     changed = connection.execute(
         "UPDATE charges SET amount_refunded = amount_refunded + ?1 WHERE id = ?2 AND amount_refunded + ?1 <= amount",
-        (amount, charge),
+        (order.amount, order.charge),
     ).rowcount
     if not changed:
         raise AmountTooLarge(f"{row['amount'] - row['amount_refunded']} is left to refund.")
-    (channel,) = connection.execute("SELECT type FROM tokens WHERE id = ?", (row["token"],)).fetchone()
-    clears_later = channel == "bank_account"
+    due_at = now + CLEARING if get_token(connection, row["token"])["type"] == "bank_account" else None
+    fails_later = behaviour.answer == "fails_later"
+    if fails_later:
+        due_at = now + behaviour.fails_after
     refund = new_id("re")
-    try:
-        connection.execute(
-            "INSERT INTO refunds (id, account, reference, charge, amount, currency, status, created_at, due_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                refund,
-                account,
-                reference,
-                charge,
-                amount,
-                row["currency"],
-                "pending" if clears_later else "succeeded",
-                now,
-                now + CLEARING if clears_later else None,
-            ),
-        )
-    except sqlite3.IntegrityError as error:
-        if "refunds.account, refunds.reference" not in str(error):
-            raise
-        raise DuplicateReference("There is a refund with this reference already.") from error
+    connection.execute(
+        "INSERT INTO refunds (id, account, reference, charge, amount, currency, status, created_at, due_at,"
+        " due_failure_code, webhooks, webhook_delay_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            refund,
+            order.account,
+            order.reference,
+            order.charge,
+            order.amount,
+            row["currency"],
+            "succeeded" if due_at is None else "pending",
+            now,
+            due_at,
+            FAILED_LATER if fails_later else None,
+            behaviour.webhooks,
+            behaviour.delay_seconds,
+        ),
+    )
     return _told(connection, refund, now)
 
 
@@ -61,13 +76,30 @@ def list_refunds(connection: sqlite3.Connection, account: str, reference: str) -
     ).fetchall()
 
 
+def fail_refund(connection: sqlite3.Connection, account: str | None, reference: str, now: int) -> sqlite3.Row:
+    """The bank sends a refund back that had been taken: it fails, and its amount may be given back anew.
+
+    `reference` is the merchant's; without `account` that of any. Raises NotFound; does nothing when it has failed already.
+    """
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM refunds WHERE reference = ?1 AND (?2 IS NULL OR account = ?2) ORDER BY sequence DESC LIMIT 1",
+        (reference, account),
+    ).fetchone()
+    if row is None:
+        raise NotFound("There is no such refund.")
+    return row if row["status"] == "failed" else _fail(connection, row, FAILED_LATER, now)
+
+
 def settle_due_refunds(database: Database, now: int) -> None:
-    """Let the refunds to bank accounts arrive whose time has come."""
+    """Let the refunds arrive, or fail, whose time has come."""
     with database.read() as connection:
         if connection.execute("SELECT 1 FROM refunds WHERE due_at <= ?", (now,)).fetchone() is None:
             return
     with database.write() as connection:
         for row in connection.execute("SELECT * FROM refunds WHERE due_at <= ? ORDER BY due_at", (now,)).fetchall():
+            if row["due_failure_code"] is not None:
+                _fail(connection, row, row["due_failure_code"], row["due_at"])
+                continue
             connection.execute("UPDATE refunds SET status = 'succeeded', due_at = NULL WHERE id = ?", (row["id"],))
             _told(connection, row["id"], row["due_at"])
 
@@ -80,8 +112,27 @@ def refund_shape(refund: sqlite3.Row) -> dict[str, Any]:
     }
 
 
+def _fail(connection: sqlite3.Connection, refund: sqlite3.Row, failure_code: str, now: int) -> sqlite3.Row:
+    connection.execute(
+        "UPDATE refunds SET status = 'failed', failure_code = ?, due_at = NULL, due_failure_code = NULL WHERE id = ?",
+        (failure_code, refund["id"]),
+    )
+    connection.execute(
+        "UPDATE charges SET amount_refunded = amount_refunded - ? WHERE id = ?", (refund["amount"], refund["charge"])
+    )
+    return _told(connection, refund["id"], now)
+
+
 def _told(connection: sqlite3.Connection, refund: str, now: int) -> sqlite3.Row:
     row: sqlite3.Row = connection.execute("SELECT * FROM refunds WHERE id = ?", (refund,)).fetchone()
     if row["status"] != "pending":
-        record_event(connection, row["account"], f"refund.{row['status']}", refund_shape(row), now)
+        record_event(
+            connection,
+            row["account"],
+            f"refund.{row['status']}",
+            refund_shape(row),
+            now,
+            row["webhooks"],
+            row["webhook_delay_seconds"],
+        )
     return row

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS tokens (
     fingerprint TEXT NOT NULL,
     outcome TEXT NOT NULL,
     reusable INTEGER NOT NULL CHECK (reusable IN (0, 1)),
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    detached_at INTEGER
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS charges (
@@ -78,6 +79,31 @@ CREATE TABLE IF NOT EXISTS pages (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS pages_of_a_reference ON pages (account, reference);
 
+-- Pages that keep a way to pay and take nothing. The token stands here from the moment that 3-D Secure asks for it.
+CREATE TABLE IF NOT EXISTS setups (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    currency TEXT NOT NULL CHECK (length(currency) = 3),
+    return_url TEXT NOT NULL,
+    cancel_url TEXT NOT NULL,
+    locale TEXT NOT NULL,
+    channels TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    token TEXT REFERENCES tokens (id),
+    webhooks TEXT NOT NULL DEFAULT 'normal',
+    webhook_delay_seconds INTEGER NOT NULL DEFAULT 0,
+    completed_at INTEGER,
+    failed_at INTEGER,
+    canceled_at INTEGER,
+    CONSTRAINT one_setup_a_reference UNIQUE (account, reference),
+    CONSTRAINT one_end_of_a_setup
+        CHECK ((completed_at IS NOT NULL) + (failed_at IS NOT NULL) + (canceled_at IS NOT NULL) <= 1),
+    CONSTRAINT what_is_kept_has_a_token CHECK (completed_at IS NULL OR token IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS refunds (
     sequence INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -90,6 +116,9 @@ CREATE TABLE IF NOT EXISTS refunds (
     failure_code TEXT,
     created_at INTEGER NOT NULL,
     due_at INTEGER,
+    due_failure_code TEXT,
+    webhooks TEXT NOT NULL DEFAULT 'normal',
+    webhook_delay_seconds INTEGER NOT NULL DEFAULT 0,
     CONSTRAINT one_refund_a_reference UNIQUE (account, reference),
     CONSTRAINT the_pending_fall_due CHECK ((status = 'pending') = (due_at IS NOT NULL))
 ) STRICT;

@@ -16,11 +16,18 @@ from pathlib import Path
 
 ALPHABET = string.digits + string.ascii_letters
 SCHEMA = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_UPGRADES = {
+    1: "ALTER TABLE tokens ADD COLUMN detached_at INTEGER;"
+    "ALTER TABLE refunds ADD COLUMN due_failure_code TEXT;"
+    "ALTER TABLE refunds ADD COLUMN webhooks TEXT NOT NULL DEFAULT 'normal';"
+    "ALTER TABLE refunds ADD COLUMN webhook_delay_seconds INTEGER NOT NULL DEFAULT 0;",
+}
+"""What brings the tables of an older file to the present shape; the schema then adds the tables that it lacks."""
 
 
 class UnknownSchema(Exception):
-    """The file was written by another version of the gateway."""
+    """The file was written by a newer version of the gateway."""
 
 
 class Database:
@@ -99,9 +106,14 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, SCHEMA_VERSION):
-        raise UnknownSchema(f"{path} was written by another version of the sandbox gateway; remove it to begin anew")
-    if version == 0:
-        # One script, one transaction: a kill in the middle leaves an empty file.
-        connection.executescript(f"BEGIN IMMEDIATE;\n{SCHEMA}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")
-        record_setting(connection, "fingerprint_key", secrets.token_hex(32))
+    if version > SCHEMA_VERSION:
+        raise UnknownSchema(f"{path} was written by a newer version of the sandbox gateway; remove it to begin anew")
+    if version == SCHEMA_VERSION:
+        return
+    changes = "\n".join(_UPGRADES[step] for step in range(version, SCHEMA_VERSION)) if version else ""
+    # One script, one transaction: a kill in the middle leaves the file as it was.
+    connection.executescript(
+        f"BEGIN IMMEDIATE;\n{changes}\n{SCHEMA}\n"
+        f"INSERT OR IGNORE INTO settings (name, value) VALUES ('fingerprint_key', '{secrets.token_hex(32)}');\n"
+        f"PRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
+    )

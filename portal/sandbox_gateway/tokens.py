@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal.sandbox_gateway.clock import SECOND
-from portal.sandbox_gateway.errors import UnknownToken
+from portal.sandbox_gateway.errors import NotFound, UnknownToken
 from portal.sandbox_gateway.instruments import Instrument
 from portal.sandbox_gateway.outcomes import OUTCOMES, Outcome
 from portal.sandbox_gateway.storage import find_setting, new_id
@@ -23,17 +23,37 @@ def create_reusable_token(connection: sqlite3.Connection, account: str, instrume
 
 
 def create_single_use_token(connection: sqlite3.Connection, account: str, instrument: Instrument, now: int) -> str:
-    """A token for the one payment of a hosted page whose payer did not ask to be remembered."""
+    """A token for the one payment of a payer who did not ask to be remembered."""
     return _create_token(connection, account, instrument, now, reusable=0)
 
 
 def get_reusable_token(connection: sqlite3.Connection, account: str, token: str) -> sqlite3.Row:
     row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM tokens WHERE id = ? AND account = ? AND reusable = 1", (token, account)
+        "SELECT * FROM tokens WHERE id = ? AND account = ? AND reusable = 1 AND detached_at IS NULL", (token, account)
     ).fetchone()
     if row is None:
-        raise UnknownToken("There is no such token, or it was for one payment only.")
+        raise UnknownToken("There is no such token, it was for one payment only, or it was detached.")
     return row
+
+
+def get_token(connection: sqlite3.Connection, token: str) -> sqlite3.Row:
+    """One that a charge or a setup names, whatever became of it since."""
+    row: sqlite3.Row = connection.execute("SELECT * FROM tokens WHERE id = ?", (token,)).fetchone()
+    return row
+
+
+def detach_token(connection: sqlite3.Connection, account: str, token: str, now: int) -> sqlite3.Row:
+    """From now on nobody can charge it; repeating it changes nothing. Raises NotFound.
+
+    What was charged with it before goes its way: a pending charge of it still ends.
+    """
+    changed = connection.execute(
+        "UPDATE tokens SET detached_at = coalesce(detached_at, ?) WHERE id = ? AND account = ? AND reusable = 1",
+        (now, token, account),
+    ).rowcount
+    if not changed:
+        raise NotFound("There is no such token.")
+    return get_token(connection, token)
 
 
 def outcome_of_token(token: sqlite3.Row, now: int) -> Outcome:
@@ -46,11 +66,11 @@ def outcome_of_token(token: sqlite3.Row, now: int) -> Outcome:
 
 
 def token_shape(token: sqlite3.Row) -> dict[str, Any]:
-    return {"token": token["id"], **{name: token[name] for name in SHAPE}}
+    return {"token": token["id"], **{name: token[name] for name in SHAPE}, "detached": token["detached_at"] is not None}
 
 
 def method_shape(token: sqlite3.Row) -> dict[str, Any]:
-    """As a charge shows it: the token itself only when it can be used again."""
+    """As a charge or a setup shows it: the token itself only when it was made to be used again."""
     return {**{name: token[name] for name in SHAPE}, "token": token["id"] if token["reusable"] else None}
 
 

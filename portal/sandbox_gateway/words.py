@@ -15,6 +15,11 @@ def words_of(locale: str) -> dict[str, str]:
     return WORDS[locale]
 
 
+def setup_words_of(locale: str) -> dict[str, str]:
+    """Those of a page that keeps a way to pay and takes nothing."""
+    return WORDS[locale] | SETUP_WORDS[locale]
+
+
 def field_fault(code: str, locale: str) -> str:
     return FIELD_FAULTS[locale][code]
 
@@ -41,7 +46,7 @@ WORDS: dict[str, dict[str, str]] = {
         "holder": "Name on the card",
         "optional": "You may leave this empty.",
         "phone": "Phone number",
-        "phone_hint": "With country code, for example +237 6 70 00 00 00. A request appears on this phone.",
+        "phone_hint": "With country code, for example +237\u00a06\u00a070\u00a000\u00a000\u00a000. A request appears on this phone.",
         "account_number": "Account number",
         "account_hint": "IBAN or the number on your statement",
         "bank_name": "Bank",
@@ -97,7 +102,7 @@ WORDS: dict[str, dict[str, str]] = {
         "holder": "Nom sur la carte",
         "optional": "Vous pouvez laisser ce champ vide.",
         "phone": "Numéro de téléphone",
-        "phone_hint": "Avec l’indicatif, par exemple +237 6 70 00 00 00. Une demande s’affiche sur ce téléphone.",
+        "phone_hint": "Avec l’indicatif, par exemple +237\u00a06\u00a070\u00a000\u00a000\u00a000. Une demande s’affiche sur ce téléphone.",
         "account_number": "Numéro de compte",
         "account_hint": "IBAN ou numéro de votre relevé",
         "bank_name": "Banque",
@@ -133,18 +138,63 @@ WORDS: dict[str, dict[str, str]] = {
         "refused_text": "Rien n’a été débité. Revenez en arrière et réessayez.",
     },
 }
+SETUP_WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "pay_title": "Add a way to pay {payee}",
+        "to": "For",
+        "lead": "Nothing is taken now. {payee} may use it for payments that you agree to.",
+        "how": "What do you want to add?",
+        "mobile_money_hint": "You approve each payment on your phone",
+        "bank_account_hint": "Each payment takes two days to arrive",
+        "phone_hint": "With country code, for example +237\u00a06\u00a070\u00a000\u00a000\u00a000.",
+        "save_note": "The number itself stays here. {payee} is told its last four digits.",
+        "pay": "Save it",
+        "pay_note": "However often you press, it is saved once.",
+        "faults_one": "One thing to put right. Nothing has been saved.",
+        "faults_many": "{count} things to put right. Nothing has been saved.",
+        "canceled_title": "This page was closed",
+        "canceled_text": "Nothing was saved here. Go back to {payee} to begin again.",
+        "expired_text": "It was good for an hour. Nothing was saved. Go back to {payee} to begin again.",
+        "challenge_text": "This page stands in for your bank. Confirm that this card may be saved, or refuse it.",
+        "confirm": "Yes, save this card",
+        "challenge_note": "When you refuse, nothing is saved.",
+        "broken_text": "We do not know yet whether it was saved. Go back and look: nothing was taken.",
+    },
+    "fr": {
+        "pay_title": "Ajouter un moyen de payer {payee}",
+        "to": "Pour",
+        "lead": "Rien n’est débité maintenant. {payee} pourra s’en servir pour les paiements que vous acceptez.",
+        "how": "Que voulez-vous ajouter ?",
+        "mobile_money_hint": "Vous validez chaque paiement sur votre téléphone",
+        "bank_account_hint": "Chaque paiement arrive au bout de deux jours",
+        "phone_hint": "Avec l’indicatif, par exemple +237\u00a06\u00a070\u00a000\u00a000\u00a000.",
+        "save_note": "Le numéro lui-même reste ici. {payee} n’en connaît que les quatre derniers chiffres.",
+        "pay": "Enregistrer",
+        "pay_note": "Même si vous appuyez deux fois, il n’est enregistré qu’une fois.",
+        "faults_one": "Un point à corriger. Rien n’a été enregistré.",
+        "faults_many": "{count} points à corriger. Rien n’a été enregistré.",
+        "canceled_title": "Cette page a été fermée",
+        "canceled_text": "Rien n’a été enregistré ici. Revenez chez {payee} pour recommencer.",
+        "expired_text": "Elle était valable une heure. Rien n’a été enregistré. Revenez chez {payee} pour recommencer.",
+        "challenge_text": "Cette page tient lieu de votre banque. Confirmez que cette carte peut être enregistrée, ou refusez.",
+        "confirm": "Oui, enregistrer cette carte",
+        "challenge_note": "Si vous refusez, rien n’est enregistré.",
+        "broken_text": "Nous ne savons pas encore si c’est enregistré. Revenez voir : rien n’a été débité.",
+    },
+}
 FIELD_FAULTS: dict[str, dict[str, str]] = {
     "en": {
         "number_missing": "Enter the number on the front of the card.",
         "number_length": "A card number has 12 to 19 digits.",
         "number_mistyped": "A digit of this number is wrong. Compare it with the card.",
+        "card_refused": "The bank does not let this card be saved. Use another one.",
         "number_not_sandbox": "This is no test card. Real cards do not belong here; use 4242 4242 4242 4242.",
         "expiry_unreadable": "Enter month and year as on the card, for example 08/30.",
         "expiry_past": "This card has run out. Use another one.",
         "cvc_3": "The security code has 3 digits.",
         "cvc_4": "The security code of this card has 4 digits.",
         "phone_missing": "Enter the number of the phone that shall be asked.",
-        "phone_length": "A phone number has 8 to 15 digits, for example +237 6 70 00 00 00.",
+        "phone_length": "A phone number has 8 to 15 digits, for example +237\u00a06\u00a070\u00a000\u00a000\u00a000.",
         "account_missing": "Enter the number of the account.",
         "account_length": "An account number has 4 to 34 letters and digits.",
         "text_too_long": "This is too long, or has characters that cannot be printed.",
@@ -154,13 +204,14 @@ FIELD_FAULTS: dict[str, dict[str, str]] = {
         "number_missing": "Saisissez le numéro inscrit sur la carte.",
         "number_length": "Un numéro de carte a 12 à 19 chiffres.",
         "number_mistyped": "Un chiffre de ce numéro est faux. Comparez-le avec la carte.",
+        "card_refused": "La banque ne permet pas d’enregistrer cette carte. Utilisez-en une autre.",
         "number_not_sandbox": "Ce n’est pas une carte de test. Utilisez 4242 4242 4242 4242, jamais une vraie carte.",
         "expiry_unreadable": "Saisissez le mois et l’année comme sur la carte, par exemple 08/30.",
         "expiry_past": "Cette carte a expiré. Utilisez-en une autre.",
         "cvc_3": "Le code de sécurité a 3 chiffres.",
         "cvc_4": "Le code de sécurité de cette carte a 4 chiffres.",
         "phone_missing": "Saisissez le numéro du téléphone à interroger.",
-        "phone_length": "Un numéro de téléphone a 8 à 15 chiffres, par exemple +237 6 70 00 00 00.",
+        "phone_length": "Un numéro de téléphone a 8 à 15 chiffres, par exemple +237\u00a06\u00a070\u00a000\u00a000\u00a000.",
         "account_missing": "Saisissez le numéro du compte.",
         "account_length": "Un numéro de compte a 4 à 34 lettres et chiffres.",
         "text_too_long": "C’est trop long, ou certains caractères ne s’impriment pas.",

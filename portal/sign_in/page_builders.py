@@ -32,7 +32,7 @@ def build_target(path: str, name: str = "") -> Target:
     if len(parts) == 2 and parts[0] in _ONE:
         prefix, kind = _ONE[parts[0]]
         return Target(path, kind, name) if is_id(prefix, parts[1]) else Target(path, "other")
-    is_known = len(parts) == 1 or parts[0] == "checkout"
+    is_known = len(parts) == 1 or parts[0] in ("checkout", "payment-methods")
     return Target(path, _KINDS.get(parts[0], "other") if is_known else "other")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.errors import PortalError
 from portal.web.context import local, now
+from portal.web.errors import CardNumberTyped
 from portal.web.headers import forbid_storing
 from portal.web.locales import other_languages
 from portal.web.pages import ErrorPage
@@ -24,6 +26,7 @@ from portal.web.visits import enter_merchant, page_before, visit
 
 _log = logging.getLogger(__name__)
 _TEMPLATES = {404: "errors/not_found.html", 405: "errors/method_not_allowed.html", 429: "errors/too_many.html"}
+_OF_FAULT: Mapping[type[PortalError], str] = {CardNumberTyped: "errors/card_number.html"}
 _REFUSED, _BROKEN = "errors/forbidden.html", "errors/broken.html"
 # When even the error page cannot be shown.
 _LAST_WORDS = """<!doctype html>
@@ -52,7 +55,7 @@ def _answer_expected(fault: PortalError) -> Response:
     seconds = getattr(fault, "seconds", None)
     if fault.status >= 500:
         _log_failure("request.failed", fault, fault.status)
-    response = _page(fault.status, seconds if isinstance(seconds, int) else None)
+    response = _page(fault.status, seconds if isinstance(seconds, int) else None, _OF_FAULT.get(type(fault)))
     if isinstance(seconds, int):
         response.headers["Retry-After"] = str(seconds)
     return response
@@ -76,11 +79,11 @@ def _answer_broken(fault: InternalServerError) -> Response:
     return _page(status)
 
 
-def _page(status: int, seconds: int | None = None) -> Response:
+def _page(status: int, seconds: int | None = None, name: str | None = None) -> Response:
     if _is_for_machines():
         return Response(f"{status}\n", status=status, content_type="text/plain; charset=utf-8")
     g.pop("form_action_origins", None)
-    name = _TEMPLATES.get(status, _BROKEN if status >= 500 else _REFUSED)
+    name = name or _TEMPLATES.get(status, _BROKEN if status >= 500 else _REFUSED)
     try:
         _enter()
         page = ErrorPage(request_number(), _until(seconds), _page_of_form(status), has_home="merchant" in g)
@@ -127,7 +130,7 @@ def _until(seconds: int | None) -> datetime | None:
 
 def _page_of_form(status: int) -> str | None:
     """Where the refused form can be opened afresh: the page it came from, when that was one of the merchant's."""
-    return page_before() if status == 403 and "merchant" in g else None
+    return page_before() if status in (403, 422) and "merchant" in g else None
 
 
 def _log_failure(event: str, cause: BaseException, status: int) -> None:

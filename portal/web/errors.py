@@ -12,6 +12,13 @@ class CameFromElsewhere(PortalError):
     sentence = "This was not sent from our own page."
 
 
+class CardNumberTyped(PortalError):
+    """A field or the query holds a payment card's number, which is neither kept nor logged anywhere here."""
+
+    status = 422
+    sentence = "This holds a card number, which is never typed here."
+
+
 class TooManyRequests(PortalError):
     """More requests from one network address than a person makes; `seconds` until it may go on."""
 

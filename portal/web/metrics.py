@@ -1,4 +1,4 @@
-"""What `/metrics` tells: requests of this process, and from the database the outbox and the payments whose outcome is unknown."""
+"""What `/metrics` tells: requests of this process, and from the database what waits, what is unknown and what does not agree."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ import sqlalchemy as sa
 from portal.database import Reader
 from portal.outbox.models import OutboxMessage
 from portal.payments.models import Payment
+from portal.provider_events.queries import read_inbox
+from portal.reconciliation.queries import count_open_differences, list_comparisons
+from portal.reconciliation.rules import Kind
+from portal.refunds.queries import read_unknown_refunds
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -40,6 +44,9 @@ def render_metrics(counts: RequestCounts, reader: Reader, now: datetime) -> byte
             yield _requests(counts)
             yield from _outbox(reader, now)
             yield from _payments(reader, now)
+            yield from _refunds(reader, now)
+            yield from _events(reader, now)
+            yield from _differences(reader, now)
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot())
@@ -80,6 +87,44 @@ def _payments(reader: Reader, now: datetime) -> Iterator[Metric]:
     yield _gauge("portal_payments_unknown", "Payments whose outcome the gateway has yet to tell.", unknown)
     yield _gauge(
         "portal_payments_unknown_oldest_seconds", "How long ago the oldest of them was sent.", _age(oldest, now)
+    )
+
+
+def _refunds(reader: Reader, now: datetime) -> Iterator[Metric]:
+    unknown = read_unknown_refunds(reader)
+    yield _gauge("portal_refunds_unknown", "Refunds whose outcome the gateway has yet to tell.", unknown.unknown_count)
+    yield _gauge(
+        "portal_refunds_unknown_oldest_seconds",
+        "How long ago the oldest of them was ordered.",
+        _age(unknown.oldest_at, now),
+    )
+
+
+def _events(reader: Reader, now: datetime) -> Iterator[Metric]:
+    inbox = read_inbox(reader)
+    yield _gauge("portal_events_waiting", "Events of gateways that are not handled.", inbox.waiting_count)
+    yield _gauge("portal_events_oldest_seconds", "How long ago the oldest of them came.", _age(inbox.oldest_at, now))
+    yield _gauge("portal_events_dead", "Events given up after all tries.", inbox.dead_count)
+
+
+def _differences(reader: Reader, now: datetime) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    counts, oldest_at = count_open_differences(reader)
+    family = GaugeMetricFamily(
+        "portal_gateway_differences", "Open breaks between gateways' lists and the ledger.", labels=("kind",)
+    )
+    for kind in Kind:
+        family.add_metric((kind.value,), counts.get(kind.value, 0))
+    yield family
+    yield _gauge(
+        "portal_gateway_differences_oldest_seconds", "How long ago the oldest of them was found.", _age(oldest_at, now)
+    )
+    compared_until = min((row.compared_until for row in list_comparisons(reader)), default=None)
+    yield _gauge(
+        "portal_gateway_compared_oldest_seconds",
+        "How long ago the account was compared whose comparison is the oldest.",
+        _age(compared_until, now),
     )
 
 

@@ -26,10 +26,10 @@ class Pager:
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """Given to errors/not_found, errors/forbidden, errors/too_many and errors/broken.
+    """Given to errors/not_found, errors/forbidden, errors/too_many, errors/card_number and errors/broken.
 
     `number` is what the reader quotes to support: the request's id, short. `until` (merchant's zone) belongs to
-    too_many alone: when the reader may go on. `back_url` is the page to open afresh (forbidden: the form's own page).
+    too_many alone: when the reader may go on. `back_url` is the page to open afresh (forbidden, card_number: the form's own page).
     `has_home` is False where no merchant is known, so that there is no overview to go to.
     """
 

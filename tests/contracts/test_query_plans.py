@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from portal.database import Database
 from portal.invoices import queries as invoices
 from portal.overview import queries as overview
 from portal.paging import FIRST, Cursor
+from portal.payment_methods.dependents import list_dependents
 from portal.payment_methods.queries import list_methods
 from portal.payments import queries as payments
 from tests.support.crowds import Crowd, fill_crowd
@@ -72,6 +73,9 @@ OTHERS: dict[str, Question] = {
     "what is owed": lambda reader, crowd: overview.read_owed(reader, crowd.scope, TODAY),
     "account": lambda reader, crowd: overview.read_account(reader, crowd.scope),
     "methods": lambda reader, crowd: list_methods(reader, crowd.scope),
+    "what depends on a method": lambda reader, crowd: list_dependents(
+        reader, crowd.scope, list_methods(reader, crowd.scope)[0].id, at=datetime(2026, 3, 19, tzinfo=UTC)
+    ),
 }
 
 

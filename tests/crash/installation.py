@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import multiprocessing
 import signal
 import socket
@@ -11,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -24,6 +28,7 @@ from tests.support.live_accounts import Account, LiveAccounts, LiveSandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUG = "acme"
+EVENT_SECRET = "events"
 DEAD = -signal.SIGKILL
 END_SECONDS = 20
 GATEWAY_TIMEOUT_SECONDS = 1
@@ -34,14 +39,29 @@ _FORKS.set_forkserver_preload(["tests.crash.process"])
 
 
 @dataclass
+class Running:
+    """A process that runs until it is ended, with the pipe that it lives by."""
+
+    process: BaseProcess
+    lifeline: Connection
+
+    def await_end(self) -> int:
+        """Wait until it has ended; tells its exit code, which is DEAD when it was killed."""
+        code = _join(self.process)
+        self.lifeline.close()
+        return code
+
+
+@dataclass
 class Installation:
     """`env` is what every process of it is started with. One web server runs at a time, always at the same address."""
 
     env: Mapping[str, str]
     accounts: LiveAccounts
     port: int
-    _web: BaseProcess | None = None
+    _web: Running | None = None
     _wanted: tuple[str, int] = ("", 0)
+    _worker: Running | None = None
 
     @property
     def database(self) -> Database:
@@ -58,12 +78,18 @@ class Installation:
         # A database that nobody has open any more: what the dead left behind is recovered by the next one to come.
         self.database.dispose()
         env = {**self.env, "PORTAL_GATEWAY_TIMEOUT_SECONDS": str(gateway_timeout_seconds)}
-        here, there = _FORKS.Pipe()
-        self._web = _FORKS.Process(target=process.serve, args=(env, crash_at, self.port, there))
-        self._web.start()
-        there.close()
-        with here:
-            assert here.poll(END_SECONDS) and here.recv() == "ready", "the web server did not start"
+        self._web = _start(process.serve, env, crash_at, self.port)
+
+    def start_worker(self) -> None:
+        """Let a worker run beside the web server, as production has it, until it is killed or the installation closed."""
+        self._worker = _start(process.work_on, self.env)
+
+    def kill_worker(self) -> int:
+        """End the running worker by SIGKILL; tells its exit code."""
+        assert self._worker is not None
+        worker, self._worker = self._worker, None
+        worker.process.kill()
+        return worker.await_end()
 
     def work(self, crash_at: str = "") -> int:
         """One round of the worker; tells its exit code, which is DEAD when it was killed."""
@@ -73,22 +99,34 @@ class Installation:
         """A small refund of the payment; tells its process's exit code."""
         return self._run(process.refund, crash_at, account.merchant.id, payment_id)
 
+    def send_event(self, event_id: str, reference: str) -> int:
+        """Tell the portal of a charge, as the sandbox would; tells the status of the answer."""
+        body = json.dumps({"id": event_id, "type": "charge.succeeded", "data": {"reference": reference}}).encode()
+        stamp = str(int(datetime.now(UTC).timestamp()))
+        digest = hmac.new(EVENT_SECRET.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return requests.post(
+            f"{self.env['PORTAL_BASE_URL']}/hooks/{SLUG}/sandbox",
+            data=body,
+            headers={"Sandbox-Signature": f"t={stamp},v1={digest}"},
+            timeout=END_SECONDS,
+        ).status_code
+
     def kill(self) -> None:
         """End the web server as a power cut of its process would."""
         assert self._web is not None
-        self._web.kill()
+        self._web.process.kill()
 
     def stop(self) -> int:
         """Ask the web server to end; tells its exit code."""
         assert self._web is not None
-        self._web.terminate()
+        self._web.process.terminate()
         return self.await_end()
 
     def await_end(self) -> int:
         """Wait until the web server has ended; tells its exit code, which is DEAD when it was killed."""
         assert self._web is not None
         web, self._web = self._web, None
-        return _join(web)
+        return web.await_end()
 
     def visit(self, account: Account) -> Visitor:
         """A browser in which the customer is signed in."""
@@ -99,7 +137,19 @@ class Installation:
         http.cookies.set(name, token, domain="127.0.0.1")
         return Visitor(http, account.root)
 
+    def add_merchant(self, slug: str, currency: str) -> None:
+        """A merchant that takes payments at the sandbox, which sends it events."""
+        at, settings = datetime.now(UTC), self.accounts.settings
+        secrets = {"secret_key": f"sk_sandbox_{slug}", "event_secret": EVENT_SECRET}
+        with self.database.unit_of_work() as session:
+            merchant = create_merchant(session, NewMerchant(slug=slug, name="Acme", currency=currency), at=at)
+            connect_gateway(session, merchant, "sandbox", secrets, keys=settings.keys, at=at)
+        hook = f"{settings.base_url}/hooks/{slug}/sandbox"
+        self.accounts.sandbox.send_events_to(secrets["secret_key"], hook, secrets["event_secret"])
+
     def close(self) -> None:
+        if self._worker is not None:
+            self.kill_worker()
         if self._web is not None:
             self.stop()
 
@@ -122,6 +172,10 @@ class Visitor:
 
     def cancel(self, payment_id: str) -> int:
         return self._post(f"/checkout/{payment_id}/cancellation")
+
+    def add_method(self) -> int:
+        """Go on to the gateway's page for a new method; tells the status."""
+        return self._post("/payment-methods/new")
 
     def look(self, path: str) -> str:
         """Open a page; tells its HTML."""
@@ -147,18 +201,27 @@ def install(database: Database, folder: Path, smtp_url: str) -> Iterator[Install
             "PORTAL_MAIL_FROM": "portal@test.example",
             "PORTAL_GATEWAY_TIMEOUT_SECONDS": str(GATEWAY_TIMEOUT_SECONDS),
             "PORTAL_LOG_LEVEL": "ERROR",
-            "PORTAL_PAYMENT_ATTEMPTS_PER_CUSTOMER_PER_HOUR": "1000",
+            "PORTAL_PAYMENT_ATTEMPTS_PER_CUSTOMER_PER_HOUR": "1000000",
+            "PORTAL_PAGES_PER_IP_PER_MINUTE": "1000000",
         }
-        settings = Settings.load(env)
         sandbox = LiveSandbox(sandbox_url)
-        _create_merchant(database, settings)
-        sandbox.send_events_to(f"sk_sandbox_{SLUG}", f"{settings.base_url}/hooks/{SLUG}/sandbox", "events")
-        installation = Installation(env, LiveAccounts(settings, database, sandbox), port)
+        installation = Installation(env, LiveAccounts(Settings.load(env), database, sandbox), port)
+        installation.add_merchant(SLUG, "USD")
         try:
             yield installation
         finally:
             installation.close()
             sandbox.close()
+
+
+def _start(role: Callable[..., None], *words: object) -> Running:
+    """Start a process and wait until it says that it is ready."""
+    here, there = _FORKS.Pipe()
+    forked = _FORKS.Process(target=role, args=(*words, there))
+    forked.start()
+    there.close()
+    assert here.poll(END_SECONDS) and here.recv() == "ready", f"{role.__name__} did not start"
+    return Running(forked, here)
 
 
 def _join(forked: BaseProcess) -> int:
@@ -169,18 +232,10 @@ def _join(forked: BaseProcess) -> int:
     return code
 
 
-def _create_merchant(database: Database, settings: Settings) -> None:
-    at = datetime.now(UTC)
-    with database.unit_of_work() as session:
-        merchant = create_merchant(session, NewMerchant(slug=SLUG, name="Acme", currency="USD"), at=at)
-        secrets = {"secret_key": f"sk_sandbox_{SLUG}", "event_secret": "events"}
-        connect_gateway(session, merchant, "sandbox", secrets, keys=settings.keys, at=at)
-
-
 @contextmanager
 def _sandbox(file: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "portal.sandbox_gateway", "--database", str(file)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "tests.crash.lifeline", "portal.sandbox_gateway", "--database", str(file)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("sandbox ready "), line

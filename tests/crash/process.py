@@ -1,4 +1,6 @@
-"""A web server, a worker and a refund as processes of their own that may die by SIGKILL at a crash point; tests start them, nobody else.
+"""A web server, a worker and a refund as processes of their own that may die by SIGKILL at a crash point or at any moment.
+
+Tests start them, nobody else, and they end with the test that started them.
 
 They are forked from a process that has everything imported (`multiprocessing`'s fork server), since a test starts several.
 """
@@ -6,6 +8,7 @@ They are forked from a process that has everything imported (`multiprocessing`'s
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -20,16 +23,27 @@ from portal.json_logs import write_json_logs
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
-from portal.worker import run_once
+from portal.worker import run_forever, run_once
+from tests.crash.lifeline import end_with
 
 
-def serve(env: Mapping[str, str], crash_at: str, port: int, ready: Connection) -> None:
-    """The web server, until SIGTERM; tells through `ready` when it listens."""
+def serve(env: Mapping[str, str], crash_at: str, port: int, parent: Connection) -> None:
+    """The web server, until SIGTERM; tells its parent when it listens."""
+    end_with(parent)
     services = _build(env, crash_at)
     server = waitress.create_server(create_app(services=services), host="127.0.0.1", port=port, threads=8, ident=None)
     signal.signal(signal.SIGTERM, _end)
-    ready.send("ready")
+    parent.send("ready")
     server.run()
+
+
+def work_on(env: Mapping[str, str], parent: Connection) -> None:
+    """The worker as it runs in production, until SIGTERM; tells its parent when it begins."""
+    end_with(parent)
+    services = _build(env, "")
+    signal.signal(signal.SIGTERM, _end)
+    parent.send("ready")
+    run_forever(services, threading.Event())
 
 
 def work(env: Mapping[str, str], crash_at: str) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 import sqlalchemy as sa
 
 from portal.outbox.models import OutboxMessage
+from portal.payment_methods.models import PaymentMethodSetup
+from portal.provider_events.models import ProviderEvent
+from portal.reconciliation.models import GatewayComparison
 from portal.refunds.models import Refund
 from tests.crash.installation import DEAD, ROOT
+from tests.support.live_accounts import GOOD_CARD
 from tests.support.waiting import wait_for
 
 WHILE_PAYING = (
@@ -22,8 +27,22 @@ WHILE_PAYING = (
     "payment.outcome_recorded",
 )
 WHILE_DELIVERING = ("outbox.leased", "outbox.delivered")
-WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered")
-LABELS = {*WHILE_PAYING, *WHILE_DELIVERING, *WHILE_REFUNDING, "payment.looked_up", "payment.cancel_answered"}
+WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered", "refund.looked_up")
+WHILE_HANDLING = ("event.taken", "event.handled")
+WHILE_SETTING_UP = ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up")
+LABELS = {
+    *WHILE_PAYING,
+    *WHILE_DELIVERING,
+    *WHILE_REFUNDING,
+    *WHILE_HANDLING,
+    "event.stored",
+    "comparison.claimed",
+    *WHILE_SETTING_UP,
+    "payment.looked_up",
+    "payment.cancel_answered",
+}
+
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def test_every_crash_point_is_tried_here():
@@ -154,13 +173,100 @@ def test_refund_killed_at_any_point_is_made_once(installation, label):
     installation.serve()
     assert visitor.confirm(payment) == 303
 
-    assert installation.refund(account, payment, crash_at=label) == DEAD
+    if label == "refund.looked_up":
+        assert installation.refund(account, payment, crash_at="refund.intent_committed") == DEAD
+        _age_refund(account, payment)
+        assert installation.work(crash_at=label) == DEAD
+    else:
+        assert installation.refund(account, payment, crash_at=label) == DEAD
     refund_id = _age_refund(account, payment)
     assert installation.work() == 0
 
     made = installation.accounts.sandbox.refunds(f"sk_sandbox_{account.slug}", refund_id)
     assert [refund["amount"] for refund in made] == [100]
     assert (account.payment(payment).status, account.payment(payment).amount_refunded) == ("partially_refunded", 100)
+
+
+def test_web_server_killed_with_an_event_in_hand_keeps_it_once(installation):
+    account = installation.accounts.create()
+    payment = account.begin(account.open_invoice(), method=account.save_card())
+    visitor = installation.visit(account)
+    installation.accounts.sandbox.behave(payment, answer="drop_after", webhooks="never")
+    installation.serve()
+    assert visitor.confirm(payment) == 303
+    installation.serve(crash_at="event.stored")
+
+    with pytest.raises(requests.ConnectionError):
+        installation.send_event("evt_killed", payment)
+    assert installation.await_end() == DEAD
+    installation.serve()
+    assert installation.send_event("evt_killed", payment) == 200  # It had no answer, and the gateway repeats it.
+    assert installation.work() == 0
+
+    assert [event.handled_at is not None for event in _events(account, payment)] == [True]
+    assert (account.payment(payment).status, len(account.charges())) == ("complete", 1)
+    account.check_money()
+
+
+@pytest.mark.parametrize("label", WHILE_HANDLING)
+def test_worker_killed_while_it_handles_an_event_books_the_money_once(installation, label):
+    account = installation.accounts.create()
+    payment = account.begin(account.open_invoice(), method=account.save_card())
+    visitor = installation.visit(account)
+    installation.accounts.sandbox.behave(payment, answer="drop_after")
+    installation.serve()
+    assert visitor.confirm(payment) == 303
+    wait_for(lambda: _events(account, payment))
+
+    assert installation.work(crash_at=label) == DEAD
+    _make_events_due(account)
+    assert installation.work() == 0
+
+    assert all(event.handled_at is not None for event in _events(account, payment))
+    assert (account.payment(payment).status, len(account.charges())) == ("complete", 1)
+    account.check_money()
+
+
+def test_worker_killed_over_a_comparison_leaves_its_turn_to_the_next(installation):
+    account = installation.accounts.create()
+    _make_comparison_due(account)
+
+    assert installation.work(crash_at="comparison.claimed") == DEAD
+    _make_comparison_due(account)
+    assert installation.work() == 0
+
+    account.check_money()
+
+
+@pytest.mark.parametrize("label", WHILE_SETTING_UP)
+def test_setup_killed_at_any_point_keeps_the_card_once(installation, label):
+    account = installation.accounts.create()
+    visitor = installation.visit(account)
+    if label == "setup.looked_up":
+        installation.serve()
+        assert visitor.add_method() == 303
+        _age_setup(account)
+        assert installation.work(crash_at=label) == DEAD
+    else:
+        installation.serve(crash_at=label)
+        with pytest.raises(requests.ConnectionError):
+            visitor.add_method()
+        assert installation.await_end() == DEAD
+    _age_setup(account)
+    assert installation.work() == 0
+
+    # The customer finds the page at the gateway, and never comes back from it.
+    card = {"channel": "card", "number": GOOD_CARD, "expiry": "12/90", "cvc": "123"}
+    assert (
+        requests.post(_age_setup(account).action_url, data=card, allow_redirects=False, timeout=10).status_code == 303
+    )
+    assert installation.work() == 0
+
+    assert [(method.last4, method.status, method.is_default) for method in account.methods()] == [
+        ("4242", "active", True)
+    ]
+    assert _age_setup(account).status == "complete"
+    assert account.charges() == []
 
 
 @pytest.mark.parametrize("moment", [0.015, 0.04, 0.08])
@@ -212,6 +318,44 @@ def _end_leases(account) -> None:
             .where(OutboxMessage.merchant_id == account.merchant.id, OutboxMessage.leased_until.is_not(None))
             .values(leased_until=OutboxMessage.created_at)
         )
+
+
+def _events(account, payment_id: str) -> list[ProviderEvent]:
+    with account.live.database.unit_of_work() as session:
+        statement = sa.select(ProviderEvent).where(
+            ProviderEvent.merchant_id == account.merchant.id, ProviderEvent.reference == payment_id
+        )
+        return list(session.execute(statement).scalars())
+
+
+def _make_events_due(account) -> None:
+    with account.live.database.unit_of_work() as session:
+        session.execute(
+            sa.update(ProviderEvent)
+            .where(ProviderEvent.merchant_id == account.merchant.id, ProviderEvent.due_at.is_not(None))
+            .values(due_at=ProviderEvent.received_at)
+        )
+
+
+def _make_comparison_due(account) -> None:
+    with account.live.database.unit_of_work() as session:
+        session.execute(
+            sa.update(GatewayComparison)
+            .where(GatewayComparison.merchant_id == account.merchant.id)
+            .values(due_at=_LONG_AGO)
+        )
+
+
+def _age_setup(account):
+    """The customer's one setup, due to be asked for as though a minute had gone by."""
+    with account.live.database.unit_of_work() as session:
+        setup = session.execute(
+            sa.select(PaymentMethodSetup).where(PaymentMethodSetup.customer_id == account.scope.customer_id)
+        ).scalar_one()
+        setup.created_at -= timedelta(minutes=1)
+        if setup.next_check_at is not None:
+            setup.next_check_at = setup.created_at
+        return setup
 
 
 def _age_refund(account, payment_id: str) -> str:

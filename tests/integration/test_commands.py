@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,14 +13,19 @@ import pytest
 import sqlalchemy as sa
 
 from portal.database import Database
+from portal.gateways.contract import ListedCharge, RefundOutcome, State
 from portal.merchants.models import ApiKey, GatewayAccount, Merchant
 from portal.merchants.rules import read_api_key
 from portal.merchants.secrets import decrypt_secrets
+from portal.money import Money
 from portal.outbox.models import OutboxMessage
+from portal.provider_events.models import ProviderEvent
+from portal.reconciliation.jobs import compare_charges
+from portal.refunds.operations import refund_payment
 from portal.settings import Settings
 from portal.sign_in.models import PortalSession
 from tests.conftest import SECRET_KEY
-from tests.support.commands import Commands
+from tests.support.commands import Commands, Ran
 from tests.support.mail_catcher import catch_mail
 from tests.support.scripted_gateway import lost
 
@@ -311,6 +318,84 @@ def test_doctor_names_payments_that_stay_unknown(commands, till):
 
     assert ("warning", "payments") in levels(ran.out)
     assert "1 have no known outcome" in ran.out
+
+
+@pytest.fixture
+def refunds(commands, till, monkeypatch) -> Callable[..., Ran]:
+    """Runs `portal refund` for the till's merchant, at the till's gateway."""
+    monkeypatch.setattr("portal.commands.refunding.open_services", lambda _: nullcontext(till.services))
+    slug = till.scope.merchant_id[-10:].lower()
+    return lambda *words: commands.run("refund", "--merchant", slug, *words)
+
+
+def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
+    payment = till.pay(till.invoice(5000))
+
+    part = refunds(payment, "--amount", "12.50", "--reason", "one seat less").json
+    rest = refunds(payment).json
+
+    assert (part["object"], part["payment"], part["amount"], part["currency"], part["status"], part["reason"]) == (
+        "refund", payment, 1250, "USD", "succeeded", "one seat less",
+    )  # fmt: skip
+    assert rest["amount"] == 3750
+    assert till.status(payment) == "refunded"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--amount", "50.01"], 1, "no more than what is left"),
+        (["--amount", "0"], 1, "more than nothing"),
+        (["--amount", "12,50"], 2, "--amount"),
+        (["--amount", "1e2"], 2, "--amount"),
+        (["--amount", "1.005"], 2, "--amount"),
+    ],
+)
+def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till, words, code, told):
+    payment = till.pay(till.invoice(5000))
+
+    ran = refunds(payment, *words)
+
+    assert (ran.code, ran.out, ran.err.count("\n"), told in ran.err) == (code, "", 1, True)
+    assert till.gateway.refunds == {}
+
+
+@pytest.mark.parametrize("payment", ["pay_unknown", "pay_0351NVaOhsYXswh5OTufqs"])
+def test_refund_of_a_payment_that_is_not_the_merchants_is_refused(refunds, payment):
+    ran = refunds(payment)
+
+    assert (ran.code, ran.err) == (1, f"portal: this merchant has no payment {payment}\n")
+
+
+def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):
+    payment = till.pay(till.invoice())
+    till.gateway.refund = lambda order: RefundOutcome(State.UNKNOWN, order.reference)
+    refund_payment(till.services, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+    given = {"merchant_id": till.scope.merchant_id, "gateway": "sandbox", "type": "x", "received_at": _LONG_AGO}
+    with till.services.database.unit_of_work() as session:
+        session.add(ProviderEvent(**given, event_id="evt_waits", due_at=_LONG_AGO))
+        session.add(ProviderEvent(**given, event_id="evt_dead", dead_at=_LONG_AGO, fault="unknown_here"))
+
+    ran = commands.run("doctor")
+
+    assert {("warning", "refunds"), ("warning", "events")} <= set(levels(ran.out))
+    assert "evt_dead of " in ran.out and "days ago: unknown_here" in ran.out
+
+
+def test_doctor_lists_each_break_with_its_age_and_both_sides(commands, till):
+    slug = till.scope.merchant_id[-10:].lower()
+    payment = till.pay(till.invoice())
+    foreign = ListedCharge("ch_shop", None, State.SUCCEEDED, Money(900, "USD"), till.clock.now())
+    wrong = ListedCharge(f"ch_{payment}", payment, State.SUCCEEDED, Money(4900, "USD"), till.clock.now())
+    till.gateway.list_charges = lambda since, until: (foreign, wrong)
+    compare_charges(till.services)
+
+    ran = commands.run("doctor")
+
+    (told,) = [line for line in ran.out.splitlines() if payment in line]
+    assert told.startswith("warning  breaks") and f"{slug} (test): {payment} is other_amount, found " in told
+    assert "days ago: sandbox took 4900 USD, 5000 USD is booked" in told
+    assert "0 charges agree, USD 4900 listed and 5000 booked; 1 are not ours" in ran.out
 
 
 def test_doctor_of_another_secret_says_that_gateway_keys_cannot_be_read(

@@ -16,7 +16,7 @@ from portal.ledger.checking import Proof, prove_ledger
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
 from portal.ledger.operations import post
-from portal.ledger.rules import Entry, Posting, Unbalanced, invoice_opened
+from portal.ledger.rules import Entry, Posting, Unbalanced, digest_of, invoice_opened, seal_digest
 from portal.money import Money
 from portal.payments.operations import resolve_payment
 from portal.refunds.operations import refund_payment
@@ -121,12 +121,32 @@ def test_every_other_change_is_named_too(till: Till, statement: str, table: str)
     till.invoice(700)
     seal_ledger(till.services)
     first = till.rows(LedgerSeal, sequence=1)[0].transaction_id
-    zero = "x'00'" if till.services.database.is_sqlite else "'\\x00'::bytea"
 
-    tamper(till, statement.replace("zero", zero).format(id=first))
+    tamper(till, statement.replace("zero", binary(till, bytes(1))).format(id=first))
 
     wrong = prove(till).wrong
     assert wrong is not None and wrong.table == table
+
+
+def test_link_forged_as_a_whole_does_not_fit_the_next_one(till: Till) -> None:
+    till.invoice(5000)
+    till.invoice(700)
+    seal_ledger(till.services)
+    first = till.rows(LedgerTransaction, id=till.rows(LedgerSeal, sequence=1)[0].transaction_id)[0]
+    entries = [
+        row.digest for row in sorted(till.rows(LedgerEntry, transaction_id=first.id), key=lambda row: row.position)
+    ]
+    forged = digest_of(till.scope.merchant_id, first.id, first.kind, "another", first.at, entries)
+
+    tamper(
+        till,
+        f"update ledger_transactions set source = 'another', digest = {binary(till, forged)} where id = '{first.id}'",
+        f"update ledger_seals set digest = {binary(till, seal_digest(b'', 1, forged))} where sequence = 1",
+    )
+
+    wrong = prove(till).wrong
+    assert wrong is not None
+    assert (wrong.table, wrong.row) == ("ledger_seals", "2")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +223,7 @@ def refused(till: Till, write: Callable[[Session], object]) -> str:
     return str(fault.value.orig)
 
 
-def tamper(till: Till, statement: str) -> None:
+def tamper(till: Till, *statements: str) -> None:
     """What somebody with the database's own password can do: past the triggers."""
     database: Database = till.services.database
     with database.writer.begin() as connection:
@@ -214,7 +234,13 @@ def tamper(till: Till, statement: str) -> None:
             connection.exec_driver_sql("pragma defer_foreign_keys = on")
         else:
             connection.exec_driver_sql("set local session_replication_role = replica")
-        connection.exec_driver_sql(statement)
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def binary(till: Till, value: bytes) -> str:
+    """The bytes as a word of SQL."""
+    return f"x'{value.hex()}'" if till.services.database.is_sqlite else f"'\\x{value.hex()}'::bytea"
 
 
 def entry(till: Till, position: int, amount: int) -> dict[str, object]:

@@ -299,7 +299,7 @@ def test_cancelling_what_was_paid_meanwhile_tells_that_it_was_paid(till: Till) -
 def test_amount_changed_since_it_was_shown_is_asked_again(till: Till) -> None:
     invoice = till.invoice(5000)
     payment = till.checkout(invoice)
-    shown = _shown(payment, invoice, 5000)
+    shown = _shown(till, payment, invoice, 5000)
     with till.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Invoice)
@@ -310,7 +310,7 @@ def test_amount_changed_since_it_was_shown_is_asked_again(till: Till) -> None:
     with pytest.raises(AmountChanged):
         till.confirm(payment, version=shown)
     assert till.gateway.calls == []
-    till.confirm(payment, version=_shown(payment, invoice, 6000))
+    till.confirm(payment, version=_shown(till, payment, invoice, 6000))
 
     assert till.payment(payment).amount == 6000
     assert till.balance(invoice) == ("paid", 6000, 0)
@@ -412,6 +412,6 @@ def test_nothing_is_called_when_the_intent_cannot_be_written(till: Till) -> None
     assert till.status(payment) == "incomplete"
 
 
-def _shown(payment: str, invoice: str, amount: int) -> str:
-    """The fingerprint of a review that shows this much of one invoice."""
-    return shown_version(payment, chosen_pricing("USD", amount, 0, [(invoice, amount, None)]))
+def _shown(till: Till, payment: str, invoice: str, amount: int) -> str:
+    """The fingerprint of a review that shows this much of one invoice, by the customer's card."""
+    return shown_version(payment, chosen_pricing("USD", amount, 0, [(invoice, amount, None)]), till.method_id)

@@ -1,4 +1,4 @@
-"""Events of a gateway: believed in nothing, stored once, and the gateway asked for what they hint at."""
+"""Events of a gateway at the door: verified, stored once, answered. What they lead to is in test_event_handling.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import threading
 import pytest
 from flask import Flask
 
-from portal.gateways.contract import State
-from portal.payments.jobs import check_payments
+from portal.provider_events.jobs import handle_events
 from portal.provider_events.models import ProviderEvent
 from portal.services import Services
 from tests.support.accounts import make_account
@@ -36,28 +35,16 @@ def post(client, slug: str, event_id: str, reference: str, signature: str = "rig
     return int(answer.status_code)
 
 
-def test_event_has_the_gateway_asked_at_once(till: Till, client, slug: str) -> None:
+def test_event_is_stored_and_nothing_else_is_done_before_its_answer(till: Till, client, slug: str) -> None:
     till.gateway.answers.append(lost)
     payment = till.pay(till.invoice())
-    assert check_payments(till.services) == 0
+    asked = len(till.gateway.calls)
 
     assert post(client, slug, "evt_1", payment) == 200
-    assert check_payments(till.services) == 1
 
-    assert till.status(payment) == "complete"
-
-
-def test_event_is_never_believed(till: Till, client, slug: str) -> None:
-    """It says `charge.succeeded`; the gateway, asked, says that it failed."""
-    till.gateway.answers.append(lost)
-    till.gateway.becomes.append(State.FAILED)
-    payment = till.pay(till.invoice())
-
-    post(client, slug, "evt_1", payment)
-    till.clock.advance(seconds=1)
-    check_payments(till.services)
-
-    assert till.status(payment) == "failed"
+    assert len(till.gateway.calls) == asked
+    (event,) = till.rows(ProviderEvent)
+    assert (event.reference, event.attempts, event.due_at) == (payment, 0, till.clock.now())
 
 
 def test_same_event_again_is_stored_once(till: Till, client, slug: str) -> None:
@@ -94,7 +81,7 @@ def test_same_event_at_two_processes_at_once_is_answered_twice_and_stored_once(t
     assert len(till.rows(ProviderEvent)) == 1
 
 
-def test_event_before_our_own_commit_is_stored_and_harms_nothing(till: Till, client, slug: str) -> None:
+def test_event_of_what_we_do_not_know_is_stored_all_the_same(till: Till, client, slug: str) -> None:
     assert post(client, slug, "evt_1", "pay_0351NVaOhsYXswh5OTufqs") == 200
     assert post(client, slug, "evt_2", "not a reference of ours") == 200
 
@@ -122,5 +109,6 @@ def test_event_of_one_merchant_moves_nothing_of_another(till: Till, client, serv
     payment = till.pay(till.invoice())
 
     assert post(client, other.slug, "evt_1", payment) == 200
+    handle_events(till.services)
 
-    assert check_payments(till.services) == 0
+    assert till.status(payment) == "processing"

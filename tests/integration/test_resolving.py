@@ -21,7 +21,7 @@ from portal.payments.jobs import check_payments, expire_checkouts
 from portal.payments.operations import cancel_payment, resolve_payment
 from portal.payments.outcomes import record_outcome
 from tests.support.paying import Killed, Till, killing_at
-from tests.support.scripted_gateway import lost
+from tests.support.scripted_gateway import OneGateway, ScriptedGateway, lost
 
 
 def test_lost_answer_is_processing_until_the_gateway_tells(till: Till) -> None:
@@ -247,3 +247,30 @@ def test_look_up_that_fails_keeps_the_way_to_the_gateways_page(till: Till) -> No
     resolve_payment(till.services, till.scope.merchant_id, payment)
 
     assert (till.status(payment), till.payment(payment).action_url) == ("requires_action", page)
+
+
+def test_another_gateway_is_never_asked_nor_given_the_order_anew(till: Till) -> None:
+    """The merchant changed its gateway: the new one has never heard of the payment, and would charge a second time."""
+    till.gateway.answers.append(lost)
+    payment = till.pay(till.invoice())
+    other = ScriptedGateway(name="other")
+    moved = replace(till.services, gateways=OneGateway(other))
+
+    till.clock.advance(seconds=11)
+    check_payments(moved)
+    cancel_payment(moved, till.scope, payment)
+
+    assert other.calls == []
+    assert till.status(payment) == "processing"
+
+
+def test_checkout_of_another_gateway_is_not_confirmed(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.checkout(invoice)
+    other = ScriptedGateway(name="other")
+
+    with pytest.raises(CheckoutEnded):
+        till.confirm(payment, services=replace(till.services, gateways=OneGateway(other)))
+
+    assert other.calls == []
+    assert till.balance(invoice) == ("open", 0, 0)

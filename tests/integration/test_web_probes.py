@@ -17,6 +17,8 @@ from portal.database import Database
 from portal.migrations import VERSION_TABLE
 from portal.outbox.models import OutboxMessage
 from portal.outbox.operations import enqueue
+from portal.provider_events.models import ProviderEvent
+from portal.reconciliation.models import GatewayDifference
 from portal.services import Services
 from tests.support.accounts import Account, make_account
 
@@ -123,9 +125,7 @@ def read_metrics(client: FlaskClient) -> dict[str, float]:
     assert answer.status_code == 200
     samples = [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
     return {
-        f"{sample.name} {sample.labels['endpoint']} {sample.labels['status']}"
-        if sample.labels
-        else sample.name: sample.value
+        " ".join([sample.name, *(label for name, label in sample.labels.items() if name != "process")]): sample.value
         for sample in samples
     }
 
@@ -150,6 +150,17 @@ def test_empty_installation_has_nothing_waiting(client: FlaskClient) -> None:
         "portal_outbox_dead": 0,
         "portal_payments_unknown": 0,
         "portal_payments_unknown_oldest_seconds": 0,
+        "portal_refunds_unknown": 0,
+        "portal_refunds_unknown_oldest_seconds": 0,
+        "portal_events_waiting": 0,
+        "portal_events_oldest_seconds": 0,
+        "portal_events_dead": 0,
+        "portal_gateway_differences missing_here": 0,
+        "portal_gateway_differences missing_there": 0,
+        "portal_gateway_differences other_amount": 0,
+        "portal_gateway_differences other_currency": 0,
+        "portal_gateway_differences_oldest_seconds": 0,
+        "portal_gateway_compared_oldest_seconds": 0,
     }
 
 
@@ -180,6 +191,38 @@ def test_payments_with_unknown_outcome_tell_their_age(
 
     assert metrics["portal_payments_unknown"] == 1
     assert metrics["portal_payments_unknown_oldest_seconds"] == 7200
+
+
+def test_events_tell_what_waits_and_what_was_given_up(
+    client: FlaskClient, account: Account, services: Services
+) -> None:
+    now = services.clock.now()
+    given = {"merchant_id": account.scope.merchant_id, "gateway": "sandbox", "type": "charge.succeeded"}
+    with services.database.unit_of_work() as session:
+        session.add(ProviderEvent(**given, event_id="evt_1", received_at=now - timedelta(minutes=4), due_at=now))
+        session.add(ProviderEvent(**given, event_id="evt_2", received_at=now, dead_at=now, fault="unknown_here"))
+        session.add(ProviderEvent(**given, event_id="evt_3", received_at=now, handled_at=now))
+
+    metrics = read_metrics(client)
+
+    assert (metrics["portal_events_waiting"], metrics["portal_events_dead"]) == (1, 1)
+    assert metrics["portal_events_oldest_seconds"] == 240
+
+
+def test_breaks_tell_their_kind_and_age_until_they_are_resolved(
+    client: FlaskClient, account: Account, services: Services
+) -> None:
+    now = services.clock.now()
+    given = {"merchant_id": account.scope.merchant_id, "gateway": "sandbox", "found_at": now - timedelta(hours=5)}
+    with services.database.unit_of_work() as session:
+        session.add(GatewayDifference(**given, reference="pay_1", kind="missing_here"))
+        session.add(GatewayDifference(**given, reference="pay_2", kind="missing_there", resolved_at=now))
+
+    metrics = read_metrics(client)
+
+    assert metrics["portal_gateway_differences missing_here"] == 1
+    assert metrics["portal_gateway_differences missing_there"] == 0
+    assert metrics["portal_gateway_differences_oldest_seconds"] == 5 * 3600
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portal.payments.checkouts import TELEPHONE, Choice
 from portal.payments.jobs import check_payments
-from portal.refunds.operations import check_refunds
+from portal.refunds.jobs import check_refunds
 from tests.simulation import moves
 from tests.simulation.cells import Cell
 from tests.simulation.installation import installation

@@ -17,7 +17,7 @@ from portal.customers.models import Customer
 from portal.database import Base, Database
 from portal.invoices.models import CreditNote, Invoice, InvoiceLine
 from portal.merchants.models import Merchant
-from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.models import PaymentMethod, PaymentMethodSetup
 from portal.payments.models import Payment, PaymentAllocation
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
@@ -146,6 +146,21 @@ class Account:
             )
         )  # fmt: skip
         return method_id
+
+    def setup(self, status: str = "requires_action", **given: Any) -> str:
+        """A way to the gateway's page on which a method is entered to be kept."""
+        setup_id = new_id("pms", self.now)
+        row = {
+            "status": status, "gateway": "sandbox", "locale": "en", "created_at": self.now,
+            "return_url": f"http://localhost/{self.slug}/payment-methods/new/{setup_id}",
+            "action_url": f"http://localhost:9/setup/{setup_id}", "expires_at": self.now + timedelta(hours=3), **given,
+        }  # fmt: skip
+        self._add(
+            PaymentMethodSetup(
+                merchant_id=self.scope.merchant_id, id=setup_id, customer_id=self.scope.customer_id, **row
+            )
+        )
+        return setup_id
 
     def change(self, table: Any, row_id: str, **values: Any) -> None:
         """Set columns of a row, or of the merchant itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -19,11 +20,14 @@ from portal.gateways.contract import MethodFacts
 from portal.invoices.models import Invoice
 from portal.invoices.operations import NewInvoice, NewLine, open_invoice
 from portal.merchants.queries import MerchantProfile, find_merchant
+from portal.outbox.models import OutboxMessage
+from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations import remember_method
 from portal.payments.checkouts import NEW_METHOD, Choice, begin_checkout
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.rules import CAPTURED, UNSETTLED
 from portal.public_ids import new_id
+from portal.refunds.models import Refund
 from portal.settings import Settings
 from portal.sign_in.operations import Visitor, create_portal_session, start_session
 from portal.sign_in.tokens import new_token
@@ -44,9 +48,10 @@ class LiveSandbox:
         self._http = requests.Session()
         self._http.trust_env = False
 
-    def ledger(self, reference: str | None = None) -> list[Charge]:
-        """What was really charged; with `reference`, for the payment of this id alone."""
-        charges: list[Charge] = self._http.get(f"{self.origin}/ledger", timeout=10).json()
+    def ledger(self, reference: str | None = None, *, account: str | None = None) -> list[Charge]:
+        """What was really charged; with `reference`, for the payment of this id alone; with `account`, by this secret key."""
+        query = {"account": account} if account else {}
+        charges: list[Charge] = self._http.get(f"{self.origin}/ledger", params=query, timeout=10).json()
         return [charge for charge in charges if reference in (None, charge["idempotency_key"])]
 
     def behave(self, reference: str, **behaviour: object) -> None:
@@ -56,6 +61,16 @@ class LiveSandbox:
     def token(self, secret_key: str, **details: object) -> dict[str, Any]:
         """A method as the gateway knows it."""
         return self._post("/v1/tokens", details, secret_key)
+
+    def knows(self, secret_key: str, token: str) -> bool:
+        """Whether a method may still be charged; charges it, if so."""
+        answer = self._http.post(
+            f"{self.origin}/v1/charges",
+            json={"token": token, "amount": 100, "currency": "USD", "reference": "pay_known", "description": "-"},
+            headers={"Authorization": f"Bearer {secret_key}", "Idempotency-Key": "pay_known"},
+            timeout=10,
+        )
+        return answer.status_code in (200, 201)
 
     def send_events_to(self, secret_key: str, url: str, secret: str) -> None:
         """Tell it where a merchant takes its events."""
@@ -71,6 +86,22 @@ class LiveSandbox:
         )
         items: list[dict[str, Any]] = answer.json()["items"]
         return items
+
+    def refunded(self, secret_key: str) -> Counter[str]:
+        """What was really sent back of all of an account's charges, in minor units by currency."""
+        sums = Counter[str]()
+        after: str | None = ""
+        while after is not None:
+            answer = self._http.get(
+                f"{self.origin}/v1/charges",
+                params={"after": after} if after else {},
+                headers={"Authorization": f"Bearer {secret_key}"},
+                timeout=10,
+            ).json()
+            for charge in answer["items"]:
+                sums[charge["currency"]] += charge["amount_refunded"]
+            after = answer["next"]
+        return sums
 
     def close(self) -> None:
         self._http.close()
@@ -154,10 +185,19 @@ class Account:
     def age(self, payment_id: str, by: timedelta = timedelta(minutes=1)) -> None:
         """Set a payment's times back, as though so much time had gone by: the clock of another process cannot be moved."""
         with self.live.database.unit_of_work() as session:
-            payment = session.get_one(Payment, (self.merchant.id, payment_id))
-            for name in ("sent_at", "checked_at", "next_check_at", "confirmed_at", "expires_at"):
-                if (at := getattr(payment, name)) is not None:
-                    setattr(payment, name, at - by)
+            _set_back(session.get_one(Payment, (self.merchant.id, payment_id)), by)
+
+    def age_unsettled(self, by: timedelta) -> None:
+        """The same for everything of its merchant that is under way, refunds included."""
+        with self.live.database.unit_of_work() as session:
+            for payment in session.execute(
+                sa.select(Payment).where(Payment.merchant_id == self.merchant.id, Payment.status.in_(UNSETTLED))
+            ).scalars():
+                _set_back(payment, by)
+            for refund in session.execute(
+                sa.select(Refund).where(Refund.merchant_id == self.merchant.id, Refund.status == "pending")
+            ).scalars():
+                _set_back(refund, by)
 
     def payment(self, payment_id: str) -> Payment:
         with self.live.database.unit_of_work() as session:
@@ -170,6 +210,21 @@ class Account:
     def payments(self) -> list[Payment]:
         """All of them, oldest first, with those that were superseded."""
         return self._rows(Payment)
+
+    def methods(self) -> list[PaymentMethod]:
+        return self._rows(PaymentMethod)
+
+    def delivered(self, kind: str) -> list[dict[str, Any]]:
+        """What the worker has delivered of a kind for the merchant, as its payloads."""
+        with self.live.database.unit_of_work() as session:
+            messages = session.execute(
+                sa.select(OutboxMessage).where(
+                    OutboxMessage.merchant_id == self.merchant.id,
+                    OutboxMessage.kind == kind,
+                    OutboxMessage.done_at.is_not(None),
+                )
+            ).scalars()
+            return [message.payload for message in messages]
 
     def invoices(self) -> list[Invoice]:
         return self._rows(Invoice)
@@ -271,6 +326,12 @@ class LiveAccounts:
             merchant = find_merchant(reader, slug)
         assert merchant is not None, f"there is no merchant {slug}"
         return merchant
+
+
+def _set_back(row: Payment | Refund, by: timedelta) -> None:
+    for name in ("sent_at", "checked_at", "next_check_at", "confirmed_at", "expires_at"):
+        if (at := getattr(row, name, None)) is not None:
+            setattr(row, name, at - by)
 
 
 def today() -> date:

@@ -17,6 +17,7 @@ from portal.ledger.checking import WrongRow, prove_ledger
 from portal.ledger.operations import post
 from portal.ledger.rules import invoice_opened
 from portal.money import Money
+from portal.payment_methods.consents import Consent
 from portal.payments.checkouts import Choice, begin_checkout
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations import confirm_payment
@@ -25,6 +26,8 @@ from portal.public_ids import new_id
 from portal.services import Services
 from portal.tenancy import Scope
 from tests.support.scripted_gateway import ScriptedGateway
+
+CONSENT = Consent("Keep the new method for next time", "en", "127.0.0.1", "Tests")
 
 
 @dataclass
@@ -93,6 +96,7 @@ class Till:
             version=version,
             return_url="http://127.0.0.1/back",
             locale="en",
+            consent=CONSENT,
         )
 
     def pay(self, *invoice_ids: str, method: str | None = None, save: bool = False, **chosen: Any) -> str:

@@ -164,8 +164,10 @@ class ScriptedGateway:
     def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         if headers.get("Signature") != "right":
             raise EventRefused("signature wrong")
-        event_id, _, reference = body.decode().partition(" ")
-        return Notice(event_id, "charge.succeeded", reference)
+        # What is posted: the event's id, then our reference and the gateway's, "-" for one that it does not tell.
+        event_id, *told = body.decode().split(" ")
+        reference, gateway_reference = (None if word == "-" else word for word in (*told, "-", "-")[:2])
+        return Notice(event_id, "charge.succeeded", reference, gateway_reference)
 
     def is_reachable(self) -> bool:
         return True

@@ -44,6 +44,19 @@ def test_card_number_is_masked_and_other_digits_are_not() -> None:
     assert (read["amount"], read["at_phone"]) == (4242424242424242, "+237670000000")
 
 
+def test_card_number_is_masked_however_deep_it_stands() -> None:
+    text, _ = line(trace=["a 4242424242424242"], body={"4242424242424242": ({"n": "5555 5555 5555 4444"},)}, odd=Odd())
+
+    assert "4242424242424242" not in text
+    assert "5555 5555" not in text
+    assert text.count("4242") == 3
+
+
+class Odd:
+    def __str__(self) -> str:
+        return "4242-4242-4242-4242"
+
+
 def test_what_json_does_not_know_is_written_as_text() -> None:
     assert line(what=object)[1]["what"] == "<class 'object'>"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.public_ids import first_id, is_id, new_id
+from portal.public_ids import first_id, id_time, is_id, new_id
 
 INSTANTS = st.integers(631_152_000_000, 7_258_118_400_000).map(lambda ms: datetime.fromtimestamp(ms / 1000, UTC))
 
@@ -28,6 +28,16 @@ def test_ids_sort_by_time(one: datetime, other: datetime):
 @given(INSTANTS)
 def test_first_id_is_before_every_id_of_its_instant(at: datetime):
     assert first_id("pay", at) <= new_id("pay", at)
+
+
+@given(INSTANTS)
+def test_id_tells_its_instant(at: datetime):
+    assert id_time(new_id("pay", at)) == at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+@pytest.mark.parametrize("text", ["", "pay_", "pay_1", "pay_" + "é" * 22, "pay_" + "z" * 22])
+def test_text_that_is_no_id_of_ours_tells_no_instant(text: str):
+    assert id_time(text) is None
 
 
 def test_ids_of_one_instant_differ():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portal.payment_methods.pages import MethodsPage
 from portal.theming.themes import ThemeSet
 from portal.web.rendering import Language, Renderer, Shell, build_brand
 from tests.support.example_pages.doors import demo_examples, error_examples, sign_in_examples
-from tests.support.example_pages.invoices import checkout_examples, example_methods, invoice_examples
+from tests.support.example_pages.invoices import checkout_examples, invoice_examples
+from tests.support.example_pages.methods import method_examples
 from tests.support.example_pages.parts import NOW, Example
 from tests.support.example_pages.payments import overview_examples, payment_examples, payment_rows
 
@@ -24,8 +24,7 @@ def examples() -> Iterator[Example]:
     yield from payment_examples()
     yield from invoice_examples()
     yield from checkout_examples()
-    yield Example("methods", "payment_methods/list.html", example_methods(), "payment_methods")
-    yield Example("methods-none", "payment_methods/list.html", MethodsPage((), "Sandbox Pay"), "payment_methods")
+    yield from method_examples()
     yield from error_examples()
     yield from demo_examples()
 

@@ -67,6 +67,10 @@ def error_examples() -> Iterator[Example]:
     yield Example("not-found", "errors/not_found.html", ErrorPage("8F2A-41C7"))
     yield Example("not-found-nowhere", "errors/not_found.html", ErrorPage("8F2A-41C7", has_home=False))
     yield Example("forbidden", "errors/forbidden.html", ErrorPage("8F2A-41C7", back_url="/acme/sign-in"))
+    yield Example(
+        "card-number", "errors/card_number.html", ErrorPage("8F2A-41C7", back_url="/acme/payment-methods/new")
+    )
+    yield Example("card-number-nowhere", "errors/card_number.html", ErrorPage("8F2A-41C7"))
     yield Example("forbidden-nowhere", "errors/forbidden.html", ErrorPage("8F2A-41C7"))
     yield Example("too-many", "errors/too_many.html", ErrorPage("8F2A-41C7", until=NOW + timedelta(minutes=15)))
     yield Example("too-many-vague", "errors/too_many.html", ErrorPage("8F2A-41C7"))

@@ -30,13 +30,11 @@ from portal.invoices.pages import (
     Party,
     TaxSum,
 )
-from portal.payment_methods.pages import MethodRow, MethodsPage
 from portal.payments.pages import PaidInvoice
 from portal.web.pages import Pager
 from tests.support.example_pages.parts import (
     BANK,
     OTHER_CARD,
-    PHONE,
     STUDIO_CARD,
     VISA,
     Example,
@@ -226,16 +224,3 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
         page = replace(choose, amount_choice=typed, faults={"amount": kind})
         yield Example(f"choose-amount-{kind}", "checkout/choose.html", page, "invoices")
     yield Example("choose-amount-fixed", "checkout/choose.html", replace(choose, faults={"amount": "low"}), "invoices")
-
-
-def example_methods() -> MethodsPage:
-    return MethodsPage(
-        (
-            MethodRow(example_id("pm", 1), STUDIO_CARD, "active", True, date(2026, 2, 5)),
-            MethodRow(example_id("pm", 2), OTHER_CARD, "expiring", False, date(2026, 2, 18)),
-            MethodRow(example_id("pm", 3), BANK, "active", False, None),
-            MethodRow(example_id("pm", 4), PHONE, "active", False, None),
-            MethodRow(example_id("pm", 5), replace(OTHER_CARD, exp_month=1), "expired", False, None),
-        ),
-        "Sandbox Pay",
-    )

@@ -62,6 +62,7 @@ def test_contract_names_every_command():
         "db",
         "merchant",
         "api-key",
+        "gateway",
         "import",
         "session",
         "theme",

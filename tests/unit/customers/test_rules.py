@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.contacts import ContactRefused, holds_card_number, normalise_name, normalise_phone
+from portal.contacts import ContactRefused, normalise_name, normalise_phone
 from portal.customers.errors import InvalidCustomer
 from portal.customers.rules import CustomerDetails, email_key, merged_document, normalise_details
 
@@ -92,32 +92,6 @@ def test_metadata_keeps_at_most_ten_entries():
     }
     with pytest.raises(InvalidCustomer):
         merged_document("metadata", ten, {"new": "v"})
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "4242424242424242",
-        "4242-4242-4242-4242",
-        "pay 5555 5555 5555 4444 now",
-        "378282246310005",
-        "４２４２４２４２４２４２４２４２",
-    ],
-)
-def test_card_number_is_seen(text):
-    assert holds_card_number(text)
-
-
-@pytest.mark.parametrize(
-    "text", ["+237 670 00 00 00", "ACME-0001", "536365", "2026-01-31T12:00:00", "4242424242424241", "1234567890123456"]
-)
-def test_other_numbers_are_no_card_number(text):
-    assert not holds_card_number(text)
-
-
-@given(st.integers(10**7, 10**11))
-def test_phone_is_no_card_number(number):
-    assert not holds_card_number(f"+{number}")
 
 
 def test_name_and_phone_that_cannot_be_used_are_refused():

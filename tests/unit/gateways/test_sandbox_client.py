@@ -6,26 +6,30 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from portal.gateways.contract import ChargeOrder, PageOrder, Payer, State
+from portal.gateways.contract import ChargeOrder, PageOrder, Payer, Question, RefundOrder, State
 from portal.gateways.sandbox import SandboxGateway
 from portal.money import Money
 
 REFERENCE = "pay_032kbShSLbF8iRm1FXK4Ro"
 CHARGED = {"id": "ch_1", "reference": REFERENCE, "amount": 500, "currency": "USD", "status": "succeeded"}
 Answering = Callable[[BaseHTTPRequestHandler], None]
+LISTED = {**CHARGED, "created_at": "2026-01-31T12:00:00Z"}
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ORDER = ChargeOrder(REFERENCE, Money(500, "USD"), "tok_1", "Team plan", "http://127.0.0.1/back")
 
 
 class Provider:
-    """An HTTP server on loopback that answers as a test says, and remembers what it was sent."""
+    """An HTTP server on loopback that answers as a test says, each question in its turn, and remembers what it was sent."""
 
     def __init__(self) -> None:
         self.answering: Answering = told(200, CHARGED)
+        self.questions: list[Answering] = []
         self.bodies: list[dict[str, Any]] = []
         provider = self
 
@@ -33,6 +37,9 @@ class Provider:
             def do_POST(self) -> None:
                 provider.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 provider.answering(self)
+
+            def do_GET(self) -> None:
+                provider.questions.pop(0)(self)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -138,3 +145,71 @@ def test_long_names_and_signs_that_do_not_print_are_told_as_the_sandbox_takes_th
 
     assert [body["description"] for body in provider.bodies] == ["میخواهم \U0001f469\U0001f4bb"] * 2
     assert provider.bodies[1]["payee"] == "N" * 120
+
+
+def test_order_that_is_being_carried_out_right_now_is_unknown_and_any_other_conflict_is_asked_about(
+    provider: Provider,
+) -> None:
+    provider.questions = [told(200, {"items": [CHARGED]})]
+    states = []
+
+    for code in ("idempotency_in_flight", "idempotency_mismatch"):
+        provider.answering = told(409, {"error": {"code": code}})
+        states.append(provider.gateway().charge(ORDER).state)
+
+    assert states == [State.UNKNOWN, State.SUCCEEDED]
+
+
+@pytest.mark.parametrize("code", ["amount_too_large", "not_refundable"])
+def test_refused_refund_is_failed_only_when_it_is_not_there_already(provider: Provider, code: str) -> None:
+    order = RefundOrder("re_1", "ch_1", Money(500, "USD"))
+    made = {"id": "gr_1", "reference": "re_1", "amount": 500, "currency": "USD", "status": "succeeded"}
+    provider.answering = told(409, {"error": {"code": code}})
+    provider.questions = [told(200, {"items": []}), told(200, {"items": [made]}), told(500, {})]
+
+    outcomes = [provider.gateway().refund(order) for _ in range(3)]
+
+    assert [outcome.state for outcome in outcomes] == [State.FAILED, State.SUCCEEDED, State.UNKNOWN]
+    assert outcomes[0].failure_code == code
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        told(500, {}),
+        told(200, {"items": [LISTED]}),
+        told(200, {"items": [LISTED], "next": 7}),
+        told(200, {"items": [{**LISTED, "amount": None}], "next": None}),
+        told(200, {"items": [{**LISTED, "status": "weird"}], "next": None}),
+        told(200, {"items": [{**LISTED, "created_at": "yesterday"}], "next": None}),
+        told(200, {"items": [7], "next": None}),
+        told(200, {"items": {}, "next": None}),
+    ],
+)
+def test_list_of_which_one_page_cannot_be_read_is_none(provider: Provider, second: Answering) -> None:
+    provider.questions = [told(200, {"items": [LISTED], "next": "ch_1"}), second]
+
+    assert provider.gateway().list_charges(NOW, NOW) is None
+
+
+def test_list_that_goes_on_for_ever_is_none(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.gateways.sandbox.client.LONGEST_LIST_PAGES", 3)
+    provider.questions = [told(200, {"items": [LISTED], "next": "ch_1"})] * 4
+
+    assert provider.gateway().list_charges(NOW, NOW) is None
+    assert len(provider.questions) == 1
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        {"status": "succeeded", "method": None},
+        {"status": "succeeded", "method": {"type": "card", "token": None}},
+        {"status": "weird"},
+        {},
+    ],
+)
+def test_setup_without_its_token_is_unknown(provider: Provider, setup: dict[str, Any]) -> None:
+    provider.questions = [told(200, {"items": [{"id": "set_1", "reference": "stp_1", **setup}]})]
+
+    assert provider.gateway().look_up_setup(Question("stp_1", NOW)).state is State.UNKNOWN

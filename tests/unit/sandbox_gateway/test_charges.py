@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -177,6 +177,54 @@ def test_list_is_newest_first_and_pages_by_cursor(account, gateway):
     since = account.client.get("/control/clock").json["now"]
     assert [c["reference"] for c in account.get("/v1/charges", created_after=since)["items"]] in (["later"], [])
     assert account.get("/v1/charges", reference="unknown")["items"] == []
+
+
+def test_list_is_of_the_time_that_is_asked_for(account, gateway):
+    token = account.card()
+    for hour in range(3):
+        gateway.clock.move_to_offset(hour * 3600)
+        account.charge(token, f"R{hour}")
+    start = datetime.now(UTC) - timedelta(minutes=10)
+
+    def listed(first, last):
+        instants = [(start + timedelta(hours=hour)).isoformat() for hour in (first, last)]
+        found = account.get("/v1/charges", created_after=instants[0], created_before=instants[1])
+        return [charge["reference"] for charge in found["items"]]
+
+    assert listed(0, 3) == ["R2", "R1", "R0"]
+    assert listed(1, 2) == ["R1"]
+    assert listed(3, 4) == []
+
+
+def test_bounds_of_the_list_are_exact_to_the_millisecond(account, gateway):
+    account.charge(account.card())
+    with gateway.database.read() as connection:
+        (milliseconds,) = connection.execute("SELECT created_at FROM charges").fetchone()
+    at, next_at = (datetime.fromtimestamp((milliseconds + more) / 1000, UTC).isoformat() for more in (0, 1))
+
+    assert len(account.get("/v1/charges", created_after=at, created_before=next_at)["items"]) == 1
+    assert account.get("/v1/charges", created_before=at)["items"] == []
+    assert account.get("/v1/charges", created_after=next_at)["items"] == []
+
+
+@pytest.mark.parametrize("name", ["created_after", "created_before"])
+@pytest.mark.parametrize("instant", ["yesterday", "2026-01-31T12:00:00"])
+def test_bound_that_is_no_instant_is_400(account, name, instant):
+    headers = {"Authorization": f"Bearer {account.key}"}
+
+    response = account.client.get("/v1/charges", query_string={name: instant}, headers=headers)
+
+    assert response.status_code == 400
+    assert name in response.json["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/charges", "/v1/pages", "/v1/refunds"])
+def test_amount_that_no_bank_would_move_is_refused_by_its_own_code(account, path):
+    body = {"reference": "R1", "amount": 10**12 + 1, "currency": "XAF", "token": account.card(), "charge": "ch_1"}
+
+    response = account.post(path, body)
+
+    assert (response.status_code, response.json["error"]["code"]) == (400, "unsupported_amount")
 
 
 @pytest.mark.parametrize(

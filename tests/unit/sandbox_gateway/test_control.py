@@ -26,6 +26,16 @@ def test_answer_is_as_asked_and_used_up(account, answer, status, failure):
     assert account.charge(account.card(), "R2").json["status"] == "succeeded"
 
 
+def test_charge_that_fails_later_is_pending_until_then(account, gateway):
+    account.behave(answer="fails_later", delay_seconds=60)
+    assert account.charge(account.card(), "R1").json["status"] == "pending"
+
+    gateway.clock.move_to_offset(60)
+
+    (charge,) = account.get("/v1/charges", reference="R1")["items"]
+    assert (charge["status"], charge["failure_code"]) == ("failed", "processing_error")
+
+
 def test_behaviour_waits_for_its_reference_and_its_count(account):
     account.behave(answer="decline", reference="R2", count=1)
     account.behave(answer="insufficient_funds", account=account.key, count=2)

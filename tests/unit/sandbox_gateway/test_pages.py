@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from portal.sandbox_gateway.words import FIELD_FAULTS, WORDS
-from tests.support.page_checks import page_faults
+from portal.sandbox_gateway.words import FIELD_FAULTS, SETUP_WORDS, WORDS
+from tests.support.sandbox_pages import assert_is_sound, look
 
 PAGE = {
     "amount": 1,
@@ -23,28 +23,10 @@ def path_of(page):
     return page["url"].removeprefix("http://localhost:4567")
 
 
-def look(account, path, status=200):
-    response = account.client.get(path)
-    assert response.status_code == status
-    assert_is_sound(response)
-    return response
-
-
-def assert_is_sound(response):
-    # The gateway has no cookie a forged form could ride on, so no token either: see the test of another site's form.
-    assert [fault for fault in page_faults(response.text) if "csrf_token" not in fault] == []
-    policy = response.headers["Content-Security-Policy"]
-    assert "unsafe" not in policy
-    assert policy.startswith("default-src 'none'")
-    assert response.headers["Referrer-Policy"] == "same-origin"
-    assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert response.headers["Cache-Control"] == "no-store"
-
-
 def test_page_says_whom_how_much_and_where_it_leads(account):
     page = account.page()
 
-    response = look(account, path_of(page))
+    response = look(account.client, path_of(page))
 
     assert "Pay Acme Software Inc.</h1>" in response.text
     assert re.search(r'<button class="button" type="submit">Pay \$239\.58</button>', response.text)
@@ -55,7 +37,7 @@ def test_page_says_whom_how_much_and_where_it_leads(account):
 def test_page_speaks_french(account):
     page = account.page(locale="fr-CM", currency="XAF", amount=5000)
 
-    response = look(account, path_of(page))
+    response = look(account.client, path_of(page))
 
     assert '<html lang="fr">' in response.text
     assert "Payer 5\u202f000\u00a0FCFA" in response.text
@@ -177,7 +159,7 @@ def test_merchant_closes_an_open_page_but_not_a_paid_one(account):
     assert account.post(f"/v1/pages/{open_page['id']}/cancel", {}).json["status"] == "canceled"
     assert account.post(f"/v1/pages/{paid_page['id']}/cancel", {}).status_code == 409
 
-    assert look(account, path_of(open_page), 410)
+    look(account.client, path_of(open_page), 410)
 
 
 def test_page_dies_after_an_hour(account, gateway):
@@ -185,7 +167,7 @@ def test_page_dies_after_an_hour(account, gateway):
 
     gateway.clock.move_to_offset(3600)
 
-    assert "This page has run out" in look(account, path_of(page), 410).text
+    assert "This page has run out" in look(account.client, path_of(page), 410).text
     assert account.get(f"/v1/pages/{page['id']}")["status"] == "expired"
     assert account.client.post(path_of(page), data=GOOD_CARD).status_code == 410
     assert account.ledger() == []
@@ -199,7 +181,7 @@ def test_3d_secure_asks_and_the_answer_decides(account, answer, status):
     assert account.ledger()[0]["status"] == "pending"
     assert account.get("/v1/charges")["items"][0]["action_url"] == f"http://localhost:4567{challenge}"
 
-    asked = look(account, challenge)
+    asked = look(account.client, challenge)
     answered = account.client.post(challenge, data={"answer": answer})
 
     assert "http://127.0.0.1:5000" in asked.headers["Content-Security-Policy"]
@@ -247,11 +229,11 @@ def test_form_of_another_site_is_refused(account, headers):
 
 @pytest.mark.parametrize("path", ["/pay/pg_unknown", "/challenge/ch_unknown", "/nothing"])
 def test_unknown_address_is_a_page_of_its_own(account, path):
-    look(account, path, 404)
+    look(account.client, path, 404)
 
 
 def test_start_page_and_static_files_are_there(account):
-    assert "4000000000000119" in look(account, "/").text
+    assert "4000000000000119" in look(account.client, "/").text
 
     for path, kind in (("/static/sandbox-pay.css", "text/css"), ("/favicon.ico", "image/svg+xml")):
         with account.client.get(path, follow_redirects=True) as file:
@@ -259,8 +241,8 @@ def test_start_page_and_static_files_are_there(account):
             assert file.content_type.startswith(kind)
 
 
-def test_both_languages_say_the_same_things():
-    assert WORDS["en"].keys() == WORDS["fr"].keys()
-    assert FIELD_FAULTS["en"].keys() == FIELD_FAULTS["fr"].keys()
-    for key, sentence in WORDS["en"].items():
-        assert re.findall(r"{\w+}", sentence) == re.findall(r"{\w+}", WORDS["fr"][key]), key
+@pytest.mark.parametrize("words", [WORDS, SETUP_WORDS, FIELD_FAULTS], ids=["words", "setup_words", "faults"])
+def test_both_languages_say_the_same_things(words):
+    assert words["en"].keys() == words["fr"].keys()
+    for key, sentence in words["en"].items():
+        assert re.findall(r"{\w+}", sentence) == re.findall(r"{\w+}", words["fr"][key]), key

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 def refund(account, charge, amount, reference="F1", key=None):
     return account.post("/v1/refunds", {"reference": reference, "charge": charge, "amount": amount}, key)
@@ -45,3 +47,54 @@ def test_refund_to_a_bank_account_arrives_after_two_days(account, gateway):
 
     gateway.clock.move_to_offset(4 * 86_400)
     assert account.get("/v1/refunds", reference="F1")["items"][0]["status"] == "succeeded"
+
+
+def test_refund_that_shall_fail_later_is_pending_and_then_gives_its_amount_back(account, gateway):
+    account.behave(reference="F1", answer="fails_later", delay_seconds=3600)
+    charge = account.charge(account.card()).json["id"]
+    assert refund(account, charge, 5000).json["status"] == "pending"
+    assert refund(account, charge, 1, "F2").json["error"]["code"] == "amount_too_large"
+
+    gateway.clock.move_to_offset(3600)
+
+    (failed,) = account.get("/v1/refunds", reference="F1")["items"]
+    assert (failed["status"], failed["failure_code"]) == ("failed", "processing_error")
+    assert account.get(f"/v1/charges/{charge}")["amount_refunded"] == 0
+    assert refund(account, charge, 5000, "F3").json["status"] == "succeeded"
+
+
+def test_refund_that_had_arrived_may_come_back_once(account):
+    charge = account.charge(account.card()).json["id"]
+    refund(account, charge, 3000)
+
+    answers = [account.client.post("/control/refund_failures", json={"reference": "F1"}) for _ in range(2)]
+
+    assert [(answer.status_code, answer.json["status"]) for answer in answers] == [(201, "failed")] * 2
+    assert account.get(f"/v1/charges/{charge}")["amount_refunded"] == 0
+
+
+@pytest.mark.parametrize(("answer", "made"), [("error_before", 0), ("error_after", 1)])
+def test_refund_that_answers_500_is_stored_and_tells_the_truth_by_reference(account, answer, made):
+    account.behave(reference="F1", answer=answer)
+    charge = account.charge(account.card()).json["id"]
+
+    first, again = refund(account, charge, 5000, key="K"), refund(account, charge, 5000, key="K")
+
+    assert (first.status_code, again.status_code) == (500, 500)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert len(account.get("/v1/refunds", reference="F1")["items"]) == made
+
+
+def test_mischief_for_any_charge_leaves_refunds_alone(account):
+    charge = account.charge(account.card()).json["id"]
+    account.behave(answer="error_before")
+
+    assert refund(account, charge, 5000).status_code == 201
+    assert account.charge(account.card(), "R2").status_code == 500
+
+
+def test_repeated_refund_of_a_whole_charge_says_that_it_exists(account):
+    charge = account.charge(account.card()).json["id"]
+    refund(account, charge, 5000)
+
+    assert refund(account, charge, 5000).json["error"]["code"] == "duplicate_reference"

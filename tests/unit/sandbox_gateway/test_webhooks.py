@@ -67,6 +67,35 @@ def test_each_end_has_its_event(listening, merchant, deliver, gateway):
     ]
 
 
+def test_refund_and_setup_have_their_events_too(listening, merchant, deliver, gateway):
+    charge = listening.charge(listening.card(), "R1").json["id"]
+    listening.behave(reference="F1", webhooks="twice", answer="fails_later", delay_seconds=5)
+    listening.post("/v1/refunds", {"reference": "F1", "charge": charge, "amount": 1})
+    gateway.clock.move_to_offset(5)
+    gateway.settle_due()
+    body = {"payee": "Acme", "currency": "XAF", "return_url": "http://a.example/", "cancel_url": "http://a.example/"}
+    kept, left = (listening.post("/v1/setups", {**body, "reference": reference}).json for reference in ("S1", "S2"))
+    card = {"channel": "card", "number": "4242424242424242", "expiry": "12/90", "cvc": "123"}
+    listening.client.post(kept["url"].removeprefix("http://localhost:4567"), data=card)
+    listening.post(f"/v1/setups/{left['id']}/cancel", {})
+
+    deliver()
+
+    assert merchant.types == ["charge.succeeded", "refund.failed", "refund.failed", "setup.succeeded", "setup.canceled"]
+    assert [event["data"]["reference"] for event in merchant.events] == ["R1", "F1", "F1", "S1", "S2"]
+    assert merchant.events[3]["data"]["method"]["token"].startswith("tok_")
+
+
+def test_late_approval_is_told_after_the_cancelling(listening, merchant, deliver):
+    charge = listening.charge(listening.phone("677000003")).json["id"]
+    listening.post(f"/v1/charges/{charge}/cancel", {})
+    listening.client.post("/control/approvals", json={"reference": "R1"})
+
+    deliver()
+
+    assert merchant.types == ["charge.pending", "charge.canceled", "charge.succeeded"]
+
+
 @pytest.mark.parametrize(
     ("mode", "at_once", "later"),
     [

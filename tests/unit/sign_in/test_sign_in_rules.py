@@ -81,7 +81,8 @@ def test_target_of_ours_is_kept(target):
     [
         ("/", "overview"), ("/?status=paid", "overview"), ("/invoices?status=paid", "invoices"), ("/payments", "payments"),
         ("/invoices/inv_032kbShSLbF8iRm1FXK4Ro", "invoice"), ("/payments/pay_032kbShSLbF8iRm1FXK4Ro", "payment"),
-        ("/invoices/cus_032kbShSLbF8iRm1FXK4Ro", "other"), ("/payment-methods", "payment_methods"), ("/payments.csv", "other"),
+        ("/invoices/cus_032kbShSLbF8iRm1FXK4Ro", "other"), ("/payment-methods", "payment_methods"),
+        ("/payment-methods/pm_032kbShSLbF8iRm1FXK4Ro", "payment_methods"), ("/payments.csv", "other"),
         ("/checkout/pay_032kbShSLbF8iRm1FXK4Ro", "checkout"), ("/checkout?invoice=inv_1", "checkout"),
         ("/payments/pay_1/receipt.pdf", "other"), ("/security", "other"),
     ],

@@ -1,0 +1,36 @@
+"""A test merchant's account at the sandbox, which asks nobody for keys: made here, and told where events go."""
+
+from __future__ import annotations
+
+import secrets
+
+import click
+
+from portal.commands.environment import event_address
+from portal.merchants.operations import SANDBOX
+from portal.settings import Settings
+
+
+def new_account(slug: str) -> dict[str, str]:
+    """The secrets of a new account."""
+    return {"secret_key": f"sk_sandbox_{slug}", "event_secret": secrets.token_urlsafe(32)}
+
+
+def ask_for_events(settings: Settings, slug: str, account: dict[str, str]) -> None:
+    """Tell the sandbox where events go. Nothing depends on it: payments are asked for all the same."""
+    from portal.gateways.http import JsonClient, Unreadable
+
+    client = JsonClient(
+        settings.sandbox_url, {"Authorization": f"Bearer {account['secret_key']}"}, settings.gateway_timeout_seconds
+    )
+    try:
+        answer = client.post(
+            "/v1/webhook_endpoints",
+            {"url": event_address(settings, slug, SANDBOX), "secret": account["event_secret"]},
+        )
+    except Unreadable:
+        answer = None
+    if answer is None or answer.status >= 300:
+        click.echo(
+            "the sandbox gateway does not answer; its events will not come, payments are asked for instead", err=True
+        )

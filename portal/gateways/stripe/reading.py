@@ -1,0 +1,289 @@
+"""What Stripe's objects mean in the contract's words. Pure: plain mappings in, outcomes out, and never an exception.
+
+Sources: https://docs.stripe.com/api/payment_intents/object, https://docs.stripe.com/api/checkout/sessions/object,
+https://docs.stripe.com/api/setup_intents/object, https://docs.stripe.com/api/refunds/object, https://docs.stripe.com/payments/paymentintents/lifecycle,
+https://docs.stripe.com/declines/codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from portal.gateways.contract import ListedCharge, MethodFacts, Outcome, RefundOutcome, SetupOutcome, State
+from portal.gateways.stripe.amounts import from_stripe
+from portal.money import AmountError, Money
+
+REFERENCE = "portal_reference"
+"""The key of our reference in the metadata of every object that we have made."""
+NEEDS_CUSTOMER = "authentication_required"
+
+_BY_DECLINE = {
+    "authentication_required": "authentication_failed",
+    "authentication_not_handled": "authentication_failed",
+    "mobile_device_authentication_required": "authentication_failed",
+    "card_velocity_exceeded": "limit_exceeded",
+    "expired_card": "expired_card",
+    "incorrect_pin": "wrong_pin",
+    "insufficient_funds": "insufficient_funds",
+    "invalid_pin": "wrong_pin",
+    "issuer_not_available": "processing_error",
+    "offline_pin_required": "wrong_pin",
+    "online_or_offline_pin_required": "wrong_pin",
+    "pin_try_exceeded": "wrong_pin",
+    "processing_error": "processing_error",
+    "reenter_transaction": "processing_error",
+    "try_again_later": "processing_error",
+    "withdrawal_count_limit_exceeded": "limit_exceeded",
+}
+_BY_CODE = {
+    "authentication_required": "authentication_failed",
+    "payment_intent_authentication_failure": "authentication_failed",
+    "setup_intent_authentication_failure": "authentication_failed",
+    "card_declined": "card_declined",
+    "expired_card": "expired_card",
+    "incorrect_cvc": "card_declined",
+    "insufficient_funds": "insufficient_funds",
+    "processing_error": "processing_error",
+    "payment_intent_payment_attempt_expired": "timeout",
+}
+_REFUND_STATES = {
+    "succeeded": State.SUCCEEDED,
+    "failed": State.FAILED,
+    "canceled": State.FAILED,
+    "pending": State.PENDING,
+    "requires_action": State.PENDING,
+}
+
+
+def failure_code(code: str, decline_code: str) -> str:
+    """Stripe's `code` and `decline_code` as one of the contract's. What a bank says of loss, theft or fraud is a decline and no
+    more: "Don't report more detailed information to your customer" (https://docs.stripe.com/declines/codes)."""
+    return _BY_DECLINE.get(decline_code) or _BY_CODE.get(code, "card_declined" if decline_code else "processing_error")
+
+
+def awaits_customer(intent: Mapping[str, Any]) -> bool:
+    """Whether the bank would take the charge if the customer proved who they are: an on-session confirmation can go on."""
+    error = _mapping(intent.get("last_payment_error"))
+    return intent.get("status") == "requires_payment_method" and NEEDS_CUSTOMER in (
+        error.get("code"),
+        error.get("decline_code"),
+    )
+
+
+def read_intent(reference: str, intent: Mapping[str, Any], *, page_reference: str | None = None) -> Outcome:
+    """A PaymentIntent of an order that nobody but us can confirm again."""
+    told = _mapping(intent.get("metadata")).get(REFERENCE)
+    state, code = _intent_state(intent)
+    money = _intent_money(intent)
+    if not isinstance(told, str) or not isinstance(intent.get("id"), str) or money is None:
+        return Outcome(State.UNKNOWN, reference, evidence="intent: shape")
+    charge = _mapping(intent.get("latest_charge"))
+    return Outcome(
+        state,
+        told,
+        gateway_reference=intent["id"],
+        money=money,
+        failure_code=code,
+        action_url=_redirect(intent) if state is State.REQUIRES_ACTION else None,
+        method=_method_of(intent),
+        completed_at=_instant(charge.get("created")) if state is State.SUCCEEDED else None,
+        evidence=_evidence(intent),
+        page_reference=page_reference,
+    )
+
+
+def read_page(reference: str, session: Mapping[str, Any], now: datetime) -> Outcome:
+    """A Checkout Session that takes a payment. While it is open the customer may try again, whatever was declined so far."""
+    told, page = session.get("client_reference_id"), session.get("id")
+    if not isinstance(told, str) or not isinstance(page, str):
+        return Outcome(State.UNKNOWN, reference, evidence="session: shape")
+    intent = _mapping(session.get("payment_intent"))
+    has_charged = intent.get("status") in ("succeeded", "processing", "requires_capture")
+    match session.get("status"):
+        case _ if has_charged:
+            return read_intent(told, intent, page_reference=page)
+        case "open" if (url := _text(session.get("url"))) is not None:
+            return Outcome(
+                State.REQUIRES_ACTION,
+                told,
+                action_url=url,
+                money=_total(session),
+                page_reference=page,
+                evidence="session",
+            )
+        case "complete" if intent:
+            return read_intent(told, intent, page_reference=page)
+        case "expired":
+            return Outcome(
+                State.FAILED,
+                told,
+                failure_code=_ended_by(session, now),
+                page_reference=page,
+                evidence="session: expired",
+            )
+    return Outcome(State.UNKNOWN, reference, page_reference=page, evidence="session: shape")
+
+
+def read_setup(reference: str, session: Mapping[str, Any], now: datetime) -> SetupOutcome:
+    """A Checkout Session that keeps a card and takes nothing."""
+    told, page = session.get("client_reference_id"), session.get("id")
+    if not isinstance(told, str) or not isinstance(page, str):
+        return SetupOutcome(State.UNKNOWN, reference, evidence="session: shape")
+    match session.get("status"):
+        case "open" if (url := _text(session.get("url"))) is not None:
+            return SetupOutcome(State.REQUIRES_ACTION, told, page, action_url=url, evidence="session")
+        case "complete":
+            return _kept(told, page, session)
+        case "expired":
+            code = _ended_by(session, now)
+            return SetupOutcome(State.FAILED, told, page, failure_code=code, evidence="session: expired")
+    return SetupOutcome(State.UNKNOWN, reference, page, evidence="session: shape")
+
+
+def read_refund(reference: str, refund: Mapping[str, Any]) -> RefundOutcome:
+    """A Refund. `requires_action` waits for the customer at the bank, and is pending to us."""
+    told = _mapping(refund.get("metadata")).get(REFERENCE)
+    state = _REFUND_STATES.get(str(refund.get("status")))
+    try:
+        money = from_stripe(refund.get("amount"), refund.get("currency"))
+    except AmountError:
+        return RefundOutcome(State.UNKNOWN, reference)
+    if not isinstance(told, str) or state is None:
+        return RefundOutcome(State.UNKNOWN, reference)
+    reason = _text(refund.get("failure_reason")) or "unknown"
+    return RefundOutcome(state, told, _text(refund.get("id")), money, reason if state is State.FAILED else None)
+
+
+def read_listed(intent: Mapping[str, Any]) -> ListedCharge | None:
+    """A PaymentIntent as a charge of the list; None when it was never attempted. Raises AmountError when it is not readable."""
+    if intent.get("status") in ("requires_payment_method", "requires_confirmation") and not _error(intent):
+        return None
+    intent_id, created_at, money = intent.get("id"), _instant(intent.get("created")), _intent_money(intent)
+    if not isinstance(intent_id, str) or created_at is None or money is None:
+        raise AmountError("is not a PaymentIntent")
+    reference = _mapping(intent.get("metadata")).get(REFERENCE)
+    return ListedCharge(
+        intent_id, reference if isinstance(reference, str) else None, _intent_state(intent)[0], money, created_at
+    )
+
+
+def customer_of(token: str | None) -> str | None:
+    """The Stripe customer in a token of ours, which is `cus_…/pm_…`."""
+    customer, _, method = (token or "").partition("/")
+    return customer if customer.startswith("cus_") and method else None
+
+
+def _intent_state(intent: Mapping[str, Any]) -> tuple[State, str | None]:
+    match intent.get("status"):
+        case "succeeded":
+            return State.SUCCEEDED, None
+        case "requires_action" if _redirect(intent) is not None:
+            return State.REQUIRES_ACTION, None
+        case "canceled":
+            # By us, or by the merchant at Stripe; `automatic` and `expired` are Stripe's own giving up.
+            by_time = intent.get("cancellation_reason") in ("automatic", "expired")
+            return State.FAILED, "timeout" if by_time else "payer_canceled"
+        case "requires_payment_method" if _error(intent) and not awaits_customer(intent):
+            error = _error(intent)
+            return State.FAILED, failure_code(str(error.get("code")), str(error.get("decline_code") or ""))
+        case (
+            "processing" | "requires_capture" | "requires_action" | "requires_confirmation" | "requires_payment_method"
+        ):
+            # Made and not ended. One that waits for a confirmation of ours is called off when its time is up, which proves
+            # its end; until then a confirmation may be on its way.
+            return State.PENDING, None
+    return State.UNKNOWN, None
+
+
+def _kept(reference: str, page: str, session: Mapping[str, Any]) -> SetupOutcome:
+    intent = _mapping(session.get("setup_intent"))
+    match intent.get("status"):
+        case "succeeded":
+            method = _facts(
+                _mapping(intent.get("payment_method")), customer=intent.get("customer") or session.get("customer")
+            )
+            if method is not None and method.token is not None:
+                return SetupOutcome(State.SUCCEEDED, reference, page, method=method, evidence="setup intent")
+        case "processing" | "requires_action" | "requires_confirmation":
+            return SetupOutcome(State.PENDING, reference, page, evidence="setup intent")
+        case "requires_payment_method" | "canceled":
+            error = _mapping(intent.get("last_setup_error"))
+            code = failure_code(str(error.get("code")), str(error.get("decline_code") or ""))
+            return SetupOutcome(State.FAILED, reference, page, failure_code=code, evidence="setup intent")
+    return SetupOutcome(State.UNKNOWN, reference, page, evidence="setup intent: shape")
+
+
+def _ended_by(session: Mapping[str, Any], now: datetime) -> str:
+    """A session that ended before its time was called off, by us or by the merchant at Stripe."""
+    expires_at = _instant(session.get("expires_at"))
+    return "page_canceled" if expires_at is not None and now < expires_at else "page_expired"
+
+
+def _method_of(intent: Mapping[str, Any]) -> MethodFacts | None:
+    """How it was paid, or was to be. It has a token where it was to be kept, or had been kept before."""
+    found = _mapping(intent.get("payment_method")) or _mapping(_error(intent).get("payment_method"))
+    is_attached = isinstance(found.get("customer"), str)
+    return _facts(found, customer=found["customer"] if is_attached else None)
+
+
+def _facts(method: Mapping[str, Any], *, customer: object) -> MethodFacts | None:
+    card, method_id = _mapping(method.get("card")), method.get("id")
+    if method.get("type") != "card" or not card or not isinstance(method_id, str):
+        return None
+    month, year = card.get("exp_month"), card.get("exp_year")
+    customer_id = customer.get("id") if isinstance(customer, Mapping) else customer
+    return MethodFacts(
+        type="card",
+        brand=_text(card.get("brand")),
+        last4=_text(card.get("last4")),
+        exp_month=month if type(month) is int else None,
+        exp_year=year if type(year) is int else None,
+        holder=_text(_mapping(method.get("billing_details")).get("name")),
+        fingerprint=_text(card.get("fingerprint")),
+        token=f"{customer_id}/{method_id}" if isinstance(customer_id, str) else None,
+    )
+
+
+def _intent_money(intent: Mapping[str, Any]) -> Money | None:
+    """What was received, where it ended well; else what is asked for."""
+    amount = intent.get("amount_received" if intent.get("status") == "succeeded" else "amount")
+    try:
+        return from_stripe(amount, intent.get("currency"))
+    except AmountError:
+        return None
+
+
+def _total(session: Mapping[str, Any]) -> Money | None:
+    try:
+        return from_stripe(session.get("amount_total"), session.get("currency"))
+    except AmountError:
+        return None
+
+
+def _evidence(intent: Mapping[str, Any]) -> str:
+    error = _error(intent)
+    words = [intent.get("status"), error.get("code"), error.get("decline_code")]
+    return "intent: " + " ".join(word[:60] for word in words if isinstance(word, str))
+
+
+def _error(intent: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _mapping(intent.get("last_payment_error"))
+
+
+def _redirect(intent: Mapping[str, Any]) -> str | None:
+    return _text(_mapping(_mapping(intent.get("next_action")).get("redirect_to_url")).get("url"))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str | None:
+    return value[:2000] if isinstance(value, str) and value else None
+
+
+def _instant(value: object) -> datetime | None:
+    """Seconds since 1970, as all times of Stripe are."""
+    return datetime.fromtimestamp(value, UTC) if type(value) is int and 0 <= value < 1 << 37 else None

@@ -1,0 +1,73 @@
+"""The customer's word that a method may be kept: recorded with the act that it belongs to, and never without one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.contacts import mask_card_numbers
+from portal.payment_methods.models import PaymentMethodConsent
+from portal.public_ids import new_id
+from portal.tenancy import Scope
+
+_LONGEST_USER_AGENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a request knows of it. `wording` is the sentence as it stood on the page, in the language `locale`."""
+
+    wording: str
+    locale: str
+    network_address: str
+    user_agent: str
+
+
+def record_consent(
+    session: Session,
+    scope: Scope,
+    consent: Consent,
+    *,
+    at: datetime,
+    payment_id: str | None = None,
+    setup_id: str | None = None,
+) -> None:
+    """Append the consent to keep what a payment or a setup will bring; `give_method` names it when it has come."""
+    session.add(
+        PaymentMethodConsent(
+            merchant_id=scope.merchant_id,
+            id=new_id("pmc", at),
+            customer_id=scope.customer_id,
+            payment_id=payment_id,
+            setup_id=setup_id,
+            wording=consent.wording,
+            locale=consent.locale,
+            network_address=consent.network_address,
+            user_agent=_printable(consent.user_agent),
+            created_at=at,
+        )
+    )
+
+
+def give_method(
+    session: Session, merchant_id: str, method_id: str, *, payment_id: str | None = None, setup_id: str | None = None
+) -> None:
+    """Say which method came of the payment or setup that was consented to."""
+    occasion = (
+        PaymentMethodConsent.setup_id == setup_id
+        if payment_id is None
+        else PaymentMethodConsent.payment_id == payment_id
+    )
+    session.execute(
+        sa.update(PaymentMethodConsent)
+        .where(PaymentMethodConsent.merchant_id == merchant_id, occasion)
+        .values(payment_method_id=method_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _printable(user_agent: str) -> str:
+    return "".join(sign for sign in mask_card_numbers(user_agent)[:_LONGEST_USER_AGENT] if sign.isprintable())

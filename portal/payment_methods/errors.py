@@ -1,0 +1,52 @@
+"""What can go wrong with saved methods, named after the fact."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from portal.errors import PortalError
+
+
+class MethodFault(PortalError):
+    """Something typed or chosen cannot be taken. `field` is where, `code` what, as the pages' `faults` say."""
+
+    field: ClassVar[str] = "nickname"
+    code: ClassVar[str] = "unusable"
+
+
+class NicknameTooLong(MethodFault):
+    code = "too_long"
+    sentence = "This name is too long."
+
+
+class NicknameUnusable(MethodFault):
+    sentence = "This name has a character that cannot be kept, or holds a card number."
+
+
+class SuccessorMissing(MethodFault):
+    """Several methods could take over, and none, or one that cannot, was chosen."""
+
+    field = "move_to"
+    code = "missing"
+    sentence = "No method was chosen to take over."
+
+
+class HasExpired(MethodFault):
+    """A method that has run out cannot become the default."""
+
+    status = 409
+    field = "default"
+    code = "expired"
+    sentence = "This method has run out."
+
+
+class SetupsUnavailable(PortalError):
+    """The merchant's gateway keeps no method without a payment, or there is no gateway at the moment."""
+
+    status = 409
+    sentence = "A method can be kept here only while paying."
+
+
+class TooManySetups(PortalError):
+    status = 429
+    sentence = "Too many methods were begun in the last hour. Nothing was saved."

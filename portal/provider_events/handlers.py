@@ -1,0 +1,124 @@
+"""What an event leads to, by the kind of thing it speaks of: always a question to the gateway, never its own word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TypeAlias
+
+import sqlalchemy as sa
+
+from portal.payment_methods.models import PaymentMethodSetup
+from portal.payment_methods.setups import resolve_setup
+from portal.payments import rules
+from portal.payments.models import Payment
+from portal.payments.operations import look_for_late_money, resolve_payment
+from portal.provider_events.rules import Handled
+from portal.public_ids import is_id
+from portal.refunds.models import Refund
+from portal.refunds.operations import resolve_refund
+from portal.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """An event as far as it leads anywhere: whose, at which gateway, and what it speaks of.
+
+    A question that was asked after `fresh_after` has had its answer: of the events that come together one asks.
+    """
+
+    merchant_id: str
+    gateway: str
+    reference: str | None
+    gateway_reference: str | None
+    fresh_after: datetime
+
+
+Handler: TypeAlias = Callable[[Services, Hint, str], Handled]
+"""Given services, the hint, and our id of what it speaks of. May be called again for the same event."""
+
+
+def handle(services: Services, hint: Hint) -> Handled:
+    """Ask the gateway for what a hint speaks of. One that speaks of nothing we know a kind of is done with."""
+    for prefix, handler in HANDLERS.items():
+        if hint.reference is not None and is_id(prefix, hint.reference):
+            return handler(services, hint, hint.reference)
+    if hint.reference is None and hint.gateway_reference is not None:
+        payment_id = _payment_of_charge(services, hint, hint.gateway_reference)
+        return _about_payment(services, hint, payment_id) if payment_id else Handled.NOT_OURS
+    return Handled.DONE
+
+
+def _about_payment(services: Services, hint: Hint, payment_id: str) -> Handled:
+    with services.database.read() as reader:
+        found = reader.execute(
+            sa.select(Payment.status, Payment.completed_at, Payment.updated_at).where(
+                Payment.merchant_id == hint.merchant_id, Payment.id == payment_id
+            )
+        ).first()
+    if found is None:
+        return Handled.UNKNOWN_HERE
+    now = services.clock.now()
+    if found.status in rules.UNSETTLED:
+        # An answer that is lost is asked for again by the payment's own schedule.
+        resolve_payment(services, hint.merchant_id, payment_id, unless_asked_within=now - hint.fresh_after)
+    elif found.status in rules.ENDED_WITHOUT_MONEY:
+        ended_at = found.completed_at or found.updated_at
+        if now < ended_at + rules.LATE_MONEY_WITHIN and not look_for_late_money(services, hint.merchant_id, payment_id):
+            return Handled.NO_ANSWER
+    elif found.status in rules.CAPTURED:
+        return _about_refunds(services, hint, payment_id)
+    return Handled.DONE
+
+
+def _about_refunds(services: Services, hint: Hint, payment_id: str) -> Handled:
+    """A captured payment changes by its refunds alone, and some gateways tell those by the charge."""
+    with services.database.read() as reader:
+        refunds = reader.execute(
+            sa.select(Refund.id).where(
+                Refund.merchant_id == hint.merchant_id, Refund.payment_id == payment_id, Refund.status != "failed"
+            )
+        ).scalars()
+    told = [_about_refund(services, hint, refund_id) for refund_id in refunds]
+    return next((handled for handled in told if handled is not Handled.DONE), Handled.DONE)
+
+
+def _about_refund(services: Services, hint: Hint, refund_id: str) -> Handled:
+    with services.database.read() as reader:
+        status = reader.execute(
+            sa.select(Refund.status).where(Refund.merchant_id == hint.merchant_id, Refund.id == refund_id)
+        ).scalar()
+    if status is None:
+        return Handled.UNKNOWN_HERE
+    is_answered = resolve_refund(services, hint.merchant_id, refund_id)
+    # One without an outcome is asked for by its own schedule.
+    return Handled.DONE if is_answered or status == "pending" else Handled.NO_ANSWER
+
+
+def _about_setup(services: Services, hint: Hint, setup_id: str) -> Handled:
+    setup = PaymentMethodSetup
+    with services.database.read() as reader:
+        is_here = reader.execute(
+            sa.select(setup.id).where(setup.merchant_id == hint.merchant_id, setup.id == setup_id)
+        ).first()
+    if is_here is None:
+        return Handled.UNKNOWN_HERE
+    resolve_setup(services, hint.merchant_id, setup_id, unless_asked_within=services.clock.now() - hint.fresh_after)
+    return Handled.DONE
+
+
+def _payment_of_charge(services: Services, hint: Hint, gateway_reference: str) -> str | None:
+    with services.database.read() as reader:
+        return reader.execute(
+            sa.select(Payment.id).where(
+                Payment.merchant_id == hint.merchant_id,
+                Payment.gateway == hint.gateway,
+                Payment.gateway_reference == gateway_reference,
+            )
+        ).scalar()
+
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType({"pay": _about_payment, "re": _about_refund, "pms": _about_setup})
+"""By the prefix of our id. Whatever else an event may speak of is stored, and nothing follows from it."""

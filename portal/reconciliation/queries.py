@@ -1,0 +1,72 @@
+"""What the operator is told of comparisons and open breaks, over all merchants."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from portal.database import Reader
+from portal.reconciliation.models import GatewayComparison, GatewayDifference
+
+
+class OpenDifference(NamedTuple):
+    """A break that nobody has resolved. Amounts are minor units, null where that side knows of nothing."""
+
+    merchant_id: str
+    gateway: str
+    reference: str
+    kind: str
+    listed_amount: int | None
+    listed_currency: str | None
+    booked_amount: int | None
+    booked_currency: str | None
+    found_at: datetime
+
+
+class Compared(NamedTuple):
+    """How far an account was compared, and what both sides said: totals are {currency: {"listed": …, "booked": …}}."""
+
+    merchant_id: str
+    gateway: str
+    compared_until: datetime
+    charge_count: int
+    stranger_count: int
+    totals: dict[str, Any]
+
+
+def list_open_differences(reader: Reader, most: int) -> list[OpenDifference]:
+    """The oldest `most` breaks."""
+    difference = GatewayDifference.__table__.c
+    rows = reader.execute(
+        sa.select(*(difference[name] for name in OpenDifference._fields))
+        .where(difference.resolved_at.is_(None))
+        .order_by(difference.found_at)
+        .limit(most)
+        .execution_options(tenant_wide=True)
+    )
+    return [OpenDifference._make(row) for row in rows]
+
+
+def count_open_differences(reader: Reader) -> tuple[dict[str, int], datetime | None]:
+    """How many breaks are open by kind, and when the oldest was found."""
+    rows = reader.execute(
+        sa.select(GatewayDifference.kind, sa.func.count(), sa.func.min(GatewayDifference.found_at))
+        .where(GatewayDifference.resolved_at.is_(None))
+        .group_by(GatewayDifference.kind)
+        .execution_options(tenant_wide=True)
+    ).all()
+    return {kind: count for kind, count, _ in rows}, min((oldest for _, _, oldest in rows), default=None)
+
+
+def list_comparisons(reader: Reader) -> list[Compared]:
+    """Every account that was ever compared, the longest ago first."""
+    comparison = GatewayComparison.__table__.c
+    rows = reader.execute(
+        sa.select(*(comparison[name] for name in Compared._fields))
+        .where(comparison.compared_until.is_not(None))
+        .order_by(comparison.compared_until)
+        .execution_options(tenant_wide=True)
+    )
+    return [Compared._make(row) for row in rows]

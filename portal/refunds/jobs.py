@@ -1,0 +1,54 @@
+"""What the worker does about refunds: ask for those without an outcome, and again for those that were called done."""
+
+from __future__ import annotations
+
+import logging
+
+import sqlalchemy as sa
+
+from portal.payments.rules import next_check
+from portal.refunds.models import Refund
+from portal.refunds.operations import resolve_refund
+from portal.refunds.rules import next_look
+from portal.services import Services
+
+log = logging.getLogger(__name__)
+_BATCH = 50
+
+
+def check_refunds(services: Services) -> int:
+    """Ask the gateways for every refund whose time to ask has come; tells how many were asked for.
+
+    Each is taken over by moving its time on, as payments are.
+    """
+    count = 0
+    while count < _BATCH and (taken := _take_next(services)) is not None:
+        merchant_id, refund_id = taken
+        count += 1
+        try:
+            resolve_refund(services, merchant_id, refund_id)
+        except Exception:  # one refund that cannot be resolved must not stop the others; it stays due and is shown
+            log.exception("refund.check_failed", extra={"refund": refund_id})
+    return count
+
+
+def _take_next(services: Services) -> tuple[str, str] | None:
+    now = services.clock.now()
+    due = (
+        sa.select(Refund)
+        .where(Refund.next_check_at <= now)
+        .order_by(Refund.next_check_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(tenant_wide=True)
+    )
+    with services.database.unit_of_work() as session:
+        refund = session.execute(due).scalar()
+        if refund is None:
+            return None
+        refund.check_count += 1
+        if refund.status == "pending":
+            refund.next_check_at = next_check(refund.check_count, now)
+        else:
+            refund.next_check_at = next_look(refund.check_count, refund.completed_at or now)
+        return refund.merchant_id, refund.id

@@ -1,0 +1,380 @@
+"""The seeded bugs: each takes one safeguard away, by a change of a few words that has to be there to be made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class TextGone(Exception):
+    """What a bug would change is not in the code any more: the catalogue is out of date, and proves nothing."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """In `file` every `text` becomes `instead`."""
+
+    file: str
+    text: str
+    instead: str
+
+    def apply(self, root: Path) -> None:
+        """Change the tree at `root`. Raises TextGone."""
+        path = root / self.file
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        if self.text not in before:
+            raise TextGone(f"{self.file} does not say {self.text!r}")
+        path.write_text(before.replace(self.text, self.instead), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`likely` are the tests that are run first, as pytest takes them; the whole suite follows where they stay green."""
+
+    name: str
+    changes: tuple[Change, ...]
+    likely: tuple[str, ...]
+
+
+_MONEY = "portal/migrations/versions/2026_11_24_money.py"
+_OPERATIONS = "portal/payments/operations.py"
+_PAYING = "tests/integration/test_paying.py"
+_RESOLVING = "tests/integration/test_resolving.py"
+_WAYS = "tests/integration/test_ways_to_pay.py"
+_LEDGER = "tests/integration/test_ledger.py"
+_DATABASE = "tests/integration/test_database.py"
+_REFUNDING = "tests/integration/test_refunding.py"
+_SECRETS = "tests/integration/test_sign_in_secrets.py"
+_COMPARISONS = "tests/integration/test_secret_comparisons.py"
+_POWER_CUTS = "tests/crash/test_power_cuts.py"
+_RACES = "tests/integration/test_money_races.py"
+
+
+def _bug(name: str, *changes: tuple[str, str, str], likely: tuple[str, ...]) -> Bug:
+    return Bug(name, tuple(Change(*change) for change in changes), likely)
+
+
+BUGS = (
+    # --- one payment an invoice, one charge a payment ---
+    _bug(
+        "two attempts of one invoice may be active",
+        (
+            "portal/payments/models.py",
+            '"invoice_id",\n            "slot",\n            unique=True,',
+            '"invoice_id",\n            "slot",\n            unique=False,',
+        ),
+        (
+            "portal/migrations/versions/2026_11_21_first_tables.py",
+            '["merchant_id", "invoice_id", "slot"],\n            unique=True,',
+            '["merchant_id", "invoice_id", "slot"],\n            unique=False,',
+        ),
+        likely=(_PAYING,),
+    ),
+    _bug(
+        "nothing is reserved at the confirmation",
+        (
+            _OPERATIONS,
+            "        if not balance.reserve(session, scope.merchant_id, allocation.invoice_id, allocation.amount, at=now):\n",
+            "        if False:\n",
+        ),
+        likely=(_PAYING,),
+    ),
+    _bug(
+        "more is reserved than is left",
+        (
+            "portal/invoices/balance.py",
+            ".where(Invoice.status.in_(OUTSTANDING), _LEFT - Invoice.amount_reserved >= amount)",
+            ".where(Invoice.status.in_(OUTSTANDING))",
+        ),
+        likely=(_DATABASE, _PAYING),
+    ),
+    _bug(
+        "an older checkout stays open beside a newer one",
+        ("portal/payments/checkouts.py", "        if other.id != but:\n", "        if other.id == but:\n"),
+        likely=(_PAYING,),
+    ),
+    _bug(
+        "an order is given again under a new reference",
+        (
+            _OPERATIONS,
+            "from dataclasses import dataclass\n",
+            "from dataclasses import dataclass, replace\n",
+        ),
+        (
+            _OPERATIONS,
+            "_send(gateway, asked.intent)",
+            '_send(gateway, replace(asked.intent, payment_id=first_id("pay", now)))',
+        ),
+        likely=(_RESOLVING,),
+    ),
+    _bug(
+        "an order that may be on its way is given again at once",
+        (
+            "portal/gateways/asking.py",
+            "SEND_AGAIN_AFTER = timedelta(seconds=10)",
+            "SEND_AGAIN_AFTER = timedelta(0)",
+        ),
+        likely=(_RESOLVING,),
+    ),
+    _bug(
+        "the gateway is called inside a transaction",
+        (_OPERATIONS, "log = logging.getLogger(__name__)\n", "log = logging.getLogger(__name__)\n_SENT = {}\n"),
+        (
+            _OPERATIONS,
+            '    services.crash_point("payment.intent_written")\n',
+            '    services.crash_point("payment.intent_written")\n'
+            "    _SENT[payment.id] = _send(services.gateways.find(scope.merchant_id), intent)\n",
+        ),
+        (_OPERATIONS, "    outcome = _send(gateway, written)\n", "    outcome = _SENT.pop(payment_id)\n"),
+        likely=(_PAYING, _RESOLVING, _POWER_CUTS),
+    ),
+    _bug(
+        "attempts are without a limit",
+        (_OPERATIONS, "    if count >= most:\n", "    if count < 0:\n"),
+        likely=(_PAYING,),
+    ),
+    # --- what an answer means ---
+    _bug(
+        "an unknown outcome is taken for a failure",
+        ("portal/payments/rules.py", "        case State.FAILED:\n", "        case State.FAILED | State.UNKNOWN:\n"),
+        likely=(_RESOLVING,),
+    ),
+    _bug(
+        "a success of another amount is booked",
+        (
+            "portal/payments/rules.py",
+            "    if outcome.reference != reference or is_other_money:\n",
+            "    if outcome.reference != reference:\n",
+        ),
+        likely=(_RESOLVING,),
+    ),
+    _bug(
+        "another payment's success is booked",
+        (
+            "portal/payments/rules.py",
+            "    if outcome.reference != reference or is_other_money:\n",
+            "    if is_other_money:\n",
+        ),
+        likely=(_RESOLVING,),
+    ),
+    _bug(
+        "money that comes late is dropped",
+        (
+            "portal/payments/rules.py",
+            '**{status: frozenset({"complete"}) for status in ENDED_WITHOUT_MONEY},',
+            "**{status: frozenset() for status in ENDED_WITHOUT_MONEY},",
+        ),
+        likely=(_RESOLVING,),
+    ),
+    _bug(
+        "what a failed payment held is not released",
+        ("portal/payments/outcomes.py", "        _release(session, payment, at)\n", ""),
+        likely=(_PAYING,),
+    ),
+    _bug(
+        "what is confirmed need not be what was shown",
+        (
+            _OPERATIONS,
+            "    if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):\n",
+            "    if pricing is None:\n",
+        ),
+        likely=(_PAYING, _WAYS),
+    ),
+    # --- the ledger, credit, refunds ---
+    _bug(
+        "the ledger may be changed",
+        (_MONEY, "    for table in _APPEND_ONLY:\n", "    for table in ():\n"),
+        likely=(_LEDGER,),
+    ),
+    _bug(
+        "the database takes transactions that do not sum to zero",
+        (_MONEY, "group by currency having sum(amount) <> 0", "group by currency having sum(amount) is null"),
+        likely=(_LEDGER,),
+    ),
+    _bug(
+        "a happening is booked twice",
+        (
+            "portal/ledger/models.py",
+            '        sa.UniqueConstraint("merchant_id", "kind", "source", name="uq_ledger_transactions_one_effect"),\n',
+            "",
+        ),
+        (
+            _MONEY,
+            '        sa.UniqueConstraint("merchant_id", "kind", "source", name="uq_ledger_transactions_one_effect"),\n',
+            "",
+        ),
+        likely=(_LEDGER,),
+    ),
+    _bug(
+        "the links of the chain do not hold on to each other",
+        (
+            "portal/ledger/rules.py",
+            "_sha256(_FORMAT, before.hex(), str(sequence), transaction_digest.hex())",
+            "_sha256(_FORMAT, str(sequence), transaction_digest.hex())",
+        ),
+        likely=(_LEDGER,),
+    ),
+    _bug(
+        "the check of customers' credit is gone",
+        (
+            "portal/credit/models.py",
+            'sa.CheckConstraint("amount_reserved <= amount", name="never_beyond_amount")',
+            'sa.CheckConstraint("amount_reserved = amount_reserved", name="never_beyond_amount")',
+        ),
+        (_MONEY, 'sa.CheckConstraint("amount_reserved <= amount", name', 'sa.CheckConstraint("amount = amount", name'),
+        likely=(_RACES,),
+    ),
+    _bug(
+        # Two safeguards overlap here: the condition of the statement, and the check of the table.
+        "credit is held that is not there, and no check refuses it",
+        (
+            "portal/credit/balance.py",
+            "        .where(CustomerBalance.amount - CustomerBalance.amount_reserved >= money.amount)\n",
+            "",
+        ),
+        (
+            "portal/credit/models.py",
+            'sa.CheckConstraint("amount_reserved <= amount", name="never_beyond_amount")',
+            'sa.CheckConstraint("amount_reserved = amount_reserved", name="never_beyond_amount")',
+        ),
+        (_MONEY, 'sa.CheckConstraint("amount_reserved <= amount", name', 'sa.CheckConstraint("amount = amount", name'),
+        likely=(_WAYS, _RACES),
+    ),
+    _bug(
+        "more is refunded than was captured",
+        (
+            "portal/refunds/operations.py",
+            "    if not 0 < amount <= payment.charge_amount - payment.amount_refunded:\n",
+            "    if amount <= 0:\n",
+        ),
+        likely=(_REFUNDING,),
+    ),
+    _bug(
+        "money may be a float",
+        ("portal/money.py", "type(self.amount) is not int or abs(", "abs("),
+        likely=("tests/unit/test_money.py",),
+    ),
+    # --- the database ---
+    _bug(
+        "a balance is read, changed and written",
+        (
+            "portal/invoices/balance.py",
+            ".values(amount_reserved=Invoice.amount_reserved + amount, updated_at=at)",
+            ".values(amount_reserved=amount + session.execute(sa.select(Invoice.amount_reserved).where("
+            "Invoice.merchant_id == merchant_id, Invoice.id == invoice_id)).scalar_one(), updated_at=at)",
+        ),
+        likely=(_RACES, _DATABASE),
+    ),
+    _bug(
+        "the write lock is taken late",
+        ("portal/database.py", 'connection.exec_driver_sql("BEGIN IMMEDIATE")', 'connection.exec_driver_sql("BEGIN")'),
+        likely=(_DATABASE,),
+    ),
+    _bug(
+        "a commit is not on the disk when it is told",
+        ("portal/database.py", '"synchronous=FULL"', '"synchronous=NORMAL"'),
+        likely=(_POWER_CUTS, _DATABASE),
+    ),
+    _bug(
+        "a query asks for every merchant's payments",
+        (
+            "portal/payments/queries.py",
+            '_PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),\n        _PAYMENTS.c.id == sa.bindparam("payment_id"),',
+            '_PAYMENTS.c.id == sa.bindparam("payment_id"),',
+        ),
+        likely=("tests/integration/test_pages_payment.py",),
+    ),
+    _bug(
+        "a customer may confirm another one's payment",
+        (
+            _OPERATIONS,
+            "Payment.merchant_id == scope.merchant_id, Payment.customer_id == scope.customer_id, Payment.id == payment_id\n",
+            "Payment.merchant_id == scope.merchant_id, Payment.id == payment_id\n",
+        ),
+        likely=(_PAYING,),
+    ),
+    # --- events ---
+    _bug(
+        "the signature of an event is not checked",
+        ("portal/gateways/sandbox/client.py", "if not hmac.compare_digest(expected, given):", "if not expected:"),
+        likely=("tests/integration/test_provider_events.py",),
+    ),
+    _bug(
+        "the signature of Stripe's events is compared letter by letter",
+        ("portal/gateways/stripe/events.py", "hmac.compare_digest(ours, theirs) for", "ours == theirs for"),
+        likely=(_COMPARISONS,),
+    ),
+    _bug(
+        "the signature of an event is compared letter by letter",
+        ("portal/gateways/sandbox/client.py", "not hmac.compare_digest(expected, given)", "expected != given"),
+        likely=(_COMPARISONS,),
+    ),
+    _bug(
+        "an event that came before is taken for a new one",
+        (
+            "portal/provider_events/operations.py",
+            "notice.event_id)) is not None:\n        return False\n",
+            "notice.event_id)) is not None:\n        return True\n",
+        ),
+        likely=("tests/integration/test_provider_events.py",),
+    ),
+    # --- signing in ---
+    _bug(
+        "opening a sign-in link uses it up",
+        (
+            "portal/sign_in/link_views.py",
+            "        target = page_builders.build_target(asked.target)\n",
+            "        target = page_builders.build_target(asked.target)\n    services.database.run(lambda session: operations.enter_link("
+            "session, services.settings, g.merchant.id, visitor(), challenge_id=challenge_id, at=now()))\n"
+            "    with services.database.read() as reader:\n",
+        ),
+        likely=("tests/integration/test_sign_in_link.py",),
+    ),
+    _bug(
+        "wrong codes are not counted",
+        (
+            "portal/sign_in/operations/answering.py",
+            ".values(tries_left=Challenge.tries_left - 1)",
+            ".values(tries_left=Challenge.tries_left)",
+        ),
+        likely=("tests/integration/test_sign_in_code.py",),
+    ),
+    _bug(
+        "codes and links are compared letter by letter",
+        (
+            "portal/sign_in/tokens.py",
+            "return sum(hmac.compare_digest(given, one) for one in expected) > 0",
+            "return given in expected",
+        ),
+        likely=(_COMPARISONS,),
+    ),
+    _bug(
+        "tokens of sessions are stored as they are",
+        (
+            "portal/sign_in/tokens.py",
+            'return sha256(token.encode("utf-8", "replace")).digest()',
+            'return token.encode("utf-8", "replace")',
+        ),
+        likely=(_SECRETS, "tests/integration/test_sign_in_sessions.py"),
+    ),
+    _bug(
+        "forms of other sites are taken",
+        ("portal/web/guard.py", "    if not verdict:\n", "    if verdict is None:\n"),
+        likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
+    ),
+    # --- card numbers ---
+    _bug(
+        "a card number in a gateway's words is kept",
+        (
+            "portal/payments/outcomes.py",
+            "mask_card_numbers(outcome.failure_message) if outcome.failure_message else None",
+            "outcome.failure_message",
+        ),
+        likely=(_PAYING,),
+    ),
+    _bug(
+        "a card number is logged",
+        ("portal/json_logs.py", "        return mask_card_numbers(value)\n", "        return value\n"),
+        likely=("tests/unit/test_json_logs.py",),
+    ),
+)

@@ -1,0 +1,235 @@
+"""The daily comparison of the gateway's list with the ledger: late money books itself, every other break is kept until it is resolved."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from portal.gateways.contract import ListedCharge, Outcome, State
+from portal.merchants.models import Merchant
+from portal.money import Money
+from portal.payments.operations import cancel_payment
+from portal.public_ids import new_id
+from portal.reconciliation.jobs import compare_charges
+from portal.reconciliation.models import GatewayComparison, GatewayDifference
+from portal.refunds.operations import refund_payment
+from tests.support.paying import Killed, Till, killing_at
+from tests.support.scripted_gateway import lost
+
+
+def breaks(till: Till) -> list[tuple[str, str]]:
+    """The open ones: which payment, and what is wrong."""
+    return sorted((row.reference, row.kind) for row in till.rows(GatewayDifference) if row.resolved_at is None)
+
+
+def a_day_later(till: Till) -> int:
+    till.clock.advance(days=1, seconds=1)
+    return compare_charges(till.services)
+
+
+def late_money(till: Till, payment: str, amount: int = 5000) -> None:
+    """What the gateway took after all, whatever we heard."""
+    till.gateway.ledger[payment] = Outcome(State.SUCCEEDED, payment, f"ch_{payment}", Money(amount, "USD"))
+
+
+def test_sides_that_agree_have_no_break_and_equal_totals(till: Till) -> None:
+    for _ in range(3):
+        till.pay(till.invoice(5000))
+    refund_payment(till.services, till.scope.merchant_id, till.pay(till.invoice(700)), 700, reason=None, actor_id="s")
+
+    till.clock.advance(hours=2)
+    assert compare_charges(till.services) == 1
+
+    (kept,) = till.rows(GatewayComparison)
+    assert (kept.charge_count, kept.compared_until) == (4, till.clock.now())
+    assert kept.totals == {"USD": {"listed": 15700, "booked": 15700}}
+    assert breaks(till) == []
+
+
+def test_money_that_came_after_the_end_is_booked_and_no_break_stays(till: Till) -> None:
+    invoice = till.invoice()
+    payment = till.pay(invoice, method="new")
+    cancel_payment(till.services, till.scope, payment)
+    late_money(till, payment)
+
+    compare_charges(till.services)
+
+    assert (till.status(payment), till.balance(invoice)) == ("complete", ("paid", 5000, 0))
+    assert till.rows(GatewayDifference) == []
+    assert till.wrong_row() is None
+
+
+def test_payment_that_nobody_told_us_of_yet_is_asked_for(till: Till) -> None:
+    till.gateway.answers.append(lost)
+    payment = till.pay(till.invoice())
+
+    compare_charges(till.services)
+
+    assert till.status(payment) == "complete"
+    assert breaks(till) == []
+
+
+def test_charge_of_another_amount_is_a_break_and_books_nothing(till: Till) -> None:
+    payment = till.pay(till.invoice(), method="new")
+    cancel_payment(till.services, till.scope, payment)
+    late_money(till, payment, 4999)
+
+    compare_charges(till.services)
+
+    assert breaks(till) == [(payment, "missing_here")]
+    assert till.status(payment) == "canceled"
+
+
+def test_what_is_booked_and_not_listed_is_a_break_until_it_is_listed(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    charge = till.gateway.ledger.pop(payment)
+
+    till.clock.advance(hours=2)
+    compare_charges(till.services)
+    assert breaks(till) == [(payment, "missing_there")]
+    found_at = till.clock.now()
+    a_day_later(till)
+    assert [row.found_at for row in till.rows(GatewayDifference)] == [found_at]  # Its age is that of the first time.
+    till.gateway.ledger[payment] = charge
+    a_day_later(till)
+
+    assert breaks(till) == []
+
+
+def test_what_was_booked_in_the_last_hour_is_expected_next_time(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    del till.gateway.ledger[payment]
+
+    compare_charges(till.services)
+
+    assert breaks(till) == []
+
+
+def test_reference_that_was_charged_twice_stays_a_break(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    twice = [ListedCharge(f"ch_{n}", payment, State.SUCCEEDED, Money(5000, "USD"), till.clock.now()) for n in "12"]
+    till.gateway.list_charges = lambda since, until: tuple(twice)  # type: ignore[method-assign]
+
+    compare_charges(till.services)
+
+    (row,) = till.rows(GatewayDifference)
+    assert (row.kind, row.listed_amount, row.booked_amount) == ("other_amount", 10000, 5000)
+
+
+def test_charges_that_are_not_ours_are_counted_and_alarm_nobody(till: Till) -> None:
+    foreign = ListedCharge("ch_shop", None, State.SUCCEEDED, Money(900, "USD"), till.clock.now())
+    till.gateway.list_charges = lambda since, until: (foreign,)  # type: ignore[method-assign]
+
+    compare_charges(till.services)
+
+    (kept,) = till.rows(GatewayComparison)
+    assert (kept.stranger_count, kept.charge_count, breaks(till)) == (1, 0, [])
+
+
+def test_payment_of_ours_that_a_restored_backup_forgot_is_a_break(till: Till) -> None:
+    forgotten = new_id("pay", till.clock.now())
+    late_money(till, forgotten)
+
+    compare_charges(till.services)
+
+    assert breaks(till) == [(forgotten, "missing_here")]
+
+
+@pytest.mark.parametrize("side", ["booked here", "listed there"])
+def test_break_older_than_what_is_listed_is_looked_at_until_it_is_resolved(till: Till, side: str) -> None:
+    payment = till.pay(till.invoice(), method="new" if side == "booked here" else None)
+    charge = till.gateway.ledger.pop(payment, None)
+    if side == "booked here":
+        cancel_payment(till.services, till.scope, payment)
+        late_money(till, payment, 4999)
+    till.clock.advance(hours=2)
+    compare_charges(till.services)
+    assert len(breaks(till)) == 1
+    till.gateway.list_charges = lambda since, until: ()  # type: ignore[method-assign]
+    till.clock.advance(days=9)
+    compare_charges(till.services)
+    assert len(breaks(till)) == 1
+
+    if side == "booked here":
+        _agree_on(till, payment, 4999)
+    elif charge:
+        till.gateway.ledger[payment] = charge
+    a_day_later(till)
+
+    assert breaks(till) == []
+
+
+def test_list_that_the_gateway_cannot_give_is_asked_for_again_in_an_hour(till: Till) -> None:
+    really = till.gateway.list_charges
+    till.gateway.list_charges = lambda since, until: None  # type: ignore[method-assign]
+    assert compare_charges(till.services) == 0
+    till.gateway.list_charges = really  # type: ignore[method-assign]
+
+    assert compare_charges(till.services) == 0
+    till.clock.advance(hours=1)
+    assert compare_charges(till.services) == 1
+
+
+def test_gateway_that_lists_nothing_is_never_asked_to(till: Till) -> None:
+    till.gateway.capabilities = replace(till.gateway.capabilities, lists_charges=False)
+    till.gateway.list_charges = None  # type: ignore[method-assign, assignment]
+
+    assert compare_charges(till.services) == 0
+    assert a_day_later(till) == 0
+
+
+def test_a_day_is_compared_once_though_two_workers_come_at_once(till: Till) -> None:
+    compare_charges(till.services)
+    till.clock.advance(days=1)
+    both = threading.Barrier(2)
+    compared: list[int] = []
+
+    def work() -> None:
+        both.wait()
+        compared.append(compare_charges(till.services))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert sum(compared) == 1
+
+
+def test_killed_over_a_comparison_its_turn_comes_again(till: Till) -> None:
+    with pytest.raises(Killed):
+        compare_charges(till.with_crash_point(killing_at("comparison.claimed")))
+    assert compare_charges(till.services) == 0
+
+    till.clock.advance(hours=1)
+
+    assert compare_charges(till.services) == 1
+
+
+def test_account_that_cannot_be_compared_keeps_no_other_from_its_turn(till: Till, make_scope) -> None:
+    other = make_scope()
+    with till.services.database.unit_of_work() as session:
+        session.execute(sa.update(Merchant).where(Merchant.id == other.merchant_id).values(gateway="sandbox"))
+    calls: list[int] = []
+
+    def fail_once(since: object, until: object) -> tuple[ListedCharge, ...]:
+        calls.append(1)
+        if len(calls) == 1:
+            raise RuntimeError
+        return ()
+
+    till.gateway.list_charges = fail_once  # type: ignore[method-assign]
+
+    assert compare_charges(till.services) == 1
+    assert len(calls) == 2
+
+
+def _agree_on(till: Till, payment_id: str, amount: int) -> None:
+    """The merchant corrects the order to what was really taken, so that the next question books it."""
+    with till.services.database.unit_of_work() as session:
+        row = session.merge(till.payment(payment_id))
+        row.amount = amount

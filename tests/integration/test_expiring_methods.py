@@ -1,0 +1,167 @@
+"""Methods that run out: the customer is written to once a method and expiry, in their language, and about nothing that is gone."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from portal.customers.models import Customer
+from portal.outbox.models import OutboxMessage
+from portal.payment_methods.jobs import mail_expiring_methods
+from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.rules import expiries_to_tell, method_state
+from portal.public_ids import new_id
+from portal.worker import deliver_due
+from tests.support.front_door import FrontDoor
+
+# The door's clock stands in the middle of March 2026; eight weeks on is the middle of May.
+
+
+def save(door: FrontDoor, month: int | None = 4, year: int | None = 2026, **given: Any) -> str:
+    method_id = new_id("pm", door.clock.now())
+    row = {
+        "gateway": "sandbox", "token": f"tok_{method_id}", "fingerprint": method_id, "type": "card", "brand": "visa",
+        "last4": "4242", "exp_month": month, "exp_year": year, "status": "active", **given,
+    }  # fmt: skip
+    with door.services.database.unit_of_work() as session:
+        session.add(
+            PaymentMethod(
+                merchant_id=door.scope.merchant_id,
+                id=method_id,
+                customer_id=door.scope.customer_id,
+                created_at=door.clock.now(),
+                **row,
+            )
+        )
+    return method_id
+
+
+def change(door: FrontDoor, table: Any, **values: Any) -> None:
+    with door.services.database.unit_of_work() as session:
+        session.execute(sa.update(table).where(table.merchant_id == door.scope.merchant_id).values(**values))
+
+
+def send(door: FrontDoor) -> list[Any]:
+    mail_expiring_methods(door.services)
+    deliver_due(door.services)
+    return list(door.mail.take())
+
+
+@pytest.mark.parametrize(
+    ("month", "year", "is_told"),
+    [
+        (3, 2026, True),
+        (4, 2026, True),
+        (2, 2026, True),
+        (5, 2026, False),
+        (12, 2025, False),
+        (4, 2030, False),
+        (None, None, False),
+    ],
+)
+def test_customer_is_told_eight_weeks_before_and_once(
+    door: FrontDoor, month: int | None, year: int | None, is_told: bool
+) -> None:
+    save(door, month, year)
+
+    assert len(send(door)) == is_told
+    assert send(door) == []
+
+
+def test_mail_names_the_method_and_leads_to_its_page(door: FrontDoor) -> None:
+    method_id = save(door, nickname="Studio card", is_default=True)
+
+    (caught,) = send(door)
+
+    assert caught.message["Subject"] == "Visa\u00a0••••\u00a04242 runs out soon"
+    for part in (caught.text, caught.html):
+        assert "It is good until the end of 04/2026." in part
+        assert "Studio card" in part
+        assert f"/acme/payment-methods/{method_id}" in part
+        assert "It is your default" in part
+    assert caught.message["Auto-Submitted"] == "auto-generated"
+
+
+def test_mail_is_in_the_customers_language(door: FrontDoor) -> None:
+    save(door)
+    change(door, Customer, locale="fr")
+
+    (caught,) = send(door)
+
+    assert "expire bientôt" in caught.message["Subject"]
+    assert "runs out" not in caught.text + caught.html
+
+
+def test_method_that_ran_out_unnoticed_is_called_so(door: FrontDoor) -> None:
+    save(door, 2, 2026)
+
+    (caught,) = send(door)
+
+    assert caught.message["Subject"].endswith("has run out")
+    assert "pays nothing any more" in caught.text
+
+
+def test_outbox_holds_ids_only(door: FrontDoor) -> None:
+    method_id = save(door)
+
+    mail_expiring_methods(door.services)
+
+    (message,) = door.rows(OutboxMessage)
+    assert message.payload == {"method": method_id, "expiry": 202604}
+
+
+def test_new_expiry_of_the_same_method_is_told_again_when_its_time_comes(door: FrontDoor) -> None:
+    save(door)
+    assert len(send(door)) == 1
+
+    change(door, PaymentMethod, exp_year=2027)
+    assert send(door) == []
+    door.clock.advance(days=365)
+
+    assert len(send(door)) == 1
+
+
+def test_two_workers_write_once(door: FrontDoor) -> None:
+    for _ in range(5):
+        save(door)
+
+    with ThreadPoolExecutor(3) as pool:
+        counts = list(pool.map(lambda _: mail_expiring_methods(door.services), range(3)))
+
+    assert sum(counts) == 5
+    assert len(door.rows(OutboxMessage)) == 5
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        (PaymentMethod, {"status": "removed"}),
+        (PaymentMethod, {"exp_year": 2029}),
+        (Customer, {"email": None, "email_key": None}),
+        (Customer, {"deleted_at": True}),
+    ],
+)
+def test_nobody_is_written_to_about_what_is_gone_meanwhile(door: FrontDoor, table: Any, values: dict[str, Any]) -> None:
+    save(door)
+    mail_expiring_methods(door.services)
+    change(door, table, **{name: door.clock.now() if value is True else value for name, value in values.items()})
+
+    deliver_due(door.services)
+
+    assert door.mail.take() == []
+
+
+def test_what_is_told_is_what_pages_call_expiring() -> None:
+    for today in (date(2026, 1, 1), date(2026, 3, 6), date(2026, 3, 7), date(2026, 8, 31), date(2026, 12, 31)):
+        first, last = expiries_to_tell(today)
+
+        for year, month in ((year, month) for year in (2025, 2026, 2027) for month in range(1, 13)):
+            method = PaymentMethod(status="active", exp_year=year, exp_month=month)
+            if method_state(method, today) == "expiring":
+                assert first <= year * 100 + month <= last
+            if year * 100 + month > last:
+                assert method_state(method, today) == "active"

@@ -1,0 +1,327 @@
+"""Keeping a method without paying: entered on the gateway's page, asked for until it is known, kept once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import NoResultFound
+
+from portal import signals
+from portal.audit.models import AuditEntry
+from portal.crash_points import CrashPoint
+from portal.gateways.contract import MethodFacts, SetupOrder, SetupOutcome, State
+from portal.outbox.models import OutboxMessage
+from portal.payment_methods.consents import Consent
+from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable, SetupsUnavailable, TooManySetups
+from portal.payment_methods.jobs import check_setups
+from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
+from portal.payment_methods.setups import Wish, begin_setup, record_setup, resolve_setup
+from portal.tenancy import Scope
+from tests.support.paying import Killed, Till, killing_at
+from tests.support.scripted_gateway import ABLE, VISA
+
+MASTERCARD = MethodFacts("card", "mastercard", "5100", 4, 2031, fingerprint="fp-mc", token="tok_mc")
+WORD = Consent("Acme may keep it.", "en", "203.0.113.7", "Mozilla/5.0")
+PAGES = "http://127.0.0.1/acme/payment-methods/new"
+
+
+@dataclass
+class Desk:
+    """Setups of the till's customer."""
+
+    till: Till
+
+    def begin(self, *, crash_point: CrashPoint | None = None, scope: Scope | None = None, **wish: Any) -> str:
+        services = self.till.with_crash_point(crash_point) if crash_point else self.till.services
+        return begin_setup(services, scope or self.till.scope, Wish(**wish), consent=WORD, locale="en", pages_url=PAGES)
+
+    def setup(self) -> PaymentMethodSetup:
+        (setup,) = self.till.rows(PaymentMethodSetup)
+        assert isinstance(setup, PaymentMethodSetup)
+        return setup
+
+    def active(self) -> dict[str, PaymentMethod]:
+        return {method.last4: method for method in self.till.rows(PaymentMethod, status="active")}
+
+    def acts(self) -> list[str]:
+        return sorted(act.action for act in self.till.rows(AuditEntry))
+
+
+@pytest.fixture
+def desk(till: Till) -> Desk:
+    return Desk(till)
+
+
+def finish(desk: Desk, setup_id: str, method: MethodFacts = MASTERCARD) -> None:
+    """The customer enters the method at the gateway and comes back to the setup's page."""
+    desk.till.gateway.finish_setup(setup_id, method)
+    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+
+
+def test_setup_is_opened_with_the_setups_id_as_reference(desk: Desk) -> None:
+    setup_id = desk.begin()
+
+    assert desk.till.gateway.calls == [("setup", setup_id)]
+    setup = desk.setup()
+    assert (setup.status, setup.return_url) == ("requires_action", f"{PAGES}/{setup_id}")
+    assert setup.action_url == f"http://localhost:9/setup/{setup_id}"
+
+
+def test_method_entered_at_the_gateway_is_kept_with_its_consent(desk: Desk) -> None:
+    setup_id = desk.begin(nickname="  Lena’s  card ")
+
+    finish(desk, setup_id)
+
+    method = desk.active()["5100"]
+    assert (method.token, method.nickname, method.is_default) == ("tok_mc", "Lena’s card", False)
+    (consent,) = desk.till.rows(PaymentMethodConsent)
+    assert (consent.setup_id, consent.payment_method_id) == (setup_id, method.id)
+    assert (consent.wording, consent.locale, consent.network_address) == ("Acme may keep it.", "en", "203.0.113.7")
+    assert desk.setup().next_check_at is None
+    assert desk.acts() == [
+        "payment_method.added",
+        "payment_method_setup.begun",
+        "payment_method_setup.complete",
+    ]
+
+
+def test_return_without_the_gateways_word_keeps_nothing(desk: Desk) -> None:
+    setup_id = desk.begin()
+
+    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+
+    assert desk.setup().status == "requires_action"
+    assert list(desk.active()) == ["4242"]
+
+
+def test_same_outcome_from_page_and_worker_keeps_one_method(desk: Desk) -> None:
+    setup_id = desk.begin()
+    finish(desk, setup_id)
+
+    for _ in range(2):
+        with desk.till.services.database.unit_of_work() as session:
+            outcome = SetupOutcome(State.SUCCEEDED, setup_id, method=MASTERCARD)
+            record_setup(session, desk.till.scope.merchant_id, setup_id, outcome, at=desk.till.clock.now())
+
+    assert sorted(desk.active()) == ["4242", "5100"]
+    assert desk.acts().count("payment_method.added") == 1
+
+
+@pytest.mark.parametrize("label", ["setup.intent_committed", "setup.gateway_answered"])
+def test_killed_while_opening_is_found_by_the_worker(desk: Desk, label: str) -> None:
+    with pytest.raises(Killed):
+        desk.begin(crash_point=killing_at(label))
+    assert desk.setup().status == "processing"
+
+    desk.till.clock.advance(seconds=11)
+    assert check_setups(desk.till.services) == 1
+
+    setup = desk.setup()
+    assert setup.status == "requires_action"
+    assert {reference for _, reference in desk.till.gateway.calls} == {setup.id}
+    finish(desk, setup.id)
+    assert "5100" in desk.active()
+
+
+def test_killed_while_asking_leaves_the_question_open(desk: Desk) -> None:
+    setup_id = desk.begin()
+    desk.till.gateway.finish_setup(setup_id, MASTERCARD)
+    broken = desk.till.with_crash_point(killing_at("setup.looked_up"))
+    with pytest.raises(Killed):
+        resolve_setup(broken, desk.till.scope.merchant_id, setup_id)
+
+    desk.till.clock.advance(seconds=11)
+    check_setups(desk.till.services)
+
+    assert desk.setup().status == "complete"
+    assert "5100" in desk.active()
+
+
+def test_lost_answer_is_processing_and_not_opened_twice_at_once(desk: Desk) -> None:
+    gateway = desk.till.gateway
+    gateway.open_setup = lambda order: SetupOutcome(State.UNKNOWN, order.reference)  # type: ignore[method-assign]
+    setup_id = desk.begin()
+
+    desk.till.clock.advance(seconds=5)
+    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+
+    assert desk.setup().status == "processing"
+
+
+def test_setup_that_nobody_finishes_expires_and_a_late_return_still_counts(desk: Desk) -> None:
+    setup_id = desk.begin()
+    desk.till.clock.advance(hours=3, seconds=1)
+
+    check_setups(desk.till.services)
+
+    assert (desk.setup().status, desk.setup().next_check_at) == ("expired", None)
+    finish(desk, setup_id)
+    assert desk.setup().status == "complete"
+    assert "5100" in desk.active()
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("page_canceled", "canceled"), ("page_expired", "expired"), ("card_declined", "failed"), (None, "failed")],
+)
+def test_refusal_keeps_nothing_and_says_why(desk: Desk, code: str | None, status: str) -> None:
+    setup_id = desk.begin()
+    desk.till.gateway.setups[setup_id] = SetupOutcome(State.FAILED, setup_id, failure_code=code)
+
+    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+
+    assert (desk.setup().status, desk.setup().failure_code) == (status, code)
+    assert list(desk.active()) == ["4242"]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        SetupOutcome(State.SUCCEEDED, "pms_of_somebody_else", method=MASTERCARD),
+        SetupOutcome(State.SUCCEEDED, "", method=replace(MASTERCARD, token=None)),
+        SetupOutcome(State.SUCCEEDED, ""),
+    ],
+)
+def test_word_that_does_not_fit_keeps_nothing(desk: Desk, outcome: SetupOutcome) -> None:
+    setup_id = desk.begin()
+    desk.till.gateway.setups[setup_id] = replace(outcome, reference=outcome.reference or setup_id)
+
+    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+
+    assert desk.setup().status == "requires_action"
+    assert list(desk.active()) == ["4242"]
+
+
+def test_same_card_again_is_the_same_method_with_its_new_expiry(desk: Desk) -> None:
+    setup_id = desk.begin()
+
+    finish(desk, setup_id, replace(VISA, exp_year=2034))
+
+    (method,) = desk.active().values()
+    assert (method.id, method.exp_year) == (desk.till.method_id, 2034)
+    assert desk.till.rows(OutboxMessage, kind="detach_method") == []
+
+
+def test_same_card_without_an_expiry_keeps_the_one_it_has(desk: Desk) -> None:
+    finish(desk, desk.begin(), replace(VISA, token="tok_visa_2", exp_month=None, exp_year=None))
+
+    assert (desk.active()["4242"].exp_month, desk.active()["4242"].exp_year) == (12, 2030)
+
+
+def test_card_entered_in_two_tabs_at_once_is_one_method(desk: Desk) -> None:
+    setups = [desk.begin() for _ in range(4)]
+    for setup_id in setups:
+        desk.till.gateway.finish_setup(setup_id, MASTERCARD)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda one: resolve_setup(desk.till.services, desk.till.scope.merchant_id, one), setups))
+
+    assert sorted(desk.active()) == ["4242", "5100"]
+    assert {setup.status for setup in desk.till.rows(PaymentMethodSetup)} == {"complete"}
+    assert desk.acts().count("payment_method.added") == 1
+
+
+def test_old_token_of_the_same_card_is_forgotten_at_the_gateway(desk: Desk) -> None:
+    finish(desk, desk.begin(), replace(VISA, token="tok_visa_2"))
+
+    assert desk.active()["4242"].token == "tok_visa_2"
+    (old,) = desk.till.rows(PaymentMethod, status="removed")
+    assert old.token == "tok_visa"
+    (message,) = desk.till.rows(OutboxMessage, kind="detach_method")
+    assert message.payload == {"method": old.id}
+
+
+def test_replacing_moves_the_default_and_removes_the_old_one(desk: Desk) -> None:
+    old = desk.till.method_id
+
+    finish(desk, desk.begin(replaces=old))
+
+    (method,) = desk.active().values()
+    assert (method.last4, method.is_default) == ("5100", True)
+    assert [message.payload for message in desk.till.rows(OutboxMessage, kind="detach_method")] == [{"method": old}]
+
+
+def test_replacing_a_card_by_itself_renews_it(desk: Desk) -> None:
+    finish(desk, desk.begin(replaces=desk.till.method_id), replace(VISA, exp_year=2034))
+
+    (method,) = desk.active().values()
+    assert (method.id, method.exp_year, method.is_default) == (desk.till.method_id, 2034, True)
+
+
+def test_wish_to_be_the_default_is_kept_until_the_method_comes(desk: Desk) -> None:
+    finish(desk, desk.begin(make_default=True))
+
+    methods = desk.active()
+    assert (methods["5100"].is_default, methods["4242"].is_default) == (True, False)
+
+
+def test_somebody_elses_method_is_not_replaced(desk: Desk, make_scope: Any) -> None:
+    with pytest.raises(NoResultFound):
+        desk.begin(replaces=desk.till.method_id, scope=make_scope())
+
+    assert desk.till.gateway.calls == []
+
+
+def test_gateway_without_a_page_for_it_is_never_asked(desk: Desk) -> None:
+    desk.till.gateway.capabilities = replace(ABLE, setup_page=False)
+
+    with pytest.raises(SetupsUnavailable):
+        desk.begin()
+
+    assert desk.till.gateway.calls == []
+    assert desk.till.rows(PaymentMethodSetup) == []
+
+
+@pytest.mark.parametrize(
+    ("nickname", "fault"),
+    [("x" * 41, NicknameTooLong), ("4242 4242 4242 4242", NicknameUnusable), ("a\x00b", NicknameUnusable)],
+)
+def test_name_that_cannot_be_kept_begins_nothing(desk: Desk, nickname: str, fault: type[Exception]) -> None:
+    with pytest.raises(fault):
+        desk.begin(nickname=nickname)
+
+    assert desk.till.rows(PaymentMethodSetup) == []
+
+
+def test_cards_cannot_be_tried_out_without_end(desk: Desk) -> None:
+    most = desk.till.services.settings.payment_attempts_per_customer_per_hour
+    for _ in range(most):
+        desk.begin()
+
+    with pytest.raises(TooManySetups):
+        desk.begin()
+
+    desk.till.clock.advance(hours=1, seconds=1)
+    desk.begin()
+
+
+def test_order_names_the_token_by_which_the_gateway_knows_the_customer(desk: Desk) -> None:
+    orders: list[SetupOrder] = []
+    opened = desk.till.gateway.open_setup
+
+    def note(order: SetupOrder) -> SetupOutcome:
+        orders.append(order)
+        return opened(order)
+
+    desk.till.gateway.open_setup = note  # type: ignore[method-assign]
+
+    desk.begin()
+
+    assert (orders[0].payer.known_token, orders[0].payee) == ("tok_visa", "Acme Software Inc.")
+
+
+def test_host_is_told_of_a_kept_method_once(desk: Desk) -> None:
+    told: list[str] = []
+
+    def listen(_merchant: str, **ids: str) -> None:
+        told.append(ids["payment_method_id"])
+
+    with signals.payment_method_added.connected_to(listen):
+        setup_id = desk.begin()
+        finish(desk, setup_id)
+        resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+
+    assert told == [desk.active()["5100"].id]

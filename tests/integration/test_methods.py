@@ -1,0 +1,348 @@
+"""Saved methods: consent, names, the default, removal with what depends on them, and what the gateway forgets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import NoResultFound
+
+from portal import signals
+from portal.audit.models import AuditEntry
+from portal.gateways.contract import MethodFacts, State
+from portal.outbox.models import OutboxMessage
+from portal.outbox.relay import deliver_next
+from portal.payment_methods.dependents import list_dependents
+from portal.payment_methods.errors import HasExpired, SuccessorMissing
+from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent
+from portal.payment_methods.operations import make_default, remember_method, rename_method
+from portal.payment_methods.removal import detach_method, remove_method
+from portal.payments.checkouts import NEW_METHOD
+from portal.payments.errors import AmountChanged
+from portal.payments.jobs import check_payments
+from portal.payments.operations import confirm_payment
+from portal.payments.shares import chosen_pricing, shown_version
+from portal.public_ids import new_id
+from tests.support.paying import CONSENT, Till
+from tests.support.scripted_gateway import ABLE, lost
+
+
+def add_method(till: Till, last4: str, **given: Any) -> str:
+    """Another saved card of the till's customer."""
+    at = till.clock.now()
+    method_id = new_id("pm", at)
+    row = {
+        "gateway": "sandbox", "token": f"tok_{last4}", "fingerprint": f"fp-{last4}", "type": "card", "brand": "mastercard",
+        "last4": last4, "exp_month": 12, "exp_year": 2031, "status": "active", **given,
+    }  # fmt: skip
+    with till.services.database.unit_of_work() as session:
+        session.add(
+            PaymentMethod(
+                merchant_id=till.scope.merchant_id,
+                id=method_id,
+                customer_id=till.scope.customer_id,
+                created_at=at,
+                **row,
+            )
+        )
+    return method_id
+
+
+def remove(till: Till, method_id: str, move_to: str = "") -> None:
+    with till.services.database.unit_of_work() as session:
+        remove_method(session, till.scope, method_id, move_to=move_to, at=till.clock.now())
+
+
+def method(till: Till, method_id: str) -> PaymentMethod:
+    (found,) = till.rows(PaymentMethod, id=method_id)
+    assert isinstance(found, PaymentMethod)
+    return found
+
+
+def deliver(till: Till) -> None:
+    """Everything that is due now, once."""
+    while deliver_next(till.services, {"detach_method": detach_method, "receipt_mail": lambda *_: None}):
+        pass
+
+
+def detached(till: Till) -> list[str]:
+    return [token for call, token in till.gateway.calls if call == "detach"]
+
+
+# --- consent ---
+
+
+def test_method_kept_while_paying_has_the_words_that_were_agreed_to(till: Till) -> None:
+    payment = till.pay(till.invoice(), method=NEW_METHOD, save=True)
+    till.gateway.pay_page(payment)
+    till.clock.advance(seconds=11)
+
+    check_payments(till.services)
+
+    (consent,) = till.rows(PaymentMethodConsent)
+    assert (consent.payment_id, consent.wording, consent.locale) == (payment, CONSENT.wording, "en")
+    assert consent.payment_method_id == till.payment(payment).payment_method_id is not None
+
+
+def test_host_is_told_of_a_method_that_was_kept_while_paying(till: Till) -> None:
+    told: list[str] = []
+
+    def note(_merchant: str, **ids: str) -> None:
+        told.append(ids["payment_method_id"])
+
+    with signals.payment_method_added.connected_to(note):
+        payment = till.pay(till.invoice(), method=NEW_METHOD, save=True)
+        till.gateway.pay_page(payment)
+        till.clock.advance(seconds=11)
+        check_payments(till.services)
+
+    assert told == [till.payment(payment).payment_method_id]
+
+
+def test_nothing_is_recorded_where_nothing_is_to_be_kept(till: Till) -> None:
+    till.pay(till.invoice(), method=NEW_METHOD)
+
+    assert till.rows(PaymentMethodConsent) == []
+
+
+def test_without_the_customers_word_no_method_is_kept(till: Till) -> None:
+    payment = till.checkout(till.invoice(), method=NEW_METHOD, save=True)
+    confirm_payment(till.services, till.scope, payment, version="", return_url="http://127.0.0.1/", locale="en")
+    till.gateway.pay_page(payment)
+    till.clock.advance(seconds=11)
+
+    check_payments(till.services)
+
+    assert till.status(payment) == "complete"
+    assert not till.gateway.pages[payment].save
+    assert [each.last4 for each in till.rows(PaymentMethod)] == ["4242"]
+
+
+def test_card_number_in_the_gateways_words_is_not_kept(till: Till) -> None:
+    facts = MethodFacts("card", "visa", "1111", holder="M 4242 4242 4242 4242", fingerprint="fp", token="tok_1")
+
+    with till.services.database.unit_of_work() as session:
+        saved = remember_method(session, till.scope, "sandbox", facts, at=till.clock.now())
+
+    assert method(till, saved).holder == "M •••• 4242"
+
+
+# --- names and the default ---
+
+
+def test_nickname_is_given_and_taken_away(till: Till) -> None:
+    with till.services.database.unit_of_work() as session:
+        rename_method(session, till.scope, till.method_id, " Studio  card ", at=till.clock.now())
+    assert method(till, till.method_id).nickname == "Studio card"
+
+    with till.services.database.unit_of_work() as session:
+        rename_method(session, till.scope, till.method_id, "  ", at=till.clock.now())
+
+    assert method(till, till.method_id).nickname is None
+    acts = [act.action for act in till.rows(AuditEntry)]
+    assert acts == ["payment_method.updated", "payment_method.updated"]
+
+
+def test_default_is_one_at_a_time(till: Till) -> None:
+    other = add_method(till, "5100")
+
+    for _ in range(2):
+        with till.services.database.unit_of_work() as session:
+            make_default(session, till.scope, other, at=till.clock.now())
+
+    assert (method(till, other).is_default, method(till, till.method_id).is_default) == (True, False)
+    assert len(till.rows(AuditEntry, action="payment_method.updated")) == 1
+
+
+def test_card_that_has_run_out_cannot_become_the_default(till: Till) -> None:
+    other = add_method(till, "5100", exp_year=2020)
+
+    with pytest.raises(HasExpired), till.services.database.unit_of_work() as session:
+        make_default(session, till.scope, other, at=till.clock.now())
+
+
+def test_method_of_somebody_else_is_not_there(till: Till, make_scope: Any) -> None:
+    stranger, at = make_scope(), till.clock.now()
+
+    for change in (
+        lambda session: rename_method(session, stranger, till.method_id, "mine", at=at),
+        lambda session: make_default(session, stranger, till.method_id, at=at),
+        lambda session: remove_method(session, stranger, till.method_id, move_to="", at=at),
+    ):
+        with pytest.raises(NoResultFound), till.services.database.unit_of_work() as session:
+            change(session)
+
+    assert method(till, till.method_id).status == "active"
+
+
+# --- removal ---
+
+
+def test_last_method_is_removed_without_a_successor(till: Till) -> None:
+    remove(till, till.method_id)
+
+    row = method(till, till.method_id)
+    assert (row.status, row.is_default, row.removed_at) == ("removed", False, till.clock.now())
+    assert [act.action for act in till.rows(AuditEntry)] == ["payment_method.removed"]
+
+
+def test_only_other_method_takes_over_by_itself(till: Till) -> None:
+    other = add_method(till, "5100")
+
+    remove(till, till.method_id)
+
+    assert method(till, other).is_default
+
+
+def test_default_of_several_is_not_removed_before_another_is_chosen(till: Till) -> None:
+    first, second = add_method(till, "5100"), add_method(till, "6011")
+
+    for choice in ("", "pm_unknown", till.method_id):
+        with pytest.raises(SuccessorMissing):
+            remove(till, till.method_id, choice)
+    assert method(till, till.method_id).status == "active"
+
+    remove(till, till.method_id, second)
+
+    assert [method(till, each).is_default for each in (first, second)] == [False, True]
+
+
+def test_card_that_has_run_out_takes_nothing_over(till: Till) -> None:
+    expired, good = add_method(till, "5100", exp_year=2020), add_method(till, "6011")
+
+    with pytest.raises(SuccessorMissing):
+        remove(till, till.method_id, expired)
+    remove(till, till.method_id)
+
+    assert method(till, good).is_default
+
+
+def test_method_that_nothing_depends_on_goes_without_a_choice(till: Till) -> None:
+    spare = add_method(till, "5100")
+    add_method(till, "6011")
+
+    remove(till, spare)
+
+    assert method(till, spare).status == "removed"
+    assert method(till, till.method_id).is_default
+
+
+def test_open_checkout_moves_along_and_is_shown_again_before_it_is_paid(till: Till) -> None:
+    invoice, other = till.invoice(), add_method(till, "5100")
+    payment = till.checkout(invoice)
+    on_screen = shown_version(payment, chosen_pricing("USD", 5000, 0, [(invoice, 5000, None)]), till.method_id)
+
+    remove(till, till.method_id, other)
+
+    moved = till.payment(payment)
+    assert (moved.payment_method_id, moved.method_brand, moved.method_last4) == (other, "mastercard", "5100")
+    with pytest.raises(AmountChanged):
+        till.confirm(payment, version=on_screen)
+    assert till.gateway.calls == []
+    now_shown = shown_version(payment, chosen_pricing("USD", 5000, 0, [(invoice, 5000, None)]), other)
+    till.confirm(payment, version=now_shown)
+    assert till.status(payment) == "complete"
+
+
+def test_what_depends_on_a_method_is_named(till: Till) -> None:
+    till.gateway.becomes.append(State.PENDING)
+    under_way = till.pay(till.invoice())
+    till.clock.advance(seconds=1)
+    settled = till.pay(till.invoice())
+    checkout = till.checkout(till.invoice(700))
+
+    with till.services.database.read() as reader:
+        found = list_dependents(reader, till.scope, till.method_id, at=till.clock.now())
+        later = list_dependents(reader, till.scope, till.method_id, at=till.clock.now() + timedelta(hours=4))
+
+    assert [(use.kind, use.id, use.amount) for use in found] == [
+        ("payment", under_way, 5000),
+        ("checkout", checkout, 700),
+    ]
+    assert [use.id for use in later] == [under_way]
+    assert settled not in {use.id for use in found}
+
+
+# --- what the gateway forgets ---
+
+
+def test_removed_method_is_forgotten_at_the_gateway(till: Till) -> None:
+    remove(till, till.method_id)
+
+    deliver(till)
+
+    assert detached(till) == ["tok_visa"]
+
+
+def test_token_is_kept_while_a_payment_under_way_may_need_it(till: Till) -> None:
+    till.gateway.becomes.append(State.PENDING)
+    payment = till.pay(till.invoice())
+    remove(till, till.method_id)
+
+    deliver(till)
+    assert detached(till) == []
+
+    till.gateway.settle(payment, State.SUCCEEDED)
+    till.clock.advance(hours=2)
+    check_payments(till.services)
+    deliver(till)
+
+    assert till.status(payment) == "complete"
+    assert detached(till) == ["tok_visa"]
+    assert till.wrong_row() is None
+
+
+def test_order_that_never_arrived_is_not_given_again_with_a_removed_method(till: Till) -> None:
+    till.gateway.answers.append(lost)
+    payment = till.pay(till.invoice())
+    till.gateway.ledger.clear()
+    remove(till, till.method_id)
+
+    till.clock.advance(seconds=11)
+    check_payments(till.services)
+    assert till.gateway.ledger == {}
+
+    till.clock.advance(hours=3)
+    check_payments(till.services)
+    assert till.status(payment) == "expired"
+
+
+def test_token_that_is_saved_again_is_not_forgotten(till: Till) -> None:
+    remove(till, till.method_id)
+    add_method(till, "4242", token="tok_visa", fingerprint="fp-visa")
+
+    deliver(till)
+
+    assert detached(till) == []
+
+
+def test_gateway_that_does_not_answer_is_told_again(till: Till) -> None:
+    said: list[str] = []
+
+    def refuse_once(token: str) -> bool:
+        said.append(token)
+        return len(said) > 1
+
+    till.gateway.detach = refuse_once  # type: ignore[method-assign]
+    remove(till, till.method_id)
+
+    deliver(till)
+    till.clock.advance(minutes=1)
+    deliver(till)
+
+    assert said == ["tok_visa", "tok_visa"]
+    (message,) = till.rows(OutboxMessage, kind="detach_method")
+    assert message.done_at is not None
+
+
+def test_gateway_that_cannot_forget_is_not_asked_to(till: Till) -> None:
+    till.gateway.capabilities = replace(ABLE, setup_page=False)
+    remove(till, till.method_id)
+
+    deliver(till)
+
+    assert detached(till) == []
+    (message,) = till.rows(OutboxMessage, kind="detach_method")
+    assert message.dead_at is None

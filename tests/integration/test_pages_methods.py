@@ -1,0 +1,292 @@
+"""The pages of saved methods: added on the gateway's page, named, preferred, replaced, removed, each with and without a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from portal import signals
+from portal.gateways.contract import MethodFacts, SetupOutcome, State
+from portal.payment_methods.consent_words import KEEP_WHILE_PAYING, words_while_paying
+from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
+from portal.services import Services
+from portal.web.translations import translator
+from tests.support.accounts import Account, make_account
+from tests.support.page_client import PageClient
+from tests.support.scripted_gateway import ABLE, ScriptedGateway
+
+MASTERCARD = MethodFacts("card", "mastercard", "5100", 4, 2031, holder="MAYA L", fingerprint="fp-mc", token="tok_mc")
+CARD = "4242 4242 4242 4242"
+
+
+@pytest.fixture
+def account(services: Services) -> Account:
+    return make_account(services)
+
+
+@pytest.fixture
+def pages(app: Flask, account: Account) -> PageClient:
+    return account.sign_in(app)
+
+
+def rows(account: Account, table: type) -> list:
+    with account.database.unit_of_work() as session:
+        return session.query(table).filter_by(merchant_id=account.scope.merchant_id).all()
+
+
+# --- adding ---
+
+
+def test_method_is_added_on_the_gateways_page(pages: PageClient, account: Account, gateway: ScriptedGateway) -> None:
+    form = pages.get(pages.get("/acme/payment-methods").link("Add a method"))
+    assert form.headline == "Add a method"
+
+    waiting = pages.submit(form, "Go on to Sandbox Pay", nickname="Studio card")
+
+    (setup,) = rows(account, PaymentMethodSetup)
+    assert waiting.headline == "Enter the new method"
+    assert waiting.link("Continue to Sandbox Pay") == f"http://localhost:9/setup/{setup.id}"
+    gateway.finish_setup(setup.id, MASTERCARD)
+    saved = pages.get(f"/acme/payment-methods/new/{setup.id}")
+    assert saved.headline == "Your method is saved"
+    detail = pages.get(saved.link("Details and name"))
+    assert detail.headline == "Studio card"
+    assert "Mastercard •••• 5100" in detail.text
+    assert "MAYA L" in detail.text
+    assert "04/2031" in detail.text
+
+
+def test_consent_is_recorded_as_it_stood_on_the_page(pages: PageClient, account: Account) -> None:
+    pages.post("/acme/payment-methods/new", {}, accept_language="fr", user_agent="Firefox")
+    form = pages.get("/acme/payment-methods/new", accept_language="fr")
+
+    (consent,) = rows(account, PaymentMethodConsent)
+    assert consent.wording in form.text
+    assert consent.wording.startswith("En continuant, vous autorisez Acme Software Inc.")
+    assert (consent.locale, consent.network_address, consent.user_agent) == ("fr", "127.0.0.1", "Firefox")
+
+
+@pytest.mark.parametrize("locale", ["en", "fr"])
+def test_words_of_the_checkout_are_those_that_are_recorded(pages: PageClient, account: Account, locale: str) -> None:
+    page = pages.get(f"/acme/checkout?invoice={account.invoice()}", accept_language=locale)
+
+    label, hint = (translator(locale).catalogue.gettext(text) for text in KEEP_WHILE_PAYING)
+    assert label in page.text
+    assert (hint % {"gateway": "Sandbox Pay"}).replace("\u00a0", " ") in page.text
+    assert words_while_paying(locale, gateway="Sandbox Pay") == f"{label}. {hint % {'gateway': 'Sandbox Pay'}}"
+
+
+def test_return_address_alone_saves_nothing(pages: PageClient, account: Account) -> None:
+    pages.post("/acme/payment-methods/new", {})
+    (setup,) = rows(account, PaymentMethodSetup)
+
+    page = pages.get(f"/acme/payment-methods/new/{setup.id}?status=success&token=tok_evil")
+
+    assert page.headline == "Enter the new method"
+    assert rows(account, PaymentMethod) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("page_canceled", "You stopped on the page of Sandbox Pay"),
+        ("page_expired", "It stayed open too long"),
+        ("card_declined", "Your bank said no"),
+        ("processing_error", "Sandbox Pay could not take it"),
+    ],
+)
+def test_what_did_not_work_says_why_and_that_nothing_was_charged(
+    pages: PageClient, account: Account, gateway: ScriptedGateway, code: str, says: str
+) -> None:
+    pages.post("/acme/payment-methods/new", {})
+    (setup,) = rows(account, PaymentMethodSetup)
+    gateway.setups[setup.id] = SetupOutcome(State.FAILED, setup.id, failure_code=code)
+
+    page = pages.get(f"/acme/payment-methods/new/{setup.id}")
+
+    assert page.headline == "Nothing was saved"
+    assert says in page.text
+    assert "Nothing was charged" in page.text
+    assert page.link("Start again") == "/acme/payment-methods/new"
+
+
+def test_gateway_without_a_page_for_it_offers_none_and_says_so(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    gateway.capabilities = replace(ABLE, setup_page=False)
+    method = account.method()
+
+    listed = pages.get("/acme/payment-methods")
+    assert "Add a method" not in listed.text
+    assert "A further one can be kept when you pay with it." in listed.text
+    assert "Replace" not in pages.get(f"/acme/payment-methods/{method}").texts("a")
+    assert "A method is kept here while you pay" in pages.get("/acme/payment-methods/new").text
+    pages.post("/acme/payment-methods/new", {}, status=409)
+    assert rows(account, PaymentMethodSetup) == []
+
+
+def test_too_many_cards_tried_are_refused(pages: PageClient, services: Services) -> None:
+    for _ in range(services.settings.payment_attempts_per_customer_per_hour):
+        pages.post("/acme/payment-methods/new", {})
+
+    pages.post("/acme/payment-methods/new", {}, status=429)
+
+
+def test_replacing_moves_what_depends_on_it(pages: PageClient, account: Account, gateway: ScriptedGateway) -> None:
+    old = account.method(is_default=True, exp_month=account.today.month, exp_year=account.today.year)
+    form = pages.get(pages.get(f"/acme/payment-methods/{old}").link("Replace"))
+    assert form.headline.startswith("Replace Visa")
+
+    pages.submit(form, "Go on to Sandbox Pay")
+    (setup,) = rows(account, PaymentMethodSetup)
+    gateway.finish_setup(setup.id, MASTERCARD)
+    saved = pages.get(f"/acme/payment-methods/new/{setup.id}")
+
+    assert "It stands in its place now" in saved.text
+    listed = pages.get("/acme/payment-methods")
+    assert [text for text in listed.texts("h2") if text] == ["Mastercard •••• 5100"]
+    assert "Default" in listed.text
+    pages.get(f"/acme/payment-methods/{old}", status=404)
+
+
+def test_strange_method_cannot_be_replaced(pages: PageClient, services: Services, account: Account) -> None:
+    theirs = make_account(services, merchant_id=account.scope.merchant_id).method()
+
+    for value in (theirs, "pm_x", "x", f"pm_{'0' * 22}"):
+        pages.get(f"/acme/payment-methods/new?replaces={value}", status=404)
+        pages.post("/acme/payment-methods/new", {"replaces": value}, status=404)
+
+    assert rows(account, PaymentMethodSetup) == []
+
+
+# --- one method ---
+
+
+def test_name_is_given_and_taken_away(pages: PageClient, account: Account) -> None:
+    method = account.method()
+    page = pages.get(f"/acme/payment-methods/{method}")
+
+    named = pages.submit(page, "Save the name", nickname="  Studio   card ")
+    assert named.headline == "Studio card"
+
+    assert pages.submit(named, "Save the name", nickname="").headline == "Visa •••• 4242"
+
+
+@pytest.mark.parametrize("nickname", ["x" * 41, "tab\x07", "=?utf-8?q?x?="])
+def test_name_that_cannot_be_kept_is_shown_with_its_fault(pages: PageClient, account: Account, nickname: str) -> None:
+    method = account.method(nickname="Studio card")
+    page = pages.get(f"/acme/payment-methods/{method}")
+
+    refused = pages.submit(page, "Save the name", nickname=nickname, status=422)
+
+    assert "This name" in refused.text
+    assert pages.get(f"/acme/payment-methods/{method}").headline == "Studio card"
+
+
+def test_method_that_came_without_a_word_shows_none(pages: PageClient, account: Account) -> None:
+    page = pages.get(f"/acme/payment-methods/{account.method()}")
+
+    assert "You allowed this" not in page.text
+    assert "Nothing depends on it." in page.text
+
+
+def test_default_is_chosen_from_the_list(pages: PageClient, account: Account) -> None:
+    account.method(is_default=True, nickname="First")
+    other = account.method(nickname="Second", brand="mastercard", last4="5100")
+    page = pages.get("/acme/payment-methods")
+
+    chosen = pages.submit(page, action=f"{other}/default")
+
+    assert [text for text in chosen.texts("h2") if text] == ["Second", "First"]
+
+
+def test_card_that_has_run_out_is_not_offered_as_the_default(pages: PageClient, account: Account) -> None:
+    method = account.method(exp_year=2020)
+
+    assert "Make default" not in pages.get("/acme/payment-methods").text
+    pages.post(f"/acme/payment-methods/{method}/default", status=409)
+
+
+# --- removal ---
+
+
+def test_only_method_is_removed_after_a_word_of_warning(pages: PageClient, account: Account) -> None:
+    method = account.method(is_default=True)
+    page = pages.get(f"/acme/payment-methods/{method}/removal")
+    assert "It is the only method that could pay" in page.text
+
+    left = pages.submit(page, "Remove the method")
+
+    assert "No method saved" in left.text
+    pages.get(f"/acme/payment-methods/{method}", status=404)
+
+
+def test_default_of_several_asks_what_takes_over(pages: PageClient, account: Account) -> None:
+    method = account.method(is_default=True)
+    account.method(last4="5100")
+    other = account.method(last4="6011")
+    page = pages.get(f"/acme/payment-methods/{method}/removal")
+
+    refused = pages.submit(page, "Move it, and remove the method", status=422)
+    assert "Nothing has been removed yet" in refused.text
+    left = pages.submit(refused, "Move it, and remove the method", move_to=other)
+
+    assert [text[-4:] for text in left.texts("h2") if text] == ["6011", "5100"]
+
+
+def test_what_depends_on_a_method_is_named_before_it_goes(pages: PageClient, account: Account) -> None:
+    method = account.method()
+    open_checkout = account.payment(
+        "incomplete",
+        payment_method_id=method,
+        description="Usage, February",
+        expires_at=account.now + timedelta(hours=3),
+    )
+    under_way = account.payment("pending", payment_method_id=method, description="Team plan, March")
+
+    page = pages.get(f"/acme/payment-methods/{method}/removal")
+
+    assert page.link("Usage, February") == f"/acme/checkout/{open_checkout}"
+    assert page.link("Team plan, March") == f"/acme/payments/{under_way}"
+    assert "it will be finished with this method" in page.text
+
+
+def test_bank_account_is_named_by_its_bank(pages: PageClient, account: Account) -> None:
+    method = account.method(
+        type="bank_account", brand=None, bank_name="Chase", last4="6789", exp_month=None, exp_year=None
+    )
+
+    page = pages.get(f"/acme/payment-methods/{method}")
+
+    assert page.headline == "Chase •••• 6789"
+    assert "up to two working days each time" in page.text
+    assert "Expires" not in page.text
+
+
+def test_host_is_told_what_became_of_a_method(pages: PageClient, account: Account) -> None:
+    method, told = account.method(is_default=True), []
+
+    def note(verb: str) -> Callable[..., None]:
+        return lambda merchant, **ids: told.append((verb, ids["payment_method_id"]))
+
+    updated, removed = note("updated"), note("removed")
+    with signals.payment_method_updated.connected_to(updated), signals.payment_method_removed.connected_to(removed):
+        pages.post(f"/acme/payment-methods/{method}", {"nickname": "Studio card"})
+        pages.post(f"/acme/payment-methods/{method}", {"nickname": "x" * 41}, status=422)
+        pages.post(f"/acme/payment-methods/{method}/removal")
+
+    assert told == [("updated", method), ("removed", method)]
+
+
+def test_removed_method_is_gone_from_every_page(pages: PageClient, account: Account) -> None:
+    method = account.method()
+    pages.post(f"/acme/payment-methods/{method}/removal")
+
+    for path in ("", "/removal"):
+        pages.get(f"/acme/payment-methods/{method}{path}", status=404)
+    for path in ("", "/default", "/removal"):
+        pages.post(f"/acme/payment-methods/{method}{path}", status=404)

@@ -1,0 +1,218 @@
+"""The real operations of paying through Notch Pay on loopback: what it asked of telephones and took is what our books say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from portal.gateways.contract import State
+from portal.gateways.notchpay import Keys, NotchPayGateway
+from portal.payments.checkouts import TELEPHONE
+from portal.payments.jobs import check_payments
+from portal.payments.operations import cancel_payment, resolve_payment
+from portal.provider_events.operations import receive_event
+from portal.refunds.jobs import check_refunds
+from portal.refunds.models import Refund
+from portal.refunds.operations import refund_payment
+from tests.support.notchpay_server import (
+    EVENT_SECRET,
+    LOST,
+    NEVER_ARRIVED,
+    PRIVATE_KEY,
+    PUBLIC_KEY,
+    NotchPayBooks,
+    NotchPayServer,
+)
+from tests.support.paying import Killed, Till, killing_at
+from tests.support.scripted_gateway import OneGateway
+
+
+@dataclass
+class Shop:
+    """A till whose merchant takes payments through Notch Pay, and Notch Pay itself."""
+
+    till: Till
+    server: NotchPayServer
+
+    @property
+    def books(self) -> NotchPayBooks:
+        return self.server.books
+
+    def checkout(self, invoice_id: str, method: str = TELEPHONE) -> str:
+        if method == TELEPHONE:
+            return self.till.checkout(invoice_id, method=method, channel="cm.mtn", phone="+237677000001")
+        return self.till.checkout(invoice_id, method=method)
+
+    def pay(self, invoice_id: str, method: str = TELEPHONE) -> str:
+        payment_id = self.checkout(invoice_id, method)
+        self.till.confirm(payment_id)
+        return payment_id
+
+    def ask(self, payment_id: str) -> str:
+        resolve_payment(self.till.services, self.till.scope.merchant_id, payment_id)
+        return self.till.status(payment_id)
+
+
+@pytest.fixture
+def shop(till: Till) -> Iterator[Shop]:
+    server = NotchPayServer(NotchPayBooks(till.clock.now))
+    gateway = NotchPayGateway(Keys(PUBLIC_KEY, PRIVATE_KEY, (EVENT_SECRET,)), 5, origin=server.origin, clock=till.clock)
+    till.services = replace(till.services, gateways=OneGateway(gateway))
+    yield Shop(till, server)
+    server.close()
+
+
+def test_prompt_that_is_approved_pays_the_invoice(shop: Shop) -> None:
+    invoice = shop.till.invoice(5000, currency="XAF")
+    payment = shop.pay(invoice)
+    waiting = shop.till.status(payment)
+    shop.books.settle(payment, "complete")
+
+    assert (waiting, shop.ask(payment)) == ("pending", "complete")
+    assert shop.till.balance(invoice) == ("paid", 5000, 0)
+    assert shop.books.rings == [(payment, "cm.mtn", "+237677000001")]
+    assert shop.till.payment(payment).method_brand == "mtn_momo"
+
+
+def test_page_is_led_to_and_its_address_stays_while_the_customer_is_there(shop: Shop) -> None:
+    payment = shop.pay(shop.till.invoice(5000, currency="XAF"), "new")
+    address = shop.till.payment(payment).action_url
+
+    assert shop.ask(payment) == "requires_action"
+    assert address is not None
+    assert shop.till.payment(payment).action_url == address
+    shop.books.settle(payment, "complete")
+    assert shop.ask(payment) == "complete"
+
+
+@pytest.mark.parametrize(
+    ("status", "ends_as"),
+    [("failed", "failed"), ("canceled", "canceled"), ("expired", "expired"), ("rejected", "rejected")],
+)
+def test_each_end_there_is_one_here_and_frees_the_invoice(shop: Shop, status: str, ends_as: str) -> None:
+    invoice = shop.till.invoice(5000, currency="XAF")
+    payment = shop.pay(invoice)
+    shop.books.settle(payment, status)
+
+    assert shop.ask(payment) == ends_as
+    assert shop.till.balance(invoice) == ("open", 0, 0)
+
+
+@pytest.mark.parametrize("fates", [[LOST], [NEVER_ARRIVED], [None, LOST], [None, NEVER_ARRIVED]], ids=str)
+def test_lost_calls_end_in_one_payment_and_one_ring_at_most(shop: Shop, fates) -> None:
+    shop.server.mischief = list(fates)
+    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+
+    for _ in range(4):
+        shop.till.clock.advance(minutes=1)
+        check_payments(shop.till.services)
+
+    assert (len(shop.books.payments), len(shop.books.rings) <= 1) == (1, True)
+    assert shop.till.status(payment) == "pending"
+    shop.books.settle(payment, "complete")
+    assert shop.ask(payment) == "complete"
+    assert shop.till.wrong_row() is None
+
+
+@pytest.mark.parametrize("label", ["payment.intent_committed", "payment.gateway_answered", "payment.outcome_recorded"])
+def test_killed_anywhere_ends_in_one_payment_and_one_ring(shop: Shop, label: str) -> None:
+    invoice = shop.till.invoice(5000, currency="XAF")
+    payment = shop.checkout(invoice)
+    with pytest.raises(Killed):
+        shop.till.confirm(payment, services=shop.till.with_crash_point(killing_at(label)))
+
+    shop.till.clock.advance(seconds=15)
+    check_payments(shop.till.services)
+    shop.books.settle(payment, "complete")
+
+    assert shop.ask(payment) == "complete"
+    assert (len(shop.books.payments), shop.books.rings) == (1, [(payment, "cm.mtn", "+237677000001")])
+    assert shop.till.balance(invoice) == ("paid", 5000, 0)
+
+
+def test_page_nobody_came_to_is_called_off_after_its_time(shop: Shop) -> None:
+    payment = shop.pay(shop.till.invoice(5000, currency="XAF"), "new")
+    shop.till.clock.advance(hours=4)
+
+    assert shop.ask(payment) in ("expired", "abandoned")
+    assert shop.books.of(payment)["status"] == "canceled"
+
+
+def test_prompt_that_never_rang_is_called_off_by_the_customer(shop: Shop) -> None:
+    shop.server.mischief = [None, NEVER_ARRIVED]
+    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+    shop.ask(payment)
+
+    assert cancel_payment(shop.till.services, shop.till.scope, payment) == "canceled"
+    assert (shop.books.of(payment)["status"], shop.books.rings) == ("canceled", [])
+
+
+def test_approval_after_it_was_given_up_stands_in_the_list(shop: Shop) -> None:
+    invoice = shop.till.invoice(5000, currency="XAF")
+    payment = shop.pay(invoice)
+    shop.books.settle(payment, "expired")
+    shop.ask(payment)
+    shop.books.settle(payment, "complete")
+    gateway = shop.till.services.gateways.find(shop.till.scope.merchant_id)
+    assert gateway is not None
+
+    listed = gateway.list_charges(shop.till.clock.now(), shop.till.clock.advance(hours=1))
+
+    # No payment that ended is asked for again: it is the daily comparison that sees it.
+    assert [(charge.reference, charge.state) for charge in listed or ()] == [(payment, State.SUCCEEDED)]
+
+
+def test_event_has_notch_pay_asked_at_once_and_a_forged_one_does_not(shop: Shop) -> None:
+    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+    shop.books.settle(payment, "complete")
+    data = shop.books.of(payment)
+    asked = len(shop.server.requests)
+
+    assert receive_event(
+        shop.till.services, shop.till.scope.merchant_id, "notchpay", *shop.books.event("payment.complete", data)
+    )
+    assert not receive_event(
+        shop.till.services, shop.till.scope.merchant_id, "notchpay", *shop.books.event("payment.complete", data)
+    )
+    check_payments(shop.till.services)
+
+    assert shop.till.status(payment) == "complete"
+    assert len(shop.server.requests) == asked + 1
+
+
+def test_refund_of_which_the_answer_is_lost_is_given_once(shop: Shop) -> None:
+    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+    shop.books.settle(payment, "complete")
+    shop.ask(payment)
+    shop.server.mischief = [LOST]
+
+    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor_id="staff")
+    for _ in range(4):
+        shop.till.clock.advance(minutes=2)
+        check_refunds(shop.till.services)
+    shop.books.refunds[0]["status"] = "complete"
+    shop.till.clock.advance(hours=1)
+    check_refunds(shop.till.services)
+
+    assert len(shop.books.refunds) == 1
+    assert [refund.status for refund in shop.till.rows(Refund)] == ["succeeded"]
+    assert shop.till.status(payment) == "partially_refunded"
+
+
+def test_refund_that_never_arrived_is_given_once_it_cannot_be_on_its_way(shop: Shop) -> None:
+    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+    shop.books.settle(payment, "complete")
+    shop.ask(payment)
+    shop.server.mischief = [NEVER_ARRIVED]
+    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor_id="staff")
+
+    shop.till.clock.advance(seconds=15)
+    check_refunds(shop.till.services)
+    early = len(shop.books.refunds)
+    for _ in range(3):
+        shop.till.clock.advance(minutes=2)
+        check_refunds(shop.till.services)
+
+    assert (early, len(shop.books.refunds)) == (0, 1)

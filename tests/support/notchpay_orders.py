@@ -1,0 +1,42 @@
+"""One payment of a customer of Savane, as Notch Pay is ordered it and asked about it."""
+
+from __future__ import annotations
+
+from portal.clock import MovableClock
+from portal.gateways.contract import Outcome, PageOrder, Payer, PromptOrder, Question
+from portal.money import Money
+
+REFERENCE = "pay_032kbShSLbF8iRm1FXK4Ro"
+MONEY = Money(5000, "XAF")
+PAYER = Payer("cus_032kbShSLbF8iRm1FXK4Ro", "Aïcha Njoya", "aicha@njoya.example", "+237677000000")
+PAGE = PageOrder(
+    REFERENCE,
+    MONEY,
+    "Savane Énergie",
+    PAYER,
+    "Facture 2026-017",
+    return_url="https://portal.example/savane/payments/1",
+    cancel_url="https://portal.example/savane/payments/1",
+    locale="fr",
+    save=False,
+)
+PROMPT = PromptOrder(
+    REFERENCE,
+    MONEY,
+    "cm.mtn",
+    "+237677000001",
+    PAYER,
+    "Facture 2026-017",
+    return_url="https://portal.example/savane/payments/1",
+    save=False,
+)
+
+
+def question(clock: MovableClock, known: Outcome | None = None) -> Question:
+    """What the portal asks: with the ids that it recorded of `known`, or of nothing where its answer was lost."""
+    return Question(
+        REFERENCE,
+        clock.now(),
+        known.gateway_reference if known else None,
+        known.page_reference if known else None,
+    )

@@ -1,0 +1,245 @@
+"""Ordering from Notch Pay: a page, or a prompt that rings once a reference, whatever is lost between its two calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from portal.gateways.contract import FAILURE_CODES, Payer, State
+from portal.money import Money
+from tests.support.notchpay_orders import MONEY, PAGE, PROMPT, REFERENCE, question
+from tests.support.notchpay_server import (
+    LOST,
+    NEVER_ARRIVED,
+    PUBLIC_KEY,
+    Mischief,
+    NotchPayServer,
+    refused,
+)
+
+# --- the hosted page ---
+
+
+def test_page_is_opened_under_our_reference_with_the_public_key_alone(notchpay: NotchPayServer, gateway):
+    outcome = gateway.open_page(PAGE)
+
+    method, path, headers, body = notchpay.requests[0]
+    assert (method, path, headers["Authorization"], "X-Grant" in headers) == ("POST", "/payments", PUBLIC_KEY, False)
+    assert body == {
+        "amount": 5000,
+        "currency": "XAF",
+        "locked_currency": "XAF",
+        "reference": REFERENCE,
+        "description": "Facture 2026-017",
+        "callback": "https://portal.example/savane/payments/1",
+        "customer": {"name": "Aïcha Njoya", "email": "aicha@njoya.example", "phone": "+237677000000"},
+    }
+    assert (outcome.state, outcome.reference, outcome.money) == (State.REQUIRES_ACTION, REFERENCE, MONEY)
+    assert outcome.gateway_reference == notchpay.books.of(REFERENCE)["reference"]
+    assert outcome.action_url is not None
+    assert outcome.action_url.startswith(gateway.form_action_origins[0])
+
+
+def test_page_of_a_payer_without_mail_or_telephone_is_refused_before_any_call(notchpay: NotchPayServer, gateway):
+    outcome = gateway.open_page(replace(PAGE, payer=Payer("cus_1", "Aïcha Njoya")))
+
+    assert (outcome.state, outcome.failure_code, notchpay.asked) == (State.FAILED, "processing_error", [])
+
+
+def test_look_up_of_an_open_page_keeps_its_address(notchpay: NotchPayServer, gateway, clock):
+    opened = gateway.open_page(PAGE)
+
+    again = gateway.look_up(question(clock, opened))
+
+    assert (again.state, again.action_url) == (State.REQUIRES_ACTION, opened.action_url)
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "code"),
+    [
+        ("processing", State.PENDING, None),
+        ("incomplete", State.PENDING, None),
+        ("complete", State.SUCCEEDED, None),
+        ("refunded", State.SUCCEEDED, None),
+        ("partialy-refunded", State.SUCCEEDED, None),
+        ("failed", State.FAILED, "processing_error"),
+        ("canceled", State.FAILED, "page_canceled"),
+        ("rejected", State.FAILED, "method_invalid"),
+        ("abandoned", State.FAILED, "page_expired"),
+        ("expired", State.FAILED, "page_expired"),
+        ("disputed", State.UNKNOWN, None),
+    ],
+)
+def test_each_documented_status_means_one_state(notchpay: NotchPayServer, gateway, clock, status, state, code):
+    opened = gateway.open_page(PAGE)
+    notchpay.books.settle(REFERENCE, status)
+
+    outcome = gateway.look_up(question(clock, opened))
+
+    assert (outcome.state, outcome.failure_code, outcome.money) == (state, code, MONEY)
+    assert code is None or code in FAILURE_CODES
+
+
+def test_page_whose_answer_was_lost_is_found_and_can_be_called_off(notchpay: NotchPayServer, gateway, clock):
+    notchpay.mischief = [LOST]
+
+    lost = gateway.open_page(PAGE)
+    found = gateway.look_up(question(clock))
+    ended = gateway.cancel(question(clock, found))
+
+    assert [outcome.state for outcome in (lost, found, ended)] == [State.UNKNOWN, State.PENDING, State.FAILED]
+    assert len(notchpay.books.payments) == 1
+
+
+# --- a prompt: two calls ---
+
+
+def test_prompt_asks_the_telephone_once_and_waits(notchpay: NotchPayServer, gateway):
+    outcome = gateway.prompt(PROMPT)
+
+    assert notchpay.books.rings == [(REFERENCE, "cm.mtn", "+237677000001")]
+    assert (outcome.state, outcome.reference, outcome.money) == (State.PENDING, REFERENCE, MONEY)
+    assert (outcome.method.brand, outcome.method.last4) == ("mtn_momo", "0001")
+    assert outcome.method.phone == "+237•••0001"
+    assert outcome.method.token is None
+
+
+@pytest.mark.parametrize(("status", "state"), [("complete", State.SUCCEEDED), ("failed", State.FAILED)])
+def test_answer_of_the_telephone_is_told_by_the_look_up(notchpay: NotchPayServer, gateway, clock, status, state):
+    prompted = gateway.prompt(PROMPT)
+    notchpay.books.settle(REFERENCE, status)
+
+    assert gateway.look_up(question(clock, prompted)).state is state
+    assert gateway.look_up(question(clock)).state is state
+
+
+def test_approval_after_the_end_is_told(notchpay: NotchPayServer, gateway, clock):
+    prompted = gateway.prompt(PROMPT)
+    notchpay.books.settle(REFERENCE, "expired")
+    given_up = gateway.look_up(question(clock, prompted))
+    notchpay.books.settle(REFERENCE, "complete")
+
+    late = gateway.look_up(question(clock, prompted))
+
+    assert (given_up.state, given_up.failure_code, late.state) == (State.FAILED, "timeout", State.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"channel": "ci.orange"}, "method_invalid"),
+        ({"money": Money(5000, "XOF")}, "amount_unsupported"),
+        ({"money": Money(5000, "USD")}, "amount_unsupported"),
+    ],
+)
+def test_prompt_that_cannot_be_is_refused_before_any_call(notchpay: NotchPayServer, gateway, change, code):
+    outcome = gateway.prompt(replace(PROMPT, **change))
+
+    assert (outcome.state, outcome.failure_code, notchpay.asked) == (State.FAILED, code, [])
+
+
+def test_telephone_that_is_not_taken_ends_the_payment_and_rings_nowhere(notchpay: NotchPayServer, gateway):
+    outcome = gateway.prompt(replace(PROMPT, phone="+33612345678"))
+
+    assert (outcome.state, outcome.failure_code) == (State.FAILED, "method_invalid")
+    assert (notchpay.books.of(REFERENCE)["status"], notchpay.books.rings) == ("canceled", [])
+
+
+def test_refusal_of_a_payment_that_is_under_way_is_no_end(notchpay: NotchPayServer, gateway):
+    # Done, and answered as if it had not been pending any more: two of us may have processed it.
+    notchpay.mischief = [None, Mischief(True, 422, b'{"code": 422, "message": "Payment cannot be processed"}')]
+
+    outcome = gateway.prompt(PROMPT)
+
+    assert (outcome.state, len(notchpay.books.rings)) == (State.PENDING, 1)
+
+
+def test_answer_to_the_second_call_that_does_not_accept_it_is_unknown(notchpay: NotchPayServer, gateway, clock):
+    notchpay.mischief = [None, Mischief(True, 202, b"{}")]
+
+    outcome = gateway.prompt(PROMPT)
+
+    assert (outcome.state, outcome.gateway_reference) == (State.UNKNOWN, notchpay.books.of(REFERENCE)["reference"])
+    assert gateway.look_up(question(clock, outcome)).state is State.PENDING
+
+
+FATES = {
+    "works": None,
+    "lost": LOST,
+    "never arrived": NEVER_ARRIVED,
+    "500": refused(500),
+    "500 after the work": Mischief(True, 500),
+    "429": refused(429),
+    "truncated": Mischief(True, 201, b'{"transaction": {', 5000),
+    "html": Mischief(True, 200, b"<html>"),
+}
+
+
+@pytest.mark.parametrize("tells_channel", [True, False])
+@pytest.mark.parametrize("finds_by_our_reference", [True, False])
+@pytest.mark.parametrize("second", FATES)
+@pytest.mark.parametrize("first", FATES)
+def test_whatever_is_lost_between_the_calls_a_telephone_rings_at_most_once_and_the_truth_is_found(
+    notchpay: NotchPayServer, gateway, clock, first, second, finds_by_our_reference, tells_channel
+):
+    notchpay.books.tells_channel = tells_channel
+    notchpay.books.finds_by_our_reference = finds_by_our_reference
+    notchpay.mischief = [FATES[first], FATES[second]]
+
+    told = seen = gateway.prompt(PROMPT)
+    notchpay.mischief = []
+    # As the portal goes on: with and without what it recorded; what was never heard of is ordered once more.
+    for known in (None, told):
+        clock.advance(seconds=11)
+        seen = gateway.look_up(question(clock, known))
+        if seen.state is State.ABSENT:
+            seen = gateway.prompt(PROMPT)
+
+    assert told.state in (State.PENDING, State.UNKNOWN)
+    assert len(notchpay.books.payments) == 1
+    assert len(notchpay.books.rings) <= 1
+    assert seen.state is State.PENDING
+    notchpay.books.settle(REFERENCE, "complete")
+    assert gateway.look_up(question(clock, seen)).state is State.SUCCEEDED
+
+
+def test_prompt_whose_second_call_never_came_is_asked_by_whoever_orders_it_again(
+    notchpay: NotchPayServer, gateway, clock
+):
+    notchpay.mischief = [None, NEVER_ARRIVED]
+    gateway.prompt(PROMPT)
+    clock.advance(minutes=1)
+
+    outcome = gateway.prompt(PROMPT)
+
+    assert (outcome.state, len(notchpay.books.rings), len(notchpay.books.payments)) == (State.PENDING, 1, 1)
+
+
+def test_prompt_that_another_of_us_begins_at_this_moment_is_left_to_it(notchpay: NotchPayServer, gateway, clock):
+    notchpay.mischief = [None, NEVER_ARRIVED]
+    gateway.prompt(PROMPT)
+    clock.advance(seconds=12)
+
+    outcome = gateway.prompt(PROMPT)
+
+    assert (outcome.state, notchpay.books.rings) == (State.PENDING, [])
+
+
+def test_reference_that_exists_for_another_amount_is_told_as_it_is_and_asks_nobody(
+    notchpay: NotchPayServer, gateway, clock
+):
+    notchpay.mischief = [None, NEVER_ARRIVED]
+    gateway.prompt(replace(PROMPT, money=Money(9000, "XAF")))
+    clock.advance(minutes=1)
+
+    outcome = gateway.prompt(PROMPT)
+
+    assert (outcome.money, notchpay.books.rings) == (Money(9000, "XAF"), [])
+
+
+def test_duplicate_that_is_told_as_a_validation_error_means_that_it_exists(notchpay: NotchPayServer, gateway):
+    gateway.prompt(PROMPT)
+    notchpay.mischief = [Mischief(False, 422, b'{"message": "no", "errors": {"reference": ["has been taken"]}}')]
+
+    assert gateway.prompt(PROMPT).state is State.PENDING

@@ -1,0 +1,163 @@
+"""Refunds at Notch Pay, which knows no idempotency: never given twice, and never given up while one may be on its way."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.clock import MovableClock
+from portal.gateways.contract import RefundOrder, State
+from portal.gateways.notchpay import NotchPayGateway
+from portal.money import Money
+from portal.public_ids import new_id
+from tests.support.notchpay_orders import PROMPT, REFERENCE
+from tests.support.notchpay_server import (
+    LOST,
+    NEVER_ARRIVED,
+    PRIVATE_KEY,
+    PUBLIC_KEY,
+    Mischief,
+    NotchPayServer,
+    refused,
+)
+
+
+@pytest.fixture
+def charge(notchpay: NotchPayServer, gateway: NotchPayGateway) -> str:
+    """A payment of 5 000 XAF that was captured, by Notch Pay's reference."""
+    prompted = gateway.prompt(PROMPT)
+    notchpay.books.settle(REFERENCE, "complete")
+    notchpay.requests.clear()
+    assert prompted.gateway_reference is not None
+    return prompted.gateway_reference
+
+
+def order_of(charge: str, clock: MovableClock, amount: int = 2000) -> RefundOrder:
+    return RefundOrder(new_id("re", clock.now()), charge, Money(amount, "XAF"))
+
+
+def test_refund_is_ordered_with_the_private_key_and_says_whose_it_is(notchpay: NotchPayServer, gateway, clock, charge):
+    order = order_of(charge, clock)
+
+    outcome = gateway.refund(order)
+
+    method, path, headers, body = notchpay.requests[0]
+    assert (method, path, headers["Authorization"], headers["X-Grant"]) == ("POST", "/refunds", PUBLIC_KEY, PRIVATE_KEY)
+    assert body == {
+        "payment": charge,
+        "amount": 2000,
+        "reason": order.reference,
+        "metadata": {"reference": order.reference},
+    }
+    assert (outcome.state, outcome.reference, outcome.money) == (State.PENDING, order.reference, order.money)
+    assert outcome.gateway_reference == "rfd.test_1"
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [("processing", State.PENDING), ("complete", State.SUCCEEDED), ("failed", State.FAILED), ("odd", State.UNKNOWN)],
+)
+def test_each_documented_status_means_one_state(notchpay: NotchPayServer, gateway, clock, charge, status, state):
+    order = order_of(charge, clock)
+    gateway.refund(order)
+    notchpay.books.refunds[0]["status"] = status
+
+    assert gateway.look_up_refund(order).state is state
+
+
+def test_two_parts_of_the_same_amount_are_told_apart(notchpay: NotchPayServer, gateway, clock, charge):
+    first, second = order_of(charge, clock), order_of(charge, clock)
+    gateway.refund(first)
+    gateway.refund(second)
+    notchpay.books.refunds[0]["status"] = "complete"
+
+    assert gateway.look_up_refund(first).state is State.SUCCEEDED
+    assert gateway.look_up_refund(second).state is State.PENDING
+
+
+def test_refund_above_what_was_captured_has_failed(notchpay: NotchPayServer, gateway, clock, charge):
+    outcome = gateway.refund(order_of(charge, clock, 5001))
+
+    assert (outcome.state, notchpay.books.refunds) == (State.FAILED, [])
+
+
+@pytest.mark.parametrize(
+    "mischief",
+    [LOST, NEVER_ARRIVED, *(refused(status) for status in (401, 403, 429, 500, 503)), Mischief(True, 201, b"{}"), Mischief(True, 201, b"{", 90)],
+)  # fmt: skip
+def test_anything_but_a_whole_answer_is_unknown(notchpay: NotchPayServer, gateway, clock, charge, mischief):
+    notchpay.mischief = [mischief]
+
+    assert gateway.refund(order_of(charge, clock)).state is State.UNKNOWN
+
+
+def test_refund_whose_answer_was_lost_is_found_and_stays_one(notchpay: NotchPayServer, gateway, clock, charge):
+    order = order_of(charge, clock)
+    notchpay.mischief = [LOST]
+    gateway.refund(order)
+    clock.advance(minutes=5)
+
+    assert gateway.look_up_refund(order).state is State.PENDING
+    assert len(notchpay.books.refunds) == 1
+
+
+def test_whole_refund_that_was_lost_and_is_ordered_again_has_not_failed(
+    notchpay: NotchPayServer, gateway, clock, charge
+):
+    order = order_of(charge, clock, 5000)
+    notchpay.mischief = [LOST]
+    gateway.refund(order)
+
+    again = gateway.refund(order)
+
+    assert (again.state, len(notchpay.books.refunds)) == (State.PENDING, 1)
+
+
+def test_refund_that_may_be_on_its_way_is_not_absent_yet(notchpay: NotchPayServer, gateway, clock, charge):
+    order = order_of(charge, clock)
+
+    at_once = gateway.look_up_refund(order)
+    clock.advance(seconds=61)
+    later = gateway.look_up_refund(order)
+
+    assert (at_once.state, later.state) == (State.UNKNOWN, State.ABSENT)
+
+
+def test_refund_of_the_same_amount_that_does_not_say_whose_it_is_leaves_it_open(
+    notchpay: NotchPayServer, gateway, clock, charge
+):
+    notchpay.books.tells_refund_reference = False
+    order = order_of(charge, clock)
+    notchpay.mischief = [LOST]
+    gateway.refund(order)
+    clock.advance(days=1)
+
+    assert gateway.look_up_refund(order).state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "other", [{"amount": 100}, {"payment": "trx.test_another"}, {"reason": "Customer returned it", "metadata": None}]
+)
+def test_refund_that_is_another_one_does_not(notchpay: NotchPayServer, gateway, clock, charge, other):
+    notchpay.books.tells_refund_reference = False
+    gateway.refund(order_of(charge, clock))
+    notchpay.books.refunds[0].update(other)
+    order = order_of(charge, clock)
+    clock.advance(days=1)
+
+    assert gateway.look_up_refund(order).state is State.ABSENT
+
+
+def test_other_amount_is_told_as_it_is(notchpay: NotchPayServer, gateway, clock, charge):
+    order = order_of(charge, clock)
+    gateway.refund(order)
+    notchpay.books.refunds[0]["amount"] = 1999
+
+    assert gateway.look_up_refund(order).money == Money(1999, "XAF")
+
+
+def test_list_that_does_not_answer_leaves_it_open(notchpay: NotchPayServer, gateway, clock, charge):
+    order = order_of(charge, clock)
+    clock.advance(days=1)
+    notchpay.mischief = [refused(503)]
+
+    assert gateway.look_up_refund(order).state is State.UNKNOWN

@@ -1,0 +1,179 @@
+"""Looking for what became of an order at Stripe: by its ids, else in lists that are read to their end, or nothing is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from portal.gateways.contract import Question, State
+from portal.gateways.stripe.client import API_VERSION
+from portal.gateways.stripe.gateway import StripeGateway
+from portal.money import Money
+from tests.support.stripe_server import SECRET_KEY
+from tests.support.stripe_server import mischief as happens
+
+
+@pytest.mark.parametrize("kind", ["charge", "page"])
+def test_order_whose_answer_was_lost_is_found_in_the_list_over_many_pages(acme, stripe, orders, clock, kind):
+    order = orders.charge(stripe.books.keep_card()) if kind == "charge" else orders.page()
+    stripe.mischief = [happens.LOST]
+    acme.charge(order) if kind == "charge" else acme.open_page(order)
+    question = orders.question(order)
+    for _ in range(5):
+        clock.advance(minutes=1)
+        stripe.books.charge_at_stripe(700)
+        acme.open_page(orders.page())
+    stripe.api.largest_page = 2
+
+    outcome = acme.look_up(question)
+
+    assert outcome.state is (State.SUCCEEDED if kind == "charge" else State.REQUIRES_ACTION)
+    assert outcome.reference == order.reference
+
+
+def test_order_that_never_arrived_is_absent_when_both_lists_were_read_to_their_end(acme, stripe, orders):
+    for _ in range(3):
+        stripe.books.charge_at_stripe(700)
+    stripe.api.largest_page = 1
+    stripe.requests.clear()
+
+    outcome = acme.look_up(orders.question(orders.page()))
+
+    assert outcome.state is State.ABSENT
+    assert stripe.asked == ["GET checkout/sessions"] + ["GET payment_intents"] * 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        happens.NEVER_ARRIVED,
+        happens.TRUNCATED,
+        happens.refused(429),
+        happens.refused(500),
+        happens.refused(401),
+        happens.Mischief(True, 200, b'{"data": []}'),
+        happens.Mischief(True, 200, b'{"data": [], "has_more": true}'),
+        happens.Mischief(True, 200, b'{"data": [{}], "has_more": false}'),
+        happens.Mischief(True, 200, b'{"data": null, "has_more": false}'),
+    ],
+)
+@pytest.mark.parametrize("page", [0, 1, 3])
+def test_list_that_breaks_off_tells_nothing(acme, stripe, orders, fault, page):
+    for _ in range(3):
+        stripe.books.charge_at_stripe(700)
+    stripe.api.largest_page = 1
+    stripe.mischief = [None] * page + [fault]
+
+    assert acme.look_up(orders.question(orders.page())).state is State.UNKNOWN
+
+
+def test_list_that_is_too_long_to_be_read_tells_nothing(acme, stripe, orders):
+    for _ in range(101):
+        stripe.books.charge_at_stripe(700)
+    stripe.api.largest_page = 1
+
+    assert acme.look_up(orders.question(orders.page())).state is State.UNKNOWN
+
+
+def test_list_is_asked_for_the_time_in_which_an_order_can_have_been_made(acme, stripe, orders, clock):
+    question = orders.question(orders.page())
+    clock.advance(days=7)
+
+    acme.look_up(question)
+
+    between = stripe.requests[0].given["created"]
+    first, last = (int(between[end]) - question.sent_at.timestamp() for end in ("gte", "lte"))
+    assert (first, last) == (-600, timedelta(hours=24, minutes=10).total_seconds())
+
+
+@pytest.mark.parametrize("known", [("pi_999", None), (None, "cs_test_999")])
+def test_id_that_stripe_does_not_know_is_unknown_and_never_absent(acme, orders, clock, known):
+    question = Question(orders.page().reference, clock.now(), *known)
+
+    assert acme.look_up(question).state is State.UNKNOWN
+
+
+def test_id_of_somebody_elses_charge_is_told_with_its_own_reference(acme, stripe, orders, clock):
+    theirs = orders.charge(stripe.books.keep_card())
+    outcome = acme.charge(theirs)
+
+    told = acme.look_up(Question(orders.page().reference, clock.now(), outcome.gateway_reference))
+
+    assert told.reference == theirs.reference
+
+
+def test_page_that_was_called_off_long_ago_reads_as_expired(acme, stripe, orders, clock):
+    order = orders.page()
+    opened = acme.open_page(order)
+    acme.cancel(orders.question(order, opened))
+
+    soon = acme.look_up(orders.question(order, opened))
+    clock.advance(hours=5)
+    late = acme.look_up(orders.question(order, opened))
+
+    assert (soon.failure_code, late.failure_code) == ("page_canceled", "page_expired")
+
+
+def test_charges_of_a_time_are_listed_oldest_first_ours_and_others(acme, stripe, orders, clock):
+    since = clock.now()
+    ours = acme.charge(orders.charge(stripe.books.keep_card()))
+    clock.advance(minutes=1)
+    declined = acme.charge(orders.charge(stripe.books.keep_card("4000000000009995"), Money(70, "ISK")))
+    clock.advance(minutes=1)
+    theirs = stripe.books.charge_at_stripe(700, "eur")
+    clock.advance(minutes=1)
+    acme.open_page(orders.page())
+    until = clock.now()
+    clock.advance(minutes=1)
+    acme.charge(orders.charge(stripe.books.keep_card()))
+    stripe.api.largest_page = 1
+
+    listed = acme.list_charges(since, until)
+
+    assert [(one.gateway_reference, one.reference, one.state, one.money) for one in listed] == [
+        (ours.gateway_reference, ours.reference, State.SUCCEEDED, Money(5000, "USD")),
+        (declined.gateway_reference, declined.reference, State.FAILED, Money(70, "ISK")),
+        (theirs["id"], None, State.SUCCEEDED, Money(700, "EUR")),
+    ]
+    assert [one.created_at - since for one in listed] == [timedelta(minutes=minute) for minute in (0, 1, 2)]
+
+
+@pytest.mark.parametrize("page", [0, 2])
+def test_charges_are_not_listed_when_a_page_fails(acme, stripe, clock, page):
+    for _ in range(3):
+        stripe.books.charge_at_stripe(700)
+    stripe.api.largest_page = 1
+    stripe.mischief = [None] * page + [happens.refused(500)]
+
+    assert acme.list_charges(clock.now(), clock.now() + timedelta(minutes=1)) is None
+
+
+def test_charge_that_cannot_be_read_leaves_no_list(acme, stripe, clock):
+    stripe.books.charge_at_stripe(700)["currency"] = "zzz"
+
+    assert acme.list_charges(clock.now(), clock.now() + timedelta(minutes=1)) is None
+
+
+def test_account_is_reachable_with_its_key_alone(acme, stripe):
+    stranger = StripeGateway("sk_test_other", [], 5, origin=stripe.origin)
+    nobody = StripeGateway(SECRET_KEY, [], 0.5, origin="http://127.0.0.1:9")
+
+    assert acme.is_reachable()
+    assert not stranger.is_reachable()
+    assert not nobody.is_reachable()
+
+
+def test_call_asks_for_plain_bytes_in_the_version_that_is_pinned(acme, stripe):
+    acme.is_reachable()
+
+    headers = stripe.requests[0].headers
+    # The size of an answer is checked, which a packed one hides.
+    assert (headers["accept-encoding"], headers["stripe-version"]) == ("identity", API_VERSION)
+
+
+def test_environment_sends_no_call_elsewhere(acme, stripe, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    assert acme.is_reachable()

@@ -1,0 +1,91 @@
+"""What the gateway's list and the ledger say of the same charges: every kind of break, and none where they agree."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.clock import MovableClock
+from portal.gateways.contract import ListedCharge, State
+from portal.money import Money
+from portal.public_ids import new_id
+from portal.reconciliation.rules import Booked, Kind, compare
+
+NOW = MovableClock().now()
+PAYMENT = new_id("pay", NOW)
+
+
+def charge(
+    amount: int = 5000, currency: str = "USD", *, reference: str | None = PAYMENT, state: State = State.SUCCEEDED
+) -> ListedCharge:
+    return ListedCharge("ch_1", reference, state, Money(amount, currency), NOW)
+
+
+def booked(amount: int = 5000, currency: str = "USD") -> Booked:
+    return Booked(PAYMENT, Money(amount, currency))
+
+
+def test_what_both_sides_say_is_no_break():
+    comparison = compare([charge()], [booked()], [PAYMENT])
+
+    assert (comparison.breaks, comparison.charge_count) == ((), 1)
+    assert comparison.totals == {"USD": (5000, 5000)}
+
+
+@pytest.mark.parametrize(
+    ("listed", "ours", "kind"),
+    [
+        ([charge()], Booked(PAYMENT, None), Kind.MISSING_HERE),
+        ([charge(4999)], booked(), Kind.OTHER_AMOUNT),
+        ([charge(currency="EUR")], booked(), Kind.OTHER_CURRENCY),
+        ([charge(), charge(currency="EUR")], booked(), Kind.OTHER_CURRENCY),
+        ([], booked(), Kind.MISSING_THERE),
+        ([charge(state=State.PENDING)], booked(), Kind.MISSING_THERE),
+        ([charge(state=State.FAILED)], booked(), Kind.MISSING_THERE),
+    ],
+)
+def test_each_difference_is_a_break_of_its_kind(listed, ours, kind):
+    comparison = compare(listed, [ours], [PAYMENT] if ours.money else [])
+
+    assert [(found.reference, found.kind) for found in comparison.breaks] == [(PAYMENT, kind)]
+
+
+def test_reference_that_was_charged_twice_is_told_with_all_that_was_taken():
+    comparison = compare([charge(), charge()], [booked()], [PAYMENT])
+
+    assert [(found.kind, found.listed) for found in comparison.breaks] == [(Kind.OTHER_AMOUNT, Money(10000, "USD"))]
+
+
+def test_charge_of_ours_that_we_know_nothing_of_is_missing_here():
+    comparison = compare([charge()], [], [])
+
+    assert [found.kind for found in comparison.breaks] == [Kind.MISSING_HERE]
+
+
+@pytest.mark.parametrize("reference", [None, "", "order 7", "pay_short", "re_0351NVaOhsYXswh5OTufqs"])
+def test_charge_that_we_did_not_make_is_counted_and_no_break(reference):
+    comparison = compare([charge(reference=reference)], [], [])
+
+    assert (comparison.breaks, comparison.stranger_count, comparison.totals) == ((), 1, {})
+
+
+def test_what_is_pending_on_both_sides_is_no_break():
+    assert compare([charge(state=State.PENDING)], [Booked(PAYMENT, None)], []).breaks == ()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=20))
+def test_without_a_break_the_totals_agree_and_with_one_that_matters_they_do_not(sides):
+    """Amounts of the same payments on both sides, nothing for 0."""
+    ids = [new_id("pay", NOW) for _ in sides]
+    pairs = list(zip(ids, sides, strict=True))
+    listed = [charge(there, reference=payment) for payment, (there, _) in pairs if there]
+    ours = [Booked(payment, Money(here, "USD") if here else None) for payment, (_, here) in pairs]
+
+    comparison = compare(listed, ours, [payment for payment, (_, here) in pairs if here])
+
+    assert {found.reference for found in comparison.breaks} == {
+        payment for payment, (there, here) in pairs if there != here
+    }
+    there, here = comparison.totals.get("USD", (0, 0))
+    assert there - here == sum(there - here for there, here in sides)
