@@ -276,13 +276,15 @@ BUGS = (
         likely=(_POWER_CUTS, _DATABASE),
     ),
     _bug(
-        "a query asks for every merchant's payments",
+        # Beside it stands the session's tie to its customer, which says the merchant once more.
+        "a session of any merchant signs in at this one",
         (
-            "portal/payments/queries.py",
-            '_PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),\n        _PAYMENTS.c.id == sa.bindparam("payment_id"),',
-            '_PAYMENTS.c.id == sa.bindparam("payment_id"),',
+            "portal/sign_in/queries.py",
+            'SignInSession.merchant_id == sa.bindparam("merchant_id"),\n'
+            '        Customer.merchant_id == sa.bindparam("merchant_id"),\n        SignInSession.token_digest',
+            "SignInSession.token_digest",
         ),
-        likely=("tests/integration/test_pages_payment.py",),
+        likely=("tests/integration/test_sign_in_sessions.py",),
     ),
     _bug(
         "a customer may confirm another one's payment",
