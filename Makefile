@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench simulate crash bugs browser lock clean
+.PHONY: help setup demo test check format bench simulate crash bugs mutate browser lock clean
 
 PYTHON ?= python3
 KILLS ?= 200
@@ -50,6 +50,9 @@ crash: setup ## Kill servers under load KILLS=200 times, and compare both ledger
 
 bugs: setup ## Take one safeguard away at a time: the suite must turn red (ARGS="--only credit")
 	@$(BIN)/python -m tests.bugs $(ARGS)
+
+mutate: setup ## Make small faults in the rules of money and see that a test finds each (ARGS="--file portal/money.py")
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 lock: setup # Write the versions in use to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable --exclude uv > requirements.lock

@@ -26,6 +26,7 @@ CONTENTS = {
         "Connect a merchant to a gateway, list the accounts, rotate their keys.",
     ),
     "session": ("portal.commands.sessions:session", "Mint an address that signs a customer in."),
+    "refund": ("portal.commands.refunding:refund", "Give a payment back, whole or in part."),
     "import": ("portal.commands.imports:import_", "Import customers, invoices or payments from CSV."),
     "theme": ("portal.commands.themes:theme", "List the themes, or check them."),
     "doctor": ("portal.commands.checkup:doctor", "Check settings, database, mail, gateway, ledger and themes."),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = 22
 _LETTERS = frozenset(ALPHABET)
 _RANDOM_BITS = 74
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def new_id(prefix: str, at: datetime) -> str:
@@ -51,7 +53,7 @@ def _uuid7(at: datetime) -> int:
 
 
 def _milliseconds(at: datetime) -> int:
-    return max(0, int(at.timestamp() * 1000))
+    return max(0, (at - _EPOCH) // _MILLISECOND)
 
 
 def _base62(number: int) -> str:

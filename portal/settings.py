@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     payment_attempts_per_customer_per_hour: int = Field(
         60, ge=1, description="confirmations of payments a customer an hour"
     )
+    payment_prompts_per_phone_per_hour: int = Field(
+        6, ge=1, description="requests to approve a payment on a telephone: to one number, and of one customer, an hour"
+    )
     metrics_token: SecretStr = Field(
         SecretStr(""), description="bearer token that /metrics asks for; without one only this machine may read it"
     )

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from portal.emails.handlers import send_method_expiring_mail, send_receipt_mail, send_sign_in_mail
+from portal.emails.handlers import (
+    send_method_expiring_mail,
+    send_receipt_mail,
+    send_refund_mail,
+    send_sign_in_mail,
+    send_surplus_mail,
+)
 from portal.ledger.jobs import seal_ledger
 from portal.outbox.relay import Handler, delete_delivered, deliver_next
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
@@ -30,6 +36,8 @@ _END_WITHIN_SECONDS = 8
 HANDLERS: Mapping[str, Handler] = {
     "sign_in_mail": send_sign_in_mail,
     "receipt_mail": send_receipt_mail,
+    "refund_mail": send_refund_mail,
+    "surplus_mail": send_surplus_mail,
     "method_expiring_mail": send_method_expiring_mail,
     "detach_method": detach_method,
 }

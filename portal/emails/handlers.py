@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from portal.customers.models import Customer
+from portal.database import Reader
 from portal.emails.delivery import deliver
 from portal.emails.messages import Envelope, build_message
-from portal.emails.pages import MethodExpiringMail, ReceiptLine, ReceiptMail, SignInMail
+from portal.emails.pages import MethodExpiringMail, ReceiptLine, ReceiptMail, RefundMail, SignInMail, SurplusMail
 from portal.emails.rendering import mail_brand, render_letter
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.payment_methods.models import PaymentMethod
@@ -18,6 +19,7 @@ from portal.payment_methods.pages import method_name
 from portal.payment_methods.rules import expiry_key, method_state
 from portal.payments.models import Payment
 from portal.payments.queries import get_payment
+from portal.refunds.models import Refund
 from portal.services import Services
 from portal.sign_in.operations import begin_mailing
 from portal.tenancy import Scope
@@ -51,17 +53,8 @@ def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, A
     payment_id = str(payload["payment"])
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
-        customer = reader.execute(
-            sa.select(Customer.id, Customer.email, Customer.locale)
-            .join(Payment, sa.and_(Payment.merchant_id == Customer.merchant_id, Payment.customer_id == Customer.id))
-            .where(
-                Customer.merchant_id == merchant_id,
-                Payment.merchant_id == merchant_id,
-                Payment.id == payment_id,
-                Customer.deleted_at.is_(None),
-            )
-        ).first()
-        if customer is None or not customer.email:
+        customer = _payer(reader, merchant_id, payment_id)
+        if customer is None:
             return
         payment = get_payment(reader, Scope(merchant_id, customer.id), payment_id)
     page = ReceiptMail(
@@ -71,7 +64,11 @@ def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, A
         currency=payment.currency,
         at=(payment.completed_at or payment.updated_at).astimezone(ZoneInfo(merchant.timezone)),
         method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
-        lines=tuple(ReceiptLine(share.description or "", share.number, share.amount) for share in payment.shares)
+        lines=tuple(
+            ReceiptLine(share.description or "", share.number, share.amount)
+            for share in payment.shares
+            if share.state == "settled"
+        )
         or (ReceiptLine(payment.description, "", payment.amount),),
         credit_amount=payment.credit_amount,
         link=merchant_address(services, merchant, f"/payments/{payment.id}"),
@@ -114,6 +111,71 @@ def send_method_expiring_mail(services: Services, merchant_id: str, payload: dic
         link=merchant_address(services, merchant, f"/payment-methods/{row.id}"),
     )
     _send(services, merchant, "method_expiring", page, to=row.email, message_id=message_id)
+
+
+def send_refund_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+    """Tell the customer that money is on its way back, or that their bank did not take it.
+
+    `told` says what happened: "succeeded" or "came_back". The first is not sent any more once the second has happened.
+    """
+    refund_id, has_come_back = str(payload["refund"]), payload["told"] == "came_back"
+    with services.database.read() as reader:
+        merchant = get_merchant(reader, merchant_id)
+        refund = reader.execute(
+            sa.select(Refund.payment_id, Refund.status, Refund.amount, Refund.currency).where(
+                Refund.merchant_id == merchant_id, Refund.id == refund_id
+            )
+        ).one()
+        customer = _payer(reader, merchant_id, refund.payment_id)
+        if customer is None or (refund.status == "failed" and not has_come_back):
+            return
+        payment = get_payment(reader, Scope(merchant_id, customer.id), refund.payment_id)
+    page = RefundMail(
+        brand=mail_brand(services.renderer, merchant, customer.locale),
+        payee=merchant.legal_name,
+        amount=refund.amount,
+        currency=refund.currency,
+        method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
+        link=merchant_address(services, merchant, f"/payments/{payment.id}"),
+        reference=refund_id,
+        has_come_back=has_come_back,
+    )
+    _send(services, merchant, "refund", page, to=customer.email, message_id=message_id)
+
+
+def send_surplus_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+    """Tell the customer that money which nothing could take any more stands to their credit (rule 23)."""
+    payment_id = str(payload["payment"])
+    with services.database.read() as reader:
+        merchant = get_merchant(reader, merchant_id)
+        customer = _payer(reader, merchant_id, payment_id)
+        if customer is None:
+            return
+        payment = get_payment(reader, Scope(merchant_id, customer.id), payment_id)
+    page = SurplusMail(
+        brand=mail_brand(services.renderer, merchant, customer.locale),
+        payee=merchant.legal_name,
+        amount=int(payload["amount"]),
+        currency=payment.currency,
+        link=merchant_address(services, merchant, f"/payments/{payment.id}"),
+        reference=payment.id,
+    )
+    _send(services, merchant, "surplus", page, to=customer.email, message_id=message_id)
+
+
+def _payer(reader: Reader, merchant_id: str, payment_id: str) -> Any:
+    """The id, address and language of who made a payment; None for a customer without address, or a deleted one."""
+    return reader.execute(
+        sa.select(Customer.id, Customer.email, Customer.locale)
+        .join(Payment, sa.and_(Payment.merchant_id == Customer.merchant_id, Payment.customer_id == Customer.id))
+        .where(
+            Customer.merchant_id == merchant_id,
+            Payment.merchant_id == merchant_id,
+            Payment.id == payment_id,
+            Customer.deleted_at.is_(None),
+            Customer.email != "",
+        )
+    ).first()
 
 
 def merchant_address(services: Services, merchant: MerchantProfile, path: str) -> str:

@@ -34,6 +34,32 @@ class SignInMail:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundMail:
+    """emails/refund: `amount` is on its way back by `method`; or, `has_come_back`, the customer's bank did not take it."""
+
+    brand: MailBrand
+    payee: str
+    amount: int
+    currency: str
+    method: str
+    link: str
+    reference: str
+    has_come_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SurplusMail:
+    """emails/surplus: `amount` came for a payment that was paid another way by then, and stands to the customer's credit."""
+
+    brand: MailBrand
+    payee: str
+    amount: int
+    currency: str
+    link: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptLine:
     title: str
     number: str

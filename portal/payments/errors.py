@@ -126,6 +126,12 @@ class TooManyAttempts(PortalError):
     sentence = "Too many payments were tried in the last hour. Nothing was taken."
 
 
+class TooManyPrompts(TooManyAttempts):
+    """The telephone, or the customer's telephones together, were asked too often: a stranger's is not rung all night."""
+
+    sentence = "This telephone was asked too often in the last hour. Nothing was taken."
+
+
 class NoGateway(PortalError):
     status = 409
     sentence = "This merchant takes no payments here at the moment. Nothing was taken."

@@ -81,6 +81,15 @@ class Payment(Base):
             sqlite_where=sa.text("split_of is not null"),
             postgresql_where=sa.text("split_of is not null"),
         ),
+        # How often a telephone was asked lately, by whomever.
+        sa.Index(
+            "ix_payments_prompts",
+            "merchant_id",
+            "phone",
+            "id",
+            sqlite_where=sa.text("phone is not null"),
+            postgresql_where=sa.text("phone is not null"),
+        ),
         sa.CheckConstraint("amount > 0", name="amount_positive"),
         sa.CheckConstraint("amount_refunded >= 0 and amount_refunded <= amount", name="refunded_within_captured"),
         sa.CheckConstraint(

@@ -45,6 +45,7 @@ from portal.payments.errors import (
     MethodUnknown,
     NoGateway,
     TooManyAttempts,
+    TooManyPrompts,
 )
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
 from portal.payments.outcomes import (
@@ -59,6 +60,7 @@ from portal.payments.outcomes import (
 from portal.payments.shares import chosen_pricing, lock_dues, price_anew, shown_version
 from portal.public_ids import first_id
 from portal.services import Services
+from portal.settings import Settings
 from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
@@ -244,7 +246,8 @@ def _write_intent(
     if payment.gateway != CREDIT and (gateway is None or payment.gateway != gateway.name):
         # The merchant takes payments through another gateway since, at which the method is worth nothing.
         raise CheckoutEnded
-    _limit_attempts(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
+    _limit_attempts(session, scope, services.settings, now)
+    _limit_prompts(session, scope, payment, services.settings, now)
     allocations = list_allocations(session, payment)
     chosen = chosen_pricing(
         payment.currency,
@@ -509,16 +512,40 @@ def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[s
         return list(connection.execute(statement).scalars())
 
 
-def _limit_attempts(session: Session, scope: Scope, most: int, now: datetime) -> None:
+def _limit_attempts(session: Session, scope: Scope, settings: Settings, now: datetime) -> None:
     """Carding is stopped by counting rows, so that the limit survives a restart (threats 125, 195)."""
-    count = session.execute(
-        sa.select(sa.func.count()).where(
-            Payment.merchant_id == scope.merchant_id,
-            Payment.customer_id == scope.customer_id,
-            Payment.id >= first_id("pay", now - timedelta(hours=1)),
-            Payment.confirmed_at.is_not(None),
-            Payment.listed,
-        )
-    ).scalar_one()
-    if count >= most:
+    confirmed = _confirmed_lately(scope.merchant_id, settings, now).where(
+        Payment.customer_id == scope.customer_id, Payment.listed
+    )
+    if session.execute(confirmed).scalar_one() >= settings.payment_attempts_per_customer_per_hour:
         raise TooManyAttempts
+
+
+def _limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Settings, now: datetime) -> None:
+    """Nobody's telephone is rung again and again: counted by number, whoever asks, and by customer, whatever the number
+    (threats 103)."""
+    is_saved = payment.payment_method_id is not None and payment.method_type == "mobile_money"
+    if payment.channel is None and not is_saved:
+        return
+    prompted = _confirmed_lately(scope.merchant_id, settings, now).where(
+        sa.or_(
+            Payment.channel.is_not(None),
+            sa.and_(Payment.payment_method_id.is_not(None), Payment.method_type == "mobile_money"),
+        )
+    )
+    asked = [prompted.where(Payment.customer_id == scope.customer_id)]
+    if payment.phone is not None:
+        asked.append(prompted.where(Payment.phone == payment.phone))
+    if any(session.execute(each).scalar_one() >= settings.payment_prompts_per_phone_per_hour for each in asked):
+        raise TooManyPrompts
+
+
+def _confirmed_lately(merchant_id: str, settings: Settings, now: datetime) -> sa.Select[int]:
+    """The count of payments that were confirmed in the last hour, by when they were made: an id tells that, and a checkout
+    lives for some hours before it is confirmed."""
+    since = now - timedelta(hours=1)
+    return sa.select(sa.func.count()).where(
+        Payment.merchant_id == merchant_id,
+        Payment.id >= first_id("pay", since - timedelta(hours=settings.payment_expires_hours)),
+        Payment.confirmed_at > since,
+    )

@@ -124,6 +124,9 @@ def _become(session: Session, payment: Payment, status: str, outcome: Outcome, a
         surplus = _settle(session, payment, at, came_late=came_late)
         _keep_method(session, payment, outcome, at)
         enqueue(session, payment.merchant_id, "receipt_mail", {"payment": payment.id}, at=at)
+        if surplus:
+            told = {"payment": payment.id, "amount": surplus}
+            enqueue(session, payment.merchant_id, "surplus_mail", told, at=at)
     elif status in rules.ENDED_WITHOUT_MONEY:
         payment.completed_at = at
         payment.failure_code = outcome.failure_code

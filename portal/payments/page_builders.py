@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
 
+from portal.gateways.contract import PromptChannel
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import (
     PaidInvoice,
@@ -82,26 +83,33 @@ def build_payment_page(
     payee: str,
     gateway_name: str,
     can_cancel_at_gateway: bool,
+    prompt_channels: Sequence[PromptChannel],
     zone: tzinfo,
     root: str,
     now: datetime,
     can_pay: bool,
 ) -> PaymentPage:
-    """One payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet."""
+    """One payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet;
+    `prompt_channels` are the telephones that it asks."""
     method = None
     if payment.method_type:
         is_bank = payment.method_type == "bank_account"
         method = MethodLabel(
             type=payment.method_type, brand=None if is_bank else payment.method_brand, last4=payment.method_last4,
-            nickname=payment.nickname, phone=payment.phone, bank_name=payment.method_brand if is_bank else None,
+            nickname=payment.nickname, phone=payment.phone or _masked(payment.asked_phone), bank_name=payment.method_brand if is_bank else None,
             exp_month=payment.exp_month, exp_year=payment.exp_year,
         )  # fmt: skip
+    elif payment.channel:
+        # A telephone that was asked, before its operator has told more of it.
+        brand = next((channel.brand for channel in prompt_channels if channel.id == payment.channel), None)
+        phone = payment.asked_phone or ""
+        method = MethodLabel("mobile_money", brand, phone[-4:] or None, phone=_masked(phone))
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
     unpaid = {share.invoice_id: share.payable for share in payment.shares if share.payable} if can_pay else {}
     leaves_a_rest = payment.splits and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
-    asks_the_phone = payment.status == "pending" and payment.method_type == "mobile_money"
+    asks_the_phone = payment.status == "pending" and method is not None and method.type == "mobile_money"
     return PaymentPage(
         id=payment.id,
         status=payment.status,
@@ -114,6 +122,7 @@ def build_payment_page(
         shares=tuple(
             PaidInvoice(share.invoice_id, share.number, share.description or share.number, share.amount)
             for share in payment.shares
+            if share.state == "settled" or payment.status not in CAPTURED
         ),
         steps=tuple(_steps(payment, zone)),
         refunds=_refund_rows(payment.refunds, method.name if method else "", zone),
@@ -126,11 +135,27 @@ def build_payment_page(
         retry_amount=sum(unpaid.values()),
         can_cancel=is_open_checkout or waits_for_customer,
         asked_at=payment.sent_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
+        answer_by=payment.expires_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
+        dial=_dial_code(payment, prompt_channels) if asks_the_phone else None,
+        surplus=payment.surplus,
         credit_amount=payment.credit_amount,
         top_up=payment.description if payment.kind == "top_up" else "",
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
     )
+
+
+def _masked(phone: str | None) -> str | None:
+    """A telephone number as a page shows it: enough for its owner to know it by."""
+    return f"{phone[:4]} •• {phone[-2:]}" if phone else None
+
+
+def _dial_code(payment: PaymentDetail, channels: Iterable[PromptChannel]) -> str | None:
+    """What to dial when nothing shows: of the channel that was asked, for a saved method of its brand's."""
+    for channel in channels:
+        if payment.channel in (channel.id, None) and (payment.channel or channel.brand == payment.method_brand):
+            return channel.dial_code
+    return None
 
 
 def retry_url(root: str, payment_id: str, invoice_ids: Sequence[str]) -> str:

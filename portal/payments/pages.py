@@ -111,6 +111,7 @@ class PaymentPage:
     `dial` is the code that shows a lost prompt ("*126#").
     `credit_amount` is the part of the amount that the customer's credit paid. `top_up` is what money in advance is called, ""
     for a payment of invoices. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
+    `surplus` is what came and no invoice could take any more, so that it stands to the customer's credit.
     `steps` are oldest first. `gateway_name` is who carries it out ("Sandbox Pay").
     """
 
@@ -139,6 +140,16 @@ class PaymentPage:
     top_up: str = ""
     rest_url: str | None = None
     rest_amount: int = 0
+    surplus: int = 0
+
+    @property
+    def charge_amount(self) -> int:
+        """What the method pays: all but what credit pays."""
+        return self.amount - self.credit_amount
+
+    @property
+    def is_by_phone(self) -> bool:
+        return self.method is not None and self.method.type == "mobile_money"
 
     @property
     def is_unsettled(self) -> bool:

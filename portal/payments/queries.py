@@ -127,7 +127,7 @@ class InvoiceShare(NamedTuple):
 
 class ShareRecord(NamedTuple):
     """A payment's share of an invoice. `payable` is what can be paid of that invoice now, None while nothing can;
-    `left` is what no payment has paid or holds."""
+    `left` is what no payment has paid or holds, 0 where the invoice has another currency. `state` is the allocation's."""
 
     invoice_id: str
     number: str
@@ -135,11 +135,13 @@ class ShareRecord(NamedTuple):
     amount: int
     payable: int | None
     left: int
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentDetail:
-    """One payment with all that its page tells. What `method_…` says is what was used, as it was then."""
+    """One payment with all that its page tells. What `method_…` says is what was used, as it was then; `asked_phone` (E.164) is
+    the telephone that was asked without a saved method."""
 
     id: str
     status: str
@@ -164,12 +166,21 @@ class PaymentDetail:
     checked_at: datetime | None
     expires_at: datetime
     completed_at: datetime | None
+    channel: str | None
+    asked_phone: str | None
     nickname: str | None
     phone: str | None
     exp_month: int | None
     exp_year: int | None
     shares: tuple[ShareRecord, ...] = ()
     refunds: tuple[RefundRecord, ...] = ()
+
+    @property
+    def surplus(self) -> int:
+        """What came of this payment and no invoice could take any more, so that it stands to the customer's credit."""
+        if self.status not in CAPTURED or self.kind != "invoice" or self.sent_at is None:
+            return 0
+        return self.amount - sum(share.amount for share in self.shares if share.state == "settled")
 
 
 def list_payments(reader: Reader, scope: Scope, status: str, cursor: Cursor) -> Slice[PaymentRecord]:
@@ -317,6 +328,7 @@ _DETAIL = [
         for name in PaymentDetail.__dataclass_fields__
         if name in _PAYMENTS.c and name not in _OF_METHOD
     ),
+    _PAYMENTS.c.phone.label("asked_phone"),
     *(_METHODS.c[name] for name in _OF_METHOD),
 ]
 _ONE = (
@@ -334,11 +346,12 @@ _ONE = (
         ).label("payable"),
         sa.case(
             (
-                _INVOICES.c.status.in_(OUTSTANDING),
+                sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _ALLOCATIONS.c.price.is_(None)),
                 _INVOICES.c.total - _INVOICES.c.amount_paid - _INVOICES.c.amount_credited - _INVOICES.c.amount_reserved,
             ),
             else_=sa.literal_column("0", Minor),
         ).label("left"),
+        _ALLOCATIONS.c.state,
     )
     .select_from(
         _PAYMENTS.outerjoin(

@@ -61,6 +61,7 @@ def payment(payment_id: str) -> Response:
         payee=g.merchant.legal_name,
         gateway_name=gateway.title if gateway is not None and is_theirs else g.merchant.name,
         can_cancel_at_gateway=gateway is not None and is_theirs and gateway.capabilities.cancel,
+        prompt_channels=gateway.capabilities.prompt_channels if gateway is not None and is_theirs else (),
         zone=ZoneInfo(g.merchant.timezone),
         root=root(),
         now=now(),

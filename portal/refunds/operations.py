@@ -13,6 +13,7 @@ from portal.gateways.contract import RefundOrder, RefundOutcome, State
 from portal.ledger.operations import post
 from portal.ledger.rules import refund_begun, refund_failed, refund_succeeded
 from portal.money import Money
+from portal.outbox.operations import enqueue
 from portal.payments import rules
 from portal.payments.models import Payment
 from portal.payments.outcomes import lock_payment
@@ -77,8 +78,12 @@ def record_refund_outcome(
         payment.amount_refunded -= refund.amount
         _show_refunded(payment, at)
         post(session, merchant_id, refund_failed(*told, had_succeeded=had_succeeded, at=at))
+        if had_succeeded:
+            # Who was told that it comes is told that it does not; of one that never left nobody had heard.
+            enqueue(session, merchant_id, "refund_mail", {"refund": refund.id, "told": "came_back"}, at=at)
     else:
         post(session, merchant_id, refund_succeeded(*told, at=at))
+        enqueue(session, merchant_id, "refund_mail", {"refund": refund.id, "told": "succeeded"}, at=at)
     record_act(
         session,
         merchant_id,

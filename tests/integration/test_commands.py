@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from portal.refunds.operations import refund_payment
 from portal.settings import Settings
 from portal.sign_in.models import PortalSession
 from tests.conftest import SECRET_KEY
-from tests.support.commands import Commands
+from tests.support.commands import Commands, Ran
 from tests.support.mail_catcher import catch_mail
 from tests.support.scripted_gateway import lost
 
@@ -316,6 +318,53 @@ def test_doctor_names_payments_that_stay_unknown(commands, till):
 
     assert ("warning", "payments") in levels(ran.out)
     assert "1 have no known outcome" in ran.out
+
+
+@pytest.fixture
+def refunds(commands, till, monkeypatch) -> Callable[..., Ran]:
+    """Runs `portal refund` for the till's merchant, at the till's gateway."""
+    monkeypatch.setattr("portal.commands.refunding.open_services", lambda _: nullcontext(till.services))
+    slug = till.scope.merchant_id[-10:].lower()
+    return lambda *words: commands.run("refund", "--merchant", slug, *words)
+
+
+def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
+    payment = till.pay(till.invoice(5000))
+
+    part = refunds(payment, "--amount", "12.50", "--reason", "one seat less").json
+    rest = refunds(payment).json
+
+    assert (part["object"], part["payment"], part["amount"], part["currency"], part["status"], part["reason"]) == (
+        "refund", payment, 1250, "USD", "succeeded", "one seat less",
+    )  # fmt: skip
+    assert rest["amount"] == 3750
+    assert till.status(payment) == "refunded"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--amount", "50.01"], 1, "no more than what is left"),
+        (["--amount", "0"], 1, "more than nothing"),
+        (["--amount", "12,50"], 2, "--amount"),
+        (["--amount", "1e2"], 2, "--amount"),
+        (["--amount", "1.005"], 2, "--amount"),
+    ],
+)
+def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till, words, code, told):
+    payment = till.pay(till.invoice(5000))
+
+    ran = refunds(payment, *words)
+
+    assert (ran.code, ran.out, ran.err.count("\n"), told in ran.err) == (code, "", 1, True)
+    assert till.gateway.refunds == {}
+
+
+@pytest.mark.parametrize("payment", ["pay_unknown", "pay_0351NVaOhsYXswh5OTufqs"])
+def test_refund_of_a_payment_that_is_not_the_merchants_is_refused(refunds, payment):
+    ran = refunds(payment)
+
+    assert (ran.code, ran.err) == (1, f"portal: this merchant has no payment {payment}\n")
 
 
 def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):

@@ -6,9 +6,12 @@ import threading
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from portal.gateways.contract import RefundOrder, RefundOutcome, State
 from portal.money import Money
+from portal.outbox.models import OutboxMessage
 from portal.refunds.errors import NotRefundable, RefundTooLarge
 from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
@@ -186,3 +189,60 @@ def test_refund_that_was_called_done_is_never_given_again(till: Till) -> None:
 
     assert till.gateway.refunds == {}
     assert till.payment(payment).amount_refunded == 700
+
+
+def test_customer_is_written_to_when_a_refund_is_made_and_when_it_comes_back(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    refund_id = refund(till, payment, 700)
+    assert _mails(till) == [{"refund": refund_id, "told": "succeeded"}]
+
+    outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(700, "USD"))
+    for _ in range(2):
+        with till.services.database.unit_of_work() as session:
+            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+
+    assert sorted(mail["told"] for mail in _mails(till)) == ["came_back", "succeeded"]
+
+
+def test_refund_that_never_left_is_not_written_about(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    till.gateway.refund = lambda order: RefundOutcome(State.FAILED, order.reference)  # type: ignore[method-assign]
+
+    refund(till, payment, 700)
+
+    assert _mails(till) == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 6000),
+            st.sampled_from([State.SUCCEEDED, State.FAILED, State.PENDING, State.UNKNOWN]),
+            st.sampled_from([State.SUCCEEDED, State.FAILED, State.UNKNOWN]),
+        ),
+        max_size=6,
+    )
+)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_sequence_of_refunds_gives_back_more_than_came(till: Till, story: list[tuple[int, State, State]]) -> None:
+    """Each refund with the gateway's first word and its last, which may take the first back."""
+    payment = till.pay(till.invoice(5000))
+    given_back = 0
+    for amount, first, last in story:
+        till.gateway.refund = lambda order, state=first: RefundOutcome(state, order.reference, None, order.money)  # type: ignore[method-assign, misc]
+        try:
+            refund_id = refund(till, payment, amount)
+        except RefundTooLarge:
+            continue
+        with till.services.database.unit_of_work() as session:
+            outcome = RefundOutcome(last, refund_id, None, Money(amount, "USD"))
+            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+        (row,) = till.rows(Refund, id=refund_id)
+        given_back += amount if row.status != "failed" else 0
+
+        assert till.payment(payment).amount_refunded == given_back <= 5000
+        assert till.wrong_row() is None
+
+
+def _mails(till: Till) -> list[dict[str, str]]:
+    return [row.payload for row in till.rows(OutboxMessage, kind="refund_mail")]

@@ -23,6 +23,10 @@ def upgrade() -> None:
     op.add_column("provider_events", sa.Column("fault", Id, nullable=True))
     _index("ix_provider_events_due", "due_at")
     _index("ix_provider_events_dead", "dead_at")
+    asked = sa.text("phone is not null")
+    op.create_index(
+        "ix_payments_prompts", "payments", ["merchant_id", "phone", "id"], sqlite_where=asked, postgresql_where=asked
+    )
     op.create_table(
         "gateway_comparisons",
         sa.Column("merchant_id", Id, nullable=False),
@@ -70,6 +74,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("gateway_differences")
     op.drop_table("gateway_comparisons")
+    op.drop_index("ix_payments_prompts", "payments")
     for index in ("ix_provider_events_dead", "ix_provider_events_due"):
         op.drop_index(index, "provider_events")
     for column in ("fault", "dead_at", "due_at", "attempts", "gateway_reference"):

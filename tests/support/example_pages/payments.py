@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
+from portal.gateways.contract import FAILURE_CODES
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import PaidInvoice, PaymentMonth, PaymentPage, PaymentRow, PaymentsPage, RefundRow, Step
@@ -124,9 +125,16 @@ def payment_examples() -> Iterator[Example]:
             steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW)),
         ),
         "without-invoice": replace(pay, shares=(), receipt_to=None),
+        "in-advance": replace(pay, shares=(), top_up="Money in advance"),
+        "by-credit-too": replace(pay, credit_amount=4250),
+        "surplus": replace(pay, surplus=23958, shares=()),
+        "split": replace(pay, amount=20000, rest_url="/acme/checkout?split=pay_1", rest_amount=3000),
+        "phone-declined": replace(
+            pay, status="canceled", method=PHONE, failure_code="payer_canceled", retry_url=retry,
+            steps=(created, sent, Step("canceled", NOW)),
+        ),
     }  # fmt: skip
-    for code in ("card_declined", "insufficient_funds", "authentication_failed", "expired_card", "payer_canceled",
-                 "timeout", "returned_unpaid", "processing_error", None):  # fmt: skip
+    for code in (*sorted(FAILURE_CODES), None):
         variants[f"failed-{code}"] = replace(
             pay, status="failed", failure_code=code, retry_url=retry, steps=(created, sent, Step("failed", NOW))
         )

@@ -11,6 +11,7 @@ import pytest
 
 from portal.assets import STATIC, TEMPLATES
 from portal.emails.pages import MailBrand, ReceiptLine, ReceiptMail, SignInMail
+from portal.gateways.contract import FAILURE_CODES
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import PaymentMonth, PaymentsPage
 from portal.theming.themes import ThemeSet, load_themes
@@ -57,6 +58,12 @@ def test_every_page_template_has_an_example() -> None:
     pages = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
 
     assert {name for name in pages if not name.startswith(apart)} == {example.template for example in EXAMPLES.values()}
+
+
+def test_every_failure_code_has_words_of_its_own(renderer: Renderer) -> None:
+    words = renderer.template("components/failure.html", theme="acme", locale="en", static="").module
+
+    assert set(words.__dict__["REASONS"]) == FAILURE_CODES
 
 
 def test_what_a_customer_wrote_is_escaped(renderer: Renderer, themes: ThemeSet) -> None:

@@ -1,0 +1,93 @@
+"""`portal refund`: money back to a customer, by the merchant's staff."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import sqlalchemy as sa
+
+from portal.commands.environment import load_settings, named_merchant, open_services
+from portal.database import Reader
+from portal.money import AmountError, major_units, minor_units, parse_decimal
+from portal.payments.models import Payment
+from portal.public_ids import is_id
+from portal.refunds.models import Refund
+
+
+@click.command()
+@click.argument("payment_id", metavar="PAYMENT")
+@click.option("--merchant", "slug", required=True, help="The slug of the merchant.")
+@click.option("--amount", help="How much, in major units, such as 12.50; without it all that is left.")
+@click.option("--reason", help="Why, for the merchant's own records.")
+def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -> None:
+    """Give back a payment, whole or in part, and print the refund as JSON; the customer is written to.
+
+    Its status is pending where the gateway has yet to tell; the worker asks. A refund is not asked for twice by running this
+    again: each run is another one, within what is left.
+    """
+    from portal.refunds.operations import refund_payment
+
+    with open_services(load_settings()) as services:
+        merchant = named_merchant(services.database, slug)
+        with services.database.read() as reader:
+            payment = _find(reader, merchant.id, payment_id)
+        left = payment.amount - payment.credit_amount - payment.amount_refunded
+        refund_id = refund_payment(
+            services,
+            merchant.id,
+            payment.id,
+            left if amount is None else _read_amount(amount, payment.currency),
+            reason=reason,
+            actor_id="command",
+        )
+        with services.database.read() as reader:
+            click.echo(json.dumps(_told(reader, merchant.id, refund_id)))
+
+
+def _find(reader: Reader, merchant_id: str, payment_id: str) -> sa.Row[Any]:
+    columns = Payment.__table__.c
+    names = ("id", "currency", "amount", "credit_amount", "amount_refunded")
+    statement = sa.select(*(columns[name] for name in names)).where(
+        columns.merchant_id == merchant_id, columns.id == payment_id
+    )
+    found = reader.execute(statement).first() if is_id("pay", payment_id) else None
+    if found is None:
+        raise click.ClickException(f"this merchant has no payment {payment_id}")
+    return found
+
+
+def _read_amount(text: str, currency: str) -> int:
+    try:
+        value = parse_decimal(text)
+        amount = minor_units(value, currency)
+    except AmountError as fault:
+        raise click.BadParameter(str(fault), param_hint="--amount") from fault
+    if major_units(amount, currency) != value:
+        raise click.BadParameter(f"{currency} has no such small change", param_hint="--amount")
+    return amount
+
+
+def _told(reader: Reader, merchant_id: str, refund_id: str) -> dict[str, Any]:
+    row = reader.execute(
+        sa.select(
+            Refund.id,
+            Refund.payment_id,
+            Refund.amount,
+            Refund.currency,
+            Refund.status,
+            Refund.failure_code,
+            Refund.reason,
+        ).where(Refund.merchant_id == merchant_id, Refund.id == refund_id)
+    ).one()
+    return {
+        "id": row.id,
+        "object": "refund",
+        "payment": row.payment_id,
+        "amount": row.amount,
+        "currency": row.currency,
+        "status": row.status,
+        "failure_code": row.failure_code,
+        "reason": row.reason,
+    }

@@ -1,0 +1,76 @@
+"""A customer's credit: granted, held, used and given back, each by one statement that refuses what is not there."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from portal.credit import balance as credit
+from portal.credit.models import CustomerBalance
+from portal.money import Money
+
+
+def test_grants_add_up_and_what_is_taken_back_lowers_them(till):
+    _do(till, credit.grant, 3000)
+    _do(till, credit.grant, 500)
+
+    _do(till, credit.grant, -1200)
+
+    assert _held(till) == (2300, 0)
+
+
+def test_granting_nothing_writes_nothing(till):
+    _do(till, credit.grant, 0)
+
+    assert till.rows(CustomerBalance) == []
+
+
+def test_smallest_grant_counts(till):
+    _do(till, credit.grant, 1)
+
+    assert _held(till) == (1, 0)
+
+
+def test_taking_back_what_was_never_granted_is_a_fault_of_ours(till):
+    with pytest.raises(AssertionError, match="was granted"):
+        _do(till, credit.grant, -1)
+
+
+def test_taking_back_what_is_held_is_refused_by_the_table(till):
+    _do(till, credit.grant, 1000)
+    _do(till, credit.reserve, 800)
+
+    with pytest.raises(IntegrityError):
+        _do(till, credit.grant, -300)
+
+    assert _held(till) == (1000, 800)
+
+
+def test_no_more_is_held_than_is_free(till):
+    _do(till, credit.grant, 1000)
+    assert _do(till, credit.reserve, 700)
+
+    assert not _do(till, credit.reserve, 301)
+    assert _do(till, credit.reserve, 300)
+    assert _held(till) == (1000, 1000)
+
+
+@pytest.mark.parametrize("change", [credit.use_reserved, credit.release])
+def test_what_was_not_held_is_neither_used_nor_given_back(till, change):
+    _do(till, credit.grant, 1000)
+    _do(till, credit.reserve, 400)
+
+    with pytest.raises(AssertionError, match="was reserved"):
+        _do(till, change, 401)
+
+    assert _held(till) == (1000, 400)
+
+
+def _do(till, change, amount):
+    with till.services.database.unit_of_work() as session:
+        return change(session, till.scope, Money(amount, "USD"), at=till.clock.now())
+
+
+def _held(till):
+    [row] = till.rows(CustomerBalance)
+    return row.amount, row.amount_reserved

@@ -1,0 +1,187 @@
+"""A run of pytest that knows which test reaches which line, and then runs, in a fork each, the tests that reach a fault."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from tests.mutation.mutants import ROOT, Mutant
+
+_MOST_SECONDS = 60
+"""How long a fault's tests may take: one that never ends is found, too."""
+_KILLED, _SURVIVED = 1, 0
+
+
+@dataclass
+class MutationRun:
+    """A plugin of pytest. `results` is what became of each mutant: whether a test turned red."""
+
+    mutants: list[Mutant]
+    jobs: int
+    results: dict[int, bool] = field(default_factory=dict)
+    reached: dict[tuple[str, int], set[int]] = field(default_factory=lambda: defaultdict(set))
+    seconds: dict[int, float] = field(default_factory=dict)
+    has_failed: bool = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        # Here, since pytest wants to be the first to import it.
+        from hypothesis import Phase
+        from hypothesis import settings as hypothesis_settings
+
+        # A failing example is shrunk for people, and nobody reads it here.
+        hypothesis_settings.register_profile(
+            "mutation", deadline=None, derandomize=True, database=None, phases=(Phase.explicit, Phase.generate)
+        )
+        hypothesis_settings.load_profile("mutation")
+        self._run_unchanged(session.items)
+        if not self.has_failed:
+            self._run_mutants(session.items)
+        return True
+
+    def _run_unchanged(self, items: list[pytest.Item]) -> None:
+        files = {str(ROOT / mutant.file): mutant.file for mutant in self.mutants}
+        for index, item in enumerate(items):
+            started = time.monotonic()
+            with _tracing(files, partial(self._note_reached, index)):
+                # Another item comes after the last, so that what all of them share stays.
+                reports = runtestprotocol(item, log=False, nextitem=items[(index + 1) % len(items)])
+            self.seconds[index] = time.monotonic() - started
+            if any(report.failed for report in reports):
+                print(f"fails without any fault: {item.nodeid}")
+                self.has_failed = True
+
+    def _note_reached(self, index: int, file: str, line: int) -> None:
+        self.reached[(file, line)].add(index)
+
+    def _run_mutants(self, items: list[pytest.Item]) -> None:
+        running: dict[int, int] = {}
+        for number, mutant in enumerate(self.mutants):
+            while len(running) >= self.jobs:
+                self._await_one(running)
+            tests = self._tests_of(mutant)
+            if not tests:
+                self.results[number] = False
+                continue
+            sys.stdout.flush()
+            pid = os.fork()
+            if pid == 0:
+                _run_child(mutant, [items[index] for index in tests], items)
+            running[pid] = number
+        while running:
+            self._await_one(running)
+
+    def _await_one(self, running: dict[int, int]) -> None:
+        pid, status = os.wait()
+        self.results[running.pop(pid)] = os.waitstatus_to_exitcode(status) != _SURVIVED
+        if len(self.results) % 50 == 0:
+            print(f"{len(self.results)} of {len(self.mutants)}", file=sys.stderr, flush=True)
+
+    def _tests_of(self, mutant: Mutant) -> list[int]:
+        """The tests that reach the fault's line, quickest first; of what runs at import, those that reach the module."""
+        if mutant.within:
+            tests = self.reached.get((mutant.file, mutant.line), set())
+            # A statement of several lines is traced at some of them only.
+            if not tests:
+                tests = set().union(
+                    *(found for (file, line), found in self.reached.items() if file == mutant.file and abs(line - mutant.line) <= 8)
+                )  # fmt: skip
+        else:
+            tests = set().union(*(found for (file, _), found in self.reached.items() if file == mutant.file))
+        return sorted(tests, key=lambda index: self.seconds[index])
+
+
+def _run_child(mutant: Mutant, tests: list[pytest.Item], items: list[pytest.Item]) -> None:
+    """In a process of its own: put the fault in place, run the tests until one turns red, and end."""
+    code = _KILLED
+    try:
+        os.setsid()
+        signal.alarm(_MOST_SECONDS)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+        put_in_place(mutant)
+        for test, following in zip(tests, [*tests[1:], None], strict=True):
+            other = next(item for item in items if item is not test)
+            if any(report.failed for report in runtestprotocol(test, log=False, nextitem=following or other)):
+                break
+        else:
+            code = _SURVIVED
+    finally:
+        os._exit(code)
+
+
+def put_in_place(mutant: Mutant) -> None:
+    """Change the module that is loaded: its functions get the changed code, its names the changed values, wherever they are
+    known by now."""
+    module = importlib.import_module(mutant.file.removesuffix(".py").replace("/", "."))
+    changed = compile(mutant.tree, str(ROOT / mutant.file), "exec")
+    if mutant.within:
+        codes = {code.co_qualname: code for code in _codes_in(changed)}
+        for function in _functions_of(module):
+            if function.__code__.co_qualname in codes:
+                function.__code__ = codes[function.__code__.co_qualname]
+        return
+    fresh = ModuleType(module.__name__)
+    fresh.__file__ = module.__file__
+    exec(changed, fresh.__dict__)  # noqa: S102 - our own source, with a fault in it
+    for name, value in fresh.__dict__.items():
+        before = module.__dict__.get(name)
+        if name.startswith("__") or isinstance(value, FunctionType | type | ModuleType) or before == value:
+            continue
+        for known in list(sys.modules.values()):
+            if getattr(known, "__dict__", {}).get(name) is before:
+                known.__dict__[name] = value
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes_in(constant)
+
+
+def _functions_of(holder: Any) -> Iterator[FunctionType]:
+    name = getattr(holder, "__name__", "") if isinstance(holder, ModuleType) else holder.__module__
+    for value in list(vars(holder).values()):
+        plain = getattr(value, "fget", None) or getattr(value, "__func__", None) or value
+        plain = getattr(plain, "__wrapped__", plain)
+        if isinstance(plain, FunctionType) and plain.__module__ == name:
+            yield plain
+        elif isinstance(plain, type) and plain.__module__ == name and isinstance(holder, ModuleType):
+            yield from _functions_of(plain)
+
+
+class _tracing:  # noqa: N801 - read as a block
+    """For the length of the block, tell each line of these files that is reached."""
+
+    def __init__(self, files: dict[str, str], tell: Callable[[str, int], None]) -> None:
+        self.files, self.tell = files, tell
+
+    def __enter__(self) -> None:
+        threading.settrace(self._enter_frame)
+        sys.settrace(self._enter_frame)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+        threading.settrace(None)
+
+    def _enter_frame(self, frame: FrameType, _event: str, _arg: object) -> Any:
+        return self._note if frame.f_code.co_filename in self.files else None
+
+    def _note(self, frame: FrameType, _event: str, _arg: object) -> Any:
+        self.tell(self.files[frame.f_code.co_filename], frame.f_lineno)
+        return self._note
