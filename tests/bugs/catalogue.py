@@ -130,7 +130,11 @@ BUGS = (
     ),
     _bug(
         "attempts are without a limit",
-        (_OPERATIONS, "    if count >= most:\n", "    if count < 0:\n"),
+        (
+            _OPERATIONS,
+            "    if session.execute(confirmed).scalar_one() >= settings.payment_attempts_per_customer_per_hour:\n",
+            "    if confirmed is None:\n",
+        ),
         likely=(_PAYING,),
     ),
     # --- what an answer means ---
@@ -299,7 +303,7 @@ BUGS = (
     _bug(
         "the signature of an event is not checked",
         ("portal/gateways/sandbox/client.py", "if not hmac.compare_digest(expected, given):", "if not expected:"),
-        likely=("tests/integration/test_provider_events.py",),
+        likely=("tests/contracts/test_gateways_listing_and_telling.py",),
     ),
     _bug(
         "the signature of Stripe's events is compared letter by letter",
