@@ -130,7 +130,11 @@ BUGS = (
     ),
     _bug(
         "attempts are without a limit",
-        (_OPERATIONS, "    if count >= most:\n", "    if count < 0:\n"),
+        (
+            _OPERATIONS,
+            "    if session.execute(confirmed).scalar_one() >= settings.payment_attempts_per_customer_per_hour:\n",
+            "    if confirmed is None:\n",
+        ),
         likely=(_PAYING,),
     ),
     # --- what an answer means ---
@@ -276,13 +280,15 @@ BUGS = (
         likely=(_POWER_CUTS, _DATABASE),
     ),
     _bug(
-        "a query asks for every merchant's payments",
+        # Beside it stands the session's tie to its customer, which says the merchant once more.
+        "a session of any merchant signs in at this one",
         (
-            "portal/payments/queries.py",
-            '_PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),\n        _PAYMENTS.c.id == sa.bindparam("payment_id"),',
-            '_PAYMENTS.c.id == sa.bindparam("payment_id"),',
+            "portal/sign_in/queries.py",
+            'SignInSession.merchant_id == sa.bindparam("merchant_id"),\n'
+            '        Customer.merchant_id == sa.bindparam("merchant_id"),\n        SignInSession.token_digest',
+            "SignInSession.token_digest",
         ),
-        likely=("tests/integration/test_pages_payment.py",),
+        likely=("tests/integration/test_sign_in_sessions.py",),
     ),
     _bug(
         "a customer may confirm another one's payment",
@@ -297,7 +303,7 @@ BUGS = (
     _bug(
         "the signature of an event is not checked",
         ("portal/gateways/sandbox/client.py", "if not hmac.compare_digest(expected, given):", "if not expected:"),
-        likely=("tests/integration/test_provider_events.py",),
+        likely=("tests/contracts/test_gateways_listing_and_telling.py",),
     ),
     _bug(
         "the signature of Stripe's events is compared letter by letter",

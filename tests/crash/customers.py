@@ -45,6 +45,11 @@ class Purchase:
     faults: list[str] = field(default_factory=list)
 
     @property
+    def is_over(self) -> bool:
+        """It came to an end of whatever kind, or beyond what its confirmation was answered."""
+        return self.broke_off or bool(self.faults) or self.step in ("answered", "done")
+
+    @property
     def is_on_its_way(self) -> bool:
         """The customer pressed Pay and has no answer yet."""
         return self.step == "pressed"

@@ -24,7 +24,7 @@ CUSTOMERS_A_MERCHANT = 3
 CURRENCIES = ("USD", "XAF")
 GATEWAY_TIMEOUT_SECONDS = 2
 """Longer than a slow answer, so that an order may be answered while its server is dead."""
-IN_FLIGHT_SECONDS = 6
+IN_FLIGHT_SECONDS = 20
 WORKER_SHARE, STEERED_SHARE, REFUND_SHARE = 0.25, 0.85, 0.4
 SETTLING_ROUNDS = 12
 
@@ -52,10 +52,19 @@ class KillsFailed(AssertionError):
     """The world is not as it has to be after the kills; the faults are named line by line."""
 
 
-def kill_again_and_again(installation: Installation, kills: int, chance: Random, tally: Tally, *, name: str) -> None:
+def kill_again_and_again(
+    installation: Installation,
+    kills: int,
+    chance: Random,
+    tally: Tally,
+    *,
+    name: str,
+    steered_share: float = STEERED_SHARE,
+) -> None:
     """Kill so many times on this installation, let everything settle, and reckon up.
 
-    `name` begins the slugs of merchants that are made for it. Raises KillsFailed.
+    `name` begins the slugs of merchants that are made for it; `steered_share` of the kills are aimed at an order in flight.
+    Raises KillsFailed.
     """
     slugs = [f"{name}-{currency.lower()}" for currency in CURRENCIES]
     for slug, currency in zip(slugs, CURRENCIES, strict=True):
@@ -63,7 +72,7 @@ def kill_again_and_again(installation: Installation, kills: int, chance: Random,
     customers = [
         Customer.create(installation.accounts.create(slug)) for slug in slugs for _ in range(CUSTOMERS_A_MERCHANT)
     ]
-    chaos = _Chaos(installation, customers, chance, tally)
+    chaos = _Chaos(installation, customers, chance, tally, steered_share)
     try:
         chaos.start()
         for _ in range(kills):
@@ -86,7 +95,10 @@ def kill_again_and_again(installation: Installation, kills: int, chance: Random,
 class _Chaos:
     """One installation under load, whose processes are killed and started again."""
 
-    def __init__(self, installation: Installation, customers: list[Customer], chance: Random, tally: Tally) -> None:
+    def __init__(
+        self, installation: Installation, customers: list[Customer], chance: Random, tally: Tally, steered_share: float
+    ) -> None:
+        self._steered_share = steered_share
         self.faults: list[str] = []
         self._installation, self._customers, self._chance, self._tally = installation, customers, chance, tally
         self._merchants = sorted({each.account.merchant.id for each in customers})
@@ -106,7 +118,7 @@ class _Chaos:
         tally, chance = self._tally, self._chance
         purchases = [customer.plan(chance) for customer in self._customers]
         does_worker_die = chance.random() < WORKER_SHARE
-        marked = None if does_worker_die or chance.random() > STEERED_SHARE else chance.choice(purchases)
+        marked = None if does_worker_die or chance.random() > self._steered_share else chance.choice(purchases)
         if marked is not None:
             marked.way, marked.answer = "card", "slow"
         tally.kills += 1
@@ -152,7 +164,7 @@ class _Chaos:
     def _kill_web(self, purchases: list[Purchase], marked: Purchase | None) -> None:
         """At any moment, or soon after the intent of the `marked` purchase, which is answered slowly, was written down."""
         if marked is not None:
-            _wait_until(lambda: marked.broke_off or self._is_under_way(marked), IN_FLIGHT_SECONDS)
+            _wait_until(lambda: marked.is_over or self._is_under_way(marked), IN_FLIGHT_SECONDS)
             time.sleep(self._chance.uniform(0, 0.4))
         else:
             time.sleep(self._chance.uniform(0, 0.8))
@@ -176,7 +188,7 @@ class _Chaos:
         """Give it an order to bring: one that got lost and is due; kill it while the gateway answers slowly."""
         for bought in buying:
             bought.result()
-        bait = self._lay_bait() if self._chance.random() < STEERED_SHARE else None
+        bait = self._lay_bait() if self._chance.random() < self._steered_share else None
         if bait is not None:
             _wait_until(lambda: bool(self._installation.accounts.sandbox.ledger(bait)), IN_FLIGHT_SECONDS)
         time.sleep(self._chance.uniform(0, 0.4))

@@ -17,7 +17,7 @@ KILLS = 5
 def test_kills_at_random_under_load_leave_both_ledgers_equal(installation):
     tally = Tally()
 
-    kill_again_and_again(installation, KILLS, Random(3), tally, name="kills")
+    kill_again_and_again(installation, KILLS, Random(3), tally, name="kills", steered_share=1)
 
     assert tally.kills == KILLS
     assert tally.in_flight >= 0.6 * KILLS

@@ -28,6 +28,7 @@ from portal.payments.errors import (
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
 from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, resolve_payment
 from portal.payments.shares import chosen_pricing, list_shares, shown_version
+from portal.public_ids import new_id
 from portal.tenancy import Scope
 from tests.support.paying import Killed, Till, killing_at
 
@@ -385,6 +386,19 @@ def test_somebody_elses_invoice_method_and_payment_are_unknown(till: Till, make_
         other_till.confirm(payment)
     with pytest.raises(sa.exc.NoResultFound):
         cancel_payment(till.services, stranger, payment)
+    assert till.gateway.calls == []
+
+
+def test_another_customer_of_the_same_merchant_can_neither_confirm_nor_cancel(till: Till) -> None:
+    payment = till.checkout(till.invoice())
+    stranger = Scope(till.scope.merchant_id, new_id("cus", till.clock.now()))
+
+    with pytest.raises(sa.exc.NoResultFound):
+        replace(till, scope=stranger).confirm(payment)
+    with pytest.raises(sa.exc.NoResultFound):
+        cancel_payment(till.services, stranger, payment)
+
+    assert till.status(payment) == "incomplete"
     assert till.gateway.calls == []
 
 
