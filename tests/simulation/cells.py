@@ -198,7 +198,9 @@ def _refund_looked_up(cell: Cell) -> str | None:
         return "a question was just answered"
     if cell.retrier == "webhook" and cell.answer == "absent":
         return "the provider has never heard of the refund"
-    return _not_a_refund(cell)
+    if cell.state == "complete" and cell.answer in ("succeeded", "pending", "absent"):
+        return "the refund had failed, which is its end at the provider"
+    return _not_a_refund(cell, "complete")
 
 
 def _event(cell: Cell) -> str | None:
@@ -230,8 +232,9 @@ def _not_an_order(cell: Cell, why: str) -> str | None:
     return None
 
 
-def _not_a_refund(cell: Cell) -> str | None:
-    if cell.state not in ("partially_refunded", "refunded"):
+def _not_a_refund(cell: Cell, *also: str) -> str | None:
+    """`also` are states in which the refund in hand has failed before, so that its share was given back."""
+    if cell.state not in ("partially_refunded", "refunded", *also):
         return "the refund's share was set aside with its intent"
     if cell.retrier == "customer":
         return "a customer gives no refund"

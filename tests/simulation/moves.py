@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 
+from portal.payment_methods.jobs import check_setups, mail_expiring_methods
 from portal.payments.checkouts import NEW_METHOD, TELEPHONE, Choice, begin_checkout
 from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
 from portal.payments.rules import CAPTURED, UNSETTLED
@@ -22,8 +23,8 @@ from tests.simulation.world import NEVER, Broken, PaymentRow, World
 CRASH_RATE = 0.25
 """How many processes die on their way: each at one of the first crash points that it passes."""
 CHECKOUT_HOURS = 3
-ROUND = tuple(job for job in JOBS if job.run is not clean_up)
-"""What a round of the worker does here; old rows are deleted when a run has come to its end."""
+ROUND = tuple(job for job in JOBS if job.run not in (clean_up, check_setups, mail_expiring_methods))
+"""What a round of the worker does here; what moves no money is done when a run has come to its end."""
 
 
 def step(world: World) -> None:
@@ -317,11 +318,11 @@ MOVES: tuple[tuple[Move, int], ...] = (
     (approve_late, 3),
     (event, 11),
     (work, 8),
-    (refund, 5),
+    (refund, 4),
     (refund_ends, 3),
     (bill, 2),
     (grant, 1),
-    (wait, 14),
+    (wait, 18),
 )
 """Each with its weight."""
 

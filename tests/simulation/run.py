@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from portal.payments.rules import UNSETTLED
+from portal.refunds.jobs import check_refunds
 from portal.worker import JOBS
 from tests.simulation import moves
 from tests.simulation.cells import Cell
@@ -17,9 +18,11 @@ from tests.simulation.world import Broken, Faults, World, faults_shown
 
 STEPS = 50
 PROOF_EVERY = 25
-"""Steps between two of the portal's own proofs of the ledger, which read all of it; our own sums are checked after each step."""
+"""Steps between two of the portal's own proofs of the ledger, which read all of it, before the last one at rest; our own sums are
+checked after each step."""
 _WEATHERS = (0.0, 0.05, 0.15, 0.4)
 _MOST_ROUNDS = 15
+_REFUNDS = tuple(job for job in moves.ROUND if job.run is check_refunds)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def run_seed(seed: int, *, steps: int = STEPS, plant: str | None = None) -> tupl
             for at in range(1, steps + 1):
                 moves.step(world)
                 _check(world, faults)
-                if at % PROOF_EVERY == 0:
+                if at % PROOF_EVERY == 0 and at < steps:
                     prove(world)
             rest(world)
             _check(world, faults)
@@ -116,7 +119,7 @@ def rest(world: World) -> None:
     # A refund that was called done is asked for again for a month.
     for days in (4, 10, 20) if world.provider.refunds else ():
         world.pass_time(days=days)
-        moves.work_round(world)
+        moves.work_round(world, _REFUNDS)
     moves.work_round(world, JOBS)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from portal.payments.checkouts import NEW_METHOD, TELEPHONE, Choice
 from portal.payments.jobs import check_payments
 from portal.payments.rules import UNSETTLED
@@ -125,6 +127,9 @@ def _refund_answered(world: World, cell: Cell) -> None:
 
 
 def _refund_looked_up(world: World, cell: Cell) -> None:
+    if cell.state == "complete":
+        _failed_refund_looked_up(world, cell)
+        return
     payment = _pay(world)
     world.provider.fates.append(_fate(cell.answer))
     lost = ["lost_before" if cell.answer == "absent" else "lost_after"]
@@ -136,6 +141,22 @@ def _refund_looked_up(world: World, cell: Cell) -> None:
     if cell.retrier == "webhook":
         moves.send_event(world, world.provider.events[-1])
     moves.work_round(world, _CHECKS, faults=[])
+
+
+def _failed_refund_looked_up(world: World, cell: Cell) -> None:
+    """An event speaks of a refund that failed, and whose share was given back: it is asked for all the same."""
+    payment = _pay(world)
+    world.provider.fates.append("declined")
+    moves.give_back(world, payment, payment.charge_amount)
+    event = world.provider.events[-1]
+    moves.send_event(world, event)
+    moves.work_round(world, _EVENTS, dies_at=cell.label, faults=[_fault(cell.answer)])
+    check(world)
+    world.pass_time(seconds=11)
+    if cell.retrier == "webhook":
+        again = replace(event, id=f"{event.id}-again")
+        moves.send_event(world, again)
+    moves.work_round(world, _EVENTS, faults=[])
 
 
 def _event_handled(world: World, cell: Cell) -> None:

@@ -48,7 +48,7 @@ class Killed(BaseException):
 class Process:
     """Somebody's one operation. `about` is the payment that it was called for; `dies_at` a label, or the how-manieth crash point.
 
-    `is_overtaken`: others did something while it waited for the provider.
+    `is_overtaken`: time passed, and others did something perhaps, while it waited for the provider.
     """
 
     actor: str
@@ -230,9 +230,9 @@ class World:
     def _let_others(self, process: Process) -> None:
         if self.meanwhile is None or len(self._running) > 1:
             return
-        before = len(self.trace)
+        before = self.clock.now()
         self.meanwhile(self)
-        process.is_overtaken = process.is_overtaken or len(self.trace) > before
+        process.is_overtaken = process.is_overtaken or self.clock.now() > before
 
     def _note_end(self, process: Process) -> None:
         if process.died_at is not None:
@@ -246,6 +246,8 @@ class World:
                 self.deaths.pop(subject or "", None)
             return
         touched |= self._handled_events(process)
+        if process.died_at == "event.stored" and process.about in self.deaths:
+            self.deaths[process.about].has_event = True  # It was not answered, and the worker finds it all the same.
         if process.died_at is not None and process.died_at not in NOT_OF_PAYMENTS:
             touched.discard(self._note_death(process, process.died_at))
         for subject in [subject for subject in self.deaths if subject in touched]:
