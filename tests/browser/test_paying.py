@@ -50,8 +50,8 @@ def test_the_demos_customers_pay_the_first_of_what_they_owe_with_what_stands_fir
     page.goto(f"{account.root}/invoices")
     page.get_by_role("main").get_by_role("row").nth(1).get_by_role("link").first.click()
     page.get_by_role("main").get_by_role("link", name=PAY).click()
-    expect(page.get_by_role("radio").first).to_be_checked()
-    expect(page.get_by_role("radio").first).to_have_accessible_name(re.compile("4242"))
+    expect(page.locator("input[name=payment_method]").first).to_be_checked()
+    expect(page.locator("input[name=payment_method]").first).to_have_accessible_name(re.compile("4242"))
     payment = choose(page)
     pay(page)
 

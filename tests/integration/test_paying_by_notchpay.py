@@ -12,6 +12,7 @@ from portal.gateways.notchpay import Keys, NotchPayGateway
 from portal.payments.checkouts import TELEPHONE
 from portal.payments.jobs import check_payments
 from portal.payments.operations import cancel_payment, resolve_payment
+from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
@@ -176,7 +177,7 @@ def test_event_has_notch_pay_asked_at_once_and_a_forged_one_does_not(shop: Shop)
     assert not receive_event(
         shop.till.services, shop.till.scope.merchant_id, "notchpay", *shop.books.event("payment.complete", data)
     )
-    check_payments(shop.till.services)
+    handle_events(shop.till.services)
 
     assert shop.till.status(payment) == "complete"
     assert len(shop.server.requests) == asked + 1

@@ -12,6 +12,7 @@ from portal.payment_methods.models import PaymentMethod
 from portal.payments.jobs import check_payments
 from portal.payments.models import Payment
 from portal.payments.operations import cancel_payment, resolve_payment
+from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
@@ -241,7 +242,7 @@ def test_event_has_stripe_asked_at_once_and_once(shop: Shop) -> None:
     signed = event(shop.books, "checkout.session.completed", page)
 
     received = [receive_event(shop.till.services, shop.till.scope.merchant_id, "stripe", *signed) for _ in range(2)]
-    check_payments(shop.till.services)
+    handle_events(shop.till.services)
 
     assert received == [True, False]
     assert shop.till.status(payment) == "complete"

@@ -83,7 +83,7 @@ class Till:
                 session,
                 self.scope,
                 Choice(self.method_id if method is None else method, invoice_ids, save_method=save, **chosen),
-                gateway="sandbox",
+                gateway=self.gateway_name,
                 expires_after=timedelta(hours=3),
                 at=self.clock.now(),
             )
@@ -124,6 +124,12 @@ class Till:
         with self.services.database.unit_of_work() as session:
             statement = sa.select(table).where(table.merchant_id == self.scope.merchant_id).filter_by(**where)
             return list(session.execute(statement).scalars())
+
+    @property
+    def gateway_name(self) -> str:
+        """The gateway that the merchant has now; the scripted one stands in for the sandbox."""
+        gateway = self.services.gateways.find(self.scope.merchant_id)
+        return gateway.name if gateway else "sandbox"
 
     def invoices_of(self, payment_id: str) -> list[str]:
         """The invoices that the payment pays, or would have paid."""
