@@ -234,7 +234,8 @@ def _refuse_held(session: Session, scope: Scope, choice: Choice, invoices: Seque
             continue
         holders = list_holders(session, scope, invoice.id)
         if holders != [choice.split_of] or invoice.amount_reserved >= invoice.amount_due:
-            raise InvoiceBeingPaid(next((holder for holder in holders if holder != choice.split_of), holders[0]))
+            # None may be left: the invoice was read a moment earlier, and its payment has ended since.
+            raise InvoiceBeingPaid(next((holder for holder in holders if holder != choice.split_of), choice.split_of))
 
 
 def _price(session: Session, scope: Scope, choice: Choice, dues: Sequence[Due], options: PaymentOptions) -> Pricing:
