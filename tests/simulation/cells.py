@@ -31,6 +31,24 @@ ANSWERS = (
 )
 NOT_EXECUTED = frozenset({"lost_before", "server_error", "absent"})
 """After these the provider has done nothing, and never will."""
+NOT_HEARD = frozenset({"lost_before", "server_error", "lost_after", "garbage", "late"})
+"""Of these we understand nothing."""
+_LATE = {
+    "failed": frozenset({"declined", "insufficient_funds", "other_amount"}),
+    "canceled": frozenset({"canceled", "succeeded", "other_amount"}),
+    "expired": frozenset({"canceled", "succeeded", "other_amount"}),
+    "abandoned": frozenset({"canceled", "succeeded"}),
+}
+"""What the provider answers about a payment that ended so. (Of a page that was never paid it tells no amount.)"""
+
+NOT_OF_PAYMENTS = {
+    "comparison.claimed": "it speaks of no payment: the comparison begins anew when its hour has come",
+    **dict.fromkeys(
+        ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up"),
+        "no money moves, and the simulated provider has no page for keeping a method: real processes are killed there",
+    ),
+}
+"""Crash points without cells; runs die at the first of them all the same."""
 
 _STATUS_OF_ANSWER = {
     "succeeded": "complete",
@@ -78,6 +96,8 @@ def reachable_cells() -> list[Cell]:
 def why_unreachable(cell: Cell) -> str | None:
     """Why there is no such cell; None where there is. Raises LookupError for a label that nobody has thought about."""
     reasons = _REASONS.get(cell.label)
+    if cell.label in NOT_OF_PAYMENTS:
+        return NOT_OF_PAYMENTS[cell.label]
     if reasons is None:
         raise LookupError(f"no cells are written down for the crash point {cell.label}")
     if cell.answer == "duplicate":
@@ -121,16 +141,27 @@ def _outcome_recorded(cell: Cell) -> str | None:
 
 
 def _looked_up(cell: Cell) -> str | None:
-    if cell.state not in UNSETTLED:
-        return "only what is unsettled is asked for"
     if cell.answer == "none":
         return "a question was just answered"
+    if cell.state in _LATE:
+        return _looked_up_late(cell)
+    if cell.state not in UNSETTLED:
+        return "only what is unsettled is asked for, and what ended without money"
     if cell.state == "pending" and cell.answer == "requires_action":
         return "a provider that has begun to collect does not send the payer back"
     if cell.state != "processing" and cell.answer == "absent":
         return "the provider knows what it has told us of"
     if cell.retrier == "webhook" and cell.answer == "absent":
         return "the provider has never heard of the payment"
+    return None
+
+
+def _looked_up_late(cell: Cell) -> str | None:
+    """A payment that ended without money is asked for when an event speaks of it: money may have come after all."""
+    if cell.answer in NOT_HEARD:
+        return None
+    if cell.answer not in _LATE[cell.state]:
+        return "the provider says what it said before, or that what was called off was paid"
     return None
 
 
@@ -160,6 +191,28 @@ def _refund_answered(cell: Cell) -> str | None:
     if cell.retrier == "webhook" and cell.answer in NOT_EXECUTED:
         return "the provider has done nothing that it could tell of"
     return _not_a_refund(cell)
+
+
+def _refund_looked_up(cell: Cell) -> str | None:
+    if cell.answer == "none":
+        return "a question was just answered"
+    if cell.retrier == "webhook" and cell.answer == "absent":
+        return "the provider has never heard of the refund"
+    return _not_a_refund(cell)
+
+
+def _event(cell: Cell) -> str | None:
+    if cell.state in ("incomplete", "rejected"):
+        return "the provider has never heard of the payment, and refuses no order"
+    if cell.answer != "none":
+        return "an event is a hint: what is asked because of it stands in the payment's own cells"
+    if cell.retrier == "customer":
+        return "a customer knows of no event"
+    return "it is stored already: to send it again moves nothing" if _is_after_storing(cell) else None
+
+
+def _is_after_storing(cell: Cell) -> bool:
+    return cell.retrier == "webhook" and cell.label != "event.stored"
 
 
 def _delivery(cell: Cell) -> str | None:
@@ -202,6 +255,10 @@ _REASONS = {
     "payment.cancel_answered": _cancel_answered,
     "refund.intent_committed": _refund_intent_committed,
     "refund.gateway_answered": _refund_answered,
+    "refund.looked_up": _refund_looked_up,
+    "event.stored": _event,
+    "event.taken": _event,
+    "event.handled": _event,
     "outbox.leased": _delivery,
     "outbox.delivered": _delivery,
 }

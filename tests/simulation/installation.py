@@ -70,7 +70,8 @@ def installation() -> Installation:
     )
     clock = MovableClock()
     with database.unit_of_work() as session:
-        merchant = create_merchant(session, NewMerchant(slug="acme", name="Acme", currency="USD"), at=clock.now())
+        new = NewMerchant(slug="acme", name="Acme", currency="USD", gateway=GATEWAY)
+        merchant = create_merchant(session, new, at=clock.now())
         session.flush()
         set_payment_options(session, merchant.id, _OPTIONS, at=clock.now())
     payers = tuple(_payer(database, merchant.id, name, clock) for name in ("Maya", "Noor"))

@@ -201,6 +201,7 @@ def send_event(world: World, event: Event, *, dies_at: str | int = NEVER) -> Non
         f"{event.id} about {world.name(event.reference)}",
         lambda services: receive_event(services, world.merchant_id, GATEWAY, {"signature": "right"}, body),
         about=event.reference,
+        brings=event.id,
         dies_at=dies_at,
     )
     if not told.startswith("killed"):

@@ -10,7 +10,6 @@ from portal.payments.rules import UNSETTLED
 from portal.worker import JOBS
 from tests.simulation import moves
 from tests.simulation.cells import Cell
-from tests.simulation.comparison import compare
 from tests.simulation.installation import installation
 from tests.simulation.invariants import check, check_rest, prove
 from tests.simulation.plants import PLANTS
@@ -108,13 +107,16 @@ def rest(world: World) -> None:
         if outcome.state.value == "pending":
             world.provider.finish_refund(reference, world.chance.choice(("succeeded", "declined")))
     for _ in range(_MOST_ROUNDS):
+        # Longer than a payment may take, than any pause between two questions, and between two comparisons of lists.
+        world.pass_time(hours=25)
         moves.work_round(world)
         if not _is_busy(world):
             break
-        # Longer than a payment may take, and than any pause between two questions.
-        world.pass_time(hours=25)
         _end_what_cannot_be_called_off(world)
-    compare(world)
+    # A refund that was called done is asked for again for a month.
+    for days in (4, 10, 20) if world.provider.refunds else ():
+        world.pass_time(days=days)
+        moves.work_round(world)
     moves.work_round(world, JOBS)
 
 

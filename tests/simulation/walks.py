@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from portal.payments.checkouts import TELEPHONE, Choice
+from portal.payments.checkouts import NEW_METHOD, TELEPHONE, Choice
 from portal.payments.jobs import check_payments
+from portal.payments.rules import UNSETTLED
+from portal.provider_events.jobs import handle_events
 from portal.refunds.jobs import check_refunds
 from tests.simulation import moves
 from tests.simulation.cells import Cell
@@ -14,7 +16,8 @@ from tests.simulation.provider import OPEN, Charge, Event
 from tests.simulation.run import rest
 from tests.simulation.world import PaymentRow, World, faults_shown
 
-_CHECKS = tuple(job for job in moves.ROUND if job.run in (check_payments, check_refunds))
+_CHECKS = tuple(job for job in moves.ROUND if job.run in (handle_events, check_payments, check_refunds))
+_EVENTS = tuple(job for job in moves.ROUND if job.run is handle_events)
 
 
 def walk(cell: Cell) -> World:
@@ -62,12 +65,31 @@ def _confirmed(world: World, cell: Cell) -> None:
 
 
 def _looked_up(world: World, cell: Cell) -> None:
+    if cell.state not in UNSETTLED:
+        _looked_up_late(world, cell)
+        return
     payment = _bring_to(world, cell)
     world.pass_time(seconds=1)
     moves.open_page(world, payment, dies_at=cell.label, faults=[_fault(cell.answer)])
     check(world)
     world.pass_time(seconds=11)
     _go_on(world, cell, payment)
+
+
+def _looked_up_late(world: World, cell: Cell) -> None:
+    payment = _end(world, cell.state, cell.answer)
+    if cell.answer == "succeeded":
+        world.provider.approve_late(world.provider.charges[payment.id])
+    event = world.provider.events[-1]
+    moves.send_event(world, event)
+    moves.work_round(world, _EVENTS, dies_at=cell.label, faults=[_fault(cell.answer)])
+    check(world)
+    world.pass_time(seconds=11)
+    if cell.retrier == "customer":
+        moves.confirm(world, payment)
+    elif cell.retrier == "webhook":
+        moves.send_event(world, event)
+    moves.work_round(world, _EVENTS, faults=[])
 
 
 def _cancel_answered(world: World, cell: Cell) -> None:
@@ -102,6 +124,36 @@ def _refund_answered(world: World, cell: Cell) -> None:
     moves.work_round(world, _CHECKS, faults=[])
 
 
+def _refund_looked_up(world: World, cell: Cell) -> None:
+    payment = _pay(world)
+    world.provider.fates.append(_fate(cell.answer))
+    lost = ["lost_before" if cell.answer == "absent" else "lost_after"]
+    moves.give_back(world, payment, _refunded(cell, payment), faults=lost)
+    world.pass_time(seconds=11)
+    moves.work_round(world, _CHECKS, dies_at=cell.label, faults=[_fault(cell.answer)])
+    check(world)
+    world.pass_time(minutes=1)
+    if cell.retrier == "webhook":
+        moves.send_event(world, world.provider.events[-1])
+    moves.work_round(world, _CHECKS, faults=[])
+
+
+def _event_handled(world: World, cell: Cell) -> None:
+    payment = _end(world, cell.state, cell.answer)
+    if cell.state == "requires_action":
+        world.provider.finish(world.provider.charges[payment.id], "succeeded")
+    event = world.provider.events[-1]
+    moves.send_event(world, event, dies_at=cell.label)
+    if cell.label != "event.stored":
+        # Its question is answered by nobody, so that the payment is afterwards what it was.
+        moves.work_round(world, _EVENTS, dies_at=cell.label, faults=["server_error"])
+    check(world)
+    world.pass_time(seconds=11)
+    if cell.retrier == "webhook":
+        moves.send_event(world, event)
+    moves.work_round(world, _EVENTS, faults=[])
+
+
 def _delivery(world: World, cell: Cell) -> None:
     payment = _pay(world)
     if cell.state != "complete":
@@ -122,9 +174,44 @@ _WALKS = {
     "payment.cancel_answered": _cancel_answered,
     "refund.intent_committed": _refund_intent_committed,
     "refund.gateway_answered": _refund_answered,
+    "refund.looked_up": _refund_looked_up,
+    "event.stored": _event_handled,
+    "event.taken": _event_handled,
+    "event.handled": _event_handled,
     "outbox.leased": _delivery,
     "outbox.delivered": _delivery,
 }
+
+
+def _end(world: World, state: str, answer: str) -> PaymentRow:
+    """A confirmed payment that has come to `state` in the usual way."""
+    fates = {
+        "processing": "succeeded",
+        "requires_action": "requires_action",
+        "pending": "pending",
+        "complete": "succeeded",
+    }
+    if state in ("partially_refunded", "refunded"):
+        payment = _pay(world)
+        world.provider.fates.append("succeeded")
+        moves.give_back(world, payment, payment.charge_amount // (1 if state == "refunded" else 2))
+        return payment
+    if state in fates or state == "failed":
+        payment = _begin(world, answer)
+        fate = "insufficient_funds" if answer == "insufficient_funds" else "declined"
+        world.provider.fates.append(fates.get(state, fate))
+        moves.confirm(world, payment, faults=["lost_after"] if state == "processing" else [])
+        return payment
+    payment = _begin(world, "by page" if state == "abandoned" else "canceled")
+    world.provider.fates.append("requires_action" if state == "abandoned" else "pending")
+    moves.confirm(world, payment)
+    world.provider.charges[payment.id].can_be_canceled = True
+    if state == "canceled":
+        moves.call_off(world, payment)
+    else:
+        world.pass_time(hours=4)
+        moves.open_page(world, payment)
+    return payment
 
 
 def _begin(world: World, answer: str) -> PaymentRow:
@@ -135,7 +222,8 @@ def _begin(world: World, answer: str) -> PaymentRow:
     ).fetchone()[0]
     by_card = Choice(payer.method_id, [invoice_id])
     by_telephone = Choice(TELEPHONE, [invoice_id], channel="cm.mtn", phone="+237670000001")
-    moves.begin(world, payer, by_telephone if answer == "canceled" else by_card)
+    by_page = Choice(NEW_METHOD, [invoice_id])
+    moves.begin(world, payer, {"canceled": by_telephone, "by page": by_page}.get(answer, by_card))
     return world.payments()[-1]
 
 

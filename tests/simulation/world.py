@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any, cast
@@ -19,8 +20,9 @@ from portal.gateways.contract import EventRefused, Gateway
 from portal.gateways.registry import Gateways
 from portal.outbox.relay import Handler
 from portal.payments.rules import UNSETTLED
+from portal.provider_events.rules import next_try
 from portal.services import Services
-from tests.simulation.cells import Cell, why_unreachable
+from tests.simulation.cells import NOT_OF_PAYMENTS, Cell, why_unreachable
 from tests.simulation.installation import Installation, Payer
 from tests.simulation.line import Line
 from tests.simulation.provider import Event, Provider
@@ -130,18 +132,20 @@ class World:
         work: Callable[[Services], object],
         *,
         about: str | None = None,
+        brings: str | None = None,
         dies_at: str | int = NEVER,
         faults: list[str] | None = None,
     ) -> str:
         """Let a process of its own do `work`; tells what came of it. It may die, or refuse with a named fault; no other end is allowed.
 
-        `faults` are what happens to its calls, by chance where there are none.
+        `brings` is the event that it was called with. `faults` are what happens to its calls, by chance where there are none.
         """
         self.clock.advance(milliseconds=1)
         line = Line(self.provider, self.chance, self.clock, lambda: self.connection.in_transaction)
         line.fault_rate = 0.0 if faults is not None else self.fault_rate
         line.faults = list(faults or ())
         process = Process(actor, about, line, dies_at)
+        process.delivered += [brings] if brings else []
         line.meanwhile = lambda: self._let_others(process)
         gateway = self.plant(line) if self.plant else cast(Gateway, line)
         services = Services(
@@ -241,12 +245,16 @@ class World:
             for subject in touched:
                 self.deaths.pop(subject or "", None)
             return
-        if process.died_at is not None:
+        touched |= self._handled_events(process)
+        if process.died_at is not None and process.died_at not in NOT_OF_PAYMENTS:
             touched.discard(self._note_death(process, process.died_at))
         for subject in [subject for subject in self.deaths if subject in touched]:
             death = self.deaths[subject]
             met = process.line.told.get(subject, "none")
-            if met == "none" and death.state in UNSETTLED | {"incomplete"}:
+            if process.actor == "webhook" and death.label != "event.stored":
+                continue  # It is stored already: to send it again moves nothing.
+            is_asked_for = death.label.startswith("payment.") and death.state in UNSETTLED | {"incomplete"}
+            if met == "none" and is_asked_for:
                 continue  # It did not ask: somebody had just asked, or it was refused.
             actor = "webhook" if process.actor == "worker" and death.has_event else process.actor
             self._sequel(subject, actor, met if death.answer is None else death.answer)
@@ -254,8 +262,10 @@ class World:
     def _note_death(self, process: Process, label: str) -> str:
         """Tells what the process had in hand."""
         subject, payment_id = self._subject(process, label)
+        if label == "event.stored" and subject not in self._waiting_events():
+            return subject  # Another copy of what is done with.
         state = self.status(payment_id)
-        told = "none" if label.startswith("outbox.") else process.line.told.get(subject)
+        told = "none" if label.startswith(("outbox.", "event.")) else process.line.told.get(subject)
         self.deaths[subject] = Death(label, state, told)
         return subject
 
@@ -263,10 +273,15 @@ class World:
         """What the process had in hand, and the payment that it belongs to."""
         if label.startswith("outbox."):
             row = self.connection.execute(
-                "select id, json_extract(payload, '$.payment') from outbox_messages"
+                "select id, coalesce(json_extract(payload, '$.payment'), json_extract(payload, '$.refund')) from outbox_messages"
                 " where done_at is null and leased_until is not null order by leased_until desc limit 1"
             ).fetchone()
-            return str(row[0]), str(row[1])
+            return str(row[0]), self._payment_of(str(row[1]))
+        if label.startswith("event."):
+            return self._event_in_hand(process)
+        if label == "refund.looked_up":
+            refund_id = [reference for reference in process.line.told if reference.startswith("re_")][-1]
+            return refund_id, self._payment_of(refund_id)
         if label.startswith("refund."):
             row = self.connection.execute("select id, payment_id from refunds order by rowid desc limit 1").fetchone()
             return str(row[0]), str(row[1])
@@ -275,6 +290,36 @@ class World:
         assert subject is not None, "a payment was in hand"
         return subject, subject
 
+    def _event_in_hand(self, process: Process) -> tuple[str, str]:
+        """The event that was brought, or that the worker has just taken by moving its time on; and its payment."""
+        now = self.clock.now()
+        rows = self.connection.execute(
+            "select event_id, reference, attempts, due_at from provider_events order by rowid"
+        )
+        for event_id, reference, attempts, due_at in rows.fetchall():
+            is_taken = attempts and due_at == _microseconds(next_try(attempts, now))
+            if event_id in process.delivered or (process.actor == "worker" and is_taken):
+                return str(event_id), self._payment_of(str(reference))
+        raise AssertionError("whoever dies over an event has one in hand")
+
+    def _payment_of(self, reference: str) -> str:
+        """The payment that one of our references at the provider belongs to."""
+        if reference.startswith("pay_"):
+            return reference
+        row = self.connection.execute("select payment_id from refunds where id = ?", (reference,)).fetchone()
+        return str(row[0])
+
+    def _handled_events(self, process: Process) -> set[str | None]:
+        """The events that somebody died over and that this worker has now done with."""
+        if process.actor != "worker":
+            return set()
+        waiting = self._waiting_events()
+        return {subject for subject in self.deaths if subject.startswith("evt_") and subject not in waiting}
+
+    def _waiting_events(self) -> set[str]:
+        rows = self.connection.execute("select event_id from provider_events where due_at is not null")
+        return {str(row[0]) for row in rows}
+
     def _sequel(self, subject: str, retrier: str, answer: str) -> None:
         death = self.deaths.pop(subject)
         cell = Cell(death.label, death.state, answer, retrier)
@@ -282,6 +327,11 @@ class World:
         if reason is not None:
             raise Broken("only reachable cells are visited", f"{cell}, but {reason}")
         self.cells.add(cell)
+
+
+def _microseconds(at: datetime) -> int:
+    """An instant as SQLite keeps it."""
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -295,7 +345,15 @@ class _One(Gateways):
 class Faults(logging.Handler):
     """Failures that the portal logs and goes on after: none is expected in a simulation but those of its own provider and mail."""
 
-    EXPECTED = frozenset({"payment.outcome_contradicted", "refund.outcome_contradicted", "message.given_up"})
+    EXPECTED = frozenset(
+        {
+            "payment.outcome_contradicted",
+            "refund.outcome_contradicted",
+            "message.given_up",
+            "event.given_up",
+            "difference.found",
+        }
+    )
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
