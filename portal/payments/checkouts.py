@@ -38,7 +38,7 @@ from portal.payments.errors import (
 )
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.outcomes import list_allocations
-from portal.payments.shares import due_of
+from portal.payments.shares import due_of, lock_invoices
 from portal.public_ids import is_id, new_id
 from portal.tenancy import Scope
 
@@ -98,7 +98,9 @@ def begin_checkout(
         named = (choice.title, "", 0)
     else:
         # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
-        supersede(session, scope, list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES], but=None, at=at)
+        wanted = list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES]
+        lock_invoices(session, scope, wanted)
+        supersede(session, scope, wanted, but=None, at=at)
         dues, titles = _get_payable(session, scope, choice, options)
         pricing = _price(session, scope, choice, dues, options)
         kept = [titles[part.invoice_id] for part in pricing.parts]
@@ -234,7 +236,8 @@ def _refuse_held(session: Session, scope: Scope, choice: Choice, invoices: Seque
             continue
         holders = list_holders(session, scope, invoice.id)
         if holders != [choice.split_of] or invoice.amount_reserved >= invoice.amount_due:
-            raise InvoiceBeingPaid(next((holder for holder in holders if holder != choice.split_of), holders[0]))
+            # None may be left: the invoice was read a moment earlier, and its payment has ended since.
+            raise InvoiceBeingPaid(next((holder for holder in holders if holder != choice.split_of), choice.split_of))
 
 
 def _price(session: Session, scope: Scope, choice: Choice, dues: Sequence[Due], options: PaymentOptions) -> Pricing:

@@ -181,6 +181,21 @@ def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit
     return price(payable, currency, amount=chosen, credit=credit, whole=only)
 
 
+def lock_invoices(session: Session, scope: Scope, invoice_ids: Sequence[str] | sa.Select[str]) -> None:
+    """Take the customer's turn at these invoices, before any of their payments is locked: whoever begins or confirms one locks
+    others of the same invoices too, and two who began with a payment each would wait for each other."""
+    session.execute(
+        sa.select(Invoice.id)
+        .where(
+            Invoice.merchant_id == scope.merchant_id,
+            Invoice.customer_id == scope.customer_id,
+            Invoice.id.in_(invoice_ids),
+        )
+        .order_by(Invoice.id)
+        .with_for_update()
+    )
+
+
 def lock_dues(
     session: Session, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions
 ) -> tuple[list[Due], dict[str, int]]:

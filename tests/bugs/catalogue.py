@@ -315,15 +315,6 @@ BUGS = (
         ("portal/gateways/sandbox/client.py", "not hmac.compare_digest(expected, given)", "expected != given"),
         likely=(_COMPARISONS,),
     ),
-    _bug(
-        "an event that came before is taken for a new one",
-        (
-            "portal/provider_events/operations.py",
-            "notice.event_id)) is not None:\n        return False\n",
-            "notice.event_id)) is not None:\n        return True\n",
-        ),
-        likely=("tests/integration/test_provider_events.py",),
-    ),
     # --- signing in ---
     _bug(
         "opening a sign-in link uses it up",

@@ -89,7 +89,7 @@ def first_failure(copy: Path, arguments: Sequence[str]) -> str | None:
         return None
     failed = _FAILED.search(ran.stdout)
     if ran.returncode not in RED or failed is None:
-        raise TrialVoid(f"pytest ended with {ran.returncode}: {(ran.stdout + ran.stderr)[-1500:]}")
+        raise TrialVoid(f"pytest ended with {ran.returncode}: {(ran.stdout + ran.stderr)[-400:]}")
     return failed[1]
 
 

@@ -96,6 +96,16 @@ def test_second_tab_cannot_pay_what_is_being_paid(till: Till) -> None:
     assert till.balance(invoice) == ("open", 0, 5000)
 
 
+def test_hold_that_ended_between_two_reads_is_told_as_one(till: Till) -> None:
+    """On PostgreSQL the invoice is read as held, and a statement later its payment is over: found by two hundred payers at once."""
+    invoice = till.invoice(5000, amount_reserved=5000)
+
+    with pytest.raises(InvoiceBeingPaid) as refusal:
+        till.checkout(invoice)
+
+    assert refusal.value.payment_id is None
+
+
 def test_newer_checkout_supersedes_the_older_unconfirmed_one(till: Till) -> None:
     invoice = till.invoice()
     older = till.checkout(invoice)
