@@ -7,7 +7,7 @@ import pytest
 from tests.simulation import cells
 from tests.simulation.cells import reachable_cells
 from tests.simulation.plants import PLANTS
-from tests.simulation.run import STEPS, Report, run_seed
+from tests.simulation.run import STEPS, Failure, Report, run_seed
 from tests.simulation.walks import walk
 
 SEEDS_A_TEST = 25
@@ -15,8 +15,10 @@ SEEDS = 500
 MOST_SEEDS_TO_FIND = 40
 
 
-def test_every_crash_point_of_the_portal_has_its_cells():
-    assert {cell.label for cell in reachable_cells()} == set(cells.labels())
+def test_every_crash_point_of_the_portal_has_its_cells_or_says_why_not():
+    named = {cell.label for cell in reachable_cells()} | set(cells.NOT_OF_PAYMENTS)
+
+    assert named == set(cells.labels())
 
 
 @pytest.mark.parametrize(("label", "state"), sorted({(cell.label, cell.state) for cell in reachable_cells()}))
@@ -49,17 +51,18 @@ def test_same_seed_tells_the_same_story():
 
 
 @pytest.mark.parametrize("name", PLANTS)
-def test_planted_bug_is_found_and_named(name):
-    reports = (run_seed(seed, plant=name)[0] for seed in range(1, MOST_SEEDS_TO_FIND + 1))
+def test_planted_bug_is_found_and_named_and_fails_again(name):
+    found = _first_failure(name)
 
-    found = next((report.failures[0] for report in reports if report.failures), None)
+    again = run_seed(found.seed, plant=name)[0].failures[0]
 
-    assert found is not None, f"no one of {MOST_SEEDS_TO_FIND} seeds found it"
     assert found.invariant == PLANTS[name].breaks
+    assert (again.step, again.invariant, again.trace) == (found.step, found.invariant, found.trace)
 
 
-def test_failing_seed_fails_again_at_the_same_step():
-    failures = [run_seed(7, plant="reference_reuse")[0].failures for _ in range(2)]
-
-    assert failures[0]
-    assert [failure[0].step for failure in failures] == [failures[0][0].step] * 2
+def _first_failure(name: str) -> Failure:
+    for seed in range(1, MOST_SEEDS_TO_FIND + 1):
+        report, _ = run_seed(seed, plant=name)
+        if report.failures:
+            return report.failures[0]
+    raise AssertionError(f"no one of {MOST_SEEDS_TO_FIND} seeds found {name}")
