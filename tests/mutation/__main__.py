@@ -31,7 +31,9 @@ LEAST_KILLED = 0.9
 TESTS = (
     "tests/unit/test_money.py",
     "tests/unit/payments",
+    "tests/contracts/test_docs.py::test_transitions_of_payments_are_those_of_the_rules",
     "tests/integration/test_credit.py",
+    "tests/integration/test_invoice_balance.py",
     "tests/integration/test_ledger.py",
     "tests/integration/test_paying.py",
     "tests/integration/test_refunding.py",

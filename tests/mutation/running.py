@@ -34,6 +34,7 @@ class MutationRun:
     results: dict[int, bool] = field(default_factory=dict)
     reached: dict[tuple[str, int], set[int]] = field(default_factory=lambda: defaultdict(set))
     seconds: dict[int, float] = field(default_factory=dict)
+    plain: set[int] = field(default_factory=set)
     has_failed: bool = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -60,6 +61,8 @@ class MutationRun:
                 # Another item comes after the last, so that what all of them share stays.
                 reports = runtestprotocol(item, log=False, nextitem=items[(index + 1) % len(items)])
             self.seconds[index] = time.monotonic() - started
+            if "database" not in getattr(item, "fixturenames", ()):
+                self.plain.add(index)
             if any(report.failed for report in reports):
                 print(f"fails without any fault: {item.nodeid}")
                 self.has_failed = True
@@ -91,7 +94,8 @@ class MutationRun:
             print(f"{len(self.results)} of {len(self.mutants)}", file=sys.stderr, flush=True)
 
     def _tests_of(self, mutant: Mutant) -> list[int]:
-        """The tests that reach the fault's line, quickest first; of what runs at import, those that reach the module."""
+        """The tests that reach the fault's line, quickest first; of what runs at import, those that reach the module, and all
+        that need no database: they may look at a table without running anything."""
         if mutant.within:
             tests = self.reached.get((mutant.file, mutant.line), set())
             # A statement of several lines is traced at some of them only.
@@ -100,7 +104,7 @@ class MutationRun:
                     *(found for (file, line), found in self.reached.items() if file == mutant.file and abs(line - mutant.line) <= 8)
                 )  # fmt: skip
         else:
-            tests = set().union(*(found for (file, _), found in self.reached.items() if file == mutant.file))
+            tests = self.plain.union(*(found for (file, _), found in self.reached.items() if file == mutant.file))
         return sorted(tests, key=lambda index: self.seconds[index])
 
 

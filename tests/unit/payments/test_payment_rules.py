@@ -122,3 +122,25 @@ def test_unknown_is_asked_for_ever_less_often_and_never_given_up():
         timedelta(hours=1),
     ]
     assert waits == sorted(waits) and waits[-1] == timedelta(days=1)
+
+
+def test_page_that_nobody_of_ours_opened_expired_and_was_not_abandoned():
+    outcome = Outcome(State.FAILED, "pay_1", failure_code="page_expired")
+
+    assert rules.judge("requires_action", ORDERED, "pay_1", outcome).status == "expired"
+
+
+def test_end_that_may_not_follow_is_a_failure():
+    outcome = Outcome(State.FAILED, "pay_1", failure_code="page_expired")
+
+    assert judge("pending", outcome, was_opened=True).status == "failed"
+
+
+@pytest.mark.parametrize("code", ["method_invalid", "amount_unsupported"])
+def test_order_that_no_bank_was_asked_about_is_rejected(code: str):
+    assert judge("processing", Outcome(State.FAILED, "pay_1", failure_code=code)).status == "rejected"
+
+
+def test_unknown_is_a_persons_matter_after_a_week_and_late_money_is_looked_for_a_month():
+    assert timedelta(days=7) == rules.OVERDUE_AFTER
+    assert timedelta(days=30) == rules.LATE_MONEY_WITHIN

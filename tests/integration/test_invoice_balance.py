@@ -1,0 +1,78 @@
+"""What is left of an invoice: held, given back and paid, each by one statement that refuses what is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.invoices import balance
+from portal.invoices.models import Invoice
+
+
+def test_no_more_is_held_than_nobody_pays_holds_or_credits(till):
+    invoice = till.invoice(5000, amount_paid=1000, amount_credited=500)
+    assert _do(till, balance.reserve, invoice, 2000)
+
+    assert not _do(till, balance.reserve, invoice, 1501)
+    assert _do(till, balance.reserve, invoice, 1500)
+
+
+@pytest.mark.parametrize("change", [balance.release, balance.settle_reserved])
+def test_what_was_not_held_is_neither_given_back_nor_paid(till, change):
+    invoice = till.invoice(5000)
+    _do(till, balance.reserve, invoice, 2000)
+
+    with pytest.raises(AssertionError, match="was reserved"):
+        _do(till, change, invoice, 2001)
+
+    assert till.balance(invoice) == ("open", 0, 2000)
+
+
+def test_late_money_pays_what_nobody_else_holds(till):
+    invoice = till.invoice(5000, amount_credited=500)
+    _do(till, balance.reserve, invoice, 1500)
+
+    taken = _do(till, balance.settle_unreserved, invoice, 5000)
+
+    assert taken == 3000
+    assert till.balance(invoice) == ("partially_paid", 3000, 1500)
+
+
+def test_late_money_in_another_currency_pays_the_whole_or_nothing(till):
+    invoice = till.invoice(5000)
+    _do(till, balance.reserve, invoice, 1)
+
+    assert _do(till, balance.settle_unreserved, invoice, 5000, whole=True) == 0
+    assert _do(till, balance.settle_unreserved, invoice, 4999, whole=True) == 4999
+
+
+def test_late_money_for_an_invoice_that_takes_none_is_left_over(till):
+    paid, held = till.invoice(5000, amount_paid=5000), till.invoice(5000)
+    _do(till, balance.reserve, held, 5000)
+
+    assert _do(till, balance.settle_unreserved, paid, 5000) == 0
+    assert _do(till, balance.settle_unreserved, held, 5000) == 0
+
+
+def test_last_unit_makes_it_paid_and_each_change_is_a_version(till):
+    invoice = till.invoice(5000)
+    _do(till, balance.reserve, invoice, 5000)
+
+    _do(till, balance.settle_reserved, invoice, 4999)
+    before = till.rows(Invoice, id=invoice)[0]
+    _do(till, balance.settle_reserved, invoice, 1)
+    after = till.rows(Invoice, id=invoice)[0]
+
+    assert (before.status, before.paid_at, before.version) == ("partially_paid", None, 2)
+    assert (after.status, after.paid_at, after.version) == ("paid", till.clock.now(), 3)
+
+
+def test_smallest_rest_can_be_paid_late(till):
+    invoice = till.invoice(5000, amount_paid=4999)
+
+    assert _do(till, balance.settle_unreserved, invoice, 1) == 1
+    assert till.balance(invoice)[0] == "paid"
+
+
+def _do(till, change, invoice_id, amount, **chosen):
+    with till.services.database.unit_of_work() as session:
+        return change(session, till.scope.merchant_id, invoice_id, amount, at=till.clock.now(), **chosen)
