@@ -44,17 +44,20 @@ class MerchantProfile:
 
 
 _COLUMNS = [getattr(Merchant, name) for name in MerchantProfile.__dataclass_fields__]
+# Put together once: every page asks for a merchant, and to write the statement down costs as much as to run it.
+_BY_SLUG = sa.select(*_COLUMNS).where(Merchant.slug == sa.bindparam("slug"))
+_BY_ID = sa.select(*_COLUMNS).where(Merchant.id == sa.bindparam("id"))
 
 
 def find_merchant(reader: Reader, slug: str) -> MerchantProfile | None:
     """The merchant of a slug, disabled ones included."""
-    row = reader.execute(sa.select(*_COLUMNS).where(Merchant.slug == slug)).first()
+    row = reader.execute(_BY_SLUG, {"slug": slug}).first()
     return MerchantProfile(*row) if row else None
 
 
 def get_merchant(reader: Reader, merchant_id: str) -> MerchantProfile:
     """The merchant of an id that a row of ours carries; raises NoResultFound when there is none."""
-    return MerchantProfile(*reader.execute(sa.select(*_COLUMNS).where(Merchant.id == merchant_id)).one())
+    return MerchantProfile(*reader.execute(_BY_ID, {"id": merchant_id}).one())
 
 
 def list_merchants(reader: Reader) -> list[MerchantProfile]:

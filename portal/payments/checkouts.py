@@ -175,26 +175,29 @@ def supersede(session: Session, scope: Scope, invoice_ids: Sequence[str], *, but
 
     Each is read under its lock: one that is being confirmed at this moment is waited for, and then left as it is.
     """
-    statement = (
-        sa.select(Payment)
-        .join(
-            PaymentAllocation,
-            sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
-        )
-        .where(
-            Payment.merchant_id == scope.merchant_id,
-            Payment.customer_id == scope.customer_id,
-            Payment.status == "incomplete",
-            PaymentAllocation.merchant_id == scope.merchant_id,
-            PaymentAllocation.invoice_id.in_(invoice_ids),
-            PaymentAllocation.state == "proposed",
-        )
-        .order_by(Payment.id)
-        .with_for_update(of=Payment)
-    )
-    for other in session.execute(statement).scalars().unique():
+    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
+    for other in session.execute(_UNCONFIRMED, asked).scalars().unique():
         if other.id != but:
             end_checkout(session, other, "canceled", at=at)
+
+
+_UNCONFIRMED = (
+    sa.select(Payment)
+    .join(
+        PaymentAllocation,
+        sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
+    )
+    .where(
+        Payment.merchant_id == sa.bindparam("merchant_id"),
+        Payment.customer_id == sa.bindparam("customer_id"),
+        Payment.status == "incomplete",
+        PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
+        PaymentAllocation.invoice_id.in_(sa.bindparam("invoice_ids", expanding=True)),
+        PaymentAllocation.state == "proposed",
+    )
+    .order_by(Payment.id)
+    .with_for_update(of=Payment)
+)
 
 
 def _get_payable(

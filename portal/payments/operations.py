@@ -502,21 +502,24 @@ def _get_own(session: Session, scope: Scope, payment_id: str) -> Payment:
 
 def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[str]:
     """Payments that hold an invoice which `payment_id` would pay."""
-    mine, theirs = sa.orm.aliased(PaymentAllocation), sa.orm.aliased(PaymentAllocation)
-    statement = (
-        sa.select(theirs.payment_id)
-        .join(mine, sa.and_(mine.merchant_id == theirs.merchant_id, mine.invoice_id == theirs.invoice_id))
-        .where(
-            mine.merchant_id == scope.merchant_id,
-            mine.payment_id == payment_id,
-            theirs.merchant_id == scope.merchant_id,
-            theirs.payment_id != payment_id,
-            theirs.state == "active",
-        )
-        .distinct()
-    )
     with services.database.read() as connection:
-        return list(connection.execute(statement).scalars())
+        found = connection.execute(_HOLDING_THE_SAME, {"merchant_id": scope.merchant_id, "payment_id": payment_id})
+        return list(found.scalars())
+
+
+_MINE, _THEIRS = sa.orm.aliased(PaymentAllocation), sa.orm.aliased(PaymentAllocation)
+_HOLDING_THE_SAME = (
+    sa.select(_THEIRS.payment_id)
+    .join(_MINE, sa.and_(_MINE.merchant_id == _THEIRS.merchant_id, _MINE.invoice_id == _THEIRS.invoice_id))
+    .where(
+        _MINE.merchant_id == sa.bindparam("merchant_id"),
+        _MINE.payment_id == sa.bindparam("payment_id"),
+        _THEIRS.merchant_id == sa.bindparam("merchant_id"),
+        _THEIRS.payment_id != sa.bindparam("payment_id"),
+        _THEIRS.state == "active",
+    )
+    .distinct()
+)
 
 
 def _limit_attempts(session: Session, scope: Scope, settings: Settings, now: datetime) -> None:

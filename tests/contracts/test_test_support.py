@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from portal.customers.models import Customer
 from portal.database import Database
+from portal.invoices.models import Invoice
 from portal.merchants.models import Merchant
 from portal.migrations import all_tables
 from tests.support.network import NetworkRefused, is_loopback
@@ -40,6 +41,13 @@ def test_statement_without_merchant_is_noticed():
     assert unscoped_tables(sa.delete(Customer).where(Customer.id == "x")) == {"customers"}
     assert unscoped_tables(sa.text("select id from customers")) == {"customers"}
     assert unscoped_tables(sa.select(sa.exists().where(Customer.id == "x"))) == {"customers"}
+
+
+def test_join_chooses_the_merchant_only_together_with_a_filter():
+    both = sa.select(Customer.id).join(Invoice, Invoice.merchant_id == Customer.merchant_id)
+
+    assert unscoped_tables(both) == {"customers", "invoices"}
+    assert unscoped_tables(both.where(Invoice.merchant_id == "mer_1")) == set()
 
 
 def test_statement_of_one_merchant_is_let_through():

@@ -17,6 +17,7 @@ from portal.migrations import VERSION_TABLE, upgrade
 from tests.support.postgresql import locked, server_url
 
 KINDS = ("sqlite", "postgresql")
+_MEMORY, _ENOUGH_BYTES = Path("/dev/shm"), 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,15 @@ class Run:
     shared: Path
     owner_pid: int
     worker: str
+
+
+def keep_in_memory() -> None:
+    """Let pytest make its temporary folders in memory where there is room: SQLite waits for the disk at each commit.
+
+    What a crash leaves on a disk is no matter of these; `tests/crash/powered_disk.py` is about that.
+    """
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ENOUGH_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def migrated_sqlite_file(run: Run) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -38,7 +37,8 @@ def watch() -> None:
 
 
 def unscoped_tables(statement: ClauseElement) -> set[str]:
-    """The merchants' tables that `statement` touches without choosing the merchant."""
+    """The merchants' tables that `statement` touches without choosing the merchant. A join chooses it for both, when it is
+    chosen for one of them."""
     if isinstance(statement, TextClause):
         return set() if TENANT in statement.text else _named_in(statement.text)
     if isinstance(statement, Insert) and statement.select is None:
@@ -51,29 +51,56 @@ def unscoped_tables(statement: ClauseElement) -> set[str]:
         touched.add(statement.table.name)
     if isinstance(statement, Insert):
         touched.discard(statement.table.name)
-    chosen = {table for node in nodes if isinstance(node, BinaryExpression) for table in _chosen_by(node)}
-    return touched - chosen
+    return touched - _chosen_in(nodes)
 
 
 def _check(_connection: Any, statement: Any, _multi: Any, _params: Any, options: Any) -> None:
     if options.get("tenant_wide") or not isinstance(statement, ClauseElement):
         return
-    unscoped = unscoped_tables(statement)
+    unscoped = _known_unscoped_tables(statement)
     if unscoped and (place := _asked_by_portal()):
         tables = ", ".join(sorted(unscoped))
         raise TenancyBroken(f"{place} asks for {tables} without {TENANT}:\n{statement}")
 
 
-def _chosen_by(comparison: BinaryExpression[Any]) -> Iterator[str]:
-    if comparison.operator not in _CHOOSING:
-        return
-    for side in (comparison.left, comparison.right):
-        for column in _columns_of(side):
-            table: Any = getattr(column, "table", None)
-            while table is not None and not isinstance(table, Table):
-                table = getattr(table, "element", None)
-            if column.key == TENANT and table is not None:
-                yield table.name
+_KNOWN: dict[tuple[Any, ...], set[str]] = {}
+
+
+def _known_unscoped_tables(statement: ClauseElement) -> set[str]:
+    """Looked at once for each statement that SQLAlchemy compiles once: most are asked thousands of times."""
+    cache_key = statement._generate_cache_key()
+    if cache_key is None:
+        return unscoped_tables(statement)
+    if cache_key.key not in _KNOWN:
+        _KNOWN[cache_key.key] = unscoped_tables(statement)
+    return _KNOWN[cache_key.key]
+
+
+def _chosen_in(nodes: list[Any]) -> set[str]:
+    chosen: set[str] = set()
+    joins: list[set[str]] = []
+    for node in nodes:
+        if isinstance(node, BinaryExpression) and node.operator in _CHOOSING:
+            left, right = _tenants_of(node.left), _tenants_of(node.right)
+            if left and right:
+                joins.append(left | right)
+            else:
+                chosen |= left | right
+    while reached := [join for join in joins if join & chosen and not join <= chosen]:
+        chosen.update(*reached)
+    return chosen
+
+
+def _tenants_of(side: Any) -> set[str]:
+    """The tables whose merchant stands on this side of a comparison."""
+    found = set()
+    for column in _columns_of(side):
+        table: Any = getattr(column, "table", None)
+        while table is not None and not isinstance(table, Table):
+            table = getattr(table, "element", None)
+        if column.key == TENANT and table is not None:
+            found.add(table.name)
+    return found
 
 
 def _columns_of(side: Any) -> list[ColumnElement[Any]]:
