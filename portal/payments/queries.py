@@ -372,6 +372,7 @@ _ONE = (
         _PAYMENTS.c.id == sa.bindparam("payment_id"),
         _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
     )
+    .order_by(_INVOICES.c.due_on, _INVOICES.c.id)  # As it was paid: oldest first.
 )
 _SHARES = (
     sa.select(

@@ -103,6 +103,7 @@ def test_hand_off_asks_first_where_somebody_else_is_signed_in(shown: ShownPages)
         ("sign-in-malformed", "#email"),
         ("code-wrong", "#code"),
         ("choose-method-missing", "input[type=radio] >> nth=0"),
+        ("choose-amount-low", "#amount"),
     ],
 )
 def test_first_fault_has_the_focus(example: str, focused: str, shown: ShownPages, page: Page) -> None:

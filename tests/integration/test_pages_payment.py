@@ -69,6 +69,16 @@ def test_steps_are_told_oldest_first(pages: PageClient, account: Account) -> Non
     assert "−$15.00" in page.text
 
 
+def test_invoices_that_were_paid_stand_oldest_first(pages: PageClient, account: Account) -> None:
+    later = account.invoice(3000, description="Later", due_in_days=9)
+    sooner = account.invoice(5000, description="Sooner", due_in_days=2)
+    payment = account.payment(pays={later: 3000, sooner: 5000})
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert text.index("Sooner") < text.index("Later")
+
+
 def test_failed_payment_says_why_and_leads_to_paying_again(pages: PageClient, account: Account) -> None:
     invoice = account.invoice()
     payment = account.payment("failed", pays={invoice: 5000}, state="released", failure_code="insufficient_funds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import uuid
@@ -67,6 +68,7 @@ def worker_postgresql(run: Run) -> Iterator[Database]:
         try:
             yield database
         finally:
+            gc.collect()  # A connection that a failure's traceback still holds goes back to the pool, and is closed with it.
             database.dispose()
 
 

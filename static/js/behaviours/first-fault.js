@@ -2,6 +2,11 @@
 
 export function connect(form) {
   const fault = form.querySelector("[aria-invalid=true]");
-  const field = fault?.matches("input, select, textarea") ? fault : fault?.querySelector("input:checked, input");
-  field?.focus();
+  field(fault)?.focus();
+}
+
+/* Of a group: the field in it that is wrong, else what is chosen, else the first. */
+function field(fault) {
+  if (!fault || fault.matches("input, select, textarea")) return fault;
+  return fault.querySelector("[aria-invalid=true]") ?? fault.querySelector("input:checked") ?? fault.querySelector("input");
 }
