@@ -147,8 +147,8 @@ class _Seeding:
         self._remove(scope, but=card, keep_default=True)
 
     def _offer_every_way(self, scope: Scope) -> None:
-        """The chooser's invoices: a deposit, two currencies, presets, one that is fixed, one that a card had too little for; and
-        money paid in advance."""
+        """The chooser's invoices: a deposit, a choice of two currencies, the other currency alone, presets, one that is fixed, one
+        that a card had too little for; and money paid in advance."""
         self._go_to(self.now - timedelta(days=30))
         card = self._save(scope, self._card(GOOD_CARD))
         titles, usual = self.story.choices, self.story.monthly_amount
@@ -168,6 +168,7 @@ class _Seeding:
             "presets": (15, usual, {"minimum_amount": usual // 10, "preset_amounts": (usual // 4, usual // 2)}),
             "deposit": (30, usual * 4, {"deposit_amount": usual}),
             "priced": (40, usual * 2, {"prices": {self.story.other_currency: 36000}}),
+            "abroad": (42, 12000, {"currency": self.story.other_currency}),
             "lower": (45, usual * 3, {"amount_mode": "editable_after_insufficient_funds"}),
         }
         invoices = {
@@ -269,7 +270,7 @@ class _Seeding:
         line = NewLine(title, Decimal(1), Decimal(amount), self.story.tax_rate)
         new = NewInvoice(
             number=f"{self.story.number_prefix}-{self.number:04d}",
-            currency=self.story.currency,
+            currency=ways.pop("currency", self.story.currency),
             issued_on=issued,
             due_on=issued + timedelta(days=due_in_days),
             description=title,

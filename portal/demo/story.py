@@ -19,7 +19,7 @@ class Story:
 
     `titles` are what its invoices are for: `monthly` is filled with a month; the rest are used once each.
     `chooser` is the customer whose invoices can be paid in every way there is; `choices` are what these are for, and
-    `other_currency` is the second one in which one of them is priced.
+    `other_currency` is the second one in which one of them is priced, and the only one of another.
     `phone_channel` merchants are paid by phone where others are paid by bank account.
     """
 
@@ -142,6 +142,7 @@ ACME = Story(
     choices={
         "deposit": "Workshop in May",
         "priced": "Licence, one year",
+        "abroad": "Hosting in Frankfurt",
         "lower": "Extra seats, six months",
         "fixed": "Domain, one year",
         "presets": "Support credits",
@@ -227,6 +228,7 @@ SAVANE = Story(
     choices={
         "deposit": "Kit solaire, pose comprise",
         "priced": "Contrat d’entretien, un an",
+        "abroad": "Onduleur importé",
         "lower": "Batterie supplémentaire",
         "fixed": "Frais de dossier",
         "presets": "Recharge prépayée",
