@@ -21,6 +21,8 @@ setup: .venv/.ready ## Set up .venv with all that demo, tests and checks need
 demo: setup ## Run the whole system with demo data on http://127.0.0.1:5000 (ARGS="--port 5001 --reset")
 	@exec $(BIN)/portal demo $(ARGS)
 
+# They start many processes, each of which would compile the portal anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup browser ## Run all tests on both databases, a browser included (ARGS="tests/unit -k money")
 	$(BIN)/pytest $(ARGS)
 

@@ -18,7 +18,6 @@ from typing import NoReturn
 import waitress
 
 from portal.app import create_app
-from portal.assets import TEMPLATES
 from portal.crash_points import kill_at
 from portal.database import Database
 from portal.gateways.registry import AccountGateways
@@ -26,23 +25,8 @@ from portal.json_logs import write_json_logs
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
-from portal.theming.themes import load_themes
-from portal.web.rendering import Renderer
-from portal.web.static_files import build_static_files
 from portal.worker import run_forever, run_once
 from tests.crash.lifeline import end_with
-
-
-def _compile_templates() -> Renderer:
-    """A renderer that knows every template in the dress and language of the tests' merchants."""
-    renderer = Renderer(load_themes())
-    static = build_static_files(renderer.themes).path
-    for path in TEMPLATES.rglob("*.html"):
-        renderer.template(path.relative_to(TEMPLATES).as_posix(), theme="acme", locale="en", static=static)
-    return renderer
-
-
-_RENDERER = _compile_templates()
 
 
 def serve(env: Mapping[str, str], crash_at: str, port: int, parent: Connection) -> None:
@@ -78,9 +62,11 @@ def refund(env: Mapping[str, str], crash_at: str, merchant_id: str, payment_id: 
 def _build(env: Mapping[str, str], crash_at: str) -> Services:
     settings = Settings.load(env)
     write_json_logs(settings.log_level)
+    from tests.crash.templates import RENDERER  # Here, where the fork server has it already: its making takes a second.
+
     database = Database(settings.database_url, busy_seconds=settings.database_busy_seconds)
     gateways = AccountGateways(database, settings)
-    return Services(settings, database, gateways, _RENDERER, crash_point=kill_at(crash_at))
+    return Services(settings, database, gateways, RENDERER, crash_point=kill_at(crash_at))
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
