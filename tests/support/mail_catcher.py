@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import threading
@@ -83,6 +84,8 @@ class MailCatcher:
 @contextmanager
 def catch_mail() -> Iterator[MailCatcher]:
     """A mail server on a free port of this machine."""
+    # It tells of each connection in a thread of its own, at times when what the test's log was written to is closed.
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     catcher = MailCatcher(f"smtp://127.0.0.1:{port}")
