@@ -16,14 +16,13 @@ from portal.tenancy import Scope
 
 def grant(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
     """Add to the customer's credit; a negative amount takes back what was granted, and the check refuses what is used."""
-    if money.amount == 0:
-        return
     if money.amount < 0:
         taken = _one(scope, money).values(amount=CustomerBalance.amount + money.amount, updated_at=at)
         assert _changed(session, taken), "what is taken back was granted"
         return
+    if money.amount == 0:
+        return
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    session.flush()
     session.execute(
         insert(CustomerBalance)
         .values(

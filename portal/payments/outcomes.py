@@ -32,14 +32,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What recording an outcome did. `surplus` (minor units) went to the customer's credit; `kept_method_id` is the method that
-    was saved by it."""
+    """What recording an outcome did; `kept_method_id` is the method that was saved by it."""
 
     payment_id: str
     customer_id: str
     before: str
     status: str
-    surplus: int = 0
     kept_method_id: str | None = None
 
     @property
@@ -76,23 +74,23 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     elif outcome.state is State.REQUIRES_ACTION:
         # A look-up that failed says nothing of the page: it is still where it was.
         payment.action_url = outcome.action_url
-    surplus, method_before = 0, payment.payment_method_id
+    method_before = payment.payment_method_id
     if verdict.status != before:
-        surplus = _become(session, payment, verdict.status, outcome, at)
+        _become(session, payment, verdict.status, outcome, at)
     if payment.status not in rules.UNSETTLED:
         payment.next_check_at = None
     payment.updated_at = at
-    session.flush()
     kept = payment.payment_method_id if method_before is None else None
-    return Recording(payment.id, payment.customer_id, before, payment.status, surplus, kept)
+    return Recording(payment.id, payment.customer_id, before, payment.status, kept)
 
 
 def record_paid_by_credit(session: Session, payment: Payment, *, at: datetime) -> Recording:
     """Complete a confirmed payment that credit pays whole: nobody has to be asked, and no gateway knows of it."""
-    assert payment.charge_amount == 0 and payment.status == "processing", "credit pays all of a confirmed payment"
+    before = payment.status
+    assert payment.charge_amount == 0 and before == "processing", "credit pays all of a confirmed payment"
     _become(session, payment, "complete", Outcome(State.SUCCEEDED, payment.id, evidence="credit"), at)
     payment.next_check_at = None
-    return Recording(payment.id, payment.customer_id, "processing", payment.status)
+    return Recording(payment.id, payment.customer_id, before, payment.status)
 
 
 def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment:
@@ -112,7 +110,7 @@ def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocati
     return list(session.execute(statement).scalars())
 
 
-def _become(session: Session, payment: Payment, status: str, outcome: Outcome, at: datetime) -> int:
+def _become(session: Session, payment: Payment, status: str, outcome: Outcome, at: datetime) -> None:
     came_late = payment.status in rules.ENDED_WITHOUT_MONEY
     payment.status = status
     payment.version += 1
@@ -146,7 +144,6 @@ def _become(session: Session, payment: Payment, status: str, outcome: Outcome, a
         surplus=surplus,
     )
     log.info("payment.status_changed", extra={"payment": payment.id, "status": status, "late": came_late})
-    return surplus
 
 
 def _settle(session: Session, payment: Payment, at: datetime, *, came_late: bool) -> int:
@@ -195,11 +192,14 @@ def _settle_late(session: Session, payment: Payment, charged: Money, at: datetim
     payment.amount, payment.credit_amount = charged.amount, 0
     left, settled = charged.amount, []
     for allocation, currency in _allocated(session, payment):
+        # An invoice may have been corrected since, its currency too: then a price there was means nothing, or there is none.
         if currency == payment.currency:
+            allocation.price = None
             wanted = min(allocation.amount, left)
         else:
             # In another currency an invoice is paid whole, or not at all.
-            wanted = allocation.amount if (allocation.price or 0) <= left else 0
+            is_enough = allocation.price is not None and allocation.price <= left
+            wanted = allocation.amount if is_enough else 0
         taken = 0
         if wanted:
             taken = balance.settle_unreserved(
@@ -229,7 +229,7 @@ def _allocated(session: Session, payment: Payment) -> list[tuple[PaymentAllocati
 
 def _settled(payment: Payment, allocation: PaymentAllocation, currency: str) -> Settled:
     share = Money(allocation.amount, currency)
-    paid = share if currency == payment.currency else Money(allocation.price or 0, payment.currency)
+    paid = share if allocation.price is None else Money(allocation.price, payment.currency)
     return Settled(allocation.invoice_id, share, paid)
 
 

@@ -51,6 +51,7 @@ def test_late_money_for_an_invoice_that_takes_none_is_left_over(till):
 
     assert _do(till, balance.settle_unreserved, paid, 5000) == 0
     assert _do(till, balance.settle_unreserved, held, 5000) == 0
+    assert till.balance(held) == ("open", 0, 5000)
 
 
 def test_last_unit_makes_it_paid_and_each_change_is_a_version(till):

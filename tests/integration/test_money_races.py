@@ -17,13 +17,12 @@ from portal.credit import balance as credit
 from portal.credit.models import CustomerBalance
 from portal.invoices import balance
 from portal.ledger.jobs import seal_ledger
-from portal.ledger.operations import post, seal_next
-from portal.ledger.rules import credit_granted
+from portal.ledger.operations import seal_next
 from portal.money import Money
 from portal.payments.errors import AmountChanged
 from portal.refunds.errors import RefundTooLarge
 from portal.refunds.operations import refund_payment
-from tests.support.paying import Till
+from tests.support.paying import Till, give_credit
 
 
 def test_sixteen_hundred_balance_updates_at_once_lose_nothing(till: Till) -> None:
@@ -152,10 +151,3 @@ def at_once(count: int, work: Callable[[int], object]) -> list[object]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(begin, range(count)))
-
-
-def give_credit(till: Till, amount: int) -> None:
-    money, at = Money(amount, "USD"), till.clock.now()
-    with till.services.database.unit_of_work() as session:
-        credit.grant(session, till.scope, money, at=at)
-        post(session, till.scope.merchant_id, credit_granted(till.scope.customer_id, "cn_test", money, at=at))

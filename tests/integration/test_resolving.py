@@ -147,9 +147,8 @@ def test_money_that_came_twice_is_the_customers_credit(till: Till) -> None:
 
     outcome = Outcome(State.SUCCEEDED, late, "ch_late", Money(5000, "USD"))
     with till.services.database.unit_of_work() as session:
-        recording = record_outcome(session, till.scope.merchant_id, late, outcome, at=till.clock.now())
+        record_outcome(session, till.scope.merchant_id, late, outcome, at=till.clock.now())
 
-    assert recording.surplus == 5000
     assert till.balance(invoice) == ("paid", 5000, 0)
     assert [(credit.amount, credit.customer_id) for credit in till.rows(CustomerBalance)] == [
         (5000, till.scope.customer_id)

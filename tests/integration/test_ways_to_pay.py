@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from portal.credit import balance as credit_balance
-from portal.credit.models import CustomerBalance
 from portal.gateways.contract import State
 from portal.invoices.models import Invoice
-from portal.ledger.operations import post
-from portal.ledger.rules import credit_granted
-from portal.merchants.operations import set_payment_options
-from portal.merchants.payment_options import PaymentOptions, TopUpRule
+from portal.merchants.payment_options import TopUpRule
 from portal.money import Money
 from portal.payments.checkouts import TELEPHONE
 from portal.payments.errors import (
@@ -31,7 +25,7 @@ from portal.payments.errors import (
 from portal.payments.models import PaymentAllocation
 from portal.payments.operations import cancel_payment, resolve_payment
 from portal.public_ids import new_id
-from tests.support.paying import Till
+from tests.support.paying import Till, allow, credit, give_credit
 from tests.support.scripted_gateway import lost
 
 
@@ -328,23 +322,3 @@ def test_two_telephones_that_both_approve_leave_the_surplus_as_credit(till: Till
     assert till.balance(invoice) == ("paid", 5000, 0)
     assert credit(till) == (5000, 0)
     assert till.wrong_row() is None
-
-
-def allow(till: Till, **options: Any) -> None:
-    with till.services.database.unit_of_work() as session:
-        set_payment_options(session, till.scope.merchant_id, PaymentOptions(**options), at=till.clock.now())
-
-
-def give_credit(till: Till, amount: int) -> None:
-    """Money to the customer's credit as a credit note brings it."""
-    money, at = Money(amount, "USD"), till.clock.now()
-    with till.services.database.unit_of_work() as session:
-        credit_balance.grant(session, till.scope, money, at=at)
-        note = new_id("cn", at)
-        post(session, till.scope.merchant_id, credit_granted(till.scope.customer_id, note, money, at=at))
-
-
-def credit(till: Till) -> tuple[int, int]:
-    """What stands to the customer's credit in dollars, and how much of it is held."""
-    rows = till.rows(CustomerBalance, currency="USD")
-    return (rows[0].amount, rows[0].amount_reserved) if rows else (0, 0)

@@ -37,6 +37,7 @@ TESTS = (
     "tests/integration/test_import_payments.py",
     "tests/integration/test_invoice_balance.py",
     "tests/integration/test_ledger.py",
+    "tests/integration/test_outcomes.py",
     "tests/integration/test_paying.py",
     "tests/integration/test_prompts.py",
     "tests/integration/test_refunding.py",

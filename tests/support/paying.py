@@ -11,11 +11,15 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.crash_points import CrashPoint
+from portal.credit import balance as credit_balance
+from portal.credit.models import CustomerBalance
 from portal.gateways.contract import Question
 from portal.invoices.models import Invoice
 from portal.ledger.checking import WrongRow, prove_ledger
 from portal.ledger.operations import post
-from portal.ledger.rules import invoice_opened
+from portal.ledger.rules import credit_granted, invoice_opened
+from portal.merchants.operations import set_payment_options
+from portal.merchants.payment_options import PaymentOptions
 from portal.money import Money
 from portal.payment_methods.consents import Consent
 from portal.payments.checkouts import Choice, begin_checkout
@@ -156,6 +160,27 @@ class Till:
             return session.execute(
                 sa.select(table).where(table.merchant_id == self.scope.merchant_id, table.id == row_id)
             ).scalar_one()
+
+
+def allow(till: Till, **options: Any) -> None:
+    """The merchant takes payments in these ways from now on."""
+    with till.services.database.unit_of_work() as session:
+        set_payment_options(session, till.scope.merchant_id, PaymentOptions(**options), at=till.clock.now())
+
+
+def give_credit(till: Till, amount: int) -> None:
+    """Money to the customer's credit as a credit note brings it."""
+    money, at = Money(amount, "USD"), till.clock.now()
+    with till.services.database.unit_of_work() as session:
+        credit_balance.grant(session, till.scope, money, at=at)
+        note = new_id("cn", at)
+        post(session, till.scope.merchant_id, credit_granted(till.scope.customer_id, note, money, at=at))
+
+
+def credit(till: Till) -> tuple[int, int]:
+    """What stands to the customer's credit in dollars, and how much of it is held."""
+    rows = till.rows(CustomerBalance, currency="USD")
+    return (rows[0].amount, rows[0].amount_reserved) if rows else (0, 0)
 
 
 class Killed(BaseException):
