@@ -101,6 +101,10 @@ def test_split_by_three_gives_the_first_the_rest():
     assert split(-100, [1, 1, 1]) == [-34, -33, -33]
 
 
+def test_split_of_nothing_is_nothing():
+    assert split(0, [1, 2]) == [0, 0]
+
+
 @pytest.mark.parametrize(("weights", "parts"), [([1], [7]), ([0, 1], [0, 7]), ([0, 0, 3], [0, 0, 7])])
 def test_split_gives_all_to_the_only_weight(weights: list[int], parts: list[int]):
     assert split(7, weights) == parts

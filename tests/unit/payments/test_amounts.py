@@ -120,7 +120,8 @@ def test_of_several_invoices_a_fixed_one_is_paid_whole_or_left():
 
     assert amount_rule([fixed, editable], "USD") == AmountRule(5700, True, 500, 5700)
     only = whole_only([fixed, editable])
-    assert [part.share for part in price([fixed, editable], "USD", amount=1000, whole=only).parts] == [700, 300]
+    pricing = price([fixed, editable], "USD", amount=1000, whole=only)
+    assert ([part.share for part in pricing.parts], pricing.charge) == ([700, 300], 1000)
     assert [part.invoice_id for part in price([fixed, editable], "USD", amount=600, whole=only).parts] == ["inv_2"]
     with pytest.raises(AmountUnplaceable):
         price([fixed, due("inv_3", 900)], "USD", amount=800, whole=whole_only([fixed, due("inv_3", 900)]))
