@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from portal.customers.rules import email_key
@@ -264,7 +264,9 @@ def _unit_of(total: int, quantity: Decimal, currency: str) -> Decimal:
     """The price that a row with a total alone has: exact where it can be, else to eight decimals for people to read."""
     if quantity == 0:
         return Decimal(0)
-    return (Decimal(total).scaleb(-exponent(currency)) / quantity).quantize(Decimal(10) ** -8).normalize()
+    # Fifteen digits by a quantity of eight decimals are more digits than the 28 that are kept unless told.
+    with localcontext(prec=40):
+        return (Decimal(total).scaleb(-exponent(currency)) / quantity).quantize(Decimal(10) ** -8).normalize()
 
 
 def _plain(value: Decimal) -> str:

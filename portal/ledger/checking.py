@@ -137,7 +137,9 @@ def _without_transaction(reader: Reader, merchant_id: str) -> WrongRow | None:
         .order_by(LedgerEntry.transaction_id, LedgerEntry.position)
         .limit(1)
     ).first()
-    return WrongRow("ledger_entries", f"{found[0]}#{found[1]}", "belongs to no transaction") if found else None
+    if found is None:
+        return None
+    return WrongRow("ledger_entries", f"{found.transaction_id}#{found.position}", "belongs to no transaction")
 
 
 def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple[int, str, WrongRow | None]:

@@ -36,7 +36,8 @@ class LedgerTransaction(Base):
 class LedgerEntry(Base):
     """One line of a transaction: `amount` minor units of `currency`, debit positive, credit negative.
 
-    `account` is one of `rules.ACCOUNTS`; customer, invoice, payment and gateway say of whom and what, where that is told.
+    `account` is one of those that the check below names; customer, invoice, payment and gateway say of whom and what, where
+    that is told.
     """
 
     __tablename__ = "ledger_entries"

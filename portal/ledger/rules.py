@@ -14,9 +14,6 @@ from datetime import UTC, datetime
 
 from portal.money import Money
 
-ACCOUNTS = frozenset(
-    {"receivable", "gateway", "credit", "refunds", "refunds_in_transit", "sales", "exchange", "opening"}
-)
 _FORMAT = "1"
 """Of the digests: a change of what they cover gets another number, so that old ones can still be checked."""
 

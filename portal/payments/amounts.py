@@ -166,7 +166,6 @@ def currencies_of(dues: Sequence[Due]) -> tuple[str, ...]:
     if not dues:
         return ()
     candidates = [dues[0].currency, *sorted(dues[0].prices)]
-    candidates += [due.currency for due in dues if due.currency not in candidates]
     return tuple(
         currency for currency in dict.fromkeys(candidates) if all(due.price_in(currency) is not None for due in dues)
     )

@@ -53,6 +53,7 @@ def test_part_is_reviewed_with_what_stays_open_before_it_is_paid(
     [
         ("ten", "Write the amount in figures."),
         ("", "Write the amount in figures."),
+        ("9" * 30, "Write the amount in figures."),
         ("9.99", "This is less than can be paid here."),
         ("30.01", "This is more than can be paid here."),
     ],

@@ -29,6 +29,7 @@ STATE_MACHINE = frozenset({"portal/payments/rules.py", "portal/payments/outcomes
 LEAST_KILLED = 0.9
 """Over all files, of the faults that are not on that list."""
 TESTS = (
+    "tests/unit/ledger",
     "tests/unit/test_money.py",
     "tests/unit/payments",
     "tests/contracts/test_docs.py::test_transitions_of_payments_are_those_of_the_rules",

@@ -71,6 +71,15 @@ def test_what_is_not_a_plain_decimal_is_refused(text: str):
         parse_decimal(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [("10000000000000", "USD"), ("-9999999999999.995", "USD"), ("999999999999999", "KWD"), ("9" * 40, "XAF")],
+)
+def test_decimal_of_more_than_fifteen_digits_is_no_amount(text: str, currency: str):
+    with pytest.raises(AmountError):
+        minor_units(Decimal(text), currency)
+
+
 @given(st.sampled_from(sorted(CURRENCIES)), st.integers(-MAXIMUM_AMOUNT, MAXIMUM_AMOUNT))
 def test_minor_and_major_units_are_the_same_money(currency: str, amount: int):
     assert minor_units(major_units(amount, currency), currency) == amount
@@ -89,6 +98,16 @@ def test_parts_of_a_split_sum_to_the_whole(amount: int, weights: list[int]):
 
 def test_split_by_three_gives_the_first_the_rest():
     assert split(100, [1, 1, 1]) == [34, 33, 33]
+    assert split(-100, [1, 1, 1]) == [-34, -33, -33]
+
+
+def test_split_of_nothing_is_nothing():
+    assert split(0, [1, 2]) == [0, 0]
+
+
+@pytest.mark.parametrize(("weights", "parts"), [([1], [7]), ([0, 1], [0, 7]), ([0, 0, 3], [0, 0, 7])])
+def test_split_gives_all_to_the_only_weight(weights: list[int], parts: list[int]):
+    assert split(7, weights) == parts
 
 
 @pytest.mark.parametrize("weights", [[], [0, 0], [1, -1, 2]])
@@ -103,6 +122,11 @@ def test_money_is_a_whole_number_of_at_most_fifteen_digits(amount: object):
         Money(amount, "USD")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("amount", [999_999_999_999_999, -999_999_999_999_999])
+def test_money_of_fifteen_digits_is_money(amount: int):
+    assert (Money(amount, "USD").amount, Money(amount, "USD").currency) == (amount, "USD")
+
+
 @pytest.mark.parametrize("currency", ["", "usd", "XXX", "US", "EURO"])
 def test_currency_is_one_of_iso_4217(currency: str):
     with pytest.raises(AmountError):
@@ -111,10 +135,27 @@ def test_currency_is_one_of_iso_4217(currency: str):
         exponent(currency)
 
 
+@pytest.mark.parametrize(
+    ("decimals", "currencies"),
+    [
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (2, "AED CDF CHF EUR GBP GHS KES MAD MGA MRU NGN TZS USD ZMW ZWG"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+    ],
+)
+def test_currency_has_the_decimals_of_iso_4217(decimals: int, currencies: str):
+    assert {currency: exponent(currency) for currency in currencies.split()} == dict.fromkeys(
+        currencies.split(), decimals
+    )
+
+
 def test_currencies_are_never_added():
     assert Money(3, "USD") + Money(4, "USD") - Money(2, "USD") == Money(5, "USD")
     with pytest.raises(AmountError):
         Money(1, "USD") + Money(1, "EUR")
+    with pytest.raises(AmountError):
+        Money(1, "USD") - Money(1, "EUR")
 
 
 def test_no_float_is_written_where_money_is():

@@ -59,6 +59,7 @@ def test_unit_amount_is_kept_in_minor_units_with_its_decimals():
         ({"unit_amount": ""}, "unit_amount is empty", True),
         ({"currency": "XXQ"}, "currency is not", True),
         ({"total": "8.00"}, "total is not quantity", True),
+        ({"quantity": "9" * 15, "unit_amount": "9" * 15}, "quantity × unit_amount has more than 15 digits", True),
         ({"status": "void"}, "status is neither", True),
         ({"paid_at": "2026-02-01"}, "status is not paid", True),
         ({"status": "paid", "paid_at": "2027-02-01"}, "in the future", True),
@@ -83,6 +84,12 @@ def test_total_alone_is_the_amount():
     payload = read(quantity="", unit_amount="", total="1240.00")
 
     assert (payload["amount"], payload["quantity"], payload["unit"]) == (124000, "1", "124000")
+
+
+def test_total_of_fifteen_digits_may_be_that_of_the_smallest_quantity():
+    payload = read(quantity="0.00000001", unit_amount="", total="9999999999999.99")
+
+    assert (payload["amount"], payload["unit"]) == (999_999_999_999_999, "99999999999999900000000")
 
 
 def test_merchants_own_rounding_of_a_total_is_taken():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.payments.amounts import AmountRule, Due, amount_rule, currencies_of, price, whole_only
+from portal.payments.amounts import AmountRule, Due, Part, amount_rule, currencies_of, price, whole_only
 from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
 
 LEFTS = st.lists(st.integers(1, 10**12), min_size=1, max_size=8)
@@ -38,6 +38,17 @@ def test_nothing_left_is_settled():
         price([due("inv_1", 0)], "USD")
 
 
+def test_invoice_of_which_nothing_is_left_takes_no_part():
+    pricing = price([due("inv_1", 0), due("inv_2", 100)], "USD")
+
+    assert pricing.parts == (Part("inv_2", 100, 100, 1),)
+    assert (pricing.total, pricing.credit, pricing.charge) == (100, 0, 100)
+
+
+def test_no_invoice_can_be_paid_in_no_currency():
+    assert currencies_of([]) == ()
+
+
 def test_currencies_are_never_mixed():
     dues = [due("inv_1", 100), due("inv_2", 100, currency="EUR")]
 
@@ -54,6 +65,17 @@ def test_priced_invoices_are_paid_whole_in_a_currency_they_share():
     assert currencies_of(dues) == ("EUR",)
     assert [(part.share, part.price) for part in pricing.parts] == [(10000, 9000), (500, 500)]
     assert pricing.total == 9500
+
+
+def test_own_currency_comes_before_those_that_it_is_priced_in():
+    assert currencies_of([due("inv_1", 10000, prices={"XAF": 6000000, "EUR": 9000})]) == ("USD", "EUR", "XAF")
+
+
+def test_in_another_currency_nothing_but_all_is_paid():
+    rule = amount_rule([due("inv_1", 10000, amount_mode="editable", deposit=100, prices={"EUR": 9000})], "EUR")
+
+    assert rule == AmountRule(9000)
+    assert not rule.has_choice
 
 
 def test_invoice_that_is_partly_paid_is_paid_on_in_its_own_currency_alone():
@@ -86,21 +108,42 @@ def test_editable_invoice_takes_what_lies_within_its_limits():
     assert (low.value.minimum, low.value.maximum) == (1000, 3000)
 
 
+def test_editable_invoice_without_limits_takes_any_amount_of_it():
+    rule = amount_rule([due("inv_1", 5000, amount_mode="editable")], "USD")
+
+    assert rule == AmountRule(5000, True, 1, 5000)
+    assert rule.has_choice
+
+
 def test_of_several_invoices_a_fixed_one_is_paid_whole_or_left():
     fixed, editable = due("inv_1", 700), due("inv_2", 5000, amount_mode="editable", minimum=500)
 
     assert amount_rule([fixed, editable], "USD") == AmountRule(5700, True, 500, 5700)
     only = whole_only([fixed, editable])
-    assert [part.share for part in price([fixed, editable], "USD", amount=1000, whole=only).parts] == [700, 300]
+    pricing = price([fixed, editable], "USD", amount=1000, whole=only)
+    assert ([part.share for part in pricing.parts], pricing.charge) == ([700, 300], 1000)
     assert [part.invoice_id for part in price([fixed, editable], "USD", amount=600, whole=only).parts] == ["inv_2"]
     with pytest.raises(AmountUnplaceable):
         price([fixed, due("inv_3", 900)], "USD", amount=800, whole=whole_only([fixed, due("inv_3", 900)]))
     assert not amount_rule([fixed, fixed], "USD").is_editable
 
 
+def test_of_several_invoices_the_least_is_the_smallest_of_what_one_takes():
+    editable = due("inv_1", 5000, amount_mode="editable", minimum=500)
+
+    assert amount_rule([editable, due("inv_2", 300)], "USD").minimum == 300
+    assert amount_rule([editable, due("inv_2", 5000, amount_mode="editable")], "USD").minimum == 1
+
+
 def test_deposit_is_a_choice_until_something_is_paid():
     assert amount_rule([due("inv_1", 5000, deposit=1000)], "USD").deposit == 1000
+    assert amount_rule([due("inv_1", 5000, deposit=1000)], "USD").has_choice
     assert amount_rule([due("inv_1", 4000, deposit=1000, is_untouched=False)], "USD").deposit is None
+
+
+@pytest.mark.parametrize("deposit", [5000, 5001])
+def test_deposit_of_all_or_more_is_no_choice(deposit: int):
+    assert amount_rule([due("inv_1", 5000, deposit=deposit)], "USD") == AmountRule(5000)
 
 
 def test_after_too_little_money_only_less_than_was_refused_may_be_paid():
@@ -110,6 +153,20 @@ def test_after_too_little_money_only_less_than_was_refused_may_be_paid():
 
     assert rule == AmountRule(5000, True, 500, 2999, is_after_refusal=True)
     assert not amount_rule(dues, "USD").has_choice
+
+
+def test_after_too_little_money_nothing_is_offered_below_the_least():
+    dues = [due("inv_1", 5000, amount_mode="editable_after_insufficient_funds", minimum=500)]
+
+    assert amount_rule(dues, "USD", refused_amount=500) == AmountRule(5000)
+    assert amount_rule(dues, "USD", refused_amount=501) == AmountRule(5000, True, 500, 500, is_after_refusal=True)
+
+
+def test_too_little_money_changes_nothing_of_a_fixed_invoice_or_of_several():
+    refusable = due("inv_1", 5000, amount_mode="editable_after_insufficient_funds")
+
+    assert amount_rule([due("inv_2", 700)], "USD", refused_amount=500) == AmountRule(700)
+    assert amount_rule([refusable, due("inv_2", 700)], "USD", refused_amount=500) == AmountRule(5700)
 
 
 def due(invoice_id: str, left: int, *, currency: str = "USD", **given: Any) -> Due:
