@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, reduce
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -130,6 +130,7 @@ class ShareRecord(NamedTuple):
     `left` is what no payment has paid or holds, 0 where the invoice has another currency. `state` is the allocation's."""
 
     invoice_id: str
+    due_on: date
     number: str
     description: str
     amount: int
@@ -229,11 +230,15 @@ def get_payment(reader: Reader, scope: Scope, payment_id: str) -> PaymentDetail:
     if not rows:
         raise NotFound
     width = len(_DETAIL)
-    shares = tuple(ShareRecord._make(row[width:]) for row in rows if row[width] is not None)
+    # Oldest first, as they were paid. Not by the statement: PostgreSQL then walks along every invoice there is in that order.
+    shares = sorted(
+        (ShareRecord._make(row[width:]) for row in rows if row[width] is not None),
+        key=lambda share: (share.due_on, share.invoice_id),
+    )
     refunds: list[RefundRecord] = []
     if rows[0].status in CAPTURED:
         refunds = list_refunds(reader, scope, [payment_id])
-    return PaymentDetail(*(*rows[0][:width], shares, tuple(refunds)))
+    return PaymentDetail(*(*rows[0][:width], tuple(shares), tuple(refunds)))
 
 
 def list_invoice_shares(reader: Reader, scope: Scope, invoice_id: str) -> list[InvoiceShare]:
@@ -335,6 +340,7 @@ _ONE = (
     sa.select(
         *_DETAIL,
         _INVOICES.c.id.label("invoice_id"),
+        _INVOICES.c.due_on,
         _INVOICES.c.number,
         _INVOICES.c.description,
         sa.func.coalesce(_ALLOCATIONS.c.price, _ALLOCATIONS.c.amount).label("share"),
@@ -372,7 +378,6 @@ _ONE = (
         _PAYMENTS.c.id == sa.bindparam("payment_id"),
         _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
     )
-    .order_by(_INVOICES.c.due_on, _INVOICES.c.id)  # As it was paid: oldest first.
 )
 _SHARES = (
     sa.select(

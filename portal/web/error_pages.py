@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, request
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -25,6 +26,7 @@ from portal.web.shells import build_bare_shell, build_shell
 from portal.web.visits import enter_merchant, page_before, visit
 
 _log = logging.getLogger(__name__)
+_PORTAL = str(Path(__file__).resolve().parents[1])
 _TEMPLATES = {404: "errors/not_found.html", 405: "errors/method_not_allowed.html", 429: "errors/too_many.html"}
 _OF_FAULT: Mapping[type[PortalError], str] = {CardNumberTyped: "errors/card_number.html"}
 _REFUSED, _BROKEN = "errors/forbidden.html", "errors/broken.html"
@@ -134,8 +136,12 @@ def _page_of_form(status: int) -> str | None:
 
 
 def _log_failure(event: str, cause: BaseException, status: int) -> None:
-    """One line with what failed and where, and no message: it may hold what a person typed, or a row."""
+    """One line with what failed and where, and no message: it may hold what a person typed, or a row.
+
+    Where is told by the portal's own lines and the last three, which may be deep inside a library.
+    """
     frames = traceback.extract_tb(cause.__traceback__)
+    told = [frame for frame in frames[:-3] if frame.filename.startswith(_PORTAL)][-12:] + frames[-3:]
     _log.error(
         event,
         extra={
@@ -144,7 +150,7 @@ def _log_failure(event: str, cause: BaseException, status: int) -> None:
             "method": request.method,
             "status": status,
             "error": f"{type(cause).__module__}.{type(cause).__qualname__}",
-            "trace": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
+            "trace": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in told],
         },
         exc_info=cause if _log.isEnabledFor(logging.DEBUG) else None,
     )
