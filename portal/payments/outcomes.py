@@ -49,8 +49,10 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     """Bring payment, invoices, credit, method and outbox to what the outcome says, in the caller's transaction.
 
     Idempotent: the same outcome again, from whomever, changes nothing. Serialised by the payment's row; the unique
-    indexes and checks of the tables decide, not the lock.
+    indexes and checks of the tables decide, not the lock. Its invoices are locked before it, as whoever confirms it does:
+    the other way round the two would wait for each other.
     """
+    _lock_invoices_of(session, merchant_id, payment_id)
     payment = lock_payment(session, merchant_id, payment_id)
     before = payment.status
     verdict = rules.judge(
@@ -98,6 +100,18 @@ def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment
     return session.execute(
         sa.select(Payment).where(Payment.merchant_id == merchant_id, Payment.id == payment_id).with_for_update()
     ).scalar_one()
+
+
+def _lock_invoices_of(session: Session, merchant_id: str, payment_id: str) -> None:
+    paid = sa.select(PaymentAllocation.invoice_id).where(
+        PaymentAllocation.merchant_id == merchant_id, PaymentAllocation.payment_id == payment_id
+    )
+    session.execute(
+        sa.select(Invoice.id)
+        .where(Invoice.merchant_id == merchant_id, Invoice.id.in_(paid))
+        .order_by(Invoice.id)
+        .with_for_update()
+    )
 
 
 def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocation]:
