@@ -25,6 +25,7 @@ from portal.payment_methods.operations import remember_method
 from portal.payment_methods.rules import shown_brand
 from portal.payments import rules
 from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.shares import lock_invoices_of
 from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     indexes and checks of the tables decide, not the lock. Its invoices are locked before it, as whoever confirms it does:
     the other way round the two would wait for each other.
     """
-    _lock_invoices_of(session, merchant_id, payment_id)
+    lock_invoices_of(session, merchant_id, payment_id)
     payment = lock_payment(session, merchant_id, payment_id)
     before = payment.status
     verdict = rules.judge(
@@ -100,18 +101,6 @@ def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment
     return session.execute(
         sa.select(Payment).where(Payment.merchant_id == merchant_id, Payment.id == payment_id).with_for_update()
     ).scalar_one()
-
-
-def _lock_invoices_of(session: Session, merchant_id: str, payment_id: str) -> None:
-    paid = sa.select(PaymentAllocation.invoice_id).where(
-        PaymentAllocation.merchant_id == merchant_id, PaymentAllocation.payment_id == payment_id
-    )
-    session.execute(
-        sa.select(Invoice.id)
-        .where(Invoice.merchant_id == merchant_id, Invoice.id.in_(paid))
-        .order_by(Invoice.id)
-        .with_for_update()
-    )
 
 
 def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocation]:

@@ -196,6 +196,19 @@ def lock_invoices(session: Session, scope: Scope, invoice_ids: Sequence[str] | s
     )
 
 
+def lock_invoices_of(session: Session, merchant_id: str, payment_id: str) -> None:
+    """Take the turn at a payment's invoices, before the payment itself is locked, whosever they are."""
+    paid = sa.select(PaymentAllocation.invoice_id).where(
+        PaymentAllocation.merchant_id == merchant_id, PaymentAllocation.payment_id == payment_id
+    )
+    session.execute(
+        sa.select(Invoice.id)
+        .where(Invoice.merchant_id == merchant_id, Invoice.id.in_(paid))
+        .order_by(Invoice.id)
+        .with_for_update()
+    )
+
+
 def lock_dues(
     session: Session, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions
 ) -> tuple[list[Due], dict[str, int]]:

@@ -57,6 +57,11 @@ def _bug(name: str, *changes: tuple[str, str, str], likely: tuple[str, ...]) -> 
 BUGS = (
     # --- one payment an invoice, one charge a payment ---
     _bug(
+        "a payment is locked before its invoices",
+        ("portal/payments/outcomes.py", "    lock_invoices_of(session, merchant_id, payment_id)\n", ""),
+        likely=("tests/crash/test_crowd.py",),
+    ),
+    _bug(
         "two attempts of one invoice may be active",
         (
             "portal/payments/models.py",
