@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import partial
 from html.parser import HTMLParser
-from urllib.parse import urlsplit
+from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from flask import Flask
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from portal.theming.themes import ThemeSet, load_themes
 from portal.web.headers import SecurityHeaders
@@ -21,7 +22,6 @@ from portal.web.static_files import StaticFiles, build_static_files
 from tests.support.accessibility import accessibility_faults
 from tests.support.example_pages import STATIC, Example, example_shell, examples, render_example
 
-ORIGIN = "http://127.0.0.1:9"
 EXAMPLES: dict[str, list[Example]] = defaultdict(list)
 for _example in examples():
     EXAMPLES[_example.template].append(_example)
@@ -37,28 +37,60 @@ def renderer(themes: ThemeSet) -> Renderer:
     return Renderer(themes)
 
 
-@pytest.fixture(scope="module")
-def static_files(themes: ThemeSet) -> StaticFiles:
-    return build_static_files(themes)
+class Site:
+    """One page and the static files on a server of this process. A browser whose requests are answered by a test keeps no file, and
+    reads each of them anew for every page: a third of all time."""
+
+    def __init__(self, static_files: StaticFiles) -> None:
+        self.html = self.address = ""
+        self.app = Flask(__name__, static_folder=None)
+        self.app.add_url_rule("/page", "page", self._answer)
+        self.app.add_url_rule(f"{STATIC}/<path:name>", "static_file", static_files.respond)
+        # Whatever else a page asks for, or sends, leads nowhere.
+        self.app.register_error_handler(404, lambda _: ("", 204))
+        self.app.register_error_handler(405, lambda _: ("", 204))
+
+    def _answer(self) -> tuple[str, dict[str, str]]:
+        return self.html, dict(SecurityHeaders(is_https=False, is_demo=False).of_kind())
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: object) -> None:
+        pass
 
 
 @pytest.fixture(scope="module")
-def desk(browser: Browser, static_files: StaticFiles) -> Iterator[Page]:
+def site(themes: ThemeSet) -> Iterator[Site]:
+    site = Site(build_static_files(themes))
+    server = make_server("127.0.0.1", 0, site.app, threaded=True, request_handler=_Quiet)
+    site.address = f"http://127.0.0.1:{server.server_port}/page"
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield site
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    yield _serving(context.new_page(), static_files)
+    yield context.new_page()
     context.close()
 
 
 @pytest.fixture(scope="module")
-def phone(browser: Browser, static_files: StaticFiles) -> Iterator[Page]:
+def phone(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 360, "height": 800}, color_scheme="dark")
-    yield _serving(context.new_page(), static_files)
+    yield context.new_page()
     context.close()
 
 
 @pytest.mark.parametrize("template", EXAMPLES)
 @pytest.mark.parametrize(("tab", "theme", "locale"), [("desk", "acme", "en"), ("phone", "savane", "fr")])
-def test_page_is_accessible_in_each_of_its_states(request, renderer, themes, tab, theme, locale, template):
+def test_page_is_accessible_in_each_of_its_states(request, site, renderer, themes, tab, theme, locale, template):
     page = request.getfixturevalue(tab)
 
     faults, seen = [], set()
@@ -69,7 +101,8 @@ def test_page_is_accessible_in_each_of_its_states(request, renderer, themes, tab
         structure = _structure_of(html)
         if structure not in seen:
             seen.add(structure)
-            _show(page, html)
+            site.html = html
+            page.goto(site.address)
             faults += [f"{example.name}: {fault}" for fault in accessibility_faults(page)]
 
     assert not faults, "\n".join(faults)
@@ -85,34 +118,6 @@ def test_states_are_alike_when_words_alone_differ(renderer, themes):
     assert structure("payment-failed-timeout") == structure("payment-failed-wrong_pin")
     assert structure("code") != structure("code-wrong")
     assert structure("payment-canceled") != structure("payment-expired")
-
-
-def _serving(page: Page, static_files: StaticFiles) -> Page:
-    """Answer for the static files, from memory: no server is needed to look at a page. What else it asks for is no content."""
-    page.route("**/*", lambda route: route.fulfill(status=204))
-    page.route(f"{ORIGIN}{STATIC}/**", partial(_answer_static, static_files))
-    return page
-
-
-def _answer_static(static_files: StaticFiles, route: Route) -> None:
-    file = static_files.files.get(urlsplit(route.request.url).path.removeprefix(f"{STATIC}/"))
-    if file is None:
-        route.fulfill(status=404)
-    else:
-        route.fulfill(body=file.body, content_type=file.content_type)
-
-
-def _show(page: Page, html: str) -> None:
-    policy = dict(SecurityHeaders(is_https=False, is_demo=False).of_kind())["Content-Security-Policy"]
-    address = f"{ORIGIN}/page"
-    page.unroute(address)
-    page.route(
-        address,
-        lambda route: route.fulfill(
-            body=html, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": policy}
-        ),
-    )
-    page.goto(address)
 
 
 def _structure_of(html: str) -> tuple[object, ...]:
