@@ -137,9 +137,9 @@ def services(
 @pytest.fixture
 def app(services: Services) -> Flask:
     """The standalone application."""
-    from portal.app import create_app  # Here, so that tests of a rule need no web server.
+    from tests.support.apps import app_on  # Here, so that tests of a rule need no web server.
 
-    return create_app(services=services)
+    return app_on(services)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from portal.tenancy import Scope
 from portal.theming.themes import load_themes
 from portal.web.rendering import Renderer
 from portal.worker import deliver_due
+from tests.support.apps import app_on
 from tests.support.mail_catcher import Caught, MailCatcher
 from tests.support.page_client import PageClient
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
@@ -110,7 +111,7 @@ def open_front_door(database: Database, settings: Settings, clock: MovableClock,
     services = Services(settings, database, OneGateway(ScriptedGateway()), RENDERER, clock)
     with database.unit_of_work() as session:
         scope, other = (_add_merchant(session, slug, clock) for slug in ("acme", "savane"))
-    return FrontDoor(services, create_app(services=services), clock, mail, scope, other)
+    return FrontDoor(services, app_on(services), clock, mail, scope, other)
 
 
 @contextmanager
