@@ -175,8 +175,12 @@ class World:
 
     def note_event(self, event: Event) -> None:
         """An event has come, and was answered."""
+        if self._running:
+            # It came while somebody waited: who goes on by it, and who by themselves, is not to be told apart.
+            self.deaths.pop(event.reference, None)
+            return
         death = self.deaths.get(event.reference)
-        if death is None or self._running:
+        if death is None:
             return
         death.has_event = True
         if death.state not in UNSETTLED and not event.reference.startswith("re_"):
