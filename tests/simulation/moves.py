@@ -175,6 +175,8 @@ def approve_late(world: World) -> bool:
         return False
     charge = world.chance.choice(charges)
     world.provider.approve_late(charge)
+    # Whoever asks for it now does so because of this, and no more because of a death before.
+    world.deaths.pop(charge.reference, None)
     world.tell(f"payer approves {world.name(charge.reference)} after all")
     return True
 
