@@ -39,7 +39,7 @@ def renderer(themes: ThemeSet) -> Renderer:
 
 class Site:
     """One page and the static files on a server of this process. A browser whose requests are answered by a test keeps no file, and
-    reads each of them anew for every page: a third of all time."""
+    reads each of them anew for every page: a sixth of the processor's time, measured."""
 
     def __init__(self, static_files: StaticFiles) -> None:
         self.html = self.address = ""
