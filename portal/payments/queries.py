@@ -230,7 +230,7 @@ def get_payment(reader: Reader, scope: Scope, payment_id: str) -> PaymentDetail:
     if not rows:
         raise NotFound
     width = len(_DETAIL)
-    # Oldest first, as they were paid. Not by the statement: PostgreSQL then walks along every invoice there is in that order.
+    # Oldest first, as they were paid. Sorted by the statement, PostgreSQL took seconds where there are many invoices.
     shares = sorted(
         (ShareRecord._make(row[width:]) for row in rows if row[width] is not None),
         key=lambda share: (share.due_on, share.invoice_id),
