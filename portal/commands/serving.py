@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _THREADS = 8
 _THREADS_A_WORKER = 4
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 @click.command()
@@ -66,8 +67,22 @@ def _serve_by_waitress(app: Flask, host: str, port: int, *, has_proxies: bool) -
 
 def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, workers: int) -> None:
     from gunicorn.app.base import BaseApplication
+    from gunicorn.arbiter import Arbiter
 
     _check_free(host, port)
+
+    class PatientArbiter(Arbiter):  # type: ignore[misc]  # gunicorn brings no types
+        def spawn_worker(self) -> int:
+            """What ends a worker waits until the worker listens to it. Between its fork and its own handlers it would be lost, and
+            the server end only when the whole grace is over (gunicorn's issue 1910)."""
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+            try:
+                return int(super().spawn_worker())
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+    def listen_to_signals(_worker: Any) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
     def drop_connections(_server: Any, _worker: Any) -> None:
         # A connection that two processes share mixes their answers up.
@@ -86,6 +101,7 @@ def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, wor
                 "preload_app": True,  # One copy of the code in memory, shared by all workers.
                 "control_socket_disable": True,
                 "pre_fork": drop_connections,
+                "post_worker_init": listen_to_signals,
                 "when_ready": say_ready,
                 "proc_name": "portal",
                 "loglevel": "warning",
@@ -95,6 +111,9 @@ def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, wor
 
         def load(self) -> Flask:
             return app
+
+        def run(self) -> None:
+            PatientArbiter(self).run()
 
     # gunicorn reads the command line's GUNICORN_CMD_ARGS only in its own command; here it has nothing to parse.
     Server().run()

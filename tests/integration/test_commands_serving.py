@@ -71,6 +71,25 @@ def test_server_says_ready_answers_and_ends(start, workers, tmp_path):
     assert list(tmp_path.glob("**/*.ctl")) == list(tmp_path.glob(".gunicorn")) == []
 
 
+def test_server_told_to_end_while_its_processes_start_ends_at_once(start):
+    server = start("serve", "--port", "0", "--workers", "4")
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    held: list[int] = []
+
+    server.stdout.readline()
+    while len(held) < 4 and server.poll() is None:
+        # Each is stopped as it appears, before it can listen to a signal.
+        for child in set(map(int, children.read_text().split())) - set(held):
+            os.kill(child, signal.SIGSTOP)
+            held.append(child)
+    server.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    for child in held:
+        os.kill(child, signal.SIGCONT)
+
+    assert server.wait(timeout=20) == 0
+
+
 @pytest.mark.parametrize("workers", [(), ("--workers", "1")], ids=["waitress", "gunicorn"])
 def test_taken_port_is_one_line(start, workers):
     with socket.socket() as taken:
