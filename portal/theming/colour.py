@@ -29,19 +29,19 @@ class Colour:
 
     def over(self, below: Colour) -> Colour:
         """This colour painted on an opaque one."""
-        keep = 1 - self.alpha
-        return Colour(*(top * self.alpha + under * keep for top, under in zip(self._rgb(), below._rgb(), strict=True)))
+        alpha, keep = self.alpha, 1 - self.alpha
+        return Colour(
+            self.red * alpha + below.red * keep,
+            self.green * alpha + below.green * keep,
+            self.blue * alpha + below.blue * keep,
+        )
 
     def faded(self, alpha: float) -> Colour:
         return Colour(self.red, self.green, self.blue, alpha)
 
     def luminance(self) -> float:
         """Relative luminance (WCAG 2.2)."""
-        red, green, blue = (_linear(channel) for channel in self._rgb())
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    def _rgb(self) -> tuple[float, float, float]:
-        return self.red, self.green, self.blue
+        return 0.2126 * _linear(self.red) + 0.7152 * _linear(self.green) + 0.0722 * _linear(self.blue)
 
 
 WHITE = Colour(1, 1, 1)

@@ -88,10 +88,9 @@ def _unreadable_pairs(worn: Palette, mode: str) -> Iterator[Unreadable]:
 def _unreadable_over_art(worn: Palette, mode: str, display_name: str) -> Iterator[Unreadable]:
     for zone in _zones(display_name):
         fill = worn.colours["rail_fill" if zone.art == "rail_art" else "surface"]
-        ratio = min(
-            contrast(worn.colours[zone.text], worn.art[zone.art].colour_at(x, y, zone.width, zone.height, fill))
-            for x, y in _points(zone, worn.art[zone.art])
-        )
+        art, text = worn.art[zone.art], worn.colours[zone.text]
+        picture = art.on(zone.width, zone.height, fill)
+        ratio = min(contrast(text, picture.colour_at(x, y)) for x, y in _points(zone, art))
         if ratio < TEXT:
             yield Unreadable(
                 mode, (zone.art, zone.art.removesuffix("_small"), zone.text),

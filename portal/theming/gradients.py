@@ -52,47 +52,102 @@ class Art:
     layers: tuple[Layer, ...]
     ground: Colour
 
-    def colour_at(self, x: float, y: float, width: float, height: float, below: Colour) -> Colour:
-        """The colour seen at a point of a box measured in pixels, on an opaque ground."""
-        seen = self.ground.over(below)
-        for layer in reversed(self.layers):
-            seen = _layer_colour(layer, x, y, width, height).over(seen)
+    def on(self, width: float, height: float, below: Colour) -> Picture:
+        """The art in a box measured in pixels, on an opaque ground."""
+        tiles = [_tile(layer, width, height) for layer in reversed(self.layers)]
+        return Picture(tuple(tile for tile in tiles if tile is not None), self.ground.over(below))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Art in its box: what depends on the size alone is worked out, so that many points of it can be looked at."""
+
+    tiles: tuple[_Tile, ...]
+    ground: Colour
+
+    def colour_at(self, x: float, y: float) -> Colour:
+        """The colour seen at a point, from the top left corner."""
+        seen = self.ground
+        for tile in self.tiles:
+            seen = tile.colour_at(x, y).over(seen)
         return seen
 
 
-def _layer_colour(layer: Layer, x: float, y: float, width: float, height: float) -> Colour:
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """A layer's place in the box, its gradient's line through it, and the places of the stops on that line, in pixels.
+
+    The line of a radial gradient goes from the centre to the right; `ratio` is its radius across by the one down.
+    """
+
+    layer: Layer
+    left: float
+    top: float
+    width: float
+    height: float
+    start: tuple[float, float]
+    along: tuple[float, float] | None
+    ratio: float
+    places: tuple[float, ...]
+
+    def colour_at(self, x: float, y: float) -> Colour:
+        repeats = self.layer.repeats
+        x, y = x - self.left, y - self.top
+        if repeats in ("no-repeat", "repeat-y") and not 0 <= x < self.width:
+            return CLEAR
+        if repeats in ("no-repeat", "repeat-x") and not 0 <= y < self.height:
+            return CLEAR
+        x, y = x % self.width - self.start[0], y % self.height - self.start[1]
+        if self.along is None:
+            return self._stop_colour(hypot(x, y * self.ratio))
+        return self._stop_colour(x * self.along[0] + y * self.along[1])
+
+    def _stop_colour(self, place: float) -> Colour:
+        places, stops = self.places, self.layer.stops
+        first, last = places[0], places[-1]
+        if self.layer.repeating and last > first:
+            place = first + (place - first) % (last - first)
+        if place <= first:
+            return stops[0].colour
+        for index in range(1, len(places)):
+            if place <= places[index]:
+                span = places[index] - places[index - 1]
+                share = (place - places[index - 1]) / span if span else 1
+                return _between(stops[index - 1].colour, stops[index].colour, share)
+        return stops[-1].colour
+
+
+def _tile(layer: Layer, width: float, height: float) -> _Tile | None:
+    """The layer in a box of this size; None where nothing of it is to be seen."""
     if layer.size:
         tile_width, tile_height = layer.size[0].of(width), layer.size[1].of(height)
     else:
         tile_width, tile_height = width, height
     if tile_width <= 0 or tile_height <= 0:
-        return CLEAR
+        return None
     left, top = layer.position[0].of(width - tile_width), layer.position[1].of(height - tile_height)
-    x, y = x - left, y - top
-    if layer.repeats in ("no-repeat", "repeat-y") and not 0 <= x < tile_width:
-        return CLEAR
-    if layer.repeats in ("no-repeat", "repeat-x") and not 0 <= y < tile_height:
-        return CLEAR
-    x, y = x % tile_width, y % tile_height
-    place, line = _on_line(layer, x, y, tile_width, tile_height)
-    return _stop_colour(layer, place, line)
+    start, along, line, ratio = _line(layer, tile_width, tile_height)
+    places = tuple(_stop_places(layer.stops, line))
+    return _Tile(layer, left, top, tile_width, tile_height, start, along, ratio, places)
 
 
-def _on_line(layer: Layer, x: float, y: float, width: float, height: float) -> tuple[float, float]:
-    """Where a point falls on the gradient's line, and how long the line is, in pixels."""
-    if layer.centre is None:
-        if isinstance(layer.direction, tuple):
-            right, down = layer.direction
-            dx, dy = (right * height, down * width) if right and down else (float(right), float(down))
-            size = hypot(dx, dy) or 1
-            dx, dy = dx / size, dy / size
-        else:
-            dx, dy = sin(layer.direction), -cos(layer.direction)
-        line = abs(width * dx) + abs(height * dy)
-        return (x - width / 2) * dx + (y - height / 2) * dy + line / 2, line
-    centre_x, centre_y = layer.centre[0].of(width), layer.centre[1].of(height)
-    radius_x, radius_y = _radii(layer, centre_x, centre_y, width, height)
-    return hypot((x - centre_x) / radius_x, (y - centre_y) / radius_y) * radius_x, radius_x
+def _line(
+    layer: Layer, width: float, height: float
+) -> tuple[tuple[float, float], tuple[float, float] | None, float, float]:
+    """Where the gradient's line begins, its direction (none of a radial one), how long it is, and the ratio of its radii."""
+    if layer.centre is not None:
+        x, y = layer.centre[0].of(width), layer.centre[1].of(height)
+        across, down = _radii(layer, x, y, width, height)
+        return (x, y), None, across, across / down
+    if isinstance(layer.direction, tuple):
+        right, down = layer.direction
+        dx, dy = (right * height, down * width) if right and down else (float(right), float(down))
+        size = hypot(dx, dy) or 1
+        dx, dy = dx / size, dy / size
+    else:
+        dx, dy = sin(layer.direction), -cos(layer.direction)
+    line = abs(width * dx) + abs(height * dy)
+    return (width / 2 - dx * line / 2, height / 2 - dy * line / 2), (dx, dy), line, 1
 
 
 def _radii(layer: Layer, x: float, y: float, width: float, height: float) -> tuple[float, float]:
@@ -106,24 +161,6 @@ def _radii(layer: Layer, x: float, y: float, width: float, height: float) -> tup
     if layer.circle:
         return (max(hypot(side_x, side_y), 0.01),) * 2
     return max(side_x, 0.01) * 2**0.5, max(side_y, 0.01) * 2**0.5
-
-
-def _stop_colour(layer: Layer, place: float, line: float) -> Colour:
-    places = _stop_places(layer.stops, line)
-    first, last = places[0], places[-1]
-    if layer.repeating and last > first:
-        place = first + (place - first) % (last - first)
-    if place <= first:
-        return layer.stops[0].colour
-    for index in range(1, len(places)):
-        if place <= places[index]:
-            span = places[index] - places[index - 1]
-            return _between(
-                layer.stops[index - 1].colour,
-                layer.stops[index].colour,
-                (place - places[index - 1]) / span if span else 1,
-            )
-    return layer.stops[-1].colour
 
 
 def _stop_places(stops: tuple[Stop, ...], line: float) -> list[float]:

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Engine, Table, event
+from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, Tuple
 from sqlalchemy.sql.expression import ClauseElement, Delete, Insert, Select, TextClause, Update
@@ -33,7 +35,7 @@ def watch() -> None:
     What scans by time for all merchants (queues, reconciling) says so: `.execution_options(tenant_wide=True)`.
     What tests themselves ask is theirs.
     """
-    event.listen(Engine, "before_execute", _check)
+    event.listen(Engine, "before_cursor_execute", _check)
 
 
 def unscoped_tables(statement: ClauseElement) -> set[str]:
@@ -54,26 +56,32 @@ def unscoped_tables(statement: ClauseElement) -> set[str]:
     return touched - _chosen_in(nodes)
 
 
-def _check(_connection: Any, statement: Any, _multi: Any, _params: Any, options: Any) -> None:
-    if options.get("tenant_wide") or not isinstance(statement, ClauseElement):
+def _check(_connection: Any, _cursor: Any, _sql: str, _parameters: Any, context: Any, _many: bool) -> None:
+    if context.compiled is None or context.execution_options.get("tenant_wide"):
         return
-    unscoped = _known_unscoped_tables(statement)
+    unscoped = _unscoped_tables_of(context.compiled)
     if unscoped and (place := _asked_by_portal()):
         tables = ", ".join(sorted(unscoped))
-        raise TenancyBroken(f"{place} asks for {tables} without {TENANT}:\n{statement}")
+        raise TenancyBroken(f"{place} asks for {tables} without {TENANT}:\n{context.compiled.statement}")
 
 
-_KNOWN: dict[tuple[Any, ...], set[str]] = {}
+# Looked at once for each statement that SQLAlchemy compiles once: most are asked thousands of times.
+_OF_COMPILED: WeakKeyDictionary[Compiled, set[str]] = WeakKeyDictionary()
+_OF_STATEMENT: dict[tuple[Any, ...], set[str]] = {}
 
 
-def _known_unscoped_tables(statement: ClauseElement) -> set[str]:
-    """Looked at once for each statement that SQLAlchemy compiles once: most are asked thousands of times."""
-    cache_key = statement._generate_cache_key()
-    if cache_key is None:
-        return unscoped_tables(statement)
-    if cache_key.key not in _KNOWN:
-        _KNOWN[cache_key.key] = unscoped_tables(statement)
-    return _KNOWN[cache_key.key]
+def _unscoped_tables_of(compiled: Compiled) -> set[str]:
+    known = _OF_COMPILED.get(compiled)
+    if known is None:
+        # Another engine's compiler may have met the same statement.
+        key = compiled.cache_key.key if compiled.cache_key else None
+        known = _OF_STATEMENT.get(key) if key else None
+        if known is None:
+            known = unscoped_tables(compiled.statement) if compiled.statement is not None else set()
+            if key:
+                _OF_STATEMENT[key] = known
+        _OF_COMPILED[compiled] = known
+    return known
 
 
 def _chosen_in(nodes: list[Any]) -> set[str]:

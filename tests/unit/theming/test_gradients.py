@@ -9,7 +9,7 @@ from portal.theming.colour import WHITE
 
 
 def colour_at(text, x, y, width=100, height=100):
-    return parse_art(text).colour_at(x, y, width, height, WHITE).css()
+    return parse_art(text).on(width, height, WHITE).colour_at(x, y).css()
 
 
 @pytest.mark.parametrize(
