@@ -16,14 +16,15 @@ from portal.clock import MovableClock
 from portal.database import Database
 from portal.services import Services
 from portal.settings import Settings
-from portal.theming.themes import load_themes
+from portal.theming.themes import ThemeSet
 from portal.web.rendering import Renderer
 from tests.support import network, tenancy
+from tests.support.bundled import bundled_renderer, bundled_themes
 from tests.support.databases import (
     KINDS,
+    RenewedSqlite,
     Run,
     controller_pid,
-    copy_sqlite,
     empty,
     empty_postgresql,
     keep_in_memory,
@@ -64,10 +65,8 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         empty(shared)
         yield shared
         return
-    template = migrated_sqlite_file(request.getfixturevalue("run"))
-    database = Database(copy_sqlite(template, request.getfixturevalue("tmp_path")))
-    yield database
-    database.dispose()
+    renewed: RenewedSqlite = request.getfixturevalue("_worker_sqlite")
+    yield renewed.renew()
 
 
 @pytest.fixture(params=KINDS)
@@ -82,6 +81,13 @@ def bare_database(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> I
         database = Database(url)
         yield database
         database.dispose()
+
+
+@pytest.fixture(scope="session")
+def _worker_sqlite(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RenewedSqlite]:
+    renewed = RenewedSqlite(migrated_sqlite_file(run), tmp_path_factory.mktemp("sqlite"))
+    yield renewed
+    renewed.database.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -115,9 +121,15 @@ def settings(database: Database) -> Settings:
 
 
 @pytest.fixture(scope="session")
+def themes() -> ThemeSet:
+    """The bundled themes."""
+    return bundled_themes()
+
+
+@pytest.fixture(scope="session")
 def renderer() -> Renderer:
-    """The bundled templates and themes, compiled once a worker."""
-    return Renderer(load_themes())
+    """The bundled templates in those themes."""
+    return bundled_renderer()
 
 
 @pytest.fixture

@@ -15,26 +15,15 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from portal.theming.themes import ThemeSet, load_themes
 from portal.web.headers import SecurityHeaders
-from portal.web.rendering import Renderer
-from portal.web.static_files import StaticFiles, build_static_files
+from portal.web.static_files import StaticFiles
 from tests.support.accessibility import accessibility_faults
+from tests.support.bundled import bundled_static_files
 from tests.support.example_pages import STATIC, Example, example_shell, examples, render_example
 
 EXAMPLES: dict[str, list[Example]] = defaultdict(list)
 for _example in examples():
     EXAMPLES[_example.template].append(_example)
-
-
-@pytest.fixture(scope="module")
-def themes() -> ThemeSet:
-    return load_themes()
-
-
-@pytest.fixture(scope="module")
-def renderer(themes: ThemeSet) -> Renderer:
-    return Renderer(themes)
 
 
 class Site:
@@ -62,8 +51,8 @@ class _Quiet(WSGIRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(themes: ThemeSet) -> Iterator[Site]:
-    site = Site(build_static_files(themes))
+def site() -> Iterator[Site]:
+    site = Site(bundled_static_files())
     server = make_server("127.0.0.1", 0, site.app, threaded=True, request_handler=_Quiet)
     site.address = f"http://127.0.0.1:{server.server_port}/page"
     thread = Thread(target=server.serve_forever, daemon=True)

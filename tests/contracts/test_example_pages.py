@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from portal.theming.themes import ThemeSet, load_themes
+from portal.theming.themes import ThemeSet
 from portal.web.rendering import Renderer
 from tests.support.example_pages import example_shell, examples, render_example
 from tests.support.page_checks import page_faults
 
 EXAMPLES = list(examples())
-
-
-@pytest.fixture(scope="module")
-def themes() -> ThemeSet:
-    return load_themes()
-
-
-@pytest.fixture(scope="module")
-def renderer(themes: ThemeSet) -> Renderer:
-    return Renderer(themes)
 
 
 @pytest.mark.parametrize(("theme", "locale"), [("acme", "en"), ("savane", "fr")])

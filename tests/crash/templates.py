@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from portal.assets import TEMPLATES
-from portal.theming.themes import load_themes
 from portal.web.rendering import Renderer
-from portal.web.static_files import build_static_files
+from tests.support.bundled import bundled_renderer, bundled_static_files
 
 
 def _compile_all() -> Renderer:
-    renderer = Renderer(load_themes())
-    static = build_static_files(renderer.themes).path
+    renderer, static = bundled_renderer(), bundled_static_files().path
     for path in TEMPLATES.rglob("*.html"):
         renderer.template(path.relative_to(TEMPLATES).as_posix(), theme="acme", locale="en", static=static)
     return renderer

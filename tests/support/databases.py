@@ -59,6 +59,24 @@ def copy_sqlite(template: Path, folder: Path) -> str:
     return f"sqlite:///{path}"
 
 
+class RenewedSqlite:
+    """One address of a SQLite database for all tests of a worker: an engine that is made anew compiles every statement anew."""
+
+    def __init__(self, template: Path, folder: Path) -> None:
+        self._template = template
+        self._path = folder / "portal.db"
+        self.database = Database(f"sqlite:///{self._path}")
+
+    def renew(self) -> Database:
+        """The database with a fresh copy of the file; whoever still has the one before open goes on with that one."""
+        self.database.dispose()
+        for path in self._path.parent.glob(f"{self._path.name}*"):
+            path.unlink()
+        shutil.copyfile(self._template, self._path)
+        self.database._file = None  # It would miss the file that it opened.
+        return self.database
+
+
 @contextmanager
 def worker_postgresql(run: Run) -> Iterator[Database]:
     """A migrated PostgreSQL database of this worker alone, for the whole session; `empty` it before each test."""

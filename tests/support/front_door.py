@@ -23,17 +23,14 @@ from portal.public_ids import new_id
 from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
-from portal.theming.themes import load_themes
-from portal.web.rendering import Renderer
 from portal.worker import deliver_due
 from tests.support.apps import app_on
+from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import Caught, MailCatcher
 from tests.support.page_client import PageClient
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
 ADDRESS = "maya@lindqvist.example"
-# Compiling the templates anew for each test would cost more than the tests.
-RENDERER = Renderer(load_themes())
 
 
 @dataclass
@@ -108,7 +105,7 @@ def path_of(caught: Caught) -> str:
 def open_front_door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
     """A front door on the test's database."""
     settings = settings.model_copy(update={"smtp_url": mail.url, "mail_from": "billing@portal.example"})
-    services = Services(settings, database, OneGateway(ScriptedGateway()), RENDERER, clock)
+    services = Services(settings, database, OneGateway(ScriptedGateway()), bundled_renderer(), clock)
     with database.unit_of_work() as session:
         scope, other = (_add_merchant(session, slug, clock) for slug in ("acme", "savane"))
     return FrontDoor(services, app_on(services), clock, mail, scope, other)

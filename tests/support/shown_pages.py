@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Route
 
-from portal.theming.themes import ThemeSet, load_themes
 from portal.web.headers import SecurityHeaders
-from portal.web.rendering import Renderer
-from portal.web.static_files import StaticFile, build_static_files
+from tests.support.bundled import bundled_renderer, bundled_static_files, bundled_themes
 from tests.support.example_pages import STATIC, example_shell, examples, render_example
 
 ORIGIN = "http://127.0.0.1:9"
@@ -26,7 +22,7 @@ class ShownPages:
         self.posted: list[str] = []
         self.fetched_count = 0
         self.theme_css: str | None = None
-        self._themes, self._renderer, self._static = _from_memory()
+        self._themes, self._renderer, self._static = bundled_themes(), bundled_renderer(), bundled_static_files().files
         self._examples = {example.name: example for example in examples()}
         self._html = ""
         page.route("**/*", self._answer)
@@ -62,9 +58,3 @@ class ShownPages:
             route.fulfill(body=file.body, content_type=file.content_type)
         else:
             route.fulfill(status=204)
-
-
-@cache
-def _from_memory() -> tuple[ThemeSet, Renderer, Mapping[str, StaticFile]]:
-    themes = load_themes()
-    return themes, Renderer(themes), build_static_files(themes).files

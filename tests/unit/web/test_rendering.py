@@ -12,8 +12,9 @@ from markupsafe import Markup
 from portal.theming.themes import load_themes
 from portal.web.rendering import Renderer, Shell, build_brand
 from portal.web.template_code import write_escaped
+from tests.support.bundled import bundled_themes
 
-THEMES = load_themes()
+THEMES = bundled_themes()
 
 
 @dataclass(frozen=True, slots=True)

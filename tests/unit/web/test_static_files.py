@@ -7,10 +7,10 @@ import gzip
 import pytest
 from flask import Flask
 
-from portal.theming.themes import load_themes
 from portal.web.static_files import build_static_files
+from tests.support.bundled import bundled_themes
 
-THEMES = load_themes()
+THEMES = bundled_themes()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from portal.emails.pages import MailBrand, ReceiptLine, ReceiptMail, SignInMail
 from portal.gateways.contract import FAILURE_CODES
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import PaymentMonth, PaymentsPage
-from portal.theming.themes import ThemeSet, load_themes
+from portal.theming.themes import ThemeSet
 from portal.web.pages import Pager
 from portal.web.rendering import Renderer
 from tests.support.example_pages import STATIC as STATIC_ROOT
@@ -31,16 +31,6 @@ RECEIPT = ReceiptMail(
     replace(MAIL.brand, locale="fr"), "Tom & Co Ltd.", 23958, "USD", datetime(2026, 3, 5, 10, 3, tzinfo=UTC), "Visa •••• 4242",
     (ReceiptLine("Team plan", "ACME-0412", 20000), ReceiptLine("ACME-0413", "ACME-0413", 3958)), "https://portal.example/tom/", "pay_1",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def themes() -> ThemeSet:
-    return load_themes()
-
-
-@pytest.fixture(scope="module")
-def renderer(themes: ThemeSet) -> Renderer:
-    return Renderer(themes)
 
 
 @pytest.mark.parametrize(("theme", "locale"), [("acme", "en"), ("savane", "fr")])
