@@ -18,8 +18,8 @@ def seal_ledger(services: Services) -> int:
     Two workers at once: the primary key of the links admits one of them, the other one's turn comes again.
     """
     count = 0
-    with services.database.unit_of_work() as session:
-        merchants = list_unsealed(session)
+    with services.database.read() as reader:
+        merchants = list_unsealed(reader)
     for merchant_id in merchants:
         while True:
             try:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Base
+from portal.database import Base, Reader
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
 from portal.ledger.rules import Posting, digest_of, entry_digest, seal_digest
 from portal.public_ids import new_id
@@ -52,10 +52,10 @@ def post(session: Session, merchant_id: str, *postings: Posting | None) -> None:
             }
         )  # fmt: skip
     # Entries first: the transaction's own row closes it, and the database sums them up then.
-    session.execute(sa.insert(_table(LedgerEntry)), entries)
-    session.execute(sa.insert(_table(LedgerTransaction)), transactions)
+    session.execute(_INSERT_ENTRIES, entries)
+    session.execute(_INSERT_TRANSACTIONS, transactions)
     session.execute(
-        sa.insert(_table(UnsealedTransaction)),
+        _INSERT_UNSEALED,
         [{"merchant_id": merchant_id, "transaction_id": row["id"]} for row in transactions],
     )
 
@@ -74,28 +74,10 @@ def seal_next(session: Session, merchant_id: str, *, at: datetime) -> Head | Non
 
     The only writer of the chain takes turns by its queue and by the primary key of the links; payments never wait here.
     """
-    waiting = session.execute(
-        sa.select(LedgerTransaction.id, LedgerTransaction.digest)
-        .join(
-            UnsealedTransaction,
-            sa.and_(
-                UnsealedTransaction.merchant_id == LedgerTransaction.merchant_id,
-                UnsealedTransaction.transaction_id == LedgerTransaction.id,
-            ),
-        )
-        .where(LedgerTransaction.merchant_id == merchant_id, UnsealedTransaction.merchant_id == merchant_id)
-        .order_by(LedgerTransaction.id)
-        .limit(_SEALED_AT_ONCE)
-        .with_for_update(of=UnsealedTransaction, skip_locked=True)
-    ).all()
+    waiting = session.execute(_TAKE_WAITING, {"merchant_id": merchant_id}).all()
     if not waiting:
         return None
-    last = session.execute(
-        sa.select(LedgerSeal.sequence, LedgerSeal.digest)
-        .where(LedgerSeal.merchant_id == merchant_id)
-        .order_by(LedgerSeal.sequence.desc())
-        .limit(1)
-    ).first()
+    last = session.execute(_LAST_SEAL, {"merchant_id": merchant_id}).first()
     sequence, digest = (last.sequence, last.digest) if last else (0, b"")
     links = []
     for transaction_id, transaction_digest in waiting:
@@ -117,15 +99,40 @@ def seal_next(session: Session, merchant_id: str, *, at: datetime) -> Head | Non
     return Head(merchant_id, sequence, digest.hex())
 
 
-def list_unsealed(session: Session) -> Sequence[str]:
+def list_unsealed(reader: Reader) -> Sequence[str]:
     """The merchants of which something waits for its seal."""
-    return (
-        session.execute(sa.select(UnsealedTransaction.merchant_id).distinct().execution_options(tenant_wide=True))
-        .scalars()
-        .all()
-    )
+    return reader.execute(_UNSEALED).scalars().all()
 
 
 def _table(model: type[Base]) -> sa.Table:
     """Below the ORM, which costs a third more for rows that nobody holds on to."""
     return cast(sa.Table, model.__table__)
+
+
+_INSERT_ENTRIES = sa.insert(_table(LedgerEntry))
+_INSERT_TRANSACTIONS = sa.insert(_table(LedgerTransaction))
+_INSERT_UNSEALED = sa.insert(_table(UnsealedTransaction))
+_UNSEALED = sa.select(UnsealedTransaction.merchant_id).distinct().execution_options(tenant_wide=True)
+_TAKE_WAITING = (
+    sa.select(LedgerTransaction.id, LedgerTransaction.digest)
+    .join(
+        UnsealedTransaction,
+        sa.and_(
+            UnsealedTransaction.merchant_id == LedgerTransaction.merchant_id,
+            UnsealedTransaction.transaction_id == LedgerTransaction.id,
+        ),
+    )
+    .where(
+        LedgerTransaction.merchant_id == sa.bindparam("merchant_id"),
+        UnsealedTransaction.merchant_id == sa.bindparam("merchant_id"),
+    )
+    .order_by(LedgerTransaction.id)
+    .limit(_SEALED_AT_ONCE)
+    .with_for_update(of=UnsealedTransaction, skip_locked=True)
+)
+_LAST_SEAL = (
+    sa.select(LedgerSeal.sequence, LedgerSeal.digest)
+    .where(LedgerSeal.merchant_id == sa.bindparam("merchant_id"))
+    .order_by(LedgerSeal.sequence.desc())
+    .limit(1)
+)

@@ -44,7 +44,7 @@ def deliver_next(services: Services, handlers: Mapping[str, Handler]) -> str | N
     at = services.clock.now()
     # An idle worker only reads: it takes SQLite's one write lock from nobody.
     with services.database.read() as reader:
-        if reader.execute(_due(at)).first() is None:
+        if reader.execute(_DUE, _now(at)).first() is None:
             return None
     leased = services.database.run(lambda session: lease_next(session, at))
     if leased is None:
@@ -70,7 +70,7 @@ def lease_next(session: Session, at: datetime) -> Leased | None:
 
     The try is counted when it begins, so that a message which kills its worker is given up in the end too.
     """
-    row = session.execute(_due(at).with_for_update(skip_locked=True)).first()
+    row = session.execute(_TAKE_DUE, _now(at)).first()
     if row is None:
         return None
     leased = Leased(row.merchant_id, row.id, row.kind, row.payload, row.attempts + 1, at + LEASE)
@@ -107,30 +107,34 @@ def delete_delivered(session: Session, *, at: datetime) -> int:
     return int(result.rowcount)
 
 
-def _due(at: datetime) -> sa.Select[Any]:
-    """The message that has been due longest, and that nobody holds; a lease from the future is one of a clock that jumped."""
-    return (
-        sa.select(
-            OutboxMessage.merchant_id,
-            OutboxMessage.id,
-            OutboxMessage.kind,
-            OutboxMessage.payload,
-            OutboxMessage.attempts,
-        )
-        .where(
-            OutboxMessage.done_at.is_(None),
-            OutboxMessage.dead_at.is_(None),
-            OutboxMessage.due_at <= at,
-            sa.or_(
-                OutboxMessage.leased_until.is_(None),
-                OutboxMessage.leased_until <= at,
-                OutboxMessage.leased_until > at + LEASE,
-            ),
-        )
-        .order_by(OutboxMessage.due_at)
-        .limit(1)
-        .execution_options(tenant_wide=True)
+# The message that has been due longest, and that nobody holds; a lease from the future is one of a clock that jumped.
+_DUE = (
+    sa.select(
+        OutboxMessage.merchant_id,
+        OutboxMessage.id,
+        OutboxMessage.kind,
+        OutboxMessage.payload,
+        OutboxMessage.attempts,
     )
+    .where(
+        OutboxMessage.done_at.is_(None),
+        OutboxMessage.dead_at.is_(None),
+        OutboxMessage.due_at <= sa.bindparam("now"),
+        sa.or_(
+            OutboxMessage.leased_until.is_(None),
+            OutboxMessage.leased_until <= sa.bindparam("now"),
+            OutboxMessage.leased_until > sa.bindparam("longest"),
+        ),
+    )
+    .order_by(OutboxMessage.due_at)
+    .limit(1)
+    .execution_options(tenant_wide=True)
+)
+_TAKE_DUE = _DUE.with_for_update(skip_locked=True)
+
+
+def _now(at: datetime) -> dict[str, datetime]:
+    return {"now": at, "longest": at + LEASE}
 
 
 def _handler(handlers: Mapping[str, Handler], kind: str) -> Handler:

@@ -17,12 +17,20 @@ from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
+_DUE = (
+    sa.select(PaymentMethodSetup)
+    .where(PaymentMethodSetup.next_check_at <= sa.bindparam("now"))
+    .order_by(PaymentMethodSetup.next_check_at)
+    .limit(1)
+    .execution_options(tenant_wide=True)
+)
+_TAKE_DUE = _DUE.with_for_update(skip_locked=True)
 
 
 def check_setups(services: Services) -> int:
     """Ask the gateways for the setups whose time to ask has come; tells how many. As `check_payments`, one at a time."""
     count = 0
-    while count < _BATCH and (taken := services.database.run(lambda session: _take_next(session, services))):
+    while count < _BATCH and (taken := _take_next(services)) is not None:
         merchant_id, setup_id = taken
         count += 1
         try:
@@ -44,21 +52,19 @@ def mail_expiring_methods(services: Services) -> int:
     return count
 
 
-def _take_next(session: Session, services: Services) -> tuple[str, str] | None:
+def _take_next(services: Services) -> tuple[str, str] | None:
     now = services.clock.now()
-    due = session.execute(
-        sa.select(PaymentMethodSetup)
-        .where(PaymentMethodSetup.next_check_at <= now)
-        .order_by(PaymentMethodSetup.next_check_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .execution_options(tenant_wide=True)
-    ).scalar()
-    if due is None:
-        return None
-    due.check_count += 1
-    due.next_check_at = next_check(due.check_count, now)
-    return due.merchant_id, due.id
+    # An idle worker only reads: it takes SQLite's one write lock from nobody.
+    with services.database.read() as reader:
+        if reader.execute(_DUE, {"now": now}).first() is None:
+            return None
+    with services.database.unit_of_work() as session:
+        due = session.execute(_TAKE_DUE, {"now": now}).scalar()
+        if due is None:
+            return None
+        due.check_count += 1
+        due.next_check_at = next_check(due.check_count, now)
+        return due.merchant_id, due.id
 
 
 def _write_about_some(session: Session, services: Services) -> int:

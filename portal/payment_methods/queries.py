@@ -111,23 +111,26 @@ def get_setup(reader: Reader, scope: Scope, setup_id: str) -> SetupRecord:
 
 def get_payer(reader: Reader, scope: Scope, gateway: str) -> Payer:
     """The customer as a gateway wants to know them, with a token by which it knows them already."""
-    name, email, phone = reader.execute(
-        sa.select(Customer.name, Customer.email, Customer.phone).where(
-            Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id
-        )
-    ).one()
-    known = (
-        sa.select(PaymentMethod.token)
-        .where(
-            PaymentMethod.merchant_id == scope.merchant_id,
-            PaymentMethod.customer_id == scope.customer_id,
-            PaymentMethod.gateway == gateway,
-            PaymentMethod.status == "active",
-        )
-        .order_by(PaymentMethod.id)
-        .limit(1)
+    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}
+    name, email, phone = reader.execute(_PERSON, asked).one()
+    known = reader.execute(_FIRST_TOKEN, {**asked, "gateway": gateway}).scalar()
+    return Payer(scope.customer_id, name, email, phone, known)
+
+
+_PERSON = sa.select(Customer.name, Customer.email, Customer.phone).where(
+    Customer.merchant_id == sa.bindparam("merchant_id"), Customer.id == sa.bindparam("customer_id")
+)
+_FIRST_TOKEN = (
+    sa.select(PaymentMethod.token)
+    .where(
+        PaymentMethod.merchant_id == sa.bindparam("merchant_id"),
+        PaymentMethod.customer_id == sa.bindparam("customer_id"),
+        PaymentMethod.gateway == sa.bindparam("gateway"),
+        PaymentMethod.status == "active",
     )
-    return Payer(scope.customer_id, name, email, phone, reader.execute(known).scalar())
+    .order_by(PaymentMethod.id)
+    .limit(1)
+)
 
 
 def in_order(methods: list[MethodRecord]) -> list[MethodRecord]:

@@ -181,6 +181,15 @@ def supersede(session: Session, scope: Scope, invoice_ids: Sequence[str], *, but
             end_checkout(session, other, "canceled", at=at)
 
 
+_INVOICES = (
+    sa.select(Invoice)
+    .where(
+        Invoice.merchant_id == sa.bindparam("merchant_id"),
+        Invoice.customer_id == sa.bindparam("customer_id"),
+        Invoice.id.in_(sa.bindparam("invoice_ids", expanding=True)),
+    )
+    .order_by(Invoice.due_on, Invoice.id)
+)
 _UNCONFIRMED = (
     sa.select(Payment)
     .join(
@@ -207,19 +216,8 @@ def _get_payable(
     wanted = list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES]
     if not wanted or not all(is_id("inv", invoice_id) for invoice_id in wanted):
         raise NoInvoiceChosen
-    invoices = (
-        session.execute(
-            sa.select(Invoice)
-            .where(
-                Invoice.merchant_id == scope.merchant_id,
-                Invoice.customer_id == scope.customer_id,
-                Invoice.id.in_(wanted),
-            )
-            .order_by(Invoice.due_on, Invoice.id)
-        )
-        .scalars()
-        .all()
-    )
+    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": wanted}
+    invoices = session.execute(_INVOICES, asked).scalars().all()
     if len(invoices) != len(wanted):
         raise NoInvoiceChosen
     if any(invoice.status not in OUTSTANDING or invoice.amount_due <= 0 for invoice in invoices):

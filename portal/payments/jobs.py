@@ -14,6 +14,22 @@ from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
+_UNCONFIRMED = (
+    sa.select(Payment)
+    .where(Payment.status == sa.literal_column("'incomplete'"), Payment.expires_at <= sa.bindparam("now"))
+    .order_by(Payment.expires_at)
+    .limit(_BATCH)
+    .execution_options(tenant_wide=True)
+)
+_TAKE_UNCONFIRMED = _UNCONFIRMED.with_for_update(skip_locked=True)
+_DUE = (
+    sa.select(Payment.merchant_id, Payment.id, Payment.check_count)
+    .where(Payment.next_check_at <= sa.bindparam("now"))
+    .order_by(Payment.next_check_at)
+    .limit(1)
+    .execution_options(tenant_wide=True)
+)
+_TAKE_DUE = _DUE.with_for_update(skip_locked=True)
 
 
 def check_payments(services: Services) -> int:
@@ -36,16 +52,12 @@ def check_payments(services: Services) -> int:
 def expire_checkouts(services: Services) -> int:
     """End the unconfirmed payments whose time is up; tells how many."""
     now = services.clock.now()
+    # An idle worker only reads: it takes SQLite's one write lock from nobody.
+    with services.database.read() as reader:
+        if reader.execute(_UNCONFIRMED, {"now": now}).first() is None:
+            return 0
     with services.database.unit_of_work() as session:
-        statement = (
-            sa.select(Payment)
-            .where(Payment.status == sa.literal_column("'incomplete'"), Payment.expires_at <= now)
-            .order_by(Payment.expires_at)
-            .limit(_BATCH)
-            .with_for_update(skip_locked=True)
-            .execution_options(tenant_wide=True)
-        )
-        payments = session.execute(statement).scalars().all()
+        payments = session.execute(_TAKE_UNCONFIRMED, {"now": now}).scalars().all()
         for payment in payments:
             end_checkout(session, payment, "abandoned" if payment.opened_at else "expired", at=now)
     return len(payments)
@@ -53,15 +65,11 @@ def expire_checkouts(services: Services) -> int:
 
 def _take_next(services: Services) -> tuple[str, str] | None:
     now = services.clock.now()
+    with services.database.read() as reader:
+        if reader.execute(_DUE, {"now": now}).first() is None:
+            return None
     with services.database.unit_of_work() as session:
-        due = session.execute(
-            sa.select(Payment.merchant_id, Payment.id, Payment.check_count)
-            .where(Payment.next_check_at <= now)
-            .order_by(Payment.next_check_at)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .execution_options(tenant_wide=True)
-        ).first()
+        due = session.execute(_TAKE_DUE, {"now": now}).first()
         if due is None:
             return None
         merchant_id, payment_id, check_count = due

@@ -57,7 +57,7 @@ from portal.payments.outcomes import (
     record_outcome,
     record_paid_by_credit,
 )
-from portal.payments.shares import chosen_pricing, lock_dues, lock_invoices, price_anew, shown_version
+from portal.payments.shares import chosen_pricing, lock_dues, lock_invoices_of, price_anew, shown_version
 from portal.public_ids import first_id
 from portal.services import Services
 from portal.settings import Settings
@@ -238,7 +238,7 @@ def _write_intent(
 ) -> _Intent | Recording | None:
     """The durable intent; None when it was confirmed before; the recording of what credit paid whole."""
     now = services.clock.now()
-    lock_invoices(session, scope, _invoices_of(scope, payment_id))
+    lock_invoices_of(session, scope.merchant_id, payment_id)
     payment = _get_own(session, scope, payment_id)
     if payment.status in rules.UNSETTLED or payment.status in rules.CAPTURED or payment.confirmed_at is not None:
         return None
@@ -292,12 +292,6 @@ def _write_intent(
         raise MethodUnknown
     services.crash_point("payment.intent_written")
     return intent
-
-
-def _invoices_of(scope: Scope, payment_id: str) -> sa.Select[str]:
-    return sa.select(PaymentAllocation.invoice_id).where(
-        PaymentAllocation.merchant_id == scope.merchant_id, PaymentAllocation.payment_id == payment_id
-    )
 
 
 def _price_now(session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation]) -> Pricing:
@@ -491,13 +485,19 @@ def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> boo
 
 
 def _get_own(session: Session, scope: Scope, payment_id: str) -> Payment:
-    return session.execute(
-        sa.select(Payment)
-        .where(
-            Payment.merchant_id == scope.merchant_id, Payment.customer_id == scope.customer_id, Payment.id == payment_id
-        )
-        .with_for_update()
-    ).scalar_one()
+    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "id": payment_id}
+    return session.execute(_LOCK_OWN, asked).scalar_one()
+
+
+_LOCK_OWN = (
+    sa.select(Payment)
+    .where(
+        Payment.merchant_id == sa.bindparam("merchant_id"),
+        Payment.customer_id == sa.bindparam("customer_id"),
+        Payment.id == sa.bindparam("id"),
+    )
+    .with_for_update()
+)
 
 
 def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[str]:

@@ -98,19 +98,28 @@ def record_paid_by_credit(session: Session, payment: Payment, *, at: datetime) -
 
 def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment:
     """The payment's row, read under its lock. Raises NoResultFound."""
-    return session.execute(
-        sa.select(Payment).where(Payment.merchant_id == merchant_id, Payment.id == payment_id).with_for_update()
-    ).scalar_one()
+    return session.execute(_LOCK_PAYMENT, {"merchant_id": merchant_id, "id": payment_id}).scalar_one()
 
 
 def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocation]:
     """The payment's shares of invoices, by invoice: always locked in this order, so that two payments never deadlock."""
-    statement = (
-        sa.select(PaymentAllocation)
-        .where(PaymentAllocation.merchant_id == payment.merchant_id, PaymentAllocation.payment_id == payment.id)
-        .order_by(PaymentAllocation.invoice_id)
+    asked = {"merchant_id": payment.merchant_id, "payment_id": payment.id}
+    return list(session.execute(_ALLOCATIONS, asked).scalars())
+
+
+_LOCK_PAYMENT = (
+    sa.select(Payment)
+    .where(Payment.merchant_id == sa.bindparam("merchant_id"), Payment.id == sa.bindparam("id"))
+    .with_for_update()
+)
+_ALLOCATIONS = (
+    sa.select(PaymentAllocation)
+    .where(
+        PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
+        PaymentAllocation.payment_id == sa.bindparam("payment_id"),
     )
-    return list(session.execute(statement).scalars())
+    .order_by(PaymentAllocation.invoice_id)
+)
 
 
 def _become(session: Session, payment: Payment, status: str, outcome: Outcome, at: datetime) -> None:

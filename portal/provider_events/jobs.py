@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -65,10 +64,10 @@ def _take_next(services: Services) -> _Taken | None:
     now = services.clock.now()
     # An idle worker only reads: it takes SQLite's one write lock from nobody.
     with services.database.read() as reader:
-        if reader.execute(_due(now)).first() is None:
+        if reader.execute(_DUE, {"now": now}).first() is None:
             return None
     with services.database.unit_of_work() as session:
-        row = session.execute(_due(now).with_for_update(skip_locked=True)).first()
+        row = session.execute(_TAKE_DUE, {"now": now}).first()
         if row is None:
             return None
         attempts = row.attempts + 1
@@ -93,15 +92,15 @@ def _settle(services: Services, taken: _Taken, fault: str | None) -> None:
         session.execute(_row(taken).where(ProviderEvent.attempts == taken.attempts).values(**changes))
 
 
-def _due(now: datetime) -> sa.Select[Any]:
-    columns = ProviderEvent.__table__.c
-    return (
-        sa.select(*(columns[name] for name in _TOLD))
-        .where(columns.due_at <= now)
-        .order_by(columns.due_at, columns.received_at)
-        .limit(1)
-        .execution_options(tenant_wide=True)
-    )
+_COLUMNS = ProviderEvent.__table__.c
+_DUE = (
+    sa.select(*(_COLUMNS[name] for name in _TOLD))
+    .where(_COLUMNS.due_at <= sa.bindparam("now"))
+    .order_by(_COLUMNS.due_at, _COLUMNS.received_at)
+    .limit(1)
+    .execution_options(tenant_wide=True)
+)
+_TAKE_DUE = _DUE.with_for_update(skip_locked=True)
 
 
 def _row(taken: _Taken) -> sa.Update:

@@ -16,6 +16,20 @@ from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 20
+_DUE = (
+    sa.select(Merchant.id, Merchant.gateway)
+    .outerjoin(
+        GatewayComparison,
+        sa.and_(GatewayComparison.merchant_id == Merchant.id, GatewayComparison.gateway == Merchant.gateway),
+    )
+    .where(
+        Merchant.gateway.is_not(None),
+        Merchant.status == "active",
+        sa.or_(GatewayComparison.due_at.is_(None), GatewayComparison.due_at <= sa.bindparam("now")),
+    )
+    .limit(_BATCH)
+    .execution_options(tenant_wide=True)
+)
 
 
 def compare_charges(services: Services) -> int:
@@ -40,23 +54,8 @@ def compare_charges(services: Services) -> int:
 
 
 def _list_due(services: Services) -> list[tuple[str, str]]:
-    now = services.clock.now()
-    statement = (
-        sa.select(Merchant.id, Merchant.gateway)
-        .outerjoin(
-            GatewayComparison,
-            sa.and_(GatewayComparison.merchant_id == Merchant.id, GatewayComparison.gateway == Merchant.gateway),
-        )
-        .where(
-            Merchant.gateway.is_not(None),
-            Merchant.status == "active",
-            sa.or_(GatewayComparison.due_at.is_(None), GatewayComparison.due_at <= now),
-        )
-        .limit(_BATCH)
-        .execution_options(tenant_wide=True)
-    )
     with services.database.read() as reader:
-        return [(row.id, row.gateway) for row in reader.execute(statement)]
+        return [(row.id, row.gateway) for row in reader.execute(_DUE, {"now": services.clock.now()})]
 
 
 def _claim(services: Services, merchant_id: str, gateway: str) -> bool:

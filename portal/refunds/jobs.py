@@ -14,6 +14,14 @@ from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
+_DUE = (
+    sa.select(Refund)
+    .where(Refund.next_check_at <= sa.bindparam("now"))
+    .order_by(Refund.next_check_at)
+    .limit(1)
+    .execution_options(tenant_wide=True)
+)
+_TAKE_DUE = _DUE.with_for_update(skip_locked=True)
 
 
 def check_refunds(services: Services) -> int:
@@ -34,16 +42,12 @@ def check_refunds(services: Services) -> int:
 
 def _take_next(services: Services) -> tuple[str, str] | None:
     now = services.clock.now()
-    due = (
-        sa.select(Refund)
-        .where(Refund.next_check_at <= now)
-        .order_by(Refund.next_check_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .execution_options(tenant_wide=True)
-    )
+    # An idle worker only reads: it takes SQLite's one write lock from nobody.
+    with services.database.read() as reader:
+        if reader.execute(_DUE, {"now": now}).first() is None:
+            return None
     with services.database.unit_of_work() as session:
-        refund = session.execute(due).scalar()
+        refund = session.execute(_TAKE_DUE, {"now": now}).scalar()
         if refund is None:
             return None
         refund.check_count += 1

@@ -299,8 +299,8 @@ BUGS = (
         "a customer may confirm another one's payment",
         (
             _OPERATIONS,
-            "Payment.merchant_id == scope.merchant_id, Payment.customer_id == scope.customer_id, Payment.id == payment_id\n",
-            "Payment.merchant_id == scope.merchant_id, Payment.id == payment_id\n",
+            '        Payment.customer_id == sa.bindparam("customer_id"),\n        Payment.id == sa.bindparam("id"),',
+            '        Payment.id == sa.bindparam("id"),',
         ),
         likely=(_PAYING,),
     ),
