@@ -165,6 +165,11 @@ def pages(app: Flask) -> PageClient:
 _DATABASE_TESTS: Counter[str] = Counter()
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    # One more than there are cores: tests that wait for a browser, a server or a clock leave a seventh of the time to others.
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_finish() -> None:
     # All modules and tests are here to stay: the collector of garbage need not walk through them again and again (7 %, measured).
     gc.collect()
