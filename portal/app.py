@@ -30,7 +30,7 @@ from portal.web.policies import collect_policies
 from portal.web.rendering import Renderer
 from portal.web.responses import finish_response, with_headers
 from portal.web.runtime import EXTENSION, Runtime
-from portal.web.static_files import build_static_files
+from portal.web.static_files import StaticFiles, build_static_files
 from portal.web.tenants import Tenants
 from portal.web.trusted_hosts import TrustedHosts
 
@@ -107,8 +107,13 @@ def build_services(settings: Settings) -> Services:
     )
 
 
-def build_runtime(services: Services, merchant: str | None = None) -> Runtime:
-    """What the web layer keeps between requests. With `merchant`, another application decides about hosts."""
+def build_runtime(
+    services: Services, merchant: str | None = None, *, static_files: StaticFiles | None = None
+) -> Runtime:
+    """What the web layer keeps between requests. With `merchant`, another application decides about hosts.
+
+    `static_files` are those of the services' themes, where somebody has them already.
+    """
     settings = services.settings
     is_https = not settings.is_loopback_http
     base = urlsplit(settings.base_url)
@@ -116,7 +121,7 @@ def build_runtime(services: Services, merchant: str | None = None) -> Runtime:
         services=services,
         merchant=merchant,
         hosts=TrustedHosts(settings.base_url) if merchant is None else None,
-        static_files=build_static_files(services.renderer.themes),
+        static_files=static_files or build_static_files(services.renderer.themes),
         tenants=Tenants(services.database, services.clock),
         csrf=CsrfTokens(settings.keys),
         headers=SecurityHeaders(is_https=is_https, is_demo=settings.demo),

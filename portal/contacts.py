@@ -91,8 +91,6 @@ def mask_card_numbers(text: str) -> str:
 
 def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
     """Where card numbers begin and end."""
-    if not any(letter.isdecimal() for letter in text):
-        return
     for run in _DIGIT_RUN.finditer(text):
         if text[run.start() - 1 : run.start()] in ("+", "＋") and len(_ascii_digits(run.group())) <= _LONGEST_PHONE:
             continue

@@ -42,6 +42,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
     settings = load_settings()
     write_json_logs(settings.log_level)
+    _check_free(host, port)
     with open_services(settings) as services:
         app = create_app(services=services)
         if workers is None:
@@ -68,8 +69,6 @@ def _serve_by_waitress(app: Flask, host: str, port: int, *, has_proxies: bool) -
 def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, workers: int) -> None:
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
-
-    _check_free(host, port)
 
     class PatientArbiter(Arbiter):  # type: ignore[misc]  # gunicorn brings no types
         def spawn_worker(self) -> int:
@@ -120,7 +119,7 @@ def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, wor
 
 
 def _check_free(host: str, port: int) -> None:
-    """gunicorn would try five times and say why only in its log."""
+    """Before the application is put together; and gunicorn would try five times and say why only in its log."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family) as trial:

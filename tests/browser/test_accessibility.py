@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from threading import Thread
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -17,7 +19,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from portal.web.headers import SecurityHeaders
 from portal.web.static_files import StaticFiles
-from tests.support.accessibility import accessibility_faults
+from tests.support.accessibility import accessibility_faults, bring_axe
 from tests.support.bundled import bundled_static_files
 from tests.support.example_pages import STATIC, Example, example_shell, examples, render_example
 
@@ -65,15 +67,22 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def desk(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    yield context.new_page()
-    context.close()
+    with _tab(browser, viewport={"width": 1280, "height": 900}, color_scheme="light") as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
 def phone(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 360, "height": 800}, color_scheme="dark")
-    yield context.new_page()
+    with _tab(browser, viewport={"width": 360, "height": 800}, color_scheme="dark") as page:
+        yield page
+
+
+@contextmanager
+def _tab(browser: Browser, **options: Any) -> Iterator[Page]:
+    context = browser.new_context(**options)
+    page = context.new_page()
+    bring_axe(page)
+    yield page
     context.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from portal.demo.story import STORIES
-from tests.support.accessibility import accessibility_faults
+from tests.support.accessibility import accessibility_faults, bring_axe
 from tests.support.live_accounts import Account
 from tests.support.till import go_to_review, pay_at_gateway
 
@@ -18,6 +18,12 @@ LISTS = (
     "/", "/payments", "/payments?status=failed", "/invoices", "/invoices?status=overdue", "/invoices?status=paid",
     "/invoices?status=all", "/payment-methods", "/checkout", "/no-such-page",
 )  # fmt: skip
+
+
+@pytest.fixture
+def page(page: Page) -> Page:
+    bring_axe(page)
+    return page
 
 
 @pytest.mark.parametrize(("slug", "scheme", "width"), [("acme", "dark", 320), ("savane", "light", 1280)])

@@ -1,4 +1,4 @@
-"""Applications for tests: each as `create_app` makes it, with the routes, which take most of the time, made once a process."""
+"""Applications for tests: each as `create_app` makes it, with routes and static files, which take most of the time, made once a process."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def app_on(services: Services) -> Flask:
     app.view_functions = dict(made.view_functions)
     app.extensions = {
         **made.extensions,
-        EXTENSION: replace(build_runtime(services), policies=before.policies, nav=before.nav),
+        EXTENSION: replace(
+            build_runtime(services, static_files=before.static_files), policies=before.policies, nav=before.nav
+        ),
     }
     return app
