@@ -36,9 +36,9 @@ from portal.payments.errors import (
     SplitNotAllowed,
     TopUpNotAllowed,
 )
+from portal.payments.locks import list_allocations, lock_invoices
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.outcomes import list_allocations
-from portal.payments.shares import due_of, lock_invoices
+from portal.payments.shares import due_of
 from portal.public_ids import is_id, new_id
 from portal.tenancy import Scope
 

@@ -24,8 +24,8 @@ from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations import remember_method
 from portal.payment_methods.rules import shown_brand
 from portal.payments import rules
+from portal.payments.locks import list_allocations, lock_invoices_of, lock_payment
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.shares import lock_invoices_of
 from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
@@ -94,32 +94,6 @@ def record_paid_by_credit(session: Session, payment: Payment, *, at: datetime) -
     _become(session, payment, "complete", Outcome(State.SUCCEEDED, payment.id, evidence="credit"), at)
     payment.next_check_at = None
     return Recording(payment.id, payment.customer_id, before, payment.status)
-
-
-def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment:
-    """The payment's row, read under its lock. Raises NoResultFound."""
-    return session.execute(_LOCK_PAYMENT, {"merchant_id": merchant_id, "id": payment_id}).scalar_one()
-
-
-def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocation]:
-    """The payment's shares of invoices, by invoice: always locked in this order, so that two payments never deadlock."""
-    asked = {"merchant_id": payment.merchant_id, "payment_id": payment.id}
-    return list(session.execute(_ALLOCATIONS, asked).scalars())
-
-
-_LOCK_PAYMENT = (
-    sa.select(Payment)
-    .where(Payment.merchant_id == sa.bindparam("merchant_id"), Payment.id == sa.bindparam("id"))
-    .with_for_update()
-)
-_ALLOCATIONS = (
-    sa.select(PaymentAllocation)
-    .where(
-        PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
-        PaymentAllocation.payment_id == sa.bindparam("payment_id"),
-    )
-    .order_by(PaymentAllocation.invoice_id)
-)
 
 
 def _become(session: Session, payment: Payment, status: str, outcome: Outcome, at: datetime) -> None:

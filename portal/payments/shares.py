@@ -181,45 +181,6 @@ def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit
     return price(payable, currency, amount=chosen, credit=credit, whole=only)
 
 
-def lock_invoices(session: Session, scope: Scope, invoice_ids: Sequence[str]) -> None:
-    """Take the customer's turn at these invoices, before any of their payments is locked: whoever begins or confirms one locks
-    others of the same invoices too, and two who began with a payment each would wait for each other."""
-    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
-    session.execute(_LOCK_INVOICES, asked)
-
-
-def lock_invoices_of(session: Session, merchant_id: str, payment_id: str) -> None:
-    """Take the turn at a payment's invoices, before the payment itself is locked, whosever they are."""
-    session.execute(_LOCK_INVOICES_OF, {"merchant_id": merchant_id, "payment_id": payment_id})
-
-
-# Put together once, as all that each payment asks: to write a statement down costs as much as to run it.
-_LOCK_INVOICES = (
-    sa.select(Invoice.id)
-    .where(
-        Invoice.merchant_id == sa.bindparam("merchant_id"),
-        Invoice.customer_id == sa.bindparam("customer_id"),
-        Invoice.id.in_(sa.bindparam("invoice_ids", expanding=True)),
-    )
-    .order_by(Invoice.id)
-    .with_for_update()
-)
-_LOCK_INVOICES_OF = (
-    sa.select(Invoice.id)
-    .where(
-        Invoice.merchant_id == sa.bindparam("merchant_id"),
-        Invoice.id.in_(
-            sa.select(PaymentAllocation.invoice_id).where(
-                PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
-                PaymentAllocation.payment_id == sa.bindparam("payment_id"),
-            )
-        ),
-    )
-    .order_by(Invoice.id)
-    .with_for_update()
-)
-
-
 def lock_dues(
     session: Session, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions
 ) -> tuple[list[Due], dict[str, int]]:

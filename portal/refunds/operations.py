@@ -15,8 +15,8 @@ from portal.ledger.rules import refund_begun, refund_failed, refund_succeeded
 from portal.money import Money
 from portal.outbox.operations import enqueue
 from portal.payments import rules
+from portal.payments.locks import lock_payment
 from portal.payments.models import Payment
-from portal.payments.outcomes import lock_payment
 from portal.public_ids import new_id
 from portal.refunds.errors import NotRefundable, RefundTooLarge
 from portal.refunds.models import Refund

@@ -38,6 +38,7 @@ class Bug:
 
 _MONEY = "portal/migrations/versions/2026_11_24_money.py"
 _OPERATIONS = "portal/payments/operations.py"
+_INTENTS = "portal/payments/intents.py"
 _PAYING = "tests/integration/test_paying.py"
 _RESOLVING = "tests/integration/test_resolving.py"
 _WAYS = "tests/integration/test_ways_to_pay.py"
@@ -78,7 +79,7 @@ BUGS = (
     _bug(
         "nothing is reserved at the confirmation",
         (
-            _OPERATIONS,
+            _INTENTS,
             "        if not balance.reserve(session, scope.merchant_id, allocation.invoice_id, allocation.amount, at=now):\n",
             "        if False:\n",
         ),
@@ -103,12 +104,12 @@ BUGS = (
         (
             _OPERATIONS,
             "from dataclasses import dataclass\n",
-            "from dataclasses import dataclass, replace\n",
+            "from dataclasses import dataclass, replace\nfrom portal.public_ids import first_id\n",
         ),
         (
             _OPERATIONS,
-            "_send(gateway, asked.intent)",
-            '_send(gateway, replace(asked.intent, payment_id=first_id("pay", now)))',
+            "send(gateway, asked.intent)",
+            'send(gateway, replace(asked.intent, payment_id=first_id("pay", now)))',
         ),
         likely=(_RESOLVING,),
     ),
@@ -123,20 +124,20 @@ BUGS = (
     ),
     _bug(
         "the gateway is called inside a transaction",
-        (_OPERATIONS, "log = logging.getLogger(__name__)\n", "log = logging.getLogger(__name__)\n_SENT = {}\n"),
+        (_INTENTS, "import Intent, intent_of\n", "import Intent, intent_of, send\n"),
         (
-            _OPERATIONS,
+            _INTENTS,
             '    services.crash_point("payment.intent_written")\n',
             '    services.crash_point("payment.intent_written")\n'
-            "    _SENT[payment.id] = _send(services.gateways.find(scope.merchant_id), intent)\n",
+            "    write_intent.sent = {payment.id: send(services.gateways.find(scope.merchant_id), intent)}\n",
         ),
-        (_OPERATIONS, "    outcome = _send(gateway, written)\n", "    outcome = _SENT.pop(payment_id)\n"),
+        (_OPERATIONS, "    outcome = send(gateway, written)\n", "    outcome = write_intent.sent.pop(payment_id)\n"),
         likely=(_PAYING, _RESOLVING, _POWER_CUTS),
     ),
     _bug(
         "attempts are without a limit",
         (
-            _OPERATIONS,
+            "portal/payments/limits.py",
             "    if session.execute(confirmed).scalar_one() >= settings.payment_attempts_per_customer_per_hour:\n",
             "    if confirmed is None:\n",
         ),
@@ -183,7 +184,7 @@ BUGS = (
     _bug(
         "what is confirmed need not be what was shown",
         (
-            _OPERATIONS,
+            _INTENTS,
             "    if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):\n",
             "    if pricing is None:\n",
         ),
@@ -298,7 +299,7 @@ BUGS = (
     _bug(
         "a customer may confirm another one's payment",
         (
-            _OPERATIONS,
+            "portal/payments/locks.py",
             '        Payment.customer_id == sa.bindparam("customer_id"),\n        Payment.id == sa.bindparam("id"),',
             '        Payment.id == sa.bindparam("id"),',
         ),

@@ -23,8 +23,9 @@ from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent
 from portal.payments.jobs import check_payments
+from portal.payments.locks import lock_payment
 from portal.payments.operations import cancel_payment, resolve_payment
-from portal.payments.outcomes import lock_payment, record_outcome, record_paid_by_credit
+from portal.payments.outcomes import record_outcome, record_paid_by_credit
 from tests.support.paying import Till, allow, credit, give_credit
 from tests.support.scripted_gateway import lost
 

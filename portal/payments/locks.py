@@ -1,0 +1,90 @@
+"""What paying takes under its locks, always in this order: the invoices by id, the payment, its shares of them (decision 0024)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.invoices.models import Invoice
+from portal.payments.models import Payment, PaymentAllocation
+from portal.tenancy import Scope
+
+
+def lock_invoices(session: Session, scope: Scope, invoice_ids: Sequence[str]) -> None:
+    """Take the customer's turn at these invoices, before any of their payments is locked: whoever begins or confirms one locks
+    others of the same invoices too, and two who began with a payment each would wait for each other."""
+    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
+    session.execute(_LOCK_INVOICES, asked)
+
+
+def lock_invoices_of(session: Session, merchant_id: str, payment_id: str) -> None:
+    """Take the turn at a payment's invoices, before the payment itself is locked, whosever they are."""
+    session.execute(_LOCK_INVOICES_OF, {"merchant_id": merchant_id, "payment_id": payment_id})
+
+
+def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment:
+    """The payment's row, read under its lock. Raises NoResultFound."""
+    return session.execute(_LOCK_PAYMENT, {"merchant_id": merchant_id, "id": payment_id}).scalar_one()
+
+
+def lock_own_payment(session: Session, scope: Scope, payment_id: str) -> Payment:
+    """The same of the customer's own. Raises NoResultFound, also for another one's."""
+    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "id": payment_id}
+    return session.execute(_LOCK_OWN, asked).scalar_one()
+
+
+def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocation]:
+    """The payment's shares of invoices, by invoice: always changed in this order, so that two payments never deadlock."""
+    asked = {"merchant_id": payment.merchant_id, "payment_id": payment.id}
+    return list(session.execute(_ALLOCATIONS, asked).scalars())
+
+
+# Put together once, as all that each payment asks: to write a statement down costs as much as to run it.
+_LOCK_INVOICES = (
+    sa.select(Invoice.id)
+    .where(
+        Invoice.merchant_id == sa.bindparam("merchant_id"),
+        Invoice.customer_id == sa.bindparam("customer_id"),
+        Invoice.id.in_(sa.bindparam("invoice_ids", expanding=True)),
+    )
+    .order_by(Invoice.id)
+    .with_for_update()
+)
+_LOCK_INVOICES_OF = (
+    sa.select(Invoice.id)
+    .where(
+        Invoice.merchant_id == sa.bindparam("merchant_id"),
+        Invoice.id.in_(
+            sa.select(PaymentAllocation.invoice_id).where(
+                PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
+                PaymentAllocation.payment_id == sa.bindparam("payment_id"),
+            )
+        ),
+    )
+    .order_by(Invoice.id)
+    .with_for_update()
+)
+_LOCK_PAYMENT = (
+    sa.select(Payment)
+    .where(Payment.merchant_id == sa.bindparam("merchant_id"), Payment.id == sa.bindparam("id"))
+    .with_for_update()
+)
+_LOCK_OWN = (
+    sa.select(Payment)
+    .where(
+        Payment.merchant_id == sa.bindparam("merchant_id"),
+        Payment.customer_id == sa.bindparam("customer_id"),
+        Payment.id == sa.bindparam("id"),
+    )
+    .with_for_update()
+)
+_ALLOCATIONS = (
+    sa.select(PaymentAllocation)
+    .where(
+        PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
+        PaymentAllocation.payment_id == sa.bindparam("payment_id"),
+    )
+    .order_by(PaymentAllocation.invoice_id)
+)
