@@ -35,7 +35,7 @@ GATEWAY_TIMEOUT_SECONDS = 1
 """How long the portal waits for the sandbox: a slow answer has to be slower."""
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.crash.process", "tests.crash.templates"])
+_FORKS.set_forkserver_preload(["tests.crash.process", "tests.crash.prepared"])
 
 
 @dataclass

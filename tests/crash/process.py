@@ -2,8 +2,8 @@
 
 Tests start them, nobody else, and they end with the test that started them.
 
-They are forked from a process that has everything imported and every template compiled (`multiprocessing`'s fork server), since
-a test starts several.
+They are forked from a process that has everything imported, every template compiled and every route made (`multiprocessing`'s fork
+server), since a test starts several.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import NoReturn
 
 import waitress
 
-from portal.app import create_app
 from portal.crash_points import kill_at
 from portal.database import Database
 from portal.gateways.registry import AccountGateways
@@ -27,13 +26,14 @@ from portal.services import Services
 from portal.settings import Settings
 from portal.worker import run_forever, run_once
 from tests.crash.lifeline import end_with
+from tests.support.apps import app_on
 
 
 def serve(env: Mapping[str, str], crash_at: str, port: int, parent: Connection) -> None:
     """The web server, until SIGTERM; tells its parent when it listens."""
     end_with(parent)
     services = _build(env, crash_at)
-    server = waitress.create_server(create_app(services=services), host="127.0.0.1", port=port, threads=8, ident=None)
+    server = waitress.create_server(app_on(services), host="127.0.0.1", port=port, threads=8, ident=None)
     signal.signal(signal.SIGTERM, _end)
     parent.send("ready")
     server.run()
@@ -62,7 +62,7 @@ def refund(env: Mapping[str, str], crash_at: str, merchant_id: str, payment_id: 
 def _build(env: Mapping[str, str], crash_at: str) -> Services:
     settings = Settings.load(env)
     write_json_logs(settings.log_level)
-    from tests.crash.templates import RENDERER  # Here, where the fork server has it already: its making takes a second.
+    from tests.crash.prepared import RENDERER  # Here, where the fork server has it already: its making takes a second.
 
     database = Database(settings.database_url, busy_seconds=settings.database_busy_seconds)
     gateways = AccountGateways(database, settings)

@@ -1,0 +1,36 @@
+"""What the fork server hands on: every template in the dress and language of the tests' merchants, and an application's routes."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any, cast
+
+import psycopg  # noqa: F401  # Asked for when the first connection is made.
+
+import portal.gateways.sandbox  # noqa: F401  # Asked for by a merchant's first call.
+from portal.assets import TEMPLATES
+from portal.database import Database
+from portal.services import Services
+from portal.settings import Settings
+from portal.web.rendering import Renderer
+from tests.support.apps import app_on
+from tests.support.bundled import bundled_renderer, bundled_static_files
+
+
+def _compile_all() -> Renderer:
+    renderer, static = bundled_renderer(), bundled_static_files().path
+    for path in TEMPLATES.rglob("*.html"):
+        renderer.template(path.relative_to(TEMPLATES).as_posix(), theme="acme", locale="en", static=static)
+    return renderer
+
+
+def _make_routes() -> None:
+    nowhere = Settings.load({"PORTAL_SECRET_KEY": "the secret of no installation at all"})
+    app_on(Services(nowhere, Database("sqlite://"), cast(Any, None), RENDERER))
+
+
+RENDERER = _compile_all()
+_make_routes()
+# No child walks through what is here to stay, and copies the memory it lies in.
+gc.collect()
+gc.freeze()
