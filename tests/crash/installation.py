@@ -202,6 +202,7 @@ def install(database: Database, folder: Path, smtp_url: str) -> Iterator[Install
             "PORTAL_GATEWAY_TIMEOUT_SECONDS": str(GATEWAY_TIMEOUT_SECONDS),
             "PORTAL_LOG_LEVEL": "ERROR",
             "PORTAL_PAYMENT_ATTEMPTS_PER_CUSTOMER_PER_HOUR": "1000000",
+            "PORTAL_PAYMENT_PROMPTS_PER_PHONE_PER_HOUR": "1000000",
             "PORTAL_PAGES_PER_IP_PER_MINUTE": "1000000",
         }
         sandbox = LiveSandbox(sandbox_url)
