@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Reader
+from portal.fingerprints import fingerprint
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
 from portal.merchants.payment_options import PaymentOptions
@@ -207,4 +207,4 @@ def shown_version(payment_id: str, pricing: Pricing, method_id: str | None) -> s
     """
     parts = sorted(f"{part.invoice_id}:{part.share}:{part.price}" for part in pricing.parts)
     told = [payment_id, method_id or "", pricing.currency, str(pricing.total), str(pricing.credit), *parts]
-    return hashlib.sha256("|".join(told).encode()).hexdigest()[:16]
+    return fingerprint("|".join(told).encode())

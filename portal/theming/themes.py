@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from portal.assets import TEMPLATES, THEMES
+from portal.fingerprints import fingerprint
 from portal.theming.faults import Fault
 from portal.theming.files import BrandTable, ThemeFile, read_theme
 from portal.theming.marks import draw_mark
@@ -45,8 +45,7 @@ class Theme:
 
     @cached_property
     def stylesheet_path(self) -> str:
-        digest = hashlib.sha256(self.stylesheet.encode()).hexdigest()[:12]
-        return f"themes/{self.slug}.{digest}.css"
+        return f"themes/{self.slug}.{fingerprint(self.stylesheet.encode())}.css"
 
     def texts_for(self, locale: str) -> dict[str, str]:
         """The theme's words in a locale: its own, then its language's, never another language's."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portal.assets import STATIC
+from portal.fingerprints import fingerprint
 from portal.web.policies import public
 
 if TYPE_CHECKING:
@@ -101,11 +101,8 @@ class StaticFiles:
 def build_static_files(themes: Iterable[Theme], *, folder: Path = STATIC) -> StaticFiles:
     """Read every file once: `static/`, the portal's stylesheet put together from its parts, and what the themes bring."""
     files = dict(sorted(_collect(themes, folder)))
-    tree = hashlib.sha256()
-    for name, body in files.items():
-        tree.update(f"{name}\0{len(body)}\0".encode())
-        tree.update(body)
-    return StaticFiles({name: _prepare(name, body) for name, body in files.items()}, tree.hexdigest()[:16])
+    tree = b"".join(f"{name}\0{len(body)}\0".encode() + body for name, body in files.items())
+    return StaticFiles({name: _prepare(name, body) for name, body in files.items()}, fingerprint(tree))
 
 
 def _collect(themes: Iterable[Theme], folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -142,4 +139,4 @@ def _prepare(name: str, body: bytes) -> StaticFile:
     gzipped = gzip.compress(body, 9, mtime=0) if suffix in _COMPRESSED else None
     if gzipped is not None and len(gzipped) >= len(body):
         gzipped = None
-    return StaticFile(body, gzipped, _TYPES[suffix], hashlib.sha256(body).hexdigest()[:16])
+    return StaticFile(body, gzipped, _TYPES[suffix], fingerprint(body))

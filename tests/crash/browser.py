@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
@@ -31,6 +32,11 @@ class Page:
     def form(self, action: str) -> Form | None:
         """The form whose address ends like this, None where the page has none."""
         return next((form for form in self.forms() if urlsplit(form.action).path.endswith(action)), None)
+
+    @property
+    def title(self) -> str:
+        """What the page says of itself in the browser's bar; "" of an answer that is no page."""
+        return unescape(self.text.partition("<title>")[2].partition("</title>")[0]).strip()
 
     def forms(self) -> list[Form]:
         parser = _Forms()

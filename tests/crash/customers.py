@@ -135,7 +135,7 @@ def _arrive(browser: Browser, url: str) -> Page:
 
 def _is(status: int, page: Page, purchase: Purchase) -> bool:
     if page.status != status:
-        purchase.faults.append(f"{purchase.way}: {page.url} answered {page.status}, not {status}")
+        purchase.faults.append(f"{purchase.way}: {page.url} answered {page.status}, not {status}: {page.title}")
     return page.status == status
 
 
