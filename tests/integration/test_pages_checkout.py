@@ -143,6 +143,20 @@ def test_unknown_outcome_is_told_and_blocks_a_second_payment(
     assert "cannot pay it twice" in Page("/acme/checkout", again).text
 
 
+def test_review_of_an_invoice_that_another_payment_holds_leads_to_that_one(pages: PageClient, account: Account) -> None:
+    """Begun at the very moment at which the other was confirmed: neither saw the other."""
+    invoice = account.invoice(5000, amount_reserved=2000)
+    holder = account.payment("pending", 2000, pays={invoice: 2000}, state="active")
+    begun = account.payment(
+        "incomplete", pays={invoice: 5000}, state="proposed", payment_method_id=account.method(), confirmed_at=None
+    )
+
+    page = pages.get(f"/acme/checkout/{begun}")
+
+    assert "cannot pay it twice" in page.text
+    assert page.link("See the payment").endswith(holder)
+
+
 def test_declined_card_says_why_and_offers_another_way(
     pages: PageClient, account: Account, gateway: ScriptedGateway
 ) -> None:
