@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 
 from portal.gateways.contract import PromptChannel
 from portal.payment_methods.pages import MethodLabel, method_name
+from portal.payments.history import PaymentRecord
 from portal.payments.pages import (
     PaidInvoice,
     PaymentMonth,
@@ -17,7 +18,7 @@ from portal.payments.pages import (
     RefundRow,
     Step,
 )
-from portal.payments.queries import PaymentDetail, PaymentRecord, RefundRecord
+from portal.payments.queries import PaymentDetail, RefundRecord
 from portal.payments.rules import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.web.pages import Pager
 

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
+from portal.payments.history import FILTERS, has_payments, list_payments, read_refunds
 from portal.payments.operations import ASK_AT_MOST_EVERY, resolve_payment
 from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page
-from portal.payments.queries import FILTERS, get_payment, has_payments, list_payments, read_refunds
+from portal.payments.queries import get_payment
 from portal.payments.rules import UNSETTLED
 from portal.public_ids import is_id
 from portal.web.asking import ask_if_free

@@ -17,6 +17,7 @@ from portal.paging import FIRST, Cursor
 from portal.payment_methods.dependents import list_dependents
 from portal.payment_methods.queries import list_methods
 from portal.payments import queries as payments
+from portal.payments.history import FILTERS, has_payments, list_payments
 from tests.support.crowds import Crowd, fill_crowd
 
 TODAY = date(2026, 3, 19)
@@ -27,7 +28,7 @@ Question = Callable[[Connection, Crowd], Any]
 def history(status: str, direction: str, place: int) -> Question:
     def ask(reader: Connection, crowd: Crowd) -> Any:
         cursor = FIRST if direction == "first" else Cursor(direction, crowd.payment_id(place))
-        found = payments.list_payments(reader, crowd.scope, status, cursor)
+        found = list_payments(reader, crowd.scope, status, cursor)
         assert found.rows, "a plan over nothing proves nothing"
         return found
 
@@ -50,7 +51,7 @@ PAGES = ("first", "after", "before")
 LISTS: dict[str, Question] = {
     **{
         f"payments {status} {direction}": history(status, direction, PAGE_200 if status == "all" else 2000)
-        for status in payments.FILTERS
+        for status in FILTERS
         for direction in PAGES
     },
     **{
@@ -58,7 +59,7 @@ LISTS: dict[str, Question] = {
         for status in invoices.FILTERS
         for direction in PAGES
     },
-    "any payment": lambda reader, crowd: payments.has_payments(reader, crowd.scope),
+    "any payment": lambda reader, crowd: has_payments(reader, crowd.scope),
 }
 OTHERS: dict[str, Question] = {
     "a payment": lambda reader, crowd: payments.get_payment(reader, crowd.scope, crowd.payment_id(PAGE_200)),
@@ -136,8 +137,8 @@ def _scanning_and_sorting(reader: Connection, _crowd: Crowd) -> None:
 
 def test_page_two_hundred_holds_the_right_rows(database: Database, crowd: Crowd) -> None:
     with database.read() as reader:
-        found = payments.list_payments(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
-        back = payments.list_payments(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
+        found = list_payments(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
+        back = list_payments(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
 
     assert [row.id for row in found.rows] == [crowd.payment_id(place) for place in range(PAGE_200, PAGE_200 + 25)]
     assert [row.id for row in back.rows] == [crowd.payment_id(place) for place in range(PAGE_200 - 25, PAGE_200)]
