@@ -100,11 +100,12 @@ class MethodRow:
 @dataclass(frozen=True, slots=True)
 class MethodsPage:
     """payment_methods/list.html. The default stands first. `gateway_name` is who keeps the numbers ("Sandbox Pay"); `can_add`:
-    it has a page on which a method is kept without paying."""
+    it has a page on which a method is kept without paying; `removed` is the one that was taken away just now."""
 
     methods: tuple[MethodRow, ...]
     gateway_name: str
     can_add: bool = False
+    removed: MethodLabel | None = None
 
 
 @dataclass(frozen=True, slots=True)

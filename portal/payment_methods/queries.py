@@ -49,6 +49,19 @@ def get_method(reader: Reader, scope: Scope, method_id: str) -> MethodRecord:
     return found
 
 
+def find_removed(reader: Reader, scope: Scope, method_id: str) -> MethodRecord | None:
+    """One of the customer's methods that was removed; None for any other, saved ones too."""
+    m = _METHODS.c
+    statement = sa.select(*(m[name] for name in MethodRecord._fields)).where(
+        m.merchant_id == scope.merchant_id,
+        m.customer_id == scope.customer_id,
+        m.id == method_id,
+        m.status == "removed",
+    )
+    row = reader.execute(statement).first() if is_id("pm", method_id) else None
+    return MethodRecord._make(row) if row is not None else None
+
+
 class MethodFactsRecord(NamedTuple):
     """What the page of one method shows beside a MethodRecord. `consent_*` is the newest word of the customer on it, None for a
     method that came without one (imported, brought over from a platform)."""

@@ -12,9 +12,14 @@ from portal.errors import NotFound
 from portal.payment_methods.dependents import list_dependents
 from portal.payment_methods.errors import HasExpired, MethodFault, SuccessorMissing
 from portal.payment_methods.operations import make_default, rename_method
-from portal.payment_methods.page_builders import build_method_page, build_method_row, build_removal_page
+from portal.payment_methods.page_builders import (
+    build_method_label,
+    build_method_page,
+    build_method_row,
+    build_removal_page,
+)
 from portal.payment_methods.pages import MethodsPage
-from portal.payment_methods.queries import get_method, get_method_facts, list_methods
+from portal.payment_methods.queries import find_removed, get_method, get_method_facts, list_methods
 from portal.payment_methods.removal import remove_method
 from portal.payment_methods.rules import echoed_nickname
 from portal.payment_methods.setup_views import add_routes as add_setup_routes
@@ -41,14 +46,18 @@ def add_routes(blueprint: Blueprint) -> None:
 
 @signed_in
 def payment_methods() -> Response:
-    """The saved methods, the default first."""
+    """The saved methods, the default first; `removed` names one that was taken away just now."""
     services, scope = current_services(), current_scope()
     with reading() as reader:
         methods = list_methods(reader, scope)
+        removed = find_removed(reader, scope, request.args["removed"]) if "removed" in request.args else None
     gateway = services.gateways.find(scope.merchant_id)
     rows = tuple(build_method_row(method, today=today(), zone=_zone()) for method in methods)
     page = MethodsPage(
-        rows, gateway_name=gateway.title if gateway else g.merchant.name, can_add=setup_gateway() is not None
+        rows,
+        gateway_name=gateway.title if gateway else g.merchant.name,
+        can_add=setup_gateway() is not None,
+        removed=build_method_label(removed) if removed else None,
     )
     return render_page("payment_methods/list.html", page)
 
@@ -109,7 +118,7 @@ def remove(method_id: str) -> Response:
     except SuccessorMissing:
         return _removal_page(method_id, chosen=chosen, is_fault=True, status=_UNPROCESSABLE)
     signals.send_method("removed", g.merchant.id, method_id, current_scope().customer_id)
-    return redirect_to("/payment-methods")
+    return redirect_to(f"/payment-methods?removed={method_id}")
 
 
 def _method_page(method_id: str, *, nickname: str | None = None, fault: str = "", status: int = 200) -> Response:

@@ -222,7 +222,16 @@ def test_only_method_is_removed_after_a_word_of_warning(pages: PageClient, accou
     left = pages.submit(page, "Remove the method")
 
     assert "No method saved" in left.text
+    assert "Visa •••• 4242 has been removed" in left.text.replace("\u00a0", " ")
     pages.get(f"/acme/payment-methods/{method}", status=404)
+
+
+def test_nothing_is_said_of_a_method_that_is_saved_or_a_strangers(
+    pages: PageClient, account: Account, services: Services
+) -> None:
+    stranger = make_account(services, merchant_id=account.scope.merchant_id)
+    for named in (account.method(), stranger.method(status="removed", removed_at=stranger.now), "pm_nothing", ""):
+        assert "has been removed" not in pages.get(f"/acme/payment-methods?removed={named}").text
 
 
 def test_default_of_several_asks_what_takes_over(pages: PageClient, account: Account) -> None:

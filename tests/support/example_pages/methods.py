@@ -38,6 +38,7 @@ def method_examples() -> Iterator[Example]:
     """Every page about saved methods, each state of it once."""
     saved = MethodsPage((STUDIO, OTHER, ACCOUNT, TELEPHONE, EXPIRED), "Sandbox Pay", can_add=True)
     yield Example("methods", "payment_methods/list.html", saved, PLACE)
+    yield Example("methods-removed", "payment_methods/list.html", replace(saved, removed=OTHER_CARD), PLACE)
     yield Example("methods-no-setup", "payment_methods/list.html", replace(saved, can_add=False), PLACE)
     for can_add in (False, True):
         none = MethodsPage((), "Sandbox Pay", can_add=can_add)
