@@ -174,39 +174,61 @@ def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple
     return count, before.hex(), wrong
 
 
-# What rows say beside what the ledger says of them, a kind of balance each: (id, currency, kept, booked).
-_KEPT_AND_BOOKED = {
-    "invoices": """
+# What rows say beside what the ledger says of them, a kind of balance each: the table, and (id, currency, kept, booked).
+_KEPT_AND_BOOKED = (
+    (
+        "invoices",
+        """
         select id, currency, case when status in ('draft', 'void') then 0
           else total - amount_paid - amount_credited end as kept, 0 as booked
         from invoices where merchant_id = :merchant_id
         union all
         select invoice_id, currency, 0, amount from ledger_entries
         where merchant_id = :merchant_id and account = 'receivable'""",
-    "payments": """
+    ),
+    (
+        "payments",
+        """
         select id, currency, case when status in ('complete', 'partially_refunded', 'refunded')
           then amount - credit_amount - amount_refunded else 0 end as kept, 0 as booked
         from payments where merchant_id = :merchant_id
         union all
         select payment_id, currency, 0, amount from ledger_entries
         where merchant_id = :merchant_id and account in ('gateway', 'refunds_in_transit')""",
-    "refunds": """
+    ),
+    (
+        "payments",
+        """
+        select id, currency, case when status in ('complete', 'partially_refunded', 'refunded')
+          then credit_granted - credit_amount else 0 end as kept, 0 as booked
+        from payments where merchant_id = :merchant_id
+        union all
+        select payment_id, currency, 0, -amount from ledger_entries
+        where merchant_id = :merchant_id and account = 'credit' and payment_id is not null""",
+    ),
+    (
+        "refunds",
+        """
         select payment_id as id, currency, amount as kept, 0 as booked
         from refunds where merchant_id = :merchant_id and status = 'pending'
         union all
         select payment_id, currency, 0, -amount from ledger_entries
         where merchant_id = :merchant_id and account = 'refunds_in_transit'""",
-    "customer_balances": """
+    ),
+    (
+        "customer_balances",
+        """
         select customer_id as id, currency, amount as kept, 0 as booked
         from customer_balances where merchant_id = :merchant_id
         union all
         select customer_id, currency, 0, -amount from ledger_entries
         where merchant_id = :merchant_id and account = 'credit'""",
-}
+    ),
+)
 
 
 def _differences(reader: Reader, merchant_id: str) -> Iterator[WrongRow]:
-    for table, statement in _KEPT_AND_BOOKED.items():
+    for table, statement in _KEPT_AND_BOOKED:
         compared = (
             f"select id, currency, sum(kept), sum(booked) from ({statement}) told group by id, currency"  # noqa: S608
             " having sum(kept) <> sum(booked) order by id, currency limit 1"

@@ -143,6 +143,7 @@ def _settle(session: Session, payment: Payment, at: datetime, *, came_late: bool
     if used.amount:
         credit.use_reserved(session, scope, used, at=at)
     credit.grant(session, scope, surplus, at=at)
+    payment.credit_granted = surplus.amount
     posting = payment_captured(
         payment.customer_id,
         payment.id,

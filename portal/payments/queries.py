@@ -78,6 +78,7 @@ class PaymentDetail:
     amount_refunded: int
     kind: str
     credit_amount: int
+    credit_granted: int
     splits: bool
     description: str
     gateway: str
@@ -106,9 +107,7 @@ class PaymentDetail:
     @property
     def surplus(self) -> int:
         """What came of this payment and no invoice could take any more, so that it stands to the customer's credit."""
-        if self.status not in CAPTURED or self.kind != "invoice" or self.sent_at is None:
-            return 0
-        return self.amount - sum(share.amount for share in self.shares if share.state == "settled")
+        return self.credit_granted if self.kind == "invoice" else 0
 
 
 def list_refunds(reader: Reader, scope: Scope, payment_ids: Iterable[str]) -> list[RefundRecord]:

@@ -192,8 +192,12 @@ def test_link_forged_as_a_whole_does_not_fit_the_next_one(till: Till) -> None:
             "invoices {invoice}: says 5000 USD where the ledger says 0",
         ),
         (
-            "update payments set amount_refunded = 1 where id = '{payment}'",
+            "update payments set amount_refunded = 1, credit_granted = 0 where id = '{payment}'",
             "payments {payment}: says 4999 USD where the ledger says 5000",
+        ),
+        (
+            "update payments set credit_granted = 0 where id = '{payment}'",
+            "payments {payment}: says 0 USD where the ledger says 5000",
         ),
         (
             "update customer_balances set amount = amount + 1",
