@@ -297,7 +297,7 @@ def _choose_page(
             options=options,
             usual_currency=g.merchant.currency,
             credit=free_credit(reader, scope, currency),
-            refused_amount=find_refused_amount(reader, scope, [due.invoice_id for due in dues]),
+            refused_amount=find_refused_amount(reader, scope, [due.invoice_id for due in dues], currency),
             channels=_channels(gateway, currency),
             known_phone=find_phone(reader, scope) or "",
         )

@@ -106,7 +106,7 @@ def resolve_payment(
     elif (
         outcome.state in (State.REQUIRES_ACTION, State.PENDING)
         and now >= asked.expires_at
-        and asked.method_type != "bank_account"
+        and _method_type(asked, outcome) != "bank_account"
     ):
         outcome = given_up(gateway.cancel(question))
     _record(services, merchant_id, payment_id, outcome)
@@ -179,6 +179,11 @@ class _Asked:
     intent: Intent | None
     expires_at: datetime
     method_type: str | None
+
+
+def _method_type(asked: _Asked, outcome: Outcome) -> str | None:
+    """What is paid with: a bank transfer takes days, also one that was entered on the gateway's page since we asked last."""
+    return outcome.method.type if outcome.method else asked.method_type
 
 
 def _note_question(

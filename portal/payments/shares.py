@@ -14,7 +14,7 @@ from portal.fingerprints import fingerprint
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
 from portal.merchants.payment_options import PaymentOptions
-from portal.payments.amounts import Due, Part, Pricing, price, whole_only
+from portal.payments.amounts import NO_RANGES, Due, Part, Pricing, part_ranges, price
 from portal.payments.models import Payment, PaymentAllocation
 from portal.tenancy import Scope
 
@@ -177,8 +177,8 @@ def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit
     whole = price(payable, currency)
     if chosen is None or chosen >= whole.total:
         return price(payable, currency, credit=credit)
-    only = frozenset[str]() if splits else whole_only(payable)
-    return price(payable, currency, amount=chosen, credit=credit, whole=only)
+    limits = NO_RANGES if splits else part_ranges(payable)
+    return price(payable, currency, amount=chosen, credit=credit, parts_of=limits)
 
 
 def lock_dues(

@@ -21,6 +21,7 @@ from portal.merchants.models import GatewayAccount, Merchant
 from portal.merchants.operations import connect_gateway
 from portal.merchants.queries import find_merchant
 from portal.merchants.secrets import decrypt_secrets
+from portal.payments.models import Payment
 from portal.refunds.models import Refund
 from portal.services import Services
 from portal.settings import Settings
@@ -223,6 +224,34 @@ def test_gateway_is_left_once_everything_is_known(connect, services: Services):
 
 def test_keys_are_changed_while_payments_are_under_way_at_the_same_gateway(connect, services: Services):
     account = make_account(services)
+    account.payment(status="processing", gateway="notchpay", next_check_at=services.clock.now())
+
+    assert connect(LINES).code == 0
+
+
+def test_keys_of_another_account_are_refused_while_payments_are_under_way_at_the_one_before(
+    connect, database, services: Services
+):
+    """The other account has never heard of an order that was lost, and would be given it anew."""
+    account = make_account(services)
+    account.payment(status="processing", gateway="notchpay", next_check_at=services.clock.now())
+    account.payment(gateway="notchpay", gateway_reference="trx.elsewhere")
+
+    ran = connect(LINES)
+
+    assert ran.code == 1 and "so it is another one" in ran.err
+    assert accounts_of(database, SECRET_KEY) == {}
+    assert connect(LINES, "--offline").code == 0, "it cannot be asked, so that the operator's word counts"
+
+
+def test_keys_of_the_same_account_are_taken_while_payments_are_under_way(
+    connect, notchpay: NotchPayServer, services: Services
+):
+    account = make_account(services)
+    known = account.payment(gateway="notchpay", gateway_reference="trx.elsewhere", currency="XAF")
+    ordered = {"amount": 5000, "currency": "XAF", "reference": known, "customer": {"email": "a@b.example"}}
+    told = notchpay.books.initialise(ordered)
+    account.change(Payment, known, gateway_reference=told["transaction"]["reference"])
     account.payment(status="processing", gateway="notchpay", next_check_at=services.clock.now())
 
     assert connect(LINES).code == 0
