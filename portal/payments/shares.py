@@ -59,17 +59,19 @@ DUE_COLUMNS = (
 
 
 def due_of(invoice: Payable, options: PaymentOptions) -> Due:
-    """An outstanding invoice as pricing sees it: what no payment under way holds is left."""
+    """An outstanding invoice as pricing sees it: what no payment under way holds is left. Where it says nothing of what may be
+    chosen the merchant's options do."""
     moved = invoice.amount_paid + invoice.amount_credited + invoice.amount_reserved
+    usual = options.amounts.get(invoice.currency)
     return Due(
         invoice_id=invoice.id,
         currency=invoice.currency,
         left=invoice.total - moved,
         version=invoice.version,
         amount_mode=invoice.amount_mode or options.amount_mode,
-        minimum=invoice.minimum_amount,
-        maximum=invoice.maximum_amount,
-        presets=tuple(invoice.preset_amounts),
+        minimum=invoice.minimum_amount or (usual.minimum if usual else None),
+        maximum=invoice.maximum_amount or (usual.maximum if usual else None),
+        presets=tuple(invoice.preset_amounts) or (usual.presets if usual else ()),
         deposit=invoice.deposit_amount,
         prices=invoice.prices,
         is_untouched=moved == 0,

@@ -18,7 +18,7 @@ from portal.gateways.contract import MethodFacts, Outcome, Question, State
 from portal.invoices.models import Invoice
 from portal.ledger.operations import post
 from portal.ledger.rules import invoice_corrected
-from portal.merchants.payment_options import TopUpRule
+from portal.merchants.payment_options import AmountLimits
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent
@@ -193,7 +193,7 @@ def test_payment_that_a_method_pays_is_never_completed_by_credit(till: Till) -> 
 
 
 def test_money_in_advance_is_no_surplus(till: Till, caplog: pytest.LogCaptureFixture) -> None:
-    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
 
     payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
 
@@ -203,7 +203,7 @@ def test_money_in_advance_is_no_surplus(till: Till, caplog: pytest.LogCaptureFix
 
 
 def test_money_in_advance_that_comes_late_is_told_as_a_surplus(till: Till, caplog: pytest.LogCaptureFixture) -> None:
-    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     payment = given_up(till, top_up=True, currency="USD", amount=2000, title="Money in advance")
 
     come_late(till, payment)

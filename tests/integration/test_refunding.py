@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from portal.audit.models import AuditEntry
 from portal.gateways.contract import RefundOrder, RefundOutcome, State
-from portal.merchants.payment_options import TopUpRule
+from portal.merchants.payment_options import AmountLimits
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payments.operations import cancel_payment
@@ -374,7 +374,7 @@ def test_no_sequence_of_refunds_gives_back_more_than_came(till: Till, story: lis
 
 def top_up(till: Till, amount: int) -> str:
     """Money in advance, which stands to the customer's credit."""
-    allow(till, top_ups={"USD": TopUpRule(100, 5000)})
+    allow(till, top_ups={"USD": AmountLimits(100, 5000)})
     return till.pay(top_up=True, currency="USD", amount=amount, title="Money in advance")
 
 

@@ -12,7 +12,7 @@ from portal.gateways.contract import MethodFacts, State
 from portal.invoices.models import Invoice
 from portal.ledger.operations import post
 from portal.ledger.rules import invoice_corrected
-from portal.merchants.payment_options import PaymentOptions, TopUpRule
+from portal.merchants.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
 from portal.payment_methods.operations import remember_method
 from portal.payments.checkouts import TELEPHONE
@@ -57,6 +57,21 @@ def test_amount_outside_the_merchants_limits_begins_nothing(till: Till) -> None:
         till.checkout(invoice, amount=3001)
     with pytest.raises(AmountTooLow):
         till.checkout(till.invoice(5000), amount=4999)
+
+
+def test_merchants_limits_hold_for_an_invoice_that_has_none_itself(till: Till) -> None:
+    allow(till, amount_mode="editable", amounts={"USD": AmountLimits(1000, 3000, (2000,))})
+    plain, own = till.invoice(5000), till.invoice(5000, minimum_amount=200)
+
+    for invoice, amount in ((plain, 999), (own, 199)):
+        with pytest.raises(AmountTooLow):
+            till.checkout(invoice, amount=amount)
+    for invoice in (plain, own):
+        with pytest.raises(AmountTooHigh):
+            till.checkout(invoice, amount=3001)
+
+    till.pay(own, amount=200)
+    assert till.balance(own) == ("partially_paid", 200, 0)
 
 
 def test_deposit_then_the_rest(till: Till) -> None:
@@ -316,7 +331,7 @@ def test_price_that_changed_meanwhile_is_asked_about_again(till: Till) -> None:
 def test_money_in_advance_stands_to_the_customers_credit(till: Till) -> None:
     with pytest.raises(TopUpNotAllowed):
         till.checkout(top_up=True, currency="USD", amount=2000)
-    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     with pytest.raises(AmountTooLow):
         till.checkout(top_up=True, currency="USD", amount=999)
 
@@ -329,7 +344,7 @@ def test_money_in_advance_stands_to_the_customers_credit(till: Till) -> None:
 
 
 def test_money_in_advance_that_comes_late_is_credited_all_the_same(till: Till) -> None:
-    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
     cancel_payment(till.services, till.scope, payment)
