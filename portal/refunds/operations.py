@@ -37,13 +37,15 @@ def refund_payment(
     captured. What of the payment became the customer's credit is taken from there again. Raises RefundTooLarge, which is
     CreditSpent where only that stands in the way, NotRefundable and NoResultFound.
     """
-    gateway = services.gateways.find(merchant_id)
+    with services.database.read() as reader:
+        name = reader.execute(
+            sa.select(Payment.gateway).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
+        ).scalar_one()
+    gateway = services.gateways.find(merchant_id, name)
     if gateway is None or not gateway.capabilities.refunds:
         raise NotRefundable
     order: RefundOrder = services.database.run(
-        lambda session: _write_intent(
-            session, services, gateway.name, merchant_id, payment_id, amount, reason, actor_id
-        )
+        lambda session: _write_intent(session, services, merchant_id, payment_id, amount, reason, actor_id)
     )
     services.crash_point("refund.intent_committed")
     outcome = gateway.refund(order)
@@ -127,8 +129,8 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
             .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
             .where(Refund.merchant_id == merchant_id, Payment.merchant_id == merchant_id, Refund.id == refund_id)
         ).one()
-    gateway = services.gateways.find(merchant_id)
-    if gateway is None or gateway.name != refund.gateway:
+    gateway = services.gateways.find(merchant_id, refund.gateway)
+    if gateway is None:
         return False
     assert refund.charge is not None, "what is refunded was charged"
     order = RefundOrder(refund_id, refund.charge, Money(refund.amount, refund.currency))
@@ -147,7 +149,6 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
 def _write_intent(
     session: Session,
     services: Services,
-    gateway: str,
     merchant_id: str,
     payment_id: str,
     amount: int,
@@ -157,7 +158,7 @@ def _write_intent(
     now = services.clock.now()
     payment = lock_payment(session, merchant_id, payment_id)
     charge = payment.gateway_reference
-    if payment.status not in rules.CAPTURED or charge is None or payment.gateway != gateway:
+    if payment.status not in rules.CAPTURED or charge is None:
         raise NotRefundable
     left = payment.charge_amount - payment.amount_refunded
     if not 0 < amount <= left:

@@ -104,6 +104,27 @@ def test_merchant_is_connected_by_lines_on_standard_input(connect, database, not
     assert not any(secret in repr(act) for secret in SHOWN_NEVER)
 
 
+def test_account_at_the_gateway_of_before_is_still_found_by_its_name(connect, database, services, settings):
+    """Its payments are given back there, and its late events are taken."""
+    account = make_account(services)
+    with database.unit_of_work() as session:
+        merchant = find_merchant(session.connection(), account.slug)
+        connect_gateway(
+            session,
+            merchant,
+            "sandbox",
+            {"secret_key": "sk_sandbox_acme", "event_secret": "es"},
+            keys=settings.keys,
+            at=datetime.now(UTC),
+        )
+    assert connect(LINES).code == 0
+
+    gateways = AccountGateways(database, settings.model_copy(update={"sandbox_url": "http://127.0.0.1:1"}))
+
+    found = [gateways.find(account.scope.merchant_id, name) for name in (None, "sandbox", "stripe")]
+    assert [each.name if each else None for each in found] == ["notchpay", "sandbox", None]
+
+
 def test_merchant_that_is_connected_pays_through_that_gateway(connect, database, notchpay, acme, settings):
     connect(LINES)
 

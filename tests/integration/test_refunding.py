@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.audit.models import AuditEntry
-from portal.gateways.contract import RefundOrder, RefundOutcome, State
+from portal.gateways.contract import Gateway, RefundOrder, RefundOutcome, State
 from portal.merchants.payment_options import AmountLimits
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
@@ -289,6 +289,17 @@ def test_refund_at_another_gateway_than_the_payments_is_refused(till: Till) -> N
     assert other.calls == []
 
 
+def test_refund_of_a_payment_at_the_gateway_of_before_goes_there(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    other = ScriptedGateway(name="other")
+    moved = replace(till.services, gateways=Moved(other, till.gateway))
+
+    refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+
+    assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+    assert (len(till.gateway.refunds), other.calls) == (1, [])
+
+
 def test_refund_that_was_called_done_is_looked_at_again_for_a_month(till: Till) -> None:
     """The bank sent it back after ten days, and the event that told so was lost."""
     payment = till.pay(till.invoice())
@@ -370,6 +381,17 @@ def test_no_sequence_of_refunds_gives_back_more_than_came(till: Till, story: lis
 
         assert till.payment(payment).amount_refunded == given_back <= 5000
         assert till.wrong_row() is None
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A merchant that takes payments through another gateway now, and has kept its account at the one of before."""
+
+    now: ScriptedGateway
+    before: ScriptedGateway
+
+    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
+        return next((each for each in (self.now, self.before) if name in (None, each.name)), None)
 
 
 def top_up(till: Till, amount: int) -> str:
