@@ -109,6 +109,7 @@ def test_account_at_the_gateway_of_before_is_still_found_by_its_name(connect, da
     account = make_account(services)
     with database.unit_of_work() as session:
         merchant = find_merchant(session.connection(), account.slug)
+        assert merchant is not None
         connect_gateway(
             session,
             merchant,
