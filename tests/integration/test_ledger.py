@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import Database
 from portal.gateways.contract import RefundOutcome, State
+from portal.json_logs import JsonLines
 from portal.ledger.checking import Proof, prove_ledger
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
@@ -239,6 +241,19 @@ def test_sealing_goes_on_where_it_stopped_and_empties_its_queue(till: Till) -> N
     assert proof.head != head
     assert till.rows(UnsealedTransaction) == []
     assert seal_ledger(till.services) == 0
+
+
+def test_head_in_the_log_is_the_head_that_is_proved(till: Till, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for number in range(1, 4):
+        till.invoice(number)
+        seal_ledger(till.services)
+
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.message == "ledger.sealed"]
+
+    assert [line["sequence"] for line in lines] == [1, 2, 3]
+    assert lines[-1]["digest"] == prove(till).head
+    assert all(line["digest"].isalpha() and len(line["digest"]) == 64 for line in lines)
 
 
 def test_what_is_not_sealed_yet_is_proved_all_the_same(till: Till) -> None:
