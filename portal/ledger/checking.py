@@ -207,11 +207,34 @@ _KEPT_AND_BOOKED = {
 }
 
 
+# What rows hold for payments under way beside what those say that they hold: (id, currency, kept, booked), as above.
+_KEPT_AND_HELD = {
+    "invoices": """
+        select id, currency, amount_reserved as kept, 0 as booked
+        from invoices where merchant_id = :merchant_id
+        union all
+        select invoices.id, invoices.currency, 0, payment_allocations.amount
+        from payment_allocations
+        join invoices on invoices.merchant_id = payment_allocations.merchant_id and invoices.id = payment_allocations.invoice_id
+        where payment_allocations.merchant_id = :merchant_id and payment_allocations.state = 'active'""",
+    "customer_balances": """
+        select customer_id as id, currency, amount_reserved as kept, 0 as booked
+        from customer_balances where merchant_id = :merchant_id
+        union all
+        select customer_id, currency, 0, credit_amount from payments
+        where merchant_id = :merchant_id and status in ('processing', 'requires_action', 'pending')""",
+}
+
+
 def _differences(reader: Reader, merchant_id: str) -> Iterator[WrongRow]:
-    for table, statement in _KEPT_AND_BOOKED.items():
-        compared = (
-            f"select id, currency, sum(kept), sum(booked) from ({statement}) told group by id, currency"  # noqa: S608
-            " having sum(kept) <> sum(booked) order by id, currency limit 1"
-        )
-        for row_id, currency, kept, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
-            yield WrongRow(table, str(row_id), f"says {kept} {currency} where the ledger says {booked}")
+    for statements, words in (
+        (_KEPT_AND_BOOKED, "says {} {} where the ledger says {}"),
+        (_KEPT_AND_HELD, "holds {} {} where payments under way hold {}"),
+    ):
+        for table, statement in statements.items():
+            compared = (
+                f"select id, currency, sum(kept), sum(booked) from ({statement}) told group by id, currency"  # noqa: S608
+                " having sum(kept) <> sum(booked) order by id, currency limit 1"
+            )
+            for row_id, currency, kept, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
+                yield WrongRow(table, str(row_id), words.format(kept, currency, booked))

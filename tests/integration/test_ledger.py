@@ -24,7 +24,7 @@ from portal.ledger.rules import Entry, Posting, Unbalanced, digest_of, entry_dig
 from portal.money import Money
 from portal.payments.operations import resolve_payment
 from portal.refunds.operations import refund_payment
-from tests.support.paying import Till
+from tests.support.paying import Till, give_credit
 
 TABLES = ("ledger_transactions", "ledger_entries", "ledger_seals")
 
@@ -214,6 +214,54 @@ def test_balance_that_was_changed_by_hand_is_named(till: Till, statement: str, n
 
     told = named.format(invoice=invoice, payment=payment, customer=till.scope.customer_id)
     assert str(till.wrong_row()) == told
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        (
+            "update invoices set amount_reserved = 500 where id = '{free}'",
+            "invoices {free}: holds 500 USD where payments under way hold 0",
+        ),
+        (
+            "update invoices set amount_reserved = 0 where id = '{held}'",
+            "invoices {held}: holds 0 USD where payments under way hold 5000",
+        ),
+        (
+            "update payment_allocations set state = 'released' where invoice_id = '{held}'",
+            "invoices {held}: holds 5000 USD where payments under way hold 0",
+        ),
+        (
+            "update customer_balances set amount_reserved = amount_reserved - 1",
+            "customer_balances {customer}: holds 2999 USD where payments under way hold 3000",
+        ),
+        (
+            "update customer_balances set amount_reserved = 0",
+            "customer_balances {customer}: holds 0 USD where payments under way hold 3000",
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", [State.PENDING, State.REQUIRES_ACTION, State.UNKNOWN])
+def test_hold_that_was_changed_by_hand_is_named(till: Till, state: State, statement: str, named: str) -> None:
+    give_credit(till, 3000)
+    till.gateway.becomes.append(state)
+    free, held = till.invoice(700), till.invoice(5000)
+    till.pay(held, use_credit=True)
+    assert till.wrong_row() is None
+
+    change(till, statement.format(free=free, held=held))
+
+    assert str(till.wrong_row()) == named.format(free=free, held=held, customer=till.scope.customer_id)
+
+
+def test_what_has_ended_or_has_not_begun_holds_nothing(till: Till) -> None:
+    give_credit(till, 3000)
+    till.pay(till.invoice(1000), use_credit=True)
+    till.gateway.becomes.append(State.FAILED)
+    till.pay(till.invoice(4000), use_credit=True)
+    till.checkout(till.invoice(5000), use_credit=True)
+
+    assert till.wrong_row() is None
 
 
 def test_refund_under_way_that_was_changed_by_hand_is_named(till: Till) -> None:
