@@ -10,6 +10,7 @@ from itertools import groupby
 import sqlalchemy as sa
 
 from portal.database import Reader
+from portal.fingerprints import spelled
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
 from portal.ledger.rules import Entry, digest_of, entry_digest, seal_digest
 from portal.money import AmountError, Money
@@ -31,7 +32,8 @@ class WrongRow:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was checked of one merchant. `wrong` is None when all of it holds; `head` is the chain's newest digest."""
+    """What was checked of one merchant. `wrong` is None when all of it holds; `head` is the chain's newest digest, in letters as
+    the log has it (`fingerprints.spelled`)."""
 
     merchant_id: str
     transaction_count: int
@@ -171,7 +173,7 @@ def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple
     loose = next((transaction_id for transaction_id in digests if transaction_id not in sealed | waiting), None)
     if loose:
         wrong = wrong or WrongRow("ledger_transactions", loose, "is neither sealed nor waits for it")
-    return count, before.hex(), wrong
+    return count, spelled(before), wrong
 
 
 # What rows say beside what the ledger says of them, a kind of balance each: the table, and (id, currency, kept, booked).
@@ -227,11 +229,40 @@ _KEPT_AND_BOOKED = (
 )
 
 
+# What rows hold for payments under way beside what those say that they hold: (id, currency, kept, booked), as above.
+_KEPT_AND_HELD = (
+    (
+        "invoices",
+        """
+        select id, currency, amount_reserved as kept, 0 as booked
+        from invoices where merchant_id = :merchant_id
+        union all
+        select invoices.id, invoices.currency, 0, payment_allocations.amount
+        from payment_allocations
+        join invoices on invoices.merchant_id = payment_allocations.merchant_id and invoices.id = payment_allocations.invoice_id
+        where payment_allocations.merchant_id = :merchant_id and payment_allocations.state = 'active'""",
+    ),
+    (
+        "customer_balances",
+        """
+        select customer_id as id, currency, amount_reserved as kept, 0 as booked
+        from customer_balances where merchant_id = :merchant_id
+        union all
+        select customer_id, currency, 0, credit_amount from payments
+        where merchant_id = :merchant_id and status in ('processing', 'requires_action', 'pending')""",
+    ),
+)
+
+
 def _differences(reader: Reader, merchant_id: str) -> Iterator[WrongRow]:
-    for table, statement in _KEPT_AND_BOOKED:
-        compared = (
-            f"select id, currency, sum(kept), sum(booked) from ({statement}) told group by id, currency"  # noqa: S608
-            " having sum(kept) <> sum(booked) order by id, currency limit 1"
-        )
-        for row_id, currency, kept, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
-            yield WrongRow(table, str(row_id), f"says {kept} {currency} where the ledger says {booked}")
+    for statements, words in (
+        (_KEPT_AND_BOOKED, "says {} {} where the ledger says {}"),
+        (_KEPT_AND_HELD, "holds {} {} where payments under way hold {}"),
+    ):
+        for table, statement in statements:
+            compared = (
+                f"select id, currency, sum(kept), sum(booked) from ({statement}) told group by id, currency"  # noqa: S608
+                " having sum(kept) <> sum(booked) order by id, currency limit 1"
+            )
+            for row_id, currency, kept, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
+                yield WrongRow(table, str(row_id), words.format(kept, currency, booked))

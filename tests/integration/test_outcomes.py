@@ -119,6 +119,40 @@ def test_gateway_is_asked_by_the_page_that_it_named_first(till: Till) -> None:
     assert [question.page_reference for question in asked] == ["cs_1", "cs_1"]
 
 
+@pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
+def test_signs_that_no_database_takes_keep_no_outcome_from_being_recorded(till: Till, garbage: str) -> None:
+    till.gateway.becomes.append(State.FAILED)
+    till.gateway.answers.append(
+        lambda told: replace(
+            told, gateway_reference=f"ch{garbage}", failure_message=f"declined{garbage}", evidence=f"order{garbage}"
+        )
+    )
+
+    payment = till.pay(invoice := till.invoice())
+
+    row = till.payment(payment)
+    assert (row.status, row.failure_message, row.gateway_reference) == ("failed", "declined", None)
+    assert till.balance(invoice) == ("open", 0, 0)
+
+
+@pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
+def test_signs_that_no_database_takes_keep_no_method_from_being_kept(till: Till, garbage: str) -> None:
+    odd = MethodFacts(
+        f"bank{garbage}", f"visa{garbage}", f"4242{garbage}", 10**12, 10**12, f"Ada{garbage}", f"+2376{garbage}",
+        f"Acme Bank{garbage}", f"fp{garbage}", "tok_new",
+    )  # fmt: skip
+    payment = till.pay(till.invoice(), method="new", save=True)
+    till.gateway.pay_page(payment)
+    till.gateway.ledger[payment] = replace(till.gateway.ledger[payment], method=odd)
+
+    resolve_payment(till.services, till.scope.merchant_id, payment)
+
+    row = till.payment(payment)
+    assert (row.status, row.method_type, row.method_brand, row.method_last4) == ("complete", "other", "visa", "4242")
+    (kept,) = till.rows(PaymentMethod, token="tok_new")
+    assert (kept.holder, kept.bank_name, kept.exp_year) == ("Ada", "Acme Bank", None)
+
+
 # --- the audit, the mails and the log ---
 
 

@@ -76,6 +76,19 @@ def test_full_refunds_at_once_give_back_once(till: Till) -> None:
     assert till.payment(payment).amount_refunded == 5000
 
 
+@pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
+def test_signs_that_no_database_takes_keep_no_refund_from_ending(till: Till, garbage: str) -> None:
+    payment = till.pay(till.invoice(5000))
+    till.gateway.refund = lambda order: RefundOutcome(  # type: ignore[method-assign]
+        State.FAILED, order.reference, f"gr{garbage}", order.money, f"lost{garbage}"
+    )
+
+    refund(till, payment, 5000)
+
+    (row,) = till.rows(Refund)
+    assert (row.status, row.failure_code, row.gateway_reference) == ("failed", "lost", None)
+
+
 def test_refund_that_fails_later_gives_its_amount_back(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
     till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
