@@ -20,6 +20,7 @@ from portal.merchants.errors import SecretsUnreadable
 from portal.merchants.operations import SANDBOX, connect_gateway, rotate_accounts
 from portal.merchants.queries import AccountRow, MerchantProfile, find_sealed_secrets, list_accounts
 from portal.merchants.secrets import decrypt_secrets, is_newest
+from portal.payment_methods.operations import follow_gateway
 from portal.payments.models import Payment
 from portal.payments.orders import question_of
 from portal.refunds.models import Refund
@@ -78,6 +79,7 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
         with database.unit_of_work() as session:
             _require_nothing_under_way(session, merchant, name)
             connect_gateway(session, merchant, name, secrets, keys=settings.keys, at=SystemClock().now())
+            follow_gateway(session, merchant.id, name)
     if name == SANDBOX:
         ask_for_events(settings, slug, secrets)
     click.echo(f"{slug} takes payments through {name} now; events come to {event_address(settings, slug, name)}")

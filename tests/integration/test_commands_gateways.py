@@ -21,6 +21,8 @@ from portal.merchants.models import GatewayAccount, Merchant
 from portal.merchants.operations import connect_gateway
 from portal.merchants.queries import find_merchant
 from portal.merchants.secrets import decrypt_secrets
+from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.operations import follow_gateway
 from portal.payments.models import Payment
 from portal.refunds.models import Refund
 from portal.services import Services
@@ -235,6 +237,22 @@ def test_gateway_is_not_left_while_it_alone_knows_what_became_of_money(connect, 
     assert ran.code == 1
     assert "1 payments and 1 refunds of acme have no outcome yet, and only sandbox can tell it" in ran.err
     assert accounts_of(database, SECRET_KEY) == {}
+
+
+def test_methods_that_another_gateway_keeps_have_run_out_until_it_is_used_again(connect, database, services: Services):
+    account = make_account(services)
+    account.method()
+    account.method(status="removed", fingerprint="gone")
+
+    def states() -> list[str]:
+        with database.read() as reader:
+            return sorted(reader.execute(sa.select(PaymentMethod.status)).scalars())
+
+    assert connect(LINES).code == 0
+    assert states() == ["expired", "removed"]
+    with database.unit_of_work() as session:
+        follow_gateway(session, account.scope.merchant_id, "sandbox")
+    assert states() == ["active", "removed"]
 
 
 def test_gateway_is_left_once_everything_is_known(connect, services: Services):
