@@ -208,7 +208,7 @@ def test_surplus_goes_back_from_the_credit_and_the_rest_from_the_invoice(till: T
     assert (credit(till), till.payment(payment).credit_granted) == ((0, 0), 0)
     refund(till, payment, 2500)
 
-    assert [(row.amount, row.credit_taken) for row in till.rows(Refund)] == [(2500, 2000), (2500, 0)]
+    assert sorted((row.amount, row.credit_taken) for row in till.rows(Refund)) == [(2500, 0), (2500, 2000)]
     assert till.wrong_row() is None
 
 
