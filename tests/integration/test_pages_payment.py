@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -138,6 +139,24 @@ def test_payment_that_waits_for_the_bank_leads_to_it(
     assert page.link("Continue to confirm $50.00") == "http://localhost:9/3ds"
     assert page.form(action="/cancellation").action == f"/acme/checkout/{payment}/cancellation"
     assert steps(page)[-2:] == ["Your bank asked you to confirm", "Paid, with a receipt by mail"]
+
+
+@pytest.mark.parametrize(
+    ("status", "given", "button"),
+    [
+        ("incomplete", {"confirmed_at": None, "sent_at": None}, "Continue to pay $37.50"),
+        ("incomplete", {"confirmed_at": None, "sent_at": None, "credit_amount": 5000}, "Continue to pay $50.00"),
+        ("requires_action", {"action_url": "http://localhost:9/3ds"}, "Continue to confirm $37.50"),
+        ("requires_action", {"action_url": "http://localhost:9/page", "method_type": None}, "Continue to pay $37.50"),
+    ],
+    ids=["review", "review, by credit alone", "bank", "gateway's page"],
+)
+def test_button_that_goes_on_names_what_is_paid_beside_credit(
+    pages: PageClient, account: Account, status: str, given: dict[str, Any], button: str
+) -> None:
+    payment = account.payment(status, **{"credit_amount": 1250, "checked_at": account.now, **given})
+
+    assert pages.get(f"/acme/payments/{payment}").link(button)
 
 
 def test_reload_asks_the_gateway_and_tells_what_it_says(

@@ -127,6 +127,10 @@ def payment_examples() -> Iterator[Example]:
         "without-invoice": replace(pay, shares=(), receipt_to=None),
         "in-advance": replace(pay, shares=(), top_up="Money in advance"),
         "by-credit-too": replace(pay, credit_amount=4250),
+        "unfinished-by-credit-too": replace(
+            pay, status="incomplete", credit_amount=4250, continue_url="/acme/checkout/pay_1", can_cancel=True,
+            steps=(created, Step("complete", None)),
+        ),
         "surplus": replace(pay, surplus=23958, shares=()),
         "split": replace(pay, amount=20000, rest_url="/acme/checkout?split=pay_1", rest_amount=3000),
         "phone-declined": replace(
