@@ -18,7 +18,7 @@ from portal.payments.pages import (
     RefundRow,
     Step,
 )
-from portal.payments.queries import PaymentDetail, RefundRecord
+from portal.payments.queries import PaymentDetail, RefundRecord, ShareRecord
 from portal.payments.rules import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.web.pages import Pager
 
@@ -107,7 +107,8 @@ def build_payment_page(
         method = MethodLabel("mobile_money", brand, phone[-4:] or None, phone=_masked(phone))
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
-    unpaid = {share.invoice_id: share.payable for share in payment.shares if share.payable} if can_pay else {}
+    unpaid = _unpaid(payment) if can_pay else []
+    retry_amount, retry_currency = _retry_sum(unpaid)
     leaves_a_rest = payment.splits and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
     asks_the_phone = payment.status == "pending" and method is not None and method.type == "mobile_money"
@@ -130,10 +131,9 @@ def build_payment_page(
         amount_refunded=payment.amount_refunded,
         failure_code=payment.failure_code,
         continue_url=f"{root}/checkout/{payment.id}" if is_open_checkout else payment.action_url,
-        retry_url=retry_url(root, payment.id, list(unpaid))
-        if unpaid and payment.status in ENDED_WITHOUT_MONEY
-        else None,
-        retry_amount=sum(unpaid.values()),
+        retry_url=retry_url(root, payment.id, [share.invoice_id for share in unpaid]) if unpaid else None,
+        retry_amount=retry_amount,
+        retry_currency=retry_currency,
         can_cancel=is_open_checkout or waits_for_customer,
         asked_at=payment.sent_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
         answer_by=payment.expires_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
@@ -144,6 +144,19 @@ def build_payment_page(
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
     )
+
+
+def _unpaid(payment: PaymentDetail) -> list[ShareRecord]:
+    """The shares that a payment without money leaves to pay, as far as they can be paid now."""
+    return [share for share in payment.shares if share.payable] if payment.status in ENDED_WITHOUT_MONEY else []
+
+
+def _retry_sum(unpaid: Sequence[ShareRecord]) -> tuple[int, str]:
+    """What a checkout of these invoices asks for, and in what: it opens in their own currency. Of several there is no sum."""
+    currencies = {share.currency for share in unpaid}
+    if len(currencies) != 1:
+        return 0, ""
+    return sum(share.payable or 0 for share in unpaid), currencies.pop()
 
 
 def _masked(phone: str | None) -> str | None:

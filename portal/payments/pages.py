@@ -105,7 +105,8 @@ class PaymentPage:
     `method` is None until one is chosen. `receipt_to` is the address the receipt went to, None when none went.
     `continue_url` leads to the gateway's page (requires_action, incomplete) and is None when that page is closed.
     `retry_url` is the checkout of what this payment would have paid, None when nothing of it is left to pay;
-    `retry_amount` is what that checkout asks for, which may be another amount by now.
+    `retry_amount` is what that checkout asks for by now, in `retry_currency`, in which it opens: the invoices' own, which the
+    payment may not have. "" where they have several: then it asks for no sum.
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
     `answer_by` is when a prompt on the phone dies; `asked_at` when it was sent: together they are the time bar.
     `dial` is the code that shows a lost prompt ("*126#").
@@ -131,6 +132,7 @@ class PaymentPage:
     continue_url: str | None = None
     retry_url: str | None = None
     retry_amount: int = 0
+    retry_currency: str = ""
     can_cancel: bool = False
     receipt_to: str | None = None
     asked_at: datetime | None = None

@@ -102,6 +102,35 @@ def test_way_out_names_what_is_owed_by_now(pages: PageClient, account: Account) 
     assert page.link("Pay $40.00 another way") == f"/acme/checkout?invoice={part}"
 
 
+WAYS_OUT = [("failed", "Pay {} another way"), ("canceled", "Pay {}"), ("expired", "Pay {}"), ("abandoned", "Pay {}")]
+
+
+@pytest.mark.parametrize(("status", "button"), WAYS_OUT)
+def test_way_out_of_a_payment_in_another_currency_names_what_the_invoice_asks(
+    pages: PageClient, account: Account, status: str, button: str
+) -> None:
+    invoice = account.invoice(47_916, prices={"EUR": 36_000})
+    payment = account.payment(status, 36_000, currency="EUR", pays={invoice: 47_916}, state="released")
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert page.link(button.format("$479.16")) == f"/acme/checkout?invoice={invoice}"
+
+
+@pytest.mark.parametrize(
+    ("status", "button"), [("failed", "Pay another way"), ("canceled", "Pay what is open")], ids=["failed", "canceled"]
+)
+def test_way_out_of_several_currencies_names_no_amount(
+    pages: PageClient, account: Account, status: str, button: str
+) -> None:
+    dollars, euros = account.invoice(5000), account.invoice(7000, currency="EUR", due_in_days=9)
+    payment = account.payment(status, 11_600, currency="EUR", pays={dollars: 5000, euros: 7000}, state="released")
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert page.link(button) == f"/acme/checkout?invoice={dollars}&invoice={euros}"
+
+
 def test_failed_payment_of_a_paid_invoice_leads_nowhere(pages: PageClient, account: Account) -> None:
     invoice = account.invoice(status="paid", amount_paid=5000)
     payment = account.payment("failed", pays={invoice: 5000}, state="released")

@@ -84,6 +84,7 @@ def payment_examples() -> Iterator[Example]:
     pay = PaymentPage(
         id=example_id("pay", 1), status="complete", amount=23958, currency="USD", payee="Acme Software Inc.", at=asked,
         gateway_name="Sandbox Pay", method=STUDIO_CARD, shares=shares, receipt_to="m•••@lindqvist.example", retry_amount=23958,
+        retry_currency="USD",
         steps=(created, sent, Step("complete", asked + timedelta(seconds=4))),
     )  # fmt: skip
     retry = "/acme/checkout?invoice=1"
@@ -113,6 +114,9 @@ def payment_examples() -> Iterator[Example]:
         ),
         "phone-bare": replace(pay, status="pending", method=MethodLabel("mobile_money"), steps=open_steps),
         "canceled": replace(pay, status="canceled", retry_url=retry, steps=(created, Step("canceled", NOW))),
+        "canceled-of-two-currencies": replace(
+            pay, status="canceled", retry_url=retry, retry_amount=0, retry_currency="", steps=(created, Step("canceled", NOW)),
+        ),
         "expired": replace(pay, status="expired", method=None, retry_url=retry, steps=(created, Step("expired", NOW))),
         "abandoned": replace(pay, status="abandoned", retry_url=retry, steps=(created, Step("abandoned", NOW))),
         "rejected": replace(pay, status="rejected", steps=(created, sent, Step("rejected", NOW))),
@@ -142,6 +146,7 @@ def payment_examples() -> Iterator[Example]:
         variants[f"failed-{code}"] = replace(
             pay, status="failed", failure_code=code, retry_url=retry, steps=(created, sent, Step("failed", NOW))
         )
+    variants["failed-abroad"] = replace(variants["failed-None"], amount=21800, currency="EUR")
     for name, shown in variants.items():
         yield Example(f"payment-{name}", "payments/detail.html", shown, "payments")
 
