@@ -138,6 +138,59 @@ def test_failed_payment_of_a_paid_invoice_leads_nowhere(pages: PageClient, accou
     assert "another way" not in pages.get(f"/acme/payments/{payment}").text
 
 
+ENDED = [
+    ("expired", None),
+    ("abandoned", None),
+    ("failed", "insufficient_funds"),
+    ("failed", "page_expired"),
+    ("failed", "returned_unpaid"),
+    ("canceled", None),
+]
+
+
+@pytest.mark.parametrize(("status", "code"), ENDED)
+def test_payment_without_money_says_that_it_is_open_only_while_it_is(
+    pages: PageClient, account: Account, status: str, code: str | None
+) -> None:
+    paid, owed = account.invoice(status="paid", amount_paid=5000), account.invoice()
+    given: dict[str, Any] = {"state": "released", "failure_code": code}
+    over, still_owed = (account.payment(status, pays={invoice: 5000}, **given) for invoice in (paid, owed))
+
+    texts = [pages.get(f"/acme/payments/{payment}").text for payment in (over, still_owed)]
+
+    assert [" is still open" in text or "is open again" in text for text in texts] == [False, status != "canceled"]
+    assert all("Nothing was taken." in text or "No money reached us." in text for text in texts)
+
+
+@pytest.mark.parametrize(("status", "code"), ENDED)
+def test_money_in_advance_that_did_not_come_leaves_nothing_open(
+    pages: PageClient, account: Account, status: str, code: str | None
+) -> None:
+    payment = account.payment(status, kind="top_up", description="Money in advance", failure_code=code)
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "still open" not in text and "open again" not in text
+
+
+def test_what_to_do_is_not_said_of_a_payment_that_was_made_good(pages: PageClient, account: Account) -> None:
+    paid = account.invoice(status="paid", amount_paid=5000)
+    payment = account.payment(
+        "expired", pays={paid: 5000}, state="released", failure_code="timeout", method_type="mobile_money"
+    )
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "There was no answer from your phone" in text
+    assert "Pay again" not in text
+
+
+def test_declined_money_in_advance_says_what_to_do(pages: PageClient, account: Account) -> None:
+    payment = account.payment("failed", kind="top_up", description="Money in advance", failure_code="card_declined")
+
+    assert "Ask your bank, or use another method." in pages.get(f"/acme/payments/{payment}").text
+
+
 def test_merchant_without_gateway_offers_no_payment(pages: PageClient, account: Account, services: Services) -> None:
     services.gateways.gateway = None  # type: ignore[attr-defined]
     payment = account.payment("failed", pays={account.invoice(): 5000}, state="released")

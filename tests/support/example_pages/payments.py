@@ -118,6 +118,7 @@ def payment_examples() -> Iterator[Example]:
             pay, status="canceled", retry_url=retry, retry_amount=0, retry_currency="", steps=(created, Step("canceled", NOW)),
         ),
         "expired": replace(pay, status="expired", method=None, retry_url=retry, steps=(created, Step("expired", NOW))),
+        "expired-and-paid-since": replace(pay, status="expired", method=None, steps=(created, Step("expired", NOW))),
         "abandoned": replace(pay, status="abandoned", retry_url=retry, steps=(created, Step("abandoned", NOW))),
         "rejected": replace(pay, status="rejected", steps=(created, sent, Step("rejected", NOW))),
         "refunded": replace(
@@ -146,6 +147,8 @@ def payment_examples() -> Iterator[Example]:
         variants[f"failed-{code}"] = replace(
             pay, status="failed", failure_code=code, retry_url=retry, steps=(created, sent, Step("failed", NOW))
         )
+    variants["failed-and-paid-since"] = replace(variants["failed-card_declined"], retry_url=None)
+    variants["failed-in-advance"] = replace(variants["failed-and-paid-since"], shares=(), top_up="Money in advance")
     variants["failed-abroad"] = replace(variants["failed-None"], amount=21800, currency="EUR")
     for name, shown in variants.items():
         yield Example(f"payment-{name}", "payments/detail.html", shown, "payments")
