@@ -143,6 +143,7 @@ def build_payment_page(
         top_up=payment.description if payment.kind == "top_up" else "",
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
+        left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
 
 
@@ -157,6 +158,13 @@ def _retry_sum(unpaid: Sequence[ShareRecord]) -> tuple[int, str]:
     if len(currencies) != 1:
         return 0, ""
     return sum(share.payable or 0 for share in unpaid), currencies.pop()
+
+
+def _left_at(payment: PaymentDetail) -> str:
+    if payment.sent_at is None:
+        # An imported one was never opened here either: where it was left nobody knows.
+        return "here" if payment.opened_at else ""
+    return "gateway" if payment.gateway_page_reference else ""
 
 
 def _masked(phone: str | None) -> str | None:

@@ -107,6 +107,7 @@ class PaymentPage:
     `retry_url` is the checkout of what this payment would have paid, None when nothing of it is left to pay;
     `retry_amount` is what that checkout asks for by now, in `retry_currency`, in which it opens: the invoices' own, which the
     payment may not have. "" where they have several: then it asks for no sum.
+    `left_at` is where an abandoned one was left: "here", unconfirmed, or on the page of the "gateway"; "" when that never opened.
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
     `answer_by` is when a prompt on the phone dies; `asked_at` when it was sent: together they are the time bar.
     `dial` is the code that shows a lost prompt ("*126#").
@@ -143,6 +144,7 @@ class PaymentPage:
     rest_url: str | None = None
     rest_amount: int = 0
     surplus: int = 0
+    left_at: str = ""
 
     @property
     def charge_amount(self) -> int:

@@ -89,6 +89,7 @@ class PaymentDetail:
     method_last4: str | None
     failure_code: str | None
     action_url: str | None
+    gateway_page_reference: str | None
     created_at: datetime
     updated_at: datetime
     opened_at: datetime | None

@@ -191,6 +191,27 @@ def test_declined_money_in_advance_says_what_to_do(pages: PageClient, account: A
     assert "Ask your bank, or use another method." in pages.get(f"/acme/payments/{payment}").text
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"sent_at": None, "confirmed_at": None}, "This payment was never confirmed"),
+        ({"gateway_page_reference": "pg_1", "method_type": None}, "This payment was left on the gateway’s page"),
+        ({"method_type": None}, "This payment was not finished in time"),
+        ({"sent_at": None, "opened_at": None, "gateway": "import"}, "This payment was not finished in time"),
+    ],
+    ids=["on the review", "at the gateway", "before its page was known", "imported"],
+)
+def test_abandoned_payment_says_where_it_was_left(
+    pages: PageClient, account: Account, given: dict[str, Any], words: str
+) -> None:
+    payment = account.payment("abandoned", **{"opened_at": account.now, **given})
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert words in text
+    assert ("gateway’s page" in text) == ("gateway’s page" in words)
+
+
 def test_merchant_without_gateway_offers_no_payment(pages: PageClient, account: Account, services: Services) -> None:
     services.gateways.gateway = None  # type: ignore[attr-defined]
     payment = account.payment("failed", pays={account.invoice(): 5000}, state="released")

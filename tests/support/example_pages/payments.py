@@ -119,7 +119,13 @@ def payment_examples() -> Iterator[Example]:
         ),
         "expired": replace(pay, status="expired", method=None, retry_url=retry, steps=(created, Step("expired", NOW))),
         "expired-and-paid-since": replace(pay, status="expired", method=None, steps=(created, Step("expired", NOW))),
-        "abandoned": replace(pay, status="abandoned", retry_url=retry, steps=(created, Step("abandoned", NOW))),
+        "abandoned": replace(
+            pay, status="abandoned", left_at="gateway", retry_url=retry,
+            steps=(created, Step("page_opened", sent.at), Step("abandoned", NOW)),
+        ),
+        "abandoned-unconfirmed": replace(
+            pay, status="abandoned", left_at="here", retry_url=retry, steps=(created, Step("abandoned", NOW))
+        ),
         "rejected": replace(pay, status="rejected", steps=(created, sent, Step("rejected", NOW))),
         "refunded": replace(
             pay, status="refunded", amount_refunded=23958, refunds=(replace(refunds[0], amount=23958),),
