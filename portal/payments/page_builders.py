@@ -111,6 +111,7 @@ def build_payment_page(
     retry_amount, retry_currency = _retry_sum(unpaid)
     leaves_a_rest = payment.splits and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
+    returning = sum(refund.amount for refund in payment.refunds if refund.status == "pending")
     asks_the_phone = payment.status == "pending" and method is not None and method.type == "mobile_money"
     return PaymentPage(
         id=payment.id,
@@ -128,7 +129,9 @@ def build_payment_page(
         ),
         steps=tuple(_steps(payment, zone)),
         refunds=_refund_rows(payment.refunds, method.name if method else "", zone),
-        amount_refunded=payment.amount_refunded,
+        # What is on its way is set aside in the payment's own sum; an imported payment has that sum alone, and no refunds.
+        amount_refunded=payment.amount_refunded - returning,
+        amount_returning=returning,
         failure_code=payment.failure_code,
         continue_url=f"{root}/checkout/{payment.id}" if is_open_checkout else payment.action_url,
         retry_url=retry_url(root, payment.id, [share.invoice_id for share in unpaid]) if unpaid else None,

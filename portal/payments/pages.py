@@ -113,6 +113,7 @@ class PaymentPage:
     `dial` is the code that shows a lost prompt ("*126#").
     `credit_amount` is the part of the amount that the customer's credit paid. `top_up` is what money in advance is called, ""
     for a payment of invoices. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
+    `amount_refunded` went back, `amount_returning` is on its way back and may still fail.
     `surplus` is what came and no invoice could take any more, so that it stands to the customer's credit.
     `steps` are oldest first. `gateway_name` is who carries it out ("Sandbox Pay").
     """
@@ -129,6 +130,7 @@ class PaymentPage:
     steps: tuple[Step, ...]
     refunds: tuple[RefundRow, ...] = ()
     amount_refunded: int = 0
+    amount_returning: int = 0
     failure_code: str | None = None
     continue_url: str | None = None
     retry_url: str | None = None

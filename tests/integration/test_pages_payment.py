@@ -70,6 +70,34 @@ def test_steps_are_told_oldest_first(pages: PageClient, account: Account) -> Non
     assert "−$15.00" in page.text
 
 
+def test_money_on_its_way_back_is_not_told_as_sent(pages: PageClient, account: Account) -> None:
+    payment = account.payment("partially_refunded", amount_refunded=2000)
+    account.refund(payment, 1500)
+    account.refund(payment, 500, "pending")
+    account.refund(payment, 700, "failed")
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "$15.00 of it has been sent back to you." in text
+    assert "$5.00 of it is on its way back to you." in text
+
+
+def test_refund_that_is_all_on_its_way_has_sent_nothing_back(pages: PageClient, account: Account) -> None:
+    payment = account.payment("refunded", amount_refunded=5000)
+    account.refund(payment, 5000, "pending")
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "has been sent back to you" not in text
+    assert "$50.00 of it is on its way back to you." in text
+
+
+def test_imported_payment_that_went_back_says_so(pages: PageClient, account: Account) -> None:
+    payment = account.payment("partially_refunded", amount_refunded=1500, gateway="import")
+
+    assert "$15.00 of it has been sent back to you." in pages.get(f"/acme/payments/{payment}").text
+
+
 def test_invoices_that_were_paid_stand_oldest_first(pages: PageClient, account: Account) -> None:
     later = account.invoice(3000, description="Later", due_in_days=9)
     sooner = account.invoice(5000, description="Sooner", due_in_days=2)

@@ -132,7 +132,7 @@ def payment_examples() -> Iterator[Example]:
             steps=(*pay.steps, Step("refund", NOW, 23958)),
         ),
         "partially-refunded": replace(
-            pay, status="partially_refunded", amount_refunded=10000, refunds=refunds,
+            pay, status="partially_refunded", amount_refunded=10000, amount_returning=500, refunds=refunds,
             steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW)),
         ),
         "without-invoice": replace(pay, shares=(), receipt_to=None),
