@@ -89,9 +89,10 @@ def build_payment_page(
     root: str,
     now: datetime,
     can_pay: bool,
+    has_mail: bool,
 ) -> PaymentPage:
     """One payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet;
-    `prompt_channels` are the telephones that it asks."""
+    `prompt_channels` are the telephones that it asks; `has_mail`: a receipt can reach the customer."""
     method = None
     if payment.method_type:
         is_bank = payment.method_type == "bank_account"
@@ -146,6 +147,7 @@ def build_payment_page(
         top_up=payment.description if payment.kind == "top_up" else "",
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
+        has_mail=has_mail,
         left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
 

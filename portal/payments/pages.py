@@ -147,6 +147,7 @@ class PaymentPage:
     rest_amount: int = 0
     surplus: int = 0
     left_at: str = ""
+    has_mail: bool = True
 
     @property
     def charge_amount(self) -> int:

@@ -82,6 +82,13 @@ def test_money_on_its_way_back_is_not_told_as_sent(pages: PageClient, account: A
     assert "$5.00 of it is on its way back to you." in text
 
 
+def test_refund_that_failed_is_told_without_a_promise(pages: PageClient, account: Account) -> None:
+    payment = account.payment("complete")
+    account.refund(payment, 700, "failed")
+
+    assert steps(pages.get(f"/acme/payments/{payment}"))[-1] == "A refund of $7.00 did not go through"
+
+
 def test_refund_that_is_all_on_its_way_has_sent_nothing_back(pages: PageClient, account: Account) -> None:
     payment = account.payment("refunded", amount_refunded=5000)
     account.refund(payment, 5000, "pending")
@@ -305,6 +312,29 @@ def test_reload_asks_the_gateway_and_tells_what_it_says(
     page = pages.get(f"/acme/payments/{payment}")
     assert "We do not know yet" not in page.text
     assert steps(page)[-1] == "Paid"
+
+
+def test_unknown_outcome_promises_no_mail_that_nobody_sends(pages: PageClient, account: Account) -> None:
+    invoice = account.invoice(amount_reserved=5000)
+    payment = account.payment("processing", pays={invoice: 5000}, state="active")
+    in_advance = account.payment("processing", kind="top_up", description="Money in advance")
+
+    texts = [pages.get(f"/acme/payments/{each}").text for each in (payment, in_advance)]
+
+    assert all("this page updates itself" in text and "write to you" not in text for text in texts)
+    # Nothing is held for money in advance: whoever pays it again pays it twice.
+    assert ["Nothing is taken twice." in text for text in texts] == [True, False]
+
+
+@pytest.mark.parametrize("status", ["pending", "incomplete", "requires_action"])
+def test_receipt_is_promised_only_to_an_address(
+    app: Flask, services: Services, account: Account, status: str
+) -> None:
+    silent = make_account(services, merchant_id=account.scope.merchant_id, email="")
+
+    last = [steps(each.sign_in(app).get(f"/acme/payments/{each.payment(status)}"))[-1] for each in (account, silent)]
+
+    assert last == ["Paid, with a receipt by mail", "Paid"]
 
 
 def test_gateway_that_does_not_answer_holds_up_two_pages_at_most(

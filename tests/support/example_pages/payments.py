@@ -106,6 +106,7 @@ def payment_examples() -> Iterator[Example]:
             steps=(created, Step("page_opened", NOW)),
         ),
         "bank": replace(pay, status="pending", method=BANK, steps=open_steps),
+        "without-mail": replace(pay, status="pending", has_mail=False, steps=open_steps),
         "card-pending": replace(pay, status="pending", steps=open_steps),
         "phone": replace(
             pay, status="pending", method=PHONE, amount=12500, currency="XAF", payee="Savane Énergie SA",
@@ -133,7 +134,7 @@ def payment_examples() -> Iterator[Example]:
         ),
         "partially-refunded": replace(
             pay, status="partially_refunded", amount_refunded=10000, amount_returning=500, refunds=refunds,
-            steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW)),
+            steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW, 700)),
         ),
         "without-invoice": replace(pay, shares=(), receipt_to=None),
         "in-advance": replace(pay, shares=(), top_up="Money in advance"),
