@@ -148,6 +148,7 @@ def build_payment_page(
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
         has_mail=has_mail,
+        is_unasked=_has_no_page(payment) and payment.status in UNSETTLED,
         left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
 
@@ -163,6 +164,15 @@ def _retry_sum(unpaid: Sequence[ShareRecord]) -> tuple[int, str]:
     if len(currencies) != 1:
         return 0, ""
     return sum(share.payable or 0 for share in unpaid), currencies.pop()
+
+
+def _has_no_page(payment: PaymentDetail) -> bool:
+    """Whether the method was to be entered on the gateway's page, and nobody here knows of one: its answer was lost."""
+    return _is_by_page(payment) and not (payment.action_url or payment.gateway_page_reference)
+
+
+def _is_by_page(payment: PaymentDetail) -> bool:
+    return payment.method_type is None and payment.channel is None and payment.status not in CAPTURED
 
 
 def _left_at(payment: PaymentDetail) -> str:
@@ -204,15 +214,16 @@ def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
         return Step(kind, at.astimezone(zone) if at else None, amount)
 
     steps = [step("created", payment.created_at)]
-    # Without a method of their own they were sent to the gateway's page, and may be there still.
-    is_elsewhere = payment.status == "requires_action" and payment.method_type is None
     if payment.sent_at:
-        steps.append(step("page_opened" if is_elsewhere else "sent", payment.sent_at))
-    if is_elsewhere:
+        steps.append(step(_sent_as(payment), payment.sent_at))
+    if steps[-1].kind == "page_opened" and payment.status == "requires_action":
+        # They were sent to the gateway's page, and may be there still.
         steps.append(Step("complete", None))
     elif payment.status in UNSETTLED:
-        now_happening = {"processing": "unknown", "pending": "waiting"}.get(payment.status, "action_needed")
-        steps += [step(now_happening, payment.checked_at or payment.updated_at), Step("complete", None)]
+        now_happening = _now_happening(payment)
+        steps.append(step(now_happening, payment.checked_at or payment.updated_at))
+        if now_happening != "page_missing":
+            steps.append(Step("complete", None))
     elif payment.status in CAPTURED:
         steps.append(step("complete", payment.completed_at or payment.updated_at))
     elif payment.status == "incomplete":
@@ -226,6 +237,18 @@ def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
         elif refund.status == "failed":
             steps.append(step("refund_failed", refund.completed_at or refund.created_at, refund.amount))
     return steps
+
+
+def _sent_as(payment: PaymentDetail) -> str:
+    if not _is_by_page(payment):
+        return "sent"
+    return "page_wanted" if _has_no_page(payment) else "page_opened"
+
+
+def _now_happening(payment: PaymentDetail) -> str:
+    if payment.status == "pending":
+        return "page_missing" if _has_no_page(payment) else "waiting"
+    return "unknown" if payment.status == "processing" or _has_no_page(payment) else "action_needed"
 
 
 def _told_forwards(steps: list[Step]) -> list[Step]:

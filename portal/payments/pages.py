@@ -87,7 +87,8 @@ class PaidInvoice:
 class Step:
     """One step of a payment's story; `at` in the merchant's zone, None for a step still to come.
 
-    `kind`: created (you asked for it), sent (asked the gateway), page_opened, action_needed, waiting, unknown,
+    `kind`: created (you asked for it), sent (asked the gateway), page_wanted (its page was asked for), page_opened,
+    page_missing (the gateway has the order, we have no page of it), action_needed, waiting, unknown,
     complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`), refund_failed.
     A step to come is `complete` without `at`.
     """
@@ -108,6 +109,7 @@ class PaymentPage:
     `retry_amount` is what that checkout asks for by now, in `retry_currency`, in which it opens: the invoices' own, which the
     payment may not have. "" where they have several: then it asks for no sum.
     `left_at` is where an abandoned one was left: "here", unconfirmed, or on the page of the "gateway"; "" when that never opened.
+    `is_unasked`: the gateway was to show a page of its own, and we know of none: nobody was asked to pay.
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
     `answer_by` is when a prompt on the phone dies; `asked_at` when it was sent: together they are the time bar.
     `dial` is the code that shows a lost prompt ("*126#").
@@ -148,6 +150,7 @@ class PaymentPage:
     surplus: int = 0
     left_at: str = ""
     has_mail: bool = True
+    is_unasked: bool = False
 
     @property
     def charge_amount(self) -> int:

@@ -326,10 +326,54 @@ def test_unknown_outcome_promises_no_mail_that_nobody_sends(pages: PageClient, a
     assert ["Nothing is taken twice." in text for text in texts] == [True, False]
 
 
-@pytest.mark.parametrize("status", ["pending", "incomplete", "requires_action"])
-def test_receipt_is_promised_only_to_an_address(
-    app: Flask, services: Services, account: Account, status: str
+@pytest.mark.parametrize("status", ["processing", "requires_action"])
+def test_lost_order_of_a_page_says_that_nobody_was_asked(pages: PageClient, account: Account, status: str) -> None:
+    payment = account.payment(status, method_type=None, method_brand=None, method_last4=None)
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert "We do not know yet whether Sandbox Pay has your order" in page.text
+    assert "nothing is asked of you" in page.text
+    assert "on its way" not in page.text and "Choose there" not in page.text
+    assert steps(page) == [
+        "You asked for the payment", "We asked Sandbox Pay for its page", "No clear answer; we keep asking",
+        "Paid, with a receipt by mail",
+    ]  # fmt: skip
+
+
+def test_order_whose_page_never_reached_us_can_only_be_stopped(pages: PageClient, account: Account) -> None:
+    payment = account.payment("pending", method_type=None, method_brand=None, method_last4=None)
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert "The page of Sandbox Pay could not be opened" in page.text
+    assert "on its way" not in page.text
+    assert page.form("Stop, and pay another way").action == f"/acme/checkout/{payment}/cancellation"
+    assert steps(page)[1:] == ["We asked Sandbox Pay for its page", "Its page did not reach us"]
+
+
+@pytest.mark.parametrize(
+    ("status", "given", "words"),
+    [
+        ("pending", {"gateway_page_reference": "pg_1"}, "The payment is on its way"),
+        ("pending", {"channel": "cm.mtn", "phone": "+237677000001"}, "Approve on your phone"),
+        ("requires_action", {"action_url": "http://localhost:9/pay"}, "You pay on the page of Sandbox Pay"),
+    ],
+    ids=["paid on the page", "telephone", "page"],
+)
+def test_payment_that_asked_somebody_says_whom(
+    pages: PageClient, account: Account, status: str, given: dict[str, Any], words: str
 ) -> None:
+    payment = account.payment(status, method_type=None, method_brand=None, method_last4=None, **given)
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert words in page.text
+    assert "nothing is asked of you" not in page.text
+
+
+@pytest.mark.parametrize("status", ["pending", "incomplete", "requires_action"])
+def test_receipt_is_promised_only_to_an_address(app: Flask, services: Services, account: Account, status: str) -> None:
     silent = make_account(services, merchant_id=account.scope.merchant_id, email="")
 
     last = [steps(each.sign_in(app).get(f"/acme/payments/{each.payment(status)}"))[-1] for each in (account, silent)]

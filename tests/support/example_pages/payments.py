@@ -97,6 +97,14 @@ def payment_examples() -> Iterator[Example]:
     variants = {
         "complete": replace(pay, shares=two, amount=32598),
         "processing": replace(pay, status="processing", steps=(created, sent, Step("unknown", NOW))),
+        "unasked": replace(
+            pay, status="processing", method=None, is_unasked=True,
+            steps=(created, Step("page_wanted", sent.at), Step("unknown", NOW), Step("complete", None)),
+        ),
+        "unasked-for-good": replace(
+            pay, status="pending", method=None, is_unasked=True, can_cancel=True,
+            steps=(created, Step("page_wanted", sent.at), Step("page_missing", NOW)),
+        ),
         "requires-action": replace(
             pay, status="requires_action", continue_url="http://localhost:9/challenge/ch_1", can_cancel=True,
             steps=(created, sent, Step("action_needed", NOW), Step("complete", None)),
