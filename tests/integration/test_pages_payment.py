@@ -220,6 +220,16 @@ def test_what_to_do_is_not_said_of_a_payment_that_was_made_good(pages: PageClien
     assert "Pay again" not in text
 
 
+def test_money_in_advance_from_a_bank_speaks_of_no_invoice(pages: PageClient, account: Account) -> None:
+    given: dict[str, Any] = {"kind": "top_up", "description": "Money in advance", "method_type": "bank_account"}
+    payment = account.payment("pending", method_brand="Chase", **given)
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "Your bank is sending it" in text
+    assert "the invoice counts" not in text
+
+
 def test_declined_money_in_advance_says_what_to_do(pages: PageClient, account: Account) -> None:
     payment = account.payment("failed", kind="top_up", description="Money in advance", failure_code="card_declined")
 

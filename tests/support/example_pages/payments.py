@@ -114,6 +114,9 @@ def payment_examples() -> Iterator[Example]:
             steps=(created, Step("page_opened", NOW)),
         ),
         "bank": replace(pay, status="pending", method=BANK, steps=open_steps),
+        "bank-in-advance": replace(
+            pay, status="pending", method=BANK, shares=(), top_up="Money in advance", steps=open_steps
+        ),
         "without-mail": replace(pay, status="pending", has_mail=False, steps=open_steps),
         "card-pending": replace(pay, status="pending", steps=open_steps),
         "phone": replace(
