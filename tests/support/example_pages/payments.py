@@ -44,6 +44,8 @@ def overview_examples() -> Iterator[Example]:
     many = replace(dollars, count=12, overdue_count=4, overdue_amount=48211, longest_overdue_days=41, pending_amount=0)
     expired = (Attention("method_expired", "/acme/payment-methods", method=VISA, expiry="02/2026"),)
     yield Example("overview-many", "overview.html", replace(full, owed=(many,), attention=expired), "overview")
+    unfinished = (replace(attention[1], kind="page_unfinished"),)
+    yield Example("overview-unfinished", "overview.html", replace(full, attention=unfinished), "overview")
     on_time = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4")
     yield Example("overview-on-time", "overview.html", replace(full, owed=(on_time,), attention=()), "overview")
     francs = OwedPanel(
