@@ -66,5 +66,6 @@ def payment(payment_id: str) -> Response:
         root=root(),
         now=now(),
         can_pay=services.gateways.find(scope.merchant_id) is not None,
+        has_mail=bool(g.signed_in.email),
     )
     return render_page("payments/detail.html", page)

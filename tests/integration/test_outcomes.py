@@ -236,15 +236,16 @@ def test_money_in_advance_is_no_surplus(till: Till, caplog: pytest.LogCaptureFix
     assert "payment.surplus_credited" not in caplog.messages
 
 
-def test_money_in_advance_that_comes_late_is_told_as_a_surplus(till: Till, caplog: pytest.LogCaptureFixture) -> None:
+def test_money_in_advance_that_comes_late_is_no_surplus_either(till: Till, caplog: pytest.LogCaptureFixture) -> None:
     allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     payment = given_up(till, top_up=True, currency="USD", amount=2000, title="Money in advance")
 
     come_late(till, payment)
 
-    assert ("surplus_mail", {"payment": payment, "amount": 2000}) in mails(till)
-    assert details(till, payment) == {"evidence": "", "late": True, "surplus": 2000}
-    assert "payment.surplus_credited" in caplog.messages
+    assert mails(till) == [("receipt_mail", {"payment": payment})]
+    assert details(till, payment) == {"evidence": "", "late": True, "surplus": 0}
+    assert credit(till) == (2000, 0)
+    assert "payment.surplus_credited" not in caplog.messages
 
 
 def test_payment_without_a_surplus_raises_no_alarm(till: Till, caplog: pytest.LogCaptureFixture) -> None:
