@@ -360,6 +360,24 @@ def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till
     assert till.gateway.refunds == {}
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("paid with 4242 4242 4242 4242", "looks like it holds a card number"),
+        ("one\x07seat", "has a control character"),
+        ("x" * 256, "is longer than"),
+    ],
+)
+def test_refund_for_a_reason_that_must_not_be_kept_is_refused(refunds, till, reason, told):
+    payment = till.pay(till.invoice(5000))
+
+    ran = refunds(payment, "--reason", reason)
+
+    assert (ran.code, ran.out, ran.err.count("\n"), told in ran.err) == (2, "", 1, True)
+    assert "4242" not in ran.err
+    assert till.gateway.refunds == {}
+
+
 @pytest.mark.parametrize("payment", ["pay_unknown", "pay_0351NVaOhsYXswh5OTufqs"])
 def test_refund_of_a_payment_that_is_not_the_merchants_is_refused(refunds, payment):
     ran = refunds(payment)
