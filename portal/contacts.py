@@ -14,11 +14,16 @@ from portal.errors import PortalError
 
 MAXIMUM_TEXT = 255
 _ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[bqBQ]\?")
-# What people put between the groups of a card number: spaces of every width, dashes, dots, and signs that do not show.
-_BETWEEN = r"[\s.\-_·\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d\u200b-\u200d\u2060\ufeff]"
-_DIGIT_RUN = re.compile(rf"\d(?:{_BETWEEN}{{0,3}}\d){{12,}}")
+# What people put between the groups of a card number: spaces of every width, dashes, dots, and signs that do not show. Parted
+# by few of these every digit may stand alone. What also stands between other numbers, of dates and lists (slashes, commas,
+# colons, bars, stars), or is many signs long, parts whole groups only. All of it matches in one way alone (`*+`, `{12,}+`), so
+# that the time goes with the length of the text.
+_SIGNS = r"\s.\-_·\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d\u200b-\u200d\u2060\ufeff"
+_DIGIT_RUN = re.compile(rf"\d(?:[{_SIGNS}/,|:*]*+\d){{12,}}+")
+_CLOSE_RUN = re.compile(rf"\d(?:[{_SIGNS}]{{0,3}}+\d){{12,}}+")
+_CLOSE_GAP = re.compile(rf"[{_SIGNS}]{{0,3}}")
 _GROUP = re.compile(r"\d+")
-_SHORTEST_CARD, _LONGEST_CARD, _SMALLEST_GROUP = 13, 19, 4
+_SHORTEST_CARD, _LONGEST_CARD, _SMALLEST_GROUP, _LARGEST_PRINTED = 13, 19, 4, 6
 _LONGEST_PHONE = 15  # Of E.164, after the plus.
 
 
@@ -49,6 +54,8 @@ def normalise_email(text: str, *, field: str = "email") -> str:
     """One mail address in its normal form, as mail will be sent to it. Raises ContactRefused."""
     from email_validator import EmailNotValidError, validate_email
 
+    if holds_card_number(text):
+        raise ContactRefused(f"{field} looks like it holds a card number, which is never stored here")
     try:
         return validate_email(text.strip(), check_deliverability=False).normalized
     except EmailNotValidError:
@@ -92,17 +99,23 @@ def mask_card_numbers(text: str) -> str:
 def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
     """Where card numbers begin and end."""
     for run in _DIGIT_RUN.finditer(text):
-        if text[run.start() - 1 : run.start()] in ("+", "＋") and len(_ascii_digits(run.group())) <= _LONGEST_PHONE:
-            continue
-        if _is_card_number(_ascii_digits(run.group())):
-            yield run.span()
-            continue
-        yield from _within(text, [group.span() for group in _GROUP.finditer(text, *run.span())])
+        start = run.start()
+        for close in _CLOSE_RUN.finditer(text, *run.span()):
+            digits = _ascii_digits(close.group())
+            is_phone = text[close.start() - 1 : close.start()] in ("+", "＋") and len(digits) <= _LONGEST_PHONE
+            if is_phone or _is_card_number(digits):
+                yield from _within(text, start, close.start())
+                start = close.end()
+                if not is_phone:
+                    yield close.span()
+        yield from _within(text, start, run.end())
 
 
-def _within(text: str, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _within(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Card numbers of whole groups, beside other groups. They are written in groups of four and more, but for the last one;
-    lists of small numbers are not."""
+    lists of small numbers are not. Where what parts them parts other things too, a group has six digits at most, as they are
+    printed; lists of large numbers have more."""
+    groups = [group.span() for group in _GROUP.finditer(text, start, end)]
     first = 0
     while first < len(groups):
         found = None
@@ -113,13 +126,20 @@ def _within(text: str, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int
                 break
             if len(digits) >= _SHORTEST_CARD and _is_card_number(digits):
                 found = last
-            if groups[last][1] - groups[last][0] < _SMALLEST_GROUP:
+            if groups[last][1] - groups[last][0] < _SMALLEST_GROUP or _is_list(text, groups[last : last + 2]):
                 break
         if found is None:
             first += 1
         else:
             yield groups[first][0], groups[found][1]
             first = found + 1
+
+
+def _is_list(text: str, pair: list[tuple[int, int]]) -> bool:
+    """Whether the first of two groups ends what can be one number."""
+    if len(pair) < 2 or _CLOSE_GAP.fullmatch(text, pair[0][1], pair[1][0]):
+        return False
+    return any(end - start > _LARGEST_PRINTED for start, end in pair)
 
 
 # First digits and lengths of the card schemes in use: Visa, Mastercard, American Express, Discover, Diners, JCB, UnionPay, Maestro, Verve.

@@ -33,6 +33,15 @@ def load_settings() -> Settings:
 
 
 @contextmanager
+def wrong_usage(*faults: type[PortalError]) -> Iterator[None]:
+    """Values that can never be taken, whatever is there, are wrong usage: the command exits 2, and not 1 as for other faults."""
+    try:
+        yield
+    except faults as fault:
+        raise click.UsageError(str(fault)) from fault
+
+
+@contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
     """A database that can be worked with, closed at the end. Raises SchemaBehind."""
     database = Database(

@@ -10,7 +10,7 @@ import click
 import sqlalchemy as sa
 
 from portal.clock import SystemClock
-from portal.commands.environment import event_address, load_settings, named_merchant, open_database
+from portal.commands.environment import event_address, load_settings, named_merchant, open_database, wrong_usage
 from portal.commands.sandbox_account import ask_for_events, new_account
 from portal.database import Reader
 from portal.errors import PortalError
@@ -113,7 +113,8 @@ def rotate() -> None:
 
 def _read_secrets(gateway_name: str, variables: tuple[str, ...]) -> dict[str, str]:
     if variables:
-        named = _pairs(variables, "--from-env takes name=VARIABLE, each name once")
+        with wrong_usage(AccountRefused):
+            named = _pairs(variables, "--from-env takes name=VARIABLE, each name once")
         return {name: os.environ.get(variable, "") for name, variable in named.items()}
     names = ", ".join(secret.name for secret in SECRETS[gateway_name])
     written = (line.strip() for line in sys.stdin)

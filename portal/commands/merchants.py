@@ -8,8 +8,9 @@ from dataclasses import asdict
 import click
 
 from portal.clock import SystemClock
-from portal.commands.environment import load_settings, named_merchant, open_database
+from portal.commands.environment import load_settings, named_merchant, open_database, wrong_usage
 from portal.commands.sandbox_account import ask_for_events, new_account
+from portal.merchants.errors import InvalidMerchant, SlugReserved, UnknownScope
 from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant, set_payment_options
 from portal.merchants.operations import create_api_key as make_api_key
 from portal.merchants.payment_options import AMOUNT_MODES, AmountLimits, PaymentOptions, stored_options
@@ -55,7 +56,8 @@ def create(
     )  # fmt: skip
     accounts = new_account(slug) if mode == "test" and settings.sandbox_url else None
     with open_database(settings) as database, database.unit_of_work() as session:
-        made = create_merchant(session, new, at=at)
+        with wrong_usage(InvalidMerchant, SlugReserved):
+            made = create_merchant(session, new, at=at)
         if accounts:
             connect_gateway(session, made, SANDBOX, accounts, keys=settings.keys, at=at)
     if accounts:
@@ -114,7 +116,7 @@ def options(
             {} if no_amounts else _read_limits("--amounts", amounts) or known.amounts,
         )
         if wanted != known:
-            with database.unit_of_work() as session:
+            with database.unit_of_work() as session, wrong_usage(InvalidMerchant):
                 set_payment_options(session, changed.id, wanted, at=SystemClock().now())
     click.echo(json.dumps(stored_options(wanted)))
 
@@ -133,7 +135,7 @@ def create_key(slug: str, scopes: tuple[str, ...]) -> None:
     """Create a key and print it, this once: only a digest of it is kept."""
     with open_database(load_settings()) as database:
         owner = named_merchant(database, slug)
-        with database.unit_of_work() as session:
+        with database.unit_of_work() as session, wrong_usage(UnknownScope):
             key = make_api_key(session, owner, scopes, at=SystemClock().now())
     click.echo(key)
 

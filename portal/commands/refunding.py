@@ -9,6 +9,7 @@ import click
 import sqlalchemy as sa
 
 from portal.commands.environment import load_settings, named_merchant, open_services
+from portal.contacts import ContactRefused, normalise_name
 from portal.database import Reader
 from portal.money import AmountError, major_units, minor_units, parse_decimal
 from portal.payments.models import Payment
@@ -29,6 +30,7 @@ def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -
     """
     from portal.refunds.operations import refund_payment
 
+    why = _read_reason(reason)
     with open_services(load_settings()) as services:
         merchant = named_merchant(services.database, slug)
         with services.database.read() as reader:
@@ -39,7 +41,7 @@ def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -
             merchant.id,
             payment.id,
             left if amount is None else _read_amount(amount, payment.currency),
-            reason=reason,
+            reason=why,
             actor_id="command",
         )
         with services.database.read() as reader:
@@ -56,6 +58,13 @@ def _find(reader: Reader, merchant_id: str, payment_id: str) -> sa.Row[Any]:
     if found is None:
         raise click.ClickException(f"this merchant has no payment {payment_id}")
     return found
+
+
+def _read_reason(text: str | None) -> str | None:
+    try:
+        return normalise_name(text or "", field="the reason") or None
+    except ContactRefused as fault:
+        raise click.BadParameter(str(fault), param_hint="--reason") from fault
 
 
 def _read_amount(text: str, currency: str) -> int:

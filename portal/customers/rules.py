@@ -11,7 +11,7 @@ from typing import Any
 
 import idna
 
-from portal.contacts import ContactRefused, normalise_email, normalise_name, normalise_phone
+from portal.contacts import ContactRefused, holds_card_number, normalise_email, normalise_name, normalise_phone
 from portal.customers.errors import InvalidCustomer
 
 TYPES = ("individual", "business")
@@ -145,6 +145,8 @@ def _entries(name: str, given: Mapping[str, str | None] | None) -> dict[str, str
     for key, value in given.items():
         if not _ENTRY_KEY.fullmatch(key):
             raise InvalidCustomer(name, f"{name}: a key is 1 to 40 letters, digits, points, hyphens or underscores")
+        if holds_card_number(key):
+            raise InvalidCustomer(name, f"{name}: a key looks like a card number, which is never stored here")
         if value is not None and len(value) > MAXIMUM_VALUE:
             raise InvalidCustomer(f"{name}.{key}", f"{name}.{key} is longer than {MAXIMUM_VALUE} characters")
     # Several lines are allowed in the merchant's own entries; a card number is not.
@@ -154,6 +156,8 @@ def _entries(name: str, given: Mapping[str, str | None] | None) -> dict[str, str
 def _checked_value(name: str, value: str | None) -> str | None:
     if value is None or not value.strip():
         return None
+    if holds_card_number(value):  # In all of it: a number may go over several lines.
+        raise InvalidCustomer(name, f"{name} looks like it holds a card number, which is never stored here")
     for line in value.splitlines():
         for start in range(0, len(line), 200):
             _line(name, line[start : start + 250])

@@ -82,6 +82,7 @@ class PaymentRows:
             payload[field] = attempt(reasons, read_text, field, values[field]) if field in values else None
         payload["gateway"], payload["gateway_reference"] = key or ("", "")
         attempt(reasons, read_text, "gateway_reference", payload["gateway_reference"], 200)
+        attempt(reasons, read_text, "gateway", payload["gateway"], 100)
         payload["type"] = values.get("payment_method.type") or values.get("channel")
         if payload["type"] is not None and payload["type"] not in METHOD_TYPES:
             reasons.append(f"channel is one of {', '.join(METHOD_TYPES)}")

@@ -71,7 +71,8 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     payment.gateway_page_reference = payment.gateway_page_reference or outcome.page_reference
     if outcome.method and not payment.method_last4:
         payment.method_type, payment.method_last4 = outcome.method.type, outcome.method.last4
-        payment.method_brand = shown_brand(outcome.method.type, outcome.method.brand, outcome.method.bank_name)
+        brand = shown_brand(outcome.method.type, outcome.method.brand, outcome.method.bank_name)
+        payment.method_brand = mask_card_numbers(brand) if brand else None
     if verdict.status != "requires_action":
         payment.action_url = None
     elif outcome.state is State.REQUIRES_ACTION:

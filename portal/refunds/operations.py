@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
+from portal.contacts import normalise_name
 from portal.credit import balance as credit
 from portal.gateways.contract import RefundOrder, RefundOutcome, State
 from portal.ledger.operations import post
@@ -35,8 +36,10 @@ def refund_payment(
 
     The amount is set aside on the payment before the gateway is called, so that refunds that race never exceed what was
     captured. What of the payment became the customer's credit is taken from there again. Raises RefundTooLarge, which is
-    CreditSpent where only that stands in the way, NotRefundable and NoResultFound.
+    CreditSpent where only that stands in the way, NotRefundable, ContactRefused for a reason that must not be kept, and
+    NoResultFound.
     """
+    reason = normalise_name(reason or "", field="the reason") or None
     with services.database.read() as reader:
         name = reader.execute(
             sa.select(Payment.gateway).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)

@@ -131,7 +131,6 @@ def test_live_merchant_has_no_gateway_until_one_is_connected(commands):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("acme", "--name", "A", "--currency", "EUR"), "another merchant has the slug acme"),
         (("dashboard", "--name", "A", "--currency", "EUR"), "an address of the portal itself"),
         (("Bad_Slug", "--name", "A", "--currency", "EUR"), "a slug is"),
         (("other", "--name", "A", "--currency", "QQQ"), "ISO 4217"),
@@ -142,12 +141,18 @@ def test_live_merchant_has_no_gateway_until_one_is_connected(commands):
         (("other", "--name", "A", "--currency", "EUR", "--support-email", "x"), "not a mail address"),
     ],
 )
-def test_wrong_merchant_is_refused_in_one_line(commands, database, acme, arguments, sentence):
+def test_merchant_that_can_never_be_is_wrong_usage_in_one_line(commands, database, acme, arguments, sentence):
     ran = commands.run("merchant", "create", *arguments)
 
-    assert (ran.code, sentence in ran.err, len(ran.err.splitlines())) == (1, True, 1)
+    assert (ran.code, sentence in ran.err, len(ran.err.splitlines())) == (2, True, 1)
     with database.read() as reader:
         assert reader.execute(sa.select(sa.func.count()).select_from(Merchant)).scalar() == 1
+
+
+def test_merchant_whose_slug_is_taken_is_refused_and_no_wrong_usage(commands, database, acme):
+    ran = commands.run("merchant", "create", "acme", "--name", "A", "--currency", "EUR")
+
+    assert (ran.code, ran.err) == (1, "portal: another merchant has the slug acme\n")
 
 
 def test_key_is_shown_once_and_kept_as_a_digest(commands, database, acme):
@@ -164,8 +169,11 @@ def test_key_is_shown_once_and_kept_as_a_digest(commands, database, acme):
 
 
 def test_key_for_nobody_or_for_anything_is_refused(commands, acme):
-    assert "there is no merchant nope" in commands.run("api-key", "create", "--merchant", "nope").err
-    assert "there is no scope all" in commands.run("api-key", "create", "--merchant", "acme", "--scope", "all").err
+    nobody = commands.run("api-key", "create", "--merchant", "nope")
+    anything = commands.run("api-key", "create", "--merchant", "acme", "--scope", "all")
+
+    assert (nobody.code, "there is no merchant nope" in nobody.err) == (1, True)
+    assert (anything.code, "there is no scope all" in anything.err, anything.err.count("\n")) == (2, True, 1)
 
 
 # --- import and sessions ---
@@ -360,6 +368,24 @@ def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till
     assert till.gateway.refunds == {}
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("paid with 4242 4242 4242 4242", "looks like it holds a card number"),
+        ("one\x07seat", "has a control character"),
+        ("x" * 256, "is longer than"),
+    ],
+)
+def test_refund_for_a_reason_that_must_not_be_kept_is_refused(refunds, till, reason, told):
+    payment = till.pay(till.invoice(5000))
+
+    ran = refunds(payment, "--reason", reason)
+
+    assert (ran.code, ran.out, ran.err.count("\n"), told in ran.err) == (2, "", 1, True)
+    assert "4242" not in ran.err
+    assert till.gateway.refunds == {}
+
+
 @pytest.mark.parametrize("payment", ["pay_unknown", "pay_0351NVaOhsYXswh5OTufqs"])
 def test_refund_of_a_payment_that_is_not_the_merchants_is_refused(refunds, payment):
     ran = refunds(payment)
@@ -468,5 +494,5 @@ def test_merchant_options_that_contradict_themselves_change_nothing(commands, ac
     wrong = commands.run("merchant", "options", "acme", "--top-up", "USD=500-10")
     unreadable = commands.run("merchant", "options", "acme", "--top-up", "USD=ten-20")
 
-    assert (wrong.code, unreadable.code) == (1, 2)
+    assert (wrong.code, unreadable.code) == (2, 2)
     assert commands.run("merchant", "options", "acme").json["top_ups"] == {}

@@ -161,7 +161,6 @@ def test_secrets_come_from_the_environment_where_it_is_named(connect, database, 
         (LINES + "secret_key=sk_test_1", (), "notchpay knows no secret_key"),
         (LINES.replace(PUBLIC_KEY, "pk.Y2xlYXI"), (), "public_key is a key for live payments, and the merchant is a test one"),
         (LINES.replace(PRIVATE_KEY, PUBLIC_KEY), (), "private_key does not begin as notchpay’s test keys do"),
-        ("", ("--from-env", PRIVATE_KEY), "--from-env takes name=VARIABLE"),
         ("", ("--from-env", "public_key=NOT_SET"), "public_key, private_key, event_secrets is missing"),
     ],
 )  # fmt: skip
@@ -174,6 +173,14 @@ def test_what_does_not_fit_is_named_without_a_secret_and_stores_nothing(
     assert sentence in ran.err
     assert not any(secret in ran.err for secret in SHOWN_NEVER)
     assert (accounts_of(database, SECRET_KEY), notchpay.asked) == ({}, [])
+
+
+def test_variable_without_a_name_is_wrong_usage_and_is_not_repeated(connect, notchpay, acme):
+    ran = connect("", "--from-env", PRIVATE_KEY)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "--from-env takes name=VARIABLE" in ran.err
+    assert PRIVATE_KEY not in ran.err
 
 
 def test_test_key_never_serves_a_live_merchant(connect, database, shop):

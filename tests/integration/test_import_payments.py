@@ -133,6 +133,18 @@ def test_wrong_row_is_refused_with_its_reason(importer, old, new, reason):
     assert importer.everything() == before
 
 
+@pytest.mark.parametrize(
+    ("gateway", "reason"), [("t\x07ill", "gateway has a control character"), ("4242 4242 4242 4242", "a card number")]
+)
+def test_gateway_that_cannot_be_kept_is_refused_and_the_rest_comes_in(importer, gateway, reason):
+    rows = f"{PAID},{gateway}", PAID.replace("A-1", "A-2").replace("R-1", "R-2").replace("1240", "500") + ",till"
+
+    ((line, told),) = importer.refusals(f"{HEAD},gateway", *rows, kind="payments")
+
+    assert (line, reason in told) == (2, True)
+    assert balances(importer) == [("open", 0), ("paid", 500)]
+
+
 def test_invoice_whose_payment_is_under_way_is_left_alone(importer):
     importer.change(sa.update(Invoice).where(Invoice.number == "A-1").values(amount_reserved=1240))
 

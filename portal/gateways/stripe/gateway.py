@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from portal.gateways.stripe.reading import (
     awaits_customer,
     customer_of,
     failure_code,
+    is_strangers,
     read_intent,
     read_listed,
     read_page,
@@ -42,6 +44,8 @@ from portal.public_ids import id_time
 
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
+
+log = logging.getLogger(__name__)
 
 ORIGIN = "https://api.stripe.com"
 PAGE_ORIGINS = ("https://checkout.stripe.com", "https://hooks.stripe.com")
@@ -233,10 +237,14 @@ class StripeGateway:
         return read_refund(order.reference, found) if found else RefundOutcome(State.ABSENT, order.reference)
 
     def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
-        """PaymentIntents that were attempted; whole seconds, as Stripe counts them."""
+        """PaymentIntents that were attempted; whole seconds, as Stripe counts them.
+
+        One that says that it is not ours and cannot be read, such as of a currency that we do not know, is left out: whatever
+        a merchant sells elsewhere keeps nothing of ours from being compared. One that may be ours leaves no list.
+        """
         try:
             intents = self._api.list_intents({"gte": int(since.timestamp()), "lt": math.ceil(until.timestamp())})
-            listed = [charge for intent in intents if (charge := read_listed(intent)) is not None]
+            listed = [charge for intent in intents if (charge := _listed(intent)) is not None]
         except (Refused, Unreadable, AmountError):
             return None
         return tuple(reversed(listed))
@@ -338,6 +346,16 @@ def _as_it_is(reply: Reply, get: Callable[[str], Mapping[str, Any]]) -> Mapping[
         return get(str(reply.body.get("id")))
     except Refused as refusal:  # It says nothing of the order, which was taken.
         raise Unreadable(f"replayed: {refusal}") from refusal
+
+
+def _listed(intent: Mapping[str, Any]) -> ListedCharge | None:
+    try:
+        return read_listed(intent)
+    except AmountError:
+        if not is_strangers(intent):
+            raise
+        log.info("stranger.left_out", extra={"charge": intent["id"]})
+        return None
 
 
 def _window(question: Question) -> Any:

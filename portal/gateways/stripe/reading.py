@@ -169,6 +169,12 @@ def read_listed(intent: Mapping[str, Any]) -> ListedCharge | None:
     )
 
 
+def is_strangers(intent: Mapping[str, Any]) -> bool:
+    """Whether a PaymentIntent says that it was not made by us: its metadata are there, and without our key."""
+    metadata = intent.get("metadata")
+    return isinstance(metadata, Mapping) and REFERENCE not in metadata
+
+
 def customer_of(token: str | None) -> str | None:
     """The Stripe customer in a token of ours, which is `cus_…/pm_…`."""
     customer, _, method = (token or "").partition("/")

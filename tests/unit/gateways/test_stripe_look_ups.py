@@ -149,8 +149,21 @@ def test_charges_are_not_listed_when_a_page_fails(acme, stripe, clock, page):
     assert acme.list_charges(clock.now(), clock.now() + timedelta(minutes=1)) is None
 
 
-def test_charge_that_cannot_be_read_leaves_no_list(acme, stripe, clock):
-    stripe.books.charge_at_stripe(700)["currency"] = "zzz"
+@pytest.mark.parametrize("part", [{"currency": "zzz"}, {"currency": "ugx", "amount_received": 1001}])
+def test_strangers_charge_that_cannot_be_read_is_left_out_of_the_list(acme, stripe, orders, clock, part):
+    ours = acme.charge(orders.charge(stripe.books.keep_card()))
+    stripe.books.charge_at_stripe(700).update(part)
+
+    listed = acme.list_charges(clock.now(), clock.now() + timedelta(minutes=1))
+
+    assert [one.gateway_reference for one in listed] == [ours.gateway_reference]
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"portal_reference": "pay_032kbShSLbF8iRm1FXK4Ro"}, {"portal_reference": 7}, None]
+)
+def test_charge_that_cannot_be_read_and_may_be_ours_leaves_no_list(acme, stripe, clock, metadata):
+    stripe.books.charge_at_stripe(700).update({"currency": "zzz", "metadata": metadata})
 
     assert acme.list_charges(clock.now(), clock.now() + timedelta(minutes=1)) is None
 

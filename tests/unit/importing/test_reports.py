@@ -29,3 +29,11 @@ def test_report_can_be_read_back():
 
     rows = list(csv.reader(io.StringIO(out.getvalue())))
     assert rows == [["line", "reason", "row"], ["7", "customer is empty", '"a, b",=1\nnext']]
+
+
+def test_report_repeats_no_card_number():
+    out = io.StringIO()
+
+    write_report(out, [(7, "description looks like it holds a card number", "A-1,paid by 4242 4242 4242 4242,12.40")])
+
+    assert "A-1,paid by •••• 4242,12.40" in out.getvalue()
