@@ -26,8 +26,11 @@ FILES = (
     "portal/payments/shares.py",
     "portal/ledger/rules.py",
     "portal/ledger/checking.py",
+    "portal/ledger/operations.py",
     "portal/credit/balance.py",
     "portal/invoices/balance.py",
+    "portal/refunds/rules.py",
+    "portal/refunds/operations.py",
 )
 STATE_MACHINE = frozenset({"portal/payments/rules.py", "portal/payments/outcomes.py"})
 """Here every survivor is on the list of equivalents, with its reason."""
