@@ -133,13 +133,16 @@ class ReviewPage:
     """checkout/review.html: payee, what is paid, amount, method, Pay.
 
     `state`: "ready"; "changed" (the amounts moved since they were shown: the new ones are here, Pay asks again);
-    "in_progress" (another payment of these invoices is in flight: `in_progress_payment_id`), "settled" (paid
-    meanwhile), "expired" (this checkout ran out or a newer one took its place). Only the first two can be paid.
+    "in_progress" (another payment of these invoices is in flight), "settled" (paid meanwhile), both with `other_payment_id`, None
+    where there is none to show; "expired" (this checkout has ended, and what it would pay is still open). Only the first two can
+    be paid. `ended_by` tells of the last: "time", "customer" (cancelled, or a newer one took its place), or "change" (what was
+    chosen is not offered any more).
     `amount` is what the method pays; `credit_amount` is paid by the customer's credit beside it. With an amount of 0 credit pays
     all. `rest_amount` is paid by another method afterwards. `is_top_up`: money in advance, for no invoice.
     `method` None: a new one, entered on the gateway's page, or the telephone `phone`, which is asked to approve.
     `version` is posted back as the hidden field `version`, so that what is charged is what was shown.
-    `change_url` is step one with the same invoices. Confirmation and cancellation are POSTs below /checkout/<payment_id>.
+    `change_url` is step one with the same invoices, `back_url` what the customer came from: Cancel leads there, and ends the
+    checkout first where it `can_cancel`. Confirmation and cancellation are POSTs below /checkout/<payment_id>.
     """
 
     payment_id: str
@@ -152,11 +155,14 @@ class ReviewPage:
     gateway_name: str
     version: str
     change_url: str
+    back_url: str
     credit_amount: int = 0
     is_top_up: bool = False
     rest_amount: int = 0
     phone: str | None = None
-    in_progress_payment_id: str | None = None
+    ended_by: str = ""
+    can_cancel: bool = True
+    other_payment_id: str | None = None
 
     @property
     def is_payable(self) -> bool:

@@ -12,11 +12,23 @@ from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
 from portal.checkout.forms import CheckoutForm
-from portal.checkout.page_builders import Chosen, Till, build_choose_page, build_review_page, payment_currency
+from portal.checkout.page_builders import (
+    Chosen,
+    Till,
+    back_path,
+    build_choose_page,
+    build_chosen_again,
+    build_review_page,
+    find_choice_fault,
+    payment_currency,
+    review_state,
+)
 from portal.checkout.queries import (
+    Checkout,
     Payable,
     exists_for_all,
     find_phone,
+    find_settling_payment,
     get_checkout,
     list_chosen,
     list_invoices_of,
@@ -39,7 +51,6 @@ from portal.payments.checkouts import (
     TELEPHONE,
     Choice,
     begin_checkout,
-    find_holder,
     find_refused_amount,
     list_holders,
 )
@@ -56,7 +67,7 @@ from portal.payments.operations import cancel_payment, confirm_payment
 from portal.public_ids import is_id
 from portal.services import Services
 from portal.tenancy import Scope
-from portal.web.amounts import read_amount
+from portal.web.amounts import read_amount, write_amount
 from portal.web.context import current_scope, current_services, now, redirect_to, root, today
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
@@ -157,7 +168,7 @@ def _read_choice(selection: Chosen, gateway: Gateway | None) -> Choice:
             raise PhoneUnreadable
         channel = selection.channel
         try:
-            phone = normalise_phone(selection.phone, known[channel].country)
+            phone = normalise_phone(selection.phone or "", known[channel].country)
         except ContactRefused:
             raise PhoneUnreadable from None
     currency = selection.top_up or selection.currency
@@ -232,9 +243,8 @@ def confirm(payment_id: str) -> Response:
         return _review_page(payment_id, status=refusal.status if refusal.status == _CONFLICT else _UNPROCESSABLE)
     except CheckoutFault as fault:
         with services.database.read() as reader:
-            ids = list_invoices_of(reader, current_scope(), payment_id)
-        selection = Chosen(invoice_ids=ids, payment_method="")
-        return _choose_page(selection, faults={fault.field: fault.code}, status=_UNPROCESSABLE)
+            checkout = get_checkout(reader, current_scope(), payment_id, g.merchant.options)
+        return _choose_again(checkout, {fault.field: fault.code}, status=_UNPROCESSABLE)
     return redirect_to(f"/payments/{payment_id}")
 
 
@@ -247,10 +257,9 @@ def cancel(payment_id: str) -> Response:
     with current_services().database.read() as reader:
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
     cancel_payment(current_services(), scope, payment_id)
-    if checkout.status != "incomplete":
+    if checkout.confirmed_at is not None:
         return redirect_to(f"/payments/{payment_id}")
-    ids = [share.invoice_id for share in checkout.shares]
-    return redirect_to(f"/invoices/{ids[0]}" if len(ids) == 1 else "/invoices")
+    return redirect_to(back_path(checkout))
 
 
 def _consent(services: Services) -> Consent:
@@ -362,18 +371,50 @@ def _review_page(payment_id: str, *, has_changed: bool = False, status: int = 20
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
         if checkout.confirmed_at is not None or (gateway is None and checkout.gateway != CREDIT):
             return redirect_to(f"/payments/{payment_id}")
-        method = next((m for m in list_methods(reader, scope) if m.id == checkout.payment_method_id), None)
-        held = next((share for share in checkout.shares if share.is_held), None)
-        holder = find_holder(reader, scope, held.invoice_id) if held else None
+        methods = {method.id: method for method in list_methods(reader, scope)}
+        other_payment_id = _find_other_payment(reader, scope, checkout)
+    ended_by = _ended_by(checkout, gateway)
+    state = review_state(checkout, ended_by=ended_by, has_changed=has_changed)
+    if not ended_by and state in ("ready", "changed", "expired"):
+        faults = find_choice_fault(checkout, methods)
+        if faults:
+            return _choose_again(checkout, faults, status=status)
+    method = methods.get(checkout.payment_method_id or "")
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_review_page(
         checkout,
-        is_ended=checkout.status != "incomplete" or checkout.expires_at <= now(),
-        has_changed=has_changed,
+        state=state,
+        ended_by=ended_by,
         method=build_method_label(method) if method else None,
         payee=g.merchant.legal_name,
         gateway_name=gateway.title if gateway else "",
         root=root(),
-        in_progress_payment_id=holder,
+        other_payment_id=other_payment_id,
     )
     return render_page("checkout/review.html", page, status)
+
+
+def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:
+    """Step one with what was chosen for a checkout, and with what of it cannot be paid."""
+    amount = write_amount(checkout.amount, checkout.currency, g.shell.locale)
+    return _choose_page(build_chosen_again(checkout, g.merchant.options, amount), faults=faults, status=status)
+
+
+def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
+    """What ended a checkout, as `ReviewPage.ended_by`; "" while it can be confirmed."""
+    if checkout.status == "canceled":
+        return "customer"
+    if checkout.status != "incomplete" or checkout.expires_at <= now():
+        return "time"
+    is_theirs = gateway is not None and gateway.name == checkout.gateway
+    return "" if is_theirs or checkout.gateway == CREDIT else "change"
+
+
+def _find_other_payment(reader: Reader, scope: Scope, checkout: Checkout) -> str | None:
+    """The payment that is paying what this checkout would pay, or has paid it."""
+    held = next((share for share in checkout.shares if share.is_held), None)
+    if held is not None:
+        return next((id for id in list_holders(reader, scope, held.invoice_id) if id != checkout.split_of), None)
+    if checkout.is_settled:
+        return find_settling_payment(reader, scope, [share.invoice_id for share in checkout.shares])
+    return None

@@ -172,10 +172,14 @@ def checkout_examples() -> Iterator[Example]:
     )
     review = ReviewPage(
         example_id("pay", 20), "ready", 32598, "USD", "Acme Software Inc.", shares, STUDIO_CARD, "Sandbox Pay", "1",
-        "/acme/checkout?invoice=1&invoice=2", in_progress_payment_id=example_id("pay", 1),
+        "/acme/checkout?invoice=1&invoice=2", f"/acme/invoices/{example_id('inv', 1)}",
+        other_payment_id=example_id("pay", 1),
     )  # fmt: skip
-    for state in ("ready", "changed", "in_progress", "settled", "expired"):
+    for state in ("ready", "changed", "in_progress", "settled"):
         yield Example(f"review-{state}", "checkout/review.html", replace(review, state=state), "invoices")
+    expired = replace(review, state="expired", can_cancel=False, other_payment_id=None)
+    for end in ("time", "customer", "change"):
+        yield Example(f"review-ended-by-{end}", "checkout/review.html", replace(expired, ended_by=end), "invoices")
     shown = {
         "review-credit": replace(review, credit_amount=2000, amount=30598),
         "review-all-by-credit": replace(review, credit_amount=32598, amount=0, method=None),
@@ -184,6 +188,8 @@ def checkout_examples() -> Iterator[Example]:
             shares=(shares[0], replace(shares[1], amount=1042, left=7598, left_currency="USD")),
         ),
         "review-top-up": replace(review, amount=5000, is_top_up=True, shares=()),
+        "review-settled-elsewhere": replace(review, state="settled", can_cancel=False, other_payment_id=None),
+        "review-top-up-expired": replace(expired, ended_by="time", is_top_up=True, shares=()),
         "review-telephone": replace(review, method=None, phone="+237677000012"),
     }  # fmt: skip
     for name, shown_review in shown.items():
