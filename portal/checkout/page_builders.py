@@ -18,6 +18,7 @@ from portal.checkout.pages import (
     TelephoneChoice,
 )
 from portal.checkout.queries import Checkout, Payable
+from portal.checkout.rules import least_first_part
 from portal.merchants.payment_options import PaymentOptions
 from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
@@ -30,6 +31,7 @@ from portal.payments.pages import PaidInvoice
 from portal.payments.shares import Share, shown_version
 
 MOST_OTHERS = 10
+MOST_TITLES = 3
 MOST_CHANGEABLE = 50
 """Invoices up to which each can be left out and others added: such an address names all, and web servers take no longer one."""
 
@@ -57,8 +59,8 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """What the merchant and its gateway offer at this checkout. `channels` are the telephones that can be asked, as (id, name),
-    for the currency; `credit` is what the customer may spend in it; `refused_amount` as `amounts.amount_rule` takes it."""
+    """What the merchant and its gateway offer at this checkout, in its currency. `channels` are the telephones that can be asked,
+    as (id, name); `page_types` what the gateway's page takes; `credit` is what the customer may spend in it; `refused_amount` as `amounts.amount_rule` takes it."""
 
     payee: str
     gateway_name: str
@@ -70,6 +72,7 @@ class Till:
     refused_amount: int | None = None
     channels: tuple[tuple[str, str], ...] = ()
     known_phone: str = ""
+    page_types: tuple[str, ...] = ("card",)
 
 
 def build_choose_page(
@@ -119,6 +122,7 @@ def build_choose_page(
         gateway_name=till.gateway_name,
         chosen=usual if selection.payment_method is None else selection.payment_method,
         can_add=till.can_add,
+        page_types=till.page_types,
         can_save=till.can_add and till.can_save,
         save_method=selection.save_method,
         amount_choice=_amount_choice(selection, dues, currency, till),
@@ -153,7 +157,8 @@ def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: 
     if not dues or selection.split_of or currency not in currencies_of(dues):
         return None
     amounts = amount_rule(dues, currency, refused_amount=till.refused_amount)
-    can_split = till.options.allow_split and amounts.total > 1
+    least = least_first_part(dues, currency)
+    can_split = till.options.allow_split and least is not None and least < amounts.total
     if not amounts.has_choice and not can_split:
         return None
     named = [NamedAmount("full", "full", amounts.total)]
@@ -169,9 +174,10 @@ def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: 
         selection.amount,
         amounts.is_editable,
         can_split,
-        amounts.minimum if amounts.is_editable else 1,
+        amounts.minimum if amounts.is_editable else least or 1,
         amounts.maximum if amounts.is_editable else amounts.total - 1,
         amounts.is_after_refusal,
+        least or 0,
     )
 
 
@@ -214,6 +220,8 @@ def _by_currency(chosen: Sequence[Payable], root: str) -> tuple[CurrencyOffer, .
             currency,
             sum(invoice.due.left for invoice in invoices),
             checkout_url(root, [invoice.id for invoice in invoices]),
+            titles=tuple(invoice.title for invoice in invoices[:MOST_TITLES]),
+            more_count=max(0, len(invoices) - MOST_TITLES),
         )
         for currency, invoices in of_currency.items()
     )

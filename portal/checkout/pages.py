@@ -49,7 +49,8 @@ class NamedAmount:
 @dataclass(frozen=True, slots=True)
 class AmountChoice:
     """How much is paid: `options` by name, then "other" where `is_editable` and "split" where `can_split`, both with the field
-    `amount`. `chosen` is the radio to tick, `typed` what stands in the field; limits in minor units.
+    `amount`. `chosen` is the radio to tick, `typed` what stands in the field; limits in minor units, `least_first_part` that of
+    "split".
 
     `is_after_refusal`: another amount is offered because a method had too little, so that it is lower.
     """
@@ -62,16 +63,20 @@ class AmountChoice:
     minimum: int = 0
     maximum: int = 0
     is_after_refusal: bool = False
+    least_first_part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CurrencyOffer:
-    """The same in another currency, or the part of a choice that is in this one: `url` is the checkout of it."""
+    """The same in another currency, or the part of a choice that is in this one: `url` is the checkout of it. `titles` name
+    the first invoices of such a part, `more_count` how many there are besides."""
 
     currency: str
     amount: int
     url: str
     is_chosen: bool = False
+    titles: tuple[str, ...] = ()
+    more_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +106,10 @@ class ChoosePage:
     offered where the chosen invoices have no currency in common.
     `chosen` is the radio to tick: an id, "new", "telephone" or "" (nothing). `can_add` offers "new", and `can_save` its consent
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
-    `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired",
-    "invoice": "missing" | "in_progress" | "settled" | "currencies", "amount": "unreadable" | "low" | "high" | "unplaceable" | "not_allowed",
-    "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
+    `page_types` are what the gateway's page takes, of card, mobile_money, bank_account, other.
+    `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired" | "currency",
+    "invoice": "missing" | "in_progress" | "settled" | "currencies",
+    "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
     """
 
     invoices: tuple[InvoiceChoice, ...]
@@ -117,6 +123,7 @@ class ChoosePage:
     kind: str = "invoices"
     split_of: str = ""
     can_add: bool = True
+    page_types: tuple[str, ...] = ("card",)
     can_save: bool = False
     save_method: bool = False
     amount_choice: AmountChoice | None = None
@@ -126,6 +133,11 @@ class ChoosePage:
     telephone: TelephoneChoice | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
     in_progress_payment_id: str | None = None
+
+    @property
+    def has_ways(self) -> bool:
+        """Whether anything but credit pays in the currency."""
+        return bool(self.methods) or self.can_add or self.telephone is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -34,18 +34,19 @@ from portal.checkout.queries import (
     list_invoices_of,
     list_payable,
 )
+from portal.checkout.rules import least_first_part, list_channels
 from portal.contacts import ContactRefused, normalise_phone
 from portal.credit.queries import free_credit
 from portal.database import Reader
 from portal.errors import NotFound
-from portal.gateways.contract import Gateway
+from portal.gateways.contract import Capabilities, Gateway
 from portal.money import AmountError
 from portal.payment_methods.consent_words import said_here, words_while_paying
 from portal.payment_methods.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.pages import BRAND_NAMES
-from portal.payment_methods.queries import list_methods
-from portal.payments.amounts import currencies_of
+from portal.payment_methods.queries import MethodRecord, list_methods
+from portal.payments.amounts import Due, currencies_of
 from portal.payments.checkouts import (
     CREDIT,
     TELEPHONE,
@@ -56,18 +57,22 @@ from portal.payments.checkouts import (
 )
 from portal.payments.errors import (
     AmountChanged,
+    AmountUnreached,
     AmountUnreadable,
     CheckoutEnded,
     CheckoutFault,
+    CurrencyNotTaken,
     InvoiceBeingPaid,
     InvoiceSettled,
     PhoneUnreadable,
+    SplitNotAllowed,
 )
-from portal.payments.operations import cancel_payment, confirm_payment
+from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
 from portal.public_ids import is_id
 from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.amounts import read_amount, write_amount
+from portal.web.asking import ask_if_free
 from portal.web.context import current_scope, current_services, now, redirect_to, root, today
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
@@ -113,22 +118,17 @@ def choose() -> Response:
 @signed_in
 def begin() -> Response:
     """Take the choice and lead to the review; a choice that cannot be taken is shown again, with what was chosen."""
-    services = current_services()
-    form = CheckoutForm()
-    gateway = services.gateways.find(g.merchant.id)
-    selection = _posted(form)
+    gateway = current_services().gateways.find(g.merchant.id)
+    selection = _posted(CheckoutForm())
     try:
         choice = _read_choice(selection, gateway)
-        payment_id = services.database.run(
-            lambda session: begin_checkout(
-                session,
-                current_scope(),
-                choice,
-                gateway=gateway.name if gateway else None,
-                expires_after=timedelta(hours=services.settings.payment_expires_hours),
-                at=now(),
-            )
-        )
+        try:
+            payment_id = _begin(choice, gateway)
+        except InvoiceBeingPaid as refusal:
+            if refusal.payment_id is None:
+                raise
+            _ask_about(refusal.payment_id)
+            payment_id = _begin(choice, gateway)
     except CheckoutFault as fault:
         holder = fault.payment_id if isinstance(fault, InvoiceBeingPaid) else None
         known = [invoice_id for invoice_id in selection.invoice_ids if is_id("inv", invoice_id)]
@@ -139,6 +139,26 @@ def begin() -> Response:
             status=_UNPROCESSABLE,
         )
     return redirect_to(f"/checkout/{payment_id}")
+
+
+def _begin(choice: Choice, gateway: Gateway | None) -> str:
+    services = current_services()
+    return services.database.run(
+        lambda session: begin_checkout(
+            session,
+            current_scope(),
+            choice,
+            gateway=gateway.name if gateway else None,
+            expires_after=timedelta(hours=services.settings.payment_expires_hours),
+            at=now(),
+        )
+    )
+
+
+def _ask_about(payment_id: str) -> None:
+    """Before a customer is told that a payment is in the way: ask the gateway what became of it, as that payment's page does."""
+    services, merchant_id = current_services(), current_scope().merchant_id
+    ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY))
 
 
 def _posted(form: CheckoutForm) -> Chosen:
@@ -159,36 +179,63 @@ def _posted(form: CheckoutForm) -> Chosen:
 
 
 def _read_choice(selection: Chosen, gateway: Gateway | None) -> Choice:
-    """What was posted as the domain takes it. Raises a CheckoutFault for an amount or a telephone that cannot be read."""
-    is_telephone = selection.payment_method == TELEPHONE
-    channel = phone = None
-    if is_telephone:
-        known = {each.id: each for each in gateway.capabilities.prompt_channels} if gateway else {}
-        if selection.channel not in known:
-            raise PhoneUnreadable
-        channel = selection.channel
-        try:
-            phone = normalise_phone(selection.phone or "", known[channel].country)
-        except ContactRefused:
-            raise PhoneUnreadable from None
-    currency = selection.top_up or selection.currency
+    """What was posted as the domain takes it. Raises a CheckoutFault for an amount or a telephone that cannot be read, for a way
+    of paying that is not for the currency, and for a first part that the rest would not follow."""
+    with current_services().database.read() as reader:
+        chosen = list_chosen(reader, current_scope(), selection.invoice_ids, g.merchant.options)
+    dues = [invoice.due for invoice in chosen]
+    named = selection.top_up or selection.currency
+    currency = named or (dues[0].currency if dues else g.merchant.currency)
+    channel, phone = (
+        _read_telephone(selection, gateway, currency) if selection.payment_method == TELEPHONE else ("", "")
+    )
+    if selection.payment_method and gateway is not None and not gateway.capabilities.takes(currency):
+        raise CurrencyNotTaken
+    amount = _read_amount(selection, named, dues)
+    if selection.amount_choice == "split":
+        _check_first_part(dues, currency, amount)
     return Choice(
         selection.payment_method or "",
         selection.invoice_ids,
-        amount=_read_amount(selection, currency),
-        currency=currency,
+        amount=amount,
+        currency=named,
         use_credit=selection.use_credit and not selection.top_up,
         save_method=selection.save_method,
         splits=selection.amount_choice == "split",
         split_of=selection.split_of,
         top_up=selection.top_up is not None,
         title=translator(g.shell.locale).gettext("Money in advance") if selection.top_up else "",
-        channel=channel,
-        phone=phone,
+        channel=channel or None,
+        phone=phone or None,
     )
 
 
-def _read_amount(selection: Chosen, currency: str | None) -> int | None:
+def _read_telephone(selection: Chosen, gateway: Gateway | None, currency: str) -> tuple[str, str]:
+    """Channel and number of the telephone to ask. Raises PhoneUnreadable, CurrencyNotTaken."""
+    known = {each.id: each for each in gateway.capabilities.prompt_channels} if gateway else {}
+    channel = known.get(selection.channel)
+    if channel is None:
+        raise PhoneUnreadable
+    if channel not in list_channels(gateway, currency):
+        raise CurrencyNotTaken
+    try:
+        return channel.id, normalise_phone(selection.phone or "", channel.country)
+    except ContactRefused:
+        raise PhoneUnreadable from None
+
+
+def _check_first_part(dues: Sequence[Due], currency: str, amount: int | None) -> None:
+    """Raises SplitNotAllowed, AmountUnreached."""
+    if not dues:
+        return
+    least = least_first_part(dues, currency)
+    if least is None:
+        raise SplitNotAllowed
+    if amount is not None and amount < least:
+        raise AmountUnreached
+
+
+def _read_amount(selection: Chosen, currency: str | None, dues: Sequence[Due]) -> int | None:
     """Minor units of the amount that was chosen; None for everything."""
     match selection.amount_choice:
         case "other" | "split":
@@ -201,16 +248,10 @@ def _read_amount(selection: Chosen, currency: str | None) -> int | None:
         case "" | "full":
             return None
         case "deposit":
-            return None if selection.top_up else _deposit_of(selection.invoice_ids)
+            return dues[0].deposit if len(dues) == 1 and not selection.top_up else None
         case preset if preset.isascii() and preset.isdecimal() and len(preset) <= _LONGEST_PRESET:
             return int(preset)
     raise AmountUnreadable
-
-
-def _deposit_of(invoice_ids: Sequence[str]) -> int | None:
-    with current_services().database.read() as reader:
-        chosen = list_chosen(reader, current_scope(), invoice_ids, g.merchant.options)
-    return chosen[0].due.deposit if len(chosen) == 1 else None
 
 
 @signed_in
@@ -275,6 +316,19 @@ def _named_invoices(texts: Sequence[str]) -> list[str]:
     return ids
 
 
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What can be paid, and with what, as one read found it. `faults` are what stands in the way of what an address names, before
+    anything is chosen; `holder` the payment that does."""
+
+    chosen: Sequence[Payable]
+    payable: Sequence[Payable]
+    methods: Sequence[MethodRecord]
+    till: Till
+    faults: Mapping[str, str]
+    holder: str | None
+
+
 def _choose_page(
     selection: Chosen,
     *,
@@ -282,55 +336,72 @@ def _choose_page(
     in_progress_payment_id: str | None = None,
     status: int = 200,
 ) -> Response:
-    services, scope, options = current_services(), current_scope(), g.merchant.options
-    gateway = services.gateways.find(scope.merchant_id)
-    with services.database.read() as reader:
+    gateway = current_services().gateways.find(current_scope().merchant_id)
+    offer = _read_offer(selection, gateway)
+    if offer.holder is not None and not faults:
+        _ask_about(offer.holder)
+        offer = _read_offer(selection, gateway)
+    g.form_action_origins = gateway.form_action_origins if gateway else ()
+    page = build_choose_page(
+        selection,
+        offer.chosen,
+        offer.payable,
+        offer.methods,
+        offer.till,
+        root=root(),
+        today=today(),
+        zone=ZoneInfo(g.merchant.timezone),
+        faults=faults or offer.faults,
+        in_progress_payment_id=in_progress_payment_id if faults else offer.holder,
+    )
+    return render_page("checkout/choose.html", page, status)
+
+
+def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
+    scope, options = current_scope(), g.merchant.options
+    with current_services().database.read() as reader:
         payable = list_payable(reader, scope, options)
-        methods = list_methods(reader, scope)
-        chosen = (
-            list_chosen(reader, scope, selection.invoice_ids, options)
-            if selection.invoice_ids
-            else []
-            if selection.top_up
-            else _chosen_by_sum(payable)
-        )
+        chosen = _list_chosen(reader, scope, selection, payable)
         dues = [invoice.due for invoice in chosen]
-        if not faults and not selection.top_up:
-            faults, in_progress_payment_id = _find_faults(reader, scope, selection, chosen)
+        faults, holder = _find_faults(reader, scope, selection, chosen)
         currency = payment_currency(selection, dues) or g.merchant.currency
+        able = gateway.capabilities if gateway is not None and gateway.capabilities.takes(currency) else Capabilities()
         till = Till(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",
-            can_add=gateway is not None and gateway.capabilities.hosted_page,
-            can_save=gateway is not None and gateway.capabilities.saved_methods,
+            can_add=able.hosted_page,
+            can_save=able.saved_methods,
             options=options,
             usual_currency=g.merchant.currency,
             credit=free_credit(reader, scope, currency),
             refused_amount=find_refused_amount(reader, scope, [due.invoice_id for due in dues]),
-            channels=_channels(gateway, currency),
+            channels=tuple(
+                (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
+                for channel in list_channels(gateway, currency)
+            ),
             known_phone=find_phone(reader, scope) or "",
+            page_types=able.page_types,
         )
-    g.form_action_origins = gateway.form_action_origins if gateway else ()
-    page = build_choose_page(
-        selection,
-        chosen,
-        payable,
-        methods if gateway is not None and gateway.capabilities.saved_methods else (),
-        till,
-        root=root(),
-        today=today(),
-        zone=ZoneInfo(g.merchant.timezone),
-        faults=faults,
-        in_progress_payment_id=in_progress_payment_id,
-    )
-    return render_page("checkout/choose.html", page, status)
+        methods = list_methods(reader, scope) if able.saved_methods else []
+    return _Offer(chosen, payable, methods, till, faults, holder)
+
+
+def _list_chosen(reader: Reader, scope: Scope, selection: Chosen, payable: Sequence[Payable]) -> Sequence[Payable]:
+    if selection.top_up:
+        return []
+    if not selection.invoice_ids:
+        return _chosen_by_sum(payable)
+    chosen = list_chosen(reader, scope, selection.invoice_ids, g.merchant.options)
+    if selection.split_of is None:
+        return chosen
+    # What the first payment holds whole is not a part of the rest.
+    return [invoice for invoice in chosen if invoice.due.left > 0] or chosen
 
 
 def _find_faults(
     reader: Reader, scope: Scope, selection: Chosen, chosen: Sequence[Payable]
 ) -> tuple[Mapping[str, str], str | None]:
-    """What stands in the way of paying what an address names, before anything is chosen."""
-    if selection.invoice_ids and not chosen:
+    if selection.invoice_ids and not chosen and not selection.top_up:
         return {"invoice": "settled"}, None
     if chosen and not currencies_of([invoice.due for invoice in chosen]):
         return {"invoice": "currencies"}, None
@@ -339,19 +410,6 @@ def _find_faults(
         if holders and (holders != [selection.split_of] or invoice.due.left <= 0):
             return {"invoice": "in_progress"}, holders[-1]
     return _NO_FAULTS, None
-
-
-def _channels(gateway: Gateway | None, currency: str) -> tuple[tuple[str, str], ...]:
-    """Whom the gateway may ask by telephone for money of this currency: those of the countries that pay with it."""
-    if gateway is None or not gateway.capabilities.prompt_channels:
-        return ()
-    from babel.numbers import get_territory_currencies
-
-    return tuple(
-        (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
-        for channel in gateway.capabilities.prompt_channels
-        if currency in get_territory_currencies(channel.country)
-    )
 
 
 def _chosen_by_sum(payable: Sequence[Payable]) -> list[Payable]:

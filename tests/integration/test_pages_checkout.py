@@ -35,6 +35,13 @@ def confirmation(page: Page) -> tuple[str, dict[str, list[str]]]:
     return form.action, form.fields
 
 
+def leave_pending(pages: PageClient, invoice: str, method: str, gateway: ScriptedGateway) -> str:
+    """Pay, so that the gateway waits for somebody; tells the payment."""
+    gateway.becomes.append(State.PENDING)
+    answer = pages.post(*confirmation(review(pages, invoice, method)))
+    return answer.headers["Location"].rpartition("/")[2]
+
+
 def payments_of(account: Account) -> list[tuple[str, int]]:
     with account.database.unit_of_work() as session:
         rows = session.execute(
@@ -143,6 +150,58 @@ def test_unknown_outcome_is_told_and_blocks_a_second_payment(
     assert "cannot pay it twice" in Page("/acme/checkout", again).text
 
 
+def test_gateway_is_asked_before_an_invoice_is_called_being_paid(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    """The first attempt has failed there, and nobody has looked since: the customer can pay at once."""
+    invoice, method = account.invoice(), account.method()
+    holder = leave_pending(pages, invoice, method, gateway)
+    gateway.settle(holder, State.FAILED, "card_declined")
+    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+
+    page = pages.get(f"/acme/checkout?invoice={invoice}")
+
+    assert "cannot pay it twice" not in page.text
+    assert [status for status, _ in payments_of(account)] == ["failed"]
+
+
+def test_gateway_is_asked_before_the_first_step_is_refused(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    invoice, method = account.invoice(), account.method()
+    holder = leave_pending(pages, invoice, method, gateway)
+    gateway.settle(holder, State.FAILED, "card_declined")
+    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+
+    pages.post("/acme/checkout", {"invoice": invoice, "payment_method": method})
+
+    assert [status for status, _ in payments_of(account)] == ["failed", "incomplete"]
+
+
+def test_payment_that_came_through_meanwhile_is_told_as_settled(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    invoice, method = account.invoice(), account.method()
+    gateway.settle(leave_pending(pages, invoice, method, gateway), State.SUCCEEDED)
+    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+
+    assert "This is settled already" in pages.get(f"/acme/checkout?invoice={invoice}").text
+
+
+def test_gateway_is_asked_at_most_once_in_half_a_second(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    invoice, method = account.invoice(), account.method()
+    leave_pending(pages, invoice, method, gateway)
+    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+
+    for _ in range(3):
+        assert "cannot pay it twice" in pages.get(f"/acme/checkout?invoice={invoice}").text
+        pages.post("/acme/checkout", {"invoice": invoice, "payment_method": method}, status=422)
+
+    assert [call for call, _ in gateway.calls].count("look_up") == 1
+
+
 def test_review_of_an_invoice_that_another_payment_holds_leads_to_that_one(pages: PageClient, account: Account) -> None:
     """Begun at the very moment at which the other was confirmed: neither saw the other."""
     invoice = account.invoice(5000, amount_reserved=2000)
@@ -218,7 +277,9 @@ def test_two_currencies_are_never_one_payment(pages: PageClient, account: Accoun
     fields: dict[str, str | list[str]] = {"invoice": [dollars, euros], "payment_method": account.method()}
     answer = pages.post("/acme/checkout", fields, status=422)
 
-    assert "One payment has one currency" in Page("/acme/checkout", answer).text
+    page = Page("/acme/checkout", answer)
+    assert "One payment has one currency" in page.text
+    assert page.link("Cancel") == "/acme/invoices"
     assert payments_of(account) == []
 
 

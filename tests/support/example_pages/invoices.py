@@ -152,11 +152,14 @@ def checkout_examples() -> Iterator[Example]:
         choose, invoices=(replace(first, change_url=None),), others=(), methods=(), chosen="new", amount=23958
     )
     yield Example("choose-first-time", "checkout/choose.html", bare, "invoices")
-    for kind in ("missing", "unknown", "expired"):
+    for kind in ("missing", "unknown", "expired", "currency"):
         page = replace(choose, chosen="", faults={"payment_method": kind})
         yield Example(f"choose-method-{kind}", "checkout/choose.html", page, "invoices")
     by_currency = (
-        CurrencyOffer("USD", 23958, "/acme/checkout?invoice=1"), CurrencyOffer("EUR", 9000, "/acme/checkout?invoice=2"),
+        CurrencyOffer(
+            "USD", 23958, "/acme/checkout?invoice=1", titles=("Team plan, March", "Usage, February"), more_count=3
+        ),
+        CurrencyOffer("EUR", 9000, "/acme/checkout?invoice=2", titles=("Workshop in Lisbon, balance",)),
     )  # fmt: skip
     for kind in ("missing", "in_progress", "settled", "currencies"):
         offers = by_currency if kind == "currencies" else ()
@@ -204,7 +207,7 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
         NamedAmount("full", "full", 32598),
         NamedAmount("5000", "preset", 5000),
     )
-    amounts = AmountChoice(named, "full", "", True, True, 1000, 32598)
+    amounts = AmountChoice(named, "full", "", True, True, 1000, 32598, least_first_part=23959)
     telephone = TelephoneChoice((("cm.mtn", "MTN MoMo"), ("cm.orange", "Orange Money")), "cm.mtn", "+237677000012")
     offers = (CurrencyOffer("USD", 32598, "?currency=USD", True), CurrencyOffer("EUR", 30000, "?currency=EUR"))
     shown = {
@@ -214,6 +217,10 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
         ),
         "split": replace(choose, kind="split", split_of=example_id("pay", 1), others=()),
         "currencies": replace(choose, currencies=offers),
+        "no-way": replace(choose, methods=(), can_add=False),
+        "no-way-but-credit": replace(choose, methods=(), can_add=False, credit=CreditChoice(4250, True)),
+        "no-way-in-this-currency": replace(choose, methods=(), can_add=False, currencies=offers),
+        "many-types": replace(choose, page_types=("card", "mobile_money", "bank_account", "other")),
         "telephone": replace(choose, telephone=telephone, chosen="telephone"),
         "telephone-unreadable": replace(
             choose, telephone=replace(telephone, phone="12"), chosen="telephone", faults={"phone": "unreadable"}
@@ -226,7 +233,7 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
     for name, page in shown.items():
         yield Example(f"choose-{name}", "checkout/choose.html", page, "invoices")
     typed = replace(amounts, chosen="other", typed="0.50")
-    for kind in ("unreadable", "low", "high", "unplaceable", "not_allowed"):
+    for kind in ("unreadable", "low", "high", "unplaceable", "unreached", "not_allowed"):
         page = replace(choose, amount_choice=typed, faults={"amount": kind})
         yield Example(f"choose-amount-{kind}", "checkout/choose.html", page, "invoices")
     yield Example("choose-amount-fixed", "checkout/choose.html", replace(choose, faults={"amount": "low"}), "invoices")
