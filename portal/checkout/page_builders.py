@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 
 from portal.checkout.pages import (
     AmountChoice,
@@ -302,8 +302,9 @@ def build_review_page(
     gateway_name: str,
     root: str,
     other_payment_id: str | None,
+    until: datetime | None = None,
 ) -> ReviewPage:
-    """Step two, with the amounts as they are now, in a `review_state`."""
+    """Step two, with the amounts as they are now, in a `review_state`, or in one of "too_many" with `until`."""
     pricing = checkout.price_now()
     shown = pricing or checkout.chosen
     shares = {share.invoice_id: share for share in checkout.shares}
@@ -336,6 +337,7 @@ def build_review_page(
         phone=checkout.phone,
         ended_by=ended_by or "change",
         can_cancel=checkout.status == "incomplete" and ended_by != "time",
+        until=until,
         other_payment_id=other_payment_id,
     )
 

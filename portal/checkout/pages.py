@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from portal.payment_methods.pages import MethodLabel
 from portal.payments.pages import PaidInvoice
@@ -148,7 +148,8 @@ class ReviewPage:
     "in_progress" (another payment of these invoices is in flight), "settled" (paid meanwhile), both with `other_payment_id`, None
     where there is none to show; "expired" (this checkout has ended, and what it would pay is still open). Only the first two can
     be paid. `ended_by` tells of the last: "time", "customer" (cancelled, or a newer one took its place), or "change" (what was
-    chosen is not offered any more).
+    chosen is not offered any more). Where Pay was pressed too often in an hour: "too_many", or "too_many_prompts" for telephones,
+    and `until` is when it may be pressed again (merchant's zone).
     `amount` is what the method pays; `credit_amount` is paid by the customer's credit beside it. With an amount of 0 credit pays
     all. `rest_amount` is paid by another method afterwards. `is_top_up`: money in advance, for no invoice.
     `method` None: a new one, entered on the gateway's page, or the telephone `phone`, which is asked to approve.
@@ -174,6 +175,7 @@ class ReviewPage:
     phone: str | None = None
     ended_by: str = ""
     can_cancel: bool = True
+    until: datetime | None = None
     other_payment_id: str | None = None
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -66,6 +66,8 @@ from portal.payments.errors import (
     InvoiceSettled,
     PhoneUnreadable,
     SplitNotAllowed,
+    TooManyAttempts,
+    TooManyPrompts,
 )
 from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
 from portal.public_ids import is_id
@@ -73,7 +75,7 @@ from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.amounts import read_amount, write_amount
 from portal.web.asking import ask_if_free
-from portal.web.context import current_scope, current_services, now, redirect_to, root, today
+from portal.web.context import current_scope, current_services, local, now, redirect_to, root, today
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
 from portal.web.translations import translator
@@ -278,6 +280,8 @@ def confirm(payment_id: str) -> Response:
         )
     except NoResultFound:
         raise NotFound from None
+    except TooManyAttempts as refusal:
+        return _too_many_page(payment_id, refusal)
     except AmountChanged:
         return _review_page(payment_id, has_changed=True, status=_UNPROCESSABLE)
     except (CheckoutEnded, InvoiceBeingPaid, InvoiceSettled) as refusal:
@@ -422,7 +426,9 @@ def _chosen_by_sum(payable: Sequence[Payable]) -> list[Payable]:
     return []
 
 
-def _review_page(payment_id: str, *, has_changed: bool = False, status: int = 200) -> Response:
+def _review_page(
+    payment_id: str, *, has_changed: bool = False, refused: TooManyAttempts | None = None, status: int = 200
+) -> Response:
     services, scope = current_services(), current_scope()
     gateway = services.gateways.find(scope.merchant_id)
     with services.database.read() as reader:
@@ -437,6 +443,8 @@ def _review_page(payment_id: str, *, has_changed: bool = False, status: int = 20
         faults = find_choice_fault(checkout, methods)
         if faults:
             return _choose_again(checkout, faults, status=status)
+    if refused is not None:
+        state = "too_many_prompts" if isinstance(refused, TooManyPrompts) else "too_many"
     method = methods.get(checkout.payment_method_id or "")
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_review_page(
@@ -448,8 +456,21 @@ def _review_page(payment_id: str, *, has_changed: bool = False, status: int = 20
         gateway_name=gateway.title if gateway else "",
         root=root(),
         other_payment_id=other_payment_id,
+        until=_minute_after(refused.seconds) if refused is not None else None,
     )
     return render_page("checkout/review.html", page, status)
+
+
+def _too_many_page(payment_id: str, refusal: TooManyAttempts) -> Response:
+    response = _review_page(payment_id, refused=refusal, status=refusal.status)
+    response.headers["Retry-After"] = str(refusal.seconds)
+    return response
+
+
+def _minute_after(seconds: int) -> datetime:
+    """The first full minute at the merchant's when so many seconds have passed: pages tell no seconds."""
+    instant = local(now() + timedelta(seconds=seconds))
+    return instant.replace(second=0, microsecond=0) + timedelta(minutes=bool(instant.second or instant.microsecond))
 
 
 def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:

@@ -136,8 +136,14 @@ class AmountChanged(PortalError):
 
 
 class TooManyAttempts(PortalError):
+    """As many payments were tried in the last hour as may be; `seconds` until the next one may."""
+
     status = 429
     sentence = "Too many payments were tried in the last hour. Nothing was taken."
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class TooManyPrompts(TooManyAttempts):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -329,9 +331,43 @@ def test_review_admits_the_gateways_origin_for_forms(pages: PageClient, account:
     assert "form-action 'self' http://localhost:9" in page.response.headers["Content-Security-Policy"]
 
 
-def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Flask, services: Services) -> None:
-    from dataclasses import replace
+@pytest.mark.parametrize(
+    ("limit", "fields", "words"),
+    [
+        ("payment_attempts_per_customer_per_hour", {}, "Only so many payments can be tried in an hour"),
+        (
+            "payment_prompts_per_phone_per_hour",
+            {"payment_method": "telephone", "channel": "cm.mtn", "phone": "+237677000012"},
+            "A phone is asked only a few times in an hour",
+        ),
+    ],
+)
+def test_limit_of_paying_says_that_nothing_was_taken_and_when_to_come_back(
+    services: Services, account: Account, limit: str, fields: dict[str, str], words: str
+) -> None:
+    from tests.support.apps import app_on
 
+    settings = services.settings.model_copy(update={limit: 1})
+    pages = account.sign_in(app_on(replace(services, settings=settings)))
+    method = account.method(is_default=True)
+
+    def begin() -> Page:
+        chosen = {"invoice": account.invoice(5000, currency="XAF"), "payment_method": method, **fields}
+        return pages.get(pages.post("/acme/checkout", chosen).headers["Location"])
+
+    pages.post(*confirmation(begin()))
+    services.clock.advance(minutes=30, seconds=20)  # type: ignore[attr-defined]  # a test's clock moves
+    second = begin()
+    refused = Page(second.path, pages.post(*confirmation(second), status=429))
+
+    assert "Nothing was taken" in refused.text and words in refused.text
+    assert "at 11:42" in refused.text and "guessing" not in refused.text
+    assert refused.response.headers["Retry-After"] == str(29 * 60 + 40)
+    assert refused.link("Back to the review") == second.path
+    assert refused.form("Cancel").action.endswith("/cancellation")
+
+
+def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Flask, services: Services) -> None:
     from portal.app import create_app
     from tests.support.scripted_gateway import OneGateway
 

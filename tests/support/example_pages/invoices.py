@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from portal.checkout.pages import (
@@ -34,6 +34,7 @@ from portal.payments.pages import PaidInvoice
 from portal.web.pages import Pager
 from tests.support.example_pages.parts import (
     BANK,
+    NOW,
     OTHER_CARD,
     STUDIO_CARD,
     VISA,
@@ -191,6 +192,10 @@ def checkout_examples() -> Iterator[Example]:
             shares=(shares[0], replace(shares[1], amount=1042, left=7598, left_currency="USD")),
         ),
         "review-top-up": replace(review, amount=5000, is_top_up=True, shares=()),
+        "review-too-many": replace(review, state="too_many", until=NOW + timedelta(minutes=41)),
+        "review-too-many-prompts": replace(
+            review, state="too_many_prompts", phone="+237677000012", until=NOW + timedelta(minutes=41)
+        ),
         "review-settled-elsewhere": replace(review, state="settled", can_cancel=False, other_payment_id=None),
         "review-top-up-expired": replace(expired, ended_by="time", is_top_up=True, shares=()),
         "review-telephone": replace(review, method=None, phone="+237677000012"),
