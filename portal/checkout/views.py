@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
+from portal.checkout.choices import read_choice
 from portal.checkout.forms import CheckoutForm
 from portal.checkout.page_builders import (
     Chosen,
@@ -34,22 +35,19 @@ from portal.checkout.queries import (
     list_invoices_of,
     list_payable,
 )
-from portal.checkout.rules import least_first_part, list_channels
-from portal.contacts import ContactRefused, normalise_phone
+from portal.checkout.rules import list_channels
 from portal.credit.queries import free_credit
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import Capabilities, Gateway
-from portal.money import AmountError
 from portal.payment_methods.consent_words import said_here, words_while_paying
 from portal.payment_methods.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.pages import BRAND_NAMES
 from portal.payment_methods.queries import MethodRecord, list_methods
-from portal.payments.amounts import Due, currencies_of
+from portal.payments.amounts import currencies_of
 from portal.payments.checkouts import (
     CREDIT,
-    TELEPHONE,
     Choice,
     begin_checkout,
     find_refused_amount,
@@ -57,15 +55,11 @@ from portal.payments.checkouts import (
 )
 from portal.payments.errors import (
     AmountChanged,
-    AmountUnreached,
-    AmountUnreadable,
     CheckoutEnded,
     CheckoutFault,
-    CurrencyNotTaken,
     InvoiceBeingPaid,
     InvoiceSettled,
-    PhoneUnreadable,
-    SplitNotAllowed,
+    NoGateway,
     TooManyAttempts,
     TooManyPrompts,
 )
@@ -73,16 +67,15 @@ from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, confir
 from portal.public_ids import is_id
 from portal.services import Services
 from portal.tenancy import Scope
-from portal.web.amounts import read_amount, write_amount
+from portal.web.amounts import write_amount
 from portal.web.asking import ask_if_free
 from portal.web.context import current_scope, current_services, local, now, redirect_to, root, today
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
-from portal.web.translations import translator
 
 _NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 _UNPROCESSABLE, _CONFLICT = 422, 409
-_LONGEST_SHOWN, _LONGEST_PRESET = 40, 15
+_LONGEST_SHOWN = 40
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -123,7 +116,7 @@ def begin() -> Response:
     gateway = current_services().gateways.find(g.merchant.id)
     selection = _posted(CheckoutForm())
     try:
-        choice = _read_choice(selection, gateway)
+        choice = read_choice(selection, gateway)
         try:
             payment_id = _begin(choice, gateway)
         except InvoiceBeingPaid as refusal:
@@ -131,13 +124,13 @@ def begin() -> Response:
                 raise
             _ask_about(refusal.payment_id)
             payment_id = _begin(choice, gateway)
+    except NoGateway:
+        return _choose_page(_with_known_invoices(selection), status=_CONFLICT)
     except CheckoutFault as fault:
-        holder = fault.payment_id if isinstance(fault, InvoiceBeingPaid) else None
-        known = [invoice_id for invoice_id in selection.invoice_ids if is_id("inv", invoice_id)]
         return _choose_page(
-            replace(selection, invoice_ids=known),
+            _with_known_invoices(selection),
             faults={fault.field: fault.code},
-            in_progress_payment_id=holder,
+            in_progress_payment_id=fault.payment_id if isinstance(fault, InvoiceBeingPaid) else None,
             status=_UNPROCESSABLE,
         )
     return redirect_to(f"/checkout/{payment_id}")
@@ -163,6 +156,10 @@ def _ask_about(payment_id: str) -> None:
     ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY))
 
 
+def _with_known_invoices(selection: Chosen) -> Chosen:
+    return replace(selection, invoice_ids=[each for each in selection.invoice_ids if is_id("inv", each)])
+
+
 def _posted(form: CheckoutForm) -> Chosen:
     payment_method = form.payment_method.data or ""
     return Chosen(
@@ -178,82 +175,6 @@ def _posted(form: CheckoutForm) -> Chosen:
         channel=form.channel.data or "",
         phone=(form.phone.data or "")[:_LONGEST_SHOWN],
     )
-
-
-def _read_choice(selection: Chosen, gateway: Gateway | None) -> Choice:
-    """What was posted as the domain takes it. Raises a CheckoutFault for an amount or a telephone that cannot be read, for a way
-    of paying that is not for the currency, and for a first part that the rest would not follow."""
-    with current_services().database.read() as reader:
-        chosen = list_chosen(reader, current_scope(), selection.invoice_ids, g.merchant.options)
-    dues = [invoice.due for invoice in chosen]
-    named = selection.top_up or selection.currency
-    currency = named or (dues[0].currency if dues else g.merchant.currency)
-    channel, phone = (
-        _read_telephone(selection, gateway, currency) if selection.payment_method == TELEPHONE else ("", "")
-    )
-    if selection.payment_method and gateway is not None and not gateway.capabilities.takes(currency):
-        raise CurrencyNotTaken
-    amount = _read_amount(selection, named, dues)
-    if selection.amount_choice == "split":
-        _check_first_part(dues, currency, amount)
-    return Choice(
-        selection.payment_method or "",
-        selection.invoice_ids,
-        amount=amount,
-        currency=named,
-        use_credit=selection.use_credit and not selection.top_up,
-        save_method=selection.save_method,
-        splits=selection.amount_choice == "split",
-        split_of=selection.split_of,
-        top_up=selection.top_up is not None,
-        title=translator(g.shell.locale).gettext("Money in advance") if selection.top_up else "",
-        channel=channel or None,
-        phone=phone or None,
-    )
-
-
-def _read_telephone(selection: Chosen, gateway: Gateway | None, currency: str) -> tuple[str, str]:
-    """Channel and number of the telephone to ask. Raises PhoneUnreadable, CurrencyNotTaken."""
-    known = {each.id: each for each in gateway.capabilities.prompt_channels} if gateway else {}
-    channel = known.get(selection.channel)
-    if channel is None:
-        raise PhoneUnreadable
-    if channel not in list_channels(gateway, currency):
-        raise CurrencyNotTaken
-    try:
-        return channel.id, normalise_phone(selection.phone or "", channel.country)
-    except ContactRefused:
-        raise PhoneUnreadable from None
-
-
-def _check_first_part(dues: Sequence[Due], currency: str, amount: int | None) -> None:
-    """Raises SplitNotAllowed, AmountUnreached."""
-    if not dues:
-        return
-    least = least_first_part(dues, currency)
-    if least is None:
-        raise SplitNotAllowed
-    if amount is not None and amount < least:
-        raise AmountUnreached
-
-
-def _read_amount(selection: Chosen, currency: str | None, dues: Sequence[Due]) -> int | None:
-    """Minor units of the amount that was chosen; None for everything."""
-    match selection.amount_choice:
-        case "other" | "split":
-            if currency is None:
-                raise AmountUnreadable
-            try:
-                return read_amount(selection.amount, currency, g.shell.locale)
-            except AmountError:
-                raise AmountUnreadable from None
-        case "" | "full":
-            return None
-        case "deposit":
-            return dues[0].deposit if len(dues) == 1 and not selection.top_up else None
-        case preset if preset.isascii() and preset.isdecimal() and len(preset) <= _LONGEST_PRESET:
-            return int(preset)
-    raise AmountUnreadable
 
 
 @signed_in
@@ -284,7 +205,7 @@ def confirm(payment_id: str) -> Response:
         return _too_many_page(payment_id, refusal)
     except AmountChanged:
         return _review_page(payment_id, has_changed=True, status=_UNPROCESSABLE)
-    except (CheckoutEnded, InvoiceBeingPaid, InvoiceSettled) as refusal:
+    except (CheckoutEnded, InvoiceBeingPaid, InvoiceSettled, NoGateway) as refusal:
         return _review_page(payment_id, status=refusal.status if refusal.status == _CONFLICT else _UNPROCESSABLE)
     except CheckoutFault as fault:
         with services.database.read() as reader:
@@ -433,7 +354,7 @@ def _review_page(
     gateway = services.gateways.find(scope.merchant_id)
     with services.database.read() as reader:
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
-        if checkout.confirmed_at is not None or (gateway is None and checkout.gateway != CREDIT):
+        if checkout.confirmed_at is not None:
             return redirect_to(f"/payments/{payment_id}")
         methods = {method.id: method for method in list_methods(reader, scope)}
         other_payment_id = _find_other_payment(reader, scope, checkout)

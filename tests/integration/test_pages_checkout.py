@@ -375,5 +375,21 @@ def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Fla
     invoice = account.invoice()
 
     assert "Pay $50.00" not in pages.get(f"/acme/invoices/{invoice}").text
-    pages.post("/acme/checkout", {"invoice": invoice, "payment_method": account.method()}, status=409)
+    answer = pages.post("/acme/checkout", {"invoice": invoice, "payment_method": account.method()}, status=409)
+    assert "No method pays in USD here at the moment." in Page("/acme/checkout", answer).text
     assert payments_of(account) == []
+
+
+def test_review_of_a_merchant_that_has_lost_its_gateway_has_ended(
+    pages: PageClient, account: Account, app: Flask, services: Services
+) -> None:
+    from portal.app import create_app
+    from tests.support.scripted_gateway import OneGateway
+
+    page = review(pages, account.invoice(), account.method())
+    closed = account.sign_in(create_app(services=replace(services, gateways=OneGateway(None))))
+
+    path, fields = confirmation(page)
+    for shown in (closed.get(page.path), Page(page.path, closed.post(path, fields, status=409))):
+        assert shown.headline == "This checkout has ended"
+        assert "not offered any more" in shown.text

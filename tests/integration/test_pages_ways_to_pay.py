@@ -257,6 +257,8 @@ def test_credit_pays_in_a_currency_that_the_gateway_does_not_take(
     review = go_on(pages, f"/acme/checkout?invoice={account.invoice(5000)}", use_credit="yes")
 
     assert "Your credit pays all of it" in review.text
+    rest = go_on(pages, f"/acme/checkout?invoice={account.invoice(9500)}", status=422, use_credit="yes")
+    assert "No method pays in USD here at the moment. Your credit does, as far as it goes." in rest.text
 
 
 def test_telephone_of_a_country_that_pays_in_another_currency_is_refused_at_the_field(

@@ -224,6 +224,9 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
         "currencies": replace(choose, currencies=offers),
         "no-way": replace(choose, methods=(), can_add=False),
         "no-way-but-credit": replace(choose, methods=(), can_add=False, credit=CreditChoice(4250, True)),
+        "no-way-for-the-rest": replace(
+            choose, methods=(), can_add=False, credit=CreditChoice(4250, True), faults={"payment_method": "missing"}
+        ),
         "no-way-in-this-currency": replace(choose, methods=(), can_add=False, currencies=offers),
         "many-types": replace(choose, page_types=("card", "mobile_money", "bank_account", "other")),
         "telephone": replace(choose, telephone=telephone, chosen="telephone"),
