@@ -1,4 +1,4 @@
-"""Short names for what something holds, for addresses and forms: the same content the same name, other content another."""
+"""Names for what something holds, for addresses, forms and logs: the same content the same name, other content another."""
 
 from __future__ import annotations
 
@@ -14,4 +14,13 @@ def fingerprint(content: bytes) -> str:
     No digits: in plain hexadecimal one fingerprint in twenty thousand holds what is, by all its signs, a payment card's number,
     and the request that it comes back with is refused for it (`web/card_numbers.py`).
     """
-    return hashlib.sha256(content).hexdigest()[:LENGTH].translate(_WITHOUT_DIGITS)
+    return spelled(hashlib.sha256(content).digest())[:LENGTH]
+
+
+def spelled(digest: bytes) -> str:
+    """A whole digest for people and logs: hexadecimal, its digits 0 to 9 written g to p.
+
+    In plain hexadecimal one SHA-256 in 2,400 holds what looks like a card's number, and the log would mask a part of it
+    (`json_logs.py`): it would prove nothing any more.
+    """
+    return digest.hex().translate(_WITHOUT_DIGITS)

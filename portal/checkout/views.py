@@ -299,7 +299,7 @@ def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
             options=options,
             usual_currency=g.merchant.currency,
             credit=free_credit(reader, scope, currency),
-            refused_amount=find_refused_amount(reader, scope, [due.invoice_id for due in dues]),
+            refused_amount=find_refused_amount(reader, scope, [due.invoice_id for due in dues], currency),
             channels=tuple(
                 (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
                 for channel in list_channels(gateway, currency)

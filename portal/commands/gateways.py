@@ -15,11 +15,19 @@ from portal.commands.sandbox_account import ask_for_events, new_account
 from portal.database import Reader
 from portal.errors import PortalError
 from portal.gateways.accounts import EVENT_SECRETS, SECRETS, AccountRefused, checked_secrets, split_values
+from portal.gateways.contract import Gateway, State
 from portal.merchants.errors import SecretsUnreadable
 from portal.merchants.operations import SANDBOX, connect_gateway, rotate_accounts
 from portal.merchants.queries import AccountRow, MerchantProfile, find_sealed_secrets, list_accounts
 from portal.merchants.secrets import decrypt_secrets, is_newest
+from portal.payment_methods.operations import follow_gateway
+from portal.payments.models import Payment
+from portal.payments.orders import question_of
+from portal.refunds.models import Refund
 from portal.settings import Settings
+
+_ASKED = ("id", "created_at", "sent_at", "gateway_reference", "gateway_page_reference")
+_TOLD_PAYMENTS = 3
 
 
 class PaymentsUnderWay(PortalError):
@@ -65,10 +73,13 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
                 given = _with_earlier(given, find_sealed_secrets(reader, merchant.id, name), settings)
         secrets = checked_secrets(name, merchant.mode, given)
         if not offline:
-            _require_answer(name, merchant, secrets, settings)
+            account = _reach(name, merchant, secrets, settings)
+            with database.read() as reader:
+                _require_same_account(reader, merchant, account)
         with database.unit_of_work() as session:
             _require_nothing_under_way(session, merchant, name)
             connect_gateway(session, merchant, name, secrets, keys=settings.keys, at=SystemClock().now())
+            follow_gateway(session, merchant.id, name)
     if name == SANDBOX:
         ask_for_events(settings, slug, secrets)
     click.echo(f"{slug} takes payments through {name} now; events come to {event_address(settings, slug, name)}")
@@ -127,7 +138,7 @@ def _with_earlier(given: Mapping[str, str], sealed: bytes | None, settings: Sett
     return {**given, EVENT_SECRETS: ",".join(both)}
 
 
-def _require_answer(name: str, merchant: MerchantProfile, secrets: Mapping[str, str], settings: Settings) -> None:
+def _reach(name: str, merchant: MerchantProfile, secrets: Mapping[str, str], settings: Settings) -> Gateway:
     from portal.gateways.registry import make_gateway
 
     account = make_gateway(name, merchant.mode, secrets, settings)
@@ -135,28 +146,58 @@ def _require_answer(name: str, merchant: MerchantProfile, secrets: Mapping[str, 
         raise AccountRefused("SANDBOX_URL is not set: this installation has no sandbox")
     if not account.is_reachable():
         raise AccountRefused(f"{account.title} does not answer, or refuses the key; nothing was changed")
+    return account
+
+
+def _require_same_account(reader: Reader, merchant: MerchantProfile, account: Gateway) -> None:
+    """Refuse keys of another account while only the one before can tell what became of a payment or a refund: the other has never
+    heard of an order, and would be given it anew. It is the same one when it knows a payment that the one before told of."""
+    if not any(_count_under_way(reader, merchant, at=account.name)):
+        return
+    told_of = reader.execute(
+        sa.select(*(Payment.__table__.c[name] for name in _ASKED))
+        .where(
+            Payment.merchant_id == merchant.id,
+            Payment.gateway == account.name,
+            Payment.sent_at.is_not(None),
+            sa.or_(Payment.gateway_reference.is_not(None), Payment.gateway_page_reference.is_not(None)),
+        )
+        .order_by(Payment.id.desc())
+        .limit(_TOLD_PAYMENTS)
+    ).all()
+    if told_of and all(account.look_up(question_of(row)).state in (State.ABSENT, State.UNKNOWN) for row in told_of):
+        raise PaymentsUnderWay(
+            f"this account of {account.title} does not know {told_of[0].id}, so it is another one. Payments or refunds at the one"
+            " of before have no outcome yet, and only that one can tell it; let the worker ask, and connect then"
+        )
 
 
 def _require_nothing_under_way(reader: Reader, merchant: MerchantProfile, name: str) -> None:
-    from portal.payments.models import Payment
-    from portal.refunds.models import Refund
+    payments, refunds = _count_under_way(reader, merchant, but_at=name)
+    if payments or refunds:
+        raise PaymentsUnderWay(
+            f"{payments} payments and {refunds} refunds of {merchant.slug} have no outcome yet, and only {merchant.gateway}"
+            " can tell it; let the worker ask, and connect then"
+        )
 
+
+def _count_under_way(
+    reader: Reader, merchant: MerchantProfile, *, at: str | None = None, but_at: str | None = None
+) -> tuple[int, int]:
+    """Payments and refunds without an outcome, `at` this gateway, or at every other one than that (`but_at`)."""
+    is_there = Payment.gateway == at if at is not None else Payment.gateway != but_at
     payments = reader.execute(
         sa.select(sa.func.count()).where(
-            Payment.merchant_id == merchant.id, Payment.gateway != name, Payment.next_check_at.is_not(None)
+            Payment.merchant_id == merchant.id, is_there, Payment.next_check_at.is_not(None)
         )
     ).scalar_one()
     refunds = reader.execute(
         sa.select(sa.func.count())
         .select_from(Refund)
         .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
-        .where(Refund.merchant_id == merchant.id, Payment.gateway != name, Refund.next_check_at.is_not(None))
+        .where(Refund.merchant_id == merchant.id, is_there, Refund.next_check_at.is_not(None))
     ).scalar_one()
-    if payments or refunds:
-        raise PaymentsUnderWay(
-            f"{payments} payments and {refunds} refunds of {merchant.slug} have no outcome yet, and only {merchant.gateway}"
-            " can tell it; let the worker ask, and connect then"
-        )
+    return payments, refunds
 
 
 def _line(account: AccountRow, settings: Settings) -> str:

@@ -12,7 +12,7 @@ from portal.commands.environment import load_settings, named_merchant, open_data
 from portal.commands.sandbox_account import ask_for_events, new_account
 from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant, set_payment_options
 from portal.merchants.operations import create_api_key as make_api_key
-from portal.merchants.payment_options import AMOUNT_MODES, PaymentOptions, TopUpRule, stored_options
+from portal.merchants.payment_options import AMOUNT_MODES, AmountLimits, PaymentOptions, stored_options
 from portal.merchants.rules import SCOPES
 from portal.money import AmountError, minor_units, parse_decimal
 
@@ -83,19 +83,35 @@ def create(
     help="Take money in advance, in major units: USD=10-500:25,50. Once a currency; those named replace all before.",
 )
 @click.option("--no-top-ups", is_flag=True, help="Take no money in advance.")
+@click.option(
+    "--amounts",
+    multiple=True,
+    metavar="CURRENCY=LEAST-MOST[:PRESET,…]",
+    help="Limits of an amount that is chosen of an invoice, where that has none itself; as --top-up.",
+)
+@click.option("--no-amounts", is_flag=True, help="Any amount of an invoice may be chosen, where one may be.")
 def options(
-    slug: str, amount_mode: str | None, allow_split: bool | None, top_ups: tuple[str, ...], no_top_ups: bool
+    slug: str,
+    amount_mode: str | None,
+    allow_split: bool | None,
+    top_ups: tuple[str, ...],
+    no_top_ups: bool,
+    amounts: tuple[str, ...],
+    no_amounts: bool,
 ) -> None:
     """Change how the merchant's customers may pay, and print it as JSON; without an option it is printed as it is."""
     if top_ups and no_top_ups:
         raise click.UsageError("--top-up and --no-top-ups contradict each other")
+    if amounts and no_amounts:
+        raise click.UsageError("--amounts and --no-amounts contradict each other")
     with open_database(load_settings()) as database:
         changed = named_merchant(database, slug)
         known = changed.options
         wanted = PaymentOptions(
             amount_mode or known.amount_mode,
             known.allow_split if allow_split is None else allow_split,
-            {} if no_top_ups else dict(map(_top_up, top_ups)) if top_ups else known.top_ups,
+            {} if no_top_ups else _read_limits("--top-up", top_ups) or known.top_ups,
+            {} if no_amounts else _read_limits("--amounts", amounts) or known.amounts,
         )
         if wanted != known:
             with database.unit_of_work() as session:
@@ -122,8 +138,12 @@ def create_key(slug: str, scopes: tuple[str, ...]) -> None:
     click.echo(key)
 
 
-def _top_up(text: str) -> tuple[str, TopUpRule]:
-    """`USD=10-500:25,50` as a currency and its rule, in minor units."""
+def _read_limits(option: str, texts: tuple[str, ...]) -> dict[str, AmountLimits]:
+    return dict(_read_limit(option, text) for text in texts)
+
+
+def _read_limit(option: str, text: str) -> tuple[str, AmountLimits]:
+    """`USD=10-500:25,50` as a currency and its limits, in minor units."""
     currency, _, limits = text.partition("=")
     span, _, presets = limits.partition(":")
     least, _, most = span.partition("-")
@@ -132,5 +152,5 @@ def _top_up(text: str) -> tuple[str, TopUpRule]:
             minor_units(parse_decimal(part), currency) for part in (least, most, *filter(None, presets.split(",")))
         ]
     except AmountError as fault:
-        raise click.BadParameter(f"{text}: {fault}", param_hint="--top-up") from None
-    return currency, TopUpRule(amounts[0], amounts[1], tuple(amounts[2:]))
+        raise click.BadParameter(f"{text}: {fault}", param_hint=option) from None
+    return currency, AmountLimits(amounts[0], amounts[1], tuple(amounts[2:]))

@@ -1,4 +1,4 @@
-"""Guarded changes of a customer's credit: grant, reserve, use, release. Each is one conditional statement."""
+"""Guarded changes of a customer's credit: grant, take, reserve, use, release. Each is one conditional statement."""
 
 from __future__ import annotations
 
@@ -38,6 +38,33 @@ def grant(session: Session, scope: Scope, money: Money, *, at: datetime) -> None
             set_={"amount": CustomerBalance.amount + money.amount, "updated_at": at},
         )
     )
+
+
+def lock_free(session: Session, scope: Scope, currency: str) -> int:
+    """What the customer may spend in a currency, in minor units, under the lock of that balance until the transaction ends."""
+    statement = (
+        sa.select(CustomerBalance.amount - CustomerBalance.amount_reserved)
+        .where(
+            CustomerBalance.merchant_id == scope.merchant_id,
+            CustomerBalance.customer_id == scope.customer_id,
+            CustomerBalance.currency == currency,
+        )
+        .with_for_update()
+    )
+    return session.execute(statement).scalar() or 0
+
+
+def take(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
+    """Take free credit away: it is given back in money. `lock_free` told that there is as much."""
+    if money.amount == 0:
+        return
+    changed = _changed(
+        session,
+        _one(scope, money)
+        .where(CustomerBalance.amount - CustomerBalance.amount_reserved >= money.amount)
+        .values(amount=CustomerBalance.amount - money.amount, updated_at=at),
+    )
+    assert changed, "credit that is taken was free"
 
 
 def reserve(session: Session, scope: Scope, money: Money, *, at: datetime) -> bool:

@@ -117,7 +117,7 @@ class _Demo:
             "PORTAL_SANDBOX_URL": sandbox_url,
             "PORTAL_DEMO": "1",
             "PORTAL_DEMO_MAIL_DIR": str(self.data_dir / "mail"),
-            **_RAISED,
+            **RAISED,
             **{name: value for name, value in os.environ.items() if name.startswith("PORTAL_") and name not in _OURS},
         }
 
@@ -187,12 +187,13 @@ class _Demo:
 
 
 # One machine plays all customers, and scripts sign the same one in again and again.
-_RAISED = {
+RAISED = {
     "PORTAL_SIGN_IN_MAILS_PER_ADDRESS_PER_MINUTE": "60",
     "PORTAL_SIGN_IN_MAILS_PER_ADDRESS_PER_HOUR": "1000",
     "PORTAL_SIGN_IN_MAILS_PER_IP_PER_HOUR": "10000",
     "PORTAL_SIGN_IN_FAILURES_PER_IP_PER_HOUR": "1000",
     "PORTAL_PAYMENT_ATTEMPTS_PER_CUSTOMER_PER_HOUR": "1000",
+    "PORTAL_PAYMENT_PROMPTS_PER_PHONE_PER_HOUR": "1000",
     "PORTAL_PAGES_PER_IP_PER_MINUTE": "100000",
 }
 """Limits that the demo raises; the environment's own still win."""

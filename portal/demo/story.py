@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from portal.customers.rules import CustomerDetails
-from portal.merchants.payment_options import PaymentOptions, TopUpRule
+from portal.merchants.payment_options import AmountLimits, PaymentOptions
 
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
 CAREFUL_CARD, BROKEN_CARD = "4000000000003220", "4000000000000119"
@@ -136,7 +136,7 @@ ACME = Story(
     options=PaymentOptions(
         amount_mode="editable",
         allow_split=True,
-        top_ups={"USD": TopUpRule(1000, 50000, (2500, 5000, 10000)), "EUR": TopUpRule(1000, 50000, (2500, 5000))},
+        top_ups={"USD": AmountLimits(1000, 50000, (2500, 5000, 10000)), "EUR": AmountLimits(1000, 50000, (2500, 5000))},
     ),
     other_currency="EUR",
     choices={
@@ -222,7 +222,10 @@ SAVANE = Story(
     options=PaymentOptions(
         amount_mode="editable",
         allow_split=True,
-        top_ups={"XAF": TopUpRule(1000, 200000, (5000, 10000, 25000)), "EUR": TopUpRule(500, 30000, (1000, 2500))},
+        top_ups={
+            "XAF": AmountLimits(1000, 200000, (5000, 10000, 25000)),
+            "EUR": AmountLimits(500, 30000, (1000, 2500)),
+        },
     ),
     other_currency="EUR",
     choices={

@@ -20,6 +20,9 @@ from portal.web.rendering import render_page
 from portal.web.shells import build_bare_shell
 
 _FULL, _EMPTY = phrase("A year of payments, one invoice overdue"), phrase("New here: nothing owed, nothing paid")
+_EVERY_WAY = phrase(
+    "Every way to pay: a deposit, preset amounts, another currency, less after a card had too little, and credit"
+)
 _NUMBERS = (
     ("card", "4242 4242 4242 4242", "succeeds"),
     ("card", "4000 0000 0000 0002", "declined"),
@@ -105,7 +108,11 @@ def _folder() -> Path:
 
 def _customers(reader: sa.Connection, merchant_id: str, story: Story) -> tuple[DemoCustomer, ...]:
     """The story's own customers that are there still; what was imported since is found by its address."""
-    told = {details.email: _FULL for details in story.customers} | {story.newcomer.email: _EMPTY}
+    told = {
+        **{details.email: _FULL for details in story.customers},
+        story.chooser.email: _EVERY_WAY,
+        story.newcomer.email: _EMPTY,
+    }
     rows = reader.execute(
         sa.select(Customer.email, Customer.name).where(
             Customer.merchant_id == merchant_id, Customer.email.in_(told), Customer.deleted_at.is_(None)

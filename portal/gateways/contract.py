@@ -1,4 +1,9 @@
-"""What the portal asks of a payment provider, in values of its own; no provider's words leave its module."""
+"""What the portal asks of a payment provider, in values of its own; no provider's words leave its module.
+
+Whatever a value takes over of a provider's own texts it keeps in a form that can be shown and stored (`words`), so that no
+provider need see to it, and no outcome fails to be recorded for a sign in it. Our own references are left as they were told:
+they are compared and never stored.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from portal.gateways.words import LONGEST_ADDRESS, plausible, readable, usable, whole_number
 from portal.money import Money
 
 
@@ -26,9 +32,14 @@ class State(StrEnum):
     ABSENT = "absent"
 
 
+METHOD_TYPES = ("card", "mobile_money", "bank_account", "other")
+_MONTHS, _YEARS = range(1, 13), range(1970, 10_000)
+
+
 @dataclass(frozen=True, slots=True)
 class MethodFacts:
-    """A payment method as a provider tells it. `token` is set when it may be used again; `phone` is masked."""
+    """A payment method as a provider tells it. `type` is one of `METHOD_TYPES`, "other" for one that we do not know; `token`
+    is set when it may be used again; `phone` is masked."""
 
     type: str
     brand: str | None = None
@@ -40,6 +51,21 @@ class MethodFacts:
     bank_name: str | None = None
     fingerprint: str | None = None
     token: str | None = None
+
+    def __post_init__(self) -> None:
+        _keep(
+            self,
+            type=self.type if self.type in METHOD_TYPES else "other",
+            brand=readable(self.brand),
+            last4=readable(self.last4),
+            exp_month=whole_number(self.exp_month, _MONTHS),
+            exp_year=whole_number(self.exp_year, _YEARS),
+            holder=readable(self.holder),
+            phone=readable(self.phone),
+            bank_name=readable(self.bank_name),
+            fingerprint=usable(self.fingerprint),
+            token=usable(self.token),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +88,18 @@ class Outcome:
     completed_at: datetime | None = None
     evidence: str = ""
     page_reference: str | None = None
+
+    def __post_init__(self) -> None:
+        _keep(
+            self,
+            gateway_reference=usable(self.gateway_reference),
+            failure_code=readable(self.failure_code),
+            failure_message=readable(self.failure_message),
+            action_url=usable(self.action_url, LONGEST_ADDRESS),
+            completed_at=plausible(self.completed_at),
+            evidence=readable(self.evidence) or "",
+            page_reference=usable(self.page_reference, LONGEST_ADDRESS),
+        )
 
 
 FAILURE_CODES = frozenset(
@@ -171,6 +209,15 @@ class SetupOutcome:
     failure_code: str | None = None
     evidence: str = ""
 
+    def __post_init__(self) -> None:
+        _keep(
+            self,
+            page_reference=usable(self.page_reference, LONGEST_ADDRESS),
+            action_url=usable(self.action_url, LONGEST_ADDRESS),
+            failure_code=readable(self.failure_code),
+            evidence=readable(self.evidence) or "",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -204,6 +251,9 @@ class RefundOutcome:
     money: Money | None = None
     failure_code: str | None = None
 
+    def __post_init__(self) -> None:
+        _keep(self, gateway_reference=usable(self.gateway_reference), failure_code=readable(self.failure_code))
+
 
 @dataclass(frozen=True, slots=True)
 class ListedCharge:
@@ -215,16 +265,32 @@ class ListedCharge:
     money: Money
     created_at: datetime
 
+    def __post_init__(self) -> None:
+        _keep(self, gateway_reference=readable(self.gateway_reference) or "-", reference=usable(self.reference))
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A verified event: a hint that something happened to `reference`, our id of a payment, refund or setup. What happened is
-    asked for. `gateway_reference` is the provider's own id, for an event that does not tell ours."""
+    asked for. `gateway_reference` is the provider's own id, for an event that does not tell ours.
+
+    Raises EventRefused for an `event_id` that cannot be kept: by no other would it be known again.
+    """
 
     event_id: str
     type: str
     reference: str | None
     gateway_reference: str | None = None
+
+    def __post_init__(self) -> None:
+        if usable(self.event_id) is None:
+            raise EventRefused("unreadable")
+        _keep(
+            self,
+            type=readable(self.type) or "-",
+            reference=usable(self.reference),
+            gateway_reference=usable(self.gateway_reference),
+        )
 
 
 class EventRefused(Exception):
@@ -316,3 +382,9 @@ class Gateway(Protocol):
     def is_reachable(self) -> bool:
         """Whether the provider answers at all and takes our key, for `portal doctor`."""
         ...
+
+
+def _keep(value: object, **fields: object) -> None:
+    """Set fields of a frozen value that is being made."""
+    for name, field_value in fields.items():
+        object.__setattr__(value, name, field_value)

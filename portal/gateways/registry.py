@@ -21,9 +21,10 @@ _KEEP_SECONDS = 5.0
 
 
 class Gateways(Protocol):
-    """Tells the gateway of a merchant, or None when it takes no payments."""
+    """Tells the gateway through which a merchant takes payments, or with `name` the one that it has an account at, be it the one
+    of before: that one alone can tell what became of its payments, and give them back. None where there is none."""
 
-    def find(self, merchant_id: str) -> Gateway | None: ...
+    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None: ...
 
 
 @dataclass(slots=True)
@@ -32,29 +33,29 @@ class AccountGateways:
 
     database: Database
     settings: Settings
-    _kept: dict[str, tuple[float, Gateway | None]] = field(default_factory=dict)
+    _kept: dict[tuple[str, str | None], tuple[float, Gateway | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, merchant_id: str) -> Gateway | None:
+    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
         now = time.monotonic()
         with self._lock:
-            kept = self._kept.get(merchant_id)
+            kept = self._kept.get((merchant_id, name))
         if kept and kept[0] > now:
             return kept[1]
-        gateway = self._make(merchant_id)
+        gateway = self._make(merchant_id, name)
         with self._lock:
-            self._kept[merchant_id] = (now + _KEEP_SECONDS, gateway)
+            self._kept[merchant_id, name] = (now + _KEEP_SECONDS, gateway)
         return gateway
 
-    def _make(self, merchant_id: str) -> Gateway | None:
+    def _make(self, merchant_id: str, name: str | None) -> Gateway | None:
         with self.database.read() as connection:
             account = connection.execute(
                 sa.select(GatewayAccount.gateway, GatewayAccount.secrets, Merchant.mode)
-                .join(
-                    Merchant,
-                    sa.and_(Merchant.id == GatewayAccount.merchant_id, Merchant.gateway == GatewayAccount.gateway),
+                .join(Merchant, Merchant.id == GatewayAccount.merchant_id)
+                .where(
+                    GatewayAccount.merchant_id == merchant_id,
+                    GatewayAccount.gateway == (Merchant.gateway if name is None else name),
                 )
-                .where(GatewayAccount.merchant_id == merchant_id)
             ).first()
         if account is None:
             return None

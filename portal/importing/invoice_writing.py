@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEntry
 from portal.credit.balance import grant
+from portal.credit.queries import free_credit
 from portal.customers.models import Customer
 from portal.customers.rules import email_key
 from portal.database import Base
@@ -243,18 +244,28 @@ def _write_credit_note(
         return Change.CREATED
     if old.import_digest == document.digest:
         return Change.UNCHANGED
-    if old.amount_applied:
+    before = Money(old.amount, old.currency)
+    if old.amount_applied or not _can_take_back(session, batch, scope, before, money):
         return Refused("the credit note differs, but a part of it is used; it is left as it is")
     session.execute(
         sa.update(_table(CreditNote))
         .where(CreditNote.merchant_id == context.merchant.id, CreditNote.id == old.id)
         .values(**content)
     )
-    before = Money(old.amount, old.currency)
     batch.credits.append((scope, money, context.now))
     batch.credits.append((scope, Money(-before.amount, before.currency), context.now))
-    batch.postings.append(credit_corrected(customer_id, old.id, document.digest, before, money, at=context.now))
+    # By the time too: a note may be corrected back to what it said before.
+    version = f"{document.digest}:{context.now.isoformat()}"
+    batch.postings.append(credit_corrected(customer_id, old.id, version, before, money, at=context.now))
     return Change.UPDATED
+
+
+def _can_take_back(session: Session, batch: _Batch, scope: Scope, before: Money, after: Money) -> bool:
+    """Whether what was granted by a credit note is there to be granted anew. Credit is not told apart by where it came from:
+    it is used when less of it is free than would go. Whoever spends it at this moment is met by the check of the table."""
+    granted = [money for owner, money, _ in batch.credits if owner == scope] + [after]
+    here = sum(money.amount for money in granted if money.currency == before.currency)
+    return free_credit(session, scope, before.currency) + here >= before.amount
 
 
 def _content(context: Context, document: Document) -> dict[str, Any]:

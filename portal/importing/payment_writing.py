@@ -226,6 +226,6 @@ def _refund(session: Session, context: Context, payment: Payment, amount: int) -
     post(
         session,
         context.merchant.id,
-        refund_begun(*told, money, at=at),
+        refund_begun(*told, money, credit_taken=Money(0, payment.currency), at=at),
         refund_succeeded(*told, payment.gateway, money, at=at),
     )

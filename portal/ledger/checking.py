@@ -10,6 +10,7 @@ from itertools import groupby
 import sqlalchemy as sa
 
 from portal.database import Reader
+from portal.fingerprints import spelled
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
 from portal.ledger.rules import Entry, digest_of, entry_digest, seal_digest
 from portal.money import AmountError, Money
@@ -31,7 +32,8 @@ class WrongRow:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was checked of one merchant. `wrong` is None when all of it holds; `head` is the chain's newest digest."""
+    """What was checked of one merchant. `wrong` is None when all of it holds; `head` is the chain's newest digest, in letters as
+    the log has it (`fingerprints.spelled`)."""
 
     merchant_id: str
     transaction_count: int
@@ -171,45 +173,96 @@ def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple
     loose = next((transaction_id for transaction_id in digests if transaction_id not in sealed | waiting), None)
     if loose:
         wrong = wrong or WrongRow("ledger_transactions", loose, "is neither sealed nor waits for it")
-    return count, before.hex(), wrong
+    return count, spelled(before), wrong
 
 
-# What rows say beside what the ledger says of them, a kind of balance each: (id, currency, kept, booked).
-_KEPT_AND_BOOKED = {
-    "invoices": """
+# What rows say beside what the ledger says of them, a kind of balance each: the table, and (id, currency, kept, booked).
+_KEPT_AND_BOOKED = (
+    (
+        "invoices",
+        """
         select id, currency, case when status in ('draft', 'void') then 0
           else total - amount_paid - amount_credited end as kept, 0 as booked
         from invoices where merchant_id = :merchant_id
         union all
         select invoice_id, currency, 0, amount from ledger_entries
         where merchant_id = :merchant_id and account = 'receivable'""",
-    "payments": """
+    ),
+    (
+        "payments",
+        """
         select id, currency, case when status in ('complete', 'partially_refunded', 'refunded')
           then amount - credit_amount - amount_refunded else 0 end as kept, 0 as booked
         from payments where merchant_id = :merchant_id
         union all
         select payment_id, currency, 0, amount from ledger_entries
         where merchant_id = :merchant_id and account in ('gateway', 'refunds_in_transit')""",
-    "refunds": """
+    ),
+    (
+        "payments",
+        """
+        select id, currency, case when status in ('complete', 'partially_refunded', 'refunded')
+          then credit_granted - credit_amount else 0 end as kept, 0 as booked
+        from payments where merchant_id = :merchant_id
+        union all
+        select payment_id, currency, 0, -amount from ledger_entries
+        where merchant_id = :merchant_id and account = 'credit' and payment_id is not null""",
+    ),
+    (
+        "refunds",
+        """
         select payment_id as id, currency, amount as kept, 0 as booked
         from refunds where merchant_id = :merchant_id and status = 'pending'
         union all
         select payment_id, currency, 0, -amount from ledger_entries
         where merchant_id = :merchant_id and account = 'refunds_in_transit'""",
-    "customer_balances": """
+    ),
+    (
+        "customer_balances",
+        """
         select customer_id as id, currency, amount as kept, 0 as booked
         from customer_balances where merchant_id = :merchant_id
         union all
         select customer_id, currency, 0, -amount from ledger_entries
         where merchant_id = :merchant_id and account = 'credit'""",
-}
+    ),
+)
+
+
+# What rows hold for payments under way beside what those say that they hold: (id, currency, kept, booked), as above.
+_KEPT_AND_HELD = (
+    (
+        "invoices",
+        """
+        select id, currency, amount_reserved as kept, 0 as booked
+        from invoices where merchant_id = :merchant_id
+        union all
+        select invoices.id, invoices.currency, 0, payment_allocations.amount
+        from payment_allocations
+        join invoices on invoices.merchant_id = payment_allocations.merchant_id and invoices.id = payment_allocations.invoice_id
+        where payment_allocations.merchant_id = :merchant_id and payment_allocations.state = 'active'""",
+    ),
+    (
+        "customer_balances",
+        """
+        select customer_id as id, currency, amount_reserved as kept, 0 as booked
+        from customer_balances where merchant_id = :merchant_id
+        union all
+        select customer_id, currency, 0, credit_amount from payments
+        where merchant_id = :merchant_id and status in ('processing', 'requires_action', 'pending')""",
+    ),
+)
 
 
 def _differences(reader: Reader, merchant_id: str) -> Iterator[WrongRow]:
-    for table, statement in _KEPT_AND_BOOKED.items():
-        compared = (
-            f"select id, currency, sum(kept), sum(booked) from ({statement}) told group by id, currency"  # noqa: S608
-            " having sum(kept) <> sum(booked) order by id, currency limit 1"
-        )
-        for row_id, currency, kept, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
-            yield WrongRow(table, str(row_id), f"says {kept} {currency} where the ledger says {booked}")
+    for statements, words in (
+        (_KEPT_AND_BOOKED, "says {} {} where the ledger says {}"),
+        (_KEPT_AND_HELD, "holds {} {} where payments under way hold {}"),
+    ):
+        for table, statement in statements:
+            compared = (
+                f"select id, currency, sum(kept), sum(booked) from ({statement}) told group by id, currency"  # noqa: S608
+                " having sum(kept) <> sum(booked) order by id, currency limit 1"
+            )
+            for row_id, currency, kept, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
+                yield WrongRow(table, str(row_id), words.format(kept, currency, booked))

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Base, Reader
+from portal.fingerprints import spelled
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
 from portal.ledger.rules import Posting, digest_of, entry_digest, seal_digest
 from portal.public_ids import new_id
@@ -62,7 +63,10 @@ def post(session: Session, merchant_id: str, *postings: Posting | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest link of a merchant's chain: kept outside the database (the log), it proves that nothing was cut off."""
+    """The newest link of a merchant's chain: kept outside the database (the log), it proves that nothing was cut off.
+
+    `digest` is in letters (`fingerprints.spelled`), so that no log masks a part of it as a card's number.
+    """
 
     merchant_id: str
     sequence: int
@@ -96,7 +100,7 @@ def seal_next(session: Session, merchant_id: str, *, at: datetime) -> Head | Non
             UnsealedTransaction.transaction_id.in_([transaction_id for transaction_id, _ in waiting]),
         )
     )
-    return Head(merchant_id, sequence, digest.hex())
+    return Head(merchant_id, sequence, spelled(digest))
 
 
 def list_unsealed(reader: Reader) -> Sequence[str]:

@@ -131,17 +131,16 @@ def payment_recorded(
     return Posting("payment_recorded", payment_id, at, _without_nothing(entries))
 
 
-def refund_begun(customer_id: str, payment_id: str, refund_id: str, money: Money, *, at: datetime) -> Posting:
-    """A refund was ordered: the money is on its way, still at the gateway."""
-    return Posting(
-        "refund_begun",
-        refund_id,
-        at,
-        (
-            Entry("refunds", money, customer_id, None, payment_id),
-            Entry("refunds_in_transit", _negative(money), customer_id, None, payment_id),
-        ),
-    )
+def refund_begun(
+    customer_id: str, payment_id: str, refund_id: str, money: Money, *, credit_taken: Money, at: datetime
+) -> Posting:
+    """A refund was ordered: the money is on its way, still at the gateway. `credit_taken` of it stood to the customer's credit."""
+    entries = [
+        Entry("refunds", money - credit_taken, customer_id, None, payment_id),
+        Entry("credit", credit_taken, customer_id, None, payment_id),
+        Entry("refunds_in_transit", _negative(money), customer_id, None, payment_id),
+    ]
+    return Posting("refund_begun", refund_id, at, _without_nothing(entries))
 
 
 def refund_succeeded(
@@ -160,17 +159,29 @@ def refund_succeeded(
 
 
 def refund_failed(
-    customer_id: str, payment_id: str, refund_id: str, gateway: str, money: Money, *, had_succeeded: bool, at: datetime
+    customer_id: str,
+    payment_id: str,
+    refund_id: str,
+    gateway: str,
+    money: Money,
+    *,
+    credit_taken: Money,
+    had_succeeded: bool,
+    at: datetime,
 ) -> Posting:
-    """The money did not reach the customer, before or after the gateway had called it done: it is ours to give again."""
+    """The money did not reach the customer, before or after the gateway had called it done: it is ours to give again, and
+    what was taken from the customer's credit stands there again."""
     back = (
         Entry("gateway", money, customer_id, None, payment_id, gateway)
         if had_succeeded
         else Entry("refunds_in_transit", money, customer_id, None, payment_id)
     )
-    return Posting(
-        "refund_failed", refund_id, at, (back, Entry("refunds", _negative(money), customer_id, None, payment_id))
-    )
+    entries = [
+        back,
+        Entry("refunds", credit_taken - money, customer_id, None, payment_id),
+        Entry("credit", _negative(credit_taken), customer_id, None, payment_id),
+    ]
+    return Posting("refund_failed", refund_id, at, _without_nothing(entries))
 
 
 def entry_digest(merchant_id: str, transaction_id: str, position: int, entry: Entry) -> bytes:

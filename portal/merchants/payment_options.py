@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,8 @@ AMOUNT_MODES = ("fixed", "editable", "editable_after_insufficient_funds")
 
 
 @dataclass(frozen=True, slots=True)
-class TopUpRule:
-    """What may be paid to the customer's credit in one currency, in its minor units; `presets` are offered by name."""
+class AmountLimits:
+    """What may be chosen in one currency, in its minor units; `presets` are offered by name."""
 
     minimum: int
     maximum: int
@@ -23,12 +23,14 @@ class TopUpRule:
 
 @dataclass(frozen=True, slots=True)
 class PaymentOptions:
-    """`amount_mode` is that of invoices which have none of their own; `allow_split` lets two methods pay one invoice;
-    `top_ups` are the currencies in which money is taken in advance. Without a word of the merchant all of it is off."""
+    """`amount_mode` is that of invoices which have none of their own, and `amounts` by currency what may be chosen of an invoice
+    that has no such limits itself; `allow_split` lets two methods pay one invoice; `top_ups` are the currencies in which money
+    is taken in advance, to the customer's credit. Without a word of the merchant all of it is off."""
 
     amount_mode: str = "fixed"
     allow_split: bool = False
-    top_ups: Mapping[str, TopUpRule] = field(default_factory=dict)
+    top_ups: Mapping[str, AmountLimits] = field(default_factory=dict)
+    amounts: Mapping[str, AmountLimits] = field(default_factory=dict)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> PaymentOptions:
@@ -36,10 +38,8 @@ class PaymentOptions:
         return cls(
             amount_mode=stored.get("amount_mode", "fixed"),
             allow_split=stored.get("allow_split", False),
-            top_ups={
-                currency: TopUpRule(rule["minimum"], rule["maximum"], tuple(rule.get("presets", ())))
-                for currency, rule in stored.get("top_ups", {}).items()
-            },
+            top_ups=_read_limits(stored.get("top_ups", {})),
+            amounts=_read_limits(stored.get("amounts", {})),
         )
 
 
@@ -47,26 +47,34 @@ def stored_options(options: PaymentOptions) -> dict[str, Any]:
     """As the column holds them. Raises InvalidMerchant, with a sentence, for what contradicts itself."""
     if options.amount_mode not in AMOUNT_MODES:
         raise InvalidMerchant(f"the amount mode is one of {', '.join(AMOUNT_MODES)}")
-    for currency, rule in options.top_ups.items():
-        _check(currency, rule)
     return {
         "amount_mode": options.amount_mode,
         "allow_split": options.allow_split,
-        "top_ups": {
-            currency: {"minimum": rule.minimum, "maximum": rule.maximum, "presets": list(rule.presets)}
-            for currency, rule in options.top_ups.items()
-        },
+        "top_ups": _stored_limits("a top-up", options.top_ups),
+        "amounts": _stored_limits("an amount", options.amounts),
     }
 
 
-def _check(currency: str, rule: TopUpRule) -> None:
+def _read_limits(stored: Mapping[str, Any]) -> dict[str, AmountLimits]:
+    return {
+        currency: AmountLimits(limits["minimum"], limits["maximum"], tuple(limits.get("presets", ())))
+        for currency, limits in stored.items()
+    }
+
+
+def _stored_limits(what: str, by_currency: Mapping[str, AmountLimits]) -> dict[str, Any]:
+    for currency, limits in by_currency.items():
+        _check(what, currency, limits)
+    return {
+        currency: {"minimum": limits.minimum, "maximum": limits.maximum, "presets": list(limits.presets)}
+        for currency, limits in by_currency.items()
+    }
+
+
+def _check(what: str, currency: str, limits: AmountLimits) -> None:
     if currency not in CURRENCIES:
-        raise InvalidMerchant("a top-up’s currency is not one of ISO 4217, such as EUR or XAF")
-    if not 0 < rule.minimum <= rule.maximum <= MAXIMUM_AMOUNT:
-        raise InvalidMerchant("a top-up is more than nothing, and its minimum no more than its maximum")
-    if not _within(rule.presets, rule):
-        raise InvalidMerchant("each preset of a top-up lies between its minimum and its maximum")
-
-
-def _within(amounts: Sequence[int], rule: TopUpRule) -> bool:
-    return all(rule.minimum <= amount <= rule.maximum for amount in amounts)
+        raise InvalidMerchant(f"the currency of {what} is not one of ISO 4217, such as EUR or XAF")
+    if not 0 < limits.minimum <= limits.maximum <= MAXIMUM_AMOUNT:
+        raise InvalidMerchant(f"{what} is more than nothing, and its minimum no more than its maximum")
+    if not all(limits.minimum <= preset <= limits.maximum for preset in limits.presets):
+        raise InvalidMerchant(f"each preset of {what} lies between its minimum and its maximum")

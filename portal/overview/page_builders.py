@@ -91,7 +91,13 @@ def _attention(account: Account, today: date, root: str) -> list[Attention]:
         for each in failed[:1]
     ]
     found += [
-        Attention("action_needed", f"{root}/payments/{each.id}", each.amount, each.currency) for each in waiting[:1]
+        Attention(
+            "action_needed" if each.method_type else "page_unfinished",
+            f"{root}/payments/{each.id}",
+            each.amount,
+            each.currency,
+        )
+        for each in waiting[:1]
     ]
     states = [(method_state(method, today), method) for method in account.methods]
     for kind, state in (("method_expired", "expired"), ("method_expiring", "expiring")):

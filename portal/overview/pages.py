@@ -49,7 +49,7 @@ class Attention:
     """Something that wants the customer; at most three, the costliest first. `url` is where its button leads.
 
     `kind`: "payment_failed" (amount, currency, failure_code), "action_needed" (amount, currency: a payment waits for
-    their confirmation), "method_expiring" and "method_expired" (`method`, as `method_name(…)`, and `expiry` "04/2026").
+    their confirmation), "page_unfinished" (the same: it waits on the gateway's page), "method_expiring" and "method_expired" (`method`, as `method_name(…)`, and `expiry` "04/2026").
     """
 
     kind: str

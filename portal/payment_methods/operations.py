@@ -147,6 +147,19 @@ def record_change(session: Session, scope: Scope, verb: str, method_id: str, *, 
     )
 
 
+def follow_gateway(session: Session, merchant_id: str, gateway: str) -> None:
+    """The merchant takes payments through `gateway` from now on: what another one keeps has run out, and what this one kept when
+    it was left is good again."""
+    kept_there = PaymentMethod.gateway == gateway
+    for before, after, which in (("active", "expired", ~kept_there), ("expired", "active", kept_there)):
+        session.execute(
+            sa.update(PaymentMethod)
+            .where(PaymentMethod.merchant_id == merchant_id, PaymentMethod.status == before, which)
+            .values(status=after)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def forget_at_gateway(session: Session, method: PaymentMethod, *, at: datetime) -> None:
     """Have the gateway forget a removed method's token, as soon as nothing that is under way needs it."""
     enqueue(session, method.merchant_id, "detach_method", {"method": method.id}, at=at)

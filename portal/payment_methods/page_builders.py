@@ -59,6 +59,7 @@ def build_method_page(
         consent_wording=facts.consent_wording,
         consent_locale=facts.consent_locale,
         uses=build_use_rows(uses, root=root),
+        is_elsewhere=method.status == "expired",
         can_be_default=not row.is_default and row.state != "expired",
         can_replace=can_replace,
     )

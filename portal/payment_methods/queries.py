@@ -19,7 +19,8 @@ _METHODS = PaymentMethod.__table__
 
 
 class MethodRecord(NamedTuple):
-    """A saved method. `status` is active or expired; whether a card has run out since is `rules.method_state`."""
+    """A saved method. `status` is active, or expired where the merchant has left the gateway that keeps it; whether a card has run
+    out is `rules.method_state`."""
 
     id: str
     type: str

@@ -89,8 +89,8 @@ def detach_method(services: Services, merchant_id: str, payload: dict[str, Any],
             at = services.clock.now()
             enqueue(session, merchant_id, "detach_method", payload, at=at, due_at=at + _ASK_AGAIN_AFTER)
             return
-    gateway = services.gateways.find(merchant_id)
-    if gateway is None or gateway.name != method.gateway or not gateway.capabilities.setup_page:
+    gateway = services.gateways.find(merchant_id, method.gateway)
+    if gateway is None or not gateway.capabilities.setup_page:
         log.warning("payment_method.not_detached", extra={"merchant": merchant_id, "method": method_id})
         return
     if not gateway.detach(method.token):

@@ -89,11 +89,11 @@ def resolve_setup(
     anybody to call at any time.
     """
     now = services.clock.now()
-    gateway = services.gateways.find(merchant_id)
     asked = services.database.run(
         lambda session: _note_question(session, merchant_id, setup_id, now, unless_asked_within)
     )
-    if asked is None or gateway is None or gateway.name != asked.gateway or not gateway.capabilities.setup_page:
+    gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
+    if asked is None or gateway is None or not gateway.capabilities.setup_page:
         return
     outcome = _ask(services, gateway, asked, now)
     _record(services, merchant_id, setup_id, outcome)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
+
+NO_RANGES: Mapping[str, range] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,8 @@ def amount_rule(dues: Sequence[Due], currency: str, *, refused_amount: int | Non
     """What may be paid of these invoices, oldest due first, in `currency`.
 
     `refused_amount` is what a method had too little for in the last attempt at the invoice, None where that was not so.
-    Of several invoices another amount than all may be paid when one of them takes a part; those that do not are paid whole, or
-    left (`whole_only`). In a currency that is not their own nothing but all is paid.
+    Of several invoices another amount than all may be paid when one of them takes a part; each takes it within its own limits,
+    or whole, or is left (`part_ranges`). In a currency that is not their own nothing but all is paid.
     """
     total = _total(dues, currency)
     if any(due.currency != currency for due in dues):
@@ -120,9 +123,16 @@ def amount_rule(dues: Sequence[Due], currency: str, *, refused_amount: int | Non
     return AmountRule(total, deposit=deposit)
 
 
-def whole_only(dues: Sequence[Due]) -> frozenset[str]:
-    """Of several invoices, those that a chosen amount pays whole or not at all. One alone takes what its own rule lets it."""
-    return frozenset(due.invoice_id for due in dues if due.amount_mode != "editable") if len(dues) > 1 else frozenset()
+def part_ranges(dues: Sequence[Due]) -> dict[str, range]:
+    """Of several invoices, what part of each a chosen amount may pay, where it does not pay it whole: none of most, and of those
+    that take a part as much as their own minimum and maximum let it. Empty for one alone, whose own rule was asked."""
+    if len(dues) == 1:
+        return {}
+    return {due.invoice_id: _part_range(due) if due.amount_mode == "editable" else range(0) for due in dues}
+
+
+def _part_range(due: Due) -> range:
+    return range(due.minimum or 1, min(due.maximum or due.left, due.left) + 1)
 
 
 def price(
@@ -131,11 +141,12 @@ def price(
     *,
     amount: int | None = None,
     credit: int = 0,
-    whole: Collection[str] = frozenset(),
+    parts_of: Mapping[str, range] = NO_RANGES,
 ) -> Pricing:
     """Divide `amount` (None: all that is left) over the invoices, oldest due first, with as much of `credit` as it takes.
 
-    The invoices of `whole` take all that is left of them or nothing. Raises CurrenciesMixed when one cannot be paid in
+    An invoice of `parts_of` takes all that is left of it, a part within that range, or nothing; any other takes any part. In
+    another currency than its own an invoice is paid whole, or not at all. Raises CurrenciesMixed when one cannot be paid in
     `currency`, InvoiceSettled when nothing is left of any, AmountTooHigh when it is more than is left, and AmountUnplaceable
     when a rest fits none of them.
     """
@@ -149,16 +160,22 @@ def price(
     for due in dues:
         most = due.price_in(currency) or 0
         taken = min(most, left)
-        if due.invoice_id in whole and taken < most:
-            taken = 0
+        if taken < most:
+            taken = _within(taken, parts_of.get(due.invoice_id)) if due.currency == currency else 0
         if taken:
-            # In another currency than its own an invoice is paid whole, or not at all.
             share = taken if due.currency == currency else due.left
             parts.append(Part(due.invoice_id, share, taken, due.version))
         left -= taken
     if left:
         raise AmountUnplaceable
     return Pricing(currency, tuple(parts), wanted, min(credit, wanted))
+
+
+def _within(amount: int, limits: range | None) -> int:
+    """As much of the amount as the limits let through; nothing, where it is less than the least."""
+    if limits is None:
+        return amount
+    return min(amount, limits.stop - 1) if amount >= limits.start and limits else 0
 
 
 def currencies_of(dues: Sequence[Due]) -> tuple[str, ...]:

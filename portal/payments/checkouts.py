@@ -21,7 +21,7 @@ from portal.merchants.queries import get_merchant
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.rules import method_state, shown_brand
 from portal.payments import rules
-from portal.payments.amounts import Due, Pricing, amount_rule, currencies_of, price, whole_only
+from portal.payments.amounts import NO_RANGES, Due, Pricing, amount_rule, currencies_of, part_ranges, price
 from portal.payments.errors import (
     AmountTooHigh,
     AmountTooLow,
@@ -108,7 +108,7 @@ def begin_checkout(
         named = (*kept[0], len(kept) - 1)
     if pricing.charge and gateway is None:
         raise NoGateway
-    method = _get_method(session, scope, choice, merchant.day_of(at)) if pricing.charge else None
+    method = _get_method(session, scope, choice, gateway, merchant.day_of(at)) if pricing.charge else None
     description, note, more_count = named
     is_new = method is None and pricing.charge > 0
     payment = Payment(
@@ -248,6 +248,9 @@ def _price(session: Session, scope: Scope, choice: Choice, dues: Sequence[Due], 
         raise CurrenciesMixed
     if (choice.splits or choice.split_of) and not options.allow_split:
         raise SplitNotAllowed
+    if choice.splits and any(due.currency != currency for due in dues):
+        # A price in another currency is that of the whole invoice: there is no part of it.
+        raise SplitNotAllowed
     if choice.split_of is not None:
         check_first_of_split(session, scope, choice.split_of)
     whole = price(dues, currency)
@@ -256,11 +259,11 @@ def _price(session: Session, scope: Scope, choice: Choice, dues: Sequence[Due], 
         if amount is None or not 0 < amount < whole.total:
             raise (AmountTooLow if amount is None or amount <= 0 else AmountTooHigh)(1, whole.total - 1)
     elif amount is not None:
-        refused = find_refused_amount(session, scope, [due.invoice_id for due in dues])
+        refused = find_refused_amount(session, scope, [due.invoice_id for due in dues], currency)
         amount_rule(dues, currency, refused_amount=refused).check(amount)
     credit = free_credit(session, scope, currency) if choice.use_credit else 0
-    only = frozenset() if choice.splits else whole_only(dues)
-    return price(dues, currency, amount=amount, credit=credit, whole=only)
+    limits = NO_RANGES if choice.splits else part_ranges(dues)
+    return price(dues, currency, amount=amount, credit=credit, parts_of=limits)
 
 
 def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> None:
@@ -307,12 +310,13 @@ def _shown_method(method: PaymentMethod | None, pricing: Pricing) -> dict[str, s
     }
 
 
-def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> int | None:
-    """What a method had too little for, when that was the end of the newest attempt at exactly this one invoice."""
+def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str], currency: str) -> int | None:
+    """What a method had too little for, in minor units of `currency`, when that was the end of the newest attempt at exactly this
+    one invoice, and in that currency: of an amount in another one nobody knows whether it is less."""
     if len(invoice_ids) != 1:
         return None
     last = reader.execute(
-        sa.select(Payment.amount, Payment.status, Payment.failure_code)
+        sa.select(Payment.amount, Payment.currency, Payment.status, Payment.failure_code)
         .join(
             PaymentAllocation,
             sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
@@ -327,8 +331,9 @@ def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str]
         .order_by(Payment.confirmed_at.desc())
         .limit(1)
     ).first()
-    is_refused = last is not None and last.status == "failed" and last.failure_code == "insufficient_funds"
-    return last.amount if last is not None and is_refused else None
+    if last is None or (last.status, last.failure_code, last.currency) != ("failed", "insufficient_funds", currency):
+        return None
+    return int(last.amount)
 
 
 def list_holders(reader: Reader, scope: Scope, invoice_id: str) -> list[str]:
@@ -350,7 +355,10 @@ def find_holder(reader: Reader, scope: Scope, invoice_id: str) -> str | None:
     return next(iter(list_holders(reader, scope, invoice_id)), None)
 
 
-def _get_method(session: Session, scope: Scope, choice: Choice, today: date) -> PaymentMethod | None:
+def _get_method(
+    session: Session, scope: Scope, choice: Choice, gateway: str | None, today: date
+) -> PaymentMethod | None:
+    """The saved method that was chosen, None for any other way to pay. One that another gateway keeps is worth nothing here."""
     if choice.payment_method in (NEW_METHOD, TELEPHONE):
         return None
     if not choice.payment_method:
@@ -361,6 +369,7 @@ def _get_method(session: Session, scope: Scope, choice: Choice, today: date) -> 
                 PaymentMethod.merchant_id == scope.merchant_id,
                 PaymentMethod.customer_id == scope.customer_id,
                 PaymentMethod.id == choice.payment_method,
+                PaymentMethod.gateway == gateway,
                 PaymentMethod.status == "active",
             )
         ).scalar()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -64,11 +64,11 @@ def write_intent(
         payment.credit_amount,
         [(share.invoice_id, share.amount, share.price) for share in allocations],
     )
-    pricing = _price_now(session, scope, payment, allocations)
+    pricing, currencies = _price_now(session, scope, payment, allocations)
     method_id = payment.payment_method_id
     if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
-    _take_over(session, payment, allocations, pricing)
+    _take_over(session, payment, allocations, pricing, currencies)
     supersede(session, scope, [allocation.invoice_id for allocation in allocations], but=payment.id, at=now)
     _reserve(session, scope, payment, allocations, now)
     payment.status = "processing"
@@ -102,10 +102,13 @@ def write_intent(
     return intent
 
 
-def _price_now(session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation]) -> Pricing:
-    """What the payment is at this moment, under the locks of its invoices. Raises InvoiceBeingPaid, InvoiceSettled."""
+def _price_now(
+    session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation]
+) -> tuple[Pricing, Mapping[str, str]]:
+    """What the payment is at this moment, under the locks of its invoices, and the currency of each of these, which may have been
+    corrected since it was chosen. Raises InvoiceBeingPaid, InvoiceSettled."""
     if payment.kind == "top_up":
-        return Pricing(payment.currency, (), payment.amount)
+        return Pricing(payment.currency, (), payment.amount), {}
     options = get_merchant(session, scope.merchant_id).options
     if payment.split_of is not None:
         check_first_of_split(session, scope, payment.split_of)
@@ -115,16 +118,23 @@ def _price_now(session: Session, scope: Scope, payment: Payment, allocations: Se
         if holders and holders != [payment.split_of]:
             raise InvoiceBeingPaid(holders[0])
     credit = free_credit(session, scope, payment.currency) if payment.use_credit else 0
-    return price_anew(
+    pricing = price_anew(
         dues,
         payment.currency,
         chosen=payment.amount if payment.is_partial else None,
         credit=credit,
         splits=payment.splits,
     )
+    return pricing, {due.invoice_id: due.currency for due in dues}
 
 
-def _take_over(session: Session, payment: Payment, allocations: list[PaymentAllocation], pricing: Pricing) -> None:
+def _take_over(
+    session: Session,
+    payment: Payment,
+    allocations: list[PaymentAllocation],
+    pricing: Pricing,
+    currencies: Mapping[str, str],
+) -> None:
     """Bring an unconfirmed payment to what it is now; invoices of which nothing is left leave it."""
     parts = {part.invoice_id: part for part in pricing.parts}
     for allocation in list(allocations):
@@ -134,7 +144,7 @@ def _take_over(session: Session, payment: Payment, allocations: list[PaymentAllo
             allocations.remove(allocation)
             continue
         allocation.amount, allocation.invoice_version = part.share, part.version
-        allocation.price = None if allocation.price is None else part.price
+        allocation.price = None if currencies[part.invoice_id] == payment.currency else part.price
     if (payment.gateway == CREDIT) != (pricing.charge == 0):
         # Credit came or went since the choice: whether a method pays at all is chosen anew.
         raise MethodMissing

@@ -23,7 +23,8 @@ class Payment(Base):
     `return_url` is the payment's own page, absolute, where the gateway sends the customer back to; `action_url` is the
     gateway's page where the customer goes on.
     `amount` is all that is paid, `credit_amount` the part of it that the customer's credit pays; the method pays the rest,
-    `charge_amount`. `is_partial`: the customer chose the amount, so that it is not everything that is due.
+    `charge_amount`. `credit_granted` is what of that stands to the customer's credit, because no invoice took it, and was not
+    given back from there. `is_partial`: the customer chose the amount, so that it is not everything that is due.
     `use_credit`: credit goes first, as much as there is. `kind` is invoice or top_up (to the customer's credit).
     `splits`: a second payment by another method pays the rest; `split_of` is the first of the two.
     `channel` and `phone` (E.164) are the telephone that is asked to pay, without a saved method.
@@ -96,6 +97,10 @@ class Payment(Base):
             "credit_amount >= 0 and credit_amount <= amount and amount_refunded <= amount - credit_amount",
             name="refunded_within_charged",
         ),
+        # The decision itself: what came once is given once, as credit or as a refund.
+        sa.CheckConstraint(
+            "credit_granted >= 0 and amount_refunded + credit_granted <= amount - credit_amount", name="given_once"
+        ),
         sa.CheckConstraint("kind in ('invoice', 'top_up')", name="kind_known"),
         STRICT,
     )
@@ -121,6 +126,7 @@ class Payment(Base):
     save_method: Mapped[bool] = mapped_column(Flag, default=False)
     kind: Mapped[str] = mapped_column(Id, default="invoice")
     credit_amount: Mapped[int] = mapped_column(Minor, default=0)
+    credit_granted: Mapped[int] = mapped_column(Minor, default=0)
     use_credit: Mapped[bool] = mapped_column(Flag, default=False)
     is_partial: Mapped[bool] = mapped_column(Flag, default=False)
     splits: Mapped[bool] = mapped_column(Flag, default=False)

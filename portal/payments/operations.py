@@ -23,7 +23,7 @@ from portal.payments.errors import InvoiceBeingPaid, NoGateway
 from portal.payments.intents import write_intent
 from portal.payments.locks import lock_own_payment, lock_payment
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
-from portal.payments.orders import Intent, find_gateway, intent_of, question_of, send
+from portal.payments.orders import Intent, intent_of, question_of, send
 from portal.payments.outcomes import Recording, failed, given_up, record_outcome
 from portal.services import Services
 from portal.tenancy import Scope
@@ -92,7 +92,7 @@ def resolve_payment(
     asked = services.database.run(
         lambda session: _note_question(session, merchant_id, payment_id, now, unless_asked_within)
     )
-    gateway = find_gateway(services, merchant_id, asked.gateway) if asked is not None else None
+    gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None:
         return
     question = asked.question
@@ -106,7 +106,7 @@ def resolve_payment(
     elif (
         outcome.state in (State.REQUIRES_ACTION, State.PENDING)
         and now >= asked.expires_at
-        and asked.method_type != "bank_account"
+        and _method_type(asked, outcome) != "bank_account"
     ):
         outcome = given_up(gateway.cancel(question))
     _record(services, merchant_id, payment_id, outcome)
@@ -130,7 +130,7 @@ def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -
         ).one()
     if row.sent_at is None:
         return True
-    gateway = find_gateway(services, merchant_id, row.gateway)
+    gateway = services.gateways.find(merchant_id, row.gateway)
     if gateway is None:
         return False
     outcome = gateway.look_up(question_of(row))
@@ -162,7 +162,7 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
             return payment.status
         status, gateway_name = payment.status, payment.gateway
         question = question_of(payment)
-    gateway = find_gateway(services, scope.merchant_id, gateway_name)
+    gateway = services.gateways.find(scope.merchant_id, gateway_name)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
     outcome = gateway.cancel(question)
@@ -179,6 +179,11 @@ class _Asked:
     intent: Intent | None
     expires_at: datetime
     method_type: str | None
+
+
+def _method_type(asked: _Asked, outcome: Outcome) -> str | None:
+    """What is paid with: a bank transfer takes days, also one that was entered on the gateway's page since we asked last."""
+    return outcome.method.type if outcome.method else asked.method_type
 
 
 def _note_question(

@@ -14,7 +14,6 @@ from portal.money import Money
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.queries import get_payer
 from portal.payments.models import Payment
-from portal.services import Services
 from portal.tenancy import Scope
 
 
@@ -105,10 +104,3 @@ def question_of(payment: Any) -> Question:
     return Question(
         payment.id, payment.sent_at or payment.created_at, payment.gateway_reference, payment.gateway_page_reference
     )
-
-
-def find_gateway(services: Services, merchant_id: str, name: str) -> Gateway | None:
-    """The merchant's gateway, if it is still the one of that name: another has never heard of the other's payments, and would
-    be given the order anew."""
-    gateway = services.gateways.find(merchant_id)
-    return gateway if gateway is not None and gateway.name == name else None

@@ -143,6 +143,7 @@ def _settle(session: Session, payment: Payment, at: datetime, *, came_late: bool
     if used.amount:
         credit.use_reserved(session, scope, used, at=at)
     credit.grant(session, scope, surplus, at=at)
+    payment.credit_granted = surplus.amount
     posting = payment_captured(
         payment.customer_id,
         payment.id,
@@ -154,7 +155,8 @@ def _settle(session: Session, payment: Payment, at: datetime, *, came_late: bool
         at=at,
     )
     post(session, payment.merchant_id, posting)
-    if payment.kind == "top_up" and not came_late:
+    if payment.kind == "top_up":
+        # It was to stand to their credit, early or late: the receipt tells it, and nothing came beyond what was owed.
         return 0
     if surplus.amount:
         log.warning("payment.surplus_credited", extra={"payment": payment.id, "amount": surplus.amount})

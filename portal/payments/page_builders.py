@@ -18,7 +18,7 @@ from portal.payments.pages import (
     RefundRow,
     Step,
 )
-from portal.payments.queries import PaymentDetail, RefundRecord
+from portal.payments.queries import PaymentDetail, RefundRecord, ShareRecord
 from portal.payments.rules import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.web.pages import Pager
 
@@ -89,9 +89,10 @@ def build_payment_page(
     root: str,
     now: datetime,
     can_pay: bool,
+    has_mail: bool,
 ) -> PaymentPage:
     """One payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet;
-    `prompt_channels` are the telephones that it asks."""
+    `prompt_channels` are the telephones that it asks; `has_mail`: a receipt can reach the customer."""
     method = None
     if payment.method_type:
         is_bank = payment.method_type == "bank_account"
@@ -107,9 +108,11 @@ def build_payment_page(
         method = MethodLabel("mobile_money", brand, phone[-4:] or None, phone=_masked(phone))
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
-    unpaid = {share.invoice_id: share.payable for share in payment.shares if share.payable} if can_pay else {}
+    unpaid = _unpaid(payment) if can_pay else []
+    retry_amount, retry_currency = _retry_sum(unpaid)
     leaves_a_rest = payment.splits and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
+    returning = sum(refund.amount for refund in payment.refunds if refund.status == "pending")
     asks_the_phone = payment.status == "pending" and method is not None and method.type == "mobile_money"
     return PaymentPage(
         id=payment.id,
@@ -127,13 +130,14 @@ def build_payment_page(
         ),
         steps=tuple(_steps(payment, zone)),
         refunds=_refund_rows(payment.refunds, method.name if method else "", zone),
-        amount_refunded=payment.amount_refunded,
+        # What is on its way is set aside in the payment's own sum; an imported payment has that sum alone, and no refunds.
+        amount_refunded=payment.amount_refunded - returning,
+        amount_returning=returning,
         failure_code=payment.failure_code,
         continue_url=f"{root}/checkout/{payment.id}" if is_open_checkout else payment.action_url,
-        retry_url=retry_url(root, payment.id, list(unpaid))
-        if unpaid and payment.status in ENDED_WITHOUT_MONEY
-        else None,
-        retry_amount=sum(unpaid.values()),
+        retry_url=retry_url(root, payment.id, [share.invoice_id for share in unpaid]) if unpaid else None,
+        retry_amount=retry_amount,
+        retry_currency=retry_currency,
         can_cancel=is_open_checkout or waits_for_customer,
         asked_at=payment.sent_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
         answer_by=payment.expires_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
@@ -143,7 +147,39 @@ def build_payment_page(
         top_up=payment.description if payment.kind == "top_up" else "",
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
+        has_mail=has_mail,
+        is_unasked=_has_no_page(payment) and payment.status in UNSETTLED,
+        left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
+
+
+def _unpaid(payment: PaymentDetail) -> list[ShareRecord]:
+    """The shares that a payment without money leaves to pay, as far as they can be paid now."""
+    return [share for share in payment.shares if share.payable] if payment.status in ENDED_WITHOUT_MONEY else []
+
+
+def _retry_sum(unpaid: Sequence[ShareRecord]) -> tuple[int, str]:
+    """What a checkout of these invoices asks for, and in what: it opens in their own currency. Of several there is no sum."""
+    currencies = {share.currency for share in unpaid}
+    if len(currencies) != 1:
+        return 0, ""
+    return sum(share.payable or 0 for share in unpaid), currencies.pop()
+
+
+def _has_no_page(payment: PaymentDetail) -> bool:
+    """Whether the method was to be entered on the gateway's page, and nobody here knows of one: its answer was lost."""
+    return _is_by_page(payment) and not (payment.action_url or payment.gateway_page_reference)
+
+
+def _is_by_page(payment: PaymentDetail) -> bool:
+    return payment.method_type is None and payment.channel is None and payment.status not in CAPTURED
+
+
+def _left_at(payment: PaymentDetail) -> str:
+    if payment.sent_at is None:
+        # An imported one was never opened here either: where it was left nobody knows.
+        return "here" if payment.opened_at else ""
+    return "gateway" if payment.gateway_page_reference else ""
 
 
 def _masked(phone: str | None) -> str | None:
@@ -178,15 +214,16 @@ def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
         return Step(kind, at.astimezone(zone) if at else None, amount)
 
     steps = [step("created", payment.created_at)]
-    # Without a method of their own they were sent to the gateway's page, and may be there still.
-    is_elsewhere = payment.status == "requires_action" and payment.method_type is None
     if payment.sent_at:
-        steps.append(step("page_opened" if is_elsewhere else "sent", payment.sent_at))
-    if is_elsewhere:
+        steps.append(step(_sent_as(payment), payment.sent_at))
+    if steps[-1].kind == "page_opened" and payment.status == "requires_action":
+        # They were sent to the gateway's page, and may be there still.
         steps.append(Step("complete", None))
     elif payment.status in UNSETTLED:
-        now_happening = {"processing": "unknown", "pending": "waiting"}.get(payment.status, "action_needed")
-        steps += [step(now_happening, payment.checked_at or payment.updated_at), Step("complete", None)]
+        now_happening = _now_happening(payment)
+        steps.append(step(now_happening, payment.checked_at or payment.updated_at))
+        if now_happening != "page_missing":
+            steps.append(Step("complete", None))
     elif payment.status in CAPTURED:
         steps.append(step("complete", payment.completed_at or payment.updated_at))
     elif payment.status == "incomplete":
@@ -200,6 +237,18 @@ def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
         elif refund.status == "failed":
             steps.append(step("refund_failed", refund.completed_at or refund.created_at, refund.amount))
     return steps
+
+
+def _sent_as(payment: PaymentDetail) -> str:
+    if not _is_by_page(payment):
+        return "sent"
+    return "page_wanted" if _has_no_page(payment) else "page_opened"
+
+
+def _now_happening(payment: PaymentDetail) -> str:
+    if payment.status == "pending":
+        return "page_missing" if _has_no_page(payment) else "waiting"
+    return "unknown" if payment.status == "processing" or _has_no_page(payment) else "action_needed"
 
 
 def _told_forwards(steps: list[Step]) -> list[Step]:

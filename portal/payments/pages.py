@@ -87,7 +87,8 @@ class PaidInvoice:
 class Step:
     """One step of a payment's story; `at` in the merchant's zone, None for a step still to come.
 
-    `kind`: created (you asked for it), sent (asked the gateway), page_opened, action_needed, waiting, unknown,
+    `kind`: created (you asked for it), sent (asked the gateway), page_wanted (its page was asked for), page_opened,
+    page_missing (the gateway has the order, we have no page of it), action_needed, waiting, unknown,
     complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`), refund_failed.
     A step to come is `complete` without `at`.
     """
@@ -105,12 +106,16 @@ class PaymentPage:
     `method` is None until one is chosen. `receipt_to` is the address the receipt went to, None when none went.
     `continue_url` leads to the gateway's page (requires_action, incomplete) and is None when that page is closed.
     `retry_url` is the checkout of what this payment would have paid, None when nothing of it is left to pay;
-    `retry_amount` is what that checkout asks for, which may be another amount by now.
+    `retry_amount` is what that checkout asks for by now, in `retry_currency`, in which it opens: the invoices' own, which the
+    payment may not have. "" where they have several: then it asks for no sum.
+    `left_at` is where an abandoned one was left: "here", unconfirmed, or on the page of the "gateway"; "" when that never opened.
+    `is_unasked`: the gateway was to show a page of its own, and we know of none: nobody was asked to pay.
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
     `answer_by` is when a prompt on the phone dies; `asked_at` when it was sent: together they are the time bar.
     `dial` is the code that shows a lost prompt ("*126#").
     `credit_amount` is the part of the amount that the customer's credit paid. `top_up` is what money in advance is called, ""
     for a payment of invoices. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
+    `amount_refunded` went back, `amount_returning` is on its way back and may still fail.
     `surplus` is what came and no invoice could take any more, so that it stands to the customer's credit.
     `steps` are oldest first. `gateway_name` is who carries it out ("Sandbox Pay").
     """
@@ -127,10 +132,12 @@ class PaymentPage:
     steps: tuple[Step, ...]
     refunds: tuple[RefundRow, ...] = ()
     amount_refunded: int = 0
+    amount_returning: int = 0
     failure_code: str | None = None
     continue_url: str | None = None
     retry_url: str | None = None
     retry_amount: int = 0
+    retry_currency: str = ""
     can_cancel: bool = False
     receipt_to: str | None = None
     asked_at: datetime | None = None
@@ -141,6 +148,9 @@ class PaymentPage:
     rest_url: str | None = None
     rest_amount: int = 0
     surplus: int = 0
+    left_at: str = ""
+    has_mail: bool = True
+    is_unasked: bool = False
 
     @property
     def charge_amount(self) -> int:

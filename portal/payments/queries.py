@@ -53,14 +53,16 @@ class InvoiceShare(NamedTuple):
 
 
 class ShareRecord(NamedTuple):
-    """A payment's share of an invoice. `payable` is what can be paid of that invoice now, None while nothing can;
-    `left` is what no payment has paid or holds, 0 where the invoice has another currency. `state` is the allocation's."""
+    """A payment's share of an invoice, in the payment's currency. `payable` is what can be paid of that invoice now, in
+    `currency`, its own; None while nothing can. `left` is what no payment has paid or holds, 0 where it was priced in another
+    currency. `state` is the allocation's."""
 
     invoice_id: str
     due_on: date
     number: str
     description: str
     amount: int
+    currency: str
     payable: int | None
     left: int
     state: str
@@ -78,6 +80,7 @@ class PaymentDetail:
     amount_refunded: int
     kind: str
     credit_amount: int
+    credit_granted: int
     splits: bool
     description: str
     gateway: str
@@ -86,6 +89,7 @@ class PaymentDetail:
     method_last4: str | None
     failure_code: str | None
     action_url: str | None
+    gateway_page_reference: str | None
     created_at: datetime
     updated_at: datetime
     opened_at: datetime | None
@@ -106,9 +110,7 @@ class PaymentDetail:
     @property
     def surplus(self) -> int:
         """What came of this payment and no invoice could take any more, so that it stands to the customer's credit."""
-        if self.status not in CAPTURED or self.kind != "invoice" or self.sent_at is None:
-            return 0
-        return self.amount - sum(share.amount for share in self.shares if share.state == "settled")
+        return self.credit_granted if self.kind == "invoice" else 0
 
 
 def list_refunds(reader: Reader, scope: Scope, payment_ids: Iterable[str]) -> list[RefundRecord]:
@@ -165,6 +167,7 @@ _ONE = (
         _INVOICES.c.number,
         _INVOICES.c.description,
         sa.func.coalesce(_ALLOCATIONS.c.price, _ALLOCATIONS.c.amount).label("share"),
+        _INVOICES.c.currency.label("invoice_currency"),
         sa.case(
             (
                 sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _INVOICES.c.amount_reserved == sa.literal_column("0")),

@@ -14,7 +14,7 @@ from portal.fingerprints import fingerprint
 from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
 from portal.merchants.payment_options import PaymentOptions
-from portal.payments.amounts import Due, Part, Pricing, price, whole_only
+from portal.payments.amounts import NO_RANGES, Due, Part, Pricing, part_ranges, price
 from portal.payments.models import Payment, PaymentAllocation
 from portal.tenancy import Scope
 
@@ -59,17 +59,19 @@ DUE_COLUMNS = (
 
 
 def due_of(invoice: Payable, options: PaymentOptions) -> Due:
-    """An outstanding invoice as pricing sees it: what no payment under way holds is left."""
+    """An outstanding invoice as pricing sees it: what no payment under way holds is left. Where it says nothing of what may be
+    chosen the merchant's options do."""
     moved = invoice.amount_paid + invoice.amount_credited + invoice.amount_reserved
+    usual = options.amounts.get(invoice.currency)
     return Due(
         invoice_id=invoice.id,
         currency=invoice.currency,
         left=invoice.total - moved,
         version=invoice.version,
         amount_mode=invoice.amount_mode or options.amount_mode,
-        minimum=invoice.minimum_amount,
-        maximum=invoice.maximum_amount,
-        presets=tuple(invoice.preset_amounts),
+        minimum=invoice.minimum_amount or (usual.minimum if usual else None),
+        maximum=invoice.maximum_amount or (usual.maximum if usual else None),
+        presets=tuple(invoice.preset_amounts) or (usual.presets if usual else ()),
         deposit=invoice.deposit_amount,
         prices=invoice.prices,
         is_untouched=moved == 0,
@@ -178,8 +180,8 @@ def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit
     whole = price(payable, currency)
     if chosen is None or chosen >= whole.total:
         return price(payable, currency, credit=credit)
-    only = frozenset[str]() if splits else whole_only(payable)
-    return price(payable, currency, amount=chosen, credit=credit, whole=only)
+    limits = NO_RANGES if splits else part_ranges(payable)
+    return price(payable, currency, amount=chosen, credit=credit, parts_of=limits)
 
 
 def lock_dues(

@@ -55,17 +55,17 @@ def payment(payment_id: str) -> Response:
         )
         with services.database.read() as reader:
             found = get_payment(reader, scope, payment_id)
-    gateway = services.gateways.find(scope.merchant_id)
-    is_theirs = gateway is not None and gateway.name == found.gateway
+    gateway = services.gateways.find(scope.merchant_id, found.gateway)
     page = build_payment_page(
         found,
         payee=g.merchant.legal_name,
-        gateway_name=gateway.title if gateway is not None and is_theirs else g.merchant.name,
-        can_cancel_at_gateway=gateway is not None and is_theirs and gateway.capabilities.cancel,
-        prompt_channels=gateway.capabilities.prompt_channels if gateway is not None and is_theirs else (),
+        gateway_name=gateway.title if gateway is not None else g.merchant.name,
+        can_cancel_at_gateway=gateway is not None and gateway.capabilities.cancel,
+        prompt_channels=gateway.capabilities.prompt_channels if gateway is not None else (),
         zone=ZoneInfo(g.merchant.timezone),
         root=root(),
         now=now(),
-        can_pay=gateway is not None,
+        can_pay=services.gateways.find(scope.merchant_id) is not None,
+        has_mail=bool(g.signed_in.email),
     )
     return render_page("payments/detail.html", page)

@@ -21,8 +21,8 @@ def receive_event(
     Nothing else is done before the gateway has its answer, so that a thousand events a second wait for nobody. An event is a
     hint and never believed (rule 21). Raises EventRefused.
     """
-    gateway = services.gateways.find(merchant_id)
-    if gateway is None or gateway.name != gateway_name:
+    gateway = services.gateways.find(merchant_id, gateway_name)
+    if gateway is None:
         raise EventRefused("no such account")
     now = services.clock.now()
     notice = gateway.read_event(headers, body, now)

@@ -46,10 +46,9 @@ def compare_with_gateway(services: Services, merchant_id: str, gateway: Gateway)
         for reference in missing:
             _ask(services, merchant_id, reference)
         comparison = _compare(services, merchant_id, gateway, listed, expected)
-    compared = {*expected, *(charge.reference for charge in listed if charge.reference)}
-    resolved = _resolved_since(services, merchant_id, gateway, compared)
+    resolved = _resolved_since(services, merchant_id, gateway, comparison.compared)
     with services.database.unit_of_work() as session:
-        _keep(session, merchant_id, gateway.name, comparison, compared, resolved, at=until)
+        _keep(session, merchant_id, gateway.name, comparison, resolved, at=until)
     return comparison
 
 
@@ -130,7 +129,7 @@ def _ask(services: Services, merchant_id: str, payment_id: str) -> None:
         log.exception("comparison.question_failed", extra={"payment": payment_id})
 
 
-def _resolved_since(services: Services, merchant_id: str, gateway: Gateway, compared: set[str]) -> list[str]:
+def _resolved_since(services: Services, merchant_id: str, gateway: Gateway, compared: frozenset[str]) -> list[str]:
     """The open breaks of earlier days that are none any more."""
     with services.database.read() as reader:
         rows = reader.execute(
@@ -163,7 +162,6 @@ def _keep(
     merchant_id: str,
     gateway: str,
     comparison: Comparison,
-    compared: set[str],
     resolved: list[str],
     *,
     at: datetime,
@@ -176,7 +174,7 @@ def _keep(
     )
     rows = {row.reference: row for row in session.execute(known).scalars()}
     for reference, row in rows.items():
-        is_gone = reference in resolved or (reference in compared and reference not in broken)
+        is_gone = reference in resolved or (reference in comparison.compared and reference not in broken)
         if row.resolved_at is None and is_gone:
             row.resolved_at = at
             log.info("difference.resolved", extra={"merchant": merchant_id, "payment": reference, "kind": row.kind})

@@ -55,12 +55,18 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of comparing. `totals` is by currency (listed, booked), in minor units, of all charges that are ours."""
+    """What came of comparing. `totals` is by currency (listed, booked), in minor units, of all charges that are ours.
+
+    `compared` are the references of which each side has said what it has. A charge that the list names without money, and that
+    is booked but not expected of it, is not among them: the list reaches further back than what is expected, and what is told
+    at its edge settles no break.
+    """
 
     breaks: tuple[Break, ...]
     charge_count: int
     stranger_count: int
     totals: Mapping[str, tuple[int, int]]
+    compared: frozenset[str]
 
 
 def compare(listed: Iterable[ListedCharge], booked: Iterable[Booked], expected: Iterable[str]) -> Comparison:
@@ -69,12 +75,15 @@ def compare(listed: Iterable[ListedCharge], booked: Iterable[Booked], expected: 
     Only what the gateway calls succeeded is money. A charge without a payment's id of ours is somebody else's, and counted.
     """
     taken: dict[str, list[ListedCharge]] = defaultdict(list)
+    untaken: set[str] = set()
     stranger_count = 0
     for charge in listed:
         if charge.reference is None or not is_id("pay", charge.reference):
             stranger_count += 1
         elif charge.state is State.SUCCEEDED:
             taken[charge.reference].append(charge)
+        else:
+            untaken.add(charge.reference)
     by_id = {each.payment_id: each for each in booked}
     breaks: list[Break] = []
     totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -88,8 +97,13 @@ def compare(listed: Iterable[ListedCharge], booked: Iterable[Booked], expected: 
         if found is not None:
             breaks.append(found)
     count = len({*taken, *expected}) - len(breaks)
+    agreed = {reference for reference in untaken if by_id.get(reference, Booked(reference, None)).money is None}
     return Comparison(
-        tuple(breaks), count, stranger_count, {currency: (there, here) for currency, (there, here) in totals.items()}
+        tuple(breaks),
+        count,
+        stranger_count,
+        {currency: (there, here) for currency, (there, here) in totals.items()},
+        frozenset({*taken, *expected, *agreed}),
     )
 
 

@@ -12,3 +12,9 @@ class NotRefundable(PortalError):
 
 class RefundTooLarge(PortalError):
     sentence = "A refund is more than nothing, and no more than what is left of the payment."
+
+
+class CreditSpent(RefundTooLarge):
+    """A part of the payment became the customer's credit, and that was spent since, or is held by a payment under way."""
+
+    sentence = "A part of this payment became credit that the customer has spent since: it cannot be given back too."

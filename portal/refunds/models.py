@@ -11,7 +11,11 @@ from portal.database import STRICT, Base, Count, Id, Instant, Minor, Text
 
 
 class Refund(Base):
-    """A refund of a payment, whole or in part; `id` is our reference at the gateway and its idempotency key."""
+    """A refund of a payment, whole or in part; `id` is our reference at the gateway and its idempotency key.
+
+    `credit_taken` of its `amount` stood to the customer's credit since the payment, and was taken from there.
+    `sent_at` is when the gateway was given the order last; null for a refund that was made elsewhere.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
@@ -25,6 +29,7 @@ class Refund(Base):
         ),
         sa.CheckConstraint("status in ('pending', 'succeeded', 'failed')", name="status_known"),
         sa.CheckConstraint("amount > 0", name="amount_positive"),
+        sa.CheckConstraint("credit_taken >= 0 and credit_taken <= amount", name="credit_within_amount"),
         STRICT,
     )
 
@@ -34,10 +39,12 @@ class Refund(Base):
     status: Mapped[str] = mapped_column(Id)
     currency: Mapped[str] = mapped_column(Id)
     amount: Mapped[int] = mapped_column(Minor)
+    credit_taken: Mapped[int] = mapped_column(Minor, default=0)
     gateway_reference: Mapped[str | None] = mapped_column(Id)
     failure_code: Mapped[str | None] = mapped_column(Id)
     reason: Mapped[str | None] = mapped_column(Text)
     check_count: Mapped[int] = mapped_column(Count, default=0)
     next_check_at: Mapped[datetime | None] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
+from portal.credit import balance as credit
 from portal.gateways.contract import RefundOrder, RefundOutcome, State
 from portal.ledger.operations import post
 from portal.ledger.rules import refund_begun, refund_failed, refund_succeeded
@@ -18,10 +19,11 @@ from portal.payments import rules
 from portal.payments.locks import lock_payment
 from portal.payments.models import Payment
 from portal.public_ids import new_id
-from portal.refunds.errors import NotRefundable, RefundTooLarge
+from portal.refunds.errors import CreditSpent, NotRefundable, RefundTooLarge
 from portal.refunds.models import Refund
-from portal.refunds.rules import next_look
+from portal.refunds.rules import GIVE_AGAIN_AFTER, credit_to_take, next_look
 from portal.services import Services
+from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +34,18 @@ def refund_payment(
     """Give back `amount` (minor units) of a payment and tell the refund's id; its outcome may still be to come.
 
     The amount is set aside on the payment before the gateway is called, so that refunds that race never exceed what was
-    captured. Raises RefundTooLarge, NotRefundable, NoResultFound.
+    captured. What of the payment became the customer's credit is taken from there again. Raises RefundTooLarge, which is
+    CreditSpent where only that stands in the way, NotRefundable and NoResultFound.
     """
-    gateway = services.gateways.find(merchant_id)
+    with services.database.read() as reader:
+        name = reader.execute(
+            sa.select(Payment.gateway).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
+        ).scalar_one()
+    gateway = services.gateways.find(merchant_id, name)
     if gateway is None or not gateway.capabilities.refunds:
         raise NotRefundable
     order: RefundOrder = services.database.run(
-        lambda session: _write_intent(
-            session, services, gateway.name, merchant_id, payment_id, amount, reason, actor_id
-        )
+        lambda session: _write_intent(session, services, merchant_id, payment_id, amount, reason, actor_id)
     )
     services.crash_point("refund.intent_committed")
     outcome = gateway.refund(order)
@@ -54,14 +59,18 @@ def refund_payment(
 def record_refund_outcome(
     session: Session, merchant_id: str, refund_id: str, outcome: RefundOutcome, *, at: datetime
 ) -> None:
-    """Bring a refund and its payment to what the gateway says; idempotent. A refund that fails gives its amount back."""
+    """Bring a refund and its payment to what the gateway says; idempotent. A refund that fails gives its amount back,
+    to the customer's credit what it took from there."""
     refund = session.execute(
         sa.select(Refund).where(Refund.merchant_id == merchant_id, Refund.id == refund_id).with_for_update()
     ).scalar_one()
-    if not _may_become(refund.status, outcome.state) or outcome.reference != refund.id:
+    if outcome.reference != refund.id:
         return
-    if outcome.money is not None and outcome.money != Money(refund.amount, refund.currency):
-        log.error("refund.outcome_contradicted", extra={"refund": refund.id})
+    is_other_money = outcome.money is not None and outcome.money != Money(refund.amount, refund.currency)
+    if is_other_money or (refund.status == "failed" and outcome.state is State.SUCCEEDED):
+        _quarantine(session, refund, outcome, at)
+        return
+    if not _may_become(refund.status, outcome.state):
         return
     refund.gateway_reference = refund.gateway_reference or outcome.gateway_reference
     if outcome.state not in (State.SUCCEEDED, State.FAILED):
@@ -75,9 +84,13 @@ def record_refund_outcome(
     money = Money(refund.amount, refund.currency)
     told = (payment.customer_id, payment.id, refund.id, payment.gateway, money)
     if outcome.state is State.FAILED:
+        taken = Money(refund.credit_taken, refund.currency)
+        credit.grant(session, Scope(merchant_id, payment.customer_id), taken, at=at)
+        payment.credit_granted += refund.credit_taken
         payment.amount_refunded -= refund.amount
         _show_refunded(payment, at)
-        post(session, merchant_id, refund_failed(*told, had_succeeded=had_succeeded, at=at))
+        failed = refund_failed(*told, credit_taken=taken, had_succeeded=had_succeeded, at=at)
+        post(session, merchant_id, failed)
         if had_succeeded:
             # Who was told that it comes is told that it does not; of one that never left nobody had heard.
             enqueue(session, merchant_id, "refund_mail", {"refund": refund.id, "told": "came_back"}, at=at)
@@ -98,7 +111,8 @@ def record_refund_outcome(
 
 
 def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool:
-    """Ask the gateway what became of a refund, and record it; one that the gateway has never heard of is given again.
+    """Ask the gateway what became of a refund, and record it; one that the gateway has never heard of is given again, by one
+    of those who ask at once and not before the first order has had its time.
 
     A refund that was called done is asked for too, and never given again: the bank may have sent it back. Tells whether the
     gateway answered. Safe for anybody to call at any time. Raises NoResultFound.
@@ -115,14 +129,16 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
             .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
             .where(Refund.merchant_id == merchant_id, Payment.merchant_id == merchant_id, Refund.id == refund_id)
         ).one()
-    gateway = services.gateways.find(merchant_id)
-    if gateway is None or gateway.name != refund.gateway:
+    gateway = services.gateways.find(merchant_id, refund.gateway)
+    if gateway is None:
         return False
     assert refund.charge is not None, "what is refunded was charged"
     order = RefundOrder(refund_id, refund.charge, Money(refund.amount, refund.currency))
     outcome = gateway.look_up_refund(order)
     services.crash_point("refund.looked_up")
-    if outcome.state is State.ABSENT and refund.status == "pending":
+    if outcome.state is State.ABSENT and services.database.run(
+        lambda session: _take_turn(session, merchant_id, refund_id, services.clock.now())
+    ):
         outcome = gateway.refund(order)
     services.database.run(
         lambda session: record_refund_outcome(session, merchant_id, refund_id, outcome, at=services.clock.now())
@@ -133,7 +149,6 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
 def _write_intent(
     session: Session,
     services: Services,
-    gateway: str,
     merchant_id: str,
     payment_id: str,
     amount: int,
@@ -143,10 +158,13 @@ def _write_intent(
     now = services.clock.now()
     payment = lock_payment(session, merchant_id, payment_id)
     charge = payment.gateway_reference
-    if payment.status not in rules.CAPTURED or charge is None or payment.gateway != gateway:
+    if payment.status not in rules.CAPTURED or charge is None:
         raise NotRefundable
-    if not 0 < amount <= payment.charge_amount - payment.amount_refunded:
+    left = payment.charge_amount - payment.amount_refunded
+    if not 0 < amount <= left:
         raise RefundTooLarge
+    money = Money(amount, payment.currency)
+    taken = _take_credit(session, payment, money, left, now)
     refund = Refund(
         merchant_id=merchant_id,
         id=new_id("re", now),
@@ -154,12 +172,15 @@ def _write_intent(
         status="pending",
         currency=payment.currency,
         amount=amount,
+        credit_taken=taken.amount,
         reason=reason,
         next_check_at=rules.next_check(0, now),
+        sent_at=now,
         created_at=now,
     )
     session.add(refund)
     payment.amount_refunded += amount
+    payment.credit_granted -= taken.amount
     _show_refunded(payment, now)
     record_act(
         session,
@@ -172,9 +193,56 @@ def _write_intent(
         object_id=refund.id,
         amount=amount,
     )
-    money = Money(amount, payment.currency)
-    post(session, merchant_id, refund_begun(payment.customer_id, payment.id, refund.id, money, at=now))
+    begun = refund_begun(payment.customer_id, payment.id, refund.id, money, credit_taken=taken, at=now)
+    post(session, merchant_id, begun)
     return RefundOrder(refund.id, charge, money)
+
+
+def _take_turn(session: Session, merchant_id: str, refund_id: str, at: datetime) -> bool:
+    """Whether the order may be given again, by the caller and by nobody else for `GIVE_AGAIN_AFTER`: who moved its time on may."""
+    moved = session.execute(
+        sa.update(Refund)
+        .where(
+            Refund.merchant_id == merchant_id,
+            Refund.id == refund_id,
+            Refund.status == "pending",
+            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - GIVE_AGAIN_AFTER,
+        )
+        .values(sent_at=at)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(moved.rowcount == 1)  # type: ignore[attr-defined]  # an UPDATE answers with a CursorResult
+
+
+def _take_credit(session: Session, payment: Payment, money: Money, left: int, at: datetime) -> Money:
+    """Take away what of the refund stands to the customer's credit, and tell how much that is. Raises CreditSpent."""
+    if not payment.credit_granted:
+        return Money(0, payment.currency)
+    scope = Scope(payment.merchant_id, payment.customer_id)
+    free = credit.lock_free(session, scope, payment.currency)
+    taken = credit_to_take(money.amount, left=left, granted=payment.credit_granted, free=free)
+    if taken is None:
+        raise CreditSpent
+    credit.take(session, scope, Money(taken, payment.currency), at=at)
+    return Money(taken, payment.currency)
+
+
+def _quarantine(session: Session, refund: Refund, outcome: RefundOutcome, at: datetime) -> None:
+    """A gateway's word that does not fit, as that of a payment: nothing is booked, a person is told."""
+    record_act(
+        session,
+        refund.merchant_id,
+        "refund.outcome_contradicted",
+        at=at,
+        actor_type="system",
+        actor_id="gateway",
+        object_id=refund.id,
+        status=refund.status,
+        told=outcome.state.value,
+    )
+    log.error(
+        "refund.outcome_contradicted", extra={"refund": refund.id, "status": refund.status, "told": outcome.state.value}
+    )
 
 
 def _may_become(status: str, state: State) -> bool:

@@ -1,8 +1,23 @@
-"""When a refund is asked for; pure."""
+"""What a refund takes of the customer's credit, and when it is asked for and given again; pure."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+
+GIVE_AGAIN_AFTER = timedelta(minutes=1)
+"""How long an order may still be on its way. Until then nobody gives it again: not every gateway knows an order by its reference
+and refuses the second."""
+
+
+def credit_to_take(amount: int, *, left: int, granted: int, free: int) -> int | None:
+    """How much of a refund is taken from the customer's credit, in minor units; None when it cannot be given.
+
+    `left` of the payment is not given back yet, and `granted` of that stands to the customer's credit, of which `free` can be
+    taken now. Credit goes first, since no invoice needed it; what was spent of it was given to the customer already.
+    """
+    taken = min(amount, granted, free)
+    return taken if amount - taken <= left - granted else None
+
 
 _LOOK_AGAIN_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=14), timedelta(days=30))
 

@@ -254,8 +254,26 @@ BUGS = (
         "more is refunded than was captured",
         (
             "portal/refunds/operations.py",
-            "    if not 0 < amount <= payment.charge_amount - payment.amount_refunded:\n",
+            "    if not 0 < amount <= left:\n",
             "    if amount <= 0:\n",
+        ),
+        likely=(_REFUNDING,),
+    ),
+    _bug(
+        "credit that is given back in money stays credit",
+        (
+            "portal/refunds/operations.py",
+            "    taken = _take_credit(session, payment, money, left, now)\n",
+            "    taken = Money(0, payment.currency)\n",
+        ),
+        likely=(_REFUNDING,),
+    ),
+    _bug(
+        "a refund is given again by each who asks",
+        (
+            "portal/refunds/operations.py",
+            "            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - GIVE_AGAIN_AFTER,\n",
+            "",
         ),
         likely=(_REFUNDING,),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import time
@@ -122,6 +123,18 @@ def test_list_that_did_not_come_whole_is_none(bench, orders, fault):
     assert listed is None
 
 
+@each_act()
+def test_answer_that_comes_compressed_without_being_asked_for_is_read(bench, orders, act):
+    deed = Deed.prepare(act, orders)
+
+    with bench.server.spoiling(Fault("compressed", True, _compressed)):
+        given, asked = deed.give(), deed.ask()
+
+    assert given.state in BEGUN
+    assert asked.state in BEGUN
+    assert {dict(request.headers)["Accept-Encoding"] for request in bench.server.requests} == {"identity"}
+
+
 @each_act("charge", "prompt")
 def test_answer_for_another_amount_is_never_a_success_of_what_was_ordered(bench, orders, act):
     deed = Deed.prepare(act, orders)
@@ -178,6 +191,12 @@ def test_provider_is_never_sent_a_card_number(bench, orders):
 def _offered(bench: Any) -> list[Any]:
     """The acts of this bench, those that leave the one payment unpaid first."""
     return [act for act in ("setup", "page", "prompt", "charge") if is_offered(act, bench.capabilities)]
+
+
+def _compressed(reply: Reply) -> Reply:
+    """Longer on the line than it is: compressing does that to what is short."""
+    headers = (*reply.headers, ("Content-Encoding", "gzip"))
+    return replace(reply, headers=headers, body=gzip.compress(reply.body, compresslevel=0))
 
 
 def _with_other_amounts(reply: Reply) -> Reply:

@@ -449,16 +449,19 @@ def test_doctor_names_the_first_row_of_the_ledger_that_is_wrong(commands, till, 
 
 def test_merchant_options_are_changed_and_printed(commands, acme):
     ran = commands.run(
-        "merchant", "options", "acme", "--amount-mode", "editable", "--split", "--top-up", "USD=10-500:25,50.50"
-    )
+        "merchant", "options", "acme", "--amount-mode", "editable", "--split", "--top-up", "USD=10-500:25,50.50",
+        "--amounts", "USD=5-1000",
+    )  # fmt: skip
 
     assert ran.json == {
         "amount_mode": "editable",
         "allow_split": True,
         "top_ups": {"USD": {"minimum": 1000, "maximum": 50000, "presets": [2500, 5050]}},
+        "amounts": {"USD": {"minimum": 500, "maximum": 100000, "presets": []}},
     }
     assert commands.run("merchant", "options", "acme", "--no-split").json == {**ran.json, "allow_split": False}
     assert commands.run("merchant", "options", "acme").json["amount_mode"] == "editable"
+    assert commands.run("merchant", "options", "acme", "--no-amounts").json["amounts"] == {}
 
 
 def test_merchant_options_that_contradict_themselves_change_nothing(commands, acme):

@@ -21,6 +21,9 @@ from portal.merchants.models import GatewayAccount, Merchant
 from portal.merchants.operations import connect_gateway
 from portal.merchants.queries import find_merchant
 from portal.merchants.secrets import decrypt_secrets
+from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.operations import follow_gateway
+from portal.payments.models import Payment
 from portal.refunds.models import Refund
 from portal.services import Services
 from portal.settings import Settings
@@ -101,6 +104,28 @@ def test_merchant_is_connected_by_lines_on_standard_input(connect, database, not
         assert reader.execute(sa.select(Merchant.gateway)).scalar() == "notchpay"
         (act,) = reader.execute(sa.select(AuditEntry.__table__).where(AuditEntry.action == "gateway.connected"))
     assert not any(secret in repr(act) for secret in SHOWN_NEVER)
+
+
+def test_account_at_the_gateway_of_before_is_still_found_by_its_name(connect, database, services, settings):
+    """Its payments are given back there, and its late events are taken."""
+    account = make_account(services)
+    with database.unit_of_work() as session:
+        merchant = find_merchant(session.connection(), account.slug)
+        assert merchant is not None
+        connect_gateway(
+            session,
+            merchant,
+            "sandbox",
+            {"secret_key": "sk_sandbox_acme", "event_secret": "es"},
+            keys=settings.keys,
+            at=datetime.now(UTC),
+        )
+    assert connect(LINES).code == 0
+
+    gateways = AccountGateways(database, settings.model_copy(update={"sandbox_url": "http://127.0.0.1:1"}))
+
+    found = [gateways.find(account.scope.merchant_id, name) for name in (None, "sandbox", "stripe")]
+    assert [each.name if each else None for each in found] == ["notchpay", "sandbox", None]
 
 
 def test_merchant_that_is_connected_pays_through_that_gateway(connect, database, notchpay, acme, settings):
@@ -214,6 +239,22 @@ def test_gateway_is_not_left_while_it_alone_knows_what_became_of_money(connect, 
     assert accounts_of(database, SECRET_KEY) == {}
 
 
+def test_methods_that_another_gateway_keeps_have_run_out_until_it_is_used_again(connect, database, services: Services):
+    account = make_account(services)
+    account.method()
+    account.method(status="removed", fingerprint="gone")
+
+    def states() -> list[str]:
+        with database.read() as reader:
+            return sorted(reader.execute(sa.select(PaymentMethod.status)).scalars())
+
+    assert connect(LINES).code == 0
+    assert states() == ["expired", "removed"]
+    with database.unit_of_work() as session:
+        follow_gateway(session, account.scope.merchant_id, "sandbox")
+    assert states() == ["active", "removed"]
+
+
 def test_gateway_is_left_once_everything_is_known(connect, services: Services):
     account = make_account(services)
     account.refund(account.payment(), 1000)
@@ -223,6 +264,34 @@ def test_gateway_is_left_once_everything_is_known(connect, services: Services):
 
 def test_keys_are_changed_while_payments_are_under_way_at_the_same_gateway(connect, services: Services):
     account = make_account(services)
+    account.payment(status="processing", gateway="notchpay", next_check_at=services.clock.now())
+
+    assert connect(LINES).code == 0
+
+
+def test_keys_of_another_account_are_refused_while_payments_are_under_way_at_the_one_before(
+    connect, database, services: Services
+):
+    """The other account has never heard of an order that was lost, and would be given it anew."""
+    account = make_account(services)
+    account.payment(status="processing", gateway="notchpay", next_check_at=services.clock.now())
+    account.payment(gateway="notchpay", gateway_reference="trx.elsewhere")
+
+    ran = connect(LINES)
+
+    assert ran.code == 1 and "so it is another one" in ran.err
+    assert accounts_of(database, SECRET_KEY) == {}
+    assert connect(LINES, "--offline").code == 0, "it cannot be asked, so that the operator's word counts"
+
+
+def test_keys_of_the_same_account_are_taken_while_payments_are_under_way(
+    connect, notchpay: NotchPayServer, services: Services
+):
+    account = make_account(services)
+    known = account.payment(gateway="notchpay", gateway_reference="trx.elsewhere", currency="XAF")
+    ordered = {"amount": 5000, "currency": "XAF", "reference": known, "customer": {"email": "a@b.example"}}
+    told = notchpay.books.initialise(ordered)
+    account.change(Payment, known, gateway_reference=told["transaction"]["reference"])
     account.payment(status="processing", gateway="notchpay", next_check_at=services.clock.now())
 
     assert connect(LINES).code == 0

@@ -99,6 +99,36 @@ def test_what_is_booked_and_not_listed_is_a_break_until_it_is_listed(till: Till)
     assert breaks(till) == []
 
 
+def test_booked_charge_that_the_list_calls_failed_stays_a_break_however_long_it_is_listed(till: Till) -> None:
+    payment, made_at = till.pay(till.invoice()), till.clock.now()
+    till.gateway.settle(payment, State.FAILED, "returned_unpaid")
+    told = till.gateway.ledger[payment]
+    charge = ListedCharge(f"ch_{payment}", payment, State.FAILED, told.money or Money(0, "USD"), made_at)
+    till.gateway.list_charges = lambda since, until: (charge,) if since <= made_at < until else ()  # type: ignore[method-assign]
+
+    till.clock.advance(minutes=30)
+    compare_charges(till.services)
+    for _ in range(
+        4
+    ):  # On the third day it is named in the hour by which the list reaches further than what is expected.
+        till.clock.advance(days=1)
+        compare_charges(till.services)
+
+        assert breaks(till) == [(payment, "missing_there")]
+
+
+def test_money_that_went_back_before_it_was_booked_is_no_break_any_more(till: Till) -> None:
+    forgotten = new_id("pay", till.clock.now())
+    late_money(till, forgotten)
+    compare_charges(till.services)
+    assert breaks(till) == [(forgotten, "missing_here")]
+
+    till.gateway.settle(forgotten, State.FAILED, "returned_unpaid")
+    a_day_later(till)
+
+    assert breaks(till) == []
+
+
 def test_what_was_booked_in_the_last_hour_is_expected_next_time(till: Till) -> None:
     payment = till.pay(till.invoice())
     del till.gateway.ledger[payment]

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.clock import MovableClock
+from portal.credit.models import CustomerBalance
 from portal.customers.models import Customer
 from portal.database import Database
 from portal.importing import operations
@@ -249,6 +250,50 @@ def test_credit_note_changes_while_nothing_of_it_is_used(importer):
     importer.change(sa.update(CreditNote).where(CreditNote.number == "A-1").values(amount_applied=100))
     assert importer.text(HEAD, OPEN.replace("12.40", "-15.00")) == Summary(rows=1, unchanged=1)
     assert importer.text(HEAD, OPEN.replace("12.40", "-12.40")) == Summary(rows=1, rejected=1)
+
+
+@pytest.mark.parametrize(
+    ("spent", "total", "counts"),
+    [
+        ({"amount": 0}, "-10.00", {"rejected": 1}),
+        ({"amount_reserved": 1240}, "-10.00", {"rejected": 1}),
+        ({"amount": 239}, "-10.00", {"rejected": 1}),
+        ({"amount": 240}, "-10.00", {"updated": 1}),
+        ({"amount": 0}, "-15.00", {"updated": 1}),
+    ],
+)
+def test_credit_note_is_lessened_by_what_its_customer_has_left_and_else_refused(importer, spent, total, counts):
+    importer.text(HEAD, OPEN.replace("12.40", "-12.40"))
+    importer.change(sa.update(CustomerBalance).values(**spent).execution_options(tenant_wide=True))
+
+    others = "A-2,c2,2026-01-31,Hosting,1.00,open"
+    assert importer.text(HEAD, OPEN.replace("12.40", total), others) == Summary(rows=2, **{"created": 1, **counts})
+
+    (note,) = importer.rows(sa.select(CreditNote.amount))
+    assert note == ((1240,) if "rejected" in counts else (round(float(total) * -100),))
+
+
+def test_credit_that_the_same_file_grants_counts_as_left(importer):
+    importer.text(HEAD, OPEN.replace("12.40", "-12.40"))
+    importer.change(sa.update(CustomerBalance).values(amount=0).execution_options(tenant_wide=True))
+
+    summary = importer.text(
+        HEAD,
+        "A-0,c1,2026-01-31,Hosting,-2.40,open",
+        OPEN.replace("12.40", "-10.00"),
+        "A-2,c1,2026-01-31,Domain,-1.00,open",
+    )
+
+    assert summary == Summary(rows=3, created=2, updated=1)
+    assert importer.rows(sa.select(CustomerBalance.amount)) == [(100,)]
+
+
+def test_credit_note_that_is_corrected_there_and_back_is_booked_each_time(importer):
+    for total in ("-12.40", "-15.00", "-12.40", "-15.00"):
+        importer.text(HEAD, OPEN.replace("12.40", total))
+        importer.clock.advance(minutes=1)
+
+        assert importer.rows(sa.select(CustomerBalance.amount)) == [(round(float(total) * -100),)]
 
 
 def test_number_is_either_an_invoice_or_a_credit_note(importer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import Database
 from portal.gateways.contract import RefundOutcome, State
+from portal.json_logs import JsonLines
 from portal.ledger.checking import Proof, prove_ledger
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
@@ -22,7 +24,7 @@ from portal.ledger.rules import Entry, Posting, Unbalanced, digest_of, entry_dig
 from portal.money import Money
 from portal.payments.operations import resolve_payment
 from portal.refunds.operations import refund_payment
-from tests.support.paying import Till
+from tests.support.paying import Till, give_credit
 
 TABLES = ("ledger_transactions", "ledger_entries", "ledger_seals")
 
@@ -192,8 +194,12 @@ def test_link_forged_as_a_whole_does_not_fit_the_next_one(till: Till) -> None:
             "invoices {invoice}: says 5000 USD where the ledger says 0",
         ),
         (
-            "update payments set amount_refunded = 1 where id = '{payment}'",
+            "update payments set amount_refunded = 1, credit_granted = 0 where id = '{payment}'",
             "payments {payment}: says 4999 USD where the ledger says 5000",
+        ),
+        (
+            "update payments set credit_granted = 0 where id = '{payment}'",
+            "payments {payment}: says 0 USD where the ledger says 5000",
         ),
         (
             "update customer_balances set amount = amount + 1",
@@ -212,6 +218,54 @@ def test_balance_that_was_changed_by_hand_is_named(till: Till, statement: str, n
 
     told = named.format(invoice=invoice, payment=payment, customer=till.scope.customer_id)
     assert str(till.wrong_row()) == told
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        (
+            "update invoices set amount_reserved = 500 where id = '{free}'",
+            "invoices {free}: holds 500 USD where payments under way hold 0",
+        ),
+        (
+            "update invoices set amount_reserved = 0 where id = '{held}'",
+            "invoices {held}: holds 0 USD where payments under way hold 5000",
+        ),
+        (
+            "update payment_allocations set state = 'released' where invoice_id = '{held}'",
+            "invoices {held}: holds 5000 USD where payments under way hold 0",
+        ),
+        (
+            "update customer_balances set amount_reserved = amount_reserved - 1",
+            "customer_balances {customer}: holds 2999 USD where payments under way hold 3000",
+        ),
+        (
+            "update customer_balances set amount_reserved = 0",
+            "customer_balances {customer}: holds 0 USD where payments under way hold 3000",
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", [State.PENDING, State.REQUIRES_ACTION, State.UNKNOWN])
+def test_hold_that_was_changed_by_hand_is_named(till: Till, state: State, statement: str, named: str) -> None:
+    give_credit(till, 3000)
+    till.gateway.becomes.append(state)
+    free, held = till.invoice(700), till.invoice(5000)
+    till.pay(held, use_credit=True)
+    assert till.wrong_row() is None
+
+    change(till, statement.format(free=free, held=held))
+
+    assert str(till.wrong_row()) == named.format(free=free, held=held, customer=till.scope.customer_id)
+
+
+def test_what_has_ended_or_has_not_begun_holds_nothing(till: Till) -> None:
+    give_credit(till, 3000)
+    till.pay(till.invoice(1000), use_credit=True)
+    till.gateway.becomes.append(State.FAILED)
+    till.pay(till.invoice(4000), use_credit=True)
+    till.checkout(till.invoice(5000), use_credit=True)
+
+    assert till.wrong_row() is None
 
 
 def test_refund_under_way_that_was_changed_by_hand_is_named(till: Till) -> None:
@@ -239,6 +293,19 @@ def test_sealing_goes_on_where_it_stopped_and_empties_its_queue(till: Till) -> N
     assert proof.head != head
     assert till.rows(UnsealedTransaction) == []
     assert seal_ledger(till.services) == 0
+
+
+def test_head_in_the_log_is_the_head_that_is_proved(till: Till, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for number in range(1, 4):
+        till.invoice(number)
+        seal_ledger(till.services)
+
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.message == "ledger.sealed"]
+
+    assert [line["sequence"] for line in lines] == [1, 2, 3]
+    assert lines[-1]["digest"] == prove(till).head
+    assert all(line["digest"].isalpha() and len(line["digest"]) == 64 for line in lines)
 
 
 def test_what_is_not_sealed_yet_is_proved_all_the_same(till: Till) -> None:

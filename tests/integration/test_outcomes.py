@@ -18,7 +18,7 @@ from portal.gateways.contract import MethodFacts, Outcome, Question, State
 from portal.invoices.models import Invoice
 from portal.ledger.operations import post
 from portal.ledger.rules import invoice_corrected
-from portal.merchants.payment_options import TopUpRule
+from portal.merchants.payment_options import AmountLimits
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent
@@ -119,6 +119,40 @@ def test_gateway_is_asked_by_the_page_that_it_named_first(till: Till) -> None:
     assert [question.page_reference for question in asked] == ["cs_1", "cs_1"]
 
 
+@pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
+def test_signs_that_no_database_takes_keep_no_outcome_from_being_recorded(till: Till, garbage: str) -> None:
+    till.gateway.becomes.append(State.FAILED)
+    till.gateway.answers.append(
+        lambda told: replace(
+            told, gateway_reference=f"ch{garbage}", failure_message=f"declined{garbage}", evidence=f"order{garbage}"
+        )
+    )
+
+    payment = till.pay(invoice := till.invoice())
+
+    row = till.payment(payment)
+    assert (row.status, row.failure_message, row.gateway_reference) == ("failed", "declined", None)
+    assert till.balance(invoice) == ("open", 0, 0)
+
+
+@pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
+def test_signs_that_no_database_takes_keep_no_method_from_being_kept(till: Till, garbage: str) -> None:
+    odd = MethodFacts(
+        f"bank{garbage}", f"visa{garbage}", f"4242{garbage}", 10**12, 10**12, f"Ada{garbage}", f"+2376{garbage}",
+        f"Acme Bank{garbage}", f"fp{garbage}", "tok_new",
+    )  # fmt: skip
+    payment = till.pay(till.invoice(), method="new", save=True)
+    till.gateway.pay_page(payment)
+    till.gateway.ledger[payment] = replace(till.gateway.ledger[payment], method=odd)
+
+    resolve_payment(till.services, till.scope.merchant_id, payment)
+
+    row = till.payment(payment)
+    assert (row.status, row.method_type, row.method_brand, row.method_last4) == ("complete", "other", "visa", "4242")
+    (kept,) = till.rows(PaymentMethod, token="tok_new")
+    assert (kept.holder, kept.bank_name, kept.exp_year) == ("Ada", "Acme Bank", None)
+
+
 # --- the audit, the mails and the log ---
 
 
@@ -193,7 +227,7 @@ def test_payment_that_a_method_pays_is_never_completed_by_credit(till: Till) -> 
 
 
 def test_money_in_advance_is_no_surplus(till: Till, caplog: pytest.LogCaptureFixture) -> None:
-    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
 
     payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
 
@@ -202,15 +236,16 @@ def test_money_in_advance_is_no_surplus(till: Till, caplog: pytest.LogCaptureFix
     assert "payment.surplus_credited" not in caplog.messages
 
 
-def test_money_in_advance_that_comes_late_is_told_as_a_surplus(till: Till, caplog: pytest.LogCaptureFixture) -> None:
-    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+def test_money_in_advance_that_comes_late_is_no_surplus_either(till: Till, caplog: pytest.LogCaptureFixture) -> None:
+    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     payment = given_up(till, top_up=True, currency="USD", amount=2000, title="Money in advance")
 
     come_late(till, payment)
 
-    assert ("surplus_mail", {"payment": payment, "amount": 2000}) in mails(till)
-    assert details(till, payment) == {"evidence": "", "late": True, "surplus": 2000}
-    assert "payment.surplus_credited" in caplog.messages
+    assert mails(till) == [("receipt_mail", {"payment": payment})]
+    assert details(till, payment) == {"evidence": "", "late": True, "surplus": 0}
+    assert credit(till) == (2000, 0)
+    assert "payment.surplus_credited" not in caplog.messages
 
 
 def test_payment_without_a_surplus_raises_no_alarm(till: Till, caplog: pytest.LogCaptureFixture) -> None:

@@ -211,6 +211,16 @@ def test_card_that_has_run_out_is_not_offered_as_the_default(pages: PageClient, 
     pages.post(f"/acme/payment-methods/{method}/default", status=409)
 
 
+def test_method_that_the_gateway_of_before_keeps_is_not_said_to_have_run_out(
+    pages: PageClient, account: Account
+) -> None:
+    kept = account.method(status="expired", exp_month=None, exp_year=None)
+
+    page = pages.get(f"/acme/payment-methods/{kept}")
+
+    assert "cannot be charged here any more" in page.text and "ran out" not in page.text
+
+
 # --- removal ---
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -122,6 +123,18 @@ def test_attention_is_asked_for_a_payment_that_waits(pages: PageClient, account:
 
     assert "Your payment of $49.00 waits for you" in page.text
     assert page.link("Confirm") == f"/acme/payments/{waiting}"
+
+
+def test_payment_that_waits_on_the_gateways_page_is_not_laid_to_a_bank(pages: PageClient, account: Account) -> None:
+    no_method: dict[str, Any] = {"method_type": None, "method_brand": None, "method_last4": None}
+    waiting = account.payment("requires_action", 4900, action_url="http://localhost:9/pay", **no_method)
+
+    found = [pages.get(path) for path in ("/acme/", "/acme/payments")]
+
+    assert found[0].link("Go on") == f"/acme/payments/{waiting}"
+    assert "You pay on the gateway’s page" in found[0].text
+    assert "To be paid on the gateway’s page" in found[1].text
+    assert not any("Your bank" in page.text for page in found)
 
 
 def test_attention_is_asked_for_cards_that_run_out(pages: PageClient, account: Account) -> None:

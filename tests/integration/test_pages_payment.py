@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -69,6 +70,41 @@ def test_steps_are_told_oldest_first(pages: PageClient, account: Account) -> Non
     assert "−$15.00" in page.text
 
 
+def test_money_on_its_way_back_is_not_told_as_sent(pages: PageClient, account: Account) -> None:
+    payment = account.payment("partially_refunded", amount_refunded=2000)
+    account.refund(payment, 1500)
+    account.refund(payment, 500, "pending")
+    account.refund(payment, 700, "failed")
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "$15.00 of it has been sent back to you." in text
+    assert "$5.00 of it is on its way back to you." in text
+
+
+def test_refund_that_failed_is_told_without_a_promise(pages: PageClient, account: Account) -> None:
+    payment = account.payment("complete")
+    account.refund(payment, 700, "failed")
+
+    assert steps(pages.get(f"/acme/payments/{payment}"))[-1] == "A refund of $7.00 did not go through"
+
+
+def test_refund_that_is_all_on_its_way_has_sent_nothing_back(pages: PageClient, account: Account) -> None:
+    payment = account.payment("refunded", amount_refunded=5000)
+    account.refund(payment, 5000, "pending")
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "has been sent back to you" not in text
+    assert "$50.00 of it is on its way back to you." in text
+
+
+def test_imported_payment_that_went_back_says_so(pages: PageClient, account: Account) -> None:
+    payment = account.payment("partially_refunded", amount_refunded=1500, gateway="import")
+
+    assert "$15.00 of it has been sent back to you." in pages.get(f"/acme/payments/{payment}").text
+
+
 def test_invoices_that_were_paid_stand_oldest_first(pages: PageClient, account: Account) -> None:
     later = account.invoice(3000, description="Later", due_in_days=9)
     sooner = account.invoice(5000, description="Sooner", due_in_days=2)
@@ -101,11 +137,124 @@ def test_way_out_names_what_is_owed_by_now(pages: PageClient, account: Account) 
     assert page.link("Pay $40.00 another way") == f"/acme/checkout?invoice={part}"
 
 
+WAYS_OUT = [("failed", "Pay {} another way"), ("canceled", "Pay {}"), ("expired", "Pay {}"), ("abandoned", "Pay {}")]
+
+
+@pytest.mark.parametrize(("status", "button"), WAYS_OUT)
+def test_way_out_of_a_payment_in_another_currency_names_what_the_invoice_asks(
+    pages: PageClient, account: Account, status: str, button: str
+) -> None:
+    invoice = account.invoice(47_916, prices={"EUR": 36_000})
+    payment = account.payment(status, 36_000, currency="EUR", pays={invoice: 47_916}, state="released")
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert page.link(button.format("$479.16")) == f"/acme/checkout?invoice={invoice}"
+
+
+@pytest.mark.parametrize(
+    ("status", "button"), [("failed", "Pay another way"), ("canceled", "Pay what is open")], ids=["failed", "canceled"]
+)
+def test_way_out_of_several_currencies_names_no_amount(
+    pages: PageClient, account: Account, status: str, button: str
+) -> None:
+    dollars, euros = account.invoice(5000), account.invoice(7000, currency="EUR", due_in_days=9)
+    payment = account.payment(status, 11_600, currency="EUR", pays={dollars: 5000, euros: 7000}, state="released")
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert page.link(button) == f"/acme/checkout?invoice={dollars}&invoice={euros}"
+
+
 def test_failed_payment_of_a_paid_invoice_leads_nowhere(pages: PageClient, account: Account) -> None:
     invoice = account.invoice(status="paid", amount_paid=5000)
     payment = account.payment("failed", pays={invoice: 5000}, state="released")
 
     assert "another way" not in pages.get(f"/acme/payments/{payment}").text
+
+
+ENDED = [
+    ("expired", None),
+    ("abandoned", None),
+    ("failed", "insufficient_funds"),
+    ("failed", "page_expired"),
+    ("failed", "returned_unpaid"),
+    ("canceled", None),
+]
+
+
+@pytest.mark.parametrize(("status", "code"), ENDED)
+def test_payment_without_money_says_that_it_is_open_only_while_it_is(
+    pages: PageClient, account: Account, status: str, code: str | None
+) -> None:
+    paid, owed = account.invoice(status="paid", amount_paid=5000), account.invoice()
+    given: dict[str, Any] = {"state": "released", "failure_code": code}
+    over, still_owed = (account.payment(status, pays={invoice: 5000}, **given) for invoice in (paid, owed))
+
+    texts = [pages.get(f"/acme/payments/{payment}").text for payment in (over, still_owed)]
+
+    assert [" is still open" in text or "is open again" in text for text in texts] == [False, status != "canceled"]
+    assert all("Nothing was taken." in text or "No money reached us." in text for text in texts)
+
+
+@pytest.mark.parametrize(("status", "code"), ENDED)
+def test_money_in_advance_that_did_not_come_leaves_nothing_open(
+    pages: PageClient, account: Account, status: str, code: str | None
+) -> None:
+    payment = account.payment(status, kind="top_up", description="Money in advance", failure_code=code)
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "still open" not in text and "open again" not in text
+
+
+def test_what_to_do_is_not_said_of_a_payment_that_was_made_good(pages: PageClient, account: Account) -> None:
+    paid = account.invoice(status="paid", amount_paid=5000)
+    payment = account.payment(
+        "expired", pays={paid: 5000}, state="released", failure_code="timeout", method_type="mobile_money"
+    )
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "There was no answer from your phone" in text
+    assert "Pay again" not in text
+
+
+def test_money_in_advance_from_a_bank_speaks_of_no_invoice(pages: PageClient, account: Account) -> None:
+    given: dict[str, Any] = {"kind": "top_up", "description": "Money in advance", "method_type": "bank_account"}
+    payment = account.payment("pending", method_brand="Chase", **given)
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert "Your bank is sending it" in text
+    assert "the invoice counts" not in text
+
+
+def test_declined_money_in_advance_says_what_to_do(pages: PageClient, account: Account) -> None:
+    payment = account.payment("failed", kind="top_up", description="Money in advance", failure_code="card_declined")
+
+    assert "Ask your bank, or use another method." in pages.get(f"/acme/payments/{payment}").text
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"sent_at": None, "confirmed_at": None}, "This payment was never confirmed"),
+        ({"gateway_page_reference": "pg_1", "method_type": None}, "This payment was left on the gateway’s page"),
+        ({"method_type": None}, "This payment was not finished in time"),
+        ({"sent_at": None, "opened_at": None, "gateway": "import"}, "This payment was not finished in time"),
+    ],
+    ids=["on the review", "at the gateway", "before its page was known", "imported"],
+)
+def test_abandoned_payment_says_where_it_was_left(
+    pages: PageClient, account: Account, given: dict[str, Any], words: str
+) -> None:
+    payment = account.payment("abandoned", **{"opened_at": account.now, **given})
+
+    text = pages.get(f"/acme/payments/{payment}").text
+
+    assert words in text
+    assert ("gateway’s page" in text) == ("gateway’s page" in words)
 
 
 def test_merchant_without_gateway_offers_no_payment(pages: PageClient, account: Account, services: Services) -> None:
@@ -140,6 +289,24 @@ def test_payment_that_waits_for_the_bank_leads_to_it(
     assert steps(page)[-2:] == ["Your bank asked you to confirm", "Paid, with a receipt by mail"]
 
 
+@pytest.mark.parametrize(
+    ("status", "given", "button"),
+    [
+        ("incomplete", {"confirmed_at": None, "sent_at": None}, "Continue to pay $37.50"),
+        ("incomplete", {"confirmed_at": None, "sent_at": None, "credit_amount": 5000}, "Continue to pay $50.00"),
+        ("requires_action", {"action_url": "http://localhost:9/3ds"}, "Continue to confirm $37.50"),
+        ("requires_action", {"action_url": "http://localhost:9/page", "method_type": None}, "Continue to pay $37.50"),
+    ],
+    ids=["review", "review, by credit alone", "bank", "gateway's page"],
+)
+def test_button_that_goes_on_names_what_is_paid_beside_credit(
+    pages: PageClient, account: Account, status: str, given: dict[str, Any], button: str
+) -> None:
+    payment = account.payment(status, **{"credit_amount": 1250, "checked_at": account.now, **given})
+
+    assert pages.get(f"/acme/payments/{payment}").link(button)
+
+
 def test_reload_asks_the_gateway_and_tells_what_it_says(
     pages: PageClient, account: Account, gateway: ScriptedGateway, clock: MovableClock
 ) -> None:
@@ -155,6 +322,73 @@ def test_reload_asks_the_gateway_and_tells_what_it_says(
     page = pages.get(f"/acme/payments/{payment}")
     assert "We do not know yet" not in page.text
     assert steps(page)[-1] == "Paid"
+
+
+def test_unknown_outcome_promises_no_mail_that_nobody_sends(pages: PageClient, account: Account) -> None:
+    invoice = account.invoice(amount_reserved=5000)
+    payment = account.payment("processing", pays={invoice: 5000}, state="active")
+    in_advance = account.payment("processing", kind="top_up", description="Money in advance")
+
+    texts = [pages.get(f"/acme/payments/{each}").text for each in (payment, in_advance)]
+
+    assert all("this page updates itself" in text and "write to you" not in text for text in texts)
+    # Nothing is held for money in advance: whoever pays it again pays it twice.
+    assert ["Nothing is taken twice." in text for text in texts] == [True, False]
+
+
+@pytest.mark.parametrize("status", ["processing", "requires_action"])
+def test_lost_order_of_a_page_says_that_nobody_was_asked(pages: PageClient, account: Account, status: str) -> None:
+    payment = account.payment(status, method_type=None, method_brand=None, method_last4=None)
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert "We do not know yet whether Sandbox Pay has your order" in page.text
+    assert "nothing is asked of you" in page.text
+    assert "on its way" not in page.text and "Choose there" not in page.text
+    assert steps(page) == [
+        "You asked for the payment", "We asked Sandbox Pay for its page", "No clear answer; we keep asking",
+        "Paid, with a receipt by mail",
+    ]  # fmt: skip
+
+
+def test_order_whose_page_never_reached_us_can_only_be_stopped(pages: PageClient, account: Account) -> None:
+    payment = account.payment("pending", method_type=None, method_brand=None, method_last4=None)
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert "The page of Sandbox Pay could not be opened" in page.text
+    assert "on its way" not in page.text
+    assert page.form("Stop, and pay another way").action == f"/acme/checkout/{payment}/cancellation"
+    assert steps(page)[1:] == ["We asked Sandbox Pay for its page", "Its page did not reach us"]
+
+
+@pytest.mark.parametrize(
+    ("status", "given", "words"),
+    [
+        ("pending", {"gateway_page_reference": "pg_1"}, "The payment is on its way"),
+        ("pending", {"channel": "cm.mtn", "phone": "+237677000001"}, "Approve on your phone"),
+        ("requires_action", {"action_url": "http://localhost:9/pay"}, "You pay on the page of Sandbox Pay"),
+    ],
+    ids=["paid on the page", "telephone", "page"],
+)
+def test_payment_that_asked_somebody_says_whom(
+    pages: PageClient, account: Account, status: str, given: dict[str, Any], words: str
+) -> None:
+    payment = account.payment(status, method_type=None, method_brand=None, method_last4=None, **given)
+
+    page = pages.get(f"/acme/payments/{payment}")
+
+    assert words in page.text
+    assert "nothing is asked of you" not in page.text
+
+
+@pytest.mark.parametrize("status", ["pending", "incomplete", "requires_action"])
+def test_receipt_is_promised_only_to_an_address(app: Flask, services: Services, account: Account, status: str) -> None:
+    silent = make_account(services, merchant_id=account.scope.merchant_id, email="")
+
+    last = [steps(each.sign_in(app).get(f"/acme/payments/{each.payment(status)}"))[-1] for each in (account, silent)]
+
+    assert last == ["Paid, with a receipt by mail", "Paid"]
 
 
 def test_gateway_that_does_not_answer_holds_up_two_pages_at_most(

@@ -10,7 +10,7 @@ from flask import Flask
 from portal.gateways.contract import State
 from portal.invoices.models import Invoice
 from portal.merchants.operations import set_payment_options
-from portal.merchants.payment_options import PaymentOptions, TopUpRule
+from portal.merchants.payment_options import AmountLimits, PaymentOptions
 from portal.payment_methods.models import PaymentMethod
 from portal.services import Services
 from tests.support.accounts import Account, make_account
@@ -206,7 +206,7 @@ def test_named_amount_of_a_checkout_with_a_removed_method_is_ticked_again(
 def test_money_in_advance_with_a_removed_method_is_chosen_again(
     pages: PageClient, account: Account, method: str, chosen: dict[str, Any], ticked: str, written: str
 ) -> None:
-    allow(account, top_ups={"USD": TopUpRule(1000, 9000, (2500,))})
+    allow(account, top_ups={"USD": AmountLimits(1000, 9000, (2500,))})
     old = start(pages, "/acme/checkout?top_up=USD", **chosen)
     account.change(PaymentMethod, method, status="removed")
 

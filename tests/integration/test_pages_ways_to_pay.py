@@ -12,7 +12,7 @@ from flask import Flask
 from portal.gateways.contract import Capabilities, State
 from portal.invoices.models import Invoice
 from portal.merchants.operations import set_payment_options
-from portal.merchants.payment_options import PaymentOptions, TopUpRule
+from portal.merchants.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
 from portal.services import Services
 from tests.support.accounts import Account, make_account
@@ -165,7 +165,7 @@ def test_currencies_that_do_not_meet_are_offered_one_by_one(pages: PageClient, a
 def test_money_in_advance_is_offered_where_the_merchant_takes_it(
     pages: PageClient, account: Account, gateway: ScriptedGateway
 ) -> None:
-    allow(account, top_ups={"USD": TopUpRule(1000, 9000, (2500,)), "EUR": TopUpRule(1000, 9000)})
+    allow(account, top_ups={"USD": AmountLimits(1000, 9000, (2500,)), "EUR": AmountLimits(1000, 9000)})
 
     start = pages.get("/acme/")
     review = go_on(pages, start.link("Pay money in advance"), amount_choice="2500")

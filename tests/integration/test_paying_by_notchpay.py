@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 import pytest
 
@@ -12,6 +13,9 @@ from portal.gateways.notchpay import Keys, NotchPayGateway
 from portal.payments.checkouts import TELEPHONE
 from portal.payments.jobs import check_payments
 from portal.payments.operations import cancel_payment, resolve_payment
+from portal.payments.page_builders import build_payment_page
+from portal.payments.pages import PaymentPage
+from portal.payments.queries import get_payment
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.refunds.jobs import check_refunds
@@ -54,6 +58,14 @@ class Shop:
     def ask(self, payment_id: str) -> str:
         resolve_payment(self.till.services, self.till.scope.merchant_id, payment_id)
         return self.till.status(payment_id)
+
+    def page_of(self, payment_id: str) -> PaymentPage:
+        with self.till.services.database.read() as reader:
+            found = get_payment(reader, self.till.scope, payment_id)
+        return build_payment_page(
+            found, payee="Acme", gateway_name="Notch Pay", can_cancel_at_gateway=True, prompt_channels=(), zone=UTC,
+            root="/acme", now=self.till.clock.now(), can_pay=True, has_mail=True,
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -131,6 +143,22 @@ def test_killed_anywhere_ends_in_one_payment_and_one_ring(shop: Shop, label: str
     assert shop.ask(payment) == "complete"
     assert (len(shop.books.payments), shop.books.rings) == (1, [(payment, "cm.mtn", "+237677000001")])
     assert shop.till.balance(invoice) == ("paid", 5000, 0)
+
+
+@pytest.mark.parametrize("fate", [LOST, NEVER_ARRIVED], ids=str)
+def test_page_of_which_the_answer_is_lost_asks_nobody(shop: Shop, fate) -> None:
+    shop.server.mischief = [fate]
+    payment = shop.pay(shop.till.invoice(5000, currency="XAF"), "new")
+
+    told = []
+    for _ in range(2):
+        told.append((shop.till.status(payment), shop.page_of(payment).is_unasked))
+        shop.till.clock.advance(minutes=1)
+        check_payments(shop.till.services)
+
+    # An order that arrived has a page that is told once, with the answer; one that did not is given again, with its page.
+    assert told == [("processing", True), ("pending", True) if fate is LOST else ("requires_action", False)]
+    assert shop.books.rings == []
 
 
 def test_page_nobody_came_to_is_called_off_after_its_time(shop: Shop) -> None:

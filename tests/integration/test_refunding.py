@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portal.gateways.contract import RefundOrder, RefundOutcome, State
+from portal.audit.models import AuditEntry
+from portal.gateways.contract import Gateway, RefundOrder, RefundOutcome, State
+from portal.merchants.payment_options import AmountLimits
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
-from portal.refunds.errors import NotRefundable, RefundTooLarge
+from portal.payments.operations import cancel_payment
+from portal.refunds.errors import CreditSpent, NotRefundable, RefundTooLarge
 from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
-from portal.refunds.operations import record_refund_outcome, refund_payment
-from tests.support.paying import Till
+from portal.refunds.operations import record_refund_outcome, refund_payment, resolve_refund
+from tests.support.paying import Till, allow, credit
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
 
@@ -73,6 +76,19 @@ def test_full_refunds_at_once_give_back_once(till: Till) -> None:
     assert till.payment(payment).amount_refunded == 5000
 
 
+@pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
+def test_signs_that_no_database_takes_keep_no_refund_from_ending(till: Till, garbage: str) -> None:
+    payment = till.pay(till.invoice(5000))
+    till.gateway.refund = lambda order: RefundOutcome(  # type: ignore[method-assign]
+        State.FAILED, order.reference, f"gr{garbage}", order.money, f"lost{garbage}"
+    )
+
+    refund(till, payment, 5000)
+
+    (row,) = till.rows(Refund)
+    assert (row.status, row.failure_code, row.gateway_reference) == ("failed", "lost", None)
+
+
 def test_refund_that_fails_later_gives_its_amount_back(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
     till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
@@ -95,9 +111,134 @@ def test_refund_that_never_arrived_is_given_again_under_its_reference(till: Till
 
     till.clock.advance(seconds=11)
     check_refunds(till.services)
+    assert till.gateway.refunds == {}, "it may still be on its way"
+    till.clock.advance(minutes=1)
+    check_refunds(till.services)
 
     assert list(till.gateway.refunds) == [refund_id]
     assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+
+
+def test_two_who_ask_at_once_give_a_refund_again_once(till: Till) -> None:
+    """Not every gateway knows an order by its reference: a worker, and another because of an event, both hear of nothing."""
+    payment = till.pay(till.invoice(5000))
+    orders: list[str] = []
+
+    def lose(order: RefundOrder) -> RefundOutcome:
+        orders.append(order.reference)
+        return RefundOutcome(State.UNKNOWN, order.reference)
+
+    till.gateway.refund = lose  # type: ignore[method-assign]
+    refund_id = refund(till, payment, 700)
+    till.clock.advance(minutes=2)
+    both_heard = threading.Barrier(2)
+    really = till.gateway.look_up_refund
+
+    def look_up(order: RefundOrder) -> RefundOutcome:
+        told = really(order)
+        both_heard.wait(10)
+        return told
+
+    till.gateway.look_up_refund = look_up  # type: ignore[method-assign]
+    asked = (till.services, till.scope.merchant_id, refund_id)
+    threads = [threading.Thread(target=resolve_refund, args=asked) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert orders == [refund_id] * 2, "once by whoever gave it first, and once again"
+
+
+def test_refund_that_succeeds_after_it_had_failed_is_shown_to_a_person(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+    refund_id = refund(till, payment, 700)
+    for state in (State.FAILED, State.SUCCEEDED):
+        outcome = RefundOutcome(state, refund_id, "gr", Money(700, "USD"))
+        with till.services.database.unit_of_work() as session:
+            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+
+    assert [act.object_id for act in till.rows(AuditEntry, action="refund.outcome_contradicted")] == [refund_id]
+    assert till.payment(payment).amount_refunded == 0
+    assert till.wrong_row() is None
+
+
+def test_money_in_advance_that_is_given_back_leaves_the_customers_credit(till: Till) -> None:
+    payment = top_up(till, 2000)
+
+    refund(till, payment, 500)
+    assert credit(till) == (1500, 0)
+    refund(till, payment, 1500)
+
+    assert credit(till) == (0, 0)
+    assert (till.status(payment), till.payment(payment).credit_granted) == ("refunded", 0)
+    assert till.wrong_row() is None
+
+
+def test_money_in_advance_that_was_spent_is_not_given_back_too(till: Till) -> None:
+    payment = top_up(till, 2000)
+    till.pay(till.invoice(1200), use_credit=True)
+
+    with pytest.raises(CreditSpent):
+        refund(till, payment, 801)
+    refund(till, payment, 800)
+
+    assert [told.money for told in till.gateway.refunds.values()] == [Money(800, "USD")]
+    assert credit(till) == (0, 0)
+    assert till.wrong_row() is None
+
+
+def test_credit_that_a_payment_under_way_holds_is_not_given_back(till: Till) -> None:
+    payment = top_up(till, 2000)
+    till.gateway.becomes.append(State.PENDING)
+    till.pay(till.invoice(5000), use_credit=True)
+
+    with pytest.raises(CreditSpent):
+        refund(till, payment, 1)
+
+    assert credit(till) == (2000, 2000)
+
+
+def test_surplus_goes_back_from_the_credit_and_the_rest_from_the_invoice(till: Till) -> None:
+    """5,000 came after 2,000 of it had been paid another way: 3,000 went to the invoice, 2,000 to the credit."""
+    payment = late_payment(till, 5000, paid_meanwhile=2000)
+    assert (credit(till), till.payment(payment).credit_granted) == ((2000, 0), 2000)
+
+    refund(till, payment, 2500)
+    assert (credit(till), till.payment(payment).credit_granted) == ((0, 0), 0)
+    refund(till, payment, 2500)
+
+    assert sorted((row.amount, row.credit_taken) for row in till.rows(Refund)) == [(2500, 0), (2500, 2000)]
+    assert till.wrong_row() is None
+
+
+def test_what_went_to_the_invoice_is_given_back_even_when_the_surplus_was_spent(till: Till) -> None:
+    payment = late_payment(till, 5000, paid_meanwhile=2000)
+    till.pay(till.invoice(2000), use_credit=True)
+
+    with pytest.raises(CreditSpent):
+        refund(till, payment, 3001)
+    refund(till, payment, 3000)
+
+    assert till.payment(payment).credit_granted == 2000
+    assert till.wrong_row() is None
+
+
+@pytest.mark.parametrize("had_succeeded", [False, True])
+def test_refund_that_fails_brings_back_the_credit_that_it_took(till: Till, had_succeeded: bool) -> None:
+    payment = top_up(till, 2000)
+    if not had_succeeded:
+        till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
+    refund_id = refund(till, payment, 1500)
+    outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(1500, "USD"))
+
+    for _ in range(2):
+        with till.services.database.unit_of_work() as session:
+            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+
+    assert credit(till) == (2000, 0)
+    assert (till.status(payment), till.payment(payment).credit_granted) == ("complete", 2000)
+    assert till.wrong_row() is None
 
 
 def test_same_outcome_of_a_refund_again_changes_nothing(till: Till) -> None:
@@ -159,6 +300,17 @@ def test_refund_at_another_gateway_than_the_payments_is_refused(till: Till) -> N
         refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
 
     assert other.calls == []
+
+
+def test_refund_of_a_payment_at_the_gateway_of_before_goes_there(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    other = ScriptedGateway(name="other")
+    moved = replace(till.services, gateways=Moved(other, till.gateway))
+
+    refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+
+    assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+    assert (len(till.gateway.refunds), other.calls) == (1, [])
 
 
 def test_refund_that_was_called_done_is_looked_at_again_for_a_month(till: Till) -> None:
@@ -242,6 +394,36 @@ def test_no_sequence_of_refunds_gives_back_more_than_came(till: Till, story: lis
 
         assert till.payment(payment).amount_refunded == given_back <= 5000
         assert till.wrong_row() is None
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A merchant that takes payments through another gateway now, and has kept its account at the one of before."""
+
+    now: ScriptedGateway
+    before: ScriptedGateway
+
+    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
+        return next((each for each in (self.now, self.before) if name in (None, each.name)), None)
+
+
+def top_up(till: Till, amount: int) -> str:
+    """Money in advance, which stands to the customer's credit."""
+    allow(till, top_ups={"USD": AmountLimits(100, 5000)})
+    return till.pay(top_up=True, currency="USD", amount=amount, title="Money in advance")
+
+
+def late_payment(till: Till, amount: int, *, paid_meanwhile: int) -> str:
+    """A payment of one invoice whose money came after it had been called off, and a part of the invoice had been paid."""
+    allow(till, amount_mode="editable")
+    invoice = till.invoice(amount)
+    till.gateway.becomes.append(State.PENDING)
+    payment = till.pay(invoice)
+    cancel_payment(till.services, till.scope, payment)
+    till.pay(invoice, amount=paid_meanwhile)
+    till.gateway.settle(payment, State.SUCCEEDED)
+    till.record(payment)
+    return payment
 
 
 def _mails(till: Till) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.audit.models import AuditEntry
 from portal.credit.models import CustomerBalance
-from portal.gateways.contract import Outcome, State
+from portal.gateways.contract import MethodFacts, Outcome, State
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
@@ -124,6 +124,21 @@ def test_page_left_open_is_abandoned_and_closed_at_the_gateway(till: Till) -> No
     assert till.status(payment) == "abandoned"
     assert ("cancel", payment) in till.gateway.calls
     assert till.balance(invoice) == ("open", 0, 0)
+
+
+def test_bank_transfer_entered_on_the_gateways_page_is_not_called_off(till: Till) -> None:
+    """Nobody came back, and its event was lost: that it is a transfer is told by the very answer after the three hours."""
+    payment = till.pay(till.invoice(), method="new")
+    till.clock.advance(hours=2, minutes=50)
+    till.gateway.pay_page(payment, State.PENDING)
+    account = MethodFacts("bank_account", last4="0001", bank_name="Acme Bank")
+    till.gateway.ledger[payment] = replace(till.gateway.ledger[payment], method=account)
+
+    till.clock.advance(hours=2)
+    check_payments(till.services)
+
+    assert till.status(payment) == "pending"
+    assert ("cancel", payment) not in till.gateway.calls
 
 
 def test_success_after_we_gave_up_still_pays_the_invoice(till: Till) -> None:

@@ -7,10 +7,14 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from portal.gateways.contract import State
+from portal.checkout.queries import get_checkout
+from portal.gateways.contract import MethodFacts, State
 from portal.invoices.models import Invoice
-from portal.merchants.payment_options import TopUpRule
+from portal.ledger.operations import post
+from portal.ledger.rules import invoice_corrected
+from portal.merchants.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
+from portal.payment_methods.operations import remember_method
 from portal.payments.checkouts import TELEPHONE
 from portal.payments.errors import (
     AmountChanged,
@@ -19,11 +23,13 @@ from portal.payments.errors import (
     CurrenciesMixed,
     InvoiceBeingPaid,
     MethodMissing,
+    MethodUnknown,
     SplitNotAllowed,
     TopUpNotAllowed,
 )
 from portal.payments.models import PaymentAllocation
 from portal.payments.operations import cancel_payment, resolve_payment
+from portal.payments.shares import shown_version
 from portal.public_ids import new_id
 from tests.support.paying import Till, allow, credit, give_credit
 from tests.support.scripted_gateway import lost
@@ -51,6 +57,21 @@ def test_amount_outside_the_merchants_limits_begins_nothing(till: Till) -> None:
         till.checkout(invoice, amount=3001)
     with pytest.raises(AmountTooLow):
         till.checkout(till.invoice(5000), amount=4999)
+
+
+def test_merchants_limits_hold_for_an_invoice_that_has_none_itself(till: Till) -> None:
+    allow(till, amount_mode="editable", amounts={"USD": AmountLimits(1000, 3000, (2000,))})
+    plain, own = till.invoice(5000), till.invoice(5000, minimum_amount=200)
+
+    for invoice, amount in ((plain, 999), (own, 199)):
+        with pytest.raises(AmountTooLow):
+            till.checkout(invoice, amount=amount)
+    for invoice in (plain, own):
+        with pytest.raises(AmountTooHigh):
+            till.checkout(invoice, amount=3001)
+
+    till.pay(own, amount=200)
+    assert till.balance(own) == ("partially_paid", 200, 0)
 
 
 def test_deposit_then_the_rest(till: Till) -> None:
@@ -246,6 +267,51 @@ def test_priced_invoice_is_paid_in_the_currency_that_was_chosen(till: Till) -> N
         till.checkout(till.invoice(5000), currency="EUR")
 
 
+def test_invoice_in_another_currency_is_never_paid_in_parts(till: Till) -> None:
+    """A cent of the price in euros once settled all of it."""
+    allow(till, allow_split=True, amount_mode="editable")
+    invoice = till.invoice(10_000, prices={"EUR": 9000})
+
+    with pytest.raises(SplitNotAllowed):
+        till.checkout(invoice, currency="EUR", amount=1, splits=True)
+    with pytest.raises(AmountTooLow):
+        till.checkout(invoice, currency="EUR", amount=1)
+
+    assert till.gateway.calls == []
+
+
+def test_invoice_whose_currency_was_corrected_to_one_of_its_prices_is_asked_about_and_booked(till: Till) -> None:
+    invoice = till.invoice(5000, prices={"USD": 5500, "EUR": 4600})
+    payment = till.checkout(invoice)
+    correct(till, invoice, Money(4600, "EUR"))
+
+    with pytest.raises(AmountChanged):
+        till.confirm(payment)
+    till.confirm(payment, version=version_now(till, payment))
+
+    assert till.gateway.ledger[payment].money == Money(5500, "USD")
+    assert (till.status(payment), till.balance(invoice)) == ("complete", ("paid", 4600, 0))
+    assert till.wrong_row() is None
+
+
+def test_lower_amount_is_lower_in_the_currency_of_the_refusal_alone(till: Till) -> None:
+    invoice = till.invoice(10_000, amount_mode="editable_after_insufficient_funds", prices={"XAF": 65_000})
+    till.gateway.becomes.append(State.FAILED)
+    till.gateway.answers.append(lambda outcome: replace(outcome, failure_code="insufficient_funds"))
+
+    till.pay(invoice, currency="XAF")
+
+    with pytest.raises(AmountTooLow):
+        till.checkout(invoice, amount=9000)
+
+
+def test_method_that_another_gateway_keeps_is_not_taken(till: Till) -> None:
+    method = keep_elsewhere(till)
+
+    with pytest.raises(MethodUnknown):
+        till.checkout(till.invoice(), method=method)
+
+
 def test_price_that_changed_meanwhile_is_asked_about_again(till: Till) -> None:
     invoice = till.invoice(5000, prices={"EUR": 4600})
     payment = till.checkout(invoice, currency="EUR")
@@ -265,7 +331,7 @@ def test_price_that_changed_meanwhile_is_asked_about_again(till: Till) -> None:
 def test_money_in_advance_stands_to_the_customers_credit(till: Till) -> None:
     with pytest.raises(TopUpNotAllowed):
         till.checkout(top_up=True, currency="USD", amount=2000)
-    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     with pytest.raises(AmountTooLow):
         till.checkout(top_up=True, currency="USD", amount=999)
 
@@ -278,7 +344,7 @@ def test_money_in_advance_stands_to_the_customers_credit(till: Till) -> None:
 
 
 def test_money_in_advance_that_comes_late_is_credited_all_the_same(till: Till) -> None:
-    allow(till, top_ups={"USD": TopUpRule(1000, 5000)})
+    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
     cancel_payment(till.services, till.scope, payment)
@@ -322,3 +388,31 @@ def test_two_telephones_that_both_approve_leave_the_surplus_as_credit(till: Till
     assert till.balance(invoice) == ("paid", 5000, 0)
     assert credit(till) == (5000, 0)
     assert till.wrong_row() is None
+
+
+def correct(till: Till, invoice: str, total: Money) -> None:
+    """The merchant writes an open invoice anew, as an import does; its prices stay."""
+    with till.services.database.unit_of_work() as session:
+        row = session.execute(
+            sa.select(Invoice).where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+        ).scalar_one()
+        before = Money(row.total, row.currency)
+        row.total, row.subtotal, row.currency, row.version = total.amount, total.amount, total.currency, row.version + 1
+        told = (till.scope.customer_id, invoice, row.version, before, total)
+        post(session, till.scope.merchant_id, invoice_corrected(*told, at=till.clock.now()))
+
+
+def version_now(till: Till, payment: str) -> str:
+    """What the review of the checkout posts back."""
+    with till.services.database.read() as reader:
+        checkout = get_checkout(reader, till.scope, payment, PaymentOptions())
+    pricing = checkout.price_now()
+    assert pricing is not None
+    return shown_version(checkout.id, pricing, checkout.payment_method_id)
+
+
+def keep_elsewhere(till: Till) -> str:
+    """A card of the customer that the gateway of before keeps."""
+    facts = MethodFacts("card", "visa", "1881", 12, 2030, fingerprint="fp-elsewhere", token="tok_elsewhere")
+    with till.services.database.unit_of_work() as session:
+        return remember_method(session, till.scope, "elsewhere", facts, at=till.clock.now())

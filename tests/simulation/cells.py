@@ -180,8 +180,6 @@ def _refund_intent_committed(cell: Cell) -> str | None:
         return "the provider has never heard of the refund"
     if cell.answer == "none":
         return "nobody asked"
-    if cell.answer == "absent":
-        return "a refund that is absent is given at once"
     return _not_a_refund(cell)
 
 

@@ -15,7 +15,7 @@ from portal.invoices.models import Invoice
 from portal.ledger.operations import post
 from portal.ledger.rules import credit_granted, invoice_opened
 from portal.merchants.operations import NewMerchant, create_merchant, set_payment_options
-from portal.merchants.payment_options import PaymentOptions, TopUpRule
+from portal.merchants.payment_options import AmountLimits, PaymentOptions
 from portal.migrations import upgrade
 from portal.money import Money
 from portal.payment_methods.models import PaymentMethod
@@ -25,7 +25,7 @@ from portal.tenancy import Scope
 from tests.simulation.memory import MemoryDatabase
 
 GATEWAY = "simulated"
-_OPTIONS = PaymentOptions("editable", allow_split=True, top_ups={"USD": TopUpRule(100, 50_000)})
+_OPTIONS = PaymentOptions("editable", allow_split=True, top_ups={"USD": AmountLimits(100, 50_000)})
 _INVOICES: tuple[tuple[int, str, dict[str, Any]], ...] = (
     (5000, "USD", {}),
     (8000, "USD", {"amount_mode": "editable", "minimum_amount": 500}),

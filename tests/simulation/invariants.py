@@ -30,6 +30,11 @@ _DIFFERENCES = {
         group by b.customer_id, b.currency
         having b.amount_reserved <> coalesce(sum(p.credit_amount), 0) or b.amount < b.amount_reserved
           or b.amount_reserved < 0""",
+    "what came is given once": """
+        select p.id, p.amount_refunded, e.granted, p.amount from payments p
+        join (select payment_id, -sum(amount) as granted from ledger_entries where account = 'credit' group by payment_id) e
+          on e.payment_id = p.id
+        where p.amount_refunded + e.granted + p.credit_amount > p.amount - p.credit_amount""",
     "sums are zero": "select currency, sum(amount) from ledger_entries group by currency having sum(amount) <> 0",
     "projections equal the ledger": """
         select id, sum(kept) from (

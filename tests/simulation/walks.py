@@ -109,7 +109,8 @@ def _refund_intent_committed(world: World, cell: Cell) -> None:
     moves.give_back(world, payment, _refunded(cell, payment), dies_at=cell.label)
     check(world)
     world.provider.fates.append(_fate(cell.answer))
-    world.pass_time(seconds=11)
+    # Until its minute is up the order may still be on its way: it is asked for, and not given again.
+    world.pass_time(seconds=11 if cell.answer == "absent" else 61)
     moves.work_round(world, _CHECKS, faults=[FAIR, _fault(cell.answer)])
 
 

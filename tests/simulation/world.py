@@ -344,8 +344,8 @@ def _microseconds(at: datetime) -> int:
 class _One(Gateways):
     gateway: Gateway
 
-    def find(self, merchant_id: str) -> Gateway | None:
-        return self.gateway
+    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
+        return self.gateway if name in (None, self.gateway.name) else None
 
 
 class Faults(logging.Handler):

@@ -202,5 +202,5 @@ class OneGateway:
 
     gateway: Gateway | None
 
-    def find(self, merchant_id: str) -> Gateway | None:
-        return self.gateway
+    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
+        return self.gateway if self.gateway is not None and name in (None, self.gateway.name) else None

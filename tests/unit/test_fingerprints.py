@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from portal.contacts import holds_card_number
-from portal.fingerprints import LENGTH, fingerprint
+from portal.contacts import holds_card_number, mask_card_numbers
+from portal.fingerprints import LENGTH, fingerprint, spelled
 
 SAMPLES = 50_000
 
@@ -22,3 +22,19 @@ def test_no_fingerprint_is_taken_for_a_card_number() -> None:
     assert taken, "in plain hexadecimal some would be: else these contents show nothing"
 
     assert [content for content in contents if holds_card_number(fingerprint(content))] == []
+
+
+def test_digest_is_spelled_whole_and_can_be_read_back() -> None:
+    digest = hashlib.sha256(b"a link").digest()
+
+    assert bytes.fromhex(spelled(digest).translate(str.maketrans("ghijklmnop", "0123456789"))) == digest
+    assert len(spelled(digest)) == 64 and not any(sign.isdecimal() for sign in spelled(digest))
+    assert spelled(b"") == ""
+
+
+def test_no_digest_is_masked_in_a_log() -> None:
+    digests = [hashlib.sha256(b"link %d" % number).digest() for number in range(SAMPLES)]
+    masked = [digest for digest in digests if mask_card_numbers(digest.hex()) != digest.hex()]
+    assert masked, "in plain hexadecimal some would be: else these digests show nothing"
+
+    assert [digest for digest in digests if mask_card_numbers(spelled(digest)) != spelled(digest)] == []

@@ -154,8 +154,12 @@ class NotchPayGateway:
             return Outcome(State.UNKNOWN, question.reference, evidence=f"cancel: {fault}")
 
     def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
-        """What is in a currency that we never order is left out: it is not ours, and its figures cannot be read."""
-        listed = []
+        """What is in a currency that we never order is left out: it is not ours, and its figures cannot be read.
+
+        Pages are counted from the newest: what begins while they are read moves a row to the next page, where it is told
+        again. One payment of theirs is one charge, as it was told last.
+        """
+        listed = {}
         try:
             for row in self._books.list_payments(since, until):
                 if row.get("currency") not in CURRENCIES:
@@ -164,12 +168,12 @@ class NotchPayGateway:
                 if found.created_at is None:
                     return None
                 if since <= found.created_at < until:
-                    listed.append(
-                        ListedCharge(found.theirs, found.ours, found.state, found.money, created_at=found.created_at)
+                    listed[found.theirs] = ListedCharge(
+                        found.theirs, found.ours, found.state, found.money, created_at=found.created_at
                     )
         except Unreadable:
             return None
-        return tuple(sorted(listed, key=lambda charge: charge.created_at))
+        return tuple(sorted(listed.values(), key=lambda charge: charge.created_at))
 
     # --- refunds ---
 

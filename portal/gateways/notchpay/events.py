@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from portal.fingerprints import spelled
 from portal.gateways.contract import EventRefused, Notice
 from portal.gateways.notchpay.reading import our_refund, read_id, read_references
 
@@ -21,7 +22,7 @@ def read_notice(headers: Mapping[str, str], body: bytes, secrets: Sequence[str])
 
     `get-started/webhooks/verify`: the header `x-notch-signature` is the hex HMAC-SHA256 of the raw body. No time is signed: a
     replay is told by the event's id (`api-reference/webhooks`: "unique identifier for the event"), or by the digest of the
-    body where there is none. Raises EventRefused.
+    body (in letters, so that no log masks it) where there is none. Raises EventRefused.
     """
     given = next((value for name, value in headers.items() if name.lower() == _HEADER), "")
     if not _SIGNATURE.fullmatch(given):
@@ -35,7 +36,7 @@ def read_notice(headers: Mapping[str, str], body: bytes, secrets: Sequence[str])
         kind, data = read_id(event.get("type")) or read_id(event.get("event")), event["data"]
         if kind is None or not isinstance(data, dict):
             raise EventRefused("unreadable")
-        event_id = read_id(event.get("id")) or f"sha256:{hashlib.sha256(body).hexdigest()}"
+        event_id = read_id(event.get("id")) or f"sha256:{spelled(hashlib.sha256(body).digest())}"
         return Notice(event_id, kind, *_references(kind, data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise EventRefused("unreadable") from fault

@@ -160,6 +160,6 @@ def _instant(value: object) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(value)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):  # The first and the last hours of the calendar have no instant in UTC.
         return None
-    return at.astimezone(UTC) if at.tzinfo else None

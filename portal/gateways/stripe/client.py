@@ -91,7 +91,7 @@ class _BoundedClient(stripe.HTTPClient):
                 method.upper(),
                 url,
                 timeout_seconds=self._timeout,
-                headers={**(headers or {}), "Accept-Encoding": "identity"},
+                headers=headers or {},
                 data=post_data,
             )
             body = json_object(answer.body)

@@ -85,6 +85,10 @@ def demo_examples() -> Iterator[Example]:
             (
                 DemoCustomer("Maya Lindqvist", "maya@lindqvist.example", "/acme/sign-in", "Two invoices overdue"),
                 DemoCustomer("", "jonas@berg.example", "/acme/sign-in"),
+                DemoCustomer(
+                    "Sofia Marin", "sofia@marin.example", "/acme/sign-in",
+                    "Every way to pay: a deposit, preset amounts, another currency, less after a card had too little, and credit",
+                ),
             ),
         ),
         DemoMerchant(

@@ -44,6 +44,8 @@ def overview_examples() -> Iterator[Example]:
     many = replace(dollars, count=12, overdue_count=4, overdue_amount=48211, longest_overdue_days=41, pending_amount=0)
     expired = (Attention("method_expired", "/acme/payment-methods", method=VISA, expiry="02/2026"),)
     yield Example("overview-many", "overview.html", replace(full, owed=(many,), attention=expired), "overview")
+    unfinished = (replace(attention[1], kind="page_unfinished"),)
+    yield Example("overview-unfinished", "overview.html", replace(full, attention=unfinished), "overview")
     on_time = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4")
     yield Example("overview-on-time", "overview.html", replace(full, owed=(on_time,), attention=()), "overview")
     francs = OwedPanel(
@@ -84,6 +86,7 @@ def payment_examples() -> Iterator[Example]:
     pay = PaymentPage(
         id=example_id("pay", 1), status="complete", amount=23958, currency="USD", payee="Acme Software Inc.", at=asked,
         gateway_name="Sandbox Pay", method=STUDIO_CARD, shares=shares, receipt_to="m•••@lindqvist.example", retry_amount=23958,
+        retry_currency="USD",
         steps=(created, sent, Step("complete", asked + timedelta(seconds=4))),
     )  # fmt: skip
     retry = "/acme/checkout?invoice=1"
@@ -96,6 +99,14 @@ def payment_examples() -> Iterator[Example]:
     variants = {
         "complete": replace(pay, shares=two, amount=32598),
         "processing": replace(pay, status="processing", steps=(created, sent, Step("unknown", NOW))),
+        "unasked": replace(
+            pay, status="processing", method=None, is_unasked=True,
+            steps=(created, Step("page_wanted", sent.at), Step("unknown", NOW), Step("complete", None)),
+        ),
+        "unasked-for-good": replace(
+            pay, status="pending", method=None, is_unasked=True, can_cancel=True,
+            steps=(created, Step("page_wanted", sent.at), Step("page_missing", NOW)),
+        ),
         "requires-action": replace(
             pay, status="requires_action", continue_url="http://localhost:9/challenge/ch_1", can_cancel=True,
             steps=(created, sent, Step("action_needed", NOW), Step("complete", None)),
@@ -105,6 +116,10 @@ def payment_examples() -> Iterator[Example]:
             steps=(created, Step("page_opened", NOW)),
         ),
         "bank": replace(pay, status="pending", method=BANK, steps=open_steps),
+        "bank-in-advance": replace(
+            pay, status="pending", method=BANK, shares=(), top_up="Money in advance", steps=open_steps
+        ),
+        "without-mail": replace(pay, status="pending", has_mail=False, steps=open_steps),
         "card-pending": replace(pay, status="pending", steps=open_steps),
         "phone": replace(
             pay, status="pending", method=PHONE, amount=12500, currency="XAF", payee="Savane Énergie SA",
@@ -113,20 +128,34 @@ def payment_examples() -> Iterator[Example]:
         ),
         "phone-bare": replace(pay, status="pending", method=MethodLabel("mobile_money"), steps=open_steps),
         "canceled": replace(pay, status="canceled", retry_url=retry, steps=(created, Step("canceled", NOW))),
+        "canceled-of-two-currencies": replace(
+            pay, status="canceled", retry_url=retry, retry_amount=0, retry_currency="", steps=(created, Step("canceled", NOW)),
+        ),
         "expired": replace(pay, status="expired", method=None, retry_url=retry, steps=(created, Step("expired", NOW))),
-        "abandoned": replace(pay, status="abandoned", retry_url=retry, steps=(created, Step("abandoned", NOW))),
+        "expired-and-paid-since": replace(pay, status="expired", method=None, steps=(created, Step("expired", NOW))),
+        "abandoned": replace(
+            pay, status="abandoned", left_at="gateway", retry_url=retry,
+            steps=(created, Step("page_opened", sent.at), Step("abandoned", NOW)),
+        ),
+        "abandoned-unconfirmed": replace(
+            pay, status="abandoned", left_at="here", retry_url=retry, steps=(created, Step("abandoned", NOW))
+        ),
         "rejected": replace(pay, status="rejected", steps=(created, sent, Step("rejected", NOW))),
         "refunded": replace(
             pay, status="refunded", amount_refunded=23958, refunds=(replace(refunds[0], amount=23958),),
             steps=(*pay.steps, Step("refund", NOW, 23958)),
         ),
         "partially-refunded": replace(
-            pay, status="partially_refunded", amount_refunded=10000, refunds=refunds,
-            steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW)),
+            pay, status="partially_refunded", amount_refunded=10000, amount_returning=500, refunds=refunds,
+            steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW, 700)),
         ),
         "without-invoice": replace(pay, shares=(), receipt_to=None),
         "in-advance": replace(pay, shares=(), top_up="Money in advance"),
         "by-credit-too": replace(pay, credit_amount=4250),
+        "unfinished-by-credit-too": replace(
+            pay, status="incomplete", credit_amount=4250, continue_url="/acme/checkout/pay_1", can_cancel=True,
+            steps=(created, Step("complete", None)),
+        ),
         "surplus": replace(pay, surplus=23958, shares=()),
         "split": replace(pay, amount=20000, rest_url="/acme/checkout?split=pay_1", rest_amount=3000),
         "phone-declined": replace(
@@ -138,6 +167,9 @@ def payment_examples() -> Iterator[Example]:
         variants[f"failed-{code}"] = replace(
             pay, status="failed", failure_code=code, retry_url=retry, steps=(created, sent, Step("failed", NOW))
         )
+    variants["failed-and-paid-since"] = replace(variants["failed-card_declined"], retry_url=None)
+    variants["failed-in-advance"] = replace(variants["failed-and-paid-since"], shares=(), top_up="Money in advance")
+    variants["failed-abroad"] = replace(variants["failed-None"], amount=21800, currency="EUR")
     for name, shown in variants.items():
         yield Example(f"payment-{name}", "payments/detail.html", shown, "payments")
 

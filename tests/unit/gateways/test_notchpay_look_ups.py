@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -258,6 +259,29 @@ def test_list_with_a_row_that_cannot_be_read_is_none(notchpay: NotchPayServer, g
     notchpay.books.of(REFERENCE).update(part)
 
     assert gateway.list_charges(clock.now() - timedelta(days=1), clock.now() + timedelta(days=1)) is None
+
+
+def test_list_that_grows_while_it_is_read_tells_each_charge_once(notchpay: NotchPayServer, gateway, clock):
+    def begin(reference: str) -> None:
+        notchpay.books.initialise(
+            {"amount": 100, "currency": "XAF", "reference": reference, "customer": {"phone": "+237677000000"}}
+        )
+        notchpay.books.settle(reference, "complete")
+
+    def page_of_a_growing_list(query: dict[str, str]) -> dict[str, Any]:
+        if query["page"] == "2":
+            begin("pay_between_the_pages")
+        return list_payments(query)
+
+    references = [f"pay_{number}" for number in range(150)]
+    for reference in references:
+        begin(reference)
+        clock.advance(seconds=1)
+    list_payments, notchpay.books.list_payments = notchpay.books.list_payments, page_of_a_growing_list
+
+    listed = gateway.list_charges(clock.now() - timedelta(days=1), clock.now() + timedelta(days=1))
+
+    assert [charge.reference for charge in listed] == references
 
 
 def test_list_of_which_one_page_fails_is_none(notchpay: NotchPayServer, gateway, clock):

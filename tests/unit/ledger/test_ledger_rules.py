@@ -132,7 +132,7 @@ def test_recorded_payment_settles_its_shares_and_the_rest_were_sales_elsewhere()
 
 
 def test_refund_is_on_its_way_until_the_gateway_gave_the_money_back():
-    assert rules.refund_begun("cus_1", "pay_1", "ref_1", usd(700), at=AT) == Posting(
+    assert rules.refund_begun("cus_1", "pay_1", "ref_1", usd(700), credit_taken=usd(0), at=AT) == Posting(
         "refund_begun",
         "ref_1",
         AT,
@@ -160,9 +160,31 @@ def test_refund_is_on_its_way_until_the_gateway_gave_the_money_back():
     ],
 )
 def test_refund_that_failed_is_back_where_the_money_was(had_succeeded: bool, back: Entry):
-    posting = rules.refund_failed("cus_1", "pay_1", "ref_1", "stripe", usd(700), had_succeeded=had_succeeded, at=AT)
+    posting = rules.refund_failed(
+        "cus_1", "pay_1", "ref_1", "stripe", usd(700), credit_taken=usd(0), had_succeeded=had_succeeded, at=AT
+    )
 
     assert posting == Posting("refund_failed", "ref_1", AT, (back, Entry("refunds", usd(-700), "cus_1", None, "pay_1")))
+
+
+def test_refund_of_what_became_credit_takes_it_and_brings_it_back():
+    begun = rules.refund_begun("cus_1", "pay_1", "ref_1", usd(700), credit_taken=usd(500), at=AT)
+    whole = rules.refund_begun("cus_1", "pay_1", "ref_1", usd(700), credit_taken=usd(700), at=AT)
+    failed = rules.refund_failed(
+        "cus_1", "pay_1", "ref_1", "stripe", usd(700), credit_taken=usd(500), had_succeeded=False, at=AT
+    )
+
+    assert begun.entries == (
+        Entry("refunds", usd(200), "cus_1", None, "pay_1"),
+        Entry("credit", usd(500), "cus_1", None, "pay_1"),
+        Entry("refunds_in_transit", usd(-700), "cus_1", None, "pay_1"),
+    )
+    assert [entry.account for entry in whole.entries] == ["credit", "refunds_in_transit"]
+    assert failed.entries == (
+        Entry("refunds_in_transit", usd(700), "cus_1", None, "pay_1"),
+        Entry("refunds", usd(-200), "cus_1", None, "pay_1"),
+        Entry("credit", usd(-500), "cus_1", None, "pay_1"),
+    )
 
 
 @pytest.mark.parametrize(

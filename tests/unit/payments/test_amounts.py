@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.payments.amounts import AmountRule, Due, Part, amount_rule, currencies_of, price, whole_only
+from portal.payments.amounts import AmountRule, Due, Part, amount_rule, currencies_of, part_ranges, price
 from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
 
 LEFTS = st.lists(st.integers(1, 10**12), min_size=1, max_size=8)
@@ -119,13 +119,37 @@ def test_of_several_invoices_a_fixed_one_is_paid_whole_or_left():
     fixed, editable = due("inv_1", 700), due("inv_2", 5000, amount_mode="editable", minimum=500)
 
     assert amount_rule([fixed, editable], "USD") == AmountRule(5700, True, 500, 5700)
-    only = whole_only([fixed, editable])
-    pricing = price([fixed, editable], "USD", amount=1000, whole=only)
-    assert ([part.share for part in pricing.parts], pricing.charge) == ([700, 300], 1000)
-    assert [part.invoice_id for part in price([fixed, editable], "USD", amount=600, whole=only).parts] == ["inv_2"]
+    limits = part_ranges([fixed, editable])
+    pricing = price([fixed, editable], "USD", amount=1200, parts_of=limits)
+    assert ([part.share for part in pricing.parts], pricing.charge) == ([700, 500], 1200)
+    assert [part.invoice_id for part in price([fixed, editable], "USD", amount=600, parts_of=limits).parts] == ["inv_2"]
     with pytest.raises(AmountUnplaceable):
-        price([fixed, due("inv_3", 900)], "USD", amount=800, whole=whole_only([fixed, due("inv_3", 900)]))
+        price([fixed, due("inv_3", 900)], "USD", amount=800, parts_of=part_ranges([fixed, due("inv_3", 900)]))
     assert not amount_rule([fixed, fixed], "USD").is_editable
+
+
+def test_of_several_invoices_each_takes_a_part_within_its_own_limits():
+    old = due("inv_1", 1000, amount_mode="editable", minimum=500, maximum=600)
+    new = due("inv_2", 1000, amount_mode="editable", minimum=500)
+    limits = part_ranges([old, new])
+
+    assert shares([old, new], 500, limits) == {"inv_1": 500}
+    assert shares([old, new], 1500, limits) == {"inv_1": 1000, "inv_2": 500}
+    for amount in (499, 700, 1001, 1499):
+        with pytest.raises(AmountUnplaceable):
+            price([old, new], "USD", amount=amount, parts_of=limits)
+    assert shares([old, due("inv_3", 300)], 900, part_ranges([old, due("inv_3", 300)])) == {"inv_1": 600, "inv_3": 300}
+    assert shares([old, new], 2000, limits) == {"inv_1": 1000, "inv_2": 1000}
+
+
+def test_no_part_of_an_invoice_is_paid_in_another_currency_than_its_own():
+    """A price is that of the whole invoice: a cent of it is not a cent of the invoice, and never all of it."""
+    priced = due("inv_1", 10_000, prices={"EUR": 9000})
+
+    assert price([priced], "EUR", amount=9000).parts == (Part("inv_1", 10_000, 9000, 1),)
+    for amount in (1, 8999):
+        with pytest.raises(AmountUnplaceable):
+            price([priced], "EUR", amount=amount)
 
 
 def test_of_several_invoices_the_least_is_the_smallest_of_what_one_takes():
@@ -167,6 +191,10 @@ def test_too_little_money_changes_nothing_of_a_fixed_invoice_or_of_several():
 
     assert amount_rule([due("inv_2", 700)], "USD", refused_amount=500) == AmountRule(700)
     assert amount_rule([refusable, due("inv_2", 700)], "USD", refused_amount=500) == AmountRule(5700)
+
+
+def shares(dues: list[Due], amount: int, limits: dict[str, range]) -> dict[str, int]:
+    return {part.invoice_id: part.share for part in price(dues, "USD", amount=amount, parts_of=limits).parts}
 
 
 def due(invoice_id: str, left: int, *, currency: str = "USD", **given: Any) -> Due:

@@ -89,3 +89,19 @@ def test_without_a_break_the_totals_agree_and_with_one_that_matters_they_do_not(
     }
     there, here = comparison.totals.get("USD", (0, 0))
     assert there - here == sum(there - here for there, here in sides)
+
+
+@pytest.mark.parametrize(
+    ("listed", "ours", "expected", "is_compared"),
+    [
+        (State.SUCCEEDED, booked(), [], True),
+        (State.SUCCEEDED, Booked(PAYMENT, None), [], True),
+        (State.FAILED, booked(), [PAYMENT], True),
+        (State.FAILED, Booked(PAYMENT, None), [], True),
+        (State.FAILED, booked(), [], False),
+    ],
+)
+def test_only_what_both_sides_speak_of_is_compared(listed, ours, expected, is_compared):
+    comparison = compare([charge(state=listed)], [ours], expected)
+
+    assert (PAYMENT in comparison.compared) is is_compared
