@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 
 from portal.checkout.pages import (
     AmountChoice,
@@ -18,18 +18,20 @@ from portal.checkout.pages import (
     TelephoneChoice,
 )
 from portal.checkout.queries import Checkout, Payable
+from portal.checkout.rules import least_first_part
 from portal.merchants.payment_options import PaymentOptions
 from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
 from portal.payment_methods.queries import MethodRecord
 from portal.payment_methods.rules import preferred_method
 from portal.payments.amounts import Due, Part, amount_rule, currencies_of
-from portal.payments.checkouts import NEW_METHOD
+from portal.payments.checkouts import CREDIT, NEW_METHOD, TELEPHONE
 from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
 from portal.payments.shares import Share, shown_version
 
 MOST_OTHERS = 10
+MOST_TITLES = 3
 MOST_CHANGEABLE = 50
 """Invoices up to which each can be left out and others added: such an address names all, and web servers take no longer one."""
 
@@ -38,7 +40,8 @@ MOST_CHANGEABLE = 50
 class Chosen:
     """What was chosen so far, by the address or by the form that is shown again. `payment_method` None: a first visit.
 
-    `currency` None is the invoices' own; `top_up` is a currency; `split_of` the first of two payments.
+    `currency` None is the invoices' own; `top_up` is a currency; `split_of` the first of two payments. `phone` None: the one that
+    the customer left.
     """
 
     invoice_ids: Sequence[str] = ()
@@ -51,13 +54,13 @@ class Chosen:
     amount: str = ""
     use_credit: bool = True
     channel: str = ""
-    phone: str = ""
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """What the merchant and its gateway offer at this checkout. `channels` are the telephones that can be asked, as (id, name),
-    for the currency; `credit` is what the customer may spend in it; `refused_amount` as `amounts.amount_rule` takes it."""
+    """What the merchant and its gateway offer at this checkout, in its currency. `channels` are the telephones that can be asked,
+    as (id, name); `page_types` what the gateway's page takes; `credit` is what the customer may spend in it; `refused_amount` as `amounts.amount_rule` takes it."""
 
     payee: str
     gateway_name: str
@@ -69,6 +72,7 @@ class Till:
     refused_amount: int | None = None
     channels: tuple[tuple[str, str], ...] = ()
     known_phone: str = ""
+    page_types: tuple[str, ...] = ("card",)
 
 
 def build_choose_page(
@@ -118,6 +122,7 @@ def build_choose_page(
         gateway_name=till.gateway_name,
         chosen=usual if selection.payment_method is None else selection.payment_method,
         can_add=till.can_add,
+        page_types=till.page_types,
         can_save=till.can_add and till.can_save,
         save_method=selection.save_method,
         amount_choice=_amount_choice(selection, dues, currency, till),
@@ -152,7 +157,8 @@ def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: 
     if not dues or selection.split_of or currency not in currencies_of(dues):
         return None
     amounts = amount_rule(dues, currency, refused_amount=till.refused_amount)
-    can_split = till.options.allow_split and amounts.total > 1
+    least = least_first_part(dues, currency)
+    can_split = till.options.allow_split and least is not None and least < amounts.total
     if not amounts.has_choice and not can_split:
         return None
     named = [NamedAmount("full", "full", amounts.total)]
@@ -168,9 +174,10 @@ def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: 
         selection.amount,
         amounts.is_editable,
         can_split,
-        amounts.minimum if amounts.is_editable else 1,
+        amounts.minimum if amounts.is_editable else least or 1,
         amounts.maximum if amounts.is_editable else amounts.total - 1,
         amounts.is_after_refusal,
+        least or 0,
     )
 
 
@@ -213,6 +220,8 @@ def _by_currency(chosen: Sequence[Payable], root: str) -> tuple[CurrencyOffer, .
             currency,
             sum(invoice.due.left for invoice in invoices),
             checkout_url(root, [invoice.id for invoice in invoices]),
+            titles=tuple(invoice.title for invoice in invoices[:MOST_TITLES]),
+            more_count=max(0, len(invoices) - MOST_TITLES),
         )
         for currency, invoices in of_currency.items()
     )
@@ -224,33 +233,79 @@ def _telephone(selection: Chosen, till: Till) -> TelephoneChoice | None:
     return TelephoneChoice(
         till.channels,
         selection.channel or till.channels[0][0],
-        selection.phone if selection.payment_method is not None else till.known_phone,
+        till.known_phone if selection.phone is None else selection.phone,
     )
+
+
+def build_chosen_again(checkout: Checkout, options: PaymentOptions, amount: str) -> Chosen:
+    """What was chosen for a checkout, for step one to be shown once more; `amount` is its amount as the customer would write it."""
+    is_new = checkout.payment_method_id is None and checkout.gateway != CREDIT
+    return Chosen(
+        invoice_ids=[share.invoice_id for share in checkout.shares],
+        currency=checkout.currency,
+        top_up=checkout.currency if checkout.kind == "top_up" else None,
+        split_of=checkout.split_of,
+        payment_method=checkout.payment_method_id
+        or ((TELEPHONE if checkout.channel else NEW_METHOD) if is_new else ""),
+        save_method=checkout.save_method,
+        amount_choice=_amount_chosen(checkout, options),
+        amount=amount,
+        use_credit=checkout.use_credit,
+        channel=checkout.channel or "",
+        phone=checkout.phone,
+    )
+
+
+def _amount_chosen(checkout: Checkout, options: PaymentOptions) -> str:
+    if checkout.splits:
+        return "split"
+    if checkout.kind == "top_up":
+        rule = options.top_ups.get(checkout.currency)
+        return str(checkout.amount) if rule and checkout.amount in rule.presets else "other"
+    if not checkout.is_partial:
+        return ""
+    dues = [share.due for share in checkout.shares if share.due]
+    if any(checkout.amount == due.deposit for due in dues):
+        return "deposit"
+    return str(checkout.amount) if any(checkout.amount in due.presets for due in dues) else "other"
+
+
+def find_choice_fault(checkout: Checkout, method_ids: Collection[str]) -> Mapping[str, str]:
+    """What of an open checkout cannot be paid as it was chosen, by its field: step one has to be taken again then."""
+    if checkout.payment_method_id is not None and checkout.payment_method_id not in method_ids:
+        return {"payment_method": "unknown"}
+    if checkout.price_now() is None and any(share.due for share in checkout.shares):
+        return {"amount": "unplaceable"}
+    return {}
+
+
+def review_state(checkout: Checkout, *, ended_by: str, has_changed: bool = False) -> str:
+    """The `state` of the review: what became of the invoices comes first, also where the checkout itself has ended."""
+    pricing = checkout.price_now()
+    if checkout.is_being_paid:
+        return "in_progress"
+    if checkout.is_settled:
+        return "settled"
+    if ended_by or pricing is None:
+        return "expired"
+    is_other = shown_version(checkout.id, pricing, None) != shown_version(checkout.id, checkout.chosen, None)
+    return "changed" if has_changed or is_other else "ready"
 
 
 def build_review_page(
     checkout: Checkout,
     *,
-    is_ended: bool,
-    has_changed: bool,
+    state: str,
+    ended_by: str,
     method: MethodLabel | None,
     payee: str,
     gateway_name: str,
     root: str,
-    in_progress_payment_id: str | None,
+    other_payment_id: str | None,
+    until: datetime | None = None,
 ) -> ReviewPage:
-    """Step two, with the amounts as they are now; `has_changed` when they are not those that were shown before."""
+    """Step two, with the amounts as they are now, in a `review_state`, or in one of "too_many" with `until`."""
     pricing = checkout.price_now()
-    if is_ended:
-        state = "expired"
-    elif pricing is None:
-        state = "settled"
-    elif any(share.is_held and share.due for share in checkout.shares):
-        state = "in_progress"
-    elif has_changed or shown_version(checkout.id, pricing, None) != shown_version(checkout.id, checkout.chosen, None):
-        state = "changed"
-    else:
-        state = "ready"
     shown = pricing or checkout.chosen
     shares = {share.invoice_id: share for share in checkout.shares}
     paid = [(part, shares[part.invoice_id]) for part in shown.parts] if pricing else []
@@ -275,12 +330,23 @@ def build_review_page(
         gateway_name=gateway_name,
         version=shown_version(checkout.id, shown, checkout.payment_method_id),
         change_url=_change_url(checkout, [part.invoice_id for part, _ in paid], root),
+        back_url=root + back_path(checkout),
         credit_amount=shown.credit,
         is_top_up=checkout.kind == "top_up",
         rest_amount=_rest(checkout) - shown.total if checkout.splits and pricing else 0,
         phone=checkout.phone,
-        in_progress_payment_id=in_progress_payment_id,
+        ended_by=ended_by or "change",
+        can_cancel=checkout.status == "incomplete" and ended_by != "time",
+        until=until,
+        other_payment_id=other_payment_id,
     )
+
+
+def back_path(checkout: Checkout) -> str:
+    """Where the customer came from, below the merchant's pages: the one invoice, the list of them, or the overview."""
+    if checkout.kind == "top_up":
+        return "/"
+    return f"/invoices/{checkout.shares[0].invoice_id}" if len(checkout.shares) == 1 else "/invoices"
 
 
 def _change_url(checkout: Checkout, invoice_ids: Sequence[str], root: str) -> str:

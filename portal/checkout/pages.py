@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from portal.payment_methods.pages import MethodLabel
 from portal.payments.pages import PaidInvoice
@@ -49,7 +49,8 @@ class NamedAmount:
 @dataclass(frozen=True, slots=True)
 class AmountChoice:
     """How much is paid: `options` by name, then "other" where `is_editable` and "split" where `can_split`, both with the field
-    `amount`. `chosen` is the radio to tick, `typed` what stands in the field; limits in minor units.
+    `amount`. `chosen` is the radio to tick, `typed` what stands in the field; limits in minor units, `least_first_part` that of
+    "split".
 
     `is_after_refusal`: another amount is offered because a method had too little, so that it is lower.
     """
@@ -62,16 +63,20 @@ class AmountChoice:
     minimum: int = 0
     maximum: int = 0
     is_after_refusal: bool = False
+    least_first_part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CurrencyOffer:
-    """The same in another currency, or the part of a choice that is in this one: `url` is the checkout of it."""
+    """The same in another currency, or the part of a choice that is in this one: `url` is the checkout of it. `titles` name
+    the first invoices of such a part, `more_count` how many there are besides."""
 
     currency: str
     amount: int
     url: str
     is_chosen: bool = False
+    titles: tuple[str, ...] = ()
+    more_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +106,10 @@ class ChoosePage:
     offered where the chosen invoices have no currency in common.
     `chosen` is the radio to tick: an id, "new", "telephone" or "" (nothing). `can_add` offers "new", and `can_save` its consent
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
-    `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired",
-    "invoice": "missing" | "in_progress" | "settled" | "currencies", "amount": "unreadable" | "low" | "high" | "unplaceable" | "not_allowed",
-    "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
+    `page_types` are what the gateway's page takes, of card, mobile_money, bank_account, other.
+    `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired" | "currency",
+    "invoice": "missing" | "in_progress" | "settled" | "currencies",
+    "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
     """
 
     invoices: tuple[InvoiceChoice, ...]
@@ -117,6 +123,7 @@ class ChoosePage:
     kind: str = "invoices"
     split_of: str = ""
     can_add: bool = True
+    page_types: tuple[str, ...] = ("card",)
     can_save: bool = False
     save_method: bool = False
     amount_choice: AmountChoice | None = None
@@ -127,19 +134,28 @@ class ChoosePage:
     faults: Mapping[str, str] = field(default_factory=dict)
     in_progress_payment_id: str | None = None
 
+    @property
+    def has_ways(self) -> bool:
+        """Whether anything but credit pays in the currency."""
+        return bool(self.methods) or self.can_add or self.telephone is not None
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
     """checkout/review.html: payee, what is paid, amount, method, Pay.
 
     `state`: "ready"; "changed" (the amounts moved since they were shown: the new ones are here, Pay asks again);
-    "in_progress" (another payment of these invoices is in flight: `in_progress_payment_id`), "settled" (paid
-    meanwhile), "expired" (this checkout ran out or a newer one took its place). Only the first two can be paid.
+    "in_progress" (another payment of these invoices is in flight), "settled" (paid meanwhile), both with `other_payment_id`, None
+    where there is none to show; "expired" (this checkout has ended, and what it would pay is still open). Only the first two can
+    be paid. `ended_by` tells of the last: "time", "customer" (cancelled, or a newer one took its place), or "change" (what was
+    chosen is not offered any more). Where Pay was pressed too often in an hour: "too_many", or "too_many_prompts" for telephones,
+    and `until` is when it may be pressed again (merchant's zone).
     `amount` is what the method pays; `credit_amount` is paid by the customer's credit beside it. With an amount of 0 credit pays
     all. `rest_amount` is paid by another method afterwards. `is_top_up`: money in advance, for no invoice.
     `method` None: a new one, entered on the gateway's page, or the telephone `phone`, which is asked to approve.
     `version` is posted back as the hidden field `version`, so that what is charged is what was shown.
-    `change_url` is step one with the same invoices. Confirmation and cancellation are POSTs below /checkout/<payment_id>.
+    `change_url` is step one with the same invoices, `back_url` what the customer came from: Cancel leads there, and ends the
+    checkout first where it `can_cancel`. Confirmation and cancellation are POSTs below /checkout/<payment_id>.
     """
 
     payment_id: str
@@ -152,11 +168,15 @@ class ReviewPage:
     gateway_name: str
     version: str
     change_url: str
+    back_url: str
     credit_amount: int = 0
     is_top_up: bool = False
     rest_amount: int = 0
     phone: str | None = None
-    in_progress_payment_id: str | None = None
+    ended_by: str = ""
+    can_cancel: bool = True
+    until: datetime | None = None
+    other_payment_id: str | None = None
 
     @property
     def is_payable(self) -> bool:

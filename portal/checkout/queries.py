@@ -44,7 +44,7 @@ class Payable:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """An unconfirmed payment as the review shows it."""
+    """An unconfirmed payment as the review shows it. A newer checkout may pay its invoices meanwhile, or have paid them."""
 
     id: str
     status: str
@@ -62,6 +62,7 @@ class Checkout:
     gateway: str
     channel: str | None
     phone: str | None
+    save_method: bool
     shares: tuple[Share, ...]
     free_credit: int
 
@@ -71,8 +72,18 @@ class Checkout:
         parts = [(share.invoice_id, share.part.share, share.part.price) for share in self.shares]
         return chosen_pricing(self.currency, self.amount, self.credit_amount, parts)
 
+    @property
+    def is_being_paid(self) -> bool:
+        """Whether another payment under way holds something of what this one would pay."""
+        return any(share.is_held for share in self.shares)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing of its invoices is left for anybody to pay; never of money in advance."""
+        return bool(self.shares) and not any(share.is_open for share in self.shares)
+
     def price_now(self) -> Pricing | None:
-        """The payment as it would be confirmed now; None when nothing is left to pay."""
+        """The payment as it would be confirmed now; None when nothing is left to pay, or what was chosen fits no more."""
         if self.kind == "top_up":
             return self.chosen
         dues = [share.due for share in self.shares if share.due]
@@ -174,6 +185,26 @@ def list_invoices_of(reader: Reader, scope: Scope, payment_id: str) -> list[str]
     return list(rows)
 
 
+def find_settling_payment(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> str | None:
+    """The customer's newest payment that paid something of these invoices; None for what was paid elsewhere."""
+    return reader.execute(
+        sa.select(Payment.id)
+        .join(
+            PaymentAllocation,
+            sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
+        )
+        .where(
+            Payment.merchant_id == scope.merchant_id,
+            Payment.customer_id == scope.customer_id,
+            PaymentAllocation.merchant_id == scope.merchant_id,
+            PaymentAllocation.invoice_id.in_(invoice_ids),
+            PaymentAllocation.state == "settled",
+        )
+        .order_by(Payment.id.desc())
+        .limit(1)
+    ).scalar()
+
+
 def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: PaymentOptions) -> Checkout:
     """One payment of the customer with its shares, whatever its status. Raises NotFound."""
     row = (
@@ -195,6 +226,7 @@ def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: Payment
                 Payment.gateway,
                 Payment.channel,
                 Payment.phone,
+                Payment.save_method,
             ).where(
                 Payment.merchant_id == scope.merchant_id,
                 Payment.customer_id == scope.customer_id,

@@ -3,68 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
+from portal.checkout.choices import read_choice
 from portal.checkout.forms import CheckoutForm
-from portal.checkout.page_builders import Chosen, Till, build_choose_page, build_review_page, payment_currency
+from portal.checkout.page_builders import (
+    Chosen,
+    Till,
+    back_path,
+    build_choose_page,
+    build_chosen_again,
+    build_review_page,
+    find_choice_fault,
+    payment_currency,
+    review_state,
+)
 from portal.checkout.queries import (
+    Checkout,
     Payable,
     exists_for_all,
     find_phone,
+    find_settling_payment,
     get_checkout,
     list_chosen,
     list_invoices_of,
     list_payable,
 )
-from portal.contacts import ContactRefused, normalise_phone
+from portal.checkout.rules import list_channels
 from portal.credit.queries import free_credit
 from portal.database import Reader
 from portal.errors import NotFound
-from portal.gateways.contract import Gateway
-from portal.money import AmountError
+from portal.gateways.contract import Capabilities, Gateway
 from portal.payment_methods.consent_words import said_here, words_while_paying
 from portal.payment_methods.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.pages import BRAND_NAMES
-from portal.payment_methods.queries import list_methods
+from portal.payment_methods.queries import MethodRecord, list_methods
 from portal.payments.amounts import currencies_of
 from portal.payments.checkouts import (
     CREDIT,
-    TELEPHONE,
     Choice,
     begin_checkout,
-    find_holder,
     find_refused_amount,
     list_holders,
 )
 from portal.payments.errors import (
     AmountChanged,
-    AmountUnreadable,
     CheckoutEnded,
     CheckoutFault,
     InvoiceBeingPaid,
     InvoiceSettled,
-    PhoneUnreadable,
+    NoGateway,
+    TooManyAttempts,
+    TooManyPrompts,
 )
-from portal.payments.operations import cancel_payment, confirm_payment
+from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
 from portal.public_ids import is_id
 from portal.services import Services
 from portal.tenancy import Scope
-from portal.web.amounts import read_amount
-from portal.web.context import current_scope, current_services, now, redirect_to, root, today
+from portal.web.amounts import write_amount
+from portal.web.asking import ask_if_free
+from portal.web.context import current_scope, current_services, local, now, redirect_to, root, today
 from portal.web.policies import signed_in
 from portal.web.rendering import render_page
-from portal.web.translations import translator
 
 _NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 _UNPROCESSABLE, _CONFLICT = 422, 409
-_LONGEST_SHOWN, _LONGEST_PRESET = 40, 15
+_LONGEST_SHOWN = 40
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -102,32 +113,51 @@ def choose() -> Response:
 @signed_in
 def begin() -> Response:
     """Take the choice and lead to the review; a choice that cannot be taken is shown again, with what was chosen."""
-    services = current_services()
-    form = CheckoutForm()
-    gateway = services.gateways.find(g.merchant.id)
-    selection = _posted(form)
+    gateway = current_services().gateways.find(g.merchant.id)
+    selection = _posted(CheckoutForm())
     try:
-        choice = _read_choice(selection, gateway)
-        payment_id = services.database.run(
-            lambda session: begin_checkout(
-                session,
-                current_scope(),
-                choice,
-                gateway=gateway.name if gateway else None,
-                expires_after=timedelta(hours=services.settings.payment_expires_hours),
-                at=now(),
-            )
-        )
+        choice = read_choice(selection, gateway)
+        try:
+            payment_id = _begin(choice, gateway)
+        except InvoiceBeingPaid as refusal:
+            if refusal.payment_id is None:
+                raise
+            _ask_about(refusal.payment_id)
+            payment_id = _begin(choice, gateway)
+    except NoGateway:
+        return _choose_page(_with_known_invoices(selection), status=_CONFLICT)
     except CheckoutFault as fault:
-        holder = fault.payment_id if isinstance(fault, InvoiceBeingPaid) else None
-        known = [invoice_id for invoice_id in selection.invoice_ids if is_id("inv", invoice_id)]
         return _choose_page(
-            replace(selection, invoice_ids=known),
+            _with_known_invoices(selection),
             faults={fault.field: fault.code},
-            in_progress_payment_id=holder,
+            in_progress_payment_id=fault.payment_id if isinstance(fault, InvoiceBeingPaid) else None,
             status=_UNPROCESSABLE,
         )
     return redirect_to(f"/checkout/{payment_id}")
+
+
+def _begin(choice: Choice, gateway: Gateway | None) -> str:
+    services = current_services()
+    return services.database.run(
+        lambda session: begin_checkout(
+            session,
+            current_scope(),
+            choice,
+            gateway=gateway.name if gateway else None,
+            expires_after=timedelta(hours=services.settings.payment_expires_hours),
+            at=now(),
+        )
+    )
+
+
+def _ask_about(payment_id: str) -> None:
+    """Before a customer is told that a payment is in the way: ask the gateway what became of it, as that payment's page does."""
+    services, merchant_id = current_services(), current_scope().merchant_id
+    ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY))
+
+
+def _with_known_invoices(selection: Chosen) -> Chosen:
+    return replace(selection, invoice_ids=[each for each in selection.invoice_ids if is_id("inv", each)])
 
 
 def _posted(form: CheckoutForm) -> Chosen:
@@ -145,61 +175,6 @@ def _posted(form: CheckoutForm) -> Chosen:
         channel=form.channel.data or "",
         phone=(form.phone.data or "")[:_LONGEST_SHOWN],
     )
-
-
-def _read_choice(selection: Chosen, gateway: Gateway | None) -> Choice:
-    """What was posted as the domain takes it. Raises a CheckoutFault for an amount or a telephone that cannot be read."""
-    is_telephone = selection.payment_method == TELEPHONE
-    channel = phone = None
-    if is_telephone:
-        known = {each.id: each for each in gateway.capabilities.prompt_channels} if gateway else {}
-        if selection.channel not in known:
-            raise PhoneUnreadable
-        channel = selection.channel
-        try:
-            phone = normalise_phone(selection.phone, known[channel].country)
-        except ContactRefused:
-            raise PhoneUnreadable from None
-    currency = selection.top_up or selection.currency
-    return Choice(
-        selection.payment_method or "",
-        selection.invoice_ids,
-        amount=_read_amount(selection, currency),
-        currency=currency,
-        use_credit=selection.use_credit and not selection.top_up,
-        save_method=selection.save_method,
-        splits=selection.amount_choice == "split",
-        split_of=selection.split_of,
-        top_up=selection.top_up is not None,
-        title=translator(g.shell.locale).gettext("Money in advance") if selection.top_up else "",
-        channel=channel,
-        phone=phone,
-    )
-
-
-def _read_amount(selection: Chosen, currency: str | None) -> int | None:
-    """Minor units of the amount that was chosen; None for everything."""
-    match selection.amount_choice:
-        case "other" | "split":
-            if currency is None:
-                raise AmountUnreadable
-            try:
-                return read_amount(selection.amount, currency, g.shell.locale)
-            except AmountError:
-                raise AmountUnreadable from None
-        case "" | "full":
-            return None
-        case "deposit":
-            return None if selection.top_up else _deposit_of(selection.invoice_ids)
-        case preset if preset.isascii() and preset.isdecimal() and len(preset) <= _LONGEST_PRESET:
-            return int(preset)
-    raise AmountUnreadable
-
-
-def _deposit_of(invoice_ids: Sequence[str]) -> int | None:
-    with current_services().database.read() as reader:
-        chosen = list_chosen(reader, current_scope(), invoice_ids, g.merchant.options)
-    return chosen[0].due.deposit if len(chosen) == 1 else None
 
 
 @signed_in
@@ -226,15 +201,16 @@ def confirm(payment_id: str) -> Response:
         )
     except NoResultFound:
         raise NotFound from None
+    except TooManyAttempts as refusal:
+        return _too_many_page(payment_id, refusal)
     except AmountChanged:
         return _review_page(payment_id, has_changed=True, status=_UNPROCESSABLE)
-    except (CheckoutEnded, InvoiceBeingPaid, InvoiceSettled) as refusal:
+    except (CheckoutEnded, InvoiceBeingPaid, InvoiceSettled, NoGateway) as refusal:
         return _review_page(payment_id, status=refusal.status if refusal.status == _CONFLICT else _UNPROCESSABLE)
     except CheckoutFault as fault:
         with services.database.read() as reader:
-            ids = list_invoices_of(reader, current_scope(), payment_id)
-        selection = Chosen(invoice_ids=ids, payment_method="")
-        return _choose_page(selection, faults={fault.field: fault.code}, status=_UNPROCESSABLE)
+            checkout = get_checkout(reader, current_scope(), payment_id, g.merchant.options)
+        return _choose_again(checkout, {fault.field: fault.code}, status=_UNPROCESSABLE)
     return redirect_to(f"/payments/{payment_id}")
 
 
@@ -247,10 +223,9 @@ def cancel(payment_id: str) -> Response:
     with current_services().database.read() as reader:
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
     cancel_payment(current_services(), scope, payment_id)
-    if checkout.status != "incomplete":
+    if checkout.confirmed_at is not None:
         return redirect_to(f"/payments/{payment_id}")
-    ids = [share.invoice_id for share in checkout.shares]
-    return redirect_to(f"/invoices/{ids[0]}" if len(ids) == 1 else "/invoices")
+    return redirect_to(back_path(checkout))
 
 
 def _consent(services: Services) -> Consent:
@@ -266,6 +241,19 @@ def _named_invoices(texts: Sequence[str]) -> list[str]:
     return ids
 
 
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What can be paid, and with what, as one read found it. `faults` are what stands in the way of what an address names, before
+    anything is chosen; `holder` the payment that does."""
+
+    chosen: Sequence[Payable]
+    payable: Sequence[Payable]
+    methods: Sequence[MethodRecord]
+    till: Till
+    faults: Mapping[str, str]
+    holder: str | None
+
+
 def _choose_page(
     selection: Chosen,
     *,
@@ -273,55 +261,72 @@ def _choose_page(
     in_progress_payment_id: str | None = None,
     status: int = 200,
 ) -> Response:
-    services, scope, options = current_services(), current_scope(), g.merchant.options
-    gateway = services.gateways.find(scope.merchant_id)
-    with services.database.read() as reader:
+    gateway = current_services().gateways.find(current_scope().merchant_id)
+    offer = _read_offer(selection, gateway)
+    if offer.holder is not None and not faults:
+        _ask_about(offer.holder)
+        offer = _read_offer(selection, gateway)
+    g.form_action_origins = gateway.form_action_origins if gateway else ()
+    page = build_choose_page(
+        selection,
+        offer.chosen,
+        offer.payable,
+        offer.methods,
+        offer.till,
+        root=root(),
+        today=today(),
+        zone=ZoneInfo(g.merchant.timezone),
+        faults=faults or offer.faults,
+        in_progress_payment_id=in_progress_payment_id if faults else offer.holder,
+    )
+    return render_page("checkout/choose.html", page, status)
+
+
+def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
+    scope, options = current_scope(), g.merchant.options
+    with current_services().database.read() as reader:
         payable = list_payable(reader, scope, options)
-        methods = list_methods(reader, scope)
-        chosen = (
-            list_chosen(reader, scope, selection.invoice_ids, options)
-            if selection.invoice_ids
-            else []
-            if selection.top_up
-            else _chosen_by_sum(payable)
-        )
+        chosen = _list_chosen(reader, scope, selection, payable)
         dues = [invoice.due for invoice in chosen]
-        if not faults and not selection.top_up:
-            faults, in_progress_payment_id = _find_faults(reader, scope, selection, chosen)
+        faults, holder = _find_faults(reader, scope, selection, chosen)
         currency = payment_currency(selection, dues) or g.merchant.currency
+        able = gateway.capabilities if gateway is not None and gateway.capabilities.takes(currency) else Capabilities()
         till = Till(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",
-            can_add=gateway is not None and gateway.capabilities.hosted_page,
-            can_save=gateway is not None and gateway.capabilities.saved_methods,
+            can_add=able.hosted_page,
+            can_save=able.saved_methods,
             options=options,
             usual_currency=g.merchant.currency,
             credit=free_credit(reader, scope, currency),
             refused_amount=find_refused_amount(reader, scope, [due.invoice_id for due in dues], currency),
-            channels=_channels(gateway, currency),
+            channels=tuple(
+                (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
+                for channel in list_channels(gateway, currency)
+            ),
             known_phone=find_phone(reader, scope) or "",
+            page_types=able.page_types,
         )
-    g.form_action_origins = gateway.form_action_origins if gateway else ()
-    page = build_choose_page(
-        selection,
-        chosen,
-        payable,
-        methods if gateway is not None and gateway.capabilities.saved_methods else (),
-        till,
-        root=root(),
-        today=today(),
-        zone=ZoneInfo(g.merchant.timezone),
-        faults=faults,
-        in_progress_payment_id=in_progress_payment_id,
-    )
-    return render_page("checkout/choose.html", page, status)
+        methods = list_methods(reader, scope) if able.saved_methods else []
+    return _Offer(chosen, payable, methods, till, faults, holder)
+
+
+def _list_chosen(reader: Reader, scope: Scope, selection: Chosen, payable: Sequence[Payable]) -> Sequence[Payable]:
+    if selection.top_up:
+        return []
+    if not selection.invoice_ids:
+        return _chosen_by_sum(payable)
+    chosen = list_chosen(reader, scope, selection.invoice_ids, g.merchant.options)
+    if selection.split_of is None:
+        return chosen
+    # What the first payment holds whole is not a part of the rest.
+    return [invoice for invoice in chosen if invoice.due.left > 0] or chosen
 
 
 def _find_faults(
     reader: Reader, scope: Scope, selection: Chosen, chosen: Sequence[Payable]
 ) -> tuple[Mapping[str, str], str | None]:
-    """What stands in the way of paying what an address names, before anything is chosen."""
-    if selection.invoice_ids and not chosen:
+    if selection.invoice_ids and not chosen and not selection.top_up:
         return {"invoice": "settled"}, None
     if chosen and not currencies_of([invoice.due for invoice in chosen]):
         return {"invoice": "currencies"}, None
@@ -330,19 +335,6 @@ def _find_faults(
         if holders and (holders != [selection.split_of] or invoice.due.left <= 0):
             return {"invoice": "in_progress"}, holders[-1]
     return _NO_FAULTS, None
-
-
-def _channels(gateway: Gateway | None, currency: str) -> tuple[tuple[str, str], ...]:
-    """Whom the gateway may ask by telephone for money of this currency: those of the countries that pay with it."""
-    if gateway is None or not gateway.capabilities.prompt_channels:
-        return ()
-    from babel.numbers import get_territory_currencies
-
-    return tuple(
-        (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
-        for channel in gateway.capabilities.prompt_channels
-        if currency in get_territory_currencies(channel.country)
-    )
 
 
 def _chosen_by_sum(payable: Sequence[Payable]) -> list[Payable]:
@@ -355,25 +347,74 @@ def _chosen_by_sum(payable: Sequence[Payable]) -> list[Payable]:
     return []
 
 
-def _review_page(payment_id: str, *, has_changed: bool = False, status: int = 200) -> Response:
+def _review_page(
+    payment_id: str, *, has_changed: bool = False, refused: TooManyAttempts | None = None, status: int = 200
+) -> Response:
     services, scope = current_services(), current_scope()
     gateway = services.gateways.find(scope.merchant_id)
     with services.database.read() as reader:
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
-        if checkout.confirmed_at is not None or (gateway is None and checkout.gateway != CREDIT):
+        if checkout.confirmed_at is not None:
             return redirect_to(f"/payments/{payment_id}")
-        method = next((m for m in list_methods(reader, scope) if m.id == checkout.payment_method_id), None)
-        held = next((share for share in checkout.shares if share.is_held), None)
-        holder = find_holder(reader, scope, held.invoice_id) if held else None
+        methods = {method.id: method for method in list_methods(reader, scope)}
+        other_payment_id = _find_other_payment(reader, scope, checkout)
+    ended_by = _ended_by(checkout, gateway)
+    state = review_state(checkout, ended_by=ended_by, has_changed=has_changed)
+    if not ended_by and state in ("ready", "changed", "expired"):
+        faults = find_choice_fault(checkout, methods)
+        if faults:
+            return _choose_again(checkout, faults, status=status)
+    if refused is not None:
+        state = "too_many_prompts" if isinstance(refused, TooManyPrompts) else "too_many"
+    method = methods.get(checkout.payment_method_id or "")
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_review_page(
         checkout,
-        is_ended=checkout.status != "incomplete" or checkout.expires_at <= now(),
-        has_changed=has_changed,
+        state=state,
+        ended_by=ended_by,
         method=build_method_label(method) if method else None,
         payee=g.merchant.legal_name,
         gateway_name=gateway.title if gateway else "",
         root=root(),
-        in_progress_payment_id=holder,
+        other_payment_id=other_payment_id,
+        until=_minute_after(refused.seconds) if refused is not None else None,
     )
     return render_page("checkout/review.html", page, status)
+
+
+def _too_many_page(payment_id: str, refusal: TooManyAttempts) -> Response:
+    response = _review_page(payment_id, refused=refusal, status=refusal.status)
+    response.headers["Retry-After"] = str(refusal.seconds)
+    return response
+
+
+def _minute_after(seconds: int) -> datetime:
+    """The first full minute at the merchant's when so many seconds have passed: pages tell no seconds."""
+    instant = local(now() + timedelta(seconds=seconds))
+    return instant.replace(second=0, microsecond=0) + timedelta(minutes=bool(instant.second or instant.microsecond))
+
+
+def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:
+    """Step one with what was chosen for a checkout, and with what of it cannot be paid."""
+    amount = write_amount(checkout.amount, checkout.currency, g.shell.locale)
+    return _choose_page(build_chosen_again(checkout, g.merchant.options, amount), faults=faults, status=status)
+
+
+def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
+    """What ended a checkout, as `ReviewPage.ended_by`; "" while it can be confirmed."""
+    if checkout.status == "canceled":
+        return "customer"
+    if checkout.status != "incomplete" or checkout.expires_at <= now():
+        return "time"
+    is_theirs = gateway is not None and gateway.name == checkout.gateway
+    return "" if is_theirs or checkout.gateway == CREDIT else "change"
+
+
+def _find_other_payment(reader: Reader, scope: Scope, checkout: Checkout) -> str | None:
+    """The payment that is paying what this checkout would pay, or has paid it."""
+    held = next((share for share in checkout.shares if share.is_held), None)
+    if held is not None:
+        return next((id for id in list_holders(reader, scope, held.invoice_id) if id != checkout.split_of), None)
+    if checkout.is_settled:
+        return find_settling_payment(reader, scope, [share.invoice_id for share in checkout.shares])
+    return None

@@ -315,6 +315,7 @@ class Capabilities:
     `hosted_page`: a page of its own takes the payment. `saved_methods`: a token of it may be charged later, so that methods
     can be kept. `setup_page`: a method can be kept without paying. `prompt_channels`: telephones that we may ask directly.
     `cancel`: what is pending can be called off. `refunds`: whole or in part. `lists_charges`: it can be compared with.
+    `currencies`: those that it takes; None for all.
     """
 
     hosted_page: bool = False
@@ -324,8 +325,12 @@ class Capabilities:
     cancel: bool = False
     refunds: bool = False
     lists_charges: bool = False
+    currencies: frozenset[str] | None = None
     page_types: tuple[str, ...] = field(default=("card",))
     """What its page takes, of card, mobile_money, bank_account, other."""
+
+    def takes(self, currency: str) -> bool:
+        return self.currencies is None or currency in self.currencies
 
 
 class Gateway(Protocol):

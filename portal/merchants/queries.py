@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -41,6 +42,10 @@ class MerchantProfile:
     @property
     def is_live(self) -> bool:
         return self.mode == "live"
+
+    def day_of(self, instant: datetime) -> date:
+        """The day it is at the merchant's: what is due, and which card has run out, goes by that one."""
+        return instant.astimezone(ZoneInfo(self.timezone)).date()
 
 
 _COLUMNS = [getattr(Merchant, name) for name in MerchantProfile.__dataclass_fields__]

@@ -12,6 +12,7 @@ from portal.audit.operations import record_act
 from portal.contacts import mask_card_numbers
 from portal.customers.models import Customer
 from portal.gateways.contract import MethodFacts
+from portal.merchants.queries import get_merchant
 from portal.outbox.operations import enqueue
 from portal.payment_methods.errors import HasExpired
 from portal.payment_methods.models import PaymentMethod
@@ -76,7 +77,7 @@ def make_default(session: Session, scope: Scope, method_id: str, *, at: datetime
     """Propose this method first from now on. Raises HasExpired, and NoResultFound for one that is not this customer's."""
     methods = lock_methods(session, scope)
     method = get_method(session, scope, method_id)
-    if method_state(method, at.date()) == "expired":
+    if method_state(method, get_merchant(session, scope.merchant_id).day_of(at)) == "expired":
         raise HasExpired
     prefer(session, scope, methods, method, at=at)
 

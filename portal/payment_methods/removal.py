@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.merchants.queries import get_merchant
 from portal.outbox.operations import enqueue
 from portal.payment_methods.dependents import is_needed_at_gateway, list_dependents, move_dependents
 from portal.payment_methods.errors import SuccessorMissing
@@ -36,7 +37,8 @@ def remove_method(session: Session, scope: Scope, method_id: str, *, move_to: st
     """
     methods = lock_methods(session, scope)
     method = get_method(session, scope, method_id)
-    candidates = [other for other in methods if other.id != method.id and method_state(other, at.date()) != "expired"]
+    today = get_merchant(session, scope.merchant_id).day_of(at)
+    candidates = [other for other in methods if other.id != method.id and method_state(other, today) != "expired"]
     successor = _choose(session, scope, method, candidates, move_to, at)
     if successor is not None:
         move_dependents(session, scope, method.id, successor, at=at)

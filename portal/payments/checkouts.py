@@ -91,7 +91,8 @@ def begin_checkout(
     the same invoices. Raises NoGateway, or a CheckoutFault, which names the field, and changes
     nothing then.
     """
-    options = get_merchant(session, scope.merchant_id).options
+    merchant = get_merchant(session, scope.merchant_id)
+    options = merchant.options
     if choice.top_up:
         dues: list[Due] = []
         pricing = _price_top_up(choice, options)
@@ -107,7 +108,7 @@ def begin_checkout(
         named = (*kept[0], len(kept) - 1)
     if pricing.charge and gateway is None:
         raise NoGateway
-    method = _get_method(session, scope, choice, gateway, at.date()) if pricing.charge else None
+    method = _get_method(session, scope, choice, gateway, merchant.day_of(at)) if pricing.charge else None
     description, note, more_count = named
     is_new = method is None and pricing.charge > 0
     payment = Payment(

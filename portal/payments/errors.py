@@ -57,6 +57,12 @@ class MethodExpired(CheckoutFault):
     sentence = "This payment method has expired."
 
 
+class CurrencyNotTaken(CheckoutFault):
+    field = "payment_method"
+    code = "currency"
+    sentence = "This payment method does not pay in this currency."
+
+
 class AmountUnreadable(CheckoutFault):
     field = "amount"
     code = "unreadable"
@@ -88,6 +94,14 @@ class AmountUnplaceable(CheckoutFault):
     field = "amount"
     code = "unplaceable"
     sentence = "Some of these invoices are only paid whole, and this amount does not fit."
+
+
+class AmountUnreached(CheckoutFault):
+    """The first of two payments pays some of the invoices whole and leaves others out, which the second would not know of."""
+
+    field = "amount"
+    code = "unreached"
+    sentence = "A part of this size leaves some of these invoices out."
 
 
 class TopUpNotAllowed(CheckoutFault):
@@ -122,8 +136,14 @@ class AmountChanged(PortalError):
 
 
 class TooManyAttempts(PortalError):
+    """As many payments were tried in the last hour as may be; `seconds` until the next one may."""
+
     status = 429
     sentence = "Too many payments were tried in the last hour. Nothing was taken."
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class TooManyPrompts(TooManyAttempts):

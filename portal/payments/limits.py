@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,19 +15,22 @@ from portal.public_ids import first_id
 from portal.settings import Settings
 from portal.tenancy import Scope
 
+_WINDOW = timedelta(hours=1)
+
 
 def limit_attempts(session: Session, scope: Scope, settings: Settings, now: datetime) -> None:
-    """Carding is stopped by counting rows, so that the limit survives a restart (threats 125, 195)."""
+    """Carding is stopped by counting rows, so that the limit survives a restart (threats 125, 195). Raises TooManyAttempts."""
     confirmed = _confirmed_lately(scope.merchant_id, settings, now).where(
         Payment.customer_id == scope.customer_id, Payment.listed
     )
-    if session.execute(confirmed).scalar_one() >= settings.payment_attempts_per_customer_per_hour:
-        raise TooManyAttempts
+    wait = _wait_of(session, [confirmed], settings.payment_attempts_per_customer_per_hour, now)
+    if wait:
+        raise TooManyAttempts(wait)
 
 
 def limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Settings, now: datetime) -> None:
     """Nobody's telephone is rung again and again: counted by number, whoever asks, and by customer, whatever the number
-    (threats 103)."""
+    (threats 103). Raises TooManyPrompts."""
     is_saved = payment.payment_method_id is not None and payment.method_type == "mobile_money"
     if payment.channel is None and not is_saved:
         return
@@ -38,16 +43,28 @@ def limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Se
     asked = [prompted.where(Payment.customer_id == scope.customer_id)]
     if payment.phone is not None:
         asked.append(prompted.where(Payment.phone == payment.phone))
-    if any(session.execute(each).scalar_one() >= settings.payment_prompts_per_phone_per_hour for each in asked):
-        raise TooManyPrompts
+    wait = _wait_of(session, asked, settings.payment_prompts_per_phone_per_hour, now)
+    if wait:
+        raise TooManyPrompts(wait)
 
 
-def _confirmed_lately(merchant_id: str, settings: Settings, now: datetime) -> sa.Select[int]:
-    """The count of payments that were confirmed in the last hour, by when they were made: an id tells that, and a checkout
-    lives for some hours before it is confirmed."""
-    since = now - timedelta(hours=1)
-    return sa.select(sa.func.count()).where(
-        Payment.merchant_id == merchant_id,
-        Payment.id >= first_id("pay", since - timedelta(hours=settings.payment_expires_hours)),
-        Payment.confirmed_at > since,
+def _confirmed_lately(merchant_id: str, settings: Settings, now: datetime) -> sa.Select[datetime | None]:
+    """When payments were confirmed in the last hour, the newest first; found by when they were made: an id tells that, and a
+    checkout lives for some hours before it is confirmed."""
+    since = now - _WINDOW
+    return (
+        sa.select(Payment.confirmed_at)
+        .where(
+            Payment.merchant_id == merchant_id,
+            Payment.id >= first_id("pay", since - timedelta(hours=settings.payment_expires_hours)),
+            Payment.confirmed_at > since,
+        )
+        .order_by(Payment.confirmed_at.desc())
     )
+
+
+def _wait_of(session: Session, counted: Iterable[sa.Select[datetime | None]], most: int, now: datetime) -> int:
+    """Seconds until each of these counts is below `most` again; 0 when all are now."""
+    # The one that has to leave the hour for another to come in.
+    in_the_way = [session.execute(each.offset(most - 1).limit(1)).scalar() for each in counted]
+    return max((math.ceil((at + _WINDOW - now).total_seconds()) for at in in_the_way if at), default=0)

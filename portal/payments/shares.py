@@ -83,7 +83,7 @@ class Share:
     """One invoice in a payment: the `part` of it that was chosen, and the invoice as it is now (`due`; None when nothing is
     left of it in the payment's currency).
 
-    `is_held`: another payment under way holds a part of it.
+    `is_held`: another payment under way holds a part of it. `is_open`: something of it is free to be paid, in whatever currency.
     """
 
     number: str
@@ -91,6 +91,7 @@ class Share:
     part: Part
     due: Due | None
     is_held: bool
+    is_open: bool
 
     @property
     def invoice_id(self) -> str:
@@ -132,12 +133,12 @@ def list_shares(reader: Reader, scope: Scope, payment_id: str, options: PaymentO
     shares = []
     for row in rows:
         due = due_of(row, options)
-        is_payable = row.status in OUTSTANDING and due.left > 0 and due.price_in(row.payment_currency) is not None
+        is_open = row.status in OUTSTANDING and due.left > 0
+        is_payable = is_open and due.price_in(row.payment_currency) is not None
         others = held.get(row.id, set()) - {row.split_of}
         part = Part(row.id, row.share, row.price or row.share, row.invoice_version)
-        shares.append(
-            Share(row.number, row.description or row.number, part, due if is_payable else None, is_held=bool(others))
-        )
+        title = row.description or row.number
+        shares.append(Share(row.number, title, part, due if is_payable else None, bool(others), is_open))
     return shares
 
 

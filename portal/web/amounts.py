@@ -1,4 +1,4 @@
-"""Reading an amount that a customer wrote, as their language writes it."""
+"""Reading an amount that a customer wrote, as their language writes it; and writing one as they would."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from babel.numbers import NumberFormatError, parse_decimal
 
 from portal.money import MAXIMUM_AMOUNT, AmountError, exponent, minor_units
+from portal.web.formats import formats_for
 
 _LONGEST = 30
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]+")
@@ -32,6 +33,12 @@ def read_amount(text: str, currency: str, locale: str) -> int:
     if amount > MAXIMUM_AMOUNT:
         raise AmountError("has more than 15 digits")
     return amount
+
+
+def write_amount(amount: int, currency: str, locale: str) -> str:
+    """What `read_amount` reads as this amount, without its currency: for a field that is shown again."""
+    parts = formats_for(locale).money_parts(amount, currency)
+    return parts.whole + parts.part
 
 
 def _decimal(written: str, locale: str) -> Decimal:

@@ -59,7 +59,8 @@ def local(instant: datetime) -> datetime:
 
 def today() -> date:
     """The day it is at the merchant's."""
-    return local(now()).date()
+    day: date = g.merchant.day_of(now())
+    return day
 
 
 def redirect_to(path: str) -> Response:

@@ -84,7 +84,7 @@ def test_of_two_tabs_one_pays_and_the_other_says_so(live_portal, page, enter):
     other.goto(f"{account.root}/checkout?invoice={invoice}")  # It stands at the first step of a third checkout.
 
     pay_button(page).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("This checkout has run out")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This checkout has ended")
     expect(page.get_by_role("main")).to_contain_text("Nothing was taken")
     page.get_by_role("link", name="Start again").click()
     choose(page)

@@ -138,8 +138,8 @@ BUGS = (
         "attempts are without a limit",
         (
             "portal/payments/limits.py",
-            "    if session.execute(confirmed).scalar_one() >= settings.payment_attempts_per_customer_per_hour:\n",
-            "    if confirmed is None:\n",
+            "    if wait:\n        raise TooManyAttempts(wait)\n",
+            "    if confirmed is None:\n        raise TooManyAttempts(wait)\n",
         ),
         likely=(_PAYING,),
     ),

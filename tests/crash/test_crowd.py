@@ -100,8 +100,8 @@ def _told(page: Page, *statuses: int) -> str:
     assert page.status in statuses, f"{page.url} answered {page.status}"
     for word, sentence in (
         ("being paid", "This invoice is being paid."),
-        ("settled", "settled already"),
-        ("ended", "This checkout has run out"),
+        ("settled", "ettled already"),
+        ("ended", "This checkout has ended"),
     ):
         if sentence in page.text:
             return word

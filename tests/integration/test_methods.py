@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext as nothing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.exc import NoResultFound
 
 from portal import signals
 from portal.audit.models import AuditEntry
 from portal.gateways.contract import MethodFacts, State
+from portal.merchants.models import Merchant
 from portal.outbox.models import OutboxMessage
 from portal.outbox.relay import deliver_next
 from portal.payment_methods.dependents import list_dependents
@@ -20,7 +23,7 @@ from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent
 from portal.payment_methods.operations import make_default, remember_method, rename_method
 from portal.payment_methods.removal import detach_method, remove_method
 from portal.payments.checkouts import NEW_METHOD
-from portal.payments.errors import AmountChanged
+from portal.payments.errors import AmountChanged, MethodExpired
 from portal.payments.jobs import check_payments
 from portal.payments.operations import confirm_payment
 from portal.payments.shares import chosen_pricing, shown_version
@@ -346,3 +349,47 @@ def test_gateway_that_cannot_forget_is_not_asked_to(till: Till) -> None:
     assert detached(till) == []
     (message,) = till.rows(OutboxMessage, kind="detach_method")
     assert message.dead_at is None
+
+
+# --- a card is good to the end of its month at the merchant's, whatever the day is in Greenwich ---
+
+LAST_EVENING = datetime(2026, 4, 1, 3, tzinfo=UTC)
+"""The evening of March 31 in Seattle."""
+
+
+@pytest.mark.parametrize(("zone", "counts"), [("America/Los_Angeles", True), ("UTC", False)])
+def test_card_in_its_last_evening_at_the_merchants_can_be_the_default(till: Till, zone: str, counts: bool) -> None:
+    card = _in_its_last_evening(till, zone)
+
+    with till.services.database.unit_of_work() as session, nothing() if counts else pytest.raises(HasExpired):
+        make_default(session, till.scope, card, at=till.clock.now())
+
+    assert method(till, card).is_default is counts
+
+
+@pytest.mark.parametrize(("zone", "counts"), [("America/Los_Angeles", True), ("UTC", False)])
+def test_card_in_its_last_evening_at_the_merchants_takes_over_from_a_removed_one(
+    till: Till, zone: str, counts: bool
+) -> None:
+    card = _in_its_last_evening(till, zone)
+
+    remove(till, till.method_id)
+
+    assert method(till, card).is_default is counts
+
+
+@pytest.mark.parametrize(("zone", "counts"), [("America/Los_Angeles", True), ("UTC", False)])
+def test_card_in_its_last_evening_at_the_merchants_pays(till: Till, zone: str, counts: bool) -> None:
+    card = _in_its_last_evening(till, zone)
+
+    with nothing() if counts else pytest.raises(MethodExpired):
+        till.pay(till.invoice(), method=card)
+
+    assert len(till.gateway.captured) == counts
+
+
+def _in_its_last_evening(till: Till, zone: str) -> str:
+    till.clock.move_to(LAST_EVENING)
+    with till.services.database.unit_of_work() as session:
+        session.execute(sa.update(Merchant).where(Merchant.id == till.scope.merchant_id).values(timezone=zone))
+    return add_method(till, "1111", exp_month=3, exp_year=2026)

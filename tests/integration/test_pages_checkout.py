@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -33,6 +35,13 @@ def review(pages: PageClient, invoice: str, method: str) -> Page:
 def confirmation(page: Page) -> tuple[str, dict[str, list[str]]]:
     form = page.form(action="/confirmation")
     return form.action, form.fields
+
+
+def leave_pending(pages: PageClient, invoice: str, method: str, gateway: ScriptedGateway) -> str:
+    """Pay, so that the gateway waits for somebody; tells the payment."""
+    gateway.becomes.append(State.PENDING)
+    answer = pages.post(*confirmation(review(pages, invoice, method)))
+    return answer.headers["Location"].rpartition("/")[2]
 
 
 def payments_of(account: Account) -> list[tuple[str, int]]:
@@ -143,6 +152,58 @@ def test_unknown_outcome_is_told_and_blocks_a_second_payment(
     assert "cannot pay it twice" in Page("/acme/checkout", again).text
 
 
+def test_gateway_is_asked_before_an_invoice_is_called_being_paid(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    """The first attempt has failed there, and nobody has looked since: the customer can pay at once."""
+    invoice, method = account.invoice(), account.method()
+    holder = leave_pending(pages, invoice, method, gateway)
+    gateway.settle(holder, State.FAILED, "card_declined")
+    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+
+    page = pages.get(f"/acme/checkout?invoice={invoice}")
+
+    assert "cannot pay it twice" not in page.text
+    assert [status for status, _ in payments_of(account)] == ["failed"]
+
+
+def test_gateway_is_asked_before_the_first_step_is_refused(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    invoice, method = account.invoice(), account.method()
+    holder = leave_pending(pages, invoice, method, gateway)
+    gateway.settle(holder, State.FAILED, "card_declined")
+    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+
+    pages.post("/acme/checkout", {"invoice": invoice, "payment_method": method})
+
+    assert [status for status, _ in payments_of(account)] == ["failed", "incomplete"]
+
+
+def test_payment_that_came_through_meanwhile_is_told_as_settled(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    invoice, method = account.invoice(), account.method()
+    gateway.settle(leave_pending(pages, invoice, method, gateway), State.SUCCEEDED)
+    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+
+    assert "This is settled already" in pages.get(f"/acme/checkout?invoice={invoice}").text
+
+
+def test_gateway_is_asked_at_most_once_in_half_a_second(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    invoice, method = account.invoice(), account.method()
+    leave_pending(pages, invoice, method, gateway)
+    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+
+    for _ in range(3):
+        assert "cannot pay it twice" in pages.get(f"/acme/checkout?invoice={invoice}").text
+        pages.post("/acme/checkout", {"invoice": invoice, "payment_method": method}, status=422)
+
+    assert [call for call, _ in gateway.calls].count("look_up") == 1
+
+
 def test_review_of_an_invoice_that_another_payment_holds_leads_to_that_one(pages: PageClient, account: Account) -> None:
     """Begun at the very moment at which the other was confirmed: neither saw the other."""
     invoice = account.invoice(5000, amount_reserved=2000)
@@ -218,7 +279,9 @@ def test_two_currencies_are_never_one_payment(pages: PageClient, account: Accoun
     fields: dict[str, str | list[str]] = {"invoice": [dollars, euros], "payment_method": account.method()}
     answer = pages.post("/acme/checkout", fields, status=422)
 
-    assert "One payment has one currency" in Page("/acme/checkout", answer).text
+    page = Page("/acme/checkout", answer)
+    assert "One payment has one currency" in page.text
+    assert page.link("Cancel") == "/acme/invoices"
     assert payments_of(account) == []
 
 
@@ -231,7 +294,7 @@ def test_cancelled_checkout_leads_back_to_the_invoice_and_leaves_no_trace(
     answer = pages.post(page.form(action="/cancellation").action)
 
     assert answer.headers["Location"] == f"/acme/invoices/{invoice}"
-    assert "run out" in pages.get(page.path).headline
+    assert pages.get(page.path).headline == "This checkout has ended"
     assert "Your first payment" in pages.get("/acme/payments").text and gateway.calls == []
 
 
@@ -268,9 +331,43 @@ def test_review_admits_the_gateways_origin_for_forms(pages: PageClient, account:
     assert "form-action 'self' http://localhost:9" in page.response.headers["Content-Security-Policy"]
 
 
-def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Flask, services: Services) -> None:
-    from dataclasses import replace
+@pytest.mark.parametrize(
+    ("limit", "fields", "words"),
+    [
+        ("payment_attempts_per_customer_per_hour", {}, "Only so many payments can be tried in an hour"),
+        (
+            "payment_prompts_per_phone_per_hour",
+            {"payment_method": "telephone", "channel": "cm.mtn", "phone": "+237677000012"},
+            "A phone is asked only a few times in an hour",
+        ),
+    ],
+)
+def test_limit_of_paying_says_that_nothing_was_taken_and_when_to_come_back(
+    services: Services, account: Account, limit: str, fields: dict[str, str], words: str
+) -> None:
+    from tests.support.apps import app_on
 
+    settings = services.settings.model_copy(update={limit: 1})
+    pages = account.sign_in(app_on(replace(services, settings=settings)))
+    method = account.method(is_default=True)
+
+    def begin() -> Page:
+        chosen = {"invoice": account.invoice(5000, currency="XAF"), "payment_method": method, **fields}
+        return pages.get(pages.post("/acme/checkout", chosen).headers["Location"])
+
+    pages.post(*confirmation(begin()))
+    services.clock.advance(minutes=30, seconds=20)  # type: ignore[attr-defined]  # a test's clock moves
+    second = begin()
+    refused = Page(second.path, pages.post(*confirmation(second), status=429))
+
+    assert "Nothing was taken" in refused.text and words in refused.text
+    assert "at 11:42" in refused.text and "guessing" not in refused.text
+    assert refused.response.headers["Retry-After"] == str(29 * 60 + 40)
+    assert refused.link("Back to the review") == second.path
+    assert refused.form("Cancel").action.endswith("/cancellation")
+
+
+def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Flask, services: Services) -> None:
     from portal.app import create_app
     from tests.support.scripted_gateway import OneGateway
 
@@ -278,5 +375,21 @@ def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Fla
     invoice = account.invoice()
 
     assert "Pay $50.00" not in pages.get(f"/acme/invoices/{invoice}").text
-    pages.post("/acme/checkout", {"invoice": invoice, "payment_method": account.method()}, status=409)
+    answer = pages.post("/acme/checkout", {"invoice": invoice, "payment_method": account.method()}, status=409)
+    assert "No method pays in USD here at the moment." in Page("/acme/checkout", answer).text
     assert payments_of(account) == []
+
+
+def test_review_of_a_merchant_that_has_lost_its_gateway_has_ended(
+    pages: PageClient, account: Account, app: Flask, services: Services
+) -> None:
+    from portal.app import create_app
+    from tests.support.scripted_gateway import OneGateway
+
+    page = review(pages, account.invoice(), account.method())
+    closed = account.sign_in(create_app(services=replace(services, gateways=OneGateway(None))))
+
+    path, fields = confirmation(page)
+    for shown in (closed.get(page.path), Page(page.path, closed.post(path, fields, status=409))):
+        assert shown.headline == "This checkout has ended"
+        assert "not offered any more" in shown.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -149,9 +150,12 @@ def test_priced_invoice_offers_each_currency(pages: PageClient, account: Account
 
 
 def test_currencies_that_do_not_meet_are_offered_one_by_one(pages: PageClient, account: Account) -> None:
-    dollars, euros = account.invoice(5000), account.invoice(700, currency="EUR")
+    dollars = account.invoice(5000, description="Team plan, March")
+    euros = account.invoice(700, currency="EUR", description="Workshop in Lisbon")
 
     page = pages.get(f"/acme/checkout?invoice={dollars}&invoice={euros}")
+
+    assert "Team plan, March" in page.text and "Workshop in Lisbon" in page.text
 
     assert "One payment has one currency." in page.text
     assert page.link("Pay $50.00").endswith(f"/checkout?invoice={dollars}")
@@ -204,6 +208,123 @@ def test_gateway_that_cannot_keep_methods_offers_none(
 
     assert page.form("Review $50.00").fields["payment_method"] == ["new"]
     assert "Visa" not in page.text and "Keep the new method" not in page.text
+
+
+def test_new_method_names_what_the_gateways_page_takes(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    address = f"/acme/checkout?invoice={account.invoice(5000)}"
+    gateway.capabilities = replace(gateway.capabilities, page_types=("card",))
+
+    assert "On the page of Sandbox Pay: Card Keep" in pages.get(address).text
+    gateway.capabilities = replace(gateway.capabilities, page_types=("mobile_money", "card"))
+    assert "On the page of Sandbox Pay: Mobile money · Card Keep" in pages.get(address).text
+
+
+def test_nothing_is_offered_in_a_currency_that_the_gateway_does_not_take(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    gateway.capabilities = replace(gateway.capabilities, currencies=frozenset({"XAF", "XOF"}))
+
+    page = pages.get(f"/acme/checkout?invoice={account.invoice(5000)}")
+
+    assert "No method pays in USD here at the moment." in page.text
+    assert "payment_method" not in page.form(action="/checkout").names
+    assert "Review $50.00" not in page.text
+    francs = pages.get(f"/acme/checkout?invoice={account.invoice(5000, currency='XAF')}")
+    assert "payment_method" in francs.form(action="/checkout").names
+
+
+@pytest.mark.parametrize("way", ["new", "saved"])
+def test_currency_that_the_gateway_does_not_take_is_refused_at_the_field(
+    pages: PageClient, account: Account, gateway: ScriptedGateway, method: str, way: str
+) -> None:
+    gateway.capabilities = replace(gateway.capabilities, currencies=frozenset({"XAF"}))
+    francs, dollars = account.invoice(5000, currency="XAF"), account.invoice(5000)
+    chosen = "new" if way == "new" else method
+
+    for invoice, status in ((dollars, 422), (francs, 303)):
+        answer = pages.post("/acme/checkout", {"invoice": invoice, "payment_method": chosen}, status=status)
+        assert ("No method pays in USD" in answer.get_data(as_text=True)) == (status == 422)
+
+
+def test_credit_pays_in_a_currency_that_the_gateway_does_not_take(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    account.credit(9000)
+    gateway.capabilities = replace(gateway.capabilities, currencies=frozenset({"XAF"}))
+
+    review = go_on(pages, f"/acme/checkout?invoice={account.invoice(5000)}", use_credit="yes")
+
+    assert "Your credit pays all of it" in review.text
+    rest = go_on(pages, f"/acme/checkout?invoice={account.invoice(9500)}", status=422, use_credit="yes")
+    assert "No method pays in USD here at the moment. Your credit does, as far as it goes." in rest.text
+
+
+def test_telephone_of_a_country_that_pays_in_another_currency_is_refused_at_the_field(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    fields = {"invoice": account.invoice(5000, currency="EUR"), "payment_method": "telephone", "channel": "cm.mtn"}
+
+    answer = pages.post("/acme/checkout", {**fields, "phone": "+237677000012"}, status=422)
+
+    page = Page("/acme/checkout", answer)
+    assert "This does not pay in EUR. Choose another method." in page.text
+    assert gateway.ledger == {}
+
+
+def test_rest_of_a_split_over_two_invoices_leaves_out_the_one_that_the_first_payment_holds_whole(
+    pages: PageClient, account: Account, gateway: ScriptedGateway, method: str
+) -> None:
+    allow(account, allow_split=True)
+    first, second = account.invoice(2000, number="A-1"), account.invoice(3000, number="A-2", due_in_days=9)
+    gateway.becomes.append(State.PENDING)
+    pay(
+        pages,
+        go_on(pages, f"/acme/checkout?invoice={first}&invoice={second}", amount_choice="split", amount="30"),
+        gateway,
+    )
+    pending = next(iter(gateway.ledger))
+
+    assert "Pay $20.00 another way" in pages.get(f"/acme/payments/{pending}").text
+    rest = pages.get(f"/acme/checkout?split={pending}")
+
+    assert "cannot pay it twice" not in rest.text
+    assert rest.form(action="/checkout").fields["invoice"] == [second]
+    review = go_on(pages, f"/acme/checkout?split={pending}", payment_method=method)
+    assert pay(pages, review, gateway) == Money(2000, "USD")
+
+
+@pytest.mark.parametrize("amount", ["20", "19.99"])
+def test_first_part_that_does_not_reach_every_invoice_is_refused_at_the_field(
+    pages: PageClient, account: Account, amount: str
+) -> None:
+    """The second payment pays the rest of what the first began: an invoice that it left out would be dropped in silence."""
+    allow(account, allow_split=True)
+    first, second = account.invoice(2000), account.invoice(3000, due_in_days=9)
+    address = f"/acme/checkout?invoice={first}&invoice={second}"
+
+    page = go_on(pages, address, status=422, amount_choice="split", amount=amount)
+
+    assert "has to reach each of these invoices: from $20.01." in page.text
+    assert "From $20.01 to $49.99." in page.text
+    assert "Afterwards, with another method$29.99" in (
+        go_on(pages, address, amount_choice="split", amount="20.01").text
+    )
+
+
+def test_price_in_another_currency_is_not_split(
+    pages: PageClient, account: Account, gateway: ScriptedGateway, method: str
+) -> None:
+    """Such an invoice is paid whole: a part of its price would have settled all of it."""
+    allow(account, allow_split=True)
+    invoice = account.invoice(5000, prices={"EUR": 4600})
+    assert "split" not in pages.get(f"/acme/checkout?invoice={invoice}&currency=EUR").html
+
+    fields = {"invoice": invoice, "currency": "EUR", "payment_method": method, "amount_choice": "split", "amount": "20"}
+    answer = pages.post("/acme/checkout", fields, status=422)
+
+    assert "This can only be paid in full." in Page("/acme/checkout", answer).text
 
 
 def test_somebody_elses_split_is_not_found(pages: PageClient, services: Services, account: Account) -> None:

@@ -425,6 +425,26 @@ def test_attempts_are_limited_by_the_hour(till: Till) -> None:
     till.confirm(till.checkout(till.invoice()), services=limited)
 
 
+def test_limit_of_attempts_tells_when_the_next_one_may_be_made(till: Till) -> None:
+    limited = replace(
+        till.services, settings=till.services.settings.model_copy(update={"payment_attempts_per_customer_per_hour": 2})
+    )
+    for _ in range(2):
+        till.confirm(till.checkout(till.invoice()), services=limited)
+        till.clock.advance(minutes=25)
+    payment = till.checkout(till.invoice())
+
+    with pytest.raises(TooManyAttempts) as refusal:
+        till.confirm(payment, services=limited)
+
+    assert refusal.value.seconds == 10 * 60  # The first of the two was made fifty minutes ago.
+    till.clock.advance(seconds=refusal.value.seconds - 1)
+    with pytest.raises(TooManyAttempts):
+        till.confirm(payment, services=limited)
+    till.clock.advance(seconds=1)
+    till.confirm(payment, services=limited)
+
+
 def test_nothing_is_called_when_the_intent_cannot_be_written(till: Till) -> None:
     payment = till.checkout(till.invoice())
     broken = till.with_crash_point(killing_at("payment.intent_written"))

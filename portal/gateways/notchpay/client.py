@@ -76,6 +76,7 @@ class NotchPayGateway:
         cancel=True,
         refunds=True,
         lists_charges=True,
+        currencies=CURRENCIES,
         page_types=("mobile_money", "card"),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from portal.checkout.pages import (
@@ -34,6 +34,7 @@ from portal.payments.pages import PaidInvoice
 from portal.web.pages import Pager
 from tests.support.example_pages.parts import (
     BANK,
+    NOW,
     OTHER_CARD,
     STUDIO_CARD,
     VISA,
@@ -152,11 +153,14 @@ def checkout_examples() -> Iterator[Example]:
         choose, invoices=(replace(first, change_url=None),), others=(), methods=(), chosen="new", amount=23958
     )
     yield Example("choose-first-time", "checkout/choose.html", bare, "invoices")
-    for kind in ("missing", "unknown", "expired"):
+    for kind in ("missing", "unknown", "expired", "currency"):
         page = replace(choose, chosen="", faults={"payment_method": kind})
         yield Example(f"choose-method-{kind}", "checkout/choose.html", page, "invoices")
     by_currency = (
-        CurrencyOffer("USD", 23958, "/acme/checkout?invoice=1"), CurrencyOffer("EUR", 9000, "/acme/checkout?invoice=2"),
+        CurrencyOffer(
+            "USD", 23958, "/acme/checkout?invoice=1", titles=("Team plan, March", "Usage, February"), more_count=3
+        ),
+        CurrencyOffer("EUR", 9000, "/acme/checkout?invoice=2", titles=("Workshop in Lisbon, balance",)),
     )  # fmt: skip
     for kind in ("missing", "in_progress", "settled", "currencies"):
         offers = by_currency if kind == "currencies" else ()
@@ -172,10 +176,14 @@ def checkout_examples() -> Iterator[Example]:
     )
     review = ReviewPage(
         example_id("pay", 20), "ready", 32598, "USD", "Acme Software Inc.", shares, STUDIO_CARD, "Sandbox Pay", "1",
-        "/acme/checkout?invoice=1&invoice=2", in_progress_payment_id=example_id("pay", 1),
+        "/acme/checkout?invoice=1&invoice=2", f"/acme/invoices/{example_id('inv', 1)}",
+        other_payment_id=example_id("pay", 1),
     )  # fmt: skip
-    for state in ("ready", "changed", "in_progress", "settled", "expired"):
+    for state in ("ready", "changed", "in_progress", "settled"):
         yield Example(f"review-{state}", "checkout/review.html", replace(review, state=state), "invoices")
+    expired = replace(review, state="expired", can_cancel=False, other_payment_id=None)
+    for end in ("time", "customer", "change"):
+        yield Example(f"review-ended-by-{end}", "checkout/review.html", replace(expired, ended_by=end), "invoices")
     shown = {
         "review-credit": replace(review, credit_amount=2000, amount=30598),
         "review-all-by-credit": replace(review, credit_amount=32598, amount=0, method=None),
@@ -184,6 +192,12 @@ def checkout_examples() -> Iterator[Example]:
             shares=(shares[0], replace(shares[1], amount=1042, left=7598, left_currency="USD")),
         ),
         "review-top-up": replace(review, amount=5000, is_top_up=True, shares=()),
+        "review-too-many": replace(review, state="too_many", until=NOW + timedelta(minutes=41)),
+        "review-too-many-prompts": replace(
+            review, state="too_many_prompts", phone="+237677000012", until=NOW + timedelta(minutes=41)
+        ),
+        "review-settled-elsewhere": replace(review, state="settled", can_cancel=False, other_payment_id=None),
+        "review-top-up-expired": replace(expired, ended_by="time", is_top_up=True, shares=()),
         "review-telephone": replace(review, method=None, phone="+237677000012"),
     }  # fmt: skip
     for name, shown_review in shown.items():
@@ -198,7 +212,7 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
         NamedAmount("full", "full", 32598),
         NamedAmount("5000", "preset", 5000),
     )
-    amounts = AmountChoice(named, "full", "", True, True, 1000, 32598)
+    amounts = AmountChoice(named, "full", "", True, True, 1000, 32598, least_first_part=23959)
     telephone = TelephoneChoice((("cm.mtn", "MTN MoMo"), ("cm.orange", "Orange Money")), "cm.mtn", "+237677000012")
     offers = (CurrencyOffer("USD", 32598, "?currency=USD", True), CurrencyOffer("EUR", 30000, "?currency=EUR"))
     shown = {
@@ -208,6 +222,13 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
         ),
         "split": replace(choose, kind="split", split_of=example_id("pay", 1), others=()),
         "currencies": replace(choose, currencies=offers),
+        "no-way": replace(choose, methods=(), can_add=False),
+        "no-way-but-credit": replace(choose, methods=(), can_add=False, credit=CreditChoice(4250, True)),
+        "no-way-for-the-rest": replace(
+            choose, methods=(), can_add=False, credit=CreditChoice(4250, True), faults={"payment_method": "missing"}
+        ),
+        "no-way-in-this-currency": replace(choose, methods=(), can_add=False, currencies=offers),
+        "many-types": replace(choose, page_types=("card", "mobile_money", "bank_account", "other")),
         "telephone": replace(choose, telephone=telephone, chosen="telephone"),
         "telephone-unreadable": replace(
             choose, telephone=replace(telephone, phone="12"), chosen="telephone", faults={"phone": "unreadable"}
@@ -220,7 +241,7 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
     for name, page in shown.items():
         yield Example(f"choose-{name}", "checkout/choose.html", page, "invoices")
     typed = replace(amounts, chosen="other", typed="0.50")
-    for kind in ("unreadable", "low", "high", "unplaceable", "not_allowed"):
+    for kind in ("unreadable", "low", "high", "unplaceable", "unreached", "not_allowed"):
         page = replace(choose, amount_choice=typed, faults={"amount": kind})
         yield Example(f"choose-amount-{kind}", "checkout/choose.html", page, "invoices")
     yield Example("choose-amount-fixed", "checkout/choose.html", replace(choose, faults={"amount": "low"}), "invoices")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from portal.gateways.notchpay.client import NotchPayGateway
 from portal.gateways.notchpay.tables import CHANNELS, CURRENCY_OF_COUNTRY, read_money, told_amount
 from portal.money import CURRENCIES, AmountError, Money, exponent
 
@@ -50,3 +51,9 @@ def test_currency_that_is_not_one_is_not_read(currency):
 
 def test_every_channel_has_the_currency_of_its_country():
     assert {CURRENCY_OF_COUNTRY[channel.country] for channel in CHANNELS} <= set(TOLD)
+
+
+def test_what_is_told_of_currencies_is_what_can_be_ordered():
+    takes = NotchPayGateway.capabilities.takes
+
+    assert [currency for currency in ("XAF", "XOF", "EUR", "USD") if takes(currency)] == ["XAF", "XOF"]

@@ -133,7 +133,10 @@ def test_invoice_that_is_being_paid_offers_no_second_payment(renderer: Renderer,
     assert "/checkout" not in html
 
 
-@pytest.mark.parametrize("state", ["in_progress", "settled", "expired"])
+@pytest.mark.parametrize(
+    "state",
+    ["in_progress", "settled", "ended-by-time", "ended-by-customer", "ended-by-change", "too-many", "too-many-prompts"],
+)
 def test_checkout_that_cannot_be_paid_has_no_pay_button(state: str, renderer: Renderer, themes: ThemeSet) -> None:
     html = render_example(
         renderer, EXAMPLES[f"review-{state}"], example_shell(themes, theme="acme", locale="en", current="invoices")
