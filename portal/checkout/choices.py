@@ -8,13 +8,13 @@ from flask import g
 
 from portal.checkout.page_builders import Chosen
 from portal.checkout.queries import list_chosen
-from portal.checkout.rules import least_first_part, list_channels
+from portal.checkout.rules import list_channels
 from portal.contacts import ContactRefused, normalise_phone
 from portal.gateways.contract import Gateway
 from portal.money import AmountError
 from portal.payments.amounts import Due
 from portal.payments.checkouts import TELEPHONE, Choice
-from portal.payments.errors import AmountUnreached, AmountUnreadable, CurrencyNotTaken, PhoneUnreadable, SplitNotAllowed
+from portal.payments.errors import AmountUnreadable, CurrencyNotTaken, PhoneUnreadable
 from portal.web.amounts import read_amount
 from portal.web.context import current_scope, current_services
 from portal.web.translations import translator
@@ -23,8 +23,8 @@ _LONGEST_PRESET = 15
 
 
 def read_choice(selection: Chosen, gateway: Gateway | None) -> Choice:
-    """What was posted as the domain takes it. Raises a CheckoutFault for an amount or a telephone that cannot be read, for a way
-    of paying that is not for the currency, and for a first part that the rest would not follow."""
+    """What was posted as the domain takes it. Raises a CheckoutFault for an amount or a telephone that cannot be read, and for a
+    way of paying that is not for the currency."""
     with current_services().database.read() as reader:
         chosen = list_chosen(reader, current_scope(), selection.invoice_ids, g.merchant.options)
     dues = [invoice.due for invoice in chosen]
@@ -36,8 +36,6 @@ def read_choice(selection: Chosen, gateway: Gateway | None) -> Choice:
     if selection.payment_method and gateway is not None and not gateway.capabilities.takes(currency):
         raise CurrencyNotTaken
     amount = _read_amount(selection, named, dues)
-    if selection.amount_choice == "split":
-        _check_first_part(dues, currency, amount)
     return Choice(
         selection.payment_method or "",
         selection.invoice_ids,
@@ -66,17 +64,6 @@ def _read_telephone(selection: Chosen, gateway: Gateway | None, currency: str) -
         return channel.id, normalise_phone(selection.phone or "", channel.country)
     except ContactRefused:
         raise PhoneUnreadable from None
-
-
-def _check_first_part(dues: Sequence[Due], currency: str, amount: int | None) -> None:
-    """Raises SplitNotAllowed, AmountUnreached."""
-    if not dues:
-        return
-    least = least_first_part(dues, currency)
-    if least is None:
-        raise SplitNotAllowed
-    if amount is not None and amount < least:
-        raise AmountUnreached
 
 
 def _read_amount(selection: Chosen, currency: str | None, dues: Sequence[Due]) -> int | None:

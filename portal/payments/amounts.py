@@ -178,6 +178,17 @@ def _within(amount: int, limits: range | None) -> int:
     return min(amount, limits.stop - 1) if amount >= limits.start and limits else 0
 
 
+def least_first_part(dues: Sequence[Due], currency: str) -> int | None:
+    """The least that the first of two payments may take of these invoices, oldest due first, so that it reaches each of them:
+    the second one pays the rest of what the first began, and knows of no other. None where they cannot be split.
+
+    In another currency than its own an invoice is paid whole, or not at all.
+    """
+    if not dues or any(due.currency != currency for due in dues):
+        return None
+    return sum(due.left for due in dues[:-1]) + 1
+
+
 def currencies_of(dues: Sequence[Due]) -> tuple[str, ...]:
     """The currencies in which all of these invoices can be paid, the first one's own before the others; empty: in none."""
     if not dues:

@@ -21,10 +21,20 @@ from portal.merchants.queries import get_merchant
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.rules import method_state, shown_brand
 from portal.payments import rules
-from portal.payments.amounts import NO_RANGES, Due, Pricing, amount_rule, currencies_of, part_ranges, price
+from portal.payments.amounts import (
+    NO_RANGES,
+    Due,
+    Pricing,
+    amount_rule,
+    currencies_of,
+    least_first_part,
+    part_ranges,
+    price,
+)
 from portal.payments.errors import (
     AmountTooHigh,
     AmountTooLow,
+    AmountUnreached,
     CurrenciesMixed,
     InvoiceBeingPaid,
     InvoiceSettled,
@@ -248,22 +258,31 @@ def _price(session: Session, scope: Scope, choice: Choice, dues: Sequence[Due], 
         raise CurrenciesMixed
     if (choice.splits or choice.split_of) and not options.allow_split:
         raise SplitNotAllowed
-    if choice.splits and any(due.currency != currency for due in dues):
-        # A price in another currency is that of the whole invoice: there is no part of it.
-        raise SplitNotAllowed
     if choice.split_of is not None:
         check_first_of_split(session, scope, choice.split_of)
     whole = price(dues, currency)
     amount = choice.amount
     if choice.splits:
-        if amount is None or not 0 < amount < whole.total:
-            raise (AmountTooLow if amount is None or amount <= 0 else AmountTooHigh)(1, whole.total - 1)
+        _check_first_part(dues, currency, amount or 0, whole.total)
     elif amount is not None:
         refused = find_refused_amount(session, scope, [due.invoice_id for due in dues], currency)
         amount_rule(dues, currency, refused_amount=refused).check(amount)
     credit = free_credit(session, scope, currency) if choice.use_credit else 0
     limits = NO_RANGES if choice.splits else part_ranges(dues)
     return price(dues, currency, amount=amount, credit=credit, parts_of=limits)
+
+
+def _check_first_part(dues: Sequence[Due], currency: str, amount: int, total: int) -> None:
+    """Raises SplitNotAllowed, AmountTooLow, AmountTooHigh and AmountUnreached for what cannot be the first of two payments."""
+    least = least_first_part(dues, currency)
+    if least is None:
+        raise SplitNotAllowed
+    if amount <= 0:
+        raise AmountTooLow(1, total - 1)
+    if amount >= total:
+        raise AmountTooHigh(1, total - 1)
+    if amount < least:
+        raise AmountUnreached
 
 
 def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> None:

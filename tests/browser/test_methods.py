@@ -51,7 +51,8 @@ def test_methods_are_named_preferred_and_removed_by_the_keyboard_alone(live_port
     press_on(page, "button", "^Move it, and remove the method")
 
     expect(page.get_by_role("listitem").filter(has_text="Visa")).to_contain_text("Default")
-    expect(page.get_by_role("main")).not_to_contain_text("Aïcha’s phone")
+    expect(page.get_by_role("list").filter(has_text="Visa")).not_to_contain_text("Aïcha’s phone")
+    expect(page.get_by_role("status")).to_contain_text("Aïcha’s phone has been removed")
     saved = {method.id: (method.status, method.is_default) for method in account.methods()}
     assert saved == {card: ("active", True), phone: ("removed", False)}
 

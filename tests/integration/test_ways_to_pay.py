@@ -20,6 +20,7 @@ from portal.payments.errors import (
     AmountChanged,
     AmountTooHigh,
     AmountTooLow,
+    AmountUnreached,
     CurrenciesMixed,
     InvoiceBeingPaid,
     MethodMissing,
@@ -253,6 +254,19 @@ def test_split_is_the_merchants_to_allow_and_leaves_something_for_each(till: Til
         till.checkout(invoice, amount=5000, splits=True)
     with pytest.raises(SplitNotAllowed):
         till.checkout(invoice, split_of=new_id("pay", till.clock.now()))
+
+
+def test_first_part_of_a_split_has_to_reach_each_invoice(till: Till) -> None:
+    """The second payment pays the rest of what the first began, and knows of no other invoice."""
+    allow(till, allow_split=True)
+    old, new = till.invoice(5000, due_in_days=1), till.invoice(3000, due_in_days=2)
+
+    with pytest.raises(AmountUnreached):
+        till.checkout(old, new, amount=5000, splits=True)
+    first = till.pay(old, new, amount=5001, splits=True)
+    till.pay(new, split_of=first)
+
+    assert (till.balance(old)[0], till.balance(new)[0]) == ("paid", "paid")
 
 
 def test_priced_invoice_is_paid_in_the_currency_that_was_chosen(till: Till) -> None:

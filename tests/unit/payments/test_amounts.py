@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.payments.amounts import AmountRule, Due, Part, amount_rule, currencies_of, part_ranges, price
+from portal.payments.amounts import (
+    AmountRule,
+    Due,
+    Part,
+    amount_rule,
+    currencies_of,
+    least_first_part,
+    part_ranges,
+    price,
+)
 from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
 
 LEFTS = st.lists(st.integers(1, 10**12), min_size=1, max_size=8)
@@ -191,6 +200,22 @@ def test_too_little_money_changes_nothing_of_a_fixed_invoice_or_of_several():
 
     assert amount_rule([due("inv_2", 700)], "USD", refused_amount=500) == AmountRule(700)
     assert amount_rule([refusable, due("inv_2", 700)], "USD", refused_amount=500) == AmountRule(5700)
+
+
+@given(LEFTS)
+def test_least_first_part_reaches_every_invoice_and_a_cent_less_leaves_one_out(lefts: list[int]):
+    dues = [due(f"inv_{place}", left) for place, left in enumerate(lefts)]
+    least = least_first_part(dues, "USD")
+    assert least is not None
+
+    assert len(price(dues, "USD", amount=least).parts) == len(dues)
+    if least > 1:
+        assert len(price(dues, "USD", amount=least - 1).parts) < len(dues)
+
+
+def test_price_in_another_currency_cannot_be_split():
+    assert least_first_part([due("inv_1", 5000, prices={"EUR": 4600})], "EUR") is None
+    assert least_first_part([], "USD") is None
 
 
 def shares(dues: list[Due], amount: int, limits: dict[str, range]) -> dict[str, int]:
