@@ -64,6 +64,24 @@ def test_taking_back_what_is_held_is_refused_by_the_table(till):
     assert _held(till) == (1000, 800)
 
 
+def test_what_is_taken_away_was_free(till):
+    _do(till, credit.grant, 1000)
+    _do(till, credit.reserve, 600)
+
+    _do(till, credit.take, 1)
+    with pytest.raises(AssertionError, match="credit that is taken was free"):
+        _do(till, credit.take, 400)
+    _do(till, credit.take, 399)
+
+    assert _held(till) == (600, 600)
+
+
+def test_nothing_is_taken_of_a_customer_without_credit(till):
+    _do(till, credit.take, 0)
+
+    assert till.rows(CustomerBalance) == []
+
+
 def test_no_more_is_held_than_is_free(till):
     _do(till, credit.grant, 1000)
     assert _do(till, credit.reserve, 700)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portal.audit.models import AuditEntry
+from portal.contacts import ContactRefused
 from portal.gateways.contract import Gateway, RefundOrder, RefundOutcome, State
 from portal.merchants.payment_options import AmountLimits
 from portal.money import Money
@@ -23,15 +24,18 @@ from tests.support.paying import Till, allow, credit
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
 
-def refund(till: Till, payment: str, amount: int) -> str:
-    return refund_payment(till.services, till.scope.merchant_id, payment, amount, reason=None, actor_id="staff")
+def refund(till: Till, payment: str, amount: int, reason: str | None = None) -> str:
+    return refund_payment(till.services, till.scope.merchant_id, payment, amount, reason=reason, actor_id="staff")
 
 
 def test_refund_in_part_and_then_the_rest(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
 
+    version = till.payment(payment).version
+    till.clock.advance(minutes=5)
     refund(till, payment, 1500)
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("partially_refunded", 1500)
+    assert (till.payment(payment).version, till.payment(payment).updated_at) == (version + 1, till.clock.now())
     refund(till, payment, 3500)
 
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("refunded", 5000)
@@ -112,8 +116,8 @@ def test_refund_that_never_arrived_is_given_again_under_its_reference(till: Till
     till.clock.advance(seconds=11)
     check_refunds(till.services)
     assert till.gateway.refunds == {}, "it may still be on its way"
-    till.clock.advance(minutes=1)
-    check_refunds(till.services)
+    till.clock.advance(seconds=49)
+    assert resolve_refund(till.services, till.scope.merchant_id, refund_id), "a minute has gone by"
 
     assert list(till.gateway.refunds) == [refund_id]
     assert [row.status for row in till.rows(Refund)] == ["succeeded"]
@@ -158,7 +162,8 @@ def test_refund_that_succeeds_after_it_had_failed_is_shown_to_a_person(till: Til
         with till.services.database.unit_of_work() as session:
             record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
 
-    assert [act.object_id for act in till.rows(AuditEntry, action="refund.outcome_contradicted")] == [refund_id]
+    (act,) = till.rows(AuditEntry, action="refund.outcome_contradicted")
+    assert (act.object_id, act.actor_type, act.actor_id) == (refund_id, "system", "gateway")
     assert till.payment(payment).amount_refunded == 0
     assert till.wrong_row() is None
 
@@ -313,6 +318,28 @@ def test_refund_of_a_payment_at_the_gateway_of_before_goes_there(till: Till) -> 
     assert (len(till.gateway.refunds), other.calls) == (1, [])
 
 
+def test_refund_keeps_its_reason_and_refuses_one_that_must_not_be_kept(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+
+    with pytest.raises(ContactRefused):
+        refund(till, payment, 100, reason="card 4242 4242 4242 4242")
+    refund(till, payment, 100, reason=" as  agreed ")
+    refund(till, payment, 200, reason=" ")
+
+    assert {row.amount: row.reason for row in till.rows(Refund)} == {100: "as agreed", 200: None}
+
+
+def test_asking_for_a_refund_tells_whether_the_gateway_answered(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+    asked = (till.scope.merchant_id, refund(till, payment, 100))
+    assert resolve_refund(till.services, *asked) is True
+
+    till.gateway.look_up_refund = lambda order: RefundOutcome(State.UNKNOWN, order.reference)  # type: ignore[method-assign]
+    assert resolve_refund(till.services, *asked) is False
+    without = replace(till.services, gateways=OneGateway(None))
+    assert resolve_refund(without, *asked) is False
+
+
 def test_refund_that_was_called_done_is_looked_at_again_for_a_month(till: Till) -> None:
     """The bank sent it back after ten days, and the event that told so was lost."""
     payment = till.pay(till.invoice())
@@ -329,6 +356,33 @@ def test_refund_that_was_called_done_is_looked_at_again_for_a_month(till: Till) 
     assert looked == [1, 3, 7, 14]
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("complete", 0)
     assert till.wrong_row() is None
+
+
+def test_refund_that_took_long_is_looked_at_as_often_afterwards(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
+    refund_id = refund(till, payment, 700)
+    till.gateway.refunds[refund_id] = RefundOutcome(State.PENDING, refund_id, "gr", Money(700, "USD"))
+    for _ in range(6):
+        till.clock.advance(hours=1)
+        check_refunds(till.services)
+
+    till.gateway.refunds[refund_id] = replace(till.gateway.refunds[refund_id], state=State.SUCCEEDED)
+    till.clock.advance(hours=1)
+    check_refunds(till.services)
+
+    looked = []
+    for day in range(1, 32):
+        till.clock.advance(days=1)
+        if check_refunds(till.services):
+            looked.append(day)
+    assert looked == [1, 3, 7, 14, 30]
+        1,
+        3,
+        7,
+        14,
+        30,
+    ]
 
 
 def test_refund_that_was_called_done_is_never_given_again(till: Till) -> None:

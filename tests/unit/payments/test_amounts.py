@@ -151,6 +151,12 @@ def test_of_several_invoices_each_takes_a_part_within_its_own_limits():
     assert shares([old, new], 2000, limits) == {"inv_1": 1000, "inv_2": 1000}
 
 
+def test_of_several_invoices_one_without_a_least_takes_the_smallest_part():
+    dues = [due("inv_1", 700), due("inv_2", 5000, amount_mode="editable")]
+
+    assert shares(dues, 701, part_ranges(dues)) == {"inv_1": 700, "inv_2": 1}
+
+
 def test_no_part_of_an_invoice_is_paid_in_another_currency_than_its_own():
     """A price is that of the whole invoice: a cent of it is not a cent of the invoice, and never all of it."""
     priced = due("inv_1", 10_000, prices={"EUR": 9000})
