@@ -377,12 +377,6 @@ def test_refund_that_took_long_is_looked_at_as_often_afterwards(till: Till) -> N
         if check_refunds(till.services):
             looked.append(day)
     assert looked == [1, 3, 7, 14, 30]
-        1,
-        3,
-        7,
-        14,
-        30,
-    ]
 
 
 def test_refund_that_was_called_done_is_never_given_again(till: Till) -> None:
