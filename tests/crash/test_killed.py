@@ -16,6 +16,7 @@ from portal.payment_methods.models import PaymentMethodSetup
 from portal.provider_events.models import ProviderEvent
 from portal.reconciliation.models import GatewayComparison
 from portal.refunds.models import Refund
+from portal.refunds.rules import GIVE_AGAIN_AFTER
 from tests.crash.installation import DEAD, ROOT
 from tests.support.live_accounts import GOOD_CARD
 from tests.support.waiting import wait_for
@@ -359,10 +360,11 @@ def _age_setup(account):
 
 
 def _age_refund(account, payment_id: str) -> str:
-    """Make the payment's refund due to be asked for, and tell its id."""
+    """Make the payment's refund due to be asked for and old enough to be given again, and tell its id."""
     with account.live.database.unit_of_work() as session:
         refund = session.execute(
             sa.select(Refund).where(Refund.merchant_id == account.merchant.id, Refund.payment_id == payment_id)
         ).scalar_one()
         refund.next_check_at = refund.created_at
+        refund.sent_at = refund.created_at - GIVE_AGAIN_AFTER
         return str(refund.id)
