@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import click
 import sqlalchemy as sa
@@ -75,7 +76,8 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
         if not offline:
             account = _reach(name, merchant, secrets, settings)
             with database.read() as reader:
-                _require_same_account(reader, merchant, account)
+                told_of = _list_told(reader, merchant, name)
+            _require_same_account(account, told_of)
         with database.unit_of_work() as session:
             _require_nothing_under_way(session, merchant, name)
             connect_gateway(session, merchant, name, secrets, keys=settings.keys, at=SystemClock().now())
@@ -150,22 +152,26 @@ def _reach(name: str, merchant: MerchantProfile, secrets: Mapping[str, str], set
     return account
 
 
-def _require_same_account(reader: Reader, merchant: MerchantProfile, account: Gateway) -> None:
-    """Refuse keys of another account while only the one before can tell what became of a payment or a refund: the other has never
-    heard of an order, and would be given it anew. It is the same one when it knows a payment that the one before told of."""
-    if not any(_count_under_way(reader, merchant, at=account.name)):
-        return
-    told_of = reader.execute(
-        sa.select(*(Payment.__table__.c[name] for name in _ASKED))
+def _list_told(reader: Reader, merchant: MerchantProfile, name: str) -> Sequence[sa.Row[Any]]:
+    """The newest payments that the gateway has told of, while something is under way there; none, while nothing is."""
+    if not any(_count_under_way(reader, merchant, at=name)):
+        return []
+    return reader.execute(
+        sa.select(*(Payment.__table__.c[column] for column in _ASKED))
         .where(
             Payment.merchant_id == merchant.id,
-            Payment.gateway == account.name,
+            Payment.gateway == name,
             Payment.sent_at.is_not(None),
             sa.or_(Payment.gateway_reference.is_not(None), Payment.gateway_page_reference.is_not(None)),
         )
         .order_by(Payment.id.desc())
         .limit(_TOLD_PAYMENTS)
     ).all()
+
+
+def _require_same_account(account: Gateway, told_of: Sequence[sa.Row[Any]]) -> None:
+    """Refuse keys of another account while only the one before can tell what became of a payment or a refund: the other has never
+    heard of an order, and would be given it anew. It is the same one when it knows a payment that the one before told of."""
     if told_of and all(account.look_up(question_of(row)).state in (State.ABSENT, State.UNKNOWN) for row in told_of):
         raise PaymentsUnderWay(
             f"this account of {account.title} does not know {told_of[0].id}, so it is another one. Payments or refunds at the one"
