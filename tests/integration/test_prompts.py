@@ -74,6 +74,7 @@ def test_cards_are_not_counted_as_prompts(till: Till) -> None:
         till.pay(till.invoice())
 
     assert len(till.gateway.captured) == 8
+    prompt(till, till.invoice())
 
 
 def test_two_prompts_both_approved_pay_once_and_the_surplus_is_told(till: Till) -> None:

@@ -40,6 +40,7 @@ def test_refund_in_part_and_then_the_rest(till: Till) -> None:
 
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("refunded", 5000)
     assert [row.status for row in till.rows(Refund)] == ["succeeded", "succeeded"]
+    assert sorted(act.details["amount"] for act in till.rows(AuditEntry, action="refund.created")) == [1500, 3500]
 
 
 @pytest.mark.parametrize("amount", [5001, 0, -1])
