@@ -167,7 +167,7 @@ class _Seeding:
             "fixed": (10, usual // 5, {"amount_mode": "fixed"}),
             "presets": (15, usual, {"minimum_amount": usual // 10, "preset_amounts": (usual // 4, usual // 2)}),
             "deposit": (30, usual * 4, {"deposit_amount": usual}),
-            "priced": (40, usual * 2, {"prices": {self.story.other_currency: 36000}}),
+            "priced": (40, usual * 2, {"prices": {self.story.other_currency: self.story.other_price}}),
             "abroad": (42, 12000, {"currency": self.story.other_currency}),
             "lower": (45, usual * 3, {"amount_mode": "editable_after_insufficient_funds"}),
         }

@@ -19,7 +19,7 @@ class Story:
 
     `titles` are what its invoices are for: `monthly` is filled with a month; the rest are used once each.
     `chooser` is the customer whose invoices can be paid in every way there is; `choices` are what these are for, and
-    `other_currency` is the second one in which one of them is priced, and the only one of another.
+    `other_currency` is the second one in which one of them is priced, at `other_price`, and the only one of another.
     `phone_channel` merchants are paid by phone where others are paid by bank account.
     """
 
@@ -46,6 +46,7 @@ class Story:
     chooser: CustomerDetails
     options: PaymentOptions
     other_currency: str
+    other_price: int
     choices: Mapping[str, str]
 
 
@@ -139,6 +140,7 @@ ACME = Story(
         top_ups={"USD": AmountLimits(1000, 50000, (2500, 5000, 10000)), "EUR": AmountLimits(1000, 50000, (2500, 5000))},
     ),
     other_currency="EUR",
+    other_price=44900,
     choices={
         "deposit": "Workshop in May",
         "priced": "Licence, one year",
@@ -228,6 +230,7 @@ SAVANE = Story(
         },
     ),
     other_currency="EUR",
+    other_price=5630,
     choices={
         "deposit": "Kit solaire, pose comprise",
         "priced": "Contrat d’entretien, un an",

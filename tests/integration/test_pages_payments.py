@@ -139,6 +139,14 @@ def test_address_with_a_slip_shows_the_first_page(pages: PageClient, account: Ac
     assert shown(pages.get(f"/acme/payments?{query}")) == made
 
 
+def test_payment_of_several_invoices_says_so_apart_from_its_name(pages: PageClient, account: Account) -> None:
+    account.payment(more_count=1)
+
+    (name,) = [text for text in pages.get("/acme/payments").texts("th") if "Team plan" in text]
+
+    assert name.startswith("Team plan and 1 more")
+
+
 def test_unlisted_payment_is_left_out(pages: PageClient, account: Account) -> None:
     account.payment("canceled", listed=False)
 
