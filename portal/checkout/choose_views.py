@@ -209,7 +209,8 @@ def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
             known_phone=find_phone(reader, scope) or "",
             page_types=able.page_types,
         )
-        methods = list_methods(reader, scope) if able.saved_methods else []
+        saved = list_methods(reader, scope) if able.saved_methods else []
+        methods = [method for method in saved if method.status == "active"]
     return _Offer(chosen, payable, methods, till, faults, holder)
 
 

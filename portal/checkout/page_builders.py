@@ -263,10 +263,10 @@ def _amount_chosen(checkout: Checkout, options: PaymentOptions) -> str:
         return str(checkout.amount) if rule and checkout.amount in rule.presets else "other"
     if not checkout.is_partial:
         return ""
-    dues = [share.due for share in checkout.shares if share.due]
-    if any(checkout.amount == due.deposit for due in dues):
+    due = checkout.shares[0].due if len(checkout.shares) == 1 else None  # Of several nothing is offered by name.
+    if due is not None and checkout.amount == due.deposit:
         return "deposit"
-    return str(checkout.amount) if any(checkout.amount in due.presets for due in dues) else "other"
+    return str(checkout.amount) if due is not None and checkout.amount in due.presets else "other"
 
 
 def find_choice_fault(checkout: Checkout, method_ids: Collection[str]) -> Mapping[str, str]:

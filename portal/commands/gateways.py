@@ -174,8 +174,8 @@ def _require_same_account(account: Gateway, told_of: Sequence[sa.Row[Any]]) -> N
     heard of an order, and would be given it anew. It is the same one when it knows a payment that the one before told of."""
     if told_of and all(account.look_up(question_of(row)).state in (State.ABSENT, State.UNKNOWN) for row in told_of):
         raise PaymentsUnderWay(
-            f"this account of {account.title} does not know {told_of[0].id}, so it is another one. Payments or refunds at the one"
-            " of before have no outcome yet, and only that one can tell it; let the worker ask, and connect then"
+            f"this account of {account.title} does not confirm that {told_of[0].id} is its own, so it may be another one. Payments or"
+            " refunds at the one of before have no outcome yet, and only that one can tell it; let the worker ask, and connect then"
         )
 
 
@@ -202,7 +202,7 @@ def _count_under_way(
         sa.select(sa.func.count())
         .select_from(Refund)
         .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
-        .where(Refund.merchant_id == merchant.id, is_there, Refund.next_check_at.is_not(None))
+        .where(Refund.merchant_id == merchant.id, is_there, Refund.status == "pending")
     ).scalar_one()
     return payments, refunds
 

@@ -8,12 +8,13 @@ from typing import Any
 import click
 import sqlalchemy as sa
 
-from portal.commands.environment import load_settings, named_merchant, open_services
-from portal.contacts import ContactRefused, normalise_name
+from portal.commands.environment import load_settings, named_merchant, open_services, wrong_usage
+from portal.contacts import ContactRefused
 from portal.database import Reader
 from portal.money import AmountError, major_units, minor_units, parse_decimal
 from portal.payments.models import Payment
 from portal.public_ids import is_id
+from portal.refunds.errors import CreditSpent
 from portal.refunds.models import Refund
 
 
@@ -30,20 +31,18 @@ def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -
     """
     from portal.refunds.operations import refund_payment
 
-    why = _read_reason(reason)
     with open_services(load_settings()) as services:
         merchant = named_merchant(services.database, slug)
         with services.database.read() as reader:
             payment = _find(reader, merchant.id, payment_id)
         left = payment.amount - payment.credit_amount - payment.amount_refunded
-        refund_id = refund_payment(
-            services,
-            merchant.id,
-            payment.id,
-            left if amount is None else _read_amount(amount, payment.currency),
-            reason=why,
-            actor_id="command",
-        )
+        wanted = left if amount is None else _read_amount(amount, payment.currency)
+        try:
+            with wrong_usage(ContactRefused):
+                refund_id = refund_payment(services, merchant.id, payment.id, wanted, reason=reason, actor_id="command")
+        except CreditSpent as fault:
+            most = f"{major_units(fault.most, payment.currency)} {payment.currency}"
+            raise click.ClickException(f"{fault} At most {most} can be given back.") from fault
         with services.database.read() as reader:
             click.echo(json.dumps(_told(reader, merchant.id, refund_id)))
 
@@ -58,13 +57,6 @@ def _find(reader: Reader, merchant_id: str, payment_id: str) -> sa.Row[Any]:
     if found is None:
         raise click.ClickException(f"this merchant has no payment {payment_id}")
     return found
-
-
-def _read_reason(text: str | None) -> str | None:
-    try:
-        return normalise_name(text or "", field="the reason") or None
-    except ContactRefused as fault:
-        raise click.BadParameter(str(fault), param_hint="--reason") from fault
 
 
 def _read_amount(text: str, currency: str) -> int:

@@ -37,6 +37,8 @@ class AccountGateways:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
+        if name is not None and name not in SECRETS:
+            return None  # Whatever an address names: it is neither asked for nor kept.
         now = time.monotonic()
         with self._lock:
             kept = self._kept.get((merchant_id, name))

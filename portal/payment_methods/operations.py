@@ -16,7 +16,7 @@ from portal.merchants.queries import get_merchant
 from portal.outbox.operations import enqueue
 from portal.payment_methods.errors import HasExpired
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.rules import method_state, read_nickname
+from portal.payment_methods.rules import UNUSABLE, method_state, read_nickname
 from portal.public_ids import new_id
 from portal.tenancy import Scope
 
@@ -36,6 +36,8 @@ def remember_method(session: Session, scope: Scope, gateway: str, facts: MethodF
         if method.gateway == gateway and method.fingerprint == fingerprint:
             _renew(session, method, facts, at)
             return method.id
+    # What was begun at a gateway that the merchant has left since comes to its end there, and cannot be charged here.
+    is_used = get_merchant(session, scope.merchant_id).gateway == gateway
     method = PaymentMethod(
         merchant_id=scope.merchant_id,
         id=new_id("pm", at),
@@ -51,8 +53,8 @@ def remember_method(session: Session, scope: Scope, gateway: str, facts: MethodF
         holder=_kept(facts.holder),
         phone=facts.phone,
         bank_name=_kept(facts.bank_name),
-        is_default=not any(method.is_default for method in existing),
-        status="active",
+        is_default=is_used and not any(method.is_default for method in existing),
+        status="active" if is_used else "expired",
         created_at=at,
     )
     session.add(method)
@@ -77,7 +79,7 @@ def make_default(session: Session, scope: Scope, method_id: str, *, at: datetime
     """Propose this method first from now on. Raises HasExpired, and NoResultFound for one that is not this customer's."""
     methods = lock_methods(session, scope)
     method = get_method(session, scope, method_id)
-    if method_state(method, get_merchant(session, scope.merchant_id).day_of(at)) == "expired":
+    if method_state(method, get_merchant(session, scope.merchant_id).day_of(at)) in UNUSABLE:
         raise HasExpired
     prefer(session, scope, methods, method, at=at)
 
@@ -148,14 +150,24 @@ def record_change(session: Session, scope: Scope, verb: str, method_id: str, *, 
 
 
 def follow_gateway(session: Session, merchant_id: str, gateway: str) -> None:
-    """The merchant takes payments through `gateway` from now on: what another one keeps has run out, and what this one kept when
-    it was left is good again."""
-    kept_there = PaymentMethod.gateway == gateway
-    for before, after, which in (("active", "expired", ~kept_there), ("expired", "active", kept_there)):
+    """The merchant takes payments through `gateway` from now on: what another one keeps cannot be charged any more and is nobody's
+    default, and what this one kept when it was left is good again; of the same card kept twice meanwhile, the newer one."""
+    newer = sa.orm.aliased(PaymentMethod)
+    is_newest = ~sa.exists().where(
+        newer.merchant_id == PaymentMethod.merchant_id,
+        newer.customer_id == PaymentMethod.customer_id,
+        newer.gateway == PaymentMethod.gateway,
+        newer.fingerprint == PaymentMethod.fingerprint,
+        newer.status != "removed",
+        newer.id > PaymentMethod.id,
+    )
+    left = (PaymentMethod.status == "active", PaymentMethod.gateway != gateway)
+    kept = (PaymentMethod.status == "expired", PaymentMethod.gateway == gateway, is_newest)
+    for which, values in ((left, {"status": "expired", "is_default": False}), (kept, {"status": "active"})):
         session.execute(
             sa.update(PaymentMethod)
-            .where(PaymentMethod.merchant_id == merchant_id, PaymentMethod.status == before, which)
-            .values(status=after)
+            .where(PaymentMethod.merchant_id == merchant_id, *which)
+            .values(values)
             .execution_options(synchronize_session=False)
         )
 

@@ -7,7 +7,7 @@ from datetime import date, tzinfo
 
 from portal.payment_methods.pages import MethodLabel, MethodPage, MethodRow, RemovalPage, SetupPage, UseRow
 from portal.payment_methods.queries import MethodFactsRecord, MethodRecord, SetupRecord
-from portal.payment_methods.rules import Use, method_state
+from portal.payment_methods.rules import UNUSABLE, Use, method_state
 
 
 def build_method_row(method: MethodRecord, *, today: date, zone: tzinfo) -> MethodRow:
@@ -59,8 +59,7 @@ def build_method_page(
         consent_wording=facts.consent_wording,
         consent_locale=facts.consent_locale,
         uses=build_use_rows(uses, root=root),
-        is_elsewhere=method.status == "expired",
-        can_be_default=not row.is_default and row.state != "expired",
+        can_be_default=not row.is_default and row.state not in UNUSABLE,
         can_replace=can_replace,
     )
 
@@ -84,7 +83,7 @@ def build_removal_page(
         label=build_method_label(method),
         is_default=method.is_default,
         uses=build_use_rows(uses, root=root),
-        candidates=tuple(row for row in rows if row.state != "expired"),
+        candidates=tuple(row for row in rows if row.state not in UNUSABLE),
         chosen=chosen,
         is_fault=is_fault,
         can_replace=can_replace,

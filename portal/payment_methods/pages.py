@@ -88,7 +88,7 @@ class MethodLabel:
 
 @dataclass(frozen=True, slots=True)
 class MethodRow:
-    """One saved method. `state` is "active", "expiring" (within eight weeks) or "expired"."""
+    """One saved method. `state` is as `rules.method_state` tells it."""
 
     id: str
     label: MethodLabel
@@ -125,7 +125,7 @@ class MethodPage:
 
     `nickname` is what stands in the field, which `fault` ("", "too_long", "unusable") may be about. `consent_on`,
     `consent_wording` and its language are the customer's own word, all None for a method that came without. `can_replace`: the gateway has a
-    page for it; `can_be_default`: it is not, and has not run out; `is_elsewhere`: a gateway keeps it that the merchant has left.
+    page for it; `can_be_default`: it is not, and can be charged.
     """
 
     id: str
@@ -142,7 +142,6 @@ class MethodPage:
     consent_wording: str | None = None
     consent_locale: str | None = None
     uses: tuple[UseRow, ...] = ()
-    is_elsewhere: bool = False
     can_be_default: bool = False
     can_replace: bool = False
 

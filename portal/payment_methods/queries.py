@@ -64,10 +64,11 @@ def find_removed(reader: Reader, scope: Scope, method_id: str) -> MethodRecord |
 
 
 class MethodFactsRecord(NamedTuple):
-    """What the page of one method shows beside a MethodRecord. `consent_*` is the newest word of the customer on it, None for a
+    """What the page of one method shows beside a MethodRecord; `gateway` keeps it. `consent_*` is the newest word of the customer on it, None for a
     method that came without one (imported, brought over from a platform)."""
 
     holder: str | None
+    gateway: str
     created_at: datetime
     consent_at: datetime | None
     consent_wording: str | None
@@ -78,7 +79,7 @@ def get_method_facts(reader: Reader, scope: Scope, method_id: str) -> MethodFact
     """Holder, age and consent of one of the customer's methods. Raises NotFound."""
     m, consent = _METHODS.c, PaymentMethodConsent.__table__.c
     statement = (
-        sa.select(m.holder, m.created_at, consent.created_at, consent.wording, consent.locale)
+        sa.select(m.holder, m.gateway, m.created_at, consent.created_at, consent.wording, consent.locale)
         .outerjoin_from(
             _METHODS,
             PaymentMethodConsent.__table__,

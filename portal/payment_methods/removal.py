@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from portal.merchants.queries import get_merchant
@@ -16,7 +17,7 @@ from portal.payment_methods.dependents import is_needed_at_gateway, list_depende
 from portal.payment_methods.errors import SuccessorMissing
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations import forget_at_gateway, get_method, lock_methods, prefer, record_change
-from portal.payment_methods.rules import method_state
+from portal.payment_methods.rules import UNUSABLE, method_state
 from portal.services import Services
 from portal.tenancy import Scope
 
@@ -38,7 +39,7 @@ def remove_method(session: Session, scope: Scope, method_id: str, *, move_to: st
     methods = lock_methods(session, scope)
     method = get_method(session, scope, method_id)
     today = get_merchant(session, scope.merchant_id).day_of(at)
-    candidates = [other for other in methods if other.id != method.id and method_state(other, today) != "expired"]
+    candidates = [other for other in methods if other.id != method.id and method_state(other, today) not in UNUSABLE]
     successor = _choose(session, scope, method, candidates, move_to, at)
     if successor is not None:
         move_dependents(session, scope, method.id, successor, at=at)
@@ -51,8 +52,11 @@ def remove_method(session: Session, scope: Scope, method_id: str, *, move_to: st
 def replace_method(session: Session, scope: Scope, method_id: str, successor: PaymentMethod, *, at: datetime) -> None:
     """Put `successor` in the place of a method, in the caller's transaction; nothing to do where that is removed already."""
     methods = lock_methods(session, scope)
-    method = next((each for each in methods if each.id == method_id), None)
-    if method is None or method.id == successor.id:
+    try:
+        method = get_method(session, scope, method_id)
+    except NoResultFound:
+        return
+    if method.id == successor.id:
         return
     move_dependents(session, scope, method.id, successor, at=at)
     was_default = method.is_default

@@ -31,10 +31,15 @@ class Expiring(Protocol):
 Method = TypeVar("Method", bound=Expiring)
 
 
+UNUSABLE = frozenset({"expired", "elsewhere"})
+"""The states in which a method cannot be charged."""
+
+
 def method_state(method: Expiring, today: date) -> str:
-    """ "active", "expiring" (within eight weeks) or "expired". A card is good until the end of the month on it."""
+    """ "active", "expiring" (within eight weeks), "expired", or "elsewhere": a gateway keeps it that the merchant has left, so that
+    its status is "expired". A card is good until the end of the month on it."""
     if method.status == "expired":
-        return "expired"
+        return "elsewhere"
     if method.exp_month is None or method.exp_year is None:
         return "active"
     first_bad_day = date(method.exp_year + method.exp_month // 12, method.exp_month % 12 + 1, 1)
@@ -44,8 +49,8 @@ def method_state(method: Expiring, today: date) -> str:
 
 
 def preferred_method(methods: Sequence[Method], today: date) -> Method | None:
-    """The method a checkout proposes: the first that has not run out, of methods with the default first."""
-    return next((method for method in methods if method_state(method, today) != "expired"), None)
+    """The method a checkout proposes: the first that can be charged, of methods with the default first."""
+    return next((method for method in methods if method_state(method, today) not in UNUSABLE), None)
 
 
 def shown_brand(type: str, brand: str | None, bank_name: str | None) -> str | None:

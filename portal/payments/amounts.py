@@ -115,7 +115,7 @@ def amount_rule(dues: Sequence[Due], currency: str, *, refused_amount: int | Non
     lowest = min(first.minimum or 1, total)
     if editable:
         highest = min(first.maximum or total, total)
-        presets = tuple(preset for preset in first.presets if lowest <= preset < total)
+        presets = tuple(preset for preset in first.presets if lowest <= preset <= highest and preset < total)
         return AmountRule(total, True, lowest, max(lowest, highest), presets, deposit)
     is_refused = len(dues) == 1 and first.amount_mode == "editable_after_insufficient_funds"
     if is_refused and refused_amount is not None and min(refused_amount, total) > lowest:

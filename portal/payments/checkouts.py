@@ -19,7 +19,7 @@ from portal.invoices.models import Invoice
 from portal.merchants.payment_options import PaymentOptions
 from portal.merchants.queries import get_merchant
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.rules import method_state, shown_brand
+from portal.payment_methods.rules import UNUSABLE, method_state, shown_brand
 from portal.payments import rules
 from portal.payments.amounts import (
     NO_RANGES,
@@ -397,6 +397,6 @@ def _get_method(
     )
     if method is None:
         raise MethodUnknown
-    if method_state(method, today) == "expired":
+    if method_state(method, today) in UNUSABLE:
         raise MethodExpired
     return method

@@ -93,7 +93,9 @@ class AmountTooHigh(AmountOutOfRange):
 class AmountUnplaceable(CheckoutFault):
     field = "amount"
     code = "unplaceable"
-    sentence = "Some of these invoices are only paid whole, and this amount does not fit."
+    sentence = (
+        "This amount does not divide over these invoices: some are paid whole only, or within limits of their own."
+    )
 
 
 class AmountUnreached(CheckoutFault):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -59,23 +59,35 @@ DUE_COLUMNS = (
 
 
 def due_of(invoice: Payable, options: PaymentOptions) -> Due:
-    """An outstanding invoice as pricing sees it: what no payment under way holds is left. Where it says nothing of what may be
-    chosen the merchant's options do."""
+    """An outstanding invoice as pricing sees it: what no payment under way holds is left. Where it says nothing at all of what
+    amount may be chosen, the merchant's options do: the two are never mixed."""
     moved = invoice.amount_paid + invoice.amount_credited + invoice.amount_reserved
-    usual = options.amounts.get(invoice.currency)
+    own = _Choices(invoice.minimum_amount, invoice.maximum_amount, tuple(invoice.preset_amounts))
+    limits = own if any(own) else _usual_choices(options, invoice.currency)
     return Due(
         invoice_id=invoice.id,
         currency=invoice.currency,
         left=invoice.total - moved,
         version=invoice.version,
         amount_mode=invoice.amount_mode or options.amount_mode,
-        minimum=invoice.minimum_amount or (usual.minimum if usual else None),
-        maximum=invoice.maximum_amount or (usual.maximum if usual else None),
-        presets=tuple(invoice.preset_amounts) or (usual.presets if usual else ()),
+        minimum=limits.minimum,
+        maximum=limits.maximum,
+        presets=limits.presets,
         deposit=invoice.deposit_amount,
         prices=invoice.prices,
         is_untouched=moved == 0,
     )
+
+
+class _Choices(NamedTuple):
+    minimum: int | None = None
+    maximum: int | None = None
+    presets: tuple[int, ...] = ()
+
+
+def _usual_choices(options: PaymentOptions, currency: str) -> _Choices:
+    usual = options.amounts.get(currency)
+    return _Choices(usual.minimum, usual.maximum, usual.presets) if usual else _Choices()
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
                 Refund.status,
                 Refund.amount,
                 Refund.currency,
+                Refund.sent_at,
                 Payment.gateway,
                 Payment.gateway_reference.label("charge"),
             )
@@ -140,7 +141,7 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
     outcome = gateway.look_up_refund(order)
     services.crash_point("refund.looked_up")
     if outcome.state is State.ABSENT and services.database.run(
-        lambda session: _take_turn(session, merchant_id, refund_id, services.clock.now())
+        lambda session: _take_turn(session, merchant_id, refund_id, refund.sent_at, services.clock.now())
     ):
         outcome = gateway.refund(order)
     services.database.run(
@@ -201,14 +202,19 @@ def _write_intent(
     return RefundOrder(refund.id, charge, money)
 
 
-def _take_turn(session: Session, merchant_id: str, refund_id: str, at: datetime) -> bool:
-    """Whether the order may be given again, by the caller and by nobody else for `GIVE_AGAIN_AFTER`: who moved its time on may."""
+def _take_turn(session: Session, merchant_id: str, refund_id: str, seen: datetime | None, at: datetime) -> bool:
+    """Whether the order may be given again, by the caller and by nobody else for `GIVE_AGAIN_AFTER`: who moved its time on may.
+
+    `seen` is when it was given last, as that was read before the gateway was asked: an answer from before somebody gave it
+    again says nothing of that.
+    """
     moved = session.execute(
         sa.update(Refund)
         .where(
             Refund.merchant_id == merchant_id,
             Refund.id == refund_id,
             Refund.status == "pending",
+            Refund.sent_at.is_not_distinct_from(seen),
             sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - GIVE_AGAIN_AFTER,
         )
         .values(sent_at=at)
@@ -225,7 +231,7 @@ def _take_credit(session: Session, payment: Payment, money: Money, left: int, at
     free = credit.lock_free(session, scope, payment.currency)
     taken = credit_to_take(money.amount, left=left, granted=payment.credit_granted, free=free)
     if taken is None:
-        raise CreditSpent
+        raise CreditSpent(left - payment.credit_granted + min(payment.credit_granted, free))
     credit.take(session, scope, Money(taken, payment.currency), at=at)
     return Money(taken, payment.currency)
 

@@ -272,6 +272,7 @@ BUGS = (
         "a refund is given again by each who asks",
         (
             "portal/refunds/operations.py",
+            "            Refund.sent_at.is_not_distinct_from(seen),\n"
             "            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - GIVE_AGAIN_AFTER,\n",
             "",
         ),

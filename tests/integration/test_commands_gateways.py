@@ -286,7 +286,7 @@ def test_keys_of_another_account_are_refused_while_payments_are_under_way_at_the
 
     ran = connect(LINES)
 
-    assert ran.code == 1 and "so it is another one" in ran.err
+    assert ran.code == 1 and "so it may be another one" in ran.err
     assert accounts_of(database, SECRET_KEY) == {}
     assert connect(LINES, "--offline").code == 0, "it cannot be asked, so that the operator's word counts"
 

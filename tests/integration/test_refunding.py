@@ -155,6 +155,33 @@ def test_two_who_ask_at_once_give_a_refund_again_once(till: Till) -> None:
     assert orders == [refund_id] * 2, "once by whoever gave it first, and once again"
 
 
+def test_answer_from_before_a_refund_was_given_again_gives_it_no_third_time(till: Till) -> None:
+    """One who asked was held up for more than a minute, in which another gave the refund again."""
+    payment = till.pay(till.invoice(5000))
+    orders: list[str] = []
+
+    def lose(order: RefundOrder) -> RefundOutcome:
+        orders.append(order.reference)
+        return RefundOutcome(State.UNKNOWN, order.reference)
+
+    till.gateway.refund = lose  # type: ignore[method-assign]
+    refund_id = refund(till, payment, 700)
+    till.clock.advance(minutes=2)
+    really = till.gateway.look_up_refund
+
+    def look_up_slowly(order: RefundOrder) -> RefundOutcome:
+        told = really(order)
+        till.gateway.look_up_refund = really  # type: ignore[method-assign]
+        resolve_refund(till.services, till.scope.merchant_id, refund_id)
+        till.clock.advance(minutes=2)
+        return told
+
+    till.gateway.look_up_refund = look_up_slowly  # type: ignore[method-assign]
+    resolve_refund(till.services, till.scope.merchant_id, refund_id)
+
+    assert orders == [refund_id] * 2
+
+
 def test_refund_that_succeeds_after_it_had_failed_is_shown_to_a_person(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
     refund_id = refund(till, payment, 700)

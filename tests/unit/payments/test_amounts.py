@@ -104,7 +104,7 @@ def test_fixed_invoice_is_paid_in_full_or_not():
 
 def test_editable_invoice_takes_what_lies_within_its_limits():
     rule = amount_rule(
-        [due("inv_1", 5000, amount_mode="editable", minimum=1000, maximum=3000, presets=(500, 2000))], "USD"
+        [due("inv_1", 5000, amount_mode="editable", minimum=1000, maximum=3000, presets=(500, 2000, 4000))], "USD"
     )
 
     assert (rule.minimum, rule.maximum, rule.presets) == (1000, 3000, (2000,))
