@@ -3,10 +3,16 @@ nothing is given back twice."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.orm import Session
 
 from portal.database import Instant, Minor
+from portal.ledger.operations import post
+from portal.ledger.rules import Entry, Posting
+from portal.money import Money
 
 revision = "2026_11_25_refunded_credit"
 down_revision = "2026_11_24_provider_inbox"
@@ -26,21 +32,42 @@ def upgrade() -> None:
     op.add_column("payments", sa.Column("credit_granted", Minor, given_once, nullable=False, server_default="0"))
     op.add_column("refunds", sa.Column("credit_taken", Minor, within_refund, nullable=False, server_default="0"))
     op.add_column("refunds", sa.Column("sent_at", Instant(), nullable=True))
-    # What was given back before left the credit where it was: only as much counts as was not given back.
-    granted = (
-        "coalesce((select -sum(e.amount) from ledger_entries e join ledger_transactions t"
-        " on t.merchant_id = e.merchant_id and t.id = e.transaction_id"
-        " where e.merchant_id = payments.merchant_id and e.payment_id = payments.id"
-        " and t.kind = 'payment_captured' and e.account = 'credit' and e.amount < 0), 0)"
-    )
-    left = "amount - credit_amount - amount_refunded"
-    op.execute(
-        f"update payments set credit_granted = case when {granted} < {left} then {granted} else {left} end"  # noqa: S608
-        f" where status in ('complete', 'partially_refunded', 'refunded') and {granted} > 0"
-    )
+    _carry_forward()
 
 
 def downgrade() -> None:
     op.drop_column("refunds", "sent_at")
     op.drop_column("refunds", "credit_taken")
     op.drop_column("payments", "credit_granted")
+
+
+def _carry_forward() -> None:
+    """What a payment granted stands to the credit since, but for what was given back all the same: that left the credit where it
+    was, and is the customer's own now, of no payment any more."""
+    connection = op.get_bind()
+    granted = (
+        "select p.merchant_id, p.id, p.customer_id, p.currency, -sum(e.amount) as granted,"
+        " p.amount - p.credit_amount - p.amount_refunded as kept"
+        " from payments p"
+        " join ledger_entries e on e.merchant_id = p.merchant_id and e.payment_id = p.id"
+        " join ledger_transactions t on t.merchant_id = e.merchant_id and t.id = e.transaction_id"
+        " where p.status in ('complete', 'partially_refunded', 'refunded')"
+        " and t.kind = 'payment_captured' and e.account = 'credit' and e.amount < 0"
+        " group by p.merchant_id, p.id, p.customer_id, p.currency, p.amount, p.credit_amount, p.amount_refunded"
+    )
+    at = datetime.now(UTC)
+    for merchant_id, payment_id, customer_id, currency, amount, kept in connection.execute(sa.text(granted)).all():
+        connection.execute(
+            sa.text("update payments set credit_granted = :amount where merchant_id = :merchant and id = :payment"),
+            {"amount": min(int(amount), kept), "merchant": merchant_id, "payment": payment_id},
+        )
+        if amount <= kept:
+            continue
+        given_twice = Money(int(amount) - kept, currency)
+        entries = (
+            Entry("credit", given_twice, customer_id, None, payment_id),
+            Entry("credit", Money(-given_twice.amount, currency), customer_id),
+        )
+        with Session(connection, join_transaction_mode="create_savepoint") as session:
+            post(session, merchant_id, Posting("opening", f"{payment_id}:credit", at, entries))
+            session.commit()
