@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gateways.contract import ListedCharge, RefundOutcome, State
 from portal.merchants.models import ApiKey, GatewayAccount, Merchant
+from portal.merchants.payment_options import AmountLimits
 from portal.merchants.rules import read_api_key
 from portal.merchants.secrets import decrypt_secrets
 from portal.money import Money
@@ -27,6 +28,7 @@ from portal.sign_in.models import PortalSession
 from tests.conftest import SECRET_KEY
 from tests.support.commands import Commands, Ran
 from tests.support.mail_catcher import catch_mail
+from tests.support.paying import allow
 from tests.support.scripted_gateway import lost
 
 SLICE = Path(__file__).parents[1] / "data" / "online-retail-slice.csv"
@@ -334,6 +336,18 @@ def refunds(commands, till, monkeypatch) -> Callable[..., Ran]:
     monkeypatch.setattr("portal.commands.refunding.open_services", lambda _: nullcontext(till.services))
     slug = till.scope.merchant_id[-10:].lower()
     return lambda *words: commands.run("refund", "--merchant", slug, *words)
+
+
+def test_refund_of_credit_that_was_spent_says_how_much_can_be_given_back(refunds, till):
+    allow(till, top_ups={"USD": AmountLimits(100, 5000)})
+    payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
+    till.pay(till.invoice(1250), use_credit=True)
+
+    ran = refunds(payment)
+
+    assert ran.code == 1
+    assert "has spent since: it cannot be given back too. At most 7.50 USD can be given back." in ran.err
+    assert refunds(payment, "--amount", "7.50").json["amount"] == 750
 
 
 def test_refund_of_a_part_and_then_of_the_rest(refunds, till):

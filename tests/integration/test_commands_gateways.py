@@ -6,13 +6,14 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditEntry
 from portal.database import Database
+from portal.gateways.contract import MethodFacts
 from portal.gateways.notchpay import NotchPayGateway
 from portal.gateways.registry import AccountGateways
 from portal.gateways.sandbox import SandboxGateway
@@ -22,7 +23,7 @@ from portal.merchants.operations import connect_gateway
 from portal.merchants.queries import find_merchant
 from portal.merchants.secrets import decrypt_secrets
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.operations import follow_gateway
+from portal.payment_methods.operations import follow_gateway, remember_method
 from portal.payments.models import Payment
 from portal.refunds.models import Refund
 from portal.services import Services
@@ -124,8 +125,8 @@ def test_account_at_the_gateway_of_before_is_still_found_by_its_name(connect, da
 
     gateways = AccountGateways(database, settings.model_copy(update={"sandbox_url": "http://127.0.0.1:1"}))
 
-    found = [gateways.find(account.scope.merchant_id, name) for name in (None, "sandbox", "stripe")]
-    assert [each.name if each else None for each in found] == ["notchpay", "sandbox", None]
+    found = [gateways.find(account.scope.merchant_id, name) for name in (None, "sandbox", "stripe", "of nobody")]
+    assert [each.name if each else None for each in found] == ["notchpay", "sandbox", None, None]
 
 
 def test_merchant_that_is_connected_pays_through_that_gateway(connect, database, notchpay, acme, settings):
@@ -260,6 +261,32 @@ def test_methods_that_another_gateway_keeps_have_run_out_until_it_is_used_again(
     with database.unit_of_work() as session:
         follow_gateway(session, account.scope.merchant_id, "sandbox")
     assert states() == ["active", "removed"]
+
+
+def test_card_that_was_kept_again_while_its_gateway_was_left_is_one_method_on_the_way_back(services: Services):
+    """A setup that was begun there came to its end meanwhile."""
+    account = make_account(services)
+    account.method(is_default=True, fingerprint="fp-1")
+    facts = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-1", token="tok_2")
+    with services.database.unit_of_work() as session:
+        session.execute(sa.update(Merchant).values(gateway="stripe"))
+        follow_gateway(session, account.scope.merchant_id, "stripe")
+        later = services.clock.now() + timedelta(seconds=1)
+        newer = remember_method(session, account.scope, "sandbox", facts, at=later)
+
+    with services.database.unit_of_work() as session:
+        assert {row.status for row in session.execute(sa.select(PaymentMethod.status))} == {"expired"}
+        follow_gateway(session, account.scope.merchant_id, "sandbox")
+        statement = sa.select(PaymentMethod.id).where(PaymentMethod.status == "active")
+        assert list(session.execute(statement).scalars()) == [newer]
+
+
+def test_gateway_is_left_though_a_refund_that_is_done_is_looked_at_again(connect, database, services: Services):
+    account = make_account(services)
+    done = account.refund(account.payment(), 1000)
+    account.change(Refund, done, next_check_at=services.clock.now())
+
+    assert connect(LINES).code == 0
 
 
 def test_gateway_is_left_once_everything_is_known(connect, services: Services):

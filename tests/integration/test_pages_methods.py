@@ -13,6 +13,7 @@ from portal import signals
 from portal.gateways.contract import MethodFacts, SetupOutcome, State
 from portal.payment_methods.consent_words import KEEP_WHILE_PAYING, words_while_paying
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
+from portal.payment_methods.operations import follow_gateway
 from portal.services import Services
 from portal.web.translations import translator
 from tests.support.accounts import Account, make_account
@@ -31,6 +32,12 @@ def account(services: Services) -> Account:
 @pytest.fixture
 def pages(app: Flask, account: Account) -> PageClient:
     return account.sign_in(app)
+
+
+def leave_for_sandbox(account: Account) -> None:
+    """The merchant takes payments through the sandbox from now on, and through no other gateway."""
+    with account.database.unit_of_work() as session:
+        follow_gateway(session, account.scope.merchant_id, "sandbox")
 
 
 def rows(account: Account, table: type) -> list:
@@ -211,14 +218,37 @@ def test_card_that_has_run_out_is_not_offered_as_the_default(pages: PageClient, 
     pages.post(f"/acme/payment-methods/{method}/default", status=409)
 
 
-def test_method_that_the_gateway_of_before_keeps_is_not_said_to_have_run_out(
+def test_method_that_the_gateway_of_before_keeps_is_said_to_be_of_no_use_and_nothing_else(
     pages: PageClient, account: Account
 ) -> None:
-    kept = account.method(status="expired", exp_month=None, exp_year=None)
+    kept = account.method(is_default=True, gateway="stripe", exp_month=None, exp_year=None)
+    leave_for_sandbox(account)
 
     page = pages.get(f"/acme/payment-methods/{kept}")
 
     assert "cannot be charged here any more" in page.text and "ran out" not in page.text
+    assert "Sandbox Pay" not in page.text
+    listed = pages.get("/acme/payment-methods").text
+    assert "Not usable any more" in listed and "Default" not in listed and "Expired" not in listed
+    assert "run out" not in pages.get("/acme/").text
+    assert kept not in pages.get(f"/acme/checkout?invoice={account.invoice()}").html
+
+
+def test_new_method_takes_the_place_of_one_that_the_gateway_of_before_keeps(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    kept = account.method(is_default=True, gateway="stripe")
+    leave_for_sandbox(account)
+
+    pages.submit(pages.get(f"/acme/payment-methods/new?replaces={kept}"), "Go on to Sandbox Pay")
+    (setup,) = rows(account, PaymentMethodSetup)
+    gateway.finish_setup(setup.id, MASTERCARD)
+    done = pages.get(f"/acme/payment-methods/new/{setup.id}")
+
+    assert "stands in its place" in done.text
+    states = {method.id: (method.status, method.is_default) for method in rows(account, PaymentMethod)}
+    assert states.pop(kept) == ("removed", False)
+    assert list(states.values()) == [("active", True)]
 
 
 # --- removal ---

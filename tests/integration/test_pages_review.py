@@ -196,6 +196,20 @@ def test_named_amount_of_a_checkout_with_a_removed_method_is_ticked_again(
     assert pages.get(old.path).form(action="/checkout").fields["amount_choice"] == [value]
 
 
+def test_amount_of_several_invoices_with_a_removed_method_is_written_again_though_a_preset_has_its_figure(
+    pages: PageClient, account: Account, method: str
+) -> None:
+    """By name an amount is offered of one invoice alone."""
+    allow(account, amount_mode="editable", amounts={"USD": AmountLimits(100, 9000, (7500,))})
+    first, second = account.invoice(), account.invoice()
+    old = start(pages, f"/acme/checkout?invoice={first}&invoice={second}", amount_choice="other", amount="75")
+    account.change(PaymentMethod, method, status="removed")
+
+    fields = pages.get(old.path).form(action="/checkout").fields
+
+    assert (fields["amount_choice"], fields["amount"]) == (["other"], ["75.00"])
+
+
 @pytest.mark.parametrize(
     ("chosen", "ticked", "written"),
     [
@@ -225,7 +239,7 @@ def test_amount_that_fits_no_more_is_chosen_again(pages: PageClient, account: Ac
 
     page = pages.get(old.path)
 
-    assert "Some of these invoices are only paid whole" in page.text
+    assert "This amount does not divide over these invoices" in page.text
 
 
 @pytest.mark.parametrize("meanwhile", ["paid", "pending", "superseded", "ran out", "gateway"])
