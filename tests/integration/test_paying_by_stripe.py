@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+import sqlalchemy as sa
 
 from portal.gateways.stripe.gateway import StripeGateway
+from portal.merchants.models import Merchant
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.jobs import check_payments
 from portal.payments.models import Payment
@@ -84,6 +86,8 @@ def shop(till: Till) -> Iterator[Shop]:
     server = StripeServer(StripeBooks(till.clock.now))
     gateway = StripeGateway(SECRET_KEY, [EVENT_SECRET], 5, origin=server.origin, clock=till.clock)
     till.services = replace(till.services, gateways=OneGateway(gateway))
+    with till.services.database.unit_of_work() as session:
+        session.execute(sa.update(Merchant).where(Merchant.id == till.scope.merchant_id).values(gateway="stripe"))
     yield Shop(till, server)
     server.close()
 

@@ -35,9 +35,10 @@ def test_card_of_december_is_good_until_the_new_year() -> None:
     assert method_state(Card(12, 2026), date(2027, 1, 1)) == "expired"
 
 
-def test_method_without_expiry_stays_active_and_a_closed_one_does_not() -> None:
+def test_method_without_expiry_stays_active_and_one_that_a_left_gateway_keeps_does_not() -> None:
     assert method_state(Card(), date(2099, 1, 1)) == "active"
-    assert method_state(Card(12, 2099, "expired"), date(2026, 1, 1)) == "expired"
+    assert method_state(Card(12, 2099, "expired"), date(2026, 1, 1)) == "elsewhere"
+    assert preferred_method([Card(12, 2099, "expired")], date(2026, 1, 1)) is None
 
 
 def test_first_method_that_has_not_run_out_is_proposed() -> None:
