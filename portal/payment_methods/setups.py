@@ -231,6 +231,8 @@ def _keep(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at
     give_method(session, setup.merchant_id, setup.payment_method_id, setup_id=setup.id)
     method = get_method(session, scope, setup.payment_method_id)
     method.nickname = setup.nickname or method.nickname
+    if method.status != "active":
+        return  # The merchant has left that gateway meanwhile: what cannot be charged takes nobody's place.
     if setup.replaces is not None:
         replace_method(session, scope, setup.replaces, method, at=at)
     if setup.make_default:

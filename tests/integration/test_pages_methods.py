@@ -11,9 +11,11 @@ from flask import Flask
 
 from portal import signals
 from portal.gateways.contract import MethodFacts, SetupOutcome, State
+from portal.merchants.models import Merchant
 from portal.payment_methods.consent_words import KEEP_WHILE_PAYING, words_while_paying
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
 from portal.payment_methods.operations import follow_gateway
+from portal.payment_methods.setups import resolve_setup
 from portal.services import Services
 from portal.web.translations import translator
 from tests.support.accounts import Account, make_account
@@ -249,6 +251,26 @@ def test_new_method_takes_the_place_of_one_that_the_gateway_of_before_keeps(
     states = {method.id: (method.status, method.is_default) for method in rows(account, PaymentMethod)}
     assert states.pop(kept) == ("removed", False)
     assert list(states.values()) == [("active", True)]
+
+
+def test_method_that_is_kept_when_its_gateway_was_left_takes_nobodys_place(
+    pages: PageClient, account: Account, services: Services, gateway: ScriptedGateway
+) -> None:
+    kept = account.method(gateway="stripe")
+    leave_for_sandbox(account)
+    pages.submit(pages.get(f"/acme/payment-methods/new?replaces={kept}"), "Go on to Sandbox Pay")
+    (setup,) = rows(account, PaymentMethodSetup)
+    with account.database.unit_of_work() as session:
+        merchant = session.get_one(Merchant, account.scope.merchant_id)
+        merchant.gateway = "stripe"
+        follow_gateway(session, merchant.id, "stripe")
+
+    gateway.finish_setup(setup.id, MASTERCARD)
+    resolve_setup(services, account.scope.merchant_id, setup.id)
+
+    states = {method.id: (method.status, method.is_default) for method in rows(account, PaymentMethod)}
+    assert states.pop(kept) == ("active", False)
+    assert list(states.values()) == [("expired", False)]
 
 
 # --- removal ---
