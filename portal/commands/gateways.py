@@ -24,11 +24,8 @@ from portal.merchants.secrets import decrypt_secrets, is_newest
 from portal.payment_methods.operations import follow_gateway
 from portal.payments.models import Payment
 from portal.payments.orders import question_of
-from portal.refunds.models import Refund
+from portal.reconciliation.queries import count_under_way, list_told_payments
 from portal.settings import Settings
-
-_ASKED = ("id", "created_at", "sent_at", "gateway_reference", "gateway_page_reference")
-_TOLD_PAYMENTS = 3
 
 
 class PaymentsUnderWay(PortalError):
@@ -76,7 +73,7 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
         if not offline:
             account = _reach(name, merchant, secrets, settings)
             with database.read() as reader:
-                told_of = _list_told(reader, merchant, name)
+                told_of = list_told_payments(reader, merchant.id, name)
             _require_same_account(account, told_of)
         with database.unit_of_work() as session:
             _require_nothing_under_way(session, merchant, name)
@@ -152,23 +149,6 @@ def _reach(name: str, merchant: MerchantProfile, secrets: Mapping[str, str], set
     return account
 
 
-def _list_told(reader: Reader, merchant: MerchantProfile, name: str) -> Sequence[sa.Row[Any]]:
-    """The newest payments that the gateway has told of, while something is under way there; none, while nothing is."""
-    if not any(_count_under_way(reader, merchant, at=name)):
-        return []
-    return reader.execute(
-        sa.select(*(Payment.__table__.c[column] for column in _ASKED))
-        .where(
-            Payment.merchant_id == merchant.id,
-            Payment.gateway == name,
-            Payment.sent_at.is_not(None),
-            sa.or_(Payment.gateway_reference.is_not(None), Payment.gateway_page_reference.is_not(None)),
-        )
-        .order_by(Payment.id.desc())
-        .limit(_TOLD_PAYMENTS)
-    ).all()
-
-
 def _require_same_account(account: Gateway, told_of: Sequence[sa.Row[Any]]) -> None:
     """Refuse keys of another account while only the one before can tell what became of a payment or a refund: the other has never
     heard of an order, and would be given it anew. It is the same one when it knows a payment that the one before told of."""
@@ -180,31 +160,12 @@ def _require_same_account(account: Gateway, told_of: Sequence[sa.Row[Any]]) -> N
 
 
 def _require_nothing_under_way(reader: Reader, merchant: MerchantProfile, name: str) -> None:
-    payments, refunds = _count_under_way(reader, merchant, but_at=name)
+    payments, refunds = count_under_way(reader, merchant.id, Payment.gateway != name)
     if payments or refunds:
         raise PaymentsUnderWay(
             f"{payments} payments and {refunds} refunds of {merchant.slug} have no outcome yet, and only {merchant.gateway}"
             " can tell it; let the worker ask, and connect then"
         )
-
-
-def _count_under_way(
-    reader: Reader, merchant: MerchantProfile, *, at: str | None = None, but_at: str | None = None
-) -> tuple[int, int]:
-    """Payments and refunds without an outcome, `at` this gateway, or at every other one than that (`but_at`)."""
-    is_there = Payment.gateway == at if at is not None else Payment.gateway != but_at
-    payments = reader.execute(
-        sa.select(sa.func.count()).where(
-            Payment.merchant_id == merchant.id, is_there, Payment.next_check_at.is_not(None)
-        )
-    ).scalar_one()
-    refunds = reader.execute(
-        sa.select(sa.func.count())
-        .select_from(Refund)
-        .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
-        .where(Refund.merchant_id == merchant.id, is_there, Refund.status == "pending")
-    ).scalar_one()
-    return payments, refunds
 
 
 def _line(account: AccountRow, settings: Settings) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from portal.gateways.contract import METHOD_TYPES
 from portal.importing.errors import RowRefused
 from portal.importing.mapping import Fields
 from portal.importing.spool import Group
@@ -20,7 +21,6 @@ from portal.money import MAXIMUM_AMOUNT
 
 CAPTURED = ("complete", "partially_refunded", "refunded")
 ENDED = (*CAPTURED, "failed", "canceled", "rejected", "abandoned", "expired")
-METHOD_TYPES = ("card", "mobile_money", "bank_account", "other")
 _TEXTS = ("description", "failure_code", "failure_message", "reference", "payment_method.brand", "payment_method.last4")
 FIELDS = Fields(
     names=(

@@ -1,14 +1,20 @@
-"""What the operator is told of comparisons and open breaks, over all merchants."""
+"""What the operator is told of comparisons and open breaks, over all merchants; and what of one a single gateway can tell alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from portal.database import Reader
+from portal.payments.models import Payment
 from portal.reconciliation.models import GatewayComparison, GatewayDifference
+from portal.refunds.models import Refund
+
+_ASKED = ("id", "created_at", "sent_at", "gateway_reference", "gateway_page_reference")
+_TOLD_PAYMENTS = 3
 
 
 class OpenDifference(NamedTuple):
@@ -70,3 +76,37 @@ def list_comparisons(reader: Reader) -> list[Compared]:
         .execution_options(tenant_wide=True)
     )
     return [Compared._make(row) for row in rows]
+
+
+def count_under_way(reader: Reader, merchant_id: str, of_gateway: sa.ColumnElement[bool]) -> tuple[int, int]:
+    """The merchant's payments and refunds without an outcome, at the gateways that `of_gateway` (of `Payment.gateway`) admits."""
+    payments = reader.execute(
+        sa.select(sa.func.count()).where(
+            Payment.merchant_id == merchant_id, of_gateway, Payment.next_check_at.is_not(None)
+        )
+    ).scalar_one()
+    refunds = reader.execute(
+        sa.select(sa.func.count())
+        .select_from(Refund)
+        .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
+        .where(Refund.merchant_id == merchant_id, of_gateway, Refund.status == "pending")
+    ).scalar_one()
+    return payments, refunds
+
+
+def list_told_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequence[sa.Row[Any]]:
+    """The newest payments that the gateway has told of, with what `question_of` reads, while something is under way there; none,
+    while nothing is."""
+    if not any(count_under_way(reader, merchant_id, Payment.gateway == gateway)):
+        return []
+    return reader.execute(
+        sa.select(*(Payment.__table__.c[column] for column in _ASKED))
+        .where(
+            Payment.merchant_id == merchant_id,
+            Payment.gateway == gateway,
+            Payment.sent_at.is_not(None),
+            sa.or_(Payment.gateway_reference.is_not(None), Payment.gateway_page_reference.is_not(None)),
+        )
+        .order_by(Payment.id.desc())
+        .limit(_TOLD_PAYMENTS)
+    ).all()

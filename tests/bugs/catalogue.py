@@ -266,7 +266,7 @@ BUGS = (
             "    taken = _take_credit(session, payment, money, left, now)\n",
             "    taken = Money(0, payment.currency)\n",
         ),
-        likely=(_REFUNDING,),
+        likely=("tests/integration/test_refunded_credit.py",),
     ),
     _bug(
         "a refund is given again by each who asks",

@@ -37,6 +37,15 @@ def confirmation(page: Page) -> tuple[str, dict[str, list[str]]]:
     return form.action, form.fields
 
 
+def leave_failed_unseen(
+    pages: PageClient, account: Account, invoice: str, method: str, gateway: ScriptedGateway
+) -> None:
+    """A payment that has failed at the gateway, where nobody has looked since."""
+    holder = leave_pending(pages, invoice, method, gateway)
+    gateway.settle(holder, State.FAILED, "card_declined")
+    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+
+
 def leave_pending(pages: PageClient, invoice: str, method: str, gateway: ScriptedGateway) -> str:
     """Pay, so that the gateway waits for somebody; tells the payment."""
     gateway.becomes.append(State.PENDING)
@@ -157,9 +166,7 @@ def test_gateway_is_asked_before_an_invoice_is_called_being_paid(
 ) -> None:
     """The first attempt has failed there, and nobody has looked since: the customer can pay at once."""
     invoice, method = account.invoice(), account.method()
-    holder = leave_pending(pages, invoice, method, gateway)
-    gateway.settle(holder, State.FAILED, "card_declined")
-    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+    leave_failed_unseen(pages, account, invoice, method, gateway)
 
     page = pages.get(f"/acme/checkout?invoice={invoice}")
 
@@ -171,9 +178,7 @@ def test_gateway_is_asked_before_the_first_step_is_refused(
     pages: PageClient, account: Account, gateway: ScriptedGateway
 ) -> None:
     invoice, method = account.invoice(), account.method()
-    holder = leave_pending(pages, invoice, method, gateway)
-    gateway.settle(holder, State.FAILED, "card_declined")
-    account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
+    leave_failed_unseen(pages, account, invoice, method, gateway)
 
     pages.post("/acme/checkout", {"invoice": invoice, "payment_method": method})
 

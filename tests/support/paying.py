@@ -27,6 +27,7 @@ from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations import confirm_payment
 from portal.payments.outcomes import record_outcome
 from portal.public_ids import new_id
+from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import Scope
 from tests.support.scripted_gateway import ScriptedGateway
@@ -166,6 +167,11 @@ def allow(till: Till, **options: Any) -> None:
     """The merchant takes payments in these ways from now on."""
     with till.services.database.unit_of_work() as session:
         set_payment_options(session, till.scope.merchant_id, PaymentOptions(**options), at=till.clock.now())
+
+
+def give_back(till: Till, payment: str, amount: int, reason: str | None = None) -> str:
+    """The merchant's staff refund so much of a payment; tells the refund's id."""
+    return refund_payment(till.services, till.scope.merchant_id, payment, amount, reason=reason, actor_id="staff")
 
 
 def give_credit(till: Till, amount: int) -> None:
