@@ -19,6 +19,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.mutation.mutants import ROOT, Mutant
+from tests.support.databases import FORK
 
 _MOST_SECONDS = 90
 """Of the processor, that a fault's tests may take: one that never ends is found, too, and a busy machine finds nothing."""
@@ -52,6 +53,8 @@ class MutationRun:
         items = [item for item in session.items if "_mail_server" not in getattr(item, "fixturenames", ())]
         self._run_unchanged(items)
         if not self.has_failed:
+            self._run_controls(items)
+        if not self.has_failed:
             self._run_mutants(items)
         return True
 
@@ -69,11 +72,21 @@ class MutationRun:
                 print(f"fails without any fault: {item.nodeid}")
                 self.has_failed = True
 
+    def _run_controls(self, items: list[pytest.Item]) -> None:
+        """As many forks as run at once, without any fault: one that turned red all the same would count faults as found."""
+        running = {self._fork(None, items, items, slot) for slot in range(self.jobs)}
+        while running:
+            pid, status = os.wait()
+            running.remove(pid)
+            if os.waitstatus_to_exitcode(status) != _SURVIVED:
+                print("a fork fails without any fault beside another")
+                self.has_failed = True
+
     def _note_reached(self, index: int, file: str, line: int) -> None:
         self.reached[(file, line)].add(index)
 
     def _run_mutants(self, items: list[pytest.Item]) -> None:
-        running: dict[int, int] = {}
+        running: dict[int, tuple[int, int]] = {}
         for number, mutant in enumerate(self.mutants):
             while len(running) >= self.jobs:
                 self._await_one(running)
@@ -81,17 +94,26 @@ class MutationRun:
             if not tests:
                 self.results[number] = False
                 continue
-            sys.stdout.flush()
-            pid = os.fork()
-            if pid == 0:
-                _run_child(mutant, [items[index] for index in tests], items)
-            running[pid] = number
+            slot = min(set(range(self.jobs)) - {slot for _, slot in running.values()})
+            running[self._fork(mutant, [items[index] for index in tests], items, slot)] = number, slot
         while running:
             self._await_one(running)
 
-    def _await_one(self, running: dict[int, int]) -> None:
+    @staticmethod
+    def _fork(mutant: Mutant | None, tests: list[pytest.Item], items: list[pytest.Item], slot: int) -> int:
+        """Run the tests in a process of its own, with the fault or without any; each of those that run at once has a `slot`, and
+        by that a database of its own. Tells the process's id."""
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            os.environ[FORK] = str(slot)
+            _run_child(mutant, tests, items)
+        return pid
+
+    def _await_one(self, running: dict[int, tuple[int, int]]) -> None:
         pid, status = os.wait()
-        self.results[running.pop(pid)] = os.waitstatus_to_exitcode(status) != _SURVIVED
+        number, _ = running.pop(pid)
+        self.results[number] = os.waitstatus_to_exitcode(status) != _SURVIVED
         if len(self.results) % 50 == 0:
             print(f"{len(self.results)} of {len(self.mutants)}", file=sys.stderr, flush=True)
 
@@ -110,16 +132,17 @@ class MutationRun:
         return sorted(tests, key=lambda index: self.seconds[index])
 
 
-def _run_child(mutant: Mutant, tests: list[pytest.Item], items: list[pytest.Item]) -> None:
-    """In a process of its own: put the fault in place, run the tests until one turns red, and end."""
+def _run_child(mutant: Mutant | None, tests: list[pytest.Item], items: list[pytest.Item]) -> None:
+    """In a process of its own: put the fault in place, if there is one, run the tests until one turns red, and end."""
     code = _KILLED
     try:
         os.setsid()
-        signal.setitimer(signal.ITIMER_PROF, _MOST_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, _MOST_SECONDS if mutant is not None else 0)
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)
-        put_in_place(mutant)
+        if mutant is not None:
+            put_in_place(mutant)
         for test, following in zip(tests, [*tests[1:], None], strict=True):
             other = next(item for item in items if item is not test)
             if any(report.failed for report in runtestprotocol(test, log=False, nextitem=following or other)):

@@ -18,6 +18,7 @@ from portal.migrations import VERSION_TABLE, upgrade
 from tests.support.postgresql import locked, server_url
 
 KINDS = ("sqlite", "postgresql")
+FORK = "TESTS_FORK"
 _MEMORY, _ENOUGH_BYTES = Path("/dev/shm"), 4 * 2**30
 
 
@@ -60,15 +61,26 @@ def copy_sqlite(template: Path, folder: Path) -> str:
 
 
 class RenewedSqlite:
-    """One address of a SQLite database for all tests of a worker: an engine that is made anew compiles every statement anew."""
+    """One address of a SQLite database for all tests of a worker: an engine that is made anew compiles every statement anew.
+
+    A fork of the worker that names itself in `FORK` has an address of its own: it would take the file away from its siblings,
+    whose tests then fail of that.
+    """
 
     def __init__(self, template: Path, folder: Path) -> None:
-        self._template = template
-        self._path = folder / "portal.db"
+        self._template, self._folder = template, folder
+        self._open("")
+
+    def _open(self, fork: str) -> None:
+        self._fork = fork
+        self._path = self._folder / f"portal{fork}.db"
         self.database = Database(f"sqlite:///{self._path}")
 
     def renew(self) -> Database:
         """The database with a fresh copy of the file; whoever still has the one before open goes on with that one."""
+        fork = os.environ.get(FORK, "")
+        if fork != self._fork:
+            self._open(fork)
         self.database.dispose()
         for path in self._path.parent.glob(f"{self._path.name}*"):
             path.unlink()
