@@ -7,27 +7,29 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask
+from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from portal.customer_pages.blueprint import create_blueprint
+from portal.customer_pages.error_pages import register_errors
+from portal.customer_pages.guard import close_request
+from portal.customer_pages.login import NoSession, register_login
 from portal.database import Database
 from portal.gateways.registry import AccountGateways
 from portal.json_logs import write_json_logs
+from portal.provider_events.views import add_routes as add_hooks
+from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.settings import Settings
 from portal.theming.themes import load_themes
-from portal.web.blueprint import create_blueprint
 from portal.web.card_numbers import refuse_card_numbers
 from portal.web.csrf import CsrfTokens
-from portal.web.error_pages import register_errors
 from portal.web.flood import build_flood_limit
-from portal.web.guard import refuse_unreadable
 from portal.web.headers import SecurityHeaders
-from portal.web.login import NoSession, register_login
 from portal.web.metrics import RequestCounts
-from portal.web.outside import add_outside
 from portal.web.policies import collect_policies
-from portal.web.rendering import Renderer
+from portal.web.probes import add_probes
+from portal.web.request_checks import refuse_unreadable
 from portal.web.responses import finish_response, with_headers
 from portal.web.runtime import EXTENSION, Runtime
 from portal.web.static_files import StaticFiles, build_static_files
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 MOST_BODY_BYTES = 64 * 1024
 MOST_FORM_PARTS = 500
+HOOKS = "gateway_events"
+DEMO = "demo"
 
 
 class Application(Flask):
@@ -57,7 +61,11 @@ class Application(Flask):
 
 
 def create_app(
-    settings: Settings | None = None, *, services: Services | None = None, merchant: str | None = None
+    settings: Settings | None = None,
+    *,
+    services: Services | None = None,
+    renderer: Renderer | None = None,
+    merchant: str | None = None,
 ) -> Flask:
     """The application. Without arguments it is a process of its own: settings from the environment, JSON lines for logs.
 
@@ -70,7 +78,8 @@ def create_app(
     if services is None:
         assert settings is not None
         services = build_services(settings)
-    runtime = build_runtime(services, merchant)
+    renderer = renderer or build_renderer(services.settings)
+    runtime = build_runtime(services, renderer, merchant)
     app = Application("portal", static_folder=None, template_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
@@ -86,7 +95,8 @@ def create_app(
     app.before_request(refuse_unreadable)
     app.before_request(refuse_card_numbers)
     app.after_request(finish_response)
-    add_outside(app, runtime)
+    app.after_request(close_request)
+    _add_outside(app, runtime)
     app.register_blueprint(create_blueprint(runtime), url_prefix=None if merchant is not None else "/<merchant>")
     runtime.policies |= collect_policies(app)
     if merchant is None and (proxies := services.settings.trusted_proxies):
@@ -95,7 +105,7 @@ def create_app(
 
 
 def build_services(settings: Settings) -> Services:
-    """What a process works with: engines, gateways, themes and templates; no connection is opened yet."""
+    """What a process works with: engines and gateways; no connection is opened yet."""
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
     )
@@ -103,25 +113,30 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         database=database,
         gateways=AccountGateways(database, settings),
-        renderer=Renderer(load_themes(settings.themes_dir)),
     )
 
 
+def build_renderer(settings: Settings) -> Renderer:
+    """The templates in the themes of this installation."""
+    return Renderer(load_themes(settings.themes_dir))
+
+
 def build_runtime(
-    services: Services, merchant: str | None = None, *, static_files: StaticFiles | None = None
+    services: Services, renderer: Renderer, merchant: str | None = None, *, static_files: StaticFiles | None = None
 ) -> Runtime:
     """What the web layer keeps between requests. With `merchant`, another application decides about hosts.
 
-    `static_files` are those of the services' themes, where somebody has them already.
+    `static_files` are those of the renderer's themes, where somebody has them already.
     """
     settings = services.settings
     is_https = not settings.is_loopback_http
     base = urlsplit(settings.base_url)
     return Runtime(
         services=services,
+        renderer=renderer,
         merchant=merchant,
         hosts=TrustedHosts(settings.base_url) if merchant is None else None,
-        static_files=static_files or build_static_files(services.renderer.themes),
+        static_files=static_files or build_static_files(renderer.themes),
         tenants=Tenants(services.database, services.clock),
         csrf=CsrfTokens(settings.keys),
         headers=SecurityHeaders(is_https=is_https, is_demo=settings.demo),
@@ -130,3 +145,18 @@ def build_runtime(
         own_origin=f"{base.scheme}://{base.netloc}",
         is_https=is_https,
     )
+
+
+def _add_outside(app: Flask, runtime: Runtime) -> None:
+    """Everything that is no page of a merchant, at the application's root; a merchant's slug is never one of these first parts."""
+    runtime.static_files.register(app)
+    add_probes(app)
+    hooks = Blueprint(HOOKS, __name__)
+    add_hooks(hooks)
+    app.register_blueprint(hooks)
+    if runtime.services.settings.demo:
+        from portal.demo.views import add_routes as add_demo
+
+        demo = Blueprint(DEMO, __name__)
+        add_demo(demo)
+        app.register_blueprint(demo)

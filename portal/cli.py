@@ -15,21 +15,21 @@ from portal import __version__
 from portal.commands.contents import Contents, one_line
 
 CONTENTS = {
-    "demo": ("portal.commands.demonstration:demo", "The whole system with demo data, on this machine alone."),
-    "serve": ("portal.commands.serving:serve", "The production web server."),
-    "worker": ("portal.commands.working:worker", "Background work: mail, reconciling, what is due."),
-    "db": ("portal.commands.schema:db", "Bring the database's schema up to date, or check it."),
-    "merchant": ("portal.commands.merchants:merchant", "Create a merchant, or change how its customers may pay."),
-    "api-key": ("portal.commands.merchants:api_key", "Create a key for the merchant API."),
+    "demo": ("portal.commands.demo:demo", "The whole system with demo data, on this machine alone."),
+    "serve": ("portal.commands.serve:serve", "The production web server."),
+    "worker": ("portal.commands.worker:worker", "Background work: mail, reconciling, what is due."),
+    "db": ("portal.commands.db:db", "Bring the database's schema up to date, or check it."),
+    "merchant": ("portal.commands.merchant:merchant", "Create a merchant, or change how its customers may pay."),
+    "api-key": ("portal.commands.merchant:api_key", "Create a key for the merchant API."),
     "gateway": (
-        "portal.commands.gateways:gateway",
+        "portal.commands.gateway:gateway",
         "Connect a merchant to a gateway, list the accounts, rotate their keys.",
     ),
-    "session": ("portal.commands.sessions:session", "Mint an address that signs a customer in."),
-    "refund": ("portal.commands.refunding:refund", "Give a payment back, whole or in part."),
-    "import": ("portal.commands.imports:import_", "Import customers, invoices or payments from CSV."),
-    "theme": ("portal.commands.themes:theme", "List the themes, or check them."),
-    "doctor": ("portal.commands.checkup:doctor", "Check settings, database, mail, gateway, ledger and themes."),
+    "session": ("portal.commands.session:session", "Mint an address that signs a customer in."),
+    "refund": ("portal.commands.refund:refund", "Give a payment back, whole or in part."),
+    "import": ("portal.commands.import_:import_", "Import customers, invoices or payments from CSV."),
+    "theme": ("portal.commands.theme:theme", "List the themes, or check them."),
+    "doctor": ("portal.commands.doctor:doctor", "Check settings, database, mail, gateway, ledger and themes."),
 }
 
 

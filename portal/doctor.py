@@ -8,13 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.backlog import list_overdue
 from portal.database import Database
 from portal.findings import Finding, Level
 from portal.gateways.accounts import AccountRefused
 from portal.merchants.errors import SecretsUnreadable
 from portal.merchants.operations import SANDBOX
 from portal.merchants.queries import MerchantProfile, list_merchants
-from portal.overdue import list_overdue
 from portal.settings import Settings, SettingsFault
 
 SQLITE_WITHOUT_RESET_FAULT = (3, 51, 3)
@@ -67,7 +67,7 @@ def examine_ledger(values: Mapping[str, Any], *, given: Settings | None = None) 
 
 
 def _ledgers(database: Database) -> Iterator[Finding]:
-    from portal.ledger.checking import prove_ledger
+    from portal.ledger.operations.checking import prove_ledger
 
     # One snapshot a merchant, so that a payment which is booked meanwhile is seen whole or not at all.
     with database.read() as reader:

@@ -19,20 +19,20 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from portal.app import build_runtime, build_services, create_app
+from portal.app import build_renderer, build_runtime, build_services, create_app
 from portal.cli import CONTENTS
 from portal.commands.contents import Contents
+from portal.customer_pages.blueprint import create_blueprint
+from portal.customer_pages.guard import close_request
+from portal.customer_pages.login import register_login
 from portal.errors import NotFound
 from portal.merchants.queries import find_merchant
 from portal.settings import PREFIX, Settings
 from portal.sign_in.operations import create_portal_session
 from portal.tenancy import Scope
-from portal.web.blueprint import create_blueprint
 from portal.web.card_numbers import refuse_card_numbers
-from portal.web.guard import PAGES
-from portal.web.login import register_login
 from portal.web.responses import finish_page
-from portal.web.runtime import Runtime
+from portal.web.runtime import PAGES, Runtime
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -90,11 +90,13 @@ class Portal:
         a limit on request bodies, `TRUSTED_HOSTS`, the gateways' door `/hooks/…` and probes (docs/mounting.md).
         Settings come from the environment. Registering it raises LoginInTheWay where there is a login.
         """
-        self._services = build_services(self._settings_of({}, Path("instance")))
-        runtime = build_runtime(self._services, self._slug)
+        settings = self._settings_of({}, Path("instance"))
+        self._services = build_services(settings)
+        runtime = build_runtime(self._services, build_renderer(settings), self._slug)
         blueprint = create_blueprint(runtime)
         blueprint.before_request(refuse_card_numbers)
         blueprint.after_request(finish_page)
+        blueprint.after_request(close_request)
         blueprint.record(lambda state: self._settle(state, runtime))
         return blueprint
 

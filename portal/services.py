@@ -14,12 +14,11 @@ from portal.settings import Settings
 
 if TYPE_CHECKING:
     from portal.gateways.registry import Gateways
-    from portal.web.rendering import Renderer
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Settings, database, time, gateways and renderer of one process. Tests hand in a movable clock and crash points.
+    """Settings, database, time and gateways of one process. Tests pass a movable clock and crash points.
 
     `chance` gives a number from 0 to 1, for what is spread at random and is no secret; the simulator hands in a seeded one.
     """
@@ -27,7 +26,6 @@ class Services:
     settings: Settings
     database: Database
     gateways: Gateways
-    renderer: Renderer
     clock: Clock = field(default_factory=SystemClock)
     crash_point: CrashPoint = pass_by
     chance: Callable[[], float] = SystemRandom().random

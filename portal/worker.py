@@ -10,21 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from portal.emails.handlers import (
-    send_method_expiring_mail,
-    send_receipt_mail,
-    send_refund_mail,
-    send_sign_in_mail,
-    send_surplus_mail,
-)
+from portal.emails.handlers import build_mail_handlers
 from portal.ledger.jobs import seal_ledger
-from portal.outbox.relay import Handler, delete_delivered, deliver_next
+from portal.outbox.jobs import Handler, delete_delivered, deliver_next
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
-from portal.payment_methods.removal import detach_method
+from portal.payment_methods.operations.removal import detach_method
 from portal.payments.jobs import check_payments, expire_checkouts
 from portal.provider_events.jobs import handle_events
 from portal.reconciliation.jobs import compare_charges
 from portal.refunds.jobs import check_refunds
+from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.sign_in.operations import delete_old_rows
 
@@ -33,15 +28,10 @@ _PAUSE_SECONDS = 0.5
 _MOST_AT_ONCE = 100
 _END_WITHIN_SECONDS = 8
 
-HANDLERS: Mapping[str, Handler] = {
-    "sign_in_mail": send_sign_in_mail,
-    "receipt_mail": send_receipt_mail,
-    "refund_mail": send_refund_mail,
-    "surplus_mail": send_surplus_mail,
-    "method_expiring_mail": send_method_expiring_mail,
-    "detach_method": detach_method,
-}
-"""What the kinds of the outbox mean."""
+
+def build_handlers(renderer: Renderer) -> Mapping[str, Handler]:
+    """Return the handler of each kind of message in the outbox."""
+    return {**build_mail_handlers(renderer), "detach_method": detach_method}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +87,7 @@ class Schedule:
         return counts
 
 
-def run_once(
-    services: Services, *, handlers: Mapping[str, Handler] = HANDLERS, jobs: tuple[Job, ...] = JOBS
-) -> dict[str, int]:
+def run_once(services: Services, handlers: Mapping[str, Handler], *, jobs: tuple[Job, ...] = JOBS) -> dict[str, int]:
     """Do all that is due now, once; tells how many messages were done, retried and given up, and what each job settled."""
     counts = Schedule(jobs).run_due(services)
     delivered = deliver_due(services, handlers)
@@ -108,9 +96,9 @@ def run_once(
 
 def run_forever(
     services: Services,
+    handlers: Mapping[str, Handler],
     stop: threading.Event,
     *,
-    handlers: Mapping[str, Handler] = HANDLERS,
     jobs: tuple[Job, ...] = JOBS,
 ) -> None:
     """Work until `stop` is set; what is in hand is finished first, which takes less than ten seconds.
@@ -150,7 +138,7 @@ def _repeat(stop: threading.Event, work: Callable[[], bool]) -> None:
 
 def deliver_due(
     services: Services,
-    handlers: Mapping[str, Handler] = HANDLERS,
+    handlers: Mapping[str, Handler],
     *,
     stop: threading.Event | None = None,
     most: int | None = None,

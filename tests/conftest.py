@@ -14,10 +14,10 @@ from hypothesis import settings as hypothesis_settings
 
 from portal.clock import MovableClock
 from portal.database import Database
+from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.settings import Settings
 from portal.theming.themes import ThemeSet
-from portal.web.rendering import Renderer
 from tests.support import network, tenancy
 from tests.support.bundled import bundled_renderer, bundled_themes
 from tests.support.databases import (
@@ -139,11 +139,9 @@ def gateway() -> ScriptedGateway:
 
 
 @pytest.fixture
-def services(
-    settings: Settings, database: Database, gateway: ScriptedGateway, renderer: Renderer, clock: MovableClock
-) -> Services:
+def services(settings: Settings, database: Database, gateway: ScriptedGateway, clock: MovableClock) -> Services:
     """What a process of the portal works with, on the test's database and clock."""
-    return Services(settings, database, OneGateway(gateway), renderer, clock)
+    return Services(settings, database, OneGateway(gateway), clock)
 
 
 @pytest.fixture

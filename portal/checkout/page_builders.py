@@ -18,16 +18,16 @@ from portal.checkout.pages import (
     TelephoneChoice,
 )
 from portal.checkout.queries import Checkout, Payable
-from portal.merchants.payment_options import PaymentOptions
+from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
 from portal.payment_methods.queries import MethodRecord
 from portal.payment_methods.rules import preferred_method
-from portal.payments.amounts import Due, Part, amount_rule, currencies_of, least_first_part
-from portal.payments.checkouts import CREDIT, NEW_METHOD, TELEPHONE
+from portal.payments.operations.checkouts import CREDIT, NEW_METHOD, TELEPHONE
 from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
-from portal.payments.shares import Share, shown_version
+from portal.payments.queries.shares import Share, shown_version
+from portal.payments.rules.amounts import Due, Part, amount_rule, currencies_of, least_first_part
 
 MOST_OTHERS = 10
 MOST_TITLES = 3

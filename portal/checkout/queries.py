@@ -13,14 +13,14 @@ from portal.credit.queries import free_credit
 from portal.customers.models import Customer
 from portal.database import Reader
 from portal.errors import NotFound
-from portal.invoices.balance import OUTSTANDING
 from portal.invoices.models import Invoice
-from portal.merchants.payment_options import PaymentOptions
-from portal.payments.amounts import Due, Pricing
-from portal.payments.checkouts import MOST_INVOICES
+from portal.invoices.operations.balance import OUTSTANDING
+from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payments.errors import AmountUnplaceable, InvoiceSettled
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.shares import DUE_COLUMNS, Share, chosen_pricing, due_of, list_shares, price_anew
+from portal.payments.operations.checkouts import MOST_INVOICES
+from portal.payments.queries.shares import DUE_COLUMNS, Share, chosen_pricing, due_of, list_shares, price_anew
+from portal.payments.rules.amounts import Due, Pricing
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import IO, Any
 from urllib.request import urlopen
 
-from portal.demo.leftovers import end_sandbox_left_behind, note_sandbox
+from portal.demo.stale_processes import end_sandbox_left_behind, note_sandbox
 from portal.settings import Settings
 
 HOST = "127.0.0.1"

@@ -12,8 +12,7 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.customers.operations import create_customer
-from portal.demo.sandbox_control import Sandbox
-from portal.demo.story import (
+from portal.demo.example_data import (
     BROKEN_CARD,
     CAREFUL_CARD,
     DECLINED_CARD,
@@ -22,18 +21,19 @@ from portal.demo.story import (
     STORIES,
     Story,
 )
+from portal.demo.sandbox_control import Sandbox
 from portal.gateways.contract import MethodFacts
-from portal.invoices.operations import NewInvoice, NewLine, open_invoice
+from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.merchants.models import Merchant
 from portal.merchants.operations import NewMerchant, connect_gateway, create_api_key, create_merchant
 from portal.merchants.queries import MerchantProfile
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.operations import remember_method
-from portal.payments.checkouts import NEW_METHOD, Choice, begin_checkout
+from portal.payment_methods.operations.methods import remember_method
 from portal.payments.jobs import check_payments, expire_checkouts
 from portal.payments.models import Payment
-from portal.payments.operations import cancel_payment, confirm_payment, resolve_payment
+from portal.payments.operations.checkouts import NEW_METHOD, Choice, begin_checkout
+from portal.payments.operations.paying import cancel_payment, confirm_payment, resolve_payment
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import Scope

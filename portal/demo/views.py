@@ -7,17 +7,17 @@ from pathlib import Path
 import sqlalchemy as sa
 from flask import Blueprint, Response, g, jsonify
 
+from portal.customer_pages.context import current_services
+from portal.customer_pages.shells import build_bare_shell
 from portal.customers.models import Customer
+from portal.demo.example_data import STORIES, Story
 from portal.demo.mail_catcher import list_mails
 from portal.demo.pages import DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
-from portal.demo.story import STORIES, Story
 from portal.merchants.queries import list_merchants
 from portal.phrases import phrase
-from portal.web.context import current_services
 from portal.web.headers import forbid_storing
 from portal.web.policies import public
-from portal.web.rendering import render_page
-from portal.web.shells import build_bare_shell
+from portal.web.render import render_page
 
 _FULL, _EMPTY = phrase("A year of payments, one invoice overdue"), phrase("New here: nothing owed, nothing paid")
 _EVERY_WAY = phrase(

@@ -11,8 +11,10 @@ import threading
 
 from portal.app import build_services
 from portal.json_logs import write_json_logs
+from portal.rendering.renderer import Renderer
 from portal.settings import Settings
-from portal.worker import run_forever, stop_on_signals
+from portal.theming.themes import load_themes
+from portal.worker import build_handlers, run_forever, stop_on_signals
 
 _LOOK_EVERY_SECONDS = 0.5
 
@@ -24,7 +26,7 @@ def main() -> None:
     stop_on_signals(stop)
     threading.Thread(target=_stop_with, args=(int(sys.argv[1]), stop), daemon=True).start()
     services = build_services(settings)
-    run_forever(services, stop)
+    run_forever(services, build_handlers(Renderer(load_themes(settings.themes_dir))), stop)
     services.database.dispose()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,12 +17,14 @@ from portal.emails.messages import Envelope, build_message
 from portal.emails.pages import MethodExpiringMail, ReceiptLine, ReceiptMail, RefundMail, SignInMail, SurplusMail
 from portal.emails.rendering import mail_brand, render_letter
 from portal.merchants.queries import MerchantProfile, get_merchant
+from portal.outbox.jobs import Handler
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.pages import method_name
 from portal.payment_methods.rules import expiry_key, method_state
 from portal.payments.models import Payment
-from portal.payments.queries import get_payment
+from portal.payments.queries.payments import get_payment
 from portal.refunds.models import Refund
+from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.sign_in.operations import begin_mailing
 from portal.tenancy import Scope
@@ -29,7 +34,14 @@ _METHOD_COLUMNS = (
 )  # fmt: skip
 
 
-def send_sign_in_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+def build_mail_handlers(renderer: Renderer) -> Mapping[str, Handler]:
+    """Return the outbox's handler of each kind of mail, all on one renderer."""
+    return {kind: partial(send, renderer) for kind, send in _MAILS.items()}
+
+
+def send_sign_in_mail(
+    renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+) -> None:
     """Send link and code of a challenge, derived here and now; its ten minutes begin. For an unknown address, nothing leaves."""
     at = services.clock.now()
     with services.database.read() as reader:
@@ -40,15 +52,17 @@ def send_sign_in_mail(services: Services, merchant_id: str, payload: dict[str, A
     if letter is None or merchant.status != "active":
         return
     page = SignInMail(
-        brand=mail_brand(services.renderer, merchant, letter.locale),
+        brand=mail_brand(renderer, merchant, letter.locale),
         code=letter.code,
         link=merchant_address(services, merchant, f"/sign-in/link/{letter.token}"),
         minutes=letter.minutes,
     )
-    _send(services, merchant, "sign_in", page, to=letter.to, message_id=message_id)
+    _send(renderer, services, merchant, "sign_in", page, to=letter.to, message_id=message_id)
 
 
-def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+def send_receipt_mail(
+    renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+) -> None:
     """Tell the customer that a payment is complete. A customer without address, or deleted, is not written to."""
     payment_id = str(payload["payment"])
     with services.database.read() as reader:
@@ -58,7 +72,7 @@ def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, A
             return
         payment = get_payment(reader, Scope(merchant_id, customer.id), payment_id)
     page = ReceiptMail(
-        brand=mail_brand(services.renderer, merchant, customer.locale),
+        brand=mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
         amount=payment.amount,
         currency=payment.currency,
@@ -74,10 +88,12 @@ def send_receipt_mail(services: Services, merchant_id: str, payload: dict[str, A
         link=merchant_address(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )
-    _send(services, merchant, "receipt", page, to=customer.email, message_id=message_id)
+    _send(renderer, services, merchant, "receipt", page, to=customer.email, message_id=message_id)
 
 
-def send_method_expiring_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+def send_method_expiring_mail(
+    renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+) -> None:
     """Tell the customer that a saved method runs out soon, or has. Nobody is written to about a method that was removed, replaced
     or renewed meanwhile, nor a customer who is deleted or has no address."""
     with services.database.read() as reader:
@@ -101,7 +117,7 @@ def send_method_expiring_mail(services: Services, merchant_id: str, payload: dic
     gateway = services.gateways.find(merchant_id)
     today = services.clock.now().astimezone(ZoneInfo(merchant.timezone)).date()
     page = MethodExpiringMail(
-        brand=mail_brand(services.renderer, merchant, row.locale),
+        brand=mail_brand(renderer, merchant, row.locale),
         method=method_name(row.type, row.brand, row.last4, row.bank_name),
         nickname=row.nickname,
         expiry=f"{row.exp_month:02d}/{row.exp_year}",
@@ -110,10 +126,12 @@ def send_method_expiring_mail(services: Services, merchant_id: str, payload: dic
         can_replace=gateway is not None and gateway.capabilities.setup_page,
         link=merchant_address(services, merchant, f"/payment-methods/{row.id}"),
     )
-    _send(services, merchant, "method_expiring", page, to=row.email, message_id=message_id)
+    _send(renderer, services, merchant, "method_expiring", page, to=row.email, message_id=message_id)
 
 
-def send_refund_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+def send_refund_mail(
+    renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+) -> None:
     """Tell the customer that money is on its way back, or that their bank did not take it.
 
     `told` says what happened: "succeeded" or "came_back". The first is not sent any more once the second has happened.
@@ -131,7 +149,7 @@ def send_refund_mail(services: Services, merchant_id: str, payload: dict[str, An
             return
         payment = get_payment(reader, Scope(merchant_id, customer.id), refund.payment_id)
     page = RefundMail(
-        brand=mail_brand(services.renderer, merchant, customer.locale),
+        brand=mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
         amount=refund.amount,
         currency=refund.currency,
@@ -140,10 +158,12 @@ def send_refund_mail(services: Services, merchant_id: str, payload: dict[str, An
         reference=refund_id,
         has_come_back=has_come_back,
     )
-    _send(services, merchant, "refund", page, to=customer.email, message_id=message_id)
+    _send(renderer, services, merchant, "refund", page, to=customer.email, message_id=message_id)
 
 
-def send_surplus_mail(services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+def send_surplus_mail(
+    renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+) -> None:
     """Tell the customer that money which nothing could take any more stands to their credit (rule 23)."""
     payment_id = str(payload["payment"])
     with services.database.read() as reader:
@@ -153,14 +173,14 @@ def send_surplus_mail(services: Services, merchant_id: str, payload: dict[str, A
             return
         payment = get_payment(reader, Scope(merchant_id, customer.id), payment_id)
     page = SurplusMail(
-        brand=mail_brand(services.renderer, merchant, customer.locale),
+        brand=mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
         amount=int(payload["amount"]),
         currency=payment.currency,
         link=merchant_address(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )
-    _send(services, merchant, "surplus", page, to=customer.email, message_id=message_id)
+    _send(renderer, services, merchant, "surplus", page, to=customer.email, message_id=message_id)
 
 
 def _payer(reader: Reader, merchant_id: str, payment_id: str) -> Any:
@@ -183,8 +203,17 @@ def merchant_address(services: Services, merchant: MerchantProfile, path: str) -
     return services.settings.page_url(merchant.slug, path)
 
 
-def _send(services: Services, merchant: MerchantProfile, name: str, page: Any, *, to: str, message_id: str) -> None:
-    letter = render_letter(services.renderer, name, page, theme=merchant.theme)
+def _send(
+    renderer: Renderer,
+    services: Services,
+    merchant: MerchantProfile,
+    name: str,
+    page: Any,
+    *,
+    to: str,
+    message_id: str,
+) -> None:
+    letter = render_letter(renderer, name, page, theme=merchant.theme)
     envelope = Envelope(
         sender_name=merchant.name,
         sender=services.settings.mail_from,
@@ -194,3 +223,14 @@ def _send(services: Services, merchant: MerchantProfile, name: str, page: Any, *
         at=services.clock.now(),
     )
     deliver(services.settings.smtp_url, build_message(letter, envelope))
+
+
+_MAILS = MappingProxyType(
+    {
+        "sign_in_mail": send_sign_in_mail,
+        "receipt_mail": send_receipt_mail,
+        "refund_mail": send_refund_mail,
+        "surplus_mail": send_surplus_mail,
+        "method_expiring_mail": send_method_expiring_mail,
+    }
+)

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from portal.emails.pages import MailBrand
+from portal.rendering.translations import available_locales, choose_locale, direction
 from portal.theming.tokens import palette
-from portal.web.translations import available_locales, choose_locale, direction
 
 if TYPE_CHECKING:
     from portal.merchants.queries import MerchantProfile
-    from portal.web.rendering import Renderer
+    from portal.rendering.renderer import Renderer
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from portal.gateways.words import LONGEST_ADDRESS, plausible, readable, usable, whole_number
+from portal.gateways.sanitizing import LONGEST_ADDRESS, plausible, readable, usable, whole_number
 from portal.money import Money
 
 

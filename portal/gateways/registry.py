@@ -14,7 +14,7 @@ from portal.database import Database
 from portal.gateways.accounts import EVENT_SECRETS, SECRETS, checked_secrets, split_values
 from portal.gateways.contract import Gateway
 from portal.merchants.models import GatewayAccount, Merchant
-from portal.merchants.secrets import decrypt_secrets
+from portal.merchants.rules.secrets import decrypt_secrets
 from portal.settings import Settings
 
 _KEEP_SECONDS = 5.0

@@ -24,7 +24,7 @@ from portal.invoices.pages import (
 from portal.invoices.queries import InvoiceDetail, InvoiceRecord, OwedSum, is_by_due_date
 from portal.invoices.rules import OUTSTANDING, days_overdue, is_payable, taxes_by_rate
 from portal.payment_methods.pages import MethodLabel, method_name
-from portal.payments.queries import InvoiceShare
+from portal.payments.queries.payments import InvoiceShare
 from portal.web.pages import Pager
 
 

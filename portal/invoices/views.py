@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from flask import Blueprint, Response, g, request
 
+from portal.customer_pages.context import current_scope, current_services, reading, root, today
 from portal.invoices.page_builders import build_invoice_page, build_invoices_page
 from portal.invoices.pages import Party
 from portal.invoices.queries import FILTERS, get_invoice, is_by_due_date, list_invoices, sum_owed
-from portal.payments.queries import list_invoice_shares
+from portal.payments.queries.payments import list_invoice_shares
 from portal.public_ids import is_id
-from portal.web.context import current_scope, current_services, reading, root, today
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
-from portal.web.rendering import render_page
+from portal.web.render import render_page
 
 _MARK = "."
 """Between due date and id in a cursor of outstanding invoices; neither of them has one."""

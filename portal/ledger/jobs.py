@@ -6,7 +6,7 @@ import logging
 
 from sqlalchemy.exc import IntegrityError
 
-from portal.ledger.operations import list_unsealed, seal_next
+from portal.ledger.operations.posting import list_unsealed, seal_next
 from portal.services import Services
 
 log = logging.getLogger(__name__)

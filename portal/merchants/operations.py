@@ -13,9 +13,8 @@ from portal.audit.operations import record_act
 from portal.contacts import ContactRefused, normalise_email, normalise_name
 from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SecretsUnreadable, SlugTaken
 from portal.merchants.models import MODES, ApiKey, GatewayAccount, Merchant
-from portal.merchants.payment_options import PaymentOptions, stored_options
 from portal.merchants.queries import MerchantProfile, get_merchant
-from portal.merchants.rules import (
+from portal.merchants.rules.merchants import (
     api_key_digest,
     checked_currency,
     checked_locale,
@@ -25,7 +24,8 @@ from portal.merchants.rules import (
     new_api_key,
     shown_prefix,
 )
-from portal.merchants.secrets import encrypt_secrets, is_newest, rotate_secrets
+from portal.merchants.rules.payment_options import PaymentOptions, stored_options
+from portal.merchants.rules.secrets import encrypt_secrets, is_newest, rotate_secrets
 from portal.public_ids import new_id
 
 BASE_THEME = "base"

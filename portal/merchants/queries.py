@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from portal.database import Reader
 from portal.merchants.models import GatewayAccount, Merchant
-from portal.merchants.payment_options import PaymentOptions
+from portal.merchants.rules.payment_options import PaymentOptions
 
 
 @dataclass(frozen=True, slots=True)

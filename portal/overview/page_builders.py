@@ -7,7 +7,7 @@ from datetime import date, tzinfo
 
 from portal.invoices.page_builders import pay_urls
 from portal.invoices.queries import OwedSum
-from portal.merchants.payment_options import PaymentOptions
+from portal.merchants.rules.payment_options import PaymentOptions
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel
 from portal.overview.queries import Account, DueRecord
 from portal.payment_methods.page_builders import build_method_label

@@ -14,9 +14,9 @@ from portal.invoices.models import Invoice
 from portal.invoices.queries import OwedSum, most_urgent_first, outstanding, owed_sums
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.queries import MethodRecord, in_order
-from portal.payments.history import PaymentRecord, listed, read_refunds
 from portal.payments.models import Payment
-from portal.payments.queries import RefundRecord
+from portal.payments.queries.history import PaymentRecord, listed, read_refunds
+from portal.payments.queries.payments import RefundRecord
 from portal.tenancy import Scope
 
 NEWEST = 5

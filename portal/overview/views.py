@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g
 
+from portal.customer_pages.context import current_scope, current_services, reading, root, today
 from portal.overview.page_builders import build_overview_page
 from portal.overview.queries import read_account, read_owed
-from portal.web.context import current_scope, current_services, reading, root, today
 from portal.web.policies import signed_in
-from portal.web.rendering import render_page
+from portal.web.render import render_page
 
 
 def add_routes(blueprint: Blueprint) -> None:

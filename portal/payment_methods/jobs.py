@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
-from portal.gateways.asking import next_check
+from portal.gateways.polling import next_check
 from portal.outbox.operations import enqueue
 from portal.payment_methods.models import PaymentMethod, PaymentMethodSetup
+from portal.payment_methods.operations.setups import resolve_setup
 from portal.payment_methods.rules import expiries_to_tell, expiry_key
-from portal.payment_methods.setups import resolve_setup
 from portal.services import Services
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ import logging
 
 import sqlalchemy as sa
 
-from portal.payments import rules
-from portal.payments.checkouts import end_checkout
 from portal.payments.models import Payment
-from portal.payments.operations import resolve_payment
+from portal.payments.operations.checkouts import end_checkout
+from portal.payments.operations.paying import resolve_payment
+from portal.payments.rules import statuses
 from portal.services import Services
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def _take_next(services: Services) -> tuple[str, str] | None:
         session.execute(
             sa.update(Payment)
             .where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
-            .values(check_count=check_count + 1, next_check_at=rules.next_check(check_count + 1, now))
+            .values(check_count=check_count + 1, next_check_at=statuses.next_check(check_count + 1, now))
             .execution_options(synchronize_session=False)
         )
     return merchant_id, payment_id

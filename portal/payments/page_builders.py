@@ -8,7 +8,6 @@ from datetime import datetime, tzinfo
 
 from portal.gateways.contract import PromptChannel
 from portal.payment_methods.pages import MethodLabel, method_name
-from portal.payments.history import PaymentRecord
 from portal.payments.pages import (
     PaidInvoice,
     PaymentMonth,
@@ -18,8 +17,9 @@ from portal.payments.pages import (
     RefundRow,
     Step,
 )
-from portal.payments.queries import PaymentDetail, RefundRecord, ShareRecord
-from portal.payments.rules import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.payments.queries.history import PaymentRecord
+from portal.payments.queries.payments import PaymentDetail, RefundRecord, ShareRecord
+from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.web.pages import Pager
 
 MOST_INVOICES = 20

@@ -6,17 +6,17 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
-from portal.payments.history import FILTERS, has_payments, list_payments, read_refunds
-from portal.payments.operations import ASK_AT_MOST_EVERY, resolve_payment
+from portal.customer_pages.context import current_scope, current_services, now, reading, root
+from portal.payments.operations.paying import ASK_AT_MOST_EVERY, resolve_payment
 from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page
-from portal.payments.queries import get_payment
-from portal.payments.rules import UNSETTLED
+from portal.payments.queries.history import FILTERS, has_payments, list_payments, read_refunds
+from portal.payments.queries.payments import get_payment
+from portal.payments.rules.statuses import UNSETTLED
 from portal.public_ids import is_id
-from portal.web.asking import ask_if_free
-from portal.web.context import current_scope, current_services, now, reading, root
+from portal.web.gateway_threads import ask_if_free
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
-from portal.web.rendering import render_page
+from portal.web.render import render_page
 
 
 def add_routes(blueprint: Blueprint) -> None:

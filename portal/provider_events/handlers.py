@@ -11,10 +11,10 @@ from typing import TypeAlias
 import sqlalchemy as sa
 
 from portal.payment_methods.models import PaymentMethodSetup
-from portal.payment_methods.setups import resolve_setup
-from portal.payments import rules
+from portal.payment_methods.operations.setups import resolve_setup
 from portal.payments.models import Payment
-from portal.payments.operations import look_for_late_money, resolve_payment
+from portal.payments.operations.paying import look_for_late_money, resolve_payment
+from portal.payments.rules import statuses
 from portal.provider_events.rules import Handled
 from portal.public_ids import is_id
 from portal.refunds.models import Refund
@@ -61,14 +61,16 @@ def _about_payment(services: Services, hint: Hint, payment_id: str) -> Handled:
     if found is None:
         return Handled.UNKNOWN_HERE
     now = services.clock.now()
-    if found.status in rules.UNSETTLED:
+    if found.status in statuses.UNSETTLED:
         # An answer that is lost is asked for again by the payment's own schedule.
         resolve_payment(services, hint.merchant_id, payment_id, unless_asked_within=now - hint.fresh_after)
-    elif found.status in rules.ENDED_WITHOUT_MONEY:
+    elif found.status in statuses.ENDED_WITHOUT_MONEY:
         ended_at = found.completed_at or found.updated_at
-        if now < ended_at + rules.LATE_MONEY_WITHIN and not look_for_late_money(services, hint.merchant_id, payment_id):
+        if now < ended_at + statuses.LATE_MONEY_WITHIN and not look_for_late_money(
+            services, hint.merchant_id, payment_id
+        ):
             return Handled.NO_ANSWER
-    elif found.status in rules.CAPTURED:
+    elif found.status in statuses.CAPTURED:
         return _about_refunds(services, hint, payment_id)
     return Handled.DONE
 

@@ -6,11 +6,11 @@ import logging
 
 from flask import Blueprint, Response, request
 
+from portal.customer_pages.context import current_services
 from portal.errors import NotFound
 from portal.gateways.contract import EventRefused
 from portal.merchants.queries import find_merchant
 from portal.provider_events.operations import receive_event
-from portal.web.context import current_services
 from portal.web.policies import gateway_signed
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from portal.gateways.contract import Gateway, ListedCharge, Question, State
 from portal.ledger.models import LedgerEntry
 from portal.money import Money
 from portal.payments.models import Payment
-from portal.payments.operations import look_for_late_money, resolve_payment
-from portal.payments.rules import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.payments.operations.paying import look_for_late_money, resolve_payment
+from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.public_ids import first_id, is_id
 from portal.reconciliation.models import GatewayComparison, GatewayDifference
 from portal.reconciliation.rules import BACK, EVERY, MARGIN, Booked, Break, Comparison, Kind, compare

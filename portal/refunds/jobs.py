@@ -6,7 +6,7 @@ import logging
 
 import sqlalchemy as sa
 
-from portal.payments.rules import next_check
+from portal.payments.rules.statuses import next_check
 from portal.refunds.models import Refund
 from portal.refunds.operations import resolve_refund
 from portal.refunds.rules import next_look

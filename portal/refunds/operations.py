@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
 from portal.contacts import normalise_name
-from portal.credit import balance as credit
+from portal.credit import operations as credit
 from portal.gateways.contract import RefundOrder, RefundOutcome, State
-from portal.ledger.operations import post
+from portal.ledger.operations.posting import post
 from portal.ledger.rules import refund_begun, refund_failed, refund_succeeded
 from portal.money import Money
 from portal.outbox.operations import enqueue
-from portal.payments import rules
-from portal.payments.locks import lock_payment
 from portal.payments.models import Payment
+from portal.payments.operations.locks import lock_payment
+from portal.payments.rules import statuses
 from portal.public_ids import new_id
 from portal.refunds.errors import CreditSpent, NotRefundable, RefundTooLarge
 from portal.refunds.models import Refund
@@ -162,7 +162,7 @@ def _write_intent(
     now = services.clock.now()
     payment = lock_payment(session, merchant_id, payment_id)
     charge = payment.gateway_reference
-    if payment.status not in rules.CAPTURED or charge is None:
+    if payment.status not in statuses.CAPTURED or charge is None:
         raise NotRefundable
     left = payment.charge_amount - payment.amount_refunded
     if not 0 < amount <= left:
@@ -178,7 +178,7 @@ def _write_intent(
         amount=amount,
         credit_taken=taken.amount,
         reason=reason,
-        next_check_at=rules.next_check(0, now),
+        next_check_at=statuses.next_check(0, now),
         sent_at=now,
         created_at=now,
     )

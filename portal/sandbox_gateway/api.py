@@ -10,7 +10,13 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 
 from portal.sandbox_gateway import fields
-from portal.sandbox_gateway.answering import answer_as, answer_once, asked_reference, idempotency_key, identify_account
+from portal.sandbox_gateway.api_requests import (
+    answer_as,
+    answer_once,
+    asked_reference,
+    idempotency_key,
+    identify_account,
+)
 from portal.sandbox_gateway.behaviours import take_behaviour, take_behaviour_of
 from portal.sandbox_gateway.charges import (
     ChargeFilter,
@@ -35,6 +41,7 @@ from portal.sandbox_gateway.instruments import (
     read_prompted_phone,
 )
 from portal.sandbox_gateway.refunds import RefundOrder, create_refund, list_refunds, refund_shape
+from portal.sandbox_gateway.texts import field_fault
 from portal.sandbox_gateway.tokens import (
     create_reusable_token,
     create_single_use_token,
@@ -45,7 +52,6 @@ from portal.sandbox_gateway.tokens import (
     token_shape,
 )
 from portal.sandbox_gateway.webhooks import record_endpoint
-from portal.sandbox_gateway.words import field_fault
 
 blueprint = Blueprint("api", __name__, url_prefix="/v1")
 blueprint.before_request(identify_account)

@@ -7,8 +7,8 @@ import sqlite3
 from flask import Blueprint, Response, g, jsonify
 
 from portal.sandbox_gateway import fields
-from portal.sandbox_gateway.answering import answer_once, asked_reference, identify_account
 from portal.sandbox_gateway.api import read_order
+from portal.sandbox_gateway.api_requests import answer_once, asked_reference, identify_account
 from portal.sandbox_gateway.gateway import running_gateway
 from portal.sandbox_gateway.hosted_pages import (
     PageOrder,
@@ -28,7 +28,7 @@ from portal.sandbox_gateway.setups import (
     list_setups,
     setup_shape,
 )
-from portal.sandbox_gateway.words import LOCALES
+from portal.sandbox_gateway.texts import LOCALES
 
 blueprint = Blueprint("page_api", __name__, url_prefix="/v1")
 blueprint.before_request(identify_account)

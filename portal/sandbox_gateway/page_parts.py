@@ -19,7 +19,7 @@ from portal.sandbox_gateway.instruments import (
     read_expiry,
     read_mobile_money,
 )
-from portal.sandbox_gateway.words import LOCALES, best_locale, field_fault, words_of
+from portal.sandbox_gateway.texts import LOCALES, best_locale, field_fault, words_of
 
 KEPT_FIELDS = ("channel", "expiry", "holder", "phone", "account_number", "bank_name")
 """What a refused form shows again; never the card's number or its security code."""

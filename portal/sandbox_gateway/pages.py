@@ -33,8 +33,8 @@ from portal.sandbox_gateway.page_parts import (
     read_typed_instrument,
     refuse_other_sites,
 )
+from portal.sandbox_gateway.texts import best_locale, words_of
 from portal.sandbox_gateway.tokens import get_token
-from portal.sandbox_gateway.words import best_locale, words_of
 
 blueprint = Blueprint("pages", __name__)
 blueprint.before_request(refuse_other_sites)

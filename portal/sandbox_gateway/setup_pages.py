@@ -30,8 +30,8 @@ from portal.sandbox_gateway.setups import (
     refuse_setup,
     status_of_setup,
 )
+from portal.sandbox_gateway.texts import best_locale, setup_words_of
 from portal.sandbox_gateway.tokens import get_token
-from portal.sandbox_gateway.words import best_locale, setup_words_of
 
 blueprint = Blueprint("setup_pages", __name__)
 blueprint.before_request(refuse_other_sites)

@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import ValidationError
 
-from portal.sign_in.rules import LONGEST_ADDRESS, CodeFault, is_address, read_code
+from portal.sign_in.rules.challenges import LONGEST_ADDRESS, CodeFault, is_address, read_code
 
 _MOST_ECHOED = 300
 

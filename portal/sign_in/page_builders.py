@@ -18,7 +18,7 @@ from portal.sign_in.pages import (
     Target,
 )
 from portal.sign_in.queries import Account, AskedFor, MintedSession, SignedIn
-from portal.sign_in.rules import ChallengeState, CodeFault
+from portal.sign_in.rules.challenges import ChallengeState, CodeFault
 
 _KINDS = {"invoices": "invoices", "payments": "payments", "checkout": "checkout", "payment-methods": "payment_methods"}
 _ONE = {"invoices": ("inv", "invoice"), "payments": ("pay", "payment")}

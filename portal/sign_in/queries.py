@@ -12,8 +12,8 @@ from portal.customers.models import Customer
 from portal.database import Reader
 from portal.public_ids import is_id
 from portal.sign_in.models import Challenge, PortalSession, SignInSession
-from portal.sign_in.rules import TOUCH_EVERY, ChallengeState, challenge_state, is_same_mailbox
-from portal.sign_in.tokens import CHALLENGE, is_token, token_digest
+from portal.sign_in.rules.challenges import TOUCH_EVERY, ChallengeState, challenge_state, is_same_mailbox
+from portal.sign_in.rules.tokens import CHALLENGE, is_token, token_digest
 from portal.tenancy import Scope
 
 _MOST_ACCOUNTS = 50

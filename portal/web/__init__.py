@@ -1,1 +1,1 @@
-"""What all pages share: rendering, formats, languages, static files, request hygiene. No domain rules live here."""
+"""What every HTTP face stands on: headers, hosts, CSRF, floods, static files, probes, policies. Knows no page and no domain."""

@@ -1,4 +1,4 @@
-"""What is done to every response on its way out: security headers, caching, cookies, counting."""
+"""What is done to every response on its way out: security headers and counting."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from portal.web.cookies import write_cookies
-from portal.web.headers import forbid_storing
 from portal.web.runtime import Runtime, current_g, current_request, current_runtime
 
 if TYPE_CHECKING:
@@ -27,11 +25,8 @@ def finish_page(response: Response) -> Response:
 
 
 def finish_response(response: Response) -> Response:
-    """After each request of the application, whatever it was: whom it is for, its cookies, its headers, one more."""
+    """After each request of the application, whatever it was: choose its headers, and count it."""
     runtime, asked, here = current_runtime(), current_request(), current_g()
-    if "merchant" in here:
-        forbid_storing(response)
-        write_cookies(response)
     has_token = "token" in asked.view_args if asked.view_args else False
     asked.environ[_HEADERS] = runtime.headers.of_kind(tuple(here.get("form_action_origins", ())), has_token)
     runtime.counts.add(asked.endpoint, response.status_code)

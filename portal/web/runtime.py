@@ -7,18 +7,20 @@ from typing import Any
 
 from flask import Request, current_app, g, request
 
+from portal.rendering.renderer import Brand, Renderer
 from portal.services import Services
 from portal.web.csrf import CsrfTokens
 from portal.web.flood import FloodLimit
 from portal.web.headers import SecurityHeaders
 from portal.web.metrics import RequestCounts
 from portal.web.policies import Policy
-from portal.web.rendering import Brand
 from portal.web.static_files import StaticFiles
 from portal.web.tenants import Tenants
 from portal.web.trusted_hosts import TrustedHosts
 
 EXTENSION = "portal_runtime"
+PAGES = "portal"
+"""The name of the blueprint with the pages of a merchant."""
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Runtime:
     """
 
     services: Services
+    renderer: Renderer
     merchant: str | None
     hosts: TrustedHosts | None
     static_files: StaticFiles
@@ -70,5 +73,5 @@ def current_request() -> Request:
 
 
 def current_g() -> Any:
-    """What the request knows, itself (`portal.web.context` lists it)."""
+    """What the request knows, itself (`portal.customer_pages.context` lists it)."""
     return g._get_current_object()

@@ -17,7 +17,7 @@ from portal.merchants.operations import NewMerchant, connect_gateway, create_mer
 from portal.migrations import upgrade
 from portal.public_ids import new_id
 from portal.settings import Settings
-from portal.sign_in.tokens import new_token, token_digest
+from portal.sign_in.rules.tokens import new_token, token_digest
 
 SLUG = "acme"
 FEW, MANY = 50, 10_000

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from portal.demo.story import STORIES
+from portal.demo.example_data import STORIES
 from tests.support.accessibility import accessibility_faults, bring_axe
 from tests.support.live_accounts import Account
 from tests.support.till import go_to_review, pay_at_gateway

@@ -37,8 +37,8 @@ class Bug:
 
 
 _MONEY = "portal/migrations/versions/2026_11_24_money.py"
-_OPERATIONS = "portal/payments/operations.py"
-_INTENTS = "portal/payments/intents.py"
+_OPERATIONS = "portal/payments/operations/paying.py"
+_INTENTS = "portal/payments/operations/intents.py"
 _PAYING = "tests/integration/test_paying.py"
 _RESOLVING = "tests/integration/test_resolving.py"
 _WAYS = "tests/integration/test_ways_to_pay.py"
@@ -59,7 +59,7 @@ BUGS = (
     # --- one payment an invoice, one charge a payment ---
     _bug(
         "a payment is locked before its invoices",
-        ("portal/payments/outcomes.py", "    lock_invoices_of(session, merchant_id, payment_id)\n", ""),
+        ("portal/payments/operations/outcomes.py", "    lock_invoices_of(session, merchant_id, payment_id)\n", ""),
         likely=("tests/crash/test_crowd.py",),
     ),
     _bug(
@@ -88,7 +88,7 @@ BUGS = (
     _bug(
         "more is reserved than is left",
         (
-            "portal/invoices/balance.py",
+            "portal/invoices/operations/balance.py",
             ".where(Invoice.status.in_(OUTSTANDING), _LEFT - Invoice.amount_reserved >= amount)",
             ".where(Invoice.status.in_(OUTSTANDING))",
         ),
@@ -96,7 +96,7 @@ BUGS = (
     ),
     _bug(
         "an older checkout stays open beside a newer one",
-        ("portal/payments/checkouts.py", "        if other.id != but:\n", "        if other.id == but:\n"),
+        ("portal/payments/operations/checkouts.py", "        if other.id != but:\n", "        if other.id == but:\n"),
         likely=(_PAYING,),
     ),
     _bug(
@@ -116,7 +116,7 @@ BUGS = (
     _bug(
         "an order that may be on its way is given again at once",
         (
-            "portal/gateways/asking.py",
+            "portal/gateways/polling.py",
             "SEND_AGAIN_AFTER = timedelta(seconds=10)",
             "SEND_AGAIN_AFTER = timedelta(0)",
         ),
@@ -137,7 +137,7 @@ BUGS = (
     _bug(
         "attempts are without a limit",
         (
-            "portal/payments/limits.py",
+            "portal/payments/operations/limits.py",
             "    if wait:\n        raise TooManyAttempts(wait)\n",
             "    if confirmed is None:\n        raise TooManyAttempts(wait)\n",
         ),
@@ -146,13 +146,17 @@ BUGS = (
     # --- what an answer means ---
     _bug(
         "an unknown outcome is taken for a failure",
-        ("portal/payments/rules.py", "        case State.FAILED:\n", "        case State.FAILED | State.UNKNOWN:\n"),
+        (
+            "portal/payments/rules/statuses.py",
+            "        case State.FAILED:\n",
+            "        case State.FAILED | State.UNKNOWN:\n",
+        ),
         likely=(_RESOLVING,),
     ),
     _bug(
         "a success of another amount is booked",
         (
-            "portal/payments/rules.py",
+            "portal/payments/rules/statuses.py",
             "    if outcome.reference != reference or is_other_money:\n",
             "    if outcome.reference != reference:\n",
         ),
@@ -161,7 +165,7 @@ BUGS = (
     _bug(
         "another payment's success is booked",
         (
-            "portal/payments/rules.py",
+            "portal/payments/rules/statuses.py",
             "    if outcome.reference != reference or is_other_money:\n",
             "    if is_other_money:\n",
         ),
@@ -170,7 +174,7 @@ BUGS = (
     _bug(
         "money that comes late is dropped",
         (
-            "portal/payments/rules.py",
+            "portal/payments/rules/statuses.py",
             '**{status: frozenset({"complete"}) for status in ENDED_WITHOUT_MONEY},',
             "**{status: frozenset() for status in ENDED_WITHOUT_MONEY},",
         ),
@@ -178,7 +182,7 @@ BUGS = (
     ),
     _bug(
         "what a failed payment held is not released",
-        ("portal/payments/outcomes.py", "        _release(session, payment, at)\n", ""),
+        ("portal/payments/operations/outcomes.py", "        _release(session, payment, at)\n", ""),
         likely=(_PAYING,),
     ),
     _bug(
@@ -238,7 +242,7 @@ BUGS = (
         # Two safeguards overlap here: the condition of the statement, and the check of the table.
         "credit is held that is not there, and no check refuses it",
         (
-            "portal/credit/balance.py",
+            "portal/credit/operations.py",
             "        .where(CustomerBalance.amount - CustomerBalance.amount_reserved >= money.amount)\n",
             "",
         ),
@@ -287,7 +291,7 @@ BUGS = (
     _bug(
         "a balance is read, changed and written",
         (
-            "portal/invoices/balance.py",
+            "portal/invoices/operations/balance.py",
             ".values(amount_reserved=Invoice.amount_reserved + amount, updated_at=at)",
             ".values(amount_reserved=amount + session.execute(sa.select(Invoice.amount_reserved).where("
             "Invoice.merchant_id == merchant_id, Invoice.id == invoice_id)).scalar_one(), updated_at=at)",
@@ -318,7 +322,7 @@ BUGS = (
     _bug(
         "a customer may confirm another one's payment",
         (
-            "portal/payments/locks.py",
+            "portal/payments/operations/locks.py",
             '        Payment.customer_id == sa.bindparam("customer_id"),\n        Payment.id == sa.bindparam("id"),',
             '        Payment.id == sa.bindparam("id"),',
         ),
@@ -344,7 +348,7 @@ BUGS = (
     _bug(
         "opening a sign-in link uses it up",
         (
-            "portal/sign_in/link_views.py",
+            "portal/sign_in/views/links.py",
             "        target = page_builders.build_target(asked.target)\n",
             "        target = page_builders.build_target(asked.target)\n    services.database.run(lambda session: operations.enter_link("
             "session, services.settings, g.merchant.id, visitor(), challenge_id=challenge_id, at=now()))\n"
@@ -355,7 +359,7 @@ BUGS = (
     _bug(
         "wrong codes are not counted",
         (
-            "portal/sign_in/operations/answering.py",
+            "portal/sign_in/operations/verifying.py",
             ".values(tries_left=Challenge.tries_left - 1)",
             ".values(tries_left=Challenge.tries_left)",
         ),
@@ -364,7 +368,7 @@ BUGS = (
     _bug(
         "codes and links are compared letter by letter",
         (
-            "portal/sign_in/tokens.py",
+            "portal/sign_in/rules/tokens.py",
             "return sum(hmac.compare_digest(given, one) for one in expected) > 0",
             "return given in expected",
         ),
@@ -373,7 +377,7 @@ BUGS = (
     _bug(
         "tokens of sessions are stored as they are",
         (
-            "portal/sign_in/tokens.py",
+            "portal/sign_in/rules/tokens.py",
             'return sha256(token.encode("utf-8", "replace")).digest()',
             'return token.encode("utf-8", "replace")',
         ),
@@ -381,14 +385,14 @@ BUGS = (
     ),
     _bug(
         "forms of other sites are taken",
-        ("portal/web/guard.py", "    if not verdict:\n", "    if verdict is None:\n"),
+        ("portal/customer_pages/guard.py", "    if not verdict:\n", "    if verdict is None:\n"),
         likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
     ),
     # --- card numbers ---
     _bug(
         "a card number in a gateway's words is kept",
         (
-            "portal/payments/outcomes.py",
+            "portal/payments/operations/outcomes.py",
             "mask_card_numbers(outcome.failure_message) if outcome.failure_message else None",
             "outcome.failure_message",
         ),

@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from portal.database import Database
 from portal.json_logs import JsonLines
 from portal.migrations import all_tables
+from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.web.policies import Policy
-from portal.web.rendering import Renderer
 from portal.web.runtime import EXTENSION, Runtime
 from tests.contracts.test_routes import ids_of, path_of, rules
 from tests.support.accounts import Account, make_account

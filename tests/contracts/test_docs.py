@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from portal.cli import cli
 from portal.clock import MovableClock
 from portal.database import Database
-from portal.payments.rules import PAYMENT_STATUSES, TRANSITIONS, next_check
+from portal.payments.rules.statuses import PAYMENT_STATUSES, TRANSITIONS, next_check
 from portal.services import Services
 from portal.settings import PREFIX, Settings
 from tests.conftest import SECRET_KEY

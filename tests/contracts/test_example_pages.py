@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from portal.rendering.renderer import Renderer
 from portal.theming.themes import ThemeSet
-from portal.web.rendering import Renderer
 from tests.support.example_pages import example_shell, examples, render_example
 from tests.support.page_checks import page_faults
 

@@ -14,10 +14,10 @@ from portal.database import Database
 from portal.invoices import queries as invoices
 from portal.overview import queries as overview
 from portal.paging import FIRST, Cursor
-from portal.payment_methods.dependents import list_dependents
+from portal.payment_methods.operations.uses import list_dependents
 from portal.payment_methods.queries import list_methods
-from portal.payments import queries as payments
-from portal.payments.history import FILTERS, has_payments, list_payments
+from portal.payments.queries import payments
+from portal.payments.queries.history import FILTERS, has_payments, list_payments
 from tests.support.crowds import Crowd, fill_crowd
 
 TODAY = date(2026, 3, 19)

@@ -16,6 +16,7 @@ from portal.services import Services
 from portal.web.policies import Policy, RouteWithoutPolicy, collect_policies, public
 from portal.web.runtime import EXTENSION, Runtime
 from tests.support.accounts import Account, make_account
+from tests.support.bundled import bundled_renderer
 
 PREFIXES = {"invoice_id": "inv", "payment_id": "pay", "method_id": "pm", "setup_id": "pms"}
 """Arguments of routes that are public ids. An argument that is neither here nor in `OTHERS` fails the tests below."""
@@ -264,7 +265,7 @@ def test_somebody_elses_session_is_nobody_at_another_merchant(
 
 
 def test_application_starts_with_one_merchant_at_its_root(services: Services, account: Account) -> None:
-    app = create_app(services=services, merchant="acme")
+    app = create_app(services=services, renderer=bundled_renderer(), merchant="acme")
 
     assert "/payments" in {rule.rule for rule in rules(app)}
     assert app.test_client().get("/payments").headers["Location"] == "/sign-in?next=/payments"

@@ -13,7 +13,7 @@ from random import Random
 import sqlalchemy as sa
 
 from portal.payments.models import Payment
-from portal.payments.rules import UNSETTLED
+from portal.payments.rules.statuses import UNSETTLED
 from portal.refunds.models import Refund
 from tests.crash.customers import Customer, Purchase
 from tests.crash.installation import DEAD, Installation

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -14,13 +13,13 @@ from portal.customers.operations import create_customer
 from portal.customers.rules import CustomerDetails
 from portal.database import Database
 from portal.gateways.contract import MethodFacts
-from portal.ledger.checking import prove_ledger
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerSeal
+from portal.ledger.operations.checking import prove_ledger
 from portal.merchants.operations import NewMerchant, create_merchant
-from portal.payment_methods.operations import remember_method
+from portal.payment_methods.operations.methods import remember_method
 from portal.payments.models import Payment
-from portal.payments.operations import resolve_payment
+from portal.payments.operations.paying import resolve_payment
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
@@ -128,7 +127,7 @@ def _open_till(database: Database) -> Till:
     clock, gateway = MovableClock(), ScriptedGateway()
     url = database.url.render_as_string(hide_password=False)
     settings = Settings.load({"PORTAL_SECRET_KEY": SECRET_KEY, "PORTAL_DATABASE_URL": url})
-    services = Services(settings, database, OneGateway(gateway), cast(Any, None), clock)
+    services = Services(settings, database, OneGateway(gateway), clock)
     with database.unit_of_work() as session:
         merchant = create_merchant(session, NewMerchant(slug="acme", name="Acme", currency="USD"), at=clock.now())
         details = CustomerDetails(reference="maya", name="Maya", email="maya@lindqvist.example")

@@ -10,9 +10,9 @@ import psycopg  # noqa: F401  # Asked for when the first connection is made.
 import portal.gateways.sandbox  # noqa: F401  # Asked for by a merchant's first call.
 from portal.assets import TEMPLATES
 from portal.database import Database
+from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.settings import Settings
-from portal.web.rendering import Renderer
 from tests.support.apps import app_on
 from tests.support.bundled import bundled_renderer, bundled_static_files
 
@@ -26,7 +26,7 @@ def _compile_all() -> Renderer:
 
 def _make_routes() -> None:
     nowhere = Settings.load({"PORTAL_SECRET_KEY": "the secret of no installation at all"})
-    app_on(Services(nowhere, Database("sqlite://"), cast(Any, None), RENDERER))
+    app_on(Services(nowhere, Database("sqlite://"), cast(Any, None)))
 
 
 RENDERER = _compile_all()

@@ -24,8 +24,9 @@ from portal.json_logs import write_json_logs
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
-from portal.worker import run_forever, run_once
+from portal.worker import build_handlers, run_forever, run_once
 from tests.crash.lifeline import end_with
+from tests.crash.prepared import RENDERER
 from tests.support.apps import app_on
 
 
@@ -45,12 +46,12 @@ def work_on(env: Mapping[str, str], parent: Connection) -> None:
     services = _build(env, "")
     signal.signal(signal.SIGTERM, _end)
     parent.send("ready")
-    run_forever(services, threading.Event())
+    run_forever(services, build_handlers(RENDERER), threading.Event())
 
 
 def work(env: Mapping[str, str], crash_at: str) -> None:
     """One round of the worker."""
-    run_once(_build(env, crash_at))
+    run_once(_build(env, crash_at), build_handlers(RENDERER))
 
 
 def refund(env: Mapping[str, str], crash_at: str, merchant_id: str, payment_id: str) -> None:
@@ -62,11 +63,10 @@ def refund(env: Mapping[str, str], crash_at: str, merchant_id: str, payment_id: 
 def _build(env: Mapping[str, str], crash_at: str) -> Services:
     settings = Settings.load(env)
     write_json_logs(settings.log_level)
-    from tests.crash.prepared import RENDERER  # Here, where the fork server has it already: its making takes a second.
 
     database = Database(settings.database_url, busy_seconds=settings.database_busy_seconds)
     gateways = AccountGateways(database, settings)
-    return Services(settings, database, gateways, RENDERER, crash_point=kill_at(crash_at))
+    return Services(settings, database, gateways, crash_point=kill_at(crash_at))
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from portal.database import Database
-from portal.ledger.checking import prove_ledger
 from portal.ledger.models import LedgerEntry
+from portal.ledger.operations.checking import prove_ledger
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.rules import CAPTURED, UNSETTLED
+from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.refunds.models import Refund
 from tests.support.live_accounts import LiveSandbox
 

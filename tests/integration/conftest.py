@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
 
 import pytest
 
@@ -90,7 +89,7 @@ def till(database: Database, clock: MovableClock, settings: Settings, make_scope
             )
         )
     gateway = ScriptedGateway()
-    services = Services(settings, database, OneGateway(gateway), cast(Any, None), clock, pass_by)
+    services = Services(settings, database, OneGateway(gateway), clock, pass_by)
     return Till(services, gateway, scope, method_id, clock)
 
 

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from portal.database import Database
 from portal.gateways.contract import ListedCharge, RefundOutcome, State
 from portal.merchants.models import ApiKey, GatewayAccount, Merchant
-from portal.merchants.payment_options import AmountLimits
-from portal.merchants.rules import read_api_key
-from portal.merchants.secrets import decrypt_secrets
+from portal.merchants.rules.merchants import read_api_key
+from portal.merchants.rules.payment_options import AmountLimits
+from portal.merchants.rules.secrets import decrypt_secrets
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.provider_events.models import ProviderEvent
@@ -333,7 +333,7 @@ def test_doctor_names_payments_that_stay_unknown(commands, till):
 @pytest.fixture
 def refunds(commands, till, monkeypatch) -> Callable[..., Ran]:
     """Runs `portal refund` for the till's merchant, at the till's gateway."""
-    monkeypatch.setattr("portal.commands.refunding.open_services", lambda _: nullcontext(till.services))
+    monkeypatch.setattr("portal.commands.refund.open_services", lambda _: nullcontext(till.services))
     slug = till.scope.merchant_id[-10:].lower()
     return lambda *words: commands.run("refund", "--merchant", slug, *words)
 

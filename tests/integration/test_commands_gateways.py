@@ -21,9 +21,9 @@ from portal.merchants.errors import SecretsUnreadable
 from portal.merchants.models import GatewayAccount, Merchant
 from portal.merchants.operations import connect_gateway
 from portal.merchants.queries import find_merchant
-from portal.merchants.secrets import decrypt_secrets
+from portal.merchants.rules.secrets import decrypt_secrets
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.operations import follow_gateway, remember_method
+from portal.payment_methods.operations.methods import follow_gateway, remember_method
 from portal.payments.models import Payment
 from portal.refunds.models import Refund
 from portal.services import Services

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from portal.gateways.contract import ListedCharge, Outcome, State
 from portal.merchants.models import Merchant
 from portal.money import Money
-from portal.payments.operations import cancel_payment
+from portal.payments.operations.paying import cancel_payment
 from portal.public_ids import new_id
 from portal.reconciliation.jobs import compare_charges
 from portal.reconciliation.models import GatewayComparison, GatewayDifference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from portal.credit import balance as credit
+from portal.credit import operations as credit
 from portal.credit.models import CustomerBalance
 from portal.customers.models import Customer
 from portal.money import Money

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from portal.audit.models import AuditEntry
 from portal.audit.operations import record_act
 from portal.database import Database
-from portal.invoices import balance
 from portal.invoices.models import Invoice
+from portal.invoices.operations import balance
 from tests.support.paying import Till
 
 

@@ -8,11 +8,11 @@ from itertools import permutations
 import pytest
 
 from portal.gateways.contract import Outcome, Question, RefundOutcome, State
-from portal.payment_methods.consents import Consent
 from portal.payment_methods.models import PaymentMethodSetup
-from portal.payment_methods.setups import Wish, begin_setup
+from portal.payment_methods.operations.consents import Consent
+from portal.payment_methods.operations.setups import Wish, begin_setup
 from portal.payments.jobs import check_payments
-from portal.payments.operations import cancel_payment
+from portal.payments.operations.paying import cancel_payment
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.models import ProviderEvent
 from portal.provider_events.operations import receive_event

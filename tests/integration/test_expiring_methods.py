@@ -15,7 +15,8 @@ from portal.payment_methods.jobs import mail_expiring_methods
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.rules import expiries_to_tell, method_state
 from portal.public_ids import new_id
-from portal.worker import deliver_due
+from portal.worker import build_handlers, deliver_due
+from tests.support.bundled import bundled_renderer
 from tests.support.front_door import FrontDoor
 
 # The door's clock stands in the middle of March 2026; eight weeks on is the middle of May.
@@ -47,7 +48,7 @@ def change(door: FrontDoor, table: Any, **values: Any) -> None:
 
 def send(door: FrontDoor) -> list[Any]:
     mail_expiring_methods(door.services)
-    deliver_due(door.services)
+    deliver_due(door.services, build_handlers(bundled_renderer()))
     return list(door.mail.take())
 
 
@@ -150,7 +151,7 @@ def test_nobody_is_written_to_about_what_is_gone_meanwhile(door: FrontDoor, tabl
     mail_expiring_methods(door.services)
     change(door, table, **{name: door.clock.now() if value is True else value for name, value in values.items()})
 
-    deliver_due(door.services)
+    deliver_due(door.services, build_handlers(bundled_renderer()))
 
     assert door.mail.take() == []
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from portal.clock import MovableClock
 from portal.customers.models import Customer
 from portal.database import Database
-from portal.importing.operations import Summary
+from portal.importing.operations.files import Summary
 from portal.public_ids import new_id
 from tests.support.importing import Importer, importer_of
 

@@ -18,9 +18,9 @@ from portal.clock import MovableClock
 from portal.credit.models import CustomerBalance
 from portal.customers.models import Customer
 from portal.database import Database
-from portal.importing import operations
 from portal.importing.errors import MappingFault
-from portal.importing.operations import Summary
+from portal.importing.operations import files as operations
+from portal.importing.operations.files import Summary
 from portal.invoices.models import CreditNote, Invoice, InvoiceLine
 from portal.outbox.models import OutboxMessage
 from portal.payments.models import Payment, PaymentAllocation

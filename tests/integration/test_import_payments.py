@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.database import Database
-from portal.importing.operations import Summary
+from portal.importing.operations.files import Summary
 from portal.invoices.models import Invoice
 from portal.outbox.models import OutboxMessage
 from portal.payments.models import Payment, PaymentAllocation

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from portal.invoices import balance
 from portal.invoices.models import Invoice
+from portal.invoices.operations import balance
 
 
 def test_no_more_is_held_than_nobody_pays_holds_or_credits(till):

@@ -16,13 +16,13 @@ from sqlalchemy.orm import Session
 from portal.database import Database
 from portal.gateways.contract import RefundOutcome, State
 from portal.json_logs import JsonLines
-from portal.ledger.checking import Proof, prove_ledger
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
-from portal.ledger.operations import post
+from portal.ledger.operations.checking import Proof, prove_ledger
+from portal.ledger.operations.posting import post
 from portal.ledger.rules import Entry, Posting, Unbalanced, digest_of, entry_digest, invoice_opened, seal_digest
 from portal.money import Money
-from portal.payments.operations import resolve_payment
+from portal.payments.operations.paying import resolve_payment
 from portal.refunds.operations import refund_payment
 from tests.support.paying import Till, give_credit
 

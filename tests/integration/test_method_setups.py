@@ -14,11 +14,11 @@ from portal.audit.models import AuditEntry
 from portal.crash_points import CrashPoint
 from portal.gateways.contract import MethodFacts, SetupOrder, SetupOutcome, State
 from portal.outbox.models import OutboxMessage
-from portal.payment_methods.consents import Consent
 from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable, SetupsUnavailable, TooManySetups
 from portal.payment_methods.jobs import check_setups
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
-from portal.payment_methods.setups import Wish, begin_setup, record_setup, resolve_setup
+from portal.payment_methods.operations.consents import Consent
+from portal.payment_methods.operations.setups import Wish, begin_setup, record_setup, resolve_setup
 from portal.tenancy import Scope
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import ABLE, VISA

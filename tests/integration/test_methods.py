@@ -15,18 +15,18 @@ from portal import signals
 from portal.audit.models import AuditEntry
 from portal.gateways.contract import MethodFacts, State
 from portal.merchants.models import Merchant
+from portal.outbox.jobs import deliver_next
 from portal.outbox.models import OutboxMessage
-from portal.outbox.relay import deliver_next
-from portal.payment_methods.dependents import list_dependents
 from portal.payment_methods.errors import HasExpired, SuccessorMissing
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent
-from portal.payment_methods.operations import make_default, remember_method, rename_method
-from portal.payment_methods.removal import detach_method, remove_method
-from portal.payments.checkouts import NEW_METHOD
+from portal.payment_methods.operations.methods import make_default, remember_method, rename_method
+from portal.payment_methods.operations.removal import detach_method, remove_method
+from portal.payment_methods.operations.uses import list_dependents
 from portal.payments.errors import AmountChanged, MethodExpired
 from portal.payments.jobs import check_payments
-from portal.payments.operations import confirm_payment
-from portal.payments.shares import chosen_pricing, shown_version
+from portal.payments.operations.checkouts import NEW_METHOD
+from portal.payments.operations.paying import confirm_payment
+from portal.payments.queries.shares import chosen_pricing, shown_version
 from portal.public_ids import new_id
 from tests.support.paying import CONSENT, Till
 from tests.support.scripted_gateway import ABLE, lost

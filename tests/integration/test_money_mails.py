@@ -11,6 +11,7 @@ from portal.refunds.models import Refund
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
+from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import MailCatcher
 from tests.support.paying import Till
 
@@ -18,9 +19,7 @@ from tests.support.paying import Till
 @pytest.fixture
 def office(till: Till, services: Services, settings: Settings, mail: MailCatcher) -> Services:
     """The till's services, with what it takes to write to its customer."""
-    return replace(
-        till.services, renderer=services.renderer, settings=settings.model_copy(update={"smtp_url": mail.url})
-    )
+    return replace(till.services, settings=settings.model_copy(update={"smtp_url": mail.url}))
 
 
 def refunded(till: Till) -> str:
@@ -31,7 +30,9 @@ def refunded(till: Till) -> str:
 def test_refund_says_how_much_is_on_its_way(till: Till, office: Services, mail: MailCatcher) -> None:
     refund_id = refunded(till)
 
-    send_refund_mail(office, till.scope.merchant_id, {"refund": refund_id, "told": "succeeded"}, "obx_1")
+    send_refund_mail(
+        bundled_renderer(), office, till.scope.merchant_id, {"refund": refund_id, "told": "succeeded"}, "obx_1"
+    )
 
     (caught,) = mail.take()
     assert caught.message["Subject"] == "Acme Software Inc. is sending you $7.00 back"
@@ -41,7 +42,9 @@ def test_refund_says_how_much_is_on_its_way(till: Till, office: Services, mail: 
 def test_refund_that_came_back_says_where_the_money_is(till: Till, office: Services, mail: MailCatcher) -> None:
     refund_id = refunded(till)
 
-    send_refund_mail(office, till.scope.merchant_id, {"refund": refund_id, "told": "came_back"}, "obx_1")
+    send_refund_mail(
+        bundled_renderer(), office, till.scope.merchant_id, {"refund": refund_id, "told": "came_back"}, "obx_1"
+    )
 
     (caught,) = mail.take()
     assert caught.message["Subject"] == "Your refund from Acme Software Inc. could not be delivered"
@@ -57,7 +60,9 @@ def test_refund_that_came_back_before_its_mail_left_is_not_announced_any_more(
         assert row is not None
         row.status = "failed"
 
-    send_refund_mail(office, till.scope.merchant_id, {"refund": refund_id, "told": "succeeded"}, "obx_1")
+    send_refund_mail(
+        bundled_renderer(), office, till.scope.merchant_id, {"refund": refund_id, "told": "succeeded"}, "obx_1"
+    )
 
     assert mail.take() == []
 
@@ -65,7 +70,7 @@ def test_refund_that_came_back_before_its_mail_left_is_not_announced_any_more(
 def test_surplus_says_how_much_stands_to_the_customers_credit(till: Till, office: Services, mail: MailCatcher) -> None:
     payment = till.pay(till.invoice())
 
-    send_surplus_mail(office, till.scope.merchant_id, {"payment": payment, "amount": 3000}, "obx_1")
+    send_surplus_mail(bundled_renderer(), office, till.scope.merchant_id, {"payment": payment, "amount": 3000}, "obx_1")
 
     (caught,) = mail.take()
     assert caught.message["Subject"] == "$30.00 stands to your credit at Acme Software Inc."

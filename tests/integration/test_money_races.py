@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.credit import balance as credit
+from portal.credit import operations as credit
 from portal.credit.models import CustomerBalance
-from portal.invoices import balance
+from portal.invoices.operations import balance
 from portal.ledger.jobs import seal_ledger
-from portal.ledger.operations import seal_next
+from portal.ledger.operations.posting import seal_next
 from portal.money import Money
 from portal.payments.errors import AmountChanged
 from portal.refunds.errors import RefundTooLarge

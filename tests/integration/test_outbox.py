@@ -11,9 +11,9 @@ from datetime import timedelta
 import pytest
 
 from portal.outbox.errors import Undeliverable
+from portal.outbox.jobs import count_dead_letters, deliver_next, lease_next
 from portal.outbox.models import OutboxMessage
 from portal.outbox.operations import enqueue
-from portal.outbox.relay import count_dead_letters, deliver_next, lease_next
 from portal.worker import Job, Schedule, clean_up, run_forever, run_once
 
 
@@ -238,7 +238,7 @@ def test_one_round_tells_what_it_did(door):
     put(door, due_in=10)
     jobs = (Job("checked", timedelta(seconds=1), lambda _services: 3),)
 
-    counts = run_once(door.services, handlers={"work": Recorder(OSError())}, jobs=jobs)
+    counts = run_once(door.services, {"work": Recorder(OSError())}, jobs=jobs)
 
     assert counts == {"checked": 3, "done": 1, "retried": 1, "dead": 0}
 
@@ -261,8 +261,8 @@ def test_worker_goes_on_until_it_is_stopped(door):
     stop, delivered = threading.Event(), threading.Event()
     worker = threading.Thread(
         target=run_forever,
-        args=(door.services, stop),
-        kwargs={"handlers": {"work": lambda *_: delivered.set()}, "jobs": ()},
+        args=(door.services, {"work": lambda *_: delivered.set()}, stop),
+        kwargs={"jobs": ()},
     )
     worker.start()
     try:
@@ -287,11 +287,8 @@ def test_job_that_hangs_holds_up_no_mail_and_no_end(door, monkeypatch):
 
     worker = threading.Thread(
         target=run_forever,
-        args=(door.services, stop),
-        kwargs={
-            "handlers": {"work": lambda *_: delivered.set()},
-            "jobs": (Job("hanging", timedelta(seconds=1), hang),),
-        },
+        args=(door.services, {"work": lambda *_: delivered.set()}, stop),
+        kwargs={"jobs": (Job("hanging", timedelta(seconds=1), hang),)},
     )
     worker.start()
     try:

@@ -16,16 +16,16 @@ from portal.audit.models import AuditEntry
 from portal.credit.models import CustomerBalance
 from portal.gateways.contract import MethodFacts, Outcome, Question, State
 from portal.invoices.models import Invoice
-from portal.ledger.operations import post
+from portal.ledger.operations.posting import post
 from portal.ledger.rules import invoice_corrected
-from portal.merchants.payment_options import AmountLimits
+from portal.merchants.rules.payment_options import AmountLimits
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent
 from portal.payments.jobs import check_payments
-from portal.payments.locks import lock_payment
-from portal.payments.operations import cancel_payment, resolve_payment
-from portal.payments.outcomes import record_outcome, record_paid_by_credit
+from portal.payments.operations.locks import lock_payment
+from portal.payments.operations.outcomes import record_outcome, record_paid_by_credit
+from portal.payments.operations.paying import cancel_payment, resolve_payment
 from tests.support.paying import Till, allow, credit, give_credit
 from tests.support.scripted_gateway import lost
 

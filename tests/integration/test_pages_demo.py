@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from portal.demo.command import RAISED
-from portal.demo.story import STORIES, Story
+from portal.demo.example_data import STORIES, Story
 from portal.services import Services
 from portal.settings import Settings
 from tests.conftest import SECRET_KEY

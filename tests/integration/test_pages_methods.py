@@ -12,12 +12,12 @@ from flask import Flask
 from portal import signals
 from portal.gateways.contract import MethodFacts, SetupOutcome, State
 from portal.merchants.models import Merchant
-from portal.payment_methods.consent_words import KEEP_WHILE_PAYING, words_while_paying
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
-from portal.payment_methods.operations import follow_gateway
-from portal.payment_methods.setups import resolve_setup
+from portal.payment_methods.operations.methods import follow_gateway
+from portal.payment_methods.operations.setups import resolve_setup
+from portal.payment_methods.views.consent_texts import KEEP_WHILE_PAYING, words_while_paying
+from portal.rendering.translations import translator
 from portal.services import Services
-from portal.web.translations import translator
 from tests.support.accounts import Account, make_account
 from tests.support.page_client import PageClient
 from tests.support.scripted_gateway import ABLE, ScriptedGateway

@@ -13,7 +13,7 @@ from flask import Flask
 from portal.clock import MovableClock
 from portal.gateways.contract import ChargeOrder, Outcome
 from portal.money import Money
-from portal.payments.rules import PAYMENT_STATUSES
+from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.services import Services
 from tests.support.accounts import Account, make_account, statements_of
 from tests.support.page_client import Page, PageClient

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 
 from portal.merchants.models import Merchant
+from portal.rendering.renderer import Renderer
 from portal.services import Services
-from portal.web.rendering import Renderer
 from tests.support.accounts import Account, make_account, statements_of
 from tests.support.page_client import Page, PageClient
 

@@ -12,7 +12,7 @@ from flask import Flask
 from portal.gateways.contract import Capabilities, State
 from portal.invoices.models import Invoice
 from portal.merchants.operations import set_payment_options
-from portal.merchants.payment_options import AmountLimits, PaymentOptions
+from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
 from portal.services import Services
 from tests.support.accounts import Account, make_account

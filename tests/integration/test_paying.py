@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from portal.credit.models import CustomerBalance
 from portal.gateways.contract import State
 from portal.invoices.models import Invoice
-from portal.merchants.payment_options import PaymentOptions
+from portal.merchants.rules.payment_options import PaymentOptions
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.errors import (
@@ -26,8 +26,8 @@ from portal.payments.errors import (
     TooManyAttempts,
 )
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
-from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, resolve_payment
-from portal.payments.shares import chosen_pricing, list_shares, shown_version
+from portal.payments.operations.paying import ASK_AT_MOST_EVERY, cancel_payment, resolve_payment
+from portal.payments.queries.shares import chosen_pricing, list_shares, shown_version
 from portal.public_ids import new_id
 from portal.tenancy import Scope
 from tests.support.paying import Killed, Till, killing_at

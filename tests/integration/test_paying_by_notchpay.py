@@ -10,12 +10,12 @@ import pytest
 
 from portal.gateways.contract import State
 from portal.gateways.notchpay import Keys, NotchPayGateway
-from portal.payments.checkouts import TELEPHONE
 from portal.payments.jobs import check_payments
-from portal.payments.operations import cancel_payment, resolve_payment
+from portal.payments.operations.checkouts import TELEPHONE
+from portal.payments.operations.paying import cancel_payment, resolve_payment
 from portal.payments.page_builders import build_payment_page
 from portal.payments.pages import PaymentPage
-from portal.payments.queries import get_payment
+from portal.payments.queries.payments import get_payment
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.refunds.jobs import check_refunds

@@ -13,7 +13,7 @@ from portal.merchants.models import Merchant
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.jobs import check_payments
 from portal.payments.models import Payment
-from portal.payments.operations import cancel_payment, resolve_payment
+from portal.payments.operations.paying import cancel_payment, resolve_payment
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.refunds.jobs import check_refunds

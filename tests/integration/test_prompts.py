@@ -10,8 +10,8 @@ from portal.gateways.contract import State
 from portal.outbox.models import OutboxMessage
 from portal.payments.errors import TooManyPrompts
 from portal.payments.jobs import check_payments
-from portal.payments.operations import cancel_payment
-from portal.payments.queries import get_payment
+from portal.payments.operations.paying import cancel_payment
+from portal.payments.queries.payments import get_payment
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.services import Services

@@ -22,11 +22,11 @@ def slug(till: Till) -> str:
 
 @pytest.fixture
 def client(till: Till, services: Services):
-    from dataclasses import replace
 
     from portal.app import create_app
+    from tests.support.bundled import bundled_renderer
 
-    return create_app(services=replace(till.services, renderer=services.renderer)).test_client()
+    return create_app(services=till.services, renderer=bundled_renderer()).test_client()
 
 
 def post(client, slug: str, event_id: str, reference: str, signature: str = "right", gateway: str = "sandbox") -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from portal.ledger.operations import post
+from portal.ledger.operations.posting import post
 from portal.ledger.rules import refund_begun, refund_succeeded
-from portal.merchants.payment_options import AmountLimits
+from portal.merchants.rules.payment_options import AmountLimits
 from portal.migrations import downgrade, upgrade
 from portal.money import Money
 from portal.public_ids import new_id

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from portal.gateways.contract import RefundOutcome, State
-from portal.merchants.payment_options import AmountLimits
+from portal.merchants.rules.payment_options import AmountLimits
 from portal.money import Money
-from portal.payments.operations import cancel_payment
+from portal.payments.operations.paying import cancel_payment
 from portal.refunds.errors import CreditSpent
 from portal.refunds.models import Refund
 from portal.refunds.operations import record_refund_outcome

@@ -18,8 +18,8 @@ from portal.payments.errors import (
     CheckoutEnded,
 )
 from portal.payments.jobs import check_payments, expire_checkouts
-from portal.payments.operations import cancel_payment, resolve_payment
-from portal.payments.outcomes import record_outcome
+from portal.payments.operations.outcomes import record_outcome
+from portal.payments.operations.paying import cancel_payment, resolve_payment
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway, lost
 

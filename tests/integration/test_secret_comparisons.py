@@ -13,7 +13,7 @@ from portal.gateways.contract import EventRefused
 from portal.gateways.notchpay import events as notchpay_events
 from portal.gateways.sandbox import SandboxGateway
 from portal.gateways.stripe import events as stripe_events
-from portal.sign_in.tokens import challenge_of, is_code_of, link_token
+from portal.sign_in.rules.tokens import challenge_of, is_code_of, link_token
 from portal.web.csrf import CsrfTokens
 from portal.web.probes import _may_read_metrics
 

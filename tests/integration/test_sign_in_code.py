@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from portal.audit.models import AuditEntry
 from portal.sign_in.models import Challenge, SignInSession
-from portal.sign_in.tokens import code_of
+from portal.sign_in.rules.tokens import code_of
 from tests.support.front_door import ADDRESS, path_of
 
 WRONG = "0000-0000"

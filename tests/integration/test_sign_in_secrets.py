@@ -7,7 +7,7 @@ import random
 import sys
 
 from portal.sign_in.operations import create_portal_session
-from portal.sign_in.tokens import token_digest
+from portal.sign_in.rules.tokens import token_digest
 from tests.support.front_door import contents, path_of
 
 CARD = "4000056655665556"

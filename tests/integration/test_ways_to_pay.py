@@ -10,12 +10,11 @@ import sqlalchemy as sa
 from portal.checkout.queries import get_checkout
 from portal.gateways.contract import MethodFacts, State
 from portal.invoices.models import Invoice
-from portal.ledger.operations import post
+from portal.ledger.operations.posting import post
 from portal.ledger.rules import invoice_corrected
-from portal.merchants.payment_options import AmountLimits, PaymentOptions
+from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
-from portal.payment_methods.operations import remember_method
-from portal.payments.checkouts import TELEPHONE
+from portal.payment_methods.operations.methods import remember_method
 from portal.payments.errors import (
     AmountChanged,
     AmountTooHigh,
@@ -29,8 +28,9 @@ from portal.payments.errors import (
     TopUpNotAllowed,
 )
 from portal.payments.models import PaymentAllocation
-from portal.payments.operations import cancel_payment, resolve_payment
-from portal.payments.shares import shown_version
+from portal.payments.operations.checkouts import TELEPHONE
+from portal.payments.operations.paying import cancel_payment, resolve_payment
+from portal.payments.queries.shares import shown_version
 from portal.public_ids import new_id
 from tests.support.paying import Till, allow, credit, give_credit
 from tests.support.scripted_gateway import lost

@@ -16,10 +16,11 @@ from portal.app import create_app
 from portal.database import Database
 from portal.errors import PortalError
 from portal.json_logs import JsonLines
+from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.web.errors import TooManyRequests
-from portal.web.rendering import Renderer
 from tests.support.accounts import Account, make_account
+from tests.support.bundled import bundled_renderer
 from tests.support.page_client import SAME_ORIGIN, PageClient
 
 SECRET = "maya@lindqvist.example 4242424242424242"
@@ -257,9 +258,9 @@ def client_of(app: Flask, account: Account) -> Callable[[], FlaskClient]:
 def test_schema_that_is_missing_is_no_reason_not_to_start(
     bare_database: Database, services: Services, lines: list[str]
 ) -> None:
-    bare = Services(services.settings, bare_database, services.gateways, services.renderer, services.clock)
+    bare = Services(services.settings, bare_database, services.gateways, services.clock)
 
-    answer = create_app(services=bare).test_client().get("/acme/")
+    answer = create_app(services=bare, renderer=bundled_renderer()).test_client().get("/acme/")
 
     assert answer.status_code in (500, 503)
     assert "Something broke on our side" in answer.text

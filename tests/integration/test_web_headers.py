@@ -11,8 +11,8 @@ from flask import Flask, Response, g
 from werkzeug.test import TestResponse
 
 from portal.app import create_app
+from portal.customer_pages.cookies import clear_session_cookie, set_session_cookie
 from portal.services import Services
-from portal.web.cookies import clear_session_cookie, set_session_cookie
 from tests.contracts.test_routes import path_of, rules
 from tests.support.accounts import Account, make_account
 from tests.support.page_client import PageClient
@@ -41,9 +41,7 @@ def app_with(services: Services, account: Account) -> AppWith:
 
     def build(**settings: object) -> Flask:
         changed = services.settings.model_copy(update=settings)
-        return create_app(
-            services=Services(changed, services.database, services.gateways, services.renderer, services.clock)
-        )
+        return create_app(services=Services(changed, services.database, services.gateways, services.clock))
 
     return build
 

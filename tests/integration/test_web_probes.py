@@ -21,6 +21,7 @@ from portal.provider_events.models import ProviderEvent
 from portal.reconciliation.models import GatewayDifference
 from portal.services import Services
 from tests.support.accounts import Account, make_account
+from tests.support.bundled import bundled_renderer
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def account(services: Services) -> Account:
 
 
 def application_on(database: Database, services: Services) -> FlaskClient:
-    other = Services(services.settings, database, services.gateways, services.renderer, services.clock)
-    return create_app(services=other).test_client()
+    other = Services(services.settings, database, services.gateways, services.clock)
+    return create_app(services=other, renderer=bundled_renderer()).test_client()
 
 
 # --- up, and ready ---
@@ -243,9 +244,7 @@ def test_metrics_are_for_this_machine_alone(client: FlaskClient, address: str, h
 )
 def test_metrics_are_for_whoever_has_the_token(services: Services, sent: str, status: int) -> None:
     settings = services.settings.model_copy(update={"metrics_token": SecretStr("the right one")})
-    app = create_app(
-        services=Services(settings, services.database, services.gateways, services.renderer, services.clock)
-    )
+    app = create_app(services=Services(settings, services.database, services.gateways, services.clock))
 
     answer = app.test_client().get(
         "/metrics", environ_overrides={"REMOTE_ADDR": "203.0.113.7"}, headers={"Authorization": sent}

@@ -16,23 +16,23 @@ from tests.mutation.running import MutationRun
 
 FILES = (
     "portal/money.py",
-    "portal/payments/rules.py",
-    "portal/payments/amounts.py",
-    "portal/payments/outcomes.py",
-    "portal/payments/intents.py",
-    "portal/payments/limits.py",
-    "portal/payments/locks.py",
-    "portal/payments/orders.py",
-    "portal/payments/shares.py",
+    "portal/payments/rules/statuses.py",
+    "portal/payments/rules/amounts.py",
+    "portal/payments/operations/outcomes.py",
+    "portal/payments/operations/intents.py",
+    "portal/payments/operations/limits.py",
+    "portal/payments/operations/locks.py",
+    "portal/payments/operations/orders.py",
+    "portal/payments/queries/shares.py",
     "portal/ledger/rules.py",
-    "portal/ledger/checking.py",
-    "portal/ledger/operations.py",
-    "portal/credit/balance.py",
-    "portal/invoices/balance.py",
+    "portal/ledger/operations/checking.py",
+    "portal/ledger/operations/posting.py",
+    "portal/credit/operations.py",
+    "portal/invoices/operations/balance.py",
     "portal/refunds/rules.py",
     "portal/refunds/operations.py",
 )
-STATE_MACHINE = frozenset({"portal/payments/rules.py", "portal/payments/outcomes.py"})
+STATE_MACHINE = frozenset({"portal/payments/rules/statuses.py", "portal/payments/operations/outcomes.py"})
 """Here every survivor is on the list of equivalents, with its reason."""
 LEAST_KILLED = 0.9
 """Over all files, of the faults that are not on that list."""

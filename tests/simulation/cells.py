@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from portal.payments.rules import CAPTURED, PAYMENT_STATUSES, UNSETTLED
+from portal.payments.rules.statuses import CAPTURED, PAYMENT_STATUSES, UNSETTLED
 
 ROOT = Path(__file__).resolve().parents[2]
 RETRIERS = ("customer", "worker", "webhook")

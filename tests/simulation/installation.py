@@ -9,13 +9,13 @@ from functools import cache
 from typing import Any
 
 from portal.clock import MovableClock
-from portal.credit import balance as credit
+from portal.credit import operations as credit
 from portal.customers.models import Customer
 from portal.invoices.models import Invoice
-from portal.ledger.operations import post
+from portal.ledger.operations.posting import post
 from portal.ledger.rules import credit_granted, invoice_opened
 from portal.merchants.operations import NewMerchant, create_merchant, set_payment_options
-from portal.merchants.payment_options import AmountLimits, PaymentOptions
+from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.migrations import upgrade
 from portal.money import Money
 from portal.payment_methods.models import PaymentMethod

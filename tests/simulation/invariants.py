@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import timedelta
 
 from portal.gateways.contract import State
-from portal.ledger.checking import prove_ledger
-from portal.payments.rules import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.ledger.operations.checking import prove_ledger
+from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from tests.simulation.moves import page_of
 from tests.simulation.world import Broken, PaymentRow, World
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
-from portal.payments.checkouts import NEW_METHOD, TELEPHONE, Choice, begin_checkout
-from portal.payments.operations import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
-from portal.payments.rules import CAPTURED, UNSETTLED
+from portal.payments.operations.checkouts import NEW_METHOD, TELEPHONE, Choice, begin_checkout
+from portal.payments.operations.paying import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
+from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.provider_events.operations import receive_event
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import Scope
-from portal.worker import HANDLERS, JOBS, clean_up, run_once
+from portal.worker import JOBS, clean_up, run_once
 from tests.simulation import installation
 from tests.simulation.installation import GATEWAY, Payer
 from tests.simulation.provider import END, OPEN, Charge, Event
@@ -218,14 +218,18 @@ def work(world: World) -> bool:
     return True
 
 
+KINDS = ("sign_in_mail", "receipt_mail", "refund_mail", "surplus_mail", "method_expiring_mail", "detach_method")
+"""The outbox's kinds of messages."""
+
+
 def work_round(
     world: World, jobs: tuple = ROUND, *, dies_at: str | int = NEVER, faults: list[str] | None = None
 ) -> str:
-    handlers = {kind: world.handler(kind) for kind in HANDLERS}
+    handlers = {kind: world.handler(kind) for kind in KINDS}
     words = "does a round" if jobs == ROUND else f"does {', '.join(job.name for job in jobs)}"
 
     def run(services: Services) -> str:
-        counts = run_once(services, handlers=handlers, jobs=jobs)
+        counts = run_once(services, handlers, jobs=jobs)
         if counts.get("failed_jobs"):
             raise Broken("nothing fails but by a named fault", f"a job failed: {counts}")
         return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "nothing"

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from portal.payments.rules import UNSETTLED
+from portal.payments.rules.statuses import UNSETTLED
 from portal.refunds.jobs import check_refunds
 from portal.worker import JOBS
 from tests.simulation import moves

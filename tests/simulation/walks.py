@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from portal.payments.checkouts import NEW_METHOD, TELEPHONE, Choice
 from portal.payments.jobs import check_payments
-from portal.payments.rules import UNSETTLED
+from portal.payments.operations.checkouts import NEW_METHOD, TELEPHONE, Choice
+from portal.payments.rules.statuses import UNSETTLED
 from portal.provider_events.jobs import handle_events
 from portal.refunds.jobs import check_refunds
 from tests.simulation import moves

@@ -18,8 +18,8 @@ from portal.clock import MovableClock
 from portal.errors import PortalError
 from portal.gateways.contract import EventRefused, Gateway
 from portal.gateways.registry import Gateways
-from portal.outbox.relay import Handler
-from portal.payments.rules import UNSETTLED
+from portal.outbox.jobs import Handler
+from portal.payments.rules.statuses import UNSETTLED
 from portal.provider_events.rules import next_try
 from portal.services import Services
 from tests.simulation.cells import NOT_OF_PAYMENTS, Cell, why_unreachable
@@ -149,7 +149,7 @@ class World:
         line.meanwhile = lambda: self._let_others(process)
         gateway = self.plant(line) if self.plant else cast(Gateway, line)
         services = Services(
-            self.installation.settings, self.database, _One(gateway), cast(Any, None), self.clock, process.reach,
+            self.installation.settings, self.database, _One(gateway), self.clock, process.reach,
             self.chance.random,
         )  # fmt: skip
         self._running.append(process)

@@ -9,28 +9,29 @@ from flask import Flask
 
 from portal.app import build_runtime, create_app
 from portal.services import Services
-from portal.web.rendering import Renderer
 from portal.web.runtime import EXTENSION, Runtime
+from tests.support.bundled import bundled_renderer
 
-_MADE: list[tuple[Renderer, bool, Flask]] = []
+_MADE: dict[bool, Flask] = {}
 
 
 def app_on(services: Services) -> Flask:
     """An application on these services, with a runtime and view functions that no other test has. Not for behind a proxy."""
     settings = services.settings
     assert not settings.trusted_proxies, "a proxy stands before one application, and create_app puts it there"
-    found = (app for renderer, demo, app in _MADE if renderer is services.renderer and demo == settings.demo)
-    made = next(found, None)
+    made = _MADE.get(settings.demo)
     if made is None:
-        made = create_app(services=services)
-        _MADE.append((services.renderer, settings.demo, made))
+        made = create_app(services=services, renderer=bundled_renderer())
+        _MADE[settings.demo] = made
     before: Runtime = made.extensions[EXTENSION]
     app = copy(made)
     app.view_functions = dict(made.view_functions)
     app.extensions = {
         **made.extensions,
         EXTENSION: replace(
-            build_runtime(services, static_files=before.static_files), policies=before.policies, nav=before.nav
+            build_runtime(services, bundled_renderer(), static_files=before.static_files),
+            policies=before.policies,
+            nav=before.nav,
         ),
     }
     return app

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from portal.rendering.renderer import Renderer
 from portal.theming.themes import ThemeSet, load_themes
-from portal.web.rendering import Renderer
 from portal.web.static_files import StaticFiles, build_static_files
 
 

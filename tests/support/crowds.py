@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portal.database import Database
-from portal.payments.rules import PAYMENT_STATUSES
+from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.tenancy import Scope
 
 # Most payments are complete; every status is there.

@@ -23,7 +23,7 @@ from portal.public_ids import new_id
 from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
-from portal.worker import deliver_due
+from portal.worker import build_handlers, deliver_due
 from tests.support.apps import app_on
 from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import Caught, MailCatcher
@@ -54,7 +54,7 @@ class FrontDoor:
 
     def deliver(self) -> list[Caught]:
         """Let the worker do what is due, and take what was mailed."""
-        deliver_due(self.services)
+        deliver_due(self.services, build_handlers(bundled_renderer()))
         return self.mail.take()
 
     def mailed(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/") -> Caught:
@@ -85,7 +85,7 @@ class FrontDoor:
     def with_settings(self, **changes: Any) -> FrontDoor:
         """The same door of another installation: other settings on the same database."""
         services = replace(self.services, settings=self.services.settings.model_copy(update=changes))
-        return replace(self, services=services, app=create_app(services=services))
+        return replace(self, services=services, app=create_app(services=services, renderer=bundled_renderer()))
 
     def rows(self, table: Any, **where: Any) -> list[Any]:
         with self.services.database.unit_of_work() as session:
@@ -105,7 +105,7 @@ def path_of(caught: Caught) -> str:
 def open_front_door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
     """A front door on the test's database."""
     settings = settings.model_copy(update={"smtp_url": mail.url, "mail_from": "billing@portal.example"})
-    services = Services(settings, database, OneGateway(ScriptedGateway()), bundled_renderer(), clock)
+    services = Services(settings, database, OneGateway(ScriptedGateway()), clock)
     with database.unit_of_work() as session:
         scope, other = (_add_merchant(session, slug, clock) for slug in ("acme", "savane"))
     return FrontDoor(services, app_on(services), clock, mail, scope, other)

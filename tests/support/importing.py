@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.database import Database
-from portal.importing.operations import ImportOrder, Summary, prepare_import, run_import
+from portal.importing.operations.files import ImportOrder, Summary, prepare_import, run_import
 from portal.merchants.operations import NewMerchant, create_merchant
 from portal.merchants.queries import MerchantProfile
 from portal.migrations import all_tables

@@ -18,19 +18,19 @@ from portal.customers.rules import CustomerDetails
 from portal.database import Database
 from portal.gateways.contract import MethodFacts
 from portal.invoices.models import Invoice
-from portal.invoices.operations import NewInvoice, NewLine, open_invoice
+from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.merchants.queries import MerchantProfile, find_merchant
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.operations import remember_method
-from portal.payments.checkouts import NEW_METHOD, Choice, begin_checkout
+from portal.payment_methods.operations.methods import remember_method
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.rules import CAPTURED, UNSETTLED
+from portal.payments.operations.checkouts import NEW_METHOD, Choice, begin_checkout
+from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
 from portal.settings import Settings
 from portal.sign_in.operations import Visitor, create_portal_session, start_session
-from portal.sign_in.tokens import new_token
+from portal.sign_in.rules.tokens import new_token
 from portal.tenancy import Scope
 
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"

@@ -11,21 +11,21 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.crash_points import CrashPoint
-from portal.credit import balance as credit_balance
+from portal.credit import operations as credit_balance
 from portal.credit.models import CustomerBalance
 from portal.gateways.contract import Question
 from portal.invoices.models import Invoice
-from portal.ledger.checking import WrongRow, prove_ledger
-from portal.ledger.operations import post
+from portal.ledger.operations.checking import WrongRow, prove_ledger
+from portal.ledger.operations.posting import post
 from portal.ledger.rules import credit_granted, invoice_opened
 from portal.merchants.operations import set_payment_options
-from portal.merchants.payment_options import PaymentOptions
+from portal.merchants.rules.payment_options import PaymentOptions
 from portal.money import Money
-from portal.payment_methods.consents import Consent
-from portal.payments.checkouts import Choice, begin_checkout
+from portal.payment_methods.operations.consents import Consent
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations import confirm_payment
-from portal.payments.outcomes import record_outcome
+from portal.payments.operations.checkouts import Choice, begin_checkout
+from portal.payments.operations.outcomes import record_outcome
+from portal.payments.operations.paying import confirm_payment
 from portal.public_ids import new_id
 from portal.refunds.operations import refund_payment
 from portal.services import Services
@@ -151,7 +151,6 @@ class Till:
             self.services.settings,
             self.services.database,
             self.services.gateways,
-            self.services.renderer,
             self.clock,
             crash_point,
         )

@@ -27,9 +27,9 @@ from portal.gateways.contract import (
     State,
 )
 from portal.gateways.http import Answer, JsonClient, Unreadable
-from portal.gateways.notchpay.books import Books, path_of
 from portal.gateways.notchpay.events import read_notice
-from portal.gateways.notchpay.reading import (
+from portal.gateways.notchpay.lookups import Books, path_of
+from portal.gateways.notchpay.parsing import (
     UNPROCESSED,
     Transaction,
     outcome_of,

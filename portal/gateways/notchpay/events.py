@@ -11,7 +11,7 @@ from typing import Any
 
 from portal.fingerprints import spelled
 from portal.gateways.contract import EventRefused, Notice
-from portal.gateways.notchpay.reading import our_refund, read_id, read_references
+from portal.gateways.notchpay.parsing import our_refund, read_id, read_references
 
 _HEADER = "x-notch-signature"
 _SIGNATURE = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)

@@ -29,7 +29,7 @@ from portal.gateways.contract import (
     State,
 )
 from portal.gateways.http import Answer, JsonClient, Unreadable
-from portal.gateways.sandbox.reading import (
+from portal.gateways.sandbox.parsing import (
     charge_outcome,
     error_code,
     listed_charge,

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.gateways.contract import EventRefused, Notice
-from portal.gateways.stripe.reading import REFERENCE
+from portal.gateways.stripe.parsing import REFERENCE
 
 TOLERANCE_SECONDS = 300
 _LONGEST_HEADER = 2000

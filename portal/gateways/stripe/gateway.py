@@ -27,7 +27,7 @@ from portal.gateways.contract import (
 from portal.gateways.http import Unreadable
 from portal.gateways.stripe import events, orders
 from portal.gateways.stripe.client import KeyUsed, Refused, Reply, StripeApi
-from portal.gateways.stripe.reading import (
+from portal.gateways.stripe.parsing import (
     REFERENCE,
     awaits_customer,
     customer_of,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from portal.gateways.contract import ChargeOrder, PageOrder, Payer, RefundOrder, SetupOrder
 from portal.gateways.stripe.amounts import to_stripe
-from portal.gateways.stripe.reading import REFERENCE, customer_of
+from portal.gateways.stripe.parsing import REFERENCE, customer_of
 
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentConfirmParams, PaymentIntentCreateParams, RefundCreateParams

@@ -13,7 +13,7 @@ from alembic import op
 from sqlalchemy.orm import Session
 
 from portal.database import Count, Digest, Flag, Id, Instant, Json, Minor
-from portal.ledger.operations import post
+from portal.ledger.operations.posting import post
 from portal.ledger.rules import Entry, Posting
 from portal.money import Money
 

@@ -10,7 +10,7 @@ from alembic import op
 from sqlalchemy.orm import Session
 
 from portal.database import Instant, Minor
-from portal.ledger.operations import post
+from portal.ledger.operations.posting import post
 from portal.ledger.rules import Entry, Posting
 from portal.money import Money
 

@@ -1,10 +1,9 @@
 """The verbs of signing in; each is called inside a unit of work, writes, and leaves committing and mailing to others."""
 
-from portal.sign_in.operations.answering import CodeAnswer, LinkAnswer, Outcome, enter_code, enter_link, refuse_link
-from portal.sign_in.operations.asking import ask_again, request_sign_in
 from portal.sign_in.operations.housekeeping import delete_old_rows
 from portal.sign_in.operations.mailing import SignInLetter, begin_mailing
 from portal.sign_in.operations.portal_sessions import PortalSessionAddress, create_portal_session, enter_portal_session
+from portal.sign_in.operations.requesting import ask_again, request_sign_in
 from portal.sign_in.operations.sessions import (
     Entered,
     Visitor,
@@ -14,6 +13,7 @@ from portal.sign_in.operations.sessions import (
     start_session,
     touch_session,
 )
+from portal.sign_in.operations.verifying import CodeAnswer, LinkAnswer, Outcome, enter_code, enter_link, refuse_link
 
 __all__ = [
     "CodeAnswer",

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.sign_in.limits import delete_old_counters
 from portal.sign_in.models import Challenge, PortalSession, SignInSession
+from portal.sign_in.operations.limits import delete_old_counters
 
 _KEPT = timedelta(days=3)
 _SESSIONS_KEPT = timedelta(days=30)

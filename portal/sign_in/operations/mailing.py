@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from portal.customers.models import Customer
 from portal.settings import Settings
-from portal.sign_in import tokens
 from portal.sign_in.models import Challenge
 from portal.sign_in.queries import IS_LIVE
-from portal.sign_in.rules import shown_code
+from portal.sign_in.rules import tokens
+from portal.sign_in.rules.challenges import shown_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from portal.settings import Settings
 from portal.sign_in.models import PortalSession
 from portal.sign_in.operations.sessions import Entered, Visitor, start_session
 from portal.sign_in.queries import IS_LIVE
-from portal.sign_in.rules import checked_target
-from portal.sign_in.tokens import PORTAL_SESSION, is_token, new_token, token_digest
+from portal.sign_in.rules.challenges import checked_target
+from portal.sign_in.rules.tokens import PORTAL_SESSION, is_token, new_token, token_digest
 from portal.tenancy import Scope
 
 

@@ -13,8 +13,8 @@ from portal.contacts import mask_card_numbers
 from portal.public_ids import is_id, new_id
 from portal.settings import Settings
 from portal.sign_in.models import SignInSession
-from portal.sign_in.rules import TOUCH_EVERY, lifetime
-from portal.sign_in.tokens import SESSION, is_token, new_token, token_digest
+from portal.sign_in.rules.challenges import TOUCH_EVERY, lifetime
+from portal.sign_in.rules.tokens import SESSION, is_token, new_token, token_digest
 from portal.tenancy import Scope
 
 _LONGEST_USER_AGENT = 200

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from portal.rendering.renderer import Language, Renderer, Shell, build_brand
 from portal.theming.themes import ThemeSet
-from portal.web.rendering import Language, Renderer, Shell, build_brand
 from tests.support.example_pages.doors import demo_examples, error_examples, sign_in_examples
 from tests.support.example_pages.invoices import checkout_examples, invoice_examples
 from tests.support.example_pages.methods import method_examples

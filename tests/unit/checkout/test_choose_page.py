@@ -5,8 +5,8 @@ from datetime import UTC, date
 from portal.checkout.page_builders import MOST_CHANGEABLE, Chosen, Till, build_choose_page
 from portal.checkout.pages import ChoosePage
 from portal.checkout.queries import Payable
-from portal.merchants.payment_options import PaymentOptions
-from portal.payments.amounts import Due
+from portal.merchants.rules.payment_options import PaymentOptions
+from portal.payments.rules.amounts import Due
 
 
 def test_each_invoice_of_a_few_can_be_left_out_and_others_added():

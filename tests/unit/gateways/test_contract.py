@@ -21,8 +21,8 @@ from portal.gateways.contract import (
     SetupOutcome,
     State,
 )
-from portal.gateways.notchpay.reading import read_transaction
-from portal.gateways.sandbox.reading import charge_outcome
+from portal.gateways.notchpay.parsing import read_transaction
+from portal.gateways.sandbox.parsing import charge_outcome
 from portal.money import Money
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from stripe._api_version import _ApiVersion
 
 from portal.gateways.contract import FAILURE_CODES, Outcome, RefundOutcome, SetupOutcome, State
-from portal.gateways.stripe import client, reading
-from portal.gateways.stripe.reading import failure_code, read_intent, read_listed, read_page, read_refund, read_setup
+from portal.gateways.stripe import client
+from portal.gateways.stripe import parsing as reading
+from portal.gateways.stripe.parsing import failure_code, read_intent, read_listed, read_page, read_refund, read_setup
 from portal.money import AmountError
 
 NOW = datetime(2026, 3, 19, 10, 42, tzinfo=UTC)

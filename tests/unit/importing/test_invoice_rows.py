@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.importing.errors import RowRefused
-from portal.importing.invoice_rows import InvoiceRows, build_document
-from portal.importing.spool import Group, SpooledRow
-from portal.importing.values import checked_calendar
+from portal.importing.rules.groups import Group, SpooledRow
+from portal.importing.rules.invoice_rows import InvoiceRows, build_document
+from portal.importing.rules.values import checked_calendar
 
 NOW = datetime(2026, 3, 19, tzinfo=UTC)
 READER = InvoiceRows(checked_calendar(None, "UTC"), "GBP", by_reference=True, now=NOW)

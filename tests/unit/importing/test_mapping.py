@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from portal.importing.errors import MappingFault
-from portal.importing.mapping import Fields, compile_sources
+from portal.importing.rules.mapping import Fields, compile_sources
 
 FIELDS = Fields(
     names=("number", "customer", "email", "total"), needed=(("number",), ("customer", "email")), prefixes=("metadata.",)

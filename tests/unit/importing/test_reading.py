@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from portal.importing.errors import FileUnreadable
-from portal.importing.reading import open_csv, raw_text, read_records
+from portal.importing.operations.csv_reader import open_csv, raw_text, read_records
 
 
 def records(path, delimiter=","):

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from portal.importing.reports import safe_cell, write_report
+from portal.importing.operations.reports import safe_cell, write_report
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", " =", "\u00a0@", "\0="])

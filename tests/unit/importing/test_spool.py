@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from portal.importing import spool as spool_module
-from portal.importing.spool import Spool
+from portal.importing.operations import spool as spool_module
+from portal.importing.operations.spool import Spool
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from portal.importing.errors import MappingFault
-from portal.importing.values import (
+from portal.importing.rules.values import (
     ValueRefused,
     checked_calendar,
     find_country,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from portal.merchants.errors import UnknownScope
-from portal.merchants.rules import SCOPES, checked_scopes, new_api_key, read_api_key, shown_prefix
+from portal.merchants.rules.merchants import SCOPES, checked_scopes, new_api_key, read_api_key, shown_prefix
 from portal.public_ids import new_id
 
 MERCHANT = new_id("mer", datetime(2026, 3, 19, tzinfo=UTC))

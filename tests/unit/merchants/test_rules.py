@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from portal.merchants.errors import InvalidMerchant, SlugReserved
-from portal.merchants.rules import checked_currency, checked_locale, checked_slug, checked_timezone
+from portal.merchants.rules.merchants import checked_currency, checked_locale, checked_slug, checked_timezone
 
 
 @pytest.mark.parametrize("slug", ["acme", "acme-test", "a1", "4u"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from portal.merchants.errors import SecretsUnreadable
-from portal.merchants.secrets import decrypt_secrets, encrypt_secrets, rotate_secrets
+from portal.merchants.rules.secrets import decrypt_secrets, encrypt_secrets, rotate_secrets
 
 OLD, NEW = b"an old secret of more than thirty-two characters", b"a new secret of more than thirty-two characters"
 SECRETS = {"secret_key": "sk_sandbox_acme"}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.payments.amounts import (
+from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
+from portal.payments.rules.amounts import (
     AmountRule,
     Due,
     Part,
@@ -18,7 +19,6 @@ from portal.payments.amounts import (
     part_ranges,
     price,
 )
-from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
 
 LEFTS = st.lists(st.integers(1, 10**12), min_size=1, max_size=8)
 

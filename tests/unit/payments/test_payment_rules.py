@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from portal.gateways.contract import FAILURE_CODES, Outcome, State
 from portal.money import Money
-from portal.payments import rules
+from portal.payments.rules import statuses
 
 ORDERED = Money(5000, "USD")
-STATUSES = st.sampled_from(rules.PAYMENT_STATUSES)
+STATUSES = st.sampled_from(statuses.PAYMENT_STATUSES)
 OUTCOMES = st.builds(
     Outcome,
     state=st.sampled_from(State),
@@ -23,32 +23,34 @@ OUTCOMES = st.builds(
 )
 
 
-def judge(status: str, outcome: Outcome, *, was_opened: bool = False) -> rules.Verdict:
-    return rules.judge(status, ORDERED, "pay_1", outcome, was_opened=was_opened)
+def judge(status: str, outcome: Outcome, *, was_opened: bool = False) -> statuses.Verdict:
+    return statuses.judge(status, ORDERED, "pay_1", outcome, was_opened=was_opened)
 
 
 def test_every_status_has_its_transitions():
-    assert set(rules.TRANSITIONS) == set(rules.PAYMENT_STATUSES)
-    assert {after for following in rules.TRANSITIONS.values() for after in following} <= set(rules.PAYMENT_STATUSES)
+    assert set(statuses.TRANSITIONS) == set(statuses.PAYMENT_STATUSES)
+    assert {after for following in statuses.TRANSITIONS.values() for after in following} <= set(
+        statuses.PAYMENT_STATUSES
+    )
 
 
 def test_statuses_fall_into_kinds_that_do_not_overlap():
-    kinds = [{"incomplete"}, rules.UNSETTLED, rules.CAPTURED, rules.ENDED_WITHOUT_MONEY]
+    kinds = [{"incomplete"}, statuses.UNSETTLED, statuses.CAPTURED, statuses.ENDED_WITHOUT_MONEY]
 
-    assert sorted(status for kind in kinds for status in kind) == sorted(rules.PAYMENT_STATUSES)
+    assert sorted(status for kind in kinds for status in kind) == sorted(statuses.PAYMENT_STATUSES)
 
 
 @given(STATUSES, OUTCOMES, st.booleans())
 def test_verdict_is_always_an_allowed_transition_or_none(status: str, outcome: Outcome, was_opened: bool):
     verdict = judge(status, outcome, was_opened=was_opened)
 
-    assert verdict.status == status or rules.may_follow(status, verdict.status)
+    assert verdict.status == status or statuses.may_follow(status, verdict.status)
 
 
 @given(OUTCOMES, st.booleans())
 def test_money_that_came_never_becomes_money_that_did_not(outcome: Outcome, was_opened: bool):
-    for status in rules.CAPTURED:
-        assert judge(status, outcome, was_opened=was_opened).status in rules.CAPTURED
+    for status in statuses.CAPTURED:
+        assert judge(status, outcome, was_opened=was_opened).status in statuses.CAPTURED
 
 
 @given(STATUSES, OUTCOMES)
@@ -58,15 +60,15 @@ def test_same_outcome_again_changes_nothing(status: str, outcome: Outcome):
     assert judge(once, outcome).status == once
 
 
-@pytest.mark.parametrize("status", sorted(rules.UNSETTLED | rules.ENDED_WITHOUT_MONEY))
+@pytest.mark.parametrize("status", sorted(statuses.UNSETTLED | statuses.ENDED_WITHOUT_MONEY))
 def test_success_is_booked_even_after_we_gave_up(status: str):
     assert judge(status, Outcome(State.SUCCEEDED, "pay_1", money=ORDERED)).status == "complete"
 
 
 @pytest.mark.parametrize("state", [State.UNKNOWN, State.ABSENT])
-@pytest.mark.parametrize("status", rules.PAYMENT_STATUSES)
+@pytest.mark.parametrize("status", statuses.PAYMENT_STATUSES)
 def test_what_is_not_known_changes_nothing(status: str, state: State):
-    assert judge(status, Outcome(state, "pay_1")) == rules.Verdict(status)
+    assert judge(status, Outcome(state, "pay_1")) == statuses.Verdict(status)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +82,12 @@ def test_what_is_not_known_changes_nothing(status: str, state: State):
     ],
 )
 def test_outcome_of_other_money_is_a_contradiction(outcome: Outcome):
-    assert judge("processing", outcome) == rules.Verdict("processing", is_contradiction=True)
+    assert judge("processing", outcome) == statuses.Verdict("processing", is_contradiction=True)
 
 
-@pytest.mark.parametrize("status", sorted(rules.CAPTURED))
+@pytest.mark.parametrize("status", sorted(statuses.CAPTURED))
 def test_failure_after_success_is_a_contradiction(status: str):
-    assert judge(status, Outcome(State.FAILED, "pay_1")) == rules.Verdict(status, is_contradiction=True)
+    assert judge(status, Outcome(State.FAILED, "pay_1")) == statuses.Verdict(status, is_contradiction=True)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_failure_is_named_after_what_happened(code: str | None, was_opened: bool
 
 def test_unknown_is_asked_for_ever_less_often_and_never_given_up():
     now = datetime(2026, 3, 19, tzinfo=UTC)
-    waits = [rules.next_check(count, now) - now for count in range(30)]
+    waits = [statuses.next_check(count, now) - now for count in range(30)]
 
     assert waits[:6] == [
         timedelta(seconds=10),
@@ -127,7 +129,7 @@ def test_unknown_is_asked_for_ever_less_often_and_never_given_up():
 def test_page_that_nobody_of_ours_opened_expired_and_was_not_abandoned():
     outcome = Outcome(State.FAILED, "pay_1", failure_code="page_expired")
 
-    assert rules.judge("requires_action", ORDERED, "pay_1", outcome).status == "expired"
+    assert statuses.judge("requires_action", ORDERED, "pay_1", outcome).status == "expired"
 
 
 def test_end_that_may_not_follow_is_a_failure():
@@ -142,5 +144,5 @@ def test_order_that_no_bank_was_asked_about_is_rejected(code: str):
 
 
 def test_unknown_is_a_persons_matter_after_a_week_and_late_money_is_looked_for_a_month():
-    assert timedelta(days=7) == rules.OVERDUE_AFTER
-    assert timedelta(days=30) == rules.LATE_MONEY_WITHIN
+    assert timedelta(days=7) == statuses.OVERDUE_AFTER
+    assert timedelta(days=30) == statuses.LATE_MONEY_WITHIN

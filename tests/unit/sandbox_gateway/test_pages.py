@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from portal.sandbox_gateway.words import FIELD_FAULTS, SETUP_WORDS, WORDS
+from portal.sandbox_gateway.texts import FIELD_FAULTS, SETUP_WORDS, WORDS
 from tests.support.sandbox_pages import assert_is_sound, look
 
 PAGE = {

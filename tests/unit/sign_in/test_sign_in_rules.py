@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from portal.outbox.rules import LEASE, MOST_TRIES, pause_after
 from portal.sign_in.forms import echoed
 from portal.sign_in.page_builders import build_target
-from portal.sign_in.rules import (
+from portal.sign_in.rules.challenges import (
     CODE_LETTERS,
     ChallengeState,
     CodeFault,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.public_ids import new_id
-from portal.sign_in import tokens
-from portal.sign_in.rules import CODE_LETTERS
+from portal.sign_in.rules import tokens
+from portal.sign_in.rules.challenges import CODE_LETTERS
 
 NEW, OLD = b"n" * 40, b"o" * 40
 KEYS = (NEW, OLD)

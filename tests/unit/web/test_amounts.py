@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.web.amounts import read_amount, write_amount
+from portal.rendering.typed_amounts import read_amount, write_amount
 
 
 @pytest.mark.parametrize("locale", ["en", "fr", "de", "pt_BR"])

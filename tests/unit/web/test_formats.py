@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.money import AmountError, exponent, major_units
-from portal.web.formats import formats_for, iso
+from portal.rendering.formats import formats_for, iso
 
 LOCALES = ("en", "fr", "ar", "de")
 CURRENCIES = ("USD", "EUR", "GBP", "XAF", "JPY", "KWD")

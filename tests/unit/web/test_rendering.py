@@ -9,9 +9,9 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
+from portal.rendering.renderer import Renderer, Shell, build_brand
+from portal.rendering.template_code import write_escaped
 from portal.theming.themes import load_themes
-from portal.web.rendering import Renderer, Shell, build_brand
-from portal.web.template_code import write_escaped
 from tests.support.bundled import bundled_themes
 
 THEMES = bundled_themes()

@@ -14,9 +14,9 @@ from portal.emails.pages import MailBrand, ReceiptLine, ReceiptMail, SignInMail
 from portal.gateways.contract import FAILURE_CODES
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import PaymentMonth, PaymentsPage
+from portal.rendering.renderer import Renderer
 from portal.theming.themes import ThemeSet
 from portal.web.pages import Pager
-from portal.web.rendering import Renderer
 from tests.support.example_pages import STATIC as STATIC_ROOT
 from tests.support.example_pages import Example, example_shell, examples, payment_rows, render_example
 from tests.support.page_checks import page_faults

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from portal.web.catalogues import collect_messages
-from portal.web.translations import (
+from portal.rendering.catalogues import collect_messages
+from portal.rendering.translations import (
     available_locales,
     choose_locale,
     direction,

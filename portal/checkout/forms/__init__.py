@@ -1,0 +1,1 @@
+"""What the checkout's first step posts, and the choice that it makes."""

@@ -1,0 +1,1 @@
+"""The checkout's two steps, as pages."""

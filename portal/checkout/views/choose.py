@@ -1,0 +1,250 @@
+"""Step one of the checkout: what is paid, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from flask import Response, g, request
+
+from portal.checkout.forms.choices import read_choice
+from portal.checkout.forms.fields import CheckoutForm
+from portal.checkout.page_builders import Chosen, Till, build_choose_page, payment_currency
+from portal.checkout.queries import (
+    Payable,
+    exists_for_all,
+    find_phone,
+    list_chosen,
+    list_invoices_of,
+    list_payable,
+)
+from portal.checkout.rules import list_channels
+from portal.credit.queries import free_credit
+from portal.customer_pages.context import current_scope, current_services, now, redirect_to, root, today
+from portal.database import Reader
+from portal.errors import NotFound
+from portal.gateways.contract import Capabilities, Gateway
+from portal.payment_methods.pages import BRAND_NAMES
+from portal.payment_methods.queries import MethodRecord, list_methods
+from portal.payments.errors import CheckoutFault, InvoiceBeingPaid, NoGateway
+from portal.payments.operations.checkouts import Choice, begin_checkout, find_refused_amount, list_holders
+from portal.payments.operations.paying import ASK_AT_MOST_EVERY, resolve_payment
+from portal.payments.rules.amounts import currencies_of
+from portal.public_ids import is_id
+from portal.tenancy import Scope
+from portal.web.gateway_threads import ask_if_free
+from portal.web.policies import signed_in
+from portal.web.render import render_page
+
+_NO_FAULTS: Mapping[str, str] = MappingProxyType({})
+_UNPROCESSABLE, _CONFLICT = 422, 409
+_LONGEST_SHOWN = 40
+
+
+@signed_in
+def choose() -> Response:
+    """Step one: what is paid, and with what. `invoice` once for each, or `overdue=USD`, `outstanding=USD`, `payment=pay_…`;
+    `top_up=USD` for money in advance, `split=pay_…` for the rest of a payment; `currency` where several are possible, `amount=other` to choose how much."""
+    scope = current_scope()
+    selection = Chosen(
+        currency=request.args.get("currency"),
+        top_up=request.args.get("top_up"),
+        split_of=request.args.get("split"),
+        amount_choice="other" if request.args.get("amount") == "other" else "",
+    )
+    if selection.top_up and selection.top_up not in g.merchant.options.top_ups:
+        raise NotFound
+    with current_services().database.read() as reader:
+        ids = _named_invoices(request.args.getlist("invoice"))
+        earlier = request.args.get("payment") or selection.split_of
+        if not ids and earlier:
+            ids = list_invoices_of(reader, scope, earlier)
+        if ids and not exists_for_all(reader, scope, ids):
+            raise NotFound
+    return show_choices(replace(selection, invoice_ids=ids))
+
+
+@signed_in
+def begin() -> Response:
+    """Take the choice and lead to the review; a choice that cannot be taken is shown again, with what was chosen."""
+    gateway = current_services().gateways.find(g.merchant.id)
+    selection = _posted(CheckoutForm())
+    try:
+        choice = read_choice(selection, gateway)
+        try:
+            payment_id = _begin(choice, gateway)
+        except InvoiceBeingPaid as refusal:
+            if refusal.payment_id is None:
+                raise
+            _ask_about(refusal.payment_id)
+            payment_id = _begin(choice, gateway)
+    except NoGateway:
+        return show_choices(_with_known_invoices(selection), status=_CONFLICT)
+    except CheckoutFault as fault:
+        return show_choices(
+            _with_known_invoices(selection),
+            faults={fault.field: fault.code},
+            in_progress_payment_id=fault.payment_id if isinstance(fault, InvoiceBeingPaid) else None,
+            status=_UNPROCESSABLE,
+        )
+    return redirect_to(f"/checkout/{payment_id}")
+
+
+def _begin(choice: Choice, gateway: Gateway | None) -> str:
+    services = current_services()
+    return services.database.run(
+        lambda session: begin_checkout(
+            session,
+            current_scope(),
+            choice,
+            gateway=gateway.name if gateway else None,
+            expires_after=timedelta(hours=services.settings.payment_expires_hours),
+            at=now(),
+        )
+    )
+
+
+def _ask_about(payment_id: str) -> None:
+    """Before a customer is told that a payment is in the way: ask the gateway what became of it, as that payment's page does."""
+    services, merchant_id = current_services(), current_scope().merchant_id
+    ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY))
+
+
+def _with_known_invoices(selection: Chosen) -> Chosen:
+    return replace(selection, invoice_ids=[each for each in selection.invoice_ids if is_id("inv", each)])
+
+
+def _posted(form: CheckoutForm) -> Chosen:
+    payment_method = form.payment_method.data or ""
+    return Chosen(
+        invoice_ids=form.invoice.data or [],
+        currency=form.currency.data or None,
+        top_up=form.top_up.data or None,
+        split_of=form.split_of.data or None,
+        payment_method=payment_method if form.validate() else "unknown",
+        save_method=form.save_method.data,
+        amount_choice=form.amount_choice.data or "",
+        amount=(form.amount.data or "")[:_LONGEST_SHOWN],
+        use_credit=form.use_credit.data,
+        channel=form.channel.data or "",
+        phone=(form.phone.data or "")[:_LONGEST_SHOWN],
+    )
+
+
+def _named_invoices(texts: Sequence[str]) -> list[str]:
+    ids = list(dict.fromkeys(texts))
+    if not all(is_id("inv", invoice_id) for invoice_id in ids):
+        raise NotFound
+    return ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What can be paid, and with what, as one read found it. `faults` are what stands in the way of what an address names, before
+    anything is chosen; `holder` the payment that does."""
+
+    chosen: Sequence[Payable]
+    payable: Sequence[Payable]
+    methods: Sequence[MethodRecord]
+    till: Till
+    faults: Mapping[str, str]
+    holder: str | None
+
+
+def show_choices(
+    selection: Chosen,
+    *,
+    faults: Mapping[str, str] = _NO_FAULTS,
+    in_progress_payment_id: str | None = None,
+    status: int = 200,
+) -> Response:
+    """The page of step one with what was chosen so far; `faults` by field. Where a payment is in the way, the gateway is asked what
+    became of it first."""
+    gateway = current_services().gateways.find(current_scope().merchant_id)
+    offer = _read_offer(selection, gateway)
+    if offer.holder is not None and not faults:
+        _ask_about(offer.holder)
+        offer = _read_offer(selection, gateway)
+    g.form_action_origins = gateway.form_action_origins if gateway else ()
+    page = build_choose_page(
+        selection,
+        offer.chosen,
+        offer.payable,
+        offer.methods,
+        offer.till,
+        root=root(),
+        today=today(),
+        zone=ZoneInfo(g.merchant.timezone),
+        faults=faults or offer.faults,
+        in_progress_payment_id=in_progress_payment_id if faults else offer.holder,
+    )
+    return render_page("checkout/choose.html", page, status)
+
+
+def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
+    scope, options = current_scope(), g.merchant.options
+    with current_services().database.read() as reader:
+        payable = list_payable(reader, scope, options)
+        chosen = _list_chosen(reader, scope, selection, payable)
+        dues = [invoice.due for invoice in chosen]
+        faults, holder = _find_faults(reader, scope, selection, chosen)
+        currency = payment_currency(selection, dues) or g.merchant.currency
+        able = gateway.capabilities if gateway is not None and gateway.capabilities.takes(currency) else Capabilities()
+        till = Till(
+            payee=g.merchant.legal_name,
+            gateway_name=gateway.title if gateway else "",
+            can_add=able.hosted_page,
+            can_save=able.saved_methods,
+            options=options,
+            usual_currency=g.merchant.currency,
+            credit=free_credit(reader, scope, currency),
+            refused_amount=find_refused_amount(reader, scope, [due.invoice_id for due in dues], currency),
+            channels=tuple(
+                (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
+                for channel in list_channels(gateway, currency)
+            ),
+            known_phone=find_phone(reader, scope) or "",
+            page_types=able.page_types,
+        )
+        saved = list_methods(reader, scope) if able.saved_methods else []
+        methods = [method for method in saved if method.status == "active"]
+    return _Offer(chosen, payable, methods, till, faults, holder)
+
+
+def _list_chosen(reader: Reader, scope: Scope, selection: Chosen, payable: Sequence[Payable]) -> Sequence[Payable]:
+    if selection.top_up:
+        return []
+    if not selection.invoice_ids:
+        return _chosen_by_sum(payable)
+    chosen = list_chosen(reader, scope, selection.invoice_ids, g.merchant.options)
+    if selection.split_of is None:
+        return chosen
+    # What the first payment holds whole is not a part of the rest.
+    return [invoice for invoice in chosen if invoice.due.left > 0] or chosen
+
+
+def _find_faults(
+    reader: Reader, scope: Scope, selection: Chosen, chosen: Sequence[Payable]
+) -> tuple[Mapping[str, str], str | None]:
+    if selection.invoice_ids and not chosen and not selection.top_up:
+        return {"invoice": "settled"}, None
+    if chosen and not currencies_of([invoice.due for invoice in chosen]):
+        return {"invoice": "currencies"}, None
+    for invoice in chosen:
+        holders = list_holders(reader, scope, invoice.id) if invoice.is_held else []
+        if holders and (holders != [selection.split_of] or invoice.due.left <= 0):
+            return {"invoice": "in_progress"}, holders[-1]
+    return _NO_FAULTS, None
+
+
+def _chosen_by_sum(payable: Sequence[Payable]) -> list[Payable]:
+    """`overdue=USD` or `outstanding=USD`: every such invoice that is free to be paid."""
+    free = [invoice for invoice in payable if not invoice.is_held]
+    if currency := request.args.get("overdue"):
+        return [invoice for invoice in free if invoice.currency == currency and invoice.due_on < today()]
+    if currency := request.args.get("outstanding"):
+        return [invoice for invoice in free if invoice.currency == currency]
+    return []

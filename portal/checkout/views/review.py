@@ -1,0 +1,186 @@
+"""The checkout's addresses, and its second step: review and pay; and cancelling it. Step one is `choose_views`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from flask import Blueprint, Response, g, request
+from sqlalchemy.exc import NoResultFound
+
+from portal.checkout.page_builders import (
+    back_path,
+    build_chosen_again,
+    build_review_page,
+    find_choice_fault,
+    review_state,
+)
+from portal.checkout.queries import Checkout, find_settling_payment, get_checkout
+from portal.checkout.views.choose import begin, choose, show_choices
+from portal.customer_pages.context import current_scope, current_services, local, now, redirect_to, root
+from portal.database import Reader
+from portal.errors import NotFound
+from portal.gateways.contract import Gateway
+from portal.payment_methods.operations.consents import Consent
+from portal.payment_methods.page_builders import build_method_label
+from portal.payment_methods.queries import list_methods
+from portal.payment_methods.views.consent_texts import said_here, words_while_paying
+from portal.payments.errors import (
+    AmountChanged,
+    CheckoutEnded,
+    CheckoutFault,
+    InvoiceBeingPaid,
+    InvoiceSettled,
+    NoGateway,
+    TooManyAttempts,
+    TooManyPrompts,
+)
+from portal.payments.operations.checkouts import CREDIT, list_holders
+from portal.payments.operations.paying import cancel_payment, confirm_payment
+from portal.public_ids import is_id
+from portal.rendering.typed_amounts import write_amount
+from portal.services import Services
+from portal.tenancy import Scope
+from portal.web.policies import signed_in
+from portal.web.render import render_page
+
+_UNPROCESSABLE, _CONFLICT = 422, 409
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """The addresses of the checkout."""
+    blueprint.add_url_rule("/checkout", "checkout", choose)
+    blueprint.add_url_rule("/checkout", "begin_checkout", begin, methods=["POST"])
+    blueprint.add_url_rule("/checkout/<payment_id>", "review", review)
+    blueprint.add_url_rule("/checkout/<payment_id>/confirmation", "confirm", confirm, methods=["POST"])
+    blueprint.add_url_rule("/checkout/<payment_id>/cancellation", "cancel", cancel, methods=["POST"])
+
+
+@signed_in
+def review(payment_id: str) -> Response:
+    """Step two: payee, what is paid, amount, method, and Pay. What was confirmed already is shown as the payment it is."""
+    return _review_page(payment_id)
+
+
+@signed_in
+def confirm(payment_id: str) -> Response:
+    """Pay; however often it is pressed, once."""
+    services = current_services()
+    if not is_id("pay", payment_id):
+        raise NotFound
+    try:
+        confirm_payment(
+            services,
+            current_scope(),
+            payment_id,
+            version=request.form.get("version", "")[:64],
+            return_url=f"{services.settings.base_url}{root()}/payments/{payment_id}",
+            locale=g.shell.locale,
+            consent=_consent(services),
+        )
+    except NoResultFound:
+        raise NotFound from None
+    except TooManyAttempts as refusal:
+        return _too_many_page(payment_id, refusal)
+    except AmountChanged:
+        return _review_page(payment_id, has_changed=True, status=_UNPROCESSABLE)
+    except (CheckoutEnded, InvoiceBeingPaid, InvoiceSettled, NoGateway) as refusal:
+        return _review_page(payment_id, status=refusal.status if refusal.status == _CONFLICT else _UNPROCESSABLE)
+    except CheckoutFault as fault:
+        with services.database.read() as reader:
+            checkout = get_checkout(reader, current_scope(), payment_id, g.merchant.options)
+        return _choose_again(checkout, {fault.field: fault.code}, status=_UNPROCESSABLE)
+    return redirect_to(f"/payments/{payment_id}")
+
+
+@signed_in
+def cancel(payment_id: str) -> Response:
+    """Cancel; a payment that came through meanwhile is shown as what it is."""
+    if not is_id("pay", payment_id):
+        raise NotFound
+    scope = current_scope()
+    with current_services().database.read() as reader:
+        checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
+    cancel_payment(current_services(), scope, payment_id)
+    if checkout.confirmed_at is not None:
+        return redirect_to(f"/payments/{payment_id}")
+    return redirect_to(back_path(checkout))
+
+
+def _consent(services: Services) -> Consent:
+    """The customer's word that the new method may be kept, in case the box was ticked."""
+    gateway = services.gateways.find(g.merchant.id)
+    return said_here(words_while_paying(g.shell.locale, gateway=gateway.title if gateway else ""))
+
+
+def _review_page(
+    payment_id: str, *, has_changed: bool = False, refused: TooManyAttempts | None = None, status: int = 200
+) -> Response:
+    services, scope = current_services(), current_scope()
+    gateway = services.gateways.find(scope.merchant_id)
+    with services.database.read() as reader:
+        checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
+        if checkout.confirmed_at is not None:
+            return redirect_to(f"/payments/{payment_id}")
+        methods = {method.id: method for method in list_methods(reader, scope)}
+        other_payment_id = _find_other_payment(reader, scope, checkout)
+    ended_by = _ended_by(checkout, gateway)
+    state = review_state(checkout, ended_by=ended_by, has_changed=has_changed)
+    if not ended_by and state in ("ready", "changed", "expired"):
+        faults = find_choice_fault(checkout, methods)
+        if faults:
+            return _choose_again(checkout, faults, status=status)
+    if refused is not None:
+        state = "too_many_prompts" if isinstance(refused, TooManyPrompts) else "too_many"
+    method = methods.get(checkout.payment_method_id or "")
+    g.form_action_origins = gateway.form_action_origins if gateway else ()
+    page = build_review_page(
+        checkout,
+        state=state,
+        ended_by=ended_by,
+        method=build_method_label(method) if method else None,
+        payee=g.merchant.legal_name,
+        gateway_name=gateway.title if gateway else "",
+        root=root(),
+        other_payment_id=other_payment_id,
+        until=_minute_after(refused.seconds) if refused is not None else None,
+    )
+    return render_page("checkout/review.html", page, status)
+
+
+def _too_many_page(payment_id: str, refusal: TooManyAttempts) -> Response:
+    response = _review_page(payment_id, refused=refusal, status=refusal.status)
+    response.headers["Retry-After"] = str(refusal.seconds)
+    return response
+
+
+def _minute_after(seconds: int) -> datetime:
+    """The first full minute at the merchant's when so many seconds have passed: pages tell no seconds."""
+    instant = local(now() + timedelta(seconds=seconds))
+    return instant.replace(second=0, microsecond=0) + timedelta(minutes=bool(instant.second or instant.microsecond))
+
+
+def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:
+    """Step one with what was chosen for a checkout, and with what of it cannot be paid."""
+    amount = write_amount(checkout.amount, checkout.currency, g.shell.locale)
+    return show_choices(build_chosen_again(checkout, g.merchant.options, amount), faults=faults, status=status)
+
+
+def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
+    """What ended a checkout, as `ReviewPage.ended_by`; "" while it can be confirmed."""
+    if checkout.status == "canceled":
+        return "customer"
+    if checkout.status != "incomplete" or checkout.expires_at <= now():
+        return "time"
+    is_theirs = gateway is not None and gateway.name == checkout.gateway
+    return "" if is_theirs or checkout.gateway == CREDIT else "change"
+
+
+def _find_other_payment(reader: Reader, scope: Scope, checkout: Checkout) -> str | None:
+    """The payment that is paying what this checkout would pay, or has paid it."""
+    held = next((share for share in checkout.shares if share.is_held), None)
+    if held is not None:
+        return next((id for id in list_holders(reader, scope, held.invoice_id) if id != checkout.split_of), None)
+    if checkout.is_settled:
+        return find_settling_payment(reader, scope, [share.invoice_id for share in checkout.shares])
+    return None

@@ -1,0 +1,192 @@
+"""`portal gateway`: connect a merchant to a gateway, list the accounts, encrypt what they open with anew."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+import sqlalchemy as sa
+
+from portal.clock import SystemClock
+from portal.commands.environment import event_address, load_settings, named_merchant, open_database, wrong_usage
+from portal.commands.sandbox_account import ask_for_events, new_account
+from portal.database import Reader
+from portal.errors import PortalError
+from portal.gateways.accounts import EVENT_SECRETS, SECRETS, AccountRefused, checked_secrets, split_values
+from portal.gateways.contract import Gateway, State
+from portal.merchants.errors import SecretsUnreadable
+from portal.merchants.operations import SANDBOX, connect_gateway, rotate_accounts
+from portal.merchants.queries import AccountRow, MerchantProfile, find_sealed_secrets, list_accounts
+from portal.merchants.rules.secrets import decrypt_secrets, is_newest
+from portal.payment_methods.operations.methods import follow_gateway
+from portal.payments.models import Payment
+from portal.payments.operations.orders import question_of
+from portal.reconciliation.queries import count_under_way, list_told_payments
+from portal.settings import Settings
+
+
+class PaymentsUnderWay(PortalError):
+    """Payments or refunds at the gateway of before have no outcome yet, and only that gateway can tell it."""
+
+    status = 409
+
+
+@click.group()
+def gateway() -> None:
+    """Connect merchants to gateways, and keep what their accounts open with."""
+
+
+@gateway.command("connect")
+@click.argument("slug")
+@click.argument("name", metavar="GATEWAY", type=click.Choice(list(SECRETS)))
+@click.option(
+    "--from-env",
+    "variables",
+    multiple=True,
+    metavar="name=VARIABLE",
+    help="Read a secret from a variable of the environment; then standard input is left alone.",
+)
+@click.option(
+    "--keep-event-secrets",
+    is_flag=True,
+    help="Let the event secrets of before count beside the new ones, until the gateway signs by these alone.",
+)
+@click.option("--offline", is_flag=True, help="Do not ask the gateway whether it takes the key.")
+def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets: bool, offline: bool) -> None:
+    """Let the merchant SLUG take payments through GATEWAY (sandbox, stripe or notchpay) from now on.
+
+    Secrets are read from standard input, a line `name=value` each, or from the environment; never from arguments, which other
+    users of the machine see. Stripe opens with secret_key and event_secrets, Notch Pay with public_key, private_key and
+    event_secrets; several event secrets have commas between them. The sandbox needs none. All are kept encrypted.
+    """
+    settings = load_settings()
+    with open_database(settings) as database:
+        merchant = named_merchant(database, slug)
+        given = new_account(slug) if name == SANDBOX else _read_secrets(name, variables)
+        if keep_event_secrets:
+            with database.read() as reader:
+                given = _with_earlier(given, find_sealed_secrets(reader, merchant.id, name), settings)
+        secrets = checked_secrets(name, merchant.mode, given)
+        if not offline:
+            account = _reach(name, merchant, secrets, settings)
+            with database.read() as reader:
+                told_of = list_told_payments(reader, merchant.id, name)
+            _require_same_account(account, told_of)
+        with database.unit_of_work() as session:
+            _require_nothing_under_way(session, merchant, name)
+            connect_gateway(session, merchant, name, secrets, keys=settings.keys, at=SystemClock().now())
+            follow_gateway(session, merchant.id, name)
+    if name == SANDBOX:
+        ask_for_events(settings, slug, secrets)
+    click.echo(f"{slug} takes payments through {name} now; events come to {event_address(settings, slug, name)}")
+
+
+@gateway.command("list")
+def list_() -> None:
+    """List the accounts: merchant, mode, gateway, since when they are as they are; never what they open with."""
+    settings = load_settings()
+    with open_database(settings) as database, database.read() as reader:
+        for account in list_accounts(reader):
+            click.echo(_line(account, settings))
+
+
+@gateway.command("rotate")
+def rotate() -> None:
+    """Encrypt what the accounts open with by the newest key of SECRET_KEY; the older keys are not needed for it any more.
+
+    Safe while everything runs, and to run again. Exits 1 when no key opens an account.
+    """
+    settings = load_settings()
+    with open_database(settings) as database:
+        with database.unit_of_work() as session:
+            done = rotate_accounts(session, keys=settings.keys, at=SystemClock().now())
+        with database.read() as reader:
+            slugs = [account.slug for account in list_accounts(reader) if _opened(account.sealed, settings) is None]
+    click.echo(f"{done.rotated} accounts encrypted anew, {done.current} were already")
+    if slugs:
+        raise SecretsUnreadable(f"no key of SECRET_KEY opens the account of {', '.join(slugs)}: connect it again")
+
+
+def _read_secrets(gateway_name: str, variables: tuple[str, ...]) -> dict[str, str]:
+    if variables:
+        with wrong_usage(AccountRefused):
+            named = _pairs(variables, "--from-env takes name=VARIABLE, each name once")
+        return {name: os.environ.get(variable, "") for name, variable in named.items()}
+    names = ", ".join(secret.name for secret in SECRETS[gateway_name])
+    written = (line.strip() for line in sys.stdin)
+    lines = [line for line in written if line and not line.startswith("#")]
+    return _pairs(lines, f"standard input takes a line name=value for each of {names}")
+
+
+def _pairs(texts: Iterable[str], expected: str) -> dict[str, str]:
+    """Names and values. What is wrong is not repeated: it may be a secret."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, is_pair, value = (part.strip() for part in text.partition("="))
+        if not is_pair or name in found:
+            raise AccountRefused(expected)
+        found[name] = value
+    return found
+
+
+def _with_earlier(given: Mapping[str, str], sealed: bytes | None, settings: Settings) -> dict[str, str]:
+    earlier = decrypt_secrets(sealed, settings.keys) if sealed is not None else {}
+    both = split_values(f"{given.get(EVENT_SECRETS, '')},{earlier.get(EVENT_SECRETS, '')}")
+    return {**given, EVENT_SECRETS: ",".join(both)}
+
+
+def _reach(name: str, merchant: MerchantProfile, secrets: Mapping[str, str], settings: Settings) -> Gateway:
+    from portal.gateways.registry import make_gateway
+
+    account = make_gateway(name, merchant.mode, secrets, settings)
+    if account is None:
+        raise AccountRefused("SANDBOX_URL is not set: this installation has no sandbox")
+    if not account.is_reachable():
+        raise AccountRefused(f"{account.title} does not answer, or refuses the key; nothing was changed")
+    return account
+
+
+def _require_same_account(account: Gateway, told_of: Sequence[sa.Row[Any]]) -> None:
+    """Refuse keys of another account while only the one before can tell what became of a payment or a refund: the other has never
+    heard of an order, and would be given it anew. It is the same one when it knows a payment that the one before told of."""
+    if told_of and all(account.look_up(question_of(row)).state in (State.ABSENT, State.UNKNOWN) for row in told_of):
+        raise PaymentsUnderWay(
+            f"this account of {account.title} does not confirm that {told_of[0].id} is its own, so it may be another one. Payments or"
+            " refunds at the one of before have no outcome yet, and only that one can tell it; let the worker ask, and connect then"
+        )
+
+
+def _require_nothing_under_way(reader: Reader, merchant: MerchantProfile, name: str) -> None:
+    payments, refunds = count_under_way(reader, merchant.id, Payment.gateway != name)
+    if payments or refunds:
+        raise PaymentsUnderWay(
+            f"{payments} payments and {refunds} refunds of {merchant.slug} have no outcome yet, and only {merchant.gateway}"
+            " can tell it; let the worker ask, and connect then"
+        )
+
+
+def _line(account: AccountRow, settings: Settings) -> str:
+    opened = _opened(account.sealed, settings)
+    if opened is None:
+        state = "no key of SECRET_KEY opens it"
+    elif is_newest(account.sealed, settings.keys):
+        state = f"opens with {', '.join(_counted(opened))}"
+    else:
+        state = f"opens with {', '.join(_counted(opened))}; encrypted with an older key"
+    used = "used" if account.is_used else "unused"
+    return f"{account.slug} ({account.mode})  {account.gateway}  {used}  since {account.updated_at:%Y-%m-%d %H:%M} UTC  {state}"
+
+
+def _counted(opened: Mapping[str, str]) -> list[str]:
+    """The names of secrets, with how many there are of those that come in several."""
+    return [f"{name} ({len(split_values(value))})" if name == EVENT_SECRETS else name for name, value in opened.items()]
+
+
+def _opened(sealed: bytes, settings: Settings) -> dict[str, str] | None:
+    try:
+        return decrypt_secrets(sealed, settings.keys)
+    except SecretsUnreadable:
+        return None

@@ -1,0 +1,43 @@
+"""The one blueprint with all pages of a merchant; each domain adds its own routes."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+from flask.blueprints import BlueprintSetupState
+
+from portal.checkout.views.review import add_routes as add_checkout
+from portal.customer_pages.error_pages import register_errors
+from portal.customer_pages.guard import open_request
+from portal.invoices.views import add_routes as add_invoices
+from portal.overview.views import add_routes as add_overview
+from portal.payment_methods.views.methods import add_routes as add_payment_methods
+from portal.payments.views import add_routes as add_payments
+from portal.sign_in.views.signing_in import add_routes as add_sign_in
+from portal.web.policies import collect_policies
+from portal.web.runtime import EXTENSION, PAGES, Runtime
+
+_NAV = ("invoices", "payments", "payment-methods")
+
+
+def create_blueprint(runtime: Runtime) -> Blueprint:
+    """The pages, guarded. Registering it gives the application the runtime and checks that every page has a policy."""
+    blueprint = Blueprint(PAGES, __name__)
+    for add_routes in (add_sign_in, add_overview, add_invoices, add_payments, add_checkout, add_payment_methods):
+        add_routes(blueprint)
+    blueprint.before_request(open_request)
+    register_errors(blueprint)
+    blueprint.record(lambda state: _settle(state, runtime))
+    return blueprint
+
+
+def _settle(state: BlueprintSetupState, runtime: Runtime) -> None:
+    assert isinstance(state.app, Flask)
+    state.app.extensions[EXTENSION] = runtime
+    runtime.policies |= collect_policies(state.app, prefix=f"{PAGES}.")
+    prefix = state.url_prefix or ""
+    if runtime.merchant is not None:
+        runtime.prefix = prefix
+    for rule in state.app.url_map.iter_rules():
+        if rule.endpoint.startswith(f"{PAGES}."):
+            part = rule.rule.removeprefix(prefix).strip("/").partition("/")[0]
+            runtime.nav[rule.endpoint] = "overview" if not part else part.replace("-", "_") if part in _NAV else ""

@@ -1,0 +1,104 @@
+"""The shell of a page, put together from the request: merchant, brand, visitor, language, token."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from flask import g, request
+
+from portal.customer_pages.context import now
+from portal.customer_pages.cookies import browser_token
+from portal.customer_pages.locales import other_languages, pick_locale, reading_direction
+from portal.merchants.queries import MerchantProfile
+from portal.rendering.renderer import Brand, Shell, build_brand
+from portal.rendering.translations import SOURCE_LOCALE, available_locales, choose_locale
+from portal.sign_in.queries import SignedIn
+from portal.theming.themes import Theme
+from portal.web.runtime import Runtime, current_g, current_request, current_runtime
+
+_INSTALLATION = "Customer portal"
+_MOST_BRANDS = 512
+
+
+def build_shell() -> Shell:
+    """The shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are known. Asks the database nothing."""
+    runtime, asked, here = current_runtime(), current_request(), current_g()
+    merchant: MerchantProfile = here.merchant
+    signed_in: SignedIn | None = here.signed_in
+    locale = pick_locale(signed_in.locale if signed_in else None, merchant.locale)
+    theme = runtime.renderer.themes.get(merchant.theme)
+    static = asked.root_path.rstrip("/") + runtime.static_files.path
+    return Shell(
+        root=here.root,
+        static=static,
+        csrf_token=runtime.csrf.issue(csrf_binding()),
+        merchant_name=merchant.legal_name,
+        brand=_brand(runtime, theme, merchant.name, static, locale),
+        customer_name=_name(signed_in) if signed_in else None,
+        customer_company=signed_in.company_name if signed_in else None,
+        signed_in=signed_in is not None,
+        current=runtime.nav.get(asked.endpoint or "", ""),
+        locale=locale,
+        dir=reading_direction(locale),
+        languages=other_languages(locale),
+        embedded=False,
+        support_email=merchant.support_email or theme.brand.support_email,
+        privacy_url=theme.brand.privacy_url,
+        terms_url=theme.brand.terms_url,
+        now=now().astimezone(ZoneInfo(merchant.timezone)),
+    )
+
+
+def _name(signed_in: SignedIn) -> str | None:
+    """Who is signed in, by the best name that is known; None when the company is all there is to say."""
+    return signed_in.name or (None if signed_in.company_name else signed_in.email)
+
+
+def build_bare_shell() -> Shell:
+    """The shell of a page that belongs to no merchant: an unknown address of the installation, the demo's start."""
+    runtime = current_runtime()
+    locale = pick_bare_locale()
+    theme = runtime.renderer.themes.get("base")
+    static = request.root_path.rstrip("/") + runtime.static_files.path
+    return Shell(
+        root="",
+        static=static,
+        csrf_token="",
+        merchant_name=_INSTALLATION,
+        brand=_brand(runtime, theme, _INSTALLATION, static, locale),
+        customer_name=None,
+        customer_company=None,
+        signed_in=False,
+        current="",
+        locale=locale,
+        dir=reading_direction(locale),
+        languages=(),
+        embedded=False,
+        support_email="",
+        privacy_url="",
+        terms_url="",
+        now=now(),
+    )
+
+
+def csrf_binding() -> str:
+    """What a form's token of this request is bound to: the session, or the browser while nobody is signed in."""
+    if g.signed_in is not None:
+        return f"session {g.merchant.id} {g.signed_in.session_id}"
+    return f"browser {g.merchant.id} {browser_token()}"
+
+
+def pick_bare_locale() -> str:
+    """The browser's language where there is no merchant to have one, and no cookie to keep one in."""
+    return choose_locale(None, SOURCE_LOCALE, request.headers.get("Accept-Language", ""), available_locales())
+
+
+def _brand(runtime: Runtime, theme: Theme, name: str, static: str, locale: str) -> Brand:
+    brands = runtime.brands
+    key = (theme.slug, name, static, locale)
+    brand = brands.get(key)
+    if brand is None:
+        if len(brands) >= _MOST_BRANDS:
+            brands.clear()
+        brand = brands[key] = build_brand(theme, name=name, static=static, locale=locale)
+    return brand

@@ -1,0 +1,245 @@
+"""Who the demo's merchants and customers are, and what each of them owes and paid: words and figures, no code that acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from portal.customers.rules import CustomerDetails
+from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
+
+GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
+CAREFUL_CARD, BROKEN_CARD = "4000000000003220", "4000000000000119"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One merchant of the demo. Amounts of its customers are minor units of `currency`.
+
+    `titles` are what its invoices are for: `monthly` is filled with a month; the rest are used once each.
+    `chooser` is the customer whose invoices can be paid in every way there is; `choices` are what these are for, and
+    `other_currency` is the second one in which one of them is priced, at `other_price`, and the only one of another.
+    `phone_channel` merchants are paid by phone where others are paid by bank account.
+    """
+
+    slug: str
+    name: str
+    legal_name: str
+    address_lines: tuple[str, ...]
+    about: str
+    currency: str
+    locale: str
+    timezone: str
+    theme: str
+    support_email: str
+    number_prefix: str
+    monthly: str
+    months: tuple[str, ...]
+    titles: Mapping[str, str]
+    monthly_amount: int
+    once_amounts: Mapping[str, int]
+    tax_rate: Decimal
+    phone_channel: bool
+    customers: tuple[CustomerDetails, ...]
+    newcomer: CustomerDetails
+    chooser: CustomerDetails
+    options: PaymentOptions
+    other_currency: str
+    other_price: int
+    choices: Mapping[str, str]
+
+
+_ENGLISH_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_FRENCH_MONTHS = (
+    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+)  # fmt: skip
+
+ACME = Story(
+    slug="acme",
+    name="Acme",
+    legal_name="Acme Software Inc.",
+    address_lines=("410 Union Street", "Seattle, WA 98101", "EIN 00-1234567"),
+    about="A software company in Seattle: English, US dollars, cards and bank accounts.",
+    currency="USD",
+    locale="en",
+    timezone="America/Los_Angeles",
+    theme="acme",
+    support_email="billing@acme.example",
+    number_prefix="ACME",
+    monthly="Team plan, {month}",
+    months=_ENGLISH_MONTHS,
+    titles={
+        "overdue": "Usage, {month}",
+        "due": "Extra storage",
+        "abandoned": "Priority support",
+        "processing": "Data export",
+        "requires_action": "Audit log add-on",
+        "pending": "Workshop, balance",
+        "refunded": "Onboarding session",
+        "partially_refunded": "Annual training",
+        "canceled": "Extra seats",
+        "rejected": "Migration help",
+        "expired": "Status page",
+        "far": "Security review",
+    },
+    monthly_amount=22000,
+    once_amounts={
+        "overdue": 8640,
+        "due": 4900,
+        "abandoned": 9900,
+        "processing": 12500,
+        "requires_action": 4500,
+        "pending": 45000,
+        "refunded": 18000,
+        "partially_refunded": 60000,
+        "canceled": 7600,
+        "rejected": 15000,
+        "expired": 2900,
+        "far": 125000,
+    },
+    tax_rate=Decimal("8.9"),
+    phone_channel=False,
+    customers=(
+        CustomerDetails(
+            reference="C-1001",
+            name="Maya Lindqvist",
+            company_name="Lindqvist Studio",
+            type="business",
+            email="maya@lindqvist.example",
+            phone="+12065550148",
+            locale="en",
+            billing_address={
+                "line1": "1220 Pine Street, Suite 4",
+                "city": "Seattle",
+                "state": "WA",
+                "postal_code": "98101",
+                "country": "US",
+            },
+        ),
+        CustomerDetails(
+            reference="C-1002",
+            name="Jonas Weber",
+            company_name="Weber & Söhne GmbH",
+            type="business",
+            email="jonas@weber.example",
+            phone="+4930901820",
+            locale="en",
+            billing_address={"line1": "Torstraße 12", "city": "Berlin", "postal_code": "10119", "country": "DE"},
+        ),
+    ),
+    newcomer=CustomerDetails(reference="C-1003", name="Noor Haddad", email="noor@haddad.example", locale="en"),
+    chooser=CustomerDetails(
+        reference="C-1004", name="Sofia Marin", email="sofia@marin.example", phone="+12065550171", locale="en"
+    ),
+    options=PaymentOptions(
+        amount_mode="editable",
+        allow_split=True,
+        top_ups={"USD": AmountLimits(1000, 50000, (2500, 5000, 10000)), "EUR": AmountLimits(1000, 50000, (2500, 5000))},
+    ),
+    other_currency="EUR",
+    other_price=44900,
+    choices={
+        "deposit": "Workshop in May",
+        "priced": "Licence, one year",
+        "abroad": "Hosting in Frankfurt",
+        "lower": "Extra seats, six months",
+        "fixed": "Domain, one year",
+        "presets": "Support credits",
+        "in_advance": "Money in advance",
+    },
+)
+
+SAVANE = Story(
+    slug="savane",
+    name="Savane Énergie",
+    legal_name="Savane Énergie SA",
+    address_lines=("Boulevard de la Liberté", "BP 4120 Douala", "NIU M012345678901X"),
+    about="Une entreprise d’énergie à Douala : en français, en francs CFA, payée par téléphone et par carte.",
+    currency="XAF",
+    locale="fr",
+    timezone="Africa/Douala",
+    theme="savane",
+    support_email="aide@savane.example",
+    number_prefix="SAV",
+    monthly="Électricité, {month}",
+    months=_FRENCH_MONTHS,
+    titles={
+        "overdue": "Relevé, {month}",
+        "due": "Entretien annuel du compteur",
+        "abandoned": "Coffret de protection",
+        "processing": "Batterie de secours",
+        "requires_action": "Lampadaire solaire",
+        "pending": "Kit solaire, mensualité 6 sur 12",
+        "refunded": "Contrôle du compteur",
+        "partially_refunded": "Pose du compteur",
+        "canceled": "Rallonge extérieure",
+        "rejected": "Déplacement",
+        "expired": "Kit solaire, mensualité 5 sur 12",
+        "far": "Extension de puissance",
+    },
+    monthly_amount=15475,
+    once_amounts={
+        "overdue": 5000,
+        "due": 4200,
+        "abandoned": 7500,
+        "processing": 21000,
+        "requires_action": 9000,
+        "pending": 12500,
+        "refunded": 5000,
+        "partially_refunded": 40000,
+        "canceled": 3500,
+        "rejected": 6000,
+        "expired": 12500,
+        "far": 65000,
+    },
+    tax_rate=Decimal("19.25"),
+    phone_channel=True,
+    customers=(
+        CustomerDetails(
+            reference="AB-204",
+            name="Aïcha Njoya",
+            company_name="Boulangerie Njoya",
+            type="business",
+            email="aicha@njoya.example",
+            phone="+237677000012",
+            locale="fr",
+            billing_address={"line1": "Rue Joss, Bonanjo", "city": "Douala", "country": "CM"},
+        ),
+        CustomerDetails(
+            reference="AB-311",
+            name="Paul Etoundi",
+            email="paul@etoundi.example",
+            phone="+237699000034",
+            locale="fr",
+            billing_address={"line1": "Quartier Bastos", "city": "Yaoundé", "country": "CM"},
+        ),
+    ),
+    newcomer=CustomerDetails(reference="AB-377", name="Grâce Mballa", email="grace@mballa.example", locale="fr"),
+    chooser=CustomerDetails(
+        reference="AB-402", name="Samuel Ngono", email="samuel@ngono.example", phone="+237677000000", locale="fr"
+    ),
+    options=PaymentOptions(
+        amount_mode="editable",
+        allow_split=True,
+        top_ups={
+            "XAF": AmountLimits(1000, 200000, (5000, 10000, 25000)),
+            "EUR": AmountLimits(500, 30000, (1000, 2500)),
+        },
+    ),
+    other_currency="EUR",
+    other_price=5630,
+    choices={
+        "deposit": "Kit solaire, pose comprise",
+        "priced": "Contrat d’entretien, un an",
+        "abroad": "Onduleur importé",
+        "lower": "Batterie supplémentaire",
+        "fixed": "Frais de dossier",
+        "presets": "Recharge prépayée",
+        "in_advance": "Avance",
+    },
+)
+
+STORIES = (ACME, SAVANE)

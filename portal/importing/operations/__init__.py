@@ -1,0 +1,1 @@
+"""Reading a file, and writing what its rows describe."""

@@ -1,0 +1,76 @@
+"""What became of an imported object, and what the import of each kind consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from portal.importing.rules.groups import Group
+from portal.importing.rules.mapping import Fields
+from portal.importing.rules.values import Calendar
+from portal.merchants.queries import MerchantProfile
+
+
+class Change(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an object could not be written."""
+
+    reason: str
+
+
+Verdict = Change | Refused
+
+
+class RowReader(Protocol):
+    """Reads the rows of one file."""
+
+    def key_of(self, values: Mapping[str, str]) -> tuple[str, str] | None:
+        """Owner and object of a row, by which rows of one object are found together; None when the row does not say."""
+        ...
+
+    def read(self, values: Mapping[str, str]) -> tuple[datetime | None, dict[str, Any]]:
+        """When it happened, and its values in a form that can wait on disk. Raises RowRefused."""
+        ...
+
+
+class WrittenObject(Protocol):
+    """What a group of rows comes to."""
+
+    @property
+    def file_lines(self) -> tuple[int, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the rows of one import are read and written with."""
+
+    merchant: MerchantProfile
+    calendar: Calendar
+    mapped: frozenset[str]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of import. `noun` names its object; `is_one_row` says that a second row of an object is refused.
+
+    `build` raises RowRefused; `write` gives a verdict for each object, in their order, and must
+    leave nothing but the session's transaction changed: it may be done again."""
+
+    noun: str
+    is_one_row: bool
+    fields: Fields
+    reader: Callable[[Context], RowReader]
+    build: Callable[[Group], Any]
+    write: Callable[[Session, Context, Sequence[Any]], list[Verdict]]

@@ -1,0 +1,1 @@
+"""Posting to the ledger, and proving it."""

@@ -1,0 +1,1 @@
+"""What a merchant's settings, payment options and secrets look like; pure."""

@@ -1,0 +1,288 @@
+"""Keeping a method without paying: write the intent, open the gateway's page, record what came of it.
+
+The same discipline as paying: no call inside a transaction, none without a durable intent, and one function that records.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal import signals
+from portal.audit.operations import record_act
+from portal.gateways.contract import Gateway, Question, SetupOrder, SetupOutcome, State
+from portal.gateways.polling import SEND_AGAIN_AFTER, next_check
+from portal.merchants.queries import get_merchant
+from portal.payment_methods.errors import SetupsUnavailable, TooManySetups
+from portal.payment_methods.models import PaymentMethodSetup
+from portal.payment_methods.operations.consents import Consent, give_method, record_consent
+from portal.payment_methods.operations.methods import get_method, lock_methods, prefer, remember_method
+from portal.payment_methods.operations.removal import replace_method
+from portal.payment_methods.queries import get_payer
+from portal.payment_methods.rules import SETUP_UNSETTLED, is_contradiction, judge_setup, read_nickname
+from portal.public_ids import first_id, new_id
+from portal.services import Services
+from portal.tenancy import Scope
+
+log = logging.getLogger(__name__)
+ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
+"""For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the customer wants of the new method. `replaces` is the method in whose place it comes, None for one beside the
+    others."""
+
+    nickname: str = ""
+    make_default: bool = False
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetupRecording:
+    """What recording an outcome did. `method_id` is the method that was kept, None while there is none."""
+
+    setup_id: str
+    customer_id: str
+    before: str
+    status: str
+    method_id: str | None
+
+    @property
+    def has_changed(self) -> bool:
+        return self.before != self.status
+
+
+def begin_setup(services: Services, scope: Scope, wish: Wish, *, consent: Consent, locale: str, pages_url: str) -> str:
+    """The customer wants to keep a method: write it down with the consent, open the gateway's page, and tell the setup's id.
+
+    The setup's own page is `pages_url` and its id; `locale` is the language of the gateway's page. Raises SetupsUnavailable,
+    TooManySetups, NicknameTooLong, NicknameUnusable, and NoResultFound when `wish.replaces` is not this customer's; then
+    nothing was written and nothing was sent.
+    """
+    gateway = services.gateways.find(scope.merchant_id)
+    if gateway is None or not gateway.capabilities.setup_page:
+        raise SetupsUnavailable
+    name = gateway.name
+    order = services.database.run(
+        lambda session: _write_intent(session, services, scope, wish, name, consent, locale, pages_url)
+    )
+    services.crash_point("setup.intent_committed")
+    outcome = gateway.open_setup(order)
+    services.crash_point("setup.gateway_answered")
+    _record(services, scope.merchant_id, order.reference, outcome)
+    return order.reference
+
+
+def resolve_setup(
+    services: Services, merchant_id: str, setup_id: str, *, unless_asked_within: timedelta = timedelta(0)
+) -> None:
+    """Ask the gateway what became of a setup without a proven end, and record it.
+
+    One that the gateway has never heard of is opened again under the same reference; one whose time is up has expired, and
+    is still asked for when its page is loaded: the customer may have been on the gateway's page all the while. Safe for
+    anybody to call at any time.
+    """
+    now = services.clock.now()
+    asked = services.database.run(
+        lambda session: _note_question(session, merchant_id, setup_id, now, unless_asked_within)
+    )
+    gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
+    if asked is None or gateway is None or not gateway.capabilities.setup_page:
+        return
+    outcome = _ask(services, gateway, asked, now)
+    _record(services, merchant_id, setup_id, outcome)
+
+
+def record_setup(
+    session: Session, merchant_id: str, setup_id: str, outcome: SetupOutcome, *, at: datetime
+) -> SetupRecording:
+    """Bring a setup and the customer's methods to what the gateway says, in the caller's transaction.
+
+    Idempotent, as `record_outcome` is: the same outcome again, from whomever, changes nothing.
+    """
+    setup = _lock(session, merchant_id, setup_id)
+    before = setup.status
+    status = judge_setup(before, setup.id, outcome)
+    if is_contradiction(setup.id, outcome):
+        log.error("setup.outcome_contradicted", extra={"setup": setup.id, "told": outcome.state.value})
+        return SetupRecording(setup.id, setup.customer_id, before, before, setup.payment_method_id)
+    setup.gateway_page_reference = setup.gateway_page_reference or outcome.page_reference
+    if status != "requires_action":
+        setup.action_url = None
+    elif outcome.state is State.REQUIRES_ACTION:
+        setup.action_url = outcome.action_url
+    if status != before:
+        setup.status = status
+        if status == "complete":
+            _keep(session, setup, outcome, at)
+        _note_end(session, setup, outcome, at)
+    session.flush()
+    return SetupRecording(setup.id, setup.customer_id, before, status, setup.payment_method_id)
+
+
+def _write_intent(
+    session: Session,
+    services: Services,
+    scope: Scope,
+    wish: Wish,
+    gateway: str,
+    consent: Consent,
+    locale: str,
+    pages_url: str,
+) -> SetupOrder:
+    now = services.clock.now()
+    _limit(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
+    if wish.replaces is not None:
+        get_method(session, scope, wish.replaces)
+    setup_id = new_id("pms", now)
+    setup = PaymentMethodSetup(
+        merchant_id=scope.merchant_id,
+        id=setup_id,
+        customer_id=scope.customer_id,
+        gateway=gateway,
+        status="processing",
+        nickname=read_nickname(wish.nickname),
+        make_default=wish.make_default,
+        replaces=wish.replaces,
+        locale=locale,
+        return_url=f"{pages_url}/{setup_id}",
+        next_check_at=next_check(0, now),
+        checked_at=now,
+        created_at=now,
+        expires_at=now + timedelta(hours=services.settings.payment_expires_hours),
+    )
+    session.add(setup)
+    session.flush()
+    record_consent(session, scope, consent, at=now, setup_id=setup_id)
+    record_act(
+        session,
+        scope.merchant_id,
+        "payment_method_setup.begun",
+        at=now,
+        actor_type="customer",
+        actor_id=scope.customer_id,
+        customer_id=scope.customer_id,
+        object_id=setup_id,
+        replaces=wish.replaces,
+    )
+    return _order(session, setup)
+
+
+def _order(session: Session, setup: PaymentMethodSetup) -> SetupOrder:
+    merchant = get_merchant(session, setup.merchant_id)
+    payer = get_payer(session, Scope(setup.merchant_id, setup.customer_id), setup.gateway)
+    return SetupOrder(
+        setup.id,
+        merchant.legal_name,
+        payer,
+        merchant.currency,
+        return_url=setup.return_url,
+        cancel_url=setup.return_url,
+        locale=setup.locale,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A setup that is asked for, and its order, in case the gateway has never heard of it."""
+
+    question: Question
+    order: SetupOrder
+    gateway: str
+    expires_at: datetime
+
+
+def _note_question(
+    session: Session, merchant_id: str, setup_id: str, now: datetime, unless_asked_within: timedelta
+) -> _Asked | None:
+    """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
+    setup = _lock(session, merchant_id, setup_id)
+    if setup.status not in SETUP_UNSETTLED and setup.status != "expired":
+        return None
+    is_asked = setup.checked_at is not None and now < setup.checked_at + unless_asked_within
+    if is_asked and setup.status != "requires_action":
+        return None
+    setup.checked_at = now
+    question = Question(setup.id, setup.created_at, page_reference=setup.gateway_page_reference)
+    return _Asked(question, _order(session, setup), setup.gateway, setup.expires_at)
+
+
+def _ask(services: Services, gateway: Gateway, asked: _Asked, now: datetime) -> SetupOutcome:
+    outcome = gateway.look_up_setup(asked.question)
+    services.crash_point("setup.looked_up")
+    if outcome.state in (State.ABSENT, State.REQUIRES_ACTION, State.PENDING) and now >= asked.expires_at:
+        return SetupOutcome(State.FAILED, asked.question.reference, failure_code="timeout", evidence="expired")
+    if outcome.state is State.ABSENT and now >= asked.question.sent_at + SEND_AGAIN_AFTER:
+        return gateway.open_setup(asked.order)
+    return outcome
+
+
+def _keep(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
+    """The method that came of it, with all that the customer wished for it."""
+    assert outcome.method is not None, "a success brings a method (judge_setup)"
+    scope = Scope(setup.merchant_id, setup.customer_id)
+    setup.payment_method_id = remember_method(session, scope, setup.gateway, outcome.method, at=at)
+    give_method(session, setup.merchant_id, setup.payment_method_id, setup_id=setup.id)
+    method = get_method(session, scope, setup.payment_method_id)
+    method.nickname = setup.nickname or method.nickname
+    if method.status != "active":
+        return  # The merchant has left that gateway meanwhile: what cannot be charged takes nobody's place.
+    if setup.replaces is not None:
+        replace_method(session, scope, setup.replaces, method, at=at)
+    if setup.make_default:
+        prefer(session, scope, lock_methods(session, scope), method, at=at)
+
+
+def _note_end(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
+    if setup.status in SETUP_UNSETTLED:
+        return
+    setup.completed_at, setup.next_check_at = at, None
+    setup.failure_code = outcome.failure_code
+    record_act(
+        session,
+        setup.merchant_id,
+        f"payment_method_setup.{setup.status}",
+        at=at,
+        actor_type="system",
+        actor_id=setup.gateway,
+        customer_id=setup.customer_id,
+        object_id=setup.id,
+        method=setup.payment_method_id,
+        evidence=outcome.evidence,
+    )
+    log.info("setup.status_changed", extra={"setup": setup.id, "status": setup.status})
+
+
+def _record(services: Services, merchant_id: str, setup_id: str, outcome: SetupOutcome) -> None:
+    recording = services.database.run(
+        lambda session: record_setup(session, merchant_id, setup_id, outcome, at=services.clock.now())
+    )
+    if recording.has_changed and recording.method_id is not None:
+        signals.send_method("added", merchant_id, recording.method_id, recording.customer_id)
+
+
+def _lock(session: Session, merchant_id: str, setup_id: str) -> PaymentMethodSetup:
+    return session.execute(
+        sa.select(PaymentMethodSetup)
+        .where(PaymentMethodSetup.merchant_id == merchant_id, PaymentMethodSetup.id == setup_id)
+        .with_for_update()
+    ).scalar_one()
+
+
+def _limit(session: Session, scope: Scope, most: int, now: datetime) -> None:
+    """Cards are tried out by keeping them, too: counted as rows, so that the limit survives a restart (threats 125, 195)."""
+    count = session.execute(
+        sa.select(sa.func.count()).where(
+            PaymentMethodSetup.merchant_id == scope.merchant_id,
+            PaymentMethodSetup.customer_id == scope.customer_id,
+            PaymentMethodSetup.id >= first_id("pms", now - timedelta(hours=1)),
+        )
+    ).scalar_one()
+    if count >= most:
+        raise TooManySetups

@@ -1,0 +1,277 @@
+"""The one place where a provider's word becomes our record: `record_outcome`, used by request, page, event and worker alike."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.audit.operations import record_act
+from portal.contacts import mask_card_numbers
+from portal.credit import operations as credit
+from portal.gateways.contract import Outcome, State
+from portal.invoices.models import Invoice
+from portal.invoices.operations import balance
+from portal.ledger.operations.posting import post
+from portal.ledger.rules import Settled, payment_captured
+from portal.money import Money
+from portal.outbox.operations import enqueue
+from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.operations.consents import give_method
+from portal.payment_methods.operations.methods import remember_method
+from portal.payment_methods.rules import shown_brand
+from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_payment
+from portal.payments.rules import statuses
+from portal.tenancy import Scope
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What recording an outcome did; `kept_method_id` is the method that was saved by it."""
+
+    payment_id: str
+    customer_id: str
+    before: str
+    status: str
+    kept_method_id: str | None = None
+
+    @property
+    def has_changed(self) -> bool:
+        return self.before != self.status
+
+
+def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome: Outcome, *, at: datetime) -> Recording:
+    """Bring payment, invoices, credit, method and outbox to what the outcome says, in the caller's transaction.
+
+    Idempotent: the same outcome again, from whomever, changes nothing. Serialised by the payment's row; the unique
+    indexes and checks of the tables decide, not the lock. Its invoices are locked before it, as whoever confirms it does:
+    the other way round the two would wait for each other.
+    """
+    lock_invoices_of(session, merchant_id, payment_id)
+    payment = lock_payment(session, merchant_id, payment_id)
+    before = payment.status
+    verdict = statuses.judge(
+        before,
+        Money(payment.charge_amount, payment.currency),
+        payment.id,
+        outcome,
+        was_opened=payment.opened_at is not None,
+    )
+    if verdict.is_contradiction:
+        # Not one word of it is taken over: it may well speak of somebody else's charge.
+        _quarantine(session, payment, outcome, at)
+        return Recording(payment.id, payment.customer_id, before, before)
+    payment.gateway_reference = payment.gateway_reference or outcome.gateway_reference
+    payment.gateway_page_reference = payment.gateway_page_reference or outcome.page_reference
+    if outcome.method and not payment.method_last4:
+        payment.method_type, payment.method_last4 = outcome.method.type, outcome.method.last4
+        brand = shown_brand(outcome.method.type, outcome.method.brand, outcome.method.bank_name)
+        payment.method_brand = mask_card_numbers(brand) if brand else None
+    if verdict.status != "requires_action":
+        payment.action_url = None
+    elif outcome.state is State.REQUIRES_ACTION:
+        # A look-up that failed says nothing of the page: it is still where it was.
+        payment.action_url = outcome.action_url
+    method_before = payment.payment_method_id
+    if verdict.status != before:
+        _become(session, payment, verdict.status, outcome, at)
+    if payment.status not in statuses.UNSETTLED:
+        payment.next_check_at = None
+    payment.updated_at = at
+    kept = payment.payment_method_id if method_before is None else None
+    return Recording(payment.id, payment.customer_id, before, payment.status, kept)
+
+
+def record_paid_by_credit(session: Session, payment: Payment, *, at: datetime) -> Recording:
+    """Complete a confirmed payment that credit pays whole: nobody has to be asked, and no gateway knows of it."""
+    before = payment.status
+    assert payment.charge_amount == 0 and before == "processing", "credit pays all of a confirmed payment"
+    _become(session, payment, "complete", Outcome(State.SUCCEEDED, payment.id, evidence="credit"), at)
+    payment.next_check_at = None
+    return Recording(payment.id, payment.customer_id, before, payment.status)
+
+
+def _become(session: Session, payment: Payment, status: str, outcome: Outcome, at: datetime) -> None:
+    came_late = payment.status in statuses.ENDED_WITHOUT_MONEY
+    payment.status = status
+    payment.version += 1
+    payment.listed = payment.listed or status in statuses.CAPTURED
+    surplus = 0
+    if status == "complete":
+        payment.completed_at = outcome.completed_at or at
+        payment.failure_code = payment.failure_message = None
+        surplus = _settle(session, payment, at, came_late=came_late)
+        _keep_method(session, payment, outcome, at)
+        enqueue(session, payment.merchant_id, "receipt_mail", {"payment": payment.id}, at=at)
+        if surplus:
+            told = {"payment": payment.id, "amount": surplus}
+            enqueue(session, payment.merchant_id, "surplus_mail", told, at=at)
+    elif status in statuses.ENDED_WITHOUT_MONEY:
+        payment.completed_at = at
+        payment.failure_code = outcome.failure_code
+        payment.failure_message = mask_card_numbers(outcome.failure_message) if outcome.failure_message else None
+        _release(session, payment, at)
+    record_act(
+        session,
+        payment.merchant_id,
+        f"payment.{status}",
+        at=at,
+        actor_type="system",
+        actor_id=payment.gateway,
+        customer_id=payment.customer_id,
+        object_id=payment.id,
+        evidence=outcome.evidence,
+        late=came_late,
+        surplus=surplus,
+    )
+    log.info("payment.status_changed", extra={"payment": payment.id, "status": status, "late": came_late})
+
+
+def _settle(session: Session, payment: Payment, at: datetime, *, came_late: bool) -> int:
+    """Book the money; tells how much of it stands to the customer's credit because no invoice could take it (minor units)."""
+    scope = Scope(payment.merchant_id, payment.customer_id)
+    currency = payment.currency
+    used = Money(0 if came_late else payment.credit_amount, currency)
+    charged = Money(payment.charge_amount, currency)
+    settled = _settle_late(session, payment, charged, at) if came_late else _settle_reserved(session, payment, at)
+    surplus = charged + used - Money(sum(part.price.amount for part in settled), currency)
+    if used.amount:
+        credit.use_reserved(session, scope, used, at=at)
+    credit.grant(session, scope, surplus, at=at)
+    payment.credit_granted = surplus.amount
+    posting = payment_captured(
+        payment.customer_id,
+        payment.id,
+        payment.gateway,
+        charged=charged,
+        credit_used=used,
+        credit_granted=surplus,
+        settled=settled,
+        at=at,
+    )
+    post(session, payment.merchant_id, posting)
+    if payment.kind == "top_up":
+        # It was to stand to their credit, early or late: the receipt tells it, and nothing came beyond what was owed.
+        return 0
+    if surplus.amount:
+        log.warning("payment.surplus_credited", extra={"payment": payment.id, "amount": surplus.amount})
+    return surplus.amount
+
+
+def _settle_reserved(session: Session, payment: Payment, at: datetime) -> list[Settled]:
+    settled = []
+    for allocation, currency in _allocated(session, payment):
+        balance.settle_reserved(session, payment.merchant_id, allocation.invoice_id, allocation.amount, at=at)
+        allocation.state = "settled"
+        settled.append(_settled(payment, allocation, currency))
+    return settled
+
+
+def _settle_late(session: Session, payment: Payment, charged: Money, at: datetime) -> list[Settled]:
+    """Money that came after we had given up: nothing is held for it any more, so that it pays what is free now, oldest first.
+
+    The credit that was to pay a part was given back then, and stays the customer's.
+    """
+    payment.amount, payment.credit_amount = charged.amount, 0
+    left, settled = charged.amount, []
+    for allocation, currency in _allocated(session, payment):
+        # An invoice may have been corrected since, its currency too: then a price there was means nothing, or there is none.
+        if currency == payment.currency:
+            allocation.price = None
+            wanted = min(allocation.amount, left)
+        else:
+            # In another currency an invoice is paid whole, or not at all.
+            is_enough = allocation.price is not None and allocation.price <= left
+            wanted = allocation.amount if is_enough else 0
+        taken = 0
+        if wanted:
+            taken = balance.settle_unreserved(
+                session, payment.merchant_id, allocation.invoice_id, wanted, at=at, whole=currency != payment.currency
+            )
+        if not taken:
+            continue
+        allocation.state, allocation.amount = "settled", taken
+        part = _settled(payment, allocation, currency)
+        settled.append(part)
+        left -= part.price.amount
+    return settled
+
+
+def _allocated(session: Session, payment: Payment) -> list[tuple[PaymentAllocation, str]]:
+    """The payment's shares, each with its invoice's currency."""
+    allocations = list_allocations(session, payment)
+    rows = session.execute(
+        sa.select(Invoice.id, Invoice.currency).where(
+            Invoice.merchant_id == payment.merchant_id,
+            Invoice.id.in_([allocation.invoice_id for allocation in allocations]),
+        )
+    ).all()
+    currencies = {row.id: row.currency for row in rows}
+    return [(allocation, currencies[allocation.invoice_id]) for allocation in allocations]
+
+
+def _settled(payment: Payment, allocation: PaymentAllocation, currency: str) -> Settled:
+    share = Money(allocation.amount, currency)
+    paid = share if allocation.price is None else Money(allocation.price, payment.currency)
+    return Settled(allocation.invoice_id, share, paid)
+
+
+def _release(session: Session, payment: Payment, at: datetime) -> None:
+    for allocation in list_allocations(session, payment):
+        balance.release(session, payment.merchant_id, allocation.invoice_id, allocation.amount, at=at)
+        allocation.state = "released"
+    if payment.credit_amount:
+        held = Money(payment.credit_amount, payment.currency)
+        credit.release(session, Scope(payment.merchant_id, payment.customer_id), held, at=at)
+
+
+def _keep_method(session: Session, payment: Payment, outcome: Outcome, at: datetime) -> None:
+    scope = Scope(payment.merchant_id, payment.customer_id)
+    if payment.payment_method_id is None and payment.save_method and outcome.method and outcome.method.token:
+        payment.payment_method_id = remember_method(session, scope, payment.gateway, outcome.method, at=at)
+        give_method(session, payment.merchant_id, payment.payment_method_id, payment_id=payment.id)
+    if payment.payment_method_id is not None:
+        session.execute(
+            sa.update(PaymentMethod)
+            .where(PaymentMethod.merchant_id == payment.merchant_id, PaymentMethod.id == payment.payment_method_id)
+            .values(last_used_at=at)
+        )
+
+
+def _quarantine(session: Session, payment: Payment, outcome: Outcome, at: datetime) -> None:
+    """A provider's word that does not fit: nothing is booked, a person is told (threats 94, 102)."""
+    record_act(
+        session,
+        payment.merchant_id,
+        "payment.outcome_contradicted",
+        at=at,
+        actor_type="system",
+        actor_id=payment.gateway,
+        customer_id=payment.customer_id,
+        object_id=payment.id,
+        status=payment.status,
+        told=outcome.state.value,
+    )
+    log.error(
+        "payment.outcome_contradicted",
+        extra={"payment": payment.id, "status": payment.status, "told": outcome.state.value},
+    )
+
+
+def failed(reference: str, code: str) -> Outcome:
+    """An end without money that we know by ourselves: nothing was ever sent, or the provider has never heard of it."""
+    return Outcome(State.FAILED, reference, failure_code=code, evidence="never sent")
+
+
+def given_up(outcome: Outcome) -> Outcome:
+    """What a cancellation that we asked for after the time was up means: it expired, nobody cancelled it."""
+    if outcome.state is State.FAILED and outcome.failure_code in ("page_canceled", "payer_canceled"):
+        code = "page_expired" if outcome.failure_code == "page_canceled" else "timeout"
+        return replace(outcome, failure_code=code, evidence="expired")
+    return outcome

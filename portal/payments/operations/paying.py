@@ -1,0 +1,251 @@
+"""Paying: write the intent, call the gateway, record the outcome; and resolving what was left unknown.
+
+No call to a gateway is ever made inside a transaction, and none without a durable intent (rules 16 and 17).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from portal import signals
+from portal.audit.operations import record_act
+from portal.gateways.contract import Outcome, Question, State
+from portal.gateways.polling import SEND_AGAIN_AFTER
+from portal.payment_methods.operations.consents import Consent
+from portal.payments.errors import InvoiceBeingPaid, NoGateway
+from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
+from portal.payments.operations.checkouts import CREDIT, end_checkout
+from portal.payments.operations.intents import write_intent
+from portal.payments.operations.locks import lock_own_payment, lock_payment
+from portal.payments.operations.orders import Intent, intent_of, question_of, send
+from portal.payments.operations.outcomes import Recording, failed, given_up, record_outcome
+from portal.payments.rules import statuses
+from portal.services import Services
+from portal.tenancy import Scope
+
+ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
+"""For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
+
+
+def confirm_payment(
+    services: Services,
+    scope: Scope,
+    payment_id: str,
+    *,
+    version: str,
+    return_url: str,
+    locale: str,
+    consent: Consent | None = None,
+) -> None:
+    """The customer pressed Pay: reserve, charge, record. Pressed again, it only asks what became of the first time.
+
+    `version` is `shown_version` of the page that was confirmed; "" stands for the amounts as they were chosen.
+    `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
+    `consent` is recorded where the customer ticked that the new method be kept; without it none is kept.
+    Raises AmountChanged, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
+    NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
+    """
+    gateway = services.gateways.find(scope.merchant_id)
+    if gateway is None and not _is_paid_by_credit(services, scope, payment_id):
+        raise NoGateway
+    for other_id in _other_attempts(services, scope, payment_id):
+        resolve_payment(services, scope.merchant_id, other_id)
+    try:
+        written = services.database.run(
+            lambda session: write_intent(
+                session, services, gateway, scope, payment_id, version, return_url, locale, consent
+            )
+        )
+    except IntegrityError as fault:
+        if not is_second_attempt(fault):
+            raise
+        # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
+        raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
+    if written is None:
+        resolve_payment(services, scope.merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY)
+        return
+    if isinstance(written, Recording):
+        _announce(scope.merchant_id, written)
+        return
+    services.crash_point("payment.intent_committed")
+    assert gateway is not None, "only what credit pays whole does without a gateway, and it is never sent"
+    outcome = send(gateway, written)
+    services.crash_point("payment.gateway_answered")
+    _record(services, scope.merchant_id, payment_id, outcome)
+    services.crash_point("payment.outcome_recorded")
+
+
+def resolve_payment(
+    services: Services, merchant_id: str, payment_id: str, *, unless_asked_within: timedelta = timedelta(0)
+) -> None:
+    """Ask the gateway what became of a payment without a proven outcome, and record it.
+
+    An order that the gateway has never heard of is given again under the same reference, until its time is up. Safe for
+    anybody to call at any time.
+    """
+    now = services.clock.now()
+    asked = services.database.run(
+        lambda session: _note_question(session, merchant_id, payment_id, now, unless_asked_within)
+    )
+    gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
+    if asked is None or gateway is None:
+        return
+    question = asked.question
+    outcome = gateway.look_up(question)
+    services.crash_point("payment.looked_up")
+    if outcome.state is State.ABSENT and now >= question.sent_at + SEND_AGAIN_AFTER:
+        if now >= asked.expires_at:
+            outcome = failed(payment_id, "timeout")
+        elif asked.intent is not None:
+            outcome = send(gateway, asked.intent)
+    elif (
+        outcome.state in (State.REQUIRES_ACTION, State.PENDING)
+        and now >= asked.expires_at
+        and _method_type(asked, outcome) != "bank_account"
+    ):
+        outcome = given_up(gateway.cancel(question))
+    _record(services, merchant_id, payment_id, outcome)
+
+
+def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -> bool:
+    """Ask whether money came after all for a payment that ended without any, and book it; nothing is ordered or called off.
+
+    Tells whether there is an answer: nobody else asks again for a payment that has ended. Raises NoResultFound.
+    """
+    with services.database.read() as reader:
+        row = reader.execute(
+            sa.select(
+                Payment.id,
+                Payment.gateway,
+                Payment.created_at,
+                Payment.sent_at,
+                Payment.gateway_reference,
+                Payment.gateway_page_reference,
+            ).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
+        ).one()
+    if row.sent_at is None:
+        return True
+    gateway = services.gateways.find(merchant_id, row.gateway)
+    if gateway is None:
+        return False
+    outcome = gateway.look_up(question_of(row))
+    services.crash_point("payment.looked_up")
+    _record(services, merchant_id, payment_id, outcome)
+    return outcome.state is not State.UNKNOWN
+
+
+def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
+    """The customer cancels: a checkout ends at once; what the gateway has is cancelled there, and the truth recorded.
+
+    Tells the status afterwards, which is `complete` when the money had come already. Raises NoResultFound.
+    """
+    now = services.clock.now()
+    with services.database.unit_of_work() as session:
+        payment = lock_own_payment(session, scope, payment_id)
+        if payment.status == "incomplete":
+            end_checkout(session, payment, "canceled", at=now)
+            record_act(
+                session,
+                scope.merchant_id,
+                "payment.canceled",
+                at=now,
+                actor_type="customer",
+                actor_id=scope.customer_id,
+                customer_id=scope.customer_id,
+                object_id=payment_id,
+            )
+            return payment.status
+        status, gateway_name = payment.status, payment.gateway
+        question = question_of(payment)
+    gateway = services.gateways.find(scope.merchant_id, gateway_name)
+    if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
+        return status
+    outcome = gateway.cancel(question)
+    services.crash_point("payment.cancel_answered")
+    return _record(services, scope.merchant_id, payment_id, outcome).status
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
+
+    gateway: str
+    question: Question
+    intent: Intent | None
+    expires_at: datetime
+    method_type: str | None
+
+
+def _method_type(asked: _Asked, outcome: Outcome) -> str | None:
+    """What is paid with: a bank transfer takes days, also one that was entered on the gateway's page since we asked last."""
+    return outcome.method.type if outcome.method else asked.method_type
+
+
+def _note_question(
+    session: Session, merchant_id: str, payment_id: str, now: datetime, unless_asked_within: timedelta
+) -> _Asked | None:
+    """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
+    payment = lock_payment(session, merchant_id, payment_id)
+    if payment.status not in statuses.UNSETTLED or payment.sent_at is None:
+        return None
+    is_asked = payment.checked_at is not None and now < payment.checked_at + unless_asked_within
+    if is_asked and payment.status != "requires_action":
+        return None
+    payment.checked_at = now
+    return _Asked(
+        payment.gateway, question_of(payment), intent_of(session, payment), payment.expires_at, payment.method_type
+    )
+
+
+def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome) -> Recording:
+    recording = services.database.run(
+        lambda session: record_outcome(session, merchant_id, payment_id, outcome, at=services.clock.now())
+    )
+    _announce(merchant_id, recording)
+    return recording
+
+
+def _announce(merchant_id: str, recording: Recording) -> None:
+    if recording.has_changed:
+        signals.send_payment_status(merchant_id, recording.payment_id, recording.customer_id, recording.status)
+    if recording.kept_method_id is not None:
+        signals.send_method("added", merchant_id, recording.kept_method_id, recording.customer_id)
+
+
+def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:
+    with services.database.read() as connection:
+        gateway = connection.execute(
+            sa.select(Payment.gateway).where(
+                Payment.merchant_id == scope.merchant_id,
+                Payment.customer_id == scope.customer_id,
+                Payment.id == payment_id,
+            )
+        ).scalar()
+    return gateway == CREDIT
+
+
+def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[str]:
+    """Payments that hold an invoice which `payment_id` would pay."""
+    with services.database.read() as connection:
+        found = connection.execute(_HOLDING_THE_SAME, {"merchant_id": scope.merchant_id, "payment_id": payment_id})
+        return list(found.scalars())
+
+
+_MINE, _THEIRS = sa.orm.aliased(PaymentAllocation), sa.orm.aliased(PaymentAllocation)
+_HOLDING_THE_SAME = (
+    sa.select(_THEIRS.payment_id)
+    .join(_MINE, sa.and_(_MINE.merchant_id == _THEIRS.merchant_id, _MINE.invoice_id == _THEIRS.invoice_id))
+    .where(
+        _MINE.merchant_id == sa.bindparam("merchant_id"),
+        _MINE.payment_id == sa.bindparam("payment_id"),
+        _THEIRS.merchant_id == sa.bindparam("merchant_id"),
+        _THEIRS.payment_id != sa.bindparam("payment_id"),
+        _THEIRS.state == "active",
+    )
+    .distinct()
+)

@@ -1,0 +1,203 @@
+"""The history of payments, by key and by status, as lists read it: one statement for each filter and direction, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache, reduce
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+
+from portal.database import Id, Minor, Reader, Text
+from portal.invoices.models import Invoice
+from portal.paging import READ_SIZE, Cursor, Slice, cut
+from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.queries.payments import OUTSTANDING, RefundRecord
+from portal.payments.rules.statuses import PAYMENT_STATUSES
+from portal.refunds.models import Refund
+from portal.tenancy import Scope
+
+FILTERS = MappingProxyType(
+    {
+        **{status: (status,) for status in PAYMENT_STATUSES},
+        "all": (),
+        "pending": ("pending", "processing", "requires_action"),
+        "failed": ("failed", "rejected"),
+        "refunded": ("refunded", "partially_refunded"),
+    }
+)
+"""What `status=` may say, and the statuses it means: the tabs of the history, and each single status beside them."""
+
+_PAYMENTS = Payment.__table__
+_ALLOCATIONS = PaymentAllocation.__table__
+_INVOICES = Invoice.__table__
+_REFUNDS = Refund.__table__
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = "-"
+_FAILED = (sa.literal_column("'failed'", Id), sa.literal_column("'rejected'", Id))
+
+
+class _WordsOf(sa.sql.functions.GenericFunction[str]):
+    """A group's texts in one, a space between them. SQLAlchemy's own function for it renders its separator anew each time."""
+
+    type = Id
+    inherit_cache = True
+
+
+@compiles(_WordsOf)
+def _words_on_sqlite(element: _WordsOf, compiler: Any, **options: Any) -> str:
+    return f"group_concat({compiler.process(element.clauses, **options)}, ' ')"
+
+
+@compiles(_WordsOf, "postgresql")
+def _words_on_postgresql(element: _WordsOf, compiler: Any, **options: Any) -> str:
+    return f"string_agg({compiler.process(element.clauses, **options)}, ' ')"
+
+
+class _Microseconds(sa.sql.functions.GenericFunction[int]):
+    """An instant as the microseconds since 1970, which SQLite keeps anyway."""
+
+    type = Minor
+    inherit_cache = True
+
+
+@compiles(_Microseconds)
+def _microseconds_on_sqlite(element: _Microseconds, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(_Microseconds, "postgresql")
+def _microseconds_on_postgresql(element: _Microseconds, compiler: Any, **options: Any) -> str:
+    return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **options)}) * 1000000 AS bigint)"
+
+
+class PaymentRecord(NamedTuple):
+    """A payment as lists need it. `unpaid_invoices` are ids of what a failed one would have paid and can be paid now;
+    `refunds` is what `read_refunds` reads."""
+
+    id: str
+    status: str
+    currency: str
+    amount: int
+    amount_refunded: int
+    description: str
+    note: str
+    more_count: int
+    method_type: str | None
+    method_brand: str | None
+    method_last4: str | None
+    failure_code: str | None
+    created_at: datetime
+    unpaid_invoices: str | None
+    refunds: str | None
+
+
+def list_payments(reader: Reader, scope: Scope, status: str, cursor: Cursor) -> Slice[PaymentRecord]:
+    """A page of the customer's history, newest first. `status` is one of FILTERS; a cursor's key is a payment's id."""
+    parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "key": cursor.key or ""}
+    rows = [PaymentRecord._make(row) for row in reader.execute(_history(status, cursor.direction), parameters).all()]
+    if cursor.direction == "before" or len(FILTERS[status]) > 1:
+        rows.sort(reverse=True)  # By id: what the parts of a UNION ALL give is in order within each part alone.
+    return cut(rows, cursor, lambda row: row.id > cursor.key)
+
+
+def has_payments(reader: Reader, scope: Scope) -> bool:
+    """Whether the customer has any payment to list."""
+    return (
+        reader.execute(_ANY, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).first() is not None
+    )
+
+
+def read_refunds(records: Iterable[PaymentRecord]) -> list[RefundRecord]:
+    """The refunds that these payments carry, oldest first. Asks the database nothing."""
+    found = []
+    for record in records:
+        if not record.refunds:
+            continue
+        words = iter(record.refunds.split())
+        # One iterator five times: the words come by fives, one refund after the other.
+        for status, amount, currency, created, completed in zip(words, words, words, words, words, strict=True):
+            completed_at = None if completed == _NEVER else _EPOCH + timedelta(microseconds=int(completed))
+            created_at = _EPOCH + timedelta(microseconds=int(created))
+            found.append(RefundRecord(record.id, status, int(amount), currency, created_at, completed_at))
+    return sorted(found, key=lambda refund: refund.created_at)
+
+
+def payment_columns() -> list[sa.ColumnElement[Any]]:
+    """The columns of a PaymentRecord, in its order; for the overview too, which reads payments among other things."""
+    p, a, i, r = _PAYMENTS.c, _ALLOCATIONS.c, _INVOICES.c, _REFUNDS.c
+    unpaid = (
+        sa.select(_WordsOf(a.invoice_id))
+        .select_from(_ALLOCATIONS.join(_INVOICES, sa.and_(i.merchant_id == a.merchant_id, i.id == a.invoice_id)))
+        .where(a.merchant_id == p.merchant_id, a.payment_id == p.id, i.status.in_(OUTSTANDING), i.amount_reserved == 0)
+        .correlate(_PAYMENTS)
+        .scalar_subquery()
+    )
+    refunds = (
+        sa.select(_WordsOf(_refund_words()))
+        .where(r.merchant_id == p.merchant_id, r.payment_id == p.id)
+        .correlate(_PAYMENTS)
+        .scalar_subquery()
+    )
+    # Asked of failed payments alone, and of those with money given back: every other row passes them by.
+    return [
+        *(p[name] for name in PaymentRecord._fields[:-2]),
+        sa.case((p.status.in_(_FAILED), unpaid)).label("unpaid_invoices"),
+        sa.case((p.amount_refunded > sa.literal_column("0", Minor), refunds)).label("refunds"),
+    ]
+
+
+def listed(status: str | None = None) -> sa.Select[Any]:
+    """The customer's listed payments, of one status or of any; an index answers it in the order of ids."""
+    p = _PAYMENTS.c
+    statement = sa.select(*payment_columns()).where(
+        p.merchant_id == sa.bindparam("merchant_id"),
+        p.customer_id == sa.bindparam("customer_id"),
+        p.listed == sa.true(),
+    )
+    return statement if status is None else statement.where(p.status == sa.literal_column(f"'{status}'", Id))
+
+
+def _refund_words() -> sa.ColumnElement[str]:
+    """What `read_refunds` reads of one refund: five words, a space between them."""
+    r, space = _REFUNDS.c, sa.literal_column("' '", Text)
+    completed = sa.func.coalesce(sa.cast(_Microseconds(r.completed_at), Text), sa.literal_column(f"'{_NEVER}'", Text))
+    words = (r.status, sa.cast(r.amount, Text), r.currency, sa.cast(_Microseconds(r.created_at), Text), completed)
+    return reduce(lambda text, word: text + space + word, words)
+
+
+@cache
+def _history(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    """The statement of a filter and a direction, made once: each part of it is a range of one index, read in its order."""
+    p, key = _PAYMENTS.c, sa.bindparam("key", type_=Id)
+    down, up = p.id.desc(), p.id.asc()
+    parts = []
+    for one in FILTERS[status] or (None,):
+        statement = listed(one)
+        if direction == "first":
+            parts.append(statement.order_by(down))
+        elif direction == "after":
+            parts.append(statement.where(p.id < key).order_by(down))
+        else:
+            parts += [statement.where(p.id > key).order_by(up), statement.where(p.id <= key).order_by(down)]
+    limited = [part.limit(sa.literal_column(str(READ_SIZE))) for part in parts]
+    if len(limited) == 1:
+        return limited[0]
+    return sa.union_all(*(sa.select(part.subquery()) for part in limited))
+
+
+# Without an order PostgreSQL reads the table, where it guesses that many of its rows are the customer's.
+_ANY: sa.Select[Any] = (
+    sa.select(sa.literal_column("1"))
+    .select_from(_PAYMENTS)
+    .where(
+        _PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),
+        _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
+        _PAYMENTS.c.listed == sa.true(),
+    )
+    .order_by(_PAYMENTS.c.id)
+    .limit(sa.literal_column("1"))
+)

@@ -1,0 +1,1 @@
+"""Decisions about payments, as pure functions: statuses and outcomes, and what an amount divides into."""

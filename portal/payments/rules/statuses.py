@@ -1,0 +1,111 @@
+"""Decisions about a payment, as pure functions: which status follows which, when to ask again, what an outcome means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+
+from portal.gateways.contract import Outcome, State
+from portal.gateways.polling import next_check as next_check
+from portal.money import Money
+
+PAYMENT_STATUSES = (
+    "incomplete",
+    "processing",
+    "requires_action",
+    "pending",
+    "complete",
+    "failed",
+    "canceled",
+    "rejected",
+    "abandoned",
+    "expired",
+    "partially_refunded",
+    "refunded",
+)
+UNSETTLED = frozenset({"processing", "requires_action", "pending"})
+"""Confirmed and without a proven outcome: it holds its share of the invoices, and is asked for until it is known."""
+CAPTURED = frozenset({"complete", "partially_refunded", "refunded"})
+ENDED_WITHOUT_MONEY = frozenset({"failed", "canceled", "rejected", "abandoned", "expired"})
+
+# What may follow what. Money that arrives after we gave up is booked all the same (rules 22 and 23), so that each end
+# without money still leads to `complete`, by the provider's own evidence only.
+TRANSITIONS = MappingProxyType(
+    {
+        "incomplete": frozenset({"processing", "canceled", "abandoned", "expired"}),
+        "processing": frozenset(
+            {"requires_action", "pending", "complete", "failed", "canceled", "rejected", "abandoned", "expired"}
+        ),
+        "requires_action": frozenset(
+            {"processing", "pending", "complete", "failed", "canceled", "rejected", "abandoned", "expired"}
+        ),
+        "pending": frozenset({"requires_action", "complete", "failed", "canceled", "rejected", "expired"}),
+        "complete": frozenset({"partially_refunded", "refunded"}),
+        "partially_refunded": frozenset({"complete", "refunded"}),
+        "refunded": frozenset({"complete", "partially_refunded"}),
+        **{status: frozenset({"complete"}) for status in ENDED_WITHOUT_MONEY},
+    }
+)
+
+OVERDUE_AFTER = timedelta(days=7)
+"""An outcome that is unknown for longer is a person's matter: `portal doctor` and `/metrics` show it."""
+LATE_MONEY_WITHIN = timedelta(days=30)
+"""For so long after a payment ended without money an event has the gateway asked whether some came after all."""
+
+# `expired`: nobody answered in time; `rejected`: the gateway would not take the order, so that no bank was ever asked.
+_STATUS_OF_FAILURE = MappingProxyType(
+    {
+        "payer_canceled": "canceled",
+        "page_canceled": "canceled",
+        "page_expired": "expired",
+        "timeout": "expired",
+        "method_invalid": "rejected",
+        "amount_unsupported": "rejected",
+    }
+)
+
+
+def may_follow(status: str, following: str) -> bool:
+    """Whether a payment in `status` may become `following`."""
+    return following in TRANSITIONS[status]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an outcome means for a payment: the status it takes (its own when nothing changes), and whether it is a
+    contradiction that a person must look at."""
+
+    status: str
+    is_contradiction: bool = False
+
+
+def judge(status: str, ordered: Money, reference: str, outcome: Outcome, *, was_opened: bool = False) -> Verdict:
+    """Read an outcome against what was ordered.
+
+    Money of another amount, currency or reference is never booked as this payment (threats 94); a success after an end
+    without money is booked; a failure after a success changes nothing and is told.
+    """
+    is_other_money = (
+        outcome.money != ordered if outcome.state is State.SUCCEEDED else outcome.money not in (None, ordered)
+    )
+    if outcome.reference != reference or is_other_money:
+        return Verdict(status, is_contradiction=True)
+    match outcome.state:
+        case State.SUCCEEDED:
+            following = status if status in CAPTURED else "complete"
+        case State.FAILED:
+            if status in CAPTURED:
+                return Verdict(status, is_contradiction=True)
+            following = _STATUS_OF_FAILURE.get(outcome.failure_code or "", "failed")
+            if outcome.failure_code == "page_expired" and was_opened:
+                following = "abandoned"
+            if not may_follow(status, following):
+                following = status if status in ENDED_WITHOUT_MONEY else "failed"
+        case State.PENDING:
+            following = "pending"
+        case State.REQUIRES_ACTION:
+            following = "requires_action"
+        case _:
+            return Verdict(status)
+    return Verdict(following if following != status and may_follow(status, following) else status)

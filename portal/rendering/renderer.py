@@ -1,0 +1,178 @@
+"""Renders templates: what every template is given, and one Jinja environment for each theme and locale. Knows no request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    Template,
+    TemplateNotFound,
+)
+from markupsafe import Markup
+
+from portal.assets import TEMPLATES
+from portal.rendering.formats import formats_for
+from portal.rendering.template_code import PageEnvironment
+from portal.rendering.translations import jinja_functions
+from portal.theming.overrides import is_protected
+from portal.theming.themes import Theme, ThemeSet
+
+_MOST_ENVIRONMENTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """How the merchant shows itself. Addresses are absolute on this origin; what the theme lacks is None or empty.
+
+    `mark` is the logo drawn inline, so that it takes the colour of the text beside it; a logo that cannot be inlined is only an
+    address. `texts` are the theme's own words in the page's locale (`welcome`, …); use `brand.texts.get("welcome")`.
+    """
+
+    name: str
+    theme: str
+    stylesheet: str
+    mark: Markup | None = None
+    logo: str | None = None
+    logo_dark: str | None = None
+    favicon: str | None = None
+    support_url: str = ""
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One other language of the footer; `name` is in the language itself, `url` shows the same page in it."""
+
+    code: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """What every template knows beside its page. `root` and `static` have no slash at the end; `now` is in the merchant's timezone."""
+
+    root: str
+    static: str
+    csrf_token: str
+    merchant_name: str
+    brand: Brand
+    customer_name: str | None
+    customer_company: str | None
+    signed_in: bool
+    current: str
+    locale: str
+    dir: str
+    languages: tuple[Language, ...]
+    embedded: bool
+    support_email: str
+    privacy_url: str
+    terms_url: str
+    now: datetime
+
+
+class Renderer:
+    """Renders templates in the dress of a theme and the language of a locale; thread-safe, usable without a request."""
+
+    def __init__(self, themes: ThemeSet, *, templates: Path = TEMPLATES, reload_templates: bool = False) -> None:
+        self.themes = themes
+        self._templates = templates
+        self._reload = reload_templates
+        self._environments: dict[tuple[str, str, str], Environment] = {}
+        self._lock = Lock()
+
+    def render(self, name: str, *, theme: str, locale: str, page: object, shell: Shell) -> str:
+        """One page as text. Raises jinja2.TemplateNotFound, or UndefinedError where the page lacks what the template reads."""
+        return self.template(name, theme=theme, locale=locale, static=shell.static).render(page=page, shell=shell)
+
+    def template(self, name: str, *, theme: str, locale: str, static: str) -> Template:
+        """The compiled template of a theme and locale."""
+        worn = self.themes.get(theme)
+        # Themes without templates of their own share the environments of the bundled templates.
+        key = (worn.slug if worn.template_folders or worn.email_folders else "", locale, static)
+        environment = self._environments.get(key) or self._create(key, worn)
+        return environment.get_template(name)
+
+    def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
+        with self._lock:
+            if key not in self._environments:
+                if len(self._environments) >= _MOST_ENVIRONMENTS:
+                    self._environments.clear()
+                loader = ThemeLoader(theme, self._templates)
+                self._environments[key] = build_environment(loader, key[1], key[2], reload_templates=self._reload)
+            return self._environments[key]
+
+
+class ThemeLoader(BaseLoader):
+    """Looks for a template in the theme, its parents, then the bundled ones; the payment panel only in the bundled ones.
+
+    Mails, under `emails/`, are in a folder of their own in a theme.
+    """
+
+    def __init__(self, theme: Theme, bundled: Path) -> None:
+        self._bundled = FileSystemLoader(bundled)
+        self._pages = ChoiceLoader([FileSystemLoader(folder) for folder in theme.template_folders])
+        mails = [PrefixLoader({"emails": FileSystemLoader(folder)}) for folder in theme.email_folders]
+        self._mails = ChoiceLoader(mails)
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
+        if not is_protected(template):
+            themed = self._mails if template.startswith("emails/") else self._pages
+            try:
+                return themed.get_source(environment, template)
+            except TemplateNotFound:
+                pass
+        return self._bundled.get_source(environment, template)
+
+    def list_templates(self) -> list[str]:
+        return self._bundled.list_templates()
+
+
+def build_environment(loader: BaseLoader, locale: str, static: str, *, reload_templates: bool = False) -> Environment:
+    """An environment with the locale's filters and texts, and `static` (the static root) for macros imported without context."""
+    environment = PageEnvironment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=reload_templates,
+        cache_size=-1,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # Added by the i18n extension.
+    environment.globals.update(jinja_functions(locale))
+    environment.globals["static"] = static
+    environment.filters.update(formats_for(locale).filters())
+    return environment
+
+
+def build_brand(theme: Theme, *, name: str, static: str, locale: str, support_url: str = "") -> Brand:
+    """The brand of a theme under a static root; the merchant's own name and addresses go before the theme's."""
+
+    def address(path: str | None) -> str | None:
+        return f"{static}/{path}" if path else None
+
+    files = theme.public_paths
+    return Brand(
+        name=name or theme.brand.display_name or theme.name,
+        theme=theme.slug,
+        stylesheet=f"{static}/{theme.stylesheet_path}",
+        mark=theme.mark,
+        logo=address(files.get("logo")),
+        logo_dark=address(files.get("logo_dark")),
+        favicon=address(files.get("favicon")),
+        support_url=support_url or theme.brand.support_url,
+        texts=theme.texts_for(locale),
+    )

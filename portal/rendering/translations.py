@@ -1,0 +1,178 @@
+"""The languages of the portal: its catalogues, and the choice between them; formats live in `portal.rendering.formats`.
+
+English is the message id; every other language is a PO file in `portal/translations`, read at its first use. As a command
+(`python -m portal.rendering.translations extract|check`) it keeps the PO files in step with templates and code.
+"""
+
+from __future__ import annotations
+
+import gettext
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from portal.assets import TRANSLATIONS
+
+SOURCE_LOCALE = "en"
+_LANGUAGE_RANGE = re.compile(
+    r"\s*([A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.ASCII
+)
+_FRENCH_SPACE = re.compile("(?<=«) | (?=[:;?!»])")
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """The messages of one locale, as text for Python; templates use `jinja_functions`.
+
+    Variables are written `%(name)s` and given by keyword; a percent sign is written `%%`, variables or not. A message that the
+    catalogue lacks stays English.
+    """
+
+    locale: str
+    catalogue: gettext.NullTranslations
+
+    def gettext(self, message: str, /, **variables: object) -> str:
+        return self.catalogue.gettext(message) % variables
+
+    def ngettext(self, singular: str, plural: str, number: int, /, **variables: object) -> str:
+        """`%(num)s` is the number unless given."""
+        return self.catalogue.ngettext(singular, plural, number) % {"num": number, **variables}
+
+    def pgettext(self, context: str, message: str, /, **variables: object) -> str:
+        return self.catalogue.pgettext(context, message) % variables
+
+
+@lru_cache(maxsize=64)
+def translator(locale: str) -> Translator:
+    """The messages of an available locale; English for one that has no catalogue."""
+    path = catalogue_path(locale)
+    if locale == SOURCE_LOCALE or not path.is_file():
+        return Translator(locale, gettext.NullTranslations())
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=locale)
+    if catalogue.locale is not None and catalogue.locale.language == "fr":
+        for message in catalogue:
+            message.string = _keep_french_spaces(message.string) if message.id else message.string
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translator(locale, gettext.GNUTranslations(compiled))
+
+
+def catalogue_path(locale: str) -> Path:
+    """Where the PO file of a locale lies, there or not."""
+    return TRANSLATIONS / locale / "LC_MESSAGES" / "portal.po"
+
+
+@lru_cache(maxsize=1)
+def available_locales() -> tuple[str, ...]:
+    """English and each locale with a catalogue, sorted."""
+    return tuple(
+        sorted({SOURCE_LOCALE, *(path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/portal.po"))})
+    )
+
+
+def choose_locale(
+    customer_locale: str | None, merchant_locale: str | None, accept_language: str | None, available: Iterable[str]
+) -> str:
+    """The first available of: what the customer chose, what the browser asks for, what the merchant speaks, English.
+
+    A region that is not available falls back to its language (`fr-CM` to `fr`). English in the browser's list ends that list:
+    it is what a browser asks for when nobody chose, and a merchant who speaks another language then speaks that.
+    """
+    known = {name.replace("_", "-").lower(): name for name in available}
+    chosen_ones = takewhile(lambda tag: tag.partition("-")[0] != SOURCE_LOCALE, _language_ranges(accept_language or ""))
+    wanted = [customer_locale, *chosen_ones, merchant_locale, SOURCE_LOCALE]
+    for name in wanted:
+        tag = (name or "").replace("_", "-").lower()
+        while tag:
+            if tag in known:
+                return known[tag]
+            tag = tag.rpartition("-")[0]
+    return SOURCE_LOCALE
+
+
+def jinja_functions(locale: str) -> dict[str, Callable[..., str]]:
+    """`_`, `gettext`, `ngettext`, `pgettext` for templates: as Jinja's newstyle ones (markup, variables escaped), but cached.
+
+    They are for messages written in the template. `translate_data` is for those that come from elsewhere (a form's errors, the
+    sentence of a failure): it gives plain text, which the template escapes.
+    """
+    texts = translator(locale)
+    unchanging: dict[str, Markup] = {}
+
+    def translate(message: str, /, **variables: object) -> Markup:
+        if variables:
+            return Markup(texts.catalogue.gettext(message)) % variables  # noqa: S704  # A literal of a template.
+        if message not in unchanging:
+            unchanging[message] = Markup(texts.catalogue.gettext(message)) % {}  # noqa: S704
+        return unchanging[message]
+
+    def translate_number(singular: str, plural: str, number: int, /, **variables: object) -> Markup:
+        text = texts.catalogue.ngettext(singular, plural, number)
+        return Markup(text) % {"num": number, **variables}  # noqa: S704
+
+    def translate_in_context(context: str, message: str, /, **variables: object) -> Markup:
+        return Markup(texts.catalogue.pgettext(context, message)) % variables  # noqa: S704
+
+    def translate_data(message: str, /, **variables: object) -> str:
+        text = texts.catalogue.gettext(message)
+        return text % variables if variables else text.replace("%%", "%")
+
+    return {
+        "_": translate,
+        "gettext": translate,
+        "ngettext": translate_number,
+        "pgettext": translate_in_context,
+        "translate_data": translate_data,
+    }
+
+
+def language_name(locale: str) -> str:
+    """The name of a language in itself, with a capital: `English`, `Français`."""
+    from babel import Locale
+
+    name: str = Locale.parse(locale.replace("-", "_")).get_language_name() or locale
+    return name[:1].upper() + name[1:]
+
+
+def direction(locale: str) -> str:
+    """`ltr` or `rtl`."""
+    from babel import Locale
+
+    return "rtl" if Locale.parse(locale.replace("-", "_")).character_order == "right-to-left" else "ltr"
+
+
+def _language_ranges(header: str) -> list[str]:
+    """The languages of an `Accept-Language` header, dearest first; what cannot be read is left out."""
+    ranges = []
+    for place, item in enumerate(header[:500].split(",")):
+        if match := _LANGUAGE_RANGE.fullmatch(item):
+            quality = float(match[2]) if match[2] else 1.0
+            if quality > 0:
+                ranges.append((-quality, place, match[1]))
+    return [name for _, _, name in sorted(ranges)]
+
+
+def _keep_french_spaces(text: Any) -> Any:
+    """The space before `: ; ? !` and inside quotation marks never breaks the line."""
+    if isinstance(text, str):
+        return _FRENCH_SPACE.sub("\u00a0", text)
+    return tuple(_keep_french_spaces(form) for form in text)
+
+
+if __name__ == "__main__":
+    from portal.rendering.catalogues import main
+
+    sys.exit(main(sys.argv[1:]))

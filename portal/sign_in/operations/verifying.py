@@ -1,0 +1,247 @@
+"""Answering a challenge by its code or by its link; every attempt is counted before it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.audit.operations import record_act
+from portal.settings import Settings
+from portal.sign_in.models import Challenge
+from portal.sign_in.operations.limits import HOUR, Tally, count_down, count_in_a_row, count_up, forget, limit_key
+from portal.sign_in.operations.requesting import ask_again
+from portal.sign_in.operations.sessions import Entered, Visitor, start_session
+from portal.sign_in.queries import Account, AskedFor, find_challenge, find_code_challenge, list_proven_accounts
+from portal.sign_in.rules import tokens
+from portal.sign_in.rules.challenges import ChallengeState
+from portal.tenancy import Scope
+
+_MOST_REFUSALS_AUDITED = 3
+
+
+class Outcome(StrEnum):
+    """What came of a code or a link.
+
+    ENTERED; CHOOSE (proven, and several customers have this mailbox); NOTHING_ASKED (this browser has no challenge); WRONG;
+    EXPIRED (of a code: a fresh message was asked for); USED (of a link); LOCKED (too many tries).
+    """
+
+    ENTERED = "entered"
+    CHOOSE = "choose"
+    NOTHING_ASKED = "nothing_asked"
+    WRONG = "wrong"
+    EXPIRED = "expired"
+    USED = "used"
+    LOCKED = "locked"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAnswer:
+    """`asked` is the challenge that counts now. `until` belongs to LOCKED; None there: only the link helps."""
+
+    outcome: Outcome
+    asked: AskedFor | None = None
+    entered: Entered | None = None
+    accounts: tuple[Account, ...] = ()
+    tries_left: int = 0
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAnswer:
+    """`asked` is the link's challenge, or None when its row is gone."""
+
+    outcome: Outcome
+    asked: AskedFor | None = None
+    entered: Entered | None = None
+    accounts: tuple[Account, ...] = ()
+
+
+def enter_code(
+    session: Session,
+    settings: Settings,
+    merchant_id: str,
+    visitor: Visitor,
+    *,
+    code: str,
+    account: str | None = None,
+    at: datetime,
+) -> CodeAnswer:
+    """Answer this browser's newest challenge by its code (as `rules.read_code` gives it).
+
+    A try is counted before the code is compared, so that attempts made at once cannot outrun the limits; a right code takes
+    its count back. `account` is the customer chosen among several of one mailbox.
+    """
+    asked = find_code_challenge(session, merchant_id, visitor.browser)
+    if asked is None:
+        return CodeAnswer(Outcome.NOTHING_ASKED)
+    if asked.state(at) not in (ChallengeState.OPEN, ChallengeState.WAITING) or asked.tries_left <= 0:
+        return CodeAnswer(Outcome.EXPIRED, ask_again(session, settings, merchant_id, visitor, asked, at=at))
+    limits = _CodeLimits(settings, merchant_id, visitor, asked)
+    locked = limits.spend(session, at)
+    if locked is not None:
+        return replace(locked, asked=asked)
+    is_right = tokens.is_code_of(settings.keys, merchant_id, asked.id, code)
+    accounts = list_proven_accounts(session, merchant_id, asked.customer_id)
+    if not is_right or not accounts or asked.state(at) is not ChallengeState.OPEN:
+        return _wrong_code(session, merchant_id, asked, at)
+    chosen = _chosen(accounts, account)
+    if chosen is None:
+        limits.give_back(session)
+        return CodeAnswer(Outcome.CHOOSE, asked, accounts=tuple(accounts))
+    if not _use_up(session, merchant_id, asked.id, at, Challenge.tries_left > 0):
+        return CodeAnswer(Outcome.EXPIRED, ask_again(session, settings, merchant_id, visitor, asked, at=at))
+    limits.give_back(session)
+    forget(session, merchant_id, _row_key(asked))
+    scope = Scope(merchant_id, chosen.id)
+    entered = start_session(session, settings, scope, visitor, kind="mail", by="code", target=asked.target, at=at)
+    return CodeAnswer(Outcome.ENTERED, asked, entered)
+
+
+def enter_link(
+    session: Session,
+    settings: Settings,
+    merchant_id: str,
+    visitor: Visitor,
+    *,
+    challenge_id: str,
+    account: str | None = None,
+    at: datetime,
+) -> LinkAnswer:
+    """Answer a challenge by its link, in any browser, which alone is signed in (rule 7). One conditional update decides.
+
+    `challenge_id` is what `tokens.challenge_of` proved. The link works although codes were guessed wrongly (threats 12).
+    """
+    asked = find_challenge(session, merchant_id, challenge_id)
+    accounts = list_proven_accounts(session, merchant_id, asked.customer_id if asked else None)
+    if asked is None or asked.state(at) is not ChallengeState.OPEN or not accounts:
+        is_used = asked is not None and asked.state(at) is ChallengeState.USED
+        return LinkAnswer(Outcome.USED if is_used else Outcome.EXPIRED, asked)
+    chosen = _chosen(accounts, account)
+    if chosen is None:
+        return LinkAnswer(Outcome.CHOOSE, asked, accounts=tuple(accounts))
+    if not _use_up(session, merchant_id, asked.id, at):
+        return LinkAnswer(Outcome.USED, asked)
+    forget(session, merchant_id, _row_key(asked))
+    scope = Scope(merchant_id, chosen.id)
+    entered = start_session(session, settings, scope, visitor, kind="mail", by="link", target=asked.target, at=at)
+    return LinkAnswer(Outcome.ENTERED, asked, entered)
+
+
+def refuse_link(session: Session, settings: Settings, merchant_id: str, visitor: Visitor, *, at: datetime) -> None:
+    """Remember that somebody posted a link that is not this merchant's (threats 9); a few an hour from one network address."""
+    network = tokens.network_digest(settings.keys, merchant_id, visitor.network)
+    tally = count_up(session, merchant_id, limit_key("link-network", network), at=at, window=HOUR)
+    if tally.count <= _MOST_REFUSALS_AUDITED:
+        record_act(session, merchant_id, "link.refused", at=at, actor_type="system", actor_id="sign_in")
+
+
+@dataclass(frozen=True, slots=True)
+class _CodeLimits:
+    """The limits of wrong codes: from one network address, for one address in an hour, and for it without a success."""
+
+    settings: Settings
+    merchant_id: str
+    visitor: Visitor
+    asked: AskedFor
+
+    def spend(self, session: Session, at: datetime) -> CodeAnswer | None:
+        """Count one attempt; the answer is LOCKED where a limit is reached."""
+        for key, most in (
+            (self._network, self.settings.sign_in_failures_per_ip_per_hour),
+            (self._hour, self.settings.sign_in_failures_per_address_per_hour),
+        ):
+            tally = count_up(session, self.merchant_id, key, at=at, window=HOUR)
+            if tally.count > most:
+                return self._locked(session, tally, most, at)
+        if (
+            count_in_a_row(session, self.merchant_id, _row_key(self.asked), at=at)
+            > self.settings.sign_in_failures_in_a_row
+        ):
+            return CodeAnswer(Outcome.LOCKED)
+        return None
+
+    def give_back(self, session: Session) -> None:
+        """The code was right."""
+        count_down(session, self.merchant_id, self._network, self._hour, _row_key(self.asked))
+
+    def _locked(self, session: Session, tally: Tally, most: int, at: datetime) -> CodeAnswer:
+        if tally.count == most + 1:
+            record_act(
+                session,
+                self.merchant_id,
+                "code.locked",
+                at=at,
+                actor_type="system",
+                actor_id="sign_in",
+                customer_id=self.asked.customer_id,
+                object_id=self.asked.id,
+            )
+        return CodeAnswer(Outcome.LOCKED, until=tally.started_at + HOUR)
+
+    @property
+    def _network(self) -> str:
+        return limit_key(
+            "code-network", tokens.network_digest(self.settings.keys, self.merchant_id, self.visitor.network)
+        )
+
+    @property
+    def _hour(self) -> str:
+        return limit_key("code-address", self.asked.address_digest)
+
+
+def _row_key(asked: AskedFor) -> str:
+    return limit_key("code-row", asked.address_digest)
+
+
+def _wrong_code(session: Session, merchant_id: str, asked: AskedFor, at: datetime) -> CodeAnswer:
+    tries_left = session.execute(
+        sa.update(Challenge)
+        .where(Challenge.merchant_id == merchant_id, Challenge.id == asked.id, Challenge.tries_left > 0)
+        .values(tries_left=Challenge.tries_left - 1)
+        .returning(Challenge.tries_left)
+        .execution_options(synchronize_session=False)
+    ).scalar()
+    if tries_left == 0:
+        record_act(
+            session,
+            merchant_id,
+            "code.exhausted",
+            at=at,
+            actor_type="system",
+            actor_id="sign_in",
+            customer_id=asked.customer_id,
+            object_id=asked.id,
+        )
+    return CodeAnswer(Outcome.WRONG, asked, tries_left=tries_left or 0)
+
+
+def _chosen(accounts: list[Account], account: str | None) -> Account | None:
+    if len(accounts) == 1:
+        return accounts[0]
+    return next((one for one in accounts if one.id == account), None)
+
+
+def _use_up(
+    session: Session, merchant_id: str, challenge_id: str, at: datetime, *conditions: sa.ColumnElement[bool]
+) -> bool:
+    """Whether this call, of all that may be made at once, is the one that uses the challenge."""
+    used = session.execute(
+        sa.update(Challenge)
+        .where(
+            Challenge.merchant_id == merchant_id,
+            Challenge.id == challenge_id,
+            Challenge.used_at.is_(None),
+            Challenge.mailed_at <= at,
+            Challenge.expires_at > at,
+            *conditions,
+        )
+        .values(used_at=at)
+        .returning(Challenge.id)
+        .execution_options(synchronize_session=False)
+    ).scalar()
+    return used is not None

@@ -1,0 +1,1 @@
+"""Pure decisions of signing in; and its links, codes, tokens and digests."""

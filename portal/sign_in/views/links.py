@@ -1,0 +1,166 @@
+"""The pages behind addresses that hold a token: the mailed link, and a session from the API. Opening one uses nothing up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, Response, g, request
+
+from portal.customer_pages.context import current_services, now, redirect_to
+from portal.database import Reader
+from portal.errors import NotFound
+from portal.invoices.queries import get_invoice
+from portal.sign_in import operations, page_builders
+from portal.sign_in.operations import LinkAnswer, Outcome
+from portal.sign_in.pages import LinkExpiredPage, Target
+from portal.sign_in.queries import Account, AskedFor, find_challenge, find_portal_session, list_proven_accounts
+from portal.sign_in.rules import tokens
+from portal.sign_in.rules.challenges import ChallengeState
+from portal.sign_in.views.responses import ask_again, choose_account, let_in, visitor
+from portal.tenancy import Scope
+from portal.web.policies import public
+from portal.web.render import render_page
+
+GONE = 410
+NOT_FOUND = 404
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """A link's parts are taken as they come: a damaged one gets a page that helps."""
+    for damaged in ("/sign-in/link", "/sign-in/link/", "/sign-in/link/<token>/<path:rest>"):
+        blueprint.add_url_rule(damaged, "damaged_link", damaged_link)
+    blueprint.add_url_rule("/sign-in/link/<token>", "link", link)
+    blueprint.add_url_rule("/sign-in/link/<token>", "link_entry", enter_link, methods=["POST"])
+    blueprint.add_url_rule("/sign-in/link/<token>/fresh", "fresh_link", request_fresh_link, methods=["POST"])
+    blueprint.add_url_rule("/sign-in/session/<token>", "portal_session", portal_session)
+    blueprint.add_url_rule("/sign-in/session/<token>", "portal_session_entry", enter_portal_session, methods=["POST"])
+
+
+@public
+def link(token: str) -> Response:
+    """Say who signs in where; nothing is used up, whoever opens it and however often."""
+    services = current_services()
+    challenge_id = tokens.challenge_of(services.settings.keys, g.merchant.id, token)
+    if challenge_id is None:
+        return _damaged()
+    with services.database.read() as reader:
+        asked = find_challenge(reader, g.merchant.id, challenge_id)
+        accounts = list_proven_accounts(reader, g.merchant.id, asked.customer_id if asked else None)
+        if asked is None or asked.state(now()) is not ChallengeState.OPEN or not accounts:
+            return _expired(asked, token)
+        target = page_builders.build_target(asked.target)
+        target = replace(target, name=_invoice_number(reader, accounts, target))
+    page = page_builders.build_link_page(
+        token, asked, accounts, target, signed_in=g.signed_in, user_agent=request.user_agent.string
+    )
+    return render_page("sign_in/link.html", page)
+
+
+@public
+def damaged_link(token: str = "", rest: str = "") -> Response:
+    """An address that some mail program cut or broke in two."""
+    return _damaged()
+
+
+@public
+def enter_link(token: str) -> Response:
+    """Sign in by the link: the click that the page asked for."""
+    services, visiting = current_services(), visitor()
+    challenge_id = tokens.challenge_of(services.settings.keys, g.merchant.id, token)
+    if challenge_id is None:
+        return _refuse_damaged()
+    answer: LinkAnswer = services.database.run(
+        lambda session: operations.enter_link(
+            session,
+            services.settings,
+            g.merchant.id,
+            visiting,
+            challenge_id=challenge_id,
+            account=request.form.get("account"),
+            at=now(),
+        )
+    )
+    if answer.entered is not None:
+        return let_in(answer.entered)
+    if answer.outcome is Outcome.CHOOSE:
+        return choose_account(f"/sign-in/link/{token}", answer.accounts)
+    return _expired(answer.asked, token, is_used=answer.outcome is Outcome.USED)
+
+
+@public
+def request_fresh_link(token: str) -> Response:
+    """Ask for a fresh link like the one in the address, for this browser, at the same target."""
+    services = current_services()
+    challenge_id = tokens.challenge_of(services.settings.keys, g.merchant.id, token)
+    if challenge_id is None:
+        return _refuse_damaged()
+    with services.database.read() as reader:
+        asked = find_challenge(reader, g.merchant.id, challenge_id)
+    return redirect_to("/sign-in") if asked is None else ask_again(asked)
+
+
+@public
+def portal_session(token: str) -> Response:
+    """A page whose form enters; opening it uses nothing up."""
+    services = current_services()
+    with services.database.read() as reader:
+        minted = find_portal_session(reader, g.merchant.id, token)
+    if minted is None:
+        return _damaged()
+    if minted.used_at is not None or now() >= minted.expires_at:
+        return _ended_portal_session(minted.target, is_used=minted.used_at is not None)
+    return render_page("sign_in/session.html", page_builders.build_session_page(token, minted, signed_in=g.signed_in))
+
+
+@public
+def enter_portal_session(token: str) -> Response:
+    """Enter a session from the API, once."""
+    services, visiting = current_services(), visitor()
+    entered = services.database.run(
+        lambda session: operations.enter_portal_session(
+            session, services.settings, g.merchant.id, visiting, token, at=now()
+        )
+    )
+    if entered is not None:
+        return let_in(entered)
+    with services.database.read() as reader:
+        minted = find_portal_session(reader, g.merchant.id, token)
+    return _damaged() if minted is None else _ended_portal_session(minted.target, is_used=minted.used_at is not None)
+
+
+def _expired(asked: AskedFor | None, token: str, *, is_used: bool = False) -> Response:
+    minutes, at = current_services().settings.sign_in_minutes, now()
+    page = page_builders.build_link_expired_page(asked, token, minutes=minutes, at=at, is_used=is_used)
+    return render_page("sign_in/link_expired.html", page, GONE)
+
+
+def _damaged() -> Response:
+    minutes = current_services().settings.sign_in_minutes
+    return render_page("sign_in/link_expired.html", LinkExpiredPage("damaged", minutes=minutes), NOT_FOUND)
+
+
+def _refuse_damaged() -> Response:
+    services, visiting = current_services(), visitor()
+    services.database.run(
+        lambda session: operations.refuse_link(session, services.settings, g.merchant.id, visiting, at=now())
+    )
+    return _damaged()
+
+
+def _ended_portal_session(target: str, *, is_used: bool) -> Response:
+    minutes = current_services().settings.portal_session_url_minutes
+    page = LinkExpiredPage("used" if is_used else "expired", page_builders.build_target(target), minutes=minutes)
+    return render_page("sign_in/link_expired.html", page, GONE)
+
+
+def _invoice_number(reader: Reader, accounts: list[Account], target: Target) -> str:
+    """The number of the invoice that the link leads to, where it is the one account's own: whoever reads this has the mail."""
+    if target.kind != "invoice" or len(accounts) != 1:
+        return ""
+    try:
+        invoice = get_invoice(
+            reader, Scope(g.merchant.id, accounts[0].id), target.path.rpartition("/")[2].partition("?")[0]
+        )
+    except NotFound:
+        return ""
+    return invoice.record.number

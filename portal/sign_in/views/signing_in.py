@@ -1,0 +1,150 @@
+"""The pages of signing in and out: asking for a message, typing its code, and leaving."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, Response, g, request
+
+from portal import signals
+from portal.customer_pages.context import current_services, local, now, redirect_to
+from portal.customer_pages.cookies import clear_session_cookie, sent_browser_token, session_token
+from portal.sign_in import operations, page_builders
+from portal.sign_in.forms import AddressForm, CodeForm, echoed, typed_code
+from portal.sign_in.operations import CodeAnswer, Outcome
+from portal.sign_in.pages import AddressPage
+from portal.sign_in.queries import EndedSession, find_last_challenge, inspect_session
+from portal.sign_in.rules.challenges import CodeFault, checked_target
+from portal.sign_in.views import links as link_views
+from portal.sign_in.views.responses import UNPROCESSABLE, ask_again, choose_account, let_in, visitor
+from portal.web.policies import public
+from portal.web.render import render_page
+
+TOO_MANY = 429
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """The addresses of signing in and out."""
+    blueprint.add_url_rule("/sign-in", "sign_in", sign_in)
+    blueprint.add_url_rule("/sign-in", "sign_in_request", request_message, methods=["POST"])
+    blueprint.add_url_rule("/sign-in/code", "code", code)
+    blueprint.add_url_rule("/sign-in/code", "code_entry", enter_code, methods=["POST"])
+    blueprint.add_url_rule("/sign-in/code/fresh", "fresh_code", request_fresh_code, methods=["POST"])
+    blueprint.add_url_rule("/sign-out", "sign_out", sign_out, methods=["POST"])
+    link_views.add_routes(blueprint)
+
+
+@public
+def sign_in() -> Response:
+    """The form for the mail address."""
+    target = checked_target(request.args.get("next"))
+    if g.signed_in is not None:
+        return redirect_to(target)
+    return render_page("sign_in/address.html", AddressPage(page_builders.build_target(target), notice=_notice()))
+
+
+@public
+def request_message() -> Response:
+    """Ask for a message; the answer is the same whatever the address."""
+    form = AddressForm(formdata=request.form)
+    target = checked_target(request.form.get("next") or request.args.get("next"))
+    if not form.validate():
+        page = AddressPage(page_builders.build_target(target), echoed(form.address), form.fault or "malformed")
+        return render_page("sign_in/address.html", page, UNPROCESSABLE)
+    services, visiting = current_services(), visitor()
+    services.database.run(
+        lambda session: operations.request_sign_in(
+            session,
+            services.settings,
+            g.merchant.id,
+            visiting,
+            address=form.address,
+            target=target,
+            locale=g.shell.locale,
+            at=now(),
+        )
+    )
+    return redirect_to("/sign-in/code")
+
+
+@public
+def request_fresh_code() -> Response:
+    """Ask again for what this browser asked for last."""
+    services, visiting = current_services(), visitor()
+    with services.database.read() as reader:
+        asked = find_last_challenge(reader, g.merchant.id, visiting.browser)
+    if asked is None:
+        return redirect_to("/sign-in")
+    return ask_again(asked)
+
+
+@public
+def code() -> Response:
+    """The form for the code, in the browser that asked."""
+    services, browser = current_services(), sent_browser_token()
+    with services.database.read() as reader:
+        asked = find_last_challenge(reader, g.merchant.id, browser) if browser else None
+    if g.signed_in is not None and (asked is None or asked.used_at is not None):
+        return redirect_to(asked.target if asked else "/")
+    page = page_builders.build_code_page(
+        asked, minutes=services.settings.sign_in_minutes, at=local(now()), is_fresh=request.args.get("sent") == "again"
+    )
+    return render_page("sign_in/code.html", page)
+
+
+@public
+def enter_code() -> Response:
+    """Sign in by the code."""
+    services, visiting = current_services(), visitor()
+    minutes = services.settings.sign_in_minutes
+    form = CodeForm(formdata=request.form)
+    typed = typed_code(form)
+    if isinstance(typed.read, CodeFault):
+        with services.database.read() as reader:
+            asked = find_last_challenge(reader, g.merchant.id, visiting.browser)
+        page = page_builders.build_faulty_code_page(asked, typed, typed.read, minutes=minutes)
+        return render_page("sign_in/code.html", page, UNPROCESSABLE)
+    read = typed.read
+    answer: CodeAnswer = services.database.run(
+        lambda session: operations.enter_code(
+            session, services.settings, g.merchant.id, visiting, code=read, account=form.account.data, at=now()
+        )
+    )
+    if answer.entered is not None:
+        return let_in(answer.entered)
+    if answer.outcome is Outcome.CHOOSE:
+        return choose_account("/sign-in/code", answer.accounts, code=typed.shown)
+    if answer.outcome is Outcome.NOTHING_ASKED:
+        with services.database.read() as reader:
+            answer = replace(answer, asked=find_last_challenge(reader, g.merchant.id, visiting.browser))
+    page = page_builders.build_answered_code_page(answer, typed, minutes=minutes, at=local(now()))
+    response = render_page("sign_in/code.html", page, TOO_MANY if answer.outcome is Outcome.LOCKED else UNPROCESSABLE)
+    if answer.until is not None:
+        response.headers["Retry-After"] = str(max(1, int((answer.until - now()).total_seconds())))
+    return response
+
+
+@public
+def sign_out() -> Response:
+    """End this browser's session; also for one that has run out, whose cookie goes."""
+    services, token = current_services(), session_token()
+    if token:
+        services.database.run(lambda session: operations.end_session(session, g.merchant.id, token, at=now()))
+    if g.signed_in is not None:
+        signals.send(signals.signed_out, g.merchant.id, customer_id=g.signed_in.customer_id)
+    response = redirect_to("/sign-in")
+    clear_session_cookie(response)
+    # Never cookies: other merchants and the host application share the origin.
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def _notice() -> str | None:
+    """Why the form is shown: the place that was wanted, or the session that has run out."""
+    token = session_token()
+    if token:
+        with current_services().database.read() as reader:
+            ended = inspect_session(reader, g.merchant.id, token, now())
+        if isinstance(ended, EndedSession) and ended.reason == "idle":
+            return "idle"
+    return "needed" if request.args.get("next") else None
