@@ -14,7 +14,7 @@ from portal.customers.models import Customer
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.invoices.models import Invoice
-from portal.invoices.operations.balance import OUTSTANDING
+from portal.invoices.rules import OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payments.errors import AmountUnplaceable, InvoiceSettled
 from portal.payments.models import Payment, PaymentAllocation

@@ -15,6 +15,7 @@ from portal.commands.environment import event_address, load_settings, named_merc
 from portal.commands.sandbox_account import ask_for_events, new_account
 from portal.database import Reader
 from portal.errors import PortalError
+from portal.events.rules import COMMAND
 from portal.gateways.accounts import EVENT_SECRETS, SECRETS, AccountRefused, checked_secrets, split_values
 from portal.gateways.contract import Gateway, State
 from portal.merchants.errors import SecretsUnreadable
@@ -77,8 +78,9 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
             _require_same_account(account, told_of)
         with database.unit_of_work() as session:
             _require_nothing_under_way(session, merchant, name)
-            connect_gateway(session, merchant, name, secrets, keys=settings.keys, at=SystemClock().now())
-            follow_gateway(session, merchant.id, name)
+            at = SystemClock().now()
+            connect_gateway(session, merchant, name, secrets, keys=settings.keys, actor=COMMAND, at=at)
+            follow_gateway(session, merchant.id, name, actor=COMMAND, at=at)
     if name == SANDBOX:
         ask_for_events(settings, slug, secrets)
     click.echo(f"{slug} takes payments through {name} now; events come to {event_address(settings, slug, name)}")
@@ -102,7 +104,7 @@ def rotate() -> None:
     settings = load_settings()
     with open_database(settings) as database:
         with database.unit_of_work() as session:
-            done = rotate_accounts(session, keys=settings.keys, at=SystemClock().now())
+            done = rotate_accounts(session, keys=settings.keys, actor=COMMAND, at=SystemClock().now())
         with database.read() as reader:
             slugs = [account.slug for account in list_accounts(reader) if _opened(account.sealed, settings) is None]
     click.echo(f"{done.rotated} accounts encrypted anew, {done.current} were already")

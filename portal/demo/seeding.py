@@ -22,14 +22,15 @@ from portal.demo.example_data import (
     Story,
 )
 from portal.demo.sandbox_control import Sandbox
+from portal.events.rules import COMMAND, Actor, ActorType, customer_actor
 from portal.gateways.contract import MethodFacts
 from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.merchants.models import Merchant
 from portal.merchants.operations import NewMerchant, connect_gateway, create_api_key, create_merchant
 from portal.merchants.queries import MerchantProfile
 from portal.outbox.models import OutboxMessage
-from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.operations.methods import remember_method
+from portal.payment_methods.operations.methods import become, lock_methods, remember_method
+from portal.payment_methods.rules import MethodStatus
 from portal.payments.jobs import check_payments, expire_checkouts
 from portal.payments.models import Payment
 from portal.payments.operations.checkouts import NEW_METHOD, Choice, begin_checkout
@@ -94,11 +95,11 @@ class _Seeding:
         merchant, api_key = self._create_merchant()
         for details in (*self.story.customers, self.story.newcomer):
             with self.services.database.unit_of_work() as session:
-                customer_id = create_customer(session, merchant.id, details, at=self.clock.now())
+                customer_id = create_customer(session, merchant.id, details, actor=COMMAND, at=self.clock.now())
             if details is not self.story.newcomer:
                 self._live_a_year(Scope(merchant.id, customer_id))
         with self.services.database.unit_of_work() as session:
-            chooser = create_customer(session, merchant.id, self.story.chooser, at=self.clock.now())
+            chooser = create_customer(session, merchant.id, self.story.chooser, actor=COMMAND, at=self.clock.now())
         self._offer_every_way(Scope(merchant.id, chooser))
         return SeededMerchant(api_key, tuple(details.email or "" for details in self.story.customers))
 
@@ -120,11 +121,14 @@ class _Seeding:
                     options=story.options,
                     support_email=story.support_email,
                 ),
+                actor=COMMAND,
                 at=at,
             )
             secrets = {"secret_key": _secret_key(story.slug), "event_secret": _event_secret(story.slug)}
-            connect_gateway(session, merchant, "sandbox", secrets, keys=self.services.settings.keys, at=at)
-            return merchant, create_api_key(session, merchant, [], at=at)
+            connect_gateway(
+                session, merchant, "sandbox", secrets, keys=self.services.settings.keys, actor=COMMAND, at=at
+            )
+            return merchant, create_api_key(session, merchant, [], actor=COMMAND, at=at)
 
     def _live_a_year(self, scope: Scope) -> None:
         self._go_to(self.now - timedelta(days=395))
@@ -243,7 +247,7 @@ class _Seeding:
         invoice = self._once(scope, kind)
         payment = self._pay(scope, invoice, method or NEW_METHOD)
         self._go_to(self.clock.now() + timedelta(minutes=4))
-        cancel_payment(self.services, scope, payment)
+        cancel_payment(self.services, scope, payment, actor=customer_actor(scope.customer_id))
         self._go_to(self.clock.now() + timedelta(days=1))
         return invoice
 
@@ -256,7 +260,12 @@ class _Seeding:
                 sa.select(Payment.amount).where(Payment.merchant_id == scope.merchant_id, Payment.id == payment)
             ).scalar_one()
         refund_payment(
-            self.services, scope.merchant_id, payment, amount // 3 if part else amount, reason=None, actor_id="demo"
+            self.services,
+            scope.merchant_id,
+            payment,
+            amount // 3 if part else amount,
+            reason=None,
+            actor=Actor(ActorType.STAFF, "demo"),
         )
 
     def _once(self, scope: Scope, kind: str, *, due_in_days: int = 14) -> str:
@@ -278,7 +287,7 @@ class _Seeding:
             **ways,
         )
         with self.services.database.unit_of_work() as session:
-            return open_invoice(session, scope, new, at=at)
+            return open_invoice(session, scope, new, actor=COMMAND, at=at)
 
     def _begin(self, scope: Scope, invoice: str, method: str) -> str:
         return self._propose(scope, Choice(method, [invoice]))
@@ -291,12 +300,21 @@ class _Seeding:
                 choice,
                 gateway="sandbox",
                 expires_after=timedelta(hours=self.services.settings.payment_expires_hours),
+                actor=customer_actor(scope.customer_id),
                 at=self.clock.now(),
             )
 
     def _confirm(self, scope: Scope, payment: str) -> None:
         url = f"{self.services.settings.base_url}/{self.story.slug}/payments/{payment}"
-        confirm_payment(self.services, scope, payment, version="", return_url=url, locale=self.story.locale)
+        confirm_payment(
+            self.services,
+            scope,
+            payment,
+            actor=customer_actor(scope.customer_id),
+            version="",
+            return_url=url,
+            locale=self.story.locale,
+        )
 
     def _pay(self, scope: Scope, invoice: str, method: str) -> str:
         payment = self._begin(scope, invoice, method)
@@ -318,7 +336,9 @@ class _Seeding:
 
     def _save(self, scope: Scope, facts: MethodFacts) -> str:
         with self.services.database.unit_of_work() as session:
-            return remember_method(session, scope, "sandbox", facts, at=self.clock.now())
+            return remember_method(
+                session, scope, "sandbox", facts, actor=customer_actor(scope.customer_id), at=self.clock.now()
+            )
 
     def _remove(self, scope: Scope, *, but: str, keep_default: bool = False) -> None:
         """Only the good card stays among the methods; of a phone merchant the phone as well, at the end."""
@@ -326,16 +346,18 @@ class _Seeding:
         with self.services.database.unit_of_work() as session:
             if keep_default and self.story.phone_channel:
                 good = self.sandbox.token(type="mobile_money", phone="+237677000000", operator="mtn")
-                keep.append(remember_method(session, scope, "sandbox", _facts(good), at=self.clock.now()))
-            session.execute(
-                sa.update(PaymentMethod)
-                .where(
-                    PaymentMethod.merchant_id == scope.merchant_id,
-                    PaymentMethod.customer_id == scope.customer_id,
-                    PaymentMethod.id.not_in(keep),
-                )
-                .values(status="removed", is_default=False)
-            )
+                actor = customer_actor(scope.customer_id)
+                keep.append(remember_method(session, scope, "sandbox", _facts(good), actor=actor, at=self.clock.now()))
+            for method in lock_methods(session, scope):
+                if method.id not in keep:
+                    method.is_default = False
+                    become(
+                        session,
+                        method,
+                        MethodStatus.REMOVED,
+                        actor=customer_actor(scope.customer_id),
+                        at=self.clock.now(),
+                    )
 
     def _monthly_title(self, day: date) -> str:
         return self.story.monthly.format(month=self.story.months[day.month - 1])

@@ -63,8 +63,8 @@ def send_sign_in_mail(
 def send_receipt_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that a payment is complete. A customer without address, or deleted, is not written to."""
-    payment_id = str(payload["payment"])
+    """Send the receipt of a payment. A customer without an address, or a deleted one, is not written to."""
+    payment_id = _object_id(payload, "payment")
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         customer = _payer(reader, merchant_id, payment_id)
@@ -107,7 +107,7 @@ def send_method_expiring_mail(
             .where(
                 PaymentMethod.merchant_id == merchant_id,
                 Customer.merchant_id == merchant_id,
-                PaymentMethod.id == str(payload["method"]),
+                PaymentMethod.id == _object_id(payload, "method"),
                 PaymentMethod.status == "active",
                 Customer.deleted_at.is_(None),
             )
@@ -132,11 +132,12 @@ def send_method_expiring_mail(
 def send_refund_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that money is on its way back, or that their bank did not take it.
+    """Write to the customer that a refund is on its way, or that their bank did not take it.
 
-    `told` says what happened: "succeeded" or "came_back". The first is not sent any more once the second has happened.
+    The first is not sent any more once the second has happened.
     """
-    refund_id, has_come_back = str(payload["refund"]), payload["told"] == "came_back"
+    refund_id = _object_id(payload, "refund")
+    has_come_back = payload.get("type") == "refund.failed" or payload.get("told") == "came_back"
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         refund = reader.execute(
@@ -181,6 +182,11 @@ def send_surplus_mail(
         reference=payment.id,
     )
     _send(renderer, services, merchant, "surplus", page, to=customer.email, message_id=message_id)
+
+
+def _object_id(payload: Mapping[str, Any], former_key: str) -> str:
+    """The id of what an event happened to; `former_key` names it in messages that were queued before events were recorded."""
+    return str(payload.get("object") or payload[former_key])
 
 
 def _payer(reader: Reader, merchant_id: str, payment_id: str) -> Any:

@@ -7,10 +7,10 @@ import logging
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
+from portal.events.rules import WORKER, EventType
 from portal.gateways.polling import next_check
-from portal.outbox.operations import enqueue
 from portal.payment_methods.models import PaymentMethod, PaymentMethodSetup
+from portal.payment_methods.operations.methods import record_method
 from portal.payment_methods.operations.setups import resolve_setup
 from portal.payment_methods.rules import expiries_to_tell, expiry_key
 from portal.services import Services
@@ -89,16 +89,12 @@ def _write_about_some(session: Session, services: Services) -> int:
     )
     for method in methods:
         method.told_expiry = expiry_key(method)
-        told = {"method": method.id, "expiry": method.told_expiry}
-        enqueue(session, method.merchant_id, "method_expiring_mail", told, at=now)
-        record_act(
+        record_method(
             session,
-            method.merchant_id,
-            "payment_method.expiring",
+            method,
+            EventType.PAYMENT_METHOD_EXPIRING,
+            actor=WORKER,
             at=now,
-            actor_type="system",
-            actor_id="worker",
-            customer_id=method.customer_id,
-            object_id=method.id,
+            expiry=method.told_expiry,
         )
     return len(methods)

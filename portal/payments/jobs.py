@@ -6,6 +6,7 @@ import logging
 
 import sqlalchemy as sa
 
+from portal.events.rules import WORKER
 from portal.payments.models import Payment
 from portal.payments.operations.checkouts import end_checkout
 from portal.payments.operations.paying import resolve_payment
@@ -59,7 +60,7 @@ def expire_checkouts(services: Services) -> int:
     with services.database.unit_of_work() as session:
         payments = session.execute(_TAKE_UNCONFIRMED, {"now": now}).scalars().all()
         for payment in payments:
-            end_checkout(session, payment, "abandoned" if payment.opened_at else "expired", at=now)
+            end_checkout(session, payment, "abandoned" if payment.opened_at else "expired", actor=WORKER, at=now)
     return len(payments)
 
 

@@ -97,7 +97,7 @@ def _booked(reader: Reader, merchant_id: str, gateway: str, payment_ids: Iterabl
         )
         refunded = (
             sa.select(Refund.payment_id, sa.func.sum(Refund.amount))
-            .where(Refund.merchant_id == merchant_id, Refund.payment_id.in_(ids), Refund.status == "succeeded")
+            .where(Refund.merchant_id == merchant_id, Refund.payment_id.in_(ids), Refund.status == "complete")
             .group_by(Refund.payment_id)
         )
         given_back = {payment_id: int(amount) for payment_id, amount in reader.execute(refunded)}

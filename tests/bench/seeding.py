@@ -18,6 +18,7 @@ from portal.migrations import upgrade
 from portal.public_ids import new_id
 from portal.settings import Settings
 from portal.sign_in.rules.tokens import new_token, token_digest
+from tests.support.actors import OPERATOR
 
 SLUG = "acme"
 FEW, MANY = 50, 10_000
@@ -102,10 +103,16 @@ def seed(database: Database, settings: Settings, others: int) -> dict[int, Signe
     now = datetime.now(UTC)
     with database.unit_of_work() as session:
         merchant = create_merchant(
-            session, NewMerchant(SLUG, "Acme", "USD", support_email="billing@acme.example"), at=now
+            session, NewMerchant(SLUG, "Acme", "USD", support_email="billing@acme.example"), actor=OPERATOR, at=now
         )
         connect_gateway(
-            session, merchant, "sandbox", {"secret_key": "sk", "event_secret": "es"}, keys=settings.keys, at=now
+            session,
+            merchant,
+            "sandbox",
+            {"secret_key": "sk", "event_secret": "es"},
+            keys=settings.keys,
+            actor=OPERATOR,
+            at=now,
         )
     story = _Story(merchant.id, others, now, _SQLITE if database.is_sqlite else _POSTGRESQL)
     if database.is_sqlite:
@@ -216,7 +223,7 @@ class _Story:
                 )
             elif is_refunded:
                 rows["refunds"].append(
-                    (self._merchant_id, new_id("re", at), payment_id, "succeeded", "USD", amount, 0, stamp, stamp)
+                    (self._merchant_id, new_id("re", at), payment_id, "complete", "USD", amount, 0, stamp, stamp)
                 )
         return rows
 

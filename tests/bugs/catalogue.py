@@ -39,6 +39,7 @@ class Bug:
 _MONEY = "portal/migrations/versions/2026_11_24_money.py"
 _OPERATIONS = "portal/payments/operations/paying.py"
 _INTENTS = "portal/payments/operations/intents.py"
+_EVENTS = "tests/integration/test_events.py"
 _PAYING = "tests/integration/test_paying.py"
 _RESOLVING = "tests/integration/test_resolving.py"
 _WAYS = "tests/integration/test_ways_to_pay.py"
@@ -56,6 +57,39 @@ def _bug(name: str, *changes: tuple[str, str, str], likely: tuple[str, ...]) -> 
 
 
 BUGS = (
+    # --- each change has one event ---
+    _bug(
+        "a payment's status changes without an event",
+        (
+            "portal/payments/operations/status.py",
+            '    record_status(session, payment, actor=actor, at=at, previous={"status": before}, **details)\n',
+            "",
+        ),
+        likely=(_EVENTS, "tests/simulation/test_simulation.py"),
+    ),
+    _bug(
+        "an invoice takes a status without become",
+        (
+            "portal/invoices/operations/balance.py",
+            "        become(session, invoice, status, actor=actor, at=at, previous=previous)\n",
+            "        invoice.status = status.value\n",
+        ),
+        likely=("tests/contracts/test_events.py", _EVENTS),
+    ),
+    _bug(
+        "no listener hears of an event",
+        ("portal/events/operations.py", "        if listener.when(event):\n", "        if False:\n"),
+        likely=("tests/integration/test_outcomes.py",),
+    ),
+    _bug(
+        "signals are sent before the commit",
+        (
+            "portal/events/operations.py",
+            "        run_after_commit(session, partial(send_signal, event_id, event))\n",
+            "        send_signal(event_id, event)\n",
+        ),
+        likely=(_EVENTS,),
+    ),
     # --- one payment an invoice, one charge a payment ---
     _bug(
         "a payment is locked before its invoices",
@@ -267,7 +301,7 @@ BUGS = (
         "credit that is given back in money stays credit",
         (
             "portal/refunds/operations.py",
-            "    taken = _take_credit(session, payment, money, left, now)\n",
+            "    taken = _take_credit(session, payment, money, left, actor, now)\n",
             "    taken = Money(0, payment.currency)\n",
         ),
         likely=("tests/integration/test_refunded_credit.py",),

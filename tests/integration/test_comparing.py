@@ -16,6 +16,7 @@ from portal.public_ids import new_id
 from portal.reconciliation.jobs import compare_charges
 from portal.reconciliation.models import GatewayComparison, GatewayDifference
 from portal.refunds.operations import refund_payment
+from tests.support.actors import CUSTOMER, STAFF
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import lost
 
@@ -38,7 +39,7 @@ def late_money(till: Till, payment: str, amount: int = 5000) -> None:
 def test_sides_that_agree_have_no_break_and_equal_totals(till: Till) -> None:
     for _ in range(3):
         till.pay(till.invoice(5000))
-    refund_payment(till.services, till.scope.merchant_id, till.pay(till.invoice(700)), 700, reason=None, actor_id="s")
+    refund_payment(till.services, till.scope.merchant_id, till.pay(till.invoice(700)), 700, reason=None, actor=STAFF)
 
     till.clock.advance(hours=2)
     assert compare_charges(till.services) == 1
@@ -52,7 +53,7 @@ def test_sides_that_agree_have_no_break_and_equal_totals(till: Till) -> None:
 def test_money_that_came_after_the_end_is_booked_and_no_break_stays(till: Till) -> None:
     invoice = till.invoice()
     payment = till.pay(invoice, method="new")
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
     late_money(till, payment)
 
     compare_charges(till.services)
@@ -74,7 +75,7 @@ def test_payment_that_nobody_told_us_of_yet_is_asked_for(till: Till) -> None:
 
 def test_charge_of_another_amount_is_a_break_and_books_nothing(till: Till) -> None:
     payment = till.pay(till.invoice(), method="new")
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
     late_money(till, payment, 4999)
 
     compare_charges(till.services)
@@ -173,7 +174,7 @@ def test_break_older_than_what_is_listed_is_looked_at_until_it_is_resolved(till:
     payment = till.pay(till.invoice(), method="new" if side == "booked here" else None)
     charge = till.gateway.ledger.pop(payment, None)
     if side == "booked here":
-        cancel_payment(till.services, till.scope, payment)
+        cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
         late_money(till, payment, 4999)
     till.clock.advance(hours=2)
     compare_charges(till.services)

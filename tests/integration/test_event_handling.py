@@ -21,6 +21,7 @@ from portal.public_ids import new_id
 from portal.refunds.models import Refund
 from portal.refunds.operations import refund_payment
 from portal.services import Services
+from tests.support.actors import CUSTOMER, STAFF
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import lost
 
@@ -193,7 +194,7 @@ def test_event_that_kills_its_worker_each_time_goes_aside_too(till: Till) -> Non
 def test_late_approval_after_we_gave_up_is_asked_for_and_booked(till: Till) -> None:
     invoice = till.invoice()
     payment = till.pay(invoice, method="new")
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
     till.gateway.ledger[payment] = Outcome(State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money)
 
     till.clock.advance(days=2)
@@ -207,7 +208,7 @@ def test_late_approval_after_we_gave_up_is_asked_for_and_booked(till: Till) -> N
 def test_event_of_an_ended_payment_is_tried_again_while_the_gateway_is_silent(till: Till) -> None:
     """Nobody else would ask: a payment that has ended is on no schedule."""
     payment = till.pay(till.invoice(), method="new")
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
     till.gateway.ledger[payment] = Outcome(State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money)
     till.gateway.look_ups.append(lost)
 
@@ -222,7 +223,7 @@ def test_event_of_an_ended_payment_is_tried_again_while_the_gateway_is_silent(ti
 
 def test_event_long_after_the_end_asks_nothing_any_more(till: Till) -> None:
     payment = till.pay(till.invoice(), method="new")
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
     asked = len(till.gateway.calls)
 
     till.clock.advance(days=31)
@@ -244,9 +245,9 @@ def test_event_of_a_refund_that_comes_before_its_own_answer(till: Till) -> None:
         return RefundOutcome(State.UNKNOWN, order.reference)
 
     till.gateway.refund = answer_lost  # type: ignore[method-assign]
-    refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor_id="staff")
+    refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
 
-    assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+    assert [row.status for row in till.rows(Refund)] == ["complete"]
     assert till.payment(payment).amount_refunded == 700
     assert till.wrong_row() is None
 
@@ -254,7 +255,7 @@ def test_event_of_a_refund_that_comes_before_its_own_answer(till: Till) -> None:
 @pytest.mark.parametrize("told_by", ["refund", "charge"])
 def test_event_of_a_refund_that_came_back_gives_its_amount_back(till: Till, told_by: str) -> None:
     payment = till.pay(till.invoice())
-    refund_id = refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor_id="staff")
+    refund_id = refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
     done = till.gateway.refunds[refund_id]
     till.gateway.refunds[refund_id] = RefundOutcome(State.FAILED, refund_id, done.gateway_reference, done.money)
 
@@ -267,7 +268,9 @@ def test_event_of_a_refund_that_came_back_gives_its_amount_back(till: Till, told
 
 def test_event_of_a_method_to_be_kept_has_its_setup_asked_for(till: Till) -> None:
     word = Consent("Acme may keep it.", "en", "203.0.113.7", "Mozilla/5.0")
-    setup = begin_setup(till.services, till.scope, Wish(), consent=word, locale="en", pages_url="http://127.0.0.1/m")
+    setup = begin_setup(
+        till.services, till.scope, Wish(), consent=word, locale="en", pages_url="http://127.0.0.1/m", actor=CUSTOMER
+    )
     till.gateway.finish_setup(setup)
 
     tell(till, "evt_1", setup)

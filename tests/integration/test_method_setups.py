@@ -20,6 +20,7 @@ from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, P
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.setups import Wish, begin_setup, record_setup, resolve_setup
 from portal.tenancy import Scope
+from tests.support.actors import CUSTOMER
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import ABLE, VISA
 
@@ -36,7 +37,9 @@ class Desk:
 
     def begin(self, *, crash_point: CrashPoint | None = None, scope: Scope | None = None, **wish: Any) -> str:
         services = self.till.with_crash_point(crash_point) if crash_point else self.till.services
-        return begin_setup(services, scope or self.till.scope, Wish(**wish), consent=WORD, locale="en", pages_url=PAGES)
+        return begin_setup(
+            services, scope or self.till.scope, Wish(**wish), consent=WORD, locale="en", pages_url=PAGES, actor=CUSTOMER
+        )
 
     def setup(self) -> PaymentMethodSetup:
         (setup,) = self.till.rows(PaymentMethodSetup)
@@ -83,8 +86,7 @@ def test_method_entered_at_the_gateway_is_kept_with_its_consent(desk: Desk) -> N
     assert desk.setup().next_check_at is None
     assert desk.acts() == [
         "payment_method.added",
-        "payment_method_setup.begun",
-        "payment_method_setup.complete",
+        "payment_method.setup_started",
     ]
 
 

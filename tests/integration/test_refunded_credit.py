@@ -11,6 +11,7 @@ from portal.payments.operations.paying import cancel_payment
 from portal.refunds.errors import CreditSpent
 from portal.refunds.models import Refund
 from portal.refunds.operations import record_refund_outcome
+from tests.support.actors import CUSTOMER, GATEWAY
 from tests.support.paying import Till, allow, credit, give_back
 
 
@@ -85,7 +86,9 @@ def test_refund_that_fails_brings_back_the_credit_that_it_took(till: Till, had_s
 
     for _ in range(2):
         with till.services.database.unit_of_work() as session:
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
 
     assert credit(till) == (2000, 0)
     assert (till.status(payment), till.payment(payment).credit_granted) == ("complete", 2000)
@@ -104,7 +107,7 @@ def late_payment(till: Till, amount: int, *, paid_meanwhile: int) -> str:
     invoice = till.invoice(amount)
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(invoice)
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
     till.pay(invoice, amount=paid_meanwhile)
     till.gateway.settle(payment, State.SUCCEEDED)
     till.record(payment)

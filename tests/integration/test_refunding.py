@@ -18,6 +18,7 @@ from portal.refunds.errors import NotRefundable, RefundTooLarge
 from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
 from portal.refunds.operations import record_refund_outcome, refund_payment, resolve_refund
+from tests.support.actors import GATEWAY, STAFF
 from tests.support.paying import Till, give_back
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
@@ -33,7 +34,7 @@ def test_refund_in_part_and_then_the_rest(till: Till) -> None:
     give_back(till, payment, 3500)
 
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("refunded", 5000)
-    assert [row.status for row in till.rows(Refund)] == ["succeeded", "succeeded"]
+    assert [row.status for row in till.rows(Refund)] == ["complete", "complete"]
     assert sorted(act.details["amount"] for act in till.rows(AuditEntry, action="refund.created")) == [1500, 3500]
 
 
@@ -115,7 +116,7 @@ def test_refund_that_never_arrived_is_given_again_under_its_reference(till: Till
     assert resolve_refund(till.services, till.scope.merchant_id, refund_id), "a minute has gone by"
 
     assert list(till.gateway.refunds) == [refund_id]
-    assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+    assert [row.status for row in till.rows(Refund)] == ["complete"]
 
 
 def test_two_who_ask_at_once_give_a_refund_again_once(till: Till) -> None:
@@ -170,10 +171,12 @@ def test_refund_that_succeeds_after_it_had_failed_is_shown_to_a_person(till: Til
     for state in (State.FAILED, State.SUCCEEDED):
         outcome = RefundOutcome(state, refund_id, "gr", Money(700, "USD"))
         with till.services.database.unit_of_work() as session:
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
 
     (act,) = till.rows(AuditEntry, action="refund.outcome_contradicted")
-    assert (act.object_id, act.actor_type, act.actor_id) == (refund_id, "system", "gateway")
+    assert (act.object_id, act.actor_type, act.actor_id) == (refund_id, "gateway", "sandbox")
     assert till.payment(payment).amount_refunded == 0
     assert till.wrong_row() is None
 
@@ -184,7 +187,7 @@ def test_same_outcome_of_a_refund_again_changes_nothing(till: Till) -> None:
 
     outcome = RefundOutcome(State.SUCCEEDED, refund_id, "gr", Money(700, "USD"))
     with till.services.database.unit_of_work() as session:
-        record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+        record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now())
 
     assert till.payment(payment).amount_refunded == 700
     assert till.wrong_row() is None
@@ -198,7 +201,9 @@ def test_refund_that_comes_back_after_it_was_called_done_is_the_payments_again(t
 
     for _ in range(2):
         with till.services.database.unit_of_work() as session:
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
 
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("complete", 0)
     assert till.wrong_row() is None
@@ -234,7 +239,7 @@ def test_refund_at_another_gateway_than_the_payments_is_refused(till: Till) -> N
     moved = replace(till.services, gateways=OneGateway(other))
 
     with pytest.raises(NotRefundable):
-        refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+        refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor=STAFF)
 
     assert other.calls == []
 
@@ -244,9 +249,9 @@ def test_refund_of_a_payment_at_the_gateway_of_before_goes_there(till: Till) -> 
     other = ScriptedGateway(name="other")
     moved = replace(till.services, gateways=Moved(other, till.gateway))
 
-    refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+    refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor=STAFF)
 
-    assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+    assert [row.status for row in till.rows(Refund)] == ["complete"]
     assert (len(till.gateway.refunds), other.calls) == (1, [])
 
 
@@ -326,14 +331,16 @@ def test_refund_that_was_called_done_is_never_given_again(till: Till) -> None:
 def test_customer_is_written_to_when_a_refund_is_made_and_when_it_comes_back(till: Till) -> None:
     payment = till.pay(till.invoice())
     refund_id = give_back(till, payment, 700)
-    assert _mails(till) == [{"refund": refund_id, "told": "succeeded"}]
+    assert [(mail["type"], mail["object"]) for mail in _mails(till)] == [("refund.complete", refund_id)]
 
     outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(700, "USD"))
     for _ in range(2):
         with till.services.database.unit_of_work() as session:
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
 
-    assert sorted(mail["told"] for mail in _mails(till)) == ["came_back", "succeeded"]
+    assert sorted(mail["type"] for mail in _mails(till)) == ["refund.complete", "refund.failed"]
 
 
 def test_refund_that_never_left_is_not_written_about(till: Till) -> None:
@@ -368,7 +375,9 @@ def test_no_sequence_of_refunds_gives_back_more_than_came(till: Till, story: lis
             continue
         with till.services.database.unit_of_work() as session:
             outcome = RefundOutcome(last, refund_id, None, Money(amount, "USD"))
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
         (row,) = till.rows(Refund, id=refund_id)
         given_back += amount if row.status != "failed" else 0
 

@@ -20,6 +20,7 @@ from portal.payments.errors import (
 from portal.payments.jobs import check_payments, expire_checkouts
 from portal.payments.operations.outcomes import record_outcome
 from portal.payments.operations.paying import cancel_payment, resolve_payment
+from tests.support.actors import CUSTOMER, GATEWAY
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway, lost
 
@@ -144,11 +145,11 @@ def test_bank_transfer_entered_on_the_gateways_page_is_not_called_off(till: Till
 def test_success_after_we_gave_up_still_pays_the_invoice(till: Till) -> None:
     invoice = till.invoice()
     payment = till.pay(invoice, method="new")
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
 
     outcome = Outcome(State.SUCCEEDED, payment, "ch_late", Money(5000, "USD"))
     with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, outcome, at=till.clock.now())
+        record_outcome(session, till.scope.merchant_id, payment, outcome, actor=GATEWAY, at=till.clock.now())
 
     assert till.status(payment) == "complete"
     assert till.balance(invoice) == ("paid", 5000, 0)
@@ -157,12 +158,12 @@ def test_success_after_we_gave_up_still_pays_the_invoice(till: Till) -> None:
 def test_money_that_came_twice_is_the_customers_credit(till: Till) -> None:
     invoice = till.invoice()
     late = till.pay(invoice, method="new")
-    cancel_payment(till.services, till.scope, late)
+    cancel_payment(till.services, till.scope, late, actor=CUSTOMER)
     till.pay(invoice)
 
     outcome = Outcome(State.SUCCEEDED, late, "ch_late", Money(5000, "USD"))
     with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, late, outcome, at=till.clock.now())
+        record_outcome(session, till.scope.merchant_id, late, outcome, actor=GATEWAY, at=till.clock.now())
 
     assert till.balance(invoice) == ("paid", 5000, 0)
     assert [(credit.amount, credit.customer_id) for credit in till.rows(CustomerBalance)] == [
@@ -176,7 +177,9 @@ def test_same_outcome_recorded_again_changes_nothing(till: Till) -> None:
     before = (till.payment(payment).version, len(till.rows(OutboxMessage)), len(till.rows(AuditEntry)))
 
     with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, till.gateway.ledger[payment], at=till.clock.now())
+        record_outcome(
+            session, till.scope.merchant_id, payment, till.gateway.ledger[payment], actor=GATEWAY, at=till.clock.now()
+        )
 
     assert (till.payment(payment).version, len(till.rows(OutboxMessage)), len(till.rows(AuditEntry))) == before
     assert till.balance(invoice) == ("paid", 5000, 0)
@@ -202,7 +205,9 @@ def test_failure_told_after_success_changes_nothing(till: Till) -> None:
     payment = till.pay(invoice)
 
     with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, Outcome(State.FAILED, payment), at=till.clock.now())
+        record_outcome(
+            session, till.scope.merchant_id, payment, Outcome(State.FAILED, payment), actor=GATEWAY, at=till.clock.now()
+        )
 
     assert till.status(payment) == "complete"
     assert till.balance(invoice) == ("paid", 5000, 0)
@@ -272,7 +277,7 @@ def test_another_gateway_is_never_asked_nor_given_the_order_anew(till: Till) -> 
 
     till.clock.advance(seconds=11)
     check_payments(moved)
-    cancel_payment(moved, till.scope, payment)
+    cancel_payment(moved, till.scope, payment, actor=CUSTOMER)
 
     assert other.calls == []
     assert till.status(payment) == "processing"

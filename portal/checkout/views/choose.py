@@ -23,7 +23,7 @@ from portal.checkout.queries import (
 )
 from portal.checkout.rules import list_channels
 from portal.credit.queries import free_credit
-from portal.customer_pages.context import current_scope, current_services, now, redirect_to, root, today
+from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to, root, today
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import Capabilities, Gateway
@@ -35,6 +35,7 @@ from portal.payments.operations.paying import ASK_AT_MOST_EVERY, resolve_payment
 from portal.payments.rules.amounts import currencies_of
 from portal.public_ids import is_id
 from portal.tenancy import Scope
+from portal.web.devices import device_class
 from portal.web.gateway_threads import ask_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -102,6 +103,8 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
             choice,
             gateway=gateway.name if gateway else None,
             expires_after=timedelta(hours=services.settings.payment_expires_hours),
+            actor=current_actor(),
+            device=device_class(request.user_agent.string) or None,
             at=now(),
         )
     )

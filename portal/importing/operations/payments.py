@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.customers.models import Customer
+from portal.events.rules import IMPORT
 from portal.importing.rules.payment_rows import CAPTURED, ImportedPayment
 from portal.importing.rules.results import Change, Context, Refused, Verdict
 from portal.invoices.models import Invoice
-from portal.invoices.operations.balance import OUTSTANDING, settle_unreserved
+from portal.invoices.operations.balance import settle_unreserved
+from portal.invoices.rules import OUTSTANDING
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import Settled, payment_recorded, refund_begun, refund_succeeded
 from portal.money import Money
 from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.operations.status import become, record_status
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
 
@@ -37,14 +39,7 @@ def write_payments(session: Session, context: Context, payments: Sequence[Import
     """Write the payments of a batch and tell what became of each."""
     customers = _customers_of(session, context, payments)
     existing = _existing(session, context, payments)
-    verdicts = [_write(session, context, payment, customers, existing) for payment in payments]
-    created, updated = verdicts.count(Change.CREATED), verdicts.count(Change.UPDATED)
-    if created or updated:
-        record_act(
-            session, context.merchant.id, "payments.imported", at=context.now, actor_type="system", actor_id="import",
-            created=created, updated=updated,
-        )  # fmt: skip
-    return verdicts
+    return [_write(session, context, payment, customers, existing) for payment in payments]
 
 
 def _customers_of(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> dict[str, str]:
@@ -110,10 +105,7 @@ def _create(session: Session, context: Context, payment: ImportedPayment, custom
     _settle(session, context, made, shares)
     _post(session, context, made, shares)
     _refund(session, context, made, payment.amount_refunded)
-    record_act(
-        session, context.merchant.id, "payment.recorded", at=context.now, actor_type="system", actor_id="import",
-        customer_id=customer_id, object_id=payment_id,
-    )  # fmt: skip
+    record_status(session, made, actor=IMPORT, at=context.now, previous={})
     return Change.CREATED
 
 
@@ -132,6 +124,7 @@ def _update(session: Session, context: Context, payment: ImportedPayment, custom
         return shares
     was_captured = old.status in CAPTURED
     more_refunded = payment.amount_refunded - old.amount_refunded
+    status = changes.pop("status", old.status)
     for name, value in changes.items():
         setattr(old, name, value)
     old.completed_at, old.updated_at, old.version = (
@@ -139,6 +132,8 @@ def _update(session: Session, context: Context, payment: ImportedPayment, custom
         context.now,
         old.version + 1,
     )
+    if status != old.status:
+        become(session, old, status, actor=IMPORT, at=context.now)
     _settle(session, context, old, shares)
     if not was_captured:
         _post(session, context, old, shares)
@@ -187,7 +182,12 @@ def _shares(session: Session, context: Context, payment: ImportedPayment, custom
 def _settle(session: Session, context: Context, payment: Payment, shares: Sequence[_Share]) -> None:
     for share in shares:
         taken = settle_unreserved(
-            session, context.merchant.id, share.invoice_id, share.amount, at=payment.completed_at or context.now
+            session,
+            context.merchant.id,
+            share.invoice_id,
+            share.amount,
+            actor=IMPORT,
+            at=payment.completed_at or context.now,
         )
         assert taken == share.amount, "the invoice is locked since its balance was read"
         session.add(
@@ -218,7 +218,7 @@ def _refund(session: Session, context: Context, payment: Payment, amount: int) -
     refund_id, money = new_id("re", at), Money(amount, payment.currency)
     session.add(
         Refund(
-            merchant_id=context.merchant.id, id=refund_id, payment_id=payment.id, status="succeeded",
+            merchant_id=context.merchant.id, id=refund_id, payment_id=payment.id, status="complete",
             currency=payment.currency, amount=amount, created_at=at, completed_at=at,
         )
     )  # fmt: skip

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal import signals
-from portal.audit.operations import record_act
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType, customer_actor, gateway_actor
 from portal.gateways.contract import Gateway, Question, SetupOrder, SetupOutcome, State
 from portal.gateways.polling import SEND_AGAIN_AFTER, next_check
 from portal.merchants.queries import get_merchant
@@ -58,7 +58,9 @@ class SetupRecording:
         return self.before != self.status
 
 
-def begin_setup(services: Services, scope: Scope, wish: Wish, *, consent: Consent, locale: str, pages_url: str) -> str:
+def begin_setup(
+    services: Services, scope: Scope, wish: Wish, *, actor: Actor, consent: Consent, locale: str, pages_url: str
+) -> str:
     """The customer wants to keep a method: write it down with the consent, open the gateway's page, and tell the setup's id.
 
     The setup's own page is `pages_url` and its id; `locale` is the language of the gateway's page. Raises SetupsUnavailable,
@@ -70,7 +72,7 @@ def begin_setup(services: Services, scope: Scope, wish: Wish, *, consent: Consen
         raise SetupsUnavailable
     name = gateway.name
     order = services.database.run(
-        lambda session: _write_intent(session, services, scope, wish, name, consent, locale, pages_url)
+        lambda session: _write_intent(session, services, scope, wish, name, consent, locale, pages_url, actor=actor)
     )
     services.crash_point("setup.intent_committed")
     outcome = gateway.open_setup(order)
@@ -135,6 +137,8 @@ def _write_intent(
     consent: Consent,
     locale: str,
     pages_url: str,
+    *,
+    actor: Actor,
 ) -> SetupOrder:
     now = services.clock.now()
     _limit(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
@@ -160,17 +164,15 @@ def _write_intent(
     session.add(setup)
     session.flush()
     record_consent(session, scope, consent, at=now, setup_id=setup_id)
-    record_act(
-        session,
-        scope.merchant_id,
-        "payment_method_setup.begun",
-        at=now,
-        actor_type="customer",
-        actor_id=scope.customer_id,
-        customer_id=scope.customer_id,
+    event = Event(
+        type=EventType.PAYMENT_METHOD_SETUP_STARTED,
+        merchant_id=scope.merchant_id,
         object_id=setup_id,
-        replaces=wish.replaces,
+        customer_id=scope.customer_id,
+        details={"replaces": wish.replaces},
+        at=now,
     )
+    record(session, actor, event)
     return _order(session, setup)
 
 
@@ -226,17 +228,18 @@ def _ask(services: Services, gateway: Gateway, asked: _Asked, now: datetime) -> 
 def _keep(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
     """The method that came of it, with all that the customer wished for it."""
     assert outcome.method is not None, "a success brings a method (judge_setup)"
-    scope = Scope(setup.merchant_id, setup.customer_id)
-    setup.payment_method_id = remember_method(session, scope, setup.gateway, outcome.method, at=at)
+    scope, actor = Scope(setup.merchant_id, setup.customer_id), customer_actor(setup.customer_id)
+    # The customer asked for it on our page, whoever brings the outcome.
+    setup.payment_method_id = remember_method(session, scope, setup.gateway, outcome.method, actor=actor, at=at)
     give_method(session, setup.merchant_id, setup.payment_method_id, setup_id=setup.id)
     method = get_method(session, scope, setup.payment_method_id)
     method.nickname = setup.nickname or method.nickname
     if method.status != "active":
         return  # The merchant has left that gateway meanwhile: what cannot be charged takes nobody's place.
     if setup.replaces is not None:
-        replace_method(session, scope, setup.replaces, method, at=at)
+        replace_method(session, scope, setup.replaces, method, actor=actor, at=at)
     if setup.make_default:
-        prefer(session, scope, lock_methods(session, scope), method, at=at)
+        prefer(session, lock_methods(session, scope), method, actor=actor, at=at)
 
 
 def _note_end(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
@@ -244,27 +247,23 @@ def _note_end(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome
         return
     setup.completed_at, setup.next_check_at = at, None
     setup.failure_code = outcome.failure_code
-    record_act(
-        session,
-        setup.merchant_id,
-        f"payment_method_setup.{setup.status}",
-        at=at,
-        actor_type="system",
-        actor_id=setup.gateway,
-        customer_id=setup.customer_id,
-        object_id=setup.id,
-        method=setup.payment_method_id,
-        evidence=outcome.evidence,
-    )
+    if setup.status != "complete":
+        event = Event(
+            type=EventType.PAYMENT_METHOD_SETUP_FAILED,
+            merchant_id=setup.merchant_id,
+            object_id=setup.id,
+            customer_id=setup.customer_id,
+            details={"status": setup.status, "failure_code": setup.failure_code, "evidence": outcome.evidence},
+            at=at,
+        )
+        record(session, gateway_actor(setup.gateway), event)
     log.info("setup.status_changed", extra={"setup": setup.id, "status": setup.status})
 
 
 def _record(services: Services, merchant_id: str, setup_id: str, outcome: SetupOutcome) -> None:
-    recording = services.database.run(
+    services.database.run(
         lambda session: record_setup(session, merchant_id, setup_id, outcome, at=services.clock.now())
     )
-    if recording.has_changed and recording.method_id is not None:
-        signals.send_method("added", merchant_id, recording.method_id, recording.customer_id)
 
 
 def _lock(session: Session, merchant_id: str, setup_id: str) -> PaymentMethodSetup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
-from portal.customer_pages.context import current_scope, current_services, reading, redirect_to, root
+from portal.customer_pages.context import current_actor, current_scope, current_services, reading, redirect_to, root
 from portal.errors import NotFound
 from portal.gateways.contract import Gateway
 from portal.payment_methods.errors import MethodFault, SetupsUnavailable
@@ -60,6 +60,7 @@ def begin() -> Response:
             services,
             current_scope(),
             wish,
+            actor=current_actor(),
             consent=said_here(_consent_words(gateway)),
             locale=g.shell.locale,
             pages_url=f"{services.settings.base_url}{root()}/payment-methods/new",

@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal import signals
-from portal.audit.operations import record_act
+from portal.events.rules import SYSTEM, Actor, gateway_actor
 from portal.gateways.contract import Outcome, Question, State
 from portal.gateways.polling import SEND_AGAIN_AFTER
 from portal.payment_methods.operations.consents import Consent
@@ -23,8 +22,9 @@ from portal.payments.operations.checkouts import CREDIT, end_checkout
 from portal.payments.operations.intents import write_intent
 from portal.payments.operations.locks import lock_own_payment, lock_payment
 from portal.payments.operations.orders import Intent, intent_of, question_of, send
-from portal.payments.operations.outcomes import Recording, failed, given_up, record_outcome
+from portal.payments.operations.outcomes import Recording, expired, failed, is_cancellation, record_outcome
 from portal.payments.rules import statuses
+from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
 from portal.tenancy import Scope
 
@@ -37,6 +37,7 @@ def confirm_payment(
     scope: Scope,
     payment_id: str,
     *,
+    actor: Actor,
     version: str,
     return_url: str,
     locale: str,
@@ -58,7 +59,7 @@ def confirm_payment(
     try:
         written = services.database.run(
             lambda session: write_intent(
-                session, services, gateway, scope, payment_id, version, return_url, locale, consent
+                session, services, gateway, scope, payment_id, version, return_url, locale, consent, actor=actor
             )
         )
     except IntegrityError as fault:
@@ -70,13 +71,12 @@ def confirm_payment(
         resolve_payment(services, scope.merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY)
         return
     if isinstance(written, Recording):
-        _announce(scope.merchant_id, written)
         return
     services.crash_point("payment.intent_committed")
     assert gateway is not None, "only what credit pays whole does without a gateway, and it is never sent"
     outcome = send(gateway, written)
     services.crash_point("payment.gateway_answered")
-    _record(services, scope.merchant_id, payment_id, outcome)
+    _record(services, scope.merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
     services.crash_point("payment.outcome_recorded")
 
 
@@ -96,11 +96,12 @@ def resolve_payment(
     if asked is None or gateway is None:
         return
     question = asked.question
+    actor = gateway_actor(gateway.name)
     outcome = gateway.look_up(question)
     services.crash_point("payment.looked_up")
     if outcome.state is State.ABSENT and now >= question.sent_at + SEND_AGAIN_AFTER:
         if now >= asked.expires_at:
-            outcome = failed(payment_id, "timeout")
+            outcome, actor = failed(payment_id, "timeout"), SYSTEM
         elif asked.intent is not None:
             outcome = send(gateway, asked.intent)
     elif (
@@ -108,8 +109,10 @@ def resolve_payment(
         and now >= asked.expires_at
         and _method_type(asked, outcome) != "bank_account"
     ):
-        outcome = given_up(gateway.cancel(question))
-    _record(services, merchant_id, payment_id, outcome)
+        outcome = gateway.cancel(question)
+        if is_cancellation(outcome):
+            outcome, actor = expired(outcome), SYSTEM
+    _record(services, merchant_id, payment_id, outcome, actor=actor)
 
 
 def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -> bool:
@@ -135,11 +138,11 @@ def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -
         return False
     outcome = gateway.look_up(question_of(row))
     services.crash_point("payment.looked_up")
-    _record(services, merchant_id, payment_id, outcome)
+    _record(services, merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
     return outcome.state is not State.UNKNOWN
 
 
-def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
+def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: Actor) -> str:
     """The customer cancels: a checkout ends at once; what the gateway has is cancelled there, and the truth recorded.
 
     Tells the status afterwards, which is `complete` when the money had come already. Raises NoResultFound.
@@ -148,17 +151,7 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
     with services.database.unit_of_work() as session:
         payment = lock_own_payment(session, scope, payment_id)
         if payment.status == "incomplete":
-            end_checkout(session, payment, "canceled", at=now)
-            record_act(
-                session,
-                scope.merchant_id,
-                "payment.canceled",
-                at=now,
-                actor_type="customer",
-                actor_id=scope.customer_id,
-                customer_id=scope.customer_id,
-                object_id=payment_id,
-            )
+            end_checkout(session, payment, PaymentStatus.CANCELED, actor=actor, at=now)
             return payment.status
         status, gateway_name = payment.status, payment.gateway
         question = question_of(payment)
@@ -167,7 +160,9 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
         return status
     outcome = gateway.cancel(question)
     services.crash_point("payment.cancel_answered")
-    return _record(services, scope.merchant_id, payment_id, outcome).status
+    # That it is canceled is the act of who canceled it; whatever else the gateway answers is its own.
+    decided_by = actor if is_cancellation(outcome) else gateway_actor(gateway.name)
+    return _record(services, scope.merchant_id, payment_id, outcome, actor=decided_by).status
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,19 +197,10 @@ def _note_question(
     )
 
 
-def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome) -> Recording:
-    recording = services.database.run(
-        lambda session: record_outcome(session, merchant_id, payment_id, outcome, at=services.clock.now())
+def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome, *, actor: Actor) -> Recording:
+    return services.database.run(
+        lambda session: record_outcome(session, merchant_id, payment_id, outcome, actor=actor, at=services.clock.now())
     )
-    _announce(merchant_id, recording)
-    return recording
-
-
-def _announce(merchant_id: str, recording: Recording) -> None:
-    if recording.has_changed:
-        signals.send_payment_status(merchant_id, recording.payment_id, recording.customer_id, recording.status)
-    if recording.kept_method_id is not None:
-        signals.send_method("added", merchant_id, recording.kept_method_id, recording.customer_id)
 
 
 def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:

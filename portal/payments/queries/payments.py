@@ -29,7 +29,7 @@ OUTSTANDING = (sa.literal_column("'open'", Id), sa.literal_column("'partially_pa
 
 
 class RefundRecord(NamedTuple):
-    """A refund. `status` is pending, succeeded or failed."""
+    """A refund. `status` is pending, complete or failed."""
 
     payment_id: str
     status: str

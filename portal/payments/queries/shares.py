@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal.database import Reader
 from portal.fingerprints import fingerprint
 from portal.invoices.models import Invoice
-from portal.invoices.operations.balance import OUTSTANDING
+from portal.invoices.rules import OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.rules.amounts import NO_RANGES, Due, Part, Pricing, part_ranges, price

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from types import MappingProxyType
 
 from portal.gateways.contract import Outcome, State
 from portal.gateways.polling import next_check as next_check
 from portal.money import Money
 
-PAYMENT_STATUSES = (
-    "incomplete",
-    "processing",
-    "requires_action",
-    "pending",
-    "complete",
-    "failed",
-    "canceled",
-    "rejected",
-    "abandoned",
-    "expired",
-    "partially_refunded",
-    "refunded",
-)
+
+class PaymentStatus(StrEnum):
+    """Every status of a payment, from the checkout on."""
+
+    INCOMPLETE = "incomplete"
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    PENDING = "pending"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    ABANDONED = "abandoned"
+    EXPIRED = "expired"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+
+
+PAYMENT_STATUSES = tuple(status.value for status in PaymentStatus)
 UNSETTLED = frozenset({"processing", "requires_action", "pending"})
 """Confirmed and without a proven outcome: it holds its share of the invoices, and is asked for until it is known."""
 CAPTURED = frozenset({"complete", "partially_refunded", "refunded"})
