@@ -20,9 +20,10 @@ _NAMES = {"white", "black", "transparent"}
 
 
 def clean_colour(text: str) -> str:
-    """A CSS colour: hex, `rgb()`, `hsl()`, `oklch()`, white, black, transparent. Raises ValueError with a sentence."""
-    node = tinycss2.parse_one_component_value(text[: _MOST_CHARACTERS + 1])
-    if is_colour(node) and len(text) <= _MOST_CHARACTERS:
+    """Return a CSS colour as hex. Raises ValueError with a sentence for all but hex, `rgb()`, `hsl()`, `oklch()`, white, black, transparent."""
+    # A longer text is not even parsed: brackets within brackets could exhaust the parser.
+    node = tinycss2.parse_one_component_value(text) if len(text) <= _MOST_CHARACTERS else None
+    if node is not None and is_colour(node):
         try:
             return _hex(_color(text.strip()))
         except ValueError:
@@ -71,7 +72,9 @@ def readable_on(colour: str) -> str:
 
 
 def _color(text: str) -> Color:
-    from coloraide import Color  # Its import costs more than all that is done with it: only who reads a theme pays.
+    from coloraide import (
+        Color,
+    )  # Its import costs more than all that is done with it: only a process that reads themes pays.
 
     return Color(text)
 
