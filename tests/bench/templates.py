@@ -68,7 +68,7 @@ def _portal() -> Iterator[tuple[Flask, str]]:
 
 def _processor_seconds(app: Flask, path: str, cookie: str, requests: int) -> float:
     """Processor seconds that a request of this process takes, the database's included."""
-    environs = [EnvironBuilder(path=path, headers={"Cookie": cookie}).get_environ() for _ in range(requests)]
+    environs = [EnvironBuilder(path=path, headers=[("Cookie", cookie)]).get_environ() for _ in range(requests)]
     started = time.process_time()
     for environ in environs:
         _, status, _ = run_wsgi_app(app.wsgi_app, environ)
