@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -121,6 +122,19 @@ def seed(database: Database, settings: Settings, others: int) -> dict[int, Signe
     else:
         _write_postgresql(database, story.batches())
     return story.measured
+
+
+def bench_settings(database_url: str) -> dict[str, str]:
+    """The environment variables of a portal that is measured; nothing listens where its gateway and mail server would be."""
+    return {
+        "PORTAL_DATABASE_URL": database_url, "PORTAL_SECRET_KEY": secrets.token_hex(32), "PORTAL_LOG_LEVEL": "WARNING",
+        "PORTAL_SANDBOX_URL": "http://127.0.0.1:9", "PORTAL_SMTP_URL": "smtp://127.0.0.1:9",
+    }  # fmt: skip
+
+
+def session_cookie(customer: Signed) -> str:
+    """The `Cookie` header that signs this customer in."""
+    return f"portal_{SLUG}={customer.token}"
 
 
 class _Story:
