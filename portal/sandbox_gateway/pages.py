@@ -76,6 +76,9 @@ def pay(page_id: str) -> AnyResponse:
     try:
         instrument = read_typed_instrument(page, now)
     except Faulty as faulty:
+        status = status_of_page(page, now)
+        if status != "open":
+            return closed_page(page, status, words_of(best_locale(page["locale"])))
         return _form_of(page).show_faults(faulty.faults)
     try:
         with gateway.database.write() as connection:

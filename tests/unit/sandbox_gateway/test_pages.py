@@ -151,6 +151,16 @@ def test_cancel_returns_and_closes_the_page(account):
     assert account.ledger() == []
 
 
+def test_cancelled_page_answers_that_it_is_closed_to_an_invalid_form_too(account):
+    page = account.page()
+    account.post(f"/v1/pages/{page['id']}/cancel", {})
+
+    response = account.client.post(path_of(page), data={**GOOD_CARD, "number": ""})
+
+    assert response.status_code == 410
+    assert_is_sound(response)
+
+
 def test_merchant_closes_an_open_page_but_not_a_paid_one(account):
     open_page, paid_page = account.page("R1"), account.page("R2")
     account.client.post(path_of(paid_page), data=GOOD_CARD)

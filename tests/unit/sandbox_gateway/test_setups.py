@@ -183,6 +183,16 @@ def test_cancelling_by_the_payer_or_the_merchant_closes_the_page(account):
         assert ended(account, setup)["status"] == "canceled"
 
 
+def test_cancelled_page_answers_that_it_is_closed_to_an_invalid_form_too(account):
+    setup = open_setup(account)
+    account.post(f"/v1/setups/{setup['id']}/cancel", {})
+
+    response = account.client.post(path_of(setup), data={**GOOD_CARD, "number": ""})
+
+    assert response.status_code == 410
+    assert_is_sound(response)
+
+
 def test_cancelled_challenge_saves_nothing(account):
     setup = open_setup(account)
     challenge = account.client.post(path_of(setup), data=CAREFUL_CARD).location
