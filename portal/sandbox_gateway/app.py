@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 
-from portal.sandbox_gateway import api, control, page_api, page_parts, pages, setup_pages
+from portal.sandbox_gateway import api, challenge_views, control, page_api, page_parts, page_views, start_page
 from portal.sandbox_gateway.errors import Refused
 from portal.sandbox_gateway.gateway import EXTENSION, open_gateway, running_gateway
 
@@ -24,7 +24,7 @@ def create_app(database: Path, public_url: str = "http://localhost") -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.extensions[EXTENSION] = open_gateway(database, public_url)
-    for part in (api, page_api, control, pages, setup_pages):
+    for part in (api, page_api, control, start_page, page_views, challenge_views):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(Refused, _answer_refusal)
     app.register_error_handler(HTTPException, _answer_http_error)

@@ -86,7 +86,7 @@ def get_charge(connection: sqlite3.Connection, charge: str, account: str) -> sql
     return row
 
 
-def find_challenged_charge(connection: sqlite3.Connection, charge: str) -> sqlite3.Row | None:
+def find_charge(connection: sqlite3.Connection, charge: str | None) -> sqlite3.Row | None:
     """For the payer, who knows the charge's id and no account."""
     row: sqlite3.Row | None = connection.execute("SELECT * FROM charges WHERE id = ?", (charge,)).fetchone()
     return row

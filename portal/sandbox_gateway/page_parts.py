@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from flask import Response, abort, make_response, render_template, request
 
 from portal.sandbox_gateway.behaviours import Behaviour
 from portal.sandbox_gateway.fields import origin_of
 from portal.sandbox_gateway.gateway import drop_connection, running_gateway
+from portal.sandbox_gateway.hosted_pages import HostedPages
 from portal.sandbox_gateway.instruments import (
     Faulty,
     Instrument,
@@ -19,7 +19,7 @@ from portal.sandbox_gateway.instruments import (
     read_expiry,
     read_mobile_money,
 )
-from portal.sandbox_gateway.texts import LOCALES, best_locale, field_fault, words_of
+from portal.sandbox_gateway.texts import LOCALES, TEXTS, best_locale, field_fault
 
 KEPT_FIELDS = ("channel", "expiry", "holder", "phone", "account_number", "bank_name")
 """What a refused form shows again; never the card's number or its security code."""
@@ -27,50 +27,13 @@ KEPT_FIELDS = ("channel", "expiry", "holder", "phone", "account_number", "bank_n
 _ERRORS = {403: "forbidden", 404: "not_found", 405: "not_found", 500: "broken"}
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """Who asks the payer, and for what, as the pages show it; a setup has no amount."""
-
-    payee: str
-    amount: str = ""
-    description: str = ""
+def render_form(pages: HostedPages, page: sqlite3.Row) -> Response:
+    return _render_form(pages, page, {}, {}, 200)
 
 
-@dataclass(frozen=True, slots=True)
-class FormPage:
-    """The form of one page: `page` is the row that it belongs to, `action` where it is sent, `words` its sentences."""
-
-    page: sqlite3.Row
-    action: str
-    bill: Bill
-    words: Mapping[str, str]
-    save_note: bool = False
-
-    def show(self) -> Response:
-        return self._render({}, {}, 200)
-
-    def show_faults(self, faults: Mapping[str, str]) -> Response:
-        """Again, with what was typed, and each fault at its field."""
-        return self._render({name: request.form.get(name, "") for name in KEPT_FIELDS}, faults, 422)
-
-    def _render(self, values: Mapping[str, str], faults: Mapping[str, str], status: int) -> Response:
-        locale = best_locale(self.page["locale"])
-        channels = self.page["channels"].split(",")
-        count = "faults_one" if len(faults) == 1 else "faults_many"
-        html = render_template(
-            "form.html",
-            locale=locale,
-            words=self.words,
-            action=self.action,
-            bill=self.bill,
-            save_note=self.save_note,
-            channels=channels,
-            channel=values.get("channel") if values.get("channel") in channels else channels[0],
-            values=values,
-            faults={name: field_fault(code, locale) for name, code in faults.items()},
-            summary=self.words[count].format(count=len(faults)) if faults else "",
-        )
-        return leading_to(make_response(html, status), self.page["return_url"], self.page["cancel_url"])
+def render_form_errors(pages: HostedPages, page: sqlite3.Row, errors: Mapping[str, str]) -> Response:
+    """The form with the submitted values, and each error at its field."""
+    return _render_form(pages, page, {name: request.form.get(name, "") for name in KEPT_FIELDS}, errors, 422)
 
 
 def refuse_other_sites() -> None:
@@ -107,39 +70,21 @@ def misbehave(behaviour: Behaviour) -> bool:
     return behaviour.answer in ("error_before", "error_after")
 
 
-def closed_page(page: sqlite3.Row, status: str, words: Mapping[str, str]) -> Response:
+def closed_page(pages: HostedPages, page: sqlite3.Row, status: str) -> Response:
     """Of a page that was cancelled or has expired."""
-    html = render_template(
-        "message.html",
-        locale=best_locale(page["locale"]),
-        words=words,
-        title=words[f"{status}_title"],
-        text=words[f"{status}_text"].format(payee=page["payee"]),
-        back_url=page["cancel_url"],
-        back=words["back_to"].format(payee=page["payee"]),
-    )
-    return make_response(html, 410)
+    return _render_message(pages, page, status, page["cancel_url"], 410)
 
 
-def broken_page(page: sqlite3.Row, words: Mapping[str, str]) -> Response:
-    html = render_template(
-        "message.html",
-        locale=best_locale(page["locale"]),
-        words=words,
-        title=words["broken_title"],
-        text=words["broken_text"],
-        back_url=page["return_url"],
-        back=words["back_to"].format(payee=page["payee"]),
-    )
-    return make_response(html, 500)
+def broken_page(pages: HostedPages, page: sqlite3.Row) -> Response:
+    return _render_message(pages, page, "broken", page["return_url"], 500)
 
 
 def error_page(status: int) -> tuple[Response, int]:
     """The page of an error, in the reader's language."""
     locale = locale_of(None)
-    words, kind = words_of(locale), _ERRORS.get(status, "refused")
+    texts, kind = TEXTS[locale], _ERRORS.get(status, "refused")
     html = render_template(
-        "message.html", locale=locale, words=words, title=words[f"{kind}_title"], text=words[f"{kind}_text"]
+        "message.html", locale=locale, texts=texts, title=texts[f"{kind}_title"], text=texts[f"{kind}_text"]
     )
     return make_response(html), status
 
@@ -164,3 +109,41 @@ def locale_of(locale: str | None) -> str:
     if locale is not None:
         return best_locale(locale)
     return request.accept_languages.best_match(LOCALES) or LOCALES[0]
+
+
+def _render_form(
+    pages: HostedPages, page: sqlite3.Row, values: Mapping[str, str], errors: Mapping[str, str], status: int
+) -> Response:
+    locale = best_locale(page["locale"])
+    texts = pages.texts(locale)
+    channels = page["channels"].split(",")
+    count = "faults_one" if len(errors) == 1 else "faults_many"
+    html = render_template(
+        "form.html",
+        locale=locale,
+        texts=texts,
+        action=pages.page_path(page),
+        summary=pages.summary(page, locale),
+        saves_method=pages.saves_method(page),
+        channels=channels,
+        channel=values.get("channel") if values.get("channel") in channels else channels[0],
+        values=values,
+        errors={name: field_fault(code, locale) for name, code in errors.items()},
+        error_title=texts[count].format(count=len(errors)) if errors else "",
+    )
+    return leading_to(make_response(html, status), page["return_url"], page["cancel_url"])
+
+
+def _render_message(pages: HostedPages, page: sqlite3.Row, key: str, back_url: str, status: int) -> Response:
+    locale = best_locale(page["locale"])
+    texts = pages.texts(locale)
+    html = render_template(
+        "message.html",
+        locale=locale,
+        texts=texts,
+        title=texts[f"{key}_title"],
+        text=texts[f"{key}_text"].format(payee=page["payee"]),
+        back_url=back_url,
+        back=texts["back_to"].format(payee=page["payee"]),
+    )
+    return make_response(html, status)

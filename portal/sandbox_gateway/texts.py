@@ -11,20 +11,11 @@ def best_locale(wanted: str) -> str:
     return language if language in LOCALES else LOCALES[0]
 
 
-def words_of(locale: str) -> dict[str, str]:
-    return WORDS[locale]
-
-
-def setup_words_of(locale: str) -> dict[str, str]:
-    """Those of a page that keeps a way to pay and takes nothing."""
-    return WORDS[locale] | SETUP_WORDS[locale]
-
-
 def field_fault(code: str, locale: str) -> str:
     return FIELD_FAULTS[locale][code]
 
 
-WORDS: dict[str, dict[str, str]] = {
+TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "test_mode": "Test mode: no real money moves here.",
         "pay_title": "Pay {payee}",
@@ -138,7 +129,7 @@ WORDS: dict[str, dict[str, str]] = {
         "refused_text": "Rien n’a été débité. Revenez en arrière et réessayez.",
     },
 }
-SETUP_WORDS: dict[str, dict[str, str]] = {
+SETUP_TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "pay_title": "Add a way to pay {payee}",
         "to": "For",

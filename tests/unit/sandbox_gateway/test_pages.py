@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from portal.sandbox_gateway.texts import FIELD_FAULTS, SETUP_WORDS, WORDS
+from portal.sandbox_gateway.texts import FIELD_FAULTS, SETUP_TEXTS, TEXTS
 from tests.support.sandbox_pages import assert_is_sound, look
 
 PAGE = {
@@ -251,7 +251,7 @@ def test_start_page_and_static_files_are_there(account):
             assert file.content_type.startswith(kind)
 
 
-@pytest.mark.parametrize("words", [WORDS, SETUP_WORDS, FIELD_FAULTS], ids=["words", "setup_words", "faults"])
+@pytest.mark.parametrize("words", [TEXTS, SETUP_TEXTS, FIELD_FAULTS], ids=["words", "setup_words", "faults"])
 def test_both_languages_say_the_same_things(words):
     assert words["en"].keys() == words["fr"].keys()
     for key, sentence in words["en"].items():
