@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 
-from flask import Blueprint, abort, make_response, redirect, render_template, request
+from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.sandbox_gateway.amounts import format_amount
+from portal.sandbox_gateway.amount_format import format_amount
 from portal.sandbox_gateway.charges import confirm_charge, find_charge, refuse_charge
 from portal.sandbox_gateway.errors import NotFound
-from portal.sandbox_gateway.gateway import running_gateway
 from portal.sandbox_gateway.hosted_pages import OrderSummary
-from portal.sandbox_gateway.page_parts import leading_to, locale_of, refuse_other_sites
+from portal.sandbox_gateway.instance import current_gateway
+from portal.sandbox_gateway.page_forms import reject_cross_site_posts
+from portal.sandbox_gateway.page_rendering import reader_locale, render_challenge, render_settled_charge
 from portal.sandbox_gateway.payment_pages import PAYMENT_PAGES
 from portal.sandbox_gateway.setups import SETUPS
 from portal.sandbox_gateway.texts import TEXTS, best_locale
 from portal.sandbox_gateway.tokens import get_token
 
 blueprint = Blueprint("challenge_views", __name__)
-blueprint.before_request(refuse_other_sites)
+blueprint.before_request(reject_cross_site_posts)
 
 
 @blueprint.get("/challenge/<charge_id>")
 def show_charge_challenge(charge_id: str) -> AnyResponse:
-    with running_gateway().database.read() as connection:
+    with current_gateway().database.read() as connection:
         charge = _get_charge(connection, charge_id)
         page = PAYMENT_PAGES.find_by_charge(connection, charge)
         token = get_token(connection, charge["token"])
     if charge["status"] != "requires_action":
         return _leave_charge(charge, page)
-    locale = locale_of(charge["locale"])
+    locale = reader_locale(charge["locale"])
     payee = "" if page is None else page["payee"]
     summary = OrderSummary(payee, format_amount(charge["amount"], charge["currency"], locale), charge["description"])
-    return _render_challenge(TEXTS[locale], locale, summary, token, charge["return_url"])
+    return render_challenge(TEXTS[locale], locale, summary, token, charge["return_url"])
 
 
 @blueprint.post("/challenge/<charge_id>")
 def answer_charge_challenge(charge_id: str) -> AnyResponse:
-    gateway = running_gateway()
+    gateway = current_gateway()
     complete = confirm_charge if _is_confirmed() else refuse_charge
     with gateway.database.write() as connection:
         _get_charge(connection, charge_id)
@@ -51,19 +51,19 @@ def answer_charge_challenge(charge_id: str) -> AnyResponse:
 
 @blueprint.get("/setup/<setup_id>/challenge")
 def show_setup_challenge(setup_id: str) -> AnyResponse:
-    gateway = running_gateway()
+    gateway = current_gateway()
     with gateway.database.read() as connection:
         setup = _get_setup(connection, setup_id)
         if not SETUPS.requires_action(setup, gateway.clock.now()):
             return redirect(SETUPS.page_path(setup), 303)
         token = get_token(connection, setup["token"])
     locale = best_locale(setup["locale"])
-    return _render_challenge(SETUPS.texts(locale), locale, SETUPS.summary(setup, locale), token, setup["return_url"])
+    return render_challenge(SETUPS.texts(locale), locale, SETUPS.summary(setup, locale), token, setup["return_url"])
 
 
 @blueprint.post("/setup/<setup_id>/challenge")
 def answer_setup_challenge(setup_id: str) -> AnyResponse:
-    gateway = running_gateway()
+    gateway = current_gateway()
     now = gateway.clock.now()
     complete = SETUPS.confirm if _is_confirmed() else SETUPS.refuse
     with gateway.database.write() as connection:
@@ -81,30 +81,12 @@ def _is_confirmed() -> bool:
     return answer == "confirm"
 
 
-def _render_challenge(
-    texts: Mapping[str, str], locale: str, summary: OrderSummary, token: sqlite3.Row, return_url: str | None
-) -> AnyResponse:
-    html = render_template(
-        "challenge.html", locale=locale, texts=texts, summary=summary, action=request.path, token=token
-    )
-    return leading_to(make_response(html), return_url)
-
-
 def _leave_charge(charge: sqlite3.Row, page: sqlite3.Row | None) -> AnyResponse:
-    """Back to the merchant; for a charge without a return address, a page with its status."""
+    """Redirect to the merchant; a charge without a return URL gets a page with its status."""
     return_url = charge["return_url"] if page is None else page["return_url"]
     if return_url is not None:
         return redirect(return_url, 303)
-    locale = locale_of(charge["locale"])
-    texts = TEXTS[locale]
-    html = render_template(
-        "message.html",
-        locale=locale,
-        texts=texts,
-        title=texts["settled_title"],
-        text=texts[f"settled_{charge['status']}"],
-    )
-    return make_response(html)
+    return render_settled_charge(charge["status"], reader_locale(charge["locale"]))
 
 
 def _get_charge(connection: sqlite3.Connection, charge_id: str) -> sqlite3.Row:

@@ -22,7 +22,7 @@ PageStatus = Literal["open", "complete", "succeeded", "failed", "canceled", "exp
 """A page for paying ends `complete`, one for saving `succeeded` or `failed`; both can be cancelled and expire."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageOptions:
     """Where a page redirects to, its language, and the channels that it offers."""
 
@@ -32,7 +32,7 @@ class PageOptions:
     channels: tuple[Channel, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageParameters:
     """What a merchant opens a page with; `reference` is the merchant's. Each field is a column of the page's row."""
 
@@ -143,7 +143,7 @@ class HostedPages(ABC):
         """Use the page with what the payer entered. Once used, it is not used again: the result stands.
 
         Read `page` in the transaction of `connection`, so that the second of two concurrent requests sees the first.
-        Raises PageClosed, and Faulty when the instrument cannot be used here.
+        Raises PageClosed, and InvalidInstrument when the instrument cannot be used here.
         """
         status = self.status(page, now)
         if status in ("canceled", "expired"):

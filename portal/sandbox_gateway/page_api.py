@@ -9,11 +9,11 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify
 
 from portal.sandbox_gateway import fields
-from portal.sandbox_gateway.api import read_order
-from portal.sandbox_gateway.api_requests import answer_once, asked_reference, identify_account
-from portal.sandbox_gateway.gateway import running_gateway
+from portal.sandbox_gateway.api import read_charge_parameters
+from portal.sandbox_gateway.api_requests import identify_account, read_reference_parameter, respond_once
 from portal.sandbox_gateway.hosted_pages import HostedPages, PageOptions, PageParameters
-from portal.sandbox_gateway.idempotency import Answer, json_answer
+from portal.sandbox_gateway.idempotency import ApiResponse, json_response
+from portal.sandbox_gateway.instance import current_gateway
 from portal.sandbox_gateway.instruments import CHANNELS
 from portal.sandbox_gateway.payment_pages import PAYMENT_PAGES, PaymentPageParameters
 from portal.sandbox_gateway.setups import SETUPS
@@ -31,23 +31,23 @@ def post_page(collection: str) -> Response:
     body = fields.json_body()
     parameters = _READERS[collection](body)
 
-    def open_page(connection: sqlite3.Connection, now: int) -> Answer:
-        return json_answer(201, pages.serialize(connection, pages.open(connection, parameters, now), now))
+    def open_page(connection: sqlite3.Connection, now: int) -> ApiResponse:
+        return json_response(201, pages.serialize(connection, pages.open(connection, parameters, now), now))
 
-    return answer_once(body, open_page)
+    return respond_once(body, open_page)
 
 
 @blueprint.get(COLLECTION)
 def get_pages(collection: str) -> Response:
-    gateway, pages = running_gateway(), _PAGES[collection]
+    gateway, pages = current_gateway(), _PAGES[collection]
     with gateway.database.read() as connection:
-        rows = pages.list_by_reference(connection, g.account, asked_reference())
+        rows = pages.list_by_reference(connection, g.account, read_reference_parameter())
         return jsonify(items=[pages.serialize(connection, row, gateway.clock.now()) for row in rows])
 
 
 @blueprint.get(f"{COLLECTION}/<page_id>")
 def get_one_page(collection: str, page_id: str) -> Response:
-    gateway, pages = running_gateway(), _PAGES[collection]
+    gateway, pages = current_gateway(), _PAGES[collection]
     with gateway.database.read() as connection:
         row = pages.get_for_account(connection, page_id, g.account)
         return jsonify(pages.serialize(connection, row, gateway.clock.now()))
@@ -55,7 +55,7 @@ def get_one_page(collection: str, page_id: str) -> Response:
 
 @blueprint.post(f"{COLLECTION}/<page_id>/cancel")
 def post_page_cancel(collection: str, page_id: str) -> Response:
-    gateway, pages = running_gateway(), _PAGES[collection]
+    gateway, pages = current_gateway(), _PAGES[collection]
     now = gateway.clock.now()
     with gateway.database.write() as connection:
         row = pages.cancel(connection, pages.get_for_account(connection, page_id, g.account), now)
@@ -63,7 +63,7 @@ def post_page_cancel(collection: str, page_id: str) -> Response:
 
 
 def _read_payment_page(body: dict[str, Any]) -> PaymentPageParameters:
-    charge = read_order(body)
+    charge = read_charge_parameters(body)
     return PaymentPageParameters(
         account=charge.account,
         reference=charge.reference,
@@ -93,8 +93,8 @@ def _read_payee(body: dict[str, Any]) -> str:
 
 def _read_options(body: dict[str, Any]) -> PageOptions:
     return PageOptions(
-        return_url=fields.web_address(body, "return_url"),
-        cancel_url=fields.web_address(body, "cancel_url"),
+        return_url=fields.url(body, "return_url"),
+        cancel_url=fields.url(body, "cancel_url"),
         locale=fields.text(body, "locale", 35, LOCALES[0]),
         channels=fields.choices(body, "channels", CHANNELS),
     )

@@ -6,9 +6,9 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from portal.sandbox_gateway.amounts import format_amount
-from portal.sandbox_gateway.behaviours import Behaviour, take_behaviour
-from portal.sandbox_gateway.charges import Order, charge_shape, create_charge, find_charge
+from portal.sandbox_gateway.amount_format import format_amount
+from portal.sandbox_gateway.behaviours import Behaviour, take_behaviour_of_charge
+from portal.sandbox_gateway.charges import ChargeParameters, create_charge, find_charge, serialize_charge
 from portal.sandbox_gateway.errors import DuplicateReference
 from portal.sandbox_gateway.hosted_pages import HostedPages, OrderSummary, PageParameters, PageStatus
 from portal.sandbox_gateway.instruments import Instrument
@@ -45,7 +45,7 @@ class PaymentPages(HostedPages):
             "url": self.url(connection, page),
             "reference": page["reference"],
             "status": self.status(page, now),
-            "charge": None if charge is None else charge_shape(connection, charge),
+            "charge": None if charge is None else serialize_charge(connection, charge),
         }
 
     def texts(self, locale: str) -> dict[str, str]:
@@ -79,24 +79,24 @@ class PaymentPages(HostedPages):
         return "This page has been paid."
 
     def _take_behaviour(self, connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
-        return take_behaviour(connection, account, reference)
+        return take_behaviour_of_charge(connection, account, reference)
 
     def _use(
         self, connection: sqlite3.Connection, page: sqlite3.Row, instrument: Instrument, behaviour: Behaviour, now: int
     ) -> None:
         create_token = create_reusable_token if self.saves_method(page) else create_single_use_token
         token = get_token(connection, create_token(connection, page["account"], instrument, now))
-        order = Order(
-            page["account"],
-            page["reference"],
-            page["idempotency_key"],
-            page["amount"],
-            page["currency"],
-            page["description"],
-            page["return_url"],
-            page["locale"],
+        parameters = ChargeParameters(
+            account=page["account"],
+            reference=page["reference"],
+            idempotency_key=page["idempotency_key"],
+            amount=page["amount"],
+            currency=page["currency"],
+            description=page["description"],
+            return_url=page["return_url"],
+            locale=page["locale"],
         )
-        create_charge(connection, order, token, behaviour, now)
+        create_charge(connection, parameters, token, behaviour, now)
 
 
 PAYMENT_PAGES = PaymentPages()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, Literal
 
-from portal.sandbox_gateway.behaviours import Behaviour, take_behaviour_of
-from portal.sandbox_gateway.clock import iso_instant
+from portal.sandbox_gateway.behaviours import Behaviour, take_behaviour_of_reference
+from portal.sandbox_gateway.clock import format_instant
 from portal.sandbox_gateway.errors import DuplicateReference
 from portal.sandbox_gateway.hosted_pages import HostedPages, OrderSummary, PageStatus
-from portal.sandbox_gateway.instruments import Faulty, Instrument
-from portal.sandbox_gateway.outcomes import OUTCOMES, REFUSED_FOR_KEEPING
+from portal.sandbox_gateway.instruments import Instrument, InvalidInstrument
+from portal.sandbox_gateway.outcomes import OUTCOMES, REFUSED_WHEN_SAVING
 from portal.sandbox_gateway.texts import SETUP_TEXTS, TEXTS
-from portal.sandbox_gateway.tokens import create_reusable_token, get_token, method_shape
+from portal.sandbox_gateway.tokens import create_reusable_token, get_token, serialize_method
 from portal.sandbox_gateway.webhooks import record_event
 
 
@@ -51,8 +51,8 @@ class Setups(HostedPages):
             "currency": page["currency"],
             "status": status,
             "failure_code": "authentication_failed" if status == "failed" else None,
-            "method": method_shape(get_token(connection, page["token"])) if status == "succeeded" else None,
-            "created_at": iso_instant(page["created_at"]),
+            "method": serialize_method(get_token(connection, page["token"])) if status == "succeeded" else None,
+            "created_at": format_instant(page["created_at"]),
         }
 
     def texts(self, locale: str) -> dict[str, str]:
@@ -77,13 +77,13 @@ class Setups(HostedPages):
         return f"A setup that has {result} cannot be cancelled."
 
     def _take_behaviour(self, connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
-        return take_behaviour_of(connection, account, reference)
+        return take_behaviour_of_reference(connection, account, reference)
 
     def _use(
         self, connection: sqlite3.Connection, page: sqlite3.Row, instrument: Instrument, behaviour: Behaviour, now: int
     ) -> None:
-        if instrument.outcome in REFUSED_FOR_KEEPING or behaviour.answer == "decline":
-            raise Faulty({"number": "card_refused"})
+        if instrument.outcome in REFUSED_WHEN_SAVING or behaviour.answer == "decline":
+            raise InvalidInstrument({"number": "card_refused"})
         token = create_reusable_token(connection, page["account"], instrument, now)
         connection.execute(
             "UPDATE setups SET token = ?, webhooks = ?, webhook_delay_seconds = ? WHERE id = ?",
