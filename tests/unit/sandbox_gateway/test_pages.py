@@ -7,7 +7,7 @@ import re
 import pytest
 
 from portal.sandbox_gateway.texts import FIELD_ERRORS, SETUP_TEXTS, TEXTS
-from tests.support.sandbox_pages import assert_is_sound, look
+from tests.support.sandbox_pages import assert_is_sound, fetch_page
 
 PAGE = {
     "amount": 1,
@@ -26,7 +26,7 @@ def path_of(page):
 def test_page_shows_payee_and_amount_and_allows_its_redirect(account):
     page = account.page()
 
-    response = look(account.client, path_of(page))
+    response = fetch_page(account.client, path_of(page))
 
     assert "Pay Acme Software Inc.</h1>" in response.text
     assert re.search(r'<button class="button" type="submit">Pay \$239\.58</button>', response.text)
@@ -37,7 +37,7 @@ def test_page_shows_payee_and_amount_and_allows_its_redirect(account):
 def test_page_is_in_french(account):
     page = account.page(locale="fr-CM", currency="XAF", amount=5000)
 
-    response = look(account.client, path_of(page))
+    response = fetch_page(account.client, path_of(page))
 
     assert '<html lang="fr">' in response.text
     assert "Payer 5\u202f000\u00a0FCFA" in response.text
@@ -169,7 +169,7 @@ def test_merchant_closes_an_open_page_but_not_a_paid_one(account):
     assert account.post(f"/v1/pages/{open_page['id']}/cancel", {}).json["status"] == "canceled"
     assert account.post(f"/v1/pages/{paid_page['id']}/cancel", {}).status_code == 409
 
-    look(account.client, path_of(open_page), 410)
+    fetch_page(account.client, path_of(open_page), 410)
 
 
 def test_page_expires_after_an_hour(account, gateway):
@@ -177,7 +177,7 @@ def test_page_expires_after_an_hour(account, gateway):
 
     gateway.clock.move_to_offset(3600)
 
-    assert "This page has run out" in look(account.client, path_of(page), 410).text
+    assert "This page has run out" in fetch_page(account.client, path_of(page), 410).text
     assert account.get(f"/v1/pages/{page['id']}")["status"] == "expired"
     assert account.client.post(path_of(page), data=GOOD_CARD).status_code == 410
     assert account.ledger() == []
@@ -191,7 +191,7 @@ def test_3d_secure_page_completes_the_charge(account, answer, status):
     assert account.ledger()[0]["status"] == "pending"
     assert account.get("/v1/charges")["items"][0]["action_url"] == f"http://localhost:4567{challenge}"
 
-    shown = look(account.client, challenge)
+    shown = fetch_page(account.client, challenge)
     answered = account.client.post(challenge, data={"answer": answer})
 
     assert "http://127.0.0.1:5000" in shown.headers["Content-Security-Policy"]
@@ -239,11 +239,11 @@ def test_form_of_another_site_is_rejected(account, headers):
 
 @pytest.mark.parametrize("path", ["/pay/pg_unknown", "/challenge/ch_unknown", "/nothing"])
 def test_unknown_address_has_an_error_page(account, path):
-    look(account.client, path, 404)
+    fetch_page(account.client, path, 404)
 
 
 def test_start_page_and_static_files_are_there(account):
-    assert "4000000000000119" in look(account.client, "/").text
+    assert "4000000000000119" in fetch_page(account.client, "/").text
 
     for path, kind in (("/static/sandbox-pay.css", "text/css"), ("/favicon.ico", "image/svg+xml")):
         with account.client.get(path, follow_redirects=True) as file:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.support.sandbox_pages import assert_is_sound, look
+from tests.support.sandbox_pages import assert_is_sound, fetch_page
 
 SETUP = {
     "payee": "Acme Software Inc.",
@@ -17,7 +17,7 @@ SETUP = {
 }
 RETURN, STOPPED = SETUP["return_url"], SETUP["cancel_url"]
 GOOD_CARD = {"channel": "card", "number": "4242 4242 4242 4242", "expiry": "12/90", "cvc": "123", "holder": "Maya"}
-CAREFUL_CARD = {**GOOD_CARD, "number": "4000000000003220"}
+THREE_D_SECURE_CARD = {**GOOD_CARD, "number": "4000000000003220"}
 
 
 def open_setup(account, reference="S1", **more):
@@ -37,7 +37,7 @@ def current(account, setup):
 def test_page_shows_the_payee_and_that_nothing_is_charged(account):
     setup = open_setup(account)
 
-    response = look(account.client, path_of(setup))
+    response = fetch_page(account.client, path_of(setup))
 
     assert "Add a way to pay Acme Software Inc.</h1>" in response.text
     assert "Nothing is taken now." in response.text
@@ -47,7 +47,7 @@ def test_page_shows_the_payee_and_that_nothing_is_charged(account):
 
 
 def test_page_is_in_french(account):
-    response = look(account.client, path_of(open_setup(account, locale="fr-CM")))
+    response = fetch_page(account.client, path_of(open_setup(account, locale="fr-CM")))
 
     assert '<html lang="fr">' in response.text
     assert "Rien n’est débité maintenant" in response.text
@@ -128,13 +128,13 @@ def test_error_is_shown_at_its_field_and_nothing_is_saved(account):
 )
 def test_3d_secure_is_required_before_a_card_is_saved(account, answer, status, failure):
     setup = open_setup(account)
-    response = account.client.post(path_of(setup), data=CAREFUL_CARD)
+    response = account.client.post(path_of(setup), data=THREE_D_SECURE_CARD)
     challenge = response.location
     assert challenge == f"{path_of(setup)}/challenge"
     assert (current(account, setup)["status"], current(account, setup)["method"]) == ("open", None)
     assert account.client.get(path_of(setup)).location == challenge
 
-    shown = look(account.client, challenge)
+    shown = fetch_page(account.client, challenge)
     answered = account.client.post(challenge, data={"answer": answer})
 
     assert "Visa •••• 3220" in shown.text
@@ -178,7 +178,7 @@ def test_cancelling_by_the_payer_or_the_merchant_closes_the_page(account):
     assert (left.status_code, left.location) == (303, STOPPED)
     assert stopped == ["canceled", "canceled"]
     for setup in (by_payer, by_merchant):
-        assert "Nothing was saved here" in look(account.client, path_of(setup), 410).text
+        assert "Nothing was saved here" in fetch_page(account.client, path_of(setup), 410).text
         assert account.client.post(path_of(setup), data=GOOD_CARD).status_code == 410
         assert current(account, setup)["status"] == "canceled"
 
@@ -195,7 +195,7 @@ def test_cancelled_page_answers_that_it_is_closed_to_an_invalid_form_too(account
 
 def test_cancelled_challenge_saves_nothing(account):
     setup = open_setup(account)
-    challenge = account.client.post(path_of(setup), data=CAREFUL_CARD).location
+    challenge = account.client.post(path_of(setup), data=THREE_D_SECURE_CARD).location
     account.post(f"/v1/setups/{setup['id']}/cancel", {})
 
     answered = account.client.post(challenge, data={"answer": "confirm"})
@@ -218,13 +218,13 @@ def test_what_is_saved_cannot_be_cancelled(account):
 
 def test_page_expires_after_an_hour_even_while_3d_secure_is_required(account, gateway):
     setup = open_setup(account)
-    challenge = account.client.post(path_of(setup), data=CAREFUL_CARD).location
+    challenge = account.client.post(path_of(setup), data=THREE_D_SECURE_CARD).location
 
     gateway.clock.move_to_offset(3600)
 
     account.client.post(challenge, data={"answer": "confirm"})
     assert current(account, setup)["status"] == "expired"
-    assert "This page has run out" in look(account.client, path_of(setup), 410).text
+    assert "This page has run out" in fetch_page(account.client, path_of(setup), 410).text
 
 
 @pytest.mark.parametrize(("answer", "status"), [("error_before", "open"), ("error_after", "succeeded")])
@@ -269,7 +269,7 @@ def test_invalid_setup_is_400(account, change):
 
 @pytest.mark.parametrize("path", ["/setup/set_unknown", "/setup/set_unknown/challenge"])
 def test_unknown_setup_has_an_error_page(account, path):
-    look(account.client, path, 404)
+    fetch_page(account.client, path, 404)
 
 
 def test_form_of_another_site_is_rejected(account):
