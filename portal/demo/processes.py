@@ -1,4 +1,4 @@
-"""`portal demo`: sandbox gateway, mail catcher, worker and web server together, with data on the first start."""
+"""The processes of `portal demo`: sandbox gateway, mail catcher, worker and web server, with example data on the first start."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from types import FrameType
 from typing import IO, Any
 from urllib.request import urlopen
 
-from portal.demo.stale_processes import end_sandbox_left_behind, note_sandbox
+from portal.demo.stale_processes import record_sandbox_process, stop_stale_sandbox
 from portal.settings import Settings
 
 HOST = "127.0.0.1"
-START_WITHIN_SECONDS = 30
-STOP_WITHIN_SECONDS = 10
-_FILES = ("portal.db", "sandbox.db", "demo.json", "mail")
+START_TIMEOUT_SECONDS = 30
+STOP_TIMEOUT_SECONDS = 10
+_DEMO_FILES = ("portal.db", "sandbox.db", "demo.json", "mail")
 
 
-class DemoFault(Exception):
-    """The demo cannot start; its sentence says why."""
+class DemoError(Exception):
+    """The demo cannot start; the message says why."""
 
 
 def run_demo(port: int, data_dir: Path, *, reset: bool) -> None:
-    """Run until SIGINT or SIGTERM. `port` 0 takes a free one; `reset` begins with an empty folder. Raises DemoFault."""
+    """Run until SIGINT or SIGTERM. `port` 0 takes a free one; `reset` deletes the data of earlier runs. Raises DemoError."""
     if reset and data_dir.exists():
-        if strangers := [path.name for path in data_dir.iterdir() if not path.name.startswith(_FILES)]:
-            raise DemoFault(f"{data_dir} holds what is not the demo's ({strangers[0]}); it is left as it is")
+        if other_files := [path.name for path in data_dir.iterdir() if not path.name.startswith(_DEMO_FILES)]:
+            raise DemoError(f"{data_dir} holds what is not the demo's ({other_files[0]}); it is left as it is")
         shutil.rmtree(data_dir)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data_dir):
             pass
-    except OSError as fault:
-        raise DemoFault(f"{data_dir} cannot hold the demo's data: {fault.strerror}") from fault
+    except OSError as error:
+        raise DemoError(f"{data_dir} cannot hold the demo's data: {error.strerror}") from error
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, _leave)
+        signal.signal(name, _exit)
     _Demo(port, data_dir.absolute()).run()
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
+def _exit(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
 class _Demo:
-    """The running parts; they end together."""
+    """The processes and servers of the demo; they stop together."""
 
     def __init__(self, port: int, data_dir: Path) -> None:
         self.port, self.data_dir = port, data_dir
-        self.told: dict[str, Any] = _read(data_dir / "demo.json")
+        self.state: dict[str, Any] = _read_json(data_dir / "demo.json")
         self.children: dict[str, subprocess.Popen[str]] = {}
         self.catcher: Any = None
 
@@ -69,12 +69,12 @@ class _Demo:
             self._stop()
 
     def _serve(self) -> None:
-        from portal.demo.mail_catcher import start_catcher
+        from portal.demo.mail_catcher import start_mail_catcher
 
         server_socket = _listen(self.port)
         self.port = server_socket.getsockname()[1]
         sandbox_url = self._start_sandbox()
-        self.catcher, mail_port = start_catcher(self.data_dir / "mail")
+        self.catcher, mail_port = start_mail_catcher(self.data_dir / "mail")
         env = self._environment(sandbox_url, mail_port)
         settings = Settings.load(env)
         self._prepare(settings, env)
@@ -91,61 +91,65 @@ class _Demo:
         server.run()
 
     def _start_sandbox(self) -> str:
-        end_sandbox_left_behind(self.data_dir)
-        before = str(self.told.get("sandbox", "")).rpartition(":")[2]
-        for port in dict.fromkeys([before or "0", "0"]):
+        stop_stale_sandbox(self.data_dir)
+        previous_port = str(self.state.get("sandbox", "")).rpartition(":")[2]
+        for port in dict.fromkeys([previous_port or "0", "0"]):
             command = [sys.executable, "-m", "portal.sandbox_gateway", "--host", HOST, "--port", port, "--database"]
             child = self._start([*command, str(self.data_dir / "sandbox.db")], {}, stdout=subprocess.PIPE)
             assert child.stdout is not None
             line = child.stdout.readline().strip()
             if line.startswith("sandbox ready "):
                 self.children["sandbox"] = child
-                note_sandbox(self.data_dir, child.pid)
-                threading.Thread(target=_pass_on, args=(child.stdout,), daemon=True).start()
+                record_sandbox_process(self.data_dir, child.pid)
+                threading.Thread(target=_forward_to_stderr, args=(child.stdout,), daemon=True).start()
                 return line.rpartition(" ")[2]
-            child.wait(STOP_WITHIN_SECONDS)
-        raise DemoFault("the sandbox gateway did not start")
+            child.wait(STOP_TIMEOUT_SECONDS)
+        raise DemoError("the sandbox gateway did not start")
 
     def _environment(self, sandbox_url: str, mail_port: int) -> dict[str, str]:
-        kept = self.told.get("env", {})
+        previous = self.state.get("env", {})
         return {
             "PORTAL_DATABASE_URL": f"sqlite:///{self.data_dir / 'portal.db'}",
-            "PORTAL_SECRET_KEY": kept.get("PORTAL_SECRET_KEY") or secrets.token_urlsafe(48),
+            "PORTAL_SECRET_KEY": previous.get("PORTAL_SECRET_KEY") or secrets.token_urlsafe(48),
             "PORTAL_BASE_URL": f"http://{HOST}:{self.port}",
             "PORTAL_SMTP_URL": f"smtp://{HOST}:{mail_port}",
             "PORTAL_MAIL_FROM": "portal@demo.example",
             "PORTAL_SANDBOX_URL": sandbox_url,
             "PORTAL_DEMO": "1",
             "PORTAL_DEMO_MAIL_DIR": str(self.data_dir / "mail"),
-            **RAISED,
-            **{name: value for name, value in os.environ.items() if name.startswith("PORTAL_") and name not in _OURS},
+            **RAISED_LIMITS,
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith("PORTAL_") and name not in _OWN_SETTINGS
+            },
         }
 
     def _prepare(self, settings: Settings, env: Mapping[str, str]) -> None:
         from portal.app import build_services
-        from portal.demo.seeding import seed, send_events_here
+        from portal.demo.seeding import register_webhook_endpoint, seed
         from portal.migrations import upgrade
 
         services = build_services(settings)
         upgrade(services.database)
-        merchants = {slug: asdict(merchant) for slug, merchant in seed(services).items()} or self.told.get(
+        merchants = {slug: asdict(merchant) for slug, merchant in seed(services).items()} or self.state.get(
             "merchants", {}
         )
         for slug in merchants:
-            send_events_here(services, slug)
+            register_webhook_endpoint(services, slug)
         services.database.dispose()
-        told = {"portal": settings.base_url, "sandbox": settings.sandbox_url, "env": dict(env), "merchants": merchants}
+        state = {"portal": settings.base_url, "sandbox": settings.sandbox_url, "env": dict(env), "merchants": merchants}
         path = self.data_dir / "demo.json"
         path.touch(mode=0o600)
-        path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        self.told = told
+        path.write_text(json.dumps(state, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        self.state = state
 
     def _announce(self, settings: Settings) -> None:
-        deadline = time.monotonic() + START_WITHIN_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             try:
-                with urlopen(f"{settings.base_url}/readyz", timeout=2) as answer:  # noqa: S310 - our own origin
-                    if answer.status == 200:
+                with urlopen(f"{settings.base_url}/readyz", timeout=2) as response:  # noqa: S310 - our own origin
+                    if response.status == 200:
                         break
             except OSError:
                 time.sleep(0.05)
@@ -153,8 +157,8 @@ class _Demo:
             "",
             f"  start here   {settings.base_url}/",
             *(
-                f"  {slug:<12} {settings.base_url}/{slug}/   {', '.join(told['customers'])}"
-                for slug, told in self.told["merchants"].items()
+                f"  {slug:<12} {settings.base_url}/{slug}/   {', '.join(merchant['customers'])}"
+                for slug, merchant in self.state["merchants"].items()
             ),
             f"  caught mail  {settings.base_url}/demo/mail",
             f"  sandbox      {settings.sandbox_url}/",
@@ -166,11 +170,11 @@ class _Demo:
         sys.stdout.flush()
 
     def _start(self, command: list[str], env: Mapping[str, str], **options: Any) -> subprocess.Popen[str]:
-        # A group of its own: Ctrl-C reaches this process alone, which ends the others in order.
+        # In a session of its own: Ctrl-C signals this process only, which stops the others in order.
         return subprocess.Popen(command, env={**os.environ, **env}, text=True, start_new_session=True, **options)
 
     def _stop(self) -> None:
-        # Whoever asks twice would otherwise break this off, and leave the sandbox behind.
+        # A second signal must not interrupt this and leave the sandbox running.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         for name in ("worker", "sandbox"):
@@ -179,15 +183,15 @@ class _Demo:
                 continue
             child.terminate()
             try:
-                child.wait(STOP_WITHIN_SECONDS)
+                child.wait(STOP_TIMEOUT_SECONDS)
             except subprocess.TimeoutExpired:
                 child.kill()
         if self.catcher is not None:
             self.catcher.stop()
 
 
-# One machine plays all customers, and scripts sign the same one in again and again.
-RAISED = {
+# All customers come from one IP address, and scripts sign the same customer in repeatedly.
+RAISED_LIMITS = {
     "PORTAL_SIGN_IN_MAILS_PER_ADDRESS_PER_MINUTE": "60",
     "PORTAL_SIGN_IN_MAILS_PER_ADDRESS_PER_HOUR": "1000",
     "PORTAL_SIGN_IN_MAILS_PER_IP_PER_HOUR": "10000",
@@ -196,8 +200,8 @@ RAISED = {
     "PORTAL_PAYMENT_PROMPTS_PER_PHONE_PER_HOUR": "1000",
     "PORTAL_PAGES_PER_IP_PER_MINUTE": "100000",
 }
-"""Limits that the demo raises; the environment's own still win."""
-_OURS = frozenset(
+"""Limits that the demo raises; the environment overrides them."""
+_OWN_SETTINGS = frozenset(
     {
         "PORTAL_DATABASE_URL",
         "PORTAL_SECRET_KEY",
@@ -209,7 +213,7 @@ _OURS = frozenset(
         "PORTAL_DEMO_MAIL_DIR",
     }
 )
-"""What the demo sets itself; every other setting of the environment holds in it too."""
+"""Settings that the demo sets itself; the environment overrides all others."""
 
 
 def _listen(port: int) -> Any:
@@ -219,18 +223,18 @@ def _listen(port: int) -> Any:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
-    except OSError as fault:
+    except OSError as error:
         listener.close()
-        raise DemoFault(f"port {port} is taken; choose another with --port") from fault
+        raise DemoError(f"port {port} is taken; choose another with --port") from error
     return listener
 
 
-def _pass_on(stream: IO[str]) -> None:
+def _forward_to_stderr(stream: IO[str]) -> None:
     for line in stream:
         sys.stderr.write(line)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
