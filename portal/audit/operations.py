@@ -25,7 +25,7 @@ def record_act(
 ) -> None:
     """Append one act: `action` is `noun.verb_past`; `actor_type` is customer, staff, api_key, host or system.
 
-    `details` are ids, codes and counts only (rule 40).
+    `details` are ids, codes and counts only (threats, rule 40).
     """
     session.add(
         AuditEntry(
