@@ -23,7 +23,7 @@ def write_json_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
 
 class JsonLines(logging.Formatter):
     """One object a line: `at`, `level`, `logger`, `event`, and whatever stands in `extra`. Control characters are escaped,
-    card numbers masked (rule 38)."""
+    card numbers masked (threats, rule 38)."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

@@ -165,7 +165,7 @@ def send_refund_mail(
 def send_surplus_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that money which nothing could take any more stands to their credit (rule 23)."""
+    """Tell the customer that money which nothing could take any more stands to their credit (threats, rule 23)."""
     payment_id = str(payload["payment"])
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
@@ -205,7 +205,7 @@ def _payer(reader: Reader, merchant_id: str, payment_id: str) -> Any:
 
 
 def merchant_address(services: Services, merchant: MerchantProfile, path: str) -> str:
-    """The absolute address of a page of the merchant, from the settings alone: never from what a request said (rule 6)."""
+    """The absolute address of a page of the merchant, from the settings alone: never from what a request said (threats, rule 6)."""
     return services.settings.page_url(merchant.slug, path)
 
 

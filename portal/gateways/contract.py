@@ -20,7 +20,7 @@ from portal.money import Money
 class State(StrEnum):
     """What is known of a charge.
 
-    A timeout, a 5xx or an answer that cannot be read is UNKNOWN, never FAILED (rule 19). ABSENT is the provider's own
+    A timeout, a 5xx or an answer that cannot be read is UNKNOWN, never FAILED (threats, rule 19). ABSENT is the provider's own
     word, on an authenticated look-up, that it has never heard of the reference.
     """
 

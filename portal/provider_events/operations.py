@@ -19,7 +19,7 @@ def receive_event(
     """Verify an event's raw bytes and store it once, to be handled by the worker; tells whether it is new.
 
     Nothing else is done before the gateway has its answer, so that a thousand events a second wait for nobody. An event is a
-    hint and never believed (rule 21). Raises EventRefused.
+    hint and never believed (threats, rule 21). Raises EventRefused.
     """
     gateway = services.gateways.find(merchant_id, gateway_name)
     if gateway is None:

@@ -344,7 +344,7 @@ def test_invoice_settled_meanwhile_is_not_charged(till: Till) -> None:
 
 
 def test_invoice_whose_currency_changed_since_is_not_charged(till: Till) -> None:
-    """Threat 121: as much of another currency would have the same figures."""
+    """Threats 121: as much of another currency would have the same figures."""
     invoice = till.invoice(5000, currency="USD")
     payment = till.checkout(invoice)
     with till.services.database.unit_of_work() as session:

@@ -194,7 +194,7 @@ def test_same_outcome_of_a_refund_again_changes_nothing(till: Till) -> None:
 
 
 def test_refund_that_comes_back_after_it_was_called_done_is_the_payments_again(till: Till) -> None:
-    """Threat 118: the bank did not take it, days after the gateway had said that it succeeded."""
+    """Threats 118: the bank did not take it, days after the gateway had said that it succeeded."""
     payment = till.pay(till.invoice(5000))
     refund_id = give_back(till, payment, 700)
     outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(700, "USD"))

@@ -46,7 +46,7 @@ def test_no_link_code_or_token_is_at_rest_or_logged(door, caplog):
 
 
 def test_card_number_typed_or_sent_anywhere_is_not_at_rest(door):
-    """Threat 167: whatever a browser sends along with signing in."""
+    """Threats 167: whatever a browser sends along with signing in."""
     browser = door.browser()
     browser.client.environ_base["HTTP_USER_AGENT"] = f"agent {CARD}"
     caught = door.mailed(browser)

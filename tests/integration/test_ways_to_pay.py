@@ -179,7 +179,7 @@ def test_credit_that_left_meanwhile_wants_a_method(till: Till) -> None:
 
 
 def test_late_money_of_a_payment_with_credit_pays_what_it_brought(till: Till) -> None:
-    """Rule 23: the credit went back when we gave up, and stays the customer's; the charge that came late is booked."""
+    """Threats, rule 23: the credit went back when we gave up, and stays the customer's; the charge that came late is booked."""
     give_credit(till, 2000)
     invoice = till.invoice(5000)
     till.gateway.becomes.append(State.PENDING)
@@ -388,7 +388,7 @@ def test_telephone_is_asked_once_however_often_pay_is_pressed(till: Till) -> Non
 
 
 def test_two_telephones_that_both_approve_leave_the_surplus_as_credit(till: Till) -> None:
-    """Threat 101: the first prompt was given up, the second paid, then the first was approved after all."""
+    """Threats 101: the first prompt was given up, the second paid, then the first was approved after all."""
     invoice = till.invoice(5000)
     first = till.pay(invoice, method=TELEPHONE, channel="cm.mtn", phone="+237677000012")
     cancel_payment(till.services, till.scope, first, actor=CUSTOMER)

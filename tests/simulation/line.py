@@ -55,7 +55,7 @@ class Line:
     every call fails at the rate `fault_rate`.
 
     `meanwhile` is called while a call is under way: what others do in that time. `told` is what this process heard last of each
-    reference, the newest at the end. `in_transaction` says whether it holds one, which it never may (rule 17).
+    reference, the newest at the end. `in_transaction` says whether it holds one, which it never may (threats, rule 17).
     """
 
     provider: Provider

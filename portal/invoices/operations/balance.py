@@ -63,7 +63,7 @@ def settle_unreserved(
 ) -> int:
     """Book money that came although nothing was reserved any more; tells how much of it the invoice could take (minor units).
 
-    `whole`: all of the amount or nothing. The rest is the customer's credit, which the caller books: surplus money is never lost (rule 23).
+    `whole`: all of the amount or nothing. The rest is the customer's credit, which the caller books: surplus money is never lost (threats, rule 23).
     """
     free = session.execute(
         sa.select(_LEFT - Invoice.amount_reserved)

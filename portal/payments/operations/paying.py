@@ -1,6 +1,6 @@
 """Paying: write the intent, call the gateway, record the outcome; and resolving what was left unknown.
 
-No call to a gateway is ever made inside a transaction, and none without a durable intent (rules 16 and 17).
+No call to a gateway is ever made inside a transaction, and none without a durable intent (threats, rules 16 and 17).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ UNSETTLED = frozenset({"processing", "requires_action", "pending"})
 CAPTURED = frozenset({"complete", "partially_refunded", "refunded"})
 ENDED_WITHOUT_MONEY = frozenset({"failed", "canceled", "rejected", "abandoned", "expired"})
 
-# What may follow what. Money that arrives after we gave up is booked all the same (rules 22 and 23), so that each end
+# What may follow what. Money that arrives after we gave up is booked all the same (threats, rules 22 and 23), so that each end
 # without money still leads to `complete`, by the provider's own evidence only.
 TRANSITIONS = MappingProxyType(
     {

@@ -113,7 +113,7 @@ def enter_link(
     account: str | None = None,
     at: datetime,
 ) -> LinkAnswer:
-    """Answer a challenge by its link, in any browser, which alone is signed in (rule 7). One conditional update decides.
+    """Answer a challenge by its link, in any browser, which alone is signed in (threats, rule 7). One conditional update decides.
 
     `challenge_id` is what `tokens.challenge_of` proved. The link works although codes were guessed wrongly (threats 12).
     """
