@@ -1,4 +1,4 @@
-"""Claims: how a worker takes the next due row of a queue for itself, without locking the rows of more than one merchant.
+"""Claims: how a worker takes the next due row of a queue, without a lock on rows of more than one merchant (decision 0027).
 
 Candidates are read over all merchants without a lock. Each is then claimed by one conditional update that names its merchant,
 and changes the row only while it is still due and as it was read. What the rows mean is the business of the jobs that own them.
@@ -19,6 +19,7 @@ from portal.services import Services
 
 Row: TypeAlias = sa.Row[Any]
 _CANDIDATES = 10
+_MOST_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,19 @@ class Queue:
 def claim_next(services: Services, queue: Queue) -> Row | None:
     """Claim the row that has been due longest, in a transaction of its own; return it as it is now, or None.
 
-    None when nothing is due, or when others were faster with all that was read. Of several workers each gets another row; one
+    None when nothing is due, or when other workers were faster at every attempt. Of several workers each gets another row; one
     that finds nothing only reads, and takes SQLite's single write lock from nobody.
     """
-    now = services.clock.now()
-    with services.database.read() as reader:
-        candidates = list(list_candidates(reader, queue, now, limit=_CANDIDATES))
-    place = 0
-    while candidates:
-        candidate = candidates.pop(place)
-        claimed = services.database.run(lambda session, row=candidate: claim(session, queue, row, now))  # type: ignore[misc]  # binds the loop's value
+    for attempt in range(_MOST_ATTEMPTS):
+        now = services.clock.now()
+        with services.database.read() as reader:
+            candidates = list_candidates(reader, queue, now, limit=_CANDIDATES)
+        if not candidates:
+            break
+        candidate = candidates[0] if attempt == 0 else _any_of(candidates, services)
+        claimed = services.database.run(lambda session, row=candidate, now=now: claim(session, queue, row, now))  # type: ignore[misc]  # binds the loop's values
         if claimed is not None:
             return claimed
-        # Another worker was faster and goes on with the next one: the losers spread over the rest.
-        place = min(int(services.chance() * len(candidates)), len(candidates) - 1)
     return None
 
 
@@ -81,11 +81,16 @@ def claim(session: Session, queue: Queue, candidate: Row, now: datetime) -> Row 
         sa.update(table)
         .where(*(column == getattr(candidate, column.key) for column in table.primary_key))
         .where(queue.is_due(now))
-        # What was read must still be there: a claim that leaves the row due, as after a long standstill, is one all the same.
+        # And unchanged: a row that another worker claimed may be due again, or still (its next time may have passed as well).
         .where(*(table.c[name].is_not_distinct_from(getattr(candidate, name)) for name in changes))
         .values(**changes)
         .returning(*_columns(queue))
     ).first()
+
+
+def _any_of(candidates: Sequence[Row], services: Services) -> Row:
+    """One at random: workers that all lost the first row to another one would meet again at the second."""
+    return candidates[min(int(services.chance() * len(candidates)), len(candidates) - 1)]
 
 
 def _columns(queue: Queue) -> list[sa.Column[Any]]:
