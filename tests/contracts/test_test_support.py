@@ -16,7 +16,7 @@ from portal.migrations import all_tables
 from portal.outbox.models import OutboxMessage
 from portal.payments.models import Payment
 from tests.support.network import NetworkRefused, is_loopback
-from tests.support.tenancy import ROOT, TenancyBroken, tables_locked_over_merchants, unscoped_tables
+from tests.support.tenancy import HOUSEKEEPING, ROOT, TenancyBroken, tables_locked_over_merchants, unscoped_tables
 
 
 def test_network_beyond_this_machine_is_refused():
@@ -95,6 +95,7 @@ def test_statement_that_only_reads_or_locks_within_one_merchant_is_let_through()
 def test_only_housekeeping_may_delete_over_merchants():
     assert tables_locked_over_merchants(sa.delete(OutboxMessage)) == set()
     assert tables_locked_over_merchants(sa.update(OutboxMessage).values(attempts=0)) == {"outbox_messages"}
+    assert {table for _, table in HOUSEKEEPING} <= set(all_tables().tables)
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ _LOCKING_TEXT = re.compile(
 
 HOUSEKEEPING = frozenset(
     {
-        ("update", "challenges"),
-        ("delete", "challenges"),
+        ("update", "sign_in_challenges"),
+        ("delete", "sign_in_challenges"),
         ("delete", "portal_sessions"),
         ("delete", "sign_in_sessions"),
         ("delete", "rate_counters"),
