@@ -77,12 +77,13 @@ def claim(session: Session, queue: Queue, candidate: Row, now: datetime) -> Row 
     """
     table = _table(queue)
     changes = queue.claim(candidate, now)
+    was = candidate._mapping  # By name: a row is a tuple too, whose own names (`count`) come first.
     return session.execute(
         sa.update(table)
-        .where(*(column == getattr(candidate, column.key) for column in table.primary_key))
+        .where(*(column == was[column.key] for column in table.primary_key))
         .where(queue.is_due(now))
         # And unchanged: a row that another worker claimed may be due again, or still (its next time may have passed as well).
-        .where(*(table.c[name].is_not_distinct_from(getattr(candidate, name)) for name in changes))
+        .where(*(table.c[name].is_not_distinct_from(was[name]) for name in changes))
         .values(**changes)
         .returning(*_columns(queue))
     ).first()
