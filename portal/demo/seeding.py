@@ -62,7 +62,9 @@ def seed(services: Services) -> dict[str, SeededMerchant]:
     SandboxClient(services.settings.sandbox_url).move_clock(datetime.now(UTC))
     with services.database.unit_of_work() as session:
         # Mails about the past are not sent: the mail catcher starts empty.
-        session.execute(sa.update(OutboxMessage).values(done_at=now).execution_options(tenant_wide=True))
+        for merchant_id in session.execute(sa.select(Merchant.id)).scalars().all():
+            own = OutboxMessage.merchant_id == merchant_id
+            session.execute(sa.update(OutboxMessage).where(own).values(done_at=now))
     return seeded
 
 
@@ -99,7 +101,9 @@ class _Seeding:
             if details is not self.example.new_customer:
                 self._create_year_of_history(Scope(merchant.id, customer_id))
         with self.services.database.unit_of_work() as session:
-            options_customer = create_customer(session, merchant.id, self.example.options_customer, actor=COMMAND, at=self.clock.now())
+            options_customer = create_customer(
+                session, merchant.id, self.example.options_customer, actor=COMMAND, at=self.clock.now()
+            )
         self._create_option_invoices(Scope(merchant.id, options_customer))
         return SeededMerchant(api_key, tuple(details.email or "" for details in self.example.customers))
 
@@ -125,7 +129,9 @@ class _Seeding:
                 at=at,
             )
             secrets = {"secret_key": _secret_key(example.slug), "event_secret": _event_secret(example.slug)}
-            connect_gateway(session, merchant, "sandbox", secrets, keys=self.services.settings.keys, actor=COMMAND, at=at)
+            connect_gateway(
+                session, merchant, "sandbox", secrets, keys=self.services.settings.keys, actor=COMMAND, at=at
+            )
             return merchant, create_api_key(session, merchant, [], actor=COMMAND, at=at)
 
     def _create_year_of_history(self, scope: Scope) -> None:
@@ -276,7 +282,12 @@ class _Seeding:
                 sa.select(Payment.amount).where(Payment.merchant_id == scope.merchant_id, Payment.id == payment)
             ).scalar_one()
         refund_payment(
-            self.services, scope.merchant_id, payment, amount // 3 if part else amount, reason=None, actor=Actor(ActorType.STAFF, "demo")
+            self.services,
+            scope.merchant_id,
+            payment,
+            amount // 3 if part else amount,
+            reason=None,
+            actor=Actor(ActorType.STAFF, "demo"),
         )
 
     def _create_single_invoice(self, scope: Scope, kind: str, *, due_in_days: int = 14) -> str:

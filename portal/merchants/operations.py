@@ -154,14 +154,10 @@ class Rotation:
 def rotate_accounts(session: Session, *, keys: Sequence[bytes], actor: Actor, at: datetime) -> Rotation:
     """Encrypt every account at a gateway with the newest key. Those that it opens already stay as they are, so that doing it
     again changes nothing; whoever reads meanwhile has the older keys too."""
-    statement = (
-        sa.select(GatewayAccount)
-        .order_by(GatewayAccount.merchant_id, GatewayAccount.gateway)
-        .with_for_update()
-        .execution_options(tenant_wide=True)
-    )
     rotated, current, unreadable = 0, 0, []
-    for account in session.execute(statement).scalars():
+    for merchant_id, gateway in session.execute(_ALL_ACCOUNTS).all():
+        # Each under its own lock: no statement locks the rows of more than one merchant.
+        account = session.get_one(GatewayAccount, (merchant_id, gateway), with_for_update=True)
         if is_newest(account.secrets, keys):
             current += 1
             continue
@@ -186,6 +182,13 @@ def _record(
 ) -> None:
     event = Event(type=event_type, merchant_id=merchant_id, object_id=object_id, details=details, at=at)
     record(session, actor, event)
+
+
+_ALL_ACCOUNTS = (
+    sa.select(GatewayAccount.merchant_id, GatewayAccount.gateway)
+    .order_by(GatewayAccount.merchant_id, GatewayAccount.gateway)
+    .execution_options(tenant_wide=True)
+)
 
 
 def _checked(new: NewMerchant, at: datetime) -> Merchant:

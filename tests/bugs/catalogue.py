@@ -50,6 +50,7 @@ _SECRETS = "tests/integration/test_sign_in_secrets.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
 _POWER_CUTS = "tests/crash/test_power_cuts.py"
 _RACES = "tests/integration/test_money_races.py"
+_CLAIMS = "tests/integration/test_claims.py"
 
 
 def _bug(name: str, *changes: tuple[str, str, str], likely: tuple[str, ...]) -> Bug:
@@ -377,6 +378,30 @@ BUGS = (
         "the signature of an event is compared letter by letter",
         ("portal/gateways/sandbox/client.py", "not hmac.compare_digest(expected, given)", "expected != given"),
         likely=(_COMPARISONS,),
+    ),
+    # --- the worker's queues ---
+    _bug(
+        "a row is claimed that is not due any more",
+        (
+            "portal/claims.py",
+            "        .where(queue.is_due(now))\n        # And unchanged",
+            "        # And unchanged",
+        ),
+        likely=(_CLAIMS,),
+    ),
+    _bug(
+        "a row is claimed that another worker has claimed",
+        (
+            "portal/claims.py",
+            "        .where(*(table.c[name].is_not_distinct_from(was[name]) for name in changes))\n",
+            "",
+        ),
+        likely=(_CLAIMS,),
+    ),
+    _bug(
+        "a checkout that ended meanwhile is ended again",
+        ("portal/payments/jobs.py", 'if payment.status != "incomplete" or payment.expires_at > at:', "if False:"),
+        likely=(_RESOLVING,),
     ),
     # --- signing in ---
     _bug(

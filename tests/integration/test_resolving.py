@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from portal.audit.models import AuditEntry
 from portal.credit.models import CustomerBalance
@@ -18,6 +21,8 @@ from portal.payments.errors import (
     CheckoutEnded,
 )
 from portal.payments.jobs import check_payments, expire_checkouts
+from portal.payments.operations.checkouts import end_checkout
+from portal.payments.operations.locks import lock_payment
 from portal.payments.operations.outcomes import record_outcome
 from portal.payments.operations.paying import cancel_payment, resolve_payment
 from tests.support.actors import CUSTOMER, GATEWAY
@@ -113,6 +118,35 @@ def test_unconfirmed_checkout_reserves_nothing_and_is_abandoned_after_its_hours(
     assert till.status(payment) == "abandoned"
     with pytest.raises(CheckoutEnded):
         till.confirm(payment)
+
+
+def test_two_workers_end_each_checkout_once(till: Till) -> None:
+    payments = [till.checkout(till.invoice()) for _ in range(5)]
+    till.clock.advance(hours=3, seconds=1)
+
+    with ThreadPoolExecutor(3) as pool:
+        counts = list(pool.map(lambda _: expire_checkouts(till.services), range(3)))
+
+    assert sum(counts) == 5
+    assert {till.status(payment) for payment in payments} == {"abandoned"}
+
+
+def test_checkout_that_is_cancelled_while_the_worker_waits_for_it_stays_cancelled(till: Till) -> None:
+    payment = till.checkout(till.invoice())
+    till.clock.advance(hours=3, seconds=1)
+    database = till.services.database
+    has_read = threading.Event()
+    event.listen(database.reader, "after_cursor_execute", lambda *_: has_read.set())
+
+    with ThreadPoolExecutor(1) as pool, database.unit_of_work() as session:
+        end_checkout(session, lock_payment(session, till.scope.merchant_id, payment), "canceled", at=till.clock.now())
+        session.flush()
+        ended = pool.submit(expire_checkouts, till.services)
+        assert has_read.wait(10)
+        session.commit()
+        assert ended.result(10) == 0
+
+    assert till.status(payment) == "canceled"
 
 
 def test_page_left_open_is_abandoned_and_closed_at_the_gateway(till: Till) -> None:
