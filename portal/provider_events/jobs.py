@@ -1,4 +1,4 @@
-"""What the worker does about events: handle what is due, one by one, so that none keeps another from its turn."""
+"""The worker's job for events: handle those that are due, one by one, so that none blocks another."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
-_TOLD = ("merchant_id", "gateway", "event_id", "reference", "gateway_reference", "received_at", "attempts")
-_PARKED = frozenset({Handled.UNKNOWN_HERE, Handled.NOT_OURS, Handled.NO_ANSWER})
+_CLAIMED_COLUMNS = ("merchant_id", "gateway", "event_id", "reference", "gateway_reference", "received_at", "attempts")
+_RETRIED = frozenset({Handled.UNKNOWN_HERE, Handled.NOT_OURS, Handled.NO_ANSWER})
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """An event that was taken for its `attempts`-th try."""
+class _Claimed:
+    """An event that was claimed for its `attempts`-th try."""
 
     merchant_id: str
     gateway: str
@@ -31,89 +31,89 @@ class _Taken:
 
 
 def handle_events(services: Services) -> int:
-    """Handle the events that are due, in the order in which they came; tells how many were tried.
+    """Handle the events that are due, in the order of their arrival; return how many were tried.
 
-    Each is taken by moving its time on and counting the try, so that two workers take different ones, the one of a killed
-    worker comes back by itself, and one that kills its worker goes aside in the end too.
+    Each is claimed by moving its `due_at` forward and counting the try, so that two workers claim different ones, the event of
+    a killed worker is retried, and one that kills its worker each time becomes a dead letter too.
     """
     count = 0
-    while count < _BATCH and (taken := _take_next(services)) is not None:
+    while count < _BATCH and (claimed := _claim_next(services)) is not None:
         count += 1
         services.crash_point("event.taken")
         try:
-            fault = _handle(services, taken)
-        except Exception as failure:  # Whatever one event leads to, the others are handled.
-            log.exception("event.failed", extra=_fields(taken))
+            fault = _handle(services, claimed)
+        except Exception as failure:  # Whatever happens to one event, the others are handled.
+            log.exception("event.failed", extra=_fields(claimed))
             fault = type(failure).__name__
         services.crash_point("event.handled")
-        _settle(services, taken, fault)
+        _settle(services, claimed, fault)
     return count
 
 
-def _handle(services: Services, taken: _Taken) -> str | None:
-    """None once nothing is left to do, else a code of what is missing."""
-    handled = handle(services, taken.hint)
-    if handled not in _PARKED:
+def _handle(services: Services, claimed: _Claimed) -> str | None:
+    """Return None when the event is done, else a code for why it is not."""
+    handled = handle(services, claimed.hint)
+    if handled not in _RETRIED:
         return None
-    if handled is Handled.NOT_OURS and is_last_try(taken.attempts):
+    if handled is Handled.NOT_OURS and is_last_try(claimed.attempts):
         return None
     return handled.value
 
 
-def _take_next(services: Services) -> _Taken | None:
+def _claim_next(services: Services) -> _Claimed | None:
     now = services.clock.now()
-    # An idle worker only reads: it takes SQLite's one write lock from nobody.
+    # An idle worker only reads: it does not hold SQLite's one write lock.
     with services.database.read() as reader:
         if reader.execute(_DUE, {"now": now}).first() is None:
             return None
     with services.database.unit_of_work() as session:
-        row = session.execute(_TAKE_DUE, {"now": now}).first()
+        row = session.execute(_DUE_FOR_CLAIM, {"now": now}).first()
         if row is None:
             return None
         attempts = row.attempts + 1
-        # A try that came to nothing may have asked, and not recorded the answer: the next one asks in any case.
+        # A failed try may have looked it up without recording the outcome: the next one always looks it up.
         fresh_after = row.received_at if attempts == 1 else now
         hint = Hint(row.merchant_id, row.gateway, row.reference, row.gateway_reference, fresh_after)
-        taken = _Taken(row.merchant_id, row.gateway, row.event_id, attempts, hint)
-        session.execute(_row(taken).values(attempts=attempts, due_at=next_try(attempts, now)))
-    return taken
+        claimed = _Claimed(row.merchant_id, row.gateway, row.event_id, attempts, hint)
+        session.execute(_row(claimed).values(attempts=attempts, due_at=next_try(attempts, now)))
+    return claimed
 
 
-def _settle(services: Services, taken: _Taken, fault: str | None) -> None:
+def _settle(services: Services, claimed: _Claimed, fault: str | None) -> None:
     now = services.clock.now()
     changes: dict[str, Any] = {"fault": fault}
     if fault is None:
         changes |= {"handled_at": now, "due_at": None}
-    elif is_last_try(taken.attempts):
+    elif is_last_try(claimed.attempts):
         changes |= {"dead_at": now, "due_at": None}
-        log.error("event.given_up", extra={**_fields(taken), "fault": fault})
+        log.error("event.dead_lettered", extra={**_fields(claimed), "fault": fault})
     with services.database.unit_of_work() as session:
-        # Only while nobody else has taken it since: a slow worker does not speak for the one that took over.
-        session.execute(_row(taken).where(ProviderEvent.attempts == taken.attempts).values(**changes))
+        # Only if no other worker has claimed it since: a slow worker must not overwrite the result of the next one.
+        session.execute(_row(claimed).where(ProviderEvent.attempts == claimed.attempts).values(**changes))
 
 
 _COLUMNS = ProviderEvent.__table__.c
 _DUE = (
-    sa.select(*(_COLUMNS[name] for name in _TOLD))
+    sa.select(*(_COLUMNS[name] for name in _CLAIMED_COLUMNS))
     .where(_COLUMNS.due_at <= sa.bindparam("now"))
     .order_by(_COLUMNS.due_at, _COLUMNS.received_at)
     .limit(1)
     .execution_options(tenant_wide=True)
 )
-_TAKE_DUE = _DUE.with_for_update(skip_locked=True)
+_DUE_FOR_CLAIM = _DUE.with_for_update(skip_locked=True)
 
 
-def _row(taken: _Taken) -> sa.Update:
+def _row(claimed: _Claimed) -> sa.Update:
     return (
         sa.update(ProviderEvent)
         .where(
-            ProviderEvent.merchant_id == taken.merchant_id,
-            ProviderEvent.gateway == taken.gateway,
-            ProviderEvent.event_id == taken.event_id,
+            ProviderEvent.merchant_id == claimed.merchant_id,
+            ProviderEvent.gateway == claimed.gateway,
+            ProviderEvent.event_id == claimed.event_id,
         )
         .execution_options(synchronize_session=False)
     )
 
 
-def _fields(taken: _Taken) -> dict[str, Any]:
-    return {"merchant": taken.merchant_id, "provider_event": taken.event_id, "attempts": taken.attempts}
+def _fields(claimed: _Claimed) -> dict[str, Any]:
+    return {"merchant": claimed.merchant_id, "provider_event": claimed.event_id, "attempts": claimed.attempts}

@@ -1,4 +1,4 @@
-"""What the worker does once a day for each merchant: compare its ledger with the gateway's list."""
+"""The worker's daily job for each merchant: compare its ledger with the gateway's list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from portal.merchants.models import Merchant
 from portal.reconciliation.models import GatewayComparison
 from portal.reconciliation.operations import compare_with_gateway
-from portal.reconciliation.rules import EVERY, TRY_AGAIN_AFTER
+from portal.reconciliation.rules import COMPARE_EVERY, RETRY_AFTER
 from portal.services import Services
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ _DUE = (
 
 
 def compare_charges(services: Services) -> int:
-    """Compare the merchants whose day is over; tells how many were compared.
+    """Compare the merchants that are due; return how many were compared.
 
-    Each is claimed by moving its time on, so that of two workers one compares, and a killed one's turn comes again in an hour.
+    Each is claimed by moving its `due_at` forward, so that of two workers one compares; after a crash it is due again in an hour.
     """
     count = 0
     for merchant_id, gateway_name in _list_due(services):
@@ -45,10 +45,10 @@ def compare_charges(services: Services) -> int:
         try:
             gateway = services.gateways.find(merchant_id)
             if gateway is None or gateway.name != gateway_name or not gateway.capabilities.lists_charges:
-                _put_off(services, merchant_id, gateway_name)
+                _postpone(services, merchant_id, gateway_name)
             elif compare_with_gateway(services, merchant_id, gateway) is not None:
                 count += 1
-        except Exception:  # One merchant whose account cannot be compared keeps no other from its turn; it is shown.
+        except Exception:  # An account that cannot be compared must not block the others; it is reported.
             log.exception("comparison.failed", extra={"merchant": merchant_id})
     return count
 
@@ -61,7 +61,7 @@ def _list_due(services: Services) -> list[tuple[str, str]]:
 def _claim(services: Services, merchant_id: str, gateway: str) -> bool:
     """Whether this worker is the one that compares."""
     now = services.clock.now()
-    taken_until = now + TRY_AGAIN_AFTER
+    taken_until = now + RETRY_AFTER
     try:
         with services.database.unit_of_work() as session:
             moved = session.execute(
@@ -79,9 +79,9 @@ def _claim(services: Services, merchant_id: str, gateway: str) -> bool:
     return True
 
 
-def _put_off(services: Services, merchant_id: str, gateway: str) -> None:
-    """A gateway that lists nothing is looked at again tomorrow: it may have learned it by then."""
-    tomorrow: datetime = services.clock.now() + EVERY
+def _postpone(services: Services, merchant_id: str, gateway: str) -> None:
+    """A gateway without a list of charges is tried again tomorrow: a new version may have one."""
+    tomorrow: datetime = services.clock.now() + COMPARE_EVERY
     with services.database.unit_of_work() as session:
         session.execute(_row(merchant_id, gateway).values(due_at=tomorrow))
 

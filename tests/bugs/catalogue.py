@@ -331,7 +331,7 @@ BUGS = (
     # --- events ---
     _bug(
         "the signature of an event is not checked",
-        ("portal/gateways/sandbox/client.py", "if not hmac.compare_digest(expected, given):", "if not expected:"),
+        ("portal/gateways/sandbox/client.py", "if not hmac.compare_digest(expected, signature):", "if not expected:"),
         likely=("tests/contracts/test_gateways_listing_and_telling.py",),
     ),
     _bug(
@@ -341,7 +341,7 @@ BUGS = (
     ),
     _bug(
         "the signature of an event is compared letter by letter",
-        ("portal/gateways/sandbox/client.py", "not hmac.compare_digest(expected, given)", "expected != given"),
+        ("portal/gateways/sandbox/client.py", "not hmac.compare_digest(expected, signature)", "expected != signature"),
         likely=(_COMPARISONS,),
     ),
     # --- signing in ---

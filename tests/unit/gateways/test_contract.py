@@ -15,7 +15,7 @@ from portal.gateways.contract import (
     EventRefused,
     ListedCharge,
     MethodFacts,
-    Notice,
+    VerifiedEvent,
     Outcome,
     RefundOutcome,
     SetupOutcome,
@@ -32,14 +32,14 @@ VALUES = [
     SetupOutcome(State.FAILED, "pms_1"),
     RefundOutcome(State.FAILED, "re_1"),
     ListedCharge("ch_1", None, State.SUCCEEDED, Money(1, "USD"), NOW),
-    Notice("evt_1", "charge.succeeded", None),
+    VerifiedEvent("evt_1", "charge.succeeded", None),
 ]
 
 
 def stored_texts(value: Any) -> list[str]:
     """All but our own reference in an outcome: it is compared with what we sent, and never stored."""
     names = [each.name for each in fields(value) if str(each.type).startswith("str")]
-    return [name for name in names if name != "reference" or isinstance(value, ListedCharge | Notice)]
+    return [name for name in names if name != "reference" or isinstance(value, ListedCharge | VerifiedEvent)]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
@@ -66,13 +66,13 @@ def test_words_keep_all_that_can_be_read() -> None:
 def test_id_that_cannot_be_kept_as_it_is_names_nothing(told: str) -> None:
     assert Outcome(State.SUCCEEDED, "pay_1", gateway_reference=told).gateway_reference is None
     assert MethodFacts("card", token=told, fingerprint=told) == MethodFacts("card")
-    assert Notice("evt_1", "charge.succeeded", told, told) == Notice("evt_1", "charge.succeeded", None)
+    assert VerifiedEvent("evt_1", "charge.succeeded", told, told) == VerifiedEvent("evt_1", "charge.succeeded", None)
 
 
 @pytest.mark.parametrize("event_id", ["", "evt_\x00", "x" * 256])
 def test_event_whose_id_cannot_be_kept_is_refused(event_id: str) -> None:
     with pytest.raises(EventRefused):
-        Notice(event_id, "charge.succeeded", None)
+        VerifiedEvent(event_id, "charge.succeeded", None)
 
 
 def test_method_of_a_kind_that_we_do_not_know_is_another_one() -> None:

@@ -193,7 +193,7 @@ def test_list_of_which_one_page_cannot_be_read_is_none(provider: Provider, secon
 
 
 def test_list_that_goes_on_for_ever_is_none(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.gateways.sandbox.client.LONGEST_LIST_PAGES", 3)
+    monkeypatch.setattr("portal.gateways.sandbox.client.MAXIMUM_LIST_PAGES", 3)
     provider.questions = [told(200, {"items": [LISTED], "next": "ch_1"})] * 4
 
     assert provider.gateway().list_charges(NOW, NOW) is None

@@ -16,7 +16,14 @@ from stripe._api_version import _ApiVersion
 from portal.gateways.contract import FAILURE_CODES, Outcome, RefundOutcome, SetupOutcome, State
 from portal.gateways.stripe import client
 from portal.gateways.stripe import parsing as reading
-from portal.gateways.stripe.parsing import failure_code, read_intent, read_listed, read_page, read_refund, read_setup
+from portal.gateways.stripe.parsing import (
+    failure_code,
+    read_intent,
+    read_listed_charge,
+    read_page,
+    read_refund,
+    read_setup,
+)
 from portal.money import AmountError
 
 NOW = datetime(2026, 3, 19, 10, 42, tzinfo=UTC)
@@ -210,8 +217,10 @@ def test_each_status_of_a_refund_has_its_meaning(status, state):
 
 
 def test_charge_that_was_never_attempted_is_not_listed():
-    assert read_listed({**INTENT, "status": "requires_payment_method"}) is None
-    assert read_listed({**INTENT, "status": "requires_payment_method", "last_payment_error": DECLINE}) is not None
+    assert read_listed_charge({**INTENT, "status": "requires_payment_method"}) is None
+    assert (
+        read_listed_charge({**INTENT, "status": "requires_payment_method", "last_payment_error": DECLINE}) is not None
+    )
 
 
 @pytest.mark.parametrize("reader", range(len(READERS)))
@@ -240,12 +249,12 @@ def test_listed_charge_without_a_part_is_no_charge(missing):
     body = {name: value for name, value in {**INTENT, "status": "processing"}.items() if name != missing}
 
     if missing == "metadata":
-        listed = read_listed(body)
+        listed = read_listed_charge(body)
         assert listed is not None
         assert listed.reference is None
     else:
         with pytest.raises(AmountError):
-            read_listed(body)
+            read_listed_charge(body)
 
 
 def test_version_of_the_api_is_the_one_that_the_sdk_knows():
