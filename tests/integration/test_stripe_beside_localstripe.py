@@ -16,7 +16,7 @@ import pytest
 import requests
 import stripe
 
-from portal.gateways.contract import ChargeOrder, VerifiedEvent, Outcome, Question, RefundOrder, State
+from portal.gateways.contract import ChargeOrder, Outcome, Question, RefundOrder, State, VerifiedEvent
 from portal.gateways.stripe.gateway import StripeGateway
 from portal.money import Money
 from portal.public_ids import new_id

@@ -15,7 +15,6 @@ from portal.gateways.contract import (
     ChargeOrder,
     EventRefused,
     ListedCharge,
-    VerifiedEvent,
     Outcome,
     PageOrder,
     PromptChannel,
@@ -26,6 +25,7 @@ from portal.gateways.contract import (
     SetupOrder,
     SetupOutcome,
     State,
+    VerifiedEvent,
 )
 from portal.money import Money
 from tests.simulation.provider import Charge, Provider

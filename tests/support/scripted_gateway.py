@@ -14,7 +14,6 @@ from portal.gateways.contract import (
     Gateway,
     ListedCharge,
     MethodFacts,
-    VerifiedEvent,
     Outcome,
     PageOrder,
     PromptChannel,
@@ -25,6 +24,7 @@ from portal.gateways.contract import (
     SetupOrder,
     SetupOutcome,
     State,
+    VerifiedEvent,
 )
 from portal.money import Money
 

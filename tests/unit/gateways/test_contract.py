@@ -15,11 +15,11 @@ from portal.gateways.contract import (
     EventRefused,
     ListedCharge,
     MethodFacts,
-    VerifiedEvent,
     Outcome,
     RefundOutcome,
     SetupOutcome,
     State,
+    VerifiedEvent,
 )
 from portal.gateways.notchpay.parsing import read_transaction
 from portal.gateways.sandbox.parsing import charge_outcome
