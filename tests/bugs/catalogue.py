@@ -332,7 +332,7 @@ BUGS = (
     _bug(
         "the signature of an event is not checked",
         ("portal/gateways/sandbox/client.py", "if not hmac.compare_digest(expected, signature):", "if not expected:"),
-        likely=("tests/contracts/test_gateways_listing_and_telling.py",),
+        likely=("tests/contracts/test_gateways_lists_and_events.py",),
     ),
     _bug(
         "the signature of Stripe's events is compared letter by letter",

@@ -1,4 +1,4 @@
-"""A gateway in memory with a ledger of its own: it charges once a reference, and answers as a test has scripted it."""
+"""A gateway in memory with a ledger of its own: it charges once a reference, and responds as a test has scripted it."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ Script = Callable[[Outcome], Outcome]
 
 
 def lost(outcome: Outcome) -> Outcome:
-    """The answer never arrives, whatever the gateway did."""
+    """The response never arrives, whatever the gateway did."""
     return Outcome(State.UNKNOWN, outcome.reference)
 
 
 @dataclass
 class ScriptedGateway:
-    """`ledger` is what was really charged. `answers` are applied to the next answers, one each, without touching the ledger;
-    `becomes` is what the next new charges become (succeeded unless told)."""
+    """`ledger` has what was really charged. `answers` are applied to the next responses, one each, without changing the ledger;
+    `becomes` has the states of the next new charges (succeeded by default)."""
 
     name: str = "sandbox"
     title: str = "Sandbox Pay"
@@ -91,7 +91,7 @@ class ScriptedGateway:
         self.ledger.setdefault(reference, self._new_charge(reference, request.money))
 
     def settle(self, reference: str, state: State, code: str | None = None) -> None:
-        """Something that was pending at the gateway has come to its end there."""
+        """A pending charge gets its final state at the gateway."""
         self.ledger[reference] = replace(self.ledger[reference], state=state, failure_code=code, action_url=None)
 
     def prompt(self, request: PromptOrder) -> Outcome:
@@ -144,7 +144,7 @@ class ScriptedGateway:
         return self.setups.setdefault(request.reference, page)
 
     def finish_setup(self, reference: str, method: MethodFacts = VISA) -> None:
-        """What the customer does on the gateway's page for keeping a method."""
+        """What the customer does on the gateway's setup page."""
         self.setups[reference] = SetupOutcome(State.SUCCEEDED, reference, method=method)
 
     def look_up_setup(self, lookup: Question) -> SetupOutcome:
@@ -165,9 +165,9 @@ class ScriptedGateway:
     def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedEvent:
         if headers.get("Signature") != "right":
             raise EventRefused("signature wrong")
-        # What is posted: the event's id, then our reference and the gateway's, "-" for one that it does not tell.
-        event_id, *told = body.decode().split(" ")
-        reference, gateway_reference = (None if word == "-" else word for word in (*told, "-", "-")[:2])
+        # The payload: the event's id, then our reference and the gateway's, "-" for one that is missing.
+        event_id, *references = body.decode().split(" ")
+        reference, gateway_reference = (None if text == "-" else text for text in (*references, "-", "-")[:2])
         return VerifiedEvent(event_id, "charge.succeeded", reference, gateway_reference)
 
     def is_reachable(self) -> bool:
@@ -175,7 +175,7 @@ class ScriptedGateway:
 
     @property
     def captured(self) -> list[str]:
-        """References that money was really taken for."""
+        """References that were really charged."""
         return [reference for reference, outcome in self.ledger.items() if outcome.state is State.SUCCEEDED]
 
     def _answer(self, truth: Outcome) -> Outcome:

@@ -26,7 +26,7 @@ LIVE_STRIPE = {"secret_key": "rk_live_51", "event_secrets": "whsec_1,whsec_2"}
         ("sandbox", "test", {"secret_key": "sk_sandbox_acme", "event_secret": "x"}),
     ],
 )
-def test_whole_account_of_the_merchants_mode_is_kept_as_given(gateway, mode, given):
+def test_complete_account_of_the_merchants_mode_is_stored_unchanged(gateway, mode, given):
     assert checked_secrets(gateway, mode, given) == given
 
 
@@ -64,7 +64,7 @@ def test_key_of_the_other_mode_is_named_and_not_repeated(gateway, mode, given, n
         (NOTCHPAY | {"event_secrets": "good,bad\x00"}, "event_secrets has a character"),
     ],
 )
-def test_what_is_missing_unknown_or_no_key_is_named(given, sentence):
+def test_secret_that_is_missing_unknown_or_malformed_is_named(given, sentence):
     with pytest.raises(AccountRefused, match=sentence):
         checked_secrets("notchpay", "test", given)
 

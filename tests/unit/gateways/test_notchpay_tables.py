@@ -13,7 +13,7 @@ REFUSED = ["USD", "EUR", "NGN", "GHS", "KES", "GBP", "JPY", "UGX", "RWF", "GNF",
 
 
 @pytest.mark.parametrize(("currency", "figure"), TOLD.items())
-def test_amount_is_told_and_read_as_the_same_figure(currency, figure):
+def test_amount_is_sent_and_read_as_the_same_number(currency, figure):
     money = Money(5000, currency)
 
     assert to_notchpay(money) == figure
@@ -21,14 +21,14 @@ def test_amount_is_told_and_read_as_the_same_figure(currency, figure):
 
 
 @pytest.mark.parametrize("currency", REFUSED)
-def test_currency_with_a_doubtful_unit_is_neither_told_nor_read(currency):
+def test_currency_with_an_unclear_unit_is_neither_sent_nor_read(currency):
     with pytest.raises(AmountError):
         to_notchpay(Money(5000, currency))
     with pytest.raises(AmountError):
         from_notchpay(5000, currency)
 
 
-def test_what_is_taken_has_no_decimals_so_that_major_and_minor_units_are_one():
+def test_supported_currencies_have_no_decimals_so_that_major_and_minor_units_are_equal():
     taken = [currency for currency in CURRENCIES if currency in TOLD]
 
     assert [exponent(currency) for currency in taken] == [0, 0]

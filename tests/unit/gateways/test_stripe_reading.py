@@ -115,7 +115,7 @@ def test_each_status_of_a_charge_has_its_meaning(changes, state, code):
     assert (outcome.state, outcome.failure_code) == (state, code)
 
 
-def test_what_was_received_counts_and_not_what_was_asked_for():
+def test_amount_received_counts_and_not_the_amount_requested():
     outcome = read_intent(REFERENCE, {**INTENT, "amount_received": 1500})
 
     assert outcome.money is not None
@@ -136,14 +136,14 @@ def test_what_was_received_counts_and_not_what_was_asked_for():
         ("", "", "processing_error"),
     ],
 )
-def test_decline_is_told_in_the_contracts_words(code, decline_code, told):
+def test_decline_becomes_a_failure_code_of_the_contract(code, decline_code, told):
     assert failure_code(code, decline_code) == told
 
 
 @pytest.mark.parametrize(
     "decline_code", ["lost_card", "stolen_card", "pickup_card", "fraudulent", "merchant_blacklist"]
 )
-def test_loss_theft_and_fraud_are_a_decline_and_no_more(decline_code):
+def test_loss_theft_and_fraud_are_a_plain_decline(decline_code):
     assert failure_code("card_declined", decline_code) == "card_declined"
 
 
@@ -194,7 +194,7 @@ def test_each_status_of_a_setup_has_its_meaning(intent, state, code):
     assert (outcome.method.token if outcome.method else None) == ("cus_1/pm_1" if state is State.SUCCEEDED else None)
 
 
-def test_setup_without_a_customer_keeps_nothing():
+def test_setup_without_a_customer_saves_nothing():
     session = {**SESSION, "customer": None, "setup_intent": {**SESSION["setup_intent"], "customer": None}}
 
     assert read_setup(REFERENCE, session, NOW).state is State.UNKNOWN
@@ -225,7 +225,7 @@ def test_charge_that_was_never_attempted_is_not_listed():
 
 @pytest.mark.parametrize("reader", range(len(READERS)))
 @given(data=st.data())
-def test_shape_that_is_not_theirs_is_never_a_success_of_something_else_and_never_an_exception(reader, data):
+def test_object_of_another_shape_is_never_a_success_of_another_charge_and_never_an_exception(reader, data):
     read, whole = READERS[reader]
     body = copy.deepcopy(whole)
     place, name = body, data.draw(st.sampled_from(sorted(body)))
@@ -261,5 +261,5 @@ def test_version_of_the_api_is_the_one_that_the_sdk_knows():
     assert _ApiVersion.CURRENT == client.API_VERSION
 
 
-def test_sdk_tells_nobody_about_this_installation():
+def test_sdk_sends_no_telemetry():
     assert stripe.enable_telemetry is False
