@@ -78,7 +78,7 @@ def _settle(services: Services, event: _Claimed, fault: str | None) -> None:
         changes |= {"handled_at": now, "due_at": None}
     elif is_last_try(event.attempts):
         changes |= {"dead_at": now, "due_at": None}
-        log.error("event.given_up", extra={**_fields(event), "fault": fault})
+        log.error("event.dead_lettered", extra={**_fields(event), "fault": fault})
     with services.database.unit_of_work() as session:
         # Only while nobody else has claimed it since: a slow worker does not speak for the one that took over.
         session.execute(_row(event).where(ProviderEvent.attempts == event.attempts).values(**changes))

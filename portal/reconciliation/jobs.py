@@ -13,7 +13,7 @@ from portal.claims import Queue, claim_next
 from portal.merchants.models import Merchant
 from portal.reconciliation.models import GatewayComparison
 from portal.reconciliation.operations import compare_with_gateway
-from portal.reconciliation.rules import EVERY, TRY_AGAIN_AFTER
+from portal.reconciliation.rules import COMPARE_EVERY, RETRY_AFTER
 from portal.services import Services
 
 log = logging.getLogger(__name__)
@@ -83,13 +83,13 @@ _DUE = Queue(
     columns=(GatewayComparison.due_at,),
     is_due=_is_due,
     order_by=(GatewayComparison.due_at,),
-    claim=lambda _account, now: {"due_at": now + TRY_AGAIN_AFTER},
+    claim=lambda _account, now: {"due_at": now + RETRY_AFTER},
 )
 
 
 def _put_off(services: Services, merchant_id: str, gateway: str) -> None:
     """A gateway that lists nothing is looked at again tomorrow: it may have learned it by then."""
-    tomorrow: datetime = services.clock.now() + EVERY
+    tomorrow: datetime = services.clock.now() + COMPARE_EVERY
     with services.database.unit_of_work() as session:
         session.execute(_row(merchant_id, gateway).values(due_at=tomorrow))
 

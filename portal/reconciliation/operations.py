@@ -1,4 +1,4 @@
-"""Comparing one merchant's ledger with its gateway's own list: each break is asked for, and what stays of it is written down."""
+"""Comparing one merchant's ledger with its gateway's list: each difference is looked up, and stored if it remains."""
 
 from __future__ import annotations
 
@@ -18,37 +18,46 @@ from portal.payments.operations.paying import look_for_late_money, resolve_payme
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.public_ids import first_id, is_id
 from portal.reconciliation.models import GatewayComparison, GatewayDifference
-from portal.reconciliation.rules import BACK, EVERY, MARGIN, Booked, Break, Comparison, Kind, compare
+from portal.reconciliation.rules import (
+    CLOCK_MARGIN,
+    COMPARE_EVERY,
+    LOOK_BACK,
+    Booked,
+    Comparison,
+    Difference,
+    DifferenceKind,
+    compare,
+)
 from portal.refunds.models import Refund
 from portal.services import Services
 
 log = logging.getLogger(__name__)
-_AT_ONCE = 500
+_BATCH = 500
 
 
 def compare_with_gateway(services: Services, merchant_id: str, gateway: Gateway) -> Comparison | None:
-    """Compare the last three days, book what turns up, and keep each break that stays; None when the gateway gave no list.
+    """Compare the last three days and store each difference that remains; None when the gateway returned no list.
 
-    A charge of ours that is not booked is asked for first, also when its payment has ended: late money books itself, and its
-    break is none. Breaks of earlier days are looked at one by one, until they are resolved. Nothing is corrected by itself.
+    A charge that is not booked is looked up first, also when its payment has failed: late money is then booked, and there is
+    no difference. Open differences of earlier days are checked one by one, until they are resolved. Nothing else is corrected.
     """
     until = services.clock.now()
-    since = until - BACK
-    # Read before the list: whatever is booked by now was charged before it.
+    since = until - LOOK_BACK
+    # Read before the list: a charge that is booked by now must be on it.
     with services.database.read() as reader:
-        expected = _captured(reader, merchant_id, gateway.name, since, until - MARGIN)
-    listed = gateway.list_charges(since - MARGIN, until)
+        expected = _captured(reader, merchant_id, gateway.name, since, until - CLOCK_MARGIN)
+    listed = gateway.list_charges(since - CLOCK_MARGIN, until)
     if listed is None:
         return None
     comparison = _compare(services, merchant_id, gateway, listed, expected)
-    missing = [found.reference for found in comparison.breaks if found.kind is Kind.MISSING_HERE]
+    missing = [found.reference for found in comparison.differences if found.kind is DifferenceKind.MISSING_HERE]
     if missing:
         for reference in missing:
-            _ask(services, merchant_id, reference)
+            _resolve(services, merchant_id, reference)
         comparison = _compare(services, merchant_id, gateway, listed, expected)
-    resolved = _resolved_since(services, merchant_id, gateway, comparison.compared)
+    resolved = _list_resolved(services, merchant_id, gateway, comparison.compared)
     with services.database.unit_of_work() as session:
-        _keep(session, merchant_id, gateway.name, comparison, resolved, at=until)
+        _record(session, merchant_id, gateway.name, comparison, resolved, at=until)
     return comparison
 
 
@@ -66,7 +75,7 @@ def _compare(
 
 
 def _captured(reader: Reader, merchant_id: str, gateway: str, since: datetime, until: datetime) -> list[str]:
-    """The payments of that time that brought money through the gateway, and that its list has to name."""
+    """Return the payments of that time that the gateway charged, and that must be on its list."""
     return list(
         reader.execute(
             sa.select(Payment.id).where(
@@ -82,11 +91,11 @@ def _captured(reader: Reader, merchant_id: str, gateway: str, since: datetime, u
 
 
 def _booked(reader: Reader, merchant_id: str, gateway: str, payment_ids: Iterable[str]) -> Iterator[Booked]:
-    """What the ledger's clearing account (`gateway`) says came with each payment; what went back is not the charge's matter."""
-    wanted = sorted(payment_ids)
-    for start in range(0, len(wanted), _AT_ONCE):
-        ids = wanted[start : start + _AT_ONCE]
-        taken = (
+    """What the ledger's clearing account (`gateway`) received with each payment, before refunds."""
+    sorted_ids = sorted(payment_ids)
+    for start in range(0, len(sorted_ids), _BATCH):
+        ids = sorted_ids[start : start + _BATCH]
+        charged = (
             sa.select(LedgerEntry.payment_id, LedgerEntry.currency, sa.func.sum(LedgerEntry.amount).label("amount"))
             .where(
                 LedgerEntry.merchant_id == merchant_id,
@@ -100,10 +109,10 @@ def _booked(reader: Reader, merchant_id: str, gateway: str, payment_ids: Iterabl
             .where(Refund.merchant_id == merchant_id, Refund.payment_id.in_(ids), Refund.status == "complete")
             .group_by(Refund.payment_id)
         )
-        given_back = {payment_id: int(amount) for payment_id, amount in reader.execute(refunded)}
+        refunds = {payment_id: int(amount) for payment_id, amount in reader.execute(refunded)}
         sums = {
-            row.payment_id: Money(int(row.amount) + given_back.get(row.payment_id, 0), row.currency)
-            for row in reader.execute(taken)
+            row.payment_id: Money(int(row.amount) + refunds.get(row.payment_id, 0), row.currency)
+            for row in reader.execute(charged)
         }
         payments = reader.execute(
             sa.select(Payment.id, Payment.gateway_reference).where(
@@ -115,7 +124,7 @@ def _booked(reader: Reader, merchant_id: str, gateway: str, payment_ids: Iterabl
             yield Booked(payment_id, money if money and money.amount else None, gateway_reference)
 
 
-def _ask(services: Services, merchant_id: str, payment_id: str) -> None:
+def _resolve(services: Services, merchant_id: str, payment_id: str) -> None:
     with services.database.read() as reader:
         status = reader.execute(
             sa.select(Payment.status).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
@@ -125,12 +134,12 @@ def _ask(services: Services, merchant_id: str, payment_id: str) -> None:
             resolve_payment(services, merchant_id, payment_id)
         elif status in ENDED_WITHOUT_MONEY:
             look_for_late_money(services, merchant_id, payment_id)
-    except Exception:  # One payment that cannot be resolved stays a break; the others are compared.
-        log.exception("comparison.question_failed", extra={"payment": payment_id})
+    except Exception:  # A payment that cannot be resolved stays a difference; the others are compared.
+        log.exception("comparison.lookup_failed", extra={"payment": payment_id})
 
 
-def _resolved_since(services: Services, merchant_id: str, gateway: Gateway, compared: frozenset[str]) -> list[str]:
-    """The open breaks of earlier days that are none any more."""
+def _list_resolved(services: Services, merchant_id: str, gateway: Gateway, compared: frozenset[str]) -> list[str]:
+    """Return the open differences of earlier days on which both sides now agree."""
     with services.database.read() as reader:
         rows = reader.execute(
             sa.select(GatewayDifference.__table__).where(
@@ -143,21 +152,21 @@ def _resolved_since(services: Services, merchant_id: str, gateway: Gateway, comp
     for row in rows:
         if row.reference in compared:
             continue
-        if row.kind == Kind.MISSING_HERE:
-            _ask(services, merchant_id, row.reference)
+        if row.kind == DifferenceKind.MISSING_HERE:
+            _resolve(services, merchant_id, row.reference)
         with services.database.read() as reader:
-            ours = next(_booked(reader, merchant_id, gateway.name, [row.reference]), Booked(row.reference, None))
+            booked = next(_booked(reader, merchant_id, gateway.name, [row.reference]), Booked(row.reference, None))
         if row.listed_amount is not None:
-            is_resolved = ours.money == Money(row.listed_amount, row.listed_currency)
+            is_resolved = booked.money == Money(row.listed_amount, row.listed_currency)
         else:
-            told = gateway.look_up(Question(row.reference, row.found_at - BACK, ours.gateway_reference))
-            is_resolved = told.state is State.SUCCEEDED and told.money == ours.money
+            found = gateway.look_up(Question(row.reference, row.found_at - LOOK_BACK, booked.gateway_reference))
+            is_resolved = found.state is State.SUCCEEDED and found.money == booked.money
         if is_resolved:
             resolved.append(row.reference)
     return resolved
 
 
-def _keep(
+def _record(
     session: Session,
     merchant_id: str,
     gateway: str,
@@ -166,29 +175,31 @@ def _keep(
     *,
     at: datetime,
 ) -> None:
-    broken = {found.reference: found for found in comparison.breaks}
+    differing = {found.reference: found for found in comparison.differences}
     known = sa.select(GatewayDifference).where(
         GatewayDifference.merchant_id == merchant_id,
         GatewayDifference.gateway == gateway,
-        sa.or_(GatewayDifference.resolved_at.is_(None), GatewayDifference.reference.in_(broken)),
+        sa.or_(GatewayDifference.resolved_at.is_(None), GatewayDifference.reference.in_(differing)),
     )
     rows = {row.reference: row for row in session.execute(known).scalars()}
     for reference, row in rows.items():
-        is_gone = reference in resolved or (reference in comparison.compared and reference not in broken)
+        is_gone = reference in resolved or (reference in comparison.compared and reference not in differing)
         if row.resolved_at is None and is_gone:
             row.resolved_at = at
             log.info("difference.resolved", extra={"merchant": merchant_id, "payment": reference, "kind": row.kind})
-    for reference, found in broken.items():
-        _write_break(session, merchant_id, gateway, rows.get(reference), found, at)
-    kept = session.get(GatewayComparison, (merchant_id, gateway))
-    assert kept is not None, "whoever compares has claimed its row"
-    kept.compared_until, kept.due_at = at, at + EVERY
-    kept.charge_count, kept.stranger_count = comparison.charge_count, comparison.stranger_count
-    kept.totals = {currency: {"listed": there, "booked": here} for currency, (there, here) in comparison.totals.items()}
+    for reference, found in differing.items():
+        _write_difference(session, merchant_id, gateway, rows.get(reference), found, at)
+    comparison_row = session.get(GatewayComparison, (merchant_id, gateway))
+    assert comparison_row is not None, "the job has claimed the row before"
+    comparison_row.compared_until, comparison_row.due_at = at, at + COMPARE_EVERY
+    comparison_row.charge_count, comparison_row.stranger_count = comparison.charge_count, comparison.stranger_count
+    comparison_row.totals = {
+        currency: {"listed": listed, "booked": booked} for currency, (listed, booked) in comparison.totals.items()
+    }
 
 
-def _write_break(
-    session: Session, merchant_id: str, gateway: str, row: GatewayDifference | None, found: Break, at: datetime
+def _write_difference(
+    session: Session, merchant_id: str, gateway: str, row: GatewayDifference | None, found: Difference, at: datetime
 ) -> None:
     if row is None or row.resolved_at is not None:
         log.error("difference.found", extra={"merchant": merchant_id, "payment": found.reference, "kind": found.kind})
@@ -198,9 +209,9 @@ def _write_break(
     elif row.resolved_at is not None:
         row.found_at, row.resolved_at = at, None
     row.kind, row.gateway_reference = found.kind.value, found.gateway_reference
-    row.listed_amount, row.listed_currency = _told(found.listed)
-    row.booked_amount, row.booked_currency = _told(found.booked)
+    row.listed_amount, row.listed_currency = _amount_and_currency(found.listed)
+    row.booked_amount, row.booked_currency = _amount_and_currency(found.booked)
 
 
-def _told(money: Money | None) -> tuple[int | None, str | None]:
+def _amount_and_currency(money: Money | None) -> tuple[int | None, str | None]:
     return (money.amount, money.currency) if money is not None else (None, None)

@@ -1,4 +1,4 @@
-"""What the operator is told of comparisons and open breaks, over all merchants; and what of one a single gateway can tell alone."""
+"""Comparisons and open differences over all merchants, for the operator; and what a gateway still has in progress."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from portal.payments.models import Payment
 from portal.reconciliation.models import GatewayComparison, GatewayDifference
 from portal.refunds.models import Refund
 
-_ASKED = ("id", "created_at", "sent_at", "gateway_reference", "gateway_page_reference")
-_TOLD_PAYMENTS = 3
+_LOOKUP_COLUMNS = ("id", "created_at", "sent_at", "gateway_reference", "gateway_page_reference")
+_KNOWN_PAYMENTS = 3
 
 
 class OpenDifference(NamedTuple):
-    """A break that nobody has resolved. Amounts are minor units, null where that side knows of nothing."""
+    """An unresolved difference. Amounts are in minor units, None where that side has none."""
 
     merchant_id: str
     gateway: str
@@ -32,7 +32,7 @@ class OpenDifference(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """How far an account was compared, and what both sides said: totals are {currency: {"listed": …, "booked": …}}."""
+    """How far an account was compared, and both sides' sums: totals are {currency: {"listed": …, "booked": …}}."""
 
     merchant_id: str
     gateway: str
@@ -43,7 +43,7 @@ class Compared(NamedTuple):
 
 
 def list_open_differences(reader: Reader, most: int) -> list[OpenDifference]:
-    """The oldest `most` breaks."""
+    """Return the oldest `most` differences."""
     difference = GatewayDifference.__table__.c
     rows = reader.execute(
         sa.select(*(difference[name] for name in OpenDifference._fields))
@@ -56,7 +56,7 @@ def list_open_differences(reader: Reader, most: int) -> list[OpenDifference]:
 
 
 def count_open_differences(reader: Reader) -> tuple[dict[str, int], datetime | None]:
-    """How many breaks are open by kind, and when the oldest was found."""
+    """Return how many differences are open by kind, and when the oldest was found."""
     rows = reader.execute(
         sa.select(GatewayDifference.kind, sa.func.count(), sa.func.min(GatewayDifference.found_at))
         .where(GatewayDifference.resolved_at.is_(None))
@@ -67,7 +67,7 @@ def count_open_differences(reader: Reader) -> tuple[dict[str, int], datetime | N
 
 
 def list_comparisons(reader: Reader) -> list[Compared]:
-    """Every account that was ever compared, the longest ago first."""
+    """Return every account that was ever compared, the one compared longest ago first."""
     comparison = GatewayComparison.__table__.c
     rows = reader.execute(
         sa.select(*(comparison[name] for name in Compared._fields))
@@ -79,7 +79,7 @@ def list_comparisons(reader: Reader) -> list[Compared]:
 
 
 def count_under_way(reader: Reader, merchant_id: str, of_gateway: sa.ColumnElement[bool]) -> tuple[int, int]:
-    """The merchant's payments and refunds without an outcome, at the gateways that `of_gateway` (of `Payment.gateway`) admits."""
+    """Count the merchant's payments and refunds without an outcome, where `of_gateway` (a condition on `Payment.gateway`) holds."""
     payments = reader.execute(
         sa.select(sa.func.count()).where(
             Payment.merchant_id == merchant_id, of_gateway, Payment.next_check_at.is_not(None)
@@ -95,12 +95,12 @@ def count_under_way(reader: Reader, merchant_id: str, of_gateway: sa.ColumnEleme
 
 
 def list_told_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequence[sa.Row[Any]]:
-    """The newest payments that the gateway has told of, with what `question_of` reads, while something is under way there; none,
-    while nothing is."""
+    """Return the newest payments that the gateway has confirmed to know, with the columns of a lookup, while a payment or
+    refund there is without an outcome; an empty list otherwise."""
     if not any(count_under_way(reader, merchant_id, Payment.gateway == gateway)):
         return []
     return reader.execute(
-        sa.select(*(Payment.__table__.c[column] for column in _ASKED))
+        sa.select(*(Payment.__table__.c[column] for column in _LOOKUP_COLUMNS))
         .where(
             Payment.merchant_id == merchant_id,
             Payment.gateway == gateway,
@@ -108,5 +108,5 @@ def list_told_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequen
             sa.or_(Payment.gateway_reference.is_not(None), Payment.gateway_page_reference.is_not(None)),
         )
         .order_by(Payment.id.desc())
-        .limit(_TOLD_PAYMENTS)
+        .limit(_KNOWN_PAYMENTS)
     ).all()

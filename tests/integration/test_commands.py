@@ -423,7 +423,7 @@ def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):
     assert "evt_dead of " in ran.out and "days ago: unknown_here" in ran.out
 
 
-def test_doctor_lists_each_break_with_its_age_and_both_sides(commands, till):
+def test_doctor_lists_each_difference_with_its_age_and_both_sides(commands, till):
     slug = till.scope.merchant_id[-10:].lower()
     payment = till.pay(till.invoice())
     foreign = ListedCharge("ch_shop", None, State.SUCCEEDED, Money(900, "USD"), till.clock.now())
@@ -434,7 +434,7 @@ def test_doctor_lists_each_break_with_its_age_and_both_sides(commands, till):
     ran = commands.run("doctor")
 
     (told,) = [line for line in ran.out.splitlines() if payment in line]
-    assert told.startswith("warning  breaks") and f"{slug} (test): {payment} is other_amount, found " in told
+    assert told.startswith("warning  differences") and f"{slug} (test): {payment} is other_amount, found " in told
     assert "days ago: sandbox took 4900 USD, 5000 USD is booked" in told
     assert "0 charges agree, USD 4900 listed and 5000 booked; 1 are not ours" in ran.out
 

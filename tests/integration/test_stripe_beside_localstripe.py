@@ -16,7 +16,7 @@ import pytest
 import requests
 import stripe
 
-from portal.gateways.contract import ChargeOrder, Notice, Outcome, Question, RefundOrder, State
+from portal.gateways.contract import ChargeOrder, Outcome, Question, RefundOrder, State, VerifiedEvent
 from portal.gateways.stripe.gateway import StripeGateway
 from portal.money import Money
 from portal.public_ids import new_id
@@ -145,7 +145,7 @@ def test_webhook_is_verified_and_speaks_of_our_charge(gateway, sdk, origin):
     assert (notice.type, notice.gateway_reference) == ("payment_intent.succeeded", outcome.gateway_reference)
 
 
-def _next(heard: queue.Queue[tuple[dict[str, str], bytes]], gateway: StripeGateway, reference: str) -> Notice:
+def _next(heard: queue.Queue[tuple[dict[str, str], bytes]], gateway: StripeGateway, reference: str) -> VerifiedEvent:
     """The next verified event of that reference; those of earlier tests still come in."""
     while True:
         headers, body = heard.get(timeout=PATIENCE_SECONDS)

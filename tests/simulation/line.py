@@ -15,7 +15,6 @@ from portal.gateways.contract import (
     ChargeOrder,
     EventRefused,
     ListedCharge,
-    Notice,
     Outcome,
     PageOrder,
     PromptChannel,
@@ -26,6 +25,7 @@ from portal.gateways.contract import (
     SetupOrder,
     SetupOutcome,
     State,
+    VerifiedEvent,
 )
 from portal.money import Money
 from tests.simulation.provider import Charge, Provider
@@ -117,11 +117,11 @@ class Line:
             for charge in self.provider.charges.values()
         )
 
-    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
+    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedEvent:
         if headers.get("signature") != "right":
             raise EventRefused("signature wrong")
         told = json.loads(body)
-        return Notice(told["id"], "charge.changed", told["reference"])
+        return VerifiedEvent(told["id"], "charge.changed", told["reference"])
 
     def open_setup(self, order: SetupOrder) -> SetupOutcome:
         raise NotImplementedError("this provider has no page for keeping a method")

@@ -356,7 +356,7 @@ class Faults(logging.Handler):
             "payment.outcome_contradicted",
             "refund.outcome_contradicted",
             "message.given_up",
-            "event.given_up",
+            "event.dead_lettered",
             "difference.found",
         }
     )

@@ -195,7 +195,9 @@ def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
         dues = [invoice.due for invoice in chosen]
         faults, holder = _find_faults(reader, scope, selection, chosen)
         currency = payment_currency(selection, dues) or g.merchant.currency
-        able = gateway.capabilities if gateway is not None and gateway.capabilities.takes(currency) else Capabilities()
+        able = (
+            gateway.capabilities if gateway is not None and gateway.capabilities.accepts(currency) else Capabilities()
+        )
         till = Till(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",

@@ -19,7 +19,7 @@ from portal.sandbox_gateway.clock import DAY, SECOND
 from portal.sandbox_gateway.instance import EXTENSION, GatewayInstance
 from portal.sandbox_gateway.outcomes import PROMPT_DURATION
 from portal.sandbox_gateway.webhooks import build_signature
-from tests.support.gateway_bench import Card, GatewayBench, SignedEvent, Taken, Telephone
+from tests.support.gateway_bench import Card, GatewayBench, ProviderCharge, SignedEvent, Telephone
 from tests.support.provider_server import ProviderServer
 
 KEY, EVENT_SECRET = "sk_sandbox_bench", "whsec_bench"
@@ -118,12 +118,12 @@ class SandboxBench(GatewayBench):
     def fail_refund(self, reference: str) -> None:
         self._post("/control/refund_failures", {"reference": reference})
 
-    def forget_keys(self) -> None:
+    def expire_keys(self) -> None:
         self._pass(DAY)
 
-    def ledger(self) -> list[Taken]:
+    def ledger(self) -> list[ProviderCharge]:
         return [
-            Taken(
+            ProviderCharge(
                 row["reference"],
                 row["amount"],
                 row["currency"],

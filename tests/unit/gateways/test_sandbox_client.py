@@ -1,4 +1,4 @@
-"""The sandbox's client: what it sends is what the sandbox takes, and only a whole answer in time is one."""
+"""The sandbox's client: requests are as the sandbox accepts them, and only a complete response in time counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ORDER = ChargeOrder(REFERENCE, Money(500, "USD"), "tok_1", "Team plan", "http://
 
 
 class Provider:
-    """An HTTP server on loopback that answers as a test says, each question in its turn, and remembers what it was sent."""
+    """An HTTP server on loopback that returns scripted responses in their order, and records the requests."""
 
     def __init__(self) -> None:
         self.answering: Answering = told(200, CHARGED)
@@ -74,7 +74,7 @@ def told(status: int, body: object, *, length: int | None = None) -> Answering:
     return answer
 
 
-def test_whole_answer_is_read(provider: Provider) -> None:
+def test_complete_response_is_read(provider: Provider) -> None:
     outcome = provider.gateway().charge(ORDER)
 
     assert (outcome.state, outcome.gateway_reference, outcome.money) == (State.SUCCEEDED, "ch_1", Money(500, "USD"))
@@ -105,7 +105,7 @@ def test_anything_else_is_an_unknown_outcome(provider: Provider, answering: Answ
     assert provider.gateway(timeout_seconds=1).charge(ORDER).state is State.UNKNOWN
 
 
-def test_answer_that_comes_by_drops_is_cut_off(provider: Provider) -> None:
+def test_response_that_arrives_too_slowly_is_cut_off(provider: Provider) -> None:
     def drip(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "100")
@@ -124,7 +124,7 @@ def test_answer_that_comes_by_drops_is_cut_off(provider: Provider) -> None:
     assert time.monotonic() - begun < 3
 
 
-def test_long_names_and_signs_that_do_not_print_are_told_as_the_sandbox_takes_them(provider: Provider) -> None:
+def test_long_names_and_unprintable_characters_are_sent_as_the_sandbox_accepts_them(provider: Provider) -> None:
     gateway = provider.gateway()
     title = "می\u200cخواهم\u200f \U0001f469\u200d\U0001f4bb"
 
@@ -147,7 +147,7 @@ def test_long_names_and_signs_that_do_not_print_are_told_as_the_sandbox_takes_th
     assert provider.bodies[1]["payee"] == "N" * 120
 
 
-def test_order_that_is_being_carried_out_right_now_is_unknown_and_any_other_conflict_is_asked_about(
+def test_request_in_progress_is_unknown_and_any_other_conflict_is_looked_up(
     provider: Provider,
 ) -> None:
     provider.questions = [told(200, {"items": [CHARGED]})]
@@ -161,7 +161,7 @@ def test_order_that_is_being_carried_out_right_now_is_unknown_and_any_other_conf
 
 
 @pytest.mark.parametrize("code", ["amount_too_large", "not_refundable"])
-def test_refused_refund_is_failed_only_when_it_is_not_there_already(provider: Provider, code: str) -> None:
+def test_refused_refund_has_failed_only_when_it_does_not_exist_already(provider: Provider, code: str) -> None:
     order = RefundOrder("re_1", "ch_1", Money(500, "USD"))
     made = {"id": "gr_1", "reference": "re_1", "amount": 500, "currency": "USD", "status": "succeeded"}
     provider.answering = told(409, {"error": {"code": code}})
@@ -193,7 +193,7 @@ def test_list_of_which_one_page_cannot_be_read_is_none(provider: Provider, secon
 
 
 def test_list_that_goes_on_for_ever_is_none(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.gateways.sandbox.client.LONGEST_LIST_PAGES", 3)
+    monkeypatch.setattr("portal.gateways.sandbox.client.MAXIMUM_LIST_PAGES", 3)
     provider.questions = [told(200, {"items": [LISTED], "next": "ch_1"})] * 4
 
     assert provider.gateway().list_charges(NOW, NOW) is None

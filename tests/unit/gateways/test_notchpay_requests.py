@@ -8,7 +8,7 @@ import pytest
 
 from portal.gateways.contract import FAILURE_CODES, Payer, State
 from portal.money import Money
-from tests.support.notchpay_orders import MONEY, PAGE, PROMPT, REFERENCE, question
+from tests.support.notchpay_requests import MONEY, PAGE, PROMPT, REFERENCE, question
 from tests.support.notchpay_server import (
     LOST,
     NEVER_ARRIVED,
@@ -41,7 +41,7 @@ def test_page_is_opened_under_our_reference_with_the_public_key_alone(notchpay: 
     assert outcome.action_url.startswith(gateway.form_action_origins[0])
 
 
-def test_page_of_a_payer_without_mail_or_telephone_is_refused_before_any_call(notchpay: NotchPayServer, gateway):
+def test_page_of_a_payer_without_mail_or_telephone_is_refused_before_any_request(notchpay: NotchPayServer, gateway):
     outcome = gateway.open_page(replace(PAGE, payer=Payer("cus_1", "Aïcha Njoya")))
 
     assert (outcome.state, outcome.failure_code, notchpay.asked) == (State.FAILED, "processing_error", [])
@@ -81,7 +81,7 @@ def test_each_documented_status_means_one_state(notchpay: NotchPayServer, gatewa
     assert code is None or code in FAILURE_CODES
 
 
-def test_page_whose_answer_was_lost_is_found_and_can_be_called_off(notchpay: NotchPayServer, gateway, clock):
+def test_page_whose_response_was_lost_is_found_and_can_be_cancelled(notchpay: NotchPayServer, gateway, clock):
     notchpay.mischief = [LOST]
 
     lost = gateway.open_page(PAGE)
@@ -95,7 +95,7 @@ def test_page_whose_answer_was_lost_is_found_and_can_be_called_off(notchpay: Not
 # --- a prompt: two calls ---
 
 
-def test_prompt_asks_the_telephone_once_and_waits(notchpay: NotchPayServer, gateway):
+def test_prompt_is_sent_to_the_telephone_once_and_stays_pending(notchpay: NotchPayServer, gateway):
     outcome = gateway.prompt(PROMPT)
 
     assert notchpay.books.rings == [(REFERENCE, "cm.mtn", "+237677000001")]
@@ -106,7 +106,7 @@ def test_prompt_asks_the_telephone_once_and_waits(notchpay: NotchPayServer, gate
 
 
 @pytest.mark.parametrize(("status", "state"), [("complete", State.SUCCEEDED), ("failed", State.FAILED)])
-def test_answer_of_the_telephone_is_told_by_the_look_up(notchpay: NotchPayServer, gateway, clock, status, state):
+def test_approval_on_the_telephone_is_found_by_a_lookup(notchpay: NotchPayServer, gateway, clock, status, state):
     prompted = gateway.prompt(PROMPT)
     notchpay.books.settle(REFERENCE, status)
 
@@ -114,7 +114,7 @@ def test_answer_of_the_telephone_is_told_by_the_look_up(notchpay: NotchPayServer
     assert gateway.look_up(question(clock)).state is state
 
 
-def test_approval_after_the_end_is_told(notchpay: NotchPayServer, gateway, clock):
+def test_approval_after_the_end_is_found(notchpay: NotchPayServer, gateway, clock):
     prompted = gateway.prompt(PROMPT)
     notchpay.books.settle(REFERENCE, "expired")
     given_up = gateway.look_up(question(clock, prompted))
@@ -133,20 +133,20 @@ def test_approval_after_the_end_is_told(notchpay: NotchPayServer, gateway, clock
         ({"money": Money(5000, "USD")}, "amount_unsupported"),
     ],
 )
-def test_prompt_that_cannot_be_is_refused_before_any_call(notchpay: NotchPayServer, gateway, change, code):
+def test_impossible_prompt_is_refused_before_any_request(notchpay: NotchPayServer, gateway, change, code):
     outcome = gateway.prompt(replace(PROMPT, **change))
 
     assert (outcome.state, outcome.failure_code, notchpay.asked) == (State.FAILED, code, [])
 
 
-def test_telephone_that_is_not_taken_ends_the_payment_and_rings_nowhere(notchpay: NotchPayServer, gateway):
+def test_telephone_that_is_not_accepted_ends_the_payment_without_a_prompt(notchpay: NotchPayServer, gateway):
     outcome = gateway.prompt(replace(PROMPT, phone="+33612345678"))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "method_invalid")
     assert (notchpay.books.of(REFERENCE)["status"], notchpay.books.rings) == ("canceled", [])
 
 
-def test_refusal_of_a_payment_that_is_under_way_is_no_end(notchpay: NotchPayServer, gateway):
+def test_refusal_of_a_payment_in_progress_does_not_end_it(notchpay: NotchPayServer, gateway):
     # Done, and answered as if it had not been pending any more: two of us may have processed it.
     notchpay.mischief = [None, Mischief(True, 422, b'{"code": 422, "message": "Payment cannot be processed"}')]
 
@@ -155,7 +155,7 @@ def test_refusal_of_a_payment_that_is_under_way_is_no_end(notchpay: NotchPayServ
     assert (outcome.state, len(notchpay.books.rings)) == (State.PENDING, 1)
 
 
-def test_answer_to_the_second_call_that_does_not_accept_it_is_unknown(notchpay: NotchPayServer, gateway, clock):
+def test_response_to_the_second_request_that_does_not_accept_it_is_unknown(notchpay: NotchPayServer, gateway, clock):
     notchpay.mischief = [None, Mischief(True, 202, b"{}")]
 
     outcome = gateway.prompt(PROMPT)
@@ -180,7 +180,7 @@ FATES = {
 @pytest.mark.parametrize("finds_by_our_reference", [True, False])
 @pytest.mark.parametrize("second", FATES)
 @pytest.mark.parametrize("first", FATES)
-def test_whatever_is_lost_between_the_calls_a_telephone_rings_at_most_once_and_the_truth_is_found(
+def test_whatever_is_lost_between_the_requests_at_most_one_prompt_is_sent_and_the_outcome_is_found(
     notchpay: NotchPayServer, gateway, clock, first, second, finds_by_our_reference, tells_channel
 ):
     notchpay.books.tells_channel = tells_channel
@@ -189,7 +189,7 @@ def test_whatever_is_lost_between_the_calls_a_telephone_rings_at_most_once_and_t
 
     told = seen = gateway.prompt(PROMPT)
     notchpay.mischief = []
-    # As the portal goes on: with and without what it recorded; what was never heard of is ordered once more.
+    # As the portal continues: with and without the ids that it recorded; what is absent is sent once more.
     for known in (None, told):
         clock.advance(seconds=11)
         seen = gateway.look_up(question(clock, known))
@@ -204,9 +204,7 @@ def test_whatever_is_lost_between_the_calls_a_telephone_rings_at_most_once_and_t
     assert gateway.look_up(question(clock, seen)).state is State.SUCCEEDED
 
 
-def test_prompt_whose_second_call_never_came_is_asked_by_whoever_orders_it_again(
-    notchpay: NotchPayServer, gateway, clock
-):
+def test_prompt_whose_second_request_was_never_sent_is_sent_by_a_retry(notchpay: NotchPayServer, gateway, clock):
     notchpay.mischief = [None, NEVER_ARRIVED]
     gateway.prompt(PROMPT)
     clock.advance(minutes=1)
@@ -216,7 +214,7 @@ def test_prompt_whose_second_call_never_came_is_asked_by_whoever_orders_it_again
     assert (outcome.state, len(notchpay.books.rings), len(notchpay.books.payments)) == (State.PENDING, 1, 1)
 
 
-def test_prompt_that_another_of_us_begins_at_this_moment_is_left_to_it(notchpay: NotchPayServer, gateway, clock):
+def test_prompt_that_another_process_begins_at_this_moment_is_left_to_it(notchpay: NotchPayServer, gateway, clock):
     notchpay.mischief = [None, NEVER_ARRIVED]
     gateway.prompt(PROMPT)
     clock.advance(seconds=12)
@@ -226,7 +224,7 @@ def test_prompt_that_another_of_us_begins_at_this_moment_is_left_to_it(notchpay:
     assert (outcome.state, notchpay.books.rings) == (State.PENDING, [])
 
 
-def test_reference_that_exists_for_another_amount_is_told_as_it_is_and_asks_nobody(
+def test_reference_that_exists_for_another_amount_is_returned_without_a_prompt(
     notchpay: NotchPayServer, gateway, clock
 ):
     notchpay.mischief = [None, NEVER_ARRIVED]
@@ -238,7 +236,7 @@ def test_reference_that_exists_for_another_amount_is_told_as_it_is_and_asks_nobo
     assert (outcome.money, notchpay.books.rings) == (Money(9000, "XAF"), [])
 
 
-def test_duplicate_that_is_told_as_a_validation_error_means_that_it_exists(notchpay: NotchPayServer, gateway):
+def test_duplicate_that_is_reported_as_a_validation_error_means_that_it_exists(notchpay: NotchPayServer, gateway):
     gateway.prompt(PROMPT)
     notchpay.mischief = [Mischief(False, 422, b'{"message": "no", "errors": {"reference": ["has been taken"]}}')]
 

@@ -1,4 +1,4 @@
-"""One payment of a customer of Savane, as Notch Pay is ordered it and asked about it."""
+"""Requests and the lookup of one payment of a customer of Savane at Notch Pay."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROMPT = PromptOrder(
 
 
 def question(clock: MovableClock, known: Outcome | None = None) -> Question:
-    """What the portal asks: with the ids that it recorded of `known`, or of nothing where its answer was lost."""
+    """Build the portal's lookup: with the ids of the `known` outcome, or without where the response was lost."""
     return Question(
         REFERENCE,
         clock.now(),

@@ -1,4 +1,4 @@
-"""Orders as the contract suite gives them to any gateway: what each act sends, and how it is asked about afterwards."""
+"""Requests and lookups as the contract suite sends them to any gateway."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from portal.gateways.contract import (
     State,
 )
 from portal.money import Money
-from tests.support.gateway_bench import Act, Card, GatewayBench, Telephone
+from tests.support.gateway_bench import Card, GatewayBench, Operation, Telephone
 
-ACTS: tuple[Act, ...] = get_args(Act)
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 PAYER = Payer("cus_032kbShSLbF8iRm1FXK4Ro", "Maya Laurent", "maya@customer.example", "+237677123456")
 PAYMENT, OTHER_PAYMENT = "pay_032kbShSLbF8iRm1FXK4Ro", "pay_032kbShSLbF8iRm1FXK4Rp"
 SETUP, REFUND = "stp_032kbShSLbF8iRm1FXK4Ro", "re_032kbShSLbF8iRm1FXK4Ro"
@@ -33,19 +33,19 @@ _BACK, _STOPPED = "http://127.0.0.1:5000/acme/back", "http://127.0.0.1:5000/acme
 AnyOutcome = Outcome | SetupOutcome | RefundOutcome
 
 
-def is_offered(act: Act, able: Capabilities) -> bool:
+def is_offered(operation: Operation, able: Capabilities) -> bool:
     return {
         "charge": able.saved_methods,
         "prompt": bool(able.prompt_channels),
         "page": able.hosted_page,
         "setup": able.setup_page,
         "refund": able.refunds,
-    }[act]
+    }[operation]
 
 
 @dataclass
-class Orders:
-    """The portal's side of a test: gives orders to the bench's gateway and asks about them."""
+class GatewayCaller:
+    """The portal's side of a test: sends requests to the bench's gateway and looks them up."""
 
     bench: GatewayBench
     gateway: Gateway
@@ -56,9 +56,9 @@ class Orders:
     def __post_init__(self) -> None:
         self.first_at = self.bench.now()
 
-    def hasty(self) -> Orders:
-        """The same with a gateway that waits for nobody."""
-        return Orders(self.bench, self.bench.hasty_gateway)
+    def hasty(self) -> GatewayCaller:
+        """The same with a gateway with a short timeout."""
+        return GatewayCaller(self.bench, self.bench.hasty_gateway)
 
     def charge(
         self, reference: str = PAYMENT, *, card: Card = "good", token: str = "", money: Money | None = None
@@ -95,7 +95,7 @@ class Orders:
         return self.gateway.open_setup(order)
 
     def take(self, reference: str = PAYMENT, *, money: Money | None = None) -> Outcome:
-        """Have the money, by the simplest way that the gateway offers."""
+        """Make a charge succeed, in the simplest way that the gateway offers."""
         able = self.bench.capabilities
         if able.saved_methods:
             self.charge(reference, money=money)
@@ -104,19 +104,19 @@ class Orders:
             self.bench.settle(reference)
         else:
             self.bench.pay_page(address_of(self.page(reference, money=money)), "good")
-        taken = self.look_up(reference)
-        assert taken.state is State.SUCCEEDED, taken
-        return taken
+        charged = self.look_up(reference)
+        assert charged.state is State.SUCCEEDED, charged
+        return charged
 
-    def refund_order(self, amount: int | None = None, reference: str = REFUND) -> RefundOrder:
-        """For a part of the one charge that `take` made, the whole unless told."""
+    def refund_request(self, amount: int | None = None, reference: str = REFUND) -> RefundOrder:
+        """For the charge that `take` made, in full by default."""
         charge = self.look_up().gateway_reference
         assert charge
         money = self.bench.money if amount is None else Money(amount, self.bench.money.currency)
         return RefundOrder(reference, charge, money)
 
     def look_up(self, reference: str = PAYMENT, *, known: Outcome | None = None) -> Outcome:
-        """As the portal asks after a lost answer: by our reference, and nothing else is known; or by the ids that an answer told."""
+        """Look up by our reference alone, as after a lost response, or with the ids of a `known` outcome."""
         if known is None:
             return self.gateway.look_up(Question(reference, self.first_at))
         return self.gateway.look_up(Question(reference, self.first_at, known.gateway_reference, known.page_reference))
@@ -129,49 +129,49 @@ class Orders:
 
 
 @dataclass
-class Deed:
-    """One act, ready to be given any number of times under one reference, and its question."""
+class PreparedRequest:
+    """One request that can be sent any number of times under one reference, and its lookup."""
 
-    act: Act
-    orders: Orders
-    refund_order: RefundOrder | None = None
+    operation: Operation
+    caller: GatewayCaller
+    refund_request: RefundOrder | None = None
     token: str = ""
 
     @classmethod
-    def prepare(cls, act: Act, orders: Orders) -> Deed:
-        """Do what comes before it: a method that was saved, a charge that can be refunded."""
-        if act == "refund":
-            orders.take()
-            return cls(act, orders, refund_order=orders.refund_order())
-        return cls(act, orders, token=orders.bench.token("good") if act == "charge" else "")
+    def prepare(cls, operation: Operation, caller: GatewayCaller) -> PreparedRequest:
+        """Do what it requires first: save a method, or make a charge to refund."""
+        if operation == "refund":
+            caller.take()
+            return cls(operation, caller, refund_request=caller.refund_request())
+        return cls(operation, caller, token=caller.bench.token("good") if operation == "charge" else "")
 
     @property
     def call(self) -> str:
-        return self.orders.bench.calls[self.act]
+        return self.caller.bench.calls[self.operation]
 
-    def give(self, orders: Orders | None = None) -> AnyOutcome:
-        orders = orders or self.orders
-        match self.act:
+    def send(self, caller: GatewayCaller | None = None) -> AnyOutcome:
+        caller = caller or self.caller
+        match self.operation:
             case "charge":
-                return orders.charge(token=self.token)
+                return caller.charge(token=self.token)
             case "prompt":
-                return orders.prompt()
+                return caller.prompt()
             case "page":
-                return orders.page()
+                return caller.page()
             case "setup":
-                return orders.setup()
-        assert self.refund_order
-        return orders.gateway.refund(self.refund_order)
+                return caller.setup()
+        assert self.refund_request
+        return caller.gateway.refund(self.refund_request)
 
-    def ask(self, orders: Orders | None = None) -> AnyOutcome:
-        orders = orders or self.orders
-        if self.refund_order:
-            return orders.gateway.look_up_refund(self.refund_order)
-        return orders.look_up_setup() if self.act == "setup" else orders.look_up()
+    def look_up(self, caller: GatewayCaller | None = None) -> AnyOutcome:
+        caller = caller or self.caller
+        if self.refund_request:
+            return caller.gateway.look_up_refund(self.refund_request)
+        return caller.look_up_setup() if self.operation == "setup" else caller.look_up()
 
 
 def address_of(outcome: Outcome | SetupOutcome) -> str:
-    """Where the customer goes on."""
+    """Where the customer is sent."""
     assert outcome.state is State.REQUIRES_ACTION, outcome
     assert outcome.action_url
     return outcome.action_url

@@ -1,4 +1,4 @@
-"""Looking for what became of an order at Stripe: by its ids, else in lists that are read to their end, or nothing is told."""
+"""Lookups at Stripe: by its ids, else in lists that are read to their end; otherwise the outcome is unknown."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.support.stripe_server import mischief as happens
 
 
 @pytest.mark.parametrize("kind", ["charge", "page"])
-def test_order_whose_answer_was_lost_is_found_in_the_list_over_many_pages(acme, stripe, orders, clock, kind):
-    order = orders.charge(stripe.books.keep_card()) if kind == "charge" else orders.page()
+def test_charge_whose_response_was_lost_is_found_in_the_list_over_many_pages(acme, stripe, build, clock, kind):
+    order = build.charge(stripe.books.keep_card()) if kind == "charge" else build.page()
     stripe.mischief = [happens.LOST]
     acme.charge(order) if kind == "charge" else acme.open_page(order)
-    question = orders.question(order)
+    question = build.question(order)
     for _ in range(5):
         clock.advance(minutes=1)
         stripe.books.charge_at_stripe(700)
-        acme.open_page(orders.page())
+        acme.open_page(build.page())
     stripe.api.largest_page = 2
 
     outcome = acme.look_up(question)
@@ -32,13 +32,13 @@ def test_order_whose_answer_was_lost_is_found_in_the_list_over_many_pages(acme, 
     assert outcome.reference == order.reference
 
 
-def test_order_that_never_arrived_is_absent_when_both_lists_were_read_to_their_end(acme, stripe, orders):
+def test_charge_that_never_arrived_is_absent_when_both_lists_were_read_to_their_end(acme, stripe, build):
     for _ in range(3):
         stripe.books.charge_at_stripe(700)
     stripe.api.largest_page = 1
     stripe.requests.clear()
 
-    outcome = acme.look_up(orders.question(orders.page()))
+    outcome = acme.look_up(build.question(build.page()))
 
     assert outcome.state is State.ABSENT
     assert stripe.asked == ["GET checkout/sessions"] + ["GET payment_intents"] * 3
@@ -59,25 +59,25 @@ def test_order_that_never_arrived_is_absent_when_both_lists_were_read_to_their_e
     ],
 )
 @pytest.mark.parametrize("page", [0, 1, 3])
-def test_list_that_breaks_off_tells_nothing(acme, stripe, orders, fault, page):
+def test_list_that_breaks_off_is_unknown(acme, stripe, build, fault, page):
     for _ in range(3):
         stripe.books.charge_at_stripe(700)
     stripe.api.largest_page = 1
     stripe.mischief = [None] * page + [fault]
 
-    assert acme.look_up(orders.question(orders.page())).state is State.UNKNOWN
+    assert acme.look_up(build.question(build.page())).state is State.UNKNOWN
 
 
-def test_list_that_is_too_long_to_be_read_tells_nothing(acme, stripe, orders):
+def test_list_that_is_too_long_is_unknown(acme, stripe, build):
     for _ in range(101):
         stripe.books.charge_at_stripe(700)
     stripe.api.largest_page = 1
 
-    assert acme.look_up(orders.question(orders.page())).state is State.UNKNOWN
+    assert acme.look_up(build.question(build.page())).state is State.UNKNOWN
 
 
-def test_list_is_asked_for_the_time_in_which_an_order_can_have_been_made(acme, stripe, orders, clock):
-    question = orders.question(orders.page())
+def test_list_is_requested_for_the_time_in_which_the_charge_can_have_been_created(acme, stripe, build, clock):
+    question = build.question(build.page())
     clock.advance(days=7)
 
     acme.look_up(question)
@@ -88,45 +88,45 @@ def test_list_is_asked_for_the_time_in_which_an_order_can_have_been_made(acme, s
 
 
 @pytest.mark.parametrize("known", [("pi_999", None), (None, "cs_test_999")])
-def test_id_that_stripe_does_not_know_is_unknown_and_never_absent(acme, orders, clock, known):
-    question = Question(orders.page().reference, clock.now(), *known)
+def test_id_that_stripe_does_not_find_is_unknown_and_never_absent(acme, build, clock, known):
+    question = Question(build.page().reference, clock.now(), *known)
 
     assert acme.look_up(question).state is State.UNKNOWN
 
 
-def test_id_of_somebody_elses_charge_is_told_with_its_own_reference(acme, stripe, orders, clock):
-    theirs = orders.charge(stripe.books.keep_card())
+def test_id_of_another_charge_is_returned_with_its_own_reference(acme, stripe, build, clock):
+    theirs = build.charge(stripe.books.keep_card())
     outcome = acme.charge(theirs)
 
-    told = acme.look_up(Question(orders.page().reference, clock.now(), outcome.gateway_reference))
+    told = acme.look_up(Question(build.page().reference, clock.now(), outcome.gateway_reference))
 
     assert told.reference == theirs.reference
 
 
-def test_page_that_was_called_off_long_ago_reads_as_expired(acme, stripe, orders, clock):
-    order = orders.page()
+def test_page_that_was_cancelled_long_ago_reads_as_expired(acme, stripe, build, clock):
+    order = build.page()
     opened = acme.open_page(order)
-    acme.cancel(orders.question(order, opened))
+    acme.cancel(build.question(order, opened))
 
-    soon = acme.look_up(orders.question(order, opened))
+    soon = acme.look_up(build.question(order, opened))
     clock.advance(hours=5)
-    late = acme.look_up(orders.question(order, opened))
+    late = acme.look_up(build.question(order, opened))
 
     assert (soon.failure_code, late.failure_code) == ("page_canceled", "page_expired")
 
 
-def test_charges_of_a_time_are_listed_oldest_first_ours_and_others(acme, stripe, orders, clock):
+def test_charges_of_a_time_are_listed_oldest_first_ours_and_others(acme, stripe, build, clock):
     since = clock.now()
-    ours = acme.charge(orders.charge(stripe.books.keep_card()))
+    ours = acme.charge(build.charge(stripe.books.keep_card()))
     clock.advance(minutes=1)
-    declined = acme.charge(orders.charge(stripe.books.keep_card("4000000000009995"), Money(70, "ISK")))
+    declined = acme.charge(build.charge(stripe.books.keep_card("4000000000009995"), Money(70, "ISK")))
     clock.advance(minutes=1)
     theirs = stripe.books.charge_at_stripe(700, "eur")
     clock.advance(minutes=1)
-    acme.open_page(orders.page())
+    acme.open_page(build.page())
     until = clock.now()
     clock.advance(minutes=1)
-    acme.charge(orders.charge(stripe.books.keep_card()))
+    acme.charge(build.charge(stripe.books.keep_card()))
     stripe.api.largest_page = 1
 
     listed = acme.list_charges(since, until)
@@ -150,8 +150,8 @@ def test_charges_are_not_listed_when_a_page_fails(acme, stripe, clock, page):
 
 
 @pytest.mark.parametrize("part", [{"currency": "zzz"}, {"currency": "ugx", "amount_received": 1001}])
-def test_strangers_charge_that_cannot_be_read_is_left_out_of_the_list(acme, stripe, orders, clock, part):
-    ours = acme.charge(orders.charge(stripe.books.keep_card()))
+def test_unrelated_charge_that_cannot_be_read_is_skipped_in_the_list(acme, stripe, build, clock, part):
+    ours = acme.charge(build.charge(stripe.books.keep_card()))
     stripe.books.charge_at_stripe(700).update(part)
 
     listed = acme.list_charges(clock.now(), clock.now() + timedelta(minutes=1))
@@ -162,7 +162,7 @@ def test_strangers_charge_that_cannot_be_read_is_left_out_of_the_list(acme, stri
 @pytest.mark.parametrize(
     "metadata", [{"portal_reference": "pay_032kbShSLbF8iRm1FXK4Ro"}, {"portal_reference": 7}, None]
 )
-def test_charge_that_cannot_be_read_and_may_be_ours_leaves_no_list(acme, stripe, clock, metadata):
+def test_with_an_unreadable_charge_that_may_be_ours_there_is_no_list(acme, stripe, clock, metadata):
     stripe.books.charge_at_stripe(700).update({"currency": "zzz", "metadata": metadata})
 
     assert acme.list_charges(clock.now(), clock.now() + timedelta(minutes=1)) is None
@@ -177,15 +177,15 @@ def test_account_is_reachable_with_its_key_alone(acme, stripe):
     assert not nobody.is_reachable()
 
 
-def test_call_asks_for_plain_bytes_in_the_version_that_is_pinned(acme, stripe):
+def test_request_asks_for_an_uncompressed_response_in_the_pinned_version(acme, stripe):
     acme.is_reachable()
 
     headers = stripe.requests[0].headers
-    # The size of an answer is checked, which a packed one hides.
+    # The length of a response is checked, which compression would hide.
     assert (headers["accept-encoding"], headers["stripe-version"]) == ("identity", API_VERSION)
 
 
-def test_environment_sends_no_call_elsewhere(acme, stripe, monkeypatch):
+def test_proxies_of_the_environment_are_ignored(acme, stripe, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 

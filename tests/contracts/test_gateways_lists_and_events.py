@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from portal.gateways.contract import EventRefused, State
+from tests.support.gateway_calls import PAYMENT
 from tests.support.gateway_cases import each_bench
-from tests.support.gateway_orders import PAYMENT
 
 listing = each_bench(able=lambda able: able.lists_charges)
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -18,35 +18,35 @@ SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
 
 @listing
-def test_list_has_every_charge_of_its_time_with_our_references(bench, orders):
+def test_list_has_every_charge_of_its_time_with_our_references(bench, caller):
     references = [f"{PAYMENT[:-2]}{number:02}" for number in range(3)]
-    taken = [orders.take(reference) for reference in references]
+    charged = [caller.take(reference) for reference in references]
 
-    listed = bench.gateway.list_charges(orders.first_at - SECOND, bench.now() + SECOND)
+    listed = bench.gateway.list_charges(caller.first_at - SECOND, bench.now() + SECOND)
 
     assert listed is not None
     assert [(one.reference, one.state, one.money) for one in listed] == [
         (reference, State.SUCCEEDED, bench.money) for reference in references
     ]
-    assert [one.gateway_reference for one in listed] == [outcome.gateway_reference for outcome in taken]
-    assert all(orders.first_at - SECOND <= one.created_at <= bench.now() + SECOND for one in listed)
+    assert [one.gateway_reference for one in listed] == [outcome.gateway_reference for outcome in charged]
+    assert all(caller.first_at - SECOND <= one.created_at <= bench.now() + SECOND for one in listed)
 
 
 @listing
-def test_list_of_another_time_is_empty(bench, orders):
-    orders.take()
+def test_list_of_another_time_is_empty(bench, caller):
+    caller.take()
 
-    assert bench.gateway.list_charges(orders.first_at - DAY, orders.first_at - SECOND) == ()
+    assert bench.gateway.list_charges(caller.first_at - DAY, caller.first_at - SECOND) == ()
     assert bench.gateway.list_charges(bench.now() + SECOND, bench.now() + DAY) == ()
 
 
 @listing
-def test_list_is_whole_however_long_it_is(bench, orders):
+def test_list_is_complete_however_long_it_is(bench, caller):
     references = [f"{PAYMENT[:-3]}{number:03}" for number in range(120)]
     for reference in references:
-        orders.take(reference)
+        caller.take(reference)
 
-    listed = bench.gateway.list_charges(orders.first_at - SECOND, bench.now() + SECOND)
+    listed = bench.gateway.list_charges(caller.first_at - SECOND, bench.now() + SECOND)
 
     assert listed is not None
     assert [one.reference for one in listed] == references
@@ -56,20 +56,20 @@ def test_list_is_whole_however_long_it_is(bench, orders):
 
 
 @each_bench()
-def test_event_that_is_signed_is_read(bench, orders):
-    taken = orders.take()
+def test_signed_event_is_read(bench, caller):
+    charged = caller.take()
     event = bench.event(PAYMENT)
 
     notice = bench.gateway.read_event(event.headers, event.body, bench.now())
 
     assert notice.event_id
     assert notice.type
-    assert notice.reference == PAYMENT or notice.gateway_reference == taken.gateway_reference
+    assert notice.reference == PAYMENT or notice.gateway_reference == charged.gateway_reference
 
 
 @each_bench()
-def test_event_with_one_bit_flipped_is_refused(bench, orders):
-    orders.take()
+def test_event_with_one_bit_flipped_is_refused(bench, caller):
+    caller.take()
     event = bench.event(PAYMENT)
 
     for place in range(0, len(event.body), 7):
@@ -81,8 +81,8 @@ def test_event_with_one_bit_flipped_is_refused(bench, orders):
 
 @each_bench()
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff\xfe", b"[" * 100_000], ids=len)
-def test_event_of_another_body_is_refused(bench, orders, body):
-    orders.take()
+def test_event_of_another_body_is_refused(bench, caller, body):
+    caller.take()
     event = bench.event(PAYMENT)
 
     with pytest.raises(EventRefused):
@@ -90,8 +90,8 @@ def test_event_of_another_body_is_refused(bench, orders, body):
 
 
 @each_bench()
-def test_event_whose_signature_is_not_right_is_refused(bench, orders):
-    orders.take()
+def test_event_with_a_wrong_signature_is_refused(bench, caller):
+    caller.take()
     event = bench.event(PAYMENT)
     signature = event.headers[event.header]
     forged = [
@@ -117,8 +117,8 @@ def test_event_whose_signature_is_not_right_is_refused(bench, orders):
 
 @each_bench(like=lambda bench: bench.dates_events)
 @pytest.mark.parametrize("seconds", [301, -301])
-def test_event_of_another_time_is_refused(bench, orders, seconds):
-    orders.take()
+def test_event_of_another_time_is_refused(bench, caller, seconds):
+    caller.take()
     event = bench.event(PAYMENT)
 
     with pytest.raises(EventRefused):

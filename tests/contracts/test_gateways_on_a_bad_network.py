@@ -1,4 +1,4 @@
-"""What every gateway promises when answers are lost, late, broken or lies: nothing is taken for known, nothing is done twice."""
+"""What every gateway promises when responses are lost, late, broken or wrong: nothing is assumed, nothing is done twice."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from portal.gateways.contract import Outcome, Question, State
-from tests.support.gateway_cases import each_act, each_bench
-from tests.support.gateway_orders import PAYMENT, SETUP, Deed, is_offered
+from tests.support.gateway_calls import PAYMENT, SETUP, PreparedRequest, is_offered
+from tests.support.gateway_cases import each_bench, each_operation
 from tests.support.provider_server import (
     ANSWER_LOST,
     BROKEN_AFTER,
@@ -28,80 +28,82 @@ from tests.support.provider_server import (
     told,
 )
 
-BEGUN = (State.SUCCEEDED, State.PENDING, State.REQUIRES_ACTION)
+CREATED = (State.SUCCEEDED, State.PENDING, State.REQUIRES_ACTION)
 each_fault = pytest.mark.parametrize("fault", PROVE_NOTHING, ids=lambda fault: fault.name)
 
 
 @each_fault
-@each_act()
-def test_order_whose_answer_proves_nothing_is_unknown_and_its_question_tells_the_truth(bench, orders, act, fault):
-    deed = Deed.prepare(act, orders)
+@each_operation()
+def test_request_whose_response_proves_nothing_is_unknown_and_its_lookup_returns_the_outcome(
+    bench, caller, operation, fault
+):
+    prepared = PreparedRequest.prepare(operation, caller)
     begun = time.monotonic()
 
-    with bench.server.spoiling(fault, deed.call):
-        outcome = deed.give(orders.hasty() if fault in (SLOW, TIMED_OUT) else orders)
+    with bench.server.spoiling(fault, prepared.call):
+        outcome = prepared.send(caller.hasty() if fault in (SLOW, TIMED_OUT) else caller)
 
     assert outcome.state is State.UNKNOWN, outcome
-    assert time.monotonic() - begun < 8, "the client waited for as long as the provider liked"
-    assert deed.ask().state in (BEGUN if fault.reaches else (State.ABSENT,))
+    assert time.monotonic() - begun < 8, "the client waited without a limit"
+    assert prepared.look_up().state in (CREATED if fault.reaches else (State.ABSENT,))
 
 
 @pytest.mark.parametrize("fault", [ANSWER_LOST, TOO_MANY], ids=lambda fault: fault.name)
-@each_act()
-def test_order_given_again_after_its_answer_was_lost_is_carried_out_once(bench, orders, act, fault):
-    deed = Deed.prepare(act, orders)
-    with bench.server.spoiling(fault, deed.call):
-        deed.give()
+@each_operation()
+def test_request_resent_after_its_response_was_lost_is_carried_out_once(bench, caller, operation, fault):
+    prepared = PreparedRequest.prepare(operation, caller)
+    with bench.server.spoiling(fault, prepared.call):
+        prepared.send()
 
-    again = deed.give()
+    again = prepared.send()
 
-    assert again.state in BEGUN
-    assert len(bench.ledger()) == (0 if act in ("page", "setup") else 1)
-    if act == "refund":
+    assert again.state in CREATED
+    assert len(bench.ledger()) == (0 if operation in ("page", "setup") else 1)
+    if operation == "refund":
         assert [bench.refunded()] == [row.amount for row in bench.ledger()]
 
 
-@each_act()
-def test_refusal_as_a_duplicate_means_that_it_exists(bench, orders, act):
-    deed = Deed.prepare(act, orders)
+@each_operation()
+def test_refusal_as_a_duplicate_means_that_it_exists(bench, caller, operation):
+    prepared = PreparedRequest.prepare(operation, caller)
     status, body = bench.duplicate
     duplicate = Fault("duplicate", True, lambda _reply: told(status, body))
 
-    with bench.server.spoiling(duplicate, deed.call):
-        outcome = deed.give()
+    with bench.server.spoiling(duplicate, prepared.call):
+        outcome = prepared.send()
 
-    truth = deed.ask()
-    assert truth.state in BEGUN
+    truth = prepared.look_up()
+    assert truth.state in CREATED
     assert outcome.state is truth.state or (outcome.state is State.UNKNOWN and not bench.is_unique_by_reference)
 
 
 @pytest.mark.parametrize("fault", [ANSWER_LOST, BROKEN_AFTER, TOO_MANY, TRUNCATED], ids=lambda fault: fault.name)
-@each_act()
-def test_question_without_an_answer_is_unknown(bench, orders, act, fault):
-    deed = Deed.prepare(act, orders)
-    deed.give()
+@each_operation()
+def test_lookup_without_a_response_is_unknown(bench, caller, operation, fault):
+    prepared = PreparedRequest.prepare(operation, caller)
+    prepared.send()
 
     with bench.server.spoiling(fault):
-        outcome = deed.ask()
+        outcome = prepared.look_up()
 
     assert outcome.state is State.UNKNOWN
 
 
 @pytest.mark.parametrize("fault", [ANSWER_LOST, BROKEN_AFTER, TOO_MANY, TRUNCATED], ids=lambda fault: fault.name)
 @each_bench(able=lambda able: able.cancel)
-def test_calling_off_without_an_answer_says_nothing_that_is_not_so(bench, orders, fault):
-    orders.take()
+def test_cancelling_without_a_response_claims_nothing_false(bench, caller, fault):
+    caller.take()
 
     with bench.server.spoiling(fault):
-        outcome = orders.cancel()
+        outcome = caller.cancel()
 
     assert outcome.state is State.UNKNOWN
-    assert orders.cancel().state is State.SUCCEEDED
+    assert caller.cancel().state is State.SUCCEEDED
 
 
 @pytest.mark.parametrize("fault", [ANSWER_LOST, BROKEN_AFTER, TOO_MANY], ids=lambda fault: fault.name)
 @each_bench(able=lambda able: able.setup_page)
-def test_detaching_without_an_answer_asks_to_be_asked_again(bench, fault):
+def test_detaching_without_a_response_is_to_be_retried(bench, fault):
     token = bench.token("good")
 
     with bench.server.spoiling(fault):
@@ -113,61 +115,63 @@ def test_detaching_without_an_answer_asks_to_be_asked_again(bench, fault):
 
 @each_fault
 @each_bench(able=lambda able: able.lists_charges)
-def test_list_that_did_not_come_whole_is_none(bench, orders, fault):
-    orders.take()
+def test_incomplete_list_is_none(bench, caller, fault):
+    caller.take()
     gateway = bench.hasty_gateway if fault in (SLOW, TIMED_OUT) else bench.gateway
 
     with bench.server.spoiling(fault):
-        listed = gateway.list_charges(orders.first_at, bench.now())
+        listed = gateway.list_charges(caller.first_at, bench.now())
 
     assert listed is None
 
 
-@each_act()
-def test_answer_that_comes_compressed_without_being_asked_for_is_read(bench, orders, act):
-    deed = Deed.prepare(act, orders)
+@each_operation()
+def test_response_that_is_compressed_without_being_requested_is_read(bench, caller, operation):
+    prepared = PreparedRequest.prepare(operation, caller)
 
     with bench.server.spoiling(Fault("compressed", True, _compressed)):
-        given, asked = deed.give(), deed.ask()
+        first, looked_up = prepared.send(), prepared.look_up()
 
-    assert given.state in BEGUN
-    assert asked.state in BEGUN
+    assert first.state in CREATED
+    assert looked_up.state in CREATED
     assert {dict(request.headers)["Accept-Encoding"] for request in bench.server.requests} == {"identity"}
 
 
-@each_act("charge", "prompt")
-def test_answer_for_another_amount_is_never_a_success_of_what_was_ordered(bench, orders, act):
-    deed = Deed.prepare(act, orders)
+@each_operation("charge", "prompt")
+def test_response_for_another_amount_is_never_a_success_of_the_request(bench, caller, operation):
+    prepared = PreparedRequest.prepare(operation, caller)
     other = Fault("other_amount", True, _with_other_amounts)
 
     with bench.server.spoiling(other):
-        given = deed.give()
+        first = prepared.send()
         bench.settle(PAYMENT)
-        asked = deed.ask()
+        looked_up = prepared.look_up()
 
-    for outcome in (given, asked):
+    for outcome in (first, looked_up):
         assert isinstance(outcome, Outcome)
         assert outcome.state is State.UNKNOWN or outcome.money != bench.money
 
 
 @each_bench()
-def test_provider_that_is_gone_makes_nothing_raise(bench, orders):
-    deeds = [Deed.prepare(act, orders) for act in _offered(bench)]
+def test_unreachable_provider_raises_nothing(bench, caller):
+    all_prepared = [PreparedRequest.prepare(operation, caller) for operation in _offered(bench)]
     able, gateway = bench.capabilities, bench.gateway
     bench.server.close()
 
-    assert {outcome.state for deed in deeds for outcome in (deed.give(), deed.ask())} == {State.UNKNOWN}
+    assert {outcome.state for prepared in all_prepared for outcome in (prepared.send(), prepared.look_up())} == {
+        State.UNKNOWN
+    }
     if able.cancel:
-        assert orders.cancel().state is State.UNKNOWN
+        assert caller.cancel().state is State.UNKNOWN
     if able.lists_charges:
-        assert gateway.list_charges(orders.first_at, bench.now()) is None
+        assert gateway.list_charges(caller.first_at, bench.now()) is None
     if able.setup_page:
         assert not gateway.detach("tok_1")
     assert not gateway.is_reachable()
 
 
 @each_bench()
-def test_reachable_is_a_provider_that_takes_our_key(bench):
+def test_provider_that_accepts_our_key_is_reachable(bench):
     assert bench.gateway.is_reachable()
 
     with bench.server.spoiling(Fault("no_key", False, lambda _reply: told(401))):
@@ -175,12 +179,12 @@ def test_reachable_is_a_provider_that_takes_our_key(bench):
 
 
 @each_bench()
-def test_provider_is_never_sent_a_card_number(bench, orders):
-    for act in _offered(bench):
-        deed = Deed.prepare(act, orders)
-        deed.give()
-        deed.ask()
-    bench.gateway.look_up(Question(SETUP, orders.first_at, "ch_1", "pg_1"))
+def test_provider_is_never_sent_a_card_number(bench, caller):
+    for operation in _offered(bench):
+        prepared = PreparedRequest.prepare(operation, caller)
+        prepared.send()
+        prepared.look_up()
+    bench.gateway.look_up(Question(SETUP, caller.first_at, "ch_1", "pg_1"))
 
     sent = [(request.call, *map(str, request.headers), request.body.decode()) for request in bench.server.requests]
 
@@ -189,12 +193,14 @@ def test_provider_is_never_sent_a_card_number(bench, orders):
 
 
 def _offered(bench: Any) -> list[Any]:
-    """The acts of this bench, those that leave the one payment unpaid first."""
-    return [act for act in ("setup", "page", "prompt", "charge") if is_offered(act, bench.capabilities)]
+    """The operations of this bench, those that leave the payment unpaid first."""
+    return [
+        operation for operation in ("setup", "page", "prompt", "charge") if is_offered(operation, bench.capabilities)
+    ]
 
 
 def _compressed(reply: Reply) -> Reply:
-    """Longer on the line than it is: compressing does that to what is short."""
+    """Compressed, which makes a short body longer."""
     headers = (*reply.headers, ("Content-Encoding", "gzip"))
     return replace(reply, headers=headers, body=gzip.compress(reply.body, compresslevel=0))
 
@@ -204,7 +210,7 @@ def _with_other_amounts(reply: Reply) -> Reply:
 
 
 def _raised(value: Any, name: str = "") -> Any:
-    """Every amount in an answer, one higher."""
+    """Every amount in a response, one higher."""
     match value:
         case dict():
             return {key: _raised(inner, key) for key, inner in value.items()}

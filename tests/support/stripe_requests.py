@@ -1,4 +1,4 @@
-"""Orders of a customer of Acme as the portal gives them to Stripe; each has an id of the clock's time, as ours have."""
+"""Requests for a customer of Acme at Stripe; each has an id of the clock's time, as ours have."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ RETURN_URL = "https://portal.example/acme/payments/1"
 
 
 @dataclass
-class Orders:
-    """Makes orders; `known_token` is a method that the customer has kept already."""
+class RequestBuilder:
+    """Builds requests; `known_token` is a method that the customer has saved before."""
 
     clock: MovableClock
     known_token: str | None = None
@@ -52,11 +52,11 @@ class Orders:
         )
 
     def refund(self, charge: Outcome, amount: int = 5000, currency: str = "USD") -> RefundOrder:
-        assert charge.gateway_reference is not None, "what is refunded was charged"
+        assert charge.gateway_reference is not None, "only a charge can be refunded"
         return RefundOrder(new_id("re", self.clock.now()), charge.gateway_reference, Money(amount, currency))
 
     def question(self, order: ChargeOrder | PageOrder | SetupOrder, known: Outcome | None = None) -> Question:
-        """What the portal asks: with the ids that it recorded of `known`, or with none where the answer was lost."""
+        """Build the portal's lookup: with the ids of the `known` outcome, or without where the response was lost."""
         return Question(
             order.reference,
             self.clock.now(),

@@ -1,4 +1,4 @@
-"""Asking Notch Pay: nothing has failed or is absent that is not proven, and another's money is told as it is."""
+"""Lookups at Notch Pay: failed or absent only when that is proven; another amount is returned as it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from portal.gateways.contract import Payer, State
 from portal.gateways.notchpay import Keys, NotchPayGateway
 from portal.money import Money
-from tests.support.notchpay_orders import MONEY, PAGE, PAYER, PROMPT, REFERENCE, question
+from tests.support.notchpay_requests import MONEY, PAGE, PAYER, PROMPT, REFERENCE, question
 from tests.support.notchpay_server import (
     LOST,
     NEVER_ARRIVED,
@@ -47,7 +47,7 @@ def impatient(notchpay: NotchPayServer, clock) -> NotchPayGateway:
 
 
 @pytest.mark.parametrize("mischief", [*BROKEN, refused(404)])
-def test_order_without_a_whole_answer_is_unknown_and_never_failed(notchpay: NotchPayServer, impatient, mischief):
+def test_request_without_a_complete_response_is_unknown_and_never_failed(notchpay: NotchPayServer, impatient, mischief):
     notchpay.mischief = [mischief] * 2
 
     assert impatient.open_page(PAGE).state is State.UNKNOWN
@@ -55,7 +55,7 @@ def test_order_without_a_whole_answer_is_unknown_and_never_failed(notchpay: Notc
 
 
 @pytest.mark.parametrize("mischief", BROKEN)
-def test_question_without_a_whole_answer_is_unknown_and_never_absent(
+def test_lookup_without_a_complete_response_is_unknown_and_never_absent(
     notchpay: NotchPayServer, impatient, clock, mischief
 ):
     notchpay.mischief = [mischief] * 2
@@ -82,7 +82,9 @@ def test_payment_that_cannot_be_read_is_unknown(notchpay: NotchPayServer, gatewa
     [({"amount": 9000}, (REFERENCE, Money(9000, "XAF"))), ({"currency": "XOF"}, (REFERENCE, Money(5000, "XOF"))),
      ({"trxref": "pay_x", "merchant_reference": "pay_x"}, ("pay_x", MONEY))],
 )  # fmt: skip
-def test_another_amount_currency_or_reference_is_told_as_it_is(notchpay: NotchPayServer, gateway, clock, part, told):
+def test_another_amount_currency_or_reference_is_returned_as_it_is(
+    notchpay: NotchPayServer, gateway, clock, part, told
+):
     opened = gateway.open_page(PAGE)
     notchpay.books.settle(REFERENCE, "complete")
     notchpay.books.of(REFERENCE).update(part)
@@ -120,7 +122,7 @@ def test_shape_of_the_reference_pages_is_read_too(notchpay: NotchPayServer, gate
         (MONEY, Payer("cus_1", email="\u200b"), "processing_error"),
     ],
 )
-def test_order_that_is_refused_as_invalid_has_failed(notchpay: NotchPayServer, gateway, money, payer, code):
+def test_request_that_is_refused_as_invalid_has_failed(notchpay: NotchPayServer, gateway, money, payer, code):
     outcome = gateway.open_page(replace(PAGE, money=money, payer=payer))
 
     assert (outcome.state, outcome.failure_code, outcome.failure_message) == (State.FAILED, code, "Validation failed")
@@ -151,14 +153,14 @@ def test_reference_that_neither_reference_nor_list_has_is_absent(notchpay: Notch
     assert gateway.look_up(question(clock)).state is State.ABSENT
 
 
-def test_list_that_leaves_open_whose_a_payment_is_proves_nothing(notchpay: NotchPayServer, gateway, clock):
+def test_list_with_a_payment_without_a_known_reference_proves_nothing(notchpay: NotchPayServer, gateway, clock):
     gateway.prompt(replace(PROMPT, reference="pay_another"))
     notchpay.books.tells_our_reference = False
 
     assert gateway.look_up(question(clock)).state is State.UNKNOWN
 
 
-def test_payment_without_a_reference_of_ours_is_somebody_elses(notchpay: NotchPayServer, gateway, clock):
+def test_payment_without_our_reference_is_not_ours(notchpay: NotchPayServer, gateway, clock):
     gateway.prompt(replace(PROMPT, reference="pay_another"))
     notchpay.books.of("pay_another").update({"trxref": None, "merchant_reference": None})
 
@@ -175,7 +177,7 @@ def test_reference_behind_a_hundred_others_is_found(notchpay: NotchPayServer, ga
 
 
 @pytest.mark.parametrize(("field", "value"), [("last_page", 21), ("totals", 9), ("items", None), ("last_page", "1")])
-def test_list_that_is_not_whole_proves_nothing(notchpay: NotchPayServer, gateway, clock, field, value):
+def test_incomplete_list_proves_nothing(notchpay: NotchPayServer, gateway, clock, field, value):
     whole = notchpay.books.list_payments({})
     broken = Mischief(False, 200, str(whole | {field: value}).replace("'", '"').replace("None", "null").encode())
     notchpay.mischief = [None, None, broken]
@@ -183,7 +185,7 @@ def test_list_that_is_not_whole_proves_nothing(notchpay: NotchPayServer, gateway
     assert gateway.look_up(question(clock)).state is State.UNKNOWN
 
 
-def test_payment_that_it_gave_a_reference_and_knows_no_more_is_unknown(notchpay: NotchPayServer, gateway, clock):
+def test_payment_whose_gateway_reference_is_not_found_any_more_is_unknown(notchpay: NotchPayServer, gateway, clock):
     prompted = gateway.prompt(PROMPT)
     notchpay.books.payments.clear()
 
@@ -193,7 +195,7 @@ def test_payment_that_it_gave_a_reference_and_knows_no_more_is_unknown(notchpay:
 # --- calling off ---
 
 
-def test_open_page_that_is_called_off_has_failed(notchpay: NotchPayServer, gateway, clock):
+def test_open_page_that_is_cancelled_has_failed(notchpay: NotchPayServer, gateway, clock):
     opened = gateway.open_page(PAGE)
 
     outcome = gateway.cancel(question(clock, opened))
@@ -205,7 +207,7 @@ def test_open_page_that_is_called_off_has_failed(notchpay: NotchPayServer, gatew
 @pytest.mark.parametrize(
     ("status", "state"), [("processing", State.PENDING), ("complete", State.SUCCEEDED), ("expired", State.FAILED)]
 )
-def test_what_cannot_be_called_off_any_more_is_told_and_not_touched(
+def test_payment_that_cannot_be_cancelled_any_more_is_returned_unchanged(
     notchpay: NotchPayServer, gateway, clock, status, state
 ):
     opened = gateway.open_page(PAGE)
@@ -220,7 +222,9 @@ def test_what_cannot_be_called_off_any_more_is_told_and_not_touched(
 @pytest.mark.parametrize(
     ("mischief", "state"), [(LOST, State.FAILED), (NEVER_ARRIVED, State.REQUIRES_ACTION), (refused(422), State.REQUIRES_ACTION)]
 )  # fmt: skip
-def test_truth_is_asked_for_whatever_calling_off_answered(notchpay: NotchPayServer, gateway, clock, mischief, state):
+def test_payment_is_looked_up_whatever_the_response_to_cancelling_was(
+    notchpay: NotchPayServer, gateway, clock, mischief, state
+):
     opened = gateway.open_page(PAGE)
     notchpay.mischief = [None, mischief]
 
@@ -230,7 +234,7 @@ def test_truth_is_asked_for_whatever_calling_off_answered(notchpay: NotchPayServ
 # --- the list ---
 
 
-def test_list_tells_every_payment_of_the_time_oldest_first(notchpay: NotchPayServer, gateway, clock):
+def test_list_has_every_payment_of_the_time_oldest_first(notchpay: NotchPayServer, gateway, clock):
     begun = clock.now()
     for number in range(3):
         gateway.prompt(replace(PROMPT, reference=f"pay_{number}"))
@@ -246,7 +250,7 @@ def test_list_tells_every_payment_of_the_time_oldest_first(notchpay: NotchPaySer
     ]
 
 
-def test_list_leaves_out_what_is_sold_in_currencies_that_we_never_order(notchpay: NotchPayServer, gateway, clock):
+def test_list_skips_payments_in_currencies_that_we_never_request(notchpay: NotchPayServer, gateway, clock):
     gateway.prompt(PROMPT)
     notchpay.books.of(REFERENCE)["currency"] = "EUR"
 
@@ -261,7 +265,7 @@ def test_list_with_a_row_that_cannot_be_read_is_none(notchpay: NotchPayServer, g
     assert gateway.list_charges(clock.now() - timedelta(days=1), clock.now() + timedelta(days=1)) is None
 
 
-def test_list_that_grows_while_it_is_read_tells_each_charge_once(notchpay: NotchPayServer, gateway, clock, monkeypatch):
+def test_list_that_grows_while_it_is_read_has_each_charge_once(notchpay: NotchPayServer, gateway, clock, monkeypatch):
     def begin(reference: str) -> None:
         notchpay.books.initialise(
             {"amount": 100, "currency": "XAF", "reference": reference, "customer": {"phone": "+237677000000"}}
@@ -298,7 +302,7 @@ def test_list_of_which_one_page_fails_is_none(notchpay: NotchPayServer, gateway,
 # --- the key ---
 
 
-def test_key_that_is_taken_is_told_from_one_that_is_not(notchpay: NotchPayServer, gateway):
+def test_valid_key_is_distinguished_from_an_invalid_one(notchpay: NotchPayServer, gateway):
     stranger = NotchPayGateway(Keys("pk_test.other", PRIVATE_KEY, ()), 5, origin=notchpay.origin)
 
     assert (gateway.is_reachable(), stranger.is_reachable()) == (True, False)
