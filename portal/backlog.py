@@ -52,12 +52,12 @@ def _outbox(database: Database) -> Iterator[Finding]:
 def _unknown_payments(database: Database) -> Finding:
     """After a week without an outcome a person has to look the payment up at the gateway."""
     from portal.payments.models import Payment
-    from portal.payments.rules.statuses import OVERDUE_AFTER
+    from portal.payments.rules.statuses import STUCK_AFTER
 
     with database.read() as reader:
         count, oldest = reader.execute(
             sa.select(sa.func.count(), sa.func.min(Payment.sent_at))
-            .where(Payment.next_check_at.is_not(None), Payment.sent_at < datetime.now(UTC) - OVERDUE_AFTER)
+            .where(Payment.next_check_at.is_not(None), Payment.sent_at < datetime.now(UTC) - STUCK_AFTER)
             .execution_options(tenant_wide=True)
         ).one()
     if oldest is None:
@@ -71,12 +71,12 @@ def _unknown_payments(database: Database) -> Finding:
 
 
 def _unknown_refunds(database: Database) -> Finding:
-    from portal.payments.rules.statuses import OVERDUE_AFTER
+    from portal.payments.rules.statuses import STUCK_AFTER
     from portal.refunds.queries import read_unknown_refunds
 
     now = datetime.now(UTC)
     with database.read() as reader:
-        unknown = read_unknown_refunds(reader, before=now - OVERDUE_AFTER)
+        unknown = read_unknown_refunds(reader, before=now - STUCK_AFTER)
     if unknown.oldest_at is None:
         return Finding(Level.OK, "refunds", "no outcome has been unknown for a week")
     return Finding(

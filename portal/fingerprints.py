@@ -14,10 +14,10 @@ def fingerprint(content: bytes) -> str:
     No digits: in hexadecimal one fingerprint in twenty thousand contains a valid card number, and a request that contains it
     would be refused (`web/card_numbers.py`).
     """
-    return spelled(hashlib.sha256(content).digest())[:LENGTH]
+    return in_letters(hashlib.sha256(content).digest())[:LENGTH]
 
 
-def spelled(digest: bytes) -> str:
+def in_letters(digest: bytes) -> str:
     """Return a whole digest in letters: hexadecimal with the digits 0 to 9 written as g to p.
 
     In hexadecimal one SHA-256 in 2,400 contains what looks like a card number; the log would mask it (`json_logs.py`), and

@@ -24,8 +24,8 @@ from portal.merchants.queries import AccountRow, MerchantProfile, find_sealed_se
 from portal.merchants.rules.secrets import decrypt_secrets, is_newest
 from portal.payment_methods.operations.methods import follow_gateway
 from portal.payments.models import Payment
-from portal.payments.operations.orders import question_of
-from portal.reconciliation.queries import count_under_way, list_told_payments
+from portal.payments.operations.orders import lookup_of
+from portal.reconciliation.queries import count_under_way, list_known_payments
 from portal.settings import Settings
 
 
@@ -74,8 +74,8 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
         if not offline:
             account = _reach(name, merchant, secrets, settings)
             with database.read() as reader:
-                told_of = list_told_payments(reader, merchant.id, name)
-            _require_same_account(account, told_of)
+                known_payments = list_known_payments(reader, merchant.id, name)
+            _require_same_account(account, known_payments)
         with database.unit_of_work() as session:
             _require_nothing_under_way(session, merchant, name)
             at = SystemClock().now()
@@ -151,12 +151,14 @@ def _reach(name: str, merchant: MerchantProfile, secrets: Mapping[str, str], set
     return account
 
 
-def _require_same_account(account: Gateway, told_of: Sequence[sa.Row[Any]]) -> None:
+def _require_same_account(account: Gateway, known_payments: Sequence[sa.Row[Any]]) -> None:
     """Refuse keys of another account while only the one before can tell what became of a payment or a refund: the other has never
     heard of an order, and would be given it anew. It is the same one when it knows a payment that the one before told of."""
-    if told_of and all(account.look_up(question_of(row)).state in (State.ABSENT, State.UNKNOWN) for row in told_of):
+    if known_payments and all(
+        account.look_up(lookup_of(row)).state in (State.ABSENT, State.UNKNOWN) for row in known_payments
+    ):
         raise PaymentsUnderWay(
-            f"this account of {account.title} does not confirm that {told_of[0].id} is its own, so it may be another one. Payments or"
+            f"this account of {account.title} does not confirm that {known_payments[0].id} is its own, so it may be another one. Payments or"
             " refunds at the one of before have no outcome yet, and only that one can tell it; let the worker ask, and connect then"
         )
 

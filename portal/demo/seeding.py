@@ -23,7 +23,7 @@ from portal.demo.example_data import (
 )
 from portal.demo.sandbox_control import SandboxClient
 from portal.events.rules import COMMAND, Actor, ActorType, customer_actor
-from portal.gateways.contract import MethodFacts
+from portal.gateways.contract import MethodDetails
 from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.merchants.models import Merchant
 from portal.merchants.operations import NewMerchant, connect_gateway, create_api_key, create_merchant
@@ -201,7 +201,7 @@ class _Seeding:
         )
         self._remove_other_methods(scope, but=card)
 
-    def _create_overdue_invoice(self, scope: Scope, insufficient: MethodFacts, declined: MethodFacts) -> None:
+    def _create_overdue_invoice(self, scope: Scope, insufficient: MethodDetails, declined: MethodDetails) -> None:
         """Create an overdue invoice that two cards failed to pay."""
         self._move_clock_to(self.now - timedelta(days=34))
         month = self._months_ago(2)
@@ -345,20 +345,20 @@ class _Seeding:
         self._confirm(scope, payment)
         return payment
 
-    def _create_card(self, number: str) -> MethodFacts:
+    def _create_card(self, number: str) -> MethodDetails:
         later = self.today + timedelta(days=900)
         return _method_facts(
             self.sandbox.create_token(type="card", number=number, exp_month=later.month, exp_year=later.year, holder="")
         )
 
-    def _create_slow_method(self) -> MethodFacts:
+    def _create_slow_method(self) -> MethodDetails:
         if self.example.uses_mobile_money:
             return _method_facts(self.sandbox.create_token(type="mobile_money", phone="+237677000003", operator="mtn"))
         return _method_facts(
             self.sandbox.create_token(type="bank_account", account_number="000111110001", bank_name="Chase", holder="")
         )
 
-    def _save_method(self, scope: Scope, facts: MethodFacts) -> str:
+    def _save_method(self, scope: Scope, facts: MethodDetails) -> str:
         with self.services.database.unit_of_work() as session:
             return remember_method(
                 session, scope, "sandbox", facts, actor=customer_actor(scope.customer_id), at=self.clock.now()
@@ -401,8 +401,8 @@ class _Seeding:
         self.sandbox.move_clock(self.clock.now())
 
 
-def _method_facts(token: dict[str, Any]) -> MethodFacts:
-    return MethodFacts(
+def _method_facts(token: dict[str, Any]) -> MethodDetails:
+    return MethodDetails(
         type=token["type"],
         brand=token.get("brand"),
         last4=token.get("last4"),

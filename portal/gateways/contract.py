@@ -37,7 +37,7 @@ _MONTHS, _YEARS = range(1, 13), range(1970, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
-class MethodFacts:
+class MethodDetails:
     """A payment method as a provider describes it. `type` is one of `METHOD_TYPES`, "other" for one that we do not know;
     `token` is set when the method can be charged again; `phone` is masked."""
 
@@ -69,7 +69,7 @@ class MethodFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChargeOutcome:
     """The state of one charge at a provider; `reference` is ours.
 
     `money` is what was or will be charged, None where the provider did not say. `failure_code` is one of `FAILURE_CODES`.
@@ -85,7 +85,7 @@ class Outcome:
     failure_code: str | None = None
     failure_message: str | None = None
     action_url: str | None = None
-    method: MethodFacts | None = None
+    method: MethodDetails | None = None
     completed_at: datetime | None = None
     evidence: str = ""
     page_reference: str | None = None
@@ -141,7 +141,7 @@ class Payer:
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeOrder:
+class ChargeRequest:
     """Charge a saved method. `reference` is our payment's id and the idempotency key: a resent request is the same charge."""
 
     reference: str
@@ -152,7 +152,7 @@ class ChargeOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class PromptOrder:
+class PromptRequest:
     """Send a prompt to a telephone, on which the customer approves a mobile money payment. `channel` is the id of one of the
     provider's `prompt_channels`, `phone` in E.164; `save` requests a token with which the same telephone can be charged again."""
 
@@ -167,7 +167,7 @@ class PromptOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class PageOrder:
+class PageRequest:
     """Open a hosted page on which the customer enters a method and pays; `save` requests a reusable token."""
 
     reference: str
@@ -182,7 +182,7 @@ class PageOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class SetupOrder:
+class SetupRequest:
     """Open a hosted page on which the customer saves a method; nothing is charged.
 
     `reference` is our setup's id: a resent request leads to the same page.
@@ -205,7 +205,7 @@ class SetupOutcome:
     state: State
     reference: str
     page_reference: str | None = None
-    method: MethodFacts | None = None
+    method: MethodDetails | None = None
     action_url: str | None = None
     failure_code: str | None = None
     evidence: str = ""
@@ -221,7 +221,7 @@ class SetupOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Lookup:
     """How to find a charge or a setup at a provider: our reference, when it was first sent, and the provider's ids, if known.
 
     A provider with a lookup by our reference needs nothing else; `sent_at` limits the search of its lists at one without.
@@ -234,7 +234,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundOrder:
+class RefundRequest:
     """Refund a charge in whole or in part. `reference` is our refund's id, `charge` the provider's own id of the charge."""
 
     reference: str
@@ -349,29 +349,29 @@ class Gateway(Protocol):
     form_action_origins: tuple[str, ...]
     """Origins that our forms may redirect to, for the content security policy."""
 
-    def charge(self, request: ChargeOrder) -> Outcome: ...
+    def charge(self, request: ChargeRequest) -> ChargeOutcome: ...
 
-    def prompt(self, request: PromptOrder) -> Outcome: ...
+    def prompt(self, request: PromptRequest) -> ChargeOutcome: ...
 
-    def open_page(self, request: PageOrder) -> Outcome: ...
+    def open_page(self, request: PageRequest) -> ChargeOutcome: ...
 
-    def look_up(self, lookup: Question) -> Outcome: ...
+    def look_up(self, lookup: Lookup) -> ChargeOutcome: ...
 
-    def cancel(self, lookup: Question) -> Outcome:
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
         """Cancel the charge if it can still be cancelled, and return its state afterwards."""
         ...
 
-    def open_setup(self, request: SetupOrder) -> SetupOutcome: ...
+    def open_setup(self, request: SetupRequest) -> SetupOutcome: ...
 
-    def look_up_setup(self, lookup: Question) -> SetupOutcome: ...
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome: ...
 
     def detach(self, token: str) -> bool:
         """Delete a saved method at the provider; True when it is deleted or never existed, False when to try again later."""
         ...
 
-    def refund(self, request: RefundOrder) -> RefundOutcome: ...
+    def refund(self, request: RefundRequest) -> RefundOutcome: ...
 
-    def look_up_refund(self, request: RefundOrder) -> RefundOutcome:
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
         """Return the state of a refund; ABSENT when the provider has never received it."""
         ...
 

@@ -16,7 +16,7 @@ _INTERVALS = (
     timedelta(hours=12),
     timedelta(days=1),
 )
-SEND_AGAIN_AFTER = timedelta(seconds=10)
+RESEND_AFTER = timedelta(seconds=10)
 """How long a request may still be in flight. Earlier, a lookup that finds nothing proves nothing, and nothing is resent."""
 
 

@@ -15,7 +15,7 @@ from portal.payment_methods.operations.setups import resolve_setup
 from portal.payments.models import Payment
 from portal.payments.operations.paying import look_for_late_money, resolve_payment
 from portal.payments.rules import statuses
-from portal.provider_events.rules import Handled
+from portal.provider_events.rules import HandlingResult
 from portal.public_ids import is_id
 from portal.refunds.models import Refund
 from portal.refunds.operations import resolve_refund
@@ -36,22 +36,22 @@ class Hint:
     fresh_after: datetime
 
 
-Handler: TypeAlias = Callable[[Services, Hint, str], Handled]
+Handler: TypeAlias = Callable[[Services, Hint, str], HandlingResult]
 """Takes the services, the hint, and our id of its object. May be called again for the same event."""
 
 
-def handle(services: Services, hint: Hint) -> Handled:
+def handle(services: Services, hint: Hint) -> HandlingResult:
     """Look up the object of a hint at its gateway. A hint about an object that we do not have kinds for is done."""
     for prefix, handler in HANDLERS.items():
         if hint.reference is not None and is_id(prefix, hint.reference):
             return handler(services, hint, hint.reference)
     if hint.reference is None and hint.gateway_reference is not None:
         payment_id = _find_payment_of_charge(services, hint, hint.gateway_reference)
-        return _handle_payment(services, hint, payment_id) if payment_id else Handled.NOT_OURS
-    return Handled.DONE
+        return _handle_payment(services, hint, payment_id) if payment_id else HandlingResult.NOT_OURS
+    return HandlingResult.DONE
 
 
-def _handle_payment(services: Services, hint: Hint, payment_id: str) -> Handled:
+def _handle_payment(services: Services, hint: Hint, payment_id: str) -> HandlingResult:
     with services.database.read() as reader:
         found = reader.execute(
             sa.select(Payment.status, Payment.completed_at, Payment.updated_at).where(
@@ -59,23 +59,23 @@ def _handle_payment(services: Services, hint: Hint, payment_id: str) -> Handled:
             )
         ).first()
     if found is None:
-        return Handled.UNKNOWN_HERE
+        return HandlingResult.UNKNOWN_HERE
     now = services.clock.now()
     if found.status in statuses.UNSETTLED:
         # A lookup that fails is repeated by the payment's own polling.
-        resolve_payment(services, hint.merchant_id, payment_id, unless_asked_within=now - hint.fresh_after)
+        resolve_payment(services, hint.merchant_id, payment_id, unless_checked_within=now - hint.fresh_after)
     elif found.status in statuses.ENDED_WITHOUT_MONEY:
         ended_at = found.completed_at or found.updated_at
         if now < ended_at + statuses.LATE_MONEY_WITHIN and not look_for_late_money(
             services, hint.merchant_id, payment_id
         ):
-            return Handled.NO_ANSWER
+            return HandlingResult.NO_ANSWER
     elif found.status in statuses.CAPTURED:
         return _handle_refunds(services, hint, payment_id)
-    return Handled.DONE
+    return HandlingResult.DONE
 
 
-def _handle_refunds(services: Services, hint: Hint, payment_id: str) -> Handled:
+def _handle_refunds(services: Services, hint: Hint, payment_id: str) -> HandlingResult:
     """A captured payment changes only by its refunds, and some gateways send events about the charge for those."""
     with services.database.read() as reader:
         refunds = reader.execute(
@@ -84,31 +84,31 @@ def _handle_refunds(services: Services, hint: Hint, payment_id: str) -> Handled:
             )
         ).scalars()
     results = [_handle_refund(services, hint, refund_id) for refund_id in refunds]
-    return next((handled for handled in results if handled is not Handled.DONE), Handled.DONE)
+    return next((handled for handled in results if handled is not HandlingResult.DONE), HandlingResult.DONE)
 
 
-def _handle_refund(services: Services, hint: Hint, refund_id: str) -> Handled:
+def _handle_refund(services: Services, hint: Hint, refund_id: str) -> HandlingResult:
     with services.database.read() as reader:
         status = reader.execute(
             sa.select(Refund.status).where(Refund.merchant_id == hint.merchant_id, Refund.id == refund_id)
         ).scalar()
     if status is None:
-        return Handled.UNKNOWN_HERE
+        return HandlingResult.UNKNOWN_HERE
     is_resolved = resolve_refund(services, hint.merchant_id, refund_id)
     # A pending one is polled by its own schedule.
-    return Handled.DONE if is_resolved or status == "pending" else Handled.NO_ANSWER
+    return HandlingResult.DONE if is_resolved or status == "pending" else HandlingResult.NO_ANSWER
 
 
-def _handle_setup(services: Services, hint: Hint, setup_id: str) -> Handled:
+def _handle_setup(services: Services, hint: Hint, setup_id: str) -> HandlingResult:
     setup = PaymentMethodSetup
     with services.database.read() as reader:
         is_here = reader.execute(
             sa.select(setup.id).where(setup.merchant_id == hint.merchant_id, setup.id == setup_id)
         ).first()
     if is_here is None:
-        return Handled.UNKNOWN_HERE
-    resolve_setup(services, hint.merchant_id, setup_id, unless_asked_within=services.clock.now() - hint.fresh_after)
-    return Handled.DONE
+        return HandlingResult.UNKNOWN_HERE
+    resolve_setup(services, hint.merchant_id, setup_id, unless_checked_within=services.clock.now() - hint.fresh_after)
+    return HandlingResult.DONE
 
 
 def _find_payment_of_charge(services: Services, hint: Hint, gateway_reference: str) -> str | None:

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from portal.claims import Queue, Row, claim_next
 from portal.provider_events.handlers import Hint, handle
 from portal.provider_events.models import ProviderEvent
-from portal.provider_events.rules import Handled, is_last_try, next_try
+from portal.provider_events.rules import HandlingResult, is_last_try, next_try
 from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
-_PARKED = frozenset({Handled.UNKNOWN_HERE, Handled.NOT_OURS, Handled.NO_ANSWER})
+_PARKED = frozenset({HandlingResult.UNKNOWN_HERE, HandlingResult.NOT_OURS, HandlingResult.NO_ANSWER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def handle_events(services: Services) -> int:
     count = 0
     while count < _BATCH and (event := _claim_next(services)) is not None:
         count += 1
-        services.crash_point("event.taken")
+        services.crash_point("event.claimed")
         try:
             fault = _handle(services, event)
         except Exception as failure:  # Whatever one event leads to, the others are handled.
@@ -56,7 +56,7 @@ def _handle(services: Services, event: _Claimed) -> str | None:
     handled = handle(services, event.hint)
     if handled not in _PARKED:
         return None
-    if handled is Handled.NOT_OURS and is_last_try(event.attempts):
+    if handled is HandlingResult.NOT_OURS and is_last_try(event.attempts):
         return None
     return handled.value
 

@@ -20,7 +20,7 @@ _RETRY_INTERVALS = (
 )
 
 
-class Handled(StrEnum):
+class HandlingResult(StrEnum):
     """The result of one try. All but DONE are retried.
 
     UNKNOWN_HERE: it names an object of ours that does not exist, or not yet. NOT_OURS: no payment has the gateway's id that it

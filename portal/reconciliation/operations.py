@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Reader
-from portal.gateways.contract import Gateway, ListedCharge, Question, State
+from portal.gateways.contract import Gateway, ListedCharge, Lookup, State
 from portal.ledger.models import LedgerEntry
 from portal.money import Money
 from portal.payments.models import Payment
@@ -159,7 +159,7 @@ def _list_resolved(services: Services, merchant_id: str, gateway: Gateway, compa
         if row.listed_amount is not None:
             is_resolved = booked.money == Money(row.listed_amount, row.listed_currency)
         else:
-            found = gateway.look_up(Question(row.reference, row.found_at - LOOK_BACK, booked.gateway_reference))
+            found = gateway.look_up(Lookup(row.reference, row.found_at - LOOK_BACK, booked.gateway_reference))
             is_resolved = found.state is State.SUCCEEDED and found.money == booked.money
         if is_resolved:
             resolved.append(row.reference)

@@ -94,7 +94,7 @@ def count_under_way(reader: Reader, merchant_id: str, of_gateway: sa.ColumnEleme
     return payments, refunds
 
 
-def list_told_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequence[sa.Row[Any]]:
+def list_known_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequence[sa.Row[Any]]:
     """Return the newest payments that the gateway has confirmed to know, with the columns of a lookup, while a payment or
     refund there is without an outcome; an empty list otherwise."""
     if not any(count_under_way(reader, merchant_id, Payment.gateway == gateway)):

@@ -15,7 +15,7 @@ from portal.contacts import normalise_name
 from portal.credit import operations as credit
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType, gateway_actor
-from portal.gateways.contract import RefundOrder, RefundOutcome, State
+from portal.gateways.contract import RefundOutcome, RefundRequest, State
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import refund_begun, refund_failed, refund_succeeded
 from portal.money import Money
@@ -53,18 +53,18 @@ def refund_payment(
     gateway = services.gateways.find(merchant_id, name)
     if gateway is None or not gateway.capabilities.refunds:
         raise NotRefundable
-    order: RefundOrder = services.database.run(
+    request: RefundRequest = services.database.run(
         lambda session: _write_intent(session, services, merchant_id, payment_id, amount, reason, actor)
     )
     services.crash_point("refund.intent_committed")
-    outcome = gateway.refund(order)
+    outcome = gateway.refund(request)
     services.crash_point("refund.gateway_answered")
     services.database.run(
         lambda session: record_refund_outcome(
-            session, merchant_id, order.reference, outcome, actor=gateway_actor(name), at=services.clock.now()
+            session, merchant_id, request.reference, outcome, actor=gateway_actor(name), at=services.clock.now()
         )
     )
-    return order.reference
+    return request.reference
 
 
 def record_refund_outcome(
@@ -146,13 +146,13 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
     if gateway is None:
         return False
     assert refund.charge is not None, "what is refunded was charged"
-    order = RefundOrder(refund_id, refund.charge, Money(refund.amount, refund.currency))
-    outcome = gateway.look_up_refund(order)
+    request = RefundRequest(refund_id, refund.charge, Money(refund.amount, refund.currency))
+    outcome = gateway.look_up_refund(request)
     services.crash_point("refund.looked_up")
     if outcome.state is State.ABSENT and services.database.run(
         lambda session: _take_turn(session, merchant_id, refund_id, refund.sent_at, services.clock.now())
     ):
-        outcome = gateway.refund(order)
+        outcome = gateway.refund(request)
     services.database.run(
         lambda session: record_refund_outcome(
             session, merchant_id, refund_id, outcome, actor=gateway_actor(refund.gateway), at=services.clock.now()
@@ -169,7 +169,7 @@ def _write_intent(
     amount: int,
     reason: str | None,
     actor: Actor,
-) -> RefundOrder:
+) -> RefundRequest:
     now = services.clock.now()
     payment = lock_payment(session, merchant_id, payment_id)
     charge = payment.gateway_reference
@@ -201,7 +201,7 @@ def _write_intent(
     _show_refunded(session, payment, actor, now)
     begun = refund_begun(payment.customer_id, payment.id, refund.id, money, credit_taken=taken, at=now)
     post(session, merchant_id, begun)
-    return RefundOrder(refund.id, charge, money)
+    return RefundRequest(refund.id, charge, money)
 
 
 def _take_turn(session: Session, merchant_id: str, refund_id: str, seen: datetime | None, at: datetime) -> bool:

@@ -149,11 +149,11 @@ BUGS = (
         likely=(_RESOLVING,),
     ),
     _bug(
-        "an order that may be on its way is given again at once",
+        "a request that may be in flight is resent at once",
         (
             "portal/gateways/polling.py",
-            "SEND_AGAIN_AFTER = timedelta(seconds=10)",
-            "SEND_AGAIN_AFTER = timedelta(0)",
+            "RESEND_AFTER = timedelta(seconds=10)",
+            "RESEND_AFTER = timedelta(0)",
         ),
         likely=(_RESOLVING,),
     ),

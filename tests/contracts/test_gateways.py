@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from portal.gateways.contract import FAILURE_CODES, Outcome, State
+from portal.gateways.contract import FAILURE_CODES, ChargeOutcome, State
 from portal.money import Money
 from tests.support.gateway_calls import OTHER_PAYMENT, PAYMENT, SETUP, PreparedRequest, address_of
 from tests.support.gateway_cases import each_bench, each_kind, each_operation
@@ -45,7 +45,7 @@ def test_request_sent_twice_is_carried_out_once(bench, caller, operation):
     first, again = prepared.send(), prepared.send()
 
     if operation == "page" and not bench.returns_pages_again:
-        assert isinstance(first, Outcome)
+        assert isinstance(first, ChargeOutcome)
         first = replace(first, state=State.PENDING, action_url=None, page_reference=None)
     assert again == first
     assert len(bench.ledger()) == (0 if operation in ("page", "setup") else 1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from portal.gateways.contract import Outcome, Question, State
+from portal.gateways.contract import ChargeOutcome, Lookup, State
 from tests.support.gateway_calls import PAYMENT, SETUP, PreparedRequest, is_offered
 from tests.support.gateway_cases import each_bench, each_operation
 from tests.support.provider_server import (
@@ -148,7 +148,7 @@ def test_response_for_another_amount_is_never_a_success_of_the_request(bench, ca
         looked_up = prepared.look_up()
 
     for outcome in (first, looked_up):
-        assert isinstance(outcome, Outcome)
+        assert isinstance(outcome, ChargeOutcome)
         assert outcome.state is State.UNKNOWN or outcome.money != bench.money
 
 
@@ -184,7 +184,7 @@ def test_provider_is_never_sent_a_card_number(bench, caller):
         prepared = PreparedRequest.prepare(operation, caller)
         prepared.send()
         prepared.look_up()
-    bench.gateway.look_up(Question(SETUP, caller.first_at, "ch_1", "pg_1"))
+    bench.gateway.look_up(Lookup(SETUP, caller.first_at, "ch_1", "pg_1"))
 
     sent = [(request.call, *map(str, request.headers), request.body.decode()) for request in bench.server.requests]
 

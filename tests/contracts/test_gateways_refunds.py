@@ -17,14 +17,14 @@ refunding = each_bench(able=lambda able: able.refunds)
 @refunding
 def test_charge_is_refunded_in_full(bench, caller):
     caller.take()
-    order = caller.refund_request()
+    request = caller.refund_request()
 
-    outcome = bench.gateway.refund(order)
+    outcome = bench.gateway.refund(request)
 
     assert outcome.state in REFUNDED
     assert (outcome.reference, outcome.money) == (REFUND, bench.money)
     assert outcome.gateway_reference
-    assert bench.gateway.look_up_refund(order) == outcome
+    assert bench.gateway.look_up_refund(request) == outcome
     assert [bench.refunded()] == [row.amount for row in bench.ledger()]
 
 
@@ -47,11 +47,11 @@ def test_partial_refunds_up_to_the_whole_charge_and_no_further(bench, caller):
 @refunding
 def test_refund_resent_after_its_key_expired_is_found(bench, caller):
     caller.take()
-    order = caller.refund_request()
-    bench.gateway.refund(order)
+    request = caller.refund_request()
+    bench.gateway.refund(request)
     bench.expire_keys()
 
-    again = bench.gateway.refund(order)
+    again = bench.gateway.refund(request)
 
     assert again.state in REFUNDED
     assert [bench.refunded()] == [row.amount for row in bench.ledger()]
@@ -60,9 +60,9 @@ def test_refund_resent_after_its_key_expired_is_found(bench, caller):
 @refunding
 def test_refund_of_a_charge_that_does_not_exist_is_refused(bench, caller):
     caller.take()
-    order = replace(caller.refund_request(), charge="ch_nobodyknowsthisone")
+    request = replace(caller.refund_request(), charge="ch_nobodyknowsthisone")
 
-    outcome = bench.gateway.refund(order)
+    outcome = bench.gateway.refund(request)
 
     assert outcome.state is State.FAILED
     assert int(bench.refunded()) == 0
@@ -71,10 +71,10 @@ def test_refund_of_a_charge_that_does_not_exist_is_refused(bench, caller):
 @each_bench(able=lambda able: able.refunds, like=lambda bench: bench.fails_refunds_later)
 def test_refund_that_fails_later_is_returned_as_failed(bench, caller):
     caller.take()
-    order = caller.refund_request()
-    bench.gateway.refund(order)
+    request = caller.refund_request()
+    bench.gateway.refund(request)
 
     bench.fail_refund(REFUND)
 
-    assert bench.gateway.look_up_refund(order).state is State.FAILED
+    assert bench.gateway.look_up_refund(request).state is State.FAILED
     assert int(bench.refunded()) == 0

@@ -12,7 +12,7 @@ from portal.clock import MovableClock
 from portal.customers.operations import create_customer
 from portal.customers.rules import CustomerDetails
 from portal.database import Database
-from portal.gateways.contract import MethodFacts
+from portal.gateways.contract import MethodDetails
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerSeal
 from portal.ledger.operations.checking import prove_ledger
@@ -30,7 +30,7 @@ from tests.support.actors import CUSTOMER, OPERATOR, STAFF
 from tests.support.paying import Till
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway, lost
 
-CARD = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
+CARD = MethodDetails("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
 SECRET_KEY = "a secret for tests alone of more than thirty-two characters"
 SEALS = "the chain"
 HOW_FAR = {

@@ -29,7 +29,7 @@ WHILE_PAYING = (
 )
 WHILE_DELIVERING = ("outbox.leased", "outbox.delivered")
 WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered", "refund.looked_up")
-WHILE_HANDLING = ("event.taken", "event.handled")
+WHILE_HANDLING = ("event.claimed", "event.handled")
 WHILE_SETTING_UP = ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up")
 LABELS = {
     *WHILE_PAYING,

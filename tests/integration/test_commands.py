@@ -410,7 +410,7 @@ def test_refund_of_a_payment_that_is_not_the_merchants_is_refused(refunds, payme
 
 def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):
     payment = till.pay(till.invoice())
-    till.gateway.refund = lambda order: RefundOutcome(State.UNKNOWN, order.reference)
+    till.gateway.refund = lambda request: RefundOutcome(State.UNKNOWN, request.reference)
     refund_payment(till.services, till.scope.merchant_id, payment, 100, reason=None, actor=STAFF)
     given = {"merchant_id": till.scope.merchant_id, "gateway": "sandbox", "type": "x", "received_at": _LONG_AGO}
     with till.services.database.unit_of_work() as session:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from portal.audit.models import AuditEntry
 from portal.database import Database
-from portal.gateways.contract import MethodFacts
+from portal.gateways.contract import MethodDetails
 from portal.gateways.notchpay import NotchPayGateway
 from portal.gateways.registry import AccountGateways
 from portal.gateways.sandbox import SandboxGateway
@@ -269,7 +269,7 @@ def test_card_that_was_kept_again_while_its_gateway_was_left_is_one_method_on_th
     """A setup that was begun there came to its end meanwhile."""
     account = make_account(services)
     account.method(is_default=True, fingerprint="fp-1")
-    facts = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-1", token="tok_2")
+    facts = MethodDetails("card", "visa", "4242", 12, 2030, fingerprint="fp-1", token="tok_2")
     with services.database.unit_of_work() as session:
         session.execute(sa.update(Merchant).values(gateway="stripe"))
         follow_gateway(session, account.scope.merchant_id, "stripe", actor=OPERATOR, at=services.clock.now())

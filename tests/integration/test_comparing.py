@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from portal.gateways.contract import ListedCharge, Outcome, State
+from portal.gateways.contract import ChargeOutcome, ListedCharge, State
 from portal.merchants.models import Merchant
 from portal.money import Money
 from portal.payments.operations.paying import cancel_payment
@@ -33,7 +33,7 @@ def a_day_later(till: Till) -> int:
 
 def late_money(till: Till, payment: str, amount: int = 5000) -> None:
     """What the gateway took after all, whatever we heard."""
-    till.gateway.ledger[payment] = Outcome(State.SUCCEEDED, payment, f"ch_{payment}", Money(amount, "USD"))
+    till.gateway.ledger[payment] = ChargeOutcome(State.SUCCEEDED, payment, f"ch_{payment}", Money(amount, "USD"))
 
 
 def test_sides_that_agree_have_no_difference_and_equal_totals(till: Till) -> None:

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from portal.gateways.contract import Outcome, Question, RefundOutcome, State
+from portal.gateways.contract import ChargeOutcome, Lookup, RefundOutcome, State
 from portal.payment_methods.models import PaymentMethodSetup
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.setups import Wish, begin_setup
@@ -138,10 +138,10 @@ def test_event_that_always_fails_becomes_a_dead_letter_and_the_others_are_handle
     till.gateway.settle(other, State.SUCCEEDED)
     look_up = till.gateway.look_up
 
-    def fail(question: Question) -> Outcome:
-        if question.reference == failing:
+    def fail(lookup: Lookup) -> ChargeOutcome:
+        if lookup.reference == failing:
             raise RuntimeError("maya@lindqvist.example")
-        return look_up(question)
+        return look_up(lookup)
 
     till.gateway.look_up = fail  # type: ignore[method-assign]
     receive(till, "evt_1", failing)
@@ -155,7 +155,7 @@ def test_event_that_always_fails_becomes_a_dead_letter_and_the_others_are_handle
     assert event(till, "evt_1").dead_at is not None
 
 
-@pytest.mark.parametrize("label", ["event.stored", "event.taken", "event.handled"])
+@pytest.mark.parametrize("label", ["event.stored", "event.claimed", "event.handled"])
 def test_killed_anywhere_an_event_has_its_one_effect(till: Till, label: str) -> None:
     till.gateway.becomes.append(State.PENDING)
     invoice = till.invoice()
@@ -183,7 +183,7 @@ def test_event_that_kills_its_worker_each_time_becomes_a_dead_letter_too(till: T
 
     for _ in range(MOST_TRIES - 1):
         with pytest.raises(Killed):
-            handle_events(till.with_crash_point(killing_at("event.taken")))
+            handle_events(till.with_crash_point(killing_at("event.claimed")))
         till.clock.advance(hours=4)
     till.gateway.look_up = _fail  # type: ignore[method-assign]
     handle_events(till.services)
@@ -195,7 +195,9 @@ def test_late_approval_of_an_expired_payment_is_looked_up_and_booked(till: Till)
     invoice = till.invoice()
     payment = till.pay(invoice, method="new")
     cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
-    till.gateway.ledger[payment] = Outcome(State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money)
+    till.gateway.ledger[payment] = ChargeOutcome(
+        State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money
+    )
 
     till.clock.advance(days=2)
     receive(till, "evt_1", payment)
@@ -209,7 +211,9 @@ def test_event_of_an_ended_payment_is_retried_while_the_gateway_does_not_respond
     """Nothing else would look it up: a payment that has ended is not polled."""
     payment = till.pay(till.invoice(), method="new")
     cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
-    till.gateway.ledger[payment] = Outcome(State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money)
+    till.gateway.ledger[payment] = ChargeOutcome(
+        State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money
+    )
     till.gateway.look_ups.append(lost)
 
     receive(till, "evt_1", payment)
@@ -323,5 +327,5 @@ def try_to_the_end(till: Till) -> int:
     return tries
 
 
-def _fail(question: Question) -> Outcome:
+def _fail(lookup: Lookup) -> ChargeOutcome:
     raise RuntimeError

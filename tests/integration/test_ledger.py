@@ -271,7 +271,7 @@ def test_what_has_ended_or_has_not_begun_holds_nothing(till: Till) -> None:
 
 def test_refund_under_way_that_was_changed_by_hand_is_named(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
-    till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
+    till.gateway.refund = lambda request: RefundOutcome(State.PENDING, request.reference, "gr", request.money)  # type: ignore[method-assign]
     refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
     assert till.wrong_row() is None
 

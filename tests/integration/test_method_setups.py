@@ -12,7 +12,7 @@ from sqlalchemy.exc import NoResultFound
 from portal import signals
 from portal.audit.models import AuditEntry
 from portal.crash_points import CrashPoint
-from portal.gateways.contract import MethodFacts, SetupOrder, SetupOutcome, State
+from portal.gateways.contract import MethodDetails, SetupOutcome, SetupRequest, State
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable, SetupsUnavailable, TooManySetups
 from portal.payment_methods.jobs import check_setups
@@ -24,7 +24,7 @@ from tests.support.actors import CUSTOMER
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import ABLE, VISA
 
-MASTERCARD = MethodFacts("card", "mastercard", "5100", 4, 2031, fingerprint="fp-mc", token="tok_mc")
+MASTERCARD = MethodDetails("card", "mastercard", "5100", 4, 2031, fingerprint="fp-mc", token="tok_mc")
 WORD = Consent("Acme may keep it.", "en", "203.0.113.7", "Mozilla/5.0")
 PAGES = "http://127.0.0.1/acme/payment-methods/new"
 
@@ -58,7 +58,7 @@ def desk(till: Till) -> Desk:
     return Desk(till)
 
 
-def finish(desk: Desk, setup_id: str, method: MethodFacts = MASTERCARD) -> None:
+def finish(desk: Desk, setup_id: str, method: MethodDetails = MASTERCARD) -> None:
     """The customer enters the method at the gateway and comes back to the setup's page."""
     desk.till.gateway.finish_setup(setup_id, method)
     resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
@@ -144,7 +144,7 @@ def test_killed_while_asking_leaves_the_question_open(desk: Desk) -> None:
 
 def test_lost_answer_is_processing_and_not_opened_twice_at_once(desk: Desk) -> None:
     gateway = desk.till.gateway
-    gateway.open_setup = lambda order: SetupOutcome(State.UNKNOWN, order.reference)  # type: ignore[method-assign]
+    gateway.open_setup = lambda request: SetupOutcome(State.UNKNOWN, request.reference)  # type: ignore[method-assign]
     setup_id = desk.begin()
 
     desk.till.clock.advance(seconds=5)
@@ -301,18 +301,18 @@ def test_cards_cannot_be_tried_out_without_end(desk: Desk) -> None:
 
 
 def test_order_names_the_token_by_which_the_gateway_knows_the_customer(desk: Desk) -> None:
-    orders: list[SetupOrder] = []
+    requests: list[SetupRequest] = []
     opened = desk.till.gateway.open_setup
 
-    def note(order: SetupOrder) -> SetupOutcome:
-        orders.append(order)
-        return opened(order)
+    def note(request: SetupRequest) -> SetupOutcome:
+        requests.append(request)
+        return opened(request)
 
     desk.till.gateway.open_setup = note  # type: ignore[method-assign]
 
     desk.begin()
 
-    assert (orders[0].payer.known_token, orders[0].payee) == ("tok_visa", "Acme Software Inc.")
+    assert (requests[0].payer.known_token, requests[0].payee) == ("tok_visa", "Acme Software Inc.")
 
 
 def test_host_is_told_of_a_kept_method_once(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import NoResultFound
 
 from portal import signals
 from portal.audit.models import AuditEntry
-from portal.gateways.contract import MethodFacts, State
+from portal.gateways.contract import MethodDetails, State
 from portal.merchants.models import Merchant
 from portal.outbox.jobs import deliver_next
 from portal.outbox.models import OutboxMessage
@@ -90,7 +90,7 @@ def test_method_kept_while_paying_has_the_words_that_were_agreed_to(till: Till) 
     assert consent.payment_method_id == till.payment(payment).payment_method_id is not None
 
 
-MASTERCARD = MethodFacts("card", "mastercard", "5100", 12, 2031, fingerprint="fp-5100", token="tok_5100")
+MASTERCARD = MethodDetails("card", "mastercard", "5100", 12, 2031, fingerprint="fp-5100", token="tok_5100")
 
 
 def test_host_is_told_of_a_method_that_was_kept_while_paying(till: Till) -> None:
@@ -131,7 +131,7 @@ def test_without_the_customers_word_no_method_is_kept(till: Till) -> None:
 
 
 def test_card_number_in_the_gateways_words_is_not_kept(till: Till) -> None:
-    facts = MethodFacts("card", "visa", "1111", holder="M 4242 4242 4242 4242", fingerprint="fp", token="tok_1")
+    facts = MethodDetails("card", "visa", "1111", holder="M 4242 4242 4242 4242", fingerprint="fp", token="tok_1")
 
     with till.services.database.unit_of_work() as session:
         saved = remember_method(session, till.scope, "sandbox", facts, actor=CUSTOMER, at=till.clock.now())

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from portal import signals
 from portal.audit.models import AuditEntry
 from portal.credit.models import CustomerBalance
-from portal.gateways.contract import MethodFacts, Outcome, Question, State
+from portal.gateways.contract import ChargeOutcome, Lookup, MethodDetails, State
 from portal.invoices.models import Invoice
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import invoice_corrected
@@ -30,7 +30,7 @@ from tests.support.actors import CUSTOMER, GATEWAY
 from tests.support.paying import Till, allow, credit, give_credit
 from tests.support.scripted_gateway import lost
 
-MASTERCARD = MethodFacts("card", "mastercard", "5100", 12, 2031, fingerprint="fp-5100", token="tok_5100")
+MASTERCARD = MethodDetails("card", "mastercard", "5100", 12, 2031, fingerprint="fp-5100", token="tok_5100")
 
 
 # --- the history ---
@@ -83,7 +83,7 @@ def test_money_for_a_checkout_that_had_left_the_history_brings_it_back(till: Til
     till.checkout(invoice)
     assert till.payment(superseded).listed is False
 
-    record(till, superseded, Outcome(State.SUCCEEDED, superseded, "ch_1", Money(5000, "USD")))
+    record(till, superseded, ChargeOutcome(State.SUCCEEDED, superseded, "ch_1", Money(5000, "USD")))
 
     assert (till.status(superseded), till.payment(superseded).listed) == ("complete", True)
     assert till.balance(invoice) == ("paid", 5000, 0)
@@ -102,12 +102,12 @@ def test_method_that_was_entered_at_the_gateway_is_shown_and_its_page_forgotten(
 
 
 def test_gateway_is_asked_by_the_page_that_it_named_first(till: Till) -> None:
-    asked: list[Question] = []
+    asked: list[Lookup] = []
     look_up = till.gateway.look_up
 
-    def note(question: Question) -> Outcome:
-        asked.append(question)
-        return look_up(question)
+    def note(lookup: Lookup) -> ChargeOutcome:
+        asked.append(lookup)
+        return look_up(lookup)
 
     till.gateway.look_up = note  # type: ignore[method-assign]
     till.gateway.answers.append(lambda told: replace(told, page_reference="cs_1"))
@@ -117,7 +117,7 @@ def test_gateway_is_asked_by_the_page_that_it_named_first(till: Till) -> None:
     for _ in range(2):
         resolve_payment(till.services, till.scope.merchant_id, payment)
 
-    assert [question.page_reference for question in asked] == ["cs_1", "cs_1"]
+    assert [lookup.page_reference for lookup in asked] == ["cs_1", "cs_1"]
 
 
 @pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
@@ -138,7 +138,7 @@ def test_signs_that_no_database_takes_keep_no_outcome_from_being_recorded(till: 
 
 @pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
 def test_signs_that_no_database_takes_keep_no_method_from_being_kept(till: Till, garbage: str) -> None:
-    odd = MethodFacts(
+    odd = MethodDetails(
         f"bank{garbage}", f"visa{garbage}", f"4242{garbage}", 10**12, 10**12, f"Ada{garbage}", f"+2376{garbage}",
         f"Acme Bank{garbage}", f"fp{garbage}", "tok_new",
     )  # fmt: skip
@@ -465,7 +465,7 @@ def come_late(till: Till, payment: str) -> None:
     assert till.status(payment) == "complete"
 
 
-def record(till: Till, payment: str, outcome: Outcome) -> None:
+def record(till: Till, payment: str, outcome: ChargeOutcome) -> None:
     with till.services.database.unit_of_work() as session:
         record_outcome(session, till.scope.merchant_id, payment, outcome, actor=GATEWAY, at=till.clock.now())
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from portal import signals
-from portal.gateways.contract import MethodFacts, SetupOutcome, State
+from portal.gateways.contract import MethodDetails, SetupOutcome, State
 from portal.merchants.models import Merchant
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
 from portal.payment_methods.operations.methods import follow_gateway
@@ -23,7 +23,7 @@ from tests.support.actors import OPERATOR
 from tests.support.page_client import PageClient
 from tests.support.scripted_gateway import ABLE, ScriptedGateway
 
-MASTERCARD = MethodFacts("card", "mastercard", "5100", 4, 2031, holder="MAYA L", fingerprint="fp-mc", token="tok_mc")
+MASTERCARD = MethodDetails("card", "mastercard", "5100", 4, 2031, holder="MAYA L", fingerprint="fp-mc", token="tok_mc")
 CARD = "4242 4242 4242 4242"
 
 

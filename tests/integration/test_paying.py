@@ -257,7 +257,7 @@ def test_customer_back_from_the_gateways_page_in_no_time_sees_the_truth(till: Ti
     payment = till.pay(till.invoice(), method="new")
 
     def load_page() -> None:
-        resolve_payment(till.services, till.scope.merchant_id, payment, unless_asked_within=ASK_AT_MOST_EVERY)
+        resolve_payment(till.services, till.scope.merchant_id, payment, unless_checked_within=ASK_AT_MOST_EVERY)
 
     load_page()
     till.gateway.pay_page(payment)

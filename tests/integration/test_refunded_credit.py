@@ -80,7 +80,7 @@ def test_what_went_to_the_invoice_is_given_back_even_when_the_surplus_was_spent(
 def test_refund_that_fails_brings_back_the_credit_that_it_took(till: Till, had_succeeded: bool) -> None:
     payment = top_up(till, 2000)
     if not had_succeeded:
-        till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
+        till.gateway.refund = lambda request: RefundOutcome(State.PENDING, request.reference, "gr", request.money)  # type: ignore[method-assign]
     refund_id = give_back(till, payment, 1500)
     outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(1500, "USD"))
 

@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from portal.audit.models import AuditEntry
 from portal.credit.models import CustomerBalance
-from portal.gateways.contract import MethodFacts, Outcome, State
+from portal.gateways.contract import ChargeOutcome, MethodDetails, State
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
@@ -139,7 +139,13 @@ def test_checkout_that_is_cancelled_while_the_worker_waits_for_it_stays_cancelle
     event.listen(database.reader, "after_cursor_execute", lambda *_: has_read.set())
 
     with ThreadPoolExecutor(1) as pool, database.unit_of_work() as session:
-        end_checkout(session, lock_payment(session, till.scope.merchant_id, payment), "canceled", at=till.clock.now())
+        end_checkout(
+            session,
+            lock_payment(session, till.scope.merchant_id, payment),
+            "canceled",
+            actor=CUSTOMER,
+            at=till.clock.now(),
+        )
         session.flush()
         ended = pool.submit(expire_checkouts, till.services)
         assert has_read.wait(10)
@@ -166,7 +172,7 @@ def test_bank_transfer_entered_on_the_gateways_page_is_not_called_off(till: Till
     payment = till.pay(till.invoice(), method="new")
     till.clock.advance(hours=2, minutes=50)
     till.gateway.pay_page(payment, State.PENDING)
-    account = MethodFacts("bank_account", last4="0001", bank_name="Acme Bank")
+    account = MethodDetails("bank_account", last4="0001", bank_name="Acme Bank")
     till.gateway.ledger[payment] = replace(till.gateway.ledger[payment], method=account)
 
     till.clock.advance(hours=2)
@@ -181,7 +187,7 @@ def test_success_after_we_gave_up_still_pays_the_invoice(till: Till) -> None:
     payment = till.pay(invoice, method="new")
     cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
 
-    outcome = Outcome(State.SUCCEEDED, payment, "ch_late", Money(5000, "USD"))
+    outcome = ChargeOutcome(State.SUCCEEDED, payment, "ch_late", Money(5000, "USD"))
     with till.services.database.unit_of_work() as session:
         record_outcome(session, till.scope.merchant_id, payment, outcome, actor=GATEWAY, at=till.clock.now())
 
@@ -195,7 +201,7 @@ def test_money_that_came_twice_is_the_customers_credit(till: Till) -> None:
     cancel_payment(till.services, till.scope, late, actor=CUSTOMER)
     till.pay(invoice)
 
-    outcome = Outcome(State.SUCCEEDED, late, "ch_late", Money(5000, "USD"))
+    outcome = ChargeOutcome(State.SUCCEEDED, late, "ch_late", Money(5000, "USD"))
     with till.services.database.unit_of_work() as session:
         record_outcome(session, till.scope.merchant_id, late, outcome, actor=GATEWAY, at=till.clock.now())
 
@@ -240,7 +246,12 @@ def test_failure_told_after_success_changes_nothing(till: Till) -> None:
 
     with till.services.database.unit_of_work() as session:
         record_outcome(
-            session, till.scope.merchant_id, payment, Outcome(State.FAILED, payment), actor=GATEWAY, at=till.clock.now()
+            session,
+            till.scope.merchant_id,
+            payment,
+            ChargeOutcome(State.FAILED, payment),
+            actor=GATEWAY,
+            at=till.clock.now(),
         )
 
     assert till.status(payment) == "complete"

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.checkout.queries import get_checkout
-from portal.gateways.contract import MethodFacts, State
+from portal.gateways.contract import MethodDetails, State
 from portal.invoices.models import Invoice
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import invoice_corrected
@@ -427,6 +427,6 @@ def version_now(till: Till, payment: str) -> str:
 
 def keep_elsewhere(till: Till) -> str:
     """A card of the customer that the gateway of before keeps."""
-    facts = MethodFacts("card", "visa", "1881", 12, 2030, fingerprint="fp-elsewhere", token="tok_elsewhere")
+    facts = MethodDetails("card", "visa", "1881", 12, 2030, fingerprint="fp-elsewhere", token="tok_elsewhere")
     with till.services.database.unit_of_work() as session:
         return remember_method(session, till.scope, "elsewhere", facts, actor=CUSTOMER, at=till.clock.now())

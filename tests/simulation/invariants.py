@@ -212,7 +212,7 @@ def _check_receipts(world: World, payments: dict[str, PaymentRow]) -> None:
 def _given_back(world: World, reference: str) -> int:
     charge = world.provider.charges[reference]
     return sum(
-        order.money.amount
-        for order, outcome in world.provider.refunds.values()
-        if order.charge == f"ch_{charge.number}" and outcome.state is State.SUCCEEDED
+        request.money.amount
+        for request, outcome in world.provider.refunds.values()
+        if request.charge == f"ch_{charge.number}" and outcome.state is State.SUCCEEDED
     )

@@ -128,7 +128,7 @@ def open_page(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, 
         "customer",
         f"opens the page of {world.name(payment.id)}",
         lambda services: resolve_payment(
-            services, world.merchant_id, payment.id, unless_asked_within=ASK_AT_MOST_EVERY
+            services, world.merchant_id, payment.id, unless_checked_within=ASK_AT_MOST_EVERY
         ),
         about=payment.id,
         dies_at=dies_at,

@@ -8,17 +8,17 @@ from typing import get_args
 
 from portal.gateways.contract import (
     Capabilities,
-    ChargeOrder,
+    ChargeOutcome,
+    ChargeRequest,
     Gateway,
-    Outcome,
-    PageOrder,
+    Lookup,
+    PageRequest,
     Payer,
-    PromptOrder,
-    Question,
-    RefundOrder,
+    PromptRequest,
     RefundOutcome,
-    SetupOrder,
+    RefundRequest,
     SetupOutcome,
+    SetupRequest,
     State,
 )
 from portal.money import Money
@@ -30,7 +30,7 @@ PAYMENT, OTHER_PAYMENT = "pay_032kbShSLbF8iRm1FXK4Ro", "pay_032kbShSLbF8iRm1FXK4
 SETUP, REFUND = "stp_032kbShSLbF8iRm1FXK4Ro", "re_032kbShSLbF8iRm1FXK4Ro"
 _BACK, _STOPPED = "http://127.0.0.1:5000/acme/back", "http://127.0.0.1:5000/acme/stopped"
 
-AnyOutcome = Outcome | SetupOutcome | RefundOutcome
+AnyOutcome = ChargeOutcome | SetupOutcome | RefundOutcome
 
 
 def is_offered(operation: Operation, able: Capabilities) -> bool:
@@ -62,22 +62,26 @@ class GatewayCaller:
 
     def charge(
         self, reference: str = PAYMENT, *, card: Card = "good", token: str = "", money: Money | None = None
-    ) -> Outcome:
+    ) -> ChargeOutcome:
         return self.gateway.charge(
-            ChargeOrder(reference, money or self.bench.money, token or self.bench.token(card), self.description, _BACK)
+            ChargeRequest(
+                reference, money or self.bench.money, token or self.bench.token(card), self.description, _BACK
+            )
         )
 
     def prompt(
         self, reference: str = PAYMENT, *, kind: Telephone = "good", money: Money | None = None, save: bool = False
-    ) -> Outcome:
+    ) -> ChargeOutcome:
         channel, phone = self.bench.telephone(kind)
         return self.gateway.prompt(
-            PromptOrder(reference, money or self.bench.money, channel, phone, PAYER, self.description, _BACK, save=save)
+            PromptRequest(
+                reference, money or self.bench.money, channel, phone, PAYER, self.description, _BACK, save=save
+            )
         )
 
-    def page(self, reference: str = PAYMENT, *, money: Money | None = None, save: bool = False) -> Outcome:
+    def page(self, reference: str = PAYMENT, *, money: Money | None = None, save: bool = False) -> ChargeOutcome:
         return self.gateway.open_page(
-            PageOrder(
+            PageRequest(
                 reference,
                 money or self.bench.money,
                 self.payee,
@@ -91,10 +95,10 @@ class GatewayCaller:
         )
 
     def setup(self, reference: str = SETUP) -> SetupOutcome:
-        order = SetupOrder(reference, self.payee, PAYER, self.bench.money.currency, _BACK, _STOPPED, "en")
-        return self.gateway.open_setup(order)
+        request = SetupRequest(reference, self.payee, PAYER, self.bench.money.currency, _BACK, _STOPPED, "en")
+        return self.gateway.open_setup(request)
 
-    def take(self, reference: str = PAYMENT, *, money: Money | None = None) -> Outcome:
+    def take(self, reference: str = PAYMENT, *, money: Money | None = None) -> ChargeOutcome:
         """Make a charge succeed, in the simplest way that the gateway offers."""
         able = self.bench.capabilities
         if able.saved_methods:
@@ -108,24 +112,24 @@ class GatewayCaller:
         assert charged.state is State.SUCCEEDED, charged
         return charged
 
-    def refund_request(self, amount: int | None = None, reference: str = REFUND) -> RefundOrder:
+    def refund_request(self, amount: int | None = None, reference: str = REFUND) -> RefundRequest:
         """For the charge that `take` made, in full by default."""
         charge = self.look_up().gateway_reference
         assert charge
         money = self.bench.money if amount is None else Money(amount, self.bench.money.currency)
-        return RefundOrder(reference, charge, money)
+        return RefundRequest(reference, charge, money)
 
-    def look_up(self, reference: str = PAYMENT, *, known: Outcome | None = None) -> Outcome:
+    def look_up(self, reference: str = PAYMENT, *, known: ChargeOutcome | None = None) -> ChargeOutcome:
         """Look up by our reference alone, as after a lost response, or with the ids of a `known` outcome."""
         if known is None:
-            return self.gateway.look_up(Question(reference, self.first_at))
-        return self.gateway.look_up(Question(reference, self.first_at, known.gateway_reference, known.page_reference))
+            return self.gateway.look_up(Lookup(reference, self.first_at))
+        return self.gateway.look_up(Lookup(reference, self.first_at, known.gateway_reference, known.page_reference))
 
     def look_up_setup(self, reference: str = SETUP) -> SetupOutcome:
-        return self.gateway.look_up_setup(Question(reference, self.first_at))
+        return self.gateway.look_up_setup(Lookup(reference, self.first_at))
 
-    def cancel(self, reference: str = PAYMENT) -> Outcome:
-        return self.gateway.cancel(Question(reference, self.first_at))
+    def cancel(self, reference: str = PAYMENT) -> ChargeOutcome:
+        return self.gateway.cancel(Lookup(reference, self.first_at))
 
 
 @dataclass
@@ -134,7 +138,7 @@ class PreparedRequest:
 
     operation: Operation
     caller: GatewayCaller
-    refund_request: RefundOrder | None = None
+    refund_request: RefundRequest | None = None
     token: str = ""
 
     @classmethod
@@ -170,7 +174,7 @@ class PreparedRequest:
         return caller.look_up_setup() if self.operation == "setup" else caller.look_up()
 
 
-def address_of(outcome: Outcome | SetupOutcome) -> str:
+def address_of(outcome: ChargeOutcome | SetupOutcome) -> str:
     """Where the customer is sent."""
     assert outcome.state is State.REQUIRES_ACTION, outcome
     assert outcome.action_url

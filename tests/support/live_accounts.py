@@ -16,7 +16,7 @@ from portal.customers.operations import create_customer
 from portal.customers.queries import list_customers_by_email
 from portal.customers.rules import CustomerDetails
 from portal.database import Database
-from portal.gateways.contract import MethodFacts
+from portal.gateways.contract import MethodDetails
 from portal.invoices.models import Invoice
 from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.merchants.queries import MerchantProfile, find_merchant
@@ -283,7 +283,7 @@ class Account:
 
     def _save(self, **details: object) -> str:
         token = self.live.sandbox.token(f"sk_sandbox_{self.slug}", **details)
-        facts = MethodFacts(
+        facts = MethodDetails(
             type=token["type"],
             brand=token["brand"],
             last4=token["last4"],

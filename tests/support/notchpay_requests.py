@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from portal.clock import MovableClock
-from portal.gateways.contract import Outcome, PageOrder, Payer, PromptOrder, Question
+from portal.gateways.contract import ChargeOutcome, Lookup, PageRequest, Payer, PromptRequest
 from portal.money import Money
 
 REFERENCE = "pay_032kbShSLbF8iRm1FXK4Ro"
 MONEY = Money(5000, "XAF")
 PAYER = Payer("cus_032kbShSLbF8iRm1FXK4Ro", "Aïcha Njoya", "aicha@njoya.example", "+237677000000")
-PAGE = PageOrder(
+PAGE = PageRequest(
     REFERENCE,
     MONEY,
     "Savane Énergie",
@@ -20,7 +20,7 @@ PAGE = PageOrder(
     locale="fr",
     save=False,
 )
-PROMPT = PromptOrder(
+PROMPT = PromptRequest(
     REFERENCE,
     MONEY,
     "cm.mtn",
@@ -32,9 +32,9 @@ PROMPT = PromptOrder(
 )
 
 
-def question(clock: MovableClock, known: Outcome | None = None) -> Question:
+def lookup(clock: MovableClock, known: ChargeOutcome | None = None) -> Lookup:
     """Build the portal's lookup: with the ids of the `known` outcome, or without where the response was lost."""
-    return Question(
+    return Lookup(
         REFERENCE,
         clock.now(),
         known.gateway_reference if known else None,

@@ -14,7 +14,7 @@ from portal.crash_points import CrashPoint
 from portal.credit import operations as credit_balance
 from portal.credit.models import CustomerBalance
 from portal.events.rules import Actor, customer_actor
-from portal.gateways.contract import Question
+from portal.gateways.contract import Lookup
 from portal.invoices.models import Invoice
 from portal.ledger.operations.checking import WrongRow, prove_ledger
 from portal.ledger.operations.posting import post
@@ -151,7 +151,7 @@ class Till:
 
     def record(self, payment_id: str) -> None:
         """The gateway is asked about a payment, though it may have ended here, and its word is recorded."""
-        outcome = self.gateway.look_up(Question(payment_id, self.clock.now()))
+        outcome = self.gateway.look_up(Lookup(payment_id, self.clock.now()))
         with self.services.database.unit_of_work() as session:
             record_outcome(session, self.scope.merchant_id, payment_id, outcome, actor=GATEWAY, at=self.clock.now())
 

@@ -9,26 +9,26 @@ from datetime import datetime
 
 from portal.gateways.contract import (
     Capabilities,
-    ChargeOrder,
+    ChargeOutcome,
+    ChargeRequest,
     EventRefused,
     Gateway,
     ListedCharge,
-    MethodFacts,
-    Outcome,
-    PageOrder,
+    Lookup,
+    MethodDetails,
+    PageRequest,
     PromptChannel,
-    PromptOrder,
-    Question,
-    RefundOrder,
+    PromptRequest,
     RefundOutcome,
-    SetupOrder,
+    RefundRequest,
     SetupOutcome,
+    SetupRequest,
     State,
     VerifiedEvent,
 )
 from portal.money import Money
 
-VISA = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
+VISA = MethodDetails("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
 ABLE = Capabilities(
     hosted_page=True,
     saved_methods=True,
@@ -42,12 +42,12 @@ ABLE = Capabilities(
     lists_charges=True,
     page_types=("card", "mobile_money", "bank_account"),
 )
-Script = Callable[[Outcome], Outcome]
+Script = Callable[[ChargeOutcome], ChargeOutcome]
 
 
-def lost(outcome: Outcome) -> Outcome:
+def lost(outcome: ChargeOutcome) -> ChargeOutcome:
     """The response never arrives, whatever the gateway did."""
-    return Outcome(State.UNKNOWN, outcome.reference)
+    return ChargeOutcome(State.UNKNOWN, outcome.reference)
 
 
 @dataclass
@@ -59,10 +59,10 @@ class ScriptedGateway:
     title: str = "Sandbox Pay"
     capabilities: Capabilities = ABLE
     form_action_origins: tuple[str, ...] = ("http://localhost:9",)
-    ledger: dict[str, Outcome] = field(default_factory=dict)
+    ledger: dict[str, ChargeOutcome] = field(default_factory=dict)
     refunds: dict[str, RefundOutcome] = field(default_factory=dict)
     setups: dict[str, SetupOutcome] = field(default_factory=dict)
-    pages: dict[str, PageOrder] = field(default_factory=dict)
+    pages: dict[str, PageRequest] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     answers: list[Script] = field(default_factory=list)
     look_ups: list[Script] = field(default_factory=list)
@@ -70,7 +70,7 @@ class ScriptedGateway:
     before_charge: Callable[[], None] = lambda: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def charge(self, request: ChargeOrder) -> Outcome:
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
         self.before_charge()
         with self._lock:
             self.calls.append(("charge", request.reference))
@@ -78,7 +78,7 @@ class ScriptedGateway:
                 self.ledger[request.reference] = self._new_charge(request.reference, request.money)
             return self._answer(self.ledger[request.reference])
 
-    def open_page(self, request: PageOrder) -> Outcome:
+    def open_page(self, request: PageRequest) -> ChargeOutcome:
         with self._lock:
             self.calls.append(("page", request.reference))
             self.pages.setdefault(request.reference, request)
@@ -94,60 +94,60 @@ class ScriptedGateway:
         """A pending charge gets its final state at the gateway."""
         self.ledger[reference] = replace(self.ledger[reference], state=state, failure_code=code, action_url=None)
 
-    def prompt(self, request: PromptOrder) -> Outcome:
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
         with self._lock:
             self.calls.append(("prompt", request.reference))
             if request.reference not in self.ledger:
                 if not self.becomes:
                     self.becomes.append(State.PENDING)
-                method = MethodFacts(
+                method = MethodDetails(
                     "mobile_money", "mtn_momo", request.phone[-4:], token=request.phone if request.save else None
                 )
                 charge = self._new_charge(request.reference, request.money)
                 self.ledger[request.reference] = replace(charge, method=method)
             return self._answer(self.ledger[request.reference])
 
-    def look_up(self, lookup: Question) -> Outcome:
+    def look_up(self, lookup: Lookup) -> ChargeOutcome:
         reference = lookup.reference
         with self._lock:
             self.calls.append(("look_up", reference))
             truth = self.ledger.get(reference)
             if truth is None:
-                truth = self._page(reference) if reference in self.pages else Outcome(State.ABSENT, reference)
+                truth = self._page(reference) if reference in self.pages else ChargeOutcome(State.ABSENT, reference)
             return self.look_ups.pop(0)(truth) if self.look_ups else truth
 
-    def cancel(self, lookup: Question) -> Outcome:
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
         reference = lookup.reference
         self.calls.append(("cancel", reference))
         held = self.ledger.get(reference)
         if held is None and reference in self.pages:
-            self.ledger[reference] = Outcome(State.FAILED, reference, failure_code="page_canceled")
+            self.ledger[reference] = ChargeOutcome(State.FAILED, reference, failure_code="page_canceled")
         elif held is not None and held.state in (State.PENDING, State.REQUIRES_ACTION):
             self.settle(reference, State.FAILED, "payer_canceled")
         return self.look_up(lookup)
 
-    def refund(self, request: RefundOrder) -> RefundOutcome:
+    def refund(self, request: RefundRequest) -> RefundOutcome:
         self.calls.append(("refund", request.reference))
         return self.refunds.setdefault(
             request.reference,
             RefundOutcome(State.SUCCEEDED, request.reference, f"gr_{request.reference}", request.money),
         )
 
-    def look_up_refund(self, request: RefundOrder) -> RefundOutcome:
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
         return self.refunds.get(request.reference, RefundOutcome(State.ABSENT, request.reference))
 
-    def open_setup(self, request: SetupOrder) -> SetupOutcome:
+    def open_setup(self, request: SetupRequest) -> SetupOutcome:
         self.calls.append(("setup", request.reference))
         page = SetupOutcome(
             State.REQUIRES_ACTION, request.reference, action_url=f"http://localhost:9/setup/{request.reference}"
         )
         return self.setups.setdefault(request.reference, page)
 
-    def finish_setup(self, reference: str, method: MethodFacts = VISA) -> None:
+    def finish_setup(self, reference: str, method: MethodDetails = VISA) -> None:
         """What the customer does on the gateway's setup page."""
         self.setups[reference] = SetupOutcome(State.SUCCEEDED, reference, method=method)
 
-    def look_up_setup(self, lookup: Question) -> SetupOutcome:
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome:
         return self.setups.get(lookup.reference, SetupOutcome(State.ABSENT, lookup.reference))
 
     def detach(self, token: str) -> bool:
@@ -178,15 +178,15 @@ class ScriptedGateway:
         """References that were really charged."""
         return [reference for reference, outcome in self.ledger.items() if outcome.state is State.SUCCEEDED]
 
-    def _answer(self, truth: Outcome) -> Outcome:
+    def _answer(self, truth: ChargeOutcome) -> ChargeOutcome:
         return self.answers.pop(0)(truth) if self.answers else truth
 
-    def _page(self, reference: str) -> Outcome:
-        return Outcome(State.REQUIRES_ACTION, reference, action_url=f"http://localhost:9/pay/{reference}")
+    def _page(self, reference: str) -> ChargeOutcome:
+        return ChargeOutcome(State.REQUIRES_ACTION, reference, action_url=f"http://localhost:9/pay/{reference}")
 
-    def _new_charge(self, reference: str, money: Money) -> Outcome:
+    def _new_charge(self, reference: str, money: Money) -> ChargeOutcome:
         state = self.becomes.pop(0) if self.becomes else State.SUCCEEDED
-        return Outcome(
+        return ChargeOutcome(
             state,
             reference,
             gateway_reference=f"ch_{reference}",

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portal.clock import MovableClock
-from portal.gateways.contract import ChargeOrder, Outcome, PageOrder, Payer, Question, RefundOrder, SetupOrder
+from portal.gateways.contract import (
+    ChargeOutcome,
+    ChargeRequest,
+    Lookup,
+    PageRequest,
+    Payer,
+    RefundRequest,
+    SetupRequest,
+)
 from portal.money import Money
 from portal.public_ids import new_id
 
@@ -24,11 +32,11 @@ class RequestBuilder:
     def payer(self) -> Payer:
         return Payer("cus_032kbShSLbF8iRm1FXK4Ro", "Maya Lindqvist", "maya@lindqvist.example", None, self.known_token)
 
-    def charge(self, token: str, money: Money = MONEY) -> ChargeOrder:
-        return ChargeOrder(new_id("pay", self.clock.now()), money, token, "Team plan", RETURN_URL)
+    def charge(self, token: str, money: Money = MONEY) -> ChargeRequest:
+        return ChargeRequest(new_id("pay", self.clock.now()), money, token, "Team plan", RETURN_URL)
 
-    def page(self, money: Money = MONEY, *, save: bool = False, locale: str = "en") -> PageOrder:
-        return PageOrder(
+    def page(self, money: Money = MONEY, *, save: bool = False, locale: str = "en") -> PageRequest:
+        return PageRequest(
             new_id("pay", self.clock.now()),
             money,
             "Acme Inc.",
@@ -40,8 +48,8 @@ class RequestBuilder:
             save=save,
         )
 
-    def setup(self) -> SetupOrder:
-        return SetupOrder(
+    def setup(self) -> SetupRequest:
+        return SetupRequest(
             new_id("ms", self.clock.now()),
             "Acme Inc.",
             self.payer,
@@ -51,14 +59,14 @@ class RequestBuilder:
             locale="fr",
         )
 
-    def refund(self, charge: Outcome, amount: int = 5000, currency: str = "USD") -> RefundOrder:
+    def refund(self, charge: ChargeOutcome, amount: int = 5000, currency: str = "USD") -> RefundRequest:
         assert charge.gateway_reference is not None, "only a charge can be refunded"
-        return RefundOrder(new_id("re", self.clock.now()), charge.gateway_reference, Money(amount, currency))
+        return RefundRequest(new_id("re", self.clock.now()), charge.gateway_reference, Money(amount, currency))
 
-    def question(self, order: ChargeOrder | PageOrder | SetupOrder, known: Outcome | None = None) -> Question:
+    def lookup(self, request: ChargeRequest | PageRequest | SetupRequest, known: ChargeOutcome | None = None) -> Lookup:
         """Build the portal's lookup: with the ids of the `known` outcome, or without where the response was lost."""
-        return Question(
-            order.reference,
+        return Lookup(
+            request.reference,
             self.clock.now(),
             known.gateway_reference if known else None,
             known.page_reference if known else None,

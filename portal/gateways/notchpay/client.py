@@ -10,19 +10,19 @@ from datetime import datetime, timedelta
 from portal.clock import Clock, SystemClock
 from portal.gateways.contract import (
     Capabilities,
-    ChargeOrder,
+    ChargeOutcome,
+    ChargeRequest,
     ListedCharge,
-    MethodFacts,
-    Outcome,
-    PageOrder,
+    Lookup,
+    MethodDetails,
+    PageRequest,
     Payer,
     PromptChannel,
-    PromptOrder,
-    Question,
-    RefundOrder,
+    PromptRequest,
     RefundOutcome,
-    SetupOrder,
+    RefundRequest,
     SetupOutcome,
+    SetupRequest,
     State,
     VerifiedEvent,
 )
@@ -100,11 +100,11 @@ class NotchPayGateway:
 
     # --- payments ---
 
-    def open_page(self, request: PageOrder) -> Outcome:
+    def open_page(self, request: PageRequest) -> ChargeOutcome:
         if request.payer.email is None and request.payer.phone is None:
             return _refused(request.reference, "processing_error", "a payer without an address")
         initialised = self._initialise(request, request.payer)
-        if isinstance(initialised, Outcome):
+        if isinstance(initialised, ChargeOutcome):
             return initialised
         try:
             if initialised is None:
@@ -115,7 +115,7 @@ class NotchPayGateway:
         except UnusableResponse as fault:
             return _unknown(request.reference, initialised, f"page: {fault}")
 
-    def prompt(self, request: PromptOrder) -> Outcome:
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
         channel = find_channel(request.channel)
         if channel is None:
             return _refused(request.reference, "method_invalid", "no such channel")
@@ -124,9 +124,9 @@ class NotchPayGateway:
         initialised = self._initialise(
             request, Payer(request.payer.id, request.payer.name, request.payer.email, request.phone)
         )
-        if isinstance(initialised, Outcome):
+        if isinstance(initialised, ChargeOutcome):
             return initialised
-        method = MethodFacts("mobile_money", channel.brand, request.phone[-4:], phone=_masked(request.phone))
+        method = MethodDetails("mobile_money", channel.brand, request.phone[-4:], phone=_masked(request.phone))
         try:
             transaction = initialised.transaction if initialised else self._find_initialised(request.reference)
             # If another process of ours has just initialised it, that one may be about to process it.
@@ -139,23 +139,23 @@ class NotchPayGateway:
         except UnusableResponse as fault:
             return _unknown(request.reference, initialised, f"prompt: {fault}")
 
-    def look_up(self, lookup: Question) -> Outcome:
+    def look_up(self, lookup: Lookup) -> ChargeOutcome:
         try:
             found = self._reader.find_payment(lookup, self._clock.now())
             if found is None:
-                return Outcome(State.ABSENT, lookup.reference, evidence="look-up")
+                return ChargeOutcome(State.ABSENT, lookup.reference, evidence="look-up")
             return charge_outcome(found, lookup.page_reference, "look-up")
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {fault}")
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {fault}")
 
-    def cancel(self, lookup: Question) -> Outcome:
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
         try:
             found = self._reader.find_payment(lookup, self._clock.now())
             if found is None:
-                return Outcome(State.ABSENT, lookup.reference, evidence="cancel")
+                return ChargeOutcome(State.ABSENT, lookup.reference, evidence="cancel")
             return charge_outcome(self._cancel_unprocessed(found), lookup.page_reference, "cancel")
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, lookup.reference, evidence=f"cancel: {fault}")
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"cancel: {fault}")
 
     def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
         """A payment in a currency that we never request is skipped: it is not ours, and its amount cannot be read.
@@ -181,7 +181,7 @@ class NotchPayGateway:
 
     # --- refunds ---
 
-    def refund(self, request: RefundOrder) -> RefundOutcome:
+    def refund(self, request: RefundRequest) -> RefundOutcome:
         try:
             body = {
                 "payment": request.charge,
@@ -204,7 +204,7 @@ class NotchPayGateway:
             pass
         return RefundOutcome(State.UNKNOWN, request.reference)
 
-    def look_up_refund(self, request: RefundOrder) -> RefundOutcome:
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
         try:
             found = self._reader.find_refund(request)
             if found is not None:
@@ -227,13 +227,13 @@ class NotchPayGateway:
 
     # --- not supported ---
 
-    def charge(self, request: ChargeOrder) -> Outcome:
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
         raise NotImplementedError("Notch Pay saves no methods")
 
-    def open_setup(self, request: SetupOrder) -> SetupOutcome:
+    def open_setup(self, request: SetupRequest) -> SetupOutcome:
         raise NotImplementedError("Notch Pay saves no methods")
 
-    def look_up_setup(self, lookup: Question) -> SetupOutcome:
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome:
         raise NotImplementedError("Notch Pay saves no methods")
 
     def detach(self, token: str) -> bool:
@@ -241,7 +241,7 @@ class NotchPayGateway:
 
     # --- requests ---
 
-    def _initialise(self, request: PageOrder | PromptOrder, payer: Payer) -> _Initialised | Outcome | None:
+    def _initialise(self, request: PageRequest | PromptRequest, payer: Payer) -> _Initialised | ChargeOutcome | None:
         """Create the payment, which charges nobody yet. None: it exists already. An outcome: it failed, or is unknown."""
         try:
             amount = to_notchpay(request.money)
@@ -265,7 +265,7 @@ class NotchPayGateway:
                     read_address(response.body.get("authorization_url")),
                 )
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
+            return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
         invalid = _invalid_fields(response)
         if response.status == 409 or "reference" in invalid:
             return None
@@ -274,13 +274,13 @@ class NotchPayGateway:
             return _refused(
                 request.reference, code, f"request: {response.status}", read_text(response.body.get("message"))
             )
-        return Outcome(State.UNKNOWN, request.reference, evidence=f"request: {response.status}")
+        return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"request: {response.status}")
 
     def _process(
-        self, request: PromptOrder, channel: PromptChannel, transaction: Transaction, method: MethodFacts
-    ) -> Outcome:
+        self, request: PromptRequest, channel: PromptChannel, transaction: Transaction, method: MethodDetails
+    ) -> ChargeOutcome:
         """Send the prompt to the telephone. From here on only Notch Pay knows whether it arrived."""
-        pending = Outcome(
+        pending = ChargeOutcome(
             State.PENDING,
             request.reference,
             gateway_reference=transaction.gateway_reference,
@@ -299,7 +299,7 @@ class NotchPayGateway:
             # Refused: the telephone or the channel is not accepted, or the payment is in progress. Cancelling it shows which.
             payment = self._cancel_unprocessed(self._reader.get_payment(transaction.gateway_reference))
         except UnusableResponse as fault:
-            return Outcome(
+            return ChargeOutcome(
                 State.UNKNOWN,
                 request.reference,
                 gateway_reference=transaction.gateway_reference,
@@ -332,7 +332,7 @@ class NotchPayGateway:
     def _find_initialised(self, reference: str) -> Transaction:
         """Return the payment that exists already, as a 409 has just shown. Raises UnusableResponse."""
         now = self._clock.now()
-        found = self._reader.find_payment(Question(reference, now), now)
+        found = self._reader.find_payment(Lookup(reference, now), now)
         if found is None:
             raise UnusableResponse("it exists and was not found")
         return found
@@ -353,8 +353,8 @@ class _Initialised:
 
 def _refused(
     reference: str, code: str, evidence: str, message: str | None = None, gateway_reference: str | None = None
-) -> Outcome:
-    return Outcome(
+) -> ChargeOutcome:
+    return ChargeOutcome(
         State.FAILED,
         reference,
         gateway_reference=gateway_reference,
@@ -364,9 +364,9 @@ def _refused(
     )
 
 
-def _unknown(reference: str, initialised: _Initialised | None, evidence: str) -> Outcome:
+def _unknown(reference: str, initialised: _Initialised | None, evidence: str) -> ChargeOutcome:
     gateway_reference = initialised.transaction.gateway_reference if initialised else None
-    return Outcome(State.UNKNOWN, reference, gateway_reference=gateway_reference, evidence=evidence)
+    return ChargeOutcome(State.UNKNOWN, reference, gateway_reference=gateway_reference, evidence=evidence)
 
 
 def _invalid_fields(response: JsonResponse) -> set[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portal.fingerprints import spelled
+from portal.fingerprints import in_letters
 from portal.gateways.contract import EventRefused, VerifiedEvent
 from portal.gateways.notchpay.parsing import read_id, read_references, read_refund_reference
 
@@ -37,7 +37,7 @@ def read_verified_event(headers: Mapping[str, str], body: bytes, secrets: Sequen
         event_type, data = read_id(event.get("type")) or read_id(event.get("event")), event["data"]
         if event_type is None or not isinstance(data, dict):
             raise EventRefused("unreadable")
-        event_id = read_id(event.get("id")) or f"sha256:{spelled(hashlib.sha256(body).digest())}"
+        event_id = read_id(event.get("id")) or f"sha256:{in_letters(hashlib.sha256(body).digest())}"
         return VerifiedEvent(event_id, event_type, *_references(event_type, data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise EventRefused("unreadable") from fault

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from portal.gateways.contract import Question, RefundOrder
+from portal.gateways.contract import Lookup, RefundRequest
 from portal.gateways.http import JsonClient, UnusableResponse
 from portal.gateways.notchpay.parsing import Transaction, read_references, read_refund_reference, read_transaction
 
@@ -39,7 +39,7 @@ class AccountReader:
             raise UnusableResponse(str(response.status))
         return read_transaction(response.body.get("transaction"))
 
-    def find_payment(self, lookup: Question, now: datetime) -> Transaction | None:
+    def find_payment(self, lookup: Lookup, now: datetime) -> Transaction | None:
         """Return the payment of our reference; None when it provably does not exist, neither by reference nor in the list."""
         if lookup.gateway_reference is None:
             return self.get_payment(lookup.reference) or self._find_listed(lookup, now)
@@ -53,7 +53,7 @@ class AccountReader:
         days = {"date_start": f"{since - _DAY:%Y-%m-%d}", "date_end": f"{until + _DAY:%Y-%m-%d}"}
         return self._rows("/payments", days)
 
-    def find_refund(self, request: RefundOrder) -> Row | None:
+    def find_refund(self, request: RefundRequest) -> Row | None:
         """Return the refund of our reference; None when it provably does not exist. Another one of the same payment and amount
         without a reference raises UnusableResponse, since it may be this one.
 
@@ -72,7 +72,7 @@ class AccountReader:
             raise UnusableResponse("refund without a reference")
         return None
 
-    def _find_listed(self, lookup: Question, now: datetime) -> Transaction | None:
+    def _find_listed(self, lookup: Lookup, now: datetime) -> Transaction | None:
         # `search` is documented as "by reference", without saying whose: if it finds nothing, the whole list is searched.
         for row in self._rows("/payments", {"search": lookup.reference}):
             if read_references(row).reference == lookup.reference:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from portal.gateways.contract import MethodFacts, Outcome, RefundOrder, RefundOutcome, State
+from portal.gateways.contract import ChargeOutcome, MethodDetails, RefundOutcome, RefundRequest, State
 from portal.gateways.http import UnusableResponse
 from portal.gateways.notchpay.tables import find_channel, from_notchpay
 from portal.money import AmountError, Money
@@ -123,8 +123,8 @@ def read_transaction(value: object) -> Transaction:
 
 
 def charge_outcome(
-    transaction: Transaction, page: str | None, evidence: str, method: MethodFacts | None = None
-) -> Outcome:
+    transaction: Transaction, page: str | None, evidence: str, method: MethodDetails | None = None
+) -> ChargeOutcome:
     """Return the outcome of a payment; `page` is the address of its hosted page, if the customer was sent there.
 
     Raises UnusableResponse when the payment does not contain our reference.
@@ -136,7 +136,7 @@ def charge_outcome(
         code = _failure_code(transaction, page)
     elif page is not None and transaction.status == UNPROCESSED:
         state = State.REQUIRES_ACTION
-    return Outcome(
+    return ChargeOutcome(
         state,
         transaction.reference,
         gateway_reference=transaction.gateway_reference,
@@ -150,7 +150,7 @@ def charge_outcome(
     )
 
 
-def read_refund(request: RefundOrder, value: object) -> RefundOutcome:
+def read_refund(request: RefundRequest, value: object) -> RefundOutcome:
     """Read the response to a refund request, or a listed refund that is known to be ours. Raises UnusableResponse."""
     if not isinstance(value, dict) or not isinstance(value.get("status"), str):
         raise UnusableResponse("shape")
@@ -208,11 +208,11 @@ def _failure_code(transaction: Transaction, page: str | None) -> str:
     return "processing_error"
 
 
-def _method(channel: str | None) -> MethodFacts | None:
+def _method(channel: str | None) -> MethodDetails | None:
     if channel is None:
         return None
     known = find_channel(channel)
-    return MethodFacts(_TYPES.get(channel, "mobile_money"), known.brand if known else None)
+    return MethodDetails(_TYPES.get(channel, "mobile_money"), known.brand if known else None)
 
 
 def _instant(value: object) -> datetime | None:

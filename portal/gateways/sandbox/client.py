@@ -13,18 +13,18 @@ from urllib.parse import quote
 
 from portal.gateways.contract import (
     Capabilities,
-    ChargeOrder,
+    ChargeOutcome,
+    ChargeRequest,
     EventRefused,
     ListedCharge,
-    Outcome,
-    PageOrder,
+    Lookup,
+    PageRequest,
     PromptChannel,
-    PromptOrder,
-    Question,
-    RefundOrder,
+    PromptRequest,
     RefundOutcome,
-    SetupOrder,
+    RefundRequest,
     SetupOutcome,
+    SetupRequest,
     State,
     VerifiedEvent,
 )
@@ -73,7 +73,7 @@ class SandboxGateway:
         self._event_secret = event_secret.encode()
         self._http = JsonClient(origin, {"Authorization": f"Bearer {secret_key}"}, timeout_seconds)
 
-    def charge(self, request: ChargeOrder) -> Outcome:
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
         body = {
             "reference": request.reference,
             "amount": request.money.amount,
@@ -84,7 +84,7 @@ class SandboxGateway:
         }
         return self._send("/v1/charges", request.reference, body, charge_outcome)
 
-    def prompt(self, request: PromptOrder) -> Outcome:
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
         body = {
             "reference": request.reference,
             "amount": request.money.amount,
@@ -96,7 +96,7 @@ class SandboxGateway:
         }
         return self._send("/v1/charges", request.reference, body, charge_outcome)
 
-    def open_page(self, request: PageOrder) -> Outcome:
+    def open_page(self, request: PageRequest) -> ChargeOutcome:
         body = {
             "reference": request.reference,
             "amount": request.money.amount,
@@ -111,7 +111,7 @@ class SandboxGateway:
         }
         return self._send("/v1/pages", request.reference, body, page_outcome)
 
-    def look_up(self, lookup: Question) -> Outcome:
+    def look_up(self, lookup: Lookup) -> ChargeOutcome:
         reference = lookup.reference
         try:
             charges = self._items("/v1/charges", reference)
@@ -119,10 +119,12 @@ class SandboxGateway:
                 return charge_outcome(reference, charges[0])
             pages = self._items("/v1/pages", reference)
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, reference, evidence=f"look-up: {fault}")
-        return page_outcome(reference, pages[0]) if pages else Outcome(State.ABSENT, reference, evidence="look-up")
+            return ChargeOutcome(State.UNKNOWN, reference, evidence=f"look-up: {fault}")
+        return (
+            page_outcome(reference, pages[0]) if pages else ChargeOutcome(State.ABSENT, reference, evidence="look-up")
+        )
 
-    def cancel(self, lookup: Question) -> Outcome:
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
         reference = lookup.reference
         try:
             for page in self._items("/v1/pages", reference):
@@ -132,10 +134,10 @@ class SandboxGateway:
                 if charge.get("status") in _CANCELLABLE:
                     self._http.post(f"/v1/charges/{_quoted_id(charge)}/cancel", {})
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, reference, evidence=f"cancel: {fault}")
+            return ChargeOutcome(State.UNKNOWN, reference, evidence=f"cancel: {fault}")
         return self.look_up(lookup)
 
-    def open_setup(self, request: SetupOrder) -> SetupOutcome:
+    def open_setup(self, request: SetupRequest) -> SetupOutcome:
         reference = request.reference
         body = {
             "reference": reference,
@@ -153,13 +155,13 @@ class SandboxGateway:
         if response.status in (200, 201):
             return setup_outcome(reference, response.body)
         if _exists_already(response):
-            return self.look_up_setup(Question(reference, datetime.now(UTC)))
+            return self.look_up_setup(Lookup(reference, datetime.now(UTC)))
         if _is_refused(response):
             code = refusal_code(response)
             return SetupOutcome(State.FAILED, reference, failure_code=code, evidence=f"request: {response.status}")
         return SetupOutcome(State.UNKNOWN, reference, evidence=f"request: {response.status}")
 
-    def look_up_setup(self, lookup: Question) -> SetupOutcome:
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome:
         reference = lookup.reference
         try:
             setups = self._items("/v1/setups", reference)
@@ -176,7 +178,7 @@ class SandboxGateway:
             return error_code(response) == "not_found"
         return response.status == 200 and response.body.get("detached") is True
 
-    def refund(self, request: RefundOrder) -> RefundOutcome:
+    def refund(self, request: RefundRequest) -> RefundOutcome:
         reference = request.reference
         body = {"reference": reference, "charge": request.charge, "amount": request.money.amount}
         try:
@@ -196,7 +198,7 @@ class SandboxGateway:
             return RefundOutcome(State.FAILED, reference, failure_code=refusal_code(response))
         return RefundOutcome(State.UNKNOWN, reference)
 
-    def look_up_refund(self, request: RefundOrder) -> RefundOutcome:
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
         reference = request.reference
         try:
             refunds = self._items("/v1/refunds", reference)
@@ -250,22 +252,22 @@ class SandboxGateway:
         path: str,
         reference: str,
         body: Mapping[str, Any],
-        read: Callable[[str, Mapping[str, Any]], Outcome],
-    ) -> Outcome:
+        read: Callable[[str, Mapping[str, Any]], ChargeOutcome],
+    ) -> ChargeOutcome:
         """Send a request with its idempotency key. Only a complete 2xx, or a 4xx that proves that nothing was created, is an
         outcome; anything else is UNKNOWN."""
         try:
             response = self._post_once(path, reference, body)
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, reference, evidence=f"request: {fault}")
+            return ChargeOutcome(State.UNKNOWN, reference, evidence=f"request: {fault}")
         if response.status in (200, 201):
             return read(reference, response.body)
         if _exists_already(response):
-            return self.look_up(Question(reference, datetime.now(UTC)))
+            return self.look_up(Lookup(reference, datetime.now(UTC)))
         if _is_refused(response):
             code = refusal_code(response)
-            return Outcome(State.FAILED, reference, failure_code=code, evidence=f"request: {response.status}")
-        return Outcome(State.UNKNOWN, reference, evidence=f"request: {response.status}")
+            return ChargeOutcome(State.FAILED, reference, failure_code=code, evidence=f"request: {response.status}")
+        return ChargeOutcome(State.UNKNOWN, reference, evidence=f"request: {response.status}")
 
     def _post_once(self, path: str, reference: str, body: Mapping[str, Any]) -> JsonResponse:
         return self._http.post(path, body, {"Idempotency-Key": reference})

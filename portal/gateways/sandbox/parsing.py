@@ -9,9 +9,9 @@ from typing import Any
 
 from portal.gateways.contract import (
     FAILURE_CODES,
+    ChargeOutcome,
     ListedCharge,
-    MethodFacts,
-    Outcome,
+    MethodDetails,
     RefundOutcome,
     SetupOutcome,
     State,
@@ -46,14 +46,14 @@ def refusal_code(response: JsonResponse) -> str:
     return _REFUSALS.get(error_code(response), "processing_error")
 
 
-def charge_outcome(reference: str, body: Mapping[str, Any]) -> Outcome:
+def charge_outcome(reference: str, body: Mapping[str, Any]) -> ChargeOutcome:
     state = _STATES.get(str(body.get("status")), State.UNKNOWN)
     try:
         money = Money(body["amount"], body["currency"])
         found_reference = str(body["reference"])
     except (KeyError, AmountError, TypeError):
-        return Outcome(State.UNKNOWN, reference, evidence="charge: shape")
-    return Outcome(
+        return ChargeOutcome(State.UNKNOWN, reference, evidence="charge: shape")
+    return ChargeOutcome(
         state,
         found_reference,
         gateway_reference=_text(body.get("id")),
@@ -67,7 +67,7 @@ def charge_outcome(reference: str, body: Mapping[str, Any]) -> Outcome:
     )
 
 
-def page_outcome(reference: str, body: Mapping[str, Any]) -> Outcome:
+def page_outcome(reference: str, body: Mapping[str, Any]) -> ChargeOutcome:
     """Read a hosted page; once it has a charge, the outcome is that of the charge."""
     page, charge = _text(body.get("id")), body.get("charge")
     if isinstance(charge, dict):
@@ -76,18 +76,18 @@ def page_outcome(reference: str, body: Mapping[str, Any]) -> Outcome:
     match body.get("status"):
         case "open":
             address = _text(body.get("url"))
-            return Outcome(
+            return ChargeOutcome(
                 State.REQUIRES_ACTION, found_reference, action_url=address, evidence="page", page_reference=page
             )
         case "canceled":
-            return Outcome(
+            return ChargeOutcome(
                 State.FAILED, found_reference, failure_code="page_canceled", evidence="page", page_reference=page
             )
         case "expired":
-            return Outcome(
+            return ChargeOutcome(
                 State.FAILED, found_reference, failure_code="page_expired", evidence="page", page_reference=page
             )
-    return Outcome(State.UNKNOWN, reference, evidence="page: shape")
+    return ChargeOutcome(State.UNKNOWN, reference, evidence="page: shape")
 
 
 def setup_outcome(reference: str, body: Mapping[str, Any]) -> SetupOutcome:
@@ -141,11 +141,11 @@ def _failure_code(body: Mapping[str, Any]) -> str:
     return code if code in FAILURE_CODES else "processing_error"
 
 
-def _method(value: object) -> MethodFacts | None:
+def _method(value: object) -> MethodDetails | None:
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         return None
     month, year, brand = value.get("exp_month"), value.get("exp_year"), _text(value.get("brand"))
-    return MethodFacts(
+    return MethodDetails(
         type=value["type"],
         brand=_BRANDS.get(brand or "", brand),
         last4=_text(value.get("last4")),

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from portal.clock import Clock, SystemClock
 from portal.gateways.contract import (
     Capabilities,
-    ChargeOrder,
+    ChargeOutcome,
+    ChargeRequest,
     ListedCharge,
-    Outcome,
-    PageOrder,
-    PromptOrder,
-    Question,
-    RefundOrder,
+    Lookup,
+    PageRequest,
+    PromptRequest,
     RefundOutcome,
-    SetupOrder,
+    RefundRequest,
     SetupOutcome,
+    SetupRequest,
     State,
     VerifiedEvent,
 )
@@ -103,7 +103,7 @@ class StripeGateway:
         self._clock = clock or SystemClock()
         self._api = StripeApi(secret_key, origin, timeout_seconds)
 
-    def charge(self, request: ChargeOrder) -> Outcome:
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
         """Charge a saved card. When the bank wants the customer to authenticate, the same PaymentIntent is confirmed
         on-session: the customer is sent to the bank's page and returns to `return_url`."""
         try:
@@ -123,13 +123,13 @@ class StripeGateway:
         except IdempotencyKeyReused:
             return self.look_up(self._lookup_for(request.reference))
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
+            return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
         return self._complete_charge(request, response)
 
-    def prompt(self, request: PromptOrder) -> Outcome:
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
         raise NotImplementedError("no prompt channel is offered")
 
-    def open_page(self, request: PageOrder) -> Outcome:
+    def open_page(self, request: PageRequest) -> ChargeOutcome:
         now = self._clock.now()
         customer = customer_in_token(request.payer.known_token)
         try:
@@ -147,20 +147,20 @@ class StripeGateway:
         except IdempotencyKeyReused:
             return self.look_up(self._lookup_for(request.reference))
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
+            return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
         return read_page(request.reference, session, now)
 
-    def look_up(self, lookup: Question) -> Outcome:
+    def look_up(self, lookup: Lookup) -> ChargeOutcome:
         """By Stripe's own ids where they are known, else in its lists, which are always current (its search is not). ABSENT
         only when both lists were read to their end."""
         try:
             return self._find_charge(lookup)
         except RequestRefused as refusal:
-            return Outcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {refusal}")
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {refusal}")
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {fault}")
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {fault}")
 
-    def cancel(self, lookup: Question) -> Outcome:
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
         found = self.look_up(lookup)
         if found.state not in (State.PENDING, State.REQUIRES_ACTION):
             return found
@@ -169,10 +169,10 @@ class StripeGateway:
         except RequestRefused:
             pass  # Its state has changed since the lookup: look it up again.
         except UnusableResponse as fault:
-            return Outcome(State.UNKNOWN, lookup.reference, evidence=f"cancel: {fault}")
-        return self.look_up(Question(lookup.reference, lookup.sent_at, found.gateway_reference, found.page_reference))
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"cancel: {fault}")
+        return self.look_up(Lookup(lookup.reference, lookup.sent_at, found.gateway_reference, found.page_reference))
 
-    def open_setup(self, request: SetupOrder) -> SetupOutcome:
+    def open_setup(self, request: SetupRequest) -> SetupOutcome:
         now = self._clock.now()
         params = request_params.setup_params(request, now, customer=customer_in_token(request.payer.known_token))
         if self._is_older_than(request.reference, RESEND_WITHIN):
@@ -190,7 +190,7 @@ class StripeGateway:
             return SetupOutcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
         return read_setup(request.reference, session, now)
 
-    def look_up_setup(self, lookup: Question) -> SetupOutcome:
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome:
         try:
             session = self._find_session(lookup)
         except (RequestRefused, UnusableResponse) as fault:
@@ -211,7 +211,7 @@ class StripeGateway:
             return False
         return True
 
-    def refund(self, request: RefundOrder) -> RefundOutcome:
+    def refund(self, request: RefundRequest) -> RefundOutcome:
         try:
             params = request_params.refund_params(request)
         except AmountError:
@@ -231,7 +231,7 @@ class StripeGateway:
             return RefundOutcome(State.UNKNOWN, request.reference)
         return read_refund(request.reference, refund)
 
-    def look_up_refund(self, request: RefundOrder) -> RefundOutcome:
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
         try:
             found = _find_ours(self._api.list_refunds(request.charge), request.reference)
         except (RequestRefused, UnusableResponse):
@@ -262,17 +262,17 @@ class StripeGateway:
             return False
         return True
 
-    def _complete_charge(self, request: ChargeOrder, response: StripeResponse) -> Outcome:
+    def _complete_charge(self, request: ChargeRequest, response: StripeResponse) -> ChargeOutcome:
         """Confirm the charge on-session if its bank requires that, and return its outcome."""
         try:
             intent = _current_object(response, self._api.get_intent)
             if awaits_customer(intent):
                 intent = self._confirm_on_session(request, str(intent.get("id")))
         except (RequestRefused, UnusableResponse, IdempotencyKeyReused) as fault:
-            return Outcome(State.UNKNOWN, request.reference, evidence=f"on-session: {fault}")
+            return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"on-session: {fault}")
         return read_intent(request.reference, intent)
 
-    def _confirm_on_session(self, request: ChargeOrder, intent_id: str) -> Mapping[str, Any]:
+    def _confirm_on_session(self, request: ChargeRequest, intent_id: str) -> Mapping[str, Any]:
         try:
             response = self._api.confirm_intent(
                 intent_id, request_params.on_session_params(request), f"{request.reference}:on-session"
@@ -295,7 +295,7 @@ class StripeGateway:
             response = self._api.create_session(without_customer, f"{reference}:new-customer")
         return _current_object(response, self._api.get_session)
 
-    def _find_charge(self, lookup: Question) -> Outcome:
+    def _find_charge(self, lookup: Lookup) -> ChargeOutcome:
         if lookup.gateway_reference and not lookup.page_reference:
             return read_intent(lookup.reference, self._api.get_intent(lookup.gateway_reference))
         session = self._find_session(lookup)
@@ -303,16 +303,16 @@ class StripeGateway:
             return read_page(lookup.reference, session, self._clock.now())
         intent = _find_ours(self._api.list_intents(_creation_window(lookup)), lookup.reference)
         if intent is None:
-            return Outcome(State.ABSENT, lookup.reference, evidence="look-up")
+            return ChargeOutcome(State.ABSENT, lookup.reference, evidence="look-up")
         return read_intent(lookup.reference, self._api.get_intent(intent["id"]))
 
-    def _find_session(self, lookup: Question) -> Mapping[str, Any] | None:
+    def _find_session(self, lookup: Lookup) -> Mapping[str, Any] | None:
         if lookup.page_reference:
             return self._api.get_session(lookup.page_reference)
         session = _find_ours(self._api.list_sessions(_creation_window(lookup)), lookup.reference)
         return self._api.get_session(session["id"]) if session else None
 
-    def _cancel_at_stripe(self, found: Outcome) -> None:
+    def _cancel_at_stripe(self, found: ChargeOutcome) -> None:
         """A hosted page is cancelled by expiring its session, any other charge by its PaymentIntent; neither works while it is
         being paid."""
         if found.page_reference is not None and found.state is State.REQUIRES_ACTION:
@@ -320,21 +320,21 @@ class StripeGateway:
         elif found.page_reference is None and found.gateway_reference is not None:
             self._api.cancel_intent(found.gateway_reference)
 
-    def _lookup_for(self, reference: str) -> Question:
+    def _lookup_for(self, reference: str) -> Lookup:
         """Build a lookup from our reference alone: the id contains when it was created."""
-        return Question(reference, id_time(reference) or self._clock.now() - IN_FLIGHT_AT_MOST)
+        return Lookup(reference, id_time(reference) or self._clock.now() - IN_FLIGHT_AT_MOST)
 
     def _is_older_than(self, reference: str, age: timedelta) -> bool:
         created_at = id_time(reference)
         return created_at is not None and self._clock.now() - created_at >= age
 
-    def _look_up_unsendable(self, reference: str) -> Outcome:
+    def _look_up_unsendable(self, reference: str) -> ChargeOutcome:
         outcome = self.look_up(self._lookup_for(reference))
         if outcome.state is State.ABSENT and self._is_older_than(reference, IN_FLIGHT_AT_MOST):
-            return Outcome(State.FAILED, reference, failure_code="timeout", evidence="look-up: never created")
+            return ChargeOutcome(State.FAILED, reference, failure_code="timeout", evidence="look-up: never created")
         return outcome
 
-    def _look_up_unsendable_refund(self, request: RefundOrder) -> RefundOutcome:
+    def _look_up_unsendable_refund(self, request: RefundRequest) -> RefundOutcome:
         outcome = self.look_up_refund(request)
         if outcome.state is State.ABSENT and self._is_older_than(request.reference, IN_FLIGHT_AT_MOST):
             return RefundOutcome(State.FAILED, request.reference, failure_code="timeout")
@@ -361,7 +361,7 @@ def _listed_charge(intent: Mapping[str, Any]) -> ListedCharge | None:
         return None
 
 
-def _creation_window(lookup: Question) -> Any:
+def _creation_window(lookup: Lookup) -> Any:
     since, until = lookup.sent_at - _CLOCK_MARGIN, lookup.sent_at + IN_FLIGHT_AT_MOST + _CLOCK_MARGIN
     return {"gte": int(since.timestamp()), "lte": math.ceil(until.timestamp())}
 
@@ -374,12 +374,12 @@ def _find_ours(items: Iterable[Mapping[str, Any]], reference: str) -> Mapping[st
     return None
 
 
-def _not_sent(reference: str, code: str) -> Outcome:
-    return Outcome(State.FAILED, reference, failure_code=code, evidence="not sent")
+def _not_sent(reference: str, code: str) -> ChargeOutcome:
+    return ChargeOutcome(State.FAILED, reference, failure_code=code, evidence="not sent")
 
 
-def _refused(reference: str, refusal: RequestRefused) -> Outcome:
-    return Outcome(State.FAILED, reference, failure_code=_refusal_code(refusal), evidence=f"request: {refusal}")
+def _refused(reference: str, refusal: RequestRefused) -> ChargeOutcome:
+    return ChargeOutcome(State.FAILED, reference, failure_code=_refusal_code(refusal), evidence=f"request: {refusal}")
 
 
 def _refusal_code(refusal: RequestRefused) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.gateways.contract import ListedCharge, MethodFacts, Outcome, RefundOutcome, SetupOutcome, State
+from portal.gateways.contract import ChargeOutcome, ListedCharge, MethodDetails, RefundOutcome, SetupOutcome, State
 from portal.gateways.stripe.amounts import from_stripe
 from portal.money import AmountError, Money
 
@@ -72,15 +72,15 @@ def awaits_customer(intent: Mapping[str, Any]) -> bool:
     )
 
 
-def read_intent(reference: str, intent: Mapping[str, Any], *, page_reference: str | None = None) -> Outcome:
+def read_intent(reference: str, intent: Mapping[str, Any], *, page_reference: str | None = None) -> ChargeOutcome:
     """Read a PaymentIntent that only we can confirm again."""
     found_reference = _mapping(intent.get("metadata")).get(REFERENCE)
     state, code = _intent_state(intent)
     money = _intent_money(intent)
     if not isinstance(found_reference, str) or not isinstance(intent.get("id"), str) or money is None:
-        return Outcome(State.UNKNOWN, reference, evidence="intent: shape")
+        return ChargeOutcome(State.UNKNOWN, reference, evidence="intent: shape")
     charge = _mapping(intent.get("latest_charge"))
-    return Outcome(
+    return ChargeOutcome(
         state,
         found_reference,
         gateway_reference=intent["id"],
@@ -94,18 +94,18 @@ def read_intent(reference: str, intent: Mapping[str, Any], *, page_reference: st
     )
 
 
-def read_page(reference: str, session: Mapping[str, Any], now: datetime) -> Outcome:
+def read_page(reference: str, session: Mapping[str, Any], now: datetime) -> ChargeOutcome:
     """Read a Checkout Session for a payment. While it is open, the customer can try again after a decline."""
     found_reference, page = session.get("client_reference_id"), session.get("id")
     if not isinstance(found_reference, str) or not isinstance(page, str):
-        return Outcome(State.UNKNOWN, reference, evidence="session: shape")
+        return ChargeOutcome(State.UNKNOWN, reference, evidence="session: shape")
     intent = _mapping(session.get("payment_intent"))
     has_charged = intent.get("status") in ("succeeded", "processing", "requires_capture")
     match session.get("status"):
         case _ if has_charged:
             return read_intent(found_reference, intent, page_reference=page)
         case "open" if (url := _text(session.get("url"))) is not None:
-            return Outcome(
+            return ChargeOutcome(
                 State.REQUIRES_ACTION,
                 found_reference,
                 action_url=url,
@@ -116,14 +116,14 @@ def read_page(reference: str, session: Mapping[str, Any], now: datetime) -> Outc
         case "complete" if intent:
             return read_intent(found_reference, intent, page_reference=page)
         case "expired":
-            return Outcome(
+            return ChargeOutcome(
                 State.FAILED,
                 found_reference,
                 failure_code=_expiry_code(session, now),
                 page_reference=page,
                 evidence="session: expired",
             )
-    return Outcome(State.UNKNOWN, reference, page_reference=page, evidence="session: shape")
+    return ChargeOutcome(State.UNKNOWN, reference, page_reference=page, evidence="session: shape")
 
 
 def read_setup(reference: str, session: Mapping[str, Any], now: datetime) -> SetupOutcome:
@@ -229,20 +229,20 @@ def _expiry_code(session: Mapping[str, Any], now: datetime) -> str:
     return "page_canceled" if expires_at is not None and now < expires_at else "page_expired"
 
 
-def _payment_method(intent: Mapping[str, Any]) -> MethodFacts | None:
+def _payment_method(intent: Mapping[str, Any]) -> MethodDetails | None:
     """The method of a charge or of its last attempt. It has a token if it is saved, now or from before."""
     found = _mapping(intent.get("payment_method")) or _mapping(_error(intent).get("payment_method"))
     is_attached = isinstance(found.get("customer"), str)
     return _card_details(found, customer=found["customer"] if is_attached else None)
 
 
-def _card_details(method: Mapping[str, Any], *, customer: object) -> MethodFacts | None:
+def _card_details(method: Mapping[str, Any], *, customer: object) -> MethodDetails | None:
     card, method_id = _mapping(method.get("card")), method.get("id")
     if method.get("type") != "card" or not card or not isinstance(method_id, str):
         return None
     month, year = card.get("exp_month"), card.get("exp_year")
     customer_id = customer.get("id") if isinstance(customer, Mapping) else customer
-    return MethodFacts(
+    return MethodDetails(
         type="card",
         brand=_text(card.get("brand")),
         last4=_text(card.get("last4")),

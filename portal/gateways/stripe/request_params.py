@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from portal.gateways.contract import ChargeOrder, PageOrder, Payer, RefundOrder, SetupOrder
+from portal.gateways.contract import ChargeRequest, PageRequest, Payer, RefundRequest, SetupRequest
 from portal.gateways.stripe.amounts import to_stripe
 from portal.gateways.stripe.parsing import REFERENCE, customer_in_token
 
@@ -26,7 +26,7 @@ _LOCALES = frozenset(
 )
 
 
-def charge_params(request: ChargeOrder) -> PaymentIntentCreateParams:
+def charge_params(request: ChargeRequest) -> PaymentIntentCreateParams:
     """An off-session charge of a saved card. Raises AmountError, and ValueError for a token that is not `cus_…/pm_…`."""
     customer = customer_in_token(request.token)
     if customer is None:
@@ -45,7 +45,7 @@ def charge_params(request: ChargeOrder) -> PaymentIntentCreateParams:
     }
 
 
-def on_session_params(request: ChargeOrder) -> PaymentIntentConfirmParams:
+def on_session_params(request: ChargeRequest) -> PaymentIntentConfirmParams:
     """The same charge on-session: the bank may authenticate the customer on a page that leads back to `return_url`."""
     return {
         "payment_method": method_in_token(request.token),
@@ -54,7 +54,7 @@ def on_session_params(request: ChargeOrder) -> PaymentIntentConfirmParams:
     }
 
 
-def page_params(request: PageOrder, now: datetime, *, customer: str | None) -> SessionCreateParams:
+def page_params(request: PageRequest, now: datetime, *, customer: str | None) -> SessionCreateParams:
     """A Checkout Session for one payment; the card is saved only with `save`. Raises AmountError."""
     name = _cleaned(request.description, _LONGEST_NAME)
     params: SessionCreateParams = {
@@ -81,7 +81,7 @@ def page_params(request: PageOrder, now: datetime, *, customer: str | None) -> S
     return params
 
 
-def setup_params(request: SetupOrder, now: datetime, *, customer: str | None) -> SessionCreateParams:
+def setup_params(request: SetupRequest, now: datetime, *, customer: str | None) -> SessionCreateParams:
     """A Checkout Session that saves a card and charges nothing."""
     return {
         "mode": "setup",
@@ -92,7 +92,7 @@ def setup_params(request: SetupOrder, now: datetime, *, customer: str | None) ->
     }
 
 
-def refund_params(request: RefundOrder) -> RefundCreateParams:
+def refund_params(request: RefundRequest) -> RefundCreateParams:
     """A refund of a PaymentIntent, in whole or in part. Raises AmountError."""
     return {
         "payment_intent": request.charge,
@@ -106,7 +106,7 @@ def method_in_token(token: str) -> str:
     return token.rpartition("/")[2]
 
 
-def _session_params(request: PageOrder | SetupOrder, now: datetime) -> SessionCreateParams:
+def _session_params(request: PageRequest | SetupRequest, now: datetime) -> SessionCreateParams:
     return {
         "client_reference_id": request.reference,
         "metadata": {REFERENCE: request.reference},

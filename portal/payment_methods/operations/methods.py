@@ -14,7 +14,7 @@ from portal.contacts import mask_card_numbers
 from portal.customers.models import Customer
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
-from portal.gateways.contract import MethodFacts
+from portal.gateways.contract import MethodDetails
 from portal.merchants.queries import get_merchant
 from portal.outbox.operations import enqueue
 from portal.payment_methods.errors import HasExpired
@@ -26,7 +26,7 @@ from portal.tenancy import Scope
 
 
 def remember_method(
-    session: Session, scope: Scope, gateway: str, facts: MethodFacts, *, actor: Actor, at: datetime
+    session: Session, scope: Scope, gateway: str, facts: MethodDetails, *, actor: Actor, at: datetime
 ) -> str:
     """Save a gateway's token for the customer and tell its id; the same card again is the method that is there already, with
     its new token and expiry.
@@ -221,7 +221,7 @@ def _kept(text: str | None) -> str | None:
     return mask_card_numbers(text) if text else None
 
 
-def _renew(session: Session, method: PaymentMethod, facts: MethodFacts, actor: Actor, at: datetime) -> None:
+def _renew(session: Session, method: PaymentMethod, facts: MethodDetails, actor: Actor, at: datetime) -> None:
     """The same card once more: its newest token counts. The old one lives on as a removed method until the gateway has
     forgotten it, since an order that is under way may still need it."""
     assert facts.token

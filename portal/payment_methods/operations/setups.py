@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType, customer_actor, gateway_actor
-from portal.gateways.contract import Gateway, Question, SetupOrder, SetupOutcome, State
-from portal.gateways.polling import SEND_AGAIN_AFTER, next_check
+from portal.gateways.contract import Gateway, Lookup, SetupOutcome, SetupRequest, State
+from portal.gateways.polling import RESEND_AFTER, next_check
 from portal.merchants.queries import get_merchant
 from portal.payment_methods.errors import SetupsUnavailable, TooManySetups
 from portal.payment_methods.models import PaymentMethodSetup
@@ -71,18 +71,18 @@ def begin_setup(
     if gateway is None or not gateway.capabilities.setup_page:
         raise SetupsUnavailable
     name = gateway.name
-    order = services.database.run(
+    request = services.database.run(
         lambda session: _write_intent(session, services, scope, wish, name, consent, locale, pages_url, actor=actor)
     )
     services.crash_point("setup.intent_committed")
-    outcome = gateway.open_setup(order)
+    outcome = gateway.open_setup(request)
     services.crash_point("setup.gateway_answered")
-    _record(services, scope.merchant_id, order.reference, outcome)
-    return order.reference
+    _record(services, scope.merchant_id, request.reference, outcome)
+    return request.reference
 
 
 def resolve_setup(
-    services: Services, merchant_id: str, setup_id: str, *, unless_asked_within: timedelta = timedelta(0)
+    services: Services, merchant_id: str, setup_id: str, *, unless_checked_within: timedelta = timedelta(0)
 ) -> None:
     """Ask the gateway what became of a setup without a proven end, and record it.
 
@@ -92,7 +92,7 @@ def resolve_setup(
     """
     now = services.clock.now()
     asked = services.database.run(
-        lambda session: _note_question(session, merchant_id, setup_id, now, unless_asked_within)
+        lambda session: _note_lookup(session, merchant_id, setup_id, now, unless_checked_within)
     )
     gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None or not gateway.capabilities.setup_page:
@@ -139,7 +139,7 @@ def _write_intent(
     pages_url: str,
     *,
     actor: Actor,
-) -> SetupOrder:
+) -> SetupRequest:
     now = services.clock.now()
     _limit(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
     if wish.replaces is not None:
@@ -176,10 +176,10 @@ def _write_intent(
     return _order(session, setup)
 
 
-def _order(session: Session, setup: PaymentMethodSetup) -> SetupOrder:
+def _order(session: Session, setup: PaymentMethodSetup) -> SetupRequest:
     merchant = get_merchant(session, setup.merchant_id)
     payer = get_payer(session, Scope(setup.merchant_id, setup.customer_id), setup.gateway)
-    return SetupOrder(
+    return SetupRequest(
         setup.id,
         merchant.legal_name,
         payer,
@@ -194,34 +194,34 @@ def _order(session: Session, setup: PaymentMethodSetup) -> SetupOrder:
 class _Asked:
     """A setup that is asked for, and its order, in case the gateway has never heard of it."""
 
-    question: Question
-    order: SetupOrder
+    lookup: Lookup
+    request: SetupRequest
     gateway: str
     expires_at: datetime
 
 
-def _note_question(
-    session: Session, merchant_id: str, setup_id: str, now: datetime, unless_asked_within: timedelta
+def _note_lookup(
+    session: Session, merchant_id: str, setup_id: str, now: datetime, unless_checked_within: timedelta
 ) -> _Asked | None:
     """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
     setup = _lock(session, merchant_id, setup_id)
     if setup.status not in SETUP_UNSETTLED and setup.status != "expired":
         return None
-    is_asked = setup.checked_at is not None and now < setup.checked_at + unless_asked_within
+    is_asked = setup.checked_at is not None and now < setup.checked_at + unless_checked_within
     if is_asked and setup.status != "requires_action":
         return None
     setup.checked_at = now
-    question = Question(setup.id, setup.created_at, page_reference=setup.gateway_page_reference)
-    return _Asked(question, _order(session, setup), setup.gateway, setup.expires_at)
+    lookup = Lookup(setup.id, setup.created_at, page_reference=setup.gateway_page_reference)
+    return _Asked(lookup, _order(session, setup), setup.gateway, setup.expires_at)
 
 
 def _ask(services: Services, gateway: Gateway, asked: _Asked, now: datetime) -> SetupOutcome:
-    outcome = gateway.look_up_setup(asked.question)
+    outcome = gateway.look_up_setup(asked.lookup)
     services.crash_point("setup.looked_up")
     if outcome.state in (State.ABSENT, State.REQUIRES_ACTION, State.PENDING) and now >= asked.expires_at:
-        return SetupOutcome(State.FAILED, asked.question.reference, failure_code="timeout", evidence="expired")
-    if outcome.state is State.ABSENT and now >= asked.question.sent_at + SEND_AGAIN_AFTER:
-        return gateway.open_setup(asked.order)
+        return SetupOutcome(State.FAILED, asked.lookup.reference, failure_code="timeout", evidence="expired")
+    if outcome.state is State.ABSENT and now >= asked.lookup.sent_at + RESEND_AFTER:
+        return gateway.open_setup(asked.request)
     return outcome
 
 

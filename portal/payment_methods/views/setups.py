@@ -80,7 +80,9 @@ def setup(setup_id: str) -> Response:
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)
     if found.status in SETUP_UNSETTLED or found.status == "expired":
-        ask_if_free(lambda: resolve_setup(services, scope.merchant_id, setup_id, unless_asked_within=ASK_AT_MOST_EVERY))
+        ask_if_free(
+            lambda: resolve_setup(services, scope.merchant_id, setup_id, unless_checked_within=ASK_AT_MOST_EVERY)
+        )
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)
         method = next((each for each in list_methods(reader, scope) if each.id == found.payment_method_id), None)

@@ -13,7 +13,7 @@ from portal.contacts import mask_card_numbers
 from portal.credit import operations as credit
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType, customer_actor
-from portal.gateways.contract import Outcome, State
+from portal.gateways.contract import ChargeOutcome, State
 from portal.invoices.models import Invoice
 from portal.invoices.operations import balance
 from portal.ledger.operations.posting import post
@@ -49,7 +49,7 @@ class Recording:
 
 
 def record_outcome(
-    session: Session, merchant_id: str, payment_id: str, outcome: Outcome, *, actor: Actor, at: datetime
+    session: Session, merchant_id: str, payment_id: str, outcome: ChargeOutcome, *, actor: Actor, at: datetime
 ) -> Recording:
     """Bring payment, invoices, credit and method to what the outcome says, in the caller's transaction. `actor` is who decided:
     the gateway, or whoever canceled, or a time of ours that was up.
@@ -98,12 +98,14 @@ def record_paid_by_credit(session: Session, payment: Payment, *, actor: Actor, a
     before = payment.status
     assert payment.charge_amount == 0 and before == "processing", "credit pays all of a confirmed payment"
     payment.next_check_at = None
-    outcome = Outcome(State.SUCCEEDED, payment.id, evidence="credit")
+    outcome = ChargeOutcome(State.SUCCEEDED, payment.id, evidence="credit")
     _take_status(session, payment, PaymentStatus.COMPLETE, outcome, actor, at)
     return Recording(payment.id, payment.customer_id, before, payment.status)
 
 
-def _take_status(session: Session, payment: Payment, status: str, outcome: Outcome, actor: Actor, at: datetime) -> None:
+def _take_status(
+    session: Session, payment: Payment, status: str, outcome: ChargeOutcome, actor: Actor, at: datetime
+) -> None:
     came_late = payment.status in statuses.ENDED_WITHOUT_MONEY
     payment.listed = payment.listed or status in statuses.CAPTURED
     surplus = 0
@@ -240,7 +242,7 @@ def _release(session: Session, payment: Payment, at: datetime) -> None:
         credit.release(session, Scope(payment.merchant_id, payment.customer_id), held, at=at)
 
 
-def _keep_method(session: Session, payment: Payment, outcome: Outcome, at: datetime) -> None:
+def _keep_method(session: Session, payment: Payment, outcome: ChargeOutcome, at: datetime) -> None:
     scope = Scope(payment.merchant_id, payment.customer_id)
     if payment.payment_method_id is None and payment.save_method and outcome.method and outcome.method.token:
         payment.payment_method_id = remember_method(
@@ -261,7 +263,7 @@ def _keep_method(session: Session, payment: Payment, outcome: Outcome, at: datet
         )
 
 
-def _quarantine(session: Session, payment: Payment, outcome: Outcome, actor: Actor, at: datetime) -> None:
+def _quarantine(session: Session, payment: Payment, outcome: ChargeOutcome, actor: Actor, at: datetime) -> None:
     """A provider's answer that does not fit: nothing is booked, and the log calls a person (threats 94, 102)."""
     event = Event(
         type=EventType.PAYMENT_OUTCOME_CONTRADICTED,
@@ -278,17 +280,17 @@ def _quarantine(session: Session, payment: Payment, outcome: Outcome, actor: Act
     )
 
 
-def failed(reference: str, code: str) -> Outcome:
+def failed(reference: str, code: str) -> ChargeOutcome:
     """An end without money that we know by ourselves: nothing was ever sent, or the provider has never heard of it."""
-    return Outcome(State.FAILED, reference, failure_code=code, evidence="never sent")
+    return ChargeOutcome(State.FAILED, reference, failure_code=code, evidence="never sent")
 
 
-def is_cancellation(outcome: Outcome) -> bool:
+def is_cancellation(outcome: ChargeOutcome) -> bool:
     """Whether the gateway says that a payment was canceled, and not that it ended in another way."""
     return outcome.state is State.FAILED and outcome.failure_code in ("page_canceled", "payer_canceled")
 
 
-def expired(outcome: Outcome) -> Outcome:
+def expired(outcome: ChargeOutcome) -> ChargeOutcome:
     """Return what a cancellation means that we asked for because the time was up: it expired, nobody canceled it."""
     code = "page_expired" if outcome.failure_code == "page_canceled" else "timeout"
     return replace(outcome, failure_code=code, evidence="expired")

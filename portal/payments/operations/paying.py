@@ -13,15 +13,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.events.rules import SYSTEM, Actor, gateway_actor
-from portal.gateways.contract import Outcome, Question, State
-from portal.gateways.polling import SEND_AGAIN_AFTER
+from portal.gateways.contract import ChargeOutcome, Lookup, State
+from portal.gateways.polling import RESEND_AFTER
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.errors import InvoiceBeingPaid, NoGateway
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
 from portal.payments.operations.checkouts import CREDIT, end_checkout
 from portal.payments.operations.intents import write_intent
 from portal.payments.operations.locks import lock_own_payment, lock_payment
-from portal.payments.operations.orders import Intent, intent_of, question_of, send
+from portal.payments.operations.orders import Intent, intent_of, lookup_of, send
 from portal.payments.operations.outcomes import Recording, expired, failed, is_cancellation, record_outcome
 from portal.payments.rules import statuses
 from portal.payments.rules.statuses import PaymentStatus
@@ -68,7 +68,7 @@ def confirm_payment(
         # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
         raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
     if written is None:
-        resolve_payment(services, scope.merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY)
+        resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY)
         return
     if isinstance(written, Recording):
         return
@@ -81,7 +81,7 @@ def confirm_payment(
 
 
 def resolve_payment(
-    services: Services, merchant_id: str, payment_id: str, *, unless_asked_within: timedelta = timedelta(0)
+    services: Services, merchant_id: str, payment_id: str, *, unless_checked_within: timedelta = timedelta(0)
 ) -> None:
     """Ask the gateway what became of a payment without a proven outcome, and record it.
 
@@ -90,16 +90,16 @@ def resolve_payment(
     """
     now = services.clock.now()
     asked = services.database.run(
-        lambda session: _note_question(session, merchant_id, payment_id, now, unless_asked_within)
+        lambda session: _note_lookup(session, merchant_id, payment_id, now, unless_checked_within)
     )
     gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None:
         return
-    question = asked.question
+    lookup = asked.lookup
     actor = gateway_actor(gateway.name)
-    outcome = gateway.look_up(question)
+    outcome = gateway.look_up(lookup)
     services.crash_point("payment.looked_up")
-    if outcome.state is State.ABSENT and now >= question.sent_at + SEND_AGAIN_AFTER:
+    if outcome.state is State.ABSENT and now >= lookup.sent_at + RESEND_AFTER:
         if now >= asked.expires_at:
             outcome, actor = failed(payment_id, "timeout"), SYSTEM
         elif asked.intent is not None:
@@ -109,7 +109,7 @@ def resolve_payment(
         and now >= asked.expires_at
         and _method_type(asked, outcome) != "bank_account"
     ):
-        outcome = gateway.cancel(question)
+        outcome = gateway.cancel(lookup)
         if is_cancellation(outcome):
             outcome, actor = expired(outcome), SYSTEM
     _record(services, merchant_id, payment_id, outcome, actor=actor)
@@ -136,7 +136,7 @@ def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -
     gateway = services.gateways.find(merchant_id, row.gateway)
     if gateway is None:
         return False
-    outcome = gateway.look_up(question_of(row))
+    outcome = gateway.look_up(lookup_of(row))
     services.crash_point("payment.looked_up")
     _record(services, merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
     return outcome.state is not State.UNKNOWN
@@ -154,11 +154,11 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
             end_checkout(session, payment, PaymentStatus.CANCELED, actor=actor, at=now)
             return payment.status
         status, gateway_name = payment.status, payment.gateway
-        question = question_of(payment)
+        lookup = lookup_of(payment)
     gateway = services.gateways.find(scope.merchant_id, gateway_name)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
-    outcome = gateway.cancel(question)
+    outcome = gateway.cancel(lookup)
     services.crash_point("payment.cancel_answered")
     # That it is canceled is the act of who canceled it; whatever else the gateway answers is its own.
     decided_by = actor if is_cancellation(outcome) else gateway_actor(gateway.name)
@@ -170,34 +170,36 @@ class _Asked:
     """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
 
     gateway: str
-    question: Question
+    lookup: Lookup
     intent: Intent | None
     expires_at: datetime
     method_type: str | None
 
 
-def _method_type(asked: _Asked, outcome: Outcome) -> str | None:
+def _method_type(asked: _Asked, outcome: ChargeOutcome) -> str | None:
     """What is paid with: a bank transfer takes days, also one that was entered on the gateway's page since we asked last."""
     return outcome.method.type if outcome.method else asked.method_type
 
 
-def _note_question(
-    session: Session, merchant_id: str, payment_id: str, now: datetime, unless_asked_within: timedelta
+def _note_lookup(
+    session: Session, merchant_id: str, payment_id: str, now: datetime, unless_checked_within: timedelta
 ) -> _Asked | None:
     """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
     payment = lock_payment(session, merchant_id, payment_id)
     if payment.status not in statuses.UNSETTLED or payment.sent_at is None:
         return None
-    is_asked = payment.checked_at is not None and now < payment.checked_at + unless_asked_within
+    is_asked = payment.checked_at is not None and now < payment.checked_at + unless_checked_within
     if is_asked and payment.status != "requires_action":
         return None
     payment.checked_at = now
     return _Asked(
-        payment.gateway, question_of(payment), intent_of(session, payment), payment.expires_at, payment.method_type
+        payment.gateway, lookup_of(payment), intent_of(session, payment), payment.expires_at, payment.method_type
     )
 
 
-def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome, *, actor: Actor) -> Recording:
+def _record(
+    services: Services, merchant_id: str, payment_id: str, outcome: ChargeOutcome, *, actor: Actor
+) -> Recording:
     return services.database.run(
         lambda session: record_outcome(session, merchant_id, payment_id, outcome, actor=actor, at=services.clock.now())
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from portal.gateways.contract import Outcome, State
+from portal.gateways.contract import ChargeOutcome, State
 from portal.gateways.polling import next_check as next_check
 from portal.money import Money
 
@@ -54,7 +54,7 @@ TRANSITIONS = MappingProxyType(
     }
 )
 
-OVERDUE_AFTER = timedelta(days=7)
+STUCK_AFTER = timedelta(days=7)
 """An outcome that is unknown for longer is a person's matter: `portal doctor` and `/metrics` show it."""
 LATE_MONEY_WITHIN = timedelta(days=30)
 """For so long after a payment ended without money an event has the gateway asked whether some came after all."""
@@ -86,7 +86,7 @@ class Verdict:
     is_contradiction: bool = False
 
 
-def judge(status: str, ordered: Money, reference: str, outcome: Outcome, *, was_opened: bool = False) -> Verdict:
+def judge(status: str, ordered: Money, reference: str, outcome: ChargeOutcome, *, was_opened: bool = False) -> Verdict:
     """Read an outcome against what was ordered.
 
     Money of another amount, currency or reference is never booked as this payment (threats 94); a success after an end

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from portal.gateways.contract import (
     METHOD_TYPES,
+    ChargeOutcome,
     EventRefused,
     ListedCharge,
-    MethodFacts,
-    Outcome,
+    MethodDetails,
     RefundOutcome,
     SetupOutcome,
     State,
@@ -27,8 +27,8 @@ from portal.money import Money
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VALUES = [
-    MethodFacts("card"),
-    Outcome(State.FAILED, "pay_1"),
+    MethodDetails("card"),
+    ChargeOutcome(State.FAILED, "pay_1"),
     SetupOutcome(State.FAILED, "pms_1"),
     RefundOutcome(State.FAILED, "re_1"),
     ListedCharge("ch_1", None, State.SUCCEEDED, Money(1, "USD"), NOW),
@@ -57,15 +57,17 @@ def test_text_of_a_provider_can_be_shown_and_stored_whatever_it_is(value: Any, d
 
 
 def test_text_keeps_all_printable_characters() -> None:
-    told = Outcome(State.FAILED, "pay_1", failure_message="Refus\u00e9\u00a0: solde\r\n\tinsuffisant\x00 \ud800\u202e!")
+    told = ChargeOutcome(
+        State.FAILED, "pay_1", failure_message="Refus\u00e9\u00a0: solde\r\n\tinsuffisant\x00 \ud800\u202e!"
+    )
 
     assert told.failure_message == "Refus\u00e9 : solde insuffisant !"
 
 
 @pytest.mark.parametrize("told", ["ch_\x00", "ch_\ud800", "x" * 256, ""])
 def test_id_that_cannot_be_stored_unchanged_is_none(told: str) -> None:
-    assert Outcome(State.SUCCEEDED, "pay_1", gateway_reference=told).gateway_reference is None
-    assert MethodFacts("card", token=told, fingerprint=told) == MethodFacts("card")
+    assert ChargeOutcome(State.SUCCEEDED, "pay_1", gateway_reference=told).gateway_reference is None
+    assert MethodDetails("card", token=told, fingerprint=told) == MethodDetails("card")
     assert VerifiedEvent("evt_1", "charge.succeeded", told, told) == VerifiedEvent("evt_1", "charge.succeeded", None)
 
 
@@ -76,12 +78,12 @@ def test_event_whose_id_cannot_be_stored_is_refused(event_id: str) -> None:
 
 
 def test_method_of_a_kind_that_we_do_not_know_is_another_one() -> None:
-    assert [MethodFacts(kind).type for kind in (*METHOD_TYPES, "cash", "")] == [*METHOD_TYPES, "other", "other"]
+    assert [MethodDetails(kind).type for kind in (*METHOD_TYPES, "cash", "")] == [*METHOD_TYPES, "other", "other"]
 
 
 @pytest.mark.parametrize(("month", "year"), [(0, 0), (13, 10_000), (10**12, 10**12), (-1, -1)])
 def test_expiry_that_no_card_has_is_none(month: int, year: int) -> None:
-    facts = MethodFacts("card", exp_month=month, exp_year=year)
+    facts = MethodDetails("card", exp_month=month, exp_year=year)
 
     assert (facts.exp_month, facts.exp_year) == (None, None)
 
@@ -90,8 +92,8 @@ def test_expiry_that_no_card_has_is_none(month: int, year: int) -> None:
     "at", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))]
 )
 def test_instant_that_not_every_timezone_can_express_is_none(at: datetime) -> None:
-    assert Outcome(State.SUCCEEDED, "pay_1", completed_at=at).completed_at is None
-    assert Outcome(State.SUCCEEDED, "pay_1", completed_at=NOW).completed_at == NOW
+    assert ChargeOutcome(State.SUCCEEDED, "pay_1", completed_at=at).completed_at is None
+    assert ChargeOutcome(State.SUCCEEDED, "pay_1", completed_at=NOW).completed_at == NOW
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "yesterday"])

@@ -11,7 +11,7 @@ import pytest
 from portal.gateways.contract import Payer, State
 from portal.gateways.notchpay import Keys, NotchPayGateway
 from portal.money import Money
-from tests.support.notchpay_requests import MONEY, PAGE, PAYER, PROMPT, REFERENCE, question
+from tests.support.notchpay_requests import MONEY, PAGE, PAYER, PROMPT, REFERENCE, lookup
 from tests.support.notchpay_server import (
     LOST,
     NEVER_ARRIVED,
@@ -60,8 +60,8 @@ def test_lookup_without_a_complete_response_is_unknown_and_never_absent(
 ):
     notchpay.mischief = [mischief] * 2
 
-    assert impatient.look_up(question(clock)).state is State.UNKNOWN
-    assert impatient.cancel(question(clock)).state is State.UNKNOWN
+    assert impatient.look_up(lookup(clock)).state is State.UNKNOWN
+    assert impatient.cancel(lookup(clock)).state is State.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_payment_that_cannot_be_read_is_unknown(notchpay: NotchPayServer, gatewa
     notchpay.books.settle(REFERENCE, "complete")
     notchpay.books.of(REFERENCE).update(part)
 
-    assert gateway.look_up(question(clock, opened)).state is State.UNKNOWN
+    assert gateway.look_up(lookup(clock, opened)).state is State.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_another_amount_currency_or_reference_is_returned_as_it_is(
     notchpay.books.settle(REFERENCE, "complete")
     notchpay.books.of(REFERENCE).update(part)
 
-    outcome = gateway.look_up(question(clock, opened))
+    outcome = gateway.look_up(lookup(clock, opened))
 
     assert (outcome.state, outcome.reference, outcome.money) == (State.SUCCEEDED, *told)
 
@@ -105,7 +105,7 @@ def test_shape_of_the_reference_pages_is_read_too(notchpay: NotchPayServer, gate
         )
     ]
 
-    outcome = gateway.look_up(question(clock))
+    outcome = gateway.look_up(lookup(clock))
 
     assert (outcome.state, outcome.reference, outcome.gateway_reference) == (
         State.SUCCEEDED,
@@ -139,7 +139,7 @@ def test_method_of_a_page_is_read_from_its_channel(notchpay: NotchPayServer, gat
     notchpay.books.settle(REFERENCE, "complete")
     notchpay.books.of(REFERENCE)["channel"] = channel
 
-    method = gateway.look_up(question(clock, opened)).method
+    method = gateway.look_up(lookup(clock, opened)).method
 
     assert (method.type, method.brand, method.token) == (type, brand, None)
 
@@ -150,21 +150,21 @@ def test_method_of_a_page_is_read_from_its_channel(notchpay: NotchPayServer, gat
 def test_reference_that_neither_reference_nor_list_has_is_absent(notchpay: NotchPayServer, gateway, clock):
     gateway.prompt(replace(PROMPT, reference="pay_another"))
 
-    assert gateway.look_up(question(clock)).state is State.ABSENT
+    assert gateway.look_up(lookup(clock)).state is State.ABSENT
 
 
 def test_list_with_a_payment_without_a_known_reference_proves_nothing(notchpay: NotchPayServer, gateway, clock):
     gateway.prompt(replace(PROMPT, reference="pay_another"))
     notchpay.books.tells_our_reference = False
 
-    assert gateway.look_up(question(clock)).state is State.UNKNOWN
+    assert gateway.look_up(lookup(clock)).state is State.UNKNOWN
 
 
 def test_payment_without_our_reference_is_not_ours(notchpay: NotchPayServer, gateway, clock):
     gateway.prompt(replace(PROMPT, reference="pay_another"))
     notchpay.books.of("pay_another").update({"trxref": None, "merchant_reference": None})
 
-    assert gateway.look_up(question(clock)).state is State.ABSENT
+    assert gateway.look_up(lookup(clock)).state is State.ABSENT
 
 
 def test_reference_behind_a_hundred_others_is_found(notchpay: NotchPayServer, gateway, clock):
@@ -173,7 +173,7 @@ def test_reference_behind_a_hundred_others_is_found(notchpay: NotchPayServer, ga
             {"amount": 100, "currency": "XAF", "reference": f"pay_{number}", "customer": {"phone": "+237677000000"}}
         )
 
-    assert gateway.look_up(replace(question(clock), reference="pay_3")).state is State.PENDING
+    assert gateway.look_up(replace(lookup(clock), reference="pay_3")).state is State.PENDING
 
 
 @pytest.mark.parametrize(("field", "value"), [("last_page", 21), ("totals", 9), ("items", None), ("last_page", "1")])
@@ -182,14 +182,14 @@ def test_incomplete_list_proves_nothing(notchpay: NotchPayServer, gateway, clock
     broken = Mischief(False, 200, str(whole | {field: value}).replace("'", '"').replace("None", "null").encode())
     notchpay.mischief = [None, None, broken]
 
-    assert gateway.look_up(question(clock)).state is State.UNKNOWN
+    assert gateway.look_up(lookup(clock)).state is State.UNKNOWN
 
 
 def test_payment_whose_gateway_reference_is_not_found_any_more_is_unknown(notchpay: NotchPayServer, gateway, clock):
     prompted = gateway.prompt(PROMPT)
     notchpay.books.payments.clear()
 
-    assert gateway.look_up(question(clock, prompted)).state is State.UNKNOWN
+    assert gateway.look_up(lookup(clock, prompted)).state is State.UNKNOWN
 
 
 # --- calling off ---
@@ -198,7 +198,7 @@ def test_payment_whose_gateway_reference_is_not_found_any_more_is_unknown(notchp
 def test_open_page_that_is_cancelled_has_failed(notchpay: NotchPayServer, gateway, clock):
     opened = gateway.open_page(PAGE)
 
-    outcome = gateway.cancel(question(clock, opened))
+    outcome = gateway.cancel(lookup(clock, opened))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "page_canceled")
     assert notchpay.books.of(REFERENCE)["status"] == "canceled"
@@ -213,7 +213,7 @@ def test_payment_that_cannot_be_cancelled_any_more_is_returned_unchanged(
     opened = gateway.open_page(PAGE)
     notchpay.books.settle(REFERENCE, status)
 
-    outcome = gateway.cancel(question(clock, opened))
+    outcome = gateway.cancel(lookup(clock, opened))
 
     assert (outcome.state, notchpay.books.of(REFERENCE)["status"]) == (state, status)
     assert not any(asked.startswith("DELETE") for asked in notchpay.asked)
@@ -228,7 +228,7 @@ def test_payment_is_looked_up_whatever_the_response_to_cancelling_was(
     opened = gateway.open_page(PAGE)
     notchpay.mischief = [None, mischief]
 
-    assert gateway.cancel(question(clock, opened)).state is state
+    assert gateway.cancel(lookup(clock, opened)).state is state
 
 
 # --- the list ---

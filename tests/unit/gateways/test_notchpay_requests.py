@@ -8,7 +8,7 @@ import pytest
 
 from portal.gateways.contract import FAILURE_CODES, Payer, State
 from portal.money import Money
-from tests.support.notchpay_requests import MONEY, PAGE, PROMPT, REFERENCE, question
+from tests.support.notchpay_requests import MONEY, PAGE, PROMPT, REFERENCE, lookup
 from tests.support.notchpay_server import (
     LOST,
     NEVER_ARRIVED,
@@ -50,7 +50,7 @@ def test_page_of_a_payer_without_mail_or_telephone_is_refused_before_any_request
 def test_look_up_of_an_open_page_keeps_its_address(notchpay: NotchPayServer, gateway, clock):
     opened = gateway.open_page(PAGE)
 
-    again = gateway.look_up(question(clock, opened))
+    again = gateway.look_up(lookup(clock, opened))
 
     assert (again.state, again.action_url) == (State.REQUIRES_ACTION, opened.action_url)
 
@@ -75,7 +75,7 @@ def test_each_documented_status_means_one_state(notchpay: NotchPayServer, gatewa
     opened = gateway.open_page(PAGE)
     notchpay.books.settle(REFERENCE, status)
 
-    outcome = gateway.look_up(question(clock, opened))
+    outcome = gateway.look_up(lookup(clock, opened))
 
     assert (outcome.state, outcome.failure_code, outcome.money) == (state, code, MONEY)
     assert code is None or code in FAILURE_CODES
@@ -85,8 +85,8 @@ def test_page_whose_response_was_lost_is_found_and_can_be_cancelled(notchpay: No
     notchpay.mischief = [LOST]
 
     lost = gateway.open_page(PAGE)
-    found = gateway.look_up(question(clock))
-    ended = gateway.cancel(question(clock, found))
+    found = gateway.look_up(lookup(clock))
+    ended = gateway.cancel(lookup(clock, found))
 
     assert [outcome.state for outcome in (lost, found, ended)] == [State.UNKNOWN, State.PENDING, State.FAILED]
     assert len(notchpay.books.payments) == 1
@@ -110,17 +110,17 @@ def test_approval_on_the_telephone_is_found_by_a_lookup(notchpay: NotchPayServer
     prompted = gateway.prompt(PROMPT)
     notchpay.books.settle(REFERENCE, status)
 
-    assert gateway.look_up(question(clock, prompted)).state is state
-    assert gateway.look_up(question(clock)).state is state
+    assert gateway.look_up(lookup(clock, prompted)).state is state
+    assert gateway.look_up(lookup(clock)).state is state
 
 
 def test_approval_after_the_end_is_found(notchpay: NotchPayServer, gateway, clock):
     prompted = gateway.prompt(PROMPT)
     notchpay.books.settle(REFERENCE, "expired")
-    given_up = gateway.look_up(question(clock, prompted))
+    given_up = gateway.look_up(lookup(clock, prompted))
     notchpay.books.settle(REFERENCE, "complete")
 
-    late = gateway.look_up(question(clock, prompted))
+    late = gateway.look_up(lookup(clock, prompted))
 
     assert (given_up.state, given_up.failure_code, late.state) == (State.FAILED, "timeout", State.SUCCEEDED)
 
@@ -161,7 +161,7 @@ def test_response_to_the_second_request_that_does_not_accept_it_is_unknown(notch
     outcome = gateway.prompt(PROMPT)
 
     assert (outcome.state, outcome.gateway_reference) == (State.UNKNOWN, notchpay.books.of(REFERENCE)["reference"])
-    assert gateway.look_up(question(clock, outcome)).state is State.PENDING
+    assert gateway.look_up(lookup(clock, outcome)).state is State.PENDING
 
 
 FATES = {
@@ -192,7 +192,7 @@ def test_whatever_is_lost_between_the_requests_at_most_one_prompt_is_sent_and_th
     # As the portal continues: with and without the ids that it recorded; what is absent is sent once more.
     for known in (None, told):
         clock.advance(seconds=11)
-        seen = gateway.look_up(question(clock, known))
+        seen = gateway.look_up(lookup(clock, known))
         if seen.state is State.ABSENT:
             seen = gateway.prompt(PROMPT)
 
@@ -201,7 +201,7 @@ def test_whatever_is_lost_between_the_requests_at_most_one_prompt_is_sent_and_th
     assert len(notchpay.books.rings) <= 1
     assert seen.state is State.PENDING
     notchpay.books.settle(REFERENCE, "complete")
-    assert gateway.look_up(question(clock, seen)).state is State.SUCCEEDED
+    assert gateway.look_up(lookup(clock, seen)).state is State.SUCCEEDED
 
 
 def test_prompt_whose_second_request_was_never_sent_is_sent_by_a_retry(notchpay: NotchPayServer, gateway, clock):

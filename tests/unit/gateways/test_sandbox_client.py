@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from portal.gateways.contract import ChargeOrder, PageOrder, Payer, Question, RefundOrder, State
+from portal.gateways.contract import ChargeRequest, Lookup, PageRequest, Payer, RefundRequest, State
 from portal.gateways.sandbox import SandboxGateway
 from portal.money import Money
 
@@ -21,7 +21,7 @@ CHARGED = {"id": "ch_1", "reference": REFERENCE, "amount": 500, "currency": "USD
 Answering = Callable[[BaseHTTPRequestHandler], None]
 LISTED = {**CHARGED, "created_at": "2026-01-31T12:00:00Z"}
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-ORDER = ChargeOrder(REFERENCE, Money(500, "USD"), "tok_1", "Team plan", "http://127.0.0.1/back")
+ORDER = ChargeRequest(REFERENCE, Money(500, "USD"), "tok_1", "Team plan", "http://127.0.0.1/back")
 
 
 class Provider:
@@ -128,9 +128,9 @@ def test_long_names_and_unprintable_characters_are_sent_as_the_sandbox_accepts_t
     gateway = provider.gateway()
     title = "می\u200cخواهم\u200f \U0001f469\u200d\U0001f4bb"
 
-    gateway.charge(ChargeOrder(REFERENCE, Money(500, "USD"), "tok_1", title, "http://127.0.0.1/back"))
+    gateway.charge(ChargeRequest(REFERENCE, Money(500, "USD"), "tok_1", title, "http://127.0.0.1/back"))
     gateway.open_page(
-        PageOrder(
+        PageRequest(
             REFERENCE,
             Money(500, "USD"),
             "N" * 255,
@@ -162,12 +162,12 @@ def test_request_in_progress_is_unknown_and_any_other_conflict_is_looked_up(
 
 @pytest.mark.parametrize("code", ["amount_too_large", "not_refundable"])
 def test_refused_refund_has_failed_only_when_it_does_not_exist_already(provider: Provider, code: str) -> None:
-    order = RefundOrder("re_1", "ch_1", Money(500, "USD"))
+    request = RefundRequest("re_1", "ch_1", Money(500, "USD"))
     made = {"id": "gr_1", "reference": "re_1", "amount": 500, "currency": "USD", "status": "succeeded"}
     provider.answering = told(409, {"error": {"code": code}})
     provider.questions = [told(200, {"items": []}), told(200, {"items": [made]}), told(500, {})]
 
-    outcomes = [provider.gateway().refund(order) for _ in range(3)]
+    outcomes = [provider.gateway().refund(request) for _ in range(3)]
 
     assert [outcome.state for outcome in outcomes] == [State.FAILED, State.SUCCEEDED, State.UNKNOWN]
     assert outcomes[0].failure_code == code
@@ -212,4 +212,4 @@ def test_list_that_goes_on_for_ever_is_none(provider: Provider, monkeypatch: pyt
 def test_setup_without_its_token_is_unknown(provider: Provider, setup: dict[str, Any]) -> None:
     provider.questions = [told(200, {"items": [{"id": "set_1", "reference": "stp_1", **setup}]})]
 
-    assert provider.gateway().look_up_setup(Question("stp_1", NOW)).state is State.UNKNOWN
+    assert provider.gateway().look_up_setup(Lookup("stp_1", NOW)).state is State.UNKNOWN

@@ -16,18 +16,22 @@ from tests.support.stripe_server import mischief as happens
 
 def test_saved_card_is_charged_off_session_under_our_reference(acme, stripe, build):
     token = stripe.books.keep_card()
-    order = build.charge(token)
+    request = build.charge(token)
 
-    outcome = acme.charge(order)
+    outcome = acme.charge(request)
 
-    assert (outcome.state, outcome.reference, outcome.money) == (State.SUCCEEDED, order.reference, MONEY)
+    assert (outcome.state, outcome.reference, outcome.money) == (State.SUCCEEDED, request.reference, MONEY)
     assert outcome.completed_at == build.clock.now()
     assert outcome.method is not None
     assert (outcome.method.type, outcome.method.brand, outcome.method.last4) == ("card", "visa", "4242")
     assert (outcome.method.token, outcome.method.holder) == (token, "Maya Lindqvist")
-    (request,) = stripe.requests
-    assert (request.key, request.given["off_session"], request.given["confirm"]) == (order.reference, "true", "true")
-    assert request.given["metadata"] == {"portal_reference": order.reference}
+    (received,) = stripe.requests
+    assert (received.key, received.given["off_session"], received.given["confirm"]) == (
+        request.reference,
+        "true",
+        "true",
+    )
+    assert received.given["metadata"] == {"portal_reference": request.reference}
 
 
 @pytest.mark.parametrize(
@@ -43,10 +47,10 @@ def test_saved_card_is_charged_off_session_under_our_reference(acme, stripe, bui
     ],
 )
 def test_declined_card_is_a_failure_with_its_reason(acme, stripe, build, number, code):
-    order = build.charge(stripe.books.keep_card(number))
+    request = build.charge(stripe.books.keep_card(number))
 
-    outcome = acme.charge(order)
-    later = acme.look_up(build.question(order, outcome))
+    outcome = acme.charge(request)
+    later = acme.look_up(build.lookup(request, outcome))
 
     assert (outcome.state, outcome.failure_code, outcome.money) == (State.FAILED, code, MONEY)
     assert outcome.gateway_reference is not None
@@ -55,11 +59,11 @@ def test_declined_card_is_a_failure_with_its_reason(acme, stripe, build, number,
 
 
 def test_customer_authenticates_on_the_banks_page_and_is_charged_afterwards(acme, stripe, build):
-    order = build.charge(stripe.books.keep_card("4000002760003184"))
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
 
-    asked = acme.charge(order)
+    asked = acme.charge(request)
     stripe.books.answer_bank(asked.gateway_reference)
-    outcome = acme.look_up(build.question(order, asked))
+    outcome = acme.look_up(build.lookup(request, asked))
 
     assert asked.state is State.REQUIRES_ACTION
     assert asked.action_url == f"https://hooks.stripe.example/3d_secure_2/{asked.gateway_reference}"
@@ -69,11 +73,11 @@ def test_customer_authenticates_on_the_banks_page_and_is_charged_afterwards(acme
 
 
 def test_failed_authentication_is_a_failure(acme, stripe, build):
-    order = build.charge(stripe.books.keep_card("4000002760003184"))
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
 
-    asked = acme.charge(order)
+    asked = acme.charge(request)
     stripe.books.answer_bank(asked.gateway_reference, proves=False)
-    outcome = acme.look_up(build.question(order, asked))
+    outcome = acme.look_up(build.lookup(request, asked))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "authentication_failed")
 
@@ -88,12 +92,12 @@ def test_card_that_was_saved_on_session_is_charged_without_a_page(acme, stripe, 
 def test_required_authentication_is_never_a_failure_while_the_confirmation_may_be_in_flight(
     acme, stripe, build, lost_at
 ):
-    order = build.charge(stripe.books.keep_card("4000002760003184"))
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
     stripe.mischief = [None] * lost_at + [happens.LOST]
 
-    lost = acme.charge(order)
-    between = acme.look_up(build.question(order, lost))
-    again = acme.charge(order)
+    lost = acme.charge(request)
+    between = acme.look_up(build.lookup(request, lost))
+    again = acme.charge(request)
 
     assert lost.state is State.UNKNOWN
     assert between.state in (State.PENDING, State.REQUIRES_ACTION)
@@ -109,16 +113,16 @@ def test_slow_bank_is_pending_and_then_as_it_decides(acme, stripe, build):
     stripe.books.settle(second.gateway_reference, ("card_declined", "insufficient_funds"))
 
     assert (first.state, second.state) == (State.PENDING, State.PENDING)
-    assert acme.look_up(build.question(paid, first)).state is State.SUCCEEDED
-    assert acme.look_up(build.question(declined, second)).failure_code == "insufficient_funds"
+    assert acme.look_up(build.lookup(paid, first)).state is State.SUCCEEDED
+    assert acme.look_up(build.lookup(declined, second)).failure_code == "insufficient_funds"
 
 
 def test_same_reference_again_is_the_same_charge_as_it_is_now(acme, stripe, build):
-    order = build.charge(stripe.books.keep_card("4000002760003184"))
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
 
-    asked = acme.charge(order)
+    asked = acme.charge(request)
     stripe.books.answer_bank(asked.gateway_reference)
-    again = acme.charge(order)
+    again = acme.charge(request)
 
     assert (again.state, again.gateway_reference) == (State.SUCCEEDED, asked.gateway_reference)
     assert len(stripe.books.captured) == 1
@@ -126,20 +130,20 @@ def test_same_reference_again_is_the_same_charge_as_it_is_now(acme, stripe, buil
 
 def test_same_reference_again_returns_what_the_bank_decided_meanwhile(acme, stripe, build):
     stripe.books.pays_later = True
-    order = build.charge(stripe.books.keep_card())
-    pending = acme.charge(order)
+    request = build.charge(stripe.books.keep_card())
+    pending = acme.charge(request)
     stripe.books.settle(pending.gateway_reference)
 
-    again = acme.charge(order)
+    again = acme.charge(request)
 
     assert (pending.state, again.state) == (State.PENDING, State.SUCCEEDED)
 
 
 def test_same_reference_for_another_amount_is_the_first_charge(acme, stripe, build):
-    order = build.charge(stripe.books.keep_card())
-    other = type(order)(order.reference, Money(9999, "USD"), order.token, order.description, order.return_url)
+    request = build.charge(stripe.books.keep_card())
+    other = type(request)(request.reference, Money(9999, "USD"), request.token, request.description, request.return_url)
 
-    acme.charge(order)
+    acme.charge(request)
     outcome = acme.charge(other)
 
     assert (outcome.state, outcome.money) == (State.SUCCEEDED, MONEY)
@@ -174,16 +178,16 @@ def test_same_reference_for_another_amount_is_the_first_charge(acme, stripe, bui
     ],
 )
 def test_response_that_proves_nothing_is_unknown_and_one_charge_in_the_end(acme, stripe, build, mischief):
-    order = build.charge(stripe.books.keep_card())
+    request = build.charge(stripe.books.keep_card())
     stripe.mischief = [mischief]
 
-    outcome = acme.charge(order)
-    found = acme.look_up(build.question(order, outcome))
+    outcome = acme.charge(request)
+    found = acme.look_up(build.lookup(request, outcome))
 
-    assert (outcome.state, outcome.reference) == (State.UNKNOWN, order.reference)
+    assert (outcome.state, outcome.reference) == (State.UNKNOWN, request.reference)
     assert found.state is (State.SUCCEEDED if stripe.books.captured else State.ABSENT)
     if not mischief.keeps:
-        assert acme.charge(order).state is State.SUCCEEDED
+        assert acme.charge(request).state is State.SUCCEEDED
         assert len(stripe.books.captured) == 1
 
 
@@ -195,23 +199,23 @@ def test_response_that_arrives_too_late_is_unknown(stripe, build, clock):
 
 
 def test_replayed_500_stays_unknown_each_time_and_the_list_shows_that_nothing_was_created(acme, stripe, build):
-    order = build.charge(stripe.books.keep_card())
+    request = build.charge(stripe.books.keep_card())
     stripe.mischief = [happens.STORED_FAULT]
 
-    states = [acme.charge(order).state for _ in range(3)]
-    found = acme.look_up(build.question(order))
+    states = [acme.charge(request).state for _ in range(3)]
+    found = acme.look_up(build.lookup(request))
 
     assert (states, found.state) == ([State.UNKNOWN] * 3, State.ABSENT)
     assert stripe.books.captured == []
 
 
 def test_two_at_once_are_one_charge(acme, stripe, build):
-    order = build.charge(stripe.books.keep_card())
+    request = build.charge(stripe.books.keep_card())
     together = threading.Barrier(2, timeout=5)
     stripe.before = lambda seen: together.wait() and None if seen.method == "POST" else None
     states = []
 
-    threads = [threading.Thread(target=lambda: states.append(acme.charge(order).state)) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: states.append(acme.charge(request).state)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -223,24 +227,24 @@ def test_two_at_once_are_one_charge(acme, stripe, build):
 
 
 def test_request_of_yesterday_is_looked_up_and_never_sent(acme, stripe, build, clock):
-    order = build.charge(stripe.books.keep_card())
-    acme.charge(order)
+    request = build.charge(stripe.books.keep_card())
+    acme.charge(request)
     clock.advance(hours=23)
     stripe.requests.clear()
 
-    outcome = acme.charge(order)
+    outcome = acme.charge(request)
 
     assert outcome.state is State.SUCCEEDED
-    assert all(request.method == "GET" for request in stripe.requests)
+    assert all(received.method == "GET" for received in stripe.requests)
     assert len(stripe.books.captured) == 1
 
 
 @pytest.mark.parametrize(("hours", "state"), [(23, State.ABSENT), (24, State.FAILED)])
 def test_request_of_yesterday_that_never_arrived_is_not_sent_any_more(acme, stripe, build, clock, hours, state):
-    order = build.charge(stripe.books.keep_card())
+    request = build.charge(stripe.books.keep_card())
     clock.advance(hours=hours)
 
-    outcome = acme.charge(order)
+    outcome = acme.charge(request)
 
     assert (outcome.state, outcome.failure_code) == (state, "timeout" if state is State.FAILED else None)
     assert stripe.books.captured == []
@@ -289,29 +293,29 @@ def test_card_of_another_customer_is_an_invalid_method(acme, stripe, build):
 
 
 def test_cancelled_charge_takes_nothing_and_has_failed(acme, stripe, build):
-    order = build.charge(stripe.books.keep_card("4000002760003184"))
-    asked = acme.charge(order)
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
+    asked = acme.charge(request)
 
-    outcome = acme.cancel(build.question(order, asked))
+    outcome = acme.cancel(build.lookup(request, asked))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "payer_canceled")
-    assert acme.look_up(build.question(order)).failure_code == "payer_canceled"
+    assert acme.look_up(build.lookup(request)).failure_code == "payer_canceled"
 
 
 def test_charge_that_succeeded_meanwhile_is_returned_when_it_is_cancelled(acme, stripe, build):
-    order = build.charge(stripe.books.keep_card("4000002760003184"))
-    asked = acme.charge(order)
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
+    asked = acme.charge(request)
     stripe.before = lambda seen: (
         stripe.books.answer_bank(asked.gateway_reference) if seen.path.endswith("/cancel") else None
     )
 
-    assert acme.cancel(build.question(order, asked)).state is State.SUCCEEDED
+    assert acme.cancel(build.lookup(request, asked)).state is State.SUCCEEDED
 
 
 def test_cancelling_without_a_response_is_unknown(acme, stripe, build):
-    order = build.charge(stripe.books.keep_card("4000002760003184"))
-    asked = acme.charge(order)
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
+    asked = acme.charge(request)
     stripe.mischief = [None, happens.LOST]
 
-    assert acme.cancel(build.question(order, asked)).state is State.UNKNOWN
-    assert acme.look_up(build.question(order, asked)).failure_code == "payer_canceled"
+    assert acme.cancel(build.lookup(request, asked)).state is State.UNKNOWN
+    assert acme.look_up(build.lookup(request, asked)).failure_code == "payer_canceled"

@@ -53,15 +53,15 @@ def test_events_of_page_and_setup_have_our_reference(acme, stripe, build, clock)
 
 def test_event_of_a_refund_has_our_reference_and_of_one_made_at_stripe_its_charge(acme, stripe, build, clock):
     charged = acme.charge(build.charge(stripe.books.keep_card()))
-    order = build.refund(charged, 100)
-    ours = stripe.books.get("refund", acme.refund(order).gateway_reference)
+    request = build.refund(charged, 100)
+    ours = stripe.books.get("refund", acme.refund(request).gateway_reference)
     theirs = stripe.books.create_refund({"payment_intent": charged.gateway_reference, "amount": "5"})
 
     notices = [
         acme.read_event(*event(stripe.books, "refund.created", refund), clock.now()) for refund in (ours, theirs)
     ]
 
-    assert [notice.reference for notice in notices] == [order.reference, None]
+    assert [notice.reference for notice in notices] == [request.reference, None]
     assert {notice.gateway_reference for notice in notices} == {charged.gateway_reference}
 
 

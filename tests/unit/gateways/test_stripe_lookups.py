@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal.gateways.contract import Question, State
+from portal.gateways.contract import Lookup, State
 from portal.gateways.stripe.client import API_VERSION
 from portal.gateways.stripe.gateway import StripeGateway
 from portal.money import Money
@@ -16,20 +16,20 @@ from tests.support.stripe_server import mischief as happens
 
 @pytest.mark.parametrize("kind", ["charge", "page"])
 def test_charge_whose_response_was_lost_is_found_in_the_list_over_many_pages(acme, stripe, build, clock, kind):
-    order = build.charge(stripe.books.keep_card()) if kind == "charge" else build.page()
+    request = build.charge(stripe.books.keep_card()) if kind == "charge" else build.page()
     stripe.mischief = [happens.LOST]
-    acme.charge(order) if kind == "charge" else acme.open_page(order)
-    question = build.question(order)
+    acme.charge(request) if kind == "charge" else acme.open_page(request)
+    lookup = build.lookup(request)
     for _ in range(5):
         clock.advance(minutes=1)
         stripe.books.charge_at_stripe(700)
         acme.open_page(build.page())
     stripe.api.largest_page = 2
 
-    outcome = acme.look_up(question)
+    outcome = acme.look_up(lookup)
 
     assert outcome.state is (State.SUCCEEDED if kind == "charge" else State.REQUIRES_ACTION)
-    assert outcome.reference == order.reference
+    assert outcome.reference == request.reference
 
 
 def test_charge_that_never_arrived_is_absent_when_both_lists_were_read_to_their_end(acme, stripe, build):
@@ -38,7 +38,7 @@ def test_charge_that_never_arrived_is_absent_when_both_lists_were_read_to_their_
     stripe.api.largest_page = 1
     stripe.requests.clear()
 
-    outcome = acme.look_up(build.question(build.page()))
+    outcome = acme.look_up(build.lookup(build.page()))
 
     assert outcome.state is State.ABSENT
     assert stripe.asked == ["GET checkout/sessions"] + ["GET payment_intents"] * 3
@@ -65,7 +65,7 @@ def test_list_that_breaks_off_is_unknown(acme, stripe, build, fault, page):
     stripe.api.largest_page = 1
     stripe.mischief = [None] * page + [fault]
 
-    assert acme.look_up(build.question(build.page())).state is State.UNKNOWN
+    assert acme.look_up(build.lookup(build.page())).state is State.UNKNOWN
 
 
 def test_list_that_is_too_long_is_unknown(acme, stripe, build):
@@ -73,44 +73,44 @@ def test_list_that_is_too_long_is_unknown(acme, stripe, build):
         stripe.books.charge_at_stripe(700)
     stripe.api.largest_page = 1
 
-    assert acme.look_up(build.question(build.page())).state is State.UNKNOWN
+    assert acme.look_up(build.lookup(build.page())).state is State.UNKNOWN
 
 
 def test_list_is_requested_for_the_time_in_which_the_charge_can_have_been_created(acme, stripe, build, clock):
-    question = build.question(build.page())
+    lookup = build.lookup(build.page())
     clock.advance(days=7)
 
-    acme.look_up(question)
+    acme.look_up(lookup)
 
     between = stripe.requests[0].given["created"]
-    first, last = (int(between[end]) - question.sent_at.timestamp() for end in ("gte", "lte"))
+    first, last = (int(between[end]) - lookup.sent_at.timestamp() for end in ("gte", "lte"))
     assert (first, last) == (-600, timedelta(hours=24, minutes=10).total_seconds())
 
 
 @pytest.mark.parametrize("known", [("pi_999", None), (None, "cs_test_999")])
 def test_id_that_stripe_does_not_find_is_unknown_and_never_absent(acme, build, clock, known):
-    question = Question(build.page().reference, clock.now(), *known)
+    lookup = Lookup(build.page().reference, clock.now(), *known)
 
-    assert acme.look_up(question).state is State.UNKNOWN
+    assert acme.look_up(lookup).state is State.UNKNOWN
 
 
 def test_id_of_another_charge_is_returned_with_its_own_reference(acme, stripe, build, clock):
     theirs = build.charge(stripe.books.keep_card())
     outcome = acme.charge(theirs)
 
-    told = acme.look_up(Question(build.page().reference, clock.now(), outcome.gateway_reference))
+    told = acme.look_up(Lookup(build.page().reference, clock.now(), outcome.gateway_reference))
 
     assert told.reference == theirs.reference
 
 
 def test_page_that_was_cancelled_long_ago_reads_as_expired(acme, stripe, build, clock):
-    order = build.page()
-    opened = acme.open_page(order)
-    acme.cancel(build.question(order, opened))
+    request = build.page()
+    opened = acme.open_page(request)
+    acme.cancel(build.lookup(request, opened))
 
-    soon = acme.look_up(build.question(order, opened))
+    soon = acme.look_up(build.lookup(request, opened))
     clock.advance(hours=5)
-    late = acme.look_up(build.question(order, opened))
+    late = acme.look_up(build.lookup(request, opened))
 
     assert (soon.failure_code, late.failure_code) == ("page_canceled", "page_expired")
 

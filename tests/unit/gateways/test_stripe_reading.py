@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stripe._api_version import _ApiVersion
 
-from portal.gateways.contract import FAILURE_CODES, Outcome, RefundOutcome, SetupOutcome, State
+from portal.gateways.contract import FAILURE_CODES, ChargeOutcome, RefundOutcome, SetupOutcome, State
 from portal.gateways.stripe import client
 from portal.gateways.stripe import parsing as reading
 from portal.gateways.stripe.parsing import (
@@ -83,7 +83,7 @@ REFUND: dict[str, Any] = {
     "metadata": {"portal_reference": "re_032kbShSLbF8iRm1FXK4Ro"},
     "status": "succeeded",
 }
-READERS: list[tuple[Callable[[Any], Outcome | SetupOutcome | RefundOutcome], dict[str, Any]]] = [
+READERS: list[tuple[Callable[[Any], ChargeOutcome | SetupOutcome | RefundOutcome], dict[str, Any]]] = [
     (lambda body: read_intent(REFERENCE, body), INTENT),
     (lambda body: read_page(REFERENCE, body, NOW), SESSION),
     (lambda body: read_setup(REFERENCE, body, NOW), SESSION),

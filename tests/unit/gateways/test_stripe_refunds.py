@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.gateways.contract import RefundOrder, State
+from portal.gateways.contract import RefundRequest, State
 from portal.money import Money
 from tests.support.stripe_server import mischief as happens
 
@@ -35,22 +35,22 @@ def test_refund_above_the_remainder_is_refused(acme, build, charged):
 
 
 def test_same_reference_again_is_the_same_refund_as_it_is_now(acme, stripe, build, charged):
-    order = build.refund(charged, 2000)
+    request = build.refund(charged, 2000)
 
-    first = acme.refund(order)
+    first = acme.refund(request)
     stripe.books.fail_refund(first.gateway_reference)
-    again = acme.refund(order)
+    again = acme.refund(request)
 
     assert (again.state, again.gateway_reference) == (State.FAILED, first.gateway_reference)
     assert len(stripe.books.objects["refund"]) == 1
 
 
 def test_refund_that_cannot_be_read_again_is_unknown_and_no_failure(acme, stripe, build, charged):
-    order = build.refund(charged, 2000)
-    acme.refund(order)
+    request = build.refund(charged, 2000)
+    acme.refund(request)
     stripe.mischief = [None, happens.refused(404, "resource_missing")]
 
-    assert acme.refund(order).state is State.UNKNOWN
+    assert acme.refund(request).state is State.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -58,26 +58,26 @@ def test_refund_that_cannot_be_read_again_is_unknown_and_no_failure(acme, stripe
     [happens.LOST, happens.NEVER_ARRIVED, happens.TRUNCATED, happens.STORED_FAULT_AFTERWARDS, happens.refused(429)],
 )
 def test_refund_without_a_response_is_unknown_and_made_once(acme, stripe, build, charged, mischief):
-    order = build.refund(charged, 2000)
+    request = build.refund(charged, 2000)
     stripe.mischief = [mischief]
 
-    lost, found = acme.refund(order), acme.look_up_refund(order)
+    lost, found = acme.refund(request), acme.look_up_refund(request)
     if found.state is State.ABSENT:
-        acme.refund(order)
+        acme.refund(request)
 
     assert lost.state is State.UNKNOWN
     assert found.state is (State.SUCCEEDED if mischief.acts else State.ABSENT)
-    assert acme.look_up_refund(order).state is State.SUCCEEDED
+    assert acme.look_up_refund(request).state is State.SUCCEEDED
     assert len(stripe.books.objects["refund"]) == 1
 
 
 def test_refund_that_is_pending_and_then_fails_is_returned_as_failed(acme, stripe, build, charged):
     stripe.books.refunds_become = "pending"
-    order = build.refund(charged)
+    request = build.refund(charged)
 
-    pending = acme.refund(order)
+    pending = acme.refund(request)
     stripe.books.fail_refund(pending.gateway_reference)
-    failed = acme.look_up_refund(order)
+    failed = acme.look_up_refund(request)
 
     assert pending.state is State.PENDING
     assert (failed.state, failed.failure_code) == (State.FAILED, "expired_or_canceled_card")
@@ -85,19 +85,19 @@ def test_refund_that_is_pending_and_then_fails_is_returned_as_failed(acme, strip
 
 @pytest.mark.parametrize(("hours", "state"), [(23, State.ABSENT), (24, State.FAILED)])
 def test_refund_of_yesterday_that_never_arrived_is_not_sent_any_more(acme, stripe, build, charged, clock, hours, state):
-    order = build.refund(charged)
+    request = build.refund(charged)
     clock.advance(hours=hours)
 
-    assert acme.refund(order).state is state
+    assert acme.refund(request).state is state
     assert "refund" not in stripe.books.objects
 
 
 def test_refund_of_yesterday_is_looked_up(acme, stripe, build, charged, clock):
-    order = build.refund(charged)
-    acme.refund(order)
+    request = build.refund(charged)
+    acme.refund(request)
     clock.advance(hours=25)
 
-    assert acme.refund(order).state is State.SUCCEEDED
+    assert acme.refund(request).state is State.SUCCEEDED
     assert len(stripe.books.objects["refund"]) == 1
 
 
@@ -108,7 +108,7 @@ def test_refund_made_at_stripe_itself_is_not_ours(acme, stripe, build, charged):
 
 
 def test_refund_of_a_charge_that_stripe_does_not_know_is_refused(acme):
-    outcome = acme.refund(RefundOrder("re_1", "pi_999", Money(5, "USD")))
+    outcome = acme.refund(RefundRequest("re_1", "pi_999", Money(5, "USD")))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "resource_missing")
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from portal.gateways.contract import Question, State
+from portal.gateways.contract import Lookup, State
 from tests.support.stripe_server import mischief as happens
 
 
-def _question(order, clock, known=None):
-    return Question(order.reference, clock.now(), None, known.page_reference if known else None)
+def _lookup(request, clock, known=None):
+    return Lookup(request.reference, clock.now(), None, known.page_reference if known else None)
 
 
 def test_card_is_saved_on_stripes_page_and_charged_later(acme, stripe, build, clock):
-    order = build.setup()
+    request = build.setup()
 
-    opened = acme.open_setup(order)
+    opened = acme.open_setup(request)
     stripe.books.pay_page(opened.page_reference)
-    outcome = acme.look_up_setup(_question(order, clock, opened))
+    outcome = acme.look_up_setup(_lookup(request, clock, opened))
     charged = acme.charge(build.charge(outcome.method.token))
 
-    assert (opened.state, opened.reference) == (State.REQUIRES_ACTION, order.reference)
+    assert (opened.state, opened.reference) == (State.REQUIRES_ACTION, request.reference)
     assert opened.action_url.endswith(opened.page_reference)
-    assert (outcome.state, outcome.reference, outcome.method.last4) == (State.SUCCEEDED, order.reference, "4242")
+    assert (outcome.state, outcome.reference, outcome.method.last4) == (State.SUCCEEDED, request.reference, "4242")
     assert charged.state is State.SUCCEEDED
     assert len(stripe.books.captured) == 1
 
@@ -30,10 +30,10 @@ def test_card_is_saved_on_stripes_page_and_charged_later(acme, stripe, build, cl
 def test_second_card_goes_to_the_same_customer_and_the_same_card_has_one_fingerprint(acme, stripe, build, clock):
     kept = []
     for number in ("4242424242424242", "4242424242424242", "5555555555554444"):
-        order = build.setup()
-        opened = acme.open_setup(order)
+        request = build.setup()
+        opened = acme.open_setup(request)
         stripe.books.pay_page(opened.page_reference, number)
-        kept.append(acme.look_up_setup(_question(order, clock, opened)).method)
+        kept.append(acme.look_up_setup(_lookup(request, clock, opened)).method)
         build.known_token = kept[-1].token
 
     assert {method.token.partition("/")[0] for method in kept} == {kept[0].token.partition("/")[0]}
@@ -41,13 +41,13 @@ def test_second_card_goes_to_the_same_customer_and_the_same_card_has_one_fingerp
 
 
 def test_bank_authenticates_on_the_page_and_the_card_is_charged_without_it_afterwards(acme, stripe, build, clock):
-    order = build.setup()
-    opened = acme.open_setup(order)
+    request = build.setup()
+    opened = acme.open_setup(request)
 
     stripe.books.pay_page(opened.page_reference, "4000002500003155", proves=False)
-    refused = acme.look_up_setup(_question(order, clock, opened))
+    refused = acme.look_up_setup(_lookup(request, clock, opened))
     stripe.books.pay_page(opened.page_reference, "4000002500003155")
-    kept = acme.look_up_setup(_question(order, clock, opened))
+    kept = acme.look_up_setup(_lookup(request, clock, opened))
 
     assert (refused.state, kept.state) == (State.REQUIRES_ACTION, State.SUCCEEDED)
     assert acme.charge(build.charge(kept.method.token)).state is State.SUCCEEDED
@@ -55,12 +55,12 @@ def test_bank_authenticates_on_the_page_and_the_card_is_charged_without_it_after
 
 @pytest.mark.parametrize("mischief", [happens.LOST, happens.NEVER_ARRIVED, happens.TRUNCATED, happens.refused(500)])
 def test_setup_without_a_response_is_unknown_and_one_page_in_the_end(acme, stripe, build, clock, mischief):
-    order = build.setup()
+    request = build.setup()
     stripe.mischief = [mischief]
 
-    lost = acme.open_setup(order)
-    found = acme.look_up_setup(_question(order, clock))
-    again = acme.open_setup(order)
+    lost = acme.open_setup(request)
+    found = acme.look_up_setup(_lookup(request, clock))
+    again = acme.open_setup(request)
 
     assert lost.state is State.UNKNOWN
     assert found.state is (State.REQUIRES_ACTION if mischief.acts else State.ABSENT)
@@ -69,38 +69,38 @@ def test_setup_without_a_response_is_unknown_and_one_page_in_the_end(acme, strip
 
 
 def test_abandoned_setup_has_expired(acme, stripe, build, clock):
-    order = build.setup()
-    opened = acme.open_setup(order)
+    request = build.setup()
+    opened = acme.open_setup(request)
 
     clock.advance(hours=4)
-    outcome = acme.look_up_setup(_question(order, clock, opened))
+    outcome = acme.look_up_setup(_lookup(request, clock, opened))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "page_expired")
 
 
 def test_look_up_that_fails_is_unknown(acme, stripe, build, clock):
-    order = build.setup()
+    request = build.setup()
     stripe.mischief = [happens.refused(500)]
 
-    assert acme.look_up_setup(_question(order, clock)).state is State.UNKNOWN
+    assert acme.look_up_setup(_lookup(request, clock)).state is State.UNKNOWN
 
 
 def test_customer_that_was_deleted_at_stripe_can_save_a_card(acme, stripe, build, clock):
     build.known_token = stripe.books.keep_card()
     stripe.books.delete_customer(build.known_token.partition("/")[0])
-    order = build.setup()
+    request = build.setup()
 
-    opened = acme.open_setup(order)
+    opened = acme.open_setup(request)
     stripe.books.pay_page(opened.page_reference)
 
-    assert acme.look_up_setup(_question(order, clock, opened)).state is State.SUCCEEDED
+    assert acme.look_up_setup(_lookup(request, clock, opened)).state is State.SUCCEEDED
 
 
 def test_setup_of_yesterday_is_not_opened_any_more(acme, stripe, build, clock):
-    order = build.setup()
+    request = build.setup()
     clock.advance(hours=23)
 
-    assert acme.open_setup(order).state is State.ABSENT
+    assert acme.open_setup(request).state is State.ABSENT
     assert "checkout.session" not in stripe.books.objects
 
 
