@@ -47,28 +47,28 @@ def stored_texts(value: Any) -> list[str]:
 def test_text_of_a_provider_can_be_shown_and_stored_whatever_it_is(value: Any, data: st.DataObject) -> None:
     stored = stored_texts(value)
     garbage = st.text(st.characters() | st.sampled_from("\x00\ud800\n\u202e"))
-    told = {name: data.draw(garbage) for name in stored if name != "event_id"}
+    raw = {name: data.draw(garbage) for name in stored if name != "event_id"}
 
-    kept = replace(value, **told)
+    cleaned = replace(value, **raw)
 
     for name in stored:
-        text = getattr(kept, name) or ""
+        text = getattr(cleaned, name) or ""
         assert text.isprintable() and text.encode("utf-8", "ignore").decode() == text, name
 
 
 def test_text_keeps_all_printable_characters() -> None:
-    told = ChargeOutcome(
+    raw = ChargeOutcome(
         State.FAILED, "pay_1", failure_message="Refus\u00e9\u00a0: solde\r\n\tinsuffisant\x00 \ud800\u202e!"
     )
 
-    assert told.failure_message == "Refus\u00e9 : solde insuffisant !"
+    assert raw.failure_message == "Refus\u00e9 : solde insuffisant !"
 
 
-@pytest.mark.parametrize("told", ["ch_\x00", "ch_\ud800", "x" * 256, ""])
-def test_id_that_cannot_be_stored_unchanged_is_none(told: str) -> None:
-    assert ChargeOutcome(State.SUCCEEDED, "pay_1", gateway_reference=told).gateway_reference is None
-    assert MethodDetails("card", token=told, fingerprint=told) == MethodDetails("card")
-    assert VerifiedEvent("evt_1", "charge.succeeded", told, told) == VerifiedEvent("evt_1", "charge.succeeded", None)
+@pytest.mark.parametrize("raw", ["ch_\x00", "ch_\ud800", "x" * 256, ""])
+def test_id_that_cannot_be_stored_unchanged_is_none(raw: str) -> None:
+    assert ChargeOutcome(State.SUCCEEDED, "pay_1", gateway_reference=raw).gateway_reference is None
+    assert MethodDetails("card", token=raw, fingerprint=raw) == MethodDetails("card")
+    assert VerifiedEvent("evt_1", "charge.succeeded", raw, raw) == VerifiedEvent("evt_1", "charge.succeeded", None)
 
 
 @pytest.mark.parametrize("event_id", ["", "evt_\x00", "x" * 256])
@@ -98,10 +98,10 @@ def test_instant_that_not_every_timezone_can_express_is_none(at: datetime) -> No
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "yesterday"])
 def test_instant_beyond_the_calendar_leaves_the_rest_of_a_response_readable(at: str) -> None:
-    told = {"id": "ch_1", "reference": "pay_1", "amount": 500, "currency": "XAF", "completed_at": at, "created_at": at}
+    raw = {"id": "ch_1", "reference": "pay_1", "amount": 500, "currency": "XAF", "completed_at": at, "created_at": at}
 
-    charge = charge_outcome("pay_1", {**told, "status": "succeeded"})
-    transaction = read_transaction({**told, "status": "complete"})
+    charge = charge_outcome("pay_1", {**raw, "status": "succeeded"})
+    transaction = read_transaction({**raw, "status": "complete"})
 
     assert (charge.state, charge.completed_at) == (State.SUCCEEDED, None)
     assert (transaction.state, transaction.completed_at, transaction.created_at) == (State.SUCCEEDED, None, None)

@@ -303,6 +303,6 @@ def test_list_of_which_one_page_fails_is_none(notchpay: NotchPayServer, gateway,
 
 
 def test_valid_key_is_distinguished_from_an_invalid_one(notchpay: NotchPayServer, gateway):
-    stranger = NotchPayGateway(Keys("pk_test.other", PRIVATE_KEY, ()), 5, origin=notchpay.origin)
+    other_account = NotchPayGateway(Keys("pk_test.other", PRIVATE_KEY, ()), 5, origin=notchpay.origin)
 
-    assert (gateway.is_reachable(), stranger.is_reachable()) == (True, False)
+    assert (gateway.is_reachable(), other_account.is_reachable()) == (True, False)

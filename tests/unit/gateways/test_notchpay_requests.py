@@ -117,12 +117,12 @@ def test_approval_on_the_telephone_is_found_by_a_lookup(notchpay: NotchPayServer
 def test_approval_after_the_end_is_found(notchpay: NotchPayServer, gateway, clock):
     prompted = gateway.prompt(PROMPT)
     notchpay.books.settle(REFERENCE, "expired")
-    given_up = gateway.look_up(lookup(clock, prompted))
+    expired = gateway.look_up(lookup(clock, prompted))
     notchpay.books.settle(REFERENCE, "complete")
 
     late = gateway.look_up(lookup(clock, prompted))
 
-    assert (given_up.state, given_up.failure_code, late.state) == (State.FAILED, "timeout", State.SUCCEEDED)
+    assert (expired.state, expired.failure_code, late.state) == (State.FAILED, "timeout", State.SUCCEEDED)
 
 
 @pytest.mark.parametrize(

@@ -169,11 +169,11 @@ def test_with_an_unreadable_charge_that_may_be_ours_there_is_no_list(acme, strip
 
 
 def test_account_is_reachable_with_its_key_alone(acme, stripe):
-    stranger = StripeGateway("sk_test_other", [], 5, origin=stripe.origin)
+    other_account = StripeGateway("sk_test_other", [], 5, origin=stripe.origin)
     nobody = StripeGateway(SECRET_KEY, [], 0.5, origin="http://127.0.0.1:9")
 
     assert acme.is_reachable()
-    assert not stranger.is_reachable()
+    assert not other_account.is_reachable()
     assert not nobody.is_reachable()
 
 
