@@ -435,7 +435,7 @@ def test_doctor_lists_each_difference_with_its_age_and_both_sides(commands, till
 
     (told,) = [line for line in ran.out.splitlines() if payment in line]
     assert told.startswith("warning  differences") and f"{slug} (test): {payment} is other_amount, found " in told
-    assert "days ago: sandbox took 4900 USD, 5000 USD is booked" in told
+    assert "days ago: sandbox lists 4900 USD, the ledger has 5000 USD" in told
     assert "0 charges agree, USD 4900 listed and 5000 booked; 1 are not ours" in ran.out
 
 
