@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event
 
 from portal.database import Database
 from portal.invoices import queries as invoices
+from portal.method_users import METHOD_USERS
 from portal.overview import queries as overview
 from portal.paging import FIRST, Cursor
 from portal.payment_methods.operations.uses import list_dependents
@@ -75,7 +76,7 @@ OTHERS: dict[str, Question] = {
     "account": lambda reader, crowd: overview.read_account(reader, crowd.scope),
     "methods": lambda reader, crowd: list_methods(reader, crowd.scope),
     "what depends on a method": lambda reader, crowd: list_dependents(
-        reader, crowd.scope, list_methods(reader, crowd.scope)[0].id, at=datetime(2026, 3, 19, tzinfo=UTC)
+        reader, METHOD_USERS, crowd.scope, list_methods(reader, crowd.scope)[0].id, at=datetime(2026, 3, 19, tzinfo=UTC)
     ),
 }
 
