@@ -7,13 +7,14 @@ from dataclasses import replace
 from flask import Blueprint, Response, g, request
 
 from portal.customer_pages.context import current_services, now, redirect_to
+from portal.customers.queries.accounts import Account
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.invoices.queries import get_invoice
 from portal.sign_in import operations, page_builders
 from portal.sign_in.operations import LinkAnswer, Outcome
 from portal.sign_in.pages import LinkExpiredPage, Target
-from portal.sign_in.queries import Account, AskedFor, find_challenge, find_portal_session, list_proven_accounts
+from portal.sign_in.queries import AskedFor, find_challenge, find_portal_session, list_proven_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
 from portal.sign_in.views.responses import ask_again, choose_account, let_in, visitor
