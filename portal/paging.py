@@ -45,7 +45,7 @@ def read_newest_first(
     ranges: Sequence[sa.Select[Any]],
     make: Callable[[sa.Row[Any]], Row],
     *,
-    id_column: sa.ColumnElement[str],
+    id_column: Any,
     id_of: Callable[[Row], str],
     cursor: Cursor,
     limit: int,
@@ -86,7 +86,7 @@ def cut(rows: list[Row], cursor: Cursor, is_ahead: Callable[[Row], bool], size: 
     return Slice(rows[start : start + size], start > 0, len(rows) > start + size)
 
 
-def _around(one: sa.Select[Any], id_column: sa.ColumnElement[str], cursor: Cursor) -> list[sa.Select[Any]]:
+def _around(one: sa.Select[Any], id_column: Any, cursor: Cursor) -> list[sa.Select[Any]]:
     down, up = id_column.desc(), id_column.asc()
     if cursor.direction == "first":
         return [one.order_by(down)]

@@ -7,7 +7,7 @@ import click
 from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database
 from portal.customers.errors import UnknownCustomer
-from portal.customers.queries.customers import CustomerRow, get_customer, list_customers_by_email
+from portal.customers.queries.customers import StoredCustomer, get_customer, list_customers_by_email
 from portal.database import Reader
 from portal.tenancy import MerchantScope, Scope
 
@@ -44,7 +44,7 @@ def create(slug: str, customer: str) -> None:
     click.echo(settings.page_url(merchant.slug, minted.path))
 
 
-def _find(reader: Reader, merchant_id: str, id_or_email: str) -> CustomerRow:
+def _find(reader: Reader, merchant_id: str, id_or_email: str) -> StoredCustomer:
     if "@" not in id_or_email:
         found = get_customer(reader, MerchantScope(merchant_id), id_or_email)
         if found.blocked:

@@ -13,6 +13,7 @@ from portal.customers.errors import CustomerDeleted, DuplicateCustomer, InvalidC
 from portal.customers.models import Customer
 from portal.customers.rules import CustomerDetails, merged_document, normalise_details
 from portal.public_ids import new_id
+from portal.tenancy import Scope
 
 _ATTRIBUTES = {"metadata": "custom_metadata"}
 
@@ -80,6 +81,15 @@ def update_customer(
         object_id=customer_id, changed=sorted(changes),
     )  # fmt: skip
     return True
+
+
+def lock_customer(session: Session, scope: Scope) -> None:
+    """Take the customer's turn, until the end of the transaction: whatever adds or changes what is one of its kind takes it."""
+    session.execute(
+        sa.select(Customer.id)
+        .where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id)
+        .with_for_update()
+    )
 
 
 def changes_of(customer: Customer, details: CustomerDetails) -> dict[str, Any]:

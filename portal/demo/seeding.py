@@ -24,16 +24,15 @@ from portal.demo.example_data import (
 from portal.demo.sandbox_control import Sandbox
 from portal.gateways.contract import MethodFacts
 from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
-from portal.merchants.models import Merchant
 from portal.merchants.operations import NewMerchant, connect_gateway, create_api_key, create_merchant
-from portal.merchants.queries import MerchantProfile
+from portal.merchants.queries import MerchantProfile, list_merchants
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.methods import remember_method
 from portal.payments.jobs import check_payments, expire_checkouts
-from portal.payments.models import Payment
 from portal.payments.operations.checkouts import NEW_METHOD, Choice, begin_checkout
 from portal.payments.operations.paying import cancel_payment, confirm_payment, resolve_payment
+from portal.payments.queries.payments import get_payment
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import Scope
@@ -52,7 +51,7 @@ class SeededMerchant:
 def seed(services: Services) -> dict[str, SeededMerchant]:
     """Make the demo's merchants with a year of history each; an installation that has them already is left alone."""
     with services.database.read() as connection:
-        if connection.execute(sa.select(sa.func.count()).select_from(Merchant)).scalar_one():
+        if list_merchants(connection):
             return {}
     now = services.clock.now()
     clock = MovableClock(now)
@@ -252,9 +251,7 @@ class _Seeding:
         payment = self._pay(scope, self._once(scope, kind), card)
         self._go_to(self.clock.now() + timedelta(days=4))
         with self.services.database.read() as connection:
-            amount = connection.execute(
-                sa.select(Payment.amount).where(Payment.merchant_id == scope.merchant_id, Payment.id == payment)
-            ).scalar_one()
+            amount = get_payment(connection, scope, payment).amount
         refund_payment(
             self.services, scope.merchant_id, payment, amount // 3 if part else amount, reason=None, actor_id="demo"
         )

@@ -9,12 +9,13 @@ from flask import Blueprint, Response, g, jsonify
 
 from portal.customer_pages.context import current_services
 from portal.customer_pages.shells import build_bare_shell
-from portal.customers.models import Customer
+from portal.customers.queries.customers import list_customers_by_email
 from portal.demo.example_data import STORIES, Story
 from portal.demo.mail_catcher import list_mails
 from portal.demo.pages import DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
 from portal.merchants.queries import list_merchants
 from portal.phrases import phrase
+from portal.tenancy import MerchantScope
 from portal.web.headers import forbid_storing
 from portal.web.policies import public
 from portal.web.render import render_page
@@ -113,12 +114,8 @@ def _customers(reader: sa.Connection, merchant_id: str, story: Story) -> tuple[D
         story.chooser.email: _EVERY_WAY,
         story.newcomer.email: _EMPTY,
     }
-    rows = reader.execute(
-        sa.select(Customer.email, Customer.name).where(
-            Customer.merchant_id == merchant_id, Customer.email.in_(told), Customer.deleted_at.is_(None)
-        )
-    )
-    names = {row.email: row.name for row in rows}
+    scope = MerchantScope(merchant_id)
+    names = {row.email: row.name for email in told if email for row in list_customers_by_email(reader, scope, email)}
     return tuple(
         DemoCustomer(names[email] or "", email, f"/{story.slug}/sign-in", about)
         for email, about in told.items()

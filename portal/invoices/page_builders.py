@@ -21,10 +21,11 @@ from portal.invoices.pages import (
     Party,
     TaxSum,
 )
-from portal.invoices.queries import InvoiceDetail, InvoiceRecord, OwedSum, is_by_due_date
+from portal.invoices.queries.invoice_list import InvoiceRecord, OwedSum, is_by_due_date
+from portal.invoices.queries.invoice_page import InvoiceDetail
 from portal.invoices.rules import OUTSTANDING, days_overdue, is_payable, taxes_by_rate
 from portal.payment_methods.pages import MethodLabel, method_name
-from portal.payments.queries.payments import InvoiceShare
+from portal.payments.queries.payment_page import InvoiceShare
 from portal.web.pages import Pager
 
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from portal.money import split
 
-OUTSTANDING = frozenset({"open", "partially_paid"})
-"""Something is left to pay, and may be paid."""
+OUTSTANDING = ("open", "partially_paid")
+"""The statuses of an invoice of which something is left to pay, and may be paid. `models.is_outstanding` is the same in SQL."""
 
 
 def days_overdue(status: str, due_on: date, today: date) -> int:

@@ -11,16 +11,18 @@ from sqlalchemy.orm import Session
 
 from portal.database import Reader
 from portal.gateways.contract import Gateway, ListedCharge, Question, State
-from portal.ledger.models import LedgerEntry
+from portal.ledger.queries import sum_through_gateway
 from portal.money import Money
-from portal.payments.models import Payment
 from portal.payments.operations.paying import look_for_late_money, resolve_payment
-from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
-from portal.public_ids import first_id, is_id
+from portal.payments.queries.at_gateways import list_captured, list_gateway_references
+from portal.payments.queries.payments import find_payment
+from portal.payments.rules.statuses import ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.public_ids import is_id
 from portal.reconciliation.models import GatewayComparison, GatewayDifference
 from portal.reconciliation.rules import BACK, EVERY, MARGIN, Booked, Break, Comparison, Kind, compare
-from portal.refunds.models import Refund
+from portal.refunds.queries import sum_succeeded
 from portal.services import Services
+from portal.tenancy import MerchantScope
 
 log = logging.getLogger(__name__)
 _AT_ONCE = 500
@@ -36,7 +38,7 @@ def compare_with_gateway(services: Services, merchant_id: str, gateway: Gateway)
     since = until - BACK
     # Read before the list: whatever is booked by now was charged before it.
     with services.database.read() as reader:
-        expected = _captured(reader, merchant_id, gateway.name, since, until - MARGIN)
+        expected = list_captured(reader, MerchantScope(merchant_id), gateway.name, since=since, until=until - MARGIN)
     listed = gateway.list_charges(since - MARGIN, until)
     if listed is None:
         return None
@@ -65,61 +67,24 @@ def _compare(
     return compare(listed, booked, expected)
 
 
-def _captured(reader: Reader, merchant_id: str, gateway: str, since: datetime, until: datetime) -> list[str]:
-    """The payments of that time that brought money through the gateway, and that its list has to name."""
-    return list(
-        reader.execute(
-            sa.select(Payment.id).where(
-                Payment.merchant_id == merchant_id,
-                Payment.id >= first_id("pay", since),
-                Payment.gateway == gateway,
-                Payment.status.in_(CAPTURED),
-                Payment.sent_at.is_not(None),
-                Payment.completed_at <= until,
-            )
-        ).scalars()
-    )
-
-
 def _booked(reader: Reader, merchant_id: str, gateway: str, payment_ids: Iterable[str]) -> Iterator[Booked]:
     """What the ledger's clearing account (`gateway`) says came with each payment; what went back is not the charge's matter."""
-    wanted = sorted(payment_ids)
+    scope, wanted = MerchantScope(merchant_id), sorted(payment_ids)
     for start in range(0, len(wanted), _AT_ONCE):
         ids = wanted[start : start + _AT_ONCE]
-        taken = (
-            sa.select(LedgerEntry.payment_id, LedgerEntry.currency, sa.func.sum(LedgerEntry.amount).label("amount"))
-            .where(
-                LedgerEntry.merchant_id == merchant_id,
-                LedgerEntry.payment_id.in_(ids),
-                LedgerEntry.account == "gateway",
-            )
-            .group_by(LedgerEntry.payment_id, LedgerEntry.currency)
-        )
-        refunded = (
-            sa.select(Refund.payment_id, sa.func.sum(Refund.amount))
-            .where(Refund.merchant_id == merchant_id, Refund.payment_id.in_(ids), Refund.status == "succeeded")
-            .group_by(Refund.payment_id)
-        )
-        given_back = {payment_id: int(amount) for payment_id, amount in reader.execute(refunded)}
-        sums = {
-            row.payment_id: Money(int(row.amount) + given_back.get(row.payment_id, 0), row.currency)
-            for row in reader.execute(taken)
-        }
-        payments = reader.execute(
-            sa.select(Payment.id, Payment.gateway_reference).where(
-                Payment.merchant_id == merchant_id, Payment.id.in_(ids), Payment.gateway == gateway
-            )
-        )
-        for payment_id, gateway_reference in payments:
-            money = sums.get(payment_id)
+        taken = sum_through_gateway(reader, scope, ids)
+        given_back = sum_succeeded(reader, scope, ids)
+        for payment_id, gateway_reference in list_gateway_references(reader, scope, gateway, ids):
+            money = taken.get(payment_id)
+            if money is not None:
+                money = Money(money.amount + given_back.get(payment_id, 0), money.currency)
             yield Booked(payment_id, money if money and money.amount else None, gateway_reference)
 
 
 def _ask(services: Services, merchant_id: str, payment_id: str) -> None:
     with services.database.read() as reader:
-        status = reader.execute(
-            sa.select(Payment.status).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
-        ).scalar()
+        found = find_payment(reader, MerchantScope(merchant_id), payment_id)
+    status = found.status if found is not None else None
     try:
         if status in UNSETTLED:
             resolve_payment(services, merchant_id, payment_id)

@@ -11,13 +11,16 @@ import pytest
 from sqlalchemy import Connection, event
 
 from portal.database import Database
-from portal.invoices import queries as invoices
+from portal.invoices.queries.invoice_list import FILTERS as INVOICE_FILTERS
+from portal.invoices.queries.invoice_list import is_by_due_date, read_invoice_list, sum_owed
+from portal.invoices.queries.invoice_page import read_invoice_page
 from portal.overview import queries as overview
 from portal.paging import FIRST, Cursor
 from portal.payment_methods.operations.uses import list_dependents
-from portal.payment_methods.queries import list_methods
-from portal.payments.queries import payments
-from portal.payments.queries.history import FILTERS, has_payments, list_payments
+from portal.payment_methods.queries.own_methods import list_own_methods
+from portal.payments.queries.history import FILTERS, has_payments, read_history
+from portal.payments.queries.payment_page import list_invoice_shares, read_payment_page
+from portal.refunds.queries import list_refunds_of
 from tests.support.crowds import Crowd, fill_crowd
 
 TODAY = date(2026, 3, 19)
@@ -28,7 +31,7 @@ Question = Callable[[Connection, Crowd], Any]
 def history(status: str, direction: str, place: int) -> Question:
     def ask(reader: Connection, crowd: Crowd) -> Any:
         cursor = FIRST if direction == "first" else Cursor(direction, crowd.payment_id(place))
-        found = list_payments(reader, crowd.scope, status, cursor)
+        found = read_history(reader, crowd.scope, status, cursor)
         assert found.rows, "a plan over nothing proves nothing"
         return found
 
@@ -38,9 +41,9 @@ def history(status: str, direction: str, place: int) -> Question:
 def invoice_list(status: str, direction: str, number: int) -> Question:
     def ask(reader: Connection, crowd: Crowd) -> Any:
         invoice_id = crowd.invoice_id(number)
-        key = (date(2025, 9, 1), invoice_id) if invoices.is_by_due_date(status) else invoice_id
+        key = (date(2025, 9, 1), invoice_id) if is_by_due_date(status) else invoice_id
         cursor = FIRST if direction == "first" else Cursor(direction, key)
-        found = invoices.list_invoices(reader, crowd.scope, status, cursor, TODAY)
+        found = read_invoice_list(reader, crowd.scope, status, cursor, TODAY)
         assert found.rows, "a plan over nothing proves nothing"
         return found
 
@@ -56,26 +59,22 @@ LISTS: dict[str, Question] = {
     },
     **{
         f"invoices {status} {direction}": invoice_list(status, direction, 500)
-        for status in invoices.FILTERS
+        for status in INVOICE_FILTERS
         for direction in PAGES
     },
     "any payment": lambda reader, crowd: has_payments(reader, crowd.scope),
 }
 OTHERS: dict[str, Question] = {
-    "a payment": lambda reader, crowd: payments.get_payment(reader, crowd.scope, crowd.payment_id(PAGE_200)),
-    "refunds": lambda reader, crowd: payments.list_refunds(
-        reader, crowd.scope, [crowd.payment_id(n) for n in range(25)]
-    ),
-    "an invoice": lambda reader, crowd: invoices.get_invoice(reader, crowd.scope, crowd.invoice_id(500)),
-    "payments of an invoice": lambda reader, crowd: payments.list_invoice_shares(
-        reader, crowd.scope, crowd.invoice_id(500)
-    ),
-    "sums owed": lambda reader, crowd: invoices.sum_owed(reader, crowd.scope, TODAY),
+    "a payment": lambda reader, crowd: read_payment_page(reader, crowd.scope, crowd.payment_id(PAGE_200)),
+    "refunds": lambda reader, crowd: list_refunds_of(reader, crowd.scope, [crowd.payment_id(n) for n in range(25)]),
+    "an invoice": lambda reader, crowd: read_invoice_page(reader, crowd.scope, crowd.invoice_id(500)),
+    "payments of an invoice": lambda reader, crowd: list_invoice_shares(reader, crowd.scope, crowd.invoice_id(500)),
+    "sums owed": lambda reader, crowd: sum_owed(reader, crowd.scope, TODAY),
     "what is owed": lambda reader, crowd: overview.read_owed(reader, crowd.scope, TODAY),
     "account": lambda reader, crowd: overview.read_account(reader, crowd.scope),
-    "methods": lambda reader, crowd: list_methods(reader, crowd.scope),
+    "methods": lambda reader, crowd: list_own_methods(reader, crowd.scope),
     "what depends on a method": lambda reader, crowd: list_dependents(
-        reader, crowd.scope, list_methods(reader, crowd.scope)[0].id, at=datetime(2026, 3, 19, tzinfo=UTC)
+        reader, crowd.scope, list_own_methods(reader, crowd.scope)[0].id, at=datetime(2026, 3, 19, tzinfo=UTC)
     ),
 }
 
@@ -137,8 +136,8 @@ def _scanning_and_sorting(reader: Connection, _crowd: Crowd) -> None:
 
 def test_page_two_hundred_holds_the_right_rows(database: Database, crowd: Crowd) -> None:
     with database.read() as reader:
-        found = list_payments(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
-        back = list_payments(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
+        found = read_history(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
+        back = read_history(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
 
     assert [row.id for row in found.rows] == [crowd.payment_id(place) for place in range(PAGE_200, PAGE_200 + 25)]
     assert [row.id for row in back.rows] == [crowd.payment_id(place) for place in range(PAGE_200 - 25, PAGE_200)]

@@ -16,7 +16,7 @@ from portal.public_ids import first_id, is_id
 from portal.tenancy import MerchantScope, ReadScope, Scope, within
 
 
-class CustomerRow(NamedTuple):
+class StoredCustomer(NamedTuple):
     """A customer with all that a merchant may read of it; `deleted_at` is None of a living one."""
 
     id: str
@@ -49,12 +49,11 @@ class Contact(NamedTuple):
     deleted_at: datetime | None
 
 
-_TABLE = Customer.__table__
-_COLUMNS = [_TABLE.c[name] for name in CustomerRow._fields]
+_COLUMNS = [getattr(Customer, "custom_metadata" if name == "metadata" else name) for name in StoredCustomer._fields]
 _IS_LIVING = Customer.deleted_at.is_(None)
 
 
-def get_customer(reader: Reader, scope: ReadScope, customer_id: str) -> CustomerRow:
+def get_customer(reader: Reader, scope: ReadScope, customer_id: str) -> StoredCustomer:
     """Return the living customer of an id. Raises UnknownCustomer, or CustomerDeleted for one that was deleted."""
     found = _find(reader, scope, Customer.id == customer_id) if is_id("cus", customer_id) else None
     if found is None:
@@ -64,12 +63,12 @@ def get_customer(reader: Reader, scope: ReadScope, customer_id: str) -> Customer
     return found
 
 
-def find_customer(reader: Reader, scope: ReadScope, customer_id: str) -> CustomerRow | None:
+def find_customer(reader: Reader, scope: ReadScope, customer_id: str) -> StoredCustomer | None:
     """Return the living customer of an id, None for a deleted, an unknown and a malformed one alike."""
     return _find(reader, scope, Customer.id == customer_id, _IS_LIVING) if is_id("cus", customer_id) else None
 
 
-def find_customer_by_reference(reader: Reader, scope: ReadScope, reference: str) -> CustomerRow | None:
+def find_customer_by_reference(reader: Reader, scope: ReadScope, reference: str) -> StoredCustomer | None:
     """Return the living customer whom the merchant calls `reference`."""
     return _find(reader, scope, Customer.reference == reference, _IS_LIVING)
 
@@ -84,7 +83,7 @@ def list_customers(
     created_after: datetime | None = None,
     cursor: Cursor = FIRST,
     limit: int = PAGE_SIZE,
-) -> Slice[CustomerRow]:
+) -> Slice[StoredCustomer]:
     """Return a page of the living customers, newest first; a cursor's key is a customer's id.
 
     `email` is compared as sign-in compares addresses, `phone` is in E.164, `created_after` excludes its own instant.
@@ -92,8 +91,8 @@ def list_customers(
     return read_newest_first(
         reader,
         [_chosen(scope, email, phone, reference, created_after)],
-        CustomerRow._make,
-        id_column=_TABLE.c.id,
+        StoredCustomer._make,
+        id_column=Customer.id,
         id_of=lambda row: row.id,
         cursor=cursor,
         limit=limit,
@@ -114,10 +113,10 @@ def count_customers(
     return count_up_to(reader, [_chosen(scope, email, phone, reference, created_after)], most)
 
 
-def list_customers_by_email(reader: Reader, scope: MerchantScope, address: str) -> list[CustomerRow]:
+def list_customers_by_email(reader: Reader, scope: MerchantScope, address: str) -> list[StoredCustomer]:
     """Return all living customers of a mail address, oldest first; there may be several, and they are never many."""
     statement = _chosen(scope, address, None, None, None).order_by(Customer.id)
-    return [CustomerRow._make(row) for row in reader.execute(statement)]
+    return [StoredCustomer._make(row) for row in reader.execute(statement)]
 
 
 def get_contact(reader: Reader, scope: Scope) -> Contact:
@@ -127,15 +126,15 @@ def get_contact(reader: Reader, scope: Scope) -> Contact:
     )
 
 
-_CONTACT = sa.select(*(_TABLE.c[name] for name in Contact._fields)).where(
+_CONTACT = sa.select(*(getattr(Customer, name) for name in Contact._fields)).where(
     Customer.merchant_id == sa.bindparam("merchant_id"), Customer.id == sa.bindparam("customer_id")
 )
 
 
-def _find(reader: Reader, scope: ReadScope, *conditions: sa.ColumnElement[bool]) -> CustomerRow | None:
+def _find(reader: Reader, scope: ReadScope, *conditions: sa.ColumnElement[bool]) -> StoredCustomer | None:
     statement = sa.select(*_COLUMNS).where(*within(scope, Customer.merchant_id, Customer.id), *conditions)
     row = reader.execute(statement).first()
-    return CustomerRow._make(row) if row is not None else None
+    return StoredCustomer._make(row) if row is not None else None
 
 
 def _chosen(

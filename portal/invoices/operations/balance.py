@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.invoices.models import Invoice
+from portal.invoices.rules import OUTSTANDING
 
-OUTSTANDING = ("open", "partially_paid")
 _LEFT = Invoice.total - Invoice.amount_paid - Invoice.amount_credited
 
 

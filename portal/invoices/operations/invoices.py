@@ -8,11 +8,10 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
-from portal.customers.models import Customer
+from portal.customers.queries.customers import get_contact
 from portal.invoices.models import Invoice, InvoiceLine
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import invoice_opened
@@ -122,12 +121,8 @@ def taxes_of(lines: Sequence[NewLine]) -> dict[Decimal, int]:
 
 
 def _bill_to(session: Session, scope: Scope) -> dict[str, Any]:
-    name, company_name, address = session.execute(
-        sa.select(Customer.name, Customer.company_name, Customer.billing_address).where(
-            Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id
-        )
-    ).one()
-    return {"name": name, "company_name": company_name, "address": address}
+    contact = get_contact(session, scope)
+    return {"name": contact.name, "company_name": contact.company_name, "address": contact.billing_address}
 
 
 def _rounded(value: Decimal) -> int:

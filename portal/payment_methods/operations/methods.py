@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.audit.operations import record_act
 from portal.contacts import mask_card_numbers
-from portal.customers.models import Customer
+from portal.customers.operations import lock_customer
 from portal.gateways.contract import MethodFacts
 from portal.merchants.queries import get_merchant
 from portal.outbox.operations import enqueue
@@ -63,6 +63,15 @@ def remember_method(session: Session, scope: Scope, gateway: str, facts: MethodF
     return method.id
 
 
+def mark_used(session: Session, scope: Scope, method_id: str, *, at: datetime) -> None:
+    """Note that money came with a method, removed or not."""
+    session.execute(
+        sa.update(PaymentMethod)
+        .where(PaymentMethod.merchant_id == scope.merchant_id, PaymentMethod.id == method_id)
+        .values(last_used_at=at)
+    )
+
+
 def rename_method(session: Session, scope: Scope, method_id: str, nickname: str, *, at: datetime) -> None:
     """Give a method the customer's own name for it; an empty one takes it away.
 
@@ -100,11 +109,7 @@ def prefer(
 
 def lock_methods(session: Session, scope: Scope) -> Sequence[PaymentMethod]:
     """The customer's active methods, under the lock that orders everything which adds, removes or prefers one."""
-    session.execute(
-        sa.select(Customer.id)
-        .where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id)
-        .with_for_update()
-    )
+    lock_customer(session, scope)
     return (
         session.execute(
             sa.select(PaymentMethod)
