@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.paging import FIRST, PAGE_SIZE, Cursor, Slice, count_up_to, read_newest_first
-from portal.payments.queries.at_gateways import select_ids_at_gateways
-from portal.payments.queries.payments import select_payment_ids
+from portal.payments.queries.at_gateways import is_at_gateway
+from portal.payments.queries.payments import is_within
 from portal.public_ids import is_id
 from portal.refunds.models import Refund
 from portal.tenancy import MerchantScope, ReadScope, Scope
@@ -119,7 +119,7 @@ def count_pending(reader: Reader, scope: MerchantScope, *, at: Collection[str] =
     statement = sa.select(sa.func.count()).where(
         Refund.merchant_id == scope.merchant_id,
         Refund.status == "pending",
-        Refund.payment_id.in_(select_ids_at_gateways(scope, at=at, but=but)),
+        is_at_gateway(scope, Refund.payment_id, at=at, but=but),
     )
     return reader.execute(statement).scalar_one()
 
@@ -137,9 +137,7 @@ def read_unknown_refunds(reader: Reader, *, before: datetime | None = None) -> U
 
 def _within(scope: ReadScope) -> tuple[sa.ColumnElement[bool], ...]:
     of_merchant = Refund.merchant_id == scope.merchant_id
-    return (
-        (of_merchant, Refund.payment_id.in_(select_payment_ids(scope))) if isinstance(scope, Scope) else (of_merchant,)
-    )
+    return (of_merchant, is_within(scope, Refund.payment_id)) if isinstance(scope, Scope) else (of_merchant,)
 
 
 def _chosen(scope: MerchantScope, status: str | None) -> sa.Select[Any]:

@@ -40,11 +40,12 @@ def count_unknown(reader: Reader, scope: MerchantScope, *, at: Collection[str] =
     return reader.execute(statement).scalar_one()
 
 
-def select_ids_at_gateways(
-    scope: MerchantScope, *, at: Collection[str] = (), but: Collection[str] = ()
-) -> sa.Select[Any]:
-    """Return the statement of the ids of the payments at these gateways, to stand inside another statement."""
-    return sa.select(Payment.id).where(Payment.merchant_id == scope.merchant_id, *_of_gateways(at, but))
+def is_at_gateway(
+    scope: MerchantScope, payment_id: Any, *, at: Collection[str] = (), but: Collection[str] = ()
+) -> sa.ColumnElement[bool]:
+    """Return the condition that the payment of another table's row is at one of these gateways; `payment_id` is that table's
+    column."""
+    return sa.exists().where(Payment.merchant_id == scope.merchant_id, Payment.id == payment_id, *_of_gateways(at, but))
 
 
 def find_payment_of_charge(reader: Reader, scope: MerchantScope, *, gateway: str, gateway_reference: str) -> str | None:

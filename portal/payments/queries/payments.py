@@ -181,9 +181,9 @@ def find_settling_payment(reader: Reader, scope: ReadScope, invoice_ids: Collect
     ).scalar()
 
 
-def select_payment_ids(scope: ReadScope) -> sa.Select[Any]:
-    """Return the statement of the ids of all payments within the scope, to stand inside another statement."""
-    return sa.select(Payment.id).where(*within(scope, Payment.merchant_id, Payment.customer_id))
+def is_within(scope: ReadScope, payment_id: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that the payment of another table's row is within the scope; `payment_id` is that table's column."""
+    return sa.exists().where(*within(scope, Payment.merchant_id, Payment.customer_id), Payment.id == payment_id)
 
 
 def _ranges(
