@@ -62,11 +62,12 @@ def read_newest_first(
     return cut(rows, cursor, lambda row: id_of(row) > cursor.key, limit)
 
 
-def count_up_to(reader: Reader, ranges: Sequence[sa.Select[Any]], most: int) -> int | None:
+def count_up_to(reader: Reader, ranges: Sequence[sa.Select[Any]], most: int, *, id_column: Any) -> int | None:
     """Return how many rows `ranges` have together, None when they are more than `most`: a count must not cost more than a list."""
     count = 0
+    # Without an order PostgreSQL reads the table, where it guesses that it meets enough of them soon.
     for one in ranges:
-        limited = one.with_only_columns(sa.literal_column("1")).order_by(None).limit(most + 1).subquery()
+        limited = one.with_only_columns(sa.literal_column("1")).order_by(id_column).limit(most + 1).subquery()
         count += reader.execute(sa.select(sa.func.count()).select_from(limited)).scalar_one()
         if count > most:
             return None

@@ -98,7 +98,7 @@ def list_refunds(
 
 def count_refunds(reader: Reader, scope: MerchantScope, *, most: int, status: str | None = None) -> int | None:
     """Return how many refunds the same filters of `list_refunds` admit, None for more than `most`."""
-    return count_up_to(reader, [_chosen(scope, status)], most)
+    return count_up_to(reader, [_chosen(scope, status)], most, id_column=Refund.id)
 
 
 def sum_succeeded(reader: Reader, scope: MerchantScope, payment_ids: Collection[str]) -> Mapping[str, int]:

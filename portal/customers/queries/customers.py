@@ -110,7 +110,7 @@ def count_customers(
     created_after: datetime | None = None,
 ) -> int | None:
     """Return how many customers the same filters of `list_customers` admit, None for more than `most`."""
-    return count_up_to(reader, [_chosen(scope, email, phone, reference, created_after)], most)
+    return count_up_to(reader, [_chosen(scope, email, phone, reference, created_after)], most, id_column=Customer.id)
 
 
 def list_customers_by_email(reader: Reader, scope: MerchantScope, address: str) -> list[StoredCustomer]:

@@ -82,7 +82,7 @@ def count_credit_notes(
     number: str | None = None,
 ) -> int | None:
     """Return how many credit notes the same filters of `list_credit_notes` admit, None for more than `most`."""
-    return count_up_to(reader, [_chosen(scope, customer_id, invoice_id, number)], most)
+    return count_up_to(reader, [_chosen(scope, customer_id, invoice_id, number)], most, id_column=CreditNote.id)
 
 
 def _chosen(scope: ReadScope, customer_id: str | None, invoice_id: str | None, number: str | None) -> sa.Select[Any]:

@@ -131,7 +131,7 @@ def count_invoices(
     number: str | None = None,
 ) -> int | None:
     """Return how many invoices the same filters of `list_invoices` admit, None for more than `most`."""
-    return count_up_to(reader, _ranges(scope, statuses, overdue_on, customer_id, number), most)
+    return count_up_to(reader, _ranges(scope, statuses, overdue_on, customer_id, number), most, id_column=Invoice.id)
 
 
 def list_lines(reader: Reader, scope: ReadScope, invoice_ids: Collection[str]) -> Mapping[str, list[StoredLine]]:

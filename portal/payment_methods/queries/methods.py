@@ -101,7 +101,7 @@ def count_methods(
     customer_id: str | None = None,
 ) -> int | None:
     """Return how many methods the same filters of `list_methods` admit, None for more than `most`."""
-    return count_up_to(reader, [_chosen(scope, statuses, customer_id)], most)
+    return count_up_to(reader, [_chosen(scope, statuses, customer_id)], most, id_column=PaymentMethod.id)
 
 
 def _chosen(scope: ReadScope, statuses: Collection[str], customer_id: str | None) -> sa.Select[Any]:

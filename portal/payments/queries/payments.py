@@ -137,7 +137,9 @@ def count_payments(
     customer_id: str | None = None,
 ) -> int | None:
     """Return how many payments the same filters of `list_payments` admit, None for more than `most`."""
-    return count_up_to(reader, _ranges(scope, statuses, method_type, currency, since, until, customer_id), most)
+    return count_up_to(
+        reader, _ranges(scope, statuses, method_type, currency, since, until, customer_id), most, id_column=Payment.id
+    )
 
 
 def list_shares(reader: Reader, scope: ReadScope, payment_ids: Collection[str]) -> Mapping[str, list[PaymentShare]]:
