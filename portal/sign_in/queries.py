@@ -1,4 +1,7 @@
-"""Reads of signing in: who is signed in, what a browser asked for, whose link this is. Nothing here changes a row."""
+"""Reads of signing in: who is signed in, what a browser asked for, whose link this is. Nothing here changes a row.
+
+Packed for every request of a signed-in customer: a session is read with its customer in one statement, and so is a portal session.
+"""
 
 from __future__ import annotations
 

@@ -24,11 +24,13 @@ FILES = (
     "portal/payments/operations/locks.py",
     "portal/payments/operations/orders.py",
     "portal/payments/queries/shares.py",
+    "portal/payments/queries/holders.py",
     "portal/ledger/rules.py",
     "portal/ledger/operations/checking.py",
     "portal/ledger/operations/posting.py",
     "portal/credit/operations.py",
     "portal/invoices/operations/balance.py",
+    "portal/invoices/queries/payable.py",
     "portal/refunds/rules.py",
     "portal/refunds/operations.py",
 )
