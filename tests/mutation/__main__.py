@@ -53,6 +53,7 @@ TESTS = (
     "tests/integration/test_pages_ways_to_pay.py",
     "tests/integration/test_paying.py",
     "tests/integration/test_prompts.py",
+    "tests/integration/test_reads.py",
     "tests/integration/test_refunded_credit.py",
     "tests/integration/test_refunding.py",
     "tests/integration/test_resolving.py",
