@@ -127,6 +127,7 @@ def test_pages_of_a_list_meet_every_row_once_within_the_scope(
 
         there, back = _walk(read)
         assert there == back == sorted(ids, reverse=True)
+        assert [kind.get(reader, scope, row.id) for row in read(FIRST).rows] == read(FIRST).rows
         assert kind.count(reader, scope, most=10) == len(ids)
         assert kind.count(reader, scope, most=len(ids) - 1) is None
     named = kind.list(reader, shop.merchant, customer_id=shop.other.scope.customer_id)
@@ -233,11 +234,14 @@ def test_pages_of_several_statuses_meet_every_row_once(shop: Shop, reader: Reade
         ids.append(shop.own.invoice(created_at=clock.now(), status=("open", "partially_paid", "paid")[place % 3]))
         clock.advance(minutes=1)
 
-    there, back = _walk(
-        lambda cursor: invoices.list_invoices(reader, shop.merchant, statuses=OUTSTANDING, cursor=cursor, limit=2)
-    )
+    def read(cursor: Cursor) -> Slice[invoices.StoredInvoice]:
+        return invoices.list_invoices(reader, shop.merchant, statuses=OUTSTANDING, cursor=cursor, limit=2)
+
+    there, back = _walk(read)
+    first = read(FIRST).rows[0]
 
     assert there == back == [each for place, each in reversed(list(enumerate(ids))) if place % 3 < 2]
+    assert first == invoices.get_invoice(reader, shop.merchant, first.id)
 
 
 def test_lines_are_read_for_many_invoices_within_the_scope(shop: Shop, reader: Reader) -> None:
