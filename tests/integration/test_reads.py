@@ -303,6 +303,11 @@ def test_checkout_that_no_history_shows_is_the_merchants_to_read(shop: Shop, rea
     assert payments.list_payments(reader, shop.own.scope).rows == []
     assert [row.id for row in payments.list_payments(reader, shop.merchant, statuses=["canceled"]).rows] == [hidden]
     assert payments.get_payment(reader, shop.own.scope, hidden).status == "canceled"
+    shown = shop.own.payment("complete")
+    customer_id = shop.own.scope.customer_id
+    assert [row.id for row in payments.list_payments(reader, shop.merchant, customer_id=customer_id).rows] == sorted(
+        [hidden, shown], reverse=True
+    )
 
 
 def test_shares_are_read_for_many_payments_within_the_scope(shop: Shop, reader: Reader) -> None:

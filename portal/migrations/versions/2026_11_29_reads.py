@@ -11,17 +11,18 @@ branch_labels = None
 depends_on = None
 
 _INDEXES = (
-    ("ix_payments_of_customer", "payments", ["merchant_id", "customer_id", "id"]),
     ("ix_payments_by_status", "payments", ["merchant_id", "status", "id"]),
     ("ix_invoices_by_status", "invoices", ["merchant_id", "status", "id"]),
     ("ix_refunds_by_status", "refunds", ["merchant_id", "status", "id"]),
 )
 _HAS_PHONE = sa.text("phone is not null")
+_UNLISTED = {"sqlite_where": sa.text("listed = 0"), "postgresql_where": sa.text("not listed")}
 
 
 def upgrade() -> None:
     for name, table, columns in _INDEXES:
         op.create_index(name, table, columns)
+    op.create_index("ix_payments_unlisted", "payments", ["merchant_id", "customer_id", "id"], **_UNLISTED)
     op.create_index(
         "ix_customers_phone",
         "customers",
@@ -33,5 +34,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_customers_phone", "customers")
+    op.drop_index("ix_payments_unlisted", "payments")
     for name, table, _ in reversed(_INDEXES):
         op.drop_index(name, table)

@@ -197,10 +197,8 @@ def _ranges(
     until: datetime | None,
     customer_id: str | None,
 ) -> list[sa.Select[Any]]:
-    """One range of an index for each status; without any, one over all."""
+    """One range of an index for each status, or one over all; of one customer, the listed and the others have an index each."""
     statement = sa.select(*_COLUMNS).where(*within(scope, Payment.merchant_id, Payment.customer_id))
-    if isinstance(scope, Scope):
-        statement = statement.where(Payment.listed == sa.true())
     if customer_id is not None:
         statement = statement.where(Payment.customer_id == customer_id)
     if method_type is not None:
@@ -213,4 +211,9 @@ def _ranges(
     if until is not None:
         last = first_id("pay", until + timedelta(milliseconds=1))
         statement = statement.where(Payment.id < last, Payment.created_at < until)
-    return [statement.where(Payment.status == status) for status in sorted(set(statuses))] or [statement]
+    parts = [statement]
+    if isinstance(scope, Scope):
+        parts = [statement.where(Payment.listed == sa.true())]
+    elif customer_id is not None:
+        parts = [statement.where(Payment.listed == sa.true()), statement.where(Payment.listed == sa.false())]
+    return [part.where(Payment.status == status) for part in parts for status in sorted(set(statuses))] or parts
