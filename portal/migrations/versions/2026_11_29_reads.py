@@ -1,4 +1,4 @@
-"""Indexes for the lists of a whole merchant, and for those of one customer with the checkouts that no history shows."""
+"""Indexes for the lists of a whole merchant, and for the checkouts of a customer that no history shows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ _INDEXES = (
     ("ix_refunds_by_status", "refunds", ["merchant_id", "status", "id"]),
 )
 _HAS_PHONE = sa.text("phone is not null")
-_UNLISTED = {"sqlite_where": sa.text("listed = 0"), "postgresql_where": sa.text("not listed")}
 
 
 def upgrade() -> None:
     for name, table, columns in _INDEXES:
         op.create_index(name, table, columns)
-    op.create_index("ix_payments_unlisted", "payments", ["merchant_id", "customer_id", "id"], **_UNLISTED)
+    op.create_index(
+        "ix_payments_unlisted",
+        "payments",
+        ["merchant_id", "customer_id", "id"],
+        sqlite_where=sa.text("listed = 0"),
+        postgresql_where=sa.text("not listed"),
+    )
     op.create_index(
         "ix_customers_phone",
         "customers",
