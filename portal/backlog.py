@@ -1,4 +1,4 @@
-"""What is late, unknown, gone aside or does not agree, with its age; for `portal doctor`. Asks the database alone."""
+"""Stuck work and open differences with their age, for `portal doctor`. Reads only the database."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _LATE = timedelta(minutes=5)
 _MOST_LISTED = 20
 
 
-def list_overdue(database: Database, merchants: list[MerchantProfile]) -> Iterator[Finding]:
-    """One finding for each of them, or one that says that there is none."""
-    yield from _waiting(database)
-    yield _unknown(database)
+def list_backlog(database: Database, merchants: list[MerchantProfile]) -> Iterator[Finding]:
+    """Yield a finding for each problem, and an `ok` for each kind of work without one."""
+    yield from _outbox(database)
+    yield _unknown_payments(database)
     yield _unknown_refunds(database)
     yield from _events(database)
     yield from _differences(database, merchants)
 
 
-def _waiting(database: Database) -> Iterator[Finding]:
-    """Messages that nobody delivers mean that no worker runs; dead ones need a person."""
+def _outbox(database: Database) -> Iterator[Finding]:
+    """Late messages mean that no worker is running; dead letters need a person."""
     from portal.outbox.queries import read_outbox
 
     with database.read() as reader:
@@ -34,18 +34,20 @@ def _waiting(database: Database) -> Iterator[Finding]:
             Level.WARNING, "outbox", f"{late} messages are more than five minutes late: is `portal worker` running?"
         )
     if dead:
-        yield Finding(Level.WARNING, "outbox", f"{dead} messages were given up after many tries; their rows say why")
+        yield Finding(
+            Level.WARNING, "outbox", f"{dead} messages are dead letters: see `last_error` in `outbox_messages`"
+        )
     if not late and not dead:
         yield Finding(Level.OK, "outbox", "nothing is late")
 
 
-def _unknown(database: Database) -> Finding:
-    """A payment whose outcome stays unknown for a week is a person's matter: the gateway's own list tells what became of it."""
+def _unknown_payments(database: Database) -> Finding:
+    """After a week without an outcome a person has to look the payment up at the gateway."""
     from portal.payments.queries.at_gateways import read_unknown_payments
-    from portal.payments.rules.statuses import OVERDUE_AFTER
+    from portal.payments.rules.statuses import STUCK_AFTER
 
     with database.read() as reader:
-        count, oldest = read_unknown_payments(reader, before=datetime.now(UTC) - OVERDUE_AFTER)
+        count, oldest = read_unknown_payments(reader, before=datetime.now(UTC) - STUCK_AFTER)
     if oldest is None:
         return Finding(Level.OK, "payments", "no outcome has been unknown for a week")
     days = (datetime.now(UTC) - oldest).days
@@ -57,12 +59,12 @@ def _unknown(database: Database) -> Finding:
 
 
 def _unknown_refunds(database: Database) -> Finding:
-    from portal.payments.rules.statuses import OVERDUE_AFTER
+    from portal.payments.rules.statuses import STUCK_AFTER
     from portal.refunds.queries import read_unknown_refunds
 
     now = datetime.now(UTC)
     with database.read() as reader:
-        unknown = read_unknown_refunds(reader, before=now - OVERDUE_AFTER)
+        unknown = read_unknown_refunds(reader, before=now - STUCK_AFTER)
     if unknown.oldest_at is None:
         return Finding(Level.OK, "refunds", "no outcome has been unknown for a week")
     return Finding(
@@ -73,7 +75,7 @@ def _unknown_refunds(database: Database) -> Finding:
 
 
 def _events(database: Database) -> Iterator[Finding]:
-    """Events that nobody handles mean that no worker runs; those that went aside say by a code why."""
+    """Late events mean that no worker is running; each dead letter has a code for its reason."""
     from portal.provider_events.queries import list_dead_events, read_inbox
     from portal.provider_events.rules import LATE_AFTER
 
@@ -83,22 +85,24 @@ def _events(database: Database) -> Iterator[Finding]:
     is_late = inbox.untried_at is not None and inbox.untried_at < now - LATE_AFTER
     if is_late:
         yield Finding(
-            Level.WARNING, "events", "the oldest waits for more than five minutes: is `portal worker` running?"
+            Level.WARNING, "events", "the oldest has waited for more than five minutes: is `portal worker` running?"
         )
     for merchant_id, event_id, fault, dead_at in dead:
         yield Finding(
-            Level.WARNING, "events", f"{event_id} of {merchant_id} was given up {_ago(dead_at, now)}: {fault}"
+            Level.WARNING, "events", f"{event_id} of {merchant_id} became a dead letter {_ago(dead_at, now)}: {fault}"
         )
     if inbox.dead_count > len(dead):
-        yield Finding(Level.WARNING, "events", f"{inbox.dead_count} were given up in all; their rows say why")
+        yield Finding(
+            Level.WARNING, "events", f"{inbox.dead_count} are dead letters in all: see `fault` in `provider_events`"
+        )
     if not is_late and not dead:
-        yield Finding(Level.OK, "events", f"none was given up, {inbox.waiting_count} wait for their turn")
+        yield Finding(Level.OK, "events", f"no dead letters, {inbox.waiting_count} waiting")
 
 
 def _differences(database: Database, merchants: list[MerchantProfile]) -> Iterator[Finding]:
-    """Each open break between a gateway's list and the ledger with its age, then how the last comparisons went."""
+    """Each open difference between a gateway's list and the ledger with its age, then the last comparisons."""
     from portal.reconciliation.queries import count_open_differences, list_comparisons, list_open_differences
-    from portal.reconciliation.rules import OVERDUE_AFTER
+    from portal.reconciliation.rules import STALE_AFTER
 
     now = datetime.now(UTC)
     names = {merchant.id: f"{merchant.slug} ({merchant.mode})" for merchant in merchants}
@@ -106,28 +110,28 @@ def _differences(database: Database, merchants: list[MerchantProfile]) -> Iterat
         differences, comparisons = list_open_differences(reader, _MOST_LISTED), list_comparisons(reader)
         count = sum(count_open_differences(reader)[0].values())
     for row in differences:
-        there = f"{row.listed_amount} {row.listed_currency}" if row.listed_currency else "nothing"
-        here = f"{row.booked_amount} {row.booked_currency}" if row.booked_currency else "nothing"
+        listed = f"{row.listed_amount} {row.listed_currency}" if row.listed_currency else "nothing"
+        booked = f"{row.booked_amount} {row.booked_currency}" if row.booked_currency else "nothing"
         yield Finding(
             Level.WARNING,
-            "breaks",
+            "differences",
             f"{names.get(row.merchant_id, row.merchant_id)}: {row.reference} is {row.kind}, found {_ago(row.found_at, now)}: "
-            f"{row.gateway} took {there}, {here} is booked (minor units)",
+            f"{row.gateway} lists {listed}, the ledger has {booked} (minor units)",
         )
     if count > len(differences):
-        yield Finding(Level.WARNING, "breaks", f"{count} are open in all; the oldest stand above")
+        yield Finding(Level.WARNING, "differences", f"{count} are open in all; the oldest are listed above")
     for compared in comparisons:
         sums = ", ".join(
             f"{currency} {sums['listed']} listed and {sums['booked']} booked"
             for currency, sums in sorted(compared.totals.items())
         )
-        told = (
+        sentence = (
             f"{names.get(compared.merchant_id, compared.merchant_id)}: {compared.gateway} was compared "
             f"{_ago(compared.compared_until, now)}; {compared.charge_count} charges agree"
             f"{f', {sums}' if sums else ''}{f'; {compared.stranger_count} are not ours' if compared.stranger_count else ''}"
         )
-        is_old = compared.compared_until < now - OVERDUE_AFTER
-        yield Finding(Level.WARNING if is_old else Level.OK, "breaks", told)
+        is_stale = compared.compared_until < now - STALE_AFTER
+        yield Finding(Level.WARNING if is_stale else Level.OK, "differences", sentence)
 
 
 def _ago(at: datetime, now: datetime) -> str:

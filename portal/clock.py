@@ -13,6 +13,11 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
 
+def write_instant(at: datetime) -> str:
+    """Return an instant as the API writes it: `2026-01-31T12:00:00Z`, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 @dataclass(frozen=True, slots=True)
 class SystemClock:
     """The machine's clock."""

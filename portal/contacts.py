@@ -1,6 +1,6 @@
-"""Names, mail addresses and telephone numbers as people and files write them, brought into one form or refused.
+"""Normalisation of names, mail addresses and telephone numbers as people and files write them.
 
-What is refused here could later do harm in a mail header, a page or an export; every face and the import come through here.
+What is refused here could do harm in a mail header, a page or an export; all forms, commands and the import use it.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from portal.errors import PortalError
 
 MAXIMUM_TEXT = 255
 _ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[bqBQ]\?")
-# What people put between the groups of a card number: spaces of every width, dashes, dots, and signs that do not show. Parted
-# by few of these every digit may stand alone. What also stands between other numbers, of dates and lists (slashes, commas,
-# colons, bars, stars), or is many signs long, parts whole groups only. All of it matches in one way alone (`*+`, `{12,}+`), so
-# that the time goes with the length of the text.
-_SIGNS = r"\s.\-_·\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d\u200b-\u200d\u2060\ufeff"
-_DIGIT_RUN = re.compile(rf"\d(?:[{_SIGNS}/,|:*]*+\d){{12,}}+")
-_CLOSE_RUN = re.compile(rf"\d(?:[{_SIGNS}]{{0,3}}+\d){{12,}}+")
-_CLOSE_GAP = re.compile(rf"[{_SIGNS}]{{0,3}}")
+# Separators within a card number: spaces of every width, dashes, dots, and invisible characters. With up to three of these,
+# single digits may be separated. Characters that also separate other numbers, in dates and lists (slashes, commas, colons, bars,
+# asterisks), and longer separators are accepted between whole groups only. All quantifiers are possessive (`*+`, `{12,}+`), so
+# that matching takes linear time.
+_SEPARATORS = r"\s.\-_·\u00ad\u2010-\u2015\u2212\ufe58\ufe63\uff0d\u200b-\u200d\u2060\ufeff"
+_DIGIT_RUN = re.compile(rf"\d(?:[{_SEPARATORS}/,|:*]*+\d){{12,}}+")
+_CLOSE_RUN = re.compile(rf"\d(?:[{_SEPARATORS}]{{0,3}}+\d){{12,}}+")
+_CLOSE_GAP = re.compile(rf"[{_SEPARATORS}]{{0,3}}")
 _GROUP = re.compile(r"\d+")
 _SHORTEST_CARD, _LONGEST_CARD, _SMALLEST_GROUP, _LARGEST_PRINTED = 13, 19, 4, 6
 _LONGEST_PHONE = 15  # Of E.164, after the plus.
 
 
 class ContactRefused(PortalError):
-    """A name, an address or a number is not usable; the sentence says why, without repeating it."""
+    """A name, an address or a number is invalid; the message says why, without repeating it."""
 
 
 def normalise_name(text: str, *, field: str = "name") -> str:
-    """One line of text in NFC, trimmed, with single spaces; "" when nothing is left.
+    """Return one line of text in NFC, trimmed, with single spaces; "" when nothing is left.
 
     Raises ContactRefused for control characters, encoded words (they can become mail headers), a card number, or more
     than 255 characters.
@@ -51,7 +51,7 @@ def normalise_name(text: str, *, field: str = "name") -> str:
 
 @lru_cache(maxsize=4096)
 def normalise_email(text: str, *, field: str = "email") -> str:
-    """One mail address in its normal form, as mail will be sent to it. Raises ContactRefused."""
+    """Return a mail address in normal form, as mail will be sent to it. Raises ContactRefused."""
     from email_validator import EmailNotValidError, validate_email
 
     if holds_card_number(text):
@@ -64,7 +64,7 @@ def normalise_email(text: str, *, field: str = "email") -> str:
 
 @lru_cache(maxsize=4096)
 def normalise_phone(text: str, region: str | None = None, *, field: str = "phone") -> str:
-    """A telephone number in E.164 (`+237670000000`); `region` (ISO 3166) reads one without its country's prefix.
+    """Return a telephone number in E.164 (`+237670000000`); `region` (ISO 3166) is for one without a country prefix.
 
     Raises ContactRefused.
     """
@@ -80,15 +80,15 @@ def normalise_phone(text: str, region: str | None = None, *, field: str = "phone
 
 
 def holds_card_number(text: str) -> bool:
-    """Whether 13 to 19 digits in the text are a payment card's: their first digits, their count and their check digit.
+    """Return whether 13 to 19 digits in the text are a card number by their first digits, length and check digit.
 
-    They may be written in groups, however parted, and beside other digits, such as the expiry that was pasted along.
+    They may be in groups with any separators, and next to other digits, such as an expiry that was pasted along.
     """
     return next(_card_numbers(text), None) is not None
 
 
 def mask_card_numbers(text: str) -> str:
-    """The text with every card number in it cut to its last four digits: for words of others that we keep or log."""
+    """Return the text with each card number cut to its last four digits: for texts of others that we store or log."""
     masked, end = [], 0
     for start, stop in _card_numbers(text):
         masked += [text[end:start], f"•••• {_ascii_digits(text[start:stop])[-4:]}"]
@@ -97,24 +97,24 @@ def mask_card_numbers(text: str) -> str:
 
 
 def _card_numbers(text: str) -> Iterator[tuple[int, int]]:
-    """Where card numbers begin and end."""
+    """Yield where card numbers begin and end."""
     for run in _DIGIT_RUN.finditer(text):
         start = run.start()
         for close in _CLOSE_RUN.finditer(text, *run.span()):
             digits = _ascii_digits(close.group())
             is_phone = text[close.start() - 1 : close.start()] in ("+", "＋") and len(digits) <= _LONGEST_PHONE
             if is_phone or _is_card_number(digits):
-                yield from _within(text, start, close.start())
+                yield from _grouped_numbers(text, start, close.start())
                 start = close.end()
                 if not is_phone:
                     yield close.span()
-        yield from _within(text, start, run.end())
+        yield from _grouped_numbers(text, start, run.end())
 
 
-def _within(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Card numbers of whole groups, beside other groups. They are written in groups of four and more, but for the last one;
-    lists of small numbers are not. Where what parts them parts other things too, a group has six digits at most, as they are
-    printed; lists of large numbers have more."""
+def _grouped_numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield card numbers made of whole groups, next to other groups. All groups but the last have four digits or more, unlike
+    lists of small numbers. With separators that also occur in lists, a group has at most six digits, as printed on cards,
+    unlike lists of large numbers."""
     groups = [group.span() for group in _GROUP.finditer(text, start, end)]
     first = 0
     while first < len(groups):
@@ -136,7 +136,7 @@ def _within(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _is_list(text: str, pair: list[tuple[int, int]]) -> bool:
-    """Whether the first of two groups ends what can be one number."""
+    """Return whether the two groups belong to a list, and so not to one number."""
     if len(pair) < 2 or _CLOSE_GAP.fullmatch(text, pair[0][1], pair[1][0]):
         return False
     return any(end - start > _LARGEST_PRINTED for start, end in pair)

@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ STRICT: dict[str, Any] = {"sqlite_strict": True}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_AFTER_COMMIT = "portal.after_commit"
 _RETRIED = {"40001", "40P01"}  # Serialization failure and deadlock: the whole unit of work is done again.
 
 
@@ -148,6 +149,8 @@ class Database:
         if self.is_sqlite:
             event.listen(self.writer, "begin", _begin_immediate)
         self._kept = threading.local()
+        self.application_context: Callable[[], AbstractContextManager[Any]] = nullcontext
+        """What surrounds the work after a commit: in a host application, its application context."""
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -185,6 +188,10 @@ class Database:
         """
         with Session(self.writer, expire_on_commit=False, autoflush=True) as session, session.begin():
             yield session
+        if acts := session.info.get(_AFTER_COMMIT):
+            with self.application_context():
+                for act in acts:
+                    act()
 
     def run(self, work: Callable[[Session], T], *, retries: int = 5) -> T:
         """`work` in a unit of work, done again as a whole when PostgreSQL answers with a deadlock or a lost race."""
@@ -253,6 +260,11 @@ class Reading:
         connection: Connection | None = self._kept.__dict__.pop("connection", None)
         if connection is not None:
             connection.close()
+
+
+def run_after_commit(session: Session, act: Callable[[], None]) -> None:
+    """Have `act` done once the unit of work of `session` is committed, and not at all when it is rolled back."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(act)
 
 
 def constraint_of(fault: DBAPIError) -> str:

@@ -1,4 +1,4 @@
-"""Looks an installation over: settings, database, mail, gateways, themes, what waits. Finds and says; mends nothing."""
+"""The checks of `portal doctor`: settings, database, mail, gateways, themes, backlog, ledger. They change nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.backlog import list_overdue
+from portal.backlog import list_backlog
 from portal.database import Database
 from portal.findings import Finding, Level
 from portal.gateways.accounts import AccountRefused
@@ -20,13 +20,13 @@ from portal.settings import Settings, SettingsFault
 SQLITE_WITHOUT_RESET_FAULT = (3, 51, 3)
 
 
-def examine(values: Mapping[str, Any], *, given: Settings | None = None) -> Iterator[Finding]:
-    """Look at everything, one finding after the other; what depends on a fault is left out.
+def examine(values: Mapping[str, Any], *, loaded: Settings | None = None) -> Iterator[Finding]:
+    """Run all checks; those that depend on a failed one are skipped.
 
-    `values` are the environment's variables; `given` are settings that a host application has read already.
+    `values` are the environment variables; `loaded` are settings that a host application has read already.
     """
     try:
-        settings = given or Settings.load(values)
+        settings = loaded or Settings.load(values)
     except SettingsFault as fault:
         yield from (Finding(Level.FAULT, "settings", sentence) for sentence in fault.faults)
         return
@@ -39,7 +39,7 @@ def examine(values: Mapping[str, Any], *, given: Settings | None = None) -> Iter
         if not any(finding.level is Level.FAULT for finding in reached):
             with database.read() as reader:
                 merchants = list_merchants(reader)
-            yield from list_overdue(database, merchants)
+            yield from list_backlog(database, merchants)
             yield from _ledgers(database)
         yield _mail(settings)
         if merchants is not None:
@@ -49,10 +49,10 @@ def examine(values: Mapping[str, Any], *, given: Settings | None = None) -> Iter
         database.dispose()
 
 
-def examine_ledger(values: Mapping[str, Any], *, given: Settings | None = None) -> Iterator[Finding]:
-    """Prove the ledger of each merchant: one finding each, which names the first row that is wrong. Asks no gateway."""
+def examine_ledger(values: Mapping[str, Any], *, loaded: Settings | None = None) -> Iterator[Finding]:
+    """Verify the ledger of each merchant: one finding each, which names the first row that is wrong. Reads only the database."""
     try:
-        settings = given or Settings.load(values)
+        settings = loaded or Settings.load(values)
     except SettingsFault as fault:
         yield from (Finding(Level.FAULT, "settings", sentence) for sentence in fault.faults)
         return
@@ -69,7 +69,7 @@ def examine_ledger(values: Mapping[str, Any], *, given: Settings | None = None) 
 def _ledgers(database: Database) -> Iterator[Finding]:
     from portal.ledger.operations.checking import prove_ledger
 
-    # One snapshot a merchant, so that a payment which is booked meanwhile is seen whole or not at all.
+    # One snapshot a merchant, so that a payment that is booked meanwhile is seen completely or not at all.
     with database.read() as reader:
         merchants = list_merchants(reader)
     for merchant in merchants:
@@ -91,10 +91,10 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     yield Finding(Level.OK, "settings", "all settings can be read")
     if not settings.base_url.startswith("https://"):
         yield Finding(
-            Level.WARNING, "settings", "BASE_URL is plain http on this machine: for trying out, not for customers"
+            Level.WARNING, "settings", "BASE_URL is plain http on this machine: for development, not for customers"
         )
     if settings.demo:
-        yield Finding(Level.WARNING, "settings", "DEMO is on: mails can be read at /demo/mail by everybody")
+        yield Finding(Level.WARNING, "settings", "DEMO is on: anybody can read all mail at /demo/mail")
 
 
 def _database(database: Database) -> Iterator[Finding]:
@@ -113,7 +113,7 @@ def _database(database: Database) -> Iterator[Finding]:
     if database.is_sqlite and tuple(int(part) for part in version.split(".")) < SQLITE_WITHOUT_RESET_FAULT:
         newest = ".".join(str(part) for part in SQLITE_WITHOUT_RESET_FAULT)
         yield Finding(
-            Level.WARNING, "database", f"SQLite before {newest} has a rare fault that can lose a write; upgrade it"
+            Level.WARNING, "database", f"SQLite before {newest} has a rare bug that can lose a write; upgrade it"
         )
     if revision == head_revision():
         yield Finding(Level.OK, "schema", f"is current ({revision})")
@@ -121,7 +121,7 @@ def _database(database: Database) -> Iterator[Finding]:
         yield Finding(
             Level.FAULT,
             "schema",
-            f"is at {revision or 'nothing'}, this version needs {head_revision()}: run `portal db upgrade`",
+            f"is at {revision or 'no revision'}, this version needs {head_revision()}: run `portal db upgrade`",
         )
 
 
@@ -138,9 +138,9 @@ def _mail(settings: Settings) -> Finding:
 
     try:
         greet(settings.smtp_url)
-    except OSError as fault:  # smtplib's own faults are of its kind too.
+    except OSError as fault:  # smtplib's exceptions are subclasses of it.
         return Finding(
-            Level.FAULT, "mail", f"the server of SMTP_URL does not serve us: {type(fault).__name__}; nobody can sign in"
+            Level.FAULT, "mail", f"the server of SMTP_URL cannot be used: {type(fault).__name__}; nobody can sign in"
         )
     return Finding(Level.OK, "mail", "the server of SMTP_URL answers")
 
@@ -180,13 +180,13 @@ def _themes(settings: Settings, merchants: list[MerchantProfile]) -> Iterator[Fi
 
     faults = check_themes(settings.themes_dir)
     yield from (Finding(Level.FAULT, "themes", str(fault)) for fault in faults)
-    sound = {row.slug for row in list_themes(settings.themes_dir) if row.sound}
+    valid = {row.slug for row in list_themes(settings.themes_dir) if row.sound}
     for merchant in merchants:
-        if merchant.theme not in sound:
+        if merchant.theme not in valid:
             yield Finding(
                 Level.FAULT,
                 "themes",
-                f"{merchant.slug} wears {merchant.theme}, which cannot be worn; it gets the base theme",
+                f"{merchant.slug} has the theme {merchant.theme}, which cannot be used; the base theme is shown",
             )
     if not faults:
-        yield Finding(Level.OK, "themes", f"{len(sound)} themes are sound")
+        yield Finding(Level.OK, "themes", f"{len(valid)} themes are valid")

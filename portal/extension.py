@@ -22,10 +22,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal.app import build_renderer, build_runtime, build_services, create_app
 from portal.cli import CONTENTS
 from portal.commands.contents import Contents
+from portal.commands.environment import Host
 from portal.customer_pages.blueprint import create_blueprint
 from portal.customer_pages.guard import close_request
 from portal.customer_pages.login import register_login
 from portal.errors import NotFound
+from portal.events.queries import list_events
+from portal.events.rules import Actor, ActorType
 from portal.merchants.queries import find_merchant
 from portal.settings import PREFIX, Settings
 from portal.sign_in.operations import create_portal_session
@@ -77,11 +80,13 @@ class Portal:
         self._merchant = merchant or self._merchant
         settings = self._settings_of(app.config, Path(app.instance_path))
         self._services = build_services(settings)
+        # Signals reach the host's receivers where its own database and configuration are at hand.
+        self._services.database.application_context = app.app_context
         self.app = create_app(services=self._services, merchant=self._slug)
         self._routes = self.app.url_map, self._url_prefix
         _mount(app, self._url_prefix, self.app.wsgi_app)
         app.extensions[EXTENSION] = self
-        app.cli.add_command(_commands(settings))
+        app.cli.add_command(_commands(Host(settings, app.app_context)))
 
     def create_blueprint(self) -> Blueprint:
         """The pages alone, for an application that has no login of its own: it registers them under the same prefix.
@@ -130,13 +135,23 @@ class Portal:
                 services.settings,
                 Scope(merchant.id, customer_id),
                 next,
+                actor=Actor(ActorType.HOST, self._slug),
                 at=services.clock.now(),
-                actor_type="host",
-                actor_id=self._slug,
             )
         )
         root = request.root_path.rstrip("/") if has_request_context() else ""
         return f"{root}{self._url_prefix}{minted.path}"
+
+    def list_events(self, object_id: str, *, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
+        """Return the events of one object (`pay_…`, `inv_…`, `cus_…`), oldest first, in the API's shape (docs/events.md).
+
+        `after` is the id of the last event of the page before. Events are kept for `PORTAL_EVENTS_DAYS`.
+        """
+        with self._services_in_use.database.read() as reader:
+            merchant = find_merchant(reader, self._slug)
+            if merchant is None:
+                raise NotFound
+            return [event.shape for event in list_events(reader, merchant.id, object_id, after=after, limit=limit)]
 
     def _settings_of(self, config: Mapping[str, Any], instance: Path) -> Settings:
         """The host's config before the environment; the default SQLite file lies in the instance folder."""
@@ -177,12 +192,12 @@ def _mount(host: Flask, prefix: str, portal: WSGIApplication) -> None:
     setattr(holder, name, DispatcherMiddleware(getattr(holder, name), {prefix: portal}))
 
 
-def _commands(settings: Settings) -> click.Group:
-    """`flask portal …`: the commands of `portal`, with the host's settings."""
+def _commands(host: Host) -> click.Group:
+    """`flask portal …`: the commands of `portal`, with the host's settings and application context."""
 
     class Commands(Contents):
         def invoke(self, ctx: click.Context) -> object:
-            ctx.obj = settings
+            ctx.obj = host
             return super().invoke(ctx)
 
     return Commands("portal", contents=CONTENTS, help="The customer portal in this application.")

@@ -1,4 +1,4 @@
-"""What an operator is told, one line each: how bad it is, what was looked at, and what was found."""
+"""Results of checks, for the operator: one line each, with a level, a subject and a sentence."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at, and what was found, in a sentence that says what to do."""
+    """The result of one check. The sentence says what was found and, unless it is `ok`, what to do."""
 
     level: Level
     subject: str
     sentence: str
 
     def __str__(self) -> str:
-        return f"{self.level.value:<8} {self.subject:<9} {self.sentence}"
+        return f"{self.level.value:<8} {self.subject:<11} {self.sentence}"

@@ -1,4 +1,4 @@
-"""Names for what something holds, for addresses, forms and logs: the same content the same name, other content another."""
+"""Short digests of content, for URLs, forms and logs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _WITHOUT_DIGITS = str.maketrans("0123456789", "ghijklmnop")
 
 
 def fingerprint(content: bytes) -> str:
-    """64 bits of SHA-256 in 16 letters from a to p.
+    """Return 64 bits of SHA-256 as 16 letters from a to p.
 
-    No digits: in plain hexadecimal one fingerprint in twenty thousand holds what is, by all its signs, a payment card's number,
-    and the request that it comes back with is refused for it (`web/card_numbers.py`).
+    No digits: in hexadecimal one fingerprint in twenty thousand contains a valid card number, and a request that contains it
+    would be refused (`web/card_numbers.py`).
     """
-    return spelled(hashlib.sha256(content).digest())[:LENGTH]
+    return in_letters(hashlib.sha256(content).digest())[:LENGTH]
 
 
-def spelled(digest: bytes) -> str:
-    """A whole digest for people and logs: hexadecimal, its digits 0 to 9 written g to p.
+def in_letters(digest: bytes) -> str:
+    """Return a whole digest in letters: hexadecimal with the digits 0 to 9 written as g to p.
 
-    In plain hexadecimal one SHA-256 in 2,400 holds what looks like a card's number, and the log would mask a part of it
-    (`json_logs.py`): it would prove nothing any more.
+    In hexadecimal one SHA-256 in 2,400 contains what looks like a card number; the log would mask it (`json_logs.py`), and
+    the digest would prove nothing.
     """
     return digest.hex().translate(_WITHOUT_DIGITS)

@@ -1,4 +1,4 @@
-"""Logging of a process of our own, as JSON lines on standard error. A mounted portal leaves logging to its host."""
+"""JSON logs on standard error, for processes of our own. A mounted portal leaves logging to its host application."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 def write_json_logs(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send everything that is logged in this process, from `level` on, to `stream`; a second call replaces the first."""
+    """Log from `level` on to `stream` in this process; a second call replaces the first."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of each part that it loads.
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # It logs each plugin that it loads.
 
 
 class JsonLines(logging.Formatter):
-    """One object a line: `at`, `level`, `logger`, `event`, and whatever stands in `extra`. Control characters are escaped,
-    card numbers masked (rule 38)."""
+    """One object a line: `at`, `level`, `logger`, `event`, and the fields of `extra`. Control characters are escaped, card
+    numbers are masked (threats, rule 38)."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -39,7 +39,7 @@ class JsonLines(logging.Formatter):
 
 
 def _masked(value: Any) -> Any:
-    """The value with card numbers masked in every text of it, however deep."""
+    """Return the value with card numbers masked in every text, at any depth."""
     if isinstance(value, str):
         return mask_card_numbers(value)
     if isinstance(value, dict):

@@ -21,7 +21,7 @@ _TWO = (
     "VED VES WST XCD XCG YER ZAR ZMW ZWG"
 )
 CURRENCIES = frozenset(_EXPONENTS) | frozenset(_TWO.split())
-MAXIMUM_AMOUNT = 999_999_999_999_999  # Fifteen digits at the edge (rule 25): far below 2**53 and 2**63.
+MAXIMUM_AMOUNT = 999_999_999_999_999  # Fifteen digits at the edge (threats, rule 25): far below 2**53 and 2**63.
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?", re.ASCII)
 
 

@@ -1,8 +1,8 @@
-"""The mark of a text that is written in one place and translated in another; it changes nothing."""
+"""Marks a text for translation where it is defined; it is translated where it is shown."""
 
 from __future__ import annotations
 
 
 def phrase(text: str) -> str:
-    """Mark an English text, so that the catalogues have it; the face translates it when it is shown."""
+    """Return the English text unchanged; the call puts it into the translation catalogues."""
     return text

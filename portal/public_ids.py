@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = 22
 _LETTERS = frozenset(ALPHABET)
 _RANDOM_BITS = 74
+_LAST_SEQUENCE = 2**12 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -19,6 +21,11 @@ def new_id(prefix: str, at: datetime) -> str:
     What is imported gets the id of the time it happened, so that a list by id is a list by time.
     """
     return f"{prefix}_{_base62(_uuid7(at))}"
+
+
+def new_ordered_id(prefix: str, at: datetime) -> str:
+    """As `new_id`; and of those that this process makes in one millisecond, up to 4096, each sorts after the one before it."""
+    return f"{prefix}_{_base62(_uuid7(at, _COUNTER.next(_milliseconds(at))))}"
 
 
 def is_id(prefix: str, text: str) -> bool:
@@ -46,10 +53,28 @@ def id_time(text: str) -> datetime | None:
         return None
 
 
-def _uuid7(at: datetime) -> int:
-    # RFC 9562: 48 bits of milliseconds, version 7, 12 random bits, variant 10, 62 random bits.
+class _Counter:
+    """Counts what is made in one millisecond."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._milliseconds = self._count = 0
+
+    def next(self, milliseconds: int) -> int:
+        with self._lock:
+            self._count = min(self._count + 1, _LAST_SEQUENCE) if milliseconds == self._milliseconds else 0
+            self._milliseconds = milliseconds
+            return self._count
+
+
+_COUNTER = _Counter()
+
+
+def _uuid7(at: datetime, sequence: int | None = None) -> int:
+    # RFC 9562: 48 bits of milliseconds, version 7, 12 bits of chance or of a counter, variant 10, 62 random bits.
     chance = secrets.randbits(_RANDOM_BITS)
-    return _milliseconds(at) << 80 | 7 << 76 | (chance >> 62) << 64 | 2 << 62 | chance & ((1 << 62) - 1)
+    high = chance >> 62 if sequence is None else sequence
+    return _milliseconds(at) << 80 | 7 << 76 | high << 64 | 2 << 62 | chance & ((1 << 62) - 1)
 
 
 def _milliseconds(at: datetime) -> int:

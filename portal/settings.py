@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     payment_prompts_per_phone_per_hour: int = Field(
         6, ge=1, description="requests to approve a payment on a telephone: to one number, and of one customer, an hour"
     )
+    events_days: int = Field(
+        90, ge=1, le=3650, description="how many days events are kept with their payload; the audit log stays"
+    )
     metrics_token: SecretStr = Field(
         SecretStr(""), description="bearer token that /metrics asks for; without one only this machine may read it"
     )

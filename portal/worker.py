@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from portal.emails.handlers import build_mail_handlers
+from portal.events.operations import delete_old_events
 from portal.ledger.jobs import seal_ledger
+from portal.merchants.queries import list_merchants
 from portal.outbox.jobs import Handler, delete_delivered, deliver_next
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
 from portal.payment_methods.operations.removal import detach_method
@@ -45,8 +47,14 @@ class Job:
 
 def clean_up(services: Services) -> int:
     """Delete what nobody needs any more."""
-    at = services.clock.now()
-    return services.database.run(lambda session: delete_old_rows(session, at=at) + delete_delivered(session, at=at))
+    at, database = services.clock.now(), services.database
+    count = database.run(lambda session: delete_old_rows(session, at=at) + delete_delivered(session, at=at))
+    with database.read() as reader:
+        merchants = list_merchants(reader)
+    for merchant in merchants:
+        with database.unit_of_work() as session:
+            count += delete_old_events(session, merchant.id, kept_days=services.settings.events_days, at=at)
+    return count
 
 
 JOBS: tuple[Job, ...] = (

@@ -12,7 +12,7 @@ from portal.database import STRICT, Base, Id, Instant, Json
 
 
 class AuditEntry(Base):
-    """One act of money or security: who, when, what, on which object. Holds ids, never names, addresses or secrets."""
+    """One event: who did what to which object, and when. Its id is the event's. Holds ids, never names, addresses or secrets."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -26,6 +26,8 @@ class AuditEntry(Base):
     at: Mapped[datetime] = mapped_column(Instant)
     actor_type: Mapped[str] = mapped_column(Id)
     actor_id: Mapped[str] = mapped_column(Id)
+    actor_person: Mapped[str | None] = mapped_column(Id)
+    request_id: Mapped[str | None] = mapped_column(Id)
     customer_id: Mapped[str | None] = mapped_column(Id)
     action: Mapped[str] = mapped_column(Id)
     object_id: Mapped[str | None] = mapped_column(Id)

@@ -28,9 +28,9 @@ def demo(port: int, data_dir: Path, reset: bool) -> None:
 
     Prints the addresses to open, and `ready` once it answers. SIGINT or SIGTERM ends it.
     """
-    from portal.demo.command import DemoFault, run_demo
+    from portal.demo.processes import DemoError, run_demo
 
     try:
         run_demo(port, data_dir, reset=reset)
-    except DemoFault as fault:
-        raise click.ClickException(str(fault)) from fault
+    except DemoError as error:
+        raise click.ClickException(str(error)) from error

@@ -12,7 +12,9 @@ from portal.settings import Settings
 
 
 @click.command()
-@click.option("--ledger", is_flag=True, help="Check the ledger alone: sums, chain and balances; asks no gateway.")
+@click.option(
+    "--ledger", is_flag=True, help="Check the ledger alone: sums, chain and balances; reads only the database."
+)
 @click.pass_context
 def doctor(context: click.Context, ledger: bool) -> None:
     """Check settings, database, mail, gateways and ledger and themes: one line each, ok, warning or fault.
@@ -21,7 +23,7 @@ def doctor(context: click.Context, ledger: bool) -> None:
     """
     has_fault = False
     look = examine_ledger if ledger else examine
-    for finding in look(os.environ, given=context.find_object(Settings)):
+    for finding in look(os.environ, loaded=context.find_object(Settings)):
         click.echo(str(finding))
         has_fault |= finding.level is Level.FAULT
     if has_fault:

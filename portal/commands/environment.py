@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,11 +26,23 @@ class SchemaBehind(PortalError):
     sentence = "the database's schema is not current: run `portal db upgrade`"
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The host application whose command runs: its settings for the portal, and its application context."""
+
+    settings: Settings
+    application_context: Callable[[], AbstractContextManager[Any]]
+
+
 def load_settings() -> Settings:
     """The settings that a host application gave to its command, or those of the environment. Raises SettingsFault."""
+    host = _host()
+    return host.settings if host else Settings.load(os.environ)
+
+
+def _host() -> Host | None:
     context = click.get_current_context(silent=True)
-    given = context.find_object(Settings) if context else None
-    return given or Settings.load(os.environ)
+    return context.find_object(Host) if context else None
 
 
 @contextmanager
@@ -49,6 +62,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     )
     try:
         require_current_schema(database)
+        _enter_host(database)
         yield database
     finally:
         database.dispose()
@@ -62,9 +76,16 @@ def open_services(settings: Settings) -> Iterator[Services]:
     services = build_services(settings)
     try:
         require_current_schema(services.database)
+        _enter_host(services.database)
         yield services
     finally:
         services.database.dispose()
+
+
+def _enter_host(database: Database) -> None:
+    """Signals of what a command does reach the host's receivers in the host's application context."""
+    if host := _host():
+        database.application_context = host.application_context
 
 
 def require_current_schema(database: Database) -> None:

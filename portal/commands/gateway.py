@@ -13,6 +13,7 @@ from portal.commands.environment import event_address, load_settings, named_merc
 from portal.commands.sandbox_account import ask_for_events, new_account
 from portal.database import Reader
 from portal.errors import PortalError
+from portal.events.rules import COMMAND
 from portal.gateways.accounts import EVENT_SECRETS, SECRETS, AccountRefused, checked_secrets, split_values
 from portal.gateways.contract import Gateway, State
 from portal.merchants.errors import SecretsUnreadable
@@ -20,9 +21,9 @@ from portal.merchants.operations import SANDBOX, connect_gateway, rotate_account
 from portal.merchants.queries import AccountRow, MerchantProfile, find_sealed_secrets, list_accounts
 from portal.merchants.rules.secrets import decrypt_secrets, is_newest
 from portal.payment_methods.operations.methods import follow_gateway
-from portal.payments.operations.orders import question_of
+from portal.payments.operations.orders import lookup_of
 from portal.payments.queries.payments import StoredPayment
-from portal.reconciliation.queries import count_under_way, list_told_payments
+from portal.reconciliation.queries import count_under_way, list_known_payments
 from portal.settings import Settings
 
 
@@ -71,12 +72,13 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
         if not offline:
             account = _reach(name, merchant, secrets, settings)
             with database.read() as reader:
-                told_of = list_told_payments(reader, merchant.id, name)
-            _require_same_account(account, told_of)
+                known_payments = list_known_payments(reader, merchant.id, name)
+            _require_same_account(account, known_payments)
         with database.unit_of_work() as session:
             _require_nothing_under_way(session, merchant, name)
-            connect_gateway(session, merchant, name, secrets, keys=settings.keys, at=SystemClock().now())
-            follow_gateway(session, merchant.id, name)
+            at = SystemClock().now()
+            connect_gateway(session, merchant, name, secrets, keys=settings.keys, actor=COMMAND, at=at)
+            follow_gateway(session, merchant.id, name, actor=COMMAND, at=at)
     if name == SANDBOX:
         ask_for_events(settings, slug, secrets)
     click.echo(f"{slug} takes payments through {name} now; events come to {event_address(settings, slug, name)}")
@@ -100,7 +102,7 @@ def rotate() -> None:
     settings = load_settings()
     with open_database(settings) as database:
         with database.unit_of_work() as session:
-            done = rotate_accounts(session, keys=settings.keys, at=SystemClock().now())
+            done = rotate_accounts(session, keys=settings.keys, actor=COMMAND, at=SystemClock().now())
         with database.read() as reader:
             slugs = [account.slug for account in list_accounts(reader) if _opened(account.sealed, settings) is None]
     click.echo(f"{done.rotated} accounts encrypted anew, {done.current} were already")
@@ -147,12 +149,14 @@ def _reach(name: str, merchant: MerchantProfile, secrets: Mapping[str, str], set
     return account
 
 
-def _require_same_account(account: Gateway, told_of: Sequence[StoredPayment]) -> None:
+def _require_same_account(account: Gateway, known_payments: Sequence[StoredPayment]) -> None:
     """Refuse keys of another account while only the one before can tell what became of a payment or a refund: the other has never
     heard of an order, and would be given it anew. It is the same one when it knows a payment that the one before told of."""
-    if told_of and all(account.look_up(question_of(row)).state in (State.ABSENT, State.UNKNOWN) for row in told_of):
+    if known_payments and all(
+        account.look_up(lookup_of(row)).state in (State.ABSENT, State.UNKNOWN) for row in known_payments
+    ):
         raise PaymentsUnderWay(
-            f"this account of {account.title} does not confirm that {told_of[0].id} is its own, so it may be another one. Payments or"
+            f"this account of {account.title} does not confirm that {known_payments[0].id} is its own, so it may be another one. Payments or"
             " refunds at the one of before have no outcome yet, and only that one can tell it; let the worker ask, and connect then"
         )
 

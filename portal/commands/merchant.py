@@ -10,6 +10,7 @@ import click
 from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database, wrong_usage
 from portal.commands.sandbox_account import ask_for_events, new_account
+from portal.events.rules import COMMAND
 from portal.merchants.errors import InvalidMerchant, SlugReserved, UnknownScope
 from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant, set_payment_options
 from portal.merchants.operations import create_api_key as make_api_key
@@ -57,9 +58,9 @@ def create(
     accounts = new_account(slug) if mode == "test" and settings.sandbox_url else None
     with open_database(settings) as database, database.unit_of_work() as session:
         with wrong_usage(InvalidMerchant, SlugReserved):
-            made = create_merchant(session, new, at=at)
+            made = create_merchant(session, new, actor=COMMAND, at=at)
         if accounts:
-            connect_gateway(session, made, SANDBOX, accounts, keys=settings.keys, at=at)
+            connect_gateway(session, made, SANDBOX, accounts, keys=settings.keys, actor=COMMAND, at=at)
     if accounts:
         ask_for_events(settings, made.slug, accounts)
     click.echo(
@@ -117,7 +118,7 @@ def options(
         )
         if wanted != known:
             with database.unit_of_work() as session, wrong_usage(InvalidMerchant):
-                set_payment_options(session, changed.id, wanted, at=SystemClock().now())
+                set_payment_options(session, changed.id, wanted, actor=COMMAND, at=SystemClock().now())
     click.echo(json.dumps(stored_options(wanted)))
 
 
@@ -136,7 +137,7 @@ def create_key(slug: str, scopes: tuple[str, ...]) -> None:
     with open_database(load_settings()) as database:
         owner = named_merchant(database, slug)
         with database.unit_of_work() as session, wrong_usage(UnknownScope):
-            key = make_api_key(session, owner, scopes, at=SystemClock().now())
+            key = make_api_key(session, owner, scopes, actor=COMMAND, at=SystemClock().now())
     click.echo(key)
 
 

@@ -28,6 +28,7 @@ def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -
     Its status is pending where the gateway has yet to tell; the worker asks. A refund is not asked for twice by running this
     again: each run is another one, within what is left.
     """
+    from portal.events.rules import Actor, ActorType
     from portal.refunds.operations import refund_payment
 
     with open_services(load_settings()) as services:
@@ -38,7 +39,9 @@ def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -
         wanted = left if amount is None else _read_amount(amount, payment.currency)
         try:
             with wrong_usage(ContactRefused):
-                refund_id = refund_payment(services, merchant.id, payment.id, wanted, reason=reason, actor_id="command")
+                refund_id = refund_payment(
+                    services, merchant.id, payment.id, wanted, reason=reason, actor=Actor(ActorType.STAFF, "command")
+                )
         except CreditSpent as fault:
             most = f"{major_units(fault.most, payment.currency)} {payment.currency}"
             raise click.ClickException(f"{fault} At most {most} can be given back.") from fault

@@ -18,19 +18,19 @@ def new_account(slug: str) -> dict[str, str]:
 
 def ask_for_events(settings: Settings, slug: str, account: dict[str, str]) -> None:
     """Tell the sandbox where events go. Nothing depends on it: payments are asked for all the same."""
-    from portal.gateways.http import JsonClient, Unreadable
+    from portal.gateways.http import JsonClient, UnusableResponse
 
     client = JsonClient(
         settings.sandbox_url, {"Authorization": f"Bearer {account['secret_key']}"}, settings.gateway_timeout_seconds
     )
     try:
-        answer = client.post(
+        response = client.post(
             "/v1/webhook_endpoints",
             {"url": event_address(settings, slug, SANDBOX), "secret": account["event_secret"]},
         )
-    except Unreadable:
-        answer = None
-    if answer is None or answer.status >= 300:
+    except UnusableResponse:
+        response = None
+    if response is None or response.status >= 300:
         click.echo(
             "the sandbox gateway does not answer; its events will not come, payments are asked for instead", err=True
         )

@@ -25,6 +25,7 @@ def create(slug: str, customer: str) -> None:
 
     Whoever has it is the customer: hand it to nobody else.
     """
+    from portal.events.rules import COMMAND
     from portal.sign_in.operations import create_portal_session
 
     settings = load_settings()
@@ -37,9 +38,8 @@ def create(slug: str, customer: str) -> None:
                 work,
                 settings,
                 Scope(merchant.id, found.id),
+                actor=COMMAND,
                 at=SystemClock().now(),
-                actor_type="system",
-                actor_id="command",
             )
     click.echo(settings.page_url(merchant.slug, minted.path))
 

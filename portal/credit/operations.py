@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -10,8 +12,31 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from portal.credit.models import CustomerBalance
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType
 from portal.money import Money
 from portal.tenancy import Scope
+
+
+def add(
+    session: Session,
+    scope: Scope,
+    money: Money,
+    *,
+    actor: Actor,
+    source: str,
+    at: datetime,
+    payment_id: str | None = None,
+) -> None:
+    """Add to the customer's credit, and record it; nothing where the amount is zero.
+
+    `source` is surplus, top_up, refund_failed or credit_note; `payment_id` the payment that it came with.
+    """
+    if money.amount == 0:
+        return
+    grant(session, scope, money, at=at)
+    details = {"source": source, "payment": payment_id, "amount": money.amount, "currency": money.currency}
+    _record(session, scope, EventType.CREDIT_ADDED, money, details, actor, at)
 
 
 def grant(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
@@ -54,8 +79,10 @@ def lock_free(session: Session, scope: Scope, currency: str) -> int:
     return session.execute(statement).scalar() or 0
 
 
-def take(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
-    """Take free credit away: it is given back in money. `lock_free` told that there is as much."""
+def take(
+    session: Session, scope: Scope, money: Money, *, actor: Actor, at: datetime, payment_id: str | None = None
+) -> None:
+    """Take free credit away, because it is refunded in money. `lock_free` said that there is as much."""
     if money.amount == 0:
         return
     changed = _changed(
@@ -65,6 +92,8 @@ def take(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
         .values(amount=CustomerBalance.amount - money.amount, updated_at=at),
     )
     assert changed, "credit that is taken was free"
+    details = {"source": "refund", "payment": payment_id, "amount": money.amount, "currency": money.currency}
+    _record(session, scope, EventType.CREDIT_USED, money, details, actor, at)
 
 
 def reserve(session: Session, scope: Scope, money: Money, *, at: datetime) -> bool:
@@ -77,7 +106,7 @@ def reserve(session: Session, scope: Scope, money: Money, *, at: datetime) -> bo
     )
 
 
-def use_reserved(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
+def use_reserved(session: Session, scope: Scope, money: Money, *, actor: Actor, at: datetime, payment_id: str) -> None:
     """Spend credit that was held."""
     changed = _changed(
         session,
@@ -90,6 +119,8 @@ def use_reserved(session: Session, scope: Scope, money: Money, *, at: datetime) 
         ),
     )
     assert changed, "credit that is used was reserved"
+    details = {"source": "payment", "payment": payment_id, "amount": money.amount, "currency": money.currency}
+    _record(session, scope, EventType.CREDIT_USED, money, details, actor, at)
 
 
 def release(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
@@ -101,6 +132,34 @@ def release(session: Session, scope: Scope, money: Money, *, at: datetime) -> No
         .values(amount_reserved=CustomerBalance.amount_reserved - money.amount, updated_at=at),
     )
     assert changed, "credit that is released was reserved"
+
+
+def _record(
+    session: Session,
+    scope: Scope,
+    event_type: EventType,
+    money: Money,
+    details: Mapping[str, Any],
+    actor: Actor,
+    at: datetime,
+) -> None:
+    balance = session.execute(
+        sa.select(CustomerBalance.amount).where(
+            CustomerBalance.merchant_id == scope.merchant_id,
+            CustomerBalance.customer_id == scope.customer_id,
+            CustomerBalance.currency == money.currency,
+        )
+    ).scalar_one()
+    event = Event(
+        type=event_type,
+        merchant_id=scope.merchant_id,
+        object_id=scope.customer_id,
+        customer_id=scope.customer_id,
+        object={"object": "credit", "customer": scope.customer_id, "currency": money.currency, "balance": balance},
+        details=details,
+        at=at,
+    )
+    record(session, actor, event)
 
 
 def _one(scope: Scope, money: Money) -> sa.Update:

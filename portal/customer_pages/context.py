@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 from flask import Response, g
 from sqlalchemy import Connection
 
+from portal.events.rules import Actor, customer_actor
 from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.local_redirects import checked_location
-from portal.web.runtime import current_g, current_runtime
+from portal.web.runtime import current_g, current_runtime, request_number
 
 SEE_OTHER = 303
 
@@ -34,6 +35,11 @@ def reading() -> AbstractContextManager[Connection]:
 def current_scope() -> Scope:
     """Merchant and customer of a signed-in request; only views with the policy `signed_in` may ask."""
     return Scope(g.merchant.id, g.signed_in.customer_id)
+
+
+def current_actor() -> Actor:
+    """The signed-in customer as the one who acts, in this request."""
+    return customer_actor(g.signed_in.customer_id, request_id=request_number())
 
 
 def root() -> str:

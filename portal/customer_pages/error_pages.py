@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,7 +22,7 @@ from portal.web.errors import CardNumberTyped
 from portal.web.headers import forbid_storing
 from portal.web.pages import ErrorPage
 from portal.web.render import render_page
-from portal.web.runtime import current_runtime
+from portal.web.runtime import current_runtime, request_number
 
 _log = logging.getLogger(__name__)
 _PORTAL = str(Path(__file__).resolve().parents[1])
@@ -42,15 +41,6 @@ def register_errors(app: Flask | Blueprint) -> None:
     app.register_error_handler(PortalError, _answer_expected)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(InternalServerError, _answer_broken)
-
-
-def request_number() -> str:
-    """What a reader quotes to support, and what the log line of the failure carries: `8F2A-41C7`."""
-    number: str | None = g.get("number")
-    if number is None:
-        text = secrets.token_hex(4).upper()
-        number = g.number = f"{text[:4]}-{text[4:]}"
-    return number
 
 
 def _answer_expected(fault: PortalError) -> Response:

@@ -53,7 +53,7 @@ def close_request(response: Response) -> Response:
 
 
 def refuse_foreign(runtime: Runtime, asked: Request) -> None:
-    """Refuse what another site sends (rule 13), and pages that another site wants as a part of its own (rule 35)."""
+    """Refuse what another site sends (threats, rule 13), and pages that another site wants as a part of its own (threats, rule 35)."""
     if asked.method in SAFE_METHODS:
         if asked.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not _is_navigation(asked):
             raise CameFromElsewhere

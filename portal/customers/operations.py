@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.customers.errors import CustomerDeleted, DuplicateCustomer, InvalidCustomer, UnknownCustomer
 from portal.customers.models import Customer
 from portal.customers.rules import CustomerDetails, merged_document, normalise_details
+from portal.customers.shapes import shape_customer
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType
 from portal.public_ids import new_id
 from portal.tenancy import Scope
 
@@ -23,9 +27,8 @@ def create_customer(
     merchant_id: str,
     details: CustomerDetails,
     *,
+    actor: Actor,
     at: datetime,
-    actor_type: str = "system",
-    actor_id: str = "command",
     allow_duplicate: bool = False,
 ) -> str:
     """Create a customer with an e-mail address, a phone or a reference, and tell its id, which is of the time `at`.
@@ -42,12 +45,9 @@ def create_customer(
     )
     documents = {_ATTRIBUTES.get(name, name): merged_document(name, {}, new) for name, new in normal.documents.items()}
     customer_id = new_id("cus", at)
-    session.add(Customer(merchant_id=merchant_id, id=customer_id, created_at=at, updated_at=at, **columns, **documents))
-    session.flush()
-    record_act(
-        session, merchant_id, "customer.created", at=at, actor_type=actor_type, actor_id=actor_id, customer_id=customer_id,
-        object_id=customer_id,
-    )  # fmt: skip
+    customer = Customer(merchant_id=merchant_id, id=customer_id, created_at=at, updated_at=at, **columns, **documents)
+    session.add(customer)
+    _record(session, customer, EventType.CUSTOMER_CREATED, actor, at)
     return customer_id
 
 
@@ -57,9 +57,8 @@ def update_customer(
     customer_id: str,
     details: CustomerDetails,
     *,
+    actor: Actor,
     at: datetime,
-    actor_type: str = "system",
-    actor_id: str = "command",
 ) -> bool:
     """Change what is given and tell whether that changed anything. Raises InvalidCustomer, DuplicateCustomer (of the
     reference alone), UnknownCustomer and CustomerDeleted."""
@@ -73,13 +72,13 @@ def update_customer(
         return False
     if "reference" in changes:
         _refuse_duplicates(session, merchant_id, changes, ("reference",), but=customer_id)
+    before = shape_customer(session, customer)
     for name, value in changes.items():
         setattr(customer, name, value)
     customer.updated_at = at
-    record_act(
-        session, merchant_id, "customer.updated", at=at, actor_type=actor_type, actor_id=actor_id, customer_id=customer_id,
-        object_id=customer_id, changed=sorted(changes),
-    )  # fmt: skip
+    after = shape_customer(session, customer)
+    previous = {name: value for name, value in before.items() if after[name] != value and name != "updated_at"}
+    _record(session, customer, EventType.CUSTOMER_UPDATED, actor, at, previous, changed=sorted(previous))
     return True
 
 
@@ -103,6 +102,29 @@ def changes_of(customer: Customer, details: CustomerDetails) -> dict[str, Any]:
         attribute = _ATTRIBUTES.get(name, name)
         wanted[attribute] = merged_document(name, getattr(customer, attribute), new)
     return {name: value for name, value in wanted.items() if getattr(customer, name) != value}
+
+
+def _record(
+    session: Session,
+    customer: Customer,
+    event_type: EventType,
+    actor: Actor,
+    at: datetime,
+    previous: Mapping[str, Any] = MappingProxyType({}),
+    **details: Any,
+) -> None:
+    session.flush()
+    event = Event(
+        type=event_type,
+        merchant_id=customer.merchant_id,
+        object_id=customer.id,
+        customer_id=customer.id,
+        object=shape_customer(session, customer),
+        previous=previous,
+        details=details,
+        at=at,
+    )
+    record(session, actor, event)
 
 
 def _refuse_duplicates(

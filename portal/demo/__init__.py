@@ -1,1 +1,1 @@
-"""The demonstration: its start page and the mails it caught."""
+"""The demo: `portal demo` with its example data, start page and mail catcher."""

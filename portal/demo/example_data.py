@@ -1,4 +1,4 @@
-"""Who the demo's merchants and customers are, and what each of them owes and paid: words and figures, no code that acts."""
+"""The merchants and customers of the demo, and what their invoices are for: data only, written by seeding.py."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from decimal import Decimal
 from portal.customers.rules import CustomerDetails
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 
-GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
-CAREFUL_CARD, BROKEN_CARD = "4000000000003220", "4000000000000119"
+GOOD_CARD, DECLINED_CARD, INSUFFICIENT_FUNDS_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
+THREE_D_SECURE_CARD, ERROR_CARD = "4000000000003220", "4000000000000119"
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class ExampleMerchant:
     """One merchant of the demo. Amounts of its customers are minor units of `currency`.
 
-    `titles` are what its invoices are for: `monthly` is filled with a month; the rest are used once each.
-    `chooser` is the customer whose invoices can be paid in every way there is; `choices` are what these are for, and
-    `other_currency` is the second one in which one of them is priced, at `other_price`, and the only one of another.
-    `phone_channel` merchants are paid by phone where others are paid by bank account.
+    `monthly_title`, with a month, and `titles` are the descriptions of the invoices; each of `titles` is used once.
+    `new_customer` has no invoices. `options_customer` has one invoice for each payment option, described by
+    `option_titles`; one of them has a second price, `other_price` in `other_currency`, and one is in that currency only.
+    Customers of a merchant with `uses_mobile_money` pay by phone where those of others pay by bank account.
     """
 
     slug: str
@@ -34,20 +34,20 @@ class Story:
     theme: str
     support_email: str
     number_prefix: str
-    monthly: str
+    monthly_title: str
     months: tuple[str, ...]
     titles: Mapping[str, str]
     monthly_amount: int
-    once_amounts: Mapping[str, int]
+    amounts: Mapping[str, int]
     tax_rate: Decimal
-    phone_channel: bool
+    uses_mobile_money: bool
     customers: tuple[CustomerDetails, ...]
-    newcomer: CustomerDetails
-    chooser: CustomerDetails
+    new_customer: CustomerDetails
+    options_customer: CustomerDetails
     options: PaymentOptions
     other_currency: str
     other_price: int
-    choices: Mapping[str, str]
+    option_titles: Mapping[str, str]
 
 
 _ENGLISH_MONTHS = (
@@ -57,7 +57,7 @@ _FRENCH_MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre",
 )  # fmt: skip
 
-ACME = Story(
+ACME = ExampleMerchant(
     slug="acme",
     name="Acme",
     legal_name="Acme Software Inc.",
@@ -69,7 +69,7 @@ ACME = Story(
     theme="acme",
     support_email="billing@acme.example",
     number_prefix="ACME",
-    monthly="Team plan, {month}",
+    monthly_title="Team plan, {month}",
     months=_ENGLISH_MONTHS,
     titles={
         "overdue": "Usage, {month}",
@@ -83,10 +83,10 @@ ACME = Story(
         "canceled": "Extra seats",
         "rejected": "Migration help",
         "expired": "Status page",
-        "far": "Security review",
+        "due_later": "Security review",
     },
     monthly_amount=22000,
-    once_amounts={
+    amounts={
         "overdue": 8640,
         "due": 4900,
         "abandoned": 9900,
@@ -98,10 +98,10 @@ ACME = Story(
         "canceled": 7600,
         "rejected": 15000,
         "expired": 2900,
-        "far": 125000,
+        "due_later": 125000,
     },
     tax_rate=Decimal("8.9"),
-    phone_channel=False,
+    uses_mobile_money=False,
     customers=(
         CustomerDetails(
             reference="C-1001",
@@ -130,8 +130,8 @@ ACME = Story(
             billing_address={"line1": "Torstraße 12", "city": "Berlin", "postal_code": "10119", "country": "DE"},
         ),
     ),
-    newcomer=CustomerDetails(reference="C-1003", name="Noor Haddad", email="noor@haddad.example", locale="en"),
-    chooser=CustomerDetails(
+    new_customer=CustomerDetails(reference="C-1003", name="Noor Haddad", email="noor@haddad.example", locale="en"),
+    options_customer=CustomerDetails(
         reference="C-1004", name="Sofia Marin", email="sofia@marin.example", phone="+12065550171", locale="en"
     ),
     options=PaymentOptions(
@@ -141,18 +141,18 @@ ACME = Story(
     ),
     other_currency="EUR",
     other_price=44900,
-    choices={
+    option_titles={
         "deposit": "Workshop in May",
-        "priced": "Licence, one year",
-        "abroad": "Hosting in Frankfurt",
-        "lower": "Extra seats, six months",
+        "two_prices": "Licence, one year",
+        "other_currency": "Hosting in Frankfurt",
+        "editable_after_insufficient_funds": "Extra seats, six months",
         "fixed": "Domain, one year",
         "presets": "Support credits",
-        "in_advance": "Money in advance",
+        "top_up": "Money in advance",
     },
 )
 
-SAVANE = Story(
+SAVANE = ExampleMerchant(
     slug="savane",
     name="Savane Énergie",
     legal_name="Savane Énergie SA",
@@ -164,7 +164,7 @@ SAVANE = Story(
     theme="savane",
     support_email="aide@savane.example",
     number_prefix="SAV",
-    monthly="Électricité, {month}",
+    monthly_title="Électricité, {month}",
     months=_FRENCH_MONTHS,
     titles={
         "overdue": "Relevé, {month}",
@@ -178,10 +178,10 @@ SAVANE = Story(
         "canceled": "Rallonge extérieure",
         "rejected": "Déplacement",
         "expired": "Kit solaire, mensualité 5 sur 12",
-        "far": "Extension de puissance",
+        "due_later": "Extension de puissance",
     },
     monthly_amount=15475,
-    once_amounts={
+    amounts={
         "overdue": 5000,
         "due": 4200,
         "abandoned": 7500,
@@ -193,10 +193,10 @@ SAVANE = Story(
         "canceled": 3500,
         "rejected": 6000,
         "expired": 12500,
-        "far": 65000,
+        "due_later": 65000,
     },
     tax_rate=Decimal("19.25"),
-    phone_channel=True,
+    uses_mobile_money=True,
     customers=(
         CustomerDetails(
             reference="AB-204",
@@ -217,8 +217,8 @@ SAVANE = Story(
             billing_address={"line1": "Quartier Bastos", "city": "Yaoundé", "country": "CM"},
         ),
     ),
-    newcomer=CustomerDetails(reference="AB-377", name="Grâce Mballa", email="grace@mballa.example", locale="fr"),
-    chooser=CustomerDetails(
+    new_customer=CustomerDetails(reference="AB-377", name="Grâce Mballa", email="grace@mballa.example", locale="fr"),
+    options_customer=CustomerDetails(
         reference="AB-402", name="Samuel Ngono", email="samuel@ngono.example", phone="+237677000000", locale="fr"
     ),
     options=PaymentOptions(
@@ -231,15 +231,15 @@ SAVANE = Story(
     ),
     other_currency="EUR",
     other_price=5630,
-    choices={
+    option_titles={
         "deposit": "Kit solaire, pose comprise",
-        "priced": "Contrat d’entretien, un an",
-        "abroad": "Onduleur importé",
-        "lower": "Batterie supplémentaire",
+        "two_prices": "Contrat d’entretien, un an",
+        "other_currency": "Onduleur importé",
+        "editable_after_insufficient_funds": "Batterie supplémentaire",
         "fixed": "Frais de dossier",
         "presets": "Recharge prépayée",
-        "in_advance": "Avance",
+        "top_up": "Avance",
     },
 )
 
-STORIES = (ACME, SAVANE)
+EXAMPLE_MERCHANTS = (ACME, SAVANE)

@@ -1,4 +1,4 @@
-"""Catches the demo's mail: an SMTP server on loopback that keeps every message in a maildir, and the reading of it."""
+"""The demo's mail catcher: an SMTP server on loopback that stores every message in a maildir, and a list of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 from portal.demo.pages import CaughtMail
 
 HOST = "127.0.0.1"
-_TRIES = 5
+_MAX_ATTEMPTS = 5
 _ADDRESS = re.compile(r"https?://\S+")
 _CODE = re.compile(r"^[0-9A-Z]{4}-[0-9A-Z]{4}$", re.MULTILINE)
 
 
-class _Catcher:
-    """What aiosmtpd calls for each message."""
+class _MaildirHandler:
+    """The handler that aiosmtpd calls for each message."""
 
     def __init__(self, folder: Path) -> None:
         self.box = mailbox.Maildir(folder, create=True)
@@ -30,14 +30,14 @@ class _Catcher:
         return "250 caught"
 
 
-def start_catcher(folder: Path) -> tuple[Any, int]:
-    """Start catching on a free port of loopback; gives the controller (to `.stop()`) and the port."""
+def start_mail_catcher(folder: Path) -> tuple[Any, int]:
+    """Start the server on a free port of loopback. Return its controller, to be stopped by `stop()`, and the port."""
     from aiosmtpd.controller import Controller
 
-    for _ in range(_TRIES):
-        # The controller cannot be given port 0: it connects to itself by the number that it was told.
+    for _ in range(_MAX_ATTEMPTS):
+        # The controller does not accept port 0: it connects to its own port to see whether it is ready.
         port = _free_port()
-        controller = Controller(_Catcher(folder), hostname=HOST, port=port)
+        controller = Controller(_MaildirHandler(folder), hostname=HOST, port=port)
         try:
             controller.start()
         except OSError:
@@ -47,7 +47,7 @@ def start_catcher(folder: Path) -> tuple[Any, int]:
 
 
 def list_mails(folder: Path) -> list[CaughtMail]:
-    """Every mail caught, newest first."""
+    """Return all mails, newest first."""
     if not folder.is_dir():
         return []
     found = []
@@ -65,19 +65,19 @@ def _free_port() -> int:
 
 
 def _read(message: EmailMessage, path: Path) -> CaughtMail:
-    text = _part(message, "plain")
+    text = _body(message, "plain")
     link, code = _ADDRESS.search(text), _CODE.search(text)
     return CaughtMail(
         to=str(message["To"]),
         subject=str(message["Subject"]),
         text=text,
-        html=_part(message, "html"),
+        html=_body(message, "html"),
         at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
         link=link.group() if link else None,
         code=code.group() if code else None,
     )
 
 
-def _part(message: EmailMessage, kind: str) -> str:
+def _body(message: EmailMessage, kind: str) -> str:
     body = message.get_body(preferencelist=(kind,))
     return str(body.get_content()) if body is not None else ""

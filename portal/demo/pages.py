@@ -1,4 +1,4 @@
-"""What the two pages of the demo are given: where to start, and the mails it caught."""
+"""The page data of the demo's two templates: the start page and the caught mails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MailPage:
 
 @dataclass(frozen=True, slots=True)
 class DemoCustomer:
-    """Somebody to sign in as; `sign_in_url` is the sign-in page, `about` a few plain words ("Two invoices overdue")."""
+    """A customer to sign in as, with the sign-in page; `about` describes the account ("Two invoices overdue")."""
 
     name: str
     email: str
@@ -46,7 +46,7 @@ class DemoMerchant:
 
 @dataclass(frozen=True, slots=True)
 class SandboxNumber:
-    """A number the sandbox knows. `kind`: card, phone (last six digits), bank (last four); `does`: succeeds, declined,
+    """A test number of the sandbox. `kind`: card, phone (last six digits), bank (last four); `does`: succeeds, declined,
     insufficient_funds, requires_action, unknown, fails, never, canceled, later, returned."""
 
     kind: str

@@ -1,4 +1,4 @@
-"""The sandbox as the demo drives it: tokens of cards and phones, its clock, what it does next, where its events go."""
+"""A client of the sandbox gateway for seeding: tokens, the clock, simulated failures, the webhook endpoint."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import requests
 
 
 @dataclass(slots=True)
-class Sandbox:
-    """The sandbox as its own merchants see it: tokens, its clock, the control of what it does next."""
+class SandboxClient:
+    """One account at the sandbox, and its control API."""
 
     origin: str
     secret_key: str = ""
     _http: requests.Session = field(default_factory=requests.Session)
 
-    def token(self, **details: object) -> dict[str, Any]:
+    def create_token(self, **details: object) -> dict[str, Any]:
         return self._post("/v1/tokens", details)
 
     def move_clock(self, at: datetime) -> None:
         self._post("/control/clock", {"offset_seconds": int((at - datetime.now(UTC)).total_seconds())})
 
-    def drop_orders(self, reference: str) -> None:
-        """Let orders with this reference vanish before anything is charged, so that their outcome stays unknown."""
+    def drop_requests(self, reference: str) -> None:
+        """Drop requests with this reference before anything is charged, so that the payment's outcome stays unknown."""
         self._post(
             "/control/behaviour",
             {"reference": reference, "count": 1000, "answer": "drop_before", "webhooks": "normal", "delay_seconds": 0},
@@ -34,9 +34,9 @@ class Sandbox:
         self._post("/v1/webhook_endpoints", {"url": url, "secret": secret})
 
     def _post(self, path: str, body: object) -> dict[str, Any]:
-        answer = self._http.post(
+        response = self._http.post(
             self.origin + path, json=body, headers={"Authorization": f"Bearer {self.secret_key}"}, timeout=10
         )
-        answer.raise_for_status()
-        value: dict[str, Any] = answer.json()
+        response.raise_for_status()
+        value: dict[str, Any] = response.json()
         return value

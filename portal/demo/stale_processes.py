@@ -1,4 +1,4 @@
-"""What a demo that was killed leaves behind: its sandbox, which goes on answering until the next demo takes its place."""
+"""The sandbox of a demo that was killed: it keeps running until the next demo stops it and takes its port."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-_NAME = "sandbox.db.pid"
-_END_WITHIN_SECONDS = 10
+_PID_FILE = "sandbox.db.pid"
+_STOP_TIMEOUT_SECONDS = 10
 
 
-def note_sandbox(data_dir: Path, pid: int) -> None:
-    """Remember this demo's sandbox, for the case that the demo is killed."""
-    (data_dir / _NAME).write_text(f"{os.getpid()} {pid}\n")
+def record_sandbox_process(data_dir: Path, pid: int) -> None:
+    """Store the process id of this demo's sandbox, in case the demo is killed."""
+    (data_dir / _PID_FILE).write_text(f"{os.getpid()} {pid}\n")
 
 
-def end_sandbox_left_behind(data_dir: Path) -> None:
-    """End the sandbox of a demo that is no more, so that the port is free again; one whose demo lives is left alone."""
+def stop_stale_sandbox(data_dir: Path) -> None:
+    """Stop the sandbox of a demo that no longer runs, so that its port is free; that of a running demo is not touched."""
     try:
-        demo, pid = map(int, (data_dir / _NAME).read_text().split())
+        demo, pid = map(int, (data_dir / _PID_FILE).read_text().split())
     except (OSError, ValueError):
         return
-    if not _is_left_behind(pid, demo, data_dir):
+    if not _is_stale(pid, demo, data_dir):
         return
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + _END_WITHIN_SECONDS
-    while _is_left_behind(pid, demo, data_dir) and time.monotonic() < deadline:
+    deadline = time.monotonic() + _STOP_TIMEOUT_SECONDS
+    while _is_stale(pid, demo, data_dir) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
-def _is_left_behind(pid: int, demo: int, data_dir: Path) -> bool:
-    """Whether the process is still our sandbox and no longer the demo's child: a number may be another's by now."""
+def _is_stale(pid: int, demo: int, data_dir: Path) -> bool:
+    """Whether the process is still our sandbox, and no longer the demo's child. Its id may have been reused since."""
     try:
-        listed = subprocess.run(
+        process = subprocess.run(
             ["ps", "-ww", "-o", "ppid=,args=", "-p", str(pid)], capture_output=True, text=True, check=False
         ).stdout.strip()
     except FileNotFoundError:
         return False
-    parent, _, command = listed.partition(" ")
+    parent, _, command = process.partition(" ")
     return parent != str(demo) and "portal.sandbox_gateway" in command and str(data_dir) in command

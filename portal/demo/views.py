@@ -1,4 +1,4 @@
-"""The demo's own pages: where to start, and the mail it caught. They exist in the demo alone."""
+"""The demo's own pages: the start page and the caught mails. They are registered in the demo only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, jsonify
 from portal.customer_pages.context import current_services
 from portal.customer_pages.shells import build_bare_shell
 from portal.customers.queries.customers import list_customers_by_email
-from portal.demo.example_data import STORIES, Story
+from portal.demo.example_data import EXAMPLE_MERCHANTS, ExampleMerchant
 from portal.demo.mail_catcher import list_mails
 from portal.demo.pages import DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
 from portal.merchants.queries import list_merchants
@@ -20,8 +20,11 @@ from portal.web.headers import forbid_storing
 from portal.web.policies import public
 from portal.web.render import render_page
 
-_FULL, _EMPTY = phrase("A year of payments, one invoice overdue"), phrase("New here: nothing owed, nothing paid")
-_EVERY_WAY = phrase(
+_YEAR_OF_PAYMENTS, _NEW_CUSTOMER = (
+    phrase("A year of payments, one invoice overdue"),
+    phrase("New here: nothing owed, nothing paid"),
+)
+_PAYMENT_OPTIONS = phrase(
     "Every way to pay: a deposit, preset amounts, another currency, less after a card had too little, and credit"
 )
 _NUMBERS = (
@@ -53,19 +56,19 @@ def add_routes(blueprint: Blueprint) -> None:
 
 @public
 def start() -> Response:
-    """The merchants, somebody to sign in as at each, and the numbers that the sandbox knows."""
+    """The merchants with customers to sign in as, and the sandbox's test numbers."""
     services = current_services()
-    stories = {story.slug: story for story in STORIES}
+    examples = {example.slug: example for example in EXAMPLE_MERCHANTS}
     with services.database.read() as reader:
         merchants = tuple(
             DemoMerchant(
                 merchant.name,
                 f"/{merchant.slug}/",
                 _ABOUT[merchant.slug],
-                _customers(reader, merchant.id, stories[merchant.slug]),
+                _customers(reader, merchant.id, examples[merchant.slug]),
             )
             for merchant in list_merchants(reader)
-            if merchant.slug in stories
+            if merchant.slug in examples
         )
     numbers = tuple(SandboxNumber(*number) for number in _NUMBERS)
     return _page("demo/start.html", StartPage(merchants, numbers, "/demo/mail", services.settings.sandbox_url + "/"))
@@ -79,7 +82,7 @@ def mail() -> Response:
 
 @public
 def mail_json() -> Response:
-    """The same for scripts."""
+    """The same as JSON, for scripts."""
     response = jsonify(
         [
             {
@@ -107,17 +110,17 @@ def _folder() -> Path:
     return Path(current_services().settings.demo_mail_dir)
 
 
-def _customers(reader: sa.Connection, merchant_id: str, story: Story) -> tuple[DemoCustomer, ...]:
-    """The story's own customers that are there still; what was imported since is found by its address."""
-    told = {
-        **{details.email: _FULL for details in story.customers},
-        story.chooser.email: _EVERY_WAY,
-        story.newcomer.email: _EMPTY,
+def _customers(reader: sa.Connection, merchant_id: str, example: ExampleMerchant) -> tuple[DemoCustomer, ...]:
+    """The example customers that still exist, by email address; customers may have been imported or deleted since."""
+    descriptions = {
+        **{details.email: _YEAR_OF_PAYMENTS for details in example.customers},
+        example.options_customer.email: _PAYMENT_OPTIONS,
+        example.new_customer.email: _NEW_CUSTOMER,
     }
-    scope = MerchantScope(merchant_id)
-    names = {row.email: row.name for email in told if email for row in list_customers_by_email(reader, scope, email)}
+    scope, emails = MerchantScope(merchant_id), [email for email in descriptions if email]
+    names = {row.email: row.name for email in emails for row in list_customers_by_email(reader, scope, email)}
     return tuple(
-        DemoCustomer(names[email] or "", email, f"/{story.slug}/sign-in", about)
-        for email, about in told.items()
+        DemoCustomer(names[email] or "", email, f"/{example.slug}/sign-in", about)
+        for email, about in descriptions.items()
         if email in names and email
     )

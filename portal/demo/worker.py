@@ -1,4 +1,4 @@
-"""The demo's worker: `portal worker` that ends with the demo, however that ends; its mail catcher is gone with it.
+"""The demo's worker: `portal worker` that stops when the demo does, even when the demo is killed.
 
 python -m portal.demo.worker PID_OF_THE_DEMO
 """
@@ -16,7 +16,7 @@ from portal.settings import Settings
 from portal.theming.themes import load_themes
 from portal.worker import build_handlers, run_forever, stop_on_signals
 
-_LOOK_EVERY_SECONDS = 0.5
+_CHECK_INTERVAL_SECONDS = 0.5
 
 
 def main() -> None:
@@ -24,14 +24,14 @@ def main() -> None:
     write_json_logs(settings.log_level)
     stop = threading.Event()
     stop_on_signals(stop)
-    threading.Thread(target=_stop_with, args=(int(sys.argv[1]), stop), daemon=True).start()
+    threading.Thread(target=_stop_with_parent, args=(int(sys.argv[1]), stop), daemon=True).start()
     services = build_services(settings)
     run_forever(services, build_handlers(Renderer(load_themes(settings.themes_dir))), stop)
     services.database.dispose()
 
 
-def _stop_with(parent: int, stop: threading.Event) -> None:
-    while os.getppid() == parent and not stop.wait(_LOOK_EVERY_SECONDS):
+def _stop_with_parent(parent: int, stop: threading.Event) -> None:
+    while os.getppid() == parent and not stop.wait(_CHECK_INTERVAL_SECONDS):
         pass
     stop.set()
 

@@ -58,8 +58,8 @@ def send_sign_in_mail(
 def send_receipt_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that a payment is complete. A customer without address, or deleted, is not written to."""
-    payment_id = str(payload["payment"])
+    """Send the receipt of a payment. A customer without an address, or a deleted one, is not written to."""
+    payment_id = _object_id(payload, "payment")
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         payment = get_payment(reader, MerchantScope(merchant_id), payment_id)
@@ -89,7 +89,7 @@ def send_method_expiring_mail(
     or renewed meanwhile, nor a customer who is deleted or has no address."""
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
-        method = find_method(reader, MerchantScope(merchant_id), str(payload["method"]), statuses=ACTIVE)
+        method = find_method(reader, MerchantScope(merchant_id), _object_id(payload, "method"), statuses=ACTIVE)
         customer = _find_addressee(reader, merchant_id, method.customer_id) if method is not None else None
     if method is None or customer is None or expiry_key(method) != payload["expiry"]:
         return
@@ -111,11 +111,12 @@ def send_method_expiring_mail(
 def send_refund_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that money is on its way back, or that their bank did not take it.
+    """Write to the customer that a refund is on its way, or that their bank did not take it.
 
-    `told` says what happened: "succeeded" or "came_back". The first is not sent any more once the second has happened.
+    The first is not sent any more once the second has happened.
     """
-    refund_id, has_come_back = str(payload["refund"]), payload["told"] == "came_back"
+    refund_id = _object_id(payload, "refund")
+    has_come_back = payload.get("type") == "refund.failed" or payload.get("told") == "came_back"
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         refund = get_refund(reader, MerchantScope(merchant_id), refund_id)
@@ -139,7 +140,7 @@ def send_refund_mail(
 def send_surplus_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that money which nothing could take any more stands to their credit (rule 23)."""
+    """Tell the customer that money which nothing could take any more stands to their credit (threats, rule 23)."""
     payment_id = str(payload["payment"])
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
@@ -156,6 +157,11 @@ def send_surplus_mail(
         reference=payment.id,
     )
     _send(renderer, services, merchant, "surplus", page, to=customer.email, message_id=message_id)
+
+
+def _object_id(payload: Mapping[str, Any], former_key: str) -> str:
+    """The id of what an event happened to; `former_key` names it in messages that were queued before events were recorded."""
+    return str(payload.get("object") or payload[former_key])
 
 
 def _receipt_lines(reader: Reader, scope: Scope, payment: StoredPayment) -> tuple[ReceiptLine, ...]:
@@ -189,7 +195,7 @@ def _find_addressee(reader: Reader, merchant_id: str, customer_id: str) -> _Addr
 
 
 def merchant_address(services: Services, merchant: MerchantProfile, path: str) -> str:
-    """The absolute address of a page of the merchant, from the settings alone: never from what a request said (rule 6)."""
+    """The absolute address of a page of the merchant, from the settings alone: never from what a request said (threats, rule 6)."""
     return services.settings.page_url(merchant.slug, path)
 
 

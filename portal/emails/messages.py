@@ -56,7 +56,7 @@ class Message:
 
 
 def build_message(letter: Letter, envelope: Envelope) -> Message:
-    """A message of two parts, text and HTML. Raises HeaderRefused (rule 9).
+    """A message of two parts, text and HTML. Raises HeaderRefused (threats, rule 9).
 
     Python 3.11 turns an encoded word that holds a line break into a real `Bcc:`, so nothing of the kind is let in, and the
     finished bytes are looked at once more.

@@ -28,13 +28,13 @@ def mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None
     """How the merchant looks in a mail, in the first language it can be had in: the reader's, the merchant's, English."""
     theme = renderer.themes.get(merchant.theme)
     chosen = choose_locale(locale, merchant.locale, None, available_locales())
-    colours = palette(theme.values, "light").colours
+    colours = palette(theme.values, "light")
     return MailBrand(
         name=merchant.name,
         legal_name=merchant.legal_name,
         support_email=merchant.support_email or theme.brand.support_email,
-        accent=colours["accent"].css(),
-        on_accent=colours["on_accent"].css(),
+        accent=colours["accent"],
+        on_accent=colours["on_accent"],
         locale=chosen,
         dir=direction(chosen),
     )

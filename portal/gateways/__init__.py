@@ -1,1 +1,1 @@
-"""The one door to payment providers: a contract, a registry, and one module a provider."""
+"""Payment providers: their common interface (`contract`), a registry, and one package per provider."""

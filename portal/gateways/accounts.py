@@ -1,4 +1,4 @@
-"""What an account at each gateway opens with: the names of its secrets, and how each of them tells its mode."""
+"""The secrets of an account at each gateway: their names, and the prefixes that show their mode."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from types import MappingProxyType
 
 from portal.errors import PortalError
 
-_VALUE = re.compile(r"[!-+\--~]{1,255}", re.ASCII)  # Printable, without blanks, and without the comma between several.
+_VALUE = re.compile(
+    r"[!-+\--~]{1,255}", re.ASCII
+)  # Printable, without spaces, and without the comma that separates several.
 
 
 class AccountRefused(PortalError):
-    """What an account opens with is missing, unknown or of the other mode; the sentence names it and repeats no value."""
+    """A secret of an account is missing, unknown or of the other mode; the message names the secret and contains no value."""
 
     status = 503
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """One secret by its name. `test` and `live` are what it begins with in each mode, empty where it does not tell.
+    """One secret. `test` and `live` are its prefixes in each mode, empty where it has none.
 
-    `is_list`: several are separated by commas, newest first; all of them count while they are changed.
+    `is_list`: several values, separated by commas, newest first; all of them are valid while they are rotated.
     """
 
     name: str
@@ -49,36 +51,36 @@ SECRETS: Mapping[str, tuple[Secret, ...]] = MappingProxyType(
         ),
     }
 )
-"""The gateways that there are, and what a merchant's account at each opens with."""
+"""The gateways that exist, and the secrets of a merchant's account at each."""
 
 
-def checked_secrets(gateway: str, mode: str, given: Mapping[str, str]) -> dict[str, str]:
-    """The secrets of an account as they are kept: all of them, of that mode (threats 124). Raises AccountRefused."""
+def checked_secrets(gateway: str, mode: str, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets of an account as they are stored: all of them, of that mode (threats 124). Raises AccountRefused."""
     known = {secret.name: secret for secret in SECRETS[gateway]}
-    missing = [name for name in known if not split_values(given.get(name, ""))]
-    unknown = sorted(set(given) - set(known))
+    missing = [name for name in known if not split_values(secrets.get(name, ""))]
+    unknown = sorted(set(secrets) - set(known))
     if unknown:
-        raise AccountRefused(f"{gateway} knows no {', '.join(unknown)}; it opens with {', '.join(known)}")
+        raise AccountRefused(f"{gateway} has no {', '.join(unknown)}; its secrets are {', '.join(known)}")
     if missing:
-        raise AccountRefused(f"{gateway} opens with {', '.join(known)}; {', '.join(missing)} is missing")
+        raise AccountRefused(f"{gateway} needs {', '.join(known)}; {', '.join(missing)} is missing")
     for name, secret in known.items():
-        for value in split_values(given[name]) if secret.is_list else [given[name]]:
+        for value in split_values(secrets[name]) if secret.is_list else [secrets[name]]:
             _check(gateway, mode, secret, value)
-    return {name: given[name] for name in known}
+    return {name: secrets[name] for name in known}
 
 
 def split_values(text: str) -> list[str]:
-    """The values of a list, each once, in their order."""
+    """Return the values of a comma-separated list, each once, in their order."""
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _check(gateway: str, mode: str, secret: Secret, value: str) -> None:
     if not _VALUE.fullmatch(value):
-        raise AccountRefused(f"{secret.name} has a sign that no key of {gateway} has")
-    here, there = (secret.test, secret.live) if mode == "test" else (secret.live, secret.test)
-    if not here or value.startswith(here):
+        raise AccountRefused(f"{secret.name} has a character that no key of {gateway} has")
+    expected, opposite = (secret.test, secret.live) if mode == "test" else (secret.live, secret.test)
+    if not expected or value.startswith(expected):
         return
-    if value.startswith(there):
+    if value.startswith(opposite):
         other = "live" if mode == "test" else "test"
         raise AccountRefused(f"{secret.name} is a key for {other} payments, and the merchant is a {mode} one")
-    raise AccountRefused(f"{secret.name} does not begin as {gateway}’s {mode} keys do: {', '.join(here)}")
+    raise AccountRefused(f"{secret.name} does not begin as {gateway}’s {mode} keys do: {', '.join(expected)}")

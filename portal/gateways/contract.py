@@ -1,8 +1,8 @@
-"""What the portal asks of a payment provider, in values of its own; no provider's words leave its module.
+"""The interface to payment providers: the `Gateway` protocol, and the values that go in and out of it.
 
-Whatever a value takes over of a provider's own texts it keeps in a form that can be shown and stored (`words`), so that no
-provider need see to it, and no outcome fails to be recorded for a sign in it. Our own references are left as they were told:
-they are compared and never stored.
+No provider's own types or names leave its package. Each value cleans what it takes from a provider's response (`sanitizing`),
+so that it can be shown and stored, and no outcome fails to be recorded because of a character in it. Our own references are
+left as the provider returned them: they are compared and never stored.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from portal.gateways.sanitizing import LONGEST_ADDRESS, plausible, readable, usable, whole_number
+from portal.gateways.sanitizing import LONGEST_ADDRESS, number_within, printable, storable_id, storable_instant
 from portal.money import Money
 
 
 class State(StrEnum):
-    """What is known of a charge.
+    """What is known of a charge, a refund or a setup.
 
-    A timeout, a 5xx or an answer that cannot be read is UNKNOWN, never FAILED (rule 19). ABSENT is the provider's own
-    word, on an authenticated look-up, that it has never heard of the reference.
+    A timeout, a 5xx or a response that cannot be read is UNKNOWN, never FAILED (threats, rule 19). ABSENT: an authenticated lookup
+    has shown that the provider has never received the reference.
     """
 
     SUCCEEDED = "succeeded"
@@ -37,9 +37,9 @@ _MONTHS, _YEARS = range(1, 13), range(1970, 10_000)
 
 
 @dataclass(frozen=True, slots=True)
-class MethodFacts:
-    """A payment method as a provider tells it. `type` is one of `METHOD_TYPES`, "other" for one that we do not know; `token`
-    is set when it may be used again; `phone` is masked."""
+class MethodDetails:
+    """A payment method as a provider describes it. `type` is one of `METHOD_TYPES`, "other" for one that we do not know;
+    `token` is set when the method can be charged again; `phone` is masked."""
 
     type: str
     brand: str | None = None
@@ -53,28 +53,29 @@ class MethodFacts:
     token: str | None = None
 
     def __post_init__(self) -> None:
-        _keep(
+        _set_fields(
             self,
             type=self.type if self.type in METHOD_TYPES else "other",
-            brand=readable(self.brand),
-            last4=readable(self.last4),
-            exp_month=whole_number(self.exp_month, _MONTHS),
-            exp_year=whole_number(self.exp_year, _YEARS),
-            holder=readable(self.holder),
-            phone=readable(self.phone),
-            bank_name=readable(self.bank_name),
-            fingerprint=usable(self.fingerprint),
-            token=usable(self.token),
+            brand=printable(self.brand),
+            last4=printable(self.last4),
+            exp_month=number_within(self.exp_month, _MONTHS),
+            exp_year=number_within(self.exp_year, _YEARS),
+            holder=printable(self.holder),
+            phone=printable(self.phone),
+            bank_name=printable(self.bank_name),
+            fingerprint=storable_id(self.fingerprint),
+            token=storable_id(self.token),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a provider says of one charge, told by our `reference`.
+class ChargeOutcome:
+    """The state of one charge at a provider; `reference` is ours.
 
-    `money` is what it took or will take, None where it did not say. `failure_code` is one of `FAILURE_CODES`.
-    `action_url` is where the customer goes on, for REQUIRES_ACTION. `gateway_reference` is the provider's own id of the
-    charge, `page_reference` that of its page, where it has one of its own. `evidence` is a short word on how it is known.
+    `money` is what was or will be charged, None where the provider did not say. `failure_code` is one of `FAILURE_CODES`.
+    `action_url` is where to send the customer, for REQUIRES_ACTION. `gateway_reference` is the provider's own id of the
+    charge, `page_reference` that of its hosted page, where that has an id of its own. `evidence` says briefly, for logs,
+    which response this was read from.
     """
 
     state: State
@@ -84,21 +85,21 @@ class Outcome:
     failure_code: str | None = None
     failure_message: str | None = None
     action_url: str | None = None
-    method: MethodFacts | None = None
+    method: MethodDetails | None = None
     completed_at: datetime | None = None
     evidence: str = ""
     page_reference: str | None = None
 
     def __post_init__(self) -> None:
-        _keep(
+        _set_fields(
             self,
-            gateway_reference=usable(self.gateway_reference),
-            failure_code=readable(self.failure_code),
-            failure_message=readable(self.failure_message),
-            action_url=usable(self.action_url, LONGEST_ADDRESS),
-            completed_at=plausible(self.completed_at),
-            evidence=readable(self.evidence) or "",
-            page_reference=usable(self.page_reference, LONGEST_ADDRESS),
+            gateway_reference=storable_id(self.gateway_reference),
+            failure_code=printable(self.failure_code),
+            failure_message=printable(self.failure_message),
+            action_url=storable_id(self.action_url, LONGEST_ADDRESS),
+            completed_at=storable_instant(self.completed_at),
+            evidence=printable(self.evidence) or "",
+            page_reference=storable_id(self.page_reference, LONGEST_ADDRESS),
         )
 
 
@@ -120,15 +121,15 @@ FAILURE_CODES = frozenset(
         "processing_error",
     }
 )
-"""Why a charge, or the saving of a method, ended without success. `method_invalid` and `amount_unsupported` (an amount or a
-currency that the provider does not take): nobody's bank was asked."""
+"""Why a charge or a setup failed. With `method_invalid` and `amount_unsupported` (an amount or a currency that the provider
+does not accept) the request never reached a bank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Who pays, for providers that want to know. `id` is our customer's id, `phone` in E.164.
+    """Who pays, for providers that need it. `id` is our customer's id, `phone` in E.164.
 
-    `known_token` is the token of a method that the same customer has at the provider already, so that one customer of ours
+    `known_token` is the token of a method that this customer has saved at the provider before, so that one customer of ours
     stays one customer there; None where there is none yet.
     """
 
@@ -140,8 +141,8 @@ class Payer:
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeOrder:
-    """Charge a saved method. `reference` is our payment's id and the idempotency key: the same one means the same charge."""
+class ChargeRequest:
+    """Charge a saved method. `reference` is our payment's id and the idempotency key: a resent request is the same charge."""
 
     reference: str
     money: Money
@@ -151,9 +152,9 @@ class ChargeOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class PromptOrder:
-    """Ask a telephone to approve a payment by mobile money. `channel` is the id of one of the provider's `prompt_channels`,
-    `phone` in E.164; `save` asks for a token with which the same telephone may be asked again."""
+class PromptRequest:
+    """Send a prompt to a telephone, on which the customer approves a mobile money payment. `channel` is the id of one of the
+    provider's `prompt_channels`, `phone` in E.164; `save` requests a token with which the same telephone can be charged again."""
 
     reference: str
     money: Money
@@ -166,8 +167,8 @@ class PromptOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class PageOrder:
-    """Open a page of the provider on which the customer enters a method and pays; `save` asks for a reusable token."""
+class PageRequest:
+    """Open a hosted page on which the customer enters a method and pays; `save` requests a reusable token."""
 
     reference: str
     money: Money
@@ -181,10 +182,10 @@ class PageOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class SetupOrder:
-    """Open a page of the provider on which the customer enters a method to be kept; nothing is charged.
+class SetupRequest:
+    """Open a hosted page on which the customer saves a method; nothing is charged.
 
-    `reference` is our setup's id: the same one means the same page.
+    `reference` is our setup's id: a resent request leads to the same page.
     """
 
     reference: str
@@ -198,32 +199,32 @@ class SetupOrder:
 
 @dataclass(frozen=True, slots=True)
 class SetupOutcome:
-    """What a provider says of one setup. SUCCEEDED comes with `method` and its token, REQUIRES_ACTION with `action_url`;
-    the states and `failure_code` mean what they mean for a charge."""
+    """The state of one setup at a provider. SUCCEEDED comes with `method` and its token, REQUIRES_ACTION with `action_url`;
+    states and `failure_code` mean the same as for a charge."""
 
     state: State
     reference: str
     page_reference: str | None = None
-    method: MethodFacts | None = None
+    method: MethodDetails | None = None
     action_url: str | None = None
     failure_code: str | None = None
     evidence: str = ""
 
     def __post_init__(self) -> None:
-        _keep(
+        _set_fields(
             self,
-            page_reference=usable(self.page_reference, LONGEST_ADDRESS),
-            action_url=usable(self.action_url, LONGEST_ADDRESS),
-            failure_code=readable(self.failure_code),
-            evidence=readable(self.evidence) or "",
+            page_reference=storable_id(self.page_reference, LONGEST_ADDRESS),
+            action_url=storable_id(self.action_url, LONGEST_ADDRESS),
+            failure_code=printable(self.failure_code),
+            evidence=printable(self.evidence) or "",
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What we ask a provider about: our reference, when it was sent first, and the provider's own ids as far as we know them.
+class Lookup:
+    """How to find a charge or a setup at a provider: our reference, when it was first sent, and the provider's ids, if known.
 
-    A provider that can be asked by our reference alone needs nothing else; `sent_at` bounds the search at one that cannot.
+    A provider with a lookup by our reference needs nothing else; `sent_at` limits the search of its lists at one without.
     """
 
     reference: str
@@ -233,8 +234,8 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundOrder:
-    """Give back a part of a charge. `reference` is our refund's id, `charge` the provider's own id of the charge."""
+class RefundRequest:
+    """Refund a charge in whole or in part. `reference` is our refund's id, `charge` the provider's own id of the charge."""
 
     reference: str
     charge: str
@@ -243,7 +244,7 @@ class RefundOrder:
 
 @dataclass(frozen=True, slots=True)
 class RefundOutcome:
-    """What a provider says of one refund; the states mean what they mean for a charge."""
+    """The state of one refund at a provider; states mean the same as for a charge."""
 
     state: State
     reference: str
@@ -252,12 +253,14 @@ class RefundOutcome:
     failure_code: str | None = None
 
     def __post_init__(self) -> None:
-        _keep(self, gateway_reference=usable(self.gateway_reference), failure_code=readable(self.failure_code))
+        _set_fields(
+            self, gateway_reference=storable_id(self.gateway_reference), failure_code=printable(self.failure_code)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ListedCharge:
-    """A charge in the provider's own list. `reference` is ours, None for a charge that was not made by us."""
+    """A charge in the provider's list. `reference` is ours, None for a charge that the portal did not create."""
 
     gateway_reference: str
     reference: str | None
@@ -266,15 +269,17 @@ class ListedCharge:
     created_at: datetime
 
     def __post_init__(self) -> None:
-        _keep(self, gateway_reference=readable(self.gateway_reference) or "-", reference=usable(self.reference))
+        _set_fields(
+            self, gateway_reference=printable(self.gateway_reference) or "-", reference=storable_id(self.reference)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """A verified event: a hint that something happened to `reference`, our id of a payment, refund or setup. What happened is
-    asked for. `gateway_reference` is the provider's own id, for an event that does not tell ours.
+class VerifiedEvent:
+    """An event with a valid signature: a hint that something happened to `reference`, our id of a payment, refund or setup.
+    What happened is then looked up. `gateway_reference` is the provider's own id, for an event that does not contain ours.
 
-    Raises EventRefused for an `event_id` that cannot be kept: by no other would it be known again.
+    Raises EventRefused for an `event_id` that cannot be stored, since a resent event could not be recognised without it.
     """
 
     event_id: str
@@ -283,24 +288,24 @@ class Notice:
     gateway_reference: str | None = None
 
     def __post_init__(self) -> None:
-        if usable(self.event_id) is None:
+        if storable_id(self.event_id) is None:
             raise EventRefused("unreadable")
-        _keep(
+        _set_fields(
             self,
-            type=readable(self.type) or "-",
-            reference=usable(self.reference),
-            gateway_reference=usable(self.gateway_reference),
+            type=printable(self.type) or "-",
+            reference=storable_id(self.reference),
+            gateway_reference=storable_id(self.gateway_reference),
         )
 
 
 class EventRefused(Exception):
-    """An event's signature, age or shape is not right; nothing of it is stored."""
+    """An event's signature, timestamp or payload is invalid; nothing of it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptChannel:
-    """A way to ask a telephone for money: `id` as the provider calls it ("cm.mtn"), `brand` as pages name it ("mtn_momo"),
-    the two letters of its country, and the number to dial when nothing shows on the telephone."""
+    """A mobile money operator that can be prompted: `id` at the provider ("cm.mtn"), `brand` on our pages ("mtn_momo"), the
+    country code (ISO 3166), and the number to dial when no prompt appears on the telephone."""
 
     id: str
     brand: str
@@ -310,12 +315,12 @@ class PromptChannel:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider can do; pages obey these flags.
+    """What a provider supports; pages offer nothing else.
 
-    `hosted_page`: a page of its own takes the payment. `saved_methods`: a token of it may be charged later, so that methods
-    can be kept. `setup_page`: a method can be kept without paying. `prompt_channels`: telephones that we may ask directly.
-    `cancel`: what is pending can be called off. `refunds`: whole or in part. `lists_charges`: it can be compared with.
-    `currencies`: those that it takes; None for all.
+    `hosted_page`: customers can pay on a page of the provider. `saved_methods`: a saved method can be charged by its token.
+    `setup_page`: a method can be saved without paying. `prompt_channels`: the mobile money operators that can be prompted.
+    `cancel`: a pending charge can be cancelled. `refunds`: in whole or in part. `lists_charges`: its charges can be
+    reconciled. `currencies`: those that it accepts; None for all.
     """
 
     hosted_page: bool = False
@@ -327,64 +332,63 @@ class Capabilities:
     lists_charges: bool = False
     currencies: frozenset[str] | None = None
     page_types: tuple[str, ...] = field(default=("card",))
-    """What its page takes, of card, mobile_money, bank_account, other."""
+    """The method types that its hosted page accepts, of `METHOD_TYPES`."""
 
-    def takes(self, currency: str) -> bool:
+    def accepts(self, currency: str) -> bool:
         return self.currencies is None or currency in self.currencies
 
 
 class Gateway(Protocol):
-    """One merchant's account at a provider. No call raises for what the provider or the network does: that is an Outcome.
-
-    A method whose capability is missing is never called.
+    """One merchant's account at a provider. No method raises for an error of the provider or the network: it returns an
+    outcome that says so. A method whose capability is missing is never called.
     """
 
     name: str
     title: str
     capabilities: Capabilities
     form_action_origins: tuple[str, ...]
-    """Where a page of ours may lead by form, for the content security policy."""
+    """Origins that our forms may redirect to, for the content security policy."""
 
-    def charge(self, order: ChargeOrder) -> Outcome: ...
+    def charge(self, request: ChargeRequest) -> ChargeOutcome: ...
 
-    def prompt(self, order: PromptOrder) -> Outcome: ...
+    def prompt(self, request: PromptRequest) -> ChargeOutcome: ...
 
-    def open_page(self, order: PageOrder) -> Outcome: ...
+    def open_page(self, request: PageRequest) -> ChargeOutcome: ...
 
-    def look_up(self, question: Question) -> Outcome: ...
+    def look_up(self, lookup: Lookup) -> ChargeOutcome: ...
 
-    def cancel(self, question: Question) -> Outcome:
-        """Ask that nothing be taken any more, and tell what is true afterwards."""
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
+        """Cancel the charge if it can still be cancelled, and return its state afterwards."""
         ...
 
-    def open_setup(self, order: SetupOrder) -> SetupOutcome: ...
+    def open_setup(self, request: SetupRequest) -> SetupOutcome: ...
 
-    def look_up_setup(self, question: Question) -> SetupOutcome: ...
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome: ...
 
     def detach(self, token: str) -> bool:
-        """Have the provider forget a method; True when it has, or never knew it. False: ask again later."""
+        """Delete a saved method at the provider; True when it is deleted or never existed, False when to try again later."""
         ...
 
-    def refund(self, order: RefundOrder) -> RefundOutcome: ...
+    def refund(self, request: RefundRequest) -> RefundOutcome: ...
 
-    def look_up_refund(self, order: RefundOrder) -> RefundOutcome:
-        """What became of a refund; ABSENT when the provider has never heard of it."""
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
+        """Return the state of a refund; ABSENT when the provider has never received it."""
         ...
 
     def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
-        """Every charge made in that time, oldest first; None when the provider could not tell all of them now."""
+        """Return every charge created in that time, oldest first; None when the complete list could not be read."""
         ...
 
-    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
-        """Verify the raw bytes of an event, then read it. Raises EventRefused."""
+    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedEvent:
+        """Verify the signature over an event's raw bytes, then read it. Raises EventRefused."""
         ...
 
     def is_reachable(self) -> bool:
-        """Whether the provider answers at all and takes our key, for `portal doctor`."""
+        """Return whether the provider responds and accepts our key, for `portal doctor`."""
         ...
 
 
-def _keep(value: object, **fields: object) -> None:
-    """Set fields of a frozen value that is being made."""
+def _set_fields(value: object, **fields: object) -> None:
+    """Set fields of a frozen dataclass from its `__post_init__`."""
     for name, field_value in fields.items():
         object.__setattr__(value, name, field_value)

@@ -1,4 +1,4 @@
-"""Calls to a provider: bounded in time and size, without redirects, proxies from the environment, or surprises."""
+"""HTTP requests to a provider: limited in time and size, without redirects and without proxies from the environment."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 
 import requests
 
-MAXIMUM_ANSWER_BYTES = 1 << 20
+MAXIMUM_RESPONSE_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 16
 
 
-class Unreadable(Exception):
-    """No answer, a broken one, or one that is not a JSON object: what happened on the other side is unknown."""
+class UnusableResponse(Exception):
+    """No response, a truncated one, or one that is not a JSON object: whether the request was carried out is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer with a JSON object as its body."""
+class JsonResponse:
+    """A complete response with a JSON object as its body."""
 
     status: int
     body: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class RawAnswer:
-    """A whole answer as its bytes; `headers` find a name in any case."""
+class RawResponse:
+    """A complete response with its body as bytes; `headers` are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,7 +36,7 @@ class RawAnswer:
 
 
 class JsonClient:
-    """Speaks JSON to one origin with one set of headers; thread-safe, since every call has a session of its own pool."""
+    """JSON requests to one origin with fixed headers. Thread-safe: each request has a `requests.Session` of its own."""
 
     def __init__(self, origin: str, headers: Mapping[str, str], timeout_seconds: float) -> None:
         self._origin = origin.rstrip("/")
@@ -45,13 +45,13 @@ class JsonClient:
 
     def get(
         self, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> JsonResponse:
         return self._call("GET", path, query=query, headers=headers)
 
-    def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
+    def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JsonResponse:
         return self._call("POST", path, body=body, headers=headers)
 
-    def delete(self, path: str) -> Answer:
+    def delete(self, path: str) -> JsonResponse:
         return self._call("DELETE", path)
 
     def _call(
@@ -62,8 +62,8 @@ class JsonClient:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        answer = fetch(
+    ) -> JsonResponse:
+        response = fetch(
             method,
             self._origin + path,
             timeout_seconds=self._timeout,
@@ -71,13 +71,13 @@ class JsonClient:
             params=query,
             json=body,
         )
-        return Answer(answer.status, json_object(answer.body))
+        return JsonResponse(response.status, json_object(response.body))
 
 
-def fetch(method: str, url: str, *, timeout_seconds: float, headers: Mapping[str, str], **content: Any) -> RawAnswer:
-    """One request and its whole answer; `content` is what `requests` takes as `params`, `json` or `data`.
+def fetch(method: str, url: str, *, timeout_seconds: float, headers: Mapping[str, str], **content: Any) -> RawResponse:
+    """Send one request and return its complete response; `content` is passed to `requests` as `params`, `json` or `data`.
 
-    Raises Unreadable when no whole answer of at most `MAXIMUM_ANSWER_BYTES` came in time.
+    Raises UnusableResponse when no complete response of at most `MAXIMUM_RESPONSE_BYTES` arrived in time.
     """
     with requests.Session() as session:
         session.trust_env = False
@@ -92,44 +92,45 @@ def fetch(method: str, url: str, *, timeout_seconds: float, headers: Mapping[str
                 **content,
             )
             with response:
-                raw = _whole(response, time.monotonic() + timeout_seconds)
-                expected = _told_length(response.headers)
+                raw = _read_body(response, time.monotonic() + timeout_seconds)
+                expected = _content_length(response.headers)
         except (requests.RequestException, OSError) as fault:
-            raise Unreadable(type(fault).__name__) from fault
-        except Exception as fault:  # urllib3 raises its own family while the body is read
+            raise UnusableResponse(type(fault).__name__) from fault
+        except Exception as fault:  # urllib3 raises exceptions of its own while the body is read.
             if not type(fault).__module__.startswith("urllib3"):
                 raise
-            raise Unreadable(type(fault).__name__) from fault
-    if len(raw) > MAXIMUM_ANSWER_BYTES or len(raw) < expected:
-        raise Unreadable("size")
-    return RawAnswer(response.status_code, response.headers, raw)
+            raise UnusableResponse(type(fault).__name__) from fault
+    if len(raw) > MAXIMUM_RESPONSE_BYTES or len(raw) < expected:
+        raise UnusableResponse("size")
+    return RawResponse(response.status_code, response.headers, raw)
 
 
-def _told_length(headers: Mapping[str, str]) -> int:
-    """How many bytes the body has to have. An answer that was encoded although we asked for none tells the length on the line,
-    which is not that of what is read: a short one grows by it."""
-    told = headers.get("Content-Length", "")
-    return int(told) if told.isdecimal() and told.isascii() and "Content-Encoding" not in headers else 0
+def _content_length(headers: Mapping[str, str]) -> int:
+    """Return how many bytes the body must have, 0 where that is not known. The length of a response that was compressed
+    although we requested none is that of the compressed bytes, not of the body as it is read."""
+    length = headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() and length.isascii() and "Content-Encoding" not in headers else 0
 
 
-def _whole(response: requests.Response, deadline: float) -> bytes:
-    """The body, or as much of it as proves it too large. The timeout of a socket begins anew with each byte; this one does not."""
+def _read_body(response: requests.Response, deadline: float) -> bytes:
+    """Return the body, or as much of it as proves it too large. Unlike a socket's timeout, the deadline does not restart with
+    each byte."""
     parts: list[bytes] = []
     size = 0
-    while size <= MAXIMUM_ANSWER_BYTES and (part := response.raw.read1(_CHUNK_BYTES, decode_content=True)):
+    while size <= MAXIMUM_RESPONSE_BYTES and (part := response.raw.read1(_CHUNK_BYTES, decode_content=True)):
         parts.append(part)
         size += len(part)
         if time.monotonic() > deadline:
-            raise Unreadable("slow")
+            raise UnusableResponse("slow")
     return b"".join(parts)
 
 
 def json_object(raw: bytes) -> Mapping[str, Any]:
-    """The body as a JSON object. Raises Unreadable for anything else."""
+    """Return the body as a JSON object. Raises UnusableResponse for anything else."""
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError) as fault:
-        raise Unreadable("json") from fault
+        raise UnusableResponse("json") from fault
     if not isinstance(value, dict):
-        raise Unreadable("shape")
+        raise UnusableResponse("shape")
     return value

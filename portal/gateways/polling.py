@@ -1,10 +1,10 @@
-"""When a provider is asked again about what it has not told yet; the same schedule for charges, refunds and setups."""
+"""When a pending charge, refund or setup is polled again at its gateway; one schedule for all three."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-_ASK_AFTER = (
+_INTERVALS = (
     timedelta(seconds=10),
     timedelta(seconds=30),
     timedelta(minutes=1),
@@ -16,10 +16,10 @@ _ASK_AFTER = (
     timedelta(hours=12),
     timedelta(days=1),
 )
-SEND_AGAIN_AFTER = timedelta(seconds=10)
-"""How long an order may still be on its way: before that a provider that has never heard of it proves nothing."""
+RESEND_AFTER = timedelta(seconds=10)
+"""How long a request may still be in flight. Earlier, a lookup that finds nothing proves nothing, and nothing is resent."""
 
 
 def next_check(check_count: int, at: datetime) -> datetime:
-    """When to ask the gateway again after `check_count` times: 10 s, 30 s, 1 min, 5 min, 15 min, 1 h … then daily."""
-    return at + _ASK_AFTER[min(check_count, len(_ASK_AFTER) - 1)]
+    """Return when to poll again after `check_count` polls: 10 s, 30 s, 1 min, 5 min, 15 min, 1 h … then daily."""
+    return at + _INTERVALS[min(check_count, len(_INTERVALS) - 1)]

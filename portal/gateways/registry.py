@@ -1,4 +1,4 @@
-"""Which gateway a merchant takes payments through, made from its account's decrypted keys and kept for a while."""
+"""The gateway through which a merchant takes payments, built from its account's decrypted secrets and cached briefly."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ from portal.merchants.rules.secrets import decrypt_secrets
 from portal.settings import Settings
 from portal.tenancy import MerchantScope
 
-_KEEP_SECONDS = 5.0
+_CACHE_SECONDS = 5.0
 
 
 class Gateways(Protocol):
-    """Tells the gateway through which a merchant takes payments, or with `name` the one that it has an account at, be it the one
-    of before: that one alone can tell what became of its payments, and give them back. None where there is none."""
+    """Finds a merchant's gateways."""
 
-    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None: ...
+    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
+        """Return the gateway through which the merchant takes payments now, or with `name` any at which it has an account:
+        payments of a previous gateway are looked up and refunded there. None where there is none."""
+        ...
 
 
 @dataclass(slots=True)
 class AccountGateways:
-    """Gateways by the accounts in the database; each is kept for five seconds, so that changed keys soon count."""
+    """Gateways from the accounts in the database; each is cached for five seconds, so that changed secrets soon apply."""
 
     database: Database
     settings: Settings
-    _kept: dict[tuple[str, str | None], tuple[float, Gateway | None]] = field(default_factory=dict)
+    _cache: dict[tuple[str, str | None], tuple[float, Gateway | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
         if name is not None and name not in SECRETS:
-            return None  # Whatever an address names: it is neither asked for nor kept.
+            return None  # The name may come from a URL: an unknown one is neither queried nor cached.
         now = time.monotonic()
         with self._lock:
-            kept = self._kept.get((merchant_id, name))
-        if kept and kept[0] > now:
-            return kept[1]
-        gateway = self._make(merchant_id, name)
+            cached = self._cache.get((merchant_id, name))
+        if cached and cached[0] > now:
+            return cached[1]
+        gateway = self._build(merchant_id, name)
         with self._lock:
-            self._kept[merchant_id, name] = (now + _KEEP_SECONDS, gateway)
+            self._cache[merchant_id, name] = (now + _CACHE_SECONDS, gateway)
         return gateway
 
-    def _make(self, merchant_id: str, name: str | None) -> Gateway | None:
+    def _build(self, merchant_id: str, name: str | None) -> Gateway | None:
         with self.database.read() as connection:
             account = find_gateway_account(connection, MerchantScope(merchant_id), name)
         if account is None:
@@ -59,28 +61,28 @@ class AccountGateways:
 
 
 def make_gateway(name: str, mode: str, secrets: Mapping[str, str], settings: Settings) -> Gateway | None:
-    """The gateway of a test or live account; None where this installation has no such gateway.
+    """Return the gateway of a test or live account; None where this installation has no such gateway.
 
-    Raises AccountRefused when the secrets are not that account's, and LookupError for a gateway that does not exist.
+    Raises AccountRefused when the secrets are missing or of the other mode, and LookupError for an unknown gateway.
     """
     if name not in SECRETS:
         raise LookupError(f"no gateway is named {name}")
-    given = checked_secrets(name, mode, secrets)
+    checked = checked_secrets(name, mode, secrets)
     timeout = settings.gateway_timeout_seconds
     if name == "sandbox":
         from portal.gateways.sandbox import SandboxGateway
 
         if not settings.sandbox_url:
             return None
-        return SandboxGateway(settings.sandbox_url, given["secret_key"], given["event_secret"], timeout)
+        return SandboxGateway(settings.sandbox_url, checked["secret_key"], checked["event_secret"], timeout)
     if name == "notchpay":
         from portal.gateways.notchpay import Keys, NotchPayGateway
 
-        keys = Keys(given["public_key"], given["private_key"], tuple(split_values(given[EVENT_SECRETS])))
+        keys = Keys(checked["public_key"], checked["private_key"], tuple(split_values(checked[EVENT_SECRETS])))
         return NotchPayGateway(keys, timeout, origin=settings.notchpay_url)
     if name == "stripe":
         from portal.gateways.stripe.gateway import StripeGateway
 
-        event_secrets = split_values(given[EVENT_SECRETS])
-        return StripeGateway(given["secret_key"], event_secrets, timeout, origin=settings.stripe_url)
+        event_secrets = split_values(checked[EVENT_SECRETS])
+        return StripeGateway(checked["secret_key"], event_secrets, timeout, origin=settings.stripe_url)
     raise LookupError(f"no gateway is named {name}")

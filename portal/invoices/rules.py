@@ -5,11 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
 
 from portal.money import split
 
-OUTSTANDING = ("open", "partially_paid")
+
+class InvoiceStatus(StrEnum):
+    """Every status of an invoice. Overdue is none of them: it is an outstanding invoice past its due date."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PARTIALLY_PAID = "partially_paid"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+OUTSTANDING = (InvoiceStatus.OPEN.value, InvoiceStatus.PARTIALLY_PAID.value)
 """The statuses of an invoice of which something is left to pay, and may be paid. `models.is_outstanding` is the same in SQL."""
+
+TRANSITIONS = MappingProxyType(
+    {
+        "draft": frozenset({"open", "void"}),
+        "open": frozenset({"partially_paid", "paid", "void", "uncollectible"}),
+        "partially_paid": frozenset({"paid", "void", "uncollectible"}),
+        "paid": frozenset(),
+        "void": frozenset(),
+        "uncollectible": frozenset({"open", "partially_paid", "paid", "void"}),
+    }
+)
+
+
+def may_follow(status: str, following: str) -> bool:
+    """Whether an invoice in `status` may become `following`."""
+    return following in TRANSITIONS[status]
 
 
 def days_overdue(status: str, due_on: date, today: date) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.contacts import ContactRefused, normalise_email, normalise_name
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType
 from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SecretsUnreadable, SlugTaken
 from portal.merchants.models import MODES, ApiKey, GatewayAccount, Merchant
 from portal.merchants.queries import MerchantProfile, get_merchant
@@ -53,7 +55,7 @@ class NewMerchant:
     options: PaymentOptions = field(default_factory=PaymentOptions)
 
 
-def create_merchant(session: Session, new: NewMerchant, *, at: datetime) -> MerchantProfile:
+def create_merchant(session: Session, new: NewMerchant, *, actor: Actor, at: datetime) -> MerchantProfile:
     """Create a tenant; a test one pays through the sandbox unless told, a live one through nothing until connected.
 
     Raises InvalidMerchant, SlugReserved, SlugTaken, SandboxNotForLive.
@@ -63,14 +65,18 @@ def create_merchant(session: Session, new: NewMerchant, *, at: datetime) -> Merc
         raise SlugTaken(f"another merchant has the slug {merchant.slug}")
     session.add(merchant)
     session.flush()
-    record_act(
-        session, merchant.id, "merchant.created", at=at, actor_type="system", actor_id="command", object_id=merchant.id
-    )
+    _record(session, merchant.id, EventType.MERCHANT_CREATED, merchant.id, actor, at)
     return get_merchant(session, merchant.id)
 
 
 def create_api_key(
-    session: Session, merchant: MerchantProfile, scopes: Sequence[str], *, at: datetime, life: timedelta | None = None
+    session: Session,
+    merchant: MerchantProfile,
+    scopes: Sequence[str],
+    *,
+    actor: Actor,
+    at: datetime,
+    life: timedelta | None = None,
 ) -> str:
     """Make a key and tell it: the only time that it can be seen. Raises UnknownScope."""
     allowed = checked_scopes(scopes)
@@ -82,24 +88,30 @@ def create_api_key(
             created_at=at, expires_at=at + life if life else None,
         )
     )  # fmt: skip
-    record_act(
-        session, merchant.id, "api_key.created", at=at, actor_type="system", actor_id="command", object_id=key_id
-    )
+    _record(session, merchant.id, EventType.API_KEY_CREATED, key_id, actor, at, scopes=list(allowed))
     return key
 
 
-def set_payment_options(session: Session, merchant_id: str, options: PaymentOptions, *, at: datetime) -> None:
+def set_payment_options(
+    session: Session, merchant_id: str, options: PaymentOptions, *, actor: Actor, at: datetime
+) -> None:
     """Change how the merchant's customers may pay. Checkouts under way are priced anew. Raises InvalidMerchant."""
     session.execute(
         sa.update(Merchant)
         .where(Merchant.id == merchant_id)
         .values(payment_options=stored_options(options), updated_at=at)
     )
-    record_act(
-        session, merchant_id, "merchant.payment_options_changed", at=at, actor_type="system", actor_id="command",
-        object_id=merchant_id, amount_mode=options.amount_mode, allow_split=options.allow_split,
+    _record(
+        session,
+        merchant_id,
+        EventType.SETTINGS_UPDATED,
+        merchant_id,
+        actor,
+        at,
+        amount_mode=options.amount_mode,
+        allow_split=options.allow_split,
         top_ups=sorted(options.top_ups),
-    )  # fmt: skip
+    )
 
 
 def connect_gateway(
@@ -109,6 +121,7 @@ def connect_gateway(
     secrets: Mapping[str, str],
     *,
     keys: Sequence[bytes],
+    actor: Actor,
     at: datetime,
     options: Mapping[str, str] | None = None,
 ) -> None:
@@ -125,9 +138,7 @@ def connect_gateway(
         session.add(account)
     account.secrets, account.options, account.updated_at = sealed, dict(options or {}), at
     session.execute(sa.update(Merchant).where(Merchant.id == merchant.id).values(gateway=gateway, updated_at=at))
-    record_act(
-        session, merchant.id, "gateway.connected", at=at, actor_type="system", actor_id="command", object_id=gateway
-    )
+    _record(session, merchant.id, EventType.GATEWAY_CONNECTED, gateway, actor, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +151,13 @@ class Rotation:
     unreadable: tuple[str, ...]
 
 
-def rotate_accounts(session: Session, *, keys: Sequence[bytes], at: datetime) -> Rotation:
+def rotate_accounts(session: Session, *, keys: Sequence[bytes], actor: Actor, at: datetime) -> Rotation:
     """Encrypt every account at a gateway with the newest key. Those that it opens already stay as they are, so that doing it
     again changes nothing; whoever reads meanwhile has the older keys too."""
-    statement = (
-        sa.select(GatewayAccount)
-        .order_by(GatewayAccount.merchant_id, GatewayAccount.gateway)
-        .with_for_update()
-        .execution_options(tenant_wide=True)
-    )
     rotated, current, unreadable = 0, 0, []
-    for account in session.execute(statement).scalars():
+    for merchant_id, gateway in session.execute(_ALL_ACCOUNTS).all():
+        # Each under its own lock: no statement locks the rows of more than one merchant.
+        account = session.get_one(GatewayAccount, (merchant_id, gateway), with_for_update=True)
         if is_newest(account.secrets, keys):
             current += 1
             continue
@@ -160,16 +167,28 @@ def rotate_accounts(session: Session, *, keys: Sequence[bytes], at: datetime) ->
             unreadable.append(account.merchant_id)
             continue
         rotated += 1
-        record_act(
-            session,
-            account.merchant_id,
-            "gateway.secrets_rotated",
-            at=at,
-            actor_type="system",
-            actor_id="command",
-            object_id=account.gateway,
-        )
+        _record(session, account.merchant_id, EventType.GATEWAY_SECRETS_ROTATED, account.gateway, actor, at)
     return Rotation(rotated, current, tuple(unreadable))
+
+
+def _record(
+    session: Session,
+    merchant_id: str,
+    event_type: EventType,
+    object_id: str,
+    actor: Actor,
+    at: datetime,
+    **details: Any,
+) -> None:
+    event = Event(type=event_type, merchant_id=merchant_id, object_id=object_id, details=details, at=at)
+    record(session, actor, event)
+
+
+_ALL_ACCOUNTS = (
+    sa.select(GatewayAccount.merchant_id, GatewayAccount.gateway)
+    .order_by(GatewayAccount.merchant_id, GatewayAccount.gateway)
+    .execution_options(tenant_wide=True)
+)
 
 
 def _checked(new: NewMerchant, at: datetime) -> Merchant:

@@ -29,6 +29,7 @@ MODEL_PACKAGES = (
     "reconciliation",
     "outbox",
     "audit",
+    "events",
 )
 _FOLDER = Path(__file__).parent
 

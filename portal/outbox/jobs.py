@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.claims import Queue, Row, claim_next
 from portal.database import Database
 from portal.outbox.errors import Undeliverable
 from portal.outbox.models import OutboxMessage
@@ -40,13 +41,8 @@ class Leased:
 
 
 def deliver_next(services: Services, handlers: Mapping[str, Handler]) -> str | None:
-    """Deliver the message that has been due longest; tells "done", "retried" or "dead", or None when nothing is due."""
-    at = services.clock.now()
-    # An idle worker only reads: it takes SQLite's one write lock from nobody.
-    with services.database.read() as reader:
-        if reader.execute(_DUE, _now(at)).first() is None:
-            return None
-    leased = services.database.run(lambda session: lease_next(session, at))
+    """Deliver the message that has been due longest; return "done", "retried" or "dead", or None when nothing is due."""
+    leased = lease_next(services)
     if leased is None:
         return None
     services.crash_point("outbox.leased")
@@ -65,22 +61,15 @@ def deliver_next(services: Services, handlers: Mapping[str, Handler]) -> str | N
     return outcome
 
 
-def lease_next(session: Session, at: datetime) -> Leased | None:
-    """Take the message that has been due longest and nobody holds. On PostgreSQL workers pass over each other's rows.
+def lease_next(services: Services) -> Leased | None:
+    """Lease the message that has been due longest and that nobody holds; return None when there is none.
 
-    The try is counted when it begins, so that a message which kills its worker is given up in the end too.
+    The attempt is counted when it begins, so that a message which kills its worker becomes a dead letter in the end too.
     """
-    row = session.execute(_TAKE_DUE, _now(at)).first()
+    row = claim_next(services, _DUE)
     if row is None:
         return None
-    leased = Leased(row.merchant_id, row.id, row.kind, row.payload, row.attempts + 1, at + LEASE)
-    session.execute(
-        sa.update(OutboxMessage)
-        .where(OutboxMessage.merchant_id == leased.merchant_id, OutboxMessage.id == leased.id)
-        .values(leased_until=leased.leased_until, attempts=leased.attempts)
-        .execution_options(synchronize_session=False)
-    )
-    return leased
+    return Leased(row.merchant_id, row.id, row.kind, row.payload, row.attempts, row.leased_until)
 
 
 def count_dead_letters(database: Database) -> int:
@@ -107,34 +96,31 @@ def delete_delivered(session: Session, *, at: datetime) -> int:
     return int(result.rowcount)
 
 
-# The message that has been due longest, and that nobody holds; a lease from the future is one of a clock that jumped.
-_DUE = (
-    sa.select(
-        OutboxMessage.merchant_id,
-        OutboxMessage.id,
-        OutboxMessage.kind,
-        OutboxMessage.payload,
-        OutboxMessage.attempts,
-    )
-    .where(
+def _is_due(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
         OutboxMessage.done_at.is_(None),
         OutboxMessage.dead_at.is_(None),
-        OutboxMessage.due_at <= sa.bindparam("now"),
+        OutboxMessage.due_at <= now,
         sa.or_(
             OutboxMessage.leased_until.is_(None),
-            OutboxMessage.leased_until <= sa.bindparam("now"),
-            OutboxMessage.leased_until > sa.bindparam("longest"),
+            OutboxMessage.leased_until <= now,
+            # Longer than any lease from now: the clock was ahead when it was taken, and has been set back since.
+            OutboxMessage.leased_until > now + LEASE,
         ),
     )
-    .order_by(OutboxMessage.due_at)
-    .limit(1)
-    .execution_options(tenant_wide=True)
+
+
+def _claimed(message: Row, now: datetime) -> dict[str, Any]:
+    return {"attempts": message.attempts + 1, "leased_until": now + LEASE}
+
+
+_DUE = Queue(
+    OutboxMessage,
+    columns=(OutboxMessage.kind, OutboxMessage.payload, OutboxMessage.attempts, OutboxMessage.leased_until),
+    is_due=_is_due,
+    order_by=(OutboxMessage.due_at,),
+    claim=_claimed,
 )
-_TAKE_DUE = _DUE.with_for_update(skip_locked=True)
-
-
-def _now(at: datetime) -> dict[str, datetime]:
-    return {"now": at, "longest": at + LEASE}
 
 
 def _handler(handlers: Mapping[str, Handler], kind: str) -> Handler:

@@ -3,102 +3,104 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
+from portal.claims import Queue, Row, claim, claim_next, list_candidates
+from portal.events.rules import WORKER, EventType
 from portal.gateways.polling import next_check
-from portal.outbox.operations import enqueue
 from portal.payment_methods.models import PaymentMethod, PaymentMethodSetup
+from portal.payment_methods.operations.methods import record_method
 from portal.payment_methods.operations.setups import resolve_setup
-from portal.payment_methods.rules import expiries_to_tell, expiry_key
+from portal.payment_methods.rules import expiries_to_tell
 from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
-_DUE = (
-    sa.select(PaymentMethodSetup)
-    .where(PaymentMethodSetup.next_check_at <= sa.bindparam("now"))
-    .order_by(PaymentMethodSetup.next_check_at)
-    .limit(1)
-    .execution_options(tenant_wide=True)
-)
-_TAKE_DUE = _DUE.with_for_update(skip_locked=True)
 
 
 def check_setups(services: Services) -> int:
-    """Ask the gateways for the setups whose time to ask has come; tells how many. As `check_payments`, one at a time."""
+    """Ask the gateways for the setups whose time to ask has come; return how many were claimed. As `check_payments`."""
     count = 0
-    while count < _BATCH and (taken := _take_next(services)) is not None:
-        merchant_id, setup_id = taken
+    while count < _BATCH and (setup := claim_next(services, _TO_CHECK)) is not None:
         count += 1
         try:
-            resolve_setup(services, merchant_id, setup_id)
+            resolve_setup(services, setup.merchant_id, setup.id)
         except Exception:  # one setup that cannot be resolved must not stop the others; it stays due
-            log.exception("setup.check_failed", extra={"setup": setup_id})
+            log.exception("setup.check_failed", extra={"setup": setup.id})
     return count
 
 
 def mail_expiring_methods(services: Services) -> int:
-    """Put one mail on its way for each method that runs out within eight weeks, or has just done so; tells how many.
+    """Enqueue one mail for each method that runs out within eight weeks, or has just done so; return how many.
 
-    The row remembers the expiry that was written about, and two workers pass over each other's rows: one mail a method and
+    A method is claimed by storing the expiry that the mail is about, in the transaction that enqueues it: one mail a method and
     expiry, however often and by however many this is run.
     """
     count = 0
-    while (done := services.database.run(lambda session: _write_about_some(session, services))) > 0:
+    while (done := _mail_about_some(services)) > 0:
         count += done
     return count
 
 
-def _take_next(services: Services) -> tuple[str, str] | None:
+def _check_claimed(setup: Row, now: datetime) -> dict[str, Any]:
+    count = setup.check_count + 1
+    return {"check_count": count, "next_check_at": next_check(count, now)}
+
+
+_TO_CHECK = Queue(
+    PaymentMethodSetup,
+    columns=(PaymentMethodSetup.check_count, PaymentMethodSetup.next_check_at),
+    is_due=lambda now: PaymentMethodSetup.next_check_at <= now,
+    order_by=(PaymentMethodSetup.next_check_at,),
+    claim=_check_claimed,
+)
+
+
+def _mail_about_some(services: Services) -> int:
     now = services.clock.now()
-    # An idle worker only reads: it takes SQLite's one write lock from nobody.
     with services.database.read() as reader:
-        if reader.execute(_DUE, {"now": now}).first() is None:
-            return None
-    with services.database.unit_of_work() as session:
-        due = session.execute(_TAKE_DUE, {"now": now}).scalar()
-        if due is None:
-            return None
-        due.check_count += 1
-        due.next_check_at = next_check(due.check_count, now)
-        return due.merchant_id, due.id
-
-
-def _write_about_some(session: Session, services: Services) -> int:
-    now = services.clock.now()
-    first, last = expiries_to_tell(now.date())
-    expiry = PaymentMethod.exp_year * 100 + PaymentMethod.exp_month
-    methods = (
-        session.execute(
-            sa.select(PaymentMethod)
-            .where(
-                PaymentMethod.status == sa.literal_column("'active'"),
-                PaymentMethod.exp_year.between(first // 100, last // 100),
-                expiry.between(first, last),
-                PaymentMethod.told_expiry.is_distinct_from(expiry),
-            )
-            .limit(_BATCH)
-            .with_for_update(skip_locked=True)
-            .execution_options(tenant_wide=True)
-        )
-        .scalars()
-        .all()
+        candidates = list_candidates(reader, _EXPIRING, now, limit=_BATCH)
+    return sum(
+        services.database.run(lambda session, method=method: _mail_about(session, method, at=now))  # type: ignore[misc]  # binds the loop's value
+        for method in candidates
     )
-    for method in methods:
-        method.told_expiry = expiry_key(method)
-        told = {"method": method.id, "expiry": method.told_expiry}
-        enqueue(session, method.merchant_id, "method_expiring_mail", told, at=now)
-        record_act(
-            session,
-            method.merchant_id,
-            "payment_method.expiring",
-            at=now,
-            actor_type="system",
-            actor_id="worker",
-            customer_id=method.customer_id,
-            object_id=method.id,
-        )
-    return len(methods)
+
+
+def _mail_about(session: Session, candidate: Row, *, at: datetime) -> bool:
+    """Whether the method was still to be written about."""
+    method = claim(session, _EXPIRING, candidate, at)
+    if method is None:
+        return False
+    record_method(
+        session,
+        session.get_one(PaymentMethod, (method.merchant_id, method.id)),
+        EventType.PAYMENT_METHOD_EXPIRING,
+        actor=WORKER,
+        at=at,
+        expiry=method.told_expiry,
+    )
+    return True
+
+
+def _is_expiring(now: datetime) -> sa.ColumnElement[bool]:
+    first, last = expiries_to_tell(now.date())
+    return sa.and_(
+        PaymentMethod.status == sa.literal_column("'active'"),
+        PaymentMethod.exp_year.between(first // 100, last // 100),
+        _EXPIRY.between(first, last),
+        PaymentMethod.told_expiry.is_distinct_from(_EXPIRY),
+    )
+
+
+_EXPIRY = PaymentMethod.exp_year * 100 + PaymentMethod.exp_month
+_EXPIRING = Queue(
+    PaymentMethod,
+    columns=(PaymentMethod.customer_id, PaymentMethod.told_expiry),
+    is_due=_is_expiring,
+    order_by=(PaymentMethod.exp_year, PaymentMethod.exp_month),
+    claim=lambda _method, _now: {"told_expiry": _EXPIRY},
+)

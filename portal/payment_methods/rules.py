@@ -5,12 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from portal.contacts import ContactRefused, normalise_name
 from portal.gateways.contract import SetupOutcome, State
 from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable
+
+
+class MethodStatus(StrEnum):
+    """Every status of a saved method. `expired` is one that a gateway keeps which the merchant has left; a card past its date
+    stays active (`method_state`)."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REMOVED = "removed"
+
+
+TRANSITIONS = MappingProxyType(
+    {"active": frozenset({"expired", "removed"}), "expired": frozenset({"active", "removed"}), "removed": frozenset()}
+)
+
+
+def may_follow(status: str, following: str) -> bool:
+    """Whether a saved method in `status` may become `following`."""
+    return following in TRANSITIONS[status]
+
 
 EXPIRES_SOON = timedelta(weeks=8)
 LONGEST_NICKNAME = 40

@@ -3,80 +3,81 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from portal.claims import Queue, Row, claim_next
+from portal.database import Reader
+from portal.events.rules import WORKER
 from portal.payments.models import Payment
 from portal.payments.operations.checkouts import end_checkout
+from portal.payments.operations.locks import lock_payment
 from portal.payments.operations.paying import resolve_payment
 from portal.payments.rules import statuses
 from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
-_UNCONFIRMED = (
-    sa.select(Payment)
-    .where(Payment.status == sa.literal_column("'incomplete'"), Payment.expires_at <= sa.bindparam("now"))
-    .order_by(Payment.expires_at)
-    .limit(_BATCH)
-    .execution_options(tenant_wide=True)
-)
-_TAKE_UNCONFIRMED = _UNCONFIRMED.with_for_update(skip_locked=True)
-_DUE = (
-    sa.select(Payment.merchant_id, Payment.id, Payment.check_count)
-    .where(Payment.next_check_at <= sa.bindparam("now"))
-    .order_by(Payment.next_check_at)
-    .limit(1)
-    .execution_options(tenant_wide=True)
-)
-_TAKE_DUE = _DUE.with_for_update(skip_locked=True)
 
 
 def check_payments(services: Services) -> int:
-    """Ask the gateways for the payments whose time to ask has come; tells how many were asked for.
+    """Ask the gateways for the payments whose time to ask has come; return how many were claimed.
 
-    Each is taken over by moving its time on, so that two workers ask for different ones and the one that a killed worker had
-    in hand comes back by itself.
+    Each is claimed by moving its time on, so that two workers ask for different ones and a killed worker's payment becomes due
+    by itself.
     """
     count = 0
-    while count < _BATCH and (taken := _take_next(services)) is not None:
-        merchant_id, payment_id = taken
+    while count < _BATCH and (payment := claim_next(services, _TO_CHECK)) is not None:
         count += 1
         try:
-            resolve_payment(services, merchant_id, payment_id)
+            resolve_payment(services, payment.merchant_id, payment.id)
         except Exception:  # one payment that cannot be resolved must not stop the others; it stays due and is shown
-            log.exception("payment.check_failed", extra={"payment": payment_id})
+            log.exception("payment.check_failed", extra={"payment": payment.id})
     return count
 
 
 def expire_checkouts(services: Services) -> int:
-    """End the unconfirmed payments whose time is up; tells how many."""
-    now = services.clock.now()
-    # An idle worker only reads: it takes SQLite's one write lock from nobody.
-    with services.database.read() as reader:
-        if reader.execute(_UNCONFIRMED, {"now": now}).first() is None:
-            return 0
-    with services.database.unit_of_work() as session:
-        payments = session.execute(_TAKE_UNCONFIRMED, {"now": now}).scalars().all()
-        for payment in payments:
-            end_checkout(session, payment, "abandoned" if payment.opened_at else "expired", at=now)
-    return len(payments)
-
-
-def _take_next(services: Services) -> tuple[str, str] | None:
+    """End the unconfirmed payments whose time is up, each in a transaction of its own; return how many were ended."""
     now = services.clock.now()
     with services.database.read() as reader:
-        if reader.execute(_DUE, {"now": now}).first() is None:
-            return None
+        candidates = _list_unconfirmed(reader, now)
+    return sum(_expire(services, merchant_id, payment_id, at=now) for merchant_id, payment_id in candidates)
+
+
+def _claimed(payment: Row, now: datetime) -> dict[str, Any]:
+    count = payment.check_count + 1
+    return {"check_count": count, "next_check_at": statuses.next_check(count, now)}
+
+
+_TO_CHECK = Queue(
+    Payment,
+    columns=(Payment.check_count, Payment.next_check_at),
+    is_due=lambda now: Payment.next_check_at <= now,
+    order_by=(Payment.next_check_at,),
+    claim=_claimed,
+)
+
+
+def _list_unconfirmed(reader: Reader, now: datetime) -> Sequence[tuple[str, str]]:
+    """The merchant and id of those whose time was up first; read without a lock, over all merchants."""
+    statement = (
+        sa.select(Payment.merchant_id, Payment.id)
+        .where(Payment.status == sa.literal_column("'incomplete'"), Payment.expires_at <= now)
+        .order_by(Payment.expires_at)
+        .limit(_BATCH)
+        .execution_options(tenant_wide=True)
+    )
+    return [(row.merchant_id, row.id) for row in reader.execute(statement)]
+
+
+def _expire(services: Services, merchant_id: str, payment_id: str, *, at: datetime) -> bool:
+    """Whether the payment was still unconfirmed, and is ended now."""
     with services.database.unit_of_work() as session:
-        due = session.execute(_TAKE_DUE, {"now": now}).first()
-        if due is None:
-            return None
-        merchant_id, payment_id, check_count = due
-        session.execute(
-            sa.update(Payment)
-            .where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
-            .values(check_count=check_count + 1, next_check_at=statuses.next_check(check_count + 1, now))
-            .execution_options(synchronize_session=False)
-        )
-    return merchant_id, payment_id
+        payment = lock_payment(session, merchant_id, payment_id)
+        if payment.status != "incomplete" or payment.expires_at > at:
+            return False  # It was confirmed, cancelled or ended by another worker since it was read.
+        end_checkout(session, payment, "abandoned" if payment.opened_at else "expired", actor=WORKER, at=at)
+    return True

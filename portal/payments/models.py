@@ -180,7 +180,7 @@ class PaymentAllocation(Base):
         sa.ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"]),
         sa.ForeignKeyConstraint(["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"]),
         sa.Index("ix_payment_allocations_merchant_id_invoice_id", "merchant_id", "invoice_id"),
-        # The decision itself (threats 18, 68): of all attempts at an invoice one is active in a slot.
+        # The decision itself (threats, rule 18; threats 68): of all attempts at an invoice one is active in a slot.
         sa.Index(
             "uq_payment_allocations_one_active_attempt",
             "merchant_id",

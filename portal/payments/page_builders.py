@@ -234,7 +234,7 @@ def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo
         steps.append(step(payment.status, payment.completed_at or payment.updated_at))
     steps = _told_forwards(steps)
     for refund in refunds:
-        if refund.status == "succeeded":
+        if refund.status == "complete":
             steps.append(step("refund", refund.completed_at or refund.created_at, refund.amount))
         elif refund.status == "failed":
             steps.append(step("refund_failed", refund.completed_at or refund.created_at, refund.amount))

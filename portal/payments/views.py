@@ -53,7 +53,7 @@ def payment(payment_id: str) -> Response:
         found = read_payment_page(reader, scope, payment_id)
     if found.status in UNSETTLED:
         ask_if_free(
-            lambda: resolve_payment(services, scope.merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY)
+            lambda: resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY)
         )
         with services.database.read() as reader:
             found = read_payment_page(reader, scope, payment_id)

@@ -1,1 +1,1 @@
-"""What gateways tell us: verified, stored once, answered, handled later."""
+"""The inbox of gateways' events (webhooks): verified, stored once, acknowledged, handled later."""

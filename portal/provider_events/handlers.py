@@ -1,4 +1,4 @@
-"""What an event leads to, by the kind of thing it speaks of: always a question to the gateway, never its own word."""
+"""What an event causes, by the kind of object it is about: always a lookup at the gateway. Its payload is never trusted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.payments.operations.paying import look_for_late_money, resolve_payme
 from portal.payments.queries.at_gateways import find_payment_of_charge
 from portal.payments.queries.payments import find_payment
 from portal.payments.rules import statuses
-from portal.provider_events.rules import Handled
+from portal.provider_events.rules import HandlingResult
 from portal.public_ids import is_id
 from portal.refunds.operations import resolve_refund
 from portal.refunds.queries import find_refund, list_refunds_of
@@ -24,9 +24,9 @@ from portal.tenancy import MerchantScope
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """An event as far as it leads anywhere: whose, at which gateway, and what it speaks of.
+    """An event as a reason for a lookup: which merchant, which gateway, and the object that it is about.
 
-    A question that was asked after `fresh_after` has had its answer: of the events that come together one asks.
+    A lookup made after `fresh_after` covers it, so that of several events at once only one causes a lookup.
     """
 
     merchant_id: str
@@ -36,69 +36,69 @@ class Hint:
     fresh_after: datetime
 
 
-Handler: TypeAlias = Callable[[Services, Hint, str], Handled]
-"""Given services, the hint, and our id of what it speaks of. May be called again for the same event."""
+Handler: TypeAlias = Callable[[Services, Hint, str], HandlingResult]
+"""Takes the services, the hint, and our id of its object. May be called again for the same event."""
 
 
-def handle(services: Services, hint: Hint) -> Handled:
-    """Ask the gateway for what a hint speaks of. One that speaks of nothing we know a kind of is done with."""
+def handle(services: Services, hint: Hint) -> HandlingResult:
+    """Look up the object of a hint at its gateway. A hint about an object that we do not have kinds for is done."""
     for prefix, handler in HANDLERS.items():
         if hint.reference is not None and is_id(prefix, hint.reference):
             return handler(services, hint, hint.reference)
     if hint.reference is None and hint.gateway_reference is not None:
-        payment_id = _payment_of_charge(services, hint, hint.gateway_reference)
-        return _about_payment(services, hint, payment_id) if payment_id else Handled.NOT_OURS
-    return Handled.DONE
+        payment_id = _find_payment_of_charge(services, hint, hint.gateway_reference)
+        return _handle_payment(services, hint, payment_id) if payment_id else HandlingResult.NOT_OURS
+    return HandlingResult.DONE
 
 
-def _about_payment(services: Services, hint: Hint, payment_id: str) -> Handled:
+def _handle_payment(services: Services, hint: Hint, payment_id: str) -> HandlingResult:
     with services.database.read() as reader:
         found = find_payment(reader, MerchantScope(hint.merchant_id), payment_id)
     if found is None:
-        return Handled.UNKNOWN_HERE
+        return HandlingResult.UNKNOWN_HERE
     now = services.clock.now()
     if found.status in statuses.UNSETTLED:
-        # An answer that is lost is asked for again by the payment's own schedule.
-        resolve_payment(services, hint.merchant_id, payment_id, unless_asked_within=now - hint.fresh_after)
+        # A lookup that fails is repeated by the payment's own polling.
+        resolve_payment(services, hint.merchant_id, payment_id, unless_checked_within=now - hint.fresh_after)
     elif found.status in statuses.ENDED_WITHOUT_MONEY:
         ended_at = found.completed_at or found.updated_at
         if now < ended_at + statuses.LATE_MONEY_WITHIN and not look_for_late_money(
             services, hint.merchant_id, payment_id
         ):
-            return Handled.NO_ANSWER
+            return HandlingResult.NO_ANSWER
     elif found.status in statuses.CAPTURED:
-        return _about_refunds(services, hint, payment_id)
-    return Handled.DONE
+        return _handle_refunds(services, hint, payment_id)
+    return HandlingResult.DONE
 
 
-def _about_refunds(services: Services, hint: Hint, payment_id: str) -> Handled:
-    """A captured payment changes by its refunds alone, and some gateways tell those by the charge."""
+def _handle_refunds(services: Services, hint: Hint, payment_id: str) -> HandlingResult:
+    """A captured payment changes only by its refunds, and some gateways send events about the charge for those."""
     with services.database.read() as reader:
         refunds = list_refunds_of(reader, MerchantScope(hint.merchant_id), [payment_id])[payment_id]
-    told = [_about_refund(services, hint, refund.id) for refund in refunds if refund.status != "failed"]
-    return next((handled for handled in told if handled is not Handled.DONE), Handled.DONE)
+    results = [_handle_refund(services, hint, refund.id) for refund in refunds if refund.status != "failed"]
+    return next((handled for handled in results if handled is not HandlingResult.DONE), HandlingResult.DONE)
 
 
-def _about_refund(services: Services, hint: Hint, refund_id: str) -> Handled:
+def _handle_refund(services: Services, hint: Hint, refund_id: str) -> HandlingResult:
     with services.database.read() as reader:
         refund = find_refund(reader, MerchantScope(hint.merchant_id), refund_id)
     if refund is None:
-        return Handled.UNKNOWN_HERE
-    is_answered = resolve_refund(services, hint.merchant_id, refund_id)
-    # One without an outcome is asked for by its own schedule.
-    return Handled.DONE if is_answered or refund.status == "pending" else Handled.NO_ANSWER
+        return HandlingResult.UNKNOWN_HERE
+    is_resolved = resolve_refund(services, hint.merchant_id, refund_id)
+    # A pending one is polled by its own schedule.
+    return HandlingResult.DONE if is_resolved or refund.status == "pending" else HandlingResult.NO_ANSWER
 
 
-def _about_setup(services: Services, hint: Hint, setup_id: str) -> Handled:
+def _handle_setup(services: Services, hint: Hint, setup_id: str) -> HandlingResult:
     with services.database.read() as reader:
         found = find_setup(reader, MerchantScope(hint.merchant_id), setup_id)
     if found is None:
-        return Handled.UNKNOWN_HERE
-    resolve_setup(services, hint.merchant_id, setup_id, unless_asked_within=services.clock.now() - hint.fresh_after)
-    return Handled.DONE
+        return HandlingResult.UNKNOWN_HERE
+    resolve_setup(services, hint.merchant_id, setup_id, unless_checked_within=services.clock.now() - hint.fresh_after)
+    return HandlingResult.DONE
 
 
-def _payment_of_charge(services: Services, hint: Hint, gateway_reference: str) -> str | None:
+def _find_payment_of_charge(services: Services, hint: Hint, gateway_reference: str) -> str | None:
     with services.database.read() as reader:
         return find_payment_of_charge(
             reader,
@@ -108,5 +108,5 @@ def _payment_of_charge(services: Services, hint: Hint, gateway_reference: str) -
         )
 
 
-HANDLERS: Mapping[str, Handler] = MappingProxyType({"pay": _about_payment, "re": _about_refund, "pms": _about_setup})
-"""By the prefix of our id. Whatever else an event may speak of is stored, and nothing follows from it."""
+HANDLERS: Mapping[str, Handler] = MappingProxyType({"pay": _handle_payment, "re": _handle_refund, "pms": _handle_setup})
+"""By the prefix of our id. An event about anything else is stored and has no effect."""

@@ -11,11 +11,11 @@ from portal.database import STRICT, Base, Count, Id, Instant
 
 
 class ProviderEvent(Base):
-    """An event as its gateway named it, stored once. It is a hint: what is true is asked of the gateway.
+    """An event by the id that its gateway gave it, stored once. It is a hint: the state is looked up at the gateway.
 
-    `reference` is our id of what it speaks of, `gateway_reference` the gateway's, each where it was told. `due_at` is when it
-    is handled next; null once it was handled (`handled_at`), or went aside after its last try (`dead_at`). `fault` is a code
-    of why the last try came to nothing.
+    `reference` is our id of its object, `gateway_reference` the gateway's; null where the event does not contain it. `due_at`
+    is when it is handled next; null once it was handled (`handled_at`) or became a dead letter (`dead_at`). `fault` is a code
+    for why the last try failed.
     """
 
     __tablename__ = "provider_events"

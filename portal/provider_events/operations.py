@@ -1,4 +1,4 @@
-"""The inbox of gateways' events, at the door: verify, store once. What an event hints at is asked later (`jobs`)."""
+"""Receiving gateways' events: verify and store once. They are handled later (`jobs`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.gateways.contract import EventRefused, Notice
+from portal.gateways.contract import EventRefused, VerifiedEvent
 from portal.provider_events.models import ProviderEvent
 from portal.services import Services
 
@@ -16,24 +16,24 @@ from portal.services import Services
 def receive_event(
     services: Services, merchant_id: str, gateway_name: str, headers: Mapping[str, str], body: bytes
 ) -> bool:
-    """Verify an event's raw bytes and store it once, to be handled by the worker; tells whether it is new.
+    """Verify an event's raw bytes and store it once, to be handled by the worker; return whether it is new.
 
-    Nothing else is done before the gateway has its answer, so that a thousand events a second wait for nobody. An event is a
-    hint and never believed (rule 21). Raises EventRefused.
+    Nothing else is done before the response, so that a thousand events a second can be received. An event is a hint, and its
+    payload is never trusted (threats, rule 21). Raises EventRefused.
     """
     gateway = services.gateways.find(merchant_id, gateway_name)
     if gateway is None:
         raise EventRefused("no such account")
     now = services.clock.now()
-    notice = gateway.read_event(headers, body, now)
+    event = gateway.read_event(headers, body, now)
     with services.database.unit_of_work() as session:
-        is_new = _store_once(session, merchant_id, gateway_name, notice, now)
+        is_new = _store_once(session, merchant_id, gateway_name, event, now)
     services.crash_point("event.stored")
     return is_new
 
 
-def _store_once(session: Session, merchant_id: str, gateway_name: str, notice: Notice, now: datetime) -> bool:
-    if session.get(ProviderEvent, (merchant_id, gateway_name, notice.event_id)) is not None:
+def _store_once(session: Session, merchant_id: str, gateway_name: str, event: VerifiedEvent, now: datetime) -> bool:
+    if session.get(ProviderEvent, (merchant_id, gateway_name, event.event_id)) is not None:
         return False
     try:
         with session.begin_nested():
@@ -41,14 +41,14 @@ def _store_once(session: Session, merchant_id: str, gateway_name: str, notice: N
                 ProviderEvent(
                     merchant_id=merchant_id,
                     gateway=gateway_name,
-                    event_id=notice.event_id,
-                    type=notice.type,
-                    reference=notice.reference,
-                    gateway_reference=notice.gateway_reference,
+                    event_id=event.event_id,
+                    type=event.type,
+                    reference=event.reference,
+                    gateway_reference=event.gateway_reference,
                     received_at=now,
                     due_at=now,
                 )
             )
-    except IntegrityError:  # The same event came to another process at this moment.
+    except IntegrityError:  # Another process has stored the same event at this moment.
         return False
     return True

@@ -1,4 +1,4 @@
-"""What the operator is told of the inbox, over all merchants."""
+"""The inbox over all merchants, for the operator."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from portal.provider_events.models import ProviderEvent
 
 
 class Inbox(NamedTuple):
-    """How the inbox stands: events that wait for their turn or their next try, when the oldest of them came, when the oldest
-    came that nobody has tried yet, and how many went aside."""
+    """The backlog of events: how many are waiting, when the oldest of them and the oldest without a try yet were received, and
+    how many are dead letters."""
 
     waiting_count: int
     oldest_at: datetime | None
@@ -22,7 +22,7 @@ class Inbox(NamedTuple):
 
 
 def read_inbox(reader: Reader) -> Inbox:
-    """How the inbox stands."""
+    """Return the backlog of events."""
     event = ProviderEvent
     untried = sa.case((event.attempts == 0, event.received_at))
     waiting = sa.select(sa.func.count(), sa.func.min(event.received_at), sa.func.min(untried)).where(
@@ -35,7 +35,7 @@ def read_inbox(reader: Reader) -> Inbox:
 
 
 def list_dead_events(reader: Reader, most: int) -> list[tuple[str, str, str, datetime]]:
-    """The newest `most` events that went aside: merchant, event, fault, and when it was given up."""
+    """Return the newest `most` dead letters: merchant, event, fault, and when it became one."""
     event = ProviderEvent
     rows = reader.execute(
         sa.select(event.merchant_id, event.event_id, event.fault, event.dead_at)

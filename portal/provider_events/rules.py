@@ -1,4 +1,4 @@
-"""What comes of handling an event, and when it is tried again; pure."""
+"""The results of handling an event, and when it is retried; pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from enum import StrEnum
 
 MOST_TRIES = 8
 LATE_AFTER = timedelta(minutes=5)
-"""An event that waits for longer than this on its first try means that no worker runs."""
+"""An event that waits longer than this for its first try means that no worker is running."""
 
-_TRY_AGAIN_AFTER = (
+_RETRY_INTERVALS = (
     timedelta(seconds=10),
     timedelta(seconds=30),
     timedelta(minutes=1),
@@ -20,12 +20,12 @@ _TRY_AGAIN_AFTER = (
 )
 
 
-class Handled(StrEnum):
-    """What came of one try.
+class HandlingResult(StrEnum):
+    """The result of one try. All but DONE are retried.
 
-    UNKNOWN_HERE: it names something of ours that is not there, or not yet; it is parked. NOT_OURS: nothing of ours has the
-    gateway's id that it names; parked as well, since our own commit may be on its way, and in the end no fault of anybody's:
-    a merchant may use its account elsewhere. NO_ANSWER: the gateway was asked, and nothing else will ask it again.
+    UNKNOWN_HERE: it names an object of ours that does not exist, or not yet. NOT_OURS: no payment has the gateway's id that it
+    names; retried because our commit may not be done yet, and finally no error, since a merchant may use its account
+    elsewhere. NO_ANSWER: the gateway did not respond to the lookup, and nothing else will look it up.
     """
 
     DONE = "done"
@@ -35,10 +35,10 @@ class Handled(StrEnum):
 
 
 def next_try(attempts: int, at: datetime) -> datetime:
-    """When an event is tried again that was tried `attempts` times: 10 s, 30 s, 1 min, 5 min, 15 min, 1 h, 3 h."""
-    return at + _TRY_AGAIN_AFTER[min(attempts, len(_TRY_AGAIN_AFTER)) - 1]
+    """Return when to retry an event after `attempts` tries: 10 s, 30 s, 1 min, 5 min, 15 min, 1 h, 3 h."""
+    return at + _RETRY_INTERVALS[min(attempts, len(_RETRY_INTERVALS)) - 1]
 
 
 def is_last_try(attempts: int) -> bool:
-    """Whether an event that came to nothing so often goes aside; the tries take four and a half hours together."""
+    """Return whether an event that failed so often is a dead letter; all tries together take four and a half hours."""
     return attempts >= MOST_TRIES

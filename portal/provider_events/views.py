@@ -1,4 +1,4 @@
-"""Where gateways tell us that something happened: `/hooks/<merchant>/<gateway>`."""
+"""The webhook endpoint of gateways: `/hooks/<merchant>/<gateway>`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @gateway_signed
 def receive(merchant: str, gateway: str) -> Response:
-    """Answer 200 to what is genuine, however often it comes; 400 to what is not, without a word why."""
+    """Respond 200 to a genuine event, however often it is sent; 400 to any other, without a reason."""
     services = current_services()
     with services.database.read() as connection:
         profile = find_merchant(connection, merchant)
@@ -27,7 +27,7 @@ def receive(merchant: str, gateway: str) -> Response:
     try:
         receive_event(services, profile.id, gateway, dict(request.headers), request.get_data())
     except EventRefused as refusal:
-        log.warning("provider_event.refused", extra={"merchant": profile.id, "why": str(refusal)})
+        log.warning("provider_event.refused", extra={"merchant": profile.id, "reason": str(refusal)})
         return Response(status=400)
     return Response(status=200)
 

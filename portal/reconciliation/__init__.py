@@ -1,1 +1,1 @@
-"""The gateway's own list of charges against the ledger, once a day; each break is kept and shown until it is resolved."""
+"""The gateway's own list of charges against the ledger, once a day; each difference is stored and reported until it is resolved."""

@@ -3,85 +3,93 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from portal.claims import Queue, claim_next
 from portal.merchants.models import Merchant
 from portal.reconciliation.models import GatewayComparison
 from portal.reconciliation.operations import compare_with_gateway
-from portal.reconciliation.rules import EVERY, TRY_AGAIN_AFTER
+from portal.reconciliation.rules import COMPARE_EVERY, RETRY_AFTER
 from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 20
-_DUE = (
+
+
+def compare_charges(services: Services) -> int:
+    """Compare the accounts whose day is over; return how many were compared.
+
+    Each is claimed by moving its time on, so that of two workers one compares, and a killed worker's turn comes again in an hour.
+    """
+    _add_new_accounts(services)
+    compared_count = 0
+    for _ in range(_BATCH):
+        account = claim_next(services, _DUE)
+        if account is None:
+            break
+        services.crash_point("comparison.claimed")
+        try:
+            compared_count += _compare(services, account.merchant_id, account.gateway)
+        except Exception:  # One merchant whose account cannot be compared keeps no other from its turn; it is shown.
+            log.exception("comparison.failed", extra={"merchant": account.merchant_id})
+    return compared_count
+
+
+def _add_new_accounts(services: Services) -> None:
+    """Give each account that was never compared its row, which is due at once."""
+    with services.database.read() as reader:
+        accounts = reader.execute(_NEW_ACCOUNTS).all()
+    for merchant_id, gateway in accounts:
+        with suppress(IntegrityError), services.database.unit_of_work() as session:  # Another worker may have added it.
+            session.add(GatewayComparison(merchant_id=merchant_id, gateway=gateway, due_at=services.clock.now()))
+
+
+def _compare(services: Services, merchant_id: str, gateway_name: str) -> bool:
+    """Whether the gateway gave a list to compare with."""
+    gateway = services.gateways.find(merchant_id)
+    if gateway is None or gateway.name != gateway_name or not gateway.capabilities.lists_charges:
+        _put_off(services, merchant_id, gateway_name)
+        return False
+    return compare_with_gateway(services, merchant_id, gateway) is not None
+
+
+_NEW_ACCOUNTS = (
     sa.select(Merchant.id, Merchant.gateway)
     .outerjoin(
         GatewayComparison,
         sa.and_(GatewayComparison.merchant_id == Merchant.id, GatewayComparison.gateway == Merchant.gateway),
     )
-    .where(
-        Merchant.gateway.is_not(None),
-        Merchant.status == "active",
-        sa.or_(GatewayComparison.due_at.is_(None), GatewayComparison.due_at <= sa.bindparam("now")),
-    )
+    .where(Merchant.gateway.is_not(None), Merchant.status == "active", GatewayComparison.merchant_id.is_(None))
     .limit(_BATCH)
     .execution_options(tenant_wide=True)
 )
 
 
-def compare_charges(services: Services) -> int:
-    """Compare the merchants whose day is over; tells how many were compared.
-
-    Each is claimed by moving its time on, so that of two workers one compares, and a killed one's turn comes again in an hour.
-    """
-    count = 0
-    for merchant_id, gateway_name in _list_due(services):
-        if not _claim(services, merchant_id, gateway_name):
-            continue
-        services.crash_point("comparison.claimed")
-        try:
-            gateway = services.gateways.find(merchant_id)
-            if gateway is None or gateway.name != gateway_name or not gateway.capabilities.lists_charges:
-                _put_off(services, merchant_id, gateway_name)
-            elif compare_with_gateway(services, merchant_id, gateway) is not None:
-                count += 1
-        except Exception:  # One merchant whose account cannot be compared keeps no other from its turn; it is shown.
-            log.exception("comparison.failed", extra={"merchant": merchant_id})
-    return count
+def _is_due(now: datetime) -> sa.ColumnElement[bool]:
+    is_in_use = sa.exists().where(
+        Merchant.id == GatewayComparison.merchant_id,
+        Merchant.gateway == GatewayComparison.gateway,
+        Merchant.status == "active",
+    )
+    return sa.and_(GatewayComparison.due_at <= now, is_in_use)
 
 
-def _list_due(services: Services) -> list[tuple[str, str]]:
-    with services.database.read() as reader:
-        return [(row.id, row.gateway) for row in reader.execute(_DUE, {"now": services.clock.now()})]
-
-
-def _claim(services: Services, merchant_id: str, gateway: str) -> bool:
-    """Whether this worker is the one that compares."""
-    now = services.clock.now()
-    taken_until = now + TRY_AGAIN_AFTER
-    try:
-        with services.database.unit_of_work() as session:
-            moved = session.execute(
-                _row(merchant_id, gateway)
-                .where(GatewayComparison.due_at <= now)
-                .values(due_at=taken_until)
-                .returning(GatewayComparison.due_at)
-            ).all()
-            if not moved and session.get(GatewayComparison, (merchant_id, gateway)) is not None:
-                return False
-            if not moved:
-                session.add(GatewayComparison(merchant_id=merchant_id, gateway=gateway, due_at=taken_until))
-    except IntegrityError:  # Another worker claimed the merchant's first comparison at this moment.
-        return False
-    return True
+_DUE = Queue(
+    GatewayComparison,
+    columns=(GatewayComparison.due_at,),
+    is_due=_is_due,
+    order_by=(GatewayComparison.due_at,),
+    claim=lambda _account, now: {"due_at": now + RETRY_AFTER},
+)
 
 
 def _put_off(services: Services, merchant_id: str, gateway: str) -> None:
     """A gateway that lists nothing is looked at again tomorrow: it may have learned it by then."""
-    tomorrow: datetime = services.clock.now() + EVERY
+    tomorrow: datetime = services.clock.now() + COMPARE_EVERY
     with services.database.unit_of_work() as session:
         session.execute(_row(merchant_id, gateway).values(due_at=tomorrow))
 

@@ -1,4 +1,4 @@
-"""Tables of the comparison: how far each merchant's account was compared, and every break that was found."""
+"""Tables of reconciliation: how far each merchant's account was compared, and every difference that was found."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from portal.database import STRICT, Base, Count, Id, Instant, Json, Minor
 class GatewayComparison(Base):
     """A merchant's account at a gateway, and how the last comparison with it went.
 
-    `due_at` is when it is compared next: who moves it on first does the work. `compared_until` is null while it never was.
-    `charge_count` charges were ours and agreed, `stranger_count` were not made by us; `totals` has what both sides say of
-    ours by currency, {"XAF": {"listed": 5000, "booked": 5000}} in minor units.
+    `due_at` is when it is compared next: the worker that moves it forward first does the work. `compared_until` is null before
+    the first comparison. `charge_count` charges agreed, `stranger_count` were not created by the portal; `totals` has both
+    sides' sums of the portal's charges by currency, {"XAF": {"listed": 5000, "booked": 5000}} in minor units.
     """
 
     __tablename__ = "gateway_comparisons"
@@ -32,10 +32,10 @@ class GatewayComparison(Base):
 
 
 class GatewayDifference(Base):
-    """A break between the gateway's list and the ledger; `reference` is our id of the payment that the charge names.
+    """A difference between the gateway's list and the ledger; `reference` is the id of the payment.
 
-    `kind` is one of `rules.Kind`. `listed_…` is what the gateway says it took, `booked_…` what the ledger says; null where one
-    of them knows of nothing. Open until `resolved_at`; one that comes back is open again from then on.
+    `kind` is one of `rules.DifferenceKind`. `listed_…` is the amount on the gateway's list, `booked_…` that in the ledger; null
+    where one of them has none. Open until `resolved_at`; one that is found again is open again from then on.
     """
 
     __tablename__ = "gateway_differences"

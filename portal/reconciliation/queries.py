@@ -1,4 +1,4 @@
-"""What the operator is told of comparisons and open breaks, over all merchants; and what of one a single gateway can tell alone."""
+"""Comparisons and open differences over all merchants, for the operator; and what a gateway still has in progress."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from portal.reconciliation.models import GatewayComparison, GatewayDifference
 from portal.refunds.queries import count_pending
 from portal.tenancy import MerchantScope
 
-_TOLD_PAYMENTS = 3
+_KNOWN_PAYMENTS = 3
 
 
 class OpenDifference(NamedTuple):
-    """A break that nobody has resolved. Amounts are minor units, null where that side knows of nothing."""
+    """An unresolved difference. Amounts are in minor units, None where that side has none."""
 
     merchant_id: str
     gateway: str
@@ -33,7 +33,7 @@ class OpenDifference(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """How far an account was compared, and what both sides said: totals are {currency: {"listed": …, "booked": …}}."""
+    """How far an account was compared, and both sides' sums: totals are {currency: {"listed": …, "booked": …}}."""
 
     merchant_id: str
     gateway: str
@@ -44,7 +44,7 @@ class Compared(NamedTuple):
 
 
 def list_open_differences(reader: Reader, most: int) -> list[OpenDifference]:
-    """The oldest `most` breaks."""
+    """Return the oldest `most` differences."""
     difference = GatewayDifference.__table__.c
     rows = reader.execute(
         sa.select(*(difference[name] for name in OpenDifference._fields))
@@ -57,7 +57,7 @@ def list_open_differences(reader: Reader, most: int) -> list[OpenDifference]:
 
 
 def count_open_differences(reader: Reader) -> tuple[dict[str, int], datetime | None]:
-    """How many breaks are open by kind, and when the oldest was found."""
+    """Return how many differences are open by kind, and when the oldest was found."""
     rows = reader.execute(
         sa.select(GatewayDifference.kind, sa.func.count(), sa.func.min(GatewayDifference.found_at))
         .where(GatewayDifference.resolved_at.is_(None))
@@ -68,7 +68,7 @@ def count_open_differences(reader: Reader) -> tuple[dict[str, int], datetime | N
 
 
 def list_comparisons(reader: Reader) -> list[Compared]:
-    """Every account that was ever compared, the longest ago first."""
+    """Return every account that was ever compared, the one compared longest ago first."""
     comparison = GatewayComparison.__table__.c
     rows = reader.execute(
         sa.select(*(comparison[name] for name in Compared._fields))
@@ -87,9 +87,9 @@ def count_under_way(
     return count_unknown(reader, scope, at=at, but=but), count_pending(reader, scope, at=at, but=but)
 
 
-def list_told_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequence[StoredPayment]:
+def list_known_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequence[StoredPayment]:
     """Return the newest payments that the gateway gave a reference of its own, while something is under way there; none, while
     nothing is."""
     if not any(count_under_way(reader, merchant_id, at=[gateway])):
         return []
-    return list_known_at_gateway(reader, MerchantScope(merchant_id), gateway, most=_TOLD_PAYMENTS)
+    return list_known_at_gateway(reader, MerchantScope(merchant_id), gateway, most=_KNOWN_PAYMENTS)

@@ -1,4 +1,4 @@
-"""What the gateway's list and the ledger say of the same charges, as a pure function; and when they are compared."""
+"""The gateway's list of charges against the ledger, as a pure function; and when they are compared."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from portal.gateways.contract import ListedCharge, State
 from portal.money import Money
 from portal.public_ids import is_id
 
-EVERY = timedelta(days=1)
-TRY_AGAIN_AFTER = timedelta(hours=1)
-"""After a list that the gateway could not give, and after a worker that died over it."""
-BACK = timedelta(days=3)
-"""How far a comparison looks back: a day that nobody compared is caught up twice over."""
-MARGIN = timedelta(hours=1)
-"""A gateway's clock is not ours, and its list may lag: what was booked later than this is expected next time."""
-OVERDUE_AFTER = timedelta(days=2)
-"""An account that was not compared for longer is shown to the operator."""
+COMPARE_EVERY = timedelta(days=1)
+RETRY_AFTER = timedelta(hours=1)
+"""When a comparison is retried whose list could not be read, or whose worker died."""
+LOOK_BACK = timedelta(days=3)
+"""How far a comparison looks back: further than `COMPARE_EVERY`, so that a missed day is made up for."""
+CLOCK_MARGIN = timedelta(hours=1)
+"""A gateway's clock differs from ours, and its list may lag: a charge booked within this time is expected next time."""
+STALE_AFTER = timedelta(days=2)
+"""`portal doctor` warns of an account that was not compared for longer."""
 
 
-class Kind(StrEnum):
-    """MISSING_HERE: the gateway took money that is not booked. MISSING_THERE: what is booked is not on its list.
+class DifferenceKind(StrEnum):
+    """MISSING_HERE: the gateway lists a charge that is not booked. MISSING_THERE: a booked charge is not on its list.
     OTHER_AMOUNT: also when it charged one reference twice."""
 
     MISSING_HERE = "missing_here"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What the ledger says that the gateway took for a payment, refunds left aside; None: nothing was booked."""
+    """What the ledger has as charged by the gateway for a payment, before refunds; None: nothing was booked."""
 
     payment_id: str
     money: Money | None
@@ -43,11 +43,11 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
-    """One payment of which the two sides say different things."""
+class Difference:
+    """One payment on which the gateway's list and the ledger differ."""
 
     reference: str
-    kind: Kind
+    kind: DifferenceKind
     gateway_reference: str | None
     listed: Money | None
     booked: Money | None
@@ -55,14 +55,14 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of comparing. `totals` is by currency (listed, booked), in minor units, of all charges that are ours.
+    """The result of a comparison. `totals` is by currency (listed, booked), in minor units, of all charges of the portal.
 
-    `compared` are the references of which each side has said what it has. A charge that the list names without money, and that
-    is booked but not expected of it, is not among them: the list reaches further back than what is expected, and what is told
-    at its edge settles no break.
+    `compared` are the references for which both sides are conclusive. A charge that did not succeed by the list, and is booked
+    but not expected on it, is not among them: the list reaches further back than the expected payments, and an entry at its
+    edge resolves no difference.
     """
 
-    breaks: tuple[Break, ...]
+    differences: tuple[Difference, ...]
     charge_count: int
     stranger_count: int
     totals: Mapping[str, tuple[int, int]]
@@ -70,61 +70,64 @@ class Comparison:
 
 
 def compare(listed: Iterable[ListedCharge], booked: Iterable[Booked], expected: Iterable[str]) -> Comparison:
-    """Find every break. `booked` are the payments of which either side knows, `expected` those that the list has to name.
+    """Find every difference. `booked` are the payments that either side has, `expected` those that must be on the list.
 
-    Only what the gateway calls succeeded is money. A charge without a payment's id of ours is somebody else's, and counted.
+    Only a listed charge that succeeded counts as charged. One without a payment id of ours was not created by the portal; it
+    is only counted.
     """
-    taken: dict[str, list[ListedCharge]] = defaultdict(list)
-    untaken: set[str] = set()
+    charged: dict[str, list[ListedCharge]] = defaultdict(list)
+    not_charged: set[str] = set()
     stranger_count = 0
     for charge in listed:
         if charge.reference is None or not is_id("pay", charge.reference):
             stranger_count += 1
         elif charge.state is State.SUCCEEDED:
-            taken[charge.reference].append(charge)
+            charged[charge.reference].append(charge)
         else:
-            untaken.add(charge.reference)
+            not_charged.add(charge.reference)
     by_id = {each.payment_id: each for each in booked}
-    breaks: list[Break] = []
+    differences: list[Difference] = []
     totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for reference in sorted({*taken, *expected}):
-        charges, ours = taken.get(reference, []), by_id.get(reference, Booked(reference, None))
+    for reference in sorted({*charged, *expected}):
+        charges, booked_payment = charged.get(reference, []), by_id.get(reference, Booked(reference, None))
         for charge in charges:
             totals[charge.money.currency][0] += charge.money.amount
-        if ours.money is not None:
-            totals[ours.money.currency][1] += ours.money.amount
-        found = _break(reference, charges, ours)
+        if booked_payment.money is not None:
+            totals[booked_payment.money.currency][1] += booked_payment.money.amount
+        found = _find_difference(reference, charges, booked_payment)
         if found is not None:
-            breaks.append(found)
-    count = len({*taken, *expected}) - len(breaks)
-    agreed = {reference for reference in untaken if by_id.get(reference, Booked(reference, None)).money is None}
+            differences.append(found)
+    count = len({*charged, *expected}) - len(differences)
+    agreed = {reference for reference in not_charged if by_id.get(reference, Booked(reference, None)).money is None}
     return Comparison(
-        tuple(breaks),
+        tuple(differences),
         count,
         stranger_count,
-        {currency: (there, here) for currency, (there, here) in totals.items()},
-        frozenset({*taken, *expected, *agreed}),
+        {currency: (listed, booked) for currency, (listed, booked) in totals.items()},
+        frozenset({*charged, *expected, *agreed}),
     )
 
 
-def _break(reference: str, charges: list[ListedCharge], ours: Booked) -> Break | None:
+def _find_difference(reference: str, charges: list[ListedCharge], booked_payment: Booked) -> Difference | None:
     if not charges:
-        if ours.money is None:
+        if booked_payment.money is None:
             return None
-        return Break(reference, Kind.MISSING_THERE, ours.gateway_reference, None, ours.money)
-    listed = _listed(charges, (ours.money or charges[0].money).currency)
-    if ours.money is None:
-        kind = Kind.MISSING_HERE
-    elif listed.currency != ours.money.currency:
-        kind = Kind.OTHER_CURRENCY
-    elif listed != ours.money:
-        kind = Kind.OTHER_AMOUNT
+        return Difference(
+            reference, DifferenceKind.MISSING_THERE, booked_payment.gateway_reference, None, booked_payment.money
+        )
+    listed = _listed_money(charges, (booked_payment.money or charges[0].money).currency)
+    if booked_payment.money is None:
+        kind = DifferenceKind.MISSING_HERE
+    elif listed.currency != booked_payment.money.currency:
+        kind = DifferenceKind.OTHER_CURRENCY
+    elif listed != booked_payment.money:
+        kind = DifferenceKind.OTHER_AMOUNT
     else:
         return None
-    return Break(reference, kind, charges[0].gateway_reference, listed, ours.money)
+    return Difference(reference, kind, charges[0].gateway_reference, listed, booked_payment.money)
 
 
-def _listed(charges: list[ListedCharge], currency: str) -> Money:
-    """All that was taken under one reference; of several currencies the one that is not `currency` is told."""
+def _listed_money(charges: list[ListedCharge], currency: str) -> Money:
+    """Return the sum charged under one reference; with several currencies, a charge that is not in `currency`."""
     foreign = next((charge.money for charge in charges if charge.money.currency != currency), None)
     return foreign or Money(sum(charge.money.amount for charge in charges), currency)

@@ -28,7 +28,7 @@ class Refund(Base):
             sqlite_where=sa.text("next_check_at is not null"),
             postgresql_where=sa.text("next_check_at is not null"),
         ),
-        sa.CheckConstraint("status in ('pending', 'succeeded', 'failed')", name="status_known"),
+        sa.CheckConstraint("status in ('pending', 'complete', 'failed')", name="status_known"),
         sa.CheckConstraint("amount > 0", name="amount_positive"),
         sa.CheckConstraint("credit_taken >= 0 and credit_taken <= amount", name="credit_within_amount"),
         STRICT,

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.contacts import normalise_name
 from portal.credit import operations as credit
-from portal.gateways.contract import RefundOrder, RefundOutcome, State
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType, gateway_actor
+from portal.gateways.contract import RefundOutcome, RefundRequest, State
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import refund_begun, refund_failed, refund_succeeded
 from portal.money import Money
-from portal.outbox.operations import enqueue
 from portal.payments.models import Payment
 from portal.payments.operations.locks import lock_payment
+from portal.payments.operations.status import become
 from portal.payments.queries.payments import get_payment
 from portal.payments.rules import statuses
+from portal.payments.rules.statuses import PaymentStatus
 from portal.public_ids import new_id
 from portal.refunds.errors import CreditSpent, NotRefundable, RefundTooLarge
 from portal.refunds.models import Refund
 from portal.refunds.queries import get_refund
-from portal.refunds.rules import GIVE_AGAIN_AFTER, credit_to_take, next_look
+from portal.refunds.rules import GIVE_AGAIN_AFTER, RefundStatus, credit_to_take, may_follow, next_look
+from portal.refunds.shapes import shape_refund
 from portal.services import Services
 from portal.tenancy import MerchantScope, Scope
 
@@ -32,9 +38,9 @@ log = logging.getLogger(__name__)
 
 
 def refund_payment(
-    services: Services, merchant_id: str, payment_id: str, amount: int, *, reason: str | None, actor_id: str
+    services: Services, merchant_id: str, payment_id: str, amount: int, *, reason: str | None, actor: Actor
 ) -> str:
-    """Give back `amount` (minor units) of a payment and tell the refund's id; its outcome may still be to come.
+    """Refund `amount` (minor units) of a payment and return the refund's id; its outcome may still be to come.
 
     The amount is set aside on the payment before the gateway is called, so that refunds that race never exceed what was
     captured. What of the payment became the customer's credit is taken from there again. Raises RefundTooLarge, which is
@@ -47,20 +53,22 @@ def refund_payment(
     gateway = services.gateways.find(merchant_id, name)
     if gateway is None or not gateway.capabilities.refunds:
         raise NotRefundable
-    order: RefundOrder = services.database.run(
-        lambda session: _write_intent(session, services, merchant_id, payment_id, amount, reason, actor_id)
+    request: RefundRequest = services.database.run(
+        lambda session: _write_intent(session, services, merchant_id, payment_id, amount, reason, actor)
     )
     services.crash_point("refund.intent_committed")
-    outcome = gateway.refund(order)
+    outcome = gateway.refund(request)
     services.crash_point("refund.gateway_answered")
     services.database.run(
-        lambda session: record_refund_outcome(session, merchant_id, order.reference, outcome, at=services.clock.now())
+        lambda session: record_refund_outcome(
+            session, merchant_id, request.reference, outcome, actor=gateway_actor(name), at=services.clock.now()
+        )
     )
-    return order.reference
+    return request.reference
 
 
 def record_refund_outcome(
-    session: Session, merchant_id: str, refund_id: str, outcome: RefundOutcome, *, at: datetime
+    session: Session, merchant_id: str, refund_id: str, outcome: RefundOutcome, *, actor: Actor, at: datetime
 ) -> None:
     """Bring a refund and its payment to what the gateway says; idempotent. A refund that fails gives its amount back,
     to the customer's credit what it took from there."""
@@ -70,47 +78,48 @@ def record_refund_outcome(
     if outcome.reference != refund.id:
         return
     is_other_money = outcome.money is not None and outcome.money != Money(refund.amount, refund.currency)
-    if is_other_money or (refund.status == "failed" and outcome.state is State.SUCCEEDED):
-        _quarantine(session, refund, outcome, at)
+    if is_other_money or (refund.status == RefundStatus.FAILED and outcome.state is State.SUCCEEDED):
+        _quarantine(session, refund, outcome, actor, at)
         return
-    if not _may_become(refund.status, outcome.state):
+    is_open = refund.status == RefundStatus.PENDING
+    if not is_open and not (refund.status == RefundStatus.COMPLETE and outcome.state is State.FAILED):
         return
     refund.gateway_reference = refund.gateway_reference or outcome.gateway_reference
     if outcome.state not in (State.SUCCEEDED, State.FAILED):
         return
-    had_succeeded = refund.status == "succeeded"
-    refund.status, refund.completed_at = outcome.state.value, at
+    refund.completed_at = at
     refund.check_count = 0
     refund.next_check_at = next_look(0, at) if outcome.state is State.SUCCEEDED else None
     refund.failure_code = outcome.failure_code
     payment = lock_payment(session, merchant_id, refund.payment_id)
-    money = Money(refund.amount, refund.currency)
-    told = (payment.customer_id, payment.id, refund.id, payment.gateway, money)
     if outcome.state is State.FAILED:
-        taken = Money(refund.credit_taken, refund.currency)
-        credit.grant(session, Scope(merchant_id, payment.customer_id), taken, at=at)
-        payment.credit_granted += refund.credit_taken
-        payment.amount_refunded -= refund.amount
-        _show_refunded(payment, at)
-        failed = refund_failed(*told, credit_taken=taken, had_succeeded=had_succeeded, at=at)
-        post(session, merchant_id, failed)
-        if had_succeeded:
-            # Who was told that it comes is told that it does not; of one that never left nobody had heard.
-            enqueue(session, merchant_id, "refund_mail", {"refund": refund.id, "told": "came_back"}, at=at)
+        _fail(session, refund, payment, actor, at)
     else:
-        post(session, merchant_id, refund_succeeded(*told, at=at))
-        enqueue(session, merchant_id, "refund_mail", {"refund": refund.id, "told": "succeeded"}, at=at)
-    record_act(
-        session,
-        merchant_id,
-        f"refund.{outcome.state.value}",
-        at=at,
-        actor_type="system",
-        actor_id=payment.gateway,
-        customer_id=payment.customer_id,
-        object_id=refund.id,
-        amount=refund.amount,
-    )
+        money = Money(refund.amount, refund.currency)
+        post(
+            session,
+            merchant_id,
+            refund_succeeded(payment.customer_id, payment.id, refund.id, payment.gateway, money, at=at),
+        )
+        _become(session, refund, payment, RefundStatus.COMPLETE, actor, at)
+
+
+def _fail(session: Session, refund: Refund, payment: Payment, actor: Actor, at: datetime) -> None:
+    """The amount is the payment's again, and the customer's credit has back what was taken from there."""
+    was_complete = refund.status == RefundStatus.COMPLETE
+    scope = Scope(payment.merchant_id, payment.customer_id)
+    taken = Money(refund.credit_taken, refund.currency)
+    credit.add(session, scope, taken, actor=actor, source="refund_failed", payment_id=payment.id, at=at)
+    payment.credit_granted += refund.credit_taken
+    payment.amount_refunded -= refund.amount
+    money = Money(refund.amount, refund.currency)
+    posting = refund_failed(
+        payment.customer_id, payment.id, refund.id, payment.gateway, money,
+        credit_taken=taken, had_succeeded=was_complete, at=at,
+    )  # fmt: skip
+    post(session, payment.merchant_id, posting)
+    _become(session, refund, payment, RefundStatus.FAILED, actor, at)
+    _show_refunded(session, payment, actor, at)
 
 
 def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool:
@@ -127,15 +136,17 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
     if gateway is None:
         return False
     assert payment.gateway_reference is not None, "what is refunded was charged"
-    order = RefundOrder(refund_id, payment.gateway_reference, Money(refund.amount, refund.currency))
-    outcome = gateway.look_up_refund(order)
+    request = RefundRequest(refund_id, payment.gateway_reference, Money(refund.amount, refund.currency))
+    outcome = gateway.look_up_refund(request)
     services.crash_point("refund.looked_up")
     if outcome.state is State.ABSENT and services.database.run(
         lambda session: _take_turn(session, merchant_id, refund_id, refund.sent_at, services.clock.now())
     ):
-        outcome = gateway.refund(order)
+        outcome = gateway.refund(request)
     services.database.run(
-        lambda session: record_refund_outcome(session, merchant_id, refund_id, outcome, at=services.clock.now())
+        lambda session: record_refund_outcome(
+            session, merchant_id, refund_id, outcome, actor=gateway_actor(payment.gateway), at=services.clock.now()
+        )
     )
     return outcome.state is not State.UNKNOWN
 
@@ -147,8 +158,8 @@ def _write_intent(
     payment_id: str,
     amount: int,
     reason: str | None,
-    actor_id: str,
-) -> RefundOrder:
+    actor: Actor,
+) -> RefundRequest:
     now = services.clock.now()
     payment = lock_payment(session, merchant_id, payment_id)
     charge = payment.gateway_reference
@@ -158,12 +169,12 @@ def _write_intent(
     if not 0 < amount <= left:
         raise RefundTooLarge
     money = Money(amount, payment.currency)
-    taken = _take_credit(session, payment, money, left, now)
+    taken = _take_credit(session, payment, money, left, actor, now)
     refund = Refund(
         merchant_id=merchant_id,
         id=new_id("re", now),
         payment_id=payment.id,
-        status="pending",
+        status=RefundStatus.PENDING.value,
         currency=payment.currency,
         amount=amount,
         credit_taken=taken.amount,
@@ -175,21 +186,12 @@ def _write_intent(
     session.add(refund)
     payment.amount_refunded += amount
     payment.credit_granted -= taken.amount
-    _show_refunded(payment, now)
-    record_act(
-        session,
-        merchant_id,
-        "refund.created",
-        at=now,
-        actor_type="staff",
-        actor_id=actor_id,
-        customer_id=payment.customer_id,
-        object_id=refund.id,
-        amount=amount,
-    )
+    session.flush()
+    _record(session, refund, payment, EventType.REFUND_CREATED, actor, now)
+    _show_refunded(session, payment, actor, now)
     begun = refund_begun(payment.customer_id, payment.id, refund.id, money, credit_taken=taken, at=now)
     post(session, merchant_id, begun)
-    return RefundOrder(refund.id, charge, money)
+    return RefundRequest(refund.id, charge, money)
 
 
 def _take_turn(session: Session, merchant_id: str, refund_id: str, seen: datetime | None, at: datetime) -> bool:
@@ -213,7 +215,7 @@ def _take_turn(session: Session, merchant_id: str, refund_id: str, seen: datetim
     return bool(moved.rowcount == 1)  # type: ignore[attr-defined]  # an UPDATE answers with a CursorResult
 
 
-def _take_credit(session: Session, payment: Payment, money: Money, left: int, at: datetime) -> Money:
+def _take_credit(session: Session, payment: Payment, money: Money, left: int, actor: Actor, at: datetime) -> Money:
     """Take away what of the refund stands to the customer's credit, and tell how much that is. Raises CreditSpent."""
     if not payment.credit_granted:
         return Money(0, payment.currency)
@@ -222,37 +224,74 @@ def _take_credit(session: Session, payment: Payment, money: Money, left: int, at
     taken = credit_to_take(money.amount, left=left, granted=payment.credit_granted, free=free)
     if taken is None:
         raise CreditSpent(left - payment.credit_granted + min(payment.credit_granted, free))
-    credit.take(session, scope, Money(taken, payment.currency), at=at)
+    credit.take(session, scope, Money(taken, payment.currency), actor=actor, payment_id=payment.id, at=at)
     return Money(taken, payment.currency)
 
 
-def _quarantine(session: Session, refund: Refund, outcome: RefundOutcome, at: datetime) -> None:
-    """A gateway's word that does not fit, as that of a payment: nothing is booked, a person is told."""
-    record_act(
-        session,
-        refund.merchant_id,
-        "refund.outcome_contradicted",
-        at=at,
-        actor_type="system",
-        actor_id="gateway",
+def _quarantine(session: Session, refund: Refund, outcome: RefundOutcome, actor: Actor, at: datetime) -> None:
+    """A gateway's answer that does not fit, as that of a payment: nothing is booked, and the log calls a person."""
+    event = Event(
+        type=EventType.REFUND_OUTCOME_CONTRADICTED,
+        merchant_id=refund.merchant_id,
         object_id=refund.id,
-        status=refund.status,
-        told=outcome.state.value,
+        details={"status": refund.status, "outcome": outcome.state.value},
+        at=at,
     )
+    record(session, actor, event)
     log.error(
-        "refund.outcome_contradicted", extra={"refund": refund.id, "status": refund.status, "told": outcome.state.value}
+        "refund.outcome_contradicted",
+        extra={"refund": refund.id, "status": refund.status, "outcome": outcome.state.value},
     )
 
 
-def _may_become(status: str, state: State) -> bool:
-    """A refund ends once; one that was called done may still come back, days later (the bank did not take it)."""
-    return status == "pending" or (status == "succeeded" and state is State.FAILED)
+def _become(
+    session: Session, refund: Refund, payment: Payment, status: RefundStatus, actor: Actor, at: datetime
+) -> None:
+    """The only writer of a refund's status."""
+    before = refund.status
+    assert may_follow(before, status), f"a refund that is {before} does not become {status}"
+    refund.status = status.value
+    session.flush()
+    _record(session, refund, payment, _EVENT_OF[status], actor, at, previous={"status": before})
 
 
-def _show_refunded(payment: Payment, at: datetime) -> None:
-    if payment.amount_refunded == 0:
-        payment.status = "complete"
-    else:
-        payment.status = "refunded" if payment.amount_refunded == payment.charge_amount else "partially_refunded"
-    payment.version += 1
+def _record(
+    session: Session,
+    refund: Refund,
+    payment: Payment,
+    event_type: EventType,
+    actor: Actor,
+    at: datetime,
+    previous: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    event = Event(
+        type=event_type,
+        merchant_id=refund.merchant_id,
+        object_id=refund.id,
+        customer_id=payment.customer_id,
+        object=shape_refund(refund),
+        previous=previous,
+        details={"payment": payment.id, "amount": refund.amount, "currency": refund.currency},
+        at=at,
+    )
+    record(session, actor, event)
+
+
+_EVENT_OF = MappingProxyType(
+    {RefundStatus.COMPLETE: EventType.REFUND_COMPLETE, RefundStatus.FAILED: EventType.REFUND_FAILED}
+)
+
+
+def _show_refunded(session: Session, payment: Payment, actor: Actor, at: datetime) -> None:
+    """Bring the payment's status to what is refunded of it."""
     payment.updated_at = at
+    if payment.amount_refunded == 0:
+        status = PaymentStatus.COMPLETE
+    elif payment.amount_refunded == payment.charge_amount:
+        status = PaymentStatus.REFUNDED
+    else:
+        status = PaymentStatus.PARTIALLY_REFUNDED
+    if payment.status == status:
+        payment.version += 1
+    else:
+        become(session, payment, status, actor=actor, at=at)

@@ -15,11 +15,12 @@ from portal.payments.queries.at_gateways import is_at_gateway
 from portal.payments.queries.payments import is_within
 from portal.public_ids import is_id
 from portal.refunds.models import Refund
+from portal.refunds.rules import RefundStatus
 from portal.tenancy import MerchantScope, ReadScope, Scope
 
 
 class StoredRefund(NamedTuple):
-    """A refund with all that a merchant may read of it; amounts in minor units of `currency`. `status` is pending, succeeded or
+    """A refund with all that a merchant may read of it; amounts in minor units of `currency`. `status` is pending, complete or
     failed; `sent_at` is None of one that was made elsewhere."""
 
     id: str
@@ -101,12 +102,14 @@ def count_refunds(reader: Reader, scope: MerchantScope, *, most: int, status: st
     return count_up_to(reader, [_chosen(scope, status)], most, id_column=Refund.id)
 
 
-def sum_succeeded(reader: Reader, scope: MerchantScope, payment_ids: Collection[str]) -> Mapping[str, int]:
+def sum_completed(reader: Reader, scope: MerchantScope, payment_ids: Collection[str]) -> Mapping[str, int]:
     """Return what went back of each of these payments, in minor units; a payment of which nothing did is not there."""
     rows = reader.execute(
         sa.select(Refund.payment_id, sa.func.sum(Refund.amount))
         .where(
-            Refund.merchant_id == scope.merchant_id, Refund.payment_id.in_(payment_ids), Refund.status == "succeeded"
+            Refund.merchant_id == scope.merchant_id,
+            Refund.payment_id.in_(payment_ids),
+            Refund.status == RefundStatus.COMPLETE,
         )
         .group_by(Refund.payment_id)
     )

@@ -3,6 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class RefundStatus(StrEnum):
+    """Every status of a refund."""
+
+    PENDING = "pending"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+TRANSITIONS = MappingProxyType(
+    {"pending": frozenset({"complete", "failed"}), "complete": frozenset({"failed"}), "failed": frozenset()}
+)
+"""A refund ends once; one that is complete may still come back, days later, because the bank did not take it."""
+
+
+def may_follow(status: str, following: str) -> bool:
+    """Whether a refund in `status` may become `following`."""
+    return following in TRANSITIONS[status]
+
 
 GIVE_AGAIN_AFTER = timedelta(minutes=1)
 """How long an order may still be on its way. Until then nobody gives it again: not every gateway knows an order by its reference

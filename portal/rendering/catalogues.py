@@ -1,4 +1,7 @@
-"""Keeps the PO files in step with the texts of templates and code: a tool for developers, never imported by a page."""
+"""Keeps the PO files in step with the texts of templates and code: `python -m portal.rendering.catalogues extract|check`.
+
+A command for developers: no page imports it, and it imports no page.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ _TEMPLATE_SUFFIXES = {".html", ".txt", ".xml"}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`extract` adds new messages to each PO file; `check` names those without a translation and answers 1 if there are any."""
+    """`extract` adds new messages to each PO file; `check` names those without a translation and returns 1 if there are any."""
     if list(arguments) == ["extract"]:
         update_catalogues()
         return 0
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         for gap in gaps:
             print(gap, file=sys.stderr)  # noqa: T201  # A command of its own.
         return 1 if gaps else 0
-    print("usage: python -m portal.rendering.translations extract|check", file=sys.stderr)  # noqa: T201
+    print("usage: python -m portal.rendering.catalogues extract|check", file=sys.stderr)  # noqa: T201
     return 2
 
 
@@ -136,3 +139,7 @@ def _sentences(path: Path) -> Iterator[tuple[int, str, list[str], None]]:
                 and isinstance(value.value, str)
             ):
                 yield statement.lineno, value.value, [], None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -14,16 +14,13 @@ from jinja2 import (
     Environment,
     FileSystemLoader,
     PrefixLoader,
-    StrictUndefined,
     Template,
     TemplateNotFound,
 )
 from markupsafe import Markup
 
 from portal.assets import TEMPLATES
-from portal.rendering.formats import formats_for
-from portal.rendering.template_code import PageEnvironment
-from portal.rendering.translations import jinja_functions
+from portal.rendering.environment import build_environment
 from portal.theming.overrides import is_protected
 from portal.theming.themes import Theme, ThemeSet
 
@@ -82,12 +79,23 @@ class Shell:
 
 
 class Renderer:
-    """Renders templates in the dress of a theme and the language of a locale; thread-safe, usable without a request."""
+    """Renders templates in a theme and the language of a locale; thread-safe, usable without a request.
 
-    def __init__(self, themes: ThemeSet, *, templates: Path = TEMPLATES, reload_templates: bool = False) -> None:
+    `fast_escaping` is the switch of `build_environment`.
+    """
+
+    def __init__(
+        self,
+        themes: ThemeSet,
+        *,
+        templates: Path = TEMPLATES,
+        reload_templates: bool = False,
+        fast_escaping: bool = True,
+    ) -> None:
         self.themes = themes
         self._templates = templates
         self._reload = reload_templates
+        self._fast_escaping = fast_escaping
         self._environments: dict[tuple[str, str, str], Environment] = {}
         self._lock = Lock()
 
@@ -97,10 +105,10 @@ class Renderer:
 
     def template(self, name: str, *, theme: str, locale: str, static: str) -> Template:
         """The compiled template of a theme and locale."""
-        worn = self.themes.get(theme)
+        found = self.themes.get(theme)
         # Themes without templates of their own share the environments of the bundled templates.
-        key = (worn.slug if worn.template_folders or worn.email_folders else "", locale, static)
-        environment = self._environments.get(key) or self._create(key, worn)
+        key = (found.slug if found.template_folders or found.email_folders else "", locale, static)
+        environment = self._environments.get(key) or self._create(key, found)
         return environment.get_template(name)
 
     def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
@@ -109,7 +117,9 @@ class Renderer:
                 if len(self._environments) >= _MOST_ENVIRONMENTS:
                     self._environments.clear()
                 loader = ThemeLoader(theme, self._templates)
-                self._environments[key] = build_environment(loader, key[1], key[2], reload_templates=self._reload)
+                self._environments[key] = build_environment(
+                    loader, key[1], key[2], reload_templates=self._reload, fast_escaping=self._fast_escaping
+                )
             return self._environments[key]
 
 
@@ -136,26 +146,6 @@ class ThemeLoader(BaseLoader):
 
     def list_templates(self) -> list[str]:
         return self._bundled.list_templates()
-
-
-def build_environment(loader: BaseLoader, locale: str, static: str, *, reload_templates: bool = False) -> Environment:
-    """An environment with the locale's filters and texts, and `static` (the static root) for macros imported without context."""
-    environment = PageEnvironment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-        auto_reload=reload_templates,
-        cache_size=-1,
-    )
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # Added by the i18n extension.
-    environment.globals.update(jinja_functions(locale))
-    environment.globals["static"] = static
-    environment.filters.update(formats_for(locale).filters())
-    return environment
 
 
 def build_brand(theme: Theme, *, name: str, static: str, locale: str, support_url: str = "") -> Brand:

@@ -1,14 +1,13 @@
 """The languages of the portal: its catalogues, and the choice between them; formats live in `portal.rendering.formats`.
 
-English is the message id; every other language is a PO file in `portal/translations`, read at its first use. As a command
-(`python -m portal.rendering.translations extract|check`) it keeps the PO files in step with templates and code.
+English is the message id; every other language is a PO file in `portal/translations`, read at its first use.
+`portal.rendering.catalogues` keeps the PO files in step with templates and code.
 """
 
 from __future__ import annotations
 
 import gettext
 import re
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -170,9 +169,3 @@ def _keep_french_spaces(text: Any) -> Any:
     if isinstance(text, str):
         return _FRENCH_SPACE.sub("\u00a0", text)
     return tuple(_keep_french_spaces(form) for form in text)
-
-
-if __name__ == "__main__":
-    from portal.rendering.catalogues import main
-
-    sys.exit(main(sys.argv[1:]))

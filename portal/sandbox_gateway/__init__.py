@@ -1,4 +1,4 @@
-"""The gateway to develop against: its own application, database and process; it imports nothing else of the portal.
+"""A payment gateway for development: an application, database and process of its own, which imports nothing else of the portal.
 
-Start it with `python -m portal.sandbox_gateway --database FILE`; `GET /` of it lists the numbers that make things happen.
+Start it with `python -m portal.sandbox_gateway --database FILE`; its start page, `GET /`, lists the test numbers.
 """

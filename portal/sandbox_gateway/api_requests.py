@@ -1,4 +1,4 @@
-"""What every request of the API goes through: whose key it shows, its answer once a key, and the mischief asked for."""
+"""What all requests of the API share: authentication, idempotent responses, and simulated errors and delays."""
 
 from __future__ import annotations
 
@@ -8,66 +8,76 @@ from typing import Any
 
 from flask import Response, g, request
 
-from portal.sandbox_gateway.accounts import account_of_authorization
+from portal.sandbox_gateway.authentication import authenticate
 from portal.sandbox_gateway.behaviours import Behaviour
 from portal.sandbox_gateway.errors import IdempotencyKeyRequired, InvalidRequest
-from portal.sandbox_gateway.gateway import drop_connection, running_gateway
-from portal.sandbox_gateway.idempotency import Answer, find_answer, json_answer, record_answer, request_fingerprint
+from portal.sandbox_gateway.idempotency import (
+    ApiResponse,
+    find_stored_response,
+    json_response,
+    record_response,
+    request_fingerprint,
+)
+from portal.sandbox_gateway.instance import current_gateway, drop_connection
 
-BROKEN = {
+API_ERROR = {
     "error": {"code": "api_error", "message": "Something broke here. Ask by reference whether it was carried out."}
 }
 
 
 def identify_account() -> None:
-    g.account = account_of_authorization(request.headers.get("Authorization", ""))
+    g.account = authenticate(request.headers.get("Authorization", ""))
 
 
 def idempotency_key() -> str:
-    """Raises IdempotencyKeyRequired."""
+    """Return the key of the request. Raises IdempotencyKeyRequired."""
     key = request.headers.get("Idempotency-Key", "")
     if not key.strip() or len(key) > 255 or not key.isprintable():
         raise IdempotencyKeyRequired("Send an Idempotency-Key of 1 to 255 characters.")
     return key
 
 
-def answer_once(body: dict[str, Any], work: Callable[[sqlite3.Connection, int], Answer]) -> Response:
-    """Do the work of a key once: what it wrote and its answer are committed together, and before anything is sent."""
+def respond_once(body: dict[str, Any], operation: Callable[[sqlite3.Connection, int], ApiResponse]) -> Response:
+    """Run the operation once for each idempotency key.
+
+    What it wrote and its response are committed together, before anything is sent; a retry gets the stored response.
+    """
     key = idempotency_key()
-    gateway = running_gateway()
+    gateway = current_gateway()
     now = gateway.clock.now()
-    asked = request_fingerprint(f"{request.method} {request.path}", body)
+    fingerprint = request_fingerprint(f"{request.method} {request.path}", body)
     with gateway.database.write() as connection:
-        answer = find_answer(connection, g.account, key, asked, now)
-        if answer is None:
-            answer = work(connection, now)
-            if answer.kept:
-                record_answer(connection, g.account, key, asked, answer, now)
-    if answer.waits_seconds:
-        gateway.wait(answer.waits_seconds)
-    if answer.drops:
+        response = find_stored_response(connection, g.account, key, fingerprint, now)
+        if response is None:
+            response = operation(connection, now)
+            if response.stored:
+                record_response(connection, g.account, key, fingerprint, response, now)
+    if response.delay_seconds:
+        gateway.wait(response.delay_seconds)
+    if response.drops_connection:
         drop_connection()
-    response = Response(answer.body, answer.status, content_type="application/json")
-    if answer.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    http_response = Response(response.body, response.status, content_type="application/json")
+    if response.replayed:
+        http_response.headers["Idempotent-Replayed"] = "true"
+    return http_response
 
 
-def answer_as(behaviour: Behaviour, make: Callable[[], dict[str, Any]]) -> Answer:
-    """201 with what was made, or what the behaviour wants instead: before anything is made, or afterwards."""
+def respond_with_behaviour(behaviour: Behaviour, create: Callable[[], dict[str, Any]]) -> ApiResponse:
+    """Return 201 with the created object, or the failure that is simulated, before or after the object is created."""
     if behaviour.answer == "error_before":
-        return json_answer(500, BROKEN)
+        return json_response(500, API_ERROR)
     if behaviour.answer == "drop_before":
-        return Answer(500, "", drops=True, kept=False)
-    made = json_answer(201, make())
+        return ApiResponse(500, "", drops_connection=True, stored=False)
+    created = json_response(201, create())
     if behaviour.answer == "error_after":
-        return json_answer(500, BROKEN)
-    waits = behaviour.delay_seconds if behaviour.answer == "slow" else 0
-    return Answer(made.status, made.body, drops=behaviour.answer == "drop_after", waits_seconds=waits)
+        return json_response(500, API_ERROR)
+    delay_seconds = behaviour.delay_seconds if behaviour.answer == "slow" else 0
+    drops_connection = behaviour.answer == "drop_after"
+    return ApiResponse(created.status, created.body, drops_connection=drops_connection, delay_seconds=delay_seconds)
 
 
-def asked_reference() -> str:
-    """The reference in the query. Raises InvalidRequest."""
+def read_reference_parameter() -> str:
+    """Return the `reference` of the query string. Raises InvalidRequest when it is missing."""
     reference = request.args.get("reference", "")
     if not reference:
         raise InvalidRequest("reference", "a reference is needed")

@@ -1,4 +1,4 @@
-"""The gateway as a Flask application: blueprints, security headers and error answers; no routes of its own."""
+"""The Flask application: blueprints, security headers and error responses; no routes of its own."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from flask import Flask, Response, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException
 
-from portal.sandbox_gateway import api, control, page_api, page_parts, pages, setup_pages
-from portal.sandbox_gateway.errors import Refused
-from portal.sandbox_gateway.gateway import EXTENSION, open_gateway, running_gateway
+from portal.sandbox_gateway import api, challenge_views, control_api, page_api, page_rendering, page_views, start_page
+from portal.sandbox_gateway.errors import ApiError
+from portal.sandbox_gateway.instance import EXTENSION, current_gateway, open_gateway
 
-LARGEST_BODY = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 
 
 def create_app(database: Path, public_url: str = "http://localhost") -> Flask:
-    """The application on one SQLite file; `public_url` is the origin written into the addresses it gives out."""
+    """The application on one SQLite file; `public_url` is the origin of the URLs in its responses."""
     app = Flask(__name__, static_folder="static", template_folder="templates")
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     if isinstance(app.json, DefaultJSONProvider):
         app.json.ensure_ascii = app.json.sort_keys = False
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.extensions[EXTENSION] = open_gateway(database, public_url)
-    for part in (api, page_api, control, pages, setup_pages):
-        app.register_blueprint(part.blueprint)
-    app.register_error_handler(Refused, _answer_refusal)
-    app.register_error_handler(HTTPException, _answer_http_error)
-    app.before_request(_settle_due)
+    for module in (api, page_api, control_api, start_page, page_views, challenge_views):
+        app.register_blueprint(module.blueprint)
+    app.register_error_handler(ApiError, _respond_to_api_error)
+    app.register_error_handler(HTTPException, _respond_to_http_error)
+    app.before_request(_complete_due)
     app.after_request(_add_headers)
     return app
 
 
-def _settle_due() -> None:
+def _complete_due() -> None:
     if request.endpoint != "static":
-        running_gateway().settle_due()
+        current_gateway().complete_due()
 
 
-def _answer_refusal(refusal: Refused) -> tuple[Response, int]:
-    return jsonify(error={"code": refusal.code, "message": refusal.message}), refusal.status
+def _respond_to_api_error(error: ApiError) -> tuple[Response, int]:
+    return jsonify(error={"code": error.code, "message": error.message}), error.status
 
 
-def _answer_http_error(error: HTTPException) -> Response | tuple[Response, int]:
+def _respond_to_http_error(error: HTTPException) -> Response | tuple[Response, int]:
     status = error.code or 500
     if request.path.startswith(("/v1/", "/control/", "/ledger")):
         code = error.name.lower().replace(" ", "_")
         return jsonify(error={"code": code, "message": error.description or error.name}), status
-    return page_parts.error_page(status)
+    return page_rendering.render_http_error(status)
 
 
 def _add_headers(response: Response) -> Response:
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", page_parts.page_policy())
+    headers.setdefault("Content-Security-Policy", page_rendering.page_policy())
     headers.setdefault("Referrer-Policy", "same-origin")
     headers["X-Content-Type-Options"] = "nosniff"
     headers["X-Frame-Options"] = "DENY"

@@ -1,4 +1,4 @@
-"""Mischief on request: what the next matching charge, refund or setup shall do, queued by control and used up by it."""
+"""Simulated failures: how the next matching charges, refunds or setups behave; queued by the control API."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from portal.sandbox_gateway.clock import SECOND
-from portal.sandbox_gateway.outcomes import OUTCOMES, Outcome
+from portal.sandbox_gateway.outcomes import OUTCOMES, SimulatedOutcome
 
-Answer = Literal[
+AnswerMode = Literal[
     "normal",
     "decline",
     "insufficient_funds",
@@ -21,10 +21,10 @@ Answer = Literal[
     "drop_after",
     "slow",
 ]
-Webhooks = Literal["normal", "twice", "late", "out_of_order", "never"]
-ANSWERS: tuple[str, ...] = get_args(Answer)
-WEBHOOKS: tuple[str, ...] = get_args(Webhooks)
-LONGEST_DELAY_SECONDS = 3_600
+WebhookMode = Literal["normal", "twice", "late", "out_of_order", "never"]
+ANSWER_MODES: tuple[str, ...] = get_args(AnswerMode)
+WEBHOOK_MODES: tuple[str, ...] = get_args(WebhookMode)
+MAX_DELAY_SECONDS = 3_600
 
 _FORCED = {
     "decline": OUTCOMES["declined"],
@@ -35,21 +35,21 @@ _FORCED = {
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How one charge, refund or setup is answered and how its webhooks go out."""
+    """How one charge, refund or setup is answered, and how its webhooks are sent."""
 
     answer: str = "normal"
     delay_seconds: int = 0
     webhooks: str = "normal"
 
-    def outcome(self, otherwise: Outcome) -> Outcome:
-        """How a charge begins."""
+    def outcome(self, default: SimulatedOutcome) -> SimulatedOutcome:
+        """Return the outcome of a charge whose token has the outcome `default`."""
         if self.answer == "fails_later":
-            return Outcome("pending", None, self.fails_after, "failed", "processing_error")
-        return _FORCED.get(self.answer, otherwise)
+            return SimulatedOutcome("pending", None, self.fails_after_milliseconds, "failed", "processing_error")
+        return _FORCED.get(self.answer, default)
 
     @property
-    def fails_after(self) -> int:
-        """Milliseconds of the gateway's clock for which what fails later is pending."""
+    def fails_after_milliseconds(self) -> int:
+        """How long a charge or refund is pending before it fails, by the gateway's clock."""
         return self.delay_seconds * SECOND
 
 
@@ -63,13 +63,13 @@ def queue_behaviour(
     )
 
 
-def take_behaviour(connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
-    """Use up the first that matches a charge, those for this very reference before those for any."""
+def take_behaviour_of_charge(connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
+    """Remove and return the first that matches a charge; one for its reference comes before one for any."""
     return _take(connection, "(reference IS NULL OR reference = ?)", account, reference)
 
 
-def take_behaviour_of(connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
-    """For a refund or a setup: those for any reference wait for a charge."""
+def take_behaviour_of_reference(connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
+    """For a refund or a setup, which only a behaviour for its reference matches; one for any reference is a charge's."""
     return _take(connection, "reference = ?", account, reference)
 
 
@@ -77,9 +77,9 @@ def clear_behaviours(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM behaviours")
 
 
-def _take(connection: sqlite3.Connection, matches: str, account: str, reference: str) -> Behaviour:
+def _take(connection: sqlite3.Connection, condition: str, account: str, reference: str) -> Behaviour:
     row = connection.execute(
-        f"SELECT * FROM behaviours WHERE {matches} AND (account IS NULL OR account = ?)"  # noqa: S608  Ours, above.
+        f"SELECT * FROM behaviours WHERE {condition} AND (account IS NULL OR account = ?)"  # noqa: S608 - one of the two above
         " ORDER BY reference IS NULL, account IS NULL, id LIMIT 1",
         (reference, account),
     ).fetchone()

@@ -1,4 +1,4 @@
-"""Charges: made once a reference, ended by the clock, the payer or the merchant; the only writer of charge rows."""
+"""Charges: one for each reference, completed by the clock, the payer or the merchant; the only writer of charge rows."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.sandbox_gateway.behaviours import Behaviour
-from portal.sandbox_gateway.clock import iso_instant
+from portal.sandbox_gateway.clock import format_instant
 from portal.sandbox_gateway.errors import DuplicateReference, NotCancelable, NotFound
 from portal.sandbox_gateway.outcomes import FAILURE_MESSAGES
-from portal.sandbox_gateway.storage import Database, find_setting, new_id
-from portal.sandbox_gateway.tokens import get_token, method_shape, outcome_of_token
+from portal.sandbox_gateway.storage import SandboxDatabase, find_setting, new_id
+from portal.sandbox_gateway.tokens import get_token, outcome_of_token, serialize_method
 from portal.sandbox_gateway.webhooks import record_event
 
-LARGEST_PAGE = 100
+MAX_LIST_SIZE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be charged; `amount` in minor units, `reference` the merchant's, one charge each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeParameters:
+    """What a merchant charges: `amount` in minor units; `reference` is the merchant's, unique in its account."""
 
     account: str
     reference: str
@@ -32,11 +32,11 @@ class Order:
 
 
 def create_charge(
-    connection: sqlite3.Connection, order: Order, token: sqlite3.Row, behaviour: Behaviour, now: int
+    connection: sqlite3.Connection, parameters: ChargeParameters, token: sqlite3.Row, behaviour: Behaviour, now: int
 ) -> sqlite3.Row:
-    """Charge the token. Raises DuplicateReference when this account has a charge of that reference already."""
+    """Charge the token. Raises DuplicateReference when the account has a charge with this reference already."""
     outcome = behaviour.outcome(outcome_of_token(token, now))
-    ended = outcome.status in ("succeeded", "failed")
+    completed = outcome.status in ("succeeded", "failed")
     charge = new_id("ch")
     try:
         connection.execute(
@@ -45,21 +45,21 @@ def create_charge(
             " due_at, due_status, due_failure_code) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 charge,
-                order.account,
-                order.reference,
-                order.idempotency_key,
-                order.amount,
-                order.currency,
-                order.description,
+                parameters.account,
+                parameters.reference,
+                parameters.idempotency_key,
+                parameters.amount,
+                parameters.currency,
+                parameters.description,
                 outcome.status,
                 outcome.failure_code,
                 token["id"],
-                order.return_url,
-                order.locale,
+                parameters.return_url,
+                parameters.locale,
                 behaviour.webhooks,
                 behaviour.delay_seconds,
                 now,
-                now if ended else None,
+                now if completed else None,
                 None if outcome.due_after is None else now + outcome.due_after,
                 outcome.due_status,
                 outcome.due_failure_code,
@@ -69,12 +69,12 @@ def create_charge(
         if "charges.account, charges.reference" not in str(error):
             raise
         raise DuplicateReference("There is a charge with this reference already.") from error
-    # Whatever way it was paid, nobody may pay that reference on a page any more.
+    # However it was charged, the open pages of this reference cannot charge it again.
     connection.execute(
         "UPDATE pages SET charge = ? WHERE account = ? AND reference = ? AND charge IS NULL AND canceled_at IS NULL",
-        (charge, order.account, order.reference),
+        (charge, parameters.account, parameters.reference),
     )
-    return _told(connection, charge, now)
+    return _record_status_event(connection, charge, now)
 
 
 def get_charge(connection: sqlite3.Connection, charge: str, account: str) -> sqlite3.Row:
@@ -86,7 +86,7 @@ def get_charge(connection: sqlite3.Connection, charge: str, account: str) -> sql
     return row
 
 
-def find_challenged_charge(connection: sqlite3.Connection, charge: str) -> sqlite3.Row | None:
+def find_charge(connection: sqlite3.Connection, charge: str | None) -> sqlite3.Row | None:
     """For the payer, who knows the charge's id and no account."""
     row: sqlite3.Row | None = connection.execute("SELECT * FROM charges WHERE id = ?", (charge,)).fetchone()
     return row
@@ -94,7 +94,7 @@ def find_challenged_charge(connection: sqlite3.Connection, charge: str) -> sqlit
 
 @dataclass(frozen=True, slots=True)
 class ChargeFilter:
-    """Which charges are listed; `created_after` includes its instant, `created_before` does not, `after` is a charge's id."""
+    """Which charges are listed; `created_after` is inclusive, `created_before` exclusive, `after` the id of a charge."""
 
     reference: str | None = None
     created_after: int | None = None
@@ -103,35 +103,35 @@ class ChargeFilter:
 
 
 def list_charges(
-    connection: sqlite3.Connection, account: str, wanted: ChargeFilter
+    connection: sqlite3.Connection, account: str, filters: ChargeFilter
 ) -> tuple[list[sqlite3.Row], str | None]:
-    """Newest first and a hundred at most, with the cursor of the next ones."""
+    """Newest first, a hundred at most; with the cursor of the next page, None after the last."""
     query = "SELECT * FROM charges WHERE account = ?"
     values: list[str | int] = [account]
-    if wanted.reference is not None:
+    if filters.reference is not None:
         query += " AND reference = ?"
-        values.append(wanted.reference)
-    if wanted.created_after is not None:
+        values.append(filters.reference)
+    if filters.created_after is not None:
         query += " AND created_at >= ?"
-        values.append(wanted.created_after)
-    if wanted.created_before is not None:
+        values.append(filters.created_after)
+    if filters.created_before is not None:
         query += " AND created_at < ?"
-        values.append(wanted.created_before)
-    if wanted.after is not None:
-        last = get_charge(connection, wanted.after, account)
+        values.append(filters.created_before)
+    if filters.after is not None:
+        last = get_charge(connection, filters.after, account)
         query += " AND (created_at, sequence) < (?, ?)"
         values += [last["created_at"], last["sequence"]]
     query += " ORDER BY created_at DESC, sequence DESC LIMIT ?"
-    rows = connection.execute(query, [*values, LARGEST_PAGE + 1]).fetchall()
-    more = len(rows) > LARGEST_PAGE
-    rows = rows[:LARGEST_PAGE]
+    rows = connection.execute(query, [*values, MAX_LIST_SIZE + 1]).fetchall()
+    more = len(rows) > MAX_LIST_SIZE
+    rows = rows[:MAX_LIST_SIZE]
     return rows, rows[-1]["id"] if more else None
 
 
 def list_ledger(connection: sqlite3.Connection, account: str | None) -> list[dict[str, Any]]:
-    """What was really charged, oldest first; a charge that waits for its payer is pending.
+    """All charges, oldest first; one that requires 3-D Secure counts as pending.
 
-    `reference` is the charge's own id, which a merchant keeps as the gateway's reference; the merchant's own is the key.
+    `reference` is the charge's own id, which the portal shows as `gateway_reference`.
     """
     rows = connection.execute(
         "SELECT * FROM charges WHERE ?1 IS NULL OR account = ?1 ORDER BY created_at, sequence", (account,)
@@ -144,14 +144,14 @@ def list_ledger(connection: sqlite3.Connection, account: str | None) -> list[dic
             "amount": row["amount"],
             "currency": row["currency"],
             "status": "pending" if row["status"] == "requires_action" else row["status"],
-            "at": iso_instant(row["created_at"]),
+            "at": format_instant(row["created_at"]),
         }
         for row in rows
     ]
 
 
 def cancel_charge(connection: sqlite3.Connection, charge: str, account: str, now: int) -> sqlite3.Row:
-    """Stop a charge that has not ended. Raises NotFound, and NotCancelable when it has."""
+    """Cancel a charge that is not completed. Raises NotFound, and NotCancelable when it is completed."""
     row = get_charge(connection, charge, account)
     if row["status"] not in ("pending", "requires_action"):
         raise NotCancelable(f"A charge that is {row['status']} cannot be cancelled.")
@@ -160,34 +160,34 @@ def cancel_charge(connection: sqlite3.Connection, charge: str, account: str, now
         " due_failure_code = NULL WHERE id = ?",
         (now, charge),
     )
-    return _told(connection, charge, now)
+    return _record_status_event(connection, charge, now)
 
 
 def confirm_charge(connection: sqlite3.Connection, charge: str, now: int) -> None:
-    """The payer was recognised by 3-D Secure; does nothing when the charge no longer asks."""
+    """Record that 3-D Secure confirmed the payer; does nothing when it is not required any more."""
     changed = connection.execute(
         "UPDATE charges SET status = 'succeeded', completed_at = ? WHERE id = ? AND status = 'requires_action'",
         (now, charge),
     ).rowcount
     if changed:
-        _told(connection, charge, now)
+        _record_status_event(connection, charge, now)
 
 
 def refuse_charge(connection: sqlite3.Connection, charge: str, now: int) -> None:
-    """The payer was not recognised; does nothing when the charge no longer asks."""
+    """Record that 3-D Secure did not confirm the payer; does nothing when it is not required any more."""
     changed = connection.execute(
         "UPDATE charges SET status = 'failed', failure_code = 'authentication_failed', completed_at = ?"
         " WHERE id = ? AND status = 'requires_action'",
         (now, charge),
     ).rowcount
     if changed:
-        _told(connection, charge, now)
+        _record_status_event(connection, charge, now)
 
 
 def approve_late(connection: sqlite3.Connection, account: str | None, reference: str, now: int) -> sqlite3.Row:
-    """The payer approves although nobody waits any more: a charge that was cancelled, or had failed, succeeds all the same.
+    """Let a charge that was cancelled or has failed succeed, as when the payer approves a prompt late.
 
-    `reference` is the merchant's; without `account` that of any. Raises NotFound; does nothing when it has succeeded already.
+    `reference` is the merchant's; without `account` that of any account. Raises NotFound; a charge that has succeeded stays as it is.
     """
     row: sqlite3.Row | None = connection.execute(
         "SELECT * FROM charges WHERE reference = ?1 AND (?2 IS NULL OR account = ?2) ORDER BY sequence DESC LIMIT 1",
@@ -202,11 +202,11 @@ def approve_late(connection: sqlite3.Connection, account: str | None, reference:
         " due_status = NULL, due_failure_code = NULL WHERE id = ?",
         (now, row["id"]),
     )
-    return _told(connection, row["id"], now)
+    return _record_status_event(connection, row["id"], now)
 
 
-def settle_due_charges(database: Database, now: int) -> None:
-    """End every pending charge whose time has come, each at its own instant; writes only when there is one."""
+def complete_due_charges(database: SandboxDatabase, now: int) -> None:
+    """Complete the pending charges that are due, each as of its `due_at`; writes only when there is one."""
     with database.read() as connection:
         if connection.execute("SELECT 1 FROM charges WHERE due_at <= ?", (now,)).fetchone() is None:
             return
@@ -217,12 +217,12 @@ def settle_due_charges(database: Database, now: int) -> None:
                 " due_at = NULL, due_status = NULL, due_failure_code = NULL WHERE id = ?",
                 (row["id"],),
             )
-            _told(connection, row["id"], row["due_at"])
+            _record_status_event(connection, row["id"], row["due_at"])
 
 
-def charge_shape(connection: sqlite3.Connection, charge: sqlite3.Row) -> dict[str, Any]:
+def serialize_charge(connection: sqlite3.Connection, charge: sqlite3.Row) -> dict[str, Any]:
     """The charge as the API and its webhooks show it."""
-    asks = charge["status"] == "requires_action"
+    requires_action = charge["status"] == "requires_action"
     completed_at = charge["completed_at"]
     return {
         "id": charge["id"],
@@ -234,24 +234,24 @@ def charge_shape(connection: sqlite3.Connection, charge: sqlite3.Row) -> dict[st
         "status": charge["status"],
         "failure_code": charge["failure_code"],
         "failure_message": FAILURE_MESSAGES.get(charge["failure_code"] or ""),
-        "action_url": f"{find_setting(connection, 'public_url')}/challenge/{charge['id']}" if asks else None,
-        "method": method_shape(get_token(connection, charge["token"])),
+        "action_url": f"{find_setting(connection, 'public_url')}/challenge/{charge['id']}" if requires_action else None,
+        "method": serialize_method(get_token(connection, charge["token"])),
         "amount_refunded": charge["amount_refunded"],
-        "created_at": iso_instant(charge["created_at"]),
-        "completed_at": None if completed_at is None else iso_instant(completed_at),
+        "created_at": format_instant(charge["created_at"]),
+        "completed_at": None if completed_at is None else format_instant(completed_at),
         "livemode": False,
     }
 
 
-def _told(connection: sqlite3.Connection, charge: str, now: int) -> sqlite3.Row:
-    """Queue the event of the charge's present state; one that waits for its payer is no news."""
+def _record_status_event(connection: sqlite3.Connection, charge: str, now: int) -> sqlite3.Row:
+    """Queue the webhook of the charge's new status, and return its row; `requires_action` has no webhook."""
     row: sqlite3.Row = connection.execute("SELECT * FROM charges WHERE id = ?", (charge,)).fetchone()
     if row["status"] != "requires_action":
         record_event(
             connection,
             row["account"],
             f"charge.{row['status']}",
-            charge_shape(connection, row),
+            serialize_charge(connection, row),
             now,
             row["webhooks"],
             row["webhook_delay_seconds"],

@@ -1,10 +1,10 @@
-"""What the gateway refuses, with the code and status its API answers."""
+"""The errors of the API, with their codes and HTTP statuses."""
 
 from __future__ import annotations
 
 
-class Refused(Exception):
-    """A request the gateway does not carry out; nothing was written."""
+class ApiError(Exception):
+    """A request that is rejected; nothing was written."""
 
     status = 400
     code = "invalid_request"
@@ -14,59 +14,59 @@ class Refused(Exception):
         self.message = message
 
 
-class InvalidRequest(Refused):
-    """A field is missing or not what it should be; `field` names it."""
+class InvalidRequest(ApiError):
+    """A parameter is missing or invalid; `field` names it."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
 
 
-class IdempotencyKeyRequired(Refused):
+class IdempotencyKeyRequired(ApiError):
     code = "idempotency_key_required"
 
 
-class UnknownToken(Refused):
+class UnknownToken(ApiError):
     code = "unknown_token"
 
 
-class UnusableMethod(Refused):
-    """Nobody can be asked there: the channel is unknown, or the number is none of its telephones."""
+class UnusableMethod(ApiError):
+    """The phone cannot be prompted: the channel is unknown, or the number does not belong to it."""
 
     code = "unusable_method"
 
 
-class UnsupportedAmount(Refused):
+class UnsupportedAmount(ApiError):
     code = "unsupported_amount"
 
 
-class Unauthorized(Refused):
+class Unauthorized(ApiError):
     status, code = 401, "unauthorized"
 
 
-class NotFound(Refused):
+class NotFound(ApiError):
     status, code = 404, "not_found"
 
 
-class IdempotencyMismatch(Refused):
+class IdempotencyMismatch(ApiError):
     status, code = 409, "idempotency_mismatch"
 
 
-class IdempotencyInFlight(Refused):
+class IdempotencyInFlight(ApiError):
     status, code = 409, "idempotency_in_flight"
 
 
-class DuplicateReference(Refused):
+class DuplicateReference(ApiError):
     status, code = 409, "duplicate_reference"
 
 
-class NotCancelable(Refused):
+class NotCancelable(ApiError):
     status, code = 409, "not_cancelable"
 
 
-class NotRefundable(Refused):
+class NotRefundable(ApiError):
     status, code = 409, "not_refundable"
 
 
-class AmountTooLarge(Refused):
+class AmountTooLarge(ApiError):
     status, code = 409, "amount_too_large"

@@ -1,4 +1,4 @@
-"""Reading the fields of a JSON body, one function a kind; each raises InvalidRequest naming its field."""
+"""Reading and validating the fields of a JSON body, one function for each type; each raises InvalidRequest."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from flask import request
 
 from portal.sandbox_gateway.errors import InvalidRequest, UnsupportedAmount
 
-LARGEST_AMOUNT = 10**12
-LARGEST_NUMBER = 10**18
+MAX_AMOUNT = 10**12
+MAX_INTEGER = 10**18
 _REQUIRED: Any = object()
-Chosen = TypeVar("Chosen", bound=str)
+ChoiceT = TypeVar("ChoiceT", bound=str)
 
 
 def json_body() -> dict[str, Any]:
@@ -24,30 +24,30 @@ def json_body() -> dict[str, Any]:
     return body
 
 
-def text(body: dict[str, Any], name: str, longest: int, default: str = _REQUIRED) -> str:
-    """A printable string; without a default it is required and not empty."""
+def text(body: dict[str, Any], name: str, max_length: int, default: str = _REQUIRED) -> str:
+    """Return a printable string; without a default it is required and not empty."""
     value = body.get(name)
     if value is None and default is not _REQUIRED:
         return default
     if not isinstance(value, str) or (default is _REQUIRED and not value.strip()):
         raise InvalidRequest(name, "a text is needed")
-    if len(value) > longest:
-        raise InvalidRequest(name, f"{longest} characters are the most")
+    if len(value) > max_length:
+        raise InvalidRequest(name, f"{max_length} characters are the most")
     if not all(character.isprintable() or character == "\n" for character in value):
         raise InvalidRequest(name, "only printable characters")
     return value
 
 
-def optional_text(body: dict[str, Any], name: str, longest: int) -> str | None:
-    return text(body, name, longest) if body.get(name) is not None else None
+def optional_text(body: dict[str, Any], name: str, max_length: int) -> str | None:
+    return text(body, name, max_length) if body.get(name) is not None else None
 
 
-def integer(body: dict[str, Any], name: str, least: int, most: int, default: int = _REQUIRED) -> int:
+def integer(body: dict[str, Any], name: str, minimum: int, maximum: int, default: int = _REQUIRED) -> int:
     value = body.get(name)
     if value is None and default is not _REQUIRED:
         return default
-    if type(value) is not int or not least <= value <= most:
-        raise InvalidRequest(name, f"a whole number from {least} to {most} is needed")
+    if type(value) is not int or not minimum <= value <= maximum:
+        raise InvalidRequest(name, f"a whole number from {minimum} to {maximum} is needed")
     return value
 
 
@@ -58,7 +58,7 @@ def flag(body: dict[str, Any], name: str) -> bool:
     return value
 
 
-def choice(body: dict[str, Any], name: str, choices: Sequence[Chosen], default: Chosen) -> Chosen:
+def choice(body: dict[str, Any], name: str, choices: Sequence[ChoiceT], default: ChoiceT) -> ChoiceT:
     value = body.get(name)
     if value is None:
         return default
@@ -68,8 +68,8 @@ def choice(body: dict[str, Any], name: str, choices: Sequence[Chosen], default: 
     raise InvalidRequest(name, "one of " + ", ".join(choices))
 
 
-def choices(body: dict[str, Any], name: str, known: Sequence[Chosen]) -> tuple[Chosen, ...]:
-    """Those of the known ones that are asked for, in the order asked; all when the field is absent."""
+def choices(body: dict[str, Any], name: str, known: Sequence[ChoiceT]) -> tuple[ChoiceT, ...]:
+    """Return the known values that the field lists, in its order; all of them when the field is absent."""
     value = body.get(name)
     if value is None:
         return tuple(known)
@@ -82,10 +82,10 @@ def choices(body: dict[str, Any], name: str, known: Sequence[Chosen]) -> tuple[C
 
 
 def amount(body: dict[str, Any]) -> int:
-    """Minor units. Raises UnsupportedAmount for more than any bank would move."""
-    value = integer(body, "amount", 1, LARGEST_NUMBER)
-    if value > LARGEST_AMOUNT:
-        raise UnsupportedAmount(f"amount: {LARGEST_AMOUNT} is the most")
+    """Return minor units. Raises UnsupportedAmount above MAX_AMOUNT."""
+    value = integer(body, "amount", 1, MAX_INTEGER)
+    if value > MAX_AMOUNT:
+        raise UnsupportedAmount(f"amount: {MAX_AMOUNT} is the most")
     return value
 
 
@@ -96,26 +96,26 @@ def currency(body: dict[str, Any]) -> str:
     return value
 
 
-def web_address(body: dict[str, Any], name: str) -> str:
-    """An absolute http or https address that may stand in a Location and whose origin may stand in a policy."""
+def url(body: dict[str, Any], name: str) -> str:
+    """Return an absolute http or https URL that is safe in a Location header, and its origin in a security policy."""
     value = text(body, name, 2_000)
-    if not is_web_address(value):
+    if not is_http_url(value):
         raise InvalidRequest(name, "an absolute http or https address is needed")
     return value
 
 
-def is_web_address(value: str) -> bool:
+def is_http_url(value: str) -> bool:
     if re.fullmatch(r"[!-~]+", value) is None or "\\" in value:
         return False
     try:
         parts = urlsplit(value)
-        port_is_right = parts.port is None or parts.port > 0
+        is_port_valid = parts.port is None or parts.port > 0
     except ValueError:
         return False
     host = re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?", parts.netloc)
-    return parts.scheme in ("http", "https") and host is not None and port_is_right
+    return parts.scheme in ("http", "https") and host is not None and is_port_valid
 
 
-def origin_of(address: str) -> str:
-    parts = urlsplit(address)
+def origin_of(url: str) -> str:
+    parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

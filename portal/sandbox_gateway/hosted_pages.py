@@ -1,159 +1,214 @@
-"""Hosted pages: an order and where to go afterwards, paid once at most; the only writer of page rows."""
+"""Hosted pages: what a page for paying and a page for saving a payment method share, from opening to expiry.
+
+What differs is in payment_pages.py and setups.py: what submitting the form does, what the form says, and how the API
+represents the page. The only writer of page rows, together with these two.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from typing import Any, Literal
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
 
-from portal.sandbox_gateway.behaviours import Behaviour, take_behaviour
-from portal.sandbox_gateway.charges import Order, charge_shape, create_charge
+from portal.sandbox_gateway.behaviours import Behaviour
 from portal.sandbox_gateway.clock import HOUR
-from portal.sandbox_gateway.errors import DuplicateReference, NotCancelable, NotFound
+from portal.sandbox_gateway.errors import NotCancelable, NotFound
 from portal.sandbox_gateway.instruments import Channel, Instrument
 from portal.sandbox_gateway.storage import find_setting, new_id
-from portal.sandbox_gateway.tokens import create_reusable_token, create_single_use_token, get_token
 
 LIFETIME = HOUR
-PageStatus = Literal["open", "complete", "canceled", "expired"]
+PageStatus = Literal["open", "complete", "succeeded", "failed", "canceled", "expired"]
+"""A page for paying ends `complete`, one for saving `succeeded` or `failed`; both can be cancelled and expire."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageOrder:
-    """What a merchant asks a page for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOptions:
+    """Where a page redirects to, its language, and the channels that it offers."""
 
-    order: Order
-    payee: str
     return_url: str
     cancel_url: str
     locale: str
     channels: tuple[Channel, ...]
-    save: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageParameters:
+    """What a merchant opens a page with; `reference` is the merchant's. Each field is a column of the page's row."""
+
+    account: str
+    reference: str
+    payee: str
+    currency: str
+    options: PageOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """What came of paying on a page; no charge when the behaviour struck before it."""
+class OrderSummary:
+    """Whom the payer pays, how much and for what, as the pages show it; without an amount where nothing is paid."""
 
-    charge: sqlite3.Row | None
+    payee: str
+    amount: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The result of submitting a form: the page as it is now, and how the request is to be answered."""
+
+    page: sqlite3.Row
     behaviour: Behaviour
 
 
 class PageClosed(Exception):
-    """Nobody can pay on this page any more: it was cancelled or has expired."""
+    """The form cannot be submitted any more: the page was cancelled or has expired."""
+
+    def __init__(self, status: PageStatus) -> None:
+        super().__init__(status)
+        self.status = status
 
 
-def create_page(connection: sqlite3.Connection, page_order: PageOrder, now: int) -> sqlite3.Row:
-    """Raises DuplicateReference when this reference has been charged already."""
-    order = page_order.order
-    charged = connection.execute(
-        "SELECT 1 FROM charges WHERE account = ? AND reference = ?", (order.account, order.reference)
-    ).fetchone()
-    if charged is not None:
-        raise DuplicateReference("There is a charge with this reference already.")
-    page = new_id("pg")
-    connection.execute(
-        "INSERT INTO pages (id, account, reference, idempotency_key, amount, currency, payee, description, return_url,"
-        " cancel_url, locale, channels, save, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            page,
-            order.account,
-            order.reference,
-            order.idempotency_key,
-            order.amount,
-            order.currency,
-            page_order.payee,
-            order.description,
-            page_order.return_url,
-            page_order.cancel_url,
-            page_order.locale,
-            ",".join(page_order.channels),
-            int(page_order.save),
-            now,
-            now + LIFETIME,
-        ),
-    )
-    return get_page(connection, page)
+class HostedPages(ABC):
+    """The pages of one purpose; payment_pages.py and setups.py each define one subclass and its only instance."""
 
+    collection: ClassVar[str]
+    """The table, and the collection in the API."""
 
-def get_page(connection: sqlite3.Connection, page: str) -> sqlite3.Row:
-    """For the payer, who knows the page's id and no account."""
-    row: sqlite3.Row | None = connection.execute("SELECT * FROM pages WHERE id = ?", (page,)).fetchone()
-    if row is None:
-        raise NotFound("There is no such page.")
-    return row
+    noun: ClassVar[str]
+    """What error messages call one of them."""
 
+    path: ClassVar[str]
+    """The first part of the address that a payer opens."""
 
-def get_page_of_account(connection: sqlite3.Connection, page: str, account: str) -> sqlite3.Row:
-    row = get_page(connection, page)
-    if row["account"] != account:
-        raise NotFound("There is no such page.")
-    return row
+    id_prefix: ClassVar[str]
+    newest_first: ClassVar[str]
 
+    def open(self, connection: sqlite3.Connection, parameters: PageParameters, now: int) -> sqlite3.Row:
+        """Create a page that can be used once, within the hour. Raises DuplicateReference."""
+        self._check_reference(connection, parameters.account, parameters.reference)
+        columns = asdict(parameters)
+        options = columns.pop("options")
+        columns |= options | {
+            "channels": ",".join(options["channels"]),
+            "id": new_id(self.id_prefix),
+            "created_at": now,
+            "expires_at": now + LIFETIME,
+        }
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        connection.execute(
+            f"INSERT INTO {self.collection} ({names}) VALUES ({marks})",  # noqa: S608 - names of our own columns
+            tuple(columns.values()),
+        )
+        return self.get(connection, columns["id"])
 
-def list_pages(connection: sqlite3.Connection, account: str, reference: str) -> list[sqlite3.Row]:
-    return connection.execute(
-        "SELECT * FROM pages WHERE account = ? AND reference = ? ORDER BY sequence DESC", (account, reference)
-    ).fetchall()
+    def get(self, connection: sqlite3.Connection, page_id: str) -> sqlite3.Row:
+        """For the payer, who has the page's id and no account. Raises NotFound."""
+        row: sqlite3.Row | None = connection.execute(
+            f"SELECT * FROM {self.collection} WHERE id = ?",  # noqa: S608 - one of two tables
+            (page_id,),
+        ).fetchone()
+        if row is None:
+            raise NotFound(f"There is no such {self.noun}.")
+        return row
 
+    def get_for_account(self, connection: sqlite3.Connection, page_id: str, account: str) -> sqlite3.Row:
+        """Raises NotFound for the page of another account too."""
+        row = self.get(connection, page_id)
+        if row["account"] != account:
+            raise NotFound(f"There is no such {self.noun}.")
+        return row
 
-def status_of_page(page: sqlite3.Row, now: int) -> PageStatus:
-    if page["charge"] is not None:
-        return "complete"
-    if page["canceled_at"] is not None:
-        return "canceled"
-    return "expired" if now >= page["expires_at"] else "open"
+    def list_by_reference(self, connection: sqlite3.Connection, account: str, reference: str) -> list[sqlite3.Row]:
+        query = f"SELECT * FROM {self.collection} WHERE account = ? AND reference = ? ORDER BY {self.newest_first}"  # noqa: S608
+        return connection.execute(query, (account, reference)).fetchall()
 
+    def status(self, page: sqlite3.Row, now: int) -> PageStatus:
+        result = self._result(page)
+        if result is not None:
+            return result
+        if page["canceled_at"] is not None:
+            return "canceled"
+        return "expired" if now >= page["expires_at"] else "open"
 
-def cancel_page(connection: sqlite3.Connection, page: sqlite3.Row, now: int) -> sqlite3.Row:
-    """From now on nobody can pay here; raises NotCancelable when somebody has. Repeating it changes nothing."""
-    if page["charge"] is not None:
-        raise NotCancelable("This page has been paid.")
-    connection.execute(
-        "UPDATE pages SET canceled_at = ? WHERE id = ? AND canceled_at IS NULL AND charge IS NULL", (now, page["id"])
-    )
-    return get_page(connection, page["id"])
+    def cancel(self, connection: sqlite3.Connection, page: sqlite3.Row, now: int) -> sqlite3.Row:
+        """Close the page for good; raises NotCancelable when it has been used. Repeating it changes nothing."""
+        result = self._result(page)
+        if result is not None:
+            raise NotCancelable(self._not_cancelable(result))
+        if page["canceled_at"] is not None:
+            return page
+        return self._end(connection, page, "canceled", now)
 
+    def submit(self, connection: sqlite3.Connection, page: sqlite3.Row, instrument: Instrument, now: int) -> Submission:
+        """Use the page with what the payer entered. Once used, it is not used again: the result stands.
 
-def pay_page(connection: sqlite3.Connection, page: sqlite3.Row, instrument: Instrument, now: int) -> Payment:
-    """Make the one charge of the page; pressed twice, it answers with that charge. Raises PageClosed.
+        Read `page` in the transaction of `connection`, so that the second of two concurrent requests sees the first.
+        Raises PageClosed, and InvalidInstrument when the instrument cannot be used here.
+        """
+        status = self.status(page, now)
+        if status in ("canceled", "expired"):
+            raise PageClosed(status)
+        if status != "open":
+            return Submission(page, Behaviour())
+        behaviour = self._take_behaviour(connection, page["account"], page["reference"])
+        if behaviour.answer not in ("error_before", "drop_before"):
+            self._use(connection, page, instrument, behaviour, now)
+        return Submission(self.get(connection, page["id"]), behaviour)
 
-    Read `page` in the transaction of `connection`, so that of two buttons pressed at once the second sees the first.
-    """
-    status = status_of_page(page, now)
-    if status == "complete":
-        return Payment(charge_of_page(connection, page), Behaviour())
-    if status != "open":
-        raise PageClosed(status)
-    behaviour = take_behaviour(connection, page["account"], page["reference"])
-    if behaviour.answer in ("error_before", "drop_before"):
-        return Payment(None, behaviour)
-    keep = create_reusable_token if page["save"] else create_single_use_token
-    token = get_token(connection, keep(connection, page["account"], instrument, now))
-    order = Order(
-        page["account"],
-        page["reference"],
-        page["idempotency_key"],
-        page["amount"],
-        page["currency"],
-        page["description"],
-        page["return_url"],
-        page["locale"],
-    )
-    return Payment(create_charge(connection, order, token, behaviour, now), behaviour)
+    @abstractmethod
+    def next_url(self, connection: sqlite3.Connection, page: sqlite3.Row, now: int) -> str | None:
+        """Where a payer who has submitted the form goes: to 3-D Secure or back to the merchant. None when nobody has."""
 
+    @abstractmethod
+    def serialize(self, connection: sqlite3.Connection, page: sqlite3.Row, now: int) -> dict[str, Any]:
+        """The page as the API shows it."""
 
-def charge_of_page(connection: sqlite3.Connection, page: sqlite3.Row) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = connection.execute("SELECT * FROM charges WHERE id = ?", (page["charge"],)).fetchone()
-    return row
+    @abstractmethod
+    def texts(self, locale: str) -> dict[str, str]:
+        """The texts of the page, by key."""
 
+    @abstractmethod
+    def summary(self, page: sqlite3.Row, locale: str) -> OrderSummary: ...
 
-def page_shape(connection: sqlite3.Connection, page: sqlite3.Row, now: int) -> dict[str, Any]:
-    charge = charge_of_page(connection, page)
-    return {
-        "id": page["id"],
-        "url": f"{find_setting(connection, 'public_url')}/pay/{page['id']}",
-        "reference": page["reference"],
-        "status": status_of_page(page, now),
-        "charge": None if charge is None else charge_shape(connection, charge),
-    }
+    @abstractmethod
+    def saves_method(self, page: sqlite3.Row) -> bool:
+        """Whether the merchant may charge the payment method again later."""
+
+    def url(self, connection: sqlite3.Connection, page: sqlite3.Row) -> str:
+        return f"{find_setting(connection, 'public_url')}{self.page_path(page)}"
+
+    def page_path(self, page: sqlite3.Row) -> str:
+        return f"/{self.path}/{page['id']}"
+
+    @abstractmethod
+    def _check_reference(self, connection: sqlite3.Connection, account: str, reference: str) -> None:
+        """Raises DuplicateReference."""
+
+    @abstractmethod
+    def _result(self, page: sqlite3.Row) -> PageStatus | None:
+        """The final status of a page that has been used."""
+
+    @abstractmethod
+    def _not_cancelable(self, result: PageStatus) -> str: ...
+
+    @abstractmethod
+    def _take_behaviour(self, connection: sqlite3.Connection, account: str, reference: str) -> Behaviour: ...
+
+    @abstractmethod
+    def _use(
+        self, connection: sqlite3.Connection, page: sqlite3.Row, instrument: Instrument, behaviour: Behaviour, now: int
+    ) -> None:
+        """Charge or save the instrument."""
+
+    def _end(
+        self,
+        connection: sqlite3.Connection,
+        page: sqlite3.Row,
+        end: Literal["completed", "failed", "canceled"],
+        now: int,
+    ) -> sqlite3.Row:
+        connection.execute(
+            f"UPDATE {self.collection} SET {end}_at = ? WHERE id = ?",  # noqa: S608 - one of two tables, one of three ends
+            (now, page["id"]),
+        )
+        return self.get(connection, page["id"])

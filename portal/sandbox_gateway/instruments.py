@@ -1,4 +1,7 @@
-"""What a payer types, read and checked: card, phone, bank account; pure, and the last place that sees a whole number."""
+"""Payment instruments as a payer enters them, parsed and validated: card, phone, bank account; no storage.
+
+No other module handles a full card or account number, except for its hash in tokens.py.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +17,24 @@ Channel = Literal["card", "mobile_money", "bank_account"]
 CHANNELS: tuple[Channel, ...] = ("card", "mobile_money", "bank_account")
 
 PROMPT_CHANNELS = {"cm.mtn": "mtn", "cm.orange": "orange"}
-"""The operators whose phones a merchant may ask directly, by the channels' ids."""
+"""The operators whose phones a merchant can prompt directly, by channel id."""
 
 _MTN = re.compile(r"237(67|65[0-4]|68[0-3])")
 _ORANGE = re.compile(r"237(69|65[5-9]|68[4-9])")
 _EXPIRY = re.compile(r"([0-9]{1,2})\s*[/\-.]?\s*(20)?([0-9]{2})", re.ASCII)
 
 
-class Faulty(Exception):
-    """The input cannot be used; `faults` maps each field to the code of its fault (words.py has the sentences)."""
+class InvalidInstrument(Exception):
+    """The input is invalid; `errors` maps each field to the code of its error, whose message is in texts.py."""
 
-    def __init__(self, faults: dict[str, str]) -> None:
-        super().__init__(", ".join(f"{name}: {code}" for name, code in faults.items()))
-        self.faults = faults
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(", ".join(f"{name}: {code}" for name, code in errors.items()))
+        self.errors = errors
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A way to pay as it was typed; `number` is hashed and then forgotten, the rest is what may be stored."""
+    """A payment instrument as it was entered; `number` is hashed and never stored, the other fields may be."""
 
     type: Channel
     brand: str
@@ -52,52 +55,52 @@ def read_expiry(text: str) -> tuple[int, int] | None:
 
 
 def read_card(number: str, expiry: tuple[int, int] | None, holder: str, now: int, cvc: str | None = None) -> Instrument:
-    """A card of the sandbox. Raises Faulty on `number`, `expiry`, `cvc`, `holder`; no cvc is asked of the API (None)."""
+    """A card of the sandbox. Raises InvalidInstrument on `number`, `expiry`, `cvc`, `holder`; the API takes no cvc (None)."""
     digits = re.sub(r"[\s\-]", "", number)
     card = SANDBOX_CARDS.get(digits)
-    faults: dict[str, str] = {}
+    errors: dict[str, str] = {}
     if not digits:
-        faults["number"] = "number_missing"
+        errors["number"] = "number_missing"
     elif re.fullmatch(r"[0-9]{12,19}", digits) is None:
-        faults["number"] = "number_length"
+        errors["number"] = "number_length"
     elif not is_luhn_valid(digits):
-        faults["number"] = "number_mistyped"
+        errors["number"] = "number_mistyped"
     elif card is None:
-        faults["number"] = "number_not_sandbox"
+        errors["number"] = "number_not_sandbox"
 
     if expiry is None:
-        faults["expiry"] = "expiry_unreadable"
+        errors["expiry"] = "expiry_unreadable"
     elif not 1 <= expiry[0] <= 12 or not 2000 <= expiry[1] <= 2099:
-        faults["expiry"] = "expiry_unreadable"
+        errors["expiry"] = "expiry_unreadable"
     elif _has_expired(*expiry, now):
-        faults["expiry"] = "expiry_past"
+        errors["expiry"] = "expiry_past"
 
     if cvc is not None:
         length = 4 if card is not None and card.brand == "amex" else 3
         if re.fullmatch(rf"[0-9]{{{length}}}", cvc.strip()) is None:
-            faults["cvc"] = f"cvc_{length}"
-    if not _is_plain(holder):
-        faults["holder"] = "text_too_long"
+            errors["cvc"] = f"cvc_{length}"
+    if not _is_printable_text(holder):
+        errors["holder"] = "text_too_long"
 
-    if faults or card is None or expiry is None:
-        raise Faulty(faults)
+    if errors or card is None or expiry is None:
+        raise InvalidInstrument(errors)
     return Instrument(
         "card", card.brand, digits[-4:], card.outcome, digits, expiry[0], expiry[1], holder.strip() or None
     )
 
 
 def read_mobile_money(phone: str, operator: str = "") -> Instrument:
-    """A phone that is asked; without an operator it is told from Cameroon's prefixes. Raises Faulty on `phone`."""
+    """A phone to prompt; without an operator it is derived from Cameroon's prefixes. Raises InvalidInstrument on `phone`."""
     text = re.sub(r"[\s\-.()]", "", phone)
     digits = text.removeprefix("+").removeprefix("00")
     if not text:
-        raise Faulty({"phone": "phone_missing"})
+        raise InvalidInstrument({"phone": "phone_missing"})
     if re.fullmatch(r"(\+|00)?[0-9]{8,15}", text) is None:
-        raise Faulty({"phone": "phone_length"})
+        raise InvalidInstrument({"phone": "phone_length"})
     if not re.fullmatch(r"[a-z_]{0,20}", operator):
-        raise Faulty({"operator": "text_too_long"})
+        raise InvalidInstrument({"operator": "text_too_long"})
     if len(digits) == 9 and digits.startswith("6"):
-        digits = "237" + digits  # How a number of Cameroon is written there.
+        digits = "237" + digits  # The national format of Cameroon.
     return Instrument(
         "mobile_money",
         operator or _operator_of(digits),
@@ -109,29 +112,29 @@ def read_mobile_money(phone: str, operator: str = "") -> Instrument:
 
 
 def read_prompted_phone(phone: str, channel: str) -> Instrument:
-    """The phone that a channel is to ask, in E.164. Raises Faulty on `channel`, and on `phone` that is none of its country."""
+    """A phone in E.164 to prompt by a channel. Raises InvalidInstrument on `channel`, and on a `phone` of another country."""
     operator = PROMPT_CHANNELS.get(channel)
     if operator is None:
-        raise Faulty({"channel": "channel_unknown"})
+        raise InvalidInstrument({"channel": "channel_unknown"})
     if re.fullmatch(r"\+2376[0-9]{8}", phone, re.ASCII) is None:
-        raise Faulty({"phone": "phone_length"})
+        raise InvalidInstrument({"phone": "phone_length"})
     return read_mobile_money(phone, operator)
 
 
 def read_bank_account(account_number: str, bank_name: str, holder: str = "") -> Instrument:
-    """An account that is debited. Raises Faulty on `account_number`, `bank_name`, `holder`."""
+    """A bank account to debit. Raises InvalidInstrument on `account_number`, `bank_name`, `holder`."""
     number = re.sub(r"[\s\-.]", "", account_number).upper()
-    faults: dict[str, str] = {}
+    errors: dict[str, str] = {}
     if not number:
-        faults["account_number"] = "account_missing"
+        errors["account_number"] = "account_missing"
     elif re.fullmatch(r"[0-9A-Z]{4,34}", number) is None:
-        faults["account_number"] = "account_length"
-    if not _is_plain(bank_name):
-        faults["bank_name"] = "text_too_long"
-    if not _is_plain(holder):
-        faults["holder"] = "text_too_long"
-    if faults:
-        raise Faulty(faults)
+        errors["account_number"] = "account_length"
+    if not _is_printable_text(bank_name):
+        errors["bank_name"] = "text_too_long"
+    if not _is_printable_text(holder):
+        errors["holder"] = "text_too_long"
+    if errors:
+        raise InvalidInstrument(errors)
     return Instrument(
         "bank_account",
         "bank",
@@ -154,5 +157,5 @@ def _operator_of(digits: str) -> str:
     return "orange" if _ORANGE.match(digits) else "mobile_money"
 
 
-def _is_plain(text: str) -> bool:
+def _is_printable_text(text: str) -> bool:
     return len(text) <= 120 and all(character.isprintable() for character in text)

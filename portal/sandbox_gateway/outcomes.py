@@ -1,7 +1,7 @@
-"""What each test number makes happen; pure rules, no storage.
+"""The outcome that each test number simulates; rules only, no storage.
 
-Source: contract, section 6; the further card numbers are the usual ones of payment documentation. A number that is
-not listed is refused before anything is stored: a real card has no business here.
+Source: contract, section 6; the other card numbers are those of common payment documentation. Any other number is
+rejected before anything is stored, so that no real card ends up here.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ FAILURE_MESSAGES: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a charge begins; a pending one with `due_after` (milliseconds) ends in `due_status` by itself."""
+class SimulatedOutcome:
+    """The first status of a charge; a pending one gets `due_status` after `due_after` milliseconds, if that is set."""
 
     status: ChargeStatus
     failure_code: FailureCode | None = None
@@ -47,35 +47,44 @@ class Outcome:
     answers_500: bool = False
 
 
-PROMPT = 3 * SECOND
-CLEARING = 2 * DAY
+PROMPT_DURATION = 3 * SECOND
+"""From the prompt on the phone to the answer of its payer."""
 
-OUTCOMES: dict[str, Outcome] = {
-    "succeeds": Outcome("succeeded"),
-    "declined": Outcome("failed", "card_declined"),
-    "insufficient_funds": Outcome("failed", "insufficient_funds"),
-    "expired_card": Outcome("failed", "expired_card"),
-    "asks_3d_secure": Outcome("requires_action"),
-    "errs": Outcome("pending", due_after=PROMPT, due_status="succeeded", answers_500=True),
-    "prompt_succeeds": Outcome("pending", due_after=PROMPT, due_status="succeeded"),
-    "prompt_insufficient_funds": Outcome(
-        "pending", due_after=PROMPT, due_status="failed", due_failure_code="insufficient_funds"
+CLEARING_DURATION = 2 * DAY
+"""From a bank debit or refund to its completion."""
+
+OUTCOMES: dict[str, SimulatedOutcome] = {
+    "succeeds": SimulatedOutcome("succeeded"),
+    "declined": SimulatedOutcome("failed", "card_declined"),
+    "insufficient_funds": SimulatedOutcome("failed", "insufficient_funds"),
+    "expired_card": SimulatedOutcome("failed", "expired_card"),
+    "asks_3d_secure": SimulatedOutcome("requires_action"),
+    "errs": SimulatedOutcome("pending", due_after=PROMPT_DURATION, due_status="succeeded", answers_500=True),
+    "prompt_succeeds": SimulatedOutcome("pending", due_after=PROMPT_DURATION, due_status="succeeded"),
+    "prompt_insufficient_funds": SimulatedOutcome(
+        "pending", due_after=PROMPT_DURATION, due_status="failed", due_failure_code="insufficient_funds"
     ),
-    "prompt_fails": Outcome("pending", due_after=PROMPT, due_status="failed", due_failure_code="processing_error"),
-    "prompt_cancelled": Outcome("pending", due_after=PROMPT, due_status="failed", due_failure_code="payer_cancelled"),
-    "prompt_unanswered": Outcome("pending"),
-    "clears": Outcome("pending", due_after=CLEARING, due_status="succeeded"),
-    "returned": Outcome("pending", due_after=CLEARING, due_status="failed", due_failure_code="returned_unpaid"),
+    "prompt_fails": SimulatedOutcome(
+        "pending", due_after=PROMPT_DURATION, due_status="failed", due_failure_code="processing_error"
+    ),
+    "prompt_cancelled": SimulatedOutcome(
+        "pending", due_after=PROMPT_DURATION, due_status="failed", due_failure_code="payer_cancelled"
+    ),
+    "prompt_unanswered": SimulatedOutcome("pending"),
+    "clears": SimulatedOutcome("pending", due_after=CLEARING_DURATION, due_status="succeeded"),
+    "returned": SimulatedOutcome(
+        "pending", due_after=CLEARING_DURATION, due_status="failed", due_failure_code="returned_unpaid"
+    ),
 }
 
 
-REFUSED_FOR_KEEPING = frozenset({"declined", "expired_card"})
-"""Outcomes of cards whose bank does not let them be kept; an empty account is no reason, as nothing is taken."""
+REFUSED_WHEN_SAVING = frozenset({"declined", "expired_card"})
+"""Outcomes of cards that cannot be saved. Insufficient funds is not one of them, since saving charges nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxCard:
-    """One card number of the sandbox: its brand and the name of its outcome."""
+    """A test card: its brand and the name of its outcome."""
 
     brand: str
     outcome: str
@@ -108,7 +117,7 @@ _BANK_ACCOUNTS = {"0001": "clears", "0002": "returned"}
 
 
 def outcome_of_phone(digits: str) -> str:
-    """By the last six digits; any other number is answered as `000000` is."""
+    """By the last six digits; any other number succeeds as `000000` does."""
     return _PHONES.get(digits[-6:], "prompt_succeeds")
 
 
@@ -119,9 +128,9 @@ def outcome_of_bank_account(number: str) -> str:
 
 def is_luhn_valid(digits: str) -> bool:
     total = 0
-    for place, digit in enumerate(reversed(digits)):
+    for position, digit in enumerate(reversed(digits)):
         value = int(digit)
-        if place % 2:
+        if position % 2:
             value = value * 2 - 9 if value > 4 else value * 2
         total += value
     return total % 10 == 0

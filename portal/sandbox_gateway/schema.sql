@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS settings (
     value TEXT NOT NULL
 ) STRICT;
 
--- How somebody pays. Never the number itself: its brand, last digits, a keyed hash, and what it makes happen.
+-- Payment instruments. Never the number itself: its brand, last digits, a keyed hash, and the outcome it simulates.
 CREATE TABLE IF NOT EXISTS tokens (
     id TEXT PRIMARY KEY,
     account TEXT NOT NULL,
@@ -79,7 +79,7 @@ CREATE TABLE IF NOT EXISTS pages (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS pages_of_a_reference ON pages (account, reference);
 
--- Pages that keep a way to pay and take nothing. The token stands here from the moment that 3-D Secure asks for it.
+-- Pages that save a payment method and charge nothing. The token is set as soon as 3-D Secure is required.
 CREATE TABLE IF NOT EXISTS setups (
     id TEXT PRIMARY KEY,
     account TEXT NOT NULL,
@@ -125,7 +125,7 @@ CREATE TABLE IF NOT EXISTS refunds (
 CREATE INDEX IF NOT EXISTS refunds_due ON refunds (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS refunds_of_a_charge ON refunds (charge);
 
--- The answer stands here in the transaction that did the work, so a key either did all of it or nothing.
+-- The response is stored in the transaction of the operation, so that a key stands for all of it or nothing.
 CREATE TABLE IF NOT EXISTS idempotency_keys (
     account TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -133,7 +133,7 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
     status INTEGER NOT NULL,
     body TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    in_flight_until INTEGER NOT NULL, -- real time: a slow answer is slow whatever the gateway's clock says
+    in_flight_until INTEGER NOT NULL, -- system time: a delayed response does not depend on the gateway's clock
     CONSTRAINT one_answer_a_key PRIMARY KEY (account, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -153,7 +153,7 @@ CREATE TABLE IF NOT EXISTS webhook_endpoints (
     secret TEXT NOT NULL
 ) STRICT;
 
--- One row an event still to be sent or already sent; twice is two rows of one event. Real time throughout.
+-- One row for each delivery of an event, sent or queued; an event that is sent twice has two. All in system time.
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY,
     account TEXT NOT NULL,
@@ -161,7 +161,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     event TEXT NOT NULL,
     body TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
-    next_attempt_at INTEGER, -- null: delivered, given up, or held until a later event of its subject has gone
+    next_attempt_at INTEGER, -- null: delivered, out of retries, or held until a later event of its subject is sent
     held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1)),
     delivered_at INTEGER
 ) STRICT;

@@ -1,7 +1,7 @@
-"""The gateway's own SQLite file: its schema and its transactions; no rules of paying.
+"""The gateway's SQLite database: its schema and its transactions; no payment rules.
 
-A kill at any point leaves either nothing or one whole charge: what belongs together is written in one transaction,
-WAL with `synchronous=FULL` makes an acknowledged one durable, and unique constraints decide between two writers.
+A crash at any point leaves no half-written charge: what belongs together is written in one transaction, WAL with
+`synchronous=FULL` makes a committed one durable, and unique constraints decide between two concurrent writers.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _UPGRADES = {
     "ALTER TABLE refunds ADD COLUMN webhooks TEXT NOT NULL DEFAULT 'normal';"
     "ALTER TABLE refunds ADD COLUMN webhook_delay_seconds INTEGER NOT NULL DEFAULT 0;",
 }
-"""What brings the tables of an older file to the present shape; the schema then adds the tables that it lacks."""
+"""Migrations of the tables of older databases, by version; the schema then creates the tables that are missing."""
 
 
-class UnknownSchema(Exception):
-    """The file was written by a newer version of the gateway."""
+class NewerSchema(Exception):
+    """The database was created by a newer version of the gateway."""
 
 
-class Database:
-    """A pool of connections to one file; made once a process and shared by its threads."""
+class SandboxDatabase:
+    """A pool of connections to one SQLite file, shared by the threads of the process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -42,20 +42,20 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose every statement sees what is committed at that moment."""
+        """A connection for reading; each statement sees what is committed when it runs."""
         with self._connection() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One write transaction, alone from its first statement on; committed at the end, undone by an exception."""
+        """One write transaction, exclusive from its start; committed at the end, rolled back by an exception."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                # SQLite has undone the transaction itself when the disk was full.
+                # SQLite has rolled back by itself when the disk was full.
                 with suppress(sqlite3.OperationalError):
                     connection.execute("ROLLBACK")
                 raise
@@ -78,7 +78,7 @@ class Database:
 
 
 def new_id(prefix: str) -> str:
-    """An id nobody can guess: `ch_` and 24 letters and digits."""
+    """Return an unguessable id: the prefix, an underscore, and 24 letters and digits."""
     return prefix + "_" + "".join(secrets.choice(ALPHABET) for _ in range(24))
 
 
@@ -95,7 +95,7 @@ def record_setting(connection: sqlite3.Connection, name: str, value: str) -> Non
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # A connection serves one thread at a time, though not always the same one.
+    # The pool gives a connection to one thread at a time, but not always to the same one.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     connection.row_factory = sqlite3.Row
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
@@ -107,11 +107,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
-        raise UnknownSchema(f"{path} was written by a newer version of the sandbox gateway; remove it to begin anew")
+        raise NewerSchema(f"{path} was written by a newer version of the sandbox gateway; remove it to begin anew")
     if version == SCHEMA_VERSION:
         return
     changes = "\n".join(_UPGRADES[step] for step in range(version, SCHEMA_VERSION)) if version else ""
-    # One script, one transaction: a kill in the middle leaves the file as it was.
+    # One script in one transaction: a crash leaves the database as it was.
     connection.executescript(
         f"BEGIN IMMEDIATE;\n{changes}\n{SCHEMA}\n"
         f"INSERT OR IGNORE INTO settings (name, value) VALUES ('fingerprint_key', '{secrets.token_hex(32)}');\n"

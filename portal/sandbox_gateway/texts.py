@@ -1,30 +1,21 @@
-"""What the gateway's pages say, in English and French; sentences only, chosen by a key."""
+"""The texts of the gateway's pages, in English and French, by key."""
 
 from __future__ import annotations
 
 LOCALES = ("en", "fr")
 
 
-def best_locale(wanted: str) -> str:
-    """The language of a tag such as `fr-CM`; English for what is not spoken here."""
-    language = wanted.replace("_", "-").split("-")[0].lower()
+def best_locale(language_tag: str) -> str:
+    """Return the supported language of a tag such as `fr-CM`; English for any other."""
+    language = language_tag.replace("_", "-").split("-")[0].lower()
     return language if language in LOCALES else LOCALES[0]
 
 
-def words_of(locale: str) -> dict[str, str]:
-    return WORDS[locale]
+def field_error(code: str, locale: str) -> str:
+    return FIELD_ERRORS[locale][code]
 
 
-def setup_words_of(locale: str) -> dict[str, str]:
-    """Those of a page that keeps a way to pay and takes nothing."""
-    return WORDS[locale] | SETUP_WORDS[locale]
-
-
-def field_fault(code: str, locale: str) -> str:
-    return FIELD_FAULTS[locale][code]
-
-
-WORDS: dict[str, dict[str, str]] = {
+TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "test_mode": "Test mode: no real money moves here.",
         "pay_title": "Pay {payee}",
@@ -54,8 +45,8 @@ WORDS: dict[str, dict[str, str]] = {
         "pay": "Pay {amount}",
         "pay_note": "However often you press, you pay once.",
         "cancel": "Cancel and go back",
-        "faults_one": "One thing to put right. Nothing has been taken.",
-        "faults_many": "{count} things to put right. Nothing has been taken.",
+        "errors_one": "One thing to put right. Nothing has been taken.",
+        "errors_many": "{count} things to put right. Nothing has been taken.",
         "canceled_title": "This payment was cancelled",
         "canceled_text": "Nothing was taken, and nobody can pay here any more. Go back to {payee} to begin again.",
         "expired_title": "This page has run out",
@@ -110,8 +101,8 @@ WORDS: dict[str, dict[str, str]] = {
         "pay": "Payer {amount}",
         "pay_note": "Même si vous appuyez deux fois, vous ne payez qu’une fois.",
         "cancel": "Annuler et revenir",
-        "faults_one": "Un point à corriger. Rien n’a été débité.",
-        "faults_many": "{count} points à corriger. Rien n’a été débité.",
+        "errors_one": "Un point à corriger. Rien n’a été débité.",
+        "errors_many": "{count} points à corriger. Rien n’a été débité.",
         "canceled_title": "Ce paiement a été annulé",
         "canceled_text": "Rien n’a été débité, et personne ne peut plus payer ici. Revenez chez {payee} pour recommencer.",
         "expired_title": "Cette page a expiré",
@@ -138,7 +129,7 @@ WORDS: dict[str, dict[str, str]] = {
         "refused_text": "Rien n’a été débité. Revenez en arrière et réessayez.",
     },
 }
-SETUP_WORDS: dict[str, dict[str, str]] = {
+SETUP_TEXTS: dict[str, dict[str, str]] = {
     "en": {
         "pay_title": "Add a way to pay {payee}",
         "to": "For",
@@ -150,8 +141,8 @@ SETUP_WORDS: dict[str, dict[str, str]] = {
         "save_note": "The number itself stays here. {payee} is told its last four digits.",
         "pay": "Save it",
         "pay_note": "However often you press, it is saved once.",
-        "faults_one": "One thing to put right. Nothing has been saved.",
-        "faults_many": "{count} things to put right. Nothing has been saved.",
+        "errors_one": "One thing to put right. Nothing has been saved.",
+        "errors_many": "{count} things to put right. Nothing has been saved.",
         "canceled_title": "This page was closed",
         "canceled_text": "Nothing was saved here. Go back to {payee} to begin again.",
         "expired_text": "It was good for an hour. Nothing was saved. Go back to {payee} to begin again.",
@@ -171,8 +162,8 @@ SETUP_WORDS: dict[str, dict[str, str]] = {
         "save_note": "Le numéro lui-même reste ici. {payee} n’en connaît que les quatre derniers chiffres.",
         "pay": "Enregistrer",
         "pay_note": "Même si vous appuyez deux fois, il n’est enregistré qu’une fois.",
-        "faults_one": "Un point à corriger. Rien n’a été enregistré.",
-        "faults_many": "{count} points à corriger. Rien n’a été enregistré.",
+        "errors_one": "Un point à corriger. Rien n’a été enregistré.",
+        "errors_many": "{count} points à corriger. Rien n’a été enregistré.",
         "canceled_title": "Cette page a été fermée",
         "canceled_text": "Rien n’a été enregistré ici. Revenez chez {payee} pour recommencer.",
         "expired_text": "Elle était valable une heure. Rien n’a été enregistré. Revenez chez {payee} pour recommencer.",
@@ -182,7 +173,7 @@ SETUP_WORDS: dict[str, dict[str, str]] = {
         "broken_text": "Nous ne savons pas encore si c’est enregistré. Revenez voir : rien n’a été débité.",
     },
 }
-FIELD_FAULTS: dict[str, dict[str, str]] = {
+FIELD_ERRORS: dict[str, dict[str, str]] = {
     "en": {
         "number_missing": "Enter the number on the front of the card.",
         "number_length": "A card number has 12 to 19 digits.",

@@ -1,4 +1,4 @@
-"""Tokens: a way to pay under a name that may be kept elsewhere; the number behind it is stored nowhere."""
+"""Tokens: references to payment instruments that merchants may store; the number itself is stored nowhere."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 from portal.sandbox_gateway.clock import SECOND
 from portal.sandbox_gateway.errors import NotFound, UnknownToken
 from portal.sandbox_gateway.instruments import Instrument
-from portal.sandbox_gateway.outcomes import OUTCOMES, Outcome
+from portal.sandbox_gateway.outcomes import OUTCOMES, SimulatedOutcome
 from portal.sandbox_gateway.storage import find_setting, new_id
 
-SHAPE = ("type", "brand", "last4", "exp_month", "exp_year", "holder", "fingerprint", "phone", "bank_name")
+METHOD_FIELDS = ("type", "brand", "last4", "exp_month", "exp_year", "holder", "fingerprint", "phone", "bank_name")
 
 
 def create_reusable_token(connection: sqlite3.Connection, account: str, instrument: Instrument, now: int) -> str:
-    """A token that its account may charge again and again; answers its id."""
+    """Create a token that its account can charge repeatedly. Return its id."""
     return _create_token(connection, account, instrument, now, reusable=1)
 
 
 def create_single_use_token(connection: sqlite3.Connection, account: str, instrument: Instrument, now: int) -> str:
-    """A token for the one payment of a payer who did not ask to be remembered."""
+    """Create a token for one charge, for a payer whose payment method is not saved. Return its id."""
     return _create_token(connection, account, instrument, now, reusable=0)
 
 
@@ -37,15 +37,15 @@ def get_reusable_token(connection: sqlite3.Connection, account: str, token: str)
 
 
 def get_token(connection: sqlite3.Connection, token: str) -> sqlite3.Row:
-    """One that a charge or a setup names, whatever became of it since."""
+    """Return the token of a charge or a setup, even if it has been detached since."""
     row: sqlite3.Row = connection.execute("SELECT * FROM tokens WHERE id = ?", (token,)).fetchone()
     return row
 
 
 def detach_token(connection: sqlite3.Connection, account: str, token: str, now: int) -> sqlite3.Row:
-    """From now on nobody can charge it; repeating it changes nothing. Raises NotFound.
+    """Make the token unusable for new charges. Raises NotFound. Repeating it changes nothing.
 
-    What was charged with it before goes its way: a pending charge of it still ends.
+    Its pending charges are not affected.
     """
     changed = connection.execute(
         "UPDATE tokens SET detached_at = coalesce(detached_at, ?) WHERE id = ? AND account = ? AND reusable = 1",
@@ -56,8 +56,8 @@ def detach_token(connection: sqlite3.Connection, account: str, token: str, now: 
     return get_token(connection, token)
 
 
-def outcome_of_token(token: sqlite3.Row, now: int) -> Outcome:
-    """What a charge of it does; a card that has run out since it was saved is refused as its issuer would."""
+def outcome_of_token(token: sqlite3.Row, now: int) -> SimulatedOutcome:
+    """Return the outcome of charging the token; a card that has expired since it was saved is declined for that."""
     if token["type"] == "card":
         today = datetime.fromtimestamp(now // SECOND, UTC)
         if (token["exp_year"], token["exp_month"]) < (today.year, today.month):
@@ -65,13 +65,17 @@ def outcome_of_token(token: sqlite3.Row, now: int) -> Outcome:
     return OUTCOMES[token["outcome"]]
 
 
-def token_shape(token: sqlite3.Row) -> dict[str, Any]:
-    return {"token": token["id"], **{name: token[name] for name in SHAPE}, "detached": token["detached_at"] is not None}
+def serialize_token(token: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "token": token["id"],
+        **{name: token[name] for name in METHOD_FIELDS},
+        "detached": token["detached_at"] is not None,
+    }
 
 
-def method_shape(token: sqlite3.Row) -> dict[str, Any]:
-    """As a charge or a setup shows it: the token itself only when it was made to be used again."""
-    return {**{name: token[name] for name in SHAPE}, "token": token["id"] if token["reusable"] else None}
+def serialize_method(token: sqlite3.Row) -> dict[str, Any]:
+    """The payment method as a charge or a setup shows it; the token only when it is reusable."""
+    return {**{name: token[name] for name in METHOD_FIELDS}, "token": token["id"] if token["reusable"] else None}
 
 
 def _create_token(connection: sqlite3.Connection, account: str, instrument: Instrument, now: int, reusable: int) -> str:
@@ -100,7 +104,7 @@ def _create_token(connection: sqlite3.Connection, account: str, instrument: Inst
 
 
 def _fingerprint(connection: sqlite3.Connection, account: str, instrument: Instrument) -> str:
-    """Equal for one number in one account and telling nothing to anybody else: keyed, and the account is part of it."""
+    """Return a keyed hash: equal for equal numbers of one account, and not comparable between accounts."""
     key = bytes.fromhex(find_setting(connection, "fingerprint_key") or "")
     text = f"{account}\n{instrument.type}\n{instrument.number}".encode()
     return "fp_" + hmac.new(key, text, hashlib.sha256).hexdigest()[:32]

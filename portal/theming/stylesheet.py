@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from portal.theming.tokens import TOKENS, Kind, Palette, TokenValues, palette
+from portal.theming.tokens import TOKENS, Kind, TokenValues, palette
 
 # Meanings that the portal's own stylesheet writes with light-dark() or color-mix().
 _COMPUTED = (
-    "surface_raised", "line_strong", "accent_strong", "accent_soft", "bad_soft", "caution_soft", "rail_current",
+    "surface_raised", "line_strong", "accent_strong", "accent_soft", "bad_soft", "caution_soft", "rail_current", "hover",
 )  # fmt: skip
 _SHADOWS = {
     "light": "0 1px 2px #1018280f,0 14px 34px -18px #10182838",
@@ -23,10 +23,10 @@ def compile_stylesheet(values: TokenValues) -> str:
     everything for browsers without light-dark() or color-mix(), is written for the device's mode and for `data-color-scheme`.
     """
     properties = {name: _both(name, text, values.dark.get(name)) for name, text in values.light.items()}
-    plain = palette(values, "light").colours
+    plain = palette(values, "light")
     for name, text in values.dark.items():  # A part set for the dark alone keeps what it follows from in the light.
         if name not in values.light and TOKENS[name] is Kind.COLOUR:
-            properties[name] = _both(name, plain[name].css(), text)
+            properties[name] = _both(name, plain[name], text)
     dark_art = {name: text for name, text in values.dark.items() if TOKENS[name] is Kind.ART}
     modern = _rule(":root", properties) + (_dark_rules(dark_art) if dark_art else "")
     older = _rule(":root", _computed(values, "light")) + _dark_rules(_computed(values, "dark"))
@@ -38,12 +38,10 @@ def _both(name: str, light: str, dark: str | None) -> str:
 
 
 def _computed(values: TokenValues, mode: str) -> dict[str, str]:
-    given = dict(values.light) | (dict(values.dark) if mode == "dark" else {})
-    worn: Palette = palette(values, mode)
-    texts = {name: text for name, text in given.items() if TOKENS[name] is Kind.COLOUR}
-    texts |= {name: worn.colours[name].css() for name in _COMPUTED}
-    hover = worn.colours["hover"]
-    texts["hover"] = hover.css()
+    own = dict(values.light) | (dict(values.dark) if mode == "dark" else {})
+    colours = palette(values, mode)
+    texts = {name: text for name, text in own.items() if TOKENS[name] is Kind.COLOUR}
+    texts |= {name: colours[name] for name in _COMPUTED}
     texts["shadow"] = _SHADOWS[mode]
     if mode == "light":
         return texts

@@ -1,4 +1,4 @@
-"""Themes as the portal wears them: read from their folders, joined with their parents, compiled; a faulty one gives way to the base."""
+"""Themes as the portal uses them: read from their folders, joined with their parents, checked, compiled; the base stands in for a faulty one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from portal.assets import TEMPLATES, THEMES
 from portal.fingerprints import fingerprint
+from portal.theming.contrast import find_unreadable
 from portal.theming.faults import Fault
 from portal.theming.files import BrandTable, ThemeFile, read_theme
 from portal.theming.marks import draw_mark
@@ -55,7 +56,7 @@ class Theme:
 
 @dataclass(frozen=True)
 class ThemeSet:
-    """All themes that can be worn, and what is wrong with the rest."""
+    """All themes that can be used, and what is wrong with the rest."""
 
     themes: Mapping[str, Theme]
     faults: tuple[Fault, ...] = field(default=())
@@ -73,18 +74,17 @@ def load_themes(folders: Iterable[Path] = (), *, bundled: Path = THEMES, templat
 
     Faults are logged as `theme.fault_found` and kept in the set. Raises RuntimeError only when the bundled base theme is broken.
     """
-    from portal.theming.checking import find_faults
-
     files, faults = _read_all([bundled, *folders])
     themes: dict[str, Theme] = {}
-    for slug in files:
-        lineage, lineage_faults = _lineage(slug, files)
-        own = lineage_faults or find_faults(slug, lineage, files)
-        own += check_overrides(slug, files[slug].folder / "templates", templates)
-        own += check_overrides(slug, files[slug].folder / "emails", templates / "emails")
+    for slug, file in files.items():
+        lineage, own = _lineage(slug, files)
+        theme = None if own else _join([files[name] for name in lineage])
+        own += find_unreadable(file, theme.values) if theme else []
+        own += check_overrides(slug, file.folder / "templates", templates)
+        own += check_overrides(slug, file.folder / "emails", templates / "emails")
         faults += own
-        if not own:
-            themes[slug] = _join([files[name] for name in lineage])
+        if theme and not own:
+            themes[slug] = theme
     faults += _drop_children_of_faulty(themes, files)
     if BASE not in themes:
         raise RuntimeError("the bundled base theme is broken: " + "; ".join(map(str, faults)))

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from portal.theming.art_text import parse_art
-from portal.theming.colour import Colour, contrast, lifted, mix, parse_colour, readable_on
-from portal.theming.gradients import Art
+from portal.theming.art import clean_art
+from portal.theming.colour import clean_colour, contrast, lifted, mix, readable_on
 
 
 class Kind(Enum):
@@ -35,7 +34,7 @@ TOKENS: dict[str, Kind] = {
     "font_family": Kind.FONT, "font_family_heading": Kind.FONT, "font_size_base": Kind.LENGTH, "font_line_height": Kind.LEADING,
     "font_weight_normal": Kind.WEIGHT, "font_weight_medium": Kind.WEIGHT, "font_weight_bold": Kind.WEIGHT, "title_weight": Kind.WEIGHT,
     "spacing_unit": Kind.LENGTH, "border_radius": Kind.LENGTH, "button_border_radius": Kind.LENGTH,
-    **dict.fromkeys(("rail_fill", "rail_text", "rail_muted", "rail_line", "rail_mark", "due_fill", "due_line", "art_text"), Kind.COLOUR),
+    **dict.fromkeys(("rail_fill", "rail_text", "rail_muted", "rail_line", "rail_mark", "due_fill", "due_line", "art_fill", "art_text"), Kind.COLOUR),
     "rail_art": Kind.ART, "art": Kind.ART, "art_small": Kind.ART,
 }  # fmt: skip
 COMPONENT_TOKENS = tuple(name for name in TOKENS if name.startswith(("rail_", "due_", "art")))
@@ -61,14 +60,6 @@ class TokenValues:
     dark: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
-    """Everything with a colour, in one mode: meanings and component tokens by name, and the art."""
-
-    colours: Mapping[str, Colour]
-    art: Mapping[str, Art]
-
-
 def clean_value(name: str, value: object) -> str:
     """The CSS text of a token's value. Raises ValueError with a sentence that begins with the value's fault."""
     kind = TOKENS[name]
@@ -78,13 +69,12 @@ def clean_value(name: str, value: object) -> str:
         raise ValueError("is not a text in quotation marks")
     text = value.strip()
     if kind is Kind.COLOUR:
-        colour = parse_colour(text)
-        if colour.alpha < 1 and name not in _SEE_THROUGH:
+        colour = clean_colour(text)
+        if len(colour) > len("#rrggbb") and name not in _SEE_THROUGH:
             raise ValueError("is see-through, so nothing can be said about its contrast")
-        return colour.css()
+        return colour
     if kind is Kind.ART:
-        parse_art(text)
-        return re.sub(r"\s+", " ", text.lower())
+        return clean_art(text)
     return _clean_fonts(text) if kind is Kind.FONT else _clean_length(name, text)
 
 
@@ -102,42 +92,39 @@ def merge_values(chain: Sequence[TokenValues]) -> TokenValues:
             if name in values.light:
                 dark.pop(name, None)
         if "color_primary" in values.light and "color_primary" not in values.dark:
-            ground = parse_colour(
-                values.dark.get("color_background") or dark.get("color_background") or light["color_background"]
-            )
-            dark["color_primary"] = lifted(parse_colour(light["color_primary"]), ground, 7).css()
+            ground = values.dark.get("color_background") or dark.get("color_background") or light["color_background"]
+            dark["color_primary"] = lifted(light["color_primary"], ground, 7)
         dark |= values.dark
         _settle_on_primary(values, light, dark)
     return TokenValues(light, {name: value for name, value in dark.items() if value != light.get(name)})
 
 
-def palette(values: TokenValues, mode: str) -> Palette:
-    """The meanings and parts of complete values (all of the base theme's tokens set) in `light` or `dark`."""
+def palette(values: TokenValues, mode: str) -> Mapping[str, str]:
+    """Everything with a colour in one mode, `light` or `dark`: meanings and component tokens by name, as `#rrggbb` (lines: `#rrggbbaa`).
+
+    The values are complete: all of the base theme's tokens are set.
+    """
     texts = dict(values.light) | (dict(values.dark) if mode == "dark" else {})
-    given = {name: parse_colour(text) for name, text in texts.items() if TOKENS[name] is Kind.COLOUR}
-    text, ground, primary = given["color_text"], given["color_background"], given["color_primary"]
-    inset = given["offset_background_color"]
+    own = {name: text for name, text in texts.items() if TOKENS[name] is Kind.COLOUR}
+    text, ground, primary = own["color_text"], own["color_background"], own["color_primary"]
+    inset = own["offset_background_color"]
     raised = inset if mode == "dark" else ground
     meanings = {
         "surface": ground, "surface_inset": inset, "surface_raised": raised,
-        "text": text, "muted": given["color_text_secondary"], "placeholder": given["color_text_placeholder"], "line": given["color_border"],
+        "text": text, "muted": own["color_text_secondary"], "placeholder": own["color_text_placeholder"], "line": own["color_border"],
         "line_strong": mix(0.52, text, ground),
         "accent": primary, "accent_strong": mix(0.86, primary, text), "accent_soft": mix(0.07, primary, ground),
-        "on_accent": given["accessible_color_on_color_primary"],
-        "good": given["color_success"], "caution": given["color_warning"], "bad": given["color_danger"],
-        "bad_soft": mix(0.07, given["color_danger"], ground), "caution_soft": mix(0.09, given["color_warning"], ground),
-        "hover": text.faded(0.05),
+        "on_accent": own["accessible_color_on_color_primary"],
+        "good": own["color_success"], "caution": own["color_warning"], "bad": own["color_danger"],
+        "bad_soft": mix(0.07, own["color_danger"], ground), "caution_soft": mix(0.09, own["color_warning"], ground),
+        "hover": f"{text}0d",
     }  # fmt: skip
     parts = {
         "rail_fill": inset, "rail_text": text, "rail_muted": meanings["muted"], "rail_line": meanings["line"], "rail_mark": primary,
-        "due_fill": raised, "due_line": meanings["line"], "art_text": text,
-    } | {name: colour for name, colour in given.items() if name in COMPONENT_TOKENS}  # fmt: skip
+        "due_fill": raised, "due_line": meanings["line"], "art_fill": meanings["accent_soft"], "art_text": text,
+    } | {name: colour for name, colour in own.items() if name in COMPONENT_TOKENS}  # fmt: skip
     parts["rail_current"] = mix(0.08, parts["rail_text"], parts["rail_fill"])
-    plain = Art((), meanings["accent_soft"])
-    art = {"art": parse_art(texts["art"]) if "art" in texts else plain}
-    art["art_small"] = parse_art(texts["art_small"]) if "art_small" in texts else art["art"]
-    art["rail_art"] = parse_art(texts.get("rail_art", "none"))
-    return Palette(meanings | parts, art)
+    return meanings | parts
 
 
 def _settle_on_primary(values: TokenValues, light: dict[str, str], dark: dict[str, str]) -> None:
@@ -146,10 +133,9 @@ def _settle_on_primary(values: TokenValues, light: dict[str, str], dark: dict[st
         primary = settled.get("color_primary")
         if primary is None or name in own:
             continue
-        colour = parse_colour(primary)
         inherited = settled.get(name)
-        if inherited is None or contrast(parse_colour(inherited), colour) < 4.5:
-            settled[name] = readable_on(colour).css()
+        if inherited is None or contrast(inherited, primary) < 4.5:
+            settled[name] = readable_on(primary)
 
 
 def _clean_number(kind: Kind, value: object) -> str:

@@ -13,7 +13,7 @@ from portal.outbox.queries import read_outbox
 from portal.payments.queries.at_gateways import read_unknown_payments
 from portal.provider_events.queries import read_inbox
 from portal.reconciliation.queries import count_open_differences, list_comparisons
-from portal.reconciliation.rules import Kind
+from portal.reconciliation.rules import DifferenceKind
 from portal.refunds.queries import read_unknown_refunds
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _differences(reader: Reader, now: datetime) -> Iterator[Metric]:
     family = GaugeMetricFamily(
         "portal_gateway_differences", "Open breaks between gateways' lists and the ledger.", labels=("kind",)
     )
-    for kind in Kind:
+    for kind in DifferenceKind:
         family.add_metric((kind.value,), counts.get(kind.value, 0))
     yield family
     yield _gauge(

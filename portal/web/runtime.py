@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,3 +76,12 @@ def current_request() -> Request:
 def current_g() -> Any:
     """What the request knows, itself (`portal.customer_pages.context` lists it)."""
     return g._get_current_object()
+
+
+def request_number() -> str:
+    """The request's id: what a reader quotes to support, what the log of a failure carries, and what events name: `8F2A-41C7`."""
+    number: str | None = g.get("number")
+    if number is None:
+        text = secrets.token_hex(4).upper()
+        number = g.number = f"{text[:4]}-{text[4:]}"
+    return number

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import secrets
 import shutil
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from portal.settings import Settings
 from tests.bench.load import Target, fetch
 from tests.bench.measuring import Case, Sample, measure
 from tests.bench.report import Figures, print_figures, print_memory, print_start, print_weights
-from tests.bench.seeding import FEW, MANY, SLUG, Signed, seed
+from tests.bench.seeding import FEW, MANY, SLUG, Signed, bench_settings, seed, session_cookie
 from tests.bench.servers import FLOOR, PORTAL, ROOT, Server, free_port, gunicorn, proportional_bytes, running
 from tests.bench.weights import Weight, weigh
 from tests.support.databases import Run, empty_postgresql
@@ -123,7 +122,7 @@ def _site(kind: str, size: int, folder: Path, workers: int) -> Iterator[Site]:
             [sys.executable, "-m", "tests.bench.floor", "seed", str(size)], cwd=ROOT, check=True,
             env={**os.environ, "DATABASE_URL": urls["floor"]},
         )  # fmt: skip
-        settings = _settings(urls["portal"])
+        settings = bench_settings(urls["portal"])
         database = Database(urls["portal"])
         customers = seed(database, Settings.load(settings), size)
         database.dispose()
@@ -140,13 +139,6 @@ def _database(kind: str, name: str, folder: Path) -> Iterator[str]:
         return
     with empty_postgresql(Run(folder / "shared", os.getpid(), "bench")) as url:
         yield url
-
-
-def _settings(database_url: str) -> dict[str, str]:
-    return {
-        "PORTAL_DATABASE_URL": database_url, "PORTAL_SECRET_KEY": secrets.token_hex(32), "PORTAL_LOG_LEVEL": "WARNING",
-        "PORTAL_SANDBOX_URL": "http://127.0.0.1:9", "PORTAL_SMTP_URL": "smtp://127.0.0.1:9",
-    }  # fmt: skip
 
 
 def _cases(site: Site) -> Iterator[Case]:
@@ -170,12 +162,8 @@ def _floor(site: Site, name: str, path: str, cookie: str = "") -> Case:
 
 
 def _portal(site: Site, name: str, path: str, whose: int) -> Case:
-    target = Target(site.portal.port, f"/{SLUG}{path}", _cookie(site.customers[whose]))
+    target = Target(site.portal.port, f"/{SLUG}{path}", session_cookie(site.customers[whose]))
     return Case(f"{site.size} {name}", site.portal, target, site.portal_pids)
-
-
-def _cookie(customer: Signed) -> str:
-    return f"portal_{SLUG}={customer.token}"
 
 
 def _signed_at_floor(port: int, number: int) -> tuple[int, str]:
@@ -196,7 +184,7 @@ def _key_of_page(port: int) -> str:
 def _deep_page(site: Site) -> str:
     """The address of the portal's 200th page, by following its links."""
     path = "/payments"
-    cookie = _cookie(site.customers[MANY])
+    cookie = session_cookie(site.customers[MANY])
     for _ in range(DEEP - 1):
         _, body = fetch(Target(site.portal.port, f"/{SLUG}{path}", cookie))
         path = "/payments" + _between(body.decode(), 'href="', '" rel="next"', last=True).replace("&amp;", "&")
@@ -238,13 +226,13 @@ def _has_database_time(samples: Mapping[str, Iterable[Sample]]) -> bool:
 def _weights(folder: Path) -> tuple[dict[str, Weight], dict[str, Weight]]:
     """What pages weigh: those of the customer with many payments, and the first page that a visitor sees."""
     url = f"sqlite:///{folder / 'weights'}.db"
-    settings = Settings.load(_settings(url))
+    settings = Settings.load(bench_settings(url))
     database = Database(url)
     customers = seed(database, settings, 1000)
     database.dispose()
     app = create_app(settings)
     database = app.extensions["portal_runtime"].services.database
-    cookie = _cookie(customers[MANY])
+    cookie = session_cookie(customers[MANY])
     try:
         pages = {
             name: weigh(app, database, f"/{SLUG}{path}", cookie)
@@ -258,7 +246,7 @@ def _weights(folder: Path) -> tuple[dict[str, Weight], dict[str, Weight]]:
 def _starts(folder: Path, times: int) -> list[float]:
     """Seconds from starting `portal serve --workers 2` to the first signed-in page, on a database that is there."""
     url = f"sqlite:///{folder / 'start'}.db"
-    settings = _settings(url)
+    settings = bench_settings(url)
     database = Database(url)
     customers = seed(database, Settings.load(settings), 1000)
     database.dispose()
@@ -268,7 +256,7 @@ def _starts(folder: Path, times: int) -> list[float]:
         started = time.monotonic()
         command = [sys.executable, "-m", "portal", "serve", "--port", str(port), "--workers", "2"]
         with running(command, {**settings, "PORTAL_BASE_URL": f"http://127.0.0.1:{port}"}, port):
-            fetch(Target(port, f"/{SLUG}/payments", _cookie(customers[MANY])))
+            fetch(Target(port, f"/{SLUG}/payments", session_cookie(customers[MANY])))
             found.append(time.monotonic() - started)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from portal.migrations import upgrade
 from portal.public_ids import new_id
 from portal.settings import Settings
 from portal.sign_in.rules.tokens import new_token, token_digest
+from tests.support.actors import OPERATOR
 
 SLUG = "acme"
 FEW, MANY = 50, 10_000
@@ -102,10 +104,16 @@ def seed(database: Database, settings: Settings, others: int) -> dict[int, Signe
     now = datetime.now(UTC)
     with database.unit_of_work() as session:
         merchant = create_merchant(
-            session, NewMerchant(SLUG, "Acme", "USD", support_email="billing@acme.example"), at=now
+            session, NewMerchant(SLUG, "Acme", "USD", support_email="billing@acme.example"), actor=OPERATOR, at=now
         )
         connect_gateway(
-            session, merchant, "sandbox", {"secret_key": "sk", "event_secret": "es"}, keys=settings.keys, at=now
+            session,
+            merchant,
+            "sandbox",
+            {"secret_key": "sk", "event_secret": "es"},
+            keys=settings.keys,
+            actor=OPERATOR,
+            at=now,
         )
     story = _Story(merchant.id, others, now, _SQLITE if database.is_sqlite else _POSTGRESQL)
     if database.is_sqlite:
@@ -114,6 +122,19 @@ def seed(database: Database, settings: Settings, others: int) -> dict[int, Signe
     else:
         _write_postgresql(database, story.batches())
     return story.measured
+
+
+def bench_settings(database_url: str) -> dict[str, str]:
+    """The environment variables of a portal that is measured; nothing listens where its gateway and mail server would be."""
+    return {
+        "PORTAL_DATABASE_URL": database_url, "PORTAL_SECRET_KEY": secrets.token_hex(32), "PORTAL_LOG_LEVEL": "WARNING",
+        "PORTAL_SANDBOX_URL": "http://127.0.0.1:9", "PORTAL_SMTP_URL": "smtp://127.0.0.1:9",
+    }  # fmt: skip
+
+
+def session_cookie(customer: Signed) -> str:
+    """The `Cookie` header that signs this customer in."""
+    return f"portal_{SLUG}={customer.token}"
 
 
 class _Story:
@@ -216,7 +237,7 @@ class _Story:
                 )
             elif is_refunded:
                 rows["refunds"].append(
-                    (self._merchant_id, new_id("re", at), payment_id, "succeeded", "USD", amount, 0, stamp, stamp)
+                    (self._merchant_id, new_id("re", at), payment_id, "complete", "USD", amount, 0, stamp, stamp)
                 )
         return rows
 

@@ -7,13 +7,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from portal.demo.example_data import STORIES
+from portal.demo.example_data import EXAMPLE_MERCHANTS
 from tests.support.accessibility import accessibility_faults, bring_axe
 from tests.support.live_accounts import Account
 from tests.support.till import go_to_review, pay_at_gateway
 
 WIDTHS = (320, 375, 1280)
-STORY_OF = {story.slug: story for story in STORIES}
+EXAMPLES = {example.slug: example for example in EXAMPLE_MERCHANTS}
 LISTS = (
     "/", "/payments", "/payments?status=failed", "/invoices", "/invoices?status=overdue", "/invoices?status=paid",
     "/invoices?status=all", "/payment-methods", "/checkout", "/no-such-page",
@@ -41,9 +41,9 @@ def test_a_full_account_fits_every_width_and_axe(live_portal, page, enter, slug,
 
 
 def test_a_newcomer_is_told_that_there_is_nothing_and_what_will_come(live_portal, page, enter):
-    story = STORY_OF["acme"]
-    assert story.newcomer.email is not None
-    account = live_portal.accounts.find("acme", story.newcomer.email)
+    example = EXAMPLES["acme"]
+    assert example.new_customer.email is not None
+    account = live_portal.accounts.find("acme", example.new_customer.email)
     enter(account)
 
     faults, words = [], {}

@@ -39,6 +39,7 @@ class Bug:
 _MONEY = "portal/migrations/versions/2026_11_24_money.py"
 _OPERATIONS = "portal/payments/operations/paying.py"
 _INTENTS = "portal/payments/operations/intents.py"
+_EVENTS = "tests/integration/test_events.py"
 _PAYING = "tests/integration/test_paying.py"
 _RESOLVING = "tests/integration/test_resolving.py"
 _WAYS = "tests/integration/test_ways_to_pay.py"
@@ -49,6 +50,7 @@ _SECRETS = "tests/integration/test_sign_in_secrets.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
 _POWER_CUTS = "tests/crash/test_power_cuts.py"
 _RACES = "tests/integration/test_money_races.py"
+_CLAIMS = "tests/integration/test_claims.py"
 
 
 def _bug(name: str, *changes: tuple[str, str, str], likely: tuple[str, ...]) -> Bug:
@@ -56,6 +58,39 @@ def _bug(name: str, *changes: tuple[str, str, str], likely: tuple[str, ...]) -> 
 
 
 BUGS = (
+    # --- each change has one event ---
+    _bug(
+        "a payment's status changes without an event",
+        (
+            "portal/payments/operations/status.py",
+            '    record_status(session, payment, actor=actor, at=at, previous={"status": before}, **details)\n',
+            "",
+        ),
+        likely=(_EVENTS, "tests/simulation/test_simulation.py"),
+    ),
+    _bug(
+        "an invoice takes a status without become",
+        (
+            "portal/invoices/operations/balance.py",
+            "        become(session, invoice, status, actor=actor, at=at, previous=previous)\n",
+            "        invoice.status = status.value\n",
+        ),
+        likely=("tests/contracts/test_events.py", _EVENTS),
+    ),
+    _bug(
+        "no listener hears of an event",
+        ("portal/events/operations.py", "        if listener.when(event):\n", "        if False:\n"),
+        likely=("tests/integration/test_outcomes.py",),
+    ),
+    _bug(
+        "signals are sent before the commit",
+        (
+            "portal/events/operations.py",
+            "        run_after_commit(session, partial(send_signal, event_id, event))\n",
+            "        send_signal(event_id, event)\n",
+        ),
+        likely=(_EVENTS,),
+    ),
     # --- one payment an invoice, one charge a payment ---
     _bug(
         "a payment is locked before its invoices",
@@ -114,11 +149,11 @@ BUGS = (
         likely=(_RESOLVING,),
     ),
     _bug(
-        "an order that may be on its way is given again at once",
+        "a request that may be in flight is resent at once",
         (
             "portal/gateways/polling.py",
-            "SEND_AGAIN_AFTER = timedelta(seconds=10)",
-            "SEND_AGAIN_AFTER = timedelta(0)",
+            "RESEND_AFTER = timedelta(seconds=10)",
+            "RESEND_AFTER = timedelta(0)",
         ),
         likely=(_RESOLVING,),
     ),
@@ -267,7 +302,7 @@ BUGS = (
         "credit that is given back in money stays credit",
         (
             "portal/refunds/operations.py",
-            "    taken = _take_credit(session, payment, money, left, now)\n",
+            "    taken = _take_credit(session, payment, money, left, actor, now)\n",
             "    taken = Money(0, payment.currency)\n",
         ),
         likely=("tests/integration/test_refunded_credit.py",),
@@ -331,8 +366,8 @@ BUGS = (
     # --- events ---
     _bug(
         "the signature of an event is not checked",
-        ("portal/gateways/sandbox/client.py", "if not hmac.compare_digest(expected, given):", "if not expected:"),
-        likely=("tests/contracts/test_gateways_listing_and_telling.py",),
+        ("portal/gateways/sandbox/client.py", "if not hmac.compare_digest(expected, signature):", "if not expected:"),
+        likely=("tests/contracts/test_gateways_lists_and_events.py",),
     ),
     _bug(
         "the signature of Stripe's events is compared letter by letter",
@@ -341,8 +376,32 @@ BUGS = (
     ),
     _bug(
         "the signature of an event is compared letter by letter",
-        ("portal/gateways/sandbox/client.py", "not hmac.compare_digest(expected, given)", "expected != given"),
+        ("portal/gateways/sandbox/client.py", "not hmac.compare_digest(expected, signature)", "expected != signature"),
         likely=(_COMPARISONS,),
+    ),
+    # --- the worker's queues ---
+    _bug(
+        "a row is claimed that is not due any more",
+        (
+            "portal/claims.py",
+            "        .where(queue.is_due(now))\n        # And unchanged",
+            "        # And unchanged",
+        ),
+        likely=(_CLAIMS,),
+    ),
+    _bug(
+        "a row is claimed that another worker has claimed",
+        (
+            "portal/claims.py",
+            "        .where(*(table.c[name].is_not_distinct_from(was[name]) for name in changes))\n",
+            "",
+        ),
+        likely=(_CLAIMS,),
+    ),
+    _bug(
+        "a checkout that ended meanwhile is ended again",
+        ("portal/payments/jobs.py", 'if payment.status != "incomplete" or payment.expires_at > at:', "if False:"),
+        likely=(_RESOLVING,),
     ),
     # --- signing in ---
     _bug(

@@ -1,4 +1,4 @@
-"""What the contract suite of the gateways works with: a bench, fresh for each test, and the orders given to its gateway."""
+"""What the contract suite of the gateways works with: a bench, fresh for each test, and a caller of its gateway."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.gateway_bench import GatewayBench
-from tests.support.gateway_orders import Orders
+from tests.support.gateway_calls import GatewayCaller
 
 
 @pytest.fixture
@@ -21,5 +21,5 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GatewayBen
 
 
 @pytest.fixture
-def orders(bench: GatewayBench) -> Orders:
-    return Orders(bench, bench.gateway)
+def caller(bench: GatewayBench) -> GatewayCaller:
+    return GatewayCaller(bench, bench.gateway)

@@ -112,7 +112,7 @@ TOKENS = ("right", "wrong", "another's", "missing")
 
 
 def is_ours(site: str | None, origin: str | None, token: str) -> bool:
-    """What rule 13 says, written a second time."""
+    """Threats, rule 13, written a second time."""
     if site is not None:
         return site == "same-origin"
     if origin is not None:

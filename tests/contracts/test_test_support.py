@@ -13,8 +13,10 @@ from portal.database import Database
 from portal.invoices.models import Invoice
 from portal.merchants.models import Merchant
 from portal.migrations import all_tables
+from portal.outbox.models import OutboxMessage
+from portal.payments.models import Payment
 from tests.support.network import NetworkRefused, is_loopback
-from tests.support.tenancy import unscoped_tables
+from tests.support.tenancy import HOUSEKEEPING, ROOT, TenancyBroken, tables_locked_over_merchants, unscoped_tables
 
 
 def test_network_beyond_this_machine_is_refused():
@@ -65,6 +67,65 @@ def test_statement_of_one_merchant_is_let_through():
     assert unscoped_tables(sa.select(Merchant).where(Merchant.slug == "acme")) == set()
     assert unscoped_tables(sa.insert(Customer)) == set()
     assert unscoped_tables(sa.text("select id from customers where merchant_id = :merchant")) == set()
+
+
+def test_statement_that_locks_over_merchants_is_noticed():
+    due = sa.select(Payment.id).where(Payment.next_check_at.is_not(None))
+    some = Payment.merchant_id.in_(["mer_1", "mer_2"])
+
+    assert tables_locked_over_merchants(due.with_for_update(skip_locked=True)) == {"payments"}
+    assert tables_locked_over_merchants(due.where(some).with_for_update()) == {"payments"}
+    assert tables_locked_over_merchants(sa.select(due.with_for_update().subquery())) == {"payments"}
+    assert tables_locked_over_merchants(sa.update(Payment).values(note="")) == {"payments"}
+    assert tables_locked_over_merchants(sa.update(Payment).where(some).values(note="")) == {"payments"}
+    assert tables_locked_over_merchants(sa.delete(Payment)) == {"payments"}
+    assert tables_locked_over_merchants(sa.text("select id from payments for update")) == {"payments"}
+    assert tables_locked_over_merchants(sa.text("delete from payments")) == {"payments"}
+
+
+def test_statement_that_only_reads_or_locks_within_one_merchant_is_let_through():
+    due = sa.select(Payment.id).where(Payment.next_check_at.is_not(None))
+
+    assert tables_locked_over_merchants(due) == set()
+    assert tables_locked_over_merchants(sa.text("select id from payments")) == set()
+    assert tables_locked_over_merchants(due.where(Payment.merchant_id == "mer_1").with_for_update()) == set()
+    assert tables_locked_over_merchants(sa.delete(Payment).where(Payment.merchant_id == "mer_1")) == set()
+
+
+def test_only_housekeeping_may_delete_over_merchants():
+    assert tables_locked_over_merchants(sa.delete(OutboxMessage)) == set()
+    assert tables_locked_over_merchants(sa.update(OutboxMessage).values(attempts=0)) == {"outbox_messages"}
+    assert {table for _, table in HOUSEKEEPING} <= set(all_tables().tables)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        sa.select(Payment.id).with_for_update(skip_locked=True),
+        sa.update(Payment).values(note="").execution_options(synchronize_session=False),
+        sa.delete(Payment).execution_options(synchronize_session=False),
+    ],
+    ids=["select", "update", "delete"],
+)
+def test_portal_that_locks_over_merchants_is_stopped_though_it_says_tenant_wide(database: Database, statement):
+    with pytest.raises(TenancyBroken, match=r"portal/jobs\.py:1 locks payments over merchants"):
+        execute_as_portal(database, statement.execution_options(tenant_wide=True))
+
+
+def test_portal_that_reads_over_merchants_says_so(database: Database):
+    statement = sa.select(Payment.id)
+
+    execute_as_portal(database, statement.execution_options(tenant_wide=True))
+
+    with pytest.raises(TenancyBroken, match=r"portal/jobs\.py:1 reads payments without merchant_id"):
+        execute_as_portal(database, statement)
+
+
+def execute_as_portal(database: Database, statement: sa.Executable) -> None:
+    """Execute it from a line that stands in the portal, as far as the watch can see."""
+    line = compile("session.execute(statement)", f"{ROOT}/portal/jobs.py", "exec")
+    with database.unit_of_work() as session:
+        exec(line, {"session": session, "statement": statement})  # noqa: S102  # The one way to a frame of another file.
 
 
 @pytest.mark.parametrize("_again", [1, 2])

@@ -24,6 +24,7 @@ from portal.database import Database
 from portal.merchants.operations import NewMerchant, connect_gateway, create_merchant
 from portal.settings import Settings
 from tests.crash import process
+from tests.support.actors import OPERATOR
 from tests.support.live_accounts import Account, LiveAccounts, LiveSandbox
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,8 +143,10 @@ class Installation:
         at, settings = datetime.now(UTC), self.accounts.settings
         secrets = {"secret_key": f"sk_sandbox_{slug}", "event_secret": EVENT_SECRET}
         with self.database.unit_of_work() as session:
-            merchant = create_merchant(session, NewMerchant(slug=slug, name="Acme", currency=currency), at=at)
-            connect_gateway(session, merchant, "sandbox", secrets, keys=settings.keys, at=at)
+            merchant = create_merchant(
+                session, NewMerchant(slug=slug, name="Acme", currency=currency), actor=OPERATOR, at=at
+            )
+            connect_gateway(session, merchant, "sandbox", secrets, keys=settings.keys, actor=OPERATOR, at=at)
         hook = f"{settings.base_url}/hooks/{slug}/sandbox"
         self.accounts.sandbox.send_events_to(secrets["secret_key"], hook, secrets["event_secret"])
 

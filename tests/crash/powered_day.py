@@ -12,7 +12,7 @@ from portal.clock import MovableClock
 from portal.customers.operations import create_customer
 from portal.customers.rules import CustomerDetails
 from portal.database import Database
-from portal.gateways.contract import MethodFacts
+from portal.gateways.contract import MethodDetails
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerSeal
 from portal.ledger.operations.checking import prove_ledger
@@ -26,10 +26,11 @@ from portal.settings import Settings
 from portal.tenancy import Scope
 from tests.crash.apsw_database import ApswDatabase
 from tests.crash.powered_disk import PoweredDisk
+from tests.support.actors import CUSTOMER, OPERATOR, STAFF
 from tests.support.paying import Till
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway, lost
 
-CARD = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
+CARD = MethodDetails("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
 SECRET_KEY = "a secret for tests alone of more than thirty-two characters"
 SEALS = "the chain"
 HOW_FAR = {
@@ -86,7 +87,7 @@ class PoweredDay:
                 till.clock.advance(minutes=1)
                 resolve_payment(till.services, self.merchant_id, payment)
             self._promise(payment, "complete")
-            refund_payment(till.services, self.merchant_id, payment, 300, reason=None, actor_id="test")
+            refund_payment(till.services, self.merchant_id, payment, 300, reason=None, actor=STAFF)
             self._promise(payment, "partially_refunded")
             seal_ledger(till.services)
             self.promises.append((len(self.disk.steps), SEALS, len(till.rows(LedgerSeal))))
@@ -129,8 +130,10 @@ def _open_till(database: Database) -> Till:
     settings = Settings.load({"PORTAL_SECRET_KEY": SECRET_KEY, "PORTAL_DATABASE_URL": url})
     services = Services(settings, database, OneGateway(gateway), clock)
     with database.unit_of_work() as session:
-        merchant = create_merchant(session, NewMerchant(slug="acme", name="Acme", currency="USD"), at=clock.now())
+        merchant = create_merchant(
+            session, NewMerchant(slug="acme", name="Acme", currency="USD"), actor=OPERATOR, at=clock.now()
+        )
         details = CustomerDetails(reference="maya", name="Maya", email="maya@lindqvist.example")
-        scope = Scope(merchant.id, create_customer(session, merchant.id, details, at=clock.now()))
-        card = remember_method(session, scope, "sandbox", CARD, at=clock.now())
+        scope = Scope(merchant.id, create_customer(session, merchant.id, details, actor=OPERATOR, at=clock.now()))
+        card = remember_method(session, scope, "sandbox", CARD, actor=CUSTOMER, at=clock.now())
     return Till(services, gateway, scope, card, clock)

@@ -27,6 +27,7 @@ from portal.settings import Settings
 from portal.worker import build_handlers, run_forever, run_once
 from tests.crash.lifeline import end_with
 from tests.crash.prepared import RENDERER
+from tests.support.actors import STAFF
 from tests.support.apps import app_on
 
 
@@ -57,7 +58,7 @@ def work(env: Mapping[str, str], crash_at: str) -> None:
 def refund(env: Mapping[str, str], crash_at: str, merchant_id: str, payment_id: str) -> None:
     """Sends one unit of money back, as the merchant would."""
     services = _build(env, crash_at)
-    refund_payment(services, merchant_id, payment_id, 100, reason=None, actor_id="test")
+    refund_payment(services, merchant_id, payment_id, 100, reason=None, actor=STAFF)
 
 
 def _build(env: Mapping[str, str], crash_at: str) -> Services:

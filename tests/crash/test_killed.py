@@ -29,7 +29,7 @@ WHILE_PAYING = (
 )
 WHILE_DELIVERING = ("outbox.leased", "outbox.delivered")
 WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered", "refund.looked_up")
-WHILE_HANDLING = ("event.taken", "event.handled")
+WHILE_HANDLING = ("event.claimed", "event.handled")
 WHILE_SETTING_UP = ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up")
 LABELS = {
     *WHILE_PAYING,
@@ -160,10 +160,30 @@ def test_worker_killed_while_it_delivers_sends_the_receipt_in_the_end(installati
     _end_leases(account)
     assert installation.work() == 0
 
-    receipts = [caught for caught in mail.take() if account.email in caught.recipients]
+    receipts = _receipts(mail, account)
     assert len(receipts) == (2 if label == "outbox.delivered" else 1)
     # Mail may come twice, but always as the same message.
     assert len({caught.message["Message-ID"] for caught in receipts}) == 1
+
+
+def test_workers_beside_a_killed_one_deliver_all_but_its_message_once(installation, mail):
+    account = installation.accounts.create()
+    card = account.save_card()
+    payments = [account.begin(account.open_invoice(), method=card) for _ in range(6)]
+    visitor = installation.visit(account)
+    installation.serve()
+    assert [visitor.confirm(payment) for payment in payments] == [303] * 6
+
+    assert installation.work(crash_at="outbox.leased") == DEAD
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: installation.work(), range(2))) == [0, 0]
+    meanwhile = _receipts(mail, account)
+    _end_leases(account)
+    assert installation.work() == 0
+    afterwards = _receipts(mail, account)
+
+    assert (len(meanwhile), len(afterwards)) == (5, 1)
+    assert len({caught.message["Message-ID"] for caught in meanwhile + afterwards}) == 6
 
 
 @pytest.mark.parametrize("label", WHILE_REFUNDING)
@@ -310,6 +330,10 @@ def test_web_server_asked_to_end_finishes_the_charge_in_hand(installation):
     assert answer.result() == 303
     assert account.payment(payment).status == "complete"
     account.check_money()
+
+
+def _receipts(mail, account):
+    return [caught for caught in mail.take() if account.email in caught.recipients]
 
 
 def _end_leases(account) -> None:

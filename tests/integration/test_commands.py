@@ -26,6 +26,7 @@ from portal.refunds.operations import refund_payment
 from portal.settings import Settings
 from portal.sign_in.models import PortalSession
 from tests.conftest import SECRET_KEY
+from tests.support.actors import STAFF
 from tests.support.commands import Commands, Ran
 from tests.support.mail_catcher import catch_mail
 from tests.support.paying import allow
@@ -357,7 +358,7 @@ def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
     rest = refunds(payment).json
 
     assert (part["object"], part["payment"], part["amount"], part["currency"], part["status"], part["reason"]) == (
-        "refund", payment, 1250, "USD", "succeeded", "one seat less",
+        "refund", payment, 1250, "USD", "complete", "one seat less",
     )  # fmt: skip
     assert rest["amount"] == 3750
     assert till.status(payment) == "refunded"
@@ -409,8 +410,8 @@ def test_refund_of_a_payment_that_is_not_the_merchants_is_refused(refunds, payme
 
 def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):
     payment = till.pay(till.invoice())
-    till.gateway.refund = lambda order: RefundOutcome(State.UNKNOWN, order.reference)
-    refund_payment(till.services, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+    till.gateway.refund = lambda request: RefundOutcome(State.UNKNOWN, request.reference)
+    refund_payment(till.services, till.scope.merchant_id, payment, 100, reason=None, actor=STAFF)
     given = {"merchant_id": till.scope.merchant_id, "gateway": "sandbox", "type": "x", "received_at": _LONG_AGO}
     with till.services.database.unit_of_work() as session:
         session.add(ProviderEvent(**given, event_id="evt_waits", due_at=_LONG_AGO))
@@ -422,7 +423,7 @@ def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):
     assert "evt_dead of " in ran.out and "days ago: unknown_here" in ran.out
 
 
-def test_doctor_lists_each_break_with_its_age_and_both_sides(commands, till):
+def test_doctor_lists_each_difference_with_its_age_and_both_sides(commands, till):
     slug = till.scope.merchant_id[-10:].lower()
     payment = till.pay(till.invoice())
     foreign = ListedCharge("ch_shop", None, State.SUCCEEDED, Money(900, "USD"), till.clock.now())
@@ -433,8 +434,8 @@ def test_doctor_lists_each_break_with_its_age_and_both_sides(commands, till):
     ran = commands.run("doctor")
 
     (told,) = [line for line in ran.out.splitlines() if payment in line]
-    assert told.startswith("warning  breaks") and f"{slug} (test): {payment} is other_amount, found " in told
-    assert "days ago: sandbox took 4900 USD, 5000 USD is booked" in told
+    assert told.startswith("warning  differences") and f"{slug} (test): {payment} is other_amount, found " in told
+    assert "days ago: sandbox lists 4900 USD, the ledger has 5000 USD" in told
     assert "0 charges agree, USD 4900 listed and 5000 booked; 1 are not ours" in ran.out
 
 

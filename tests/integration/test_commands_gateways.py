@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from portal.audit.models import AuditEntry
 from portal.database import Database
-from portal.gateways.contract import MethodFacts
+from portal.gateways.contract import MethodDetails
 from portal.gateways.notchpay import NotchPayGateway
 from portal.gateways.registry import AccountGateways
 from portal.gateways.sandbox import SandboxGateway
@@ -30,6 +30,7 @@ from portal.services import Services
 from portal.settings import Settings
 from tests.conftest import SECRET_KEY
 from tests.support.accounts import make_account
+from tests.support.actors import CUSTOMER, OPERATOR
 from tests.support.commands import Commands, Ran
 from tests.support.notchpay_server import EVENT_SECRET, PRIVATE_KEY, PUBLIC_KEY, NotchPayBooks, NotchPayServer
 
@@ -119,6 +120,7 @@ def test_account_at_the_gateway_of_before_is_still_found_by_its_name(connect, da
             "sandbox",
             {"secret_key": "sk_sandbox_acme", "event_secret": "es"},
             keys=settings.keys,
+            actor=OPERATOR,
             at=datetime.now(UTC),
         )
     assert connect(LINES).code == 0
@@ -159,7 +161,7 @@ def test_secrets_come_from_the_environment_where_it_is_named(connect, database, 
         ("", (), "public_key, private_key, event_secrets is missing"),
         (PRIVATE_KEY, (), "standard input takes a line name=value for each of public_key, private_key, event_secrets"),
         (LINES + f"private_key={PRIVATE_KEY}", (), "standard input takes a line name=value for each of"),
-        (LINES + "secret_key=sk_test_1", (), "notchpay knows no secret_key"),
+        (LINES + "secret_key=sk_test_1", (), "notchpay has no secret_key"),
         (LINES.replace(PUBLIC_KEY, "pk.Y2xlYXI"), (), "public_key is a key for live payments, and the merchant is a test one"),
         (LINES.replace(PRIVATE_KEY, PUBLIC_KEY), (), "private_key does not begin as notchpay’s test keys do"),
         ("", ("--from-env", "public_key=NOT_SET"), "public_key, private_key, event_secrets is missing"),
@@ -259,7 +261,7 @@ def test_methods_that_another_gateway_keeps_have_run_out_until_it_is_used_again(
     assert connect(LINES).code == 0
     assert states() == ["expired", "removed"]
     with database.unit_of_work() as session:
-        follow_gateway(session, account.scope.merchant_id, "sandbox")
+        follow_gateway(session, account.scope.merchant_id, "sandbox", actor=OPERATOR, at=datetime.now(UTC))
     assert states() == ["active", "removed"]
 
 
@@ -267,16 +269,16 @@ def test_card_that_was_kept_again_while_its_gateway_was_left_is_one_method_on_th
     """A setup that was begun there came to its end meanwhile."""
     account = make_account(services)
     account.method(is_default=True, fingerprint="fp-1")
-    facts = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-1", token="tok_2")
+    facts = MethodDetails("card", "visa", "4242", 12, 2030, fingerprint="fp-1", token="tok_2")
     with services.database.unit_of_work() as session:
         session.execute(sa.update(Merchant).values(gateway="stripe"))
-        follow_gateway(session, account.scope.merchant_id, "stripe")
+        follow_gateway(session, account.scope.merchant_id, "stripe", actor=OPERATOR, at=services.clock.now())
         later = services.clock.now() + timedelta(seconds=1)
-        newer = remember_method(session, account.scope, "sandbox", facts, at=later)
+        newer = remember_method(session, account.scope, "sandbox", facts, actor=CUSTOMER, at=later)
 
     with services.database.unit_of_work() as session:
         assert {row.status for row in session.execute(sa.select(PaymentMethod.status))} == {"expired"}
-        follow_gateway(session, account.scope.merchant_id, "sandbox")
+        follow_gateway(session, account.scope.merchant_id, "sandbox", actor=OPERATOR, at=services.clock.now())
         statement = sa.select(PaymentMethod.id).where(PaymentMethod.status == "active")
         assert list(session.execute(statement).scalars()) == [newer]
 
@@ -425,7 +427,9 @@ def test_account_that_no_key_opens_is_named_and_the_others_are_rotated(
         lost = find_merchant(reader, "lost")
     assert lost is not None
     with database.unit_of_work() as session:
-        connect_gateway(session, lost, "sandbox", {"secret_key": "x"}, keys=[b"gone" * 10], at=datetime.now(UTC))
+        connect_gateway(
+            session, lost, "sandbox", {"secret_key": "x"}, keys=[b"gone" * 10], actor=OPERATOR, at=datetime.now(UTC)
+        )
     monkeypatch.setenv("PORTAL_SECRET_KEY", f"{NEW_KEY},{SECRET_KEY}")
 
     ran = commands.run("gateway", "rotate")

@@ -11,6 +11,7 @@ from portal.customers.models import Customer
 from portal.money import Money
 from portal.public_ids import new_id
 from portal.tenancy import Scope
+from tests.support.actors import CUSTOMER
 
 
 def test_grants_add_up_and_what_is_taken_back_lowers_them(till):
@@ -103,8 +104,9 @@ def test_what_was_not_held_is_neither_used_nor_given_back(till, change):
 
 
 def _do(till, change, amount):
+    who = {"actor": CUSTOMER, "payment_id": "pay_1"} if change in (credit.take, credit.use_reserved) else {}
     with till.services.database.unit_of_work() as session:
-        return change(session, till.scope, Money(amount, "USD"), at=till.clock.now())
+        return change(session, till.scope, Money(amount, "USD"), at=till.clock.now(), **who)
 
 
 def _held(till):

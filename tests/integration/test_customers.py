@@ -14,6 +14,7 @@ from portal.customers.rules import CustomerDetails
 from portal.merchants.operations import NewMerchant, create_merchant
 from portal.public_ids import new_id
 from portal.tenancy import MerchantScope
+from tests.support.actors import OPERATOR
 
 ANN = CustomerDetails(reference="1", name="Ann", email="ann@shop.example", phone="+237670000000")
 
@@ -21,14 +22,14 @@ ANN = CustomerDetails(reference="1", name="Ann", email="ann@shop.example", phone
 @pytest.fixture
 def merchant(database, clock):
     with database.unit_of_work() as session:
-        return create_merchant(session, NewMerchant("acme", "Acme", "EUR"), at=clock.now())
+        return create_merchant(session, NewMerchant("acme", "Acme", "EUR"), actor=OPERATOR, at=clock.now())
 
 
 @pytest.fixture
 def create(database, clock, merchant):
     def make(details=ANN, **how):
         with database.unit_of_work() as session:
-            return create_customer(session, merchant.id, details, at=clock.now(), **how)
+            return create_customer(session, merchant.id, details, actor=OPERATOR, at=clock.now(), **how)
 
     return make
 
@@ -75,8 +76,8 @@ def test_duplicate_may_be_allowed_but_for_the_reference(create):
 def test_other_merchant_may_have_the_same_customer(database, clock, create):
     customer_id = create()
     with database.unit_of_work() as session:
-        other = create_merchant(session, NewMerchant("other", "Other", "EUR"), at=clock.now())
-        create_customer(session, other.id, ANN, at=clock.now())
+        other = create_merchant(session, NewMerchant("other", "Other", "EUR"), actor=OPERATOR, at=clock.now())
+        create_customer(session, other.id, ANN, actor=OPERATOR, at=clock.now())
 
     with database.read() as reader, pytest.raises(UnknownCustomer):
         get_customer(reader, MerchantScope(other.id), customer_id)
@@ -92,9 +93,9 @@ def test_update_changes_what_is_given_and_tells_whether_it_did(database, clock, 
     update = CustomerDetails(name="Anne", metadata={"plan": "gold"})
 
     with database.unit_of_work() as session:
-        assert update_customer(session, merchant.id, customer_id, update, at=clock.now())
+        assert update_customer(session, merchant.id, customer_id, update, actor=OPERATOR, at=clock.now())
     with database.unit_of_work() as session:
-        assert not update_customer(session, merchant.id, customer_id, update, at=clock.now())
+        assert not update_customer(session, merchant.id, customer_id, update, actor=OPERATOR, at=clock.now())
 
     with database.read() as reader:
         row = reader.execute(sa.select(Customer.__table__).where(Customer.id == customer_id)).one()
@@ -108,7 +109,7 @@ def test_unknown_and_deleted_customers_are_told_apart(database, clock, merchant,
 
     for wrong, fault in ((customer_id, CustomerDeleted), (new_id("cus", clock.now()), UnknownCustomer)):
         with database.unit_of_work() as session, pytest.raises(fault):
-            update_customer(session, merchant.id, wrong, ANN, at=clock.now())
+            update_customer(session, merchant.id, wrong, ANN, actor=OPERATOR, at=clock.now())
         with database.read() as reader, pytest.raises(fault):
             get_customer(reader, MerchantScope(merchant.id), wrong)
     with database.read() as reader, pytest.raises(UnknownCustomer):

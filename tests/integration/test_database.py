@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditEntry
-from portal.audit.operations import record_act
 from portal.database import Database
+from portal.events.operations import record
+from portal.events.rules import COMMAND, Event, EventType
 from portal.invoices.models import Invoice
 from portal.invoices.operations import balance
 from tests.support.paying import Till
@@ -71,14 +72,15 @@ def test_invoice_is_never_paid_beyond_its_total(till: Till) -> None:
 @pytest.mark.parametrize("statement", ["update audit_entries set action = 'nothing'", "delete from audit_entries"])
 def test_audit_log_is_append_only(till: Till, statement: str) -> None:
     with till.services.database.unit_of_work() as session:
-        record_act(
-            session, till.scope.merchant_id, "thing.done", at=till.clock.now(), actor_type="system", actor_id="test"
+        event = Event(
+            type=EventType.SETTINGS_UPDATED, merchant_id=till.scope.merchant_id, object_id=None, at=till.clock.now()
         )
+        record(session, COMMAND, event)
 
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), till.services.database.unit_of_work() as session:
         session.execute(sa.text(statement).execution_options(tenant_wide=True))
 
-    assert [entry.action for entry in till.rows(AuditEntry)] == ["thing.done"]
+    assert [entry.action for entry in till.rows(AuditEntry)] == ["settings.updated"]
 
 
 def test_text_in_a_column_of_numbers_is_refused(till: Till) -> None:

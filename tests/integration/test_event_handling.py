@@ -1,4 +1,4 @@
-"""What events lead to: a question to the gateway, in any order and number, parked while too early, aside when poisonous."""
+"""What events cause: a lookup at the gateway, in any order and number, retried while too early, dead letters in the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from portal.gateways.contract import Outcome, Question, RefundOutcome, State
+from portal.gateways.contract import ChargeOutcome, Lookup, RefundOutcome, State
 from portal.payment_methods.models import PaymentMethodSetup
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.setups import Wish, begin_setup
@@ -21,11 +21,12 @@ from portal.public_ids import new_id
 from portal.refunds.models import Refund
 from portal.refunds.operations import refund_payment
 from portal.services import Services
+from tests.support.actors import CUSTOMER, STAFF
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import lost
 
 
-def tell(till: Till, event_id: str, reference: str = "-", gateway_reference: str = "-", **given: Services) -> None:
+def receive(till: Till, event_id: str, reference: str = "-", gateway_reference: str = "-", **given: Services) -> None:
     """An event that the gateway sends and that is genuine."""
     body = f"{event_id} {reference} {gateway_reference}".encode()
     services = given.get("services", till.services)
@@ -38,36 +39,36 @@ def event(till: Till, event_id: str) -> ProviderEvent:
     return row
 
 
-def test_event_has_the_gateway_asked_long_before_its_time(till: Till) -> None:
+def test_event_causes_a_lookup_long_before_the_schedule(till: Till) -> None:
     till.gateway.answers.append(lost)
     payment = till.pay(till.invoice())
     assert check_payments(till.services) == 0
 
-    tell(till, "evt_1", payment)
+    receive(till, "evt_1", payment)
     assert handle_events(till.services) == 1
 
     assert till.status(payment) == "complete"
     assert (event(till, "evt_1").handled_at, event(till, "evt_1").due_at) == (till.clock.now(), None)
 
 
-def test_event_is_never_believed(till: Till) -> None:
-    """It says `charge.succeeded`; the gateway, asked, says that it failed."""
+def test_payload_of_an_event_is_never_trusted(till: Till) -> None:
+    """The payload has `charge.succeeded`; the lookup returns that it failed."""
     till.gateway.answers.append(lost)
     till.gateway.becomes.append(State.FAILED)
     payment = till.pay(till.invoice())
 
-    tell(till, "evt_1", payment)
+    receive(till, "evt_1", payment)
     handle_events(till.services)
 
     assert till.status(payment) == "failed"
 
 
-def test_events_of_one_payment_that_come_together_ask_once(till: Till) -> None:
+def test_simultaneous_events_of_one_payment_cause_one_lookup(till: Till) -> None:
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(till.invoice())
     till.clock.advance(seconds=1)
     for number in range(5):
-        tell(till, f"evt_{number}", payment)
+        receive(till, f"evt_{number}", payment)
     till.clock.advance(seconds=1)
 
     assert handle_events(till.services) == 5
@@ -75,23 +76,23 @@ def test_events_of_one_payment_that_come_together_ask_once(till: Till) -> None:
     assert till.gateway.calls.count(("look_up", payment)) == 1
 
 
-def test_event_that_tells_the_gateways_id_alone_finds_the_payment(till: Till) -> None:
+def test_event_with_only_the_gateways_id_finds_the_payment(till: Till) -> None:
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(till.invoice())
     till.gateway.settle(payment, State.SUCCEEDED)
 
-    tell(till, "evt_1", "-", f"ch_{payment}")
+    receive(till, "evt_1", "-", f"ch_{payment}")
     handle_events(till.services)
 
     assert till.status(payment) == "complete"
 
 
-def test_event_before_our_own_commit_is_parked_and_handled_then(till: Till) -> None:
+def test_event_before_our_own_commit_is_retried_and_then_handled(till: Till) -> None:
     """It names the charge, whose id is recorded with the outcome: at this moment nobody here has it."""
     till.gateway.becomes.append(State.PENDING)
     till.gateway.answers.append(lost)
     payment = till.pay(till.invoice())
-    tell(till, "evt_1", "-", f"ch_{payment}")
+    receive(till, "evt_1", "-", f"ch_{payment}")
 
     handle_events(till.services)
     assert (event(till, "evt_1").fault, event(till, "evt_1").handled_at) == ("not_ours", None)
@@ -104,8 +105,8 @@ def test_event_before_our_own_commit_is_parked_and_handled_then(till: Till) -> N
     assert event(till, "evt_1").handled_at is not None
 
 
-def test_charge_that_is_not_ours_is_done_with_in_the_end_and_alarms_nobody(till: Till) -> None:
-    tell(till, "evt_1", "-", "ch_of_another_shop")
+def test_event_of_a_charge_that_is_not_ours_ends_without_an_alarm(till: Till) -> None:
+    receive(till, "evt_1", "-", "ch_of_another_shop")
 
     try_to_the_end(till)
 
@@ -113,8 +114,8 @@ def test_charge_that_is_not_ours_is_done_with_in_the_end_and_alarms_nobody(till:
     assert event(till, "evt_1").handled_at is not None
 
 
-def test_event_of_a_payment_that_stays_unknown_here_goes_aside_after_its_tries(till: Till) -> None:
-    tell(till, "evt_1", new_id("pay", till.clock.now()))
+def test_event_of_a_payment_that_stays_unknown_here_becomes_a_dead_letter(till: Till) -> None:
+    receive(till, "evt_1", new_id("pay", till.clock.now()))
 
     tries = try_to_the_end(till)
 
@@ -123,38 +124,38 @@ def test_event_of_a_payment_that_stays_unknown_here_goes_aside_after_its_tries(t
 
 
 @pytest.mark.parametrize("reference", ["-", "order 7", "cus_0351NVaOhsYXswh5OTufqs"])
-def test_event_of_a_kind_that_leads_nowhere_is_kept_and_done_with(till: Till, reference: str) -> None:
-    tell(till, "evt_1", reference)
+def test_event_of_an_unhandled_kind_is_stored_without_an_effect(till: Till, reference: str) -> None:
+    receive(till, "evt_1", reference)
 
     handle_events(till.services)
 
     assert event(till, "evt_1").handled_at == till.clock.now()
 
 
-def test_poison_goes_aside_and_the_others_go_on(till: Till) -> None:
+def test_event_that_always_fails_becomes_a_dead_letter_and_the_others_are_handled(till: Till) -> None:
     till.gateway.becomes += [State.PENDING, State.PENDING]
-    poisonous, sound = till.pay(till.invoice()), till.pay(till.invoice())
-    till.gateway.settle(sound, State.SUCCEEDED)
+    failing, other = till.pay(till.invoice()), till.pay(till.invoice())
+    till.gateway.settle(other, State.SUCCEEDED)
     look_up = till.gateway.look_up
 
-    def burst(question: Question) -> Outcome:
-        if question.reference == poisonous:
+    def fail(lookup: Lookup) -> ChargeOutcome:
+        if lookup.reference == failing:
             raise RuntimeError("maya@lindqvist.example")
-        return look_up(question)
+        return look_up(lookup)
 
-    till.gateway.look_up = burst  # type: ignore[method-assign]
-    tell(till, "evt_1", poisonous)
-    tell(till, "evt_2", sound)
+    till.gateway.look_up = fail  # type: ignore[method-assign]
+    receive(till, "evt_1", failing)
+    receive(till, "evt_2", other)
 
     handle_events(till.services)
-    assert till.status(sound) == "complete"
+    assert till.status(other) == "complete"
     assert event(till, "evt_1").fault == "RuntimeError"  # A code; what a fault says may be personal.
     try_to_the_end(till)
 
     assert event(till, "evt_1").dead_at is not None
 
 
-@pytest.mark.parametrize("label", ["event.stored", "event.taken", "event.handled"])
+@pytest.mark.parametrize("label", ["event.stored", "event.claimed", "event.handled"])
 def test_killed_anywhere_an_event_has_its_one_effect(till: Till, label: str) -> None:
     till.gateway.becomes.append(State.PENDING)
     invoice = till.invoice()
@@ -163,10 +164,10 @@ def test_killed_anywhere_an_event_has_its_one_effect(till: Till, label: str) -> 
     dying = till.with_crash_point(killing_at(label))
 
     with suppress(Killed):
-        tell(till, "evt_1", payment, services=dying)
+        receive(till, "evt_1", payment, services=dying)
         handle_events(dying)
         pytest.fail("it was not killed")
-    tell(till, "evt_1", payment)  # It had no answer, or the gateway repeats it all the same.
+    receive(till, "evt_1", payment)  # It got no response, or the gateway resends it anyway.
     till.clock.advance(seconds=10)
     handle_events(till.services)
 
@@ -175,43 +176,47 @@ def test_killed_anywhere_an_event_has_its_one_effect(till: Till, label: str) -> 
     assert till.wrong_row() is None
 
 
-def test_event_that_kills_its_worker_each_time_goes_aside_too(till: Till) -> None:
+def test_event_that_kills_its_worker_each_time_becomes_a_dead_letter_too(till: Till) -> None:
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(till.invoice())
-    tell(till, "evt_1", payment)
+    receive(till, "evt_1", payment)
 
     for _ in range(MOST_TRIES - 1):
         with pytest.raises(Killed):
-            handle_events(till.with_crash_point(killing_at("event.taken")))
+            handle_events(till.with_crash_point(killing_at("event.claimed")))
         till.clock.advance(hours=4)
-    till.gateway.look_up = _burst  # type: ignore[method-assign]
+    till.gateway.look_up = _fail  # type: ignore[method-assign]
     handle_events(till.services)
 
     assert event(till, "evt_1").dead_at is not None
 
 
-def test_late_approval_after_we_gave_up_is_asked_for_and_booked(till: Till) -> None:
+def test_late_approval_of_an_expired_payment_is_looked_up_and_booked(till: Till) -> None:
     invoice = till.invoice()
     payment = till.pay(invoice, method="new")
-    cancel_payment(till.services, till.scope, payment)
-    till.gateway.ledger[payment] = Outcome(State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
+    till.gateway.ledger[payment] = ChargeOutcome(
+        State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money
+    )
 
     till.clock.advance(days=2)
-    tell(till, "evt_1", payment)
+    receive(till, "evt_1", payment)
     handle_events(till.services)
 
     assert (till.status(payment), till.balance(invoice)) == ("complete", ("paid", 5000, 0))
     assert till.wrong_row() is None
 
 
-def test_event_of_an_ended_payment_is_tried_again_while_the_gateway_is_silent(till: Till) -> None:
-    """Nobody else would ask: a payment that has ended is on no schedule."""
+def test_event_of_an_ended_payment_is_retried_while_the_gateway_does_not_respond(till: Till) -> None:
+    """Nothing else would look it up: a payment that has ended is not polled."""
     payment = till.pay(till.invoice(), method="new")
-    cancel_payment(till.services, till.scope, payment)
-    till.gateway.ledger[payment] = Outcome(State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
+    till.gateway.ledger[payment] = ChargeOutcome(
+        State.SUCCEEDED, payment, f"ch_{payment}", till.gateway.pages[payment].money
+    )
     till.gateway.look_ups.append(lost)
 
-    tell(till, "evt_1", payment)
+    receive(till, "evt_1", payment)
     handle_events(till.services)
     assert (till.status(payment), event(till, "evt_1").fault) == ("canceled", "no_answer")
     till.clock.advance(seconds=10)
@@ -220,57 +225,59 @@ def test_event_of_an_ended_payment_is_tried_again_while_the_gateway_is_silent(ti
     assert till.status(payment) == "complete"
 
 
-def test_event_long_after_the_end_asks_nothing_any_more(till: Till) -> None:
+def test_event_long_after_the_end_causes_no_lookup(till: Till) -> None:
     payment = till.pay(till.invoice(), method="new")
-    cancel_payment(till.services, till.scope, payment)
-    asked = len(till.gateway.calls)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
+    call_count = len(till.gateway.calls)
 
     till.clock.advance(days=31)
-    tell(till, "evt_1", payment)
+    receive(till, "evt_1", payment)
     handle_events(till.services)
 
-    assert len(till.gateway.calls) == asked
+    assert len(till.gateway.calls) == call_count
     assert event(till, "evt_1").handled_at is not None
 
 
-def test_event_of_a_refund_that_comes_before_its_own_answer(till: Till) -> None:
+def test_event_of_a_refund_that_arrives_before_its_response(till: Till) -> None:
     payment = till.pay(till.invoice())
     really = till.gateway.refund
 
-    def answer_lost(order):
-        really(order)
-        tell(till, "evt_1", order.reference)
+    def lose_response(request):
+        really(request)
+        receive(till, "evt_1", request.reference)
         handle_events(till.services)
-        return RefundOutcome(State.UNKNOWN, order.reference)
+        return RefundOutcome(State.UNKNOWN, request.reference)
 
-    till.gateway.refund = answer_lost  # type: ignore[method-assign]
-    refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor_id="staff")
+    till.gateway.refund = lose_response  # type: ignore[method-assign]
+    refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
 
-    assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+    assert [row.status for row in till.rows(Refund)] == ["complete"]
     assert till.payment(payment).amount_refunded == 700
     assert till.wrong_row() is None
 
 
-@pytest.mark.parametrize("told_by", ["refund", "charge"])
-def test_event_of_a_refund_that_came_back_gives_its_amount_back(till: Till, told_by: str) -> None:
+@pytest.mark.parametrize("named_by", ["refund", "charge"])
+def test_event_of_a_failed_refund_restores_its_amount(till: Till, named_by: str) -> None:
     payment = till.pay(till.invoice())
-    refund_id = refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor_id="staff")
+    refund_id = refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
     done = till.gateway.refunds[refund_id]
     till.gateway.refunds[refund_id] = RefundOutcome(State.FAILED, refund_id, done.gateway_reference, done.money)
 
-    tell(till, "evt_1", refund_id if told_by == "refund" else payment)
+    receive(till, "evt_1", refund_id if named_by == "refund" else payment)
     handle_events(till.services)
 
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("complete", 0)
     assert till.wrong_row() is None
 
 
-def test_event_of_a_method_to_be_kept_has_its_setup_asked_for(till: Till) -> None:
+def test_event_of_a_setup_causes_its_lookup(till: Till) -> None:
     word = Consent("Acme may keep it.", "en", "203.0.113.7", "Mozilla/5.0")
-    setup = begin_setup(till.services, till.scope, Wish(), consent=word, locale="en", pages_url="http://127.0.0.1/m")
+    setup = begin_setup(
+        till.services, till.scope, Wish(), consent=word, locale="en", pages_url="http://127.0.0.1/m", actor=CUSTOMER
+    )
     till.gateway.finish_setup(setup)
 
-    tell(till, "evt_1", setup)
+    receive(till, "evt_1", setup)
     handle_events(till.services)
 
     assert [row.status for row in till.rows(PaymentMethodSetup)] == ["complete"]
@@ -280,7 +287,7 @@ def test_event_of_a_method_to_be_kept_has_its_setup_asked_for(till: Till) -> Non
 @pytest.mark.parametrize("order", list(permutations(["created", "pending", "succeeded", "refunded"])))
 def test_events_in_any_order_three_times_each_lead_to_the_same_end(till: Till, order: tuple[str, ...]) -> None:
     if till.services.database.is_sqlite is False and order != ("refunded", "succeeded", "pending", "created"):
-        return  # The order is the same matter on both: there one that is wholly wrong is enough.
+        return  # The order matters equally on both databases: one that is fully reversed is enough here.
     till.gateway.becomes.append(State.PENDING)
     invoice = till.invoice()
     payment = till.pay(invoice)
@@ -288,7 +295,7 @@ def test_events_in_any_order_three_times_each_lead_to_the_same_end(till: Till, o
 
     for number in range(3):
         for kind in order:
-            tell(till, f"evt_{kind}_{number}", payment)
+            receive(till, f"evt_{kind}_{number}", payment)
             handle_events(till.services)
             till.clock.advance(seconds=1)
 
@@ -297,7 +304,7 @@ def test_events_in_any_order_three_times_each_lead_to_the_same_end(till: Till, o
     assert till.wrong_row() is None
 
 
-def test_with_every_event_lost_every_payment_is_resolved_by_asking(till: Till) -> None:
+def test_with_every_event_lost_every_payment_is_resolved_by_polling(till: Till) -> None:
     ends = [State.SUCCEEDED, State.FAILED, State.SUCCEEDED, State.SUCCEEDED]
     till.gateway.becomes += [State.PENDING] * len(ends)
     payments = [till.pay(till.invoice()) for _ in ends]
@@ -312,7 +319,7 @@ def test_with_every_event_lost_every_payment_is_resolved_by_asking(till: Till) -
 
 
 def try_to_the_end(till: Till) -> int:
-    """Work until nothing is due any more; tells how many tries there were."""
+    """Handle events until none is due any more; return how many tries there were."""
     tries = 0
     for _ in range(MOST_TRIES + 1):
         tries += handle_events(till.services)
@@ -320,5 +327,5 @@ def try_to_the_end(till: Till) -> int:
     return tries
 
 
-def _burst(question: Question) -> Outcome:
+def _fail(lookup: Lookup) -> ChargeOutcome:
     raise RuntimeError

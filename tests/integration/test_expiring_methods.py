@@ -14,7 +14,7 @@ from portal.outbox.models import OutboxMessage
 from portal.payment_methods.jobs import mail_expiring_methods
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.rules import expiries_to_tell, method_state
-from portal.public_ids import new_id
+from portal.public_ids import is_id, new_id
 from portal.worker import build_handlers, deliver_due
 from tests.support.bundled import bundled_renderer
 from tests.support.front_door import FrontDoor
@@ -112,7 +112,9 @@ def test_outbox_holds_ids_only(door: FrontDoor) -> None:
     mail_expiring_methods(door.services)
 
     (message,) = door.rows(OutboxMessage)
-    assert message.payload == {"method": method_id, "expiry": 202604}
+    event = message.payload.pop("event")
+    assert message.payload == {"type": "payment_method.expiring", "object": method_id, "expiry": 202604}
+    assert is_id("evt", event)
 
 
 def test_new_expiry_of_the_same_method_is_told_again_when_its_time_comes(door: FrontDoor) -> None:

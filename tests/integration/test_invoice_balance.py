@@ -6,6 +6,7 @@ import pytest
 
 from portal.invoices.models import Invoice
 from portal.invoices.operations import balance
+from tests.support.actors import GATEWAY
 
 
 def test_no_more_is_held_than_nobody_pays_holds_or_credits(till):
@@ -75,5 +76,6 @@ def test_smallest_rest_can_be_paid_late(till):
 
 
 def _do(till, change, invoice_id, amount, **chosen):
+    who = {"actor": GATEWAY} if change in (balance.settle_reserved, balance.settle_unreserved) else {}
     with till.services.database.unit_of_work() as session:
-        return change(session, till.scope.merchant_id, invoice_id, amount, at=till.clock.now(), **chosen)
+        return change(session, till.scope.merchant_id, invoice_id, amount, at=till.clock.now(), **who, **chosen)

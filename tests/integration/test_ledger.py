@@ -24,6 +24,7 @@ from portal.ledger.rules import Entry, Posting, Unbalanced, digest_of, entry_dig
 from portal.money import Money
 from portal.payments.operations.paying import resolve_payment
 from portal.refunds.operations import refund_payment
+from tests.support.actors import STAFF
 from tests.support.paying import Till, give_credit
 
 TABLES = ("ledger_transactions", "ledger_entries", "ledger_seals")
@@ -31,7 +32,7 @@ TABLES = ("ledger_transactions", "ledger_entries", "ledger_seals")
 
 def test_year_of_payments_refunds_and_failures_is_proved(till: Till) -> None:
     paid = till.pay(till.invoice(5000), till.invoice(700))
-    refund_payment(till.services, till.scope.merchant_id, paid, 1200, reason=None, actor_id="test")
+    refund_payment(till.services, till.scope.merchant_id, paid, 1200, reason=None, actor=STAFF)
     till.gateway.becomes.append(State.FAILED)
     till.pay(till.invoice(900))
     till.gateway.becomes.append(State.PENDING)
@@ -270,8 +271,8 @@ def test_what_has_ended_or_has_not_begun_holds_nothing(till: Till) -> None:
 
 def test_refund_under_way_that_was_changed_by_hand_is_named(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
-    till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
-    refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor_id="test")
+    till.gateway.refund = lambda request: RefundOutcome(State.PENDING, request.reference, "gr", request.money)  # type: ignore[method-assign]
+    refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
     assert till.wrong_row() is None
 
     change(till, "update refunds set amount = amount + 1")

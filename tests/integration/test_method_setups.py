@@ -12,7 +12,7 @@ from sqlalchemy.exc import NoResultFound
 from portal import signals
 from portal.audit.models import AuditEntry
 from portal.crash_points import CrashPoint
-from portal.gateways.contract import MethodFacts, SetupOrder, SetupOutcome, State
+from portal.gateways.contract import MethodDetails, SetupOutcome, SetupRequest, State
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable, SetupsUnavailable, TooManySetups
 from portal.payment_methods.jobs import check_setups
@@ -20,10 +20,11 @@ from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, P
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.setups import Wish, begin_setup, record_setup, resolve_setup
 from portal.tenancy import Scope
+from tests.support.actors import CUSTOMER
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import ABLE, VISA
 
-MASTERCARD = MethodFacts("card", "mastercard", "5100", 4, 2031, fingerprint="fp-mc", token="tok_mc")
+MASTERCARD = MethodDetails("card", "mastercard", "5100", 4, 2031, fingerprint="fp-mc", token="tok_mc")
 WORD = Consent("Acme may keep it.", "en", "203.0.113.7", "Mozilla/5.0")
 PAGES = "http://127.0.0.1/acme/payment-methods/new"
 
@@ -36,7 +37,9 @@ class Desk:
 
     def begin(self, *, crash_point: CrashPoint | None = None, scope: Scope | None = None, **wish: Any) -> str:
         services = self.till.with_crash_point(crash_point) if crash_point else self.till.services
-        return begin_setup(services, scope or self.till.scope, Wish(**wish), consent=WORD, locale="en", pages_url=PAGES)
+        return begin_setup(
+            services, scope or self.till.scope, Wish(**wish), consent=WORD, locale="en", pages_url=PAGES, actor=CUSTOMER
+        )
 
     def setup(self) -> PaymentMethodSetup:
         (setup,) = self.till.rows(PaymentMethodSetup)
@@ -55,7 +58,7 @@ def desk(till: Till) -> Desk:
     return Desk(till)
 
 
-def finish(desk: Desk, setup_id: str, method: MethodFacts = MASTERCARD) -> None:
+def finish(desk: Desk, setup_id: str, method: MethodDetails = MASTERCARD) -> None:
     """The customer enters the method at the gateway and comes back to the setup's page."""
     desk.till.gateway.finish_setup(setup_id, method)
     resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
@@ -83,8 +86,7 @@ def test_method_entered_at_the_gateway_is_kept_with_its_consent(desk: Desk) -> N
     assert desk.setup().next_check_at is None
     assert desk.acts() == [
         "payment_method.added",
-        "payment_method_setup.begun",
-        "payment_method_setup.complete",
+        "payment_method.setup_started",
     ]
 
 
@@ -142,7 +144,7 @@ def test_killed_while_asking_leaves_the_question_open(desk: Desk) -> None:
 
 def test_lost_answer_is_processing_and_not_opened_twice_at_once(desk: Desk) -> None:
     gateway = desk.till.gateway
-    gateway.open_setup = lambda order: SetupOutcome(State.UNKNOWN, order.reference)  # type: ignore[method-assign]
+    gateway.open_setup = lambda request: SetupOutcome(State.UNKNOWN, request.reference)  # type: ignore[method-assign]
     setup_id = desk.begin()
 
     desk.till.clock.advance(seconds=5)
@@ -299,18 +301,18 @@ def test_cards_cannot_be_tried_out_without_end(desk: Desk) -> None:
 
 
 def test_order_names_the_token_by_which_the_gateway_knows_the_customer(desk: Desk) -> None:
-    orders: list[SetupOrder] = []
+    requests: list[SetupRequest] = []
     opened = desk.till.gateway.open_setup
 
-    def note(order: SetupOrder) -> SetupOutcome:
-        orders.append(order)
-        return opened(order)
+    def note(request: SetupRequest) -> SetupOutcome:
+        requests.append(request)
+        return opened(request)
 
     desk.till.gateway.open_setup = note  # type: ignore[method-assign]
 
     desk.begin()
 
-    assert (orders[0].payer.known_token, orders[0].payee) == ("tok_visa", "Acme Software Inc.")
+    assert (requests[0].payer.known_token, requests[0].payee) == ("tok_visa", "Acme Software Inc.")
 
 
 def test_host_is_told_of_a_kept_method_once(desk: Desk) -> None:

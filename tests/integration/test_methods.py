@@ -13,7 +13,7 @@ from sqlalchemy.exc import NoResultFound
 
 from portal import signals
 from portal.audit.models import AuditEntry
-from portal.gateways.contract import MethodFacts, State
+from portal.gateways.contract import MethodDetails, State
 from portal.merchants.models import Merchant
 from portal.outbox.jobs import deliver_next
 from portal.outbox.models import OutboxMessage
@@ -28,6 +28,7 @@ from portal.payments.operations.checkouts import NEW_METHOD
 from portal.payments.operations.paying import confirm_payment
 from portal.payments.queries.shares import chosen_pricing, shown_version
 from portal.public_ids import new_id
+from tests.support.actors import CUSTOMER
 from tests.support.paying import CONSENT, Till
 from tests.support.scripted_gateway import ABLE, lost
 
@@ -55,7 +56,7 @@ def add_method(till: Till, last4: str, **given: Any) -> str:
 
 def remove(till: Till, method_id: str, move_to: str = "") -> None:
     with till.services.database.unit_of_work() as session:
-        remove_method(session, till.scope, method_id, move_to=move_to, at=till.clock.now())
+        remove_method(session, till.scope, method_id, move_to=move_to, actor=CUSTOMER, at=till.clock.now())
 
 
 def method(till: Till, method_id: str) -> PaymentMethod:
@@ -89,6 +90,9 @@ def test_method_kept_while_paying_has_the_words_that_were_agreed_to(till: Till) 
     assert consent.payment_method_id == till.payment(payment).payment_method_id is not None
 
 
+MASTERCARD = MethodDetails("card", "mastercard", "5100", 12, 2031, fingerprint="fp-5100", token="tok_5100")
+
+
 def test_host_is_told_of_a_method_that_was_kept_while_paying(till: Till) -> None:
     told: list[str] = []
 
@@ -98,6 +102,7 @@ def test_host_is_told_of_a_method_that_was_kept_while_paying(till: Till) -> None
     with signals.payment_method_added.connected_to(note):
         payment = till.pay(till.invoice(), method=NEW_METHOD, save=True)
         till.gateway.pay_page(payment)
+        till.gateway.ledger[payment] = replace(till.gateway.ledger[payment], method=MASTERCARD)
         till.clock.advance(seconds=11)
         check_payments(till.services)
 
@@ -112,7 +117,9 @@ def test_nothing_is_recorded_where_nothing_is_to_be_kept(till: Till) -> None:
 
 def test_without_the_customers_word_no_method_is_kept(till: Till) -> None:
     payment = till.checkout(till.invoice(), method=NEW_METHOD, save=True)
-    confirm_payment(till.services, till.scope, payment, version="", return_url="http://127.0.0.1/", locale="en")
+    confirm_payment(
+        till.services, till.scope, payment, version="", return_url="http://127.0.0.1/", locale="en", actor=CUSTOMER
+    )
     till.gateway.pay_page(payment)
     till.clock.advance(seconds=11)
 
@@ -124,10 +131,10 @@ def test_without_the_customers_word_no_method_is_kept(till: Till) -> None:
 
 
 def test_card_number_in_the_gateways_words_is_not_kept(till: Till) -> None:
-    facts = MethodFacts("card", "visa", "1111", holder="M 4242 4242 4242 4242", fingerprint="fp", token="tok_1")
+    facts = MethodDetails("card", "visa", "1111", holder="M 4242 4242 4242 4242", fingerprint="fp", token="tok_1")
 
     with till.services.database.unit_of_work() as session:
-        saved = remember_method(session, till.scope, "sandbox", facts, at=till.clock.now())
+        saved = remember_method(session, till.scope, "sandbox", facts, actor=CUSTOMER, at=till.clock.now())
 
     assert method(till, saved).holder == "M •••• 4242"
 
@@ -137,11 +144,11 @@ def test_card_number_in_the_gateways_words_is_not_kept(till: Till) -> None:
 
 def test_nickname_is_given_and_taken_away(till: Till) -> None:
     with till.services.database.unit_of_work() as session:
-        rename_method(session, till.scope, till.method_id, " Studio  card ", at=till.clock.now())
+        rename_method(session, till.scope, till.method_id, " Studio  card ", actor=CUSTOMER, at=till.clock.now())
     assert method(till, till.method_id).nickname == "Studio card"
 
     with till.services.database.unit_of_work() as session:
-        rename_method(session, till.scope, till.method_id, "  ", at=till.clock.now())
+        rename_method(session, till.scope, till.method_id, "  ", actor=CUSTOMER, at=till.clock.now())
 
     assert method(till, till.method_id).nickname is None
     acts = [act.action for act in till.rows(AuditEntry)]
@@ -153,7 +160,7 @@ def test_default_is_one_at_a_time(till: Till) -> None:
 
     for _ in range(2):
         with till.services.database.unit_of_work() as session:
-            make_default(session, till.scope, other, at=till.clock.now())
+            make_default(session, till.scope, other, actor=CUSTOMER, at=till.clock.now())
 
     assert (method(till, other).is_default, method(till, till.method_id).is_default) == (True, False)
     assert len(till.rows(AuditEntry, action="payment_method.updated")) == 1
@@ -163,16 +170,16 @@ def test_card_that_has_run_out_cannot_become_the_default(till: Till) -> None:
     other = add_method(till, "5100", exp_year=2020)
 
     with pytest.raises(HasExpired), till.services.database.unit_of_work() as session:
-        make_default(session, till.scope, other, at=till.clock.now())
+        make_default(session, till.scope, other, actor=CUSTOMER, at=till.clock.now())
 
 
 def test_method_of_somebody_else_is_not_there(till: Till, make_scope: Any) -> None:
     stranger, at = make_scope(), till.clock.now()
 
     for change in (
-        lambda session: rename_method(session, stranger, till.method_id, "mine", at=at),
-        lambda session: make_default(session, stranger, till.method_id, at=at),
-        lambda session: remove_method(session, stranger, till.method_id, move_to="", at=at),
+        lambda session: rename_method(session, stranger, till.method_id, "mine", actor=CUSTOMER, at=at),
+        lambda session: make_default(session, stranger, till.method_id, actor=CUSTOMER, at=at),
+        lambda session: remove_method(session, stranger, till.method_id, move_to="", actor=CUSTOMER, at=at),
     ):
         with pytest.raises(NoResultFound), till.services.database.unit_of_work() as session:
             change(session)
@@ -362,7 +369,7 @@ def test_card_in_its_last_evening_at_the_merchants_can_be_the_default(till: Till
     card = _in_its_last_evening(till, zone)
 
     with till.services.database.unit_of_work() as session, nothing() if counts else pytest.raises(HasExpired):
-        make_default(session, till.scope, card, at=till.clock.now())
+        make_default(session, till.scope, card, actor=CUSTOMER, at=till.clock.now())
 
     assert method(till, card).is_default is counts
 

@@ -11,6 +11,7 @@ from portal.refunds.models import Refund
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
+from tests.support.actors import STAFF
 from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import MailCatcher
 from tests.support.paying import Till
@@ -24,14 +25,14 @@ def office(till: Till, services: Services, settings: Settings, mail: MailCatcher
 
 def refunded(till: Till) -> str:
     payment = till.pay(till.invoice())
-    return refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor_id="staff")
+    return refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
 
 
 def test_refund_says_how_much_is_on_its_way(till: Till, office: Services, mail: MailCatcher) -> None:
     refund_id = refunded(till)
 
     send_refund_mail(
-        bundled_renderer(), office, till.scope.merchant_id, {"refund": refund_id, "told": "succeeded"}, "obx_1"
+        bundled_renderer(), office, till.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1"
     )
 
     (caught,) = mail.take()
@@ -43,7 +44,7 @@ def test_refund_that_came_back_says_where_the_money_is(till: Till, office: Servi
     refund_id = refunded(till)
 
     send_refund_mail(
-        bundled_renderer(), office, till.scope.merchant_id, {"refund": refund_id, "told": "came_back"}, "obx_1"
+        bundled_renderer(), office, till.scope.merchant_id, {"object": refund_id, "type": "refund.failed"}, "obx_1"
     )
 
     (caught,) = mail.take()
@@ -61,7 +62,7 @@ def test_refund_that_came_back_before_its_mail_left_is_not_announced_any_more(
         row.status = "failed"
 
     send_refund_mail(
-        bundled_renderer(), office, till.scope.merchant_id, {"refund": refund_id, "told": "succeeded"}, "obx_1"
+        bundled_renderer(), office, till.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1"
     )
 
     assert mail.take() == []

@@ -22,6 +22,7 @@ from portal.money import Money
 from portal.payments.errors import AmountChanged
 from portal.refunds.errors import RefundTooLarge
 from portal.refunds.operations import refund_payment
+from tests.support.actors import GATEWAY, STAFF
 from tests.support.paying import Till, give_credit
 
 
@@ -31,13 +32,13 @@ def test_sixteen_hundred_balance_updates_at_once_lose_nothing(till: Till) -> Non
 
     def pay_seven(session: Session) -> None:
         assert balance.reserve(session, scope.merchant_id, invoice, 7, at=at)
-        balance.settle_reserved(session, scope.merchant_id, invoice, 7, at=at)
+        balance.settle_reserved(session, scope.merchant_id, invoice, 7, actor=GATEWAY, at=at)
 
     # In an order in which each finds what it needs, whatever the others do meanwhile.
     changes: tuple[Callable[[Session], object], ...] = (
         lambda session: credit.grant(session, scope, Money(5, "USD"), at=at),
         lambda session: credit.reserve(session, scope, Money(3, "USD"), at=at),
-        lambda session: credit.use_reserved(session, scope, Money(3, "USD"), at=at),
+        lambda session: credit.use_reserved(session, scope, Money(3, "USD"), actor=GATEWAY, payment_id="pay_1", at=at),
         pay_seven,
     )
 
@@ -88,7 +89,7 @@ def test_refunds_at_once_give_back_no_more_than_was_captured(till: Till) -> None
 
     def give_back(_number: int) -> str:
         try:
-            refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor_id="test")
+            refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
         except RefundTooLarge:
             return "refused"
         return "refunded"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from portal import signals
 from portal.audit.models import AuditEntry
 from portal.credit.models import CustomerBalance
-from portal.gateways.contract import MethodFacts, Outcome, Question, State
+from portal.gateways.contract import ChargeOutcome, Lookup, MethodDetails, State
 from portal.invoices.models import Invoice
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import invoice_corrected
@@ -26,10 +26,11 @@ from portal.payments.jobs import check_payments
 from portal.payments.operations.locks import lock_payment
 from portal.payments.operations.outcomes import record_outcome, record_paid_by_credit
 from portal.payments.operations.paying import cancel_payment, resolve_payment
+from tests.support.actors import CUSTOMER, GATEWAY
 from tests.support.paying import Till, allow, credit, give_credit
 from tests.support.scripted_gateway import lost
 
-MASTERCARD = MethodFacts("card", "mastercard", "5100", 12, 2031, fingerprint="fp-5100", token="tok_5100")
+MASTERCARD = MethodDetails("card", "mastercard", "5100", 12, 2031, fingerprint="fp-5100", token="tok_5100")
 
 
 # --- the history ---
@@ -82,7 +83,7 @@ def test_money_for_a_checkout_that_had_left_the_history_brings_it_back(till: Til
     till.checkout(invoice)
     assert till.payment(superseded).listed is False
 
-    record(till, superseded, Outcome(State.SUCCEEDED, superseded, "ch_1", Money(5000, "USD")))
+    record(till, superseded, ChargeOutcome(State.SUCCEEDED, superseded, "ch_1", Money(5000, "USD")))
 
     assert (till.status(superseded), till.payment(superseded).listed) == ("complete", True)
     assert till.balance(invoice) == ("paid", 5000, 0)
@@ -101,12 +102,12 @@ def test_method_that_was_entered_at_the_gateway_is_shown_and_its_page_forgotten(
 
 
 def test_gateway_is_asked_by_the_page_that_it_named_first(till: Till) -> None:
-    asked: list[Question] = []
+    asked: list[Lookup] = []
     look_up = till.gateway.look_up
 
-    def note(question: Question) -> Outcome:
-        asked.append(question)
-        return look_up(question)
+    def note(lookup: Lookup) -> ChargeOutcome:
+        asked.append(lookup)
+        return look_up(lookup)
 
     till.gateway.look_up = note  # type: ignore[method-assign]
     till.gateway.answers.append(lambda told: replace(told, page_reference="cs_1"))
@@ -116,7 +117,7 @@ def test_gateway_is_asked_by_the_page_that_it_named_first(till: Till) -> None:
     for _ in range(2):
         resolve_payment(till.services, till.scope.merchant_id, payment)
 
-    assert [question.page_reference for question in asked] == ["cs_1", "cs_1"]
+    assert [lookup.page_reference for lookup in asked] == ["cs_1", "cs_1"]
 
 
 @pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
@@ -137,7 +138,7 @@ def test_signs_that_no_database_takes_keep_no_outcome_from_being_recorded(till: 
 
 @pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
 def test_signs_that_no_database_takes_keep_no_method_from_being_kept(till: Till, garbage: str) -> None:
-    odd = MethodFacts(
+    odd = MethodDetails(
         f"bank{garbage}", f"visa{garbage}", f"4242{garbage}", 10**12, 10**12, f"Ada{garbage}", f"+2376{garbage}",
         f"Acme Bank{garbage}", f"fp{garbage}", "tok_new",
     )  # fmt: skip
@@ -156,7 +157,7 @@ def test_signs_that_no_database_takes_keep_no_method_from_being_kept(till: Till,
 # --- the audit, the mails and the log ---
 
 
-def test_success_is_an_act_of_the_system_with_its_evidence(till: Till) -> None:
+def test_success_is_the_gateways_act_with_its_evidence(till: Till) -> None:
     payment = pending(till, till.invoice())
     till.gateway.settle(payment, State.SUCCEEDED)
     till.gateway.look_ups.append(lambda told: replace(told, evidence="looked up"))
@@ -164,12 +165,12 @@ def test_success_is_an_act_of_the_system_with_its_evidence(till: Till) -> None:
     resolve_payment(till.services, till.scope.merchant_id, payment)
 
     assert act(till, payment, "payment.complete") == (
-        "system",
+        "gateway",
         "sandbox",
         till.scope.customer_id,
         {"evidence": "looked up", "late": False, "surplus": 0},
     )
-    assert mails(till) == [("receipt_mail", {"payment": payment})]
+    assert mails(till) == [("receipt_mail", payment)]
 
 
 def test_end_without_money_is_an_act_too_and_mails_nobody(till: Till) -> None:
@@ -178,7 +179,7 @@ def test_end_without_money_is_an_act_too_and_mails_nobody(till: Till) -> None:
     payment = till.pay(till.invoice())
 
     assert act(till, payment, "payment.failed") == (
-        "system",
+        "gateway",
         "sandbox",
         till.scope.customer_id,
         {"evidence": "", "late": False, "surplus": 0},
@@ -186,27 +187,27 @@ def test_end_without_money_is_an_act_too_and_mails_nobody(till: Till) -> None:
     assert mails(till) == []
 
 
-def test_word_that_does_not_fit_is_an_act_of_the_system(till: Till) -> None:
+def test_answer_that_does_not_fit_is_the_gateways_act(till: Till) -> None:
     till.gateway.answers.append(lambda truth: replace(truth, money=Money(1, "USD")))
 
     payment = till.pay(till.invoice())
 
     assert act(till, payment, "payment.outcome_contradicted") == (
-        "system",
+        "gateway",
         "sandbox",
         till.scope.customer_id,
-        {"status": "processing", "told": "succeeded"},
+        {"status": "processing", "outcome": "succeeded"},
     )
 
 
-def test_payment_by_credit_alone_is_an_act_with_credit_as_its_evidence(till: Till) -> None:
+def test_payment_by_credit_alone_is_the_customers_act_with_credit_as_its_evidence(till: Till) -> None:
     give_credit(till, 5000)
 
     payment = till.pay(till.invoice(), method="", use_credit=True)
 
     assert act(till, payment, "payment.complete") == (
-        "system",
-        "credit",
+        "customer",
+        till.scope.customer_id,
         till.scope.customer_id,
         {"evidence": "credit", "late": False, "surplus": 0},
     )
@@ -218,7 +219,9 @@ def test_payment_that_a_method_pays_is_never_completed_by_credit(till: Till) -> 
     payment = till.pay(till.invoice())
 
     def complete(session: Session) -> None:
-        record_paid_by_credit(session, lock_payment(session, till.scope.merchant_id, payment), at=till.clock.now())
+        record_paid_by_credit(
+            session, lock_payment(session, till.scope.merchant_id, payment), actor=CUSTOMER, at=till.clock.now()
+        )
 
     with pytest.raises(AssertionError, match="credit pays all"):
         till.services.database.run(complete)
@@ -231,7 +234,7 @@ def test_money_in_advance_is_no_surplus(till: Till, caplog: pytest.LogCaptureFix
 
     payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
 
-    assert mails(till) == [("receipt_mail", {"payment": payment})]
+    assert mails(till) == [("receipt_mail", payment)]
     assert details(till, payment)["surplus"] == 0
     assert "payment.surplus_credited" not in caplog.messages
 
@@ -242,7 +245,7 @@ def test_money_in_advance_that_comes_late_is_no_surplus_either(till: Till, caplo
 
     come_late(till, payment)
 
-    assert mails(till) == [("receipt_mail", {"payment": payment})]
+    assert mails(till) == [("receipt_mail", payment)]
     assert details(till, payment) == {"evidence": "", "late": True, "surplus": 0}
     assert credit(till) == (2000, 0)
     assert "payment.surplus_credited" not in caplog.messages
@@ -429,8 +432,8 @@ def test_host_is_told_of_each_change_once(till: Till) -> None:
         resolve_payment(till.services, till.scope.merchant_id, payment)
         till.record(payment)
 
-    assert [ids["status"] for ids in under_way] == ["pending"]
-    assert completed == [{"payment_id": payment, "customer_id": till.scope.customer_id, "status": "complete"}]
+    assert [ids["payment_id"] for ids in under_way] == [payment]
+    assert [(ids["payment_id"], ids["customer_id"]) for ids in completed] == [(payment, till.scope.customer_id)]
 
 
 def test_host_is_told_of_what_credit_paid(till: Till) -> None:
@@ -439,7 +442,7 @@ def test_host_is_told_of_what_credit_paid(till: Till) -> None:
     with heard(signals.payment_complete) as completed:
         payment = till.pay(till.invoice(), method="", use_credit=True)
 
-    assert completed == [{"payment_id": payment, "customer_id": till.scope.customer_id, "status": "complete"}]
+    assert [(ids["payment_id"], ids["customer_id"]) for ids in completed] == [(payment, till.scope.customer_id)]
 
 
 def pending(till: Till, *invoices: str, **chosen: Any) -> str:
@@ -451,7 +454,7 @@ def pending(till: Till, *invoices: str, **chosen: Any) -> str:
 def given_up(till: Till, *invoices: str, **chosen: Any) -> str:
     """A payment that was called off while it was pending."""
     payment = pending(till, *invoices, **chosen)
-    assert cancel_payment(till.services, till.scope, payment) == "canceled"
+    assert cancel_payment(till.services, till.scope, payment, actor=CUSTOMER) == "canceled"
     return payment
 
 
@@ -462,9 +465,9 @@ def come_late(till: Till, payment: str) -> None:
     assert till.status(payment) == "complete"
 
 
-def record(till: Till, payment: str, outcome: Outcome) -> None:
+def record(till: Till, payment: str, outcome: ChargeOutcome) -> None:
     with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, outcome, at=till.clock.now())
+        record_outcome(session, till.scope.merchant_id, payment, outcome, actor=GATEWAY, at=till.clock.now())
 
 
 def correct(till: Till, invoice_id: str, after: Money) -> None:
@@ -489,8 +492,8 @@ def details(till: Till, payment: str) -> dict[str, Any]:
     return act(till, payment, f"payment.{till.status(payment)}")[-1]
 
 
-def mails(till: Till) -> list[tuple[str, dict[str, Any]]]:
-    return [(message.kind, message.payload) for message in till.rows(OutboxMessage)]
+def mails(till: Till) -> list[tuple[str, str]]:
+    return [(message.kind, message.payload["object"]) for message in till.rows(OutboxMessage)]
 
 
 def balances(till: Till) -> dict[str, int]:

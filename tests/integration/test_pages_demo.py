@@ -1,4 +1,4 @@
-"""The demo's own start page, and the limits that a machine which plays all its customers must not meet."""
+"""The demo's start page, and the limits that it raises because all its customers share one IP address."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from portal.demo.command import RAISED
-from portal.demo.example_data import STORIES, Story
+from portal.demo.example_data import EXAMPLE_MERCHANTS, ExampleMerchant
+from portal.demo.processes import RAISED_LIMITS
 from portal.services import Services
 from portal.settings import Settings
 from tests.conftest import SECRET_KEY
@@ -17,28 +17,28 @@ from tests.support.apps import app_on
 from tests.support.page_client import PageClient
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.slug)
-def test_start_page_names_everybody_of_the_story_and_what_each_shows(
-    services: Services, tmp_path: Path, story: Story
+@pytest.mark.parametrize("example", EXAMPLE_MERCHANTS, ids=lambda example: example.slug)
+def test_start_page_lists_the_example_customers_with_a_description(
+    services: Services, tmp_path: Path, example: ExampleMerchant
 ) -> None:
-    people = [*story.customers, story.chooser, story.newcomer]
+    customers = [*example.customers, example.options_customer, example.new_customer]
     merchant_id = ""
-    for details in people:
-        account = make_account(services, story.slug, merchant_id=merchant_id, name=details.name, email=details.email)
+    for details in customers:
+        account = make_account(services, example.slug, merchant_id=merchant_id, name=details.name, email=details.email)
         merchant_id = account.scope.merchant_id
 
     demo = services.settings.model_copy(update={"demo": True, "demo_mail_dir": str(tmp_path)})
     page = PageClient(app_on(replace(services, settings=demo)).test_client()).get("/")
 
-    assert all((details.name or "") in page.text and (details.email or "") in page.text for details in people)
+    assert all((details.name or "") in page.text and (details.email or "") in page.text for details in customers)
     assert "Every way to pay: a deposit" in page.text
     assert "New here" in page.text
 
 
-def test_one_telephone_may_be_asked_again_and_again_in_the_demo() -> None:
+def test_demo_raises_the_limit_of_prompts_to_one_phone() -> None:
     usual, raised = (
         Settings.load({"PORTAL_SECRET_KEY": SECRET_KEY}),
-        Settings.load({"PORTAL_SECRET_KEY": SECRET_KEY, **RAISED}),
+        Settings.load({"PORTAL_SECRET_KEY": SECRET_KEY, **RAISED_LIMITS}),
     )
 
     assert raised.payment_prompts_per_phone_per_hour == raised.payment_attempts_per_customer_per_hour == 1000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
 
 from portal import signals
-from portal.gateways.contract import MethodFacts, SetupOutcome, State
+from portal.gateways.contract import MethodDetails, SetupOutcome, State
 from portal.merchants.models import Merchant
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
 from portal.payment_methods.operations.methods import follow_gateway
@@ -19,10 +19,11 @@ from portal.payment_methods.views.consent_texts import KEEP_WHILE_PAYING, words_
 from portal.rendering.translations import translator
 from portal.services import Services
 from tests.support.accounts import Account, make_account
+from tests.support.actors import OPERATOR
 from tests.support.page_client import PageClient
 from tests.support.scripted_gateway import ABLE, ScriptedGateway
 
-MASTERCARD = MethodFacts("card", "mastercard", "5100", 4, 2031, holder="MAYA L", fingerprint="fp-mc", token="tok_mc")
+MASTERCARD = MethodDetails("card", "mastercard", "5100", 4, 2031, holder="MAYA L", fingerprint="fp-mc", token="tok_mc")
 CARD = "4242 4242 4242 4242"
 
 
@@ -39,7 +40,9 @@ def pages(app: Flask, account: Account) -> PageClient:
 def leave_for_sandbox(account: Account) -> None:
     """The merchant takes payments through the sandbox from now on, and through no other gateway."""
     with account.database.unit_of_work() as session:
-        follow_gateway(session, account.scope.merchant_id, "sandbox")
+        follow_gateway(
+            session, account.scope.merchant_id, "sandbox", actor=OPERATOR, at=datetime(2026, 3, 19, 10, 42, tzinfo=UTC)
+        )
 
 
 def rows(account: Account, table: type) -> list:
@@ -263,7 +266,7 @@ def test_method_that_is_kept_when_its_gateway_was_left_takes_nobodys_place(
     with account.database.unit_of_work() as session:
         merchant = session.get_one(Merchant, account.scope.merchant_id)
         merchant.gateway = "stripe"
-        follow_gateway(session, merchant.id, "stripe")
+        follow_gateway(session, merchant.id, "stripe", actor=OPERATOR, at=datetime(2026, 3, 19, 10, 42, tzinfo=UTC))
 
     gateway.finish_setup(setup.id, MASTERCARD)
     resolve_setup(services, account.scope.merchant_id, setup.id)

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from portal.clock import MovableClock
-from portal.gateways.contract import ChargeOrder, Outcome
+from portal.gateways.contract import ChargeOutcome, ChargeRequest
 from portal.money import Money
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.services import Services
@@ -317,7 +317,7 @@ def test_reload_asks_the_gateway_and_tells_what_it_says(
     assert "We do not know yet" in page.text
     assert ("look_up", payment) in gateway.calls
 
-    gateway.charge(ChargeOrder(payment, Money(5000, "USD"), "tok_visa", "Team plan", "http://127.0.0.1/back"))
+    gateway.charge(ChargeRequest(payment, Money(5000, "USD"), "tok_visa", "Team plan", "http://127.0.0.1/back"))
     clock.advance(seconds=5)
     page = pages.get(f"/acme/payments/{payment}")
     assert "We do not know yet" not in page.text
@@ -397,7 +397,7 @@ def test_gateway_that_does_not_answer_holds_up_two_pages_at_most(
     payments = [account.payment("processing") for _ in range(3)]
     answers, asked = threading.Event(), threading.Event()
 
-    def hang(outcome: Outcome) -> Outcome:
+    def hang(outcome: ChargeOutcome) -> ChargeOutcome:
         asked.set()
         answers.wait(20)
         return outcome

@@ -14,6 +14,7 @@ from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.payment_methods.models import PaymentMethod
 from portal.services import Services
 from tests.support.accounts import Account, make_account
+from tests.support.actors import OPERATOR
 from tests.support.page_client import Page, PageClient
 from tests.support.scripted_gateway import ScriptedGateway
 
@@ -280,7 +281,9 @@ def test_cancel_pressed_on_an_old_tab_leads_back_too(pages: PageClient, account:
 
 def allow(account: Account, **options: Any) -> None:
     with account.database.unit_of_work() as session:
-        set_payment_options(session, account.scope.merchant_id, PaymentOptions(**options), at=account.now)
+        set_payment_options(
+            session, account.scope.merchant_id, PaymentOptions(**options), actor=OPERATOR, at=account.now
+        )
 
 
 def go_on(pages: PageClient, invoice: str, *, currency: str = "", **fields: Any) -> Page:

@@ -16,6 +16,7 @@ from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
 from portal.services import Services
 from tests.support.accounts import Account, make_account
+from tests.support.actors import OPERATOR
 from tests.support.page_client import Page, PageClient
 from tests.support.scripted_gateway import ScriptedGateway
 
@@ -336,7 +337,9 @@ def test_somebody_elses_split_is_not_found(pages: PageClient, services: Services
 
 def allow(account: Account, **options: Any) -> None:
     with account.database.unit_of_work() as session:
-        set_payment_options(session, account.scope.merchant_id, PaymentOptions(**options), at=account.now)
+        set_payment_options(
+            session, account.scope.merchant_id, PaymentOptions(**options), actor=OPERATOR, at=account.now
+        )
 
 
 def go_on(pages: PageClient, address: str, *, status: int = 200, **fields: Any) -> Page:

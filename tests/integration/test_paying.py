@@ -30,6 +30,7 @@ from portal.payments.operations.paying import ASK_AT_MOST_EVERY, cancel_payment,
 from portal.payments.queries.shares import chosen_pricing, list_shares, shown_version
 from portal.public_ids import new_id
 from portal.tenancy import Scope
+from tests.support.actors import CUSTOMER
 from tests.support.paying import Killed, Till, killing_at
 
 
@@ -256,7 +257,7 @@ def test_customer_back_from_the_gateways_page_in_no_time_sees_the_truth(till: Ti
     payment = till.pay(till.invoice(), method="new")
 
     def load_page() -> None:
-        resolve_payment(till.services, till.scope.merchant_id, payment, unless_asked_within=ASK_AT_MOST_EVERY)
+        resolve_payment(till.services, till.scope.merchant_id, payment, unless_checked_within=ASK_AT_MOST_EVERY)
 
     load_page()
     till.gateway.pay_page(payment)
@@ -294,7 +295,7 @@ def test_cancelled_page_frees_the_invoice(till: Till) -> None:
     invoice = till.invoice()
     payment = till.pay(invoice, method="new")
 
-    assert cancel_payment(till.services, till.scope, payment) == "canceled"
+    assert cancel_payment(till.services, till.scope, payment, actor=CUSTOMER) == "canceled"
     assert till.balance(invoice) == ("open", 0, 0)
 
 
@@ -303,7 +304,7 @@ def test_cancelling_what_was_paid_meanwhile_tells_that_it_was_paid(till: Till) -
     payment = till.pay(invoice, method="new")
     till.gateway.pay_page(payment)
 
-    assert cancel_payment(till.services, till.scope, payment) == "complete"
+    assert cancel_payment(till.services, till.scope, payment, actor=CUSTOMER) == "complete"
     assert till.balance(invoice)[0] == "paid"
 
 
@@ -343,7 +344,7 @@ def test_invoice_settled_meanwhile_is_not_charged(till: Till) -> None:
 
 
 def test_invoice_whose_currency_changed_since_is_not_charged(till: Till) -> None:
-    """Threat 121: as much of another currency would have the same figures."""
+    """Threats 121: as much of another currency would have the same figures."""
     invoice = till.invoice(5000, currency="USD")
     payment = till.checkout(invoice)
     with till.services.database.unit_of_work() as session:
@@ -395,7 +396,7 @@ def test_somebody_elses_invoice_method_and_payment_are_unknown(till: Till, make_
     with pytest.raises(sa.exc.NoResultFound):
         other_till.confirm(payment)
     with pytest.raises(sa.exc.NoResultFound):
-        cancel_payment(till.services, stranger, payment)
+        cancel_payment(till.services, stranger, payment, actor=CUSTOMER)
     assert till.gateway.calls == []
 
 
@@ -406,7 +407,7 @@ def test_another_customer_of_the_same_merchant_can_neither_confirm_nor_cancel(ti
     with pytest.raises(sa.exc.NoResultFound):
         replace(till, scope=stranger).confirm(payment)
     with pytest.raises(sa.exc.NoResultFound):
-        cancel_payment(till.services, stranger, payment)
+        cancel_payment(till.services, stranger, payment, actor=CUSTOMER)
 
     assert till.status(payment) == "incomplete"
     assert till.gateway.calls == []

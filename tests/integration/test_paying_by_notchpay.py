@@ -21,6 +21,7 @@ from portal.provider_events.operations import receive_event
 from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
 from portal.refunds.operations import refund_payment
+from tests.support.actors import CUSTOMER, STAFF
 from tests.support.notchpay_server import (
     EVENT_SECRET,
     LOST,
@@ -174,7 +175,7 @@ def test_prompt_that_never_rang_is_called_off_by_the_customer(shop: Shop) -> Non
     payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
     shop.ask(payment)
 
-    assert cancel_payment(shop.till.services, shop.till.scope, payment) == "canceled"
+    assert cancel_payment(shop.till.services, shop.till.scope, payment, actor=CUSTOMER) == "canceled"
     assert (shop.books.of(payment)["status"], shop.books.rings) == ("canceled", [])
 
 
@@ -217,7 +218,7 @@ def test_refund_of_which_the_answer_is_lost_is_given_once(shop: Shop) -> None:
     shop.ask(payment)
     shop.server.mischief = [LOST]
 
-    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor_id="staff")
+    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor=STAFF)
     for _ in range(4):
         shop.till.clock.advance(minutes=2)
         check_refunds(shop.till.services)
@@ -226,7 +227,7 @@ def test_refund_of_which_the_answer_is_lost_is_given_once(shop: Shop) -> None:
     check_refunds(shop.till.services)
 
     assert len(shop.books.refunds) == 1
-    assert [refund.status for refund in shop.till.rows(Refund)] == ["succeeded"]
+    assert [refund.status for refund in shop.till.rows(Refund)] == ["complete"]
     assert shop.till.status(payment) == "partially_refunded"
 
 
@@ -235,7 +236,7 @@ def test_refund_that_never_arrived_is_given_once_it_cannot_be_on_its_way(shop: S
     shop.books.settle(payment, "complete")
     shop.ask(payment)
     shop.server.mischief = [NEVER_ARRIVED]
-    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor_id="staff")
+    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor=STAFF)
 
     shop.till.clock.advance(seconds=15)
     check_refunds(shop.till.services)

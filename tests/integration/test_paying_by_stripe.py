@@ -19,6 +19,7 @@ from portal.provider_events.operations import receive_event
 from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
 from portal.refunds.operations import refund_payment
+from tests.support.actors import CUSTOMER, STAFF
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import OneGateway
 from tests.support.stripe_server import EVENT_SECRET, SECRET_KEY, StripeBooks, StripeServer, event
@@ -236,7 +237,7 @@ def test_page_nobody_came_to_is_called_off_after_its_time_and_takes_nothing_any_
 def test_page_is_called_off_by_the_customer(shop: Shop) -> None:
     payment = shop.pay_on_page(shop.till.invoice(5000))
 
-    assert cancel_payment(shop.till.services, shop.till.scope, payment) == "canceled"
+    assert cancel_payment(shop.till.services, shop.till.scope, payment, actor=CUSTOMER) == "canceled"
 
 
 def test_event_has_stripe_asked_at_once_and_once(shop: Shop) -> None:
@@ -259,13 +260,13 @@ def test_refund_of_which_the_answer_is_lost_is_given_once(shop: Shop, fate) -> N
     shop.ask(payment)
     shop.server.mischief = [fate]
 
-    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor_id="staff")
+    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor=STAFF)
     for _ in range(3):
         shop.till.clock.advance(minutes=1)
         check_refunds(shop.till.services)
 
     assert [refund["amount"] for refund in shop.books.objects["refund"].values()] == [2000]
-    assert [refund.status for refund in shop.till.rows(Refund)] == ["succeeded"]
+    assert [refund.status for refund in shop.till.rows(Refund)] == ["complete"]
     assert shop.till.status(payment) == "partially_refunded"
     assert shop.till.wrong_row() is None
 

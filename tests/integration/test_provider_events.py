@@ -31,18 +31,18 @@ def client(till: Till, services: Services):
 
 def post(client, slug: str, event_id: str, reference: str, signature: str = "right", gateway: str = "sandbox") -> int:
     body = f"{event_id} {reference}".encode()
-    answer = client.post(f"/hooks/{slug}/{gateway}", data=body, headers={"Signature": signature})
-    return int(answer.status_code)
+    response = client.post(f"/hooks/{slug}/{gateway}", data=body, headers={"Signature": signature})
+    return int(response.status_code)
 
 
-def test_event_is_stored_and_nothing_else_is_done_before_its_answer(till: Till, client, slug: str) -> None:
+def test_event_is_stored_and_nothing_else_is_done_before_the_response(till: Till, client, slug: str) -> None:
     till.gateway.answers.append(lost)
     payment = till.pay(till.invoice())
-    asked = len(till.gateway.calls)
+    call_count = len(till.gateway.calls)
 
     assert post(client, slug, "evt_1", payment) == 200
 
-    assert len(till.gateway.calls) == asked
+    assert len(till.gateway.calls) == call_count
     (event,) = till.rows(ProviderEvent)
     assert (event.reference, event.attempts, event.due_at) == (payment, 0, till.clock.now())
 
@@ -55,9 +55,11 @@ def test_same_event_again_is_stored_once(till: Till, client, slug: str) -> None:
     assert len(till.rows(ProviderEvent)) == 1
 
 
-def test_same_event_at_two_processes_at_once_is_answered_twice_and_stored_once(till: Till, client, slug: str) -> None:
-    answers: list[int] = []
-    other = threading.Thread(target=lambda: answers.append(post(client, slug, "evt_1", "pay_unknown")))
+def test_same_event_at_two_processes_at_once_is_acknowledged_twice_and_stored_once(
+    till: Till, client, slug: str
+) -> None:
+    statuses: list[int] = []
+    other = threading.Thread(target=lambda: statuses.append(post(client, slug, "evt_1", "pay_unknown")))
     now = till.clock.now()
 
     with till.services.database.unit_of_work() as session:
@@ -77,11 +79,11 @@ def test_same_event_at_two_processes_at_once_is_answered_twice_and_stored_once(t
         other.join(0.3)  # It waits for this transaction.
     other.join()
 
-    assert answers == [200]
+    assert statuses == [200]
     assert len(till.rows(ProviderEvent)) == 1
 
 
-def test_event_of_what_we_do_not_know_is_stored_all_the_same(till: Till, client, slug: str) -> None:
+def test_event_about_an_unknown_object_is_stored_too(till: Till, client, slug: str) -> None:
     assert post(client, slug, "evt_1", "pay_0351NVaOhsYXswh5OTufqs") == 200
     assert post(client, slug, "evt_2", "not a reference of ours") == 200
 
@@ -89,7 +91,7 @@ def test_event_of_what_we_do_not_know_is_stored_all_the_same(till: Till, client,
 
 
 @pytest.mark.parametrize("signature", ["", "wrong", "é", "x" * 5000])
-def test_forged_event_is_refused_without_a_word(till: Till, client, slug: str, signature: str) -> None:
+def test_forged_event_is_refused_without_a_reason(till: Till, client, slug: str, signature: str) -> None:
     assert post(client, slug, "evt_1", "pay_x", signature.encode().decode("latin-1")) == 400
     assert till.rows(ProviderEvent) == []
 
@@ -103,7 +105,7 @@ def test_get_is_not_allowed(client, slug: str) -> None:
     assert client.get(f"/hooks/{slug}/sandbox").status_code == 405
 
 
-def test_event_of_one_merchant_moves_nothing_of_another(till: Till, client, services: Services, app: Flask) -> None:
+def test_event_of_one_merchant_changes_nothing_of_another(till: Till, client, services: Services, app: Flask) -> None:
     other = make_account(services, "other")
     till.gateway.answers.append(lost)
     payment = till.pay(till.invoice())

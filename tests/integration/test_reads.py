@@ -371,7 +371,7 @@ def test_refunds_are_found_and_listed_within_the_scope(shop: Shop, reader: Reade
     for account in shop.accounts:
         payment = account.payment("partially_refunded", amount_refunded=3)
         made[account.scope] = (payment, [])
-        for status in ("succeeded", "pending", "failed"):
+        for status in ("complete", "pending", "failed"):
             clock.advance(minutes=1)
             made[account.scope][1].append(account.refund(payment, 1, status))
     own_payment, own = made[shop.own.scope]
@@ -392,7 +392,7 @@ def test_refunds_are_found_and_listed_within_the_scope(shop: Shop, reader: Reade
         assert refunds.find_refund(reader, scope, hidden) is None
         with pytest.raises(NotFound):
             refunds.get_refund(reader, scope, hidden)
-    assert refunds.sum_succeeded(reader, shop.merchant, [own_payment, other_payment]) == {
+    assert refunds.sum_completed(reader, shop.merchant, [own_payment, other_payment]) == {
         own_payment: 1,
         other_payment: 1,
     }

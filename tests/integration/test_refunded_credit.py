@@ -11,6 +11,7 @@ from portal.payments.operations.paying import cancel_payment
 from portal.refunds.errors import CreditSpent
 from portal.refunds.models import Refund
 from portal.refunds.operations import record_refund_outcome
+from tests.support.actors import CUSTOMER, GATEWAY
 from tests.support.paying import Till, allow, credit, give_back
 
 
@@ -79,13 +80,15 @@ def test_what_went_to_the_invoice_is_given_back_even_when_the_surplus_was_spent(
 def test_refund_that_fails_brings_back_the_credit_that_it_took(till: Till, had_succeeded: bool) -> None:
     payment = top_up(till, 2000)
     if not had_succeeded:
-        till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
+        till.gateway.refund = lambda request: RefundOutcome(State.PENDING, request.reference, "gr", request.money)  # type: ignore[method-assign]
     refund_id = give_back(till, payment, 1500)
     outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(1500, "USD"))
 
     for _ in range(2):
         with till.services.database.unit_of_work() as session:
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
 
     assert credit(till) == (2000, 0)
     assert (till.status(payment), till.payment(payment).credit_granted) == ("complete", 2000)
@@ -104,7 +107,7 @@ def late_payment(till: Till, amount: int, *, paid_meanwhile: int) -> str:
     invoice = till.invoice(amount)
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(invoice)
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
     till.pay(invoice, amount=paid_meanwhile)
     till.gateway.settle(payment, State.SUCCEEDED)
     till.record(payment)

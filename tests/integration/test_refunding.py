@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from portal.audit.models import AuditEntry
 from portal.contacts import ContactRefused
-from portal.gateways.contract import Gateway, RefundOrder, RefundOutcome, State
+from portal.gateways.contract import Gateway, RefundOutcome, RefundRequest, State
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.refunds.errors import NotRefundable, RefundTooLarge
 from portal.refunds.jobs import check_refunds
 from portal.refunds.models import Refund
 from portal.refunds.operations import record_refund_outcome, refund_payment, resolve_refund
+from tests.support.actors import GATEWAY, STAFF
 from tests.support.paying import Till, give_back
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
@@ -33,7 +34,7 @@ def test_refund_in_part_and_then_the_rest(till: Till) -> None:
     give_back(till, payment, 3500)
 
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("refunded", 5000)
-    assert [row.status for row in till.rows(Refund)] == ["succeeded", "succeeded"]
+    assert [row.status for row in till.rows(Refund)] == ["complete", "complete"]
     assert sorted(act.details["amount"] for act in till.rows(AuditEntry, action="refund.created")) == [1500, 3500]
 
 
@@ -78,8 +79,8 @@ def test_full_refunds_at_once_give_back_once(till: Till) -> None:
 @pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
 def test_signs_that_no_database_takes_keep_no_refund_from_ending(till: Till, garbage: str) -> None:
     payment = till.pay(till.invoice(5000))
-    till.gateway.refund = lambda order: RefundOutcome(  # type: ignore[method-assign]
-        State.FAILED, order.reference, f"gr{garbage}", order.money, f"lost{garbage}"
+    till.gateway.refund = lambda request: RefundOutcome(  # type: ignore[method-assign]
+        State.FAILED, request.reference, f"gr{garbage}", request.money, f"lost{garbage}"
     )
 
     give_back(till, payment, 5000)
@@ -90,7 +91,7 @@ def test_signs_that_no_database_takes_keep_no_refund_from_ending(till: Till, gar
 
 def test_refund_that_fails_later_gives_its_amount_back(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
-    till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
+    till.gateway.refund = lambda request: RefundOutcome(State.PENDING, request.reference, "gr", request.money)  # type: ignore[method-assign]
     refund_id = give_back(till, payment, 5000)
     assert till.status(payment) == "refunded"
 
@@ -104,7 +105,7 @@ def test_refund_that_fails_later_gives_its_amount_back(till: Till) -> None:
 def test_refund_that_never_arrived_is_given_again_under_its_reference(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
     really = till.gateway.refund
-    till.gateway.refund = lambda order: RefundOutcome(State.UNKNOWN, order.reference)  # type: ignore[method-assign]
+    till.gateway.refund = lambda request: RefundOutcome(State.UNKNOWN, request.reference)  # type: ignore[method-assign]
     refund_id = give_back(till, payment, 700)
     till.gateway.refund = really  # type: ignore[method-assign]
 
@@ -115,20 +116,20 @@ def test_refund_that_never_arrived_is_given_again_under_its_reference(till: Till
     assert resolve_refund(till.services, till.scope.merchant_id, refund_id), "a minute has gone by"
 
     assert list(till.gateway.refunds) == [refund_id]
-    assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+    assert [row.status for row in till.rows(Refund)] == ["complete"]
 
 
 def test_two_who_ask_at_once_give_a_refund_again_once(till: Till) -> None:
     """Not every gateway knows an order by its reference: a worker, and another because of an event, both hear of nothing."""
     payment = till.pay(till.invoice(5000))
-    orders = lose_refunds(till)
+    requests = lose_refunds(till)
     refund_id = give_back(till, payment, 700)
     till.clock.advance(minutes=2)
     both_heard = threading.Barrier(2)
     really = till.gateway.look_up_refund
 
-    def look_up(order: RefundOrder) -> RefundOutcome:
-        told = really(order)
+    def look_up(request: RefundRequest) -> RefundOutcome:
+        told = really(request)
         both_heard.wait(10)
         return told
 
@@ -140,19 +141,19 @@ def test_two_who_ask_at_once_give_a_refund_again_once(till: Till) -> None:
     for thread in threads:
         thread.join()
 
-    assert orders == [refund_id] * 2, "once by whoever gave it first, and once again"
+    assert requests == [refund_id] * 2, "once by whoever gave it first, and once again"
 
 
 def test_answer_from_before_a_refund_was_given_again_gives_it_no_third_time(till: Till) -> None:
     """One who asked was held up for more than a minute, in which another gave the refund again."""
     payment = till.pay(till.invoice(5000))
-    orders = lose_refunds(till)
+    requests = lose_refunds(till)
     refund_id = give_back(till, payment, 700)
     till.clock.advance(minutes=2)
     really = till.gateway.look_up_refund
 
-    def look_up_slowly(order: RefundOrder) -> RefundOutcome:
-        told = really(order)
+    def look_up_slowly(request: RefundRequest) -> RefundOutcome:
+        told = really(request)
         till.gateway.look_up_refund = really  # type: ignore[method-assign]
         resolve_refund(till.services, till.scope.merchant_id, refund_id)
         till.clock.advance(minutes=2)
@@ -161,7 +162,7 @@ def test_answer_from_before_a_refund_was_given_again_gives_it_no_third_time(till
     till.gateway.look_up_refund = look_up_slowly  # type: ignore[method-assign]
     resolve_refund(till.services, till.scope.merchant_id, refund_id)
 
-    assert orders == [refund_id] * 2
+    assert requests == [refund_id] * 2
 
 
 def test_refund_that_succeeds_after_it_had_failed_is_shown_to_a_person(till: Till) -> None:
@@ -170,10 +171,12 @@ def test_refund_that_succeeds_after_it_had_failed_is_shown_to_a_person(till: Til
     for state in (State.FAILED, State.SUCCEEDED):
         outcome = RefundOutcome(state, refund_id, "gr", Money(700, "USD"))
         with till.services.database.unit_of_work() as session:
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
 
     (act,) = till.rows(AuditEntry, action="refund.outcome_contradicted")
-    assert (act.object_id, act.actor_type, act.actor_id) == (refund_id, "system", "gateway")
+    assert (act.object_id, act.actor_type, act.actor_id) == (refund_id, "gateway", "sandbox")
     assert till.payment(payment).amount_refunded == 0
     assert till.wrong_row() is None
 
@@ -184,21 +187,23 @@ def test_same_outcome_of_a_refund_again_changes_nothing(till: Till) -> None:
 
     outcome = RefundOutcome(State.SUCCEEDED, refund_id, "gr", Money(700, "USD"))
     with till.services.database.unit_of_work() as session:
-        record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+        record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now())
 
     assert till.payment(payment).amount_refunded == 700
     assert till.wrong_row() is None
 
 
 def test_refund_that_comes_back_after_it_was_called_done_is_the_payments_again(till: Till) -> None:
-    """Threat 118: the bank did not take it, days after the gateway had said that it succeeded."""
+    """Threats 118: the bank did not take it, days after the gateway had said that it succeeded."""
     payment = till.pay(till.invoice(5000))
     refund_id = give_back(till, payment, 700)
     outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(700, "USD"))
 
     for _ in range(2):
         with till.services.database.unit_of_work() as session:
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
 
     assert (till.status(payment), till.payment(payment).amount_refunded) == ("complete", 0)
     assert till.wrong_row() is None
@@ -206,17 +211,17 @@ def test_refund_that_comes_back_after_it_was_called_done_is_the_payments_again(t
 
 def test_refund_order_carries_the_gateways_own_charge(till: Till) -> None:
     payment = till.pay(till.invoice(5000))
-    orders: list[RefundOrder] = []
+    requests: list[RefundRequest] = []
     really = till.gateway.refund
 
-    def remember(order: RefundOrder) -> RefundOutcome:
-        orders.append(order)
-        return really(order)
+    def remember(request: RefundRequest) -> RefundOutcome:
+        requests.append(request)
+        return really(request)
 
     till.gateway.refund = remember  # type: ignore[method-assign]
     give_back(till, payment, 700)
 
-    assert [order.charge for order in orders] == [f"ch_{payment}"]
+    assert [request.charge for request in requests] == [f"ch_{payment}"]
 
 
 def test_refunded_invoice_stays_paid(till: Till) -> None:
@@ -234,7 +239,7 @@ def test_refund_at_another_gateway_than_the_payments_is_refused(till: Till) -> N
     moved = replace(till.services, gateways=OneGateway(other))
 
     with pytest.raises(NotRefundable):
-        refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+        refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor=STAFF)
 
     assert other.calls == []
 
@@ -244,9 +249,9 @@ def test_refund_of_a_payment_at_the_gateway_of_before_goes_there(till: Till) -> 
     other = ScriptedGateway(name="other")
     moved = replace(till.services, gateways=Moved(other, till.gateway))
 
-    refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor_id="staff")
+    refund_payment(moved, till.scope.merchant_id, payment, 100, reason=None, actor=STAFF)
 
-    assert [row.status for row in till.rows(Refund)] == ["succeeded"]
+    assert [row.status for row in till.rows(Refund)] == ["complete"]
     assert (len(till.gateway.refunds), other.calls) == (1, [])
 
 
@@ -266,7 +271,7 @@ def test_asking_for_a_refund_tells_whether_the_gateway_answered(till: Till) -> N
     asked = (till.scope.merchant_id, give_back(till, payment, 100))
     assert resolve_refund(till.services, *asked) is True
 
-    till.gateway.look_up_refund = lambda order: RefundOutcome(State.UNKNOWN, order.reference)  # type: ignore[method-assign]
+    till.gateway.look_up_refund = lambda request: RefundOutcome(State.UNKNOWN, request.reference)  # type: ignore[method-assign]
     assert resolve_refund(till.services, *asked) is False
     without = replace(till.services, gateways=OneGateway(None))
     assert resolve_refund(without, *asked) is False
@@ -292,7 +297,7 @@ def test_refund_that_was_called_done_is_looked_at_again_for_a_month(till: Till) 
 
 def test_refund_that_took_long_is_looked_at_as_often_afterwards(till: Till) -> None:
     payment = till.pay(till.invoice())
-    till.gateway.refund = lambda order: RefundOutcome(State.PENDING, order.reference, "gr", order.money)  # type: ignore[method-assign]
+    till.gateway.refund = lambda request: RefundOutcome(State.PENDING, request.reference, "gr", request.money)  # type: ignore[method-assign]
     refund_id = give_back(till, payment, 700)
     till.gateway.refunds[refund_id] = RefundOutcome(State.PENDING, refund_id, "gr", Money(700, "USD"))
     for _ in range(6):
@@ -326,19 +331,21 @@ def test_refund_that_was_called_done_is_never_given_again(till: Till) -> None:
 def test_customer_is_written_to_when_a_refund_is_made_and_when_it_comes_back(till: Till) -> None:
     payment = till.pay(till.invoice())
     refund_id = give_back(till, payment, 700)
-    assert _mails(till) == [{"refund": refund_id, "told": "succeeded"}]
+    assert [(mail["type"], mail["object"]) for mail in _mails(till)] == [("refund.complete", refund_id)]
 
     outcome = RefundOutcome(State.FAILED, refund_id, "gr", Money(700, "USD"))
     for _ in range(2):
         with till.services.database.unit_of_work() as session:
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
 
-    assert sorted(mail["told"] for mail in _mails(till)) == ["came_back", "succeeded"]
+    assert sorted(mail["type"] for mail in _mails(till)) == ["refund.complete", "refund.failed"]
 
 
 def test_refund_that_never_left_is_not_written_about(till: Till) -> None:
     payment = till.pay(till.invoice())
-    till.gateway.refund = lambda order: RefundOutcome(State.FAILED, order.reference)  # type: ignore[method-assign]
+    till.gateway.refund = lambda request: RefundOutcome(State.FAILED, request.reference)  # type: ignore[method-assign]
 
     give_back(till, payment, 700)
 
@@ -361,14 +368,16 @@ def test_no_sequence_of_refunds_gives_back_more_than_came(till: Till, story: lis
     payment = till.pay(till.invoice(5000))
     given_back = 0
     for amount, first, last in story:
-        till.gateway.refund = lambda order, state=first: RefundOutcome(state, order.reference, None, order.money)  # type: ignore[method-assign, misc]
+        till.gateway.refund = lambda request, state=first: RefundOutcome(state, request.reference, None, request.money)  # type: ignore[method-assign, misc]
         try:
             refund_id = give_back(till, payment, amount)
         except RefundTooLarge:
             continue
         with till.services.database.unit_of_work() as session:
             outcome = RefundOutcome(last, refund_id, None, Money(amount, "USD"))
-            record_refund_outcome(session, till.scope.merchant_id, refund_id, outcome, at=till.clock.now())
+            record_refund_outcome(
+                session, till.scope.merchant_id, refund_id, outcome, actor=GATEWAY, at=till.clock.now()
+            )
         (row,) = till.rows(Refund, id=refund_id)
         given_back += amount if row.status != "failed" else 0
 
@@ -378,14 +387,14 @@ def test_no_sequence_of_refunds_gives_back_more_than_came(till: Till, story: lis
 
 def lose_refunds(till: Till) -> list[str]:
     """No order to refund reaches the gateway; gives the references of those that were sent, one for each time."""
-    orders: list[str] = []
+    requests: list[str] = []
 
-    def lose(order: RefundOrder) -> RefundOutcome:
-        orders.append(order.reference)
-        return RefundOutcome(State.UNKNOWN, order.reference)
+    def lose(request: RefundRequest) -> RefundOutcome:
+        requests.append(request.reference)
+        return RefundOutcome(State.UNKNOWN, request.reference)
 
     till.gateway.refund = lose  # type: ignore[method-assign]
-    return orders
+    return requests
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from portal.audit.models import AuditEntry
 from portal.credit.models import CustomerBalance
-from portal.gateways.contract import MethodFacts, Outcome, State
+from portal.gateways.contract import ChargeOutcome, MethodDetails, State
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
@@ -18,8 +21,11 @@ from portal.payments.errors import (
     CheckoutEnded,
 )
 from portal.payments.jobs import check_payments, expire_checkouts
+from portal.payments.operations.checkouts import end_checkout
+from portal.payments.operations.locks import lock_payment
 from portal.payments.operations.outcomes import record_outcome
 from portal.payments.operations.paying import cancel_payment, resolve_payment
+from tests.support.actors import CUSTOMER, GATEWAY
 from tests.support.paying import Killed, Till, killing_at
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway, lost
 
@@ -114,6 +120,41 @@ def test_unconfirmed_checkout_reserves_nothing_and_is_abandoned_after_its_hours(
         till.confirm(payment)
 
 
+def test_two_workers_end_each_checkout_once(till: Till) -> None:
+    payments = [till.checkout(till.invoice()) for _ in range(5)]
+    till.clock.advance(hours=3, seconds=1)
+
+    with ThreadPoolExecutor(3) as pool:
+        counts = list(pool.map(lambda _: expire_checkouts(till.services), range(3)))
+
+    assert sum(counts) == 5
+    assert {till.status(payment) for payment in payments} == {"abandoned"}
+
+
+def test_checkout_that_is_cancelled_while_the_worker_waits_for_it_stays_cancelled(till: Till) -> None:
+    payment = till.checkout(till.invoice())
+    till.clock.advance(hours=3, seconds=1)
+    database = till.services.database
+    has_read = threading.Event()
+    event.listen(database.reader, "after_cursor_execute", lambda *_: has_read.set())
+
+    with ThreadPoolExecutor(1) as pool, database.unit_of_work() as session:
+        end_checkout(
+            session,
+            lock_payment(session, till.scope.merchant_id, payment),
+            "canceled",
+            actor=CUSTOMER,
+            at=till.clock.now(),
+        )
+        session.flush()
+        ended = pool.submit(expire_checkouts, till.services)
+        assert has_read.wait(10)
+        session.commit()
+        assert ended.result(10) == 0
+
+    assert till.status(payment) == "canceled"
+
+
 def test_page_left_open_is_abandoned_and_closed_at_the_gateway(till: Till) -> None:
     invoice = till.invoice()
     payment = till.pay(invoice, method="new")
@@ -131,7 +172,7 @@ def test_bank_transfer_entered_on_the_gateways_page_is_not_called_off(till: Till
     payment = till.pay(till.invoice(), method="new")
     till.clock.advance(hours=2, minutes=50)
     till.gateway.pay_page(payment, State.PENDING)
-    account = MethodFacts("bank_account", last4="0001", bank_name="Acme Bank")
+    account = MethodDetails("bank_account", last4="0001", bank_name="Acme Bank")
     till.gateway.ledger[payment] = replace(till.gateway.ledger[payment], method=account)
 
     till.clock.advance(hours=2)
@@ -144,11 +185,11 @@ def test_bank_transfer_entered_on_the_gateways_page_is_not_called_off(till: Till
 def test_success_after_we_gave_up_still_pays_the_invoice(till: Till) -> None:
     invoice = till.invoice()
     payment = till.pay(invoice, method="new")
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
 
-    outcome = Outcome(State.SUCCEEDED, payment, "ch_late", Money(5000, "USD"))
+    outcome = ChargeOutcome(State.SUCCEEDED, payment, "ch_late", Money(5000, "USD"))
     with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, outcome, at=till.clock.now())
+        record_outcome(session, till.scope.merchant_id, payment, outcome, actor=GATEWAY, at=till.clock.now())
 
     assert till.status(payment) == "complete"
     assert till.balance(invoice) == ("paid", 5000, 0)
@@ -157,12 +198,12 @@ def test_success_after_we_gave_up_still_pays_the_invoice(till: Till) -> None:
 def test_money_that_came_twice_is_the_customers_credit(till: Till) -> None:
     invoice = till.invoice()
     late = till.pay(invoice, method="new")
-    cancel_payment(till.services, till.scope, late)
+    cancel_payment(till.services, till.scope, late, actor=CUSTOMER)
     till.pay(invoice)
 
-    outcome = Outcome(State.SUCCEEDED, late, "ch_late", Money(5000, "USD"))
+    outcome = ChargeOutcome(State.SUCCEEDED, late, "ch_late", Money(5000, "USD"))
     with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, late, outcome, at=till.clock.now())
+        record_outcome(session, till.scope.merchant_id, late, outcome, actor=GATEWAY, at=till.clock.now())
 
     assert till.balance(invoice) == ("paid", 5000, 0)
     assert [(credit.amount, credit.customer_id) for credit in till.rows(CustomerBalance)] == [
@@ -176,7 +217,9 @@ def test_same_outcome_recorded_again_changes_nothing(till: Till) -> None:
     before = (till.payment(payment).version, len(till.rows(OutboxMessage)), len(till.rows(AuditEntry)))
 
     with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, till.gateway.ledger[payment], at=till.clock.now())
+        record_outcome(
+            session, till.scope.merchant_id, payment, till.gateway.ledger[payment], actor=GATEWAY, at=till.clock.now()
+        )
 
     assert (till.payment(payment).version, len(till.rows(OutboxMessage)), len(till.rows(AuditEntry))) == before
     assert till.balance(invoice) == ("paid", 5000, 0)
@@ -202,7 +245,14 @@ def test_failure_told_after_success_changes_nothing(till: Till) -> None:
     payment = till.pay(invoice)
 
     with till.services.database.unit_of_work() as session:
-        record_outcome(session, till.scope.merchant_id, payment, Outcome(State.FAILED, payment), at=till.clock.now())
+        record_outcome(
+            session,
+            till.scope.merchant_id,
+            payment,
+            ChargeOutcome(State.FAILED, payment),
+            actor=GATEWAY,
+            at=till.clock.now(),
+        )
 
     assert till.status(payment) == "complete"
     assert till.balance(invoice) == ("paid", 5000, 0)
@@ -272,7 +322,7 @@ def test_another_gateway_is_never_asked_nor_given_the_order_anew(till: Till) -> 
 
     till.clock.advance(seconds=11)
     check_payments(moved)
-    cancel_payment(moved, till.scope, payment)
+    cancel_payment(moved, till.scope, payment, actor=CUSTOMER)
 
     assert other.calls == []
     assert till.status(payment) == "processing"

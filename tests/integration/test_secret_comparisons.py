@@ -45,7 +45,7 @@ def guess_signature_of_stripe(guess: str) -> bool:
 
 
 def guess_signature_of_notchpay(guess: str) -> bool:
-    return is_taken(lambda: notchpay_events.read_notice({"x-notch-signature": guess}, b"{}", ["secret"]))
+    return is_taken(lambda: notchpay_events.read_verified_event({"x-notch-signature": guess}, b"{}", ["secret"]))
 
 
 def is_taken(read: Callable[[], object]) -> bool:

@@ -159,14 +159,14 @@ def test_link_of_one_merchant_is_refused_by_another(door):
     browser.post(path, status=404)
 
     assert door.count(SignInSession) == 0
-    assert door.count(AuditEntry, action="link.refused", merchant_id=door.other.merchant_id) == 1
+    assert door.count(AuditEntry, action="portal.sign_in_refused", merchant_id=door.other.merchant_id) == 1
 
 
 def test_foreign_links_are_remembered_a_few_times_an_hour(door):
     for _ in range(10):
         door.browser().post(f"/savane/sign-in/link/{'A' * 65}", status=404)
 
-    assert door.count(AuditEntry, action="link.refused") == 3
+    assert door.count(AuditEntry, action="portal.sign_in_refused") == 3
 
 
 def test_clicking_does_not_let_the_one_in_who_asked(door):

@@ -8,6 +8,7 @@ import sys
 
 from portal.sign_in.operations import create_portal_session
 from portal.sign_in.rules.tokens import token_digest
+from tests.support.actors import OPERATOR
 from tests.support.front_door import contents, path_of
 
 CARD = "4000056655665556"
@@ -21,9 +22,7 @@ def test_no_link_code_or_token_is_at_rest_or_logged(door, caplog):
     while_open = repr(contents(door.services.database))
     browser.post(path_of(caught))
     with door.services.database.unit_of_work() as session:
-        minted = create_portal_session(
-            session, door.services.settings, door.scope, at=door.clock.now(), actor_type="system", actor_id="cli"
-        )
+        minted = create_portal_session(session, door.services.settings, door.scope, at=door.clock.now(), actor=OPERATOR)
     door.browser().get(f"/acme{minted.path}")
     door.browser().get(path_of(caught)[:-1], status=404)
 
@@ -47,7 +46,7 @@ def test_no_link_code_or_token_is_at_rest_or_logged(door, caplog):
 
 
 def test_card_number_typed_or_sent_anywhere_is_not_at_rest(door):
-    """Threat 167: whatever a browser sends along with signing in."""
+    """Threats 167: whatever a browser sends along with signing in."""
     browser = door.browser()
     browser.client.environ_base["HTTP_USER_AGENT"] = f"agent {CARD}"
     caught = door.mailed(browser)

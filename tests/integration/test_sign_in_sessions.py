@@ -14,6 +14,7 @@ from portal.sign_in.operations import create_portal_session, revoke_session, rev
 from portal.sign_in.queries import find_session, list_sessions
 from portal.tenancy import Scope
 from portal.worker import clean_up
+from tests.support.actors import CUSTOMER, OPERATOR
 from tests.support.front_door import counted_statements, path_of
 
 
@@ -25,7 +26,7 @@ def mint(door, scope=None, target="/invoices", **options):
     with door.services.database.unit_of_work() as session:
         return create_portal_session(
             session, door.services.settings, scope or door.scope, target,
-            at=door.clock.now(), actor_type="system", actor_id="cli", **options,
+            at=door.clock.now(), actor=OPERATOR, **options,
         )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def test_sign_out_ends_the_session_for_good(door):
     replay = door.browser()
     replay.client.set_cookie("portal_acme", cookie)
     assert not is_in(replay)
-    assert {row.action for row in door.rows(AuditEntry)} == {"session.started", "session.ended"}
+    assert {row.action for row in door.rows(AuditEntry)} == {"portal.signed_in", "portal.signed_out"}
 
 
 def test_sign_out_without_a_session_is_the_same(door):
@@ -137,10 +138,12 @@ def test_customer_lists_and_revokes_own_sessions_alone(door):
         rows = list_sessions(session, door.scope, now)
         assert len(rows) == 2
         assert list_sessions(session, stranger, now) == []
-        assert not revoke_session(session, stranger, rows[0].id, at=now)
-        assert not revoke_session(session, Scope(door.other.merchant_id, door.scope.customer_id), rows[0].id, at=now)
-        assert not revoke_session(session, door.scope, "ses_x", at=now)
-        assert revoke_session(session, door.scope, rows[0].id, at=now)
+        assert not revoke_session(session, stranger, rows[0].id, actor=CUSTOMER, at=now)
+        assert not revoke_session(
+            session, Scope(door.other.merchant_id, door.scope.customer_id), rows[0].id, actor=CUSTOMER, at=now
+        )
+        assert not revoke_session(session, door.scope, "ses_x", actor=CUSTOMER, at=now)
+        assert revoke_session(session, door.scope, rows[0].id, actor=CUSTOMER, at=now)
 
     assert (is_in(kept), is_in(lost)) == (True, False)
 
@@ -152,7 +155,7 @@ def test_customer_signs_out_everywhere_else(door):
     (first, _) = door.rows(SignInSession)
 
     with door.services.database.unit_of_work() as session:
-        assert revoke_sessions(session, door.scope, at=door.clock.now(), keep=first.id) == 1
+        assert revoke_sessions(session, door.scope, actor=CUSTOMER, at=door.clock.now(), keep=first.id) == 1
 
     assert (is_in(kept), is_in(lost)) == (True, False)
 
@@ -220,7 +223,7 @@ def test_minted_target_stays_below_the_root(door):
 def test_host_is_told_who_signed_in_and_out(door):
     heard = []
 
-    def hear(merchant_id, customer_id):
+    def hear(merchant_id, customer_id, portal_id, event_id):
         heard.append((merchant_id, customer_id))
 
     with signals.signed_in.connected_to(hear), signals.signed_out.connected_to(hear):

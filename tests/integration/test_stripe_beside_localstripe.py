@@ -16,7 +16,7 @@ import pytest
 import requests
 import stripe
 
-from portal.gateways.contract import ChargeOrder, Notice, Outcome, Question, RefundOrder, State
+from portal.gateways.contract import ChargeOutcome, ChargeRequest, Lookup, RefundRequest, State, VerifiedEvent
 from portal.gateways.stripe.gateway import StripeGateway
 from portal.money import Money
 from portal.public_ids import new_id
@@ -58,13 +58,13 @@ def keep_card(sdk: stripe.StripeClient, number: str) -> str:
     return f"{customer.id}/{method.id}"
 
 
-def charge(gateway: StripeGateway, token: str) -> Outcome:
+def charge(gateway: StripeGateway, token: str) -> ChargeOutcome:
     reference = new_id("pay", datetime.now(UTC))
-    return gateway.charge(ChargeOrder(reference, Money(5000, "USD"), token, "Team plan", "http://127.0.0.1/back"))
+    return gateway.charge(ChargeRequest(reference, Money(5000, "USD"), token, "Team plan", "http://127.0.0.1/back"))
 
 
-def look_up(gateway: StripeGateway, outcome: Outcome) -> Outcome:
-    return gateway.look_up(Question(outcome.reference, datetime.now(UTC), outcome.gateway_reference))
+def look_up(gateway: StripeGateway, outcome: ChargeOutcome) -> ChargeOutcome:
+    return gateway.look_up(Lookup(outcome.reference, datetime.now(UTC), outcome.gateway_reference))
 
 
 def test_kept_card_is_charged_found_and_given_back(gateway, sdk):
@@ -73,15 +73,15 @@ def test_kept_card_is_charged_found_and_given_back(gateway, sdk):
     outcome = charge(gateway, token)
     assert outcome.gateway_reference is not None
     assert outcome.method is not None
-    order = RefundOrder(new_id("re", datetime.now(UTC)), outcome.gateway_reference, Money(2000, "USD"))
-    refund = gateway.refund(order)
+    request = RefundRequest(new_id("re", datetime.now(UTC)), outcome.gateway_reference, Money(2000, "USD"))
+    refund = gateway.refund(request)
 
     assert (outcome.state, outcome.money) == (State.SUCCEEDED, Money(5000, "USD"))
     assert look_up(gateway, outcome) == outcome
     assert (outcome.method.last4, outcome.method.token) == ("4242", token)
     assert outcome.method.fingerprint
     assert (refund.state, refund.money) == (State.SUCCEEDED, Money(2000, "USD"))
-    assert gateway.look_up_refund(order) == refund
+    assert gateway.look_up_refund(request) == refund
 
 
 def test_declined_card_is_a_failure(gateway, sdk):
@@ -145,7 +145,7 @@ def test_webhook_is_verified_and_speaks_of_our_charge(gateway, sdk, origin):
     assert (notice.type, notice.gateway_reference) == ("payment_intent.succeeded", outcome.gateway_reference)
 
 
-def _next(heard: queue.Queue[tuple[dict[str, str], bytes]], gateway: StripeGateway, reference: str) -> Notice:
+def _next(heard: queue.Queue[tuple[dict[str, str], bytes]], gateway: StripeGateway, reference: str) -> VerifiedEvent:
     """The next verified event of that reference; those of earlier tests still come in."""
     while True:
         headers, body = heard.get(timeout=PATIENCE_SECONDS)

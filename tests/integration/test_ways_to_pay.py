@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.checkout.queries import get_checkout
-from portal.gateways.contract import MethodFacts, State
+from portal.gateways.contract import MethodDetails, State
 from portal.invoices.models import Invoice
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import invoice_corrected
@@ -32,6 +32,7 @@ from portal.payments.operations.checkouts import TELEPHONE
 from portal.payments.operations.paying import cancel_payment, resolve_payment
 from portal.payments.queries.shares import shown_version
 from portal.public_ids import new_id
+from tests.support.actors import CUSTOMER
 from tests.support.paying import Till, allow, credit, give_credit
 from tests.support.scripted_gateway import lost
 
@@ -178,12 +179,12 @@ def test_credit_that_left_meanwhile_wants_a_method(till: Till) -> None:
 
 
 def test_late_money_of_a_payment_with_credit_pays_what_it_brought(till: Till) -> None:
-    """Rule 23: the credit went back when we gave up, and stays the customer's; the charge that came late is booked."""
+    """Threats, rule 23: the credit went back when we gave up, and stays the customer's; the charge that came late is booked."""
     give_credit(till, 2000)
     invoice = till.invoice(5000)
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(invoice, use_credit=True)
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
     assert credit(till) == (2000, 0)
 
     till.gateway.settle(payment, State.SUCCEEDED)
@@ -360,7 +361,7 @@ def test_money_in_advance_that_comes_late_is_credited_all_the_same(till: Till) -
     allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
-    cancel_payment(till.services, till.scope, payment)
+    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
 
     till.gateway.settle(payment, State.SUCCEEDED)
     till.record(payment)
@@ -387,10 +388,10 @@ def test_telephone_is_asked_once_however_often_pay_is_pressed(till: Till) -> Non
 
 
 def test_two_telephones_that_both_approve_leave_the_surplus_as_credit(till: Till) -> None:
-    """Threat 101: the first prompt was given up, the second paid, then the first was approved after all."""
+    """Threats 101: the first prompt was given up, the second paid, then the first was approved after all."""
     invoice = till.invoice(5000)
     first = till.pay(invoice, method=TELEPHONE, channel="cm.mtn", phone="+237677000012")
-    cancel_payment(till.services, till.scope, first)
+    cancel_payment(till.services, till.scope, first, actor=CUSTOMER)
     second = till.pay(invoice, method=TELEPHONE, channel="cm.mtn", phone="+237677000099")
     till.gateway.settle(second, State.SUCCEEDED)
     resolve_payment(till.services, till.scope.merchant_id, second)
@@ -426,6 +427,6 @@ def version_now(till: Till, payment: str) -> str:
 
 def keep_elsewhere(till: Till) -> str:
     """A card of the customer that the gateway of before keeps."""
-    facts = MethodFacts("card", "visa", "1881", 12, 2030, fingerprint="fp-elsewhere", token="tok_elsewhere")
+    facts = MethodDetails("card", "visa", "1881", 12, 2030, fingerprint="fp-elsewhere", token="tok_elsewhere")
     with till.services.database.unit_of_work() as session:
-        return remember_method(session, till.scope, "elsewhere", facts, at=till.clock.now())
+        return remember_method(session, till.scope, "elsewhere", facts, actor=CUSTOMER, at=till.clock.now())

@@ -258,7 +258,7 @@ _REASONS = {
     "refund.gateway_answered": _refund_answered,
     "refund.looked_up": _refund_looked_up,
     "event.stored": _event,
-    "event.taken": _event,
+    "event.claimed": _event,
     "event.handled": _event,
     "outbox.leased": _delivery,
     "outbox.delivered": _delivery,

@@ -23,6 +23,7 @@ from portal.public_ids import new_id
 from portal.settings import Settings
 from portal.tenancy import Scope
 from tests.simulation.memory import MemoryDatabase
+from tests.support.actors import OPERATOR
 
 GATEWAY = "simulated"
 _OPTIONS = PaymentOptions("editable", allow_split=True, top_ups={"USD": AmountLimits(100, 50_000)})
@@ -71,9 +72,9 @@ def installation() -> Installation:
     clock = MovableClock()
     with database.unit_of_work() as session:
         new = NewMerchant(slug="acme", name="Acme", currency="USD", gateway=GATEWAY)
-        merchant = create_merchant(session, new, at=clock.now())
+        merchant = create_merchant(session, new, actor=OPERATOR, at=clock.now())
         session.flush()
-        set_payment_options(session, merchant.id, _OPTIONS, at=clock.now())
+        set_payment_options(session, merchant.id, _OPTIONS, actor=OPERATOR, at=clock.now())
     payers = tuple(_payer(database, merchant.id, name, clock) for name in ("Maya", "Noor"))
     return Installation(settings, database, merchant.id, payers, clock.now(), database.keep())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import timedelta
 
@@ -68,6 +69,64 @@ def prove(world: World) -> None:
         wrong = prove_ledger(reader, world.merchant_id).wrong
     if wrong is not None:
         raise Broken("projections equal the ledger", f"{wrong.table} {wrong.reason}")
+    check_events(world)
+
+
+# Who may have caused an event of the kind; what a customer does is done by the customer whose it is.
+_MAY = {
+    "payment.created": {"customer"},
+    "payment.processing": {"customer"},
+    "payment.complete": {"gateway", "customer"},  # The customer where credit pays all.
+    "payment.canceled": {"customer", "gateway"},
+    "payment.expired": {"system", "gateway"},
+    "payment.abandoned": {"system", "gateway"},
+    "payment.failed": {"gateway", "system"},
+    "payment.rejected": {"gateway"},
+    "payment.pending": {"gateway"},
+    "payment.requires_action": {"gateway"},
+    "payment.partially_refunded": {"staff", "gateway"},  # The gateway where one of several refunds failed.
+    "payment.refunded": {"staff"},
+    "refund.created": {"staff"},
+    "refund.complete": {"gateway"},
+    "refund.failed": {"gateway"},
+    "invoice.partially_paid": {"gateway", "customer"},
+    "invoice.paid": {"gateway", "customer"},
+}
+_FIRST_STATUS = {"payment": "incomplete", "refund": "pending", "invoice": "open", "payment_method": "active"}
+_TABLES = {"payment": "payments", "refund": "refunds", "invoice": "invoices", "payment_method": "payment_methods"}
+
+
+def check_events(world: World) -> None:
+    """Each change of a status has exactly one event, by the actor who did it: the events of an object lead from its first
+    status to the one it has, each from where the one before it ended."""
+    statuses: dict[str, str] = {}
+    events = world.connection.execute(
+        "select object_id, type, actor_type, actor_id, customer_id, data from events order by rowid"
+    )
+    for object_id, event_type, actor_type, actor_id, customer_id, data in events:
+        noun = event_type.partition(".")[0]
+        if noun not in _TABLES:
+            continue
+        if actor_type not in _MAY.get(event_type, {actor_type}):
+            raise Broken("an event names who did it", f"{event_type} of {world.name(object_id)} by {actor_type}")
+        if actor_type == "customer" and actor_id != customer_id:
+            raise Broken("an event names who did it", f"{event_type} of {world.name(object_id)} by another customer")
+        payload = json.loads(data)
+        status, before = payload["object"]["status"], payload["previous"].get("status")
+        known = statuses.get(object_id, _FIRST_STATUS[noun])
+        if (before or known) != known or (before is None and status != known) or before == status:
+            raise Broken(
+                "each change of a status has one event",
+                f"{world.name(object_id)} was {known}, and {event_type} leads from {before} to {status}",
+            )
+        statuses[object_id] = status
+    for noun, table in _TABLES.items():
+        for object_id, status in world.connection.execute(f"select id, status from {table}"):
+            if statuses.get(object_id, _FIRST_STATUS[noun]) != status:
+                raise Broken(
+                    "each change of a status has one event",
+                    f"{world.name(object_id)} is {status}, and no event says so",
+                )
 
 
 def check_rest(world: World) -> None:
@@ -153,7 +212,7 @@ def _check_receipts(world: World, payments: dict[str, PaymentRow]) -> None:
 def _given_back(world: World, reference: str) -> int:
     charge = world.provider.charges[reference]
     return sum(
-        order.money.amount
-        for order, outcome in world.provider.refunds.values()
-        if order.charge == f"ch_{charge.number}" and outcome.state is State.SUCCEEDED
+        request.money.amount
+        for request, outcome in world.provider.refunds.values()
+        if request.charge == f"ch_{charge.number}" and outcome.state is State.SUCCEEDED
     )

@@ -12,20 +12,20 @@ from typing import TypeVar
 from portal.clock import Clock
 from portal.gateways.contract import (
     Capabilities,
-    ChargeOrder,
+    ChargeOutcome,
+    ChargeRequest,
     EventRefused,
     ListedCharge,
-    Notice,
-    Outcome,
-    PageOrder,
+    Lookup,
+    PageRequest,
     PromptChannel,
-    PromptOrder,
-    Question,
-    RefundOrder,
+    PromptRequest,
     RefundOutcome,
-    SetupOrder,
+    RefundRequest,
     SetupOutcome,
+    SetupRequest,
     State,
+    VerifiedEvent,
 )
 from portal.money import Money
 from tests.simulation.provider import Charge, Provider
@@ -46,7 +46,7 @@ UNHEARD = frozenset({"lost_before", "server_error", "lost_after", "garbage", "la
 """Faults of which we hear nothing that can be understood: UNKNOWN."""
 FAIR = ""
 
-AnyOutcome = TypeVar("AnyOutcome", Outcome, RefundOutcome)
+AnyOutcome = TypeVar("AnyOutcome", ChargeOutcome, RefundOutcome)
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Line:
     every call fails at the rate `fault_rate`.
 
     `meanwhile` is called while a call is under way: what others do in that time. `told` is what this process heard last of each
-    reference, the newest at the end. `in_transaction` says whether it holds one, which it never may (rule 17).
+    reference, the newest at the end. `in_transaction` says whether it holds one, which it never may (threats, rule 17).
     """
 
     provider: Provider
@@ -72,41 +72,41 @@ class Line:
     capabilities: Capabilities = ABLE
     form_action_origins: tuple[str, ...] = ()
 
-    def charge(self, order: ChargeOrder) -> Outcome:
-        return self._order(order.reference, lambda: self.provider.charge(order))
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
+        return self._order(request.reference, lambda: self.provider.charge(request))
 
-    def prompt(self, order: PromptOrder) -> Outcome:
-        return self._order(order.reference, lambda: self.provider.prompt(order))
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
+        return self._order(request.reference, lambda: self.provider.prompt(request))
 
-    def open_page(self, order: PageOrder) -> Outcome:
-        return self._order(order.reference, lambda: self.provider.open_page(order))
+    def open_page(self, request: PageRequest) -> ChargeOutcome:
+        return self._order(request.reference, lambda: self.provider.open_page(request))
 
-    def look_up(self, question: Question) -> Outcome:
-        fault = self._begin(question.reference)
+    def look_up(self, lookup: Lookup) -> ChargeOutcome:
+        fault = self._begin(lookup.reference)
         if fault in UNHEARD:
-            return self._unheard(question.reference, fault)
-        charge = self.provider.charges.get(question.reference)
-        return self._tell_charge(question.reference, charge, fault)
+            return self._unheard(lookup.reference, fault)
+        charge = self.provider.charges.get(lookup.reference)
+        return self._tell_charge(lookup.reference, charge, fault)
 
-    def cancel(self, question: Question) -> Outcome:
-        fault = self._begin(question.reference)
-        charge = self.provider.charges.get(question.reference)
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
+        fault = self._begin(lookup.reference)
+        charge = self.provider.charges.get(lookup.reference)
         if charge is not None and fault not in ("lost_before", "server_error", "late"):
             self.provider.cancel(charge)
         if fault in UNHEARD:
-            return self._unheard(question.reference, fault)
-        return self._tell_charge(question.reference, charge, fault)
+            return self._unheard(lookup.reference, fault)
+        return self._tell_charge(lookup.reference, charge, fault)
 
-    def refund(self, order: RefundOrder) -> RefundOutcome:
-        fault = self._begin(order.reference)
+    def refund(self, request: RefundRequest) -> RefundOutcome:
+        fault = self._begin(request.reference)
         if fault == "late":
-            self._send_later(order.reference, lambda: self.provider.refund(order))
+            self._send_later(request.reference, lambda: self.provider.refund(request))
         elif fault not in ("lost_before", "server_error"):
-            self.provider.refund(order)
-        return self._tell_refund(order, fault)
+            self.provider.refund(request)
+        return self._tell_refund(request, fault)
 
-    def look_up_refund(self, order: RefundOrder) -> RefundOutcome:
-        return self._tell_refund(order, self._begin(order.reference))
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
+        return self._tell_refund(request, self._begin(request.reference))
 
     def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
         """All of them, whenever they were made."""
@@ -117,16 +117,16 @@ class Line:
             for charge in self.provider.charges.values()
         )
 
-    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
+    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedEvent:
         if headers.get("signature") != "right":
             raise EventRefused("signature wrong")
         told = json.loads(body)
-        return Notice(told["id"], "charge.changed", told["reference"])
+        return VerifiedEvent(told["id"], "charge.changed", told["reference"])
 
-    def open_setup(self, order: SetupOrder) -> SetupOutcome:
+    def open_setup(self, request: SetupRequest) -> SetupOutcome:
         raise NotImplementedError("this provider has no page for keeping a method")
 
-    def look_up_setup(self, question: Question) -> SetupOutcome:
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome:
         raise NotImplementedError("this provider has no page for keeping a method")
 
     def detach(self, token: str) -> bool:
@@ -135,7 +135,7 @@ class Line:
     def is_reachable(self) -> bool:
         return True
 
-    def _order(self, reference: str, execute: Callable[[], Charge]) -> Outcome:
+    def _order(self, reference: str, execute: Callable[[], Charge]) -> ChargeOutcome:
         fault = self._begin(reference)
         is_known = reference in self.provider.charges
         if fault == "late":
@@ -158,18 +158,18 @@ class Line:
             return self.faults.pop(0)
         return self.chance.choice(FAULTS) if self.chance.random() < self.fault_rate else FAIR
 
-    def _send_later(self, reference: str, order: Callable[[], object]) -> None:
+    def _send_later(self, reference: str, request: Callable[[], object]) -> None:
         arrives_at = self.clock.now() + timedelta(seconds=self.chance.randint(1, 120))
-        self.provider.send_later(arrives_at, reference, order)
+        self.provider.send_later(arrives_at, reference, request)
 
-    def _unheard(self, reference: str, fault: str) -> Outcome:
+    def _unheard(self, reference: str, fault: str) -> ChargeOutcome:
         self._hear(reference, fault)
-        return Outcome(State.UNKNOWN, reference)
+        return ChargeOutcome(State.UNKNOWN, reference)
 
-    def _tell_charge(self, reference: str, charge: Charge | None, fault: str) -> Outcome:
+    def _tell_charge(self, reference: str, charge: Charge | None, fault: str) -> ChargeOutcome:
         if charge is None:
             self._hear(reference, "absent")
-            return Outcome(State.ABSENT, reference)
+            return ChargeOutcome(State.ABSENT, reference)
         outcome = charge.tell()
         if fault == "other_amount" and outcome.money is not None:
             self._hear(reference, fault)
@@ -178,18 +178,18 @@ class Line:
         self._hear(reference, _word(outcome.state, outcome.failure_code))
         return outcome
 
-    def _tell_refund(self, order: RefundOrder, fault: str) -> RefundOutcome:
+    def _tell_refund(self, request: RefundRequest, fault: str) -> RefundOutcome:
         if fault in UNHEARD:
-            self._hear(order.reference, fault)
-            return RefundOutcome(State.UNKNOWN, order.reference)
-        if order.reference not in self.provider.refunds:
-            self._hear(order.reference, "absent")
-            return RefundOutcome(State.ABSENT, order.reference)
-        outcome = self.provider.refunds[order.reference][1]
+            self._hear(request.reference, fault)
+            return RefundOutcome(State.UNKNOWN, request.reference)
+        if request.reference not in self.provider.refunds:
+            self._hear(request.reference, "absent")
+            return RefundOutcome(State.ABSENT, request.reference)
+        outcome = self.provider.refunds[request.reference][1]
         if fault == "other_amount" and outcome.money is not None:
-            self._hear(order.reference, fault)
+            self._hear(request.reference, fault)
             return replace(outcome, money=_more(outcome.money))
-        self._hear(order.reference, _word(outcome.state, outcome.failure_code))
+        self._hear(request.reference, _word(outcome.state, outcome.failure_code))
         return outcome
 
     def _hear(self, reference: str, answer: str) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 
+from portal.events.rules import customer_actor
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
 from portal.payments.operations.checkouts import NEW_METHOD, TELEPHONE, Choice, begin_checkout
 from portal.payments.operations.paying import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
@@ -19,6 +20,7 @@ from tests.simulation import installation
 from tests.simulation.installation import GATEWAY, Payer
 from tests.simulation.provider import END, OPEN, Charge, Event
 from tests.simulation.world import NEVER, Broken, PaymentRow, World
+from tests.support.actors import STAFF
 
 CRASH_RATE = 0.25
 """How many processes die on their way: each at one of the first crash points that it passes."""
@@ -65,7 +67,8 @@ def begin(world: World, payer: Payer, choice: Choice) -> str:
 def _begin(services: Services, scope: Scope, choice: Choice) -> str:
     with services.database.unit_of_work() as session:
         return begin_checkout(
-            session, scope, choice, gateway=GATEWAY, expires_after=timedelta(hours=CHECKOUT_HOURS), at=services.clock.now()
+            session, scope, choice, gateway=GATEWAY, expires_after=timedelta(hours=CHECKOUT_HOURS),
+            actor=customer_actor(scope.customer_id), at=services.clock.now()
         )  # fmt: skip
 
 
@@ -93,7 +96,13 @@ def confirm(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, fa
         "customer",
         f"presses Pay on {world.name(payment.id)}",
         lambda services: confirm_payment(
-            services, scope, payment.id, version="", return_url=page_of(payment.id), locale="en"
+            services,
+            scope,
+            payment.id,
+            version="",
+            return_url=page_of(payment.id),
+            locale="en",
+            actor=customer_actor(scope.customer_id),
         ),
         about=payment.id,
         dies_at=dies_at,
@@ -119,7 +128,7 @@ def open_page(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, 
         "customer",
         f"opens the page of {world.name(payment.id)}",
         lambda services: resolve_payment(
-            services, world.merchant_id, payment.id, unless_asked_within=ASK_AT_MOST_EVERY
+            services, world.merchant_id, payment.id, unless_checked_within=ASK_AT_MOST_EVERY
         ),
         about=payment.id,
         dies_at=dies_at,
@@ -141,7 +150,7 @@ def call_off(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, f
     return world.operate(
         "customer",
         f"cancels {world.name(payment.id)}",
-        lambda services: cancel_payment(services, scope, payment.id),
+        lambda services: cancel_payment(services, scope, payment.id, actor=customer_actor(scope.customer_id)),
         about=payment.id,
         dies_at=dies_at,
         faults=faults,
@@ -261,7 +270,7 @@ def give_back(
         "staff",
         f"give back {amount} of {world.name(payment.id)}",
         lambda services: world.name(
-            refund_payment(services, world.merchant_id, payment.id, amount, reason=None, actor_id="simulation")
+            refund_payment(services, world.merchant_id, payment.id, amount, reason=None, actor=STAFF)
         ),
         about=payment.id,
         dies_at=dies_at,

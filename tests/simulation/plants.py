@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlite3 import Connection
 from typing import cast
 
-from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, PromptOrder, Question, State
+from portal.gateways.contract import ChargeOutcome, ChargeRequest, Gateway, Lookup, PageRequest, PromptRequest, State
 from tests.simulation.line import Line
 
 
@@ -33,38 +33,42 @@ class _Wrapped:
 class _NewReferences(_Wrapped):
     """An order that is given again goes out under a new reference."""
 
-    def charge(self, order: ChargeOrder) -> Outcome:
-        return self._back(self.line.charge(replace(order, reference=self._reference(order.reference))), order.reference)
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
+        return self._back(
+            self.line.charge(replace(request, reference=self._reference(request.reference))), request.reference
+        )
 
-    def prompt(self, order: PromptOrder) -> Outcome:
-        return self._back(self.line.prompt(replace(order, reference=self._reference(order.reference))), order.reference)
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
+        return self._back(
+            self.line.prompt(replace(request, reference=self._reference(request.reference))), request.reference
+        )
 
     def _reference(self, reference: str) -> str:
         has_asked = reference in self.line.told  # It was asked for first: it is given again.
         return f"{reference}-2" if has_asked else reference
 
     @staticmethod
-    def _back(outcome: Outcome, reference: str) -> Outcome:
+    def _back(outcome: ChargeOutcome, reference: str) -> ChargeOutcome:
         return replace(outcome, reference=reference)
 
 
 class _UnknownIsFailed(_Wrapped):
     """An answer that never came is read as a no."""
 
-    def charge(self, order: ChargeOrder) -> Outcome:
-        return self._read(self.line.charge(order))
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
+        return self._read(self.line.charge(request))
 
-    def prompt(self, order: PromptOrder) -> Outcome:
-        return self._read(self.line.prompt(order))
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
+        return self._read(self.line.prompt(request))
 
-    def open_page(self, order: PageOrder) -> Outcome:
-        return self._read(self.line.open_page(order))
+    def open_page(self, request: PageRequest) -> ChargeOutcome:
+        return self._read(self.line.open_page(request))
 
-    def look_up(self, question: Question) -> Outcome:
-        return self._read(self.line.look_up(question))
+    def look_up(self, lookup: Lookup) -> ChargeOutcome:
+        return self._read(self.line.look_up(lookup))
 
     @staticmethod
-    def _read(outcome: Outcome) -> Outcome:
+    def _read(outcome: ChargeOutcome) -> ChargeOutcome:
         if outcome.state is not State.UNKNOWN:
             return outcome
         return replace(outcome, state=State.FAILED, failure_code="processing_error")

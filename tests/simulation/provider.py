@@ -9,13 +9,13 @@ from random import Random
 
 from portal.clock import Clock
 from portal.gateways.contract import (
-    ChargeOrder,
-    MethodFacts,
-    Outcome,
-    PageOrder,
-    PromptOrder,
-    RefundOrder,
+    ChargeOutcome,
+    ChargeRequest,
+    MethodDetails,
+    PageRequest,
+    PromptRequest,
     RefundOutcome,
+    RefundRequest,
     State,
 )
 from portal.money import Money
@@ -42,14 +42,14 @@ class Charge:
     kind: str
     state: State
     failure_code: str | None = None
-    method: MethodFacts | None = None
+    method: MethodDetails | None = None
     has_told_failure: bool = False
     can_be_canceled: bool = True
 
-    def tell(self) -> Outcome:
+    def tell(self) -> ChargeOutcome:
         """The truth, as an answer tells it."""
         has_charge = self.kind != "page" or self.state not in (State.REQUIRES_ACTION, State.FAILED)
-        return Outcome(
+        return ChargeOutcome(
             self.state,
             self.reference,
             gateway_reference=f"ch_{self.number}" if has_charge else None,
@@ -87,21 +87,21 @@ class Provider:
     clock: Clock
     charges: dict[str, Charge] = field(default_factory=dict)
     captures: list[Capture] = field(default_factory=list)
-    refunds: dict[str, tuple[RefundOrder, RefundOutcome]] = field(default_factory=dict)
+    refunds: dict[str, tuple[RefundRequest, RefundOutcome]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     under_way: list[tuple[datetime, str, Callable[[], object]]] = field(default_factory=list)
     fates: list[str] = field(default_factory=list)
     event_count: int = 0
 
-    def charge(self, order: ChargeOrder) -> Charge:
-        return self._once(order, "charge", NEW_CHARGE, MethodFacts("card", "visa", "4242"))
+    def charge(self, request: ChargeRequest) -> Charge:
+        return self._once(request, "charge", NEW_CHARGE, MethodDetails("card", "visa", "4242"))
 
-    def prompt(self, order: PromptOrder) -> Charge:
-        return self._once(order, "prompt", NEW_PROMPT, MethodFacts("mobile_money", "mtn_momo", order.phone[-4:]))
+    def prompt(self, request: PromptRequest) -> Charge:
+        return self._once(request, "prompt", NEW_PROMPT, MethodDetails("mobile_money", "mtn_momo", request.phone[-4:]))
 
-    def open_page(self, order: PageOrder) -> Charge:
-        method = MethodFacts("card", "visa", "1881", 12, 2030, fingerprint="fp-new", token="tok_new")
-        return self._once(order, "page", {"requires_action": 100}, method if order.save else None)
+    def open_page(self, request: PageRequest) -> Charge:
+        method = MethodDetails("card", "visa", "1881", 12, 2030, fingerprint="fp-new", token="tok_new")
+        return self._once(request, "page", {"requires_action": 100}, method if request.save else None)
 
     def cancel(self, charge: Charge) -> None:
         """Called off by us: a page and a challenge always can be, what waits for a bank or a telephone not always."""
@@ -120,23 +120,23 @@ class Provider:
         assert charge.state is State.FAILED and charge.failure_code in ("payer_canceled", "page_canceled")
         self._become(charge, "succeeded")
 
-    def refund(self, order: RefundOrder) -> RefundOutcome:
-        if order.reference not in self.refunds:
+    def refund(self, request: RefundRequest) -> RefundOutcome:
+        if request.reference not in self.refunds:
             captured = sum(
-                c.money.amount for c in self.captures if f"ch_{self.charges[c.reference].number}" == order.charge
+                c.money.amount for c in self.captures if f"ch_{self.charges[c.reference].number}" == request.charge
             )
             fate = self._fate(NEW_REFUND)
-            if self.refunded(order.charge) + order.money.amount > captured:
+            if self.refunded(request.charge) + request.money.amount > captured:
                 fate = "declined"
-            self._note_refund(order, fate)
-        return self.refunds[order.reference][1]
+            self._note_refund(request, fate)
+        return self.refunds[request.reference][1]
 
     def refunded(self, charge: str) -> int:
         """How much of a charge went back, or is on its way, in minor units."""
         return sum(
-            order.money.amount
-            for order, outcome in self.refunds.values()
-            if order.charge == charge and outcome.state is not State.FAILED
+            request.money.amount
+            for request, outcome in self.refunds.values()
+            if request.charge == charge and outcome.state is not State.FAILED
         )
 
     def finish_refund(self, reference: str, fate: str) -> None:
@@ -146,9 +146,9 @@ class Provider:
     def is_captured(self, reference: str) -> bool:
         return reference in self.charges and self.charges[reference].state is State.SUCCEEDED
 
-    def send_later(self, at: datetime, reference: str, order: Callable[[], object]) -> None:
+    def send_later(self, at: datetime, reference: str, request: Callable[[], object]) -> None:
         """An order whose sender gave up waiting is still on its way, and arrives at `at`."""
-        self.under_way.append((at, reference, order))
+        self.under_way.append((at, reference, request))
 
     def is_expected(self, reference: str) -> bool:
         """Whether an order with this reference is on its way."""
@@ -159,18 +159,22 @@ class Provider:
         now = self.clock.now()
         arrived = [sent for sent in self.under_way if sent[0] <= now]
         self.under_way = [sent for sent in self.under_way if sent[0] > now]
-        for _, _, order in arrived:
-            order()
+        for _, _, request in arrived:
+            request()
 
     def _once(
-        self, order: ChargeOrder | PromptOrder | PageOrder, kind: str, odds: dict[str, int], method: MethodFacts | None
+        self,
+        request: ChargeRequest | PromptRequest | PageRequest,
+        kind: str,
+        odds: dict[str, int],
+        method: MethodDetails | None,
     ) -> Charge:
-        charge = self.charges.get(order.reference)
+        charge = self.charges.get(request.reference)
         if charge is None:
             number = len(self.charges) + 1
-            charge = Charge(number, order.reference, order.return_url, order.money, kind, State.REQUIRES_ACTION)
+            charge = Charge(number, request.reference, request.return_url, request.money, kind, State.REQUIRES_ACTION)
             charge.method = method
-            self.charges[order.reference] = charge
+            self.charges[request.reference] = charge
             fate = self._fate(odds)
             if fate != "requires_action":
                 self._become(charge, fate)
@@ -184,15 +188,15 @@ class Provider:
             self.captures.append(Capture(charge.reference, charge.page, charge.money))
         self._owe_event(charge.reference)
 
-    def _note_refund(self, order: RefundOrder, fate: str) -> None:
+    def _note_refund(self, request: RefundRequest, fate: str) -> None:
         state = State.FAILED if fate == "declined" else State(fate)
         code = "processing_error" if fate == "declined" else None
-        told = RefundOutcome(state, order.reference, f"gr_{len(self.refunds)}", order.money, code)
-        known = self.refunds.get(order.reference)
+        told = RefundOutcome(state, request.reference, f"gr_{len(self.refunds)}", request.money, code)
+        known = self.refunds.get(request.reference)
         if known is not None:
             told = replace(told, gateway_reference=known[1].gateway_reference)
-        self.refunds[order.reference] = (order, told)
-        self._owe_event(order.reference)
+        self.refunds[request.reference] = (request, told)
+        self._owe_event(request.reference)
 
     def _owe_event(self, reference: str) -> None:
         self.event_count += 1

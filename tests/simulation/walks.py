@@ -198,7 +198,7 @@ _WALKS = {
     "refund.gateway_answered": _refund_answered,
     "refund.looked_up": _refund_looked_up,
     "event.stored": _event_handled,
-    "event.taken": _event_handled,
+    "event.claimed": _event_handled,
     "event.handled": _event_handled,
     "outbox.leased": _delivery,
     "outbox.delivered": _delivery,

@@ -229,7 +229,7 @@ class World:
         if self.chance.random() < self.mail_fault_rate:
             raise ConnectionError("the mail server is away")
         self._running[-1].delivered.append(message_id)
-        self.mails[(kind, str(payload.get("payment")), message_id)] += 1
+        self.mails[(kind, str(payload.get("payment") or payload.get("object")), message_id)] += 1
 
     def _let_others(self, process: Process) -> None:
         if self.meanwhile is None or len(self._running) > 1:
@@ -279,7 +279,7 @@ class World:
         """What the process had in hand, and the payment that it belongs to."""
         if label.startswith("outbox."):
             row = self.connection.execute(
-                "select id, coalesce(json_extract(payload, '$.payment'), json_extract(payload, '$.refund')) from outbox_messages"
+                "select id, coalesce(json_extract(payload, '$.payment'), json_extract(payload, '$.object')) from outbox_messages"
                 " where done_at is null and leased_until is not null order by leased_until desc limit 1"
             ).fetchone()
             return str(row[0]), self._payment_of(str(row[1]))
@@ -356,7 +356,7 @@ class Faults(logging.Handler):
             "payment.outcome_contradicted",
             "refund.outcome_contradicted",
             "message.given_up",
-            "event.given_up",
+            "event.dead_lettered",
             "difference.found",
         }
     )

@@ -121,13 +121,13 @@ class Account:
             )  # fmt: skip
         return payment_id
 
-    def refund(self, payment_id: str, amount: int, status: str = "succeeded", at: datetime | None = None) -> str:
+    def refund(self, payment_id: str, amount: int, status: str = "complete", at: datetime | None = None) -> str:
         at = at or self.now
         refund_id = new_id("re", at)
         self._add(
             Refund(
                 merchant_id=self.scope.merchant_id, id=refund_id, payment_id=payment_id, status=status, currency="USD",
-                amount=amount, created_at=at, completed_at=at if status == "succeeded" else None,
+                amount=amount, created_at=at, completed_at=at if status == "complete" else None,
             )
         )  # fmt: skip
         return refund_id

@@ -83,7 +83,7 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
         f"'{_id('mer', 1)}', {named('pay', 'n')}, {named('inv', '1 + (n - 1) % ' + str(invoices))}, 1, 'released', 1000, 1"
         f" from {series(payments)}",
         "refunds (merchant_id, id, payment_id, status, currency, amount, check_count, created_at)":
-        f"'{_id('mer', 1)}', {named('re', 'n')}, {named('pay', 'n')}, case n % 50 when 0 then 'pending' else 'succeeded' end, 'USD', 1, 0, {at('n')}"
+        f"'{_id('mer', 1)}', {named('re', 'n')}, {named('pay', 'n')}, case n % 50 when 0 then 'pending' else 'complete' end, 'USD', 1, 0, {at('n')}"
         f" from {series(invoices)}",
         "customer_balances (merchant_id, customer_id, currency, amount, amount_reserved, updated_at)":
         f"'{_id('mer', 1)}', {named('cus', '1 + n % 401')}, case n / 401 when 0 then 'USD' when 1 then 'EUR' else 'XAF' end,"

@@ -1,4 +1,4 @@
-"""Which gateway a case of the contract suite applies to: what a gateway does not offer never becomes a test."""
+"""Parametrisation of the contract suite: what a gateway does not offer never becomes a test."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from portal.gateways.contract import Capabilities
 from tests.support.benches import BENCHES
-from tests.support.gateway_bench import Act, GatewayBench
-from tests.support.gateway_orders import ACTS, is_offered
+from tests.support.gateway_bench import GatewayBench, Operation
+from tests.support.gateway_calls import OPERATIONS, is_offered
 
 Bench = type[GatewayBench]
 
@@ -22,11 +22,16 @@ def each_bench(
     return pytest.mark.parametrize("bench", kinds, indirect=True, ids=_name)
 
 
-def each_act(*acts: Act) -> pytest.MarkDecorator:
-    """The test runs once a gateway and act that it offers, of all acts unless told."""
-    cases = [(bench, act) for bench in BENCHES for act in acts or ACTS if is_offered(act, bench.capabilities)]
-    ids = [f"{_name(bench)}-{act}" for bench, act in cases]
-    return pytest.mark.parametrize(("bench", "act"), cases, indirect=["bench"], ids=ids)
+def each_operation(*operations: Operation) -> pytest.MarkDecorator:
+    """The test runs once for each gateway and operation that it offers; all operations by default."""
+    cases = [
+        (bench, operation)
+        for bench in BENCHES
+        for operation in operations or OPERATIONS
+        if is_offered(operation, bench.capabilities)
+    ]
+    ids = [f"{_name(bench)}-{operation}" for bench, operation in cases]
+    return pytest.mark.parametrize(("bench", "operation"), cases, indirect=["bench"], ids=ids)
 
 
 def each_kind(

@@ -16,6 +16,7 @@ from portal.importing.operations.files import ImportOrder, Summary, prepare_impo
 from portal.merchants.operations import NewMerchant, create_merchant
 from portal.merchants.queries import MerchantProfile
 from portal.migrations import all_tables
+from tests.support.actors import OPERATOR
 
 
 class Silence:
@@ -70,6 +71,6 @@ def importer_of(database: Database, clock: MovableClock, folder: Path, slug: str
     """An importer into a new merchant in London that bills in pounds."""
     with database.unit_of_work() as session:
         merchant = create_merchant(
-            session, NewMerchant(slug, slug.title(), "GBP", timezone="Europe/London"), at=clock.now()
+            session, NewMerchant(slug, slug.title(), "GBP", timezone="Europe/London"), actor=OPERATOR, at=clock.now()
         )
     return Importer(database, merchant, clock, folder)

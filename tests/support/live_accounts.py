@@ -16,7 +16,7 @@ from portal.customers.operations import create_customer
 from portal.customers.queries.customers import list_customers_by_email
 from portal.customers.rules import CustomerDetails
 from portal.database import Database
-from portal.gateways.contract import MethodFacts
+from portal.gateways.contract import MethodDetails
 from portal.invoices.models import Invoice
 from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.merchants.queries import MerchantProfile, find_merchant
@@ -32,6 +32,7 @@ from portal.settings import Settings
 from portal.sign_in.operations import Visitor, create_portal_session, start_session
 from portal.sign_in.rules.tokens import new_token
 from portal.tenancy import MerchantScope, Scope
+from tests.support.actors import CUSTOMER, OPERATOR
 
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
 CAREFUL_CARD, BROKEN_CARD = "4000000000003220", "4000000000000119"
@@ -144,7 +145,7 @@ class Account:
             lines=(NewLine(title, Decimal(1), Decimal(amount)),),
         )
         with self.live.database.unit_of_work() as session:
-            return open_invoice(session, self.scope, new, at=now)
+            return open_invoice(session, self.scope, new, actor=OPERATOR, at=now)
 
     def save_card(self, number: str = GOOD_CARD) -> str:
         """A saved card; the first one is the default."""
@@ -165,9 +166,7 @@ class Account:
     def mint_session(self, target: str = "/") -> str:
         """The address of a session as the API would mint it."""
         with self.live.database.unit_of_work() as session:
-            minted = create_portal_session(
-                session, self.live.settings, self.scope, target, at=_now(), actor_type="system", actor_id="test"
-            )
+            minted = create_portal_session(session, self.live.settings, self.scope, target, at=_now(), actor=OPERATOR)
         return self.root + minted.path
 
     def begin(self, *invoice_ids: str, method: str = NEW_METHOD) -> str:
@@ -179,6 +178,7 @@ class Account:
                 Choice(method, invoice_ids),
                 gateway="sandbox",
                 expires_after=timedelta(hours=3),
+                actor=CUSTOMER,
                 at=_now(),
             )
 
@@ -283,7 +283,7 @@ class Account:
 
     def _save(self, **details: object) -> str:
         token = self.live.sandbox.token(f"sk_sandbox_{self.slug}", **details)
-        facts = MethodFacts(
+        facts = MethodDetails(
             type=token["type"],
             brand=token["brand"],
             last4=token["last4"],
@@ -294,7 +294,7 @@ class Account:
             token=token["token"],
         )
         with self.live.database.unit_of_work() as session:
-            return remember_method(session, self.scope, "sandbox", facts, at=_now())
+            return remember_method(session, self.scope, "sandbox", facts, actor=CUSTOMER, at=_now())
 
 
 @dataclass(frozen=True)
@@ -311,7 +311,7 @@ class LiveAccounts:
         email = f"{new_id('cus', _now())[-12:].lower()}@customer.example"
         with self.database.unit_of_work() as session:
             details = CustomerDetails(reference=email, name=name, email=email, locale=locale or merchant.locale)
-            customer_id = create_customer(session, merchant.id, details, at=_now())
+            customer_id = create_customer(session, merchant.id, details, actor=OPERATOR, at=_now())
         return Account(self, merchant, Scope(merchant.id, customer_id), email)
 
     def find(self, slug: str, email: str) -> Account:

@@ -13,7 +13,8 @@ from portal.clock import MovableClock
 from portal.crash_points import CrashPoint
 from portal.credit import operations as credit_balance
 from portal.credit.models import CustomerBalance
-from portal.gateways.contract import Question
+from portal.events.rules import Actor, customer_actor
+from portal.gateways.contract import Lookup
 from portal.invoices.models import Invoice
 from portal.ledger.operations.checking import WrongRow, prove_ledger
 from portal.ledger.operations.posting import post
@@ -30,6 +31,7 @@ from portal.public_ids import new_id
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import Scope
+from tests.support.actors import GATEWAY, OPERATOR, STAFF
 from tests.support.scripted_gateway import ScriptedGateway
 
 CONSENT = Consent("Keep the new method for next time", "en", "127.0.0.1", "Tests")
@@ -81,6 +83,11 @@ class Till:
             post(session, scope.merchant_id, invoice_opened(scope.customer_id, invoice_id, money, at=now))
         return invoice_id
 
+    @property
+    def actor(self) -> Actor:
+        """The customer, as the one who acts."""
+        return customer_actor(self.scope.customer_id)
+
     def checkout(self, *invoice_ids: str, method: str | None = None, save: bool = False, **chosen: Any) -> str:
         """A checkout of the customer; `chosen` are further parts of the `Choice`."""
         with self.services.database.unit_of_work() as session:
@@ -90,6 +97,7 @@ class Till:
                 Choice(self.method_id if method is None else method, invoice_ids, save_method=save, **chosen),
                 gateway=self.gateway_name,
                 expires_after=timedelta(hours=3),
+                actor=self.actor,
                 at=self.clock.now(),
             )
 
@@ -102,6 +110,7 @@ class Till:
             return_url="http://127.0.0.1/back",
             locale="en",
             consent=CONSENT,
+            actor=self.actor,
         )
 
     def pay(self, *invoice_ids: str, method: str | None = None, save: bool = False, **chosen: Any) -> str:
@@ -142,9 +151,9 @@ class Till:
 
     def record(self, payment_id: str) -> None:
         """The gateway is asked about a payment, though it may have ended here, and its word is recorded."""
-        outcome = self.gateway.look_up(Question(payment_id, self.clock.now()))
+        outcome = self.gateway.look_up(Lookup(payment_id, self.clock.now()))
         with self.services.database.unit_of_work() as session:
-            record_outcome(session, self.scope.merchant_id, payment_id, outcome, at=self.clock.now())
+            record_outcome(session, self.scope.merchant_id, payment_id, outcome, actor=GATEWAY, at=self.clock.now())
 
     def with_crash_point(self, crash_point: CrashPoint) -> Services:
         return Services(
@@ -165,12 +174,14 @@ class Till:
 def allow(till: Till, **options: Any) -> None:
     """The merchant takes payments in these ways from now on."""
     with till.services.database.unit_of_work() as session:
-        set_payment_options(session, till.scope.merchant_id, PaymentOptions(**options), at=till.clock.now())
+        set_payment_options(
+            session, till.scope.merchant_id, PaymentOptions(**options), actor=OPERATOR, at=till.clock.now()
+        )
 
 
 def give_back(till: Till, payment: str, amount: int, reason: str | None = None) -> str:
     """The merchant's staff refund so much of a payment; tells the refund's id."""
-    return refund_payment(till.services, till.scope.merchant_id, payment, amount, reason=reason, actor_id="staff")
+    return refund_payment(till.services, till.scope.merchant_id, payment, amount, reason=reason, actor=STAFF)
 
 
 def give_credit(till: Till, amount: int) -> None:

@@ -1,4 +1,4 @@
-"""Looking at a page of the sandbox gateway in a test: sound HTML, no script, and all headers."""
+"""Fetching pages of the sandbox gateway in tests; each is checked for valid HTML, no scripts, and all headers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from werkzeug.test import TestResponse
 from tests.support.page_checks import page_faults
 
 
-def look(client: FlaskClient, path: str, status: int = 200) -> TestResponse:
-    """Fetch a page, and check all that holds for each."""
+def fetch_page(client: FlaskClient, path: str, status: int = 200) -> TestResponse:
+    """Fetch a page and check what holds for all of them."""
     response = client.get(path)
     assert response.status_code == status
     assert_is_sound(response)
@@ -17,7 +17,7 @@ def look(client: FlaskClient, path: str, status: int = 200) -> TestResponse:
 
 
 def assert_is_sound(response: TestResponse) -> None:
-    # The gateway has no cookie a forged form could ride on, so no token either: see the test of another site's form.
+    # The gateway has no session cookie, and so no CSRF token: see the test of a form of another site.
     assert [fault for fault in page_faults(response.text) if "csrf_token" not in fault] == []
     policy = response.headers["Content-Security-Policy"]
     assert "unsafe" not in policy

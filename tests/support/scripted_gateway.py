@@ -1,4 +1,4 @@
-"""A gateway in memory with a ledger of its own: it charges once a reference, and answers as a test has scripted it."""
+"""A gateway in memory with a ledger of its own: it charges once a reference, and responds as a test has scripted it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from datetime import datetime
 
 from portal.gateways.contract import (
     Capabilities,
-    ChargeOrder,
+    ChargeOutcome,
+    ChargeRequest,
     EventRefused,
     Gateway,
     ListedCharge,
-    MethodFacts,
-    Notice,
-    Outcome,
-    PageOrder,
+    Lookup,
+    MethodDetails,
+    PageRequest,
     PromptChannel,
-    PromptOrder,
-    Question,
-    RefundOrder,
+    PromptRequest,
     RefundOutcome,
-    SetupOrder,
+    RefundRequest,
     SetupOutcome,
+    SetupRequest,
     State,
+    VerifiedEvent,
 )
 from portal.money import Money
 
-VISA = MethodFacts("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
+VISA = MethodDetails("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
 ABLE = Capabilities(
     hosted_page=True,
     saved_methods=True,
@@ -42,27 +42,27 @@ ABLE = Capabilities(
     lists_charges=True,
     page_types=("card", "mobile_money", "bank_account"),
 )
-Script = Callable[[Outcome], Outcome]
+Script = Callable[[ChargeOutcome], ChargeOutcome]
 
 
-def lost(outcome: Outcome) -> Outcome:
-    """The answer never arrives, whatever the gateway did."""
-    return Outcome(State.UNKNOWN, outcome.reference)
+def lost(outcome: ChargeOutcome) -> ChargeOutcome:
+    """The response never arrives, whatever the gateway did."""
+    return ChargeOutcome(State.UNKNOWN, outcome.reference)
 
 
 @dataclass
 class ScriptedGateway:
-    """`ledger` is what was really charged. `answers` are applied to the next answers, one each, without touching the ledger;
-    `becomes` is what the next new charges become (succeeded unless told)."""
+    """`ledger` has what was really charged. `answers` are applied to the next responses, one each, without changing the ledger;
+    `becomes` has the states of the next new charges (succeeded by default)."""
 
     name: str = "sandbox"
     title: str = "Sandbox Pay"
     capabilities: Capabilities = ABLE
     form_action_origins: tuple[str, ...] = ("http://localhost:9",)
-    ledger: dict[str, Outcome] = field(default_factory=dict)
+    ledger: dict[str, ChargeOutcome] = field(default_factory=dict)
     refunds: dict[str, RefundOutcome] = field(default_factory=dict)
     setups: dict[str, SetupOutcome] = field(default_factory=dict)
-    pages: dict[str, PageOrder] = field(default_factory=dict)
+    pages: dict[str, PageRequest] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     answers: list[Script] = field(default_factory=list)
     look_ups: list[Script] = field(default_factory=list)
@@ -70,84 +70,85 @@ class ScriptedGateway:
     before_charge: Callable[[], None] = lambda: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def charge(self, order: ChargeOrder) -> Outcome:
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
         self.before_charge()
         with self._lock:
-            self.calls.append(("charge", order.reference))
-            if order.reference not in self.ledger:
-                self.ledger[order.reference] = self._new_charge(order.reference, order.money)
-            return self._answer(self.ledger[order.reference])
+            self.calls.append(("charge", request.reference))
+            if request.reference not in self.ledger:
+                self.ledger[request.reference] = self._new_charge(request.reference, request.money)
+            return self._answer(self.ledger[request.reference])
 
-    def open_page(self, order: PageOrder) -> Outcome:
+    def open_page(self, request: PageRequest) -> ChargeOutcome:
         with self._lock:
-            self.calls.append(("page", order.reference))
-            self.pages.setdefault(order.reference, order)
-            return self._answer(self._page(order.reference))
+            self.calls.append(("page", request.reference))
+            self.pages.setdefault(request.reference, request)
+            return self._answer(self._page(request.reference))
 
     def pay_page(self, reference: str, state: State = State.SUCCEEDED) -> None:
         """What the customer does on the gateway's own page."""
-        order = self.pages[reference]
+        request = self.pages[reference]
         self.becomes.append(state)
-        self.ledger.setdefault(reference, self._new_charge(reference, order.money))
+        self.ledger.setdefault(reference, self._new_charge(reference, request.money))
 
     def settle(self, reference: str, state: State, code: str | None = None) -> None:
-        """Something that was pending at the gateway has come to its end there."""
+        """A pending charge gets its final state at the gateway."""
         self.ledger[reference] = replace(self.ledger[reference], state=state, failure_code=code, action_url=None)
 
-    def prompt(self, order: PromptOrder) -> Outcome:
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
         with self._lock:
-            self.calls.append(("prompt", order.reference))
-            if order.reference not in self.ledger:
+            self.calls.append(("prompt", request.reference))
+            if request.reference not in self.ledger:
                 if not self.becomes:
                     self.becomes.append(State.PENDING)
-                method = MethodFacts(
-                    "mobile_money", "mtn_momo", order.phone[-4:], token=order.phone if order.save else None
+                method = MethodDetails(
+                    "mobile_money", "mtn_momo", request.phone[-4:], token=request.phone if request.save else None
                 )
-                charge = self._new_charge(order.reference, order.money)
-                self.ledger[order.reference] = replace(charge, method=method)
-            return self._answer(self.ledger[order.reference])
+                charge = self._new_charge(request.reference, request.money)
+                self.ledger[request.reference] = replace(charge, method=method)
+            return self._answer(self.ledger[request.reference])
 
-    def look_up(self, question: Question) -> Outcome:
-        reference = question.reference
+    def look_up(self, lookup: Lookup) -> ChargeOutcome:
+        reference = lookup.reference
         with self._lock:
             self.calls.append(("look_up", reference))
             truth = self.ledger.get(reference)
             if truth is None:
-                truth = self._page(reference) if reference in self.pages else Outcome(State.ABSENT, reference)
+                truth = self._page(reference) if reference in self.pages else ChargeOutcome(State.ABSENT, reference)
             return self.look_ups.pop(0)(truth) if self.look_ups else truth
 
-    def cancel(self, question: Question) -> Outcome:
-        reference = question.reference
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
+        reference = lookup.reference
         self.calls.append(("cancel", reference))
         held = self.ledger.get(reference)
         if held is None and reference in self.pages:
-            self.ledger[reference] = Outcome(State.FAILED, reference, failure_code="page_canceled")
+            self.ledger[reference] = ChargeOutcome(State.FAILED, reference, failure_code="page_canceled")
         elif held is not None and held.state in (State.PENDING, State.REQUIRES_ACTION):
             self.settle(reference, State.FAILED, "payer_canceled")
-        return self.look_up(question)
+        return self.look_up(lookup)
 
-    def refund(self, order: RefundOrder) -> RefundOutcome:
-        self.calls.append(("refund", order.reference))
+    def refund(self, request: RefundRequest) -> RefundOutcome:
+        self.calls.append(("refund", request.reference))
         return self.refunds.setdefault(
-            order.reference, RefundOutcome(State.SUCCEEDED, order.reference, f"gr_{order.reference}", order.money)
+            request.reference,
+            RefundOutcome(State.SUCCEEDED, request.reference, f"gr_{request.reference}", request.money),
         )
 
-    def look_up_refund(self, order: RefundOrder) -> RefundOutcome:
-        return self.refunds.get(order.reference, RefundOutcome(State.ABSENT, order.reference))
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
+        return self.refunds.get(request.reference, RefundOutcome(State.ABSENT, request.reference))
 
-    def open_setup(self, order: SetupOrder) -> SetupOutcome:
-        self.calls.append(("setup", order.reference))
+    def open_setup(self, request: SetupRequest) -> SetupOutcome:
+        self.calls.append(("setup", request.reference))
         page = SetupOutcome(
-            State.REQUIRES_ACTION, order.reference, action_url=f"http://localhost:9/setup/{order.reference}"
+            State.REQUIRES_ACTION, request.reference, action_url=f"http://localhost:9/setup/{request.reference}"
         )
-        return self.setups.setdefault(order.reference, page)
+        return self.setups.setdefault(request.reference, page)
 
-    def finish_setup(self, reference: str, method: MethodFacts = VISA) -> None:
-        """What the customer does on the gateway's page for keeping a method."""
+    def finish_setup(self, reference: str, method: MethodDetails = VISA) -> None:
+        """What the customer does on the gateway's setup page."""
         self.setups[reference] = SetupOutcome(State.SUCCEEDED, reference, method=method)
 
-    def look_up_setup(self, question: Question) -> SetupOutcome:
-        return self.setups.get(question.reference, SetupOutcome(State.ABSENT, question.reference))
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome:
+        return self.setups.get(lookup.reference, SetupOutcome(State.ABSENT, lookup.reference))
 
     def detach(self, token: str) -> bool:
         self.calls.append(("detach", token))
@@ -161,31 +162,31 @@ class ScriptedGateway:
             if outcome.money and outcome.gateway_reference
         )
 
-    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
+    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedEvent:
         if headers.get("Signature") != "right":
             raise EventRefused("signature wrong")
-        # What is posted: the event's id, then our reference and the gateway's, "-" for one that it does not tell.
-        event_id, *told = body.decode().split(" ")
-        reference, gateway_reference = (None if word == "-" else word for word in (*told, "-", "-")[:2])
-        return Notice(event_id, "charge.succeeded", reference, gateway_reference)
+        # The payload: the event's id, then our reference and the gateway's, "-" for one that is missing.
+        event_id, *references = body.decode().split(" ")
+        reference, gateway_reference = (None if text == "-" else text for text in (*references, "-", "-")[:2])
+        return VerifiedEvent(event_id, "charge.succeeded", reference, gateway_reference)
 
     def is_reachable(self) -> bool:
         return True
 
     @property
     def captured(self) -> list[str]:
-        """References that money was really taken for."""
+        """References that were really charged."""
         return [reference for reference, outcome in self.ledger.items() if outcome.state is State.SUCCEEDED]
 
-    def _answer(self, truth: Outcome) -> Outcome:
+    def _answer(self, truth: ChargeOutcome) -> ChargeOutcome:
         return self.answers.pop(0)(truth) if self.answers else truth
 
-    def _page(self, reference: str) -> Outcome:
-        return Outcome(State.REQUIRES_ACTION, reference, action_url=f"http://localhost:9/pay/{reference}")
+    def _page(self, reference: str) -> ChargeOutcome:
+        return ChargeOutcome(State.REQUIRES_ACTION, reference, action_url=f"http://localhost:9/pay/{reference}")
 
-    def _new_charge(self, reference: str, money: Money) -> Outcome:
+    def _new_charge(self, reference: str, money: Money) -> ChargeOutcome:
         state = self.becomes.pop(0) if self.becomes else State.SUCCEEDED
-        return Outcome(
+        return ChargeOutcome(
             state,
             reference,
             gateway_reference=f"ch_{reference}",

@@ -1,4 +1,4 @@
-"""Watches what the portal asks of the database: a statement that could see two merchants' rows is an error."""
+"""Watches the portal's statements: one that could see two merchants' rows is an error, and so is one that could lock them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from sqlalchemy.engine.interfaces import Compiled
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, Tuple
 from sqlalchemy.sql.expression import ClauseElement, Delete, Insert, Select, TextClause, Update
+from sqlalchemy.sql.selectable import ForUpdateArg
 
 from portal.database import Base
 
@@ -23,17 +24,33 @@ ROOT = Path(__file__).resolve().parents[2]
 _PORTAL = f"{ROOT}/portal/"
 _PASSED_OVER = ("/sqlalchemy/", "/contextlib.py", f"{ROOT}/tests/support/tenancy.py", f"{ROOT}/portal/database.py")
 _CHOOSING = (operators.eq, operators.in_op, operators.is_)
+_CHOOSING_ONE = (operators.eq, operators.is_)
+_LOCKING_TEXT = re.compile(
+    r"^\s*(update|delete)\b|\bfor\s+(no\s+key\s+)?update\b|\bfor\s+(key\s+)?share\b", re.IGNORECASE
+)
+
+HOUSEKEEPING = frozenset(
+    {
+        ("update", "sign_in_challenges"),
+        ("delete", "sign_in_challenges"),
+        ("delete", "portal_sessions"),
+        ("delete", "sign_in_sessions"),
+        ("delete", "rate_counters"),
+        ("delete", "outbox_messages"),
+    }
+)
+"""What `worker.clean_up` does to the rows of all merchants at once: nobody works with such rows any more, and no job waits for it."""
 
 
 class TenancyBroken(Exception):
-    """A statement reads or changes a merchant's table without saying which merchant."""
+    """A statement reads or changes a merchant's table without saying which merchant, or locks the rows of several."""
 
 
 def watch() -> None:
     """From now on refuse such statements of the portal's own code, on every engine of this process.
 
-    What scans by time for all merchants (queues, reconciling) says so: `.execution_options(tenant_wide=True)`.
-    What tests themselves ask is theirs.
+    What scans by time for all merchants (queues, reconciling) says so: `.execution_options(tenant_wide=True)`. Such a statement
+    only reads (decision 0027). What tests themselves ask is theirs.
     """
     event.listen(Engine, "before_cursor_execute", _check)
 
@@ -41,6 +58,23 @@ def watch() -> None:
 def unscoped_tables(statement: ClauseElement) -> set[str]:
     """The merchants' tables that `statement` touches without choosing the merchant. A join chooses it for both, when it is
     chosen for one of them."""
+    return _unscoped_in(statement, _CHOOSING)
+
+
+def tables_locked_over_merchants(statement: ClauseElement) -> set[str]:
+    """The merchants' tables in which `statement` may lock rows of more than one merchant: it locks what it selects, updates or
+    deletes, and its conditions do not name one merchant. What is housekeeping, by name, is left out."""
+    if isinstance(statement, TextClause):
+        return unscoped_tables(statement) if _LOCKING_TEXT.search(statement.text) else set()
+    if isinstance(statement, Update | Delete):
+        verb = "update" if isinstance(statement, Update) else "delete"
+        return {table for table in _unscoped_in(statement, _CHOOSING_ONE) if (verb, table) not in HOUSEKEEPING}
+    if any(isinstance(node, ForUpdateArg) for node in visitors.iterate(statement)):
+        return _unscoped_in(statement, _CHOOSING_ONE)
+    return set()
+
+
+def _unscoped_in(statement: ClauseElement, choosing: tuple[Any, ...]) -> set[str]:
     if isinstance(statement, TextClause):
         return set() if TENANT in statement.text else _named_in(statement.text)
     if isinstance(statement, Insert) and statement.select is None:
@@ -53,42 +87,59 @@ def unscoped_tables(statement: ClauseElement) -> set[str]:
         touched.add(statement.table.name)
     if isinstance(statement, Insert):
         touched.discard(statement.table.name)
-    return touched - _chosen_in(nodes)
+    return touched - _chosen_in(nodes, choosing)
 
 
 def _check(_connection: Any, _cursor: Any, _sql: str, _parameters: Any, context: Any, _many: bool) -> None:
-    if context.compiled is None or context.execution_options.get("tenant_wide"):
+    if context.compiled is None:
         return
-    unscoped = _unscoped_tables_of(context.compiled)
-    if unscoped and (place := _asked_by_portal()):
-        tables = ", ".join(sorted(unscoped))
-        raise TenancyBroken(f"{place} asks for {tables} without {TENANT}:\n{context.compiled.statement}")
+    faults = _faults_of(context.compiled)
+    unscoped = set() if context.execution_options.get("tenant_wide") else faults.unscoped
+    if (unscoped or faults.locked) and (place := _asked_by_portal()):
+        does = (
+            f"reads {_list(unscoped)} without {TENANT}" if unscoped else f"locks {_list(faults.locked)} over merchants"
+        )
+        raise TenancyBroken(f"{place} {does}:\n{context.compiled.statement}")
 
 
-# Looked at once for each statement that SQLAlchemy compiles once: most are asked thousands of times.
-_OF_COMPILED: WeakKeyDictionary[Compiled, set[str]] = WeakKeyDictionary()
-_OF_STATEMENT: dict[tuple[Any, ...], set[str]] = {}
+def _list(tables: set[str]) -> str:
+    return ", ".join(sorted(tables))
 
 
-def _unscoped_tables_of(compiled: Compiled) -> set[str]:
+class _Faults(NamedTuple):
+    unscoped: set[str]
+    locked: set[str]
+
+
+# Worked out once for each statement that SQLAlchemy compiles once: most are executed thousands of times.
+_OF_COMPILED: WeakKeyDictionary[Compiled, _Faults] = WeakKeyDictionary()
+_OF_STATEMENT: dict[tuple[Any, ...], _Faults] = {}
+
+
+def _faults_of(compiled: Compiled) -> _Faults:
     known = _OF_COMPILED.get(compiled)
     if known is None:
         # Another engine's compiler may have met the same statement.
         key = compiled.cache_key.key if compiled.cache_key else None
         known = _OF_STATEMENT.get(key) if key else None
         if known is None:
-            known = unscoped_tables(compiled.statement) if compiled.statement is not None else set()
+            statement = compiled.statement
+            known = (
+                _Faults(set(), set())
+                if statement is None
+                else _Faults(unscoped_tables(statement), tables_locked_over_merchants(statement))
+            )
             if key:
                 _OF_STATEMENT[key] = known
         _OF_COMPILED[compiled] = known
     return known
 
 
-def _chosen_in(nodes: list[Any]) -> set[str]:
+def _chosen_in(nodes: list[Any], choosing: tuple[Any, ...]) -> set[str]:
     chosen: set[str] = set()
     joins: list[set[str]] = []
     for node in nodes:
-        if isinstance(node, BinaryExpression) and node.operator in _CHOOSING:
+        if isinstance(node, BinaryExpression) and node.operator in choosing:
             left, right = _tenants_of(node.left), _tenants_of(node.right)
             if left and right:
                 joins.append(left | right)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from portal.contacts import holds_card_number, mask_card_numbers
-from portal.fingerprints import LENGTH, fingerprint, spelled
+from portal.fingerprints import LENGTH, fingerprint, in_letters
 
 SAMPLES = 50_000
 
@@ -27,9 +27,9 @@ def test_no_fingerprint_is_taken_for_a_card_number() -> None:
 def test_digest_is_spelled_whole_and_can_be_read_back() -> None:
     digest = hashlib.sha256(b"a link").digest()
 
-    assert bytes.fromhex(spelled(digest).translate(str.maketrans("ghijklmnop", "0123456789"))) == digest
-    assert len(spelled(digest)) == 64 and not any(sign.isdecimal() for sign in spelled(digest))
-    assert spelled(b"") == ""
+    assert bytes.fromhex(in_letters(digest).translate(str.maketrans("ghijklmnop", "0123456789"))) == digest
+    assert len(in_letters(digest)) == 64 and not any(sign.isdecimal() for sign in in_letters(digest))
+    assert in_letters(b"") == ""
 
 
 def test_no_digest_is_masked_in_a_log() -> None:
@@ -37,4 +37,4 @@ def test_no_digest_is_masked_in_a_log() -> None:
     masked = [digest for digest in digests if mask_card_numbers(digest.hex()) != digest.hex()]
     assert masked, "in plain hexadecimal some would be: else these digests show nothing"
 
-    assert [digest for digest in digests if mask_card_numbers(spelled(digest)) != spelled(digest)] == []
+    assert [digest for digest in digests if mask_card_numbers(in_letters(digest)) != in_letters(digest)] == []

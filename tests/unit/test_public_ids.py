@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.public_ids import first_id, id_time, is_id, new_id
+from portal.public_ids import first_id, id_time, is_id, new_id, new_ordered_id
 
 INSTANTS = st.integers(631_152_000_000, 7_258_118_400_000).map(lambda ms: datetime.fromtimestamp(ms / 1000, UTC))
 
@@ -62,3 +62,13 @@ def test_ids_of_one_instant_differ():
 )
 def test_what_is_no_id_of_that_kind_is_told(text: str):
     assert not is_id("pay", text)
+
+
+def test_ordered_ids_of_one_millisecond_sort_as_they_were_made() -> None:
+    at = datetime(2026, 3, 19, 10, 42, tzinfo=UTC)
+
+    made = [new_ordered_id("evt", at) for _ in range(500)]
+
+    assert sorted(made) == made and len(set(made)) == 500
+    assert all(is_id("evt", each) and id_time(each) == at for each in made)
+    assert new_ordered_id("evt", at + timedelta(milliseconds=1)) > made[-1]

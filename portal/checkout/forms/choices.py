@@ -33,7 +33,7 @@ def read_choice(selection: Chosen, gateway: Gateway | None) -> Choice:
     channel, phone = (
         _read_telephone(selection, gateway, currency) if selection.payment_method == TELEPHONE else ("", "")
     )
-    if selection.payment_method and gateway is not None and not gateway.capabilities.takes(currency):
+    if selection.payment_method and gateway is not None and not gateway.capabilities.accepts(currency):
         raise CurrencyNotTaken
     amount = _read_amount(selection, named, dues)
     return Choice(

@@ -22,7 +22,7 @@ from portal.checkout.queries import (
 )
 from portal.checkout.rules import list_channels
 from portal.credit.queries import free_credit
-from portal.customer_pages.context import current_scope, current_services, now, redirect_to, root, today
+from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to, root, today
 from portal.customers.queries.customers import get_contact
 from portal.database import Reader
 from portal.errors import NotFound
@@ -36,6 +36,7 @@ from portal.payments.queries.holders import list_holders
 from portal.payments.rules.amounts import currencies_of
 from portal.public_ids import is_id
 from portal.tenancy import Scope
+from portal.web.devices import device_class
 from portal.web.gateway_threads import ask_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -103,6 +104,8 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
             choice,
             gateway=gateway.name if gateway else None,
             expires_after=timedelta(hours=services.settings.payment_expires_hours),
+            actor=current_actor(),
+            device=device_class(request.user_agent.string) or None,
             at=now(),
         )
     )
@@ -111,7 +114,7 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
 def _ask_about(payment_id: str) -> None:
     """Before a customer is told that a payment is in the way: ask the gateway what became of it, as that payment's page does."""
     services, merchant_id = current_services(), current_scope().merchant_id
-    ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY))
+    ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY))
 
 
 def _with_known_invoices(selection: Chosen) -> Chosen:
@@ -193,7 +196,9 @@ def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
         dues = [invoice.due for invoice in chosen]
         faults, holder = _find_faults(reader, scope, selection, chosen)
         currency = payment_currency(selection, dues) or g.merchant.currency
-        able = gateway.capabilities if gateway is not None and gateway.capabilities.takes(currency) else Capabilities()
+        able = (
+            gateway.capabilities if gateway is not None and gateway.capabilities.accepts(currency) else Capabilities()
+        )
         till = Till(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",

@@ -17,7 +17,7 @@ from portal.checkout.page_builders import (
 )
 from portal.checkout.queries import Checkout, get_checkout
 from portal.checkout.views.choose import begin, choose, show_choices
-from portal.customer_pages.context import current_scope, current_services, local, now, redirect_to, root
+from portal.customer_pages.context import current_actor, current_scope, current_services, local, now, redirect_to, root
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import Gateway
@@ -75,6 +75,7 @@ def confirm(payment_id: str) -> Response:
             services,
             current_scope(),
             payment_id,
+            actor=current_actor(),
             version=request.form.get("version", "")[:64],
             return_url=f"{services.settings.base_url}{root()}/payments/{payment_id}",
             locale=g.shell.locale,
@@ -103,7 +104,7 @@ def cancel(payment_id: str) -> Response:
     scope = current_scope()
     with current_services().database.read() as reader:
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
-    cancel_payment(current_services(), scope, payment_id)
+    cancel_payment(current_services(), scope, payment_id, actor=current_actor())
     if checkout.confirmed_at is not None:
         return redirect_to(f"/payments/{payment_id}")
     return redirect_to(back_path(checkout))

@@ -1,4 +1,4 @@
-"""One merchant's account at Notch Pay: our orders out, its answers in."""
+"""One merchant's account at Notch Pay as the contract's Gateway."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from datetime import datetime, timedelta
 from portal.clock import Clock, SystemClock
 from portal.gateways.contract import (
     Capabilities,
-    ChargeOrder,
+    ChargeOutcome,
+    ChargeRequest,
     ListedCharge,
-    MethodFacts,
-    Notice,
-    Outcome,
-    PageOrder,
+    Lookup,
+    MethodDetails,
+    PageRequest,
     Payer,
     PromptChannel,
-    PromptOrder,
-    Question,
-    RefundOrder,
+    PromptRequest,
     RefundOutcome,
-    SetupOrder,
+    RefundRequest,
     SetupOutcome,
+    SetupRequest,
     State,
+    VerifiedEvent,
 )
-from portal.gateways.http import Answer, JsonClient, Unreadable
-from portal.gateways.notchpay.events import read_notice
-from portal.gateways.notchpay.lookups import Books, path_of
+from portal.gateways.http import JsonClient, JsonResponse, UnusableResponse
+from portal.gateways.notchpay.events import read_verified_event
+from portal.gateways.notchpay.lookups import AccountReader, payment_path
 from portal.gateways.notchpay.parsing import (
     UNPROCESSED,
     Transaction,
-    outcome_of,
+    charge_outcome,
     read_address,
     read_refund,
     read_text,
     read_transaction,
 )
-from portal.gateways.notchpay.tables import CHANNELS, CURRENCIES, CURRENCY_OF_COUNTRY, find_channel, told_amount
+from portal.gateways.notchpay.tables import CHANNELS, CURRENCIES, CURRENCY_OF_COUNTRY, find_channel, to_notchpay
 from portal.money import AmountError
 from portal.public_ids import first_id
 
 API_ORIGIN, PAGE_ORIGIN = "https://api.notchpay.co", "https://pay.notchpay.co"
-REFUND_SEEN_AFTER = timedelta(minutes=1)
-"""How long an order to refund may be on its way: before that a list without it proves nothing, and nothing else would stop a
-second refund, since Notch Pay documents no idempotency."""
+REFUND_LISTED_WITHIN = timedelta(minutes=1)
+"""How long a refund request may be in flight. Earlier, its absence from the list proves nothing, and since Notch Pay documents no
+idempotency nothing else would prevent a second refund."""
 _LONGEST_DESCRIPTION = 256  # `api/tag/payment`.
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What an account opens with. The private key is sent with refunds alone; every one of `event_secrets` signs events."""
+    """The secrets of an account. Only refunds send the private key; any of `event_secrets` may have signed an event."""
 
     public_key: str
     private_key: str
@@ -61,11 +61,11 @@ class Keys:
 class NotchPayGateway:
     """One merchant's account at Notch Pay.
 
-    A payment there is initialised under our reference, and asks nobody before it is processed: by the customer on its hosted
-    page, or by a second call that names a telephone. Only what is `pending` can be processed or cancelled, so that their own
-    state decides between two of us. A reference is used once (409): initialising again never makes a second payment.
+    A payment is initialised under our reference, which charges nobody yet. It is then processed: by the customer on its hosted
+    page, or by a second request that names a telephone. Only a `pending` payment can be processed or cancelled, so that of two
+    concurrent requests of ours one fails. A reference is unique (409): initialising again never creates a second payment.
 
-    Methods are not kept (docs/decisions/0018).
+    Methods are not saved (docs/decisions/0018).
     """
 
     name = "notchpay"
@@ -92,244 +92,260 @@ class NotchPayGateway:
         self.form_action_origins: tuple[str, ...] = (page_origin,)
         self._clock = clock or SystemClock()
         self._event_secrets = keys.event_secrets
-        self._grant = {"X-Grant": keys.private_key}
+        self._private_headers = {"X-Grant": keys.private_key}
         self._http = JsonClient(origin, {"Authorization": keys.public_key}, timeout_seconds)
-        self._books = Books(self._http, self._grant)
-        # Both calls of a prompt may be on their way for so long, each with its timeout.
-        self._processed_within = timedelta(seconds=2 * timeout_seconds + 10)
+        self._reader = AccountReader(self._http, self._private_headers)
+        # The two requests of a prompt together, each with its timeout.
+        self._prompt_sent_within = timedelta(seconds=2 * timeout_seconds + 10)
 
     # --- payments ---
 
-    def open_page(self, order: PageOrder) -> Outcome:
-        if order.payer.email is None and order.payer.phone is None:
-            return _refused(order.reference, "processing_error", "a payer without an address")
-        opening = self._initialise(order, order.payer)
-        if isinstance(opening, Outcome):
-            return opening
+    def open_page(self, request: PageRequest) -> ChargeOutcome:
+        if request.payer.email is None and request.payer.phone is None:
+            return _refused(request.reference, "processing_error", "a payer without an address")
+        initialised = self._initialise(request, request.payer)
+        if isinstance(initialised, ChargeOutcome):
+            return initialised
         try:
-            if opening is None:
-                return outcome_of(self._initialised_before(order.reference), None, "page")
-            if opening.page is None:
-                raise Unreadable("no page")
-            return outcome_of(opening.transaction, opening.page, "page")
-        except Unreadable as fault:
-            return _unknown(order.reference, opening, f"page: {fault}")
+            if initialised is None:
+                return charge_outcome(self._find_initialised(request.reference), None, "page")
+            if initialised.page is None:
+                raise UnusableResponse("no page")
+            return charge_outcome(initialised.transaction, initialised.page, "page")
+        except UnusableResponse as fault:
+            return _unknown(request.reference, initialised, f"page: {fault}")
 
-    def prompt(self, order: PromptOrder) -> Outcome:
-        channel = find_channel(order.channel)
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
+        channel = find_channel(request.channel)
         if channel is None:
-            return _refused(order.reference, "method_invalid", "no such channel")
-        if order.money.currency != CURRENCY_OF_COUNTRY[channel.country]:
-            return _refused(order.reference, "amount_unsupported", "another country's currency")
-        opening = self._initialise(order, Payer(order.payer.id, order.payer.name, order.payer.email, order.phone))
-        if isinstance(opening, Outcome):
-            return opening
-        method = MethodFacts("mobile_money", channel.brand, order.phone[-4:], phone=_masked(order.phone))
+            return _refused(request.reference, "method_invalid", "no such channel")
+        if request.money.currency != CURRENCY_OF_COUNTRY[channel.country]:
+            return _refused(request.reference, "amount_unsupported", "another country's currency")
+        initialised = self._initialise(
+            request, Payer(request.payer.id, request.payer.name, request.payer.email, request.phone)
+        )
+        if isinstance(initialised, ChargeOutcome):
+            return initialised
+        method = MethodDetails("mobile_money", channel.brand, request.phone[-4:], phone=_masked(request.phone))
         try:
-            transaction = opening.transaction if opening else self._initialised_before(order.reference)
-            # What another of us initialised just now it may be about to process itself.
-            is_free = transaction.is_untouched and (opening is not None or self._is_left_behind(transaction))
-            if not is_free or (transaction.ours, transaction.money) != (order.reference, order.money):
-                return outcome_of(transaction, None, "prompt", method)
-            return self._process(order, channel, transaction, method)
-        except Unreadable as fault:
-            return _unknown(order.reference, opening, f"prompt: {fault}")
+            transaction = initialised.transaction if initialised else self._find_initialised(request.reference)
+            # If another process of ours has just initialised it, that one may be about to process it.
+            may_process = transaction.is_unprompted and (
+                initialised is not None or self._sender_has_timed_out(transaction)
+            )
+            if not may_process or (transaction.reference, transaction.money) != (request.reference, request.money):
+                return charge_outcome(transaction, None, "prompt", method)
+            return self._process(request, channel, transaction, method)
+        except UnusableResponse as fault:
+            return _unknown(request.reference, initialised, f"prompt: {fault}")
 
-    def look_up(self, question: Question) -> Outcome:
+    def look_up(self, lookup: Lookup) -> ChargeOutcome:
         try:
-            found = self._books.find_payment(question, self._clock.now())
+            found = self._reader.find_payment(lookup, self._clock.now())
             if found is None:
-                return Outcome(State.ABSENT, question.reference, evidence="look-up")
-            return outcome_of(found, question.page_reference, "look-up")
-        except Unreadable as fault:
-            return Outcome(State.UNKNOWN, question.reference, evidence=f"look-up: {fault}")
+                return ChargeOutcome(State.ABSENT, lookup.reference, evidence="look-up")
+            return charge_outcome(found, lookup.page_reference, "look-up")
+        except UnusableResponse as fault:
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {fault}")
 
-    def cancel(self, question: Question) -> Outcome:
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
         try:
-            found = self._books.find_payment(question, self._clock.now())
+            found = self._reader.find_payment(lookup, self._clock.now())
             if found is None:
-                return Outcome(State.ABSENT, question.reference, evidence="cancel")
-            return outcome_of(self._called_off(found), question.page_reference, "cancel")
-        except Unreadable as fault:
-            return Outcome(State.UNKNOWN, question.reference, evidence=f"cancel: {fault}")
+                return ChargeOutcome(State.ABSENT, lookup.reference, evidence="cancel")
+            return charge_outcome(self._cancel_unprocessed(found), lookup.page_reference, "cancel")
+        except UnusableResponse as fault:
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"cancel: {fault}")
 
     def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
-        """What is in a currency that we never order is left out: it is not ours, and its figures cannot be read.
+        """A payment in a currency that we never request is skipped: it is not ours, and its amount cannot be read.
 
-        Pages are counted from the newest: what begins while they are read moves a row to the next page, where it is told
-        again. One payment of theirs is one charge, as it was told last.
+        Pages start at the newest payment: one that is created while they are read moves a row to the next page, where it is
+        listed again. Each payment is returned once, as it was listed last.
         """
         listed = {}
         try:
-            for row in self._books.list_payments(since, until):
+            for row in self._reader.list_payments(since, until):
                 if row.get("currency") not in CURRENCIES:
                     continue
                 found = read_transaction(row)
                 if found.created_at is None:
                     return None
                 if since <= found.created_at < until:
-                    listed[found.theirs] = ListedCharge(
-                        found.theirs, found.ours, found.state, found.money, created_at=found.created_at
+                    listed[found.gateway_reference] = ListedCharge(
+                        found.gateway_reference, found.reference, found.state, found.money, created_at=found.created_at
                     )
-        except Unreadable:
+        except UnusableResponse:
             return None
         return tuple(sorted(listed.values(), key=lambda charge: charge.created_at))
 
     # --- refunds ---
 
-    def refund(self, order: RefundOrder) -> RefundOutcome:
+    def refund(self, request: RefundRequest) -> RefundOutcome:
         try:
             body = {
-                "payment": order.charge,
-                "amount": told_amount(order.money),
-                "reason": order.reference,
-                "metadata": {"reference": order.reference},
+                "payment": request.charge,
+                "amount": to_notchpay(request.money),
+                "reason": request.reference,
+                "metadata": {"reference": request.reference},
             }
         except AmountError:
-            return RefundOutcome(State.FAILED, order.reference, failure_code="amount_unsupported")
+            return RefundOutcome(State.FAILED, request.reference, failure_code="amount_unsupported")
         try:
-            answer = self._http.post("/refunds", body, self._grant)
-            if answer.status in (200, 201, 202):
-                return read_refund(order, answer.body.get("refund"))
-            if answer.status in (400, 404, 409, 422):
-                # Perhaps it stands in its own way: sent before, its answer lost.
-                found = self._books.find_refund(order)
-                failed = RefundOutcome(State.FAILED, order.reference, failure_code="processing_error")
-                return failed if found is None else read_refund(order, found)
-        except Unreadable:
+            response = self._http.post("/refunds", body, self._private_headers)
+            if response.status in (200, 201, 202):
+                return read_refund(request, response.body.get("refund"))
+            if response.status in (400, 404, 409, 422):
+                # Perhaps it was sent before, and its response was lost.
+                found = self._reader.find_refund(request)
+                failed = RefundOutcome(State.FAILED, request.reference, failure_code="processing_error")
+                return failed if found is None else read_refund(request, found)
+        except UnusableResponse:
             pass
-        return RefundOutcome(State.UNKNOWN, order.reference)
+        return RefundOutcome(State.UNKNOWN, request.reference)
 
-    def look_up_refund(self, order: RefundOrder) -> RefundOutcome:
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
         try:
-            found = self._books.find_refund(order)
+            found = self._reader.find_refund(request)
             if found is not None:
-                return read_refund(order, found)
-        except Unreadable:
-            return RefundOutcome(State.UNKNOWN, order.reference)
-        is_old = order.reference < first_id("re", self._clock.now() - REFUND_SEEN_AFTER)
-        return RefundOutcome(State.ABSENT if is_old else State.UNKNOWN, order.reference)
+                return read_refund(request, found)
+        except UnusableResponse:
+            return RefundOutcome(State.UNKNOWN, request.reference)
+        is_old = request.reference < first_id("re", self._clock.now() - REFUND_LISTED_WITHIN)
+        return RefundOutcome(State.ABSENT if is_old else State.UNKNOWN, request.reference)
 
-    # --- what it tells ---
+    # --- events ---
 
-    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
-        return read_notice(headers, body, self._event_secrets)
+    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedEvent:
+        return read_verified_event(headers, body, self._event_secrets)
 
     def is_reachable(self) -> bool:
         try:
             return self._http.get("/payments", {"limit": "1"}).status == 200
-        except Unreadable:
+        except UnusableResponse:
             return False
 
-    # --- what it cannot do ---
+    # --- not supported ---
 
-    def charge(self, order: ChargeOrder) -> Outcome:
-        raise NotImplementedError("Notch Pay keeps no methods")
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
+        raise NotImplementedError("Notch Pay saves no methods")
 
-    def open_setup(self, order: SetupOrder) -> SetupOutcome:
-        raise NotImplementedError("Notch Pay keeps no methods")
+    def open_setup(self, request: SetupRequest) -> SetupOutcome:
+        raise NotImplementedError("Notch Pay saves no methods")
 
-    def look_up_setup(self, question: Question) -> SetupOutcome:
-        raise NotImplementedError("Notch Pay keeps no methods")
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome:
+        raise NotImplementedError("Notch Pay saves no methods")
 
     def detach(self, token: str) -> bool:
-        raise NotImplementedError("Notch Pay keeps no methods")
+        raise NotImplementedError("Notch Pay saves no methods")
 
-    # --- the calls ---
+    # --- requests ---
 
-    def _initialise(self, order: PageOrder | PromptOrder, payer: Payer) -> _Opening | Outcome | None:
-        """Make the payment, which asks nobody yet. None: it exists already. An Outcome: nothing was made, or nobody knows."""
+    def _initialise(self, request: PageRequest | PromptRequest, payer: Payer) -> _Initialised | ChargeOutcome | None:
+        """Create the payment, which charges nobody yet. None: it exists already. An outcome: it failed, or is unknown."""
         try:
-            amount = told_amount(order.money)
+            amount = to_notchpay(request.money)
         except AmountError:
-            return _refused(order.reference, "amount_unsupported", "currency")
+            return _refused(request.reference, "amount_unsupported", "currency")
         customer = {"name": payer.name, "email": payer.email, "phone": payer.phone}
         body = {
             "amount": amount,
-            "currency": order.money.currency,
-            "locked_currency": order.money.currency,
-            "reference": order.reference,
-            "description": _printable(order.description)[:_LONGEST_DESCRIPTION] or "-",
-            "callback": order.return_url,
-            "customer": {name: _printable(value) for name, value in customer.items() if value},
+            "currency": request.money.currency,
+            "locked_currency": request.money.currency,
+            "reference": request.reference,
+            "description": _cleaned(request.description)[:_LONGEST_DESCRIPTION] or "-",
+            "callback": request.return_url,
+            "customer": {name: _cleaned(value) for name, value in customer.items() if value},
         }
         try:
-            answer = self._http.post("/payments", body)
-            if answer.status in (200, 201):
-                return _Opening(
-                    read_transaction(answer.body.get("transaction")), read_address(answer.body.get("authorization_url"))
+            response = self._http.post("/payments", body)
+            if response.status in (200, 201):
+                return _Initialised(
+                    read_transaction(response.body.get("transaction")),
+                    read_address(response.body.get("authorization_url")),
                 )
-        except Unreadable as fault:
-            return Outcome(State.UNKNOWN, order.reference, evidence=f"order: {fault}")
-        wrong = _wrong_fields(answer)
-        if answer.status == 409 or "reference" in wrong:
+        except UnusableResponse as fault:
+            return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
+        invalid = _invalid_fields(response)
+        if response.status == 409 or "reference" in invalid:
             return None
-        if answer.status in (400, 422):
-            code = "amount_unsupported" if wrong & {"amount", "currency"} else "processing_error"
-            return _refused(order.reference, code, f"order: {answer.status}", read_text(answer.body.get("message")))
-        return Outcome(State.UNKNOWN, order.reference, evidence=f"order: {answer.status}")
+        if response.status in (400, 422):
+            code = "amount_unsupported" if invalid & {"amount", "currency"} else "processing_error"
+            return _refused(
+                request.reference, code, f"request: {response.status}", read_text(response.body.get("message"))
+            )
+        return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"request: {response.status}")
 
     def _process(
-        self, order: PromptOrder, channel: PromptChannel, transaction: Transaction, method: MethodFacts
-    ) -> Outcome:
-        """Have the telephone asked. From here on only Notch Pay knows whether it rang."""
-        asked = Outcome(
+        self, request: PromptRequest, channel: PromptChannel, transaction: Transaction, method: MethodDetails
+    ) -> ChargeOutcome:
+        """Send the prompt to the telephone. From here on only Notch Pay knows whether it arrived."""
+        pending = ChargeOutcome(
             State.PENDING,
-            order.reference,
-            gateway_reference=transaction.theirs,
+            request.reference,
+            gateway_reference=transaction.gateway_reference,
             money=transaction.money,
             method=method,
             evidence="prompt",
         )
         try:
-            answer = self._http.post(
-                path_of(transaction.theirs), {"channel": channel.id, "data": {"phone": order.phone}}
+            response = self._http.post(
+                payment_path(transaction.gateway_reference), {"channel": channel.id, "data": {"phone": request.phone}}
             )
-            if answer.status in (200, 201, 202) and answer.body.get("status") == "Accepted":
-                return asked
-            if answer.status not in (400, 422):
-                raise Unreadable(str(answer.status))
-            # Refused: the telephone or the channel is not taken, or the payment is under way. Calling it off tells which.
-            ended = self._called_off(self._books.get_payment(transaction.theirs))
-        except Unreadable as fault:
-            return Outcome(
-                State.UNKNOWN, order.reference, gateway_reference=transaction.theirs, evidence=f"prompt: {fault}"
+            if response.status in (200, 201, 202) and response.body.get("status") == "Accepted":
+                return pending
+            if response.status not in (400, 422):
+                raise UnusableResponse(str(response.status))
+            # Refused: the telephone or the channel is not accepted, or the payment is in progress. Cancelling it shows which.
+            payment = self._cancel_unprocessed(self._reader.get_payment(transaction.gateway_reference))
+        except UnusableResponse as fault:
+            return ChargeOutcome(
+                State.UNKNOWN,
+                request.reference,
+                gateway_reference=transaction.gateway_reference,
+                evidence=f"prompt: {fault}",
             )
-        if ended.status == "canceled":
-            message = read_text(answer.body.get("message"))
-            return _refused(order.reference, "method_invalid", f"prompt: {answer.status}", message, transaction.theirs)
-        return outcome_of(ended, None, "prompt", method)
+        if payment.status == "canceled":
+            message = read_text(response.body.get("message"))
+            return _refused(
+                request.reference,
+                "method_invalid",
+                f"prompt: {response.status}",
+                message,
+                transaction.gateway_reference,
+            )
+        return charge_outcome(payment, None, "prompt", method)
 
-    def _called_off(self, transaction: Transaction | None) -> Transaction:
-        """What became of it after we asked that nobody be asked any more. Raises Unreadable."""
+    def _cancel_unprocessed(self, transaction: Transaction | None) -> Transaction:
+        """Cancel a payment that is not processed yet, and return it as it is afterwards. Raises UnusableResponse."""
         if transaction is None:
-            raise Unreadable("gone")
+            raise UnusableResponse("not found")
         if transaction.status != UNPROCESSED:
             return transaction
-        with suppress(Unreadable):  # Whatever the answer is, and if there is none: the question after it tells.
-            self._http.delete(path_of(transaction.theirs))
-        now = self._books.get_payment(transaction.theirs)
+        with suppress(UnusableResponse):  # Whatever the response is, the payment is read again below.
+            self._http.delete(payment_path(transaction.gateway_reference))
+        now = self._reader.get_payment(transaction.gateway_reference)
         if now is None:
-            raise Unreadable("gone")
+            raise UnusableResponse("not found")
         return now
 
-    def _initialised_before(self, reference: str) -> Transaction:
-        """The payment that exists already, as a 409 has just told. Raises Unreadable."""
+    def _find_initialised(self, reference: str) -> Transaction:
+        """Return the payment that exists already, as a 409 has just shown. Raises UnusableResponse."""
         now = self._clock.now()
-        found = self._books.find_payment(Question(reference, now), now)
+        found = self._reader.find_payment(Lookup(reference, now), now)
         if found is None:
-            raise Unreadable("it exists and is not found")
+            raise UnusableResponse("it exists and was not found")
         return found
 
-    def _is_left_behind(self, transaction: Transaction) -> bool:
-        """Whether whoever initialised it would have processed it by now."""
+    def _sender_has_timed_out(self, transaction: Transaction) -> bool:
+        """Return whether the process that initialised the payment would have processed it by now."""
         at = transaction.created_at
-        return at is not None and at < self._clock.now() - self._processed_within
+        return at is not None and at < self._clock.now() - self._prompt_sent_within
 
 
 @dataclass(frozen=True, slots=True)
-class _Opening:
-    """A payment that we initialised just now, and the address of its hosted page."""
+class _Initialised:
+    """A payment that this request has initialised, and the address of its hosted page."""
 
     transaction: Transaction
     page: str | None
@@ -337,8 +353,8 @@ class _Opening:
 
 def _refused(
     reference: str, code: str, evidence: str, message: str | None = None, gateway_reference: str | None = None
-) -> Outcome:
-    return Outcome(
+) -> ChargeOutcome:
+    return ChargeOutcome(
         State.FAILED,
         reference,
         gateway_reference=gateway_reference,
@@ -348,19 +364,19 @@ def _refused(
     )
 
 
-def _unknown(reference: str, opening: _Opening | None, evidence: str) -> Outcome:
-    theirs = opening.transaction.theirs if opening else None
-    return Outcome(State.UNKNOWN, reference, gateway_reference=theirs, evidence=evidence)
+def _unknown(reference: str, initialised: _Initialised | None, evidence: str) -> ChargeOutcome:
+    gateway_reference = initialised.transaction.gateway_reference if initialised else None
+    return ChargeOutcome(State.UNKNOWN, reference, gateway_reference=gateway_reference, evidence=evidence)
 
 
-def _wrong_fields(answer: Answer) -> set[str]:
-    """The fields that a validation error names (`api-reference/errors`)."""
-    errors = answer.body.get("errors")
+def _invalid_fields(response: JsonResponse) -> set[str]:
+    """Return the fields that a validation error names (`api-reference/errors`)."""
+    errors = response.body.get("errors")
     return {str(name) for name in errors} if isinstance(errors, dict) else set()
 
 
-def _printable(text: str) -> str:
-    return "".join(sign for sign in text if sign.isprintable())
+def _cleaned(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())
 
 
 def _masked(phone: str) -> str:

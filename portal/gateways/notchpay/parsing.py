@@ -1,4 +1,4 @@
-"""Notch Pay's words as values of ours: a payment, a refund, and what each of their statuses means."""
+"""Notch Pay's payments and refunds as the contract's outcomes, and what each of their statuses means."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from portal.gateways.contract import MethodFacts, Outcome, RefundOrder, RefundOutcome, State
-from portal.gateways.http import Unreadable
-from portal.gateways.notchpay.tables import find_channel, read_money
+from portal.gateways.contract import ChargeOutcome, MethodDetails, RefundOutcome, RefundRequest, State
+from portal.gateways.http import UnusableResponse
+from portal.gateways.notchpay.tables import find_channel, from_notchpay
 from portal.money import AmountError, Money
 
 UNPROCESSED = "pending"
-"""A payment that was initialised and nobody was asked for yet: the only status in which it can be processed or cancelled."""
+"""A payment that was initialised and not processed yet: the only status in which it can be processed or cancelled."""
 
-# `docs/payments/status`. What went back is told by the refunds; the payment itself was captured. `incomplete` ("customer pay
-# less than payment amount") is transitional. Their "partialy-refunded" is taken as written and as it should be.
+# `docs/payments/status`. A refunded payment was captured; its refunds have states of their own. `incomplete` ("customer pay
+# less than payment amount") is transitional. Their "partialy-refunded" is accepted as documented and as correctly spelled.
 _STATES = MappingProxyType(
     {
         "pending": State.PENDING,
@@ -34,7 +34,7 @@ _STATES = MappingProxyType(
         "expired": State.FAILED,
     }
 )
-# `api/tag/payment`: the channels that are not a country's mobile money.
+# `api/tag/payment`: the channels that are not mobile money.
 _TYPES = MappingProxyType({"card": "card", "paypal": "other"})
 # `accept-payments/refunds`.
 _REFUND_STATES = MappingProxyType(
@@ -50,13 +50,13 @@ _LONGEST_ID, _LONGEST_TEXT, _LONGEST_ADDRESS = 255, 500, 2000
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A payment as Notch Pay tells it. `theirs` is its own reference, `ours` the one that we gave it, None where it has none.
+    """A payment at Notch Pay. `gateway_reference` is its own reference, `reference` is ours, None where it has none.
 
-    `channel` is set when somebody was asked already, or has chosen on the page.
+    `channel` is set once a prompt was sent, or the customer has chosen one on the page.
     """
 
-    theirs: str
-    ours: str | None
+    gateway_reference: str
+    reference: str | None
     status: str
     money: Money
     channel: str | None
@@ -68,52 +68,52 @@ class Transaction:
         return _STATES.get(self.status, State.UNKNOWN)
 
     @property
-    def is_untouched(self) -> bool:
-        """Whether nobody was asked to pay it yet."""
+    def is_unprompted(self) -> bool:
+        """Whether no prompt was sent for it yet, and no channel chosen on the page."""
         return self.status == UNPROCESSED and self.channel is None
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Whose reference is which: `theirs` begins with `trx.`, ours comes back in `merchant_reference` and `trxref`.
+    """The two references of a payment: Notch Pay's begins with `trx.`, ours is returned in `merchant_reference` and `trxref`.
 
-    So the examples of `api/tag/payment` have it. Those of `api-reference/payments` have ours in `reference` and theirs in `id`.
-    `tells_ours` is false where the answer leaves open whether we gave one.
+    That is what the examples of `api/tag/payment` show. Those of `api-reference/payments` have ours in `reference` and Notch
+    Pay's in `id`. `names_reference` is false where the response does not show whether there is one of ours.
     """
 
-    theirs: str | None
-    ours: str | None
-    tells_ours: bool
+    gateway_reference: str | None
+    reference: str | None
+    names_reference: bool
 
 
 def read_references(body: Mapping[str, Any]) -> References:
-    reference = read_id(body.get("reference"))
-    is_theirs = reference is not None and reference.startswith("trx.")
-    ours = read_id(body.get("merchant_reference")) or read_id(body.get("trxref"))
-    if not is_theirs:
-        ours = ours or reference
+    plain = read_id(body.get("reference"))
+    is_gateways_own = plain is not None and plain.startswith("trx.")
+    reference = read_id(body.get("merchant_reference")) or read_id(body.get("trxref"))
+    if not is_gateways_own:
+        reference = reference or plain
     return References(
-        reference if is_theirs else read_id(body.get("id")),
-        ours,
-        ours is not None or "merchant_reference" in body or "trxref" in body,
+        plain if is_gateways_own else read_id(body.get("id")),
+        reference,
+        reference is not None or "merchant_reference" in body or "trxref" in body,
     )
 
 
 def read_transaction(value: object) -> Transaction:
-    """One payment out of an answer or a list. Raises Unreadable when reference, status or amount are not told."""
+    """Read a payment of a response or a list. Raises UnusableResponse when its reference, status or amount is missing."""
     if not isinstance(value, dict):
-        raise Unreadable("shape")
-    told = read_references(value)
-    theirs, status = told.theirs or told.ours, value.get("status")
-    if theirs is None or not isinstance(status, str):
-        raise Unreadable("shape")
+        raise UnusableResponse("shape")
+    references = read_references(value)
+    gateway_reference, status = references.gateway_reference or references.reference, value.get("status")
+    if gateway_reference is None or not isinstance(status, str):
+        raise UnusableResponse("shape")
     try:
-        money = read_money(value.get("amount"), value.get("currency"))
+        money = from_notchpay(value.get("amount"), value.get("currency"))
     except AmountError as fault:
-        raise Unreadable("amount") from fault
+        raise UnusableResponse("amount") from fault
     return Transaction(
-        theirs,
-        told.ours,
+        gateway_reference,
+        references.reference,
         status,
         money,
         read_id(value.get("channel")),
@@ -122,22 +122,24 @@ def read_transaction(value: object) -> Transaction:
     )
 
 
-def outcome_of(transaction: Transaction, page: str | None, evidence: str, method: MethodFacts | None = None) -> Outcome:
-    """What a payment's state means; `page` is the address of its hosted page, where we led the customer there.
+def charge_outcome(
+    transaction: Transaction, page: str | None, evidence: str, method: MethodDetails | None = None
+) -> ChargeOutcome:
+    """Return the outcome of a payment; `page` is the address of its hosted page, if the customer was sent there.
 
-    Raises Unreadable when it does not say whose it is.
+    Raises UnusableResponse when the payment does not contain our reference.
     """
-    if transaction.ours is None:
-        raise Unreadable("no reference")
+    if transaction.reference is None:
+        raise UnusableResponse("no reference")
     state, code = transaction.state, None
     if state is State.FAILED:
         code = _failure_code(transaction, page)
     elif page is not None and transaction.status == UNPROCESSED:
         state = State.REQUIRES_ACTION
-    return Outcome(
+    return ChargeOutcome(
         state,
-        transaction.ours,
-        gateway_reference=transaction.theirs,
+        transaction.reference,
+        gateway_reference=transaction.gateway_reference,
         money=transaction.money,
         failure_code=code,
         action_url=page if state is State.REQUIRES_ACTION else None,
@@ -148,52 +150,52 @@ def outcome_of(transaction: Transaction, page: str | None, evidence: str, method
     )
 
 
-def read_refund(order: RefundOrder, value: object) -> RefundOutcome:
-    """What an answer to our own order, or a listed refund that is known to be ours, says of it. Raises Unreadable."""
+def read_refund(request: RefundRequest, value: object) -> RefundOutcome:
+    """Read the response to a refund request, or a listed refund that is known to be ours. Raises UnusableResponse."""
     if not isinstance(value, dict) or not isinstance(value.get("status"), str):
-        raise Unreadable("shape")
+        raise UnusableResponse("shape")
     money = None
     if value.get("amount") is not None:
         try:
-            money = read_money(value["amount"], value.get("currency") or order.money.currency)
+            money = from_notchpay(value["amount"], value.get("currency") or request.money.currency)
         except AmountError as fault:
-            raise Unreadable("amount") from fault
+            raise UnusableResponse("amount") from fault
     state = _REFUND_STATES.get(value["status"], State.UNKNOWN)
     return RefundOutcome(
         state,
-        order.reference,
+        request.reference,
         read_id(value.get("reference")) or read_id(value.get("id")),
         money,
         "processing_error" if state is State.FAILED else None,
     )
 
 
-def our_refund(body: Mapping[str, Any]) -> str | None:
-    """The reference that we gave a refund. No field for it is documented: we say it in `metadata`, and in `reason`, which is
-    told back wherever refunds are shown. None where neither is told back."""
+def read_refund_reference(body: Mapping[str, Any]) -> str | None:
+    """Return our reference of a refund. No field for it is documented: we send it in `metadata`, and in `reason`, which is
+    returned wherever refunds are listed. None where neither is returned."""
     metadata = body.get("metadata")
-    told = read_id(metadata.get("reference")) if isinstance(metadata, dict) else None
-    return told or read_id(body.get("reason"))
+    reference = read_id(metadata.get("reference")) if isinstance(metadata, dict) else None
+    return reference or read_id(body.get("reason"))
 
 
 def read_id(value: object) -> str | None:
-    """A short printable text; None for anything else."""
+    """Return a short printable text; None for anything else."""
     return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and value.isprintable() else None
 
 
 def read_text(value: object) -> str | None:
-    """The first 500 characters of a text, for a person."""
+    """Return the first 500 characters of a text for people."""
     return value[:_LONGEST_TEXT] if isinstance(value, str) and value else None
 
 
 def read_address(value: object) -> str | None:
-    """The address of a page that a browser may be sent to; None for anything else."""
+    """Return the address of a page that a browser may be sent to; None for anything else."""
     is_web = isinstance(value, str) and value.startswith(("https://", "http://")) and value.isprintable()
     return value if isinstance(value, str) and is_web and len(value) <= _LONGEST_ADDRESS else None
 
 
 def _failure_code(transaction: Transaction, page: str | None) -> str:
-    """Why it failed, of which Notch Pay documents the status alone."""
+    """Return why it failed, for which Notch Pay documents nothing but the status."""
     match transaction.status:
         case "canceled":
             return "page_canceled" if transaction.channel is None else "payer_canceled"
@@ -206,11 +208,11 @@ def _failure_code(transaction: Transaction, page: str | None) -> str:
     return "processing_error"
 
 
-def _method(channel: str | None) -> MethodFacts | None:
+def _method(channel: str | None) -> MethodDetails | None:
     if channel is None:
         return None
     known = find_channel(channel)
-    return MethodFacts(_TYPES.get(channel, "mobile_money"), known.brand if known else None)
+    return MethodDetails(_TYPES.get(channel, "mobile_money"), known.brand if known else None)
 
 
 def _instant(value: object) -> datetime | None:

@@ -1,4 +1,4 @@
-"""What Notch Pay takes, as tables: currencies, and the telephones that it asks."""
+"""What Notch Pay supports: currencies, and the mobile money operators that it can prompt."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from portal.gateways.contract import PromptChannel
 from portal.money import AmountError, Money
 
 CURRENCIES = frozenset({"XAF", "XOF"})
-"""The currencies that are taken: their minor unit is the figure in Notch Pay's `amount`.
+"""The supported currencies: in these, Notch Pay's `amount` is in minor units.
 
-`api-reference/payments` and `get-started/quickstart` call that figure "the smallest currency unit (e.g., cents for USD)",
-`sdks/php` an "amount according to currency format". For a currency with decimals these are a hundred times apart, so none is
-taken; for the CFA francs of its home markets, which have no decimals, both say the same.
+`api-reference/payments` and `get-started/quickstart` call `amount` "the smallest currency unit (e.g., cents for USD)",
+`sdks/php` an "amount according to currency format". For a currency with decimals these differ by a factor of a hundred, so none
+is supported; for CFA francs, which have no decimals, they are the same.
 """
 
 CHANNELS = (
     PromptChannel("cm.mtn", "mtn_momo", "CM", "*126#"),
     PromptChannel("cm.orange", "orange_money", "CM", "#150*50#"),
 )
-"""The channels that `api-reference/payments` and `/resources` document, with what the operators have their customers dial when
-no prompt shows. Telephones of other countries pay on the hosted page."""
+"""The channels that `api-reference/payments` and `/resources` document, with the numbers that customers dial when
+no prompt appears. Customers in other countries pay on the hosted page."""
 
 CURRENCY_OF_COUNTRY = MappingProxyType({"CM": "XAF"})
 
 
-def told_amount(money: Money) -> int:
-    """The figure that Notch Pay is told. Raises AmountError for a currency that cannot be told without doubt."""
+def to_notchpay(money: Money) -> int:
+    """Return `money` as the amount that Notch Pay expects. Raises AmountError for an unsupported currency."""
     if money.currency not in CURRENCIES:
         raise AmountError("Notch Pay's unit of this currency is documented in two ways")
     return money.amount
 
 
-def read_money(amount: object, currency: object) -> Money:
-    """Money as Notch Pay tells it: a whole number, in a currency of the table. Raises AmountError for anything else."""
+def from_notchpay(amount: object, currency: object) -> Money:
+    """Return an amount of a Notch Pay response as Money. Raises AmountError unless it is an integer in a supported currency."""
     if type(amount) is not int or not isinstance(currency, str) or currency not in CURRENCIES:
-        raise AmountError("is not an amount that Notch Pay can have meant")
+        raise AmountError("is not a Notch Pay amount")
     return Money(amount, currency)
 
 
 def find_channel(channel_id: str) -> PromptChannel | None:
-    """The channel of an id; None for one that is not offered."""
+    """Return the channel with this id; None for one that we do not offer."""
     return next((channel for channel in CHANNELS if channel.id == channel_id), None)

@@ -1,4 +1,4 @@
-"""The sandbox gateway, by its own HTTP API: it is spoken to as any provider is, and knows nothing of the portal."""
+"""The sandbox gateway through its HTTP API, like any other provider: it knows nothing of the portal."""
 
 from portal.gateways.sandbox.client import SandboxGateway
 

@@ -1,4 +1,4 @@
-"""What the sandbox's answers mean, in our values; an answer that cannot be read is UNKNOWN."""
+"""The sandbox's responses as the contract's outcomes; a response that cannot be read is UNKNOWN."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from portal.gateways.contract import (
     FAILURE_CODES,
+    ChargeOutcome,
     ListedCharge,
-    MethodFacts,
-    Outcome,
+    MethodDetails,
     RefundOutcome,
     SetupOutcome,
     State,
 )
-from portal.gateways.http import Answer, Unreadable
+from portal.gateways.http import JsonResponse, UnusableResponse
 from portal.money import AmountError, Money
 
 _STATES = {
@@ -36,26 +36,26 @@ _REFUSALS = {
 _BRANDS = {"mtn": "mtn_momo", "orange": "orange_money"}
 
 
-def error_code(answer: Answer) -> str:
-    error = answer.body.get("error")
+def error_code(response: JsonResponse) -> str:
+    error = response.body.get("error")
     return str(error.get("code")) if isinstance(error, dict) else ""
 
 
-def refusal_code(answer: Answer) -> str:
-    """Why an order was not even begun, as one of the contract's failure codes."""
-    return _REFUSALS.get(error_code(answer), "processing_error")
+def refusal_code(response: JsonResponse) -> str:
+    """Return why a request was refused, as one of `FAILURE_CODES`."""
+    return _REFUSALS.get(error_code(response), "processing_error")
 
 
-def charge_outcome(reference: str, body: Mapping[str, Any]) -> Outcome:
+def charge_outcome(reference: str, body: Mapping[str, Any]) -> ChargeOutcome:
     state = _STATES.get(str(body.get("status")), State.UNKNOWN)
     try:
         money = Money(body["amount"], body["currency"])
-        told = str(body["reference"])
+        found_reference = str(body["reference"])
     except (KeyError, AmountError, TypeError):
-        return Outcome(State.UNKNOWN, reference, evidence="charge: shape")
-    return Outcome(
+        return ChargeOutcome(State.UNKNOWN, reference, evidence="charge: shape")
+    return ChargeOutcome(
         state,
-        told,
+        found_reference,
         gateway_reference=_text(body.get("id")),
         money=money,
         failure_code=_failure_code(body) if state is State.FAILED else None,
@@ -67,62 +67,70 @@ def charge_outcome(reference: str, body: Mapping[str, Any]) -> Outcome:
     )
 
 
-def page_outcome(reference: str, body: Mapping[str, Any]) -> Outcome:
-    """Of a page that takes a payment: its charge, once there is one."""
+def page_outcome(reference: str, body: Mapping[str, Any]) -> ChargeOutcome:
+    """Read a hosted page; once it has a charge, the outcome is that of the charge."""
     page, charge = _text(body.get("id")), body.get("charge")
     if isinstance(charge, dict):
         return replace(charge_outcome(reference, charge), page_reference=page)
-    told = str(body.get("reference"))
+    found_reference = str(body.get("reference"))
     match body.get("status"):
         case "open":
             address = _text(body.get("url"))
-            return Outcome(State.REQUIRES_ACTION, told, action_url=address, evidence="page", page_reference=page)
+            return ChargeOutcome(
+                State.REQUIRES_ACTION, found_reference, action_url=address, evidence="page", page_reference=page
+            )
         case "canceled":
-            return Outcome(State.FAILED, told, failure_code="page_canceled", evidence="page", page_reference=page)
+            return ChargeOutcome(
+                State.FAILED, found_reference, failure_code="page_canceled", evidence="page", page_reference=page
+            )
         case "expired":
-            return Outcome(State.FAILED, told, failure_code="page_expired", evidence="page", page_reference=page)
-    return Outcome(State.UNKNOWN, reference, evidence="page: shape")
+            return ChargeOutcome(
+                State.FAILED, found_reference, failure_code="page_expired", evidence="page", page_reference=page
+            )
+    return ChargeOutcome(State.UNKNOWN, reference, evidence="page: shape")
 
 
 def setup_outcome(reference: str, body: Mapping[str, Any]) -> SetupOutcome:
-    told, page = str(body.get("reference")), _text(body.get("id"))
+    found_reference, page = str(body.get("reference")), _text(body.get("id"))
     match body.get("status"):
         case "succeeded":
             method = _method(body.get("method"))
             if method is None or method.token is None:
                 return SetupOutcome(State.UNKNOWN, reference, page, evidence="setup: shape")
-            return SetupOutcome(State.SUCCEEDED, told, page, method=method, evidence="setup")
+            return SetupOutcome(State.SUCCEEDED, found_reference, page, method=method, evidence="setup")
         case "open":
-            return SetupOutcome(State.REQUIRES_ACTION, told, page, action_url=_text(body.get("url")), evidence="setup")
+            return SetupOutcome(
+                State.REQUIRES_ACTION, found_reference, page, action_url=_text(body.get("url")), evidence="setup"
+            )
         case "failed":
-            return SetupOutcome(State.FAILED, told, page, failure_code=_failure_code(body), evidence="setup")
+            return SetupOutcome(State.FAILED, found_reference, page, failure_code=_failure_code(body), evidence="setup")
         case "canceled":
-            return SetupOutcome(State.FAILED, told, page, failure_code="page_canceled", evidence="setup")
+            return SetupOutcome(State.FAILED, found_reference, page, failure_code="page_canceled", evidence="setup")
         case "expired":
-            return SetupOutcome(State.FAILED, told, page, failure_code="page_expired", evidence="setup")
+            return SetupOutcome(State.FAILED, found_reference, page, failure_code="page_expired", evidence="setup")
     return SetupOutcome(State.UNKNOWN, reference, evidence="setup: shape")
 
 
 def refund_outcome(reference: str, body: Mapping[str, Any]) -> RefundOutcome:
     try:
         money = Money(body["amount"], body["currency"])
-        told = str(body["reference"])
+        found_reference = str(body["reference"])
     except (KeyError, AmountError, TypeError):
         return RefundOutcome(State.UNKNOWN, reference)
     state = _REFUND_STATES.get(str(body.get("status")), State.UNKNOWN)
-    return RefundOutcome(state, told, _text(body.get("id")), money, _text(body.get("failure_code")))
+    return RefundOutcome(state, found_reference, _text(body.get("id")), money, _text(body.get("failure_code")))
 
 
 def listed_charge(body: Mapping[str, Any]) -> ListedCharge:
-    """A line of the list of charges. Raises Unreadable: a list with a line left out is none."""
+    """Read a row of the list of charges. Raises UnusableResponse: a list with a row skipped is not complete."""
     state, created_at = _STATES.get(str(body.get("status"))), _instant(body.get("created_at"))
     try:
         money = Money(body["amount"], body["currency"])
     except (KeyError, AmountError, TypeError) as fault:
-        raise Unreadable("listed charge") from fault
+        raise UnusableResponse("listed charge") from fault
     charge = _text(body.get("id"))
     if state is None or created_at is None or charge is None:
-        raise Unreadable("listed charge")
+        raise UnusableResponse("listed charge")
     return ListedCharge(charge, _text(body.get("reference")), state, money, created_at)
 
 
@@ -133,11 +141,11 @@ def _failure_code(body: Mapping[str, Any]) -> str:
     return code if code in FAILURE_CODES else "processing_error"
 
 
-def _method(value: object) -> MethodFacts | None:
+def _method(value: object) -> MethodDetails | None:
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         return None
     month, year, brand = value.get("exp_month"), value.get("exp_year"), _text(value.get("brand"))
-    return MethodFacts(
+    return MethodDetails(
         type=value["type"],
         brand=_BRANDS.get(brand or "", brand),
         last4=_text(value.get("last4")),

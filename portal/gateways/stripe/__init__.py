@@ -1,4 +1,4 @@
-"""Stripe, through its official SDK: saved cards, Checkout for paying and for keeping a card, refunds, webhooks.
+"""Stripe, through its official SDK: saved cards, Checkout for paying and for saving a card, refunds, webhooks.
 
-The SDK is imported by `client.py` alone, which is imported when a merchant's account at Stripe is used: it is heavy.
+Only `client.py` imports the SDK, which is slow to load, and it is imported only when an account at Stripe is used.
 """

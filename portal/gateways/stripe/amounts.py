@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from portal.money import AmountError, Money, exponent
 
-_TAKEN = frozenset(
+_SUPPORTED = frozenset(
     (
         "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CLP CNY COP "
         "CRC CVE CZK DJF DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD "
@@ -19,38 +19,38 @@ _TAKEN = frozenset(
 _NO_DECIMALS = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
 _THREE_DECIMALS = frozenset("BHD JOD KWD OMR TND".split())
 _SCALES = {0: 1, 2: 100, 3: 1000}
-# UGX stands in the list of zero-decimal currencies too, but its special case says otherwise: 5 UGX are 500, as 5 ISK are.
+# UGX is in the list of zero-decimal currencies too, but its special case says otherwise: 5 UGX are 500, as 5 ISK are.
 # HUF and TWD are whole in payouts only; charges of them have two decimals, as ISO 4217 has.
 
 
 def to_stripe(money: Money) -> int:
-    """The amount that Stripe is told for `money`. Raises AmountError for a currency that it does not take, an amount that it
-    cannot express (a fraction of MGA, a KWD amount whose last digit is not 0) and an amount that is not positive."""
+    """Return `money` as the amount that Stripe expects. Raises AmountError for a currency that it does not accept, an amount
+    that it cannot express (a fraction of MGA, a KWD amount whose last digit is not 0) and an amount that is not positive."""
     if money.amount <= 0:
         raise AmountError("only a positive amount can be charged")
     amount, rest = divmod(money.amount * _units(money.currency), _SCALES[exponent(money.currency)])
     # "The API calls require the least-significant (last) digit to be 0", of the three decimals.
     if rest or (money.currency in _THREE_DECIMALS and amount % 10):
-        raise AmountError(f"Stripe has no such amount of {money.currency}")
+        raise AmountError(f"Stripe cannot express this amount of {money.currency}")
     return amount
 
 
 def from_stripe(amount: object, currency: object) -> Money:
-    """An amount in an answer of Stripe as ours. Raises AmountError for anything that is not one."""
+    """Return an amount of a Stripe response as Money. Raises AmountError for anything that is not one."""
     if type(amount) is not int or not isinstance(currency, str):
-        raise AmountError("is not an amount of Stripe")
+        raise AmountError("is not a Stripe amount")
     code = currency.upper()
     units = _units(code)
-    ours, rest = divmod(amount * _SCALES[exponent(code)], units)
+    minor_units, rest = divmod(amount * _SCALES[exponent(code)], units)
     if rest:
         raise AmountError(f"is not a whole number of minor units of {code}")
-    return Money(ours, code)
+    return Money(minor_units, code)
 
 
 def _units(currency: str) -> int:
-    """How many of Stripe's units make one of the currency."""
-    if currency not in _TAKEN:
-        raise AmountError(f"Stripe does not take {currency}")
+    """Return how many of Stripe's units make one unit of the currency."""
+    if currency not in _SUPPORTED:
+        raise AmountError(f"Stripe does not support {currency}")
     if currency in _NO_DECIMALS:
         return 1
     return 1000 if currency in _THREE_DECIMALS else 100

@@ -1,6 +1,6 @@
-"""Stripe's API by its SDK: bounded calls, plain mappings out, and two ways to fail. Nothing else imports the SDK.
+"""Stripe's API through its SDK: requests limited in time and size, mappings as results. No other module imports the SDK.
 
-Sources: https://docs.stripe.com/api and the pages it names; of idempotency and errors
+Sources: https://docs.stripe.com/api; on idempotency and errors
 https://docs.stripe.com/api/idempotent_requests, https://docs.stripe.com/error-low-level and https://docs.stripe.com/api/errors.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import stripe
 
-from portal.gateways.http import Unreadable, fetch, json_object
+from portal.gateways.http import UnusableResponse, fetch, json_object
 
 if TYPE_CHECKING:
     from stripe.params import (
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams, SessionListParams
 
 API_VERSION = "2026-10-28.endive"
-"""What the shapes in this package are of. An update of the SDK does not move it; whoever moves it reads Stripe's changelog."""
+"""The API version that this package reads. An update of the SDK does not change it; read Stripe's changelog before you do."""
 PAGE_SIZE = 100
-MOST_PAGES = 100
-"""A list is read whole or not at all; one that is longer than this tells nothing (ten thousand objects)."""
+MAXIMUM_PAGES = 100
+"""A list is read to its end or not at all: one with more pages (ten thousand objects) raises UnusableResponse."""
 
-# The SDK would write a file into the home folder to tell installations apart, and log what customers entered.
+# The SDK would write a file into the home folder to identify the installation, and log what customers entered.
 stripe.enable_telemetry = False
 logging.getLogger("stripe").setLevel(logging.WARNING)
 
@@ -41,41 +41,42 @@ Body = Mapping[str, Any]
 
 
 class _After(TypedDict, total=False):
-    """Where the next page of a list begins; empty for the first."""
+    """The cursor of the next page of a list; empty for the first."""
 
     starting_after: str
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An object of Stripe. `is_replayed`: it is the answer to an earlier request of the same key, and may be out of date."""
+class StripeResponse:
+    """An object returned by Stripe. `is_replayed`: Stripe replayed the response to an earlier request with the same idempotency
+    key, so that the object may be out of date."""
 
     body: Body
     is_replayed: bool = False
 
 
-class Refused(Exception):
-    """Stripe's own word that the request was not carried out, or that a bank declined it.
+class RequestRefused(Exception):
+    """Stripe did not carry out the request, or a bank declined it.
 
-    `code`, `decline_code` and `param` are its own (https://docs.stripe.com/error-codes); `intent` is the PaymentIntent as it
-    stands afterwards, where there is one.
+    `code`, `decline_code` and `param` are those of its error (https://docs.stripe.com/error-codes); `intent` is the
+    PaymentIntent as it is afterwards, where there is one.
     """
 
     def __init__(self, error: Mapping[str, Any], *, is_replayed: bool = False) -> None:
-        self.code = _word(error.get("code"))
-        self.decline_code = _word(error.get("decline_code"))
-        self.param = _word(error.get("param"))
+        self.code = _short_text(error.get("code"))
+        self.decline_code = _short_text(error.get("decline_code"))
+        self.param = _short_text(error.get("param"))
         intent = error.get("payment_intent")
-        self.intent = Reply(intent, is_replayed) if isinstance(intent, dict) else None
+        self.intent = StripeResponse(intent, is_replayed) if isinstance(intent, dict) else None
         super().__init__(self.code or self.param or "refused")
 
 
-class KeyUsed(Exception):
-    """The idempotency key stands for a request with other parameters: it was ordered before, whatever came of it."""
+class IdempotencyKeyReused(Exception):
+    """The idempotency key was used before with other parameters: the request was sent before, with an outcome to look up."""
 
 
 class _BoundedClient(stripe.HTTPClient):
-    """The SDK's way out, through our own bounds: one try, no redirect, no proxy from the environment, a whole answer in time."""
+    """The SDK's HTTP client with our limits: one attempt, no redirect, no proxy from the environment, one deadline."""
 
     name = "portal"
 
@@ -87,28 +88,28 @@ class _BoundedClient(stripe.HTTPClient):
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_: Any
     ) -> tuple[str, int, Mapping[str, str]]:
         try:
-            answer = fetch(
+            response = fetch(
                 method.upper(),
                 url,
                 timeout_seconds=self._timeout,
                 headers=headers or {},
                 data=post_data,
             )
-            body = json_object(answer.body)
-            if not 200 <= answer.status < 300 and not isinstance(body.get("error"), dict):
-                raise Unreadable(f"{answer.status} without an error")
-        except Unreadable as fault:
-            raise stripe.APIConnectionError(str(fault)) from fault  # type: ignore[no-untyped-call]  # the SDK leaves it so
-        kept = {"idempotent-replayed": answer.headers.get("Idempotent-Replayed", "")}
-        return answer.body.decode(), answer.status, kept
+            body = json_object(response.body)
+            if not 200 <= response.status < 300 and not isinstance(body.get("error"), dict):
+                raise UnusableResponse(f"{response.status} without an error")
+        except UnusableResponse as fault:
+            raise stripe.APIConnectionError(str(fault)) from fault  # type: ignore[no-untyped-call]  # The SDK has no type for it.
+        headers_read = {"idempotent-replayed": response.headers.get("Idempotent-Replayed", "")}
+        return response.body.decode(), response.status, headers_read
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """No connection is kept open."""
 
 
 class StripeApi:
-    """One account's API. Every call raises Unreadable when nothing is known of what happened, and Refused when Stripe said no;
-    those with a key raise KeyUsed. Thread-safe."""
+    """One account's API. Every method raises UnusableResponse when it is unknown whether the request was carried out, and
+    RequestRefused when it was not; those with an idempotency key raise IdempotencyKeyReused. Thread-safe."""
 
     def __init__(self, secret_key: str, origin: str, timeout_seconds: float) -> None:
         client = stripe.StripeClient(
@@ -123,10 +124,10 @@ class StripeApi:
         self._refunds = client.v1.refunds
         self._methods = client.v1.payment_methods
 
-    def create_intent(self, params: PaymentIntentCreateParams, key: str) -> Reply:
+    def create_intent(self, params: PaymentIntentCreateParams, key: str) -> StripeResponse:
         return _call(lambda: self._intents.create(params, {"idempotency_key": key}))
 
-    def confirm_intent(self, intent_id: str, params: PaymentIntentConfirmParams, key: str) -> Reply:
+    def confirm_intent(self, intent_id: str, params: PaymentIntentConfirmParams, key: str) -> StripeResponse:
         return _call(lambda: self._intents.confirm(intent_id, params, {"idempotency_key": key}))
 
     def get_intent(self, intent_id: str) -> Body:
@@ -136,11 +137,11 @@ class StripeApi:
         return _call(lambda: self._intents.cancel(intent_id, {"cancellation_reason": "requested_by_customer"})).body
 
     def list_intents(self, created: PaymentIntentListParamsCreated) -> Iterator[Body]:
-        """PaymentIntents made in that time, newest first; read page by page as they are asked for."""
+        """PaymentIntents created in that time, newest first; pages are fetched as the iterator advances."""
         params: PaymentIntentListParams = {"created": created, "limit": PAGE_SIZE}
         return _pages(lambda after: self._intents.list({**params, **after}))
 
-    def create_session(self, params: SessionCreateParams, key: str) -> Reply:
+    def create_session(self, params: SessionCreateParams, key: str) -> StripeResponse:
         return _call(lambda: self._sessions.create(params, {"idempotency_key": key}))
 
     def get_session(self, session_id: str) -> Body:
@@ -151,11 +152,11 @@ class StripeApi:
         return _call(lambda: self._sessions.expire(session_id)).body
 
     def list_sessions(self, created: PaymentIntentListParamsCreated) -> Iterator[Body]:
-        """Checkout Sessions made in that time, newest first; read page by page as they are asked for."""
+        """Checkout Sessions created in that time, newest first; pages are fetched as the iterator advances."""
         params: SessionListParams = {"created": {**created}, "limit": PAGE_SIZE}
         return _pages(lambda after: self._sessions.list({**params, **after}))
 
-    def create_refund(self, params: RefundCreateParams, key: str) -> Reply:
+    def create_refund(self, params: RefundCreateParams, key: str) -> StripeResponse:
         return _call(lambda: self._refunds.create(params, {"idempotency_key": key}))
 
     def get_refund(self, refund_id: str) -> Body:
@@ -172,52 +173,53 @@ class StripeApi:
     def get_method(self, method_id: str) -> Body:
         return _call(lambda: self._methods.retrieve(method_id)).body
 
-    def ask_anything(self) -> None:
-        """Use the key for the least there is that every account needs."""
+    def ping(self) -> None:
+        """Send the smallest request that needs a valid key."""
         _call(lambda: self._intents.list({"limit": 1}))
 
 
-def _call(request: Callable[[], stripe.StripeObject]) -> Reply:
+def _call(request: Callable[[], stripe.StripeObject]) -> StripeResponse:
     try:
         response = request().last_response
     except stripe.IdempotencyError as fault:
-        raise KeyUsed from fault
+        raise IdempotencyKeyReused from fault
     except (stripe.CardError, stripe.InvalidRequestError) as fault:
         # 400, 402 and 404: "The request was unacceptable", "the parameters were valid but the request failed".
         error = fault.json_body.get("error") if isinstance(fault.json_body, dict) else None
         if not isinstance(error, dict):
-            raise Unreadable("error") from fault
-        raise Refused(error, is_replayed=_is_replayed(fault.headers)) from fault
+            raise UnusableResponse("error") from fault
+        raise RequestRefused(error, is_replayed=_is_replayed(fault.headers)) from fault
     except stripe.StripeError as fault:
-        # No answer, a 5xx, 409 (the same key is under way), 429, and 401 or 403, which say nothing of the order either.
-        raise Unreadable(str(fault.http_status or fault.user_message)) from fault
-    except (AttributeError, KeyError, TypeError, ValueError) as fault:  # the SDK's own, on objects of another shape
-        raise Unreadable("shape") from fault
+        # No response, a 5xx, 409 (a request with this key is in progress), 429, and 401 or 403: none says what became of the
+        # request.
+        raise UnusableResponse(str(fault.http_status or fault.user_message)) from fault
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:  # Raised by the SDK on objects of another shape.
+        raise UnusableResponse("shape") from fault
     if response is None or not isinstance(response.data, dict):
-        raise Unreadable("shape")
-    return Reply(response.data, _is_replayed(response.headers))
+        raise UnusableResponse("shape")
+    return StripeResponse(response.data, _is_replayed(response.headers))
 
 
 def _pages(fetch_page: Callable[[_After], stripe.StripeObject]) -> Iterator[Body]:
     after: _After = {}
-    for _ in range(MOST_PAGES):
+    for _ in range(MAXIMUM_PAGES):
         body = _call(partial(fetch_page, after)).body
         items, has_more = body.get("data"), body.get("has_more")
         if not isinstance(items, list) or not isinstance(has_more, bool) or (has_more and not items):
-            raise Unreadable("list")
+            raise UnusableResponse("list")
         for item in items:
             if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-                raise Unreadable("list")
+                raise UnusableResponse("list")
             yield item
         if not has_more:
             return
         after = {"starting_after": items[-1]["id"]}
-    raise Unreadable("list too long")
+    raise UnusableResponse("list too long")
 
 
 def _is_replayed(headers: Mapping[str, str] | None) -> bool:
     return (headers or {}).get("idempotent-replayed") == "true"
 
 
-def _word(value: object) -> str:
+def _short_text(value: object) -> str:
     return value[:100] if isinstance(value, str) else ""

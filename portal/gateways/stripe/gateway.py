@@ -1,4 +1,4 @@
-"""One merchant's account at Stripe, as the contract asks for it: what is sent, asked again, looked for, and believed."""
+"""One merchant's account at Stripe as the contract's Gateway: requests are sent, resent and looked up here."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from typing import TYPE_CHECKING, Any
 from portal.clock import Clock, SystemClock
 from portal.gateways.contract import (
     Capabilities,
-    ChargeOrder,
+    ChargeOutcome,
+    ChargeRequest,
     ListedCharge,
-    Notice,
-    Outcome,
-    PageOrder,
-    PromptOrder,
-    Question,
-    RefundOrder,
+    Lookup,
+    PageRequest,
+    PromptRequest,
     RefundOutcome,
-    SetupOrder,
+    RefundRequest,
     SetupOutcome,
+    SetupRequest,
     State,
+    VerifiedEvent,
 )
-from portal.gateways.http import Unreadable
-from portal.gateways.stripe import events, orders
-from portal.gateways.stripe.client import KeyUsed, Refused, Reply, StripeApi
+from portal.gateways.http import UnusableResponse
+from portal.gateways.stripe import events, request_params
+from portal.gateways.stripe.client import IdempotencyKeyReused, RequestRefused, StripeApi, StripeResponse
 from portal.gateways.stripe.parsing import (
     REFERENCE,
     awaits_customer,
-    customer_of,
+    customer_in_token,
     failure_code,
-    is_strangers,
+    is_not_ours,
     read_intent,
-    read_listed,
+    read_listed_charge,
     read_page,
     read_refund,
     read_setup,
@@ -49,14 +49,14 @@ log = logging.getLogger(__name__)
 
 ORIGIN = "https://api.stripe.com"
 PAGE_ORIGINS = ("https://checkout.stripe.com", "https://hooks.stripe.com")
-"""Checkout, and the banks' questions (3-D Secure)."""
+"""Checkout, and the banks' authentication (3-D Secure)."""
 
-SENT_WITHIN = timedelta(hours=23)
-"""Stripe may forget an idempotency key after 24 hours and would then charge anew: an older order is looked for, and never sent."""
-GONE_AFTER = timedelta(hours=24)
-"""By now nothing of an order is on its way: when Stripe's list has nothing of it, there is nothing and there will be nothing."""
-_MARGIN = timedelta(minutes=10)
-"""Between our clock and Stripe's."""
+RESEND_WITHIN = timedelta(hours=23)
+"""Stripe may drop an idempotency key after 24 hours and would then charge again: an older request is looked up, never resent."""
+IN_FLIGHT_AT_MOST = timedelta(hours=24)
+"""How long a request may be in flight. After that, when Stripe's lists do not have it, it was never carried out."""
+_CLOCK_MARGIN = timedelta(minutes=10)
+"""How far our clock and Stripe's may differ."""
 
 _AMOUNT_CODES = frozenset(
     {
@@ -70,10 +70,10 @@ _AMOUNT_CODES = frozenset(
 
 
 class StripeGateway:
-    """`secret_key` of the merchant's mode, `event_secrets` of its webhook endpoint, newest first; `origin` is another one for tests.
+    """`secret_key` is of the merchant's mode, `event_secrets` are of its webhook endpoint, newest first; tests set `origin`.
 
-    Thread-safe. What Stripe answers to an idempotency key stays its answer, a 500 too: such an order is UNKNOWN each time it
-    is sent again, the list tells what became of it, and it ends when its time is up.
+    Thread-safe. Stripe replays its first response to an idempotency key, a 500 too: such a request is UNKNOWN each time it is
+    resent, is looked up in Stripe's lists, and ends when the payment expires.
     """
 
     name = "stripe"
@@ -103,267 +103,270 @@ class StripeGateway:
         self._clock = clock or SystemClock()
         self._api = StripeApi(secret_key, origin, timeout_seconds)
 
-    def charge(self, order: ChargeOrder) -> Outcome:
-        """Charge a saved card. When the bank asks for the customer, the same PaymentIntent goes on on-session: the customer
-        is sent to their bank's page and comes back to `return_url`."""
+    def charge(self, request: ChargeRequest) -> ChargeOutcome:
+        """Charge a saved card. When the bank wants the customer to authenticate, the same PaymentIntent is confirmed
+        on-session: the customer is sent to the bank's page and returns to `return_url`."""
         try:
-            params = orders.charge_params(order)
+            params = request_params.charge_params(request)
         except AmountError:
-            return _unsent(order.reference, "amount_unsupported")
+            return _not_sent(request.reference, "amount_unsupported")
         except ValueError:
-            return _unsent(order.reference, "method_invalid")
-        if self._is_old(order.reference, SENT_WITHIN):
-            return self._look_up_old(order.reference)
+            return _not_sent(request.reference, "method_invalid")
+        if self._is_older_than(request.reference, RESEND_WITHIN):
+            return self._look_up_unsendable(request.reference)
         try:
-            reply = self._api.create_intent(params, order.reference)
-        except Refused as refusal:
+            response = self._api.create_intent(params, request.reference)
+        except RequestRefused as refusal:
             if refusal.intent is None:
-                return _refused(order.reference, refusal)
-            reply = refusal.intent
-        except KeyUsed:
-            return self.look_up(self._question(order.reference))
-        except Unreadable as fault:
-            return Outcome(State.UNKNOWN, order.reference, evidence=f"order: {fault}")
-        return self._gone_on(order, reply)
+                return _refused(request.reference, refusal)
+            response = refusal.intent
+        except IdempotencyKeyReused:
+            return self.look_up(self._lookup_for(request.reference))
+        except UnusableResponse as fault:
+            return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
+        return self._complete_charge(request, response)
 
-    def prompt(self, order: PromptOrder) -> Outcome:
+    def prompt(self, request: PromptRequest) -> ChargeOutcome:
         raise NotImplementedError("no prompt channel is offered")
 
-    def open_page(self, order: PageOrder) -> Outcome:
+    def open_page(self, request: PageRequest) -> ChargeOutcome:
         now = self._clock.now()
-        customer = customer_of(order.payer.known_token)
+        customer = customer_in_token(request.payer.known_token)
         try:
-            params = orders.page_params(order, now, customer=customer)
+            params = request_params.page_params(request, now, customer=customer)
         except AmountError:
-            return _unsent(order.reference, "amount_unsupported")
-        if self._is_old(order.reference, SENT_WITHIN):
-            return self._look_up_old(order.reference)
+            return _not_sent(request.reference, "amount_unsupported")
+        if self._is_older_than(request.reference, RESEND_WITHIN):
+            return self._look_up_unsendable(request.reference)
         try:
-            session = self._new_session(order.reference, params, orders.page_params(order, now, customer=None))
-        except Refused as refusal:
-            return _refused(order.reference, refusal)
-        except KeyUsed:
-            return self.look_up(self._question(order.reference))
-        except Unreadable as fault:
-            return Outcome(State.UNKNOWN, order.reference, evidence=f"order: {fault}")
-        return read_page(order.reference, session, now)
+            session = self._create_session(
+                request.reference, params, request_params.page_params(request, now, customer=None)
+            )
+        except RequestRefused as refusal:
+            return _refused(request.reference, refusal)
+        except IdempotencyKeyReused:
+            return self.look_up(self._lookup_for(request.reference))
+        except UnusableResponse as fault:
+            return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
+        return read_page(request.reference, session, now)
 
-    def look_up(self, question: Question) -> Outcome:
-        """By Stripe's own ids where they are known; else in its lists, which show at once what was made (its search does not).
-        ABSENT only when both lists were read to their end."""
+    def look_up(self, lookup: Lookup) -> ChargeOutcome:
+        """By Stripe's own ids where they are known, else in its lists, which are always current (its search is not). ABSENT
+        only when both lists were read to their end."""
         try:
-            return self._found(question)
-        except Refused as refusal:
-            return Outcome(State.UNKNOWN, question.reference, evidence=f"look-up: {refusal}")
-        except Unreadable as fault:
-            return Outcome(State.UNKNOWN, question.reference, evidence=f"look-up: {fault}")
+            return self._find_charge(lookup)
+        except RequestRefused as refusal:
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {refusal}")
+        except UnusableResponse as fault:
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {fault}")
 
-    def cancel(self, question: Question) -> Outcome:
-        found = self.look_up(question)
+    def cancel(self, lookup: Lookup) -> ChargeOutcome:
+        found = self.look_up(lookup)
         if found.state not in (State.PENDING, State.REQUIRES_ACTION):
             return found
         try:
-            self._call_off(found)
-        except Refused:
-            pass  # It came to another end at this moment: which one is asked now.
-        except Unreadable as fault:
-            return Outcome(State.UNKNOWN, question.reference, evidence=f"cancel: {fault}")
-        return self.look_up(
-            Question(question.reference, question.sent_at, found.gateway_reference, found.page_reference)
-        )
+            self._cancel_at_stripe(found)
+        except RequestRefused:
+            pass  # Its state has changed since the lookup: look it up again.
+        except UnusableResponse as fault:
+            return ChargeOutcome(State.UNKNOWN, lookup.reference, evidence=f"cancel: {fault}")
+        return self.look_up(Lookup(lookup.reference, lookup.sent_at, found.gateway_reference, found.page_reference))
 
-    def open_setup(self, order: SetupOrder) -> SetupOutcome:
+    def open_setup(self, request: SetupRequest) -> SetupOutcome:
         now = self._clock.now()
-        params = orders.setup_params(order, now, customer=customer_of(order.payer.known_token))
-        if self._is_old(order.reference, SENT_WITHIN):
-            return self.look_up_setup(self._question(order.reference))
+        params = request_params.setup_params(request, now, customer=customer_in_token(request.payer.known_token))
+        if self._is_older_than(request.reference, RESEND_WITHIN):
+            return self.look_up_setup(self._lookup_for(request.reference))
         try:
-            session = self._new_session(order.reference, params, orders.setup_params(order, now, customer=None))
-        except Refused as refusal:
+            session = self._create_session(
+                request.reference, params, request_params.setup_params(request, now, customer=None)
+            )
+        except RequestRefused as refusal:
             code = _refusal_code(refusal)
-            return SetupOutcome(State.FAILED, order.reference, failure_code=code, evidence=f"order: {refusal}")
-        except KeyUsed:
-            return self.look_up_setup(self._question(order.reference))
-        except Unreadable as fault:
-            return SetupOutcome(State.UNKNOWN, order.reference, evidence=f"order: {fault}")
-        return read_setup(order.reference, session, now)
+            return SetupOutcome(State.FAILED, request.reference, failure_code=code, evidence=f"request: {refusal}")
+        except IdempotencyKeyReused:
+            return self.look_up_setup(self._lookup_for(request.reference))
+        except UnusableResponse as fault:
+            return SetupOutcome(State.UNKNOWN, request.reference, evidence=f"request: {fault}")
+        return read_setup(request.reference, session, now)
 
-    def look_up_setup(self, question: Question) -> SetupOutcome:
+    def look_up_setup(self, lookup: Lookup) -> SetupOutcome:
         try:
-            session = self._session(question)
-        except (Refused, Unreadable) as fault:
-            return SetupOutcome(State.UNKNOWN, question.reference, evidence=f"look-up: {fault}")
+            session = self._find_session(lookup)
+        except (RequestRefused, UnusableResponse) as fault:
+            return SetupOutcome(State.UNKNOWN, lookup.reference, evidence=f"look-up: {fault}")
         if session is None:
-            return SetupOutcome(State.ABSENT, question.reference, evidence="look-up")
-        return read_setup(question.reference, session, self._clock.now())
+            return SetupOutcome(State.ABSENT, lookup.reference, evidence="look-up")
+        return read_setup(lookup.reference, session, self._clock.now())
 
     def detach(self, token: str) -> bool:
-        method = orders.method_of(token)
+        method = request_params.method_in_token(token)
         try:
             try:
                 self._api.detach(method)
-            except Refused as refusal:
-                # One that is attached to nobody is refused as well: then it is forgotten already.
+            except RequestRefused as refusal:
+                # RequestRefused also when it is attached to no customer: then it is detached already.
                 return refusal.code == "resource_missing" or self._api.get_method(method).get("customer") is None
-        except (Refused, Unreadable):
+        except (RequestRefused, UnusableResponse):
             return False
         return True
 
-    def refund(self, order: RefundOrder) -> RefundOutcome:
+    def refund(self, request: RefundRequest) -> RefundOutcome:
         try:
-            params = orders.refund_params(order)
+            params = request_params.refund_params(request)
         except AmountError:
-            return RefundOutcome(State.FAILED, order.reference, failure_code="amount_unsupported")
-        if self._is_old(order.reference, SENT_WITHIN):
-            return self._look_up_old_refund(order)
+            return RefundOutcome(State.FAILED, request.reference, failure_code="amount_unsupported")
+        if self._is_older_than(request.reference, RESEND_WITHIN):
+            return self._look_up_unsendable_refund(request)
         try:
-            reply = self._api.create_refund(params, order.reference)
-            refund = _as_it_is(reply, self._api.get_refund)
-        except Refused as refusal:
+            response = self._api.create_refund(params, request.reference)
+            refund = _current_object(response, self._api.get_refund)
+        except RequestRefused as refusal:
             is_too_large = refusal.code == "charge_already_refunded" or refusal.param == "amount"
             code = "amount_too_large" if is_too_large else refusal.code or "refused"
-            return RefundOutcome(State.FAILED, order.reference, failure_code=code)
-        except KeyUsed:
-            return self.look_up_refund(order)
-        except Unreadable:
-            return RefundOutcome(State.UNKNOWN, order.reference)
-        return read_refund(order.reference, refund)
+            return RefundOutcome(State.FAILED, request.reference, failure_code=code)
+        except IdempotencyKeyReused:
+            return self.look_up_refund(request)
+        except UnusableResponse:
+            return RefundOutcome(State.UNKNOWN, request.reference)
+        return read_refund(request.reference, refund)
 
-    def look_up_refund(self, order: RefundOrder) -> RefundOutcome:
+    def look_up_refund(self, request: RefundRequest) -> RefundOutcome:
         try:
-            found = _ours(self._api.list_refunds(order.charge), order.reference)
-        except (Refused, Unreadable):
-            return RefundOutcome(State.UNKNOWN, order.reference)
-        return read_refund(order.reference, found) if found else RefundOutcome(State.ABSENT, order.reference)
+            found = _find_ours(self._api.list_refunds(request.charge), request.reference)
+        except (RequestRefused, UnusableResponse):
+            return RefundOutcome(State.UNKNOWN, request.reference)
+        return read_refund(request.reference, found) if found else RefundOutcome(State.ABSENT, request.reference)
 
     def list_charges(self, since: datetime, until: datetime) -> tuple[ListedCharge, ...] | None:
-        """PaymentIntents that were attempted; whole seconds, as Stripe counts them.
+        """PaymentIntents that were attempted; times are rounded to whole seconds, as Stripe counts them.
 
-        One that says that it is not ours and cannot be read, such as of a currency that we do not know, is left out: whatever
-        a merchant sells elsewhere keeps nothing of ours from being compared. One that may be ours leaves no list.
+        One that is provably not ours and cannot be read, such as in a currency that we do not know, is skipped: what a
+        merchant sells elsewhere must not prevent reconciliation. With an unreadable one that may be ours there is no list.
         """
         try:
             intents = self._api.list_intents({"gte": int(since.timestamp()), "lt": math.ceil(until.timestamp())})
-            listed = [charge for intent in intents if (charge := _listed(intent)) is not None]
-        except (Refused, Unreadable, AmountError):
+            listed = [charge for intent in intents if (charge := _listed_charge(intent)) is not None]
+        except (RequestRefused, UnusableResponse, AmountError):
             return None
         return tuple(reversed(listed))
 
-    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
+    def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedEvent:
         events.verify(headers, body, self._event_secrets, now)
         return events.read(body, livemode=self._livemode)
 
     def is_reachable(self) -> bool:
         try:
-            self._api.ask_anything()
-        except (Refused, Unreadable):
+            self._api.ping()
+        except (RequestRefused, UnusableResponse):
             return False
         return True
 
-    def _gone_on(self, order: ChargeOrder, reply: Reply) -> Outcome:
-        """What the charge has come to, gone on with on-session if that is what it waits for."""
+    def _complete_charge(self, request: ChargeRequest, response: StripeResponse) -> ChargeOutcome:
+        """Confirm the charge on-session if its bank requires that, and return its outcome."""
         try:
-            intent = _as_it_is(reply, self._api.get_intent)
+            intent = _current_object(response, self._api.get_intent)
             if awaits_customer(intent):
-                intent = self._confirmed(order, str(intent.get("id")))
-        except (Refused, Unreadable, KeyUsed) as fault:
-            return Outcome(State.UNKNOWN, order.reference, evidence=f"on-session: {fault}")
-        return read_intent(order.reference, intent)
+                intent = self._confirm_on_session(request, str(intent.get("id")))
+        except (RequestRefused, UnusableResponse, IdempotencyKeyReused) as fault:
+            return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"on-session: {fault}")
+        return read_intent(request.reference, intent)
 
-    def _confirmed(self, order: ChargeOrder, intent_id: str) -> Mapping[str, Any]:
+    def _confirm_on_session(self, request: ChargeRequest, intent_id: str) -> Mapping[str, Any]:
         try:
-            reply = self._api.confirm_intent(
-                intent_id, orders.on_session_params(order), f"{order.reference}:on-session"
+            response = self._api.confirm_intent(
+                intent_id, request_params.on_session_params(request), f"{request.reference}:on-session"
             )
-        except Refused as refusal:
+        except RequestRefused as refusal:
             if refusal.intent is None:
                 return self._api.get_intent(intent_id)
-            reply = refusal.intent
-        return _as_it_is(reply, self._api.get_intent)
+            response = refusal.intent
+        return _current_object(response, self._api.get_intent)
 
-    def _new_session(
+    def _create_session(
         self, reference: str, params: SessionCreateParams, without_customer: SessionCreateParams
     ) -> Mapping[str, Any]:
         try:
-            reply = self._api.create_session(params, reference)
-        except Refused as refusal:
+            response = self._api.create_session(params, reference)
+        except RequestRefused as refusal:
             if (refusal.code, refusal.param) != ("resource_missing", "customer"):
                 raise
-            # The merchant has deleted the customer at Stripe. Nothing was made; a page is for anybody.
-            reply = self._api.create_session(without_customer, f"{reference}:new-customer")
-        return _as_it_is(reply, self._api.get_session)
+            # The merchant has deleted the customer at Stripe. Nothing was created, and a page needs no customer.
+            response = self._api.create_session(without_customer, f"{reference}:new-customer")
+        return _current_object(response, self._api.get_session)
 
-    def _found(self, question: Question) -> Outcome:
-        if question.gateway_reference and not question.page_reference:
-            return read_intent(question.reference, self._api.get_intent(question.gateway_reference))
-        session = self._session(question)
+    def _find_charge(self, lookup: Lookup) -> ChargeOutcome:
+        if lookup.gateway_reference and not lookup.page_reference:
+            return read_intent(lookup.reference, self._api.get_intent(lookup.gateway_reference))
+        session = self._find_session(lookup)
         if session is not None:
-            return read_page(question.reference, session, self._clock.now())
-        intent = _ours(self._api.list_intents(_window(question)), question.reference)
+            return read_page(lookup.reference, session, self._clock.now())
+        intent = _find_ours(self._api.list_intents(_creation_window(lookup)), lookup.reference)
         if intent is None:
-            return Outcome(State.ABSENT, question.reference, evidence="look-up")
-        return read_intent(question.reference, self._api.get_intent(intent["id"]))
+            return ChargeOutcome(State.ABSENT, lookup.reference, evidence="look-up")
+        return read_intent(lookup.reference, self._api.get_intent(intent["id"]))
 
-    def _session(self, question: Question) -> Mapping[str, Any] | None:
-        if question.page_reference:
-            return self._api.get_session(question.page_reference)
-        session = _ours(self._api.list_sessions(_window(question)), question.reference)
+    def _find_session(self, lookup: Lookup) -> Mapping[str, Any] | None:
+        if lookup.page_reference:
+            return self._api.get_session(lookup.page_reference)
+        session = _find_ours(self._api.list_sessions(_creation_window(lookup)), lookup.reference)
         return self._api.get_session(session["id"]) if session else None
 
-    def _call_off(self, found: Outcome) -> None:
-        """A page's own PaymentIntent cannot be cancelled, its session can be expired; one that is being paid can be neither."""
+    def _cancel_at_stripe(self, found: ChargeOutcome) -> None:
+        """A hosted page is cancelled by expiring its session, any other charge by its PaymentIntent; neither works while it is
+        being paid."""
         if found.page_reference is not None and found.state is State.REQUIRES_ACTION:
             self._api.expire_session(found.page_reference)
         elif found.page_reference is None and found.gateway_reference is not None:
             self._api.cancel_intent(found.gateway_reference)
 
-    def _question(self, reference: str) -> Question:
-        """Of an order of ours without its durable intent at hand: its id tells when it was made."""
-        return Question(reference, id_time(reference) or self._clock.now() - GONE_AFTER)
+    def _lookup_for(self, reference: str) -> Lookup:
+        """Build a lookup from our reference alone: the id contains when it was created."""
+        return Lookup(reference, id_time(reference) or self._clock.now() - IN_FLIGHT_AT_MOST)
 
-    def _is_old(self, reference: str, age: timedelta) -> bool:
-        made_at = id_time(reference)
-        return made_at is not None and self._clock.now() - made_at >= age
+    def _is_older_than(self, reference: str, age: timedelta) -> bool:
+        created_at = id_time(reference)
+        return created_at is not None and self._clock.now() - created_at >= age
 
-    def _look_up_old(self, reference: str) -> Outcome:
-        outcome = self.look_up(self._question(reference))
-        if outcome.state is State.ABSENT and self._is_old(reference, GONE_AFTER):
-            return Outcome(State.FAILED, reference, failure_code="timeout", evidence="look-up: never made")
+    def _look_up_unsendable(self, reference: str) -> ChargeOutcome:
+        outcome = self.look_up(self._lookup_for(reference))
+        if outcome.state is State.ABSENT and self._is_older_than(reference, IN_FLIGHT_AT_MOST):
+            return ChargeOutcome(State.FAILED, reference, failure_code="timeout", evidence="look-up: never created")
         return outcome
 
-    def _look_up_old_refund(self, order: RefundOrder) -> RefundOutcome:
-        outcome = self.look_up_refund(order)
-        if outcome.state is State.ABSENT and self._is_old(order.reference, GONE_AFTER):
-            return RefundOutcome(State.FAILED, order.reference, failure_code="timeout")
+    def _look_up_unsendable_refund(self, request: RefundRequest) -> RefundOutcome:
+        outcome = self.look_up_refund(request)
+        if outcome.state is State.ABSENT and self._is_older_than(request.reference, IN_FLIGHT_AT_MOST):
+            return RefundOutcome(State.FAILED, request.reference, failure_code="timeout")
         return outcome
 
 
-def _as_it_is(reply: Reply, get: Callable[[str], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The object of a reply as it is now: the answer to an earlier request of the same key is read again. Raises Unreadable."""
-    if not reply.is_replayed:
-        return reply.body
+def _current_object(response: StripeResponse, get: Callable[[str], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the object of a response as it is now: that of a replayed response is fetched again. Raises UnusableResponse."""
+    if not response.is_replayed:
+        return response.body
     try:
-        return get(str(reply.body.get("id")))
-    except Refused as refusal:  # It says nothing of the order, which was taken.
-        raise Unreadable(f"replayed: {refusal}") from refusal
+        return get(str(response.body.get("id")))
+    except RequestRefused as refusal:  # The fetch was refused; the request itself had been accepted.
+        raise UnusableResponse(f"replayed: {refusal}") from refusal
 
 
-def _listed(intent: Mapping[str, Any]) -> ListedCharge | None:
+def _listed_charge(intent: Mapping[str, Any]) -> ListedCharge | None:
     try:
-        return read_listed(intent)
+        return read_listed_charge(intent)
     except AmountError:
-        if not is_strangers(intent):
+        if not is_not_ours(intent):
             raise
-        log.info("stranger.left_out", extra={"charge": intent["id"]})
+        log.info("unrelated_charge.skipped", extra={"charge": intent["id"]})
         return None
 
 
-def _window(question: Question) -> Any:
-    since, until = question.sent_at - _MARGIN, question.sent_at + GONE_AFTER + _MARGIN
+def _creation_window(lookup: Lookup) -> Any:
+    since, until = lookup.sent_at - _CLOCK_MARGIN, lookup.sent_at + IN_FLIGHT_AT_MOST + _CLOCK_MARGIN
     return {"gte": int(since.timestamp()), "lte": math.ceil(until.timestamp())}
 
 
-def _ours(items: Iterable[Mapping[str, Any]], reference: str) -> Mapping[str, Any] | None:
+def _find_ours(items: Iterable[Mapping[str, Any]], reference: str) -> Mapping[str, Any] | None:
     for item in items:
         metadata = item.get("metadata")
         if isinstance(metadata, dict) and metadata.get(REFERENCE) == reference:
@@ -371,16 +374,16 @@ def _ours(items: Iterable[Mapping[str, Any]], reference: str) -> Mapping[str, An
     return None
 
 
-def _unsent(reference: str, code: str) -> Outcome:
-    return Outcome(State.FAILED, reference, failure_code=code, evidence="never sent")
+def _not_sent(reference: str, code: str) -> ChargeOutcome:
+    return ChargeOutcome(State.FAILED, reference, failure_code=code, evidence="not sent")
 
 
-def _refused(reference: str, refusal: Refused) -> Outcome:
-    return Outcome(State.FAILED, reference, failure_code=_refusal_code(refusal), evidence=f"order: {refusal}")
+def _refused(reference: str, refusal: RequestRefused) -> ChargeOutcome:
+    return ChargeOutcome(State.FAILED, reference, failure_code=_refusal_code(refusal), evidence=f"request: {refusal}")
 
 
-def _refusal_code(refusal: Refused) -> str:
-    """Why Stripe did not carry an order out; no bank was asked."""
+def _refusal_code(refusal: RequestRefused) -> str:
+    """Why Stripe did not carry out a request; it reached no bank."""
     if refusal.code in _AMOUNT_CODES or refusal.param in ("amount", "currency") or "price_data" in refusal.param:
         return "amount_unsupported"
     if refusal.param in ("payment_method", "customer") or refusal.code == "payment_method_unexpected_state":

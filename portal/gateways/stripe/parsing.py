@@ -1,4 +1,4 @@
-"""What Stripe's objects mean in the contract's words. Pure: plain mappings in, outcomes out, and never an exception.
+"""Stripe's objects as the contract's outcomes. Pure; an object that cannot be read becomes UNKNOWN, never an exception.
 
 Sources: https://docs.stripe.com/api/payment_intents/object, https://docs.stripe.com/api/checkout/sessions/object,
 https://docs.stripe.com/api/setup_intents/object, https://docs.stripe.com/api/refunds/object, https://docs.stripe.com/payments/paymentintents/lifecycle,
@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.gateways.contract import ListedCharge, MethodFacts, Outcome, RefundOutcome, SetupOutcome, State
+from portal.gateways.contract import ChargeOutcome, ListedCharge, MethodDetails, RefundOutcome, SetupOutcome, State
 from portal.gateways.stripe.amounts import from_stripe
 from portal.money import AmountError, Money
 
 REFERENCE = "portal_reference"
-"""The key of our reference in the metadata of every object that we have made."""
+"""The key of our reference in the metadata of every object that we create."""
 NEEDS_CUSTOMER = "authentication_required"
 
 _BY_DECLINE = {
@@ -58,13 +58,13 @@ _REFUND_STATES = {
 
 
 def failure_code(code: str, decline_code: str) -> str:
-    """Stripe's `code` and `decline_code` as one of the contract's. What a bank says of loss, theft or fraud is a decline and no
-    more: "Don't report more detailed information to your customer" (https://docs.stripe.com/declines/codes)."""
+    """Return Stripe's `code` and `decline_code` as one of `FAILURE_CODES`. Loss, theft and fraud are a plain decline: "Don't
+    report more detailed information to your customer" (https://docs.stripe.com/declines/codes)."""
     return _BY_DECLINE.get(decline_code) or _BY_CODE.get(code, "card_declined" if decline_code else "processing_error")
 
 
 def awaits_customer(intent: Mapping[str, Any]) -> bool:
-    """Whether the bank would take the charge if the customer proved who they are: an on-session confirmation can go on."""
+    """Return whether the bank wants the customer to authenticate: an on-session confirmation can then continue the charge."""
     error = _mapping(intent.get("last_payment_error"))
     return intent.get("status") == "requires_payment_method" and NEEDS_CUSTOMER in (
         error.get("code"),
@@ -72,92 +72,94 @@ def awaits_customer(intent: Mapping[str, Any]) -> bool:
     )
 
 
-def read_intent(reference: str, intent: Mapping[str, Any], *, page_reference: str | None = None) -> Outcome:
-    """A PaymentIntent of an order that nobody but us can confirm again."""
-    told = _mapping(intent.get("metadata")).get(REFERENCE)
+def read_intent(reference: str, intent: Mapping[str, Any], *, page_reference: str | None = None) -> ChargeOutcome:
+    """Read a PaymentIntent that only we can confirm again."""
+    found_reference = _mapping(intent.get("metadata")).get(REFERENCE)
     state, code = _intent_state(intent)
     money = _intent_money(intent)
-    if not isinstance(told, str) or not isinstance(intent.get("id"), str) or money is None:
-        return Outcome(State.UNKNOWN, reference, evidence="intent: shape")
+    if not isinstance(found_reference, str) or not isinstance(intent.get("id"), str) or money is None:
+        return ChargeOutcome(State.UNKNOWN, reference, evidence="intent: shape")
     charge = _mapping(intent.get("latest_charge"))
-    return Outcome(
+    return ChargeOutcome(
         state,
-        told,
+        found_reference,
         gateway_reference=intent["id"],
         money=money,
         failure_code=code,
         action_url=_redirect(intent) if state is State.REQUIRES_ACTION else None,
-        method=_method_of(intent),
+        method=_payment_method(intent),
         completed_at=_instant(charge.get("created")) if state is State.SUCCEEDED else None,
         evidence=_evidence(intent),
         page_reference=page_reference,
     )
 
 
-def read_page(reference: str, session: Mapping[str, Any], now: datetime) -> Outcome:
-    """A Checkout Session that takes a payment. While it is open the customer may try again, whatever was declined so far."""
-    told, page = session.get("client_reference_id"), session.get("id")
-    if not isinstance(told, str) or not isinstance(page, str):
-        return Outcome(State.UNKNOWN, reference, evidence="session: shape")
+def read_page(reference: str, session: Mapping[str, Any], now: datetime) -> ChargeOutcome:
+    """Read a Checkout Session for a payment. While it is open, the customer can try again after a decline."""
+    found_reference, page = session.get("client_reference_id"), session.get("id")
+    if not isinstance(found_reference, str) or not isinstance(page, str):
+        return ChargeOutcome(State.UNKNOWN, reference, evidence="session: shape")
     intent = _mapping(session.get("payment_intent"))
     has_charged = intent.get("status") in ("succeeded", "processing", "requires_capture")
     match session.get("status"):
         case _ if has_charged:
-            return read_intent(told, intent, page_reference=page)
+            return read_intent(found_reference, intent, page_reference=page)
         case "open" if (url := _text(session.get("url"))) is not None:
-            return Outcome(
+            return ChargeOutcome(
                 State.REQUIRES_ACTION,
-                told,
+                found_reference,
                 action_url=url,
                 money=_total(session),
                 page_reference=page,
                 evidence="session",
             )
         case "complete" if intent:
-            return read_intent(told, intent, page_reference=page)
+            return read_intent(found_reference, intent, page_reference=page)
         case "expired":
-            return Outcome(
+            return ChargeOutcome(
                 State.FAILED,
-                told,
-                failure_code=_ended_by(session, now),
+                found_reference,
+                failure_code=_expiry_code(session, now),
                 page_reference=page,
                 evidence="session: expired",
             )
-    return Outcome(State.UNKNOWN, reference, page_reference=page, evidence="session: shape")
+    return ChargeOutcome(State.UNKNOWN, reference, page_reference=page, evidence="session: shape")
 
 
 def read_setup(reference: str, session: Mapping[str, Any], now: datetime) -> SetupOutcome:
-    """A Checkout Session that keeps a card and takes nothing."""
-    told, page = session.get("client_reference_id"), session.get("id")
-    if not isinstance(told, str) or not isinstance(page, str):
+    """Read a Checkout Session that saves a card and charges nothing."""
+    found_reference, page = session.get("client_reference_id"), session.get("id")
+    if not isinstance(found_reference, str) or not isinstance(page, str):
         return SetupOutcome(State.UNKNOWN, reference, evidence="session: shape")
     match session.get("status"):
         case "open" if (url := _text(session.get("url"))) is not None:
-            return SetupOutcome(State.REQUIRES_ACTION, told, page, action_url=url, evidence="session")
+            return SetupOutcome(State.REQUIRES_ACTION, found_reference, page, action_url=url, evidence="session")
         case "complete":
-            return _kept(told, page, session)
+            return _completed_setup(found_reference, page, session)
         case "expired":
-            code = _ended_by(session, now)
-            return SetupOutcome(State.FAILED, told, page, failure_code=code, evidence="session: expired")
+            code = _expiry_code(session, now)
+            return SetupOutcome(State.FAILED, found_reference, page, failure_code=code, evidence="session: expired")
     return SetupOutcome(State.UNKNOWN, reference, page, evidence="session: shape")
 
 
 def read_refund(reference: str, refund: Mapping[str, Any]) -> RefundOutcome:
-    """A Refund. `requires_action` waits for the customer at the bank, and is pending to us."""
-    told = _mapping(refund.get("metadata")).get(REFERENCE)
+    """Read a Refund. `requires_action` waits for the customer at the bank, and is PENDING to us."""
+    found_reference = _mapping(refund.get("metadata")).get(REFERENCE)
     state = _REFUND_STATES.get(str(refund.get("status")))
     try:
         money = from_stripe(refund.get("amount"), refund.get("currency"))
     except AmountError:
         return RefundOutcome(State.UNKNOWN, reference)
-    if not isinstance(told, str) or state is None:
+    if not isinstance(found_reference, str) or state is None:
         return RefundOutcome(State.UNKNOWN, reference)
     reason = _text(refund.get("failure_reason")) or "unknown"
-    return RefundOutcome(state, told, _text(refund.get("id")), money, reason if state is State.FAILED else None)
+    return RefundOutcome(
+        state, found_reference, _text(refund.get("id")), money, reason if state is State.FAILED else None
+    )
 
 
-def read_listed(intent: Mapping[str, Any]) -> ListedCharge | None:
-    """A PaymentIntent as a charge of the list; None when it was never attempted. Raises AmountError when it is not readable."""
+def read_listed_charge(intent: Mapping[str, Any]) -> ListedCharge | None:
+    """Read a listed PaymentIntent; None when no charge was ever attempted. Raises AmountError when it cannot be read."""
     if intent.get("status") in ("requires_payment_method", "requires_confirmation") and not _error(intent):
         return None
     intent_id, created_at, money = intent.get("id"), _instant(intent.get("created")), _intent_money(intent)
@@ -169,14 +171,14 @@ def read_listed(intent: Mapping[str, Any]) -> ListedCharge | None:
     )
 
 
-def is_strangers(intent: Mapping[str, Any]) -> bool:
-    """Whether a PaymentIntent says that it was not made by us: its metadata are there, and without our key."""
+def is_not_ours(intent: Mapping[str, Any]) -> bool:
+    """Return whether a PaymentIntent was provably not created by us: it has metadata, without our key in it."""
     metadata = intent.get("metadata")
     return isinstance(metadata, Mapping) and REFERENCE not in metadata
 
 
-def customer_of(token: str | None) -> str | None:
-    """The Stripe customer in a token of ours, which is `cus_…/pm_…`."""
+def customer_in_token(token: str | None) -> str | None:
+    """Return the Stripe customer in a token of ours, which is `cus_…/pm_…`."""
     customer, _, method = (token or "").partition("/")
     return customer if customer.startswith("cus_") and method else None
 
@@ -188,26 +190,26 @@ def _intent_state(intent: Mapping[str, Any]) -> tuple[State, str | None]:
         case "requires_action" if _redirect(intent) is not None:
             return State.REQUIRES_ACTION, None
         case "canceled":
-            # By us, or by the merchant at Stripe; `automatic` and `expired` are Stripe's own giving up.
-            by_time = intent.get("cancellation_reason") in ("automatic", "expired")
-            return State.FAILED, "timeout" if by_time else "payer_canceled"
+            # By us, or by the merchant in Stripe's dashboard; `automatic` and `expired` are by Stripe itself.
+            has_timed_out = intent.get("cancellation_reason") in ("automatic", "expired")
+            return State.FAILED, "timeout" if has_timed_out else "payer_canceled"
         case "requires_payment_method" if _error(intent) and not awaits_customer(intent):
             error = _error(intent)
             return State.FAILED, failure_code(str(error.get("code")), str(error.get("decline_code") or ""))
         case (
             "processing" | "requires_capture" | "requires_action" | "requires_confirmation" | "requires_payment_method"
         ):
-            # Made and not ended. One that waits for a confirmation of ours is called off when its time is up, which proves
-            # its end; until then a confirmation may be on its way.
+            # Created, without an outcome yet. One that waits for our confirmation is cancelled when the payment expires, which
+            # proves that it failed; until then a confirmation may be in flight.
             return State.PENDING, None
     return State.UNKNOWN, None
 
 
-def _kept(reference: str, page: str, session: Mapping[str, Any]) -> SetupOutcome:
+def _completed_setup(reference: str, page: str, session: Mapping[str, Any]) -> SetupOutcome:
     intent = _mapping(session.get("setup_intent"))
     match intent.get("status"):
         case "succeeded":
-            method = _facts(
+            method = _card_details(
                 _mapping(intent.get("payment_method")), customer=intent.get("customer") or session.get("customer")
             )
             if method is not None and method.token is not None:
@@ -221,26 +223,26 @@ def _kept(reference: str, page: str, session: Mapping[str, Any]) -> SetupOutcome
     return SetupOutcome(State.UNKNOWN, reference, page, evidence="setup intent: shape")
 
 
-def _ended_by(session: Mapping[str, Any], now: datetime) -> str:
-    """A session that ended before its time was called off, by us or by the merchant at Stripe."""
+def _expiry_code(session: Mapping[str, Any], now: datetime) -> str:
+    """A session that expired before its time was cancelled, by us or by the merchant in Stripe's dashboard."""
     expires_at = _instant(session.get("expires_at"))
     return "page_canceled" if expires_at is not None and now < expires_at else "page_expired"
 
 
-def _method_of(intent: Mapping[str, Any]) -> MethodFacts | None:
-    """How it was paid, or was to be. It has a token where it was to be kept, or had been kept before."""
+def _payment_method(intent: Mapping[str, Any]) -> MethodDetails | None:
+    """The method of a charge or of its last attempt. It has a token if it is saved, now or from before."""
     found = _mapping(intent.get("payment_method")) or _mapping(_error(intent).get("payment_method"))
     is_attached = isinstance(found.get("customer"), str)
-    return _facts(found, customer=found["customer"] if is_attached else None)
+    return _card_details(found, customer=found["customer"] if is_attached else None)
 
 
-def _facts(method: Mapping[str, Any], *, customer: object) -> MethodFacts | None:
+def _card_details(method: Mapping[str, Any], *, customer: object) -> MethodDetails | None:
     card, method_id = _mapping(method.get("card")), method.get("id")
     if method.get("type") != "card" or not card or not isinstance(method_id, str):
         return None
     month, year = card.get("exp_month"), card.get("exp_year")
     customer_id = customer.get("id") if isinstance(customer, Mapping) else customer
-    return MethodFacts(
+    return MethodDetails(
         type="card",
         brand=_text(card.get("brand")),
         last4=_text(card.get("last4")),
@@ -253,7 +255,7 @@ def _facts(method: Mapping[str, Any], *, customer: object) -> MethodFacts | None
 
 
 def _intent_money(intent: Mapping[str, Any]) -> Money | None:
-    """What was received, where it ended well; else what is asked for."""
+    """The amount received once it succeeded, else the amount of the intent."""
     amount = intent.get("amount_received" if intent.get("status") == "succeeded" else "amount")
     try:
         return from_stripe(amount, intent.get("currency"))
@@ -291,5 +293,5 @@ def _text(value: object) -> str | None:
 
 
 def _instant(value: object) -> datetime | None:
-    """Seconds since 1970, as all times of Stripe are."""
+    """Read a Unix timestamp, as all times of Stripe are."""
     return datetime.fromtimestamp(value, UTC) if type(value) is int and 0 <= value < 1 << 37 else None

@@ -8,12 +8,13 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.models import AuditEntry
 from portal.customers.errors import InvalidCustomer
 from portal.customers.models import Customer
 from portal.customers.operations import changes_of
 from portal.customers.queries.imported import lock_customers
 from portal.customers.rules import NormalDetails, merged_document, normalise_details
+from portal.events.operations import record_imported
+from portal.events.rules import Event, EventType
 from portal.importing.rules.customer_rows import ImportedCustomer
 from portal.importing.rules.results import Change, Context, Refused, Verdict
 from portal.public_ids import new_id
@@ -29,20 +30,26 @@ def write_customers(session: Session, context: Context, customers: Sequence[Impo
     normal = [normalise_details(customer.details) for customer in customers]
     known = _Known(session, context.merchant.id, customers, normal)
     new: list[dict[str, Any]] = []
+    events: list[Event] = []
     verdicts: list[Verdict] = []
     for customer, details in zip(customers, normal, strict=True):
         found = known.find(customer, details)
         if isinstance(found, Refused):
             verdicts.append(found)
         elif found is None:
-            new.append(_row(context, customer, details))
+            row = _row(context, customer, details)
+            new.append(row)
+            events.append(_event(context, EventType.CUSTOMER_CREATED, row["id"]))
             verdicts.append(Change.CREATED)
         else:
-            verdicts.append(_update(context, found, customer))
+            verdict = _update(context, found, customer)
+            if verdict is Change.UPDATED:
+                events.append(_event(context, EventType.CUSTOMER_UPDATED, found.id))
+            verdicts.append(verdict)
     session.flush()
     if new:
         session.execute(sa.insert(cast(sa.Table, Customer.__table__)), new)
-    _note_act(session, context, verdicts)
+    record_imported(session, events)
     return verdicts
 
 
@@ -129,12 +136,11 @@ def _row(context: Context, customer: ImportedCustomer, details: NormalDetails) -
     }  # fmt: skip
 
 
-def _note_act(session: Session, context: Context, verdicts: Sequence[Verdict]) -> None:
-    counts = {change.value: verdicts.count(change) for change in (Change.CREATED, Change.UPDATED)}
-    if any(counts.values()):
-        session.add(
-            AuditEntry(
-                merchant_id=context.merchant.id, id=new_id("aud", context.now), at=context.now, actor_type="system",
-                actor_id="import", customer_id=None, action="customers.imported", object_id=None, details=counts,
-            )
-        )  # fmt: skip
+def _event(context: Context, event_type: EventType, customer_id: str) -> Event:
+    return Event(
+        type=event_type,
+        merchant_id=context.merchant.id,
+        object_id=customer_id,
+        customer_id=customer_id,
+        at=context.now,
+    )

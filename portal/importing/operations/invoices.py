@@ -14,13 +14,14 @@ import sqlalchemy as sa
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from portal.audit.models import AuditEntry
 from portal.credit.operations import grant
 from portal.credit.queries import free_credit
 from portal.customers.models import Customer
 from portal.customers.queries.imported import list_by_email_key, list_by_reference
 from portal.customers.rules import email_key
 from portal.database import Base
+from portal.events.operations import record_imported
+from portal.events.rules import Event, EventType
 from portal.importing.rules.invoice_rows import Document, Person
 from portal.importing.rules.results import Change, Context, Refused, Verdict
 from portal.invoices.models import CreditNote, Invoice, InvoiceLine
@@ -57,20 +58,21 @@ class _Batch:
     credit_notes: list[dict[str, Any]] = field(default_factory=list)
     payments: list[dict[str, Any]] = field(default_factory=list)
     allocations: list[dict[str, Any]] = field(default_factory=list)
-    audit: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     credits: list[tuple[Scope, Money, datetime]] = field(default_factory=list)
     postings: list[Posting | None] = field(default_factory=list)
 
     def insert(self, session: Session, merchant_id: str) -> None:
         for model, rows in (
             (Customer, self.customers), (Invoice, self.invoices), (InvoiceLine, self.lines), (CreditNote, self.credit_notes),
-            (Payment, self.payments), (PaymentAllocation, self.allocations), (AuditEntry, self.audit),
+            (Payment, self.payments), (PaymentAllocation, self.allocations),
         ):  # fmt: skip
             if rows:
                 session.execute(sa.insert(_table(model)), rows)
         for scope, money, at in self.credits:
             grant(session, scope, money, at=at)
         post(session, merchant_id, *self.postings)
+        record_imported(session, self.events)
 
 
 def write_documents(session: Session, context: Context, documents: Sequence[Document]) -> list[Verdict]:
@@ -94,7 +96,6 @@ def write_documents(session: Session, context: Context, documents: Sequence[Docu
         else:
             verdict = _write_credit_note(session, context, batch, document, customer, notes.get(key), invoices.get(key))
         verdicts.append(verdict)
-    _note_act(context, batch, verdicts)
     batch.insert(session, merchant_id)
     return verdicts
 
@@ -134,6 +135,7 @@ def _new_customer(context: Context, document: Document, batch: _Batch) -> str:
             "created_at": document.owner_at, "updated_at": context.now, "deleted_at": None,
         }
     )  # fmt: skip
+    batch.events.append(_event(context, EventType.CUSTOMER_CREATED, customer_id, customer_id))
     return customer_id
 
 
@@ -161,6 +163,7 @@ def _write_invoice(
         total = Money(document.total, document.currency)
         batch.postings.append(invoice_opened(customer_id, invoice_id, total, at=document.at))
         batch.lines += _lines(context.merchant.id, invoice_id, document)
+        batch.events.append(_event(context, EventType.INVOICE_OPENED, invoice_id, customer_id))
         if document.paid_at is not None:
             _book_payment(context, batch, document, customer_id, invoice_id, document.paid_at, version=1)
         return Change.CREATED
@@ -196,6 +199,7 @@ def _change_invoice(session: Session, context: Context, batch: _Batch, document:
     before, after = Money(old.total, old.currency), Money(document.total, document.currency)
     batch.postings.append(invoice_corrected(old.customer_id, old.id, version, before, after, at=context.now))
     batch.lines += _lines(merchant_id, old.id, document)
+    batch.events.append(_event(context, EventType.INVOICE_UPDATED, old.id, old.customer_id))
     if document.paid_at is not None:
         _book_payment(context, batch, document, old.customer_id, old.id, document.paid_at, version=version)
 
@@ -226,6 +230,8 @@ def _write_credit_note(
                 "invoice_id": None, "number": document.number, "amount_applied": 0, "created_at": document.at,
             }
         )  # fmt: skip
+        batch.events.append(_event(context, EventType.CREDIT_NOTE_CREATED, note_id, customer_id))
+        batch.events.append(_event(context, EventType.CREDIT_ADDED, customer_id, customer_id, credit_note=note_id))
         return Change.CREATED
     if old.import_digest == document.digest:
         return Change.UNCHANGED
@@ -313,24 +319,19 @@ def _book_payment(
             "amount": document.total, "invoice_version": version,
         }
     )  # fmt: skip
-    batch.audit.append(_act(context, "payment.recorded", payment_id, customer_id, {"invoice": invoice_id}))
+    batch.events.append(_event(context, EventType.PAYMENT_COMPLETE, payment_id, customer_id, invoice=invoice_id))
+    batch.events.append(_event(context, EventType.INVOICE_PAID, invoice_id, customer_id, payment=payment_id))
 
 
-def _note_act(context: Context, batch: _Batch, verdicts: Sequence[Verdict]) -> None:
-    counts = {change.value: verdicts.count(change) for change in (Change.CREATED, Change.UPDATED)}
-    if any(counts.values()):
-        batch.audit.append(
-            _act(context, "invoices.imported", None, None, {**counts, "customers": len(batch.customers)})
-        )
-
-
-def _act(
-    context: Context, action: str, object_id: str | None, customer_id: str | None, details: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "merchant_id": context.merchant.id, "id": new_id("aud", context.now), "at": context.now, "actor_type": "system",
-        "actor_id": "import", "customer_id": customer_id, "action": action, "object_id": object_id, "details": details,
-    }  # fmt: skip
+def _event(context: Context, event_type: EventType, object_id: str, customer_id: str, **details: Any) -> Event:
+    return Event(
+        type=event_type,
+        merchant_id=context.merchant.id,
+        object_id=object_id,
+        customer_id=customer_id,
+        details=details,
+        at=context.now,
+    )
 
 
 def _table(model: type[Base]) -> sa.Table:

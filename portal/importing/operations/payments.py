@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.customers.queries.imported import find_ids
+from portal.events.rules import IMPORT
 from portal.importing.rules.payment_rows import CAPTURED, ImportedPayment
 from portal.importing.rules.results import Change, Context, Refused, Verdict
 from portal.invoices.operations.balance import settle_unreserved
@@ -18,6 +18,7 @@ from portal.ledger.operations.posting import post
 from portal.ledger.rules import Settled, payment_recorded, refund_begun, refund_succeeded
 from portal.money import Money
 from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.operations.status import become, record_status
 from portal.payments.queries.at_gateways import lock_by_reference
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
@@ -39,14 +40,7 @@ def write_payments(session: Session, context: Context, payments: Sequence[Import
     """Write the payments of a batch and tell what became of each."""
     customers = _customers_of(session, context, payments)
     existing = _existing(session, context, payments)
-    verdicts = [_write(session, context, payment, customers, existing) for payment in payments]
-    created, updated = verdicts.count(Change.CREATED), verdicts.count(Change.UPDATED)
-    if created or updated:
-        record_act(
-            session, context.merchant.id, "payments.imported", at=context.now, actor_type="system", actor_id="import",
-            created=created, updated=updated,
-        )  # fmt: skip
-    return verdicts
+    return [_write(session, context, payment, customers, existing) for payment in payments]
 
 
 def _customers_of(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> Mapping[str, str]:
@@ -104,10 +98,7 @@ def _create(session: Session, context: Context, payment: ImportedPayment, custom
     _settle(session, context, made, shares)
     _post(session, context, made, shares)
     _refund(session, context, made, payment.amount_refunded)
-    record_act(
-        session, context.merchant.id, "payment.recorded", at=context.now, actor_type="system", actor_id="import",
-        customer_id=customer_id, object_id=payment_id,
-    )  # fmt: skip
+    record_status(session, made, actor=IMPORT, at=context.now, previous={})
     return Change.CREATED
 
 
@@ -126,6 +117,7 @@ def _update(session: Session, context: Context, payment: ImportedPayment, custom
         return shares
     was_captured = old.status in CAPTURED
     more_refunded = payment.amount_refunded - old.amount_refunded
+    status = changes.pop("status", old.status)
     for name, value in changes.items():
         setattr(old, name, value)
     old.completed_at, old.updated_at, old.version = (
@@ -133,6 +125,8 @@ def _update(session: Session, context: Context, payment: ImportedPayment, custom
         context.now,
         old.version + 1,
     )
+    if status != old.status:
+        become(session, old, status, actor=IMPORT, at=context.now)
     _settle(session, context, old, shares)
     if not was_captured:
         _post(session, context, old, shares)
@@ -170,7 +164,12 @@ def _shares(session: Session, context: Context, payment: ImportedPayment, custom
 def _settle(session: Session, context: Context, payment: Payment, shares: Sequence[_Share]) -> None:
     for share in shares:
         taken = settle_unreserved(
-            session, context.merchant.id, share.invoice_id, share.amount, at=payment.completed_at or context.now
+            session,
+            context.merchant.id,
+            share.invoice_id,
+            share.amount,
+            actor=IMPORT,
+            at=payment.completed_at or context.now,
         )
         assert taken == share.amount, "the invoice is locked since its balance was read"
         session.add(
@@ -201,7 +200,7 @@ def _refund(session: Session, context: Context, payment: Payment, amount: int) -
     refund_id, money = new_id("re", at), Money(amount, payment.currency)
     session.add(
         Refund(
-            merchant_id=context.merchant.id, id=refund_id, payment_id=payment.id, status="succeeded",
+            merchant_id=context.merchant.id, id=refund_id, payment_id=payment.id, status="complete",
             currency=payment.currency, amount=amount, created_at=at, completed_at=at,
         )
     )  # fmt: skip

@@ -8,8 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.events.rules import Actor, EventType
 from portal.invoices.models import Invoice
-from portal.invoices.rules import OUTSTANDING
+from portal.invoices.operations.status import become, record_invoice
+from portal.invoices.rules import OUTSTANDING, InvoiceStatus
 
 _LEFT = Invoice.total - Invoice.amount_paid - Invoice.amount_credited
 
@@ -35,8 +37,10 @@ def release(session: Session, merchant_id: str, invoice_id: str, amount: int, *,
     assert held, "a released share was reserved"
 
 
-def settle_reserved(session: Session, merchant_id: str, invoice_id: str, amount: int, *, at: datetime) -> None:
-    """Turn what was reserved into what is paid."""
+def settle_reserved(
+    session: Session, merchant_id: str, invoice_id: str, amount: int, *, actor: Actor, at: datetime
+) -> None:
+    """Turn what was reserved into what is paid; the invoice takes the status that follows."""
     held = _changed(
         session,
         _one(merchant_id, invoice_id)
@@ -44,14 +48,22 @@ def settle_reserved(session: Session, merchant_id: str, invoice_id: str, amount:
         .values(amount_reserved=Invoice.amount_reserved - amount, **_paid(amount, at)),
     )
     assert held, "a settled share was reserved"
+    _take_status(session, merchant_id, invoice_id, amount, actor, at)
 
 
 def settle_unreserved(
-    session: Session, merchant_id: str, invoice_id: str, amount: int, *, at: datetime, whole: bool = False
+    session: Session,
+    merchant_id: str,
+    invoice_id: str,
+    amount: int,
+    *,
+    actor: Actor,
+    at: datetime,
+    whole: bool = False,
 ) -> int:
     """Book money that came although nothing was reserved any more; tells how much of it the invoice could take (minor units).
 
-    `whole`: all of the amount or nothing. The rest is the customer's credit, which the caller books: surplus money is never lost (rule 23).
+    `whole`: all of the amount or nothing. The rest is the customer's credit, which the caller books: surplus money is never lost (threats, rule 23).
     """
     free = session.execute(
         sa.select(_LEFT - Invoice.amount_reserved)
@@ -63,7 +75,21 @@ def settle_unreserved(
         return 0
     changed = _changed(session, _one(merchant_id, invoice_id).values(**_paid(taken, at)))
     assert changed, "the row is locked by this transaction"
+    _take_status(session, merchant_id, invoice_id, taken, actor, at)
     return taken
+
+
+def _take_status(session: Session, merchant_id: str, invoice_id: str, paid: int, actor: Actor, at: datetime) -> None:
+    """Bring the status to what has just been paid, and say so; another part of a partly paid invoice updates it."""
+    invoice = session.get_one(Invoice, (merchant_id, invoice_id), populate_existing=True)
+    previous = {"amount_paid": invoice.amount_paid - paid, "amount_due": invoice.amount_due + paid}
+    status = InvoiceStatus.PARTIALLY_PAID if invoice.amount_due > 0 else InvoiceStatus.PAID
+    if status is InvoiceStatus.PAID:
+        invoice.paid_at = at
+    if invoice.status == status:
+        record_invoice(session, invoice, EventType.INVOICE_UPDATED, actor=actor, at=at, previous=previous)
+    else:
+        become(session, invoice, status, actor=actor, at=at, previous=previous)
 
 
 def _one(merchant_id: str, invoice_id: str) -> sa.Update:
@@ -71,14 +97,7 @@ def _one(merchant_id: str, invoice_id: str) -> sa.Update:
 
 
 def _paid(amount: int, at: datetime) -> dict[str, Any]:
-    is_settled = _LEFT - amount <= 0
-    return {
-        "amount_paid": Invoice.amount_paid + amount,
-        "status": sa.case((is_settled, "paid"), else_="partially_paid"),
-        "paid_at": sa.case((is_settled, sa.literal(at, Invoice.paid_at.type)), else_=Invoice.paid_at),
-        "version": Invoice.version + 1,
-        "updated_at": at,
-    }
+    return {"amount_paid": Invoice.amount_paid + amount, "version": Invoice.version + 1, "updated_at": at}
 
 
 def _changed(session: Session, statement: sa.Update) -> bool:

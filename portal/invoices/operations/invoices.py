@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.customers.queries.customers import get_contact
+from portal.events.rules import Actor, EventType
 from portal.invoices.models import Invoice, InvoiceLine
+from portal.invoices.operations.status import record_invoice
+from portal.invoices.rules import InvoiceStatus
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import invoice_opened
 from portal.money import Money
@@ -56,7 +58,7 @@ class NewInvoice:
     prices: Mapping[str, int] = field(default_factory=dict)
 
 
-def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, at: datetime) -> str:
+def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, actor: Actor, at: datetime) -> str:
     """Open an invoice for the customer and tell its id. Tax is summed by rate and rounded half up once a rate.
 
     The customer's name and address are frozen on it as they are now.
@@ -68,7 +70,7 @@ def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, at: datetim
         id=new_id("inv", at),
         customer_id=scope.customer_id,
         number=new.number,
-        status="open",
+        status=InvoiceStatus.OPEN.value,
         currency=new.currency,
         description=new.description,
         subtotal=subtotal,
@@ -104,10 +106,9 @@ def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, at: datetim
         )
     total = Money(invoice.total, invoice.currency)
     post(session, scope.merchant_id, invoice_opened(scope.customer_id, invoice.id, total, at=at))
-    record_act(
-        session, scope.merchant_id, "invoice.opened", at=at, actor_type="system", actor_id="merchant",
-        customer_id=scope.customer_id, object_id=invoice.id, amount=invoice.total, currency=invoice.currency,
-    )  # fmt: skip
+    record_invoice(
+        session, invoice, EventType.INVOICE_OPENED, actor=actor, at=at, amount=invoice.total, currency=invoice.currency
+    )
     return invoice.id
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 import sqlalchemy as sa
 
 from portal.database import Reader
-from portal.fingerprints import spelled
+from portal.fingerprints import in_letters
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
 from portal.ledger.rules import Entry, digest_of, entry_digest, seal_digest
 from portal.money import AmountError, Money
@@ -33,7 +33,7 @@ class WrongRow:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What was checked of one merchant. `wrong` is None when all of it holds; `head` is the chain's newest digest, in letters as
-    the log has it (`fingerprints.spelled`)."""
+    the log has it (`fingerprints.in_letters`)."""
 
     merchant_id: str
     transaction_count: int
@@ -173,7 +173,7 @@ def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple
     loose = next((transaction_id for transaction_id in digests if transaction_id not in sealed | waiting), None)
     if loose:
         wrong = wrong or WrongRow("ledger_transactions", loose, "is neither sealed nor waits for it")
-    return count, spelled(before), wrong
+    return count, in_letters(before), wrong
 
 
 # What rows say beside what the ledger says of them, a kind of balance each: the table, and (id, currency, kept, booked).

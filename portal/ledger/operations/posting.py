@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Base, Reader
-from portal.fingerprints import spelled
+from portal.fingerprints import in_letters
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
 from portal.ledger.rules import Posting, digest_of, entry_digest, seal_digest
 from portal.public_ids import new_id
@@ -65,7 +65,7 @@ def post(session: Session, merchant_id: str, *postings: Posting | None) -> None:
 class Head:
     """The newest link of a merchant's chain: kept outside the database (the log), it proves that nothing was cut off.
 
-    `digest` is in letters (`fingerprints.spelled`), so that no log masks a part of it as a card's number.
+    `digest` is in letters (`fingerprints.in_letters`), so that no log masks a part of it as a card's number.
     """
 
     merchant_id: str
@@ -100,7 +100,7 @@ def seal_next(session: Session, merchant_id: str, *, at: datetime) -> Head | Non
             UnsealedTransaction.transaction_id.in_([transaction_id for transaction_id, _ in waiting]),
         )
     )
-    return Head(merchant_id, sequence, spelled(digest))
+    return Head(merchant_id, sequence, in_letters(digest))
 
 
 def list_unsealed(reader: Reader) -> Sequence[str]:

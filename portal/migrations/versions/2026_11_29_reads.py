@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_29_reads"
-down_revision = "2026_11_25_refunded_credit"
+down_revision = "2026_11_29_events"
 branch_labels = None
 depends_on = None
 

@@ -11,13 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
+from portal.events.rules import Actor
 from portal.merchants.queries import get_merchant
 from portal.outbox.operations import enqueue
 from portal.payment_methods.errors import SuccessorMissing
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.operations.methods import forget_at_gateway, get_method, lock_methods, prefer, record_change
+from portal.payment_methods.operations.methods import become, forget_at_gateway, get_method, lock_methods, prefer
 from portal.payment_methods.operations.uses import is_needed_at_gateway, list_dependents, move_dependents
-from portal.payment_methods.rules import UNUSABLE, method_state
+from portal.payment_methods.rules import UNUSABLE, MethodStatus, method_state
 from portal.services import Services
 from portal.tenancy import Scope
 
@@ -29,7 +30,7 @@ class NotForgotten(Exception):
     """The gateway did not say that it has forgotten a method; it is told again."""
 
 
-def remove_method(session: Session, scope: Scope, method_id: str, *, move_to: str, at: datetime) -> None:
+def remove_method(session: Session, scope: Scope, method_id: str, *, move_to: str, actor: Actor, at: datetime) -> None:
     """Remove a method. What depends on it moves to `move_to`, or where only one method is left to that one; where none is left
     it stays without. `move_to` is "" where nothing was chosen.
 
@@ -44,12 +45,14 @@ def remove_method(session: Session, scope: Scope, method_id: str, *, move_to: st
     if successor is not None:
         move_dependents(session, scope, method.id, successor, at=at)
     was_default = method.is_default
-    take_away(session, scope, method, at=at)
+    take_away(session, method, actor=actor, at=at)
     if successor is not None and was_default:
-        prefer(session, scope, methods, successor, at=at)
+        prefer(session, methods, successor, actor=actor, at=at)
 
 
-def replace_method(session: Session, scope: Scope, method_id: str, successor: PaymentMethod, *, at: datetime) -> None:
+def replace_method(
+    session: Session, scope: Scope, method_id: str, successor: PaymentMethod, *, actor: Actor, at: datetime
+) -> None:
     """Put `successor` in the place of a method, in the caller's transaction; nothing to do where that is removed already."""
     methods = lock_methods(session, scope)
     try:
@@ -60,16 +63,15 @@ def replace_method(session: Session, scope: Scope, method_id: str, successor: Pa
         return
     move_dependents(session, scope, method.id, successor, at=at)
     was_default = method.is_default
-    take_away(session, scope, method, at=at)
+    take_away(session, method, actor=actor, at=at)
     if was_default:
-        prefer(session, scope, methods, successor, at=at)
+        prefer(session, methods, successor, actor=actor, at=at)
 
 
-def take_away(session: Session, scope: Scope, method: PaymentMethod, *, at: datetime) -> None:
+def take_away(session: Session, method: PaymentMethod, *, actor: Actor, at: datetime) -> None:
     """Mark a method as removed; from here on no order is given with it, nor given again."""
-    method.status, method.is_default, method.removed_at = "removed", False, at
-    session.flush()
-    record_change(session, scope, "removed", method.id, at=at)
+    method.is_default, method.removed_at = False, at
+    become(session, method, MethodStatus.REMOVED, actor=actor, at=at)
     forget_at_gateway(session, method, at=at)
 
 

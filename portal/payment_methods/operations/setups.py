@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal import signals
-from portal.audit.operations import record_act
-from portal.gateways.contract import Gateway, Question, SetupOrder, SetupOutcome, State
-from portal.gateways.polling import SEND_AGAIN_AFTER, next_check
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType, customer_actor, gateway_actor
+from portal.gateways.contract import Gateway, Lookup, SetupOutcome, SetupRequest, State
+from portal.gateways.polling import RESEND_AFTER, next_check
 from portal.merchants.queries import get_merchant
 from portal.payment_methods.errors import SetupsUnavailable, TooManySetups
 from portal.payment_methods.models import PaymentMethodSetup
@@ -58,7 +58,9 @@ class SetupRecording:
         return self.before != self.status
 
 
-def begin_setup(services: Services, scope: Scope, wish: Wish, *, consent: Consent, locale: str, pages_url: str) -> str:
+def begin_setup(
+    services: Services, scope: Scope, wish: Wish, *, actor: Actor, consent: Consent, locale: str, pages_url: str
+) -> str:
     """The customer wants to keep a method: write it down with the consent, open the gateway's page, and tell the setup's id.
 
     The setup's own page is `pages_url` and its id; `locale` is the language of the gateway's page. Raises SetupsUnavailable,
@@ -69,18 +71,18 @@ def begin_setup(services: Services, scope: Scope, wish: Wish, *, consent: Consen
     if gateway is None or not gateway.capabilities.setup_page:
         raise SetupsUnavailable
     name = gateway.name
-    order = services.database.run(
-        lambda session: _write_intent(session, services, scope, wish, name, consent, locale, pages_url)
+    request = services.database.run(
+        lambda session: _write_intent(session, services, scope, wish, name, consent, locale, pages_url, actor=actor)
     )
     services.crash_point("setup.intent_committed")
-    outcome = gateway.open_setup(order)
+    outcome = gateway.open_setup(request)
     services.crash_point("setup.gateway_answered")
-    _record(services, scope.merchant_id, order.reference, outcome)
-    return order.reference
+    _record(services, scope.merchant_id, request.reference, outcome)
+    return request.reference
 
 
 def resolve_setup(
-    services: Services, merchant_id: str, setup_id: str, *, unless_asked_within: timedelta = timedelta(0)
+    services: Services, merchant_id: str, setup_id: str, *, unless_checked_within: timedelta = timedelta(0)
 ) -> None:
     """Ask the gateway what became of a setup without a proven end, and record it.
 
@@ -90,7 +92,7 @@ def resolve_setup(
     """
     now = services.clock.now()
     asked = services.database.run(
-        lambda session: _note_question(session, merchant_id, setup_id, now, unless_asked_within)
+        lambda session: _note_lookup(session, merchant_id, setup_id, now, unless_checked_within)
     )
     gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None or not gateway.capabilities.setup_page:
@@ -135,7 +137,9 @@ def _write_intent(
     consent: Consent,
     locale: str,
     pages_url: str,
-) -> SetupOrder:
+    *,
+    actor: Actor,
+) -> SetupRequest:
     now = services.clock.now()
     _limit(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
     if wish.replaces is not None:
@@ -160,24 +164,22 @@ def _write_intent(
     session.add(setup)
     session.flush()
     record_consent(session, scope, consent, at=now, setup_id=setup_id)
-    record_act(
-        session,
-        scope.merchant_id,
-        "payment_method_setup.begun",
-        at=now,
-        actor_type="customer",
-        actor_id=scope.customer_id,
-        customer_id=scope.customer_id,
+    event = Event(
+        type=EventType.PAYMENT_METHOD_SETUP_STARTED,
+        merchant_id=scope.merchant_id,
         object_id=setup_id,
-        replaces=wish.replaces,
+        customer_id=scope.customer_id,
+        details={"replaces": wish.replaces},
+        at=now,
     )
+    record(session, actor, event)
     return _order(session, setup)
 
 
-def _order(session: Session, setup: PaymentMethodSetup) -> SetupOrder:
+def _order(session: Session, setup: PaymentMethodSetup) -> SetupRequest:
     merchant = get_merchant(session, setup.merchant_id)
     payer = get_payer(session, Scope(setup.merchant_id, setup.customer_id), setup.gateway)
-    return SetupOrder(
+    return SetupRequest(
         setup.id,
         merchant.legal_name,
         payer,
@@ -192,51 +194,52 @@ def _order(session: Session, setup: PaymentMethodSetup) -> SetupOrder:
 class _Asked:
     """A setup that is asked for, and its order, in case the gateway has never heard of it."""
 
-    question: Question
-    order: SetupOrder
+    lookup: Lookup
+    request: SetupRequest
     gateway: str
     expires_at: datetime
 
 
-def _note_question(
-    session: Session, merchant_id: str, setup_id: str, now: datetime, unless_asked_within: timedelta
+def _note_lookup(
+    session: Session, merchant_id: str, setup_id: str, now: datetime, unless_checked_within: timedelta
 ) -> _Asked | None:
     """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
     setup = _lock(session, merchant_id, setup_id)
     if setup.status not in SETUP_UNSETTLED and setup.status != "expired":
         return None
-    is_asked = setup.checked_at is not None and now < setup.checked_at + unless_asked_within
+    is_asked = setup.checked_at is not None and now < setup.checked_at + unless_checked_within
     if is_asked and setup.status != "requires_action":
         return None
     setup.checked_at = now
-    question = Question(setup.id, setup.created_at, page_reference=setup.gateway_page_reference)
-    return _Asked(question, _order(session, setup), setup.gateway, setup.expires_at)
+    lookup = Lookup(setup.id, setup.created_at, page_reference=setup.gateway_page_reference)
+    return _Asked(lookup, _order(session, setup), setup.gateway, setup.expires_at)
 
 
 def _ask(services: Services, gateway: Gateway, asked: _Asked, now: datetime) -> SetupOutcome:
-    outcome = gateway.look_up_setup(asked.question)
+    outcome = gateway.look_up_setup(asked.lookup)
     services.crash_point("setup.looked_up")
     if outcome.state in (State.ABSENT, State.REQUIRES_ACTION, State.PENDING) and now >= asked.expires_at:
-        return SetupOutcome(State.FAILED, asked.question.reference, failure_code="timeout", evidence="expired")
-    if outcome.state is State.ABSENT and now >= asked.question.sent_at + SEND_AGAIN_AFTER:
-        return gateway.open_setup(asked.order)
+        return SetupOutcome(State.FAILED, asked.lookup.reference, failure_code="timeout", evidence="expired")
+    if outcome.state is State.ABSENT and now >= asked.lookup.sent_at + RESEND_AFTER:
+        return gateway.open_setup(asked.request)
     return outcome
 
 
 def _keep(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
     """The method that came of it, with all that the customer wished for it."""
     assert outcome.method is not None, "a success brings a method (judge_setup)"
-    scope = Scope(setup.merchant_id, setup.customer_id)
-    setup.payment_method_id = remember_method(session, scope, setup.gateway, outcome.method, at=at)
+    scope, actor = Scope(setup.merchant_id, setup.customer_id), customer_actor(setup.customer_id)
+    # The customer asked for it on our page, whoever brings the outcome.
+    setup.payment_method_id = remember_method(session, scope, setup.gateway, outcome.method, actor=actor, at=at)
     give_method(session, setup.merchant_id, setup.payment_method_id, setup_id=setup.id)
     method = get_method(session, scope, setup.payment_method_id)
     method.nickname = setup.nickname or method.nickname
     if method.status != "active":
         return  # The merchant has left that gateway meanwhile: what cannot be charged takes nobody's place.
     if setup.replaces is not None:
-        replace_method(session, scope, setup.replaces, method, at=at)
+        replace_method(session, scope, setup.replaces, method, actor=actor, at=at)
     if setup.make_default:
-        prefer(session, scope, lock_methods(session, scope), method, at=at)
+        prefer(session, lock_methods(session, scope), method, actor=actor, at=at)
 
 
 def _note_end(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
@@ -244,27 +247,23 @@ def _note_end(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome
         return
     setup.completed_at, setup.next_check_at = at, None
     setup.failure_code = outcome.failure_code
-    record_act(
-        session,
-        setup.merchant_id,
-        f"payment_method_setup.{setup.status}",
-        at=at,
-        actor_type="system",
-        actor_id=setup.gateway,
-        customer_id=setup.customer_id,
-        object_id=setup.id,
-        method=setup.payment_method_id,
-        evidence=outcome.evidence,
-    )
+    if setup.status != "complete":
+        event = Event(
+            type=EventType.PAYMENT_METHOD_SETUP_FAILED,
+            merchant_id=setup.merchant_id,
+            object_id=setup.id,
+            customer_id=setup.customer_id,
+            details={"status": setup.status, "failure_code": setup.failure_code, "evidence": outcome.evidence},
+            at=at,
+        )
+        record(session, gateway_actor(setup.gateway), event)
     log.info("setup.status_changed", extra={"setup": setup.id, "status": setup.status})
 
 
 def _record(services: Services, merchant_id: str, setup_id: str, outcome: SetupOutcome) -> None:
-    recording = services.database.run(
+    services.database.run(
         lambda session: record_setup(session, merchant_id, setup_id, outcome, at=services.clock.now())
     )
-    if recording.has_changed and recording.method_id is not None:
-        signals.send_method("added", merchant_id, recording.method_id, recording.customer_id)
 
 
 def _lock(session: Session, merchant_id: str, setup_id: str) -> PaymentMethodSetup:

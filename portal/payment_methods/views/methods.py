@@ -7,8 +7,16 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
-from portal import signals
-from portal.customer_pages.context import current_scope, current_services, now, reading, redirect_to, root, today
+from portal.customer_pages.context import (
+    current_actor,
+    current_scope,
+    current_services,
+    now,
+    reading,
+    redirect_to,
+    root,
+    today,
+)
 from portal.errors import NotFound
 from portal.payment_methods.errors import HasExpired, MethodFault, SuccessorMissing
 from portal.payment_methods.operations.methods import make_default, rename_method
@@ -74,13 +82,14 @@ def rename(method_id: str) -> Response:
     typed = request.form.get("nickname", "")
     try:
         current_services().database.run(
-            lambda session: rename_method(session, current_scope(), _checked(method_id), typed, at=now())
+            lambda session: rename_method(
+                session, current_scope(), _checked(method_id), typed, actor=current_actor(), at=now()
+            )
         )
     except NoResultFound:
         raise NotFound from None
     except MethodFault as fault:
         return _method_page(method_id, nickname=echoed_nickname(typed), fault=fault.code, status=_UNPROCESSABLE)
-    signals.send_method("updated", g.merchant.id, method_id, current_scope().customer_id)
     return redirect_to(f"/payment-methods/{method_id}")
 
 
@@ -89,13 +98,12 @@ def prefer(method_id: str) -> Response:
     """Propose a method first from now on; one that has run out meanwhile is shown as it is."""
     try:
         current_services().database.run(
-            lambda session: make_default(session, current_scope(), _checked(method_id), at=now())
+            lambda session: make_default(session, current_scope(), _checked(method_id), actor=current_actor(), at=now())
         )
     except NoResultFound:
         raise NotFound from None
     except HasExpired:
         return _method_page(method_id, status=HasExpired.status)
-    signals.send_method("updated", g.merchant.id, method_id, current_scope().customer_id)
     return redirect_to("/payment-methods")
 
 
@@ -111,13 +119,14 @@ def remove(method_id: str) -> Response:
     chosen = request.form.get("move_to", "")
     try:
         current_services().database.run(
-            lambda session: remove_method(session, current_scope(), _checked(method_id), move_to=chosen, at=now())
+            lambda session: remove_method(
+                session, current_scope(), _checked(method_id), move_to=chosen, actor=current_actor(), at=now()
+            )
         )
     except NoResultFound:
         raise NotFound from None
     except SuccessorMissing:
         return _removal_page(method_id, chosen=chosen, is_fault=True, status=_UNPROCESSABLE)
-    signals.send_method("removed", g.merchant.id, method_id, current_scope().customer_id)
     return redirect_to(f"/payment-methods?removed={method_id}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
-from portal.customer_pages.context import current_scope, current_services, reading, redirect_to, root
+from portal.customer_pages.context import current_actor, current_scope, current_services, reading, redirect_to, root
 from portal.errors import NotFound
 from portal.gateways.contract import Gateway
 from portal.payment_methods.errors import MethodFault, SetupsUnavailable
@@ -61,6 +61,7 @@ def begin() -> Response:
             services,
             current_scope(),
             wish,
+            actor=current_actor(),
             consent=said_here(_consent_words(gateway)),
             locale=g.shell.locale,
             pages_url=f"{services.settings.base_url}{root()}/payment-methods/new",
@@ -80,7 +81,9 @@ def setup(setup_id: str) -> Response:
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)
     if found.status in SETUP_UNSETTLED or found.status == "expired":
-        ask_if_free(lambda: resolve_setup(services, scope.merchant_id, setup_id, unless_asked_within=ASK_AT_MOST_EVERY))
+        ask_if_free(
+            lambda: resolve_setup(services, scope.merchant_id, setup_id, unless_checked_within=ASK_AT_MOST_EVERY)
+        )
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)
         method = next((each for each in list_own_methods(reader, scope) if each.id == found.payment_method_id), None)

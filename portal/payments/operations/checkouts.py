@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from portal.credit.queries import free_credit
 from portal.database import Reader
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType
 from portal.invoices.queries.payable import PayableInvoice, list_chosen
 from portal.invoices.rules import OUTSTANDING
 from portal.merchants.queries import get_merchant
@@ -38,6 +40,7 @@ from portal.payments.errors import (
 )
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.locks import list_allocations, lock_invoices
+from portal.payments.operations.status import become, record_status
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.shares import due_of
 from portal.payments.rules import statuses
@@ -51,6 +54,7 @@ from portal.payments.rules.amounts import (
     part_ranges,
     price,
 )
+from portal.payments.rules.statuses import PaymentStatus
 from portal.public_ids import is_id, new_id
 from portal.tenancy import Scope
 
@@ -95,6 +99,8 @@ def begin_checkout(
     *,
     gateway: str | None,
     expires_after: timedelta,
+    actor: Actor,
+    device: str | None = None,
     at: datetime,
 ) -> str:
     """Propose a payment as it was chosen, and tell its id; nothing is reserved.
@@ -113,7 +119,7 @@ def begin_checkout(
         # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
         wanted = list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES]
         lock_invoices(session, scope, wanted)
-        supersede(session, scope, wanted, but=None, at=at)
+        supersede(session, scope, wanted, but=None, actor=actor, at=at)
         dues, titles = _get_payable(session, scope, choice, options)
         pricing = _price(session, scope, choice, dues, options)
         kept = [titles[part.invoice_id] for part in pricing.parts]
@@ -167,23 +173,27 @@ def begin_checkout(
                 invoice_version=part.version,
             )
         )
+    session.flush()
+    record_status(session, payment, actor=actor, at=at, previous={})
+    _record_opened(session, payment, actor=actor, device=device, at=at)
     return payment.id
 
 
-def end_checkout(session: Session, payment: Payment, status: str, *, at: datetime) -> None:
+def end_checkout(
+    session: Session, payment: Payment, status: str, *, actor: Actor, at: datetime, **details: str
+) -> None:
     """End an unconfirmed payment: cancelled or superseded ones leave the history, expired ones stay in it."""
-    assert payment.status == "incomplete" and statuses.may_follow("incomplete", status), (
-        "only an unconfirmed payment ends like this"
-    )
-    payment.status = status
-    payment.listed = status != "canceled"
-    payment.completed_at = payment.updated_at = at
-    payment.version += 1
+    assert payment.status == PaymentStatus.INCOMPLETE, "only an unconfirmed payment ends like this"
+    payment.listed = status != PaymentStatus.CANCELED
+    payment.completed_at = at
     for allocation in list_allocations(session, payment):
         allocation.state = "released"
+    become(session, payment, status, actor=actor, at=at, **details)
 
 
-def supersede(session: Session, scope: Scope, invoice_ids: Sequence[str], *, but: str | None, at: datetime) -> None:
+def supersede(
+    session: Session, scope: Scope, invoice_ids: Sequence[str], *, but: str | None, actor: Actor, at: datetime
+) -> None:
     """End the customer's other unconfirmed payments of these invoices: the newest checkout is the one that counts.
 
     Each is read under its lock: one that is being confirmed at this moment is waited for, and then left as it is.
@@ -191,7 +201,29 @@ def supersede(session: Session, scope: Scope, invoice_ids: Sequence[str], *, but
     asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
     for other in session.execute(_UNCONFIRMED, asked).scalars().unique():
         if other.id != but:
-            end_checkout(session, other, "canceled", at=at)
+            end_checkout(session, other, PaymentStatus.CANCELED, actor=actor, at=at, reason="superseded")
+            _record_checkout(session, other, EventType.CHECKOUT_SUPERSEDED, actor=actor, at=at)
+
+
+def _record_opened(session: Session, payment: Payment, *, actor: Actor, device: str | None, at: datetime) -> None:
+    """For conversion: who came this far, with what, on which class of device ("phone", "tablet", "desktop")."""
+    details = {"method_type": payment.method_type, "device": device}
+    _record_checkout(session, payment, EventType.CHECKOUT_METHOD_CHOSEN, actor=actor, at=at, **details)
+    _record_checkout(session, payment, EventType.CHECKOUT_OPENED, actor=actor, at=at, step="review", **details)
+
+
+def _record_checkout(
+    session: Session, payment: Payment, event_type: EventType, *, actor: Actor, at: datetime, **details: str | None
+) -> None:
+    event = Event(
+        type=event_type,
+        merchant_id=payment.merchant_id,
+        object_id=payment.id,
+        customer_id=payment.customer_id,
+        details=details,
+        at=at,
+    )
+    record(session, actor, event)
 
 
 _UNCONFIRMED = (

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.credit import operations as credit
 from portal.credit.queries import free_credit
+from portal.events.rules import Actor
 from portal.gateways.contract import Gateway
 from portal.invoices.operations import balance
 from portal.merchants.queries import get_merchant
@@ -22,10 +22,12 @@ from portal.payments.operations.limits import limit_attempts, limit_prompts
 from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_own_payment
 from portal.payments.operations.orders import Intent, intent_of
 from portal.payments.operations.outcomes import Recording, record_paid_by_credit
+from portal.payments.operations.status import become
 from portal.payments.queries.holders import find_holder, list_holders
 from portal.payments.queries.shares import chosen_pricing, lock_dues, price_anew, shown_version
 from portal.payments.rules import statuses
 from portal.payments.rules.amounts import Pricing
+from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
 from portal.tenancy import Scope
 
@@ -40,6 +42,8 @@ def write_intent(
     return_url: str,
     locale: str,
     consent: Consent | None,
+    *,
+    actor: Actor,
 ) -> Intent | Recording | None:
     """The durable intent, in the caller's transaction; None when it was confirmed before; the recording of what credit paid whole.
 
@@ -70,24 +74,21 @@ def write_intent(
     if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
     _take_over(session, payment, allocations, pricing, currencies)
-    supersede(session, scope, [allocation.invoice_id for allocation in allocations], but=payment.id, at=now)
+    supersede(
+        session, scope, [allocation.invoice_id for allocation in allocations], but=payment.id, actor=actor, at=now
+    )
     _reserve(session, scope, payment, allocations, now)
-    payment.status = "processing"
     payment.return_url, payment.locale = return_url, locale
     payment.confirmed_at = payment.sent_at = payment.checked_at = payment.updated_at = now
     payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
     payment.next_check_at = statuses.next_check(0, now)
-    payment.version += 1
     _take_consent(session, scope, payment, consent, now)
-    record_act(
+    become(
         session,
-        scope.merchant_id,
-        "payment.confirmed",
+        payment,
+        PaymentStatus.PROCESSING,
+        actor=actor,
         at=now,
-        actor_type="customer",
-        actor_id=scope.customer_id,
-        customer_id=scope.customer_id,
-        object_id=payment.id,
         amount=payment.amount,
         credit_amount=payment.credit_amount,
         currency=payment.currency,
@@ -95,7 +96,7 @@ def write_intent(
     )
     session.flush()
     if payment.charge_amount == 0:
-        return record_paid_by_credit(session, payment, at=now)
+        return record_paid_by_credit(session, payment, actor=actor, at=now)
     intent = intent_of(session, payment)
     if intent is None:
         raise MethodUnknown

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal.gateways.contract import ChargeOrder, Gateway, Outcome, PageOrder, Payer, PromptOrder, Question
+from portal.gateways.contract import ChargeOutcome, ChargeRequest, Gateway, Lookup, PageRequest, Payer, PromptRequest
 from portal.merchants.queries import get_merchant
 from portal.money import Money
 from portal.payment_methods.queries.at_gateways import find_token, get_payer
@@ -56,15 +56,15 @@ def intent_of(session: Session, payment: Payment) -> Intent | None:
     )
 
 
-def send(gateway: Gateway, intent: Intent) -> Outcome:
+def send(gateway: Gateway, intent: Intent) -> ChargeOutcome:
     """Give the order: of the saved method, of the telephone, or of the gateway's page."""
     if intent.token is not None:
         return gateway.charge(
-            ChargeOrder(intent.payment_id, intent.money, intent.token, intent.description, intent.return_url)
+            ChargeRequest(intent.payment_id, intent.money, intent.token, intent.description, intent.return_url)
         )
     if intent.phone is not None and intent.channel is not None:
         return gateway.prompt(
-            PromptOrder(
+            PromptRequest(
                 intent.payment_id,
                 intent.money,
                 intent.channel,
@@ -76,7 +76,7 @@ def send(gateway: Gateway, intent: Intent) -> Outcome:
             )
         )
     return gateway.open_page(
-        PageOrder(
+        PageRequest(
             intent.payment_id,
             intent.money,
             intent.payee,
@@ -90,8 +90,8 @@ def send(gateway: Gateway, intent: Intent) -> Outcome:
     )
 
 
-def question_of(payment: Any) -> Question:
+def lookup_of(payment: Any) -> Lookup:
     """What the gateway is asked about a payment, or a row with these columns of one."""
-    return Question(
+    return Lookup(
         payment.id, payment.sent_at or payment.created_at, payment.gateway_reference, payment.gateway_page_reference
     )

@@ -8,22 +8,24 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.contacts import mask_card_numbers
 from portal.credit import operations as credit
-from portal.gateways.contract import Outcome, State
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType, customer_actor
+from portal.gateways.contract import ChargeOutcome, State
 from portal.invoices.operations import balance
 from portal.invoices.queries.payable import read_currencies
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import Settled, payment_captured
 from portal.money import Money
-from portal.outbox.operations import enqueue
 from portal.payment_methods.operations.consents import give_method
 from portal.payment_methods.operations.methods import mark_used, remember_method
 from portal.payment_methods.rules import shown_brand
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_payment
+from portal.payments.operations.status import become
 from portal.payments.rules import statuses
+from portal.payments.rules.statuses import PaymentStatus
 from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
@@ -44,8 +46,11 @@ class Recording:
         return self.before != self.status
 
 
-def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome: Outcome, *, at: datetime) -> Recording:
-    """Bring payment, invoices, credit, method and outbox to what the outcome says, in the caller's transaction.
+def record_outcome(
+    session: Session, merchant_id: str, payment_id: str, outcome: ChargeOutcome, *, actor: Actor, at: datetime
+) -> Recording:
+    """Bring payment, invoices, credit and method to what the outcome says, in the caller's transaction. `actor` is who decided:
+    the gateway, or whoever canceled, or a time of ours that was up.
 
     Idempotent: the same outcome again, from whomever, changes nothing. Serialised by the payment's row; the unique
     indexes and checks of the tables decide, not the lock. Its invoices are locked before it, as whoever confirms it does:
@@ -63,7 +68,7 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
     )
     if verdict.is_contradiction:
         # Not one word of it is taken over: it may well speak of somebody else's charge.
-        _quarantine(session, payment, outcome, at)
+        _quarantine(session, payment, outcome, actor, at)
         return Recording(payment.id, payment.customer_id, before, before)
     payment.gateway_reference = payment.gateway_reference or outcome.gateway_reference
     payment.gateway_page_reference = payment.gateway_page_reference or outcome.page_reference
@@ -77,71 +82,69 @@ def record_outcome(session: Session, merchant_id: str, payment_id: str, outcome:
         # A look-up that failed says nothing of the page: it is still where it was.
         payment.action_url = outcome.action_url
     method_before = payment.payment_method_id
-    if verdict.status != before:
-        _become(session, payment, verdict.status, outcome, at)
-    if payment.status not in statuses.UNSETTLED:
-        payment.next_check_at = None
     payment.updated_at = at
+    if verdict.status not in statuses.UNSETTLED:
+        payment.next_check_at = None
+    if verdict.status != before:
+        _take_status(session, payment, verdict.status, outcome, actor, at)
     kept = payment.payment_method_id if method_before is None else None
     return Recording(payment.id, payment.customer_id, before, payment.status, kept)
 
 
-def record_paid_by_credit(session: Session, payment: Payment, *, at: datetime) -> Recording:
+def record_paid_by_credit(session: Session, payment: Payment, *, actor: Actor, at: datetime) -> Recording:
     """Complete a confirmed payment that credit pays whole: nobody has to be asked, and no gateway knows of it."""
     before = payment.status
     assert payment.charge_amount == 0 and before == "processing", "credit pays all of a confirmed payment"
-    _become(session, payment, "complete", Outcome(State.SUCCEEDED, payment.id, evidence="credit"), at)
     payment.next_check_at = None
+    outcome = ChargeOutcome(State.SUCCEEDED, payment.id, evidence="credit")
+    _take_status(session, payment, PaymentStatus.COMPLETE, outcome, actor, at)
     return Recording(payment.id, payment.customer_id, before, payment.status)
 
 
-def _become(session: Session, payment: Payment, status: str, outcome: Outcome, at: datetime) -> None:
+def _take_status(
+    session: Session, payment: Payment, status: str, outcome: ChargeOutcome, actor: Actor, at: datetime
+) -> None:
     came_late = payment.status in statuses.ENDED_WITHOUT_MONEY
-    payment.status = status
-    payment.version += 1
     payment.listed = payment.listed or status in statuses.CAPTURED
     surplus = 0
-    if status == "complete":
+    if status == PaymentStatus.COMPLETE:
         payment.completed_at = outcome.completed_at or at
         payment.failure_code = payment.failure_message = None
-        surplus = _settle(session, payment, at, came_late=came_late)
+        surplus = _settle(session, payment, actor, at, came_late=came_late)
         _keep_method(session, payment, outcome, at)
-        enqueue(session, payment.merchant_id, "receipt_mail", {"payment": payment.id}, at=at)
-        if surplus:
-            told = {"payment": payment.id, "amount": surplus}
-            enqueue(session, payment.merchant_id, "surplus_mail", told, at=at)
     elif status in statuses.ENDED_WITHOUT_MONEY:
         payment.completed_at = at
         payment.failure_code = outcome.failure_code
         payment.failure_message = mask_card_numbers(outcome.failure_message) if outcome.failure_message else None
         _release(session, payment, at)
-    record_act(
+    become(
         session,
-        payment.merchant_id,
-        f"payment.{status}",
+        payment,
+        status,
+        actor=actor,
         at=at,
-        actor_type="system",
-        actor_id=payment.gateway,
-        customer_id=payment.customer_id,
-        object_id=payment.id,
         evidence=outcome.evidence,
         late=came_late,
         surplus=surplus,
     )
-    log.info("payment.status_changed", extra={"payment": payment.id, "status": status, "late": came_late})
 
 
-def _settle(session: Session, payment: Payment, at: datetime, *, came_late: bool) -> int:
+def _settle(session: Session, payment: Payment, actor: Actor, at: datetime, *, came_late: bool) -> int:
     """Book the money; tells how much of it stands to the customer's credit because no invoice could take it (minor units)."""
     scope = Scope(payment.merchant_id, payment.customer_id)
     currency = payment.currency
     used = Money(0 if came_late else payment.credit_amount, currency)
     charged = Money(payment.charge_amount, currency)
-    settled = _settle_late(session, payment, charged, at) if came_late else _settle_reserved(session, payment, at)
+    settled = (
+        _settle_late(session, payment, charged, actor, at)
+        if came_late
+        else _settle_reserved(session, payment, actor, at)
+    )
     surplus = charged + used - Money(sum(part.price.amount for part in settled), currency)
     if used.amount:
-        credit.use_reserved(session, scope, used, at=at)
-    credit.grant(session, scope, surplus, at=at)
+        credit.use_reserved(session, scope, used, actor=actor, payment_id=payment.id, at=at)
+    source = "top_up" if payment.kind == "top_up" else "surplus"
+    credit.add(session, scope, surplus, actor=actor, source=source, payment_id=payment.id, at=at)
     payment.credit_granted = surplus.amount
     posting = payment_captured(
         payment.customer_id,
@@ -162,16 +165,18 @@ def _settle(session: Session, payment: Payment, at: datetime, *, came_late: bool
     return surplus.amount
 
 
-def _settle_reserved(session: Session, payment: Payment, at: datetime) -> list[Settled]:
+def _settle_reserved(session: Session, payment: Payment, actor: Actor, at: datetime) -> list[Settled]:
     settled = []
     for allocation, currency in _allocated(session, payment):
-        balance.settle_reserved(session, payment.merchant_id, allocation.invoice_id, allocation.amount, at=at)
+        balance.settle_reserved(
+            session, payment.merchant_id, allocation.invoice_id, allocation.amount, actor=actor, at=at
+        )
         allocation.state = "settled"
         settled.append(_settled(payment, allocation, currency))
     return settled
 
 
-def _settle_late(session: Session, payment: Payment, charged: Money, at: datetime) -> list[Settled]:
+def _settle_late(session: Session, payment: Payment, charged: Money, actor: Actor, at: datetime) -> list[Settled]:
     """Money that came after we had given up: nothing is held for it any more, so that it pays what is free now, oldest first.
 
     The credit that was to pay a part was given back then, and stays the customer's.
@@ -190,7 +195,13 @@ def _settle_late(session: Session, payment: Payment, charged: Money, at: datetim
         taken = 0
         if wanted:
             taken = balance.settle_unreserved(
-                session, payment.merchant_id, allocation.invoice_id, wanted, at=at, whole=currency != payment.currency
+                session,
+                payment.merchant_id,
+                allocation.invoice_id,
+                wanted,
+                actor=actor,
+                at=at,
+                whole=currency != payment.currency,
             )
         if not taken:
             continue
@@ -224,43 +235,51 @@ def _release(session: Session, payment: Payment, at: datetime) -> None:
         credit.release(session, Scope(payment.merchant_id, payment.customer_id), held, at=at)
 
 
-def _keep_method(session: Session, payment: Payment, outcome: Outcome, at: datetime) -> None:
+def _keep_method(session: Session, payment: Payment, outcome: ChargeOutcome, at: datetime) -> None:
     scope = Scope(payment.merchant_id, payment.customer_id)
     if payment.payment_method_id is None and payment.save_method and outcome.method and outcome.method.token:
-        payment.payment_method_id = remember_method(session, scope, payment.gateway, outcome.method, at=at)
+        payment.payment_method_id = remember_method(
+            # The customer ticked that it be saved, whoever brought the outcome.
+            session,
+            scope,
+            payment.gateway,
+            outcome.method,
+            actor=customer_actor(payment.customer_id),
+            at=at,
+        )
         give_method(session, payment.merchant_id, payment.payment_method_id, payment_id=payment.id)
     if payment.payment_method_id is not None:
         mark_used(session, scope, payment.payment_method_id, at=at)
 
 
-def _quarantine(session: Session, payment: Payment, outcome: Outcome, at: datetime) -> None:
-    """A provider's word that does not fit: nothing is booked, a person is told (threats 94, 102)."""
-    record_act(
-        session,
-        payment.merchant_id,
-        "payment.outcome_contradicted",
-        at=at,
-        actor_type="system",
-        actor_id=payment.gateway,
-        customer_id=payment.customer_id,
+def _quarantine(session: Session, payment: Payment, outcome: ChargeOutcome, actor: Actor, at: datetime) -> None:
+    """A provider's answer that does not fit: nothing is booked, and the log calls a person (threats 94, 102)."""
+    event = Event(
+        type=EventType.PAYMENT_OUTCOME_CONTRADICTED,
+        merchant_id=payment.merchant_id,
         object_id=payment.id,
-        status=payment.status,
-        told=outcome.state.value,
+        customer_id=payment.customer_id,
+        details={"status": payment.status, "outcome": outcome.state.value},
+        at=at,
     )
+    record(session, actor, event)
     log.error(
         "payment.outcome_contradicted",
-        extra={"payment": payment.id, "status": payment.status, "told": outcome.state.value},
+        extra={"payment": payment.id, "status": payment.status, "outcome": outcome.state.value},
     )
 
 
-def failed(reference: str, code: str) -> Outcome:
+def failed(reference: str, code: str) -> ChargeOutcome:
     """An end without money that we know by ourselves: nothing was ever sent, or the provider has never heard of it."""
-    return Outcome(State.FAILED, reference, failure_code=code, evidence="never sent")
+    return ChargeOutcome(State.FAILED, reference, failure_code=code, evidence="never sent")
 
 
-def given_up(outcome: Outcome) -> Outcome:
-    """What a cancellation that we asked for after the time was up means: it expired, nobody cancelled it."""
-    if outcome.state is State.FAILED and outcome.failure_code in ("page_canceled", "payer_canceled"):
-        code = "page_expired" if outcome.failure_code == "page_canceled" else "timeout"
-        return replace(outcome, failure_code=code, evidence="expired")
-    return outcome
+def is_cancellation(outcome: ChargeOutcome) -> bool:
+    """Whether the gateway says that a payment was canceled, and not that it ended in another way."""
+    return outcome.state is State.FAILED and outcome.failure_code in ("page_canceled", "payer_canceled")
+
+
+def expired(outcome: ChargeOutcome) -> ChargeOutcome:
+    """Return what a cancellation means that we asked for because the time was up: it expired, nobody canceled it."""
+    code = "page_expired" if outcome.failure_code == "page_canceled" else "timeout"
+    return replace(outcome, failure_code=code, evidence="expired")

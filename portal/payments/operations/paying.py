@@ -1,6 +1,6 @@
 """Paying: write the intent, call the gateway, record the outcome; and resolving what was left unknown.
 
-No call to a gateway is ever made inside a transaction, and none without a durable intent (rules 16 and 17).
+No call to a gateway is ever made inside a transaction, and none without a durable intent (threats, rules 16 and 17).
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal import signals
-from portal.audit.operations import record_act
-from portal.gateways.contract import Outcome, Question, State
-from portal.gateways.polling import SEND_AGAIN_AFTER
+from portal.events.rules import SYSTEM, Actor, gateway_actor
+from portal.gateways.contract import ChargeOutcome, Lookup, State
+from portal.gateways.polling import RESEND_AFTER
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.errors import InvoiceBeingPaid, NoGateway
 from portal.payments.models import is_second_attempt
 from portal.payments.operations.checkouts import CREDIT, end_checkout
 from portal.payments.operations.intents import write_intent
 from portal.payments.operations.locks import lock_own_payment, lock_payment
-from portal.payments.operations.orders import Intent, intent_of, question_of, send
-from portal.payments.operations.outcomes import Recording, failed, given_up, record_outcome
+from portal.payments.operations.orders import Intent, intent_of, lookup_of, send
+from portal.payments.operations.outcomes import Recording, expired, failed, is_cancellation, record_outcome
 from portal.payments.queries.holders import find_other_holders
 from portal.payments.queries.payments import find_payment, get_payment
 from portal.payments.rules import statuses
+from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
 from portal.tenancy import MerchantScope, Scope
 
@@ -38,6 +38,7 @@ def confirm_payment(
     scope: Scope,
     payment_id: str,
     *,
+    actor: Actor,
     version: str,
     return_url: str,
     locale: str,
@@ -59,7 +60,7 @@ def confirm_payment(
     try:
         written = services.database.run(
             lambda session: write_intent(
-                session, services, gateway, scope, payment_id, version, return_url, locale, consent
+                session, services, gateway, scope, payment_id, version, return_url, locale, consent, actor=actor
             )
         )
     except IntegrityError as fault:
@@ -68,21 +69,20 @@ def confirm_payment(
         # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
         raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
     if written is None:
-        resolve_payment(services, scope.merchant_id, payment_id, unless_asked_within=ASK_AT_MOST_EVERY)
+        resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY)
         return
     if isinstance(written, Recording):
-        _announce(scope.merchant_id, written)
         return
     services.crash_point("payment.intent_committed")
     assert gateway is not None, "only what credit pays whole does without a gateway, and it is never sent"
     outcome = send(gateway, written)
     services.crash_point("payment.gateway_answered")
-    _record(services, scope.merchant_id, payment_id, outcome)
+    _record(services, scope.merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
     services.crash_point("payment.outcome_recorded")
 
 
 def resolve_payment(
-    services: Services, merchant_id: str, payment_id: str, *, unless_asked_within: timedelta = timedelta(0)
+    services: Services, merchant_id: str, payment_id: str, *, unless_checked_within: timedelta = timedelta(0)
 ) -> None:
     """Ask the gateway what became of a payment without a proven outcome, and record it.
 
@@ -91,17 +91,18 @@ def resolve_payment(
     """
     now = services.clock.now()
     asked = services.database.run(
-        lambda session: _note_question(session, merchant_id, payment_id, now, unless_asked_within)
+        lambda session: _note_lookup(session, merchant_id, payment_id, now, unless_checked_within)
     )
     gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None:
         return
-    question = asked.question
-    outcome = gateway.look_up(question)
+    lookup = asked.lookup
+    actor = gateway_actor(gateway.name)
+    outcome = gateway.look_up(lookup)
     services.crash_point("payment.looked_up")
-    if outcome.state is State.ABSENT and now >= question.sent_at + SEND_AGAIN_AFTER:
+    if outcome.state is State.ABSENT and now >= lookup.sent_at + RESEND_AFTER:
         if now >= asked.expires_at:
-            outcome = failed(payment_id, "timeout")
+            outcome, actor = failed(payment_id, "timeout"), SYSTEM
         elif asked.intent is not None:
             outcome = send(gateway, asked.intent)
     elif (
@@ -109,8 +110,10 @@ def resolve_payment(
         and now >= asked.expires_at
         and _method_type(asked, outcome) != "bank_account"
     ):
-        outcome = given_up(gateway.cancel(question))
-    _record(services, merchant_id, payment_id, outcome)
+        outcome = gateway.cancel(lookup)
+        if is_cancellation(outcome):
+            outcome, actor = expired(outcome), SYSTEM
+    _record(services, merchant_id, payment_id, outcome, actor=actor)
 
 
 def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -> bool:
@@ -125,13 +128,13 @@ def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -
     gateway = services.gateways.find(merchant_id, row.gateway)
     if gateway is None:
         return False
-    outcome = gateway.look_up(question_of(row))
+    outcome = gateway.look_up(lookup_of(row))
     services.crash_point("payment.looked_up")
-    _record(services, merchant_id, payment_id, outcome)
+    _record(services, merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
     return outcome.state is not State.UNKNOWN
 
 
-def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
+def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: Actor) -> str:
     """The customer cancels: a checkout ends at once; what the gateway has is cancelled there, and the truth recorded.
 
     Tells the status afterwards, which is `complete` when the money had come already. Raises NoResultFound.
@@ -140,26 +143,18 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str) -> str:
     with services.database.unit_of_work() as session:
         payment = lock_own_payment(session, scope, payment_id)
         if payment.status == "incomplete":
-            end_checkout(session, payment, "canceled", at=now)
-            record_act(
-                session,
-                scope.merchant_id,
-                "payment.canceled",
-                at=now,
-                actor_type="customer",
-                actor_id=scope.customer_id,
-                customer_id=scope.customer_id,
-                object_id=payment_id,
-            )
+            end_checkout(session, payment, PaymentStatus.CANCELED, actor=actor, at=now)
             return payment.status
         status, gateway_name = payment.status, payment.gateway
-        question = question_of(payment)
+        lookup = lookup_of(payment)
     gateway = services.gateways.find(scope.merchant_id, gateway_name)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
-    outcome = gateway.cancel(question)
+    outcome = gateway.cancel(lookup)
     services.crash_point("payment.cancel_answered")
-    return _record(services, scope.merchant_id, payment_id, outcome).status
+    # That it is canceled is the act of who canceled it; whatever else the gateway answers is its own.
+    decided_by = actor if is_cancellation(outcome) else gateway_actor(gateway.name)
+    return _record(services, scope.merchant_id, payment_id, outcome, actor=decided_by).status
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,46 +162,39 @@ class _Asked:
     """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
 
     gateway: str
-    question: Question
+    lookup: Lookup
     intent: Intent | None
     expires_at: datetime
     method_type: str | None
 
 
-def _method_type(asked: _Asked, outcome: Outcome) -> str | None:
+def _method_type(asked: _Asked, outcome: ChargeOutcome) -> str | None:
     """What is paid with: a bank transfer takes days, also one that was entered on the gateway's page since we asked last."""
     return outcome.method.type if outcome.method else asked.method_type
 
 
-def _note_question(
-    session: Session, merchant_id: str, payment_id: str, now: datetime, unless_asked_within: timedelta
+def _note_lookup(
+    session: Session, merchant_id: str, payment_id: str, now: datetime, unless_checked_within: timedelta
 ) -> _Asked | None:
     """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
     payment = lock_payment(session, merchant_id, payment_id)
     if payment.status not in statuses.UNSETTLED or payment.sent_at is None:
         return None
-    is_asked = payment.checked_at is not None and now < payment.checked_at + unless_asked_within
+    is_asked = payment.checked_at is not None and now < payment.checked_at + unless_checked_within
     if is_asked and payment.status != "requires_action":
         return None
     payment.checked_at = now
     return _Asked(
-        payment.gateway, question_of(payment), intent_of(session, payment), payment.expires_at, payment.method_type
+        payment.gateway, lookup_of(payment), intent_of(session, payment), payment.expires_at, payment.method_type
     )
 
 
-def _record(services: Services, merchant_id: str, payment_id: str, outcome: Outcome) -> Recording:
-    recording = services.database.run(
-        lambda session: record_outcome(session, merchant_id, payment_id, outcome, at=services.clock.now())
+def _record(
+    services: Services, merchant_id: str, payment_id: str, outcome: ChargeOutcome, *, actor: Actor
+) -> Recording:
+    return services.database.run(
+        lambda session: record_outcome(session, merchant_id, payment_id, outcome, actor=actor, at=services.clock.now())
     )
-    _announce(merchant_id, recording)
-    return recording
-
-
-def _announce(merchant_id: str, recording: Recording) -> None:
-    if recording.has_changed:
-        signals.send_payment_status(merchant_id, recording.payment_id, recording.customer_id, recording.status)
-    if recording.kept_method_id is not None:
-        signals.send_method("added", merchant_id, recording.kept_method_id, recording.customer_id)
 
 
 def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:

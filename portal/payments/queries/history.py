@@ -78,7 +78,7 @@ def _microseconds_on_postgresql(element: _Microseconds, compiler: Any, **options
 
 
 class RefundRecord(NamedTuple):
-    """A refund. `status` is pending, succeeded or failed."""
+    """A refund. `status` is pending, complete or failed."""
 
     payment_id: str
     status: str

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from types import MappingProxyType
 
-from portal.gateways.contract import Outcome, State
+from portal.gateways.contract import ChargeOutcome, State
 from portal.gateways.polling import next_check as next_check
 from portal.money import Money
 
-PAYMENT_STATUSES = (
-    "incomplete",
-    "processing",
-    "requires_action",
-    "pending",
-    "complete",
-    "failed",
-    "canceled",
-    "rejected",
-    "abandoned",
-    "expired",
-    "partially_refunded",
-    "refunded",
-)
+
+class PaymentStatus(StrEnum):
+    """Every status of a payment, from the checkout on."""
+
+    INCOMPLETE = "incomplete"
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    PENDING = "pending"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    ABANDONED = "abandoned"
+    EXPIRED = "expired"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+
+
+PAYMENT_STATUSES = tuple(status.value for status in PaymentStatus)
 UNSETTLED = frozenset({"processing", "requires_action", "pending"})
 """Confirmed and without a proven outcome: it holds its share of the invoices, and is asked for until it is known."""
 CAPTURED = frozenset({"complete", "partially_refunded", "refunded"})
 ENDED_WITHOUT_MONEY = frozenset({"failed", "canceled", "rejected", "abandoned", "expired"})
 
-# What may follow what. Money that arrives after we gave up is booked all the same (rules 22 and 23), so that each end
+# What may follow what. Money that arrives after we gave up is booked all the same (threats, rules 22 and 23), so that each end
 # without money still leads to `complete`, by the provider's own evidence only.
 TRANSITIONS = MappingProxyType(
     {
@@ -48,7 +54,7 @@ TRANSITIONS = MappingProxyType(
     }
 )
 
-OVERDUE_AFTER = timedelta(days=7)
+STUCK_AFTER = timedelta(days=7)
 """An outcome that is unknown for longer is a person's matter: `portal doctor` and `/metrics` show it."""
 LATE_MONEY_WITHIN = timedelta(days=30)
 """For so long after a payment ended without money an event has the gateway asked whether some came after all."""
@@ -80,7 +86,7 @@ class Verdict:
     is_contradiction: bool = False
 
 
-def judge(status: str, ordered: Money, reference: str, outcome: Outcome, *, was_opened: bool = False) -> Verdict:
+def judge(status: str, ordered: Money, reference: str, outcome: ChargeOutcome, *, was_opened: bool = False) -> Verdict:
     """Read an outcome against what was ordered.
 
     Money of another amount, currency or reference is never booked as this payment (threats 94); a success after an end

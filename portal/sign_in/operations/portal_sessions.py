@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.customers.queries.accounts import find_account, select_account_ids
 from portal.errors import NotFound
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType
 from portal.public_ids import is_id, new_id
 from portal.settings import Settings
 from portal.sign_in.models import PortalSession
@@ -35,16 +36,15 @@ def create_portal_session(
     scope: Scope,
     target: str = "/",
     *,
+    actor: Actor,
     at: datetime,
-    actor_type: str,
-    actor_id: str,
     return_url: str | None = None,
     locale: str | None = None,
 ) -> PortalSessionAddress:
     """Mint an address that signs the customer in once within five minutes and leads to `target`.
 
     Whoever calls has proved who the customer is. Raises NotFound when the customer is unknown, blocked or deleted.
-    `actor_type` is system (the command), host or api_key.
+    `actor` is the command, the host application or an API key.
     """
     if not is_id("cus", scope.customer_id) or find_account(session, scope) is None:
         raise NotFound
@@ -67,16 +67,14 @@ def create_portal_session(
             expires_at=minted.expires_at,
         )
     )
-    record_act(
-        session,
-        scope.merchant_id,
-        "portal_session.created",
-        at=at,
-        actor_type=actor_type,
-        actor_id=actor_id,
-        customer_id=scope.customer_id,
+    event = Event(
+        type=EventType.PORTAL_SESSION_CREATED,
+        merchant_id=scope.merchant_id,
         object_id=minted.id,
+        customer_id=scope.customer_id,
+        at=at,
     )
+    record(session, actor, event)
     return minted
 
 

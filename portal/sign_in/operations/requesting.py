@@ -1,4 +1,4 @@
-"""Asking for a message. A known and an unknown address are the same statements, rows and answer throughout (rule 5)."""
+"""Asking for a message. A known and an unknown address are the same statements, rows and answer throughout (threats, rule 5)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def request_sign_in(
     locale: str,
     at: datetime,
 ) -> AskedFor:
-    """Ask for a message to an address, known or not: the same statements, rows and answer (rule 5).
+    """Ask for a message to an address, known or not: the same statements, rows and answer (threats, rule 5).
 
     `address` has passed `rules.is_address`; the message goes to the address that is stored. Raises TooManyMessages.
     """

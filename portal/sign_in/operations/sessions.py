@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.contacts import mask_card_numbers
+from portal.events.operations import record
+from portal.events.rules import SYSTEM, Actor, Event, EventType, customer_actor
 from portal.public_ids import is_id, new_id
 from portal.settings import Settings
 from portal.sign_in.models import SignInSession
@@ -31,6 +33,7 @@ class Visitor:
     network: str
     user_agent: str = ""
     session_token: str | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,17 @@ def start_session(
 
     `kind` is mail, api or frame; `by` says in the audit how: link, code, or session.
     """
+    actor = customer_actor(scope.customer_id, request_id=visitor.request_id)
     if visitor.session_token:
-        _revoke(
+        replaced = _revoke(
             session,
             SignInSession.merchant_id == scope.merchant_id,
             SignInSession.token_digest == token_digest(visitor.session_token),
             at=at,
         )
-    _keep_to_cap(session, scope, settings.session_cap, at)
+        _record_ended(session, scope.merchant_id, replaced, actor=actor, at=at, reason="replaced")
+    beyond = _keep_to_cap(session, scope, settings.session_cap, at)
+    _record_ended(session, scope.merchant_id, beyond, actor=SYSTEM, at=at, reason="too_many")
     life = lifetime(kind, settings)
     entered = Entered(new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind)
     session.add(
@@ -86,18 +92,10 @@ def start_session(
             expires_at=entered.expires_at,
         )
     )
-    record_act(
-        session,
-        scope.merchant_id,
-        "session.started",
-        at=at,
-        actor_type="customer",
-        actor_id=scope.customer_id,
-        customer_id=scope.customer_id,
-        object_id=entered.session_id,
-        by=by,
-        kind=kind,
+    event = _session_event(
+        EventType.PORTAL_SIGNED_IN, scope.merchant_id, entered.session_id, scope.customer_id, at=at, by=by, kind=kind
     )
+    record(session, actor, event)
     return entered
 
 
@@ -116,71 +114,73 @@ def touch_session(session: Session, merchant_id: str, session_id: str, at: datet
     )
 
 
-def end_session(session: Session, merchant_id: str, token: str, *, at: datetime) -> bool:
-    """Sign out the browser with this cookie; tells whether it was signed in."""
+def end_session(session: Session, merchant_id: str, token: str, *, request_id: str | None, at: datetime) -> bool:
+    """Sign out the browser with this cookie, and return whether it was signed in."""
     if not is_token(token):
         return False
     ended = _revoke(
         session, SignInSession.merchant_id == merchant_id, SignInSession.token_digest == token_digest(token), at=at
     )
     for session_id, customer_id in ended:
-        record_act(
-            session,
-            merchant_id,
-            "session.ended",
-            at=at,
-            actor_type="customer",
-            actor_id=customer_id,
-            customer_id=customer_id,
-            object_id=session_id,
-        )
+        event = _session_event(EventType.PORTAL_SIGNED_OUT, merchant_id, session_id, customer_id, at=at)
+        record(session, customer_actor(customer_id, request_id=request_id), event)
     return bool(ended)
 
 
-def revoke_session(session: Session, scope: Scope, session_id: str, *, at: datetime) -> bool:
+def revoke_session(session: Session, scope: Scope, session_id: str, *, actor: Actor, at: datetime) -> bool:
     """Sign out one of the customer's browsers from another; False for an id that is not one of its live sessions."""
     if not is_id(SESSION, session_id):
         return False
     ended = _revoke(session, *_of(scope), SignInSession.id == session_id, at=at)
-    if ended:
-        record_act(
-            session,
-            scope.merchant_id,
-            "session.revoked",
-            at=at,
-            actor_type="customer",
-            actor_id=scope.customer_id,
-            customer_id=scope.customer_id,
-            object_id=session_id,
-        )
+    _record_ended(session, scope.merchant_id, ended, actor=actor, at=at, reason="ended")
     return bool(ended)
 
 
-def revoke_sessions(session: Session, scope: Scope, *, at: datetime, keep: str = "") -> int:
-    """Sign the customer out everywhere, but for the session `keep`; tells how many ended."""
+def revoke_sessions(session: Session, scope: Scope, *, actor: Actor, at: datetime, keep: str = "") -> int:
+    """Sign the customer out everywhere, but for the session `keep`; return how many ended."""
     ended = _revoke(session, *_of(scope), SignInSession.id != keep, at=at)
-    if ended:
-        record_act(
-            session,
-            scope.merchant_id,
-            "sessions.revoked",
-            at=at,
-            actor_type="customer",
-            actor_id=scope.customer_id,
-            customer_id=scope.customer_id,
-            count=len(ended),
-        )
+    _record_ended(session, scope.merchant_id, ended, actor=actor, at=at, reason="ended")
     return len(ended)
 
 
-def _keep_to_cap(session: Session, scope: Scope, cap: int, at: datetime) -> None:
+def _record_ended(
+    session: Session,
+    merchant_id: str,
+    ended: Sequence[tuple[str, str]],
+    *,
+    actor: Actor,
+    at: datetime,
+    reason: str,
+) -> None:
+    for session_id, customer_id in ended:
+        event = _session_event(
+            EventType.PORTAL_SESSION_ENDED, merchant_id, session_id, customer_id, at=at, reason=reason
+        )
+        record(session, actor, event)
+
+
+def _session_event(
+    event_type: EventType, merchant_id: str, session_id: str, customer_id: str, *, at: datetime, **details: str
+) -> Event:
+    return Event(
+        type=event_type,
+        merchant_id=merchant_id,
+        object_id=session_id,
+        customer_id=customer_id,
+        object={"id": session_id, "object": "session", "customer": customer_id, **details},
+        details=details,
+        at=at,
+    )
+
+
+def _keep_to_cap(session: Session, scope: Scope, cap: int, at: datetime) -> list[tuple[str, str]]:
     newest = (
         sa.select(SignInSession.id)
         .where(*_of(scope), SignInSession.revoked_at.is_(None), SignInSession.expires_at > at)
         .order_by(SignInSession.last_used_at.desc(), SignInSession.id.desc())
         .offset(cap - 1)
     )
-    _revoke(session, *_of(scope), SignInSession.id.in_(newest), at=at)
+    return _revoke(session, *_of(scope), SignInSession.id.in_(newest), at=at)
 
 
 def _of(scope: Scope) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

@@ -9,8 +9,9 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.audit.operations import record_act
 from portal.customers.queries.accounts import Account
+from portal.events.operations import record
+from portal.events.rules import SYSTEM, Event, EventType
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
 from portal.sign_in.operations.limits import HOUR, Tally, count_down, count_in_a_row, count_up, forget, limit_key
@@ -113,7 +114,7 @@ def enter_link(
     account: str | None = None,
     at: datetime,
 ) -> LinkAnswer:
-    """Answer a challenge by its link, in any browser, which alone is signed in (rule 7). One conditional update decides.
+    """Answer a challenge by its link, in any browser, which alone is signed in (threats, rule 7). One conditional update decides.
 
     `challenge_id` is what `tokens.challenge_of` proved. The link works although codes were guessed wrongly (threats 12).
     """
@@ -138,7 +139,7 @@ def refuse_link(session: Session, settings: Settings, merchant_id: str, visitor:
     network = tokens.network_digest(settings.keys, merchant_id, visitor.network)
     tally = count_up(session, merchant_id, limit_key("link-network", network), at=at, window=HOUR)
     if tally.count <= _MOST_REFUSALS_AUDITED:
-        record_act(session, merchant_id, "link.refused", at=at, actor_type="system", actor_id="sign_in")
+        _record_refused(session, merchant_id, None, "foreign_link", at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +173,7 @@ class _CodeLimits:
 
     def _locked(self, session: Session, tally: Tally, most: int, at: datetime) -> CodeAnswer:
         if tally.count == most + 1:
-            record_act(
-                session,
-                self.merchant_id,
-                "code.locked",
-                at=at,
-                actor_type="system",
-                actor_id="sign_in",
-                customer_id=self.asked.customer_id,
-                object_id=self.asked.id,
-            )
+            _record_refused(session, self.merchant_id, self.asked, "too_many_codes", at)
         return CodeAnswer(Outcome.LOCKED, until=tally.started_at + HOUR)
 
     @property
@@ -193,6 +185,18 @@ class _CodeLimits:
     @property
     def _hour(self) -> str:
         return limit_key("code-address", self.asked.address_digest)
+
+
+def _record_refused(session: Session, merchant_id: str, asked: AskedFor | None, reason: str, at: datetime) -> None:
+    event = Event(
+        type=EventType.PORTAL_SIGN_IN_REFUSED,
+        merchant_id=merchant_id,
+        object_id=asked.id if asked else None,
+        customer_id=asked.customer_id if asked else None,
+        details={"reason": reason},
+        at=at,
+    )
+    record(session, SYSTEM, event)
 
 
 def _row_key(asked: AskedFor) -> str:
@@ -208,16 +212,7 @@ def _wrong_code(session: Session, merchant_id: str, asked: AskedFor, at: datetim
         .execution_options(synchronize_session=False)
     ).scalar()
     if tries_left == 0:
-        record_act(
-            session,
-            merchant_id,
-            "code.exhausted",
-            at=at,
-            actor_type="system",
-            actor_id="sign_in",
-            customer_id=asked.customer_id,
-            object_id=asked.id,
-        )
+        _record_refused(session, merchant_id, asked, "no_tries_left", at)
     return CodeAnswer(Outcome.WRONG, asked, tries_left=tries_left or 0)
 
 

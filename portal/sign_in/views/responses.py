@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Response, g, request
 
-from portal import signals
 from portal.customer_pages.context import current_services, now, redirect_to
 from portal.customer_pages.cookies import browser_token, session_token, set_session_cookie
 from portal.customers.queries.accounts import Account
@@ -12,18 +11,20 @@ from portal.sign_in import operations, page_builders
 from portal.sign_in.operations import Entered, Visitor
 from portal.sign_in.queries import AskedFor
 from portal.web.render import render_page
+from portal.web.runtime import request_number
 
 UNPROCESSABLE = 422
 
 
 def visitor() -> Visitor:
     """Who asks: this browser, its network address as the trusted proxies tell it, and its session if it sent one."""
-    return Visitor(browser_token(), request.remote_addr or "", request.user_agent.string, session_token())
+    return Visitor(
+        browser_token(), request.remote_addr or "", request.user_agent.string, session_token(), request_number()
+    )
 
 
 def let_in(entered: Entered) -> Response:
     """Set the new session's cookie and go on to the target."""
-    signals.send(signals.signed_in, g.merchant.id, customer_id=entered.customer_id)
     response = redirect_to(entered.target)
     set_session_cookie(response, entered.token, entered.expires_at - now())
     return response

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, g, request
 
-from portal import signals
 from portal.customer_pages.context import current_services, local, now, redirect_to
 from portal.customer_pages.cookies import clear_session_cookie, sent_browser_token, session_token
 from portal.sign_in import operations, page_builders
@@ -19,6 +18,7 @@ from portal.sign_in.views import links as link_views
 from portal.sign_in.views.responses import UNPROCESSABLE, ask_again, choose_account, let_in, visitor
 from portal.web.policies import public
 from portal.web.render import render_page
+from portal.web.runtime import request_number
 
 TOO_MANY = 429
 
@@ -129,9 +129,9 @@ def sign_out() -> Response:
     """End this browser's session; also for one that has run out, whose cookie goes."""
     services, token = current_services(), session_token()
     if token:
-        services.database.run(lambda session: operations.end_session(session, g.merchant.id, token, at=now()))
-    if g.signed_in is not None:
-        signals.send(signals.signed_out, g.merchant.id, customer_id=g.signed_in.customer_id)
+        services.database.run(
+            lambda session: operations.end_session(session, g.merchant.id, token, request_id=request_number(), at=now())
+        )
     response = redirect_to("/sign-in")
     clear_session_cookie(response)
     # Never cookies: other merchants and the host application share the origin.

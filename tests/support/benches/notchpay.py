@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 from portal.gateways.notchpay import Keys, NotchPayGateway
 from portal.money import Money
-from tests.support.gateway_bench import Card, GatewayBench, SignedEvent, Taken, Telephone
+from tests.support.gateway_bench import Card, GatewayBench, ProviderCharge, SignedEvent, Telephone
 from tests.support.notchpay_server import EVENT_SECRET, PRIVATE_KEY, PUBLIC_KEY, Body, NotchPayBooks, answer_of
 from tests.support.provider_server import ProviderServer
 
@@ -55,8 +55,8 @@ class NotchPayBench(GatewayBench):
     amounts = ((Money(1000, "XAF"), 1000),)
     telephones = ("good", "failing", "silent", "canceling")
     dates_events = False
-    tells_pages_again = False
-    calls_off_prompts = False
+    returns_pages_again = False
+    cancels_prompts = False
 
     def __init__(self) -> None:
         self._books = NotchPayBooks()
@@ -120,13 +120,15 @@ class NotchPayBench(GatewayBench):
         (refund,) = (one for one in self._books.refunds if one["reason"] == reference)
         refund["status"] = "failed"
 
-    def forget_keys(self) -> None:
+    def expire_keys(self) -> None:
         """It has none: a reference is used once, for ever."""
 
-    def ledger(self) -> list[Taken]:
+    def ledger(self) -> list[ProviderCharge]:
         rung = {reference for reference, _, _ in self._books.rings}
         return [
-            Taken(payment["trxref"], payment["amount"], payment["currency"], _STATES.get(payment["status"], "pending"))
+            ProviderCharge(
+                payment["trxref"], payment["amount"], payment["currency"], _STATES.get(payment["status"], "pending")
+            )
             for payment in self._books.payments.values()
             if payment["trxref"] in rung or payment["status"] in ("complete", "refunded", "partialy-refunded", "failed")
         ]

@@ -14,12 +14,12 @@ from werkzeug.test import TestResponse
 from portal.gateways.sandbox import SandboxGateway
 from portal.money import Money
 from portal.sandbox_gateway.app import create_app
-from portal.sandbox_gateway.charges import charge_shape
+from portal.sandbox_gateway.charges import serialize_charge
 from portal.sandbox_gateway.clock import DAY, SECOND
-from portal.sandbox_gateway.gateway import EXTENSION, Gateway
-from portal.sandbox_gateway.outcomes import PROMPT
+from portal.sandbox_gateway.instance import EXTENSION, GatewayInstance
+from portal.sandbox_gateway.outcomes import PROMPT_DURATION
 from portal.sandbox_gateway.webhooks import build_signature
-from tests.support.gateway_bench import Card, GatewayBench, SignedEvent, Taken, Telephone
+from tests.support.gateway_bench import Card, GatewayBench, ProviderCharge, SignedEvent, Telephone
 from tests.support.provider_server import ProviderServer
 
 KEY, EVENT_SECRET = "sk_sandbox_bench", "whsec_bench"
@@ -110,7 +110,7 @@ class SandboxBench(GatewayBench):
         self._press(action_url, answer="confirm" if recognised else "refuse")
 
     def settle(self, reference: str) -> None:
-        self._pass(PROMPT)
+        self._pass(PROMPT_DURATION)
 
     def approve_late(self, reference: str) -> None:
         self._post("/control/approvals", {"reference": reference})
@@ -118,12 +118,12 @@ class SandboxBench(GatewayBench):
     def fail_refund(self, reference: str) -> None:
         self._post("/control/refund_failures", {"reference": reference})
 
-    def forget_keys(self) -> None:
+    def expire_keys(self) -> None:
         self._pass(DAY)
 
-    def ledger(self) -> list[Taken]:
+    def ledger(self) -> list[ProviderCharge]:
         return [
-            Taken(
+            ProviderCharge(
                 row["reference"],
                 row["amount"],
                 row["currency"],
@@ -143,19 +143,19 @@ class SandboxBench(GatewayBench):
         return SignedEvent({"Sandbox-Signature": signature}, body, "Sandbox-Signature")
 
     @property
-    def _provider(self) -> Gateway:
-        provider: Gateway = self._app.extensions[EXTENSION]
+    def _provider(self) -> GatewayInstance:
+        provider: GatewayInstance = self._app.extensions[EXTENSION]
         return provider
 
     def _charges(self) -> list[dict[str, Any]]:
         with self._provider.database.read() as connection:
             rows = connection.execute("SELECT * FROM charges ORDER BY sequence").fetchall()
-            return [charge_shape(connection, row) for row in rows]
+            return [serialize_charge(connection, row) for row in rows]
 
     def _pass(self, milliseconds: int) -> None:
         clock = self._provider.clock
         clock.move_to_offset(clock.offset_seconds + milliseconds // SECOND)
-        self._provider.settle_due()
+        self._provider.complete_due()
 
     def _enter_card(self, page: str, card: Card) -> None:
         form = {"channel": "card", "number": _CARDS[card], "expiry": "12/90", "cvc": "123"}

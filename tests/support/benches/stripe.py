@@ -13,8 +13,8 @@ from portal.clock import MovableClock
 from portal.gateways.stripe.gateway import StripeGateway
 from portal.money import Money
 from portal.public_ids import id_time
-from tests.support.gateway_bench import Card, GatewayBench, SignedEvent, Taken, Telephone
-from tests.support.gateway_orders import PAYMENT
+from tests.support.gateway_bench import Card, GatewayBench, ProviderCharge, SignedEvent, Telephone
+from tests.support.gateway_calls import PAYMENT
 from tests.support.provider_server import ProviderServer
 from tests.support.stripe_server import EVENT_SECRET, SECRET_KEY, StripeBooks, event
 from tests.support.stripe_server.api import OTHER_PARAMETERS, Seen, StripeApi, error_body
@@ -117,12 +117,12 @@ class StripeBench(GatewayBench):
         (refund,) = (row for row in self._all("refund") if row["metadata"]["portal_reference"] == reference)
         self._books.fail_refund(refund["id"])
 
-    def forget_keys(self) -> None:
+    def expire_keys(self) -> None:
         self._clock.advance(hours=24)
 
-    def ledger(self) -> list[Taken]:
+    def ledger(self) -> list[ProviderCharge]:
         return [
-            Taken(
+            ProviderCharge(
                 intent["metadata"]["portal_reference"],
                 intent["amount"],
                 intent["currency"].upper(),

@@ -1,4 +1,4 @@
-"""A Notch Pay and a Stripe on loopback, and gateways that speak to them under a clock that a test moves."""
+"""A Notch Pay and a Stripe on loopback, and gateways connected to them, under a clock that a test moves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.gateways.notchpay import Keys, NotchPayGateway
 from portal.gateways.stripe.gateway import StripeGateway
 from tests.support import stripe_server
 from tests.support.notchpay_server import EVENT_SECRET, PRIVATE_KEY, PUBLIC_KEY, NotchPayBooks, NotchPayServer
-from tests.support.stripe_orders import Orders
+from tests.support.stripe_requests import RequestBuilder
 from tests.support.stripe_server import StripeBooks, StripeServer
 
 
@@ -46,5 +46,5 @@ def acme(stripe: StripeServer, clock: MovableClock) -> StripeGateway:
 
 
 @pytest.fixture
-def orders(clock: MovableClock) -> Orders:
-    return Orders(clock)
+def build(clock: MovableClock) -> RequestBuilder:
+    return RequestBuilder(clock)

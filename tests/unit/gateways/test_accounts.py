@@ -1,4 +1,4 @@
-"""What an account opens with: all of it, nothing else, and only keys of the merchant's own mode (threats 124)."""
+"""What an account needs: all of it, nothing else, and only keys of the merchant's own mode (threats 124)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIVE_STRIPE = {"secret_key": "rk_live_51", "event_secrets": "whsec_1,whsec_2"}
         ("sandbox", "test", {"secret_key": "sk_sandbox_acme", "event_secret": "x"}),
     ],
 )
-def test_whole_account_of_the_merchants_mode_is_kept_as_given(gateway, mode, given):
+def test_complete_account_of_the_merchants_mode_is_stored_unchanged(gateway, mode, given):
     assert checked_secrets(gateway, mode, given) == given
 
 
@@ -55,16 +55,16 @@ def test_key_of_the_other_mode_is_named_and_not_repeated(gateway, mode, given, n
         ({}, "public_key, private_key, event_secrets is missing"),
         (NOTCHPAY | {"private_key": ""}, "private_key is missing"),
         (NOTCHPAY | {"event_secrets": " , "}, "event_secrets is missing"),
-        (NOTCHPAY | {"secret_key": "sk_test_1"}, "notchpay knows no secret_key"),
+        (NOTCHPAY | {"secret_key": "sk_test_1"}, "notchpay has no secret_key"),
         (NOTCHPAY | {"private_key": "pk_test.Y2xl"}, "private_key does not begin as"),
         (NOTCHPAY | {"public_key": "test_pk.sk_live"}, "public_key does not begin as"),
-        (NOTCHPAY | {"public_key": "pk_test.a b"}, "public_key has a sign"),
-        (NOTCHPAY | {"public_key": "pk_test.é"}, "public_key has a sign"),
-        (NOTCHPAY | {"public_key": "pk_test.a,b"}, "public_key has a sign"),
-        (NOTCHPAY | {"event_secrets": "good,bad\x00"}, "event_secrets has a sign"),
+        (NOTCHPAY | {"public_key": "pk_test.a b"}, "public_key has a character"),
+        (NOTCHPAY | {"public_key": "pk_test.é"}, "public_key has a character"),
+        (NOTCHPAY | {"public_key": "pk_test.a,b"}, "public_key has a character"),
+        (NOTCHPAY | {"event_secrets": "good,bad\x00"}, "event_secrets has a character"),
     ],
 )
-def test_what_is_missing_unknown_or_no_key_is_named(given, sentence):
+def test_secret_that_is_missing_unknown_or_malformed_is_named(given, sentence):
     with pytest.raises(AccountRefused, match=sentence):
         checked_secrets("notchpay", "test", given)
 

@@ -7,10 +7,10 @@ import hmac
 
 import pytest
 
-from portal.fingerprints import spelled
+from portal.fingerprints import in_letters
 from portal.gateways.contract import EventRefused
 from portal.gateways.notchpay import Keys, NotchPayGateway
-from tests.support.notchpay_orders import REFERENCE
+from tests.support.notchpay_requests import REFERENCE
 from tests.support.notchpay_server import EVENT_SECRET, PRIVATE_KEY, PUBLIC_KEY, NotchPayBooks
 
 BOOKS = NotchPayBooks()
@@ -27,7 +27,7 @@ def signed(body: bytes, secret: str = EVENT_SECRET) -> dict[str, str]:
     return {"X-Notch-Signature": hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
 
 
-def test_event_tells_whose_it_is_by_both_references(gateway, clock):
+def test_event_has_both_references(gateway, clock):
     headers, body = BOOKS.event("payment.complete", PAYMENT)
 
     notice = gateway.read_event(headers, body, clock.now())
@@ -45,7 +45,7 @@ def test_name_is_read_from_event_where_there_is_no_type(gateway, clock):
     assert (notice.type, notice.event_id) == ("payment.failed", "whk.sdjdksjhkjsd")
 
 
-def test_event_of_a_refund_tells_our_refund(gateway, clock):
+def test_event_of_a_refund_has_our_reference(gateway, clock):
     headers, body = BOOKS.event("refund.complete", {"id": "rfd.test_1", "reason": "re_1", "status": "complete"})
 
     notice = gateway.read_event(headers, body, clock.now())
@@ -53,19 +53,19 @@ def test_event_of_a_refund_tells_our_refund(gateway, clock):
     assert (notice.reference, notice.gateway_reference) == ("re_1", "rfd.test_1")
 
 
-def test_event_without_an_id_is_known_again_by_its_bytes(gateway, clock):
+def test_event_without_an_id_is_recognised_by_its_bytes(gateway, clock):
     headers, body = BOOKS.event("payment.complete", PAYMENT, id=None)
     other_headers, other = BOOKS.event("payment.complete", PAYMENT | {"amount": 1}, id=None)
 
     first, again = (gateway.read_event(headers, body, clock.now()) for _ in range(2))
     another = gateway.read_event(other_headers, other, clock.now())
 
-    assert first.event_id == again.event_id == f"sha256:{spelled(hashlib.sha256(body).digest())}"
+    assert first.event_id == again.event_id == f"sha256:{in_letters(hashlib.sha256(body).digest())}"
     assert another.event_id != first.event_id
     assert first.event_id.removeprefix("sha256:").isalpha(), "digits may look like a card's number to a log"
 
 
-def test_both_secrets_sign_while_they_are_changed_and_the_old_one_no_more_after(clock):
+def test_both_secrets_are_valid_during_a_rotation_and_the_old_one_not_afterwards(clock):
     def gateway_with(*secrets: str) -> NotchPayGateway:
         return NotchPayGateway(Keys(PUBLIC_KEY, PRIVATE_KEY, secrets), 5, origin="http://127.0.0.1:9")
 
@@ -82,7 +82,7 @@ def test_both_secrets_sign_while_they_are_changed_and_the_old_one_no_more_after(
 
 
 @pytest.mark.parametrize("name", ["x-notch-signature", "X-Notch-Signature", "X-NOTCH-SIGNATURE"])
-def test_header_is_found_however_it_is_written(gateway, clock, name):
+def test_header_is_case_insensitive(gateway, clock, name):
     headers, body = BOOKS.event("payment.complete", PAYMENT)
 
     assert gateway.read_event({name: headers["X-Notch-Signature"]}, body, clock.now()).reference == REFERENCE
@@ -131,7 +131,7 @@ def test_signed_bytes_that_are_no_event_are_refused(gateway, clock, body):
 
 
 @pytest.mark.parametrize("event_id", ["", "x" * 256, "evt_\u0000", 7, None])
-def test_id_that_cannot_be_kept_is_replaced_by_the_digest(gateway, clock, event_id):
+def test_id_that_cannot_be_stored_is_replaced_by_the_digest(gateway, clock, event_id):
     headers, body = BOOKS.event("payment.complete", PAYMENT, id=event_id)
 
     assert gateway.read_event(headers, body, clock.now()).event_id.startswith("sha256:")

@@ -15,7 +15,7 @@ GIVEN = {"PORTAL_SECRET_KEY": "x" * 32}
 SETTINGS = Settings.load({**GIVEN, "PORTAL_STRIPE_URL": "http://127.0.0.1:9"})
 
 
-def test_account_at_stripe_speaks_to_the_origin_of_the_settings_and_leads_to_its_pages():
+def test_account_at_stripe_uses_the_origin_of_the_settings_for_requests_and_pages():
     gateway = make_gateway(
         "stripe", "test", {"secret_key": "rk_test_51", "event_secrets": "whsec_new,whsec_old"}, SETTINGS
     )
@@ -24,7 +24,7 @@ def test_account_at_stripe_speaks_to_the_origin_of_the_settings_and_leads_to_its
     assert (gateway.name, gateway.form_action_origins) == ("stripe", ("http://127.0.0.1:9",))
 
 
-def test_account_at_stripe_itself_leads_to_checkout_and_to_the_banks():
+def test_account_at_stripe_itself_admits_forms_to_checkout_and_to_the_banks():
     gateway = make_gateway(
         "stripe",
         "live",
@@ -37,7 +37,7 @@ def test_account_at_stripe_itself_leads_to_checkout_and_to_the_banks():
 
 
 @pytest.mark.parametrize(("mode", "key"), [("live", "sk_test_51"), ("test", "rk_live_51")])
-def test_account_with_a_key_of_the_other_mode_opens_nothing(mode, key):
+def test_account_with_a_key_of_the_other_mode_is_refused(mode, key):
     with pytest.raises(AccountRefused):
         make_gateway("stripe", mode, {"secret_key": key, "event_secrets": "whsec_1"}, SETTINGS)
 

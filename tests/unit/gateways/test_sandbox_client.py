@@ -1,4 +1,4 @@
-"""The sandbox's client: what it sends is what the sandbox takes, and only a whole answer in time is one."""
+"""The sandbox's client: requests are as the sandbox accepts them, and only a complete response in time counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from portal.gateways.contract import ChargeOrder, PageOrder, Payer, Question, RefundOrder, State
+from portal.gateways.contract import ChargeRequest, Lookup, PageRequest, Payer, RefundRequest, State
 from portal.gateways.sandbox import SandboxGateway
 from portal.money import Money
 
@@ -21,11 +21,11 @@ CHARGED = {"id": "ch_1", "reference": REFERENCE, "amount": 500, "currency": "USD
 Answering = Callable[[BaseHTTPRequestHandler], None]
 LISTED = {**CHARGED, "created_at": "2026-01-31T12:00:00Z"}
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-ORDER = ChargeOrder(REFERENCE, Money(500, "USD"), "tok_1", "Team plan", "http://127.0.0.1/back")
+ORDER = ChargeRequest(REFERENCE, Money(500, "USD"), "tok_1", "Team plan", "http://127.0.0.1/back")
 
 
 class Provider:
-    """An HTTP server on loopback that answers as a test says, each question in its turn, and remembers what it was sent."""
+    """An HTTP server on loopback that returns scripted responses in their order, and records the requests."""
 
     def __init__(self) -> None:
         self.answering: Answering = told(200, CHARGED)
@@ -74,7 +74,7 @@ def told(status: int, body: object, *, length: int | None = None) -> Answering:
     return answer
 
 
-def test_whole_answer_is_read(provider: Provider) -> None:
+def test_complete_response_is_read(provider: Provider) -> None:
     outcome = provider.gateway().charge(ORDER)
 
     assert (outcome.state, outcome.gateway_reference, outcome.money) == (State.SUCCEEDED, "ch_1", Money(500, "USD"))
@@ -105,7 +105,7 @@ def test_anything_else_is_an_unknown_outcome(provider: Provider, answering: Answ
     assert provider.gateway(timeout_seconds=1).charge(ORDER).state is State.UNKNOWN
 
 
-def test_answer_that_comes_by_drops_is_cut_off(provider: Provider) -> None:
+def test_response_that_arrives_too_slowly_is_cut_off(provider: Provider) -> None:
     def drip(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "100")
@@ -124,13 +124,13 @@ def test_answer_that_comes_by_drops_is_cut_off(provider: Provider) -> None:
     assert time.monotonic() - begun < 3
 
 
-def test_long_names_and_signs_that_do_not_print_are_told_as_the_sandbox_takes_them(provider: Provider) -> None:
+def test_long_names_and_unprintable_characters_are_sent_as_the_sandbox_accepts_them(provider: Provider) -> None:
     gateway = provider.gateway()
     title = "می\u200cخواهم\u200f \U0001f469\u200d\U0001f4bb"
 
-    gateway.charge(ChargeOrder(REFERENCE, Money(500, "USD"), "tok_1", title, "http://127.0.0.1/back"))
+    gateway.charge(ChargeRequest(REFERENCE, Money(500, "USD"), "tok_1", title, "http://127.0.0.1/back"))
     gateway.open_page(
-        PageOrder(
+        PageRequest(
             REFERENCE,
             Money(500, "USD"),
             "N" * 255,
@@ -147,7 +147,7 @@ def test_long_names_and_signs_that_do_not_print_are_told_as_the_sandbox_takes_th
     assert provider.bodies[1]["payee"] == "N" * 120
 
 
-def test_order_that_is_being_carried_out_right_now_is_unknown_and_any_other_conflict_is_asked_about(
+def test_request_in_progress_is_unknown_and_any_other_conflict_is_looked_up(
     provider: Provider,
 ) -> None:
     provider.questions = [told(200, {"items": [CHARGED]})]
@@ -161,13 +161,13 @@ def test_order_that_is_being_carried_out_right_now_is_unknown_and_any_other_conf
 
 
 @pytest.mark.parametrize("code", ["amount_too_large", "not_refundable"])
-def test_refused_refund_is_failed_only_when_it_is_not_there_already(provider: Provider, code: str) -> None:
-    order = RefundOrder("re_1", "ch_1", Money(500, "USD"))
+def test_refused_refund_has_failed_only_when_it_does_not_exist_already(provider: Provider, code: str) -> None:
+    request = RefundRequest("re_1", "ch_1", Money(500, "USD"))
     made = {"id": "gr_1", "reference": "re_1", "amount": 500, "currency": "USD", "status": "succeeded"}
     provider.answering = told(409, {"error": {"code": code}})
     provider.questions = [told(200, {"items": []}), told(200, {"items": [made]}), told(500, {})]
 
-    outcomes = [provider.gateway().refund(order) for _ in range(3)]
+    outcomes = [provider.gateway().refund(request) for _ in range(3)]
 
     assert [outcome.state for outcome in outcomes] == [State.FAILED, State.SUCCEEDED, State.UNKNOWN]
     assert outcomes[0].failure_code == code
@@ -193,7 +193,7 @@ def test_list_of_which_one_page_cannot_be_read_is_none(provider: Provider, secon
 
 
 def test_list_that_goes_on_for_ever_is_none(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("portal.gateways.sandbox.client.LONGEST_LIST_PAGES", 3)
+    monkeypatch.setattr("portal.gateways.sandbox.client.MAXIMUM_LIST_PAGES", 3)
     provider.questions = [told(200, {"items": [LISTED], "next": "ch_1"})] * 4
 
     assert provider.gateway().list_charges(NOW, NOW) is None
@@ -212,4 +212,4 @@ def test_list_that_goes_on_for_ever_is_none(provider: Provider, monkeypatch: pyt
 def test_setup_without_its_token_is_unknown(provider: Provider, setup: dict[str, Any]) -> None:
     provider.questions = [told(200, {"items": [{"id": "set_1", "reference": "stp_1", **setup}]})]
 
-    assert provider.gateway().look_up_setup(Question("stp_1", NOW)).state is State.UNKNOWN
+    assert provider.gateway().look_up_setup(Lookup("stp_1", NOW)).state is State.UNKNOWN

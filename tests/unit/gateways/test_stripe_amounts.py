@@ -36,7 +36,7 @@ EACH = ["BHD", "EUR", "HUF", "ISK", "JPY", "KWD", "MGA", "TWD", "UGX", "USD", "X
 
 
 @pytest.mark.parametrize(("money", "amount"), TABLE)
-def test_amount_is_told_as_stripe_counts_it_and_read_back(money, amount):
+def test_amount_is_sent_in_stripes_units_and_read_back(money, amount):
     assert to_stripe(money) == amount
     assert from_stripe(amount, money.currency.lower()) == money
 
@@ -73,13 +73,13 @@ def test_amount_that_stripe_cannot_express_is_refused(money):
         (10**16, "usd"),
     ],
 )
-def test_amount_of_an_answer_that_is_none_is_refused(amount, currency):
+def test_amount_of_a_response_that_is_malformed_is_refused(amount, currency):
     with pytest.raises(AmountError):
         from_stripe(amount, currency)
 
 
 @given(st.sampled_from(EACH), st.integers(1, 10**11))
-def test_what_can_be_told_is_read_back_as_the_same_money(currency, amount):
+def test_every_amount_that_can_be_sent_is_read_back_unchanged(currency, amount):
     money = Money(amount, currency)
     try:
         told = to_stripe(money)

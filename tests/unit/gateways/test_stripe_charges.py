@@ -1,4 +1,4 @@
-"""Charging a saved card at Stripe: once a reference, whatever is lost, and with the bank's page where the bank asks."""
+"""Charging a saved card at Stripe: once a reference, whatever is lost, and with the bank's page where it requires authentication."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ import pytest
 from portal.gateways.contract import State
 from portal.gateways.stripe.gateway import StripeGateway
 from portal.money import Money
-from tests.support.stripe_orders import MONEY, RETURN_URL
+from tests.support.stripe_requests import MONEY, RETURN_URL
 from tests.support.stripe_server import SECRET_KEY
 from tests.support.stripe_server import mischief as happens
 
 
-def test_saved_card_is_charged_off_session_under_our_reference(acme, stripe, orders):
+def test_saved_card_is_charged_off_session_under_our_reference(acme, stripe, build):
     token = stripe.books.keep_card()
-    order = orders.charge(token)
+    request = build.charge(token)
 
-    outcome = acme.charge(order)
+    outcome = acme.charge(request)
 
-    assert (outcome.state, outcome.reference, outcome.money) == (State.SUCCEEDED, order.reference, MONEY)
-    assert outcome.completed_at == orders.clock.now()
+    assert (outcome.state, outcome.reference, outcome.money) == (State.SUCCEEDED, request.reference, MONEY)
+    assert outcome.completed_at == build.clock.now()
     assert outcome.method is not None
     assert (outcome.method.type, outcome.method.brand, outcome.method.last4) == ("card", "visa", "4242")
     assert (outcome.method.token, outcome.method.holder) == (token, "Maya Lindqvist")
-    (request,) = stripe.requests
-    assert (request.key, request.given["off_session"], request.given["confirm"]) == (order.reference, "true", "true")
-    assert request.given["metadata"] == {"portal_reference": order.reference}
+    (received,) = stripe.requests
+    assert (received.key, received.given["off_session"], received.given["confirm"]) == (
+        request.reference,
+        "true",
+        "true",
+    )
+    assert received.given["metadata"] == {"portal_reference": request.reference}
 
 
 @pytest.mark.parametrize(
@@ -42,11 +46,11 @@ def test_saved_card_is_charged_off_session_under_our_reference(acme, stripe, ord
         ("4000000000000119", "processing_error"),
     ],
 )
-def test_declined_card_is_a_failure_with_its_reason(acme, stripe, orders, number, code):
-    order = orders.charge(stripe.books.keep_card(number))
+def test_declined_card_is_a_failure_with_its_reason(acme, stripe, build, number, code):
+    request = build.charge(stripe.books.keep_card(number))
 
-    outcome = acme.charge(order)
-    later = acme.look_up(orders.question(order, outcome))
+    outcome = acme.charge(request)
+    later = acme.look_up(build.lookup(request, outcome))
 
     assert (outcome.state, outcome.failure_code, outcome.money) == (State.FAILED, code, MONEY)
     assert outcome.gateway_reference is not None
@@ -54,12 +58,12 @@ def test_declined_card_is_a_failure_with_its_reason(acme, stripe, orders, number
     assert (later.state, later.failure_code) == (State.FAILED, code)
 
 
-def test_bank_that_asks_gets_the_customer_on_its_page_and_takes_the_money_after(acme, stripe, orders):
-    order = orders.charge(stripe.books.keep_card("4000002760003184"))
+def test_customer_authenticates_on_the_banks_page_and_is_charged_afterwards(acme, stripe, build):
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
 
-    asked = acme.charge(order)
+    asked = acme.charge(request)
     stripe.books.answer_bank(asked.gateway_reference)
-    outcome = acme.look_up(orders.question(order, asked))
+    outcome = acme.look_up(build.lookup(request, asked))
 
     assert asked.state is State.REQUIRES_ACTION
     assert asked.action_url == f"https://hooks.stripe.example/3d_secure_2/{asked.gateway_reference}"
@@ -68,76 +72,78 @@ def test_bank_that_asks_gets_the_customer_on_its_page_and_takes_the_money_after(
     assert len(stripe.books.captured) == 1
 
 
-def test_customer_who_does_not_prove_who_they_are_is_a_failure(acme, stripe, orders):
-    order = orders.charge(stripe.books.keep_card("4000002760003184"))
+def test_failed_authentication_is_a_failure(acme, stripe, build):
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
 
-    asked = acme.charge(order)
+    asked = acme.charge(request)
     stripe.books.answer_bank(asked.gateway_reference, proves=False)
-    outcome = acme.look_up(orders.question(order, asked))
+    outcome = acme.look_up(build.lookup(request, asked))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "authentication_failed")
 
 
-def test_card_that_was_kept_with_the_customer_there_is_charged_without_a_page(acme, stripe, orders):
-    outcome = acme.charge(orders.charge(stripe.books.keep_card("4000002500003155")))
+def test_card_that_was_saved_on_session_is_charged_without_a_page(acme, stripe, build):
+    outcome = acme.charge(build.charge(stripe.books.keep_card("4000002500003155")))
 
     assert outcome.state is State.SUCCEEDED
 
 
 @pytest.mark.parametrize("lost_at", [0, 1])
-def test_bank_that_asks_is_never_a_failure_while_the_question_may_be_on_its_way(acme, stripe, orders, lost_at):
-    order = orders.charge(stripe.books.keep_card("4000002760003184"))
+def test_required_authentication_is_never_a_failure_while_the_confirmation_may_be_in_flight(
+    acme, stripe, build, lost_at
+):
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
     stripe.mischief = [None] * lost_at + [happens.LOST]
 
-    lost = acme.charge(order)
-    between = acme.look_up(orders.question(order, lost))
-    again = acme.charge(order)
+    lost = acme.charge(request)
+    between = acme.look_up(build.lookup(request, lost))
+    again = acme.charge(request)
 
     assert lost.state is State.UNKNOWN
     assert between.state in (State.PENDING, State.REQUIRES_ACTION)
     assert (again.state, again.action_url is not None) == (State.REQUIRES_ACTION, True)
 
 
-def test_bank_that_takes_its_time_is_pending_and_then_what_it_says(acme, stripe, orders):
+def test_slow_bank_is_pending_and_then_as_it_decides(acme, stripe, build):
     stripe.books.pays_later = True
-    paid, declined = (orders.charge(stripe.books.keep_card()) for _ in range(2))
+    paid, declined = (build.charge(stripe.books.keep_card()) for _ in range(2))
 
     first, second = acme.charge(paid), acme.charge(declined)
     stripe.books.settle(first.gateway_reference)
     stripe.books.settle(second.gateway_reference, ("card_declined", "insufficient_funds"))
 
     assert (first.state, second.state) == (State.PENDING, State.PENDING)
-    assert acme.look_up(orders.question(paid, first)).state is State.SUCCEEDED
-    assert acme.look_up(orders.question(declined, second)).failure_code == "insufficient_funds"
+    assert acme.look_up(build.lookup(paid, first)).state is State.SUCCEEDED
+    assert acme.look_up(build.lookup(declined, second)).failure_code == "insufficient_funds"
 
 
-def test_same_reference_again_is_the_same_charge_as_it_is_now(acme, stripe, orders):
-    order = orders.charge(stripe.books.keep_card("4000002760003184"))
+def test_same_reference_again_is_the_same_charge_as_it_is_now(acme, stripe, build):
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
 
-    asked = acme.charge(order)
+    asked = acme.charge(request)
     stripe.books.answer_bank(asked.gateway_reference)
-    again = acme.charge(order)
+    again = acme.charge(request)
 
     assert (again.state, again.gateway_reference) == (State.SUCCEEDED, asked.gateway_reference)
     assert len(stripe.books.captured) == 1
 
 
-def test_same_reference_again_tells_what_the_bank_said_meanwhile(acme, stripe, orders):
+def test_same_reference_again_returns_what_the_bank_decided_meanwhile(acme, stripe, build):
     stripe.books.pays_later = True
-    order = orders.charge(stripe.books.keep_card())
-    pending = acme.charge(order)
+    request = build.charge(stripe.books.keep_card())
+    pending = acme.charge(request)
     stripe.books.settle(pending.gateway_reference)
 
-    again = acme.charge(order)
+    again = acme.charge(request)
 
     assert (pending.state, again.state) == (State.PENDING, State.SUCCEEDED)
 
 
-def test_same_reference_for_another_amount_is_what_was_ordered_first(acme, stripe, orders):
-    order = orders.charge(stripe.books.keep_card())
-    other = type(order)(order.reference, Money(9999, "USD"), order.token, order.description, order.return_url)
+def test_same_reference_for_another_amount_is_the_first_charge(acme, stripe, build):
+    request = build.charge(stripe.books.keep_card())
+    other = type(request)(request.reference, Money(9999, "USD"), request.token, request.description, request.return_url)
 
-    acme.charge(order)
+    acme.charge(request)
     outcome = acme.charge(other)
 
     assert (outcome.state, outcome.money) == (State.SUCCEEDED, MONEY)
@@ -171,45 +177,45 @@ def test_same_reference_for_another_amount_is_what_was_ordered_first(acme, strip
         happens.Mischief(True, 200, b'{"id": "' + b"x" * (2 << 20) + b'"}'),
     ],
 )
-def test_answer_that_proves_nothing_is_unknown_and_one_charge_in_the_end(acme, stripe, orders, mischief):
-    order = orders.charge(stripe.books.keep_card())
+def test_response_that_proves_nothing_is_unknown_and_one_charge_in_the_end(acme, stripe, build, mischief):
+    request = build.charge(stripe.books.keep_card())
     stripe.mischief = [mischief]
 
-    outcome = acme.charge(order)
-    found = acme.look_up(orders.question(order, outcome))
+    outcome = acme.charge(request)
+    found = acme.look_up(build.lookup(request, outcome))
 
-    assert (outcome.state, outcome.reference) == (State.UNKNOWN, order.reference)
+    assert (outcome.state, outcome.reference) == (State.UNKNOWN, request.reference)
     assert found.state is (State.SUCCEEDED if stripe.books.captured else State.ABSENT)
     if not mischief.keeps:
-        assert acme.charge(order).state is State.SUCCEEDED
+        assert acme.charge(request).state is State.SUCCEEDED
         assert len(stripe.books.captured) == 1
 
 
-def test_answer_that_comes_too_late_is_unknown(stripe, orders, clock):
+def test_response_that_arrives_too_late_is_unknown(stripe, build, clock):
     hasty = StripeGateway(SECRET_KEY, [], 0.3, origin=stripe.origin, clock=clock)
     stripe.mischief = [happens.Mischief(True, 200, b"{}", delay_seconds=1)]
 
-    assert hasty.charge(orders.charge(stripe.books.keep_card())).state is State.UNKNOWN
+    assert hasty.charge(build.charge(stripe.books.keep_card())).state is State.UNKNOWN
 
 
-def test_stored_fault_stays_unknown_each_time_and_its_list_says_that_nothing_was_made(acme, stripe, orders):
-    order = orders.charge(stripe.books.keep_card())
+def test_replayed_500_stays_unknown_each_time_and_the_list_shows_that_nothing_was_created(acme, stripe, build):
+    request = build.charge(stripe.books.keep_card())
     stripe.mischief = [happens.STORED_FAULT]
 
-    states = [acme.charge(order).state for _ in range(3)]
-    found = acme.look_up(orders.question(order))
+    states = [acme.charge(request).state for _ in range(3)]
+    found = acme.look_up(build.lookup(request))
 
     assert (states, found.state) == ([State.UNKNOWN] * 3, State.ABSENT)
     assert stripe.books.captured == []
 
 
-def test_two_at_once_are_one_charge(acme, stripe, orders):
-    order = orders.charge(stripe.books.keep_card())
+def test_two_at_once_are_one_charge(acme, stripe, build):
+    request = build.charge(stripe.books.keep_card())
     together = threading.Barrier(2, timeout=5)
     stripe.before = lambda seen: together.wait() and None if seen.method == "POST" else None
     states = []
 
-    threads = [threading.Thread(target=lambda: states.append(acme.charge(order).state)) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: states.append(acme.charge(request).state)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -220,41 +226,41 @@ def test_two_at_once_are_one_charge(acme, stripe, orders):
     assert len(stripe.books.captured) == 1
 
 
-def test_order_of_yesterday_is_looked_for_and_never_sent(acme, stripe, orders, clock):
-    order = orders.charge(stripe.books.keep_card())
-    acme.charge(order)
+def test_request_of_yesterday_is_looked_up_and_never_sent(acme, stripe, build, clock):
+    request = build.charge(stripe.books.keep_card())
+    acme.charge(request)
     clock.advance(hours=23)
     stripe.requests.clear()
 
-    outcome = acme.charge(order)
+    outcome = acme.charge(request)
 
     assert outcome.state is State.SUCCEEDED
-    assert all(request.method == "GET" for request in stripe.requests)
+    assert all(received.method == "GET" for received in stripe.requests)
     assert len(stripe.books.captured) == 1
 
 
 @pytest.mark.parametrize(("hours", "state"), [(23, State.ABSENT), (24, State.FAILED)])
-def test_order_of_yesterday_that_never_arrived_is_not_made_any_more(acme, stripe, orders, clock, hours, state):
-    order = orders.charge(stripe.books.keep_card())
+def test_request_of_yesterday_that_never_arrived_is_not_sent_any_more(acme, stripe, build, clock, hours, state):
+    request = build.charge(stripe.books.keep_card())
     clock.advance(hours=hours)
 
-    outcome = acme.charge(order)
+    outcome = acme.charge(request)
 
     assert (outcome.state, outcome.failure_code) == (state, "timeout" if state is State.FAILED else None)
     assert stripe.books.captured == []
 
 
 @pytest.mark.parametrize("money", [Money(5124, "KWD"), Money(550, "MGA"), Money(5, "IRR")])
-def test_amount_that_cannot_be_told_is_refused_before_any_call(acme, stripe, orders, money):
-    outcome = acme.charge(orders.charge(stripe.books.keep_card(), money))
+def test_amount_that_cannot_be_expressed_is_refused_before_any_request(acme, stripe, build, money):
+    outcome = acme.charge(build.charge(stripe.books.keep_card(), money))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "amount_unsupported")
     assert stripe.requests == []
 
 
 @pytest.mark.parametrize("money", [Money(100_000_000, "USD"), Money(500, "BAM")])
-def test_amount_that_stripe_does_not_take_is_unsupported(acme, stripe, orders, money):
-    outcome = acme.charge(orders.charge(stripe.books.keep_card(), money))
+def test_amount_that_stripe_does_not_accept_is_unsupported(acme, stripe, build, money):
+    outcome = acme.charge(build.charge(stripe.books.keep_card(), money))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "amount_unsupported")
 
@@ -262,54 +268,54 @@ def test_amount_that_stripe_does_not_take_is_unsupported(acme, stripe, orders, m
 @pytest.mark.parametrize(
     ("money", "told"), [(Money(5, "ISK"), 500), (Money(5000, "XAF"), 5000), (Money(500, "MGA"), 5)]
 )
-def test_amount_is_charged_in_stripes_units_and_told_in_ours(acme, stripe, orders, money, told):
-    outcome = acme.charge(orders.charge(stripe.books.keep_card(), money))
+def test_amount_is_charged_in_stripes_units_and_returned_in_ours(acme, stripe, build, money, told):
+    outcome = acme.charge(build.charge(stripe.books.keep_card(), money))
 
     assert stripe.books.captured[0]["amount_received"] == told
     assert outcome.money == money
 
 
-def test_card_that_is_gone_is_an_invalid_method_and_no_bank_was_asked(acme, stripe, orders):
+def test_deleted_card_is_an_invalid_method_and_reaches_no_bank(acme, stripe, build):
     detached, unknown = stripe.books.keep_card(), "cus_999/pm_999"
     stripe.books.detach(detached.partition("/")[2])
 
-    outcomes = [acme.charge(orders.charge(token)) for token in (detached, unknown, "tok_of_another_gateway")]
+    outcomes = [acme.charge(build.charge(token)) for token in (detached, unknown, "tok_of_another_gateway")]
 
     assert {(outcome.state, outcome.failure_code) for outcome in outcomes} == {(State.FAILED, "method_invalid")}
 
 
-def test_card_of_another_customer_is_an_invalid_method(acme, stripe, orders):
+def test_card_of_another_customer_is_an_invalid_method(acme, stripe, build):
     mine, theirs = stripe.books.keep_card(), stripe.books.keep_card()
 
-    outcome = acme.charge(orders.charge(f"{mine.partition('/')[0]}/{theirs.partition('/')[2]}"))
+    outcome = acme.charge(build.charge(f"{mine.partition('/')[0]}/{theirs.partition('/')[2]}"))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "method_invalid")
 
 
-def test_charge_that_is_called_off_takes_nothing_and_says_so(acme, stripe, orders):
-    order = orders.charge(stripe.books.keep_card("4000002760003184"))
-    asked = acme.charge(order)
+def test_cancelled_charge_takes_nothing_and_has_failed(acme, stripe, build):
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
+    asked = acme.charge(request)
 
-    outcome = acme.cancel(orders.question(order, asked))
+    outcome = acme.cancel(build.lookup(request, asked))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "payer_canceled")
-    assert acme.look_up(orders.question(order)).failure_code == "payer_canceled"
+    assert acme.look_up(build.lookup(request)).failure_code == "payer_canceled"
 
 
-def test_charge_that_succeeded_meanwhile_is_told_when_it_is_called_off(acme, stripe, orders):
-    order = orders.charge(stripe.books.keep_card("4000002760003184"))
-    asked = acme.charge(order)
+def test_charge_that_succeeded_meanwhile_is_returned_when_it_is_cancelled(acme, stripe, build):
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
+    asked = acme.charge(request)
     stripe.before = lambda seen: (
         stripe.books.answer_bank(asked.gateway_reference) if seen.path.endswith("/cancel") else None
     )
 
-    assert acme.cancel(orders.question(order, asked)).state is State.SUCCEEDED
+    assert acme.cancel(build.lookup(request, asked)).state is State.SUCCEEDED
 
 
-def test_cancelling_without_an_answer_is_unknown(acme, stripe, orders):
-    order = orders.charge(stripe.books.keep_card("4000002760003184"))
-    asked = acme.charge(order)
+def test_cancelling_without_a_response_is_unknown(acme, stripe, build):
+    request = build.charge(stripe.books.keep_card("4000002760003184"))
+    asked = acme.charge(request)
     stripe.mischief = [None, happens.LOST]
 
-    assert acme.cancel(orders.question(order, asked)).state is State.UNKNOWN
-    assert acme.look_up(orders.question(order, asked)).failure_code == "payer_canceled"
+    assert acme.cancel(build.lookup(request, asked)).state is State.UNKNOWN
+    assert acme.look_up(build.lookup(request, asked)).failure_code == "payer_canceled"

@@ -1,4 +1,4 @@
-"""Stripe's webhooks: only what one of our secrets signed a moment ago is read, and then for whom it speaks of alone."""
+"""Stripe's webhooks: an event is read only if one of our secrets signed it recently, and only for the object that it is about."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.support.stripe_server import EVENT_SECRET, SECRET_KEY, event, sign
 
 
 @pytest.fixture
-def signed(acme, stripe, orders):
+def signed(acme, stripe, build):
     """A webhook of a charge of ours."""
-    charged = acme.charge(orders.charge(stripe.books.keep_card()))
+    charged = acme.charge(build.charge(stripe.books.keep_card()))
     return event(
         stripe.books, "payment_intent.succeeded", stripe.books.get("payment_intent", charged.gateway_reference)
     )
 
 
-def test_charge_is_told_by_our_reference_and_stripes(acme, stripe, orders, clock):
-    charged = acme.charge(orders.charge(stripe.books.keep_card()))
+def test_event_of_a_charge_has_our_reference_and_stripes(acme, stripe, build, clock):
+    charged = acme.charge(build.charge(stripe.books.keep_card()))
     intent = stripe.books.get("payment_intent", charged.gateway_reference)
 
     notice = acme.read_event(*event(stripe.books, "payment_intent.succeeded", intent), clock.now())
@@ -32,8 +32,8 @@ def test_charge_is_told_by_our_reference_and_stripes(acme, stripe, orders, clock
     assert notice.event_id.startswith("evt_")
 
 
-def test_page_and_setup_are_told_by_our_reference(acme, stripe, orders, clock):
-    page, setup = orders.page(), orders.setup()
+def test_events_of_page_and_setup_have_our_reference(acme, stripe, build, clock):
+    page, setup = build.page(), build.setup()
     opened, opened_setup = acme.open_page(page), acme.open_setup(setup)
     stripe.books.pay_page(opened.page_reference)
     stripe.books.pay_page(opened_setup.page_reference)
@@ -51,17 +51,17 @@ def test_page_and_setup_are_told_by_our_reference(acme, stripe, orders, clock):
     assert told == [page.reference, setup.reference, setup.reference]
 
 
-def test_refund_is_told_by_our_reference_and_one_made_at_stripe_by_its_charge(acme, stripe, orders, clock):
-    charged = acme.charge(orders.charge(stripe.books.keep_card()))
-    order = orders.refund(charged, 100)
-    ours = stripe.books.get("refund", acme.refund(order).gateway_reference)
+def test_event_of_a_refund_has_our_reference_and_of_one_made_at_stripe_its_charge(acme, stripe, build, clock):
+    charged = acme.charge(build.charge(stripe.books.keep_card()))
+    request = build.refund(charged, 100)
+    ours = stripe.books.get("refund", acme.refund(request).gateway_reference)
     theirs = stripe.books.create_refund({"payment_intent": charged.gateway_reference, "amount": "5"})
 
     notices = [
         acme.read_event(*event(stripe.books, "refund.created", refund), clock.now()) for refund in (ours, theirs)
     ]
 
-    assert [notice.reference for notice in notices] == [order.reference, None]
+    assert [notice.reference for notice in notices] == [request.reference, None]
     assert {notice.gateway_reference for notice in notices} == {charged.gateway_reference}
 
 
@@ -99,14 +99,14 @@ def test_one_flipped_bit_is_refused(acme, clock, signed, place):
         lambda text: "t=99999999999999999999,v1=" + "0" * 64,
     ],
 )
-def test_header_that_is_not_right_is_refused(acme, clock, signed, change):
+def test_malformed_header_is_refused(acme, clock, signed, change):
     headers, body = signed
 
     with pytest.raises(EventRefused):
         acme.read_event({"Stripe-Signature": change(headers["Stripe-Signature"])}, body, clock.now())
 
 
-def test_header_that_is_missing_or_there_twice_is_refused(acme, clock, signed):
+def test_missing_or_repeated_header_is_refused(acme, clock, signed):
     headers, body = signed
 
     for given in ({}, {**headers, "stripe-signature": headers["Stripe-Signature"]}):
@@ -134,7 +134,7 @@ def test_event_is_read_within_five_minutes_of_its_signing(acme, clock, signed, s
             acme.read_event(*signed, at)
 
 
-def test_both_secrets_count_while_one_is_rotated_and_then_the_new_one_alone(stripe, clock):
+def test_both_secrets_are_valid_while_one_is_rotated_and_then_the_new_one_alone(stripe, clock):
     def account(*secrets):
         return StripeGateway(SECRET_KEY, secrets, 5, origin=stripe.origin, clock=clock)
 
@@ -206,7 +206,7 @@ def test_signed_bytes_that_are_no_event_are_refused(acme, clock, body):
         {"metadata": {"portal_reference": "x" * 101}, "payment_intent": "p" * 256},
     ],
 )
-def test_subject_of_another_shape_speaks_of_nobody(acme, clock, subject):
+def test_object_of_another_shape_has_no_reference(acme, clock, subject):
     event = {"object": "event", "id": "evt_1", "type": "a.b", "livemode": False, "data": {"object": subject}}
     body = json.dumps(event).encode()
     headers = {"Stripe-Signature": sign(body, int(clock.now().timestamp()), (EVENT_SECRET,))}

@@ -13,10 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stripe._api_version import _ApiVersion
 
-from portal.gateways.contract import FAILURE_CODES, Outcome, RefundOutcome, SetupOutcome, State
+from portal.gateways.contract import FAILURE_CODES, ChargeOutcome, RefundOutcome, SetupOutcome, State
 from portal.gateways.stripe import client
 from portal.gateways.stripe import parsing as reading
-from portal.gateways.stripe.parsing import failure_code, read_intent, read_listed, read_page, read_refund, read_setup
+from portal.gateways.stripe.parsing import (
+    failure_code,
+    read_intent,
+    read_listed_charge,
+    read_page,
+    read_refund,
+    read_setup,
+)
 from portal.money import AmountError
 
 NOW = datetime(2026, 3, 19, 10, 42, tzinfo=UTC)
@@ -76,7 +83,7 @@ REFUND: dict[str, Any] = {
     "metadata": {"portal_reference": "re_032kbShSLbF8iRm1FXK4Ro"},
     "status": "succeeded",
 }
-READERS: list[tuple[Callable[[Any], Outcome | SetupOutcome | RefundOutcome], dict[str, Any]]] = [
+READERS: list[tuple[Callable[[Any], ChargeOutcome | SetupOutcome | RefundOutcome], dict[str, Any]]] = [
     (lambda body: read_intent(REFERENCE, body), INTENT),
     (lambda body: read_page(REFERENCE, body, NOW), SESSION),
     (lambda body: read_setup(REFERENCE, body, NOW), SESSION),
@@ -108,7 +115,7 @@ def test_each_status_of_a_charge_has_its_meaning(changes, state, code):
     assert (outcome.state, outcome.failure_code) == (state, code)
 
 
-def test_what_was_received_counts_and_not_what_was_asked_for():
+def test_amount_received_counts_and_not_the_amount_requested():
     outcome = read_intent(REFERENCE, {**INTENT, "amount_received": 1500})
 
     assert outcome.money is not None
@@ -129,14 +136,14 @@ def test_what_was_received_counts_and_not_what_was_asked_for():
         ("", "", "processing_error"),
     ],
 )
-def test_decline_is_told_in_the_contracts_words(code, decline_code, told):
+def test_decline_becomes_a_failure_code_of_the_contract(code, decline_code, told):
     assert failure_code(code, decline_code) == told
 
 
 @pytest.mark.parametrize(
     "decline_code", ["lost_card", "stolen_card", "pickup_card", "fraudulent", "merchant_blacklist"]
 )
-def test_loss_theft_and_fraud_are_a_decline_and_no_more(decline_code):
+def test_loss_theft_and_fraud_are_a_plain_decline(decline_code):
     assert failure_code("card_declined", decline_code) == "card_declined"
 
 
@@ -187,7 +194,7 @@ def test_each_status_of_a_setup_has_its_meaning(intent, state, code):
     assert (outcome.method.token if outcome.method else None) == ("cus_1/pm_1" if state is State.SUCCEEDED else None)
 
 
-def test_setup_without_a_customer_keeps_nothing():
+def test_setup_without_a_customer_saves_nothing():
     session = {**SESSION, "customer": None, "setup_intent": {**SESSION["setup_intent"], "customer": None}}
 
     assert read_setup(REFERENCE, session, NOW).state is State.UNKNOWN
@@ -210,13 +217,15 @@ def test_each_status_of_a_refund_has_its_meaning(status, state):
 
 
 def test_charge_that_was_never_attempted_is_not_listed():
-    assert read_listed({**INTENT, "status": "requires_payment_method"}) is None
-    assert read_listed({**INTENT, "status": "requires_payment_method", "last_payment_error": DECLINE}) is not None
+    assert read_listed_charge({**INTENT, "status": "requires_payment_method"}) is None
+    assert (
+        read_listed_charge({**INTENT, "status": "requires_payment_method", "last_payment_error": DECLINE}) is not None
+    )
 
 
 @pytest.mark.parametrize("reader", range(len(READERS)))
 @given(data=st.data())
-def test_shape_that_is_not_theirs_is_never_a_success_of_something_else_and_never_an_exception(reader, data):
+def test_object_of_another_shape_is_never_a_success_of_another_charge_and_never_an_exception(reader, data):
     read, whole = READERS[reader]
     body = copy.deepcopy(whole)
     place, name = body, data.draw(st.sampled_from(sorted(body)))
@@ -240,17 +249,17 @@ def test_listed_charge_without_a_part_is_no_charge(missing):
     body = {name: value for name, value in {**INTENT, "status": "processing"}.items() if name != missing}
 
     if missing == "metadata":
-        listed = read_listed(body)
+        listed = read_listed_charge(body)
         assert listed is not None
         assert listed.reference is None
     else:
         with pytest.raises(AmountError):
-            read_listed(body)
+            read_listed_charge(body)
 
 
 def test_version_of_the_api_is_the_one_that_the_sdk_knows():
     assert _ApiVersion.CURRENT == client.API_VERSION
 
 
-def test_sdk_tells_nobody_about_this_installation():
+def test_sdk_sends_no_telemetry():
     assert stripe.enable_telemetry is False

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.gateways.contract import FAILURE_CODES, Outcome, State
+from portal.gateways.contract import FAILURE_CODES, ChargeOutcome, State
 from portal.money import Money
 from portal.payments.rules import statuses
 
 ORDERED = Money(5000, "USD")
 STATUSES = st.sampled_from(statuses.PAYMENT_STATUSES)
 OUTCOMES = st.builds(
-    Outcome,
+    ChargeOutcome,
     state=st.sampled_from(State),
     reference=st.just("pay_1"),
     money=st.just(ORDERED),
@@ -23,7 +23,7 @@ OUTCOMES = st.builds(
 )
 
 
-def judge(status: str, outcome: Outcome, *, was_opened: bool = False) -> statuses.Verdict:
+def judge(status: str, outcome: ChargeOutcome, *, was_opened: bool = False) -> statuses.Verdict:
     return statuses.judge(status, ORDERED, "pay_1", outcome, was_opened=was_opened)
 
 
@@ -41,20 +41,20 @@ def test_statuses_fall_into_kinds_that_do_not_overlap():
 
 
 @given(STATUSES, OUTCOMES, st.booleans())
-def test_verdict_is_always_an_allowed_transition_or_none(status: str, outcome: Outcome, was_opened: bool):
+def test_verdict_is_always_an_allowed_transition_or_none(status: str, outcome: ChargeOutcome, was_opened: bool):
     verdict = judge(status, outcome, was_opened=was_opened)
 
     assert verdict.status == status or statuses.may_follow(status, verdict.status)
 
 
 @given(OUTCOMES, st.booleans())
-def test_money_that_came_never_becomes_money_that_did_not(outcome: Outcome, was_opened: bool):
+def test_money_that_came_never_becomes_money_that_did_not(outcome: ChargeOutcome, was_opened: bool):
     for status in statuses.CAPTURED:
         assert judge(status, outcome, was_opened=was_opened).status in statuses.CAPTURED
 
 
 @given(STATUSES, OUTCOMES)
-def test_same_outcome_again_changes_nothing(status: str, outcome: Outcome):
+def test_same_outcome_again_changes_nothing(status: str, outcome: ChargeOutcome):
     once = judge(status, outcome).status
 
     assert judge(once, outcome).status == once
@@ -62,32 +62,32 @@ def test_same_outcome_again_changes_nothing(status: str, outcome: Outcome):
 
 @pytest.mark.parametrize("status", sorted(statuses.UNSETTLED | statuses.ENDED_WITHOUT_MONEY))
 def test_success_is_booked_even_after_we_gave_up(status: str):
-    assert judge(status, Outcome(State.SUCCEEDED, "pay_1", money=ORDERED)).status == "complete"
+    assert judge(status, ChargeOutcome(State.SUCCEEDED, "pay_1", money=ORDERED)).status == "complete"
 
 
 @pytest.mark.parametrize("state", [State.UNKNOWN, State.ABSENT])
 @pytest.mark.parametrize("status", statuses.PAYMENT_STATUSES)
 def test_what_is_not_known_changes_nothing(status: str, state: State):
-    assert judge(status, Outcome(state, "pay_1")) == statuses.Verdict(status)
+    assert judge(status, ChargeOutcome(state, "pay_1")) == statuses.Verdict(status)
 
 
 @pytest.mark.parametrize(
     "outcome",
     [
-        Outcome(State.SUCCEEDED, "pay_2", money=ORDERED),
-        Outcome(State.SUCCEEDED, "pay_1", money=Money(4999, "USD")),
-        Outcome(State.SUCCEEDED, "pay_1", money=Money(5000, "CAD")),
-        Outcome(State.SUCCEEDED, "pay_1"),
-        Outcome(State.PENDING, "pay_1", money=Money(1, "USD")),
+        ChargeOutcome(State.SUCCEEDED, "pay_2", money=ORDERED),
+        ChargeOutcome(State.SUCCEEDED, "pay_1", money=Money(4999, "USD")),
+        ChargeOutcome(State.SUCCEEDED, "pay_1", money=Money(5000, "CAD")),
+        ChargeOutcome(State.SUCCEEDED, "pay_1"),
+        ChargeOutcome(State.PENDING, "pay_1", money=Money(1, "USD")),
     ],
 )
-def test_outcome_of_other_money_is_a_contradiction(outcome: Outcome):
+def test_outcome_of_other_money_is_a_contradiction(outcome: ChargeOutcome):
     assert judge("processing", outcome) == statuses.Verdict("processing", is_contradiction=True)
 
 
 @pytest.mark.parametrize("status", sorted(statuses.CAPTURED))
 def test_failure_after_success_is_a_contradiction(status: str):
-    assert judge(status, Outcome(State.FAILED, "pay_1")) == statuses.Verdict(status, is_contradiction=True)
+    assert judge(status, ChargeOutcome(State.FAILED, "pay_1")) == statuses.Verdict(status, is_contradiction=True)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_failure_after_success_is_a_contradiction(status: str):
     ],
 )
 def test_failure_is_named_after_what_happened(code: str | None, was_opened: bool, status: str):
-    outcome = Outcome(State.FAILED, "pay_1", money=ORDERED, failure_code=code)
+    outcome = ChargeOutcome(State.FAILED, "pay_1", money=ORDERED, failure_code=code)
 
     assert judge("processing", outcome, was_opened=was_opened).status == status
 
@@ -127,22 +127,22 @@ def test_unknown_is_asked_for_ever_less_often_and_never_given_up():
 
 
 def test_page_that_nobody_of_ours_opened_expired_and_was_not_abandoned():
-    outcome = Outcome(State.FAILED, "pay_1", failure_code="page_expired")
+    outcome = ChargeOutcome(State.FAILED, "pay_1", failure_code="page_expired")
 
     assert statuses.judge("requires_action", ORDERED, "pay_1", outcome).status == "expired"
 
 
 def test_end_that_may_not_follow_is_a_failure():
-    outcome = Outcome(State.FAILED, "pay_1", failure_code="page_expired")
+    outcome = ChargeOutcome(State.FAILED, "pay_1", failure_code="page_expired")
 
     assert judge("pending", outcome, was_opened=True).status == "failed"
 
 
 @pytest.mark.parametrize("code", ["method_invalid", "amount_unsupported"])
 def test_order_that_no_bank_was_asked_about_is_rejected(code: str):
-    assert judge("processing", Outcome(State.FAILED, "pay_1", failure_code=code)).status == "rejected"
+    assert judge("processing", ChargeOutcome(State.FAILED, "pay_1", failure_code=code)).status == "rejected"
 
 
 def test_unknown_is_a_persons_matter_after_a_week_and_late_money_is_looked_for_a_month():
-    assert timedelta(days=7) == statuses.OVERDUE_AFTER
+    assert timedelta(days=7) == statuses.STUCK_AFTER
     assert timedelta(days=30) == statuses.LATE_MONEY_WITHIN

@@ -1,4 +1,4 @@
-"""A gateway inside the test's process, one account of it, and a merchant's server that takes its webhooks."""
+"""The gateway in the test's process, a client for one of its accounts, and a server that receives its webhooks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal.sandbox_gateway.app import create_app
-from portal.sandbox_gateway.gateway import EXTENSION, Gateway
+from portal.sandbox_gateway.instance import EXTENSION, GatewayInstance
 
 
 @dataclass
 class Account:
-    """Speaks the API as one merchant; every request has a fresh idempotency key unless it names one."""
+    """A client of the API for one merchant; each request gets a new idempotency key unless it passes one."""
 
     client: FlaskClient
     key: str = "sk_sandbox_one"
@@ -87,8 +87,8 @@ def app(tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def gateway(app: Flask) -> Gateway:
-    running: Gateway = app.extensions[EXTENSION]
+def gateway(app: Flask) -> GatewayInstance:
+    running: GatewayInstance = app.extensions[EXTENSION]
     return running
 
 
@@ -99,7 +99,7 @@ def account(app: Flask) -> Account:
 
 @dataclass
 class Merchant:
-    """A server that takes webhooks; `answers` are the statuses it gives first, then always 200."""
+    """A server that receives webhooks; `answers` are the statuses of its first responses, the rest are 200."""
 
     url: str
     received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
@@ -119,8 +119,8 @@ def merchant() -> Iterator[Merchant]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            taker.received.append((dict(self.headers), body))
-            self.send_response(taker.answers.pop(0) if taker.answers else 200)
+            receiver.received.append((dict(self.headers), body))
+            self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -128,10 +128,10 @@ def merchant() -> Iterator[Merchant]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    taker = Merchant(f"http://127.0.0.1:{server.server_port}/hooks")
+    receiver = Merchant(f"http://127.0.0.1:{server.server_port}/hooks")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield taker
+    yield receiver
     server.shutdown()
     thread.join()
     server.server_close()

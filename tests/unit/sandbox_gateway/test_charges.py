@@ -1,4 +1,4 @@
-"""Charges by the API: what each number makes happen, once a reference, for its own account alone."""
+"""Charges by the API: the outcome of each test number, one charge for each reference, accounts apart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 
-def test_charge_of_a_good_card_succeeds_and_stands_in_the_ledger(account):
+def test_charge_of_a_good_card_succeeds_and_is_in_the_ledger(account):
     token = account.card()
 
     response = account.charge(token, "R1", key="K1")
@@ -46,7 +46,7 @@ def test_card_number_decides_the_outcome(account, number, status, failure):
     assert (charge["failure_message"] is None) == (failure is None)
 
 
-def test_card_that_errs_answers_500_and_tells_the_truth_by_reference(account, gateway):
+def test_error_card_answers_500_and_the_charge_is_found_by_reference(account, gateway):
     token = account.card("4000000000000119")
 
     response = account.charge(token, "R1", key="K1")
@@ -105,7 +105,7 @@ def test_second_charge_of_a_reference_is_refused(account):
     assert len(account.ledger()) == 1
 
 
-def test_reference_of_another_account_is_free_and_its_objects_are_unknown(account):
+def test_accounts_share_neither_references_nor_objects(account):
     other = type(account)(account.client, "sk_sandbox_two")
     charge = account.charge(account.card()).json
 
@@ -139,7 +139,7 @@ def test_no_number_is_ever_stored(account, tmp_path):
         assert number not in stored
 
 
-def test_saved_card_that_has_run_out_since_is_refused_by_its_issuer(account, gateway):
+def test_saved_card_that_has_expired_since_is_declined(account, gateway):
     gateway.clock.move_to_offset(-3 * 365 * 86_400)
     soon = datetime.now(UTC).year - 1
     token = account.token(type="card", number="4242424242424242", exp_month=12, exp_year=soon)
@@ -150,7 +150,7 @@ def test_saved_card_that_has_run_out_since_is_refused_by_its_issuer(account, gat
     assert (charge["status"], charge["failure_code"]) == ("failed", "expired_card")
 
 
-def test_pending_charge_can_be_cancelled_once_and_an_ended_one_cannot(account, gateway):
+def test_pending_charge_can_be_cancelled_once_and_a_completed_one_cannot(account, gateway):
     charge = account.charge(account.phone("677000000")).json
 
     assert account.post(f"/v1/charges/{charge['id']}/cancel", {}).json["status"] == "canceled"
@@ -179,7 +179,7 @@ def test_list_is_newest_first_and_pages_by_cursor(account, gateway):
     assert account.get("/v1/charges", reference="unknown")["items"] == []
 
 
-def test_list_is_of_the_time_that_is_asked_for(account, gateway):
+def test_list_is_filtered_by_time(account, gateway):
     token = account.card()
     for hour in range(3):
         gateway.clock.move_to_offset(hour * 3600)
@@ -209,7 +209,7 @@ def test_bounds_of_the_list_are_exact_to_the_millisecond(account, gateway):
 
 @pytest.mark.parametrize("name", ["created_after", "created_before"])
 @pytest.mark.parametrize("instant", ["yesterday", "2026-01-31T12:00:00"])
-def test_bound_that_is_no_instant_is_400(account, name, instant):
+def test_time_filter_that_is_no_instant_is_400(account, name, instant):
     headers = {"Authorization": f"Bearer {account.key}"}
 
     response = account.client.get("/v1/charges", query_string={name: instant}, headers=headers)
@@ -219,7 +219,7 @@ def test_bound_that_is_no_instant_is_400(account, name, instant):
 
 
 @pytest.mark.parametrize("path", ["/v1/charges", "/v1/pages", "/v1/refunds"])
-def test_amount_that_no_bank_would_move_is_refused_by_its_own_code(account, path):
+def test_amount_above_the_maximum_has_its_own_error_code(account, path):
     body = {"reference": "R1", "amount": 10**12 + 1, "currency": "XAF", "token": account.card(), "charge": "ch_1"}
 
     response = account.post(path, body)
@@ -241,7 +241,7 @@ def test_amount_that_no_bank_would_move_is_refused_by_its_own_code(account, path
         {"return_url": "http://a.example; script-src *"},
     ],
 )
-def test_unreadable_charge_is_400_and_charges_nothing(account, change):
+def test_invalid_charge_is_400_and_charges_nothing(account, change):
     body = {"reference": "R1", "amount": 5000, "currency": "XAF", "token": account.card(), **change}
 
     response = account.post("/v1/charges", body)
@@ -263,7 +263,7 @@ def test_unreadable_charge_is_400_and_charges_nothing(account, change):
         ([], "body"),
     ],
 )
-def test_token_of_a_number_that_cannot_be_is_400(account, body, named):
+def test_token_of_an_invalid_number_is_400(account, body, named):
     response = account.post("/v1/tokens", body)
 
     assert response.status_code == 400

@@ -1,10 +1,10 @@
-"""Control: behaviours are used up by the next matching charge, and the clock is kept."""
+"""The control API: behaviours apply to the next matching charges, and the clock is stored."""
 
 from __future__ import annotations
 
 import pytest
 
-from portal.sandbox_gateway.amounts import format_amount
+from portal.sandbox_gateway.amount_format import format_amount
 from portal.sandbox_gateway.clock import GatewayClock
 
 
@@ -17,7 +17,7 @@ from portal.sandbox_gateway.clock import GatewayClock
         ("normal", "succeeded", None),
     ],
 )
-def test_answer_is_as_asked_and_used_up(account, answer, status, failure):
+def test_behaviour_applies_to_one_charge(account, answer, status, failure):
     account.behave(answer=answer)
 
     charge = account.charge(account.card(), "R1").json
@@ -36,7 +36,7 @@ def test_charge_that_fails_later_is_pending_until_then(account, gateway):
     assert (charge["status"], charge["failure_code"]) == ("failed", "processing_error")
 
 
-def test_behaviour_waits_for_its_reference_and_its_count(account):
+def test_behaviour_applies_to_its_reference_and_as_often_as_its_count(account):
     account.behave(answer="decline", reference="R2", count=1)
     account.behave(answer="insufficient_funds", account=account.key, count=2)
     token = account.card()
@@ -46,7 +46,7 @@ def test_behaviour_waits_for_its_reference_and_its_count(account):
     assert codes == ["insufficient_funds", "card_declined", "insufficient_funds", None]
 
 
-def test_cleared_behaviours_strike_nobody(account):
+def test_cleared_behaviours_apply_to_nothing(account):
     account.behave(answer="decline", count=5)
 
     assert account.client.delete("/control/behaviour").status_code == 204
@@ -74,7 +74,7 @@ def test_unknown_behaviour_is_400(account, body):
     assert account.client.post("/control/behaviour", json=body).status_code == 400
 
 
-def test_clock_moves_both_ways_and_is_kept(account, gateway):
+def test_clock_moves_both_ways_and_is_stored(account, gateway):
     assert account.client.post("/control/clock", json={"offset_seconds": -86_400}).json["offset_seconds"] == -86_400
 
     assert GatewayClock(gateway.database).offset_seconds == -86_400
@@ -92,5 +92,5 @@ def test_clock_moves_both_ways_and_is_kept(account, gateway):
         (1234567, "KWD", "en", "KWD\u00a01,234.567"),
     ],
 )
-def test_amount_is_written_as_its_language_does(minor, currency, locale, text):
+def test_amount_is_formatted_for_its_locale(minor, currency, locale, text):
     assert format_amount(minor, currency, locale) == text

@@ -1,4 +1,4 @@
-"""Idempotency keys: the first answer is the answer, for twenty-four hours of the gateway's clock."""
+"""Idempotency keys: the first response is replayed, for twenty-four hours of the gateway's clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 
-def test_same_key_and_body_replays_the_first_answer(account):
+def test_same_key_and_body_replays_the_first_response(account):
     token = account.card()
     first = account.charge(token, key="K")
 
@@ -38,7 +38,7 @@ def test_missing_key_is_400(account, path):
     assert (response.status_code, response.json["error"]["code"]) == (400, "idempotency_key_required")
 
 
-def test_key_is_forgotten_after_a_day_and_the_reference_still_holds(account, gateway):
+def test_key_expires_after_a_day_and_the_reference_stays_unique(account, gateway):
     token = account.card()
     account.charge(token, "R1", key="K")
 
@@ -48,7 +48,7 @@ def test_key_is_forgotten_after_a_day_and_the_reference_still_holds(account, gat
     assert account.charge(token, "R2", key="K").status_code == 201
 
 
-def test_refused_request_leaves_its_key_free(account):
+def test_rejected_request_does_not_use_its_key(account):
     assert account.charge("tok_unknown", key="K").status_code == 400
 
     assert account.charge(account.card(), key="K").status_code == 201

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from portal.sandbox_gateway.texts import FIELD_FAULTS, SETUP_WORDS, WORDS
-from tests.support.sandbox_pages import assert_is_sound, look
+from portal.sandbox_gateway.texts import FIELD_ERRORS, SETUP_TEXTS, TEXTS
+from tests.support.sandbox_pages import assert_is_sound, fetch_page
 
 PAGE = {
     "amount": 1,
@@ -23,10 +23,10 @@ def path_of(page):
     return page["url"].removeprefix("http://localhost:4567")
 
 
-def test_page_says_whom_how_much_and_where_it_leads(account):
+def test_page_shows_payee_and_amount_and_allows_its_redirect(account):
     page = account.page()
 
-    response = look(account.client, path_of(page))
+    response = fetch_page(account.client, path_of(page))
 
     assert "Pay Acme Software Inc.</h1>" in response.text
     assert re.search(r'<button class="button" type="submit">Pay \$239\.58</button>', response.text)
@@ -34,10 +34,10 @@ def test_page_says_whom_how_much_and_where_it_leads(account):
     assert (page["status"], page["charge"]) == ("open", None)
 
 
-def test_page_speaks_french(account):
+def test_page_is_in_french(account):
     page = account.page(locale="fr-CM", currency="XAF", amount=5000)
 
-    response = look(account.client, path_of(page))
+    response = fetch_page(account.client, path_of(page))
 
     assert '<html lang="fr">' in response.text
     assert "Payer 5\u202f000\u00a0FCFA" in response.text
@@ -57,7 +57,7 @@ def test_paying_makes_the_charge_and_returns_to_the_merchant(account):
     assert account.client.get(path_of(page)).location == "http://127.0.0.1:5000/acme/return"
 
 
-def test_without_save_no_token_is_given_out(account):
+def test_without_save_no_token_is_returned(account):
     account.client.post(path_of(account.page("R1")), data=GOOD_CARD)
 
     (charge,) = account.get("/v1/charges", reference="R1")["items"]
@@ -66,7 +66,7 @@ def test_without_save_no_token_is_given_out(account):
     assert account.charge(account.ledger()[0]["token"], "R2").json["error"]["code"] == "unknown_token"
 
 
-def test_pressed_twice_and_on_two_pages_of_a_reference_is_one_charge(account):
+def test_two_submissions_of_two_pages_of_a_reference_are_one_charge(account):
     first, second = account.page("R1"), account.page("R1")
 
     locations = [account.client.post(path_of(page), data=GOOD_CARD).location for page in (first, first, second, second)]
@@ -78,7 +78,7 @@ def test_pressed_twice_and_on_two_pages_of_a_reference_is_one_charge(account):
 
 
 @pytest.mark.parametrize(
-    ("change", "faulty"),
+    ("change", "invalid_field"),
     [
         ({"number": ""}, "number"),
         ({"number": "4242424242424241"}, "number"),
@@ -92,19 +92,19 @@ def test_pressed_twice_and_on_two_pages_of_a_reference_is_one_charge(account):
         ({"channel": "bank_account", "account_number": ""}, "account_number"),
     ],
 )
-def test_fault_is_shown_at_its_field_and_charges_nothing(account, change, faulty):
+def test_error_is_shown_at_its_field_and_charges_nothing(account, change, invalid_field):
     form = {**GOOD_CARD, **change}
 
     response = account.client.post(path_of(account.page()), data=form)
 
     assert response.status_code == 422
     assert_is_sound(response)
-    assert f'id="{faulty}-fault"' in response.text
-    assert re.search(rf'<input id="{faulty}"[^>]*aria-invalid="true" autofocus', response.text)
+    assert f'id="{invalid_field}-error"' in response.text
+    assert re.search(rf'<input id="{invalid_field}"[^>]*aria-invalid="true" autofocus', response.text)
     assert account.ledger() == []
 
 
-def test_refused_form_keeps_its_values_but_never_the_card(account):
+def test_invalid_form_shows_its_values_but_never_the_card(account):
     form = {**GOOD_CARD, "expiry": "01/20", "holder": 'Maya "<b>'}
 
     response = account.client.post(path_of(account.page()), data=form)
@@ -125,7 +125,7 @@ def test_channel_that_is_not_offered_is_refused(account):
     assert "phone" not in response.text
 
 
-def test_phone_is_asked_and_the_page_returns_while_it_is_pending(account, gateway):
+def test_phone_is_prompted_and_the_page_redirects_while_it_is_pending(account, gateway):
     page = account.page()
 
     response = account.client.post(path_of(page), data={"channel": "mobile_money", "phone": "+237 677 000 000"})
@@ -138,7 +138,7 @@ def test_phone_is_asked_and_the_page_returns_while_it_is_pending(account, gatewa
     assert account.ledger()[0]["status"] == "succeeded"
 
 
-def test_cancel_returns_and_closes_the_page(account):
+def test_cancel_redirects_and_closes_the_page(account):
     page = account.page()
 
     response = account.client.post(path_of(page) + "/cancel")
@@ -151,6 +151,16 @@ def test_cancel_returns_and_closes_the_page(account):
     assert account.ledger() == []
 
 
+def test_cancelled_page_answers_that_it_is_closed_to_an_invalid_form_too(account):
+    page = account.page()
+    account.post(f"/v1/pages/{page['id']}/cancel", {})
+
+    response = account.client.post(path_of(page), data={**GOOD_CARD, "number": ""})
+
+    assert response.status_code == 410
+    assert_is_sound(response)
+
+
 def test_merchant_closes_an_open_page_but_not_a_paid_one(account):
     open_page, paid_page = account.page("R1"), account.page("R2")
     account.client.post(path_of(paid_page), data=GOOD_CARD)
@@ -159,39 +169,39 @@ def test_merchant_closes_an_open_page_but_not_a_paid_one(account):
     assert account.post(f"/v1/pages/{open_page['id']}/cancel", {}).json["status"] == "canceled"
     assert account.post(f"/v1/pages/{paid_page['id']}/cancel", {}).status_code == 409
 
-    look(account.client, path_of(open_page), 410)
+    fetch_page(account.client, path_of(open_page), 410)
 
 
-def test_page_dies_after_an_hour(account, gateway):
+def test_page_expires_after_an_hour(account, gateway):
     page = account.page()
 
     gateway.clock.move_to_offset(3600)
 
-    assert "This page has run out" in look(account.client, path_of(page), 410).text
+    assert "This page has run out" in fetch_page(account.client, path_of(page), 410).text
     assert account.get(f"/v1/pages/{page['id']}")["status"] == "expired"
     assert account.client.post(path_of(page), data=GOOD_CARD).status_code == 410
     assert account.ledger() == []
 
 
 @pytest.mark.parametrize(("answer", "status"), [("confirm", "succeeded"), ("refuse", "failed")])
-def test_3d_secure_asks_and_the_answer_decides(account, answer, status):
+def test_3d_secure_page_completes_the_charge(account, answer, status):
     page = account.page()
     response = account.client.post(path_of(page), data={**GOOD_CARD, "number": "4000000000003220"})
     challenge = response.location
     assert account.ledger()[0]["status"] == "pending"
     assert account.get("/v1/charges")["items"][0]["action_url"] == f"http://localhost:4567{challenge}"
 
-    asked = look(account.client, challenge)
+    shown = fetch_page(account.client, challenge)
     answered = account.client.post(challenge, data={"answer": answer})
 
-    assert "http://127.0.0.1:5000" in asked.headers["Content-Security-Policy"]
+    assert "http://127.0.0.1:5000" in shown.headers["Content-Security-Policy"]
     assert (answered.status_code, answered.location) == (303, "http://127.0.0.1:5000/acme/return")
     assert account.ledger()[0]["status"] == status
     account.client.post(challenge, data={"answer": "refuse" if answer == "confirm" else "confirm"})
     assert account.ledger()[0]["status"] == status
 
 
-def test_3d_secure_of_a_charge_without_a_return_says_what_came_of_it(account):
+def test_3d_secure_of_a_charge_without_a_return_url_shows_its_status(account):
     charge = account.charge(account.card("4000000000003220")).json
     path = charge["action_url"].removeprefix("http://localhost:4567")
 
@@ -203,7 +213,7 @@ def test_3d_secure_of_a_charge_without_a_return_says_what_came_of_it(account):
 
 
 @pytest.mark.parametrize(("answer", "charged"), [("error_before", 0), ("error_after", 1)])
-def test_page_that_breaks_says_that_nobody_knows(account, answer, charged):
+def test_page_with_an_error_says_that_the_result_is_unknown(account, answer, charged):
     page = account.page("R1")
     account.behave(reference="R1", answer=answer)
 
@@ -219,7 +229,7 @@ def test_page_that_breaks_says_that_nobody_knows(account, answer, charged):
     "headers",
     [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://evil.example"}],
 )
-def test_form_of_another_site_is_refused(account, headers):
+def test_form_of_another_site_is_rejected(account, headers):
     response = account.client.post(path_of(account.page()), data=GOOD_CARD, headers=headers)
 
     assert response.status_code == 403
@@ -228,12 +238,12 @@ def test_form_of_another_site_is_refused(account, headers):
 
 
 @pytest.mark.parametrize("path", ["/pay/pg_unknown", "/challenge/ch_unknown", "/nothing"])
-def test_unknown_address_is_a_page_of_its_own(account, path):
-    look(account.client, path, 404)
+def test_unknown_address_has_an_error_page(account, path):
+    fetch_page(account.client, path, 404)
 
 
 def test_start_page_and_static_files_are_there(account):
-    assert "4000000000000119" in look(account.client, "/").text
+    assert "4000000000000119" in fetch_page(account.client, "/").text
 
     for path, kind in (("/static/sandbox-pay.css", "text/css"), ("/favicon.ico", "image/svg+xml")):
         with account.client.get(path, follow_redirects=True) as file:
@@ -241,8 +251,8 @@ def test_start_page_and_static_files_are_there(account):
             assert file.content_type.startswith(kind)
 
 
-@pytest.mark.parametrize("words", [WORDS, SETUP_WORDS, FIELD_FAULTS], ids=["words", "setup_words", "faults"])
-def test_both_languages_say_the_same_things(words):
-    assert words["en"].keys() == words["fr"].keys()
-    for key, sentence in words["en"].items():
-        assert re.findall(r"{\w+}", sentence) == re.findall(r"{\w+}", words["fr"][key]), key
+@pytest.mark.parametrize("texts", [TEXTS, SETUP_TEXTS, FIELD_ERRORS], ids=["texts", "setup_texts", "field_errors"])
+def test_both_languages_have_the_same_texts(texts):
+    assert texts["en"].keys() == texts["fr"].keys()
+    for key, sentence in texts["en"].items():
+        assert re.findall(r"{\w+}", sentence) == re.findall(r"{\w+}", texts["fr"][key]), key

@@ -1,4 +1,4 @@
-"""The gateway as a process of its own: its ready line, its two addresses, cut lines, slow answers and sudden death."""
+"""The gateway as a process: its ready line, its two addresses, dropped connections, delayed responses, crashes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def sandbox(tmp_path):
         process.end()
 
 
-def test_it_answers_on_both_names_of_loopback_and_ends_cleanly(tmp_path):
+def test_it_listens_on_both_loopback_addresses_and_stops_cleanly(tmp_path):
     sandbox = Process(tmp_path / "sandbox.db", "--clock-offset-seconds", "-3600")
 
     port = sandbox.url.rpartition(":")[2]
@@ -77,7 +77,7 @@ def test_it_answers_on_both_names_of_loopback_and_ends_cleanly(tmp_path):
     assert again.end(signal.SIGINT) == 0
 
 
-def test_cut_lines_and_slow_answers_leave_one_charge(sandbox):
+def test_dropped_connections_and_delayed_responses_leave_one_charge(sandbox):
     token = sandbox.card()
     sandbox.post("/control/behaviour", {"answer": "drop_before"})
     with pytest.raises(requests.ConnectionError):
@@ -102,7 +102,7 @@ def test_cut_lines_and_slow_answers_leave_one_charge(sandbox):
     assert sandbox.charge(token, "R2", "K2").headers["Idempotent-Replayed"] == "true"
 
 
-def test_webhooks_come_by_themselves_and_wait_over_a_restart(tmp_path, merchant):
+def test_webhooks_are_sent_by_themselves_and_survive_a_restart(tmp_path, merchant):
     sandbox = Process(tmp_path / "sandbox.db")
     sandbox.post("/v1/webhook_endpoints", {"url": merchant.url, "secret": "whsec_test"})
     sandbox.charge(sandbox.card(), "R1", "K1")
@@ -144,13 +144,13 @@ def test_kill_at_any_point_leaves_no_charge_or_a_whole_one(tmp_path):
         sandbox.end(signal.SIGKILL)
 
         again = Process(database)
-        kept = {entry["idempotency_key"]: entry for entry in again.ledger()}
-        assert known | answered <= kept.keys()
-        assert {entry["status"] for entry in kept.values()} <= {"succeeded"}
-        for reference in list(kept.keys() - known)[-3:]:
-            # The answer was committed with the charge: the same request is replayed, never charged anew.
-            assert again.charge(kept[reference]["token"], reference, reference).headers["Idempotent-Replayed"]
-        assert len(again.ledger()) == len(kept)
+        charged = {entry["idempotency_key"]: entry for entry in again.ledger()}
+        assert known | answered <= charged.keys()
+        assert {entry["status"] for entry in charged.values()} <= {"succeeded"}
+        for reference in list(charged.keys() - known)[-3:]:
+            # The response was committed with the charge: a retry is replayed and charges nothing.
+            assert again.charge(charged[reference]["token"], reference, reference).headers["Idempotent-Replayed"]
+        assert len(again.ledger()) == len(charged)
         again.end()
 
 

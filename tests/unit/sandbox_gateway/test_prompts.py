@@ -1,4 +1,4 @@
-"""Prompts: a telephone that is asked by its number, kept only when that was wished, and approved when nobody waits any more."""
+"""Prompts: a phone is prompted by its number, saved only when requested, and its payer may approve late."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def prompt(account, phone="+237677000000", reference="R1", channel="cm.mtn", **m
         ("000004", "failed", "payer_cancelled"),
     ],
 )
-def test_telephone_answers_by_its_last_digits_after_three_seconds(account, gateway, ending, status, failure):
-    asked = prompt(account, f"+237677{ending}")
-    assert (asked.status_code, asked.json["status"]) == (201, "pending")
+def test_last_digits_of_the_phone_decide_the_outcome_after_three_seconds(account, gateway, ending, status, failure):
+    created = prompt(account, f"+237677{ending}")
+    assert (created.status_code, created.json["status"]) == (201, "pending")
 
     gateway.clock.move_to_offset(3)
 
@@ -32,14 +32,14 @@ def test_telephone_answers_by_its_last_digits_after_three_seconds(account, gatew
 
 
 @pytest.mark.parametrize(("channel", "brand"), [("cm.mtn", "mtn"), ("cm.orange", "orange")])
-def test_method_of_a_prompt_tells_its_operator_and_masks_its_number(account, channel, brand):
+def test_method_of_a_prompt_shows_its_operator_and_masks_its_number(account, channel, brand):
     method = prompt(account, channel=channel).json["method"]
 
     assert (method["type"], method["brand"], method["phone"]) == ("mobile_money", brand, "+237 •••• 0000")
     assert method["token"] is None
 
 
-def test_telephone_that_is_kept_can_be_asked_again(account):
+def test_saved_phone_can_be_prompted_again(account):
     token = prompt(account, save=True).json["method"]["token"]
 
     again = account.charge(token, "R2").json
@@ -56,7 +56,7 @@ def test_telephone_that_is_kept_can_be_asked_again(account):
         {"phone": "+2376770000000", "channel": "cm.mtn"},
     ],
 )
-def test_telephone_that_cannot_be_asked_is_refused(account, telephone):
+def test_phone_that_cannot_be_prompted_is_rejected(account, telephone):
     response = account.post(
         "/v1/charges", {"reference": "R1", "amount": 1, "currency": "XAF", "mobile_money": telephone}
     )
@@ -65,7 +65,7 @@ def test_telephone_that_cannot_be_asked_is_refused(account, telephone):
     assert account.ledger() == []
 
 
-def test_token_and_telephone_in_one_order_are_refused(account):
+def test_token_and_phone_in_one_request_are_rejected(account):
     response = prompt(account, token=account.card())
 
     assert (response.status_code, response.json["error"]["code"]) == (400, "invalid_request")
@@ -78,7 +78,7 @@ def test_number_of_a_prompt_is_not_stored(account, gateway):
         assert "677000000" not in "\n".join(connection.iterdump())
 
 
-def test_payer_may_approve_after_the_merchant_gave_up(account):
+def test_payer_may_approve_after_the_merchant_cancelled(account):
     charge = prompt(account, "+237677000003").json
     assert account.post(f"/v1/charges/{charge['id']}/cancel", {}).json["status"] == "canceled"
 
@@ -97,7 +97,7 @@ def test_two_prompts_may_both_be_approved(account):
 
 
 @pytest.mark.parametrize("number", ["4000000000000002", "4000000000003220", "4242424242424242"])
-def test_approval_counts_whatever_had_become_of_the_charge(account, number):
+def test_late_approval_succeeds_whatever_the_status_of_the_charge(account, number):
     account.charge(account.card(number), "R1")
 
     account.client.post("/control/approvals", json={"reference": "R1"})
@@ -107,7 +107,7 @@ def test_approval_counts_whatever_had_become_of_the_charge(account, number):
 
 
 @pytest.mark.parametrize("path", ["/control/approvals", "/control/refund_failures"])
-def test_control_of_what_is_not_there_is_404(account, path):
+def test_control_of_an_unknown_reference_is_404(account, path):
     account.charge(account.card(), "R1")
 
     assert account.client.post(path, json={"reference": "R9"}).status_code == 404

@@ -1,4 +1,4 @@
-"""Refunds: part by part, never more than was captured."""
+"""Refunds: in parts, never more than was charged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def refund(account, charge, amount, reference="F1", key=None):
     return account.post("/v1/refunds", {"reference": reference, "charge": charge, "amount": amount}, key)
 
 
-def test_parts_add_up_to_the_whole_and_no_further(account):
+def test_partial_refunds_add_up_to_the_charge_and_no_more(account):
     charge = account.charge(account.card()).json["id"]
 
     assert refund(account, charge, 3000, "F1").json["status"] == "succeeded"
@@ -22,7 +22,7 @@ def test_parts_add_up_to_the_whole_and_no_further(account):
     assert [item["amount"] for item in account.get("/v1/refunds", reference="F3")["items"]] == [2000]
 
 
-def test_repeated_refund_is_one(account):
+def test_repeated_refund_request_is_one_refund(account):
     charge = account.charge(account.card()).json["id"]
 
     first = refund(account, charge, 100, key="K")
@@ -39,7 +39,7 @@ def test_charge_that_has_not_succeeded_cannot_be_refunded(account):
     assert refund(account, "ch_unknown", 1).status_code == 404
 
 
-def test_refund_to_a_bank_account_arrives_after_two_days(account, gateway):
+def test_refund_to_a_bank_account_succeeds_after_two_days(account, gateway):
     charge = account.charge(account.bank_account("0001")).json["id"]
     gateway.clock.move_to_offset(2 * 86_400)
 
@@ -49,7 +49,7 @@ def test_refund_to_a_bank_account_arrives_after_two_days(account, gateway):
     assert account.get("/v1/refunds", reference="F1")["items"][0]["status"] == "succeeded"
 
 
-def test_refund_that_shall_fail_later_is_pending_and_then_gives_its_amount_back(account, gateway):
+def test_refund_that_fails_later_is_pending_and_then_refundable_again(account, gateway):
     account.behave(reference="F1", answer="fails_later", delay_seconds=3600)
     charge = account.charge(account.card()).json["id"]
     assert refund(account, charge, 5000).json["status"] == "pending"
@@ -63,7 +63,7 @@ def test_refund_that_shall_fail_later_is_pending_and_then_gives_its_amount_back(
     assert refund(account, charge, 5000, "F3").json["status"] == "succeeded"
 
 
-def test_refund_that_had_arrived_may_come_back_once(account):
+def test_succeeded_refund_can_be_returned_once(account):
     charge = account.charge(account.card()).json["id"]
     refund(account, charge, 3000)
 
@@ -74,7 +74,7 @@ def test_refund_that_had_arrived_may_come_back_once(account):
 
 
 @pytest.mark.parametrize(("answer", "made"), [("error_before", 0), ("error_after", 1)])
-def test_refund_that_answers_500_is_stored_and_tells_the_truth_by_reference(account, answer, made):
+def test_refund_that_answers_500_is_stored_and_found_by_reference(account, answer, made):
     account.behave(reference="F1", answer=answer)
     charge = account.charge(account.card()).json["id"]
 
@@ -85,7 +85,7 @@ def test_refund_that_answers_500_is_stored_and_tells_the_truth_by_reference(acco
     assert len(account.get("/v1/refunds", reference="F1")["items"]) == made
 
 
-def test_mischief_for_any_charge_leaves_refunds_alone(account):
+def test_behaviour_for_any_charge_does_not_apply_to_refunds(account):
     charge = account.charge(account.card()).json["id"]
     account.behave(answer="error_before")
 

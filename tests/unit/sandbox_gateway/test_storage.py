@@ -1,4 +1,4 @@
-"""The gateway's file over its versions: an older one is brought up with all that it holds, a newer one is left alone."""
+"""The database over versions of the gateway: an older one is migrated with its rows, a newer one is not touched."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 
 from portal.sandbox_gateway.app import create_app
-from portal.sandbox_gateway.gateway import EXTENSION
-from portal.sandbox_gateway.storage import SCHEMA_VERSION, Database, UnknownSchema
+from portal.sandbox_gateway.instance import EXTENSION
+from portal.sandbox_gateway.storage import SCHEMA_VERSION, NewerSchema, SandboxDatabase
 
 TO_VERSION_1 = """
 DROP TABLE setups;
@@ -27,7 +27,7 @@ def columns(file):
         return {table: {row[1:4] for row in connection.execute(f"PRAGMA table_info({table})")} for table in tables}
 
 
-def test_older_file_is_brought_up_and_goes_on(account, gateway, tmp_path):
+def test_older_database_is_migrated_with_its_rows(account, gateway, tmp_path):
     token = account.card()
     charge = account.charge(token).json["id"]
     account.post("/v1/refunds", {"reference": "F1", "charge": charge, "amount": 1})
@@ -46,12 +46,12 @@ def test_older_file_is_brought_up_and_goes_on(account, gateway, tmp_path):
     app.extensions[EXTENSION].database.close()
 
 
-def test_file_of_a_newer_version_is_left_alone(tmp_path):
+def test_database_of_a_newer_version_is_not_touched(tmp_path):
     file = tmp_path / "sandbox.db"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
 
-    with pytest.raises(UnknownSchema, match="newer version"):
-        Database(file)
+    with pytest.raises(NewerSchema, match="newer version"):
+        SandboxDatabase(file)
 
     assert columns(file) == {}

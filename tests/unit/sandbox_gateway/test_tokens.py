@@ -1,4 +1,4 @@
-"""Tokens that were detached: nobody can charge them any more, and what was charged before goes its way."""
+"""Detached tokens: they cannot be charged any more, and their pending charges are not affected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_detached_token_cannot_be_charged(account):
     assert account.ledger() == []
 
 
-def test_detaching_twice_is_detaching_once(account):
+def test_detaching_again_changes_nothing(account):
     token = account.card()
 
     first, again = (account.post(f"/v1/tokens/{token}/detach", {}) for _ in range(2))
@@ -31,7 +31,7 @@ def test_token_of_another_account_and_an_unknown_one_are_not_found(account):
     assert account.charge(token).status_code == 201
 
 
-def test_pending_charge_of_a_detached_token_still_ends(account, gateway):
+def test_pending_charge_of_a_detached_token_still_completes(account, gateway):
     token = account.phone("677000000")
     account.charge(token)
 

@@ -6,35 +6,35 @@ import pytest
 import requests
 
 from portal.sandbox_gateway import clock, webhooks
-from portal.sandbox_gateway.webhooks import RETRY_PAUSES, Sender, build_signature
+from portal.sandbox_gateway.webhooks import RETRY_DELAYS_MILLISECONDS, WebhookSender, build_signature
 
 
 @pytest.fixture
 def deliver(gateway, monkeypatch):
-    """Sends everything that is due at `real_now() + later` milliseconds, as the thread would."""
-    sender = Sender(gateway.database, gateway.settle_due)
-    real = clock.real_now
+    """Sends everything that is due at `system_now() + later` milliseconds, as the thread would."""
+    sender = WebhookSender(gateway.database, gateway.complete_due)
+    real = clock.system_now
 
     def run(later=0):
-        monkeypatch.setattr(webhooks, "real_now", lambda: real() + later)
+        monkeypatch.setattr(webhooks, "system_now", lambda: real() + later)
         with requests.Session() as session:
             session.trust_env = False
             while sender.send_next(session):
                 pass
-        monkeypatch.setattr(webhooks, "real_now", real)
+        monkeypatch.setattr(webhooks, "system_now", real)
 
     return run
 
 
 @pytest.fixture
-def listening(account, merchant):
+def subscribed(account, merchant):
     body = {"url": merchant.url, "secret": "whsec_test"}
     assert account.post("/v1/webhook_endpoints", body).status_code == 201
     return account
 
 
-def test_event_is_signed_and_carries_the_charge(listening, merchant, deliver):
-    charge = listening.charge(listening.card()).json
+def test_event_is_signed_and_carries_the_charge(subscribed, merchant, deliver):
+    charge = subscribed.charge(subscribed.card()).json
 
     deliver()
 
@@ -46,14 +46,14 @@ def test_event_is_signed_and_carries_the_charge(listening, merchant, deliver):
     assert headers["Sandbox-Signature"] == build_signature("whsec_test", at, body)
 
 
-def test_each_end_has_its_event(listening, merchant, deliver, gateway):
-    listening.charge(listening.card("4000000000000002"), "R1")
-    listening.charge(listening.phone("677000000"), "R2")
+def test_each_completion_has_its_event(subscribed, merchant, deliver, gateway):
+    subscribed.charge(subscribed.card("4000000000000002"), "R1")
+    subscribed.charge(subscribed.phone("677000000"), "R2")
     gateway.clock.move_to_offset(3)
-    succeeded = listening.get("/v1/charges", reference="R2")["items"][0]["id"]
-    listening.post("/v1/refunds", {"reference": "F", "charge": succeeded, "amount": 1})
-    cancelled = listening.charge(listening.phone("677000003"), "R3").json["id"]
-    listening.post(f"/v1/charges/{cancelled}/cancel", {})
+    succeeded = subscribed.get("/v1/charges", reference="R2")["items"][0]["id"]
+    subscribed.post("/v1/refunds", {"reference": "F", "charge": succeeded, "amount": 1})
+    cancelled = subscribed.charge(subscribed.phone("677000003"), "R3").json["id"]
+    subscribed.post(f"/v1/charges/{cancelled}/cancel", {})
 
     deliver()
 
@@ -67,17 +67,19 @@ def test_each_end_has_its_event(listening, merchant, deliver, gateway):
     ]
 
 
-def test_refund_and_setup_have_their_events_too(listening, merchant, deliver, gateway):
-    charge = listening.charge(listening.card(), "R1").json["id"]
-    listening.behave(reference="F1", webhooks="twice", answer="fails_later", delay_seconds=5)
-    listening.post("/v1/refunds", {"reference": "F1", "charge": charge, "amount": 1})
+def test_refund_and_setup_have_their_events_too(subscribed, merchant, deliver, gateway):
+    charge = subscribed.charge(subscribed.card(), "R1").json["id"]
+    subscribed.behave(reference="F1", webhooks="twice", answer="fails_later", delay_seconds=5)
+    subscribed.post("/v1/refunds", {"reference": "F1", "charge": charge, "amount": 1})
     gateway.clock.move_to_offset(5)
-    gateway.settle_due()
+    gateway.complete_due()
     body = {"payee": "Acme", "currency": "XAF", "return_url": "http://a.example/", "cancel_url": "http://a.example/"}
-    kept, left = (listening.post("/v1/setups", {**body, "reference": reference}).json for reference in ("S1", "S2"))
+    saved, canceled = (
+        subscribed.post("/v1/setups", {**body, "reference": reference}).json for reference in ("S1", "S2")
+    )
     card = {"channel": "card", "number": "4242424242424242", "expiry": "12/90", "cvc": "123"}
-    listening.client.post(kept["url"].removeprefix("http://localhost:4567"), data=card)
-    listening.post(f"/v1/setups/{left['id']}/cancel", {})
+    subscribed.client.post(saved["url"].removeprefix("http://localhost:4567"), data=card)
+    subscribed.post(f"/v1/setups/{canceled['id']}/cancel", {})
 
     deliver()
 
@@ -86,10 +88,10 @@ def test_refund_and_setup_have_their_events_too(listening, merchant, deliver, ga
     assert merchant.events[3]["data"]["method"]["token"].startswith("tok_")
 
 
-def test_late_approval_is_told_after_the_cancelling(listening, merchant, deliver):
-    charge = listening.charge(listening.phone("677000003")).json["id"]
-    listening.post(f"/v1/charges/{charge}/cancel", {})
-    listening.client.post("/control/approvals", json={"reference": "R1"})
+def test_late_approval_has_an_event_after_that_of_the_cancellation(subscribed, merchant, deliver):
+    charge = subscribed.charge(subscribed.phone("677000003")).json["id"]
+    subscribed.post(f"/v1/charges/{charge}/cancel", {})
+    subscribed.client.post("/control/approvals", json={"reference": "R1"})
 
     deliver()
 
@@ -106,9 +108,9 @@ def test_late_approval_is_told_after_the_cancelling(listening, merchant, deliver
         ("never", [], []),
     ],
 )
-def test_webhook_comes_as_asked(listening, merchant, deliver, mode, at_once, later):
-    listening.behave(webhooks=mode)
-    listening.charge(listening.card())
+def test_webhook_is_sent_as_its_mode_says(subscribed, merchant, deliver, mode, at_once, later):
+    subscribed.behave(webhooks=mode)
+    subscribed.charge(subscribed.card())
 
     deliver()
     assert merchant.types == at_once
@@ -119,26 +121,26 @@ def test_webhook_comes_as_asked(listening, merchant, deliver, mode, at_once, lat
         assert len({event["id"] for event in merchant.events}) == 1
 
 
-def test_out_of_order_holds_the_pending_event_back_until_the_end(listening, merchant, deliver, gateway):
-    listening.behave(webhooks="out_of_order")
-    listening.charge(listening.phone("677000000"))
+def test_out_of_order_holds_the_pending_event_until_the_completion(subscribed, merchant, deliver, gateway):
+    subscribed.behave(webhooks="out_of_order")
+    subscribed.charge(subscribed.phone("677000000"))
     deliver(later=10_000)
     assert merchant.types == []
 
     gateway.clock.move_to_offset(3)
-    gateway.settle_due()
+    gateway.complete_due()
     deliver()
     deliver(later=10_000)
 
     assert merchant.types == ["charge.succeeded", "charge.pending"]
 
 
-def test_refused_webhook_is_tried_again_five_times_with_growing_pauses(listening, merchant, deliver):
+def test_failed_webhook_is_retried_five_times_with_growing_delays(subscribed, merchant, deliver):
     merchant.answers = [500, 302, 404, 500, 500, 500]
-    listening.charge(listening.card())
+    subscribed.charge(subscribed.card())
 
     elapsed = 0
-    for attempt, pause in enumerate((0, *RETRY_PAUSES), start=1):
+    for attempt, pause in enumerate((0, *RETRY_DELAYS_MILLISECONDS), start=1):
         elapsed += pause + 500
         deliver(later=elapsed)
         assert len(merchant.received) == attempt

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.theming.colour import WHITE, Colour, contrast, lifted, mix, parse_colour, readable_on
+from portal.theming.colour import WHITE, clean_colour, contrast, lifted, mix, readable_on
 
-COLOURS = st.builds(Colour, *(st.floats(0, 1) for _ in range(3)))
+COLOURS = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ COLOURS = st.builds(Colour, *(st.floats(0, 1) for _ in range(3)))
     ],
 )
 def test_colour_is_read(text, css):
-    assert parse_colour(text).css() == css
+    assert clean_colour(text) == css
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,19 @@ def test_colour_is_read(text, css):
         "#fff;color:red",
         "expression(1)",
         "rgb(. . .)",
+        "rgb(1 2 3",
+        "rgb(var(--x) 2 3)",
+        "rgb(from white r g b)",
+        "color(srgb 1 1 1)",
+        "@import",
+        "</style>",
+        "#fff /* */",
+        "rgb(" + "(" * 5000,
     ],
 )
 def test_anything_else_is_refused(text):
     with pytest.raises(ValueError, match="is not a colour"):
-        parse_colour(text)
+        clean_colour(text)
 
 
 # As Chromium computes them.
@@ -59,17 +67,17 @@ def test_anything_else_is_refused(text):
     ],
 )
 def test_mix_is_the_browsers(share, one, other, css):
-    assert mix(share, parse_colour(one), parse_colour(other)).css() == css
+    assert mix(share, one, other) == css
 
 
 def test_contrast_as_wcag_gives_it():
-    assert contrast(parse_colour("#000"), WHITE) == pytest.approx(21)
-    assert contrast(parse_colour("#767676"), WHITE) == pytest.approx(4.54, abs=0.01)
+    assert contrast("#000000", WHITE) == pytest.approx(21)
+    assert contrast("#767676", WHITE) == pytest.approx(4.54, abs=0.01)
 
 
 @given(COLOURS)
 def test_dark_twin_and_text_on_any_brand_colour_can_be_read(colour):
-    ground = parse_colour("#111317")
+    ground = "#111317"
 
     assert contrast(lifted(colour, ground, 7), ground) >= 7
     assert contrast(readable_on(colour), colour) >= 4.5

@@ -48,7 +48,7 @@ def test_bundled_themes_are_sound():
     ],
 )
 def test_contrast_is_what_was_measured(theme, mode, name, ground, ratio):
-    colours = palette(load_themes().get(theme).values, mode).colours
+    colours = palette(load_themes().get(theme).values, mode)
 
     assert contrast(colours[name], colours[ground]) == pytest.approx(ratio, abs=0.05)
 
@@ -59,7 +59,7 @@ def test_theme_of_one_colour_is_complete_and_has_a_dark_twin(write_theme):
 
     assert loaded.faults == ()
     assert theme.lineage == ("loud", "base")
-    dark = palette(theme.values, "dark").colours
+    dark = palette(theme.values, "dark")
     assert contrast(dark["accent"], dark["surface"]) >= 7
     assert contrast(dark["on_accent"], dark["accent"]) >= 4.5
     assert "--color-primary:light-dark(#b00060,#" in theme.stylesheet
@@ -96,7 +96,14 @@ def test_theme_inherits_texts_brand_and_tokens(write_theme):
         ('name = "Loud"\n[tokens]\ncolor_text = "#aaa"\n', 3, "text on surface has a contrast of"),
         ('name = "Loud"\n[tokens]\nrail_fill = "#777"\n', 3, "rail-text on rail-fill"),
         ('name = "Loud"\n[tokens.dark]\ncolor_danger = "#500"\n', 3, "bad on surface"),
-        ('name = "Loud"\n[tokens]\ncolor_text = "#222"\nart = "linear-gradient(#000, #111)"\n', 4, "art-text over art"),
+        ('name = "Loud"\n[tokens]\ncolor_text = "#222"\nart_fill = "#333"\n', 3, "art-text on art-fill"),
+        ('name = "Loud"\n[tokens]\nart_fill = "#333"\n', 3, "art-text on art-fill"),
+        (
+            'name = "Loud"\n[tokens]\nart = "linear-gradient(#000, #111)"\nart_text = "#fff"\n',
+            4,
+            "art-text on art-fill",
+        ),
+        ('name = "Loud"\n[tokens.dark]\nart_text = "#333"\n', 3, "art-text on art-fill"),
         ('name = "Loud"\n[tokens]\nart = "url(https://evil.example/x.png)"\n', 3, "art has"),
         ('name = "Loud"\n[tokens]\ncolor_primary = "red;}"\n', 3, "color_primary is not a colour"),
         ('name = "Loud"\n[tokens]\nborder_radius = "8px;}</style>"\n', 3, "border_radius is not a length"),
@@ -114,7 +121,7 @@ def test_theme_inherits_texts_brand_and_tokens(write_theme):
         ('name = "Loud\n', 1, "is not TOML"),
     ],
 )
-def test_fault_is_named_with_file_and_line_and_the_base_is_worn(write_theme, text, line, words):
+def test_fault_is_named_with_file_and_line_and_the_base_stands_in(write_theme, text, line, words):
     folder = write_theme(text)
     loaded = load_themes([folder])
 
@@ -152,7 +159,7 @@ def test_template_that_leaves_out_the_payment_panel_is_a_fault(write_theme, tmp_
     assert "leaves out components/payment_panel.html" in fault.sentence
 
 
-def test_child_of_a_faulty_theme_is_named_and_not_worn(write_theme):
+def test_child_of_a_faulty_theme_is_named_and_not_used(write_theme):
     write_theme('name = "Loud"\n[tokens]\ncolor_text = "#aaa"\n')
     folder = write_theme('name = "Child"\nextends = "loud"\n[tokens]\ncolor_text = "#111"\n', slug="child")
 
@@ -173,19 +180,23 @@ def test_folder_that_is_missing_and_slug_that_is_taken_are_faults(write_theme, t
     }
 
 
-def test_text_over_art_is_measured_where_it_stands(write_theme):
-    light_below = "linear-gradient(#fff 0 70%, #000 70%)"
-    dark_above = "linear-gradient(#000 0 30%, #fff 30%)"
+def test_art_needs_no_contrast_as_no_text_stands_on_it(write_theme):
+    text = 'name = "Loud"\n[tokens]\nart = "linear-gradient(#171a21, #171a21)"\nrail_art = "linear-gradient(#171a21, #171a21)"\n'
 
-    sound = load_themes(
-        [write_theme(f'name = "Loud"\n[tokens]\nart = "{light_below}"\nart_small = "#fff"\nart_text = "#000"\n')]
-    )
-    faulty = load_themes(
-        [write_theme(f'name = "Loud"\n[tokens]\nart = "{dark_above}"\nart_small = "#fff"\nart_text = "#000"\n')]
-    )
+    loaded = load_themes([write_theme(text)])
 
-    assert sound.faults == ()
-    assert "art-text over art" in faulty.faults[0].sentence
+    assert loaded.faults == ()
+    assert "--rail-art:linear-gradient(#171a21, #171a21)" in loaded.get("loud").stylesheet
+
+
+def test_ground_of_the_door_follows_from_the_primary_colour_unless_it_is_set(write_theme):
+    write_theme('name = "Loud"\n[tokens]\ncolor_primary = "#b00060"\n')
+    folder = write_theme('name = "Own"\nextends = "loud"\n[tokens]\nart_fill = "#fff"\nart_text = "#000"\n', slug="own")
+    loaded = load_themes([folder])
+
+    light, dark = (palette(loaded.get("loud").values, mode) for mode in ("light", "dark"))
+    assert (light["art_fill"], dark["art_fill"]) == (light["accent_soft"], dark["accent_soft"])
+    assert [palette(loaded.get("own").values, mode)["art_fill"] for mode in ("light", "dark")] == ["#ffffff"] * 2
 
 
 def test_mark_is_drawn_from_plain_shapes_only():

@@ -1,4 +1,4 @@
-"""Pages in the dress of a theme and the words of a locale, rendered without a request."""
+"""Pages in a theme and the language of a locale, rendered without a request."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pytest
-from jinja2 import UndefinedError
-from markupsafe import Markup
+from jinja2 import DictLoader, UndefinedError
+from markupsafe import Markup, escape
 
+from portal.rendering.environment import build_environment, escape_value
 from portal.rendering.renderer import Renderer, Shell, build_brand
-from portal.rendering.template_code import write_escaped
 from portal.theming.themes import load_themes
 from tests.support.bundled import bundled_themes
 
@@ -69,6 +69,36 @@ def test_text_of_the_template_is_markup_and_text_from_elsewhere_is_not(render):
     html = render("{{ _('<b>ours</b> 100%%') }} {{ _(page.name) }} {{ _('<b>%(x)s</b>', x=page.name) }}", row)
 
     assert html == "<b>ours</b> 100% &lt;b&gt;100%&lt;/b&gt; <b>&lt;b&gt;100%&lt;/b&gt;</b>"
+
+
+def test_message_in_any_form_is_markup_only_where_the_template_writes_it(render):
+    row = Row("<i>", 0, date(2026, 3, 5))
+
+    for template, expected in (
+        ("{{ _('<b>' '</b>') }}", "<b></b>"),
+        ("{{ gettext('<b>') }}", "<b>"),
+        ("{{ gettext(page.name) }}", "&lt;i&gt;"),
+        ("{{ _('<b>' ~ page.name) }}", "&lt;b&gt;&lt;i&gt;"),
+        ("{{ _('<b>' if page.amount else page.name) }}", "&lt;i&gt;"),
+        ("{{ _('<b>%(x)s', x=_(page.name)) }}", "<b>&lt;i&gt;"),
+        ("{{ _('<b>%(x)s', x=_('<u>')) }}", "<b><u>"),
+        ("{{ _(page.name ~ '%(x)s', x='<u>') }}", "&lt;i&gt;&lt;u&gt;"),
+        ("{{ _('<b>')|upper ~ page.name }}", "<B>&lt;i&gt;"),
+        ("{{ page.name.replace('<', _('&lt;')) }}", "&amp;lt;i&gt;"),
+    ):
+        assert render(template, row) == expected, template
+
+
+def test_method_named_like_the_translation_is_not_translated(render):
+    class Page:
+        def gettext(self, text):
+            return f"own {text}"
+
+    assert render("{{ page.gettext('Paid') }}", Page(), locale="fr") == "own Paid"
+
+
+def test_message_is_translated_when_the_template_is_compiled(render):
+    assert render("{{ _('Payments') }} {% trans %}Payments{% endtrans %}", locale="fr") == "Paiements Paiements"
 
 
 def test_what_a_page_lacks_is_an_error_and_not_an_empty_place(render):
@@ -140,8 +170,23 @@ def test_unknown_theme_wears_the_base(render):
     assert render("{{ shell.brand.name }}", theme="nobody") == "Acme"
 
 
-@pytest.mark.parametrize("value", ["<a>", Markup("<a>"), 5, 5.5, None, date(2026, 3, 5), [1, "<"]])
-def test_writing_is_markupsafe_escaping(value):
-    from markupsafe import escape
+class _Shown:
+    def __html__(self):
+        return "<b>"
 
-    assert str(write_escaped(value)) == str(escape(value))
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "plain", "a&b", "a<b", "a>b", 'a"b', "a'b", "&<>\"'", Markup("<a>"), 5, True, 5.5, None, date(2026, 3, 5),
+     datetime(2026, 3, 5, tzinfo=UTC), [1, "<"], _Shown()],
+)  # fmt: skip
+def test_value_is_escaped_as_by_markupsafe(value):
+    assert str(escape_value(value)) == str(escape(value))
+
+
+@pytest.mark.parametrize(("fast", "function"), [(True, escape_value), (False, escape)])
+def test_fast_escaping_is_a_switch_over_the_name_that_compiled_code_calls(fast, function):
+    environment = build_environment(DictLoader({"page.html": "{{ page }}"}), "en", "", fast_escaping=fast)
+
+    assert environment.get_template("page.html").root_render_func.__globals__["escape"] is function
+    assert "escape(" in str(environment.compile("{{ page }}", raw=True))

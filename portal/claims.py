@@ -1,0 +1,104 @@
+"""Claims: how a worker takes the next due row of a queue, without a lock on rows of more than one merchant (decision 0027).
+
+Candidates are read over all merchants without a lock. Each is then claimed by one conditional update that names its merchant,
+and changes the row only while it is still due and as it was read. What the rows mean is the business of the jobs that own them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from portal.database import Base, Reader
+from portal.services import Services
+
+Row: TypeAlias = sa.Row[Any]
+_CANDIDATES = 10
+_MOST_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A table whose rows become due.
+
+    `columns` are read beside the primary key, of which `merchant_id` is a part. `is_due` is the condition at an instant, the same
+    for a candidate and for its claim; an index over time should answer it. `claim` returns the values that claim a row: they take
+    it out of the queue for as long as its worker may need, so that a killed worker's row becomes due by itself, and count the
+    attempt where attempts are counted. At least one of them differs from what was read; each is of a column in `columns`.
+    """
+
+    model: type[Base]
+    columns: tuple[InstrumentedAttribute[Any], ...]
+    is_due: Callable[[datetime], sa.ColumnElement[bool]]
+    order_by: tuple[InstrumentedAttribute[Any], ...]
+    claim: Callable[[Row, datetime], Mapping[str, Any]]
+
+
+def claim_next(services: Services, queue: Queue) -> Row | None:
+    """Claim the row that has been due longest, in a transaction of its own; return it as it is now, or None.
+
+    None when nothing is due, or when other workers were faster at every attempt. Of several workers each gets another row; one
+    that finds nothing only reads, and takes SQLite's single write lock from nobody.
+    """
+    for attempt in range(_MOST_ATTEMPTS):
+        now = services.clock.now()
+        with services.database.read() as reader:
+            candidates = list_candidates(reader, queue, now, limit=_CANDIDATES)
+        if not candidates:
+            break
+        candidate = candidates[0] if attempt == 0 else _any_of(candidates, services)
+        claimed = services.database.run(lambda session, row=candidate, now=now: claim(session, queue, row, now))  # type: ignore[misc]  # binds the loop's values
+        if claimed is not None:
+            return claimed
+    return None
+
+
+def list_candidates(reader: Reader, queue: Queue, now: datetime, *, limit: int) -> Sequence[Row]:
+    """Return the rows of all merchants that have been due longest, at most `limit`. Nothing is locked: each may be another's
+    before it is claimed."""
+    return reader.execute(
+        sa.select(*_columns(queue))
+        .where(queue.is_due(now))
+        .order_by(*queue.order_by)
+        .limit(limit)
+        .execution_options(tenant_wide=True)
+    ).all()
+
+
+def claim(session: Session, queue: Queue, candidate: Row, now: datetime) -> Row | None:
+    """Claim a candidate in the caller's transaction; return the row as it is now, or None when it is another's or not due any more.
+
+    A transaction that claims several rows may wait for one that claims them in another order: claim one a transaction.
+    """
+    table = _table(queue)
+    changes = queue.claim(candidate, now)
+    was = candidate._mapping  # By name: a row is a tuple too, whose own names (`count`) come first.
+    return session.execute(
+        sa.update(table)
+        .where(*(column == was[column.key] for column in table.primary_key))
+        .where(queue.is_due(now))
+        # And unchanged: a row that another worker claimed may be due again, or still (its next time may have passed as well).
+        .where(*(table.c[name].is_not_distinct_from(was[name]) for name in changes))
+        .values(**changes)
+        .returning(*_columns(queue))
+    ).first()
+
+
+def _any_of(candidates: Sequence[Row], services: Services) -> Row:
+    """One at random: workers that all lost the first row to another one would meet again at the second."""
+    return candidates[min(int(services.chance() * len(candidates)), len(candidates) - 1)]
+
+
+def _columns(queue: Queue) -> list[sa.Column[Any]]:
+    table = _table(queue)
+    return [*table.primary_key, *(table.c[column.key] for column in queue.columns)]
+
+
+def _table(queue: Queue) -> sa.Table:
+    """Below the ORM: a row of a queue is a few values, and no object of the session."""
+    return cast(sa.Table, queue.model.__table__)

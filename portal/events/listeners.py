@@ -1,0 +1,55 @@
+"""Who hears of which event: for each type, the kinds of outbox messages that it causes. What a kind does, its handler says
+(`portal/worker.py` lists them)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from portal.events.rules import Event, EventType
+
+
+def _always(_event: Event) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A kind of outbox message; `when` says for which events of the type one is written, `carries` which of the event's
+    details its payload has beside the ids."""
+
+    kind: str
+    when: Callable[[Event], bool] = _always
+    carries: tuple[str, ...] = ()
+
+    def payload(self, event_id: str, event: Event) -> dict[str, Any]:
+        """Return the message's payload: `{"event", "type", "object"}`, two ids and a type, and the details it carries."""
+        details = {name: event.details[name] for name in self.carries}
+        return {"event": event_id, "type": event.type.value, "object": event.object_id, **details}
+
+
+def _is_first_completion(event: Event) -> bool:
+    """A payment is complete once more when its refund fails; its receipt was sent long ago."""
+    return event.previous.get("status") not in ("partially_refunded", "refunded")
+
+
+def _is_surplus(event: Event) -> bool:
+    return event.details.get("source") == "surplus"
+
+
+def _was_announced(event: Event) -> bool:
+    """The customer has read that the refund is on its way; of one that never left they have not heard."""
+    return event.previous.get("status") == "complete"
+
+
+LISTENERS: Mapping[EventType, tuple[Listener, ...]] = MappingProxyType(
+    {
+        EventType.PAYMENT_COMPLETE: (Listener("receipt_mail", _is_first_completion),),
+        EventType.CREDIT_ADDED: (Listener("surplus_mail", _is_surplus, carries=("payment", "amount")),),
+        EventType.REFUND_COMPLETE: (Listener("refund_mail", carries=("payment",)),),
+        EventType.REFUND_FAILED: (Listener("refund_mail", _was_announced, carries=("payment",)),),
+        EventType.PAYMENT_METHOD_EXPIRING: (Listener("method_expiring_mail", carries=("expiry",)),),
+    }
+)

@@ -1,0 +1,90 @@
+"""`record`: the one call that says that something happened. It writes all that is remembered of it and all that it causes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.audit.models import AuditEntry
+from portal.database import run_after_commit
+from portal.events.listeners import LISTENERS
+from portal.events.models import EventRecord
+from portal.events.rules import EVENT_VERSION, IMPORT, Actor, Event
+from portal.events.signals import send_signal
+from portal.outbox.operations import enqueue
+from portal.public_ids import first_id, new_ordered_id
+
+
+def record(session: Session, actor: Actor, event: Event) -> str:
+    """Record an event in the caller's transaction and return its id, `evt_…`.
+
+    Writes its audit entry, the event itself where it is public, and an outbox message for each listener; its signal goes to
+    the host application after the commit. Nothing else writes any of these. What an import brings over happened elsewhere
+    and long ago: it is in the audit log alone, and nobody who listens hears of it (an import sends no mail).
+    """
+    event_id = new_ordered_id("evt", event.at)
+    session.execute(sa.insert(AuditEntry).values(_audit_row(event_id, actor, event)))
+    if actor == IMPORT:
+        return event_id
+    if event.type.is_public:
+        session.execute(sa.insert(EventRecord).values(_event_row(event_id, actor, event)))
+        run_after_commit(session, partial(send_signal, event_id, event))
+    for listener in LISTENERS.get(event.type, ()):
+        if listener.when(event):
+            enqueue(session, event.merchant_id, listener.kind, listener.payload(event_id, event), at=event.at)
+    return event_id
+
+
+def record_imported(session: Session, events: Iterable[Event]) -> None:
+    """Record what an import brought over, as `record` does with the actor `IMPORT`, in one statement."""
+    rows = [_audit_row(new_ordered_id("evt", event.at), IMPORT, event) for event in events]
+    if rows:
+        session.execute(sa.insert(cast(sa.Table, AuditEntry.__table__)), rows)
+
+
+def delete_old_events(session: Session, merchant_id: str, *, kept_days: int, at: datetime) -> int:
+    """Delete the merchant's events that are older than the operator keeps them, and return how many; audit entries stay."""
+    result: Any = session.execute(
+        sa.delete(EventRecord)
+        .where(EventRecord.merchant_id == merchant_id, EventRecord.id < first_id("evt", at - timedelta(days=kept_days)))
+        .execution_options(synchronize_session=False)
+    )
+    return int(result.rowcount)
+
+
+def _audit_row(event_id: str, actor: Actor, event: Event) -> dict[str, Any]:
+    return {
+        "merchant_id": event.merchant_id,
+        "id": event_id,
+        "at": event.at,
+        "actor_type": actor.type.value,
+        "actor_id": actor.id,
+        "actor_person": actor.person,
+        "request_id": actor.request_id,
+        "customer_id": event.customer_id,
+        "action": event.type.value,
+        "object_id": event.object_id,
+        "details": dict(event.details),
+    }
+
+
+def _event_row(event_id: str, actor: Actor, event: Event) -> dict[str, Any]:
+    return {
+        "merchant_id": event.merchant_id,
+        "id": event_id,
+        "type": event.type.value,
+        "version": EVENT_VERSION,
+        "actor_type": actor.type.value,
+        "actor_id": actor.id,
+        "actor_person": actor.person,
+        "request_id": actor.request_id,
+        "customer_id": event.customer_id,
+        "object_id": event.object_id,
+        "data": {"object": dict(event.object), "previous": dict(event.previous)},
+        "created_at": event.at,
+    }

@@ -1,0 +1,56 @@
+"""Reads of events: those of one object, newest last."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from portal.clock import write_instant
+from portal.database import Reader
+from portal.events.models import EventRecord
+
+
+class StoredEvent(NamedTuple):
+    """A public event as it was stored when it happened."""
+
+    id: str
+    type: str
+    version: int
+    actor_type: str
+    actor_id: str | None
+    actor_person: str | None
+    request_id: str | None
+    data: dict[str, Any]
+    created_at: datetime
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The event in the API's shape (contract, section 5)."""
+        return {
+            "id": self.id,
+            "object": "event",
+            "type": self.type,
+            "version": self.version,
+            "created_at": write_instant(self.created_at),
+            "request_id": self.request_id,
+            "actor": {"type": self.actor_type, "id": self.actor_id, "person": self.actor_person},
+            "data": self.data,
+        }
+
+
+_COLUMNS = tuple(getattr(EventRecord, name) for name in StoredEvent._fields)
+
+
+def list_events(
+    reader: Reader, merchant_id: str, object_id: str, *, after: str = "", limit: int = 100
+) -> list[StoredEvent]:
+    """Return the events of one object (`pay_…`, `inv_…`, `cus_…`), oldest first, those after the event `after`."""
+    statement = (
+        sa.select(*_COLUMNS)
+        .where(EventRecord.merchant_id == merchant_id, EventRecord.object_id == object_id, EventRecord.id > after)
+        .order_by(EventRecord.id)
+        .limit(limit)
+    )
+    return [StoredEvent(*row) for row in reader.execute(statement)]

@@ -1,0 +1,76 @@
+"""`become`, the only writer of an invoice's status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from portal.events.operations import record
+from portal.events.rules import Actor, Event, EventType
+from portal.invoices.models import Invoice
+from portal.invoices.rules import InvoiceStatus, may_follow
+from portal.invoices.shapes import shape_invoice
+
+EVENT_OF: Mapping[str, EventType] = MappingProxyType(
+    {
+        InvoiceStatus.DRAFT.value: EventType.INVOICE_CREATED,
+        InvoiceStatus.OPEN.value: EventType.INVOICE_OPENED,
+        InvoiceStatus.PARTIALLY_PAID.value: EventType.INVOICE_PARTIALLY_PAID,
+        InvoiceStatus.PAID.value: EventType.INVOICE_PAID,
+        InvoiceStatus.VOID.value: EventType.INVOICE_VOIDED,
+        InvoiceStatus.UNCOLLECTIBLE.value: EventType.INVOICE_MARKED_UNCOLLECTIBLE,
+    }
+)
+"""The event of each status that an invoice takes; back from uncollectible it is `invoice.reopened`."""
+
+
+def become(
+    session: Session,
+    invoice: Invoice,
+    status: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    previous: Mapping[str, Any] = MappingProxyType({}),
+    **details: Any,
+) -> None:
+    """Give an invoice its next status and record the event of it; called last, when all else of the invoice is as it will be.
+
+    `previous` is what else changed, as it was. A status that may not follow is a fault of the program.
+    """
+    before = invoice.status
+    assert may_follow(before, status), f"an invoice that is {before} does not become {status}"
+    invoice.status = InvoiceStatus(status).value
+    invoice.updated_at = at
+    is_reopened = before == InvoiceStatus.UNCOLLECTIBLE and status == InvoiceStatus.OPEN
+    event_type = EventType.INVOICE_REOPENED if is_reopened else EVENT_OF[status]
+    record_invoice(session, invoice, event_type, actor=actor, at=at, previous={"status": before, **previous}, **details)
+
+
+def record_invoice(
+    session: Session,
+    invoice: Invoice,
+    event_type: EventType,
+    *,
+    actor: Actor,
+    at: datetime,
+    previous: Mapping[str, Any] = MappingProxyType({}),
+    **details: Any,
+) -> None:
+    """Record that something happened to an invoice, which is then as it is in the session."""
+    session.flush()
+    event = Event(
+        type=event_type,
+        merchant_id=invoice.merchant_id,
+        object_id=invoice.id,
+        customer_id=invoice.customer_id,
+        object=shape_invoice(session, invoice, at=at),
+        previous=previous,
+        details=details,
+        at=at,
+    )
+    record(session, actor, event)

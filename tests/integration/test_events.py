@@ -1,0 +1,285 @@
+"""Whatever happens is recorded once, by the actor who did it: in the audit log, as an event with its payload, to who listens."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask, current_app
+from sqlalchemy.orm import Session
+
+from portal import Portal, signals
+from portal.audit.models import AuditEntry
+from portal.events.models import EventRecord
+from portal.events.operations import record
+from portal.events.queries import list_events
+from portal.events.rules import COMMAND, Event, EventType
+from portal.outbox.models import OutboxMessage
+from portal.payments.jobs import expire_checkouts
+from portal.payments.operations.paying import cancel_payment
+from portal.refunds.operations import refund_payment
+from portal.services import Services
+from portal.worker import clean_up
+from tests.conftest import SECRET_KEY
+from tests.support.accounts import Account, make_account
+from tests.support.actors import STAFF
+from tests.support.importing import importer_of
+from tests.support.page_client import PageClient
+from tests.support.paying import Till
+
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1"
+
+
+def audited(till: Till, object_id: str) -> list[tuple[str, str, str]]:
+    """What the audit log says of an object, oldest first: action, and who it was."""
+    rows = sorted(till.rows(AuditEntry, object_id=object_id), key=lambda row: row.id)
+    return [(row.action, row.actor_type, row.actor_id) for row in rows]
+
+
+def events(till: Till, object_id: str) -> list[dict[str, Any]]:
+    with till.services.database.read() as reader:
+        return [event.shape for event in list_events(reader, till.scope.merchant_id, object_id)]
+
+
+def test_payment_has_one_event_for_each_status_it_takes_by_who_did_it(till: Till) -> None:
+    payment = till.pay(till.invoice(5000))
+    refund_payment(till.services, till.scope.merchant_id, payment, 5000, reason=None, actor=STAFF)
+
+    customer = ("customer", till.scope.customer_id)
+    assert audited(till, payment) == [
+        ("payment.created", *customer),
+        ("checkout.method_chosen", *customer),
+        ("checkout.opened", *customer),
+        ("payment.processing", *customer),
+        ("payment.complete", "gateway", "sandbox"),
+        ("payment.refunded", "staff", "staff"),
+    ]
+    assert [(event["type"], event["data"]["previous"].get("status")) for event in events(till, payment)] == [
+        ("payment.created", None),
+        ("payment.processing", "incomplete"),
+        ("payment.complete", "processing"),
+        ("payment.refunded", "complete"),
+    ]
+
+
+def test_invoice_says_how_it_was_paid(till: Till) -> None:
+    invoice = till.invoice(5000, amount_mode="editable")
+
+    till.pay(invoice, amount=2000)
+    till.pay(invoice, amount=1000)
+    till.pay(invoice)
+
+    shown = [
+        (event["type"], event["data"]["previous"]["amount_due"], event["data"]["object"]["amount_due"])
+        for event in events(till, invoice)
+    ]
+    assert shown == [
+        ("invoice.partially_paid", 5000, 3000),
+        ("invoice.updated", 3000, 2000),
+        ("invoice.paid", 2000, 0),
+    ]
+
+
+def test_payload_is_the_whole_object_as_it_was_then(till: Till) -> None:
+    invoice = till.invoice(5000)
+    payment = till.pay(invoice)
+
+    complete = events(till, payment)[-1]
+
+    assert {name: complete[name] for name in ("object", "type", "version", "created_at", "request_id", "actor")} == {
+        "object": "event",
+        "type": "payment.complete",
+        "version": 1,
+        "created_at": "2026-03-19T10:42:00Z",
+        "request_id": None,
+        "actor": {"type": "gateway", "id": "sandbox", "person": None},
+    }
+    assert complete["data"]["object"] == {
+        "id": payment, "object": "payment", "customer": till.scope.customer_id, "amount": 5000, "currency": "USD",
+        "status": "complete", "channel": "card", "payment_method": {"type": "card", "brand": "visa", "last4": "4242"},
+        "invoices": [{"invoice": invoice, "amount": 5000}], "amount_refunded": 0, "failure_code": None,
+        "failure_message": None, "reference": None, "gateway": "sandbox",
+        "gateway_reference": till.payment(payment).gateway_reference, "metadata": {}, "checkout_url": None,
+        "created_at": "2026-03-19T10:42:00Z", "completed_at": "2026-03-19T10:42:00Z",
+    }  # fmt: skip
+
+
+def test_checkout_that_ends_unconfirmed_says_who_ended_it(till: Till) -> None:
+    canceled, superseded, abandoned = (till.checkout(till.invoice(5000)) for _ in range(3))
+    (share,) = till.invoices_of(superseded)
+
+    cancel_payment(till.services, till.scope, canceled, actor=till.actor)
+    till.checkout(share)
+    till.clock.advance(hours=4)
+    expire_checkouts(till.services)
+
+    customer = ("customer", till.scope.customer_id)
+    assert audited(till, canceled)[-1] == ("payment.canceled", *customer)
+    assert audited(till, superseded)[-2:] == [("payment.canceled", *customer), ("checkout.superseded", *customer)]
+    assert audited(till, abandoned)[-1] == ("payment.abandoned", "system", "worker")
+
+
+def test_what_is_rolled_back_did_not_happen(till: Till) -> None:
+    heard: list[str] = []
+
+    def fail(session: Session) -> None:
+        record(session, COMMAND, _event(till))
+        raise RuntimeError
+
+    with signals.payment_complete.connected_to(lambda _merchant, **ids: heard.append(ids["event_id"])):
+        with pytest.raises(RuntimeError):
+            till.services.database.run(fail)
+        assert (heard, till.rows(AuditEntry), till.rows(EventRecord), till.rows(OutboxMessage)) == ([], [], [], [])
+        till.services.database.run(lambda session: record(session, COMMAND, _event(till)))
+
+    assert heard == [row.id for row in till.rows(EventRecord)] == [row.id for row in till.rows(AuditEntry)]
+
+
+def test_receiver_that_fails_undoes_nothing_and_keeps_no_other_from_its_turn(till: Till) -> None:
+    heard: list[str] = []
+
+    def fail(_merchant: str, **_ids: str) -> None:
+        raise ZeroDivisionError
+
+    def note(_merchant: str, **ids: str) -> None:
+        heard.append(ids["payment_id"])
+
+    with signals.payment_complete.connected_to(fail), signals.payment_complete.connected_to(note):
+        payment = till.pay(till.invoice())
+
+    assert (till.status(payment), heard) == ("complete", [payment])
+
+
+def test_internal_event_is_audited_and_not_given_out(till: Till) -> None:
+    payment = till.checkout(till.invoice())
+
+    assert [entry.details for entry in till.rows(AuditEntry, action="checkout.opened")] == [
+        {"step": "review", "method_type": "card", "device": None}
+    ]
+    assert [event["type"] for event in events(till, payment)] == ["payment.created"]
+
+
+def test_opened_checkout_says_on_which_class_of_device(pages: PageClient, app: Flask, services: Services) -> None:
+    account = make_account(services)
+    browser = account.sign_in(app)
+    browser.client.environ_base["HTTP_USER_AGENT"] = PHONE
+
+    browser.post("/acme/checkout", {"invoice": account.invoice(5000), "payment_method": account.method()})
+
+    with services.database.read() as reader:
+        details, request_id = reader.execute(
+            sa.select(AuditEntry.details, AuditEntry.request_id).where(AuditEntry.action == "checkout.opened")
+        ).one()
+    assert (details["device"], details["method_type"]) == ("phone", "card")
+    assert request_id
+
+
+def test_events_are_kept_as_long_as_the_operator_says_and_the_audit_log_for_ever(till: Till) -> None:
+    old = till.pay(till.invoice())
+    till.clock.advance(days=20)
+    new = till.pay(till.invoice())
+    till.clock.advance(days=71)
+
+    clean_up(till.services)
+
+    assert events(till, old) == []
+    assert [event["type"] for event in events(till, new)][-1] == "payment.complete"
+    assert ("payment.complete", "gateway", "sandbox") in audited(till, old)
+
+
+def test_events_are_listed_page_by_page_and_of_one_merchant_alone(till: Till) -> None:
+    payment = till.pay(till.invoice())
+    listed = [event["id"] for event in events(till, payment)]
+
+    with till.services.database.read() as reader:
+        page = list_events(reader, till.scope.merchant_id, payment, after=listed[0], limit=1)
+        foreign = list_events(reader, "mer_0000000000000000000000", payment)
+
+    assert [event.id for event in page] == listed[1:2]
+    assert foreign == []
+
+
+def test_import_is_audited_and_nobody_hears_of_it(database, clock, tmp_path) -> None:
+    importer = importer_of(database, clock, tmp_path)
+    heard: list[str] = []
+
+    with signals.invoice_paid.connected_to(lambda _merchant, **ids: heard.append(ids["event_id"])):
+        importer.text(
+            "number,customer,customer_email,currency,issued_on,unit_amount,quantity,status,description",
+            "A-1,7,ann@shop.example,EUR,2026-01-05,20,1,paid,Plan",
+        )
+
+    audited = importer.rows(sa.select(AuditEntry.action, AuditEntry.actor_id).where(AuditEntry.actor_id == "import"))
+    assert sorted(row.action for row in audited) == [
+        "customer.created", "invoice.opened", "invoice.paid", "payment.complete",
+    ]  # fmt: skip
+    assert (heard, importer.rows(sa.select(EventRecord.id)), importer.rows(sa.select(OutboxMessage.id))) == ([], [], [])
+
+
+# --- in a host application ---
+
+
+@pytest.fixture
+def account(services: Services) -> Account:
+    """A customer of the merchant that the host mounts."""
+    return make_account(services)
+
+
+@pytest.fixture
+def host(account: Account) -> Iterator[Flask]:
+    """A host whose receiver is connected inside its factory, and uses the host's configuration."""
+    app = Flask("shop")
+    app.config.update(
+        PORTAL_SECRET_KEY=SECRET_KEY,
+        PORTAL_DATABASE_URL=account.database.url.render_as_string(hide_password=False),
+        HEARD=[],
+    )
+    portal = Portal(app, url_prefix="/billing", merchant="acme")
+    app.extensions["mounted"] = portal
+
+    def note(merchant_id: str, **ids: str) -> None:
+        current_app.config["HEARD"].append((current_app.name, ids["customer_id"]))
+
+    signals.signed_in.connect(note)
+    yield app
+    signals.signed_in.receivers.clear()
+    assert portal._services is not None
+    portal._services.database.dispose()
+
+
+def test_receiver_connected_in_a_factory_is_called_in_the_hosts_context(host: Flask, account: Account) -> None:
+    gc.collect()
+    portal: Portal = host.extensions["mounted"]
+    client = PageClient(host.test_client())
+
+    client.submit(client.get(portal.sign_in_url(account.scope.customer_id)))
+
+    assert host.config["HEARD"] == [("shop", account.scope.customer_id)]
+
+
+def test_host_reads_the_events_of_one_object(host: Flask, account: Account) -> None:
+    portal: Portal = host.extensions["mounted"]
+    client = PageClient(host.test_client())
+    client.submit(client.get(portal.sign_in_url(account.scope.customer_id)))
+    with account.database.read() as reader:
+        session_id = reader.execute(sa.select(EventRecord.object_id)).scalar_one()
+
+    (event,) = portal.list_events(str(session_id))
+
+    assert (event["type"], event["actor"]["id"]) == ("portal.signed_in", account.scope.customer_id)
+    assert portal.list_events(account.scope.customer_id) == []
+
+
+def _event(till: Till) -> Event:
+    return Event(
+        type=EventType.PAYMENT_COMPLETE,
+        merchant_id=till.scope.merchant_id,
+        object_id="pay_0000000000000000000000",
+        customer_id=till.scope.customer_id,
+        object={"id": "pay_0000000000000000000000", "status": "complete"},
+        at=till.clock.now() + timedelta(seconds=1),
+    )
