@@ -17,16 +17,18 @@ from portal.customer_pages.login import NoSession, register_login
 from portal.database import Database
 from portal.gateways.registry import AccountGateways
 from portal.json_logs import write_json_logs
+from portal.method_users import METHOD_USERS
+from portal.metrics import render_metrics
 from portal.provider_events.views import add_routes as add_hooks
 from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.settings import Settings
 from portal.theming.themes import load_themes
 from portal.web.card_numbers import refuse_card_numbers
+from portal.web.counting import RequestCounts
 from portal.web.csrf import CsrfTokens
 from portal.web.flood import build_flood_limit
 from portal.web.headers import SecurityHeaders
-from portal.web.metrics import RequestCounts
 from portal.web.policies import collect_policies
 from portal.web.probes import add_probes
 from portal.web.request_checks import refuse_unreadable
@@ -113,6 +115,7 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         database=database,
         gateways=AccountGateways(database, settings),
+        method_users=METHOD_USERS,
     )
 
 
@@ -142,6 +145,7 @@ def build_runtime(
         headers=SecurityHeaders(is_https=is_https, is_demo=settings.demo),
         flood=build_flood_limit(settings.pages_per_ip_per_minute, settings.redis_url),
         counts=RequestCounts(),
+        render_metrics=render_metrics,
         own_origin=f"{base.scheme}://{base.netloc}",
         is_https=is_https,
     )

@@ -14,11 +14,12 @@ from portal.settings import Settings
 
 if TYPE_CHECKING:
     from portal.gateways.registry import Gateways
+    from portal.payment_methods.operations.uses import MethodUsers
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Settings, database, time and gateways of one process. Tests pass a movable clock and crash points.
+    """Settings, database, time, gateways and who uses saved methods, of one process. Tests pass a movable clock and crash points.
 
     `chance` gives a number from 0 to 1, for what is spread at random and is no secret; the simulator hands in a seeded one.
     """
@@ -26,6 +27,7 @@ class Services:
     settings: Settings
     database: Database
     gateways: Gateways
+    method_users: MethodUsers
     clock: Clock = field(default_factory=SystemClock)
     crash_point: CrashPoint = pass_by
     chance: Callable[[], float] = SystemRandom().random

@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from portal.clock import MovableClock
 from portal.database import Database
+from portal.method_users import METHOD_USERS
 from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.settings import Settings
@@ -141,7 +142,7 @@ def gateway() -> ScriptedGateway:
 @pytest.fixture
 def services(settings: Settings, database: Database, gateway: ScriptedGateway, clock: MovableClock) -> Services:
     """What a process of the portal works with, on the test's database and clock."""
-    return Services(settings, database, OneGateway(gateway), clock)
+    return Services(settings, database, OneGateway(gateway), METHOD_USERS, clock)
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 
 from portal.migrations import is_current
-from portal.web.metrics import CONTENT_TYPE, render_metrics
 from portal.web.policies import public
 from portal.web.runtime import current_runtime
 
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
@@ -51,8 +51,8 @@ def show_metrics() -> Response:
     if not _may_read_metrics(runtime.services.settings.metrics_token.get_secret_value()):
         raise NotFound
     with runtime.services.database.read() as reader:
-        text = render_metrics(runtime.counts, reader, runtime.services.clock.now())
-    return _plain(Response(text, content_type=CONTENT_TYPE))
+        text = runtime.render_metrics(runtime.counts, reader, runtime.services.clock.now())
+    return _plain(Response(text, content_type=_METRICS))
 
 
 def _may_read_metrics(token: str) -> bool:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask import Request, current_app, g, request
 
+from portal.database import Reader
 from portal.rendering.renderer import Brand, Renderer
 from portal.services import Services
+from portal.web.counting import RequestCounts
 from portal.web.csrf import CsrfTokens
 from portal.web.flood import FloodLimit
 from portal.web.headers import SecurityHeaders
-from portal.web.metrics import RequestCounts
 from portal.web.policies import Policy
 from portal.web.static_files import StaticFiles
 from portal.web.tenants import Tenants
@@ -42,6 +45,7 @@ class Runtime:
     headers: SecurityHeaders
     flood: FloodLimit
     counts: RequestCounts
+    render_metrics: Callable[[RequestCounts, Reader, datetime], bytes]
     own_origin: str
     is_https: bool
     prefix: str = ""

@@ -17,6 +17,7 @@ from portal.invoices.queries.invoice_list import FILTERS as INVOICE_FILTERS
 from portal.invoices.queries.invoice_list import is_by_due_date, read_invoice_list, sum_owed
 from portal.invoices.queries.invoice_page import read_invoice_page
 from portal.invoices.rules import OUTSTANDING
+from portal.method_users import METHOD_USERS
 from portal.overview import queries as overview
 from portal.paging import FIRST, Cursor, Slice
 from portal.payment_methods.operations.uses import list_dependents
@@ -85,7 +86,11 @@ OTHERS: dict[str, Question] = {
     "account": lambda reader, crowd: overview.read_account(reader, crowd.scope),
     "methods": lambda reader, crowd: list_own_methods(reader, crowd.scope),
     "what depends on a method": lambda reader, crowd: list_dependents(
-        reader, crowd.scope, list_own_methods(reader, crowd.scope)[0].id, at=datetime(2026, 3, 19, tzinfo=UTC)
+        reader,
+        METHOD_USERS,
+        crowd.scope,
+        list_own_methods(reader, crowd.scope)[0].id,
+        at=datetime(2026, 3, 19, tzinfo=UTC),
     ),
 }
 

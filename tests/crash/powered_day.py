@@ -17,6 +17,7 @@ from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerSeal
 from portal.ledger.operations.checking import prove_ledger
 from portal.merchants.operations import NewMerchant, create_merchant
+from portal.method_users import METHOD_USERS
 from portal.payment_methods.operations.methods import remember_method
 from portal.payments.models import Payment
 from portal.payments.operations.paying import resolve_payment
@@ -128,7 +129,7 @@ def _open_till(database: Database) -> Till:
     clock, gateway = MovableClock(), ScriptedGateway()
     url = database.url.render_as_string(hide_password=False)
     settings = Settings.load({"PORTAL_SECRET_KEY": SECRET_KEY, "PORTAL_DATABASE_URL": url})
-    services = Services(settings, database, OneGateway(gateway), clock)
+    services = Services(settings, database, OneGateway(gateway), METHOD_USERS, clock)
     with database.unit_of_work() as session:
         merchant = create_merchant(
             session, NewMerchant(slug="acme", name="Acme", currency="USD"), actor=OPERATOR, at=clock.now()

@@ -10,6 +10,7 @@ import psycopg  # noqa: F401  # Asked for when the first connection is made.
 import portal.gateways.sandbox  # noqa: F401  # Asked for by a merchant's first call.
 from portal.assets import TEMPLATES
 from portal.database import Database
+from portal.method_users import METHOD_USERS
 from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.settings import Settings
@@ -26,7 +27,7 @@ def _compile_all() -> Renderer:
 
 def _make_routes() -> None:
     nowhere = Settings.load({"PORTAL_SECRET_KEY": "the secret of no installation at all"})
-    app_on(Services(nowhere, Database("sqlite://"), cast(Any, None)))
+    app_on(Services(nowhere, Database("sqlite://"), cast(Any, None), METHOD_USERS))
 
 
 RENDERER = _compile_all()

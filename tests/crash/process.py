@@ -21,6 +21,7 @@ from portal.crash_points import kill_at
 from portal.database import Database
 from portal.gateways.registry import AccountGateways
 from portal.json_logs import write_json_logs
+from portal.method_users import METHOD_USERS
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
@@ -67,7 +68,7 @@ def _build(env: Mapping[str, str], crash_at: str) -> Services:
 
     database = Database(settings.database_url, busy_seconds=settings.database_busy_seconds)
     gateways = AccountGateways(database, settings)
-    return Services(settings, database, gateways, crash_point=kill_at(crash_at))
+    return Services(settings, database, gateways, METHOD_USERS, crash_point=kill_at(crash_at))
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:

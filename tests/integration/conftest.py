@@ -11,6 +11,7 @@ from portal.crash_points import pass_by
 from portal.customers.models import Customer
 from portal.database import Database
 from portal.merchants.models import Merchant
+from portal.method_users import METHOD_USERS
 from portal.payment_methods.models import PaymentMethod
 from portal.public_ids import new_id
 from portal.services import Services
@@ -89,7 +90,7 @@ def till(database: Database, clock: MovableClock, settings: Settings, make_scope
             )
         )
     gateway = ScriptedGateway()
-    services = Services(settings, database, OneGateway(gateway), clock, pass_by)
+    services = Services(settings, database, OneGateway(gateway), METHOD_USERS, clock, pass_by)
     return Till(services, gateway, scope, method_id, clock)
 
 

@@ -13,6 +13,7 @@ from portal import signals
 from portal.audit.models import AuditEntry
 from portal.crash_points import CrashPoint
 from portal.gateways.contract import MethodDetails, SetupOutcome, SetupRequest, State
+from portal.method_users import METHOD_USERS
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable, SetupsUnavailable, TooManySetups
 from portal.payment_methods.jobs import check_setups
@@ -106,7 +107,9 @@ def test_same_outcome_from_page_and_worker_keeps_one_method(desk: Desk) -> None:
     for _ in range(2):
         with desk.till.services.database.unit_of_work() as session:
             outcome = SetupOutcome(State.SUCCEEDED, setup_id, method=MASTERCARD)
-            record_setup(session, desk.till.scope.merchant_id, setup_id, outcome, at=desk.till.clock.now())
+            record_setup(
+                session, METHOD_USERS, desk.till.scope.merchant_id, setup_id, outcome, at=desk.till.clock.now()
+            )
 
     assert sorted(desk.active()) == ["4242", "5100"]
     assert desk.acts().count("payment_method.added") == 1

@@ -15,6 +15,7 @@ from portal import signals
 from portal.audit.models import AuditEntry
 from portal.gateways.contract import MethodDetails, State
 from portal.merchants.models import Merchant
+from portal.method_users import METHOD_USERS
 from portal.outbox.jobs import deliver_next
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.errors import HasExpired, SuccessorMissing
@@ -56,7 +57,9 @@ def add_method(till: Till, last4: str, **given: Any) -> str:
 
 def remove(till: Till, method_id: str, move_to: str = "") -> None:
     with till.services.database.unit_of_work() as session:
-        remove_method(session, till.scope, method_id, move_to=move_to, actor=CUSTOMER, at=till.clock.now())
+        remove_method(
+            session, METHOD_USERS, till.scope, method_id, move_to=move_to, actor=CUSTOMER, at=till.clock.now()
+        )
 
 
 def method(till: Till, method_id: str) -> PaymentMethod:
@@ -179,7 +182,9 @@ def test_method_of_somebody_else_is_not_there(till: Till, make_scope: Any) -> No
     for change in (
         lambda session: rename_method(session, stranger, till.method_id, "mine", actor=CUSTOMER, at=at),
         lambda session: make_default(session, stranger, till.method_id, actor=CUSTOMER, at=at),
-        lambda session: remove_method(session, stranger, till.method_id, move_to="", actor=CUSTOMER, at=at),
+        lambda session: remove_method(
+            session, METHOD_USERS, stranger, till.method_id, move_to="", actor=CUSTOMER, at=at
+        ),
     ):
         with pytest.raises(NoResultFound), till.services.database.unit_of_work() as session:
             change(session)
@@ -264,8 +269,10 @@ def test_what_depends_on_a_method_is_named(till: Till) -> None:
     checkout = till.checkout(till.invoice(700))
 
     with till.services.database.read() as reader:
-        found = list_dependents(reader, till.scope, till.method_id, at=till.clock.now())
-        later = list_dependents(reader, till.scope, till.method_id, at=till.clock.now() + timedelta(hours=4))
+        found = list_dependents(reader, METHOD_USERS, till.scope, till.method_id, at=till.clock.now())
+        later = list_dependents(
+            reader, METHOD_USERS, till.scope, till.method_id, at=till.clock.now() + timedelta(hours=4)
+        )
 
     assert [(use.kind, use.id, use.amount) for use in found] == [
         ("payment", under_way, 5000),

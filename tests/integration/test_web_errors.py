@@ -258,7 +258,7 @@ def client_of(app: Flask, account: Account) -> Callable[[], FlaskClient]:
 def test_schema_that_is_missing_is_no_reason_not_to_start(
     bare_database: Database, services: Services, lines: list[str]
 ) -> None:
-    bare = Services(services.settings, bare_database, services.gateways, services.clock)
+    bare = Services(services.settings, bare_database, services.gateways, services.method_users, services.clock)
 
     answer = create_app(services=bare, renderer=bundled_renderer()).test_client().get("/acme/")
 

@@ -41,7 +41,9 @@ def app_with(services: Services, account: Account) -> AppWith:
 
     def build(**settings: object) -> Flask:
         changed = services.settings.model_copy(update=settings)
-        return create_app(services=Services(changed, services.database, services.gateways, services.clock))
+        return create_app(
+            services=Services(changed, services.database, services.gateways, services.method_users, services.clock)
+        )
 
     return build
 

@@ -35,7 +35,7 @@ def account(services: Services) -> Account:
 
 
 def application_on(database: Database, services: Services) -> FlaskClient:
-    other = Services(services.settings, database, services.gateways, services.clock)
+    other = Services(services.settings, database, services.gateways, services.method_users, services.clock)
     return create_app(services=other, renderer=bundled_renderer()).test_client()
 
 
@@ -244,7 +244,9 @@ def test_metrics_are_for_this_machine_alone(client: FlaskClient, address: str, h
 )
 def test_metrics_are_for_whoever_has_the_token(services: Services, sent: str, status: int) -> None:
     settings = services.settings.model_copy(update={"metrics_token": SecretStr("the right one")})
-    app = create_app(services=Services(settings, services.database, services.gateways, services.clock))
+    app = create_app(
+        services=Services(settings, services.database, services.gateways, services.method_users, services.clock)
+    )
 
     answer = app.test_client().get(
         "/metrics", environ_overrides={"REMOTE_ADDR": "203.0.113.7"}, headers={"Authorization": sent}

@@ -18,6 +18,7 @@ from portal.clock import MovableClock
 from portal.errors import PortalError
 from portal.gateways.contract import EventRefused, Gateway
 from portal.gateways.registry import Gateways
+from portal.method_users import METHOD_USERS
 from portal.outbox.jobs import Handler
 from portal.payments.rules.statuses import UNSETTLED
 from portal.provider_events.rules import next_try
@@ -149,7 +150,7 @@ class World:
         line.meanwhile = lambda: self._let_others(process)
         gateway = self.plant(line) if self.plant else cast(Gateway, line)
         services = Services(
-            self.installation.settings, self.database, _One(gateway), self.clock, process.reach,
+            self.installation.settings, self.database, _One(gateway), METHOD_USERS, self.clock, process.reach,
             self.chance.random,
         )  # fmt: skip
         self._running.append(process)

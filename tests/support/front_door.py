@@ -18,6 +18,7 @@ from portal.customers.models import Customer
 from portal.customers.rules import email_key
 from portal.database import Database
 from portal.merchants.models import Merchant
+from portal.method_users import METHOD_USERS
 from portal.migrations import all_tables
 from portal.public_ids import new_id
 from portal.services import Services
@@ -105,7 +106,7 @@ def path_of(caught: Caught) -> str:
 def open_front_door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
     """A front door on the test's database."""
     settings = settings.model_copy(update={"smtp_url": mail.url, "mail_from": "billing@portal.example"})
-    services = Services(settings, database, OneGateway(ScriptedGateway()), clock)
+    services = Services(settings, database, OneGateway(ScriptedGateway()), METHOD_USERS, clock)
     with database.unit_of_work() as session:
         scope, other = (_add_merchant(session, slug, clock) for slug in ("acme", "savane"))
     return FrontDoor(services, app_on(services), clock, mail, scope, other)

@@ -160,6 +160,7 @@ class Till:
             self.services.settings,
             self.services.database,
             self.services.gateways,
+            self.services.method_users,
             self.clock,
             crash_point,
         )

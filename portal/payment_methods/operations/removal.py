@@ -17,7 +17,12 @@ from portal.outbox.operations import enqueue
 from portal.payment_methods.errors import SuccessorMissing
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.methods import become, forget_at_gateway, get_method, lock_methods, prefer
-from portal.payment_methods.operations.uses import is_needed_at_gateway, list_dependents, move_dependents
+from portal.payment_methods.operations.uses import (
+    MethodUsers,
+    is_needed_at_gateway,
+    list_dependents,
+    move_dependents,
+)
 from portal.payment_methods.rules import UNUSABLE, MethodStatus, method_state
 from portal.services import Services
 from portal.tenancy import Scope
@@ -30,7 +35,16 @@ class NotForgotten(Exception):
     """The gateway did not say that it has forgotten a method; it is told again."""
 
 
-def remove_method(session: Session, scope: Scope, method_id: str, *, move_to: str, actor: Actor, at: datetime) -> None:
+def remove_method(
+    session: Session,
+    users: MethodUsers,
+    scope: Scope,
+    method_id: str,
+    *,
+    move_to: str,
+    actor: Actor,
+    at: datetime,
+) -> None:
     """Remove a method. What depends on it moves to `move_to`, or where only one method is left to that one; where none is left
     it stays without. `move_to` is "" where nothing was chosen.
 
@@ -41,9 +55,9 @@ def remove_method(session: Session, scope: Scope, method_id: str, *, move_to: st
     method = get_method(session, scope, method_id)
     today = get_merchant(session, scope.merchant_id).day_of(at)
     candidates = [other for other in methods if other.id != method.id and method_state(other, today) not in UNUSABLE]
-    successor = _choose(session, scope, method, candidates, move_to, at)
+    successor = _choose(session, users, scope, method, candidates, move_to, at)
     if successor is not None:
-        move_dependents(session, scope, method.id, successor, at=at)
+        move_dependents(session, users, scope, method.id, successor, at=at)
     was_default = method.is_default
     take_away(session, method, actor=actor, at=at)
     if successor is not None and was_default:
@@ -51,7 +65,14 @@ def remove_method(session: Session, scope: Scope, method_id: str, *, move_to: st
 
 
 def replace_method(
-    session: Session, scope: Scope, method_id: str, successor: PaymentMethod, *, actor: Actor, at: datetime
+    session: Session,
+    users: MethodUsers,
+    scope: Scope,
+    method_id: str,
+    successor: PaymentMethod,
+    *,
+    actor: Actor,
+    at: datetime,
 ) -> None:
     """Put `successor` in the place of a method, in the caller's transaction; nothing to do where that is removed already."""
     methods = lock_methods(session, scope)
@@ -61,7 +82,7 @@ def replace_method(
         return
     if method.id == successor.id:
         return
-    move_dependents(session, scope, method.id, successor, at=at)
+    move_dependents(session, users, scope, method.id, successor, at=at)
     was_default = method.is_default
     take_away(session, method, actor=actor, at=at)
     if was_default:
@@ -91,7 +112,7 @@ def detach_method(services: Services, merchant_id: str, payload: dict[str, Any],
         ).scalar()
         if method is None or _is_saved_again(session, method):
             return
-        if is_needed_at_gateway(session, method):
+        if is_needed_at_gateway(session, services.method_users, method):
             at = services.clock.now()
             enqueue(session, merchant_id, "detach_method", payload, at=at, due_at=at + _ASK_AGAIN_AFTER)
             return
@@ -106,6 +127,7 @@ def detach_method(services: Services, merchant_id: str, payload: dict[str, Any],
 
 def _choose(
     session: Session,
+    users: MethodUsers,
     scope: Scope,
     method: PaymentMethod,
     candidates: Sequence[PaymentMethod],
@@ -117,7 +139,7 @@ def _choose(
         return chosen
     if not move_to and len(candidates) == 1:
         return candidates[0]
-    if move_to or method.is_default or list_dependents(session, scope, method.id, at=at):
+    if move_to or method.is_default or list_dependents(session, users, scope, method.id, at=at):
         raise SuccessorMissing
     return None
 

@@ -22,6 +22,7 @@ from portal.payment_methods.models import PaymentMethodSetup
 from portal.payment_methods.operations.consents import Consent, give_method, record_consent
 from portal.payment_methods.operations.methods import get_method, lock_methods, prefer, remember_method
 from portal.payment_methods.operations.removal import replace_method
+from portal.payment_methods.operations.uses import MethodUsers
 from portal.payment_methods.queries.at_gateways import get_payer
 from portal.payment_methods.rules import SETUP_UNSETTLED, is_contradiction, judge_setup, read_nickname
 from portal.public_ids import first_id, new_id
@@ -102,7 +103,13 @@ def resolve_setup(
 
 
 def record_setup(
-    session: Session, merchant_id: str, setup_id: str, outcome: SetupOutcome, *, at: datetime
+    session: Session,
+    users: MethodUsers,
+    merchant_id: str,
+    setup_id: str,
+    outcome: SetupOutcome,
+    *,
+    at: datetime,
 ) -> SetupRecording:
     """Bring a setup and the customer's methods to what the gateway says, in the caller's transaction.
 
@@ -122,7 +129,7 @@ def record_setup(
     if status != before:
         setup.status = status
         if status == "complete":
-            _keep(session, setup, outcome, at)
+            _keep(session, users, setup, outcome, at)
         _note_end(session, setup, outcome, at)
     session.flush()
     return SetupRecording(setup.id, setup.customer_id, before, status, setup.payment_method_id)
@@ -225,7 +232,7 @@ def _ask(services: Services, gateway: Gateway, asked: _Asked, now: datetime) -> 
     return outcome
 
 
-def _keep(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
+def _keep(session: Session, users: MethodUsers, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
     """The method that came of it, with all that the customer wished for it."""
     assert outcome.method is not None, "a success brings a method (judge_setup)"
     scope, actor = Scope(setup.merchant_id, setup.customer_id), customer_actor(setup.customer_id)
@@ -237,7 +244,7 @@ def _keep(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at
     if method.status != "active":
         return  # The merchant has left that gateway meanwhile: what cannot be charged takes nobody's place.
     if setup.replaces is not None:
-        replace_method(session, scope, setup.replaces, method, actor=actor, at=at)
+        replace_method(session, users, scope, setup.replaces, method, actor=actor, at=at)
     if setup.make_default:
         prefer(session, lock_methods(session, scope), method, actor=actor, at=at)
 
@@ -262,7 +269,9 @@ def _note_end(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome
 
 def _record(services: Services, merchant_id: str, setup_id: str, outcome: SetupOutcome) -> None:
     services.database.run(
-        lambda session: record_setup(session, merchant_id, setup_id, outcome, at=services.clock.now())
+        lambda session: record_setup(
+            session, services.method_users, merchant_id, setup_id, outcome, at=services.clock.now()
+        )
     )
 
 

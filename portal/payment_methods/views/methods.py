@@ -120,7 +120,13 @@ def remove(method_id: str) -> Response:
     try:
         current_services().database.run(
             lambda session: remove_method(
-                session, current_scope(), _checked(method_id), move_to=chosen, actor=current_actor(), at=now()
+                session,
+                current_services().method_users,
+                current_scope(),
+                _checked(method_id),
+                move_to=chosen,
+                actor=current_actor(),
+                at=now(),
             )
         )
     except NoResultFound:
@@ -135,7 +141,7 @@ def _method_page(method_id: str, *, nickname: str | None = None, fault: str = ""
     with reading() as reader:
         method = get_own_method(reader, scope, method_id)
         facts = get_method_facts(reader, scope, method_id)
-        uses = list_dependents(reader, scope, method_id, at=now())
+        uses = list_dependents(reader, current_services().method_users, scope, method_id, at=now())
     gateway = current_services().gateways.find(scope.merchant_id, facts.gateway)
     page = build_method_page(
         method,
@@ -157,7 +163,7 @@ def _removal_page(method_id: str, *, chosen: str = "", is_fault: bool = False, s
     with reading() as reader:
         method = get_own_method(reader, scope, method_id)
         methods = list_own_methods(reader, scope)
-        uses = list_dependents(reader, scope, method_id, at=now())
+        uses = list_dependents(reader, current_services().method_users, scope, method_id, at=now())
     page = build_removal_page(
         method,
         methods,

@@ -1,9 +1,8 @@
-"""What `/metrics` tells: requests of this process, and from the database what waits, what is unknown and what does not agree."""
+"""What `/metrics` shows: requests of this process, and from the database what waits, what is unknown and what does not agree."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,17 +18,7 @@ from portal.refunds.queries import read_unknown_refunds
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class RequestCounts:
-    """Answers by endpoint and status since the process started. A plain dictionary, so that counting costs next to nothing."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[tuple[str, int]] = Counter()
-
-    def add(self, endpoint: str | None, status: int) -> None:
-        self.counts[endpoint or "none", status] += 1
+    from portal.web.counting import RequestCounts
 
 
 def render_metrics(counts: RequestCounts, reader: Reader, now: datetime) -> bytes:
