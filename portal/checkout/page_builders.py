@@ -21,7 +21,7 @@ from portal.checkout.queries import Checkout, Payable
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
-from portal.payment_methods.queries import MethodRecord
+from portal.payment_methods.queries.own_methods import MethodRecord
 from portal.payment_methods.rules import preferred_method
 from portal.payments.operations.checkouts import CREDIT, NEW_METHOD, TELEPHONE
 from portal.payments.page_builders import checkout_url, retry_url

@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import sqlalchemy as sa
-
 from portal.database import Database
 from portal.gateways.accounts import EVENT_SECRETS, SECRETS, checked_secrets, split_values
 from portal.gateways.contract import Gateway
-from portal.merchants.models import GatewayAccount, Merchant
+from portal.merchants.queries import find_gateway_account
 from portal.merchants.rules.secrets import decrypt_secrets
 from portal.settings import Settings
+from portal.tenancy import MerchantScope
 
 _CACHE_SECONDS = 5.0
 
@@ -53,18 +52,11 @@ class AccountGateways:
 
     def _build(self, merchant_id: str, name: str | None) -> Gateway | None:
         with self.database.read() as connection:
-            account = connection.execute(
-                sa.select(GatewayAccount.gateway, GatewayAccount.secrets, Merchant.mode)
-                .join(Merchant, Merchant.id == GatewayAccount.merchant_id)
-                .where(
-                    GatewayAccount.merchant_id == merchant_id,
-                    GatewayAccount.gateway == (Merchant.gateway if name is None else name),
-                )
-            ).first()
+            account = find_gateway_account(connection, MerchantScope(merchant_id), name)
         if account is None:
             return None
         return make_gateway(
-            account.gateway, account.mode, decrypt_secrets(account.secrets, self.settings.keys), self.settings
+            account.gateway, account.mode, decrypt_secrets(account.sealed, self.settings.keys), self.settings
         )
 
 

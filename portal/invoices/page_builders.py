@@ -21,10 +21,12 @@ from portal.invoices.pages import (
     Party,
     TaxSum,
 )
-from portal.invoices.queries import InvoiceDetail, InvoiceRecord, OwedSum, is_by_due_date
+from portal.invoices.queries.invoice_list import InvoiceRecord, OwedSum, is_by_due_date
+from portal.invoices.queries.invoice_page import InvoiceDetail
 from portal.invoices.rules import OUTSTANDING, days_overdue, is_payable, taxes_by_rate
 from portal.payment_methods.pages import MethodLabel, method_name
-from portal.payments.queries.payments import InvoiceShare
+from portal.payments.queries.holders import ACTIVE
+from portal.payments.queries.payment_page import InvoiceShare
 from portal.web.pages import Pager
 
 
@@ -107,7 +109,7 @@ def build_invoice_page(
 ) -> InvoicePage:
     """One invoice's page. `buyer_name` stands where the invoice froze none; `country_name` turns CM into a country's name."""
     record = invoice.record
-    payments = [(share.state == "active", _payment(share, zone)) for share in shares]
+    payments = [(share.state == ACTIVE, _payment(share, zone)) for share in shares]
     may_pay = can_pay and is_payable(record.status, record.amount_due, record.amount_reserved)
     lines = [(_decimal(line.tax_rate), line.amount) for line in invoice.lines]
     return InvoicePage(

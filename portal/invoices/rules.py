@@ -22,8 +22,8 @@ class InvoiceStatus(StrEnum):
     UNCOLLECTIBLE = "uncollectible"
 
 
-OUTSTANDING = frozenset({InvoiceStatus.OPEN.value, InvoiceStatus.PARTIALLY_PAID.value})
-"""Something is left to pay, and may be paid."""
+OUTSTANDING = (InvoiceStatus.OPEN.value, InvoiceStatus.PARTIALLY_PAID.value)
+"""The statuses of an invoice of which something is left to pay, and may be paid. `models.is_outstanding` is the same in SQL."""
 
 TRANSITIONS = MappingProxyType(
     {

@@ -17,9 +17,10 @@ from portal.payments.pages import (
     RefundRow,
     Step,
 )
-from portal.payments.queries.history import PaymentRecord
-from portal.payments.queries.payments import PaymentDetail, RefundRecord, ShareRecord
+from portal.payments.queries.history import PaymentRecord, RefundRecord
+from portal.payments.queries.payment_page import PaymentDetail, ShareRecord
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.refunds.queries import StoredRefund
 from portal.web.pages import Pager
 
 MOST_INVOICES = 20
@@ -80,6 +81,7 @@ def build_payment_rows(
 
 def build_payment_page(
     payment: PaymentDetail,
+    refunds: Sequence[StoredRefund],
     *,
     payee: str,
     gateway_name: str,
@@ -112,7 +114,7 @@ def build_payment_page(
     retry_amount, retry_currency = _retry_sum(unpaid)
     leaves_a_rest = payment.splits and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
-    returning = sum(refund.amount for refund in payment.refunds if refund.status == "pending")
+    returning = sum(refund.amount for refund in refunds if refund.status == "pending")
     asks_the_phone = payment.status == "pending" and method is not None and method.type == "mobile_money"
     return PaymentPage(
         id=payment.id,
@@ -128,8 +130,8 @@ def build_payment_page(
             for share in payment.shares
             if share.state == "settled" or payment.status not in CAPTURED
         ),
-        steps=tuple(_steps(payment, zone)),
-        refunds=_refund_rows(payment.refunds, method.name if method else "", zone),
+        steps=tuple(_steps(payment, refunds, zone)),
+        refunds=_refund_rows(refunds, method.name if method else "", zone),
         # What is on its way is set aside in the payment's own sum; an imported payment has that sum alone, and no refunds.
         amount_refunded=payment.amount_refunded - returning,
         amount_returning=returning,
@@ -207,7 +209,7 @@ def checkout_url(root: str, invoice_ids: Sequence[str]) -> str:
     return f"{root}/checkout?" + "&".join(f"invoice={invoice_id}" for invoice_id in invoice_ids)
 
 
-def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
+def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo) -> list[Step]:
     """What happened, oldest first, and after what is happening now the step that is still to come."""
 
     def step(kind: str, at: datetime | None, amount: int | None = None) -> Step:
@@ -231,7 +233,7 @@ def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
     else:
         steps.append(step(payment.status, payment.completed_at or payment.updated_at))
     steps = _told_forwards(steps)
-    for refund in payment.refunds:
+    for refund in refunds:
         if refund.status == "complete":
             steps.append(step("refund", refund.completed_at or refund.created_at, refund.amount))
         elif refund.status == "failed":
@@ -260,7 +262,7 @@ def _told_forwards(steps: list[Step]) -> list[Step]:
     return told[::-1]
 
 
-def _refund_rows(refunds: Iterable[RefundRecord], method: str, zone: tzinfo) -> tuple[RefundRow, ...]:
+def _refund_rows(refunds: Iterable[RefundRecord | StoredRefund], method: str, zone: tzinfo) -> tuple[RefundRow, ...]:
     return tuple(
         RefundRow(
             (refund.completed_at or refund.created_at).astimezone(zone).date(), refund.amount, refund.currency,

@@ -1,4 +1,7 @@
-"""Reads of signing in: who is signed in, what a browser asked for, whose link this is. Nothing here changes a row."""
+"""Reads of signing in: who is signed in, what a browser asked for, whose link this is. Nothing here changes a row.
+
+Packed for every request of a signed-in customer: a session is read with its customer in one statement, and so is a portal session.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.customers.models import Customer
+from portal.customers.queries.accounts import MAY_SIGN_IN, Account, list_accounts_beside
 from portal.database import Reader
 from portal.public_ids import is_id
 from portal.sign_in.models import Challenge, PortalSession, SignInSession
 from portal.sign_in.rules.challenges import TOUCH_EVERY, ChallengeState, challenge_state, is_same_mailbox
 from portal.sign_in.rules.tokens import CHALLENGE, is_token, token_digest
 from portal.tenancy import Scope
-
-_MOST_ACCOUNTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,6 @@ class AskedFor:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A live customer that a proven mailbox may sign in as."""
-
-    id: str
-    name: str | None
-    company_name: str | None
-    email: str
-    locale: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class MintedSession:
     """A portal session by its token, with the name of whom it signs in."""
 
@@ -104,9 +95,6 @@ class MintedSession:
     expires_at: datetime
     used_at: datetime | None
 
-
-IS_LIVE = (Customer.deleted_at.is_(None), Customer.blocked == sa.false())
-"""Who may sign in, and stay signed in."""
 
 _SESSION = (
     sa.select(
@@ -126,7 +114,9 @@ _SESSION = (
     )
     .join(
         Customer,
-        sa.and_(Customer.merchant_id == SignInSession.merchant_id, Customer.id == SignInSession.customer_id, *IS_LIVE),
+        sa.and_(
+            Customer.merchant_id == SignInSession.merchant_id, Customer.id == SignInSession.customer_id, *MAY_SIGN_IN
+        ),
     )
     .where(
         SignInSession.merchant_id == sa.bindparam("merchant_id"),
@@ -135,7 +125,6 @@ _SESSION = (
     )
 )
 _ASKED_FOR = [getattr(Challenge, name) for name in AskedFor.__dataclass_fields__]
-_ACCOUNT = [getattr(Customer, name) for name in Account.__dataclass_fields__]
 
 
 def find_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | None:
@@ -208,38 +197,12 @@ def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> Asked
     )
 
 
-def list_accounts(reader: Reader, merchant_id: str, email_key: str) -> list[Account]:
-    """Live customers of an address, the one that was changed last first."""
-    rows = reader.execute(
-        sa.select(*_ACCOUNT)
-        .where(Customer.merchant_id == merchant_id, Customer.email_key == email_key, *IS_LIVE)
-        .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MOST_ACCOUNTS)
-    )
-    return [Account(*row) for row in rows]
-
-
 def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | None) -> list[Account]:
     """Who may be signed in by a message that was sent to this customer's address: everybody live with the same mailbox.
 
     Empty when the customer is unknown, blocked or deleted.
     """
-    asked = sa.orm.aliased(Customer)
-    rows = reader.execute(
-        sa.select(*_ACCOUNT)
-        .join(asked, sa.and_(asked.merchant_id == Customer.merchant_id, asked.email_key == Customer.email_key))
-        .where(
-            Customer.merchant_id == merchant_id,
-            asked.merchant_id == merchant_id,
-            asked.id == (customer_id or ""),
-            asked.deleted_at.is_(None),
-            asked.blocked == sa.false(),
-            *IS_LIVE,
-        )
-        .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MOST_ACCOUNTS)
-    )
-    accounts = [Account(*row) for row in rows]
+    accounts = list_accounts_beside(reader, Scope(merchant_id, customer_id or ""))
     mailed = next((account for account in accounts if account.id == customer_id), None)
     return [account for account in accounts if mailed and is_same_mailbox(account.email, mailed.email)]
 
@@ -261,7 +224,9 @@ def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedS
         .join(
             Customer,
             sa.and_(
-                Customer.merchant_id == PortalSession.merchant_id, Customer.id == PortalSession.customer_id, *IS_LIVE
+                Customer.merchant_id == PortalSession.merchant_id,
+                Customer.id == PortalSession.customer_id,
+                *MAY_SIGN_IN,
             ),
         )
         .where(

@@ -15,7 +15,7 @@ from portal.payments.operations.checkouts import TELEPHONE
 from portal.payments.operations.paying import cancel_payment, resolve_payment
 from portal.payments.page_builders import build_payment_page
 from portal.payments.pages import PaymentPage
-from portal.payments.queries.payments import get_payment
+from portal.payments.queries.payment_page import read_payment_page
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.refunds.jobs import check_refunds
@@ -62,9 +62,9 @@ class Shop:
 
     def page_of(self, payment_id: str) -> PaymentPage:
         with self.till.services.database.read() as reader:
-            found = get_payment(reader, self.till.scope, payment_id)
+            found = read_payment_page(reader, self.till.scope, payment_id)
         return build_payment_page(
-            found, payee="Acme", gateway_name="Notch Pay", can_cancel_at_gateway=True, prompt_channels=(), zone=UTC,
+            found, (), payee="Acme", gateway_name="Notch Pay", can_cancel_at_gateway=True, prompt_channels=(), zone=UTC,
             root="/acme", now=self.till.clock.now(), can_pay=True, has_mail=True,
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from portal.outbox.models import OutboxMessage
 from portal.payments.errors import TooManyPrompts
 from portal.payments.jobs import check_payments
 from portal.payments.operations.paying import cancel_payment
-from portal.payments.queries.payments import get_payment
+from portal.payments.queries.payment_page import read_payment_page
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.services import Services
@@ -95,8 +95,8 @@ def test_two_prompts_both_approved_pay_once_and_the_surplus_is_told(till: Till) 
     (mail,) = till.rows(OutboxMessage, kind="surplus_mail")
     assert (mail.payload["payment"], mail.payload["amount"]) == (first, 5000)
     with till.services.database.read() as reader:
-        assert get_payment(reader, till.scope, first).surplus == 5000
-        assert get_payment(reader, till.scope, second).surplus == 0
+        assert read_payment_page(reader, till.scope, first).surplus == 5000
+        assert read_payment_page(reader, till.scope, second).surplus == 0
     assert till.wrong_row() is None
 
 

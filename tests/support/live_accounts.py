@@ -13,7 +13,7 @@ import requests
 import sqlalchemy as sa
 
 from portal.customers.operations import create_customer
-from portal.customers.queries import list_customers_by_email
+from portal.customers.queries.customers import list_customers_by_email
 from portal.customers.rules import CustomerDetails
 from portal.database import Database
 from portal.gateways.contract import MethodDetails
@@ -31,7 +31,7 @@ from portal.refunds.models import Refund
 from portal.settings import Settings
 from portal.sign_in.operations import Visitor, create_portal_session, start_session
 from portal.sign_in.rules.tokens import new_token
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 from tests.support.actors import CUSTOMER, OPERATOR
 
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
@@ -318,7 +318,7 @@ class LiveAccounts:
         """A customer that is there."""
         merchant = self._merchant(slug)
         with self.database.read() as reader:
-            (found,) = list_customers_by_email(reader, merchant.id, email)
+            (found,) = list_customers_by_email(reader, MerchantScope(merchant.id), email)
         return Account(self, merchant, Scope(merchant.id, found.id), email)
 
     def _merchant(self, slug: str) -> MerchantProfile:

@@ -16,7 +16,6 @@ from portal.checkout.page_builders import Chosen, Till, build_choose_page, payme
 from portal.checkout.queries import (
     Payable,
     exists_for_all,
-    find_phone,
     list_chosen,
     list_invoices_of,
     list_payable,
@@ -24,14 +23,16 @@ from portal.checkout.queries import (
 from portal.checkout.rules import list_channels
 from portal.credit.queries import free_credit
 from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to, root, today
+from portal.customers.queries.customers import get_contact
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import Capabilities, Gateway
 from portal.payment_methods.pages import BRAND_NAMES
-from portal.payment_methods.queries import MethodRecord, list_methods
+from portal.payment_methods.queries.own_methods import MethodRecord, list_own_methods
 from portal.payments.errors import CheckoutFault, InvoiceBeingPaid, NoGateway
-from portal.payments.operations.checkouts import Choice, begin_checkout, find_refused_amount, list_holders
+from portal.payments.operations.checkouts import Choice, begin_checkout, find_refused_amount
 from portal.payments.operations.paying import ASK_AT_MOST_EVERY, resolve_payment
+from portal.payments.queries.holders import list_holders
 from portal.payments.rules.amounts import currencies_of
 from portal.public_ids import is_id
 from portal.tenancy import Scope
@@ -211,10 +212,10 @@ def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
                 (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
                 for channel in list_channels(gateway, currency)
             ),
-            known_phone=find_phone(reader, scope) or "",
+            known_phone=get_contact(reader, scope).phone or "",
             page_types=able.page_types,
         )
-        saved = list_methods(reader, scope) if able.saved_methods else []
+        saved = list_own_methods(reader, scope) if able.saved_methods else []
         methods = [method for method in saved if method.status == "active"]
     return _Offer(chosen, payable, methods, till, faults, holder)
 

@@ -15,7 +15,7 @@ from portal.checkout.page_builders import (
     find_choice_fault,
     review_state,
 )
-from portal.checkout.queries import Checkout, find_settling_payment, get_checkout
+from portal.checkout.queries import Checkout, get_checkout
 from portal.checkout.views.choose import begin, choose, show_choices
 from portal.customer_pages.context import current_actor, current_scope, current_services, local, now, redirect_to, root
 from portal.database import Reader
@@ -23,7 +23,7 @@ from portal.errors import NotFound
 from portal.gateways.contract import Gateway
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
-from portal.payment_methods.queries import list_methods
+from portal.payment_methods.queries.own_methods import list_own_methods
 from portal.payment_methods.views.consent_texts import said_here, words_while_paying
 from portal.payments.errors import (
     AmountChanged,
@@ -35,8 +35,10 @@ from portal.payments.errors import (
     TooManyAttempts,
     TooManyPrompts,
 )
-from portal.payments.operations.checkouts import CREDIT, list_holders
+from portal.payments.operations.checkouts import CREDIT
 from portal.payments.operations.paying import cancel_payment, confirm_payment
+from portal.payments.queries.holders import list_holders
+from portal.payments.queries.payments import find_settling_payment
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import write_amount
 from portal.services import Services
@@ -123,7 +125,7 @@ def _review_page(
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
         if checkout.confirmed_at is not None:
             return redirect_to(f"/payments/{payment_id}")
-        methods = {method.id: method for method in list_methods(reader, scope)}
+        methods = {method.id: method for method in list_own_methods(reader, scope)}
         other_payment_id = _find_other_payment(reader, scope, checkout)
     ended_by = _ended_by(checkout, gateway)
     state = review_state(checkout, ended_by=ended_by, has_changed=has_changed)

@@ -23,7 +23,7 @@ from portal.payment_methods.operations.consents import Consent, give_method, rec
 from portal.payment_methods.operations.methods import get_method, lock_methods, prefer, remember_method
 from portal.payment_methods.operations.removal import replace_method
 from portal.payment_methods.operations.uses import MethodUsers
-from portal.payment_methods.queries import get_payer
+from portal.payment_methods.queries.at_gateways import get_payer
 from portal.payment_methods.rules import SETUP_UNSETTLED, is_contradiction, judge_setup, read_nickname
 from portal.public_ids import first_id, new_id
 from portal.services import Services

@@ -16,11 +16,12 @@ from portal.credit.queries import free_credit
 from portal.database import Reader
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
-from portal.invoices.models import Invoice
+from portal.invoices.queries.payable import PayableInvoice, list_chosen
 from portal.invoices.rules import OUTSTANDING
 from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
-from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.queries.at_gateways import find_chargeable
+from portal.payment_methods.queries.methods import StoredMethod
 from portal.payment_methods.rules import UNUSABLE, method_state, shown_brand
 from portal.payments.errors import (
     AmountTooHigh,
@@ -40,6 +41,7 @@ from portal.payments.errors import (
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.locks import list_allocations, lock_invoices
 from portal.payments.operations.status import become, record_status
+from portal.payments.queries.holders import list_holders
 from portal.payments.queries.shares import due_of
 from portal.payments.rules import statuses
 from portal.payments.rules.amounts import (
@@ -224,15 +226,6 @@ def _record_checkout(
     record(session, actor, event)
 
 
-_INVOICES = (
-    sa.select(Invoice)
-    .where(
-        Invoice.merchant_id == sa.bindparam("merchant_id"),
-        Invoice.customer_id == sa.bindparam("customer_id"),
-        Invoice.id.in_(sa.bindparam("invoice_ids", expanding=True)),
-    )
-    .order_by(Invoice.due_on, Invoice.id)
-)
 _UNCONFIRMED = (
     sa.select(Payment)
     .join(
@@ -259,8 +252,7 @@ def _get_payable(
     wanted = list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES]
     if not wanted or not all(is_id("inv", invoice_id) for invoice_id in wanted):
         raise NoInvoiceChosen
-    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": wanted}
-    invoices = session.execute(_INVOICES, asked).scalars().all()
+    invoices = list_chosen(session, scope, wanted)
     if len(invoices) != len(wanted):
         raise NoInvoiceChosen
     if any(invoice.status not in OUTSTANDING or invoice.amount_due <= 0 for invoice in invoices):
@@ -273,7 +265,7 @@ def _get_payable(
     }
 
 
-def _refuse_held(session: Session, scope: Scope, choice: Choice, invoices: Sequence[Invoice]) -> None:
+def _refuse_held(session: Session, scope: Scope, choice: Choice, invoices: Sequence[PayableInvoice]) -> None:
     """What a payment under way holds is not paid again; but the second of two methods pays what the first one leaves."""
     for invoice in invoices:
         if not invoice.amount_reserved:
@@ -349,7 +341,7 @@ def _price_top_up(choice: Choice, options: PaymentOptions) -> Pricing:
     return Pricing(choice.currency, (), amount)
 
 
-def _shown_method(method: PaymentMethod | None, pricing: Pricing) -> dict[str, str | None]:
+def _shown_method(method: StoredMethod | None, pricing: Pricing) -> dict[str, str | None]:
     if not pricing.charge:
         return {"method_type": CREDIT}
     if method is None:
@@ -387,46 +379,15 @@ def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str]
     return int(last.amount)
 
 
-def list_holders(reader: Reader, scope: Scope, invoice_id: str) -> list[str]:
-    """The payments under way that hold a part of the invoice: one, or two that split it."""
-    statement = (
-        sa.select(PaymentAllocation.payment_id)
-        .where(
-            PaymentAllocation.merchant_id == scope.merchant_id,
-            PaymentAllocation.invoice_id == invoice_id,
-            PaymentAllocation.state == "active",
-        )
-        .order_by(PaymentAllocation.slot)
-    )
-    return list(reader.execute(statement).scalars())
-
-
-def find_holder(reader: Reader, scope: Scope, invoice_id: str) -> str | None:
-    """The payment under way that holds a part of the invoice; of two that split it, the first."""
-    return next(iter(list_holders(reader, scope, invoice_id)), None)
-
-
 def _get_method(
     session: Session, scope: Scope, choice: Choice, gateway: str | None, today: date
-) -> PaymentMethod | None:
+) -> StoredMethod | None:
     """The saved method that was chosen, None for any other way to pay. One that another gateway keeps is worth nothing here."""
     if choice.payment_method in (NEW_METHOD, TELEPHONE):
         return None
     if not choice.payment_method:
         raise MethodMissing
-    method = (
-        session.execute(
-            sa.select(PaymentMethod).where(
-                PaymentMethod.merchant_id == scope.merchant_id,
-                PaymentMethod.customer_id == scope.customer_id,
-                PaymentMethod.id == choice.payment_method,
-                PaymentMethod.gateway == gateway,
-                PaymentMethod.status == "active",
-            )
-        ).scalar()
-        if is_id("pm", choice.payment_method)
-        else None
-    )
+    method = find_chargeable(session, scope, choice.payment_method, gateway)
     if method is None:
         raise MethodUnknown
     if method_state(method, today) in UNUSABLE:

@@ -17,12 +17,13 @@ from portal.money import Money
 from portal.payment_methods.operations.consents import Consent, record_consent
 from portal.payments.errors import AmountChanged, CheckoutEnded, InvoiceBeingPaid, MethodMissing, MethodUnknown
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations.checkouts import CREDIT, check_first_of_split, find_holder, list_holders, supersede
+from portal.payments.operations.checkouts import CREDIT, check_first_of_split, supersede
 from portal.payments.operations.limits import limit_attempts, limit_prompts
 from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_own_payment
 from portal.payments.operations.orders import Intent, intent_of
 from portal.payments.operations.outcomes import Recording, record_paid_by_credit
 from portal.payments.operations.status import become
+from portal.payments.queries.holders import find_holder, list_holders
 from portal.payments.queries.shares import chosen_pricing, lock_dues, price_anew, shown_version
 from portal.payments.rules import statuses
 from portal.payments.rules.amounts import Pricing

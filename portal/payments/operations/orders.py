@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.gateways.contract import ChargeOutcome, ChargeRequest, Gateway, Lookup, PageRequest, Payer, PromptRequest
 from portal.merchants.queries import get_merchant
 from portal.money import Money
-from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.queries import get_payer
+from portal.payment_methods.queries.at_gateways import find_token, get_payer
 from portal.payments.models import Payment
 from portal.tenancy import Scope
 
@@ -39,14 +37,7 @@ def intent_of(session: Session, payment: Payment) -> Intent | None:
     """The order as the gateway is told it; None when its saved method was removed since: then it is not given again."""
     token = None
     if payment.payment_method_id is not None:
-        token = session.execute(
-            sa.select(PaymentMethod.token).where(
-                PaymentMethod.merchant_id == payment.merchant_id,
-                PaymentMethod.id == payment.payment_method_id,
-                PaymentMethod.customer_id == payment.customer_id,
-                PaymentMethod.status == "active",
-            )
-        ).scalar()
+        token = find_token(session, Scope(payment.merchant_id, payment.customer_id), payment.payment_method_id)
         if token is None:
             return None
     merchant = get_merchant(session, payment.merchant_id)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from flask import Blueprint, Response, g, request
 
 from portal.customer_pages.context import current_services, now, redirect_to
+from portal.customers.queries.accounts import Account
 from portal.database import Reader
-from portal.errors import NotFound
-from portal.invoices.queries import get_invoice
+from portal.invoices.queries.invoices import find_invoice
 from portal.sign_in import operations, page_builders
 from portal.sign_in.operations import LinkAnswer, Outcome
 from portal.sign_in.pages import LinkExpiredPage, Target
-from portal.sign_in.queries import Account, AskedFor, find_challenge, find_portal_session, list_proven_accounts
+from portal.sign_in.queries import AskedFor, find_challenge, find_portal_session, list_proven_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
 from portal.sign_in.views.responses import ask_again, choose_account, let_in, visitor
@@ -157,10 +157,6 @@ def _invoice_number(reader: Reader, accounts: list[Account], target: Target) -> 
     """The number of the invoice that the link leads to, where it is the one account's own: whoever reads this has the mail."""
     if target.kind != "invoice" or len(accounts) != 1:
         return ""
-    try:
-        invoice = get_invoice(
-            reader, Scope(g.merchant.id, accounts[0].id), target.path.rpartition("/")[2].partition("?")[0]
-        )
-    except NotFound:
-        return ""
-    return invoice.record.number
+    scope = Scope(g.merchant.id, accounts[0].id)
+    invoice = find_invoice(reader, scope, target.path.rpartition("/")[2].partition("?")[0])
+    return invoice.number if invoice is not None else ""
