@@ -55,7 +55,7 @@ def payment(payment_id: str) -> Response:
         )
         with services.database.read() as reader:
             found = get_payment(reader, scope, payment_id)
-    gateway = services.gateways.find(scope.merchant_id, found.gateway)
+    gateway = services.gateways.find_named(scope.merchant_id, found.gateway)
     page = build_payment_page(
         found,
         payee=g.merchant.legal_name,

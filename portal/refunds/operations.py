@@ -50,7 +50,7 @@ def refund_payment(
         name = reader.execute(
             sa.select(Payment.gateway).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
         ).scalar_one()
-    gateway = services.gateways.find(merchant_id, name)
+    gateway = services.gateways.find_named(merchant_id, name)
     if gateway is None or not gateway.capabilities.refunds:
         raise NotRefundable
     request: RefundRequest = services.database.run(
@@ -142,7 +142,7 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
             .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
             .where(Refund.merchant_id == merchant_id, Payment.merchant_id == merchant_id, Refund.id == refund_id)
         ).one()
-    gateway = services.gateways.find(merchant_id, refund.gateway)
+    gateway = services.gateways.find_named(merchant_id, refund.gateway)
     if gateway is None:
         return False
     assert refund.charge is not None, "what is refunded was charged"

@@ -92,7 +92,7 @@ def resolve_payment(
     asked = services.database.run(
         lambda session: _note_lookup(session, merchant_id, payment_id, now, unless_checked_within)
     )
-    gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
+    gateway = services.gateways.find_named(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None:
         return
     lookup = asked.lookup
@@ -133,7 +133,7 @@ def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -
         ).one()
     if row.sent_at is None:
         return True
-    gateway = services.gateways.find(merchant_id, row.gateway)
+    gateway = services.gateways.find_named(merchant_id, row.gateway)
     if gateway is None:
         return False
     outcome = gateway.look_up(lookup_of(row))
@@ -155,7 +155,7 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
             return payment.status
         status, gateway_name = payment.status, payment.gateway
         lookup = lookup_of(payment)
-    gateway = services.gateways.find(scope.merchant_id, gateway_name)
+    gateway = services.gateways.find_named(scope.merchant_id, gateway_name)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
     outcome = gateway.cancel(lookup)
