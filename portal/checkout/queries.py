@@ -16,11 +16,12 @@ from portal.errors import NotFound
 from portal.invoices.models import Invoice
 from portal.invoices.rules import OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
-from portal.payments.errors import AmountUnplaceable, InvoiceSettled
+from portal.payments.errors import AmountUnplaceable, DepositNotOffered, InvoiceSettled
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.checkouts import MOST_INVOICES
-from portal.payments.queries.shares import DUE_COLUMNS, Share, chosen_pricing, due_of, list_shares, price_anew
-from portal.payments.rules.amounts import Due, Pricing
+from portal.payments.queries.shares import DUE_COLUMNS, Share, chosen_pricing, due_of, list_shares
+from portal.payments.rules.amounts import Due, Pricing, price_anew
+from portal.payments.rules.choices import CHOICE_COLUMNS, Choice, Invoices, SavedMethod, TopUp, read_choice
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 
@@ -44,27 +45,34 @@ class Payable:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """An unconfirmed payment as the review shows it. A newer checkout may pay its invoices meanwhile, or have paid them."""
+    """An unconfirmed payment as the review shows it: the `choice` as it was stored, and what it amounts to. A newer checkout may pay
+    its invoices meanwhile, or have paid them. `gateway` is None where credit alone pays."""
 
     id: str
     status: str
     currency: str
     expires_at: datetime
     confirmed_at: datetime | None
-    payment_method_id: str | None
-    kind: str
     amount: int
     credit_amount: int
-    use_credit: bool
-    is_partial: bool
-    splits: bool
-    split_of: str | None
-    gateway: str
-    channel: str | None
-    phone: str | None
-    save_method: bool
+    gateway: str | None
+    choice: Choice
     shares: tuple[Share, ...]
     free_credit: int
+
+    @property
+    def is_top_up(self) -> bool:
+        return isinstance(self.choice.what, TopUp)
+
+    @property
+    def split_of(self) -> str | None:
+        """The first of two payments, whose rest this one pays."""
+        return self.choice.what.split_of if isinstance(self.choice.what, Invoices) else None
+
+    @property
+    def method_id(self) -> str | None:
+        """The saved method that was chosen; None for any other way."""
+        return self.choice.way.method_id if isinstance(self.choice.way, SavedMethod) else None
 
     @property
     def chosen(self) -> Pricing:
@@ -84,18 +92,12 @@ class Checkout:
 
     def price_now(self) -> Pricing | None:
         """The payment as it would be confirmed now; None when nothing is left to pay, or what was chosen fits no more."""
-        if self.kind == "top_up":
+        if self.is_top_up:
             return self.chosen
         dues = [share.due for share in self.shares if share.due]
         try:
-            return price_anew(
-                dues,
-                self.currency,
-                chosen=self.amount if self.is_partial else None,
-                credit=self.free_credit if self.use_credit else 0,
-                splits=self.splits,
-            )
-        except (InvoiceSettled, AmountUnplaceable):
+            return price_anew(dues, self.currency, self.choice.amount, credit=self.free_credit)
+        except (InvoiceSettled, AmountUnplaceable, DepositNotOffered):
             return None
 
 
@@ -206,28 +208,10 @@ def find_settling_payment(reader: Reader, scope: Scope, invoice_ids: Sequence[st
 
 
 def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: PaymentOptions) -> Checkout:
-    """One payment of the customer with its shares, whatever its status. Raises NotFound."""
+    """One payment of the customer with its shares, whatever its status. Raises NotFound, also for one that was not chosen here."""
     row = (
         reader.execute(
-            sa.select(
-                Payment.id,
-                Payment.status,
-                Payment.currency,
-                Payment.expires_at,
-                Payment.confirmed_at,
-                Payment.payment_method_id,
-                Payment.kind,
-                Payment.amount,
-                Payment.credit_amount,
-                Payment.use_credit,
-                Payment.is_partial,
-                Payment.splits,
-                Payment.split_of,
-                Payment.gateway,
-                Payment.channel,
-                Payment.phone,
-                Payment.save_method,
-            ).where(
+            sa.select(*_CHECKOUT_COLUMNS).where(
                 Payment.merchant_id == scope.merchant_id,
                 Payment.customer_id == scope.customer_id,
                 Payment.id == payment_id,
@@ -238,11 +222,30 @@ def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: Payment
     )
     if row is None:
         raise NotFound
-    return Checkout(  # type: ignore[call-arg]  # a row's columns are as many as the select has
-        *row,
-        shares=tuple(list_shares(reader, scope, payment_id, options)),
-        free_credit=free_credit(reader, scope, row.currency) if row.use_credit else 0,
+    shares = tuple(list_shares(reader, scope, payment_id, options))
+    choice = read_choice(row, [share.invoice_id for share in shares])
+    if choice is None:
+        raise NotFound
+    return Checkout(
+        row.id,
+        row.status,
+        row.currency,
+        row.expires_at,
+        row.confirmed_at,
+        row.amount,
+        row.credit_amount,
+        row.gateway,
+        choice,
+        shares,
+        free_credit=free_credit(reader, scope, row.currency) if choice.use_credit else 0,
     )
+
+
+_PAYMENTS = Payment.__table__.c
+_CHECKOUT_COLUMNS = (
+    *(_PAYMENTS[name] for name in ("id", "status", "expires_at", "confirmed_at", "credit_amount", "gateway")),
+    *(_PAYMENTS[name] for name in CHOICE_COLUMNS),
+)
 
 
 def _payable(row: Any, options: PaymentOptions) -> Payable:

@@ -22,7 +22,7 @@ from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.pages import method_name
 from portal.payment_methods.rules import expiry_key, method_state
 from portal.payments.models import Payment
-from portal.payments.queries.payments import get_payment
+from portal.payments.queries.payments import PaymentDetail, get_payment
 from portal.refunds.models import Refund
 from portal.rendering.renderer import Renderer
 from portal.services import Services
@@ -78,17 +78,21 @@ def send_receipt_mail(
         currency=payment.currency,
         at=(payment.completed_at or payment.updated_at).astimezone(ZoneInfo(merchant.timezone)),
         method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
-        lines=tuple(
-            ReceiptLine(share.description or "", share.number, share.amount)
-            for share in payment.shares
-            if share.state == "settled"
-        )
-        or (ReceiptLine(payment.description, "", payment.amount),),
+        lines=_receipt_lines(payment),
         credit_amount=payment.credit_amount,
+        is_top_up=payment.kind == "top_up",
         link=merchant_address(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )
     _send(renderer, services, merchant, "receipt", page, to=customer.email, message_id=message_id)
+
+
+def _receipt_lines(payment: PaymentDetail) -> tuple[ReceiptLine, ...]:
+    """A line an invoice; of a payment for none of ours what it was for; of a top-up, which names itself, none."""
+    settled = [share for share in payment.shares if share.state == "settled"]
+    if not settled and payment.kind != "top_up":
+        return (ReceiptLine(payment.description, "", payment.amount),)
+    return tuple(ReceiptLine(share.description or "", share.number, share.amount) for share in settled)
 
 
 def send_method_expiring_mail(

@@ -61,7 +61,7 @@ def refund_payment(
     services.crash_point("refund.gateway_answered")
     services.database.run(
         lambda session: record_refund_outcome(
-            session, merchant_id, request.reference, outcome, actor=gateway_actor(name), at=services.clock.now()
+            session, merchant_id, request.reference, outcome, actor=gateway_actor(gateway.name), at=services.clock.now()
         )
     )
     return request.reference
@@ -95,6 +95,7 @@ def record_refund_outcome(
     if outcome.state is State.FAILED:
         _fail(session, refund, payment, actor, at)
     else:
+        assert payment.gateway is not None, "what is refunded was charged by a gateway"
         money = Money(refund.amount, refund.currency)
         post(
             session,
@@ -106,6 +107,7 @@ def record_refund_outcome(
 
 def _fail(session: Session, refund: Refund, payment: Payment, actor: Actor, at: datetime) -> None:
     """The amount is the payment's again, and the customer's credit has back what was taken from there."""
+    assert payment.gateway is not None, "what is refunded was charged by a gateway"
     was_complete = refund.status == RefundStatus.COMPLETE
     scope = Scope(payment.merchant_id, payment.customer_id)
     taken = Money(refund.credit_taken, refund.currency)

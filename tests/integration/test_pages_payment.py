@@ -293,7 +293,11 @@ def test_payment_that_waits_for_the_bank_leads_to_it(
     ("status", "given", "button"),
     [
         ("incomplete", {"confirmed_at": None, "sent_at": None}, "Continue to pay $37.50"),
-        ("incomplete", {"confirmed_at": None, "sent_at": None, "credit_amount": 5000}, "Continue to pay $50.00"),
+        (
+            "incomplete",
+            {"confirmed_at": None, "sent_at": None, "credit_amount": 5000, "way": "credit", "gateway": None},
+            "Continue to pay $50.00",
+        ),
         ("requires_action", {"action_url": "http://localhost:9/3ds"}, "Continue to confirm $37.50"),
         ("requires_action", {"action_url": "http://localhost:9/page", "method_type": None}, "Continue to pay $37.50"),
     ],

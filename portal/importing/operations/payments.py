@@ -54,7 +54,7 @@ def _customers_of(session: Session, context: Context, payments: Sequence[Importe
 
 def _existing(
     session: Session, context: Context, payments: Sequence[ImportedPayment]
-) -> dict[tuple[str, str], Payment]:
+) -> dict[tuple[str | None, str], Payment]:
     rows = session.scalars(
         sa.select(Payment)
         .where(
@@ -72,7 +72,7 @@ def _write(
     context: Context,
     payment: ImportedPayment,
     customers: dict[str, str],
-    existing: dict[tuple[str, str], Payment],
+    existing: dict[tuple[str | None, str], Payment],
 ) -> Verdict:
     customer_id = customers.get(payment.customer)
     if customer_id is None:
@@ -202,6 +202,7 @@ def _settle(session: Session, context: Context, payment: Payment, shares: Sequen
 def _post(session: Session, context: Context, payment: Payment, shares: Sequence[_Share]) -> None:
     if payment.status not in CAPTURED:
         return
+    assert payment.gateway is not None, "an imported payment names its gateway"
     settled = []
     for share in shares:
         taken = Money(share.amount, payment.currency)
@@ -214,6 +215,7 @@ def _post(session: Session, context: Context, payment: Payment, shares: Sequence
 def _refund(session: Session, context: Context, payment: Payment, amount: int) -> None:
     if amount <= 0:
         return
+    assert payment.gateway is not None, "an imported payment names its gateway"
     at = payment.completed_at or context.now
     refund_id, money = new_id("re", at), Money(amount, payment.currency)
     session.add(

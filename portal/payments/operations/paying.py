@@ -18,7 +18,7 @@ from portal.gateways.polling import RESEND_AFTER
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.errors import InvoiceBeingPaid, NoGateway
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
-from portal.payments.operations.checkouts import CREDIT, end_checkout
+from portal.payments.operations.checkouts import end_checkout
 from portal.payments.operations.intents import write_intent
 from portal.payments.operations.locks import lock_own_payment, lock_payment
 from portal.payments.operations.orders import Intent, intent_of, lookup_of, send
@@ -167,9 +167,9 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
+    """A payment whose outcome is looked up. `intent` is the order that may be resent, None when its method was removed."""
 
-    gateway: str
+    gateway: str | None
     lookup: Lookup
     intent: Intent | None
     expires_at: datetime
@@ -207,14 +207,14 @@ def _record(
 
 def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:
     with services.database.read() as connection:
-        gateway = connection.execute(
-            sa.select(Payment.gateway).where(
+        way = connection.execute(
+            sa.select(Payment.way).where(
                 Payment.merchant_id == scope.merchant_id,
                 Payment.customer_id == scope.customer_id,
                 Payment.id == payment_id,
             )
         ).scalar()
-    return gateway == CREDIT
+    return way == "credit"
 
 
 def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[str]:

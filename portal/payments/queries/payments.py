@@ -70,7 +70,7 @@ class ShareRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PaymentDetail:
-    """One payment with all that its page tells. What `method_…` says is what was used, as it was then; `asked_phone` (E.164) is
+    """One payment with all that its page shows; a top-up has no `description`, and what credit alone paid no `gateway`. What `method_…` says is what was used, as it was then; `asked_phone` (E.164) is
     the telephone that was asked without a saved method."""
 
     id: str
@@ -81,9 +81,9 @@ class PaymentDetail:
     kind: str
     credit_amount: int
     credit_granted: int
-    splits: bool
+    amount_choice: str | None
     description: str
-    gateway: str
+    gateway: str | None
     method_type: str | None
     method_brand: str | None
     method_last4: str | None
@@ -106,6 +106,11 @@ class PaymentDetail:
     exp_year: int | None
     shares: tuple[ShareRecord, ...] = ()
     refunds: tuple[RefundRecord, ...] = ()
+
+    @property
+    def is_first_of_two(self) -> bool:
+        """Whether another method was to pay the rest of its invoices, in a second payment."""
+        return self.amount_choice == "first_part"
 
     @property
     def surplus(self) -> int:
