@@ -116,7 +116,7 @@ def build_choose_page(
 
 
 def payment_currency(fields: CheckoutFields, dues: Sequence[Due]) -> str | None:
-    """The currency of the payment: the one that was asked for, where all of it can be paid in that one, else its own."""
+    """The currency of the payment: the one that was named, where all of it can be paid in that one, else its own."""
     if fields.top_up:
         return fields.top_up
     possible = currencies_of(dues)

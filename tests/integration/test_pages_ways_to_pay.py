@@ -86,7 +86,7 @@ def test_deposit_is_a_named_choice(pages: PageClient, account: Account, gateway:
     assert balances(account) == {"A-1": 1500}
 
 
-def test_deposit_that_is_not_offered_any_more_is_told_at_its_field_and_the_rest_is_kept(
+def test_deposit_that_is_not_offered_any_more_is_refused_at_its_field_and_the_rest_is_kept(
     pages: PageClient, account: Account
 ) -> None:
     invoice = account.invoice(5000, amount_mode="editable")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, g, request
 
 from portal.checkout.forms.choices import choice_from
-from portal.checkout.forms.fields import CheckoutFields, posted_fields
+from portal.checkout.forms.fields import OTHER, CheckoutFields, posted_fields
 from portal.checkout.page_builders import Till, build_choose_page, payment_currency
 from portal.checkout.queries import (
     Payable,
@@ -54,7 +54,7 @@ def choose() -> Response:
         currency=request.args.get("currency"),
         top_up=request.args.get("top_up"),
         split_of=request.args.get("split"),
-        amount_choice="other" if request.args.get("amount") == "other" else "",
+        amount_choice=OTHER if request.args.get("amount") == OTHER else "",
     )
     if fields.top_up and fields.top_up not in g.merchant.options.top_ups:
         raise NotFound

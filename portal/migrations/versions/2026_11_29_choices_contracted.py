@@ -1,4 +1,4 @@
-"""What told of a chosen amount before `amount_choice` did goes."""
+"""The columns that `amount_choice` replaces go."""
 
 from __future__ import annotations
 
