@@ -88,11 +88,10 @@ def _name_amounts() -> None:
     op.execute("update payments set amount_choice = 'first_part' where opened_at is not null and splits")
     connection = op.get_bind()
     merchants = {row.id: _read(row.payment_options) for row in connection.execute(sa.text(_MERCHANTS))}
-    named = []
-    for row in connection.execute(sa.text(_PARTS)):
-        named.append(
-            {"merchant": row.merchant_id, "payment": row.id, "choice": _name(row, merchants.get(row.merchant_id, {}))}
-        )
+    named = [
+        {"merchant": row.merchant_id, "payment": row.id, "choice": _name(row, merchants.get(row.merchant_id, {}))}
+        for row in connection.execute(sa.text(_PARTS))
+    ]
     if named:
         connection.execute(
             sa.text("update payments set amount_choice = :choice where merchant_id = :merchant and id = :payment"),
