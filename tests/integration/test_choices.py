@@ -138,7 +138,14 @@ def test_gateway_is_sent_the_name_of_a_top_up_in_the_customers_language(till: Ti
     payment = till.checkout(top_up="USD", amount=Exact(2000))
 
     confirm_payment(
-        till.services, till.scope, payment, version="", return_url="http://127.0.0.1/back", locale=locale, consent=None
+        till.services,
+        till.scope,
+        payment,
+        version="",
+        return_url="http://127.0.0.1/back",
+        locale=locale,
+        consent=None,
+        actor=till.actor,
     )
 
     assert [order.description for order in orders] == [text]

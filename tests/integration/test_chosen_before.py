@@ -27,7 +27,7 @@ from portal.payments.rules.choices import (
 )
 from tests.support.paying import Till, allow, give_credit
 
-BEFORE = "2026_11_25_refunded_credit"
+BEFORE = "2026_11_29_events"
 USUAL = {"USD": AmountLimits(100, 9000, (2500, 7500))}
 
 
