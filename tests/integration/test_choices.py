@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.checkout.queries import Checkout, get_checkout
 from portal.errors import NotFound
-from portal.gateways.contract import ChargeOrder, Outcome
+from portal.gateways.contract import ChargeOutcome, ChargeRequest
 from portal.invoices.models import Invoice
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.payments.errors import (
@@ -250,14 +250,14 @@ def ids(choice: Any) -> tuple[str, ...]:
     return choice.what.ids
 
 
-def noting_orders(till: Till) -> list[ChargeOrder]:
+def noting_orders(till: Till) -> list[ChargeRequest]:
     """The orders that charge a saved method from now on."""
-    orders: list[ChargeOrder] = []
+    orders: list[ChargeRequest] = []
     charge = till.gateway.charge
 
-    def note(order: ChargeOrder) -> Outcome:
-        orders.append(order)
-        return charge(order)
+    def note(request: ChargeRequest) -> ChargeOutcome:
+        orders.append(request)
+        return charge(request)
 
     till.gateway.charge = note  # type: ignore[method-assign]
     return orders
