@@ -13,12 +13,13 @@ from portal.invoices.queries import payable
 from portal.invoices.queries.payable import PayableInvoice, list_outstanding
 from portal.invoices.rules import OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
-from portal.payments.errors import AmountUnplaceable, InvoiceSettled
+from portal.payments.errors import AmountUnplaceable, DepositNotOffered, InvoiceSettled
 from portal.payments.operations.checkouts import MOST_INVOICES
 from portal.payments.queries.payments import get_payment
 from portal.payments.queries.payments import list_shares as list_shares_of_payments
-from portal.payments.queries.shares import Share, chosen_pricing, due_of, list_shares, price_anew
-from portal.payments.rules.amounts import Due, Pricing
+from portal.payments.queries.shares import Share, chosen_pricing, due_of, list_shares
+from portal.payments.rules.amounts import Due, Pricing, price_anew
+from portal.payments.rules.choices import Choice, Invoices, SavedMethod, TopUp, read_choice
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 
@@ -42,27 +43,34 @@ class Payable:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """An unconfirmed payment as the review shows it. A newer checkout may pay its invoices meanwhile, or have paid them."""
+    """An unconfirmed payment as the review shows it: the `choice` as it was stored, and what it amounts to. A newer checkout may pay
+    its invoices meanwhile, or have paid them. `gateway` is None where credit alone pays."""
 
     id: str
     status: str
     currency: str
     expires_at: datetime
     confirmed_at: datetime | None
-    payment_method_id: str | None
-    kind: str
     amount: int
     credit_amount: int
-    use_credit: bool
-    is_partial: bool
-    splits: bool
-    split_of: str | None
-    gateway: str
-    channel: str | None
-    phone: str | None
-    save_method: bool
+    gateway: str | None
+    choice: Choice
     shares: tuple[Share, ...]
     free_credit: int
+
+    @property
+    def is_top_up(self) -> bool:
+        return isinstance(self.choice.what, TopUp)
+
+    @property
+    def split_of(self) -> str | None:
+        """The first of two payments, whose rest this one pays."""
+        return self.choice.what.split_of if isinstance(self.choice.what, Invoices) else None
+
+    @property
+    def method_id(self) -> str | None:
+        """The saved method that was chosen; None for any other way."""
+        return self.choice.way.method_id if isinstance(self.choice.way, SavedMethod) else None
 
     @property
     def chosen(self) -> Pricing:
@@ -82,22 +90,13 @@ class Checkout:
 
     def price_now(self) -> Pricing | None:
         """The payment as it would be confirmed now; None when nothing is left to pay, or what was chosen fits no more."""
-        if self.kind == "top_up":
+        if self.is_top_up:
             return self.chosen
         dues = [share.due for share in self.shares if share.due]
         try:
-            return price_anew(
-                dues,
-                self.currency,
-                chosen=self.amount if self.is_partial else None,
-                credit=self.free_credit if self.use_credit else 0,
-                splits=self.splits,
-            )
-        except (InvoiceSettled, AmountUnplaceable):
+            return price_anew(dues, self.currency, self.choice.amount, credit=self.free_credit)
+        except (InvoiceSettled, AmountUnplaceable, DepositNotOffered):
             return None
-
-
-_OF_PAYMENT = [name for name in Checkout.__dataclass_fields__ if name not in ("shares", "free_credit")]
 
 
 def list_payable(reader: Reader, scope: Scope, options: PaymentOptions) -> list[Payable]:
@@ -133,12 +132,24 @@ def list_invoices_of(reader: Reader, scope: Scope, payment_id: str) -> list[str]
 
 
 def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: PaymentOptions) -> Checkout:
-    """One payment of the customer with its shares, whatever its status. Raises NotFound."""
+    """One payment of the customer with its shares, whatever its status. Raises NotFound, also for one that was not chosen here."""
     payment = get_payment(reader, scope, payment_id)
+    shares = tuple(list_shares(reader, scope, payment_id, options))
+    choice = read_choice(payment, [share.invoice_id for share in shares])
+    if choice is None:
+        raise NotFound
     return Checkout(
-        **{name: getattr(payment, name) for name in _OF_PAYMENT},
-        shares=tuple(list_shares(reader, scope, payment_id, options)),
-        free_credit=free_credit(reader, scope, payment.currency) if payment.use_credit else 0,
+        payment.id,
+        payment.status,
+        payment.currency,
+        payment.expires_at,
+        payment.confirmed_at,
+        payment.amount,
+        payment.credit_amount,
+        payment.gateway,
+        choice,
+        shares,
+        free_credit=free_credit(reader, scope, payment.currency) if choice.use_credit else 0,
     )
 
 

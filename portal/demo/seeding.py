@@ -31,9 +31,10 @@ from portal.outbox.models import OutboxMessage
 from portal.payment_methods.operations.methods import become, lock_methods, remember_method
 from portal.payment_methods.rules import MethodStatus
 from portal.payments.jobs import check_payments, expire_checkouts
-from portal.payments.operations.checkouts import NEW_METHOD, Choice, begin_checkout
+from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.paying import cancel_payment, confirm_payment, resolve_payment
 from portal.payments.queries.payments import get_payment
+from portal.payments.rules.choices import Choice, Invoices, NewMethod, Preset, SavedMethod, TopUp
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import Scope
@@ -167,9 +168,7 @@ class _Seeding:
             scope,
             self._begin_checkout(
                 scope,
-                Choice(
-                    card, amount=limits.presets[0], currency=self.example.currency, top_up=True, title=titles["top_up"]
-                ),
+                Choice(TopUp(self.example.currency), SavedMethod(card), Preset(limits.presets[0])),
             ),
         )
         self._move_clock_to(self.now - timedelta(days=25))
@@ -267,7 +266,7 @@ class _Seeding:
     ) -> str:
         self._move_clock_to(self.now - timedelta(days=days_ago))
         invoice = self._create_single_invoice(scope, kind)
-        payment = self._pay(scope, invoice, method or NEW_METHOD)
+        payment = self._pay(scope, invoice, method)
         self._move_clock_to(self.clock.now() + timedelta(minutes=4))
         cancel_payment(self.services, scope, payment, actor=customer_actor(scope.customer_id))
         self._move_clock_to(self.clock.now() + timedelta(days=1))
@@ -311,8 +310,10 @@ class _Seeding:
         with self.services.database.unit_of_work() as session:
             return open_invoice(session, scope, new, actor=COMMAND, at=at)
 
-    def _begin_invoice_checkout(self, scope: Scope, invoice: str, method: str) -> str:
-        return self._begin_checkout(scope, Choice(method, [invoice]))
+    def _begin_invoice_checkout(self, scope: Scope, invoice: str, method: str | None) -> str:
+        """Begin a checkout by a saved method; None for a new one, on the gateway's page."""
+        way = SavedMethod(method) if method else NewMethod()
+        return self._begin_checkout(scope, Choice(Invoices((invoice,)), way))
 
     def _begin_checkout(self, scope: Scope, choice: Choice) -> str:
         with self.services.database.unit_of_work() as session:
@@ -338,7 +339,7 @@ class _Seeding:
             locale=self.example.locale,
         )
 
-    def _pay(self, scope: Scope, invoice: str, method: str) -> str:
+    def _pay(self, scope: Scope, invoice: str, method: str | None) -> str:
         payment = self._begin_invoice_checkout(scope, invoice, method)
         self._confirm(scope, payment)
         return payment

@@ -76,6 +76,7 @@ def send_receipt_mail(
         method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
         lines=lines,
         credit_amount=payment.credit_amount,
+        is_top_up=payment.kind == "top_up",
         link=merchant_address(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )
@@ -165,10 +166,13 @@ def _object_id(payload: Mapping[str, Any], former_key: str) -> str:
 
 
 def _receipt_lines(reader: Reader, scope: Scope, payment: StoredPayment) -> tuple[ReceiptLine, ...]:
-    """What was paid of each invoice, oldest due first, in the payment's currency."""
+    """What was paid of each invoice, oldest due first, in the payment's currency; of a payment for none of ours what it was for,
+    of a top-up, which names itself, none."""
     shares = [share for share in list_shares(reader, scope, [payment.id])[payment.id] if share.state == "settled"]
     invoices = find_invoices(reader, scope, [share.invoice_id for share in shares])
     shares.sort(key=lambda share: (invoices[share.invoice_id].due_on, share.invoice_id))
+    if not shares and payment.kind != "top_up":
+        return (ReceiptLine(payment.description, "", payment.amount),)
     return tuple(
         ReceiptLine(
             invoices[share.invoice_id].description,
@@ -176,7 +180,7 @@ def _receipt_lines(reader: Reader, scope: Scope, payment: StoredPayment) -> tupl
             share.amount if share.price is None else share.price,
         )
         for share in shares
-    ) or (ReceiptLine(payment.description, "", payment.amount),)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def build_payment_rows(
     rows = []
     # Unpacked rather than read by name: 25 rows of a page are most of what its view does.
     for (
-        id, status, currency, amount, _, description, note, more_count, method_type, brand, last4, failure_code, created_at,
+        id, status, currency, amount, _, description, note, more_count, kind, method_type, brand, last4, failure_code, created_at,
         unpaid, _,
     ) in records:  # fmt: skip
         method = method_name(method_type, brand, last4, brand) if method_type else ""
@@ -74,6 +74,7 @@ def build_payment_rows(
                 failure_code,
                 retry_url(root, id, unpaid.split()) if unpaid and can_pay else None,
                 _refund_rows(refunds_of[id], method, zone) if id in refunds_of else (),
+                kind == "top_up",
             )
         )
     return rows
@@ -112,7 +113,7 @@ def build_payment_page(
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
     unpaid = _unpaid(payment) if can_pay else []
     retry_amount, retry_currency = _retry_sum(unpaid)
-    leaves_a_rest = payment.splits and can_pay and payment.status in CAPTURED | UNSETTLED
+    leaves_a_rest = payment.is_first_of_two and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
     returning = sum(refund.amount for refund in refunds if refund.status == "pending")
     asks_the_phone = payment.status == "pending" and method is not None and method.type == "mobile_money"
@@ -146,7 +147,7 @@ def build_payment_page(
         dial=_dial_code(payment, prompt_channels) if asks_the_phone else None,
         surplus=payment.surplus,
         credit_amount=payment.credit_amount,
-        top_up=payment.description if payment.kind == "top_up" else "",
+        is_top_up=payment.kind == "top_up",
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
         has_mail=has_mail,

@@ -61,7 +61,7 @@ def payment(payment_id: str) -> Response:
     if found.status in CAPTURED:
         with services.database.read() as reader:
             refunds = list_refunds_of(reader, scope, [payment_id])[payment_id]
-    gateway = services.gateways.find(scope.merchant_id, found.gateway)
+    gateway = services.gateways.find_named(scope.merchant_id, found.gateway)
     page = build_payment_page(
         found,
         refunds,

@@ -50,7 +50,7 @@ def refund_payment(
     reason = normalise_name(reason or "", field="the reason") or None
     with services.database.read() as reader:
         name = get_payment(reader, MerchantScope(merchant_id), payment_id).gateway
-    gateway = services.gateways.find(merchant_id, name)
+    gateway = services.gateways.find_named(merchant_id, name)
     if gateway is None or not gateway.capabilities.refunds:
         raise NotRefundable
     request: RefundRequest = services.database.run(
@@ -61,7 +61,7 @@ def refund_payment(
     services.crash_point("refund.gateway_answered")
     services.database.run(
         lambda session: record_refund_outcome(
-            session, merchant_id, request.reference, outcome, actor=gateway_actor(name), at=services.clock.now()
+            session, merchant_id, request.reference, outcome, actor=gateway_actor(gateway.name), at=services.clock.now()
         )
     )
     return request.reference
@@ -95,6 +95,7 @@ def record_refund_outcome(
     if outcome.state is State.FAILED:
         _fail(session, refund, payment, actor, at)
     else:
+        assert payment.gateway is not None, "what is refunded was charged by a gateway"
         money = Money(refund.amount, refund.currency)
         post(
             session,
@@ -106,6 +107,7 @@ def record_refund_outcome(
 
 def _fail(session: Session, refund: Refund, payment: Payment, actor: Actor, at: datetime) -> None:
     """The amount is the payment's again, and the customer's credit has back what was taken from there."""
+    assert payment.gateway is not None, "what is refunded was charged by a gateway"
     was_complete = refund.status == RefundStatus.COMPLETE
     scope = Scope(payment.merchant_id, payment.customer_id)
     taken = Money(refund.credit_taken, refund.currency)
@@ -132,7 +134,7 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
     with services.database.read() as reader:
         refund = get_refund(reader, MerchantScope(merchant_id), refund_id)
         payment = get_payment(reader, MerchantScope(merchant_id), refund.payment_id)
-    gateway = services.gateways.find(merchant_id, payment.gateway)
+    gateway = services.gateways.find_named(merchant_id, payment.gateway)
     if gateway is None:
         return False
     assert payment.gateway_reference is not None, "what is refunded was charged"
@@ -145,7 +147,7 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
         outcome = gateway.refund(request)
     services.database.run(
         lambda session: record_refund_outcome(
-            session, merchant_id, refund_id, outcome, actor=gateway_actor(payment.gateway), at=services.clock.now()
+            session, merchant_id, refund_id, outcome, actor=gateway_actor(gateway.name), at=services.clock.now()
         )
     )
     return outcome.state is not State.UNKNOWN

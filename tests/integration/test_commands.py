@@ -20,6 +20,7 @@ from portal.merchants.rules.payment_options import AmountLimits
 from portal.merchants.rules.secrets import decrypt_secrets
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
+from portal.payments.rules.choices import Exact
 from portal.provider_events.models import ProviderEvent
 from portal.reconciliation.jobs import compare_charges
 from portal.refunds.operations import refund_payment
@@ -341,7 +342,7 @@ def refunds(commands, till, monkeypatch) -> Callable[..., Ran]:
 
 def test_refund_of_credit_that_was_spent_says_how_much_can_be_given_back(refunds, till):
     allow(till, top_ups={"USD": AmountLimits(100, 5000)})
-    payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
+    payment = till.pay(top_up="USD", amount=Exact(2000))
     till.pay(till.invoice(1250), use_credit=True)
 
     ran = refunds(payment)

@@ -127,8 +127,11 @@ def test_account_at_the_gateway_of_before_is_still_found_by_its_name(connect, da
 
     gateways = AccountGateways(database, settings.model_copy(update={"sandbox_url": "http://127.0.0.1:1"}))
 
-    found = [gateways.find(account.scope.merchant_id, name) for name in (None, "sandbox", "stripe", "of nobody")]
-    assert [each.name if each else None for each in found] == ["notchpay", "sandbox", None, None]
+    merchant_id = account.scope.merchant_id
+    current = gateways.find(merchant_id)
+    found = [gateways.find_named(merchant_id, name) for name in ("sandbox", "stripe", "of nobody", None)]
+    assert current is not None and current.name == "notchpay"
+    assert [each.name if each else None for each in found] == ["sandbox", None, None, None]
 
 
 def test_merchant_that_is_connected_pays_through_that_gateway(connect, database, notchpay, acme, settings):

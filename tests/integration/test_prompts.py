@@ -12,6 +12,7 @@ from portal.payments.errors import TooManyPrompts
 from portal.payments.jobs import check_payments
 from portal.payments.operations.paying import cancel_payment
 from portal.payments.queries.payment_page import read_payment_page
+from portal.payments.rules.choices import Prompt
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.services import Services
@@ -23,7 +24,7 @@ PHONE = "+237677000012"
 
 
 def prompt(till: Till, invoice: str, phone: str = PHONE) -> str:
-    return till.pay(invoice, method="telephone", channel="cm.mtn", phone=phone)
+    return till.pay(invoice, way=Prompt("cm.mtn", phone))
 
 
 def test_seventh_prompt_of_a_telephone_in_an_hour_is_refused_before_anything_is_sent(till: Till) -> None:
@@ -61,7 +62,7 @@ def test_prompts_are_counted_by_customer_whatever_the_number(till: Till) -> None
 
 def test_checkouts_made_long_before_they_are_confirmed_count_all_the_same(till: Till) -> None:
     """An id tells when a payment was made; a checkout lives for three hours before it is confirmed."""
-    begun = [till.checkout(till.invoice(), method="telephone", channel="cm.mtn", phone=PHONE) for _ in range(7)]
+    begun = [till.checkout(till.invoice(), way=Prompt("cm.mtn", PHONE)) for _ in range(7)]
     till.clock.advance(hours=2)
     for payment in begun[:6]:
         till.confirm(payment)

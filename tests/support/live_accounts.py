@@ -24,7 +24,8 @@ from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.methods import remember_method
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations.checkouts import NEW_METHOD, Choice, begin_checkout
+from portal.payments.operations.checkouts import begin_checkout
+from portal.payments.rules.choices import Choice, Invoices, NewMethod, SavedMethod
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
@@ -169,13 +170,13 @@ class Account:
             minted = create_portal_session(session, self.live.settings, self.scope, target, at=_now(), actor=OPERATOR)
         return self.root + minted.path
 
-    def begin(self, *invoice_ids: str, method: str = NEW_METHOD) -> str:
+    def begin(self, *invoice_ids: str, method: str | None = None) -> str:
         """A checkout that awaits its confirmation; tells the payment's id."""
         with self.live.database.unit_of_work() as session:
             return begin_checkout(
                 session,
                 self.scope,
-                Choice(method, invoice_ids),
+                Choice(Invoices(invoice_ids), SavedMethod(method) if method else NewMethod()),
                 gateway="sandbox",
                 expires_after=timedelta(hours=3),
                 actor=CUSTOMER,

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
+from portal.checkout.forms.choices import fields_from
 from portal.checkout.page_builders import (
     back_path,
-    build_chosen_again,
     build_review_page,
     find_choice_fault,
     review_state,
@@ -35,7 +35,6 @@ from portal.payments.errors import (
     TooManyAttempts,
     TooManyPrompts,
 )
-from portal.payments.operations.checkouts import CREDIT
 from portal.payments.operations.paying import cancel_payment, confirm_payment
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payments import find_settling_payment
@@ -135,7 +134,7 @@ def _review_page(
             return _choose_again(checkout, faults, status=status)
     if refused is not None:
         state = "too_many_prompts" if isinstance(refused, TooManyPrompts) else "too_many"
-    method = methods.get(checkout.payment_method_id or "")
+    method = methods.get(checkout.method_id or "")
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_review_page(
         checkout,
@@ -166,7 +165,7 @@ def _minute_after(seconds: int) -> datetime:
 def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:
     """Step one with what was chosen for a checkout, and with what of it cannot be paid."""
     amount = write_amount(checkout.amount, checkout.currency, g.shell.locale)
-    return show_choices(build_chosen_again(checkout, g.merchant.options, amount), faults=faults, status=status)
+    return show_choices(fields_from(checkout.choice, amount), faults=faults, status=status)
 
 
 def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
@@ -176,7 +175,7 @@ def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
     if checkout.status != "incomplete" or checkout.expires_at <= now():
         return "time"
     is_theirs = gateway is not None and gateway.name == checkout.gateway
-    return "" if is_theirs or checkout.gateway == CREDIT else "change"
+    return "" if is_theirs or checkout.gateway is None else "change"
 
 
 def _find_other_payment(reader: Reader, scope: Scope, checkout: Checkout) -> str | None:

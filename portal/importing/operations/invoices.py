@@ -307,7 +307,7 @@ def _book_payment(
             "merchant_id": context.merchant.id, "id": payment_id, "customer_id": customer_id, "status": "complete",
             "currency": document.currency, "amount": document.total, "amount_refunded": 0,
             "description": document.description or document.number, "note": document.number if document.description else "",
-            "more_count": 0, "kind": "invoice", "credit_amount": 0, "use_credit": False, "is_partial": False, "splits": False,
+            "more_count": 0, "kind": "invoice", "credit_amount": 0, "use_credit": False,
             "reference": None, "gateway": IMPORT_GATEWAY, "gateway_reference": None, "save_method": False,
             "listed": True, "version": 1, "check_count": 0, "created_at": paid_at, "updated_at": context.now,
             "expires_at": paid_at, "completed_at": paid_at,

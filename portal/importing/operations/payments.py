@@ -50,7 +50,7 @@ def _customers_of(session: Session, context: Context, payments: Sequence[Importe
 
 def _existing(
     session: Session, context: Context, payments: Sequence[ImportedPayment]
-) -> dict[tuple[str, str], Payment]:
+) -> dict[tuple[str | None, str], Payment]:
     rows = lock_by_reference(
         session,
         MerchantScope(context.merchant.id),
@@ -65,7 +65,7 @@ def _write(
     context: Context,
     payment: ImportedPayment,
     customers: Mapping[str, str],
-    existing: dict[tuple[str, str], Payment],
+    existing: dict[tuple[str | None, str], Payment],
 ) -> Verdict:
     customer_id = customers.get(payment.customer)
     if customer_id is None:
@@ -184,6 +184,7 @@ def _settle(session: Session, context: Context, payment: Payment, shares: Sequen
 def _post(session: Session, context: Context, payment: Payment, shares: Sequence[_Share]) -> None:
     if payment.status not in CAPTURED:
         return
+    assert payment.gateway is not None, "an imported payment names its gateway"
     settled = []
     for share in shares:
         taken = Money(share.amount, payment.currency)
@@ -196,6 +197,7 @@ def _post(session: Session, context: Context, payment: Payment, shares: Sequence
 def _refund(session: Session, context: Context, payment: Payment, amount: int) -> None:
     if amount <= 0:
         return
+    assert payment.gateway is not None, "an imported payment names its gateway"
     at = payment.completed_at or context.now
     refund_id, money = new_id("re", at), Money(amount, payment.currency)
     session.add(

@@ -95,7 +95,7 @@ def resolve_setup(
     asked = services.database.run(
         lambda session: _note_lookup(session, merchant_id, setup_id, now, unless_checked_within)
     )
-    gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
+    gateway = services.gateways.find_named(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None or not gateway.capabilities.setup_page:
         return
     outcome = _ask(services, gateway, asked, now)

@@ -142,7 +142,7 @@ def _method_page(method_id: str, *, nickname: str | None = None, fault: str = ""
         method = get_own_method(reader, scope, method_id)
         facts = get_method_facts(reader, scope, method_id)
         uses = list_dependents(reader, current_services().method_users, scope, method_id, at=now())
-    gateway = current_services().gateways.find(scope.merchant_id, facts.gateway)
+    gateway = current_services().gateways.find_named(scope.merchant_id, facts.gateway)
     page = build_method_page(
         method,
         facts,

@@ -237,15 +237,12 @@ def _release(session: Session, payment: Payment, at: datetime) -> None:
 
 def _keep_method(session: Session, payment: Payment, outcome: ChargeOutcome, at: datetime) -> None:
     scope = Scope(payment.merchant_id, payment.customer_id)
-    if payment.payment_method_id is None and payment.save_method and outcome.method and outcome.method.token:
+    gateway, entered = payment.gateway, outcome.method
+    is_to_save = payment.payment_method_id is None and payment.save_method
+    if is_to_save and gateway is not None and entered and entered.token:
+        # The customer ticked that it be saved, whoever brought the outcome.
         payment.payment_method_id = remember_method(
-            # The customer ticked that it be saved, whoever brought the outcome.
-            session,
-            scope,
-            payment.gateway,
-            outcome.method,
-            actor=customer_actor(payment.customer_id),
-            at=at,
+            session, scope, gateway, entered, actor=customer_actor(payment.customer_id), at=at
         )
         give_method(session, payment.merchant_id, payment.payment_method_id, payment_id=payment.id)
     if payment.payment_method_id is not None:

@@ -17,7 +17,7 @@ from portal.gateways.polling import RESEND_AFTER
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.errors import InvoiceBeingPaid, NoGateway
 from portal.payments.models import is_second_attempt
-from portal.payments.operations.checkouts import CREDIT, end_checkout
+from portal.payments.operations.checkouts import end_checkout
 from portal.payments.operations.intents import write_intent
 from portal.payments.operations.locks import lock_own_payment, lock_payment
 from portal.payments.operations.orders import Intent, intent_of, lookup_of, send
@@ -93,7 +93,7 @@ def resolve_payment(
     asked = services.database.run(
         lambda session: _note_lookup(session, merchant_id, payment_id, now, unless_checked_within)
     )
-    gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
+    gateway = services.gateways.find_named(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None:
         return
     lookup = asked.lookup
@@ -125,7 +125,7 @@ def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -
         row = get_payment(reader, MerchantScope(merchant_id), payment_id)
     if row.sent_at is None:
         return True
-    gateway = services.gateways.find(merchant_id, row.gateway)
+    gateway = services.gateways.find_named(merchant_id, row.gateway)
     if gateway is None:
         return False
     outcome = gateway.look_up(lookup_of(row))
@@ -147,7 +147,7 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
             return payment.status
         status, gateway_name = payment.status, payment.gateway
         lookup = lookup_of(payment)
-    gateway = services.gateways.find(scope.merchant_id, gateway_name)
+    gateway = services.gateways.find_named(scope.merchant_id, gateway_name)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
     outcome = gateway.cancel(lookup)
@@ -159,9 +159,9 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
+    """A payment whose outcome is looked up. `intent` is the order that may be resent, None when its method was removed."""
 
-    gateway: str
+    gateway: str | None
     lookup: Lookup
     intent: Intent | None
     expires_at: datetime
@@ -200,7 +200,7 @@ def _record(
 def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:
     with services.database.read() as reader:
         found = find_payment(reader, scope, payment_id)
-    return found is not None and found.gateway == CREDIT
+    return found is not None and found.way == "credit"
 
 
 def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[str]:

@@ -100,6 +100,7 @@ class PaymentRecord(NamedTuple):
     description: str
     note: str
     more_count: int
+    kind: str
     method_type: str | None
     method_brand: str | None
     method_last4: str | None

@@ -57,8 +57,9 @@ class ShareRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PaymentDetail:
-    """One payment with all that its page shows but its refunds. What `method_…` says is what was used, as it was then; `asked_phone` (E.164) is
-    the telephone that was asked without a saved method."""
+    """One payment with all that its page shows but its refunds; a top-up has no `description`, and what credit alone paid no
+    `gateway`. What `method_…` says is what was used, as it was then; `asked_phone` (E.164) is the telephone that was asked
+    without a saved method."""
 
     id: str
     status: str
@@ -68,9 +69,9 @@ class PaymentDetail:
     kind: str
     credit_amount: int
     credit_granted: int
-    splits: bool
+    amount_choice: str | None
     description: str
-    gateway: str
+    gateway: str | None
     method_type: str | None
     method_brand: str | None
     method_last4: str | None
@@ -92,6 +93,11 @@ class PaymentDetail:
     exp_month: int | None
     exp_year: int | None
     shares: tuple[ShareRecord, ...] = ()
+
+    @property
+    def is_first_of_two(self) -> bool:
+        """Whether another method was to pay the rest of its invoices, in a second payment."""
+        return self.amount_choice == "first_part"
 
     @property
     def surplus(self) -> int:

@@ -28,11 +28,13 @@ class StoredPayment(NamedTuple):
     credit_amount: int
     credit_granted: int
     kind: str
+    amount_choice: str | None
+    way: str | None
     description: str
     note: str
     more_count: int
     reference: str | None
-    gateway: str
+    gateway: str | None
     gateway_reference: str | None
     gateway_page_reference: str | None
     payment_method_id: str | None
@@ -44,9 +46,7 @@ class StoredPayment(NamedTuple):
     failure_code: str | None
     failure_message: str | None
     use_credit: bool
-    is_partial: bool
     save_method: bool
-    splits: bool
     split_of: str | None
     listed: bool
     created_at: datetime

@@ -1,4 +1,4 @@
-"""The shares of invoices that a payment proposes: read for the review, and priced anew at the confirmation.
+"""The shares of invoices that a payment proposes: read for the review, and under their locks for the confirmation.
 
 `list_shares` is packed for the review of a checkout: invoices, shares and payment in one statement.
 """
@@ -20,7 +20,7 @@ from portal.invoices.rules import OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.queries.holders import find_other_holders
-from portal.payments.rules.amounts import NO_RANGES, Due, Part, Pricing, part_ranges, price
+from portal.payments.rules.amounts import Due, Part, Pricing
 from portal.tenancy import Scope
 
 
@@ -122,20 +122,6 @@ def chosen_pricing(
     """A payment as it was chosen; `allocations` are (invoice id, share, price)."""
     parts = tuple(Part(invoice_id, share, price or share, 0) for invoice_id, share, price in allocations)
     return Pricing(currency, parts, total, credit)
-
-
-def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit: int, splits: bool) -> Pricing:
-    """What the payment is now: of what is left as much as was `chosen` (None: all), with as much credit as there is.
-
-    Invoices that cannot be paid in the currency any more leave it: nobody saw that sum. Raises InvoiceSettled when nothing
-    is left of any, AmountUnplaceable when what was chosen does not fit any more.
-    """
-    payable = [due for due in dues if due.left > 0 and due.price_in(currency) is not None]
-    whole = price(payable, currency)
-    if chosen is None or chosen >= whole.total:
-        return price(payable, currency, credit=credit)
-    limits = NO_RANGES if splits else part_ranges(payable)
-    return price(payable, currency, amount=chosen, credit=credit, parts_of=limits)
 
 
 def lock_dues(
