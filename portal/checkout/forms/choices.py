@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import g
-
 from portal.checkout.forms.fields import DEPOSIT, FULL, NEW_METHOD, OTHER, SPLIT, TELEPHONE, CheckoutFields
-from portal.checkout.queries import list_chosen
 from portal.checkout.rules import list_channels
 from portal.contacts import ContactRefused, normalise_phone
-from portal.customer_pages.context import current_scope, current_services
 from portal.gateways.contract import Gateway
 from portal.money import AmountError
 from portal.payments.errors import AmountUnreadable, CurrencyNotTaken, PhoneUnreadable
@@ -35,16 +31,19 @@ from portal.rendering.typed_amounts import read_amount
 _LONGEST_PRESET = 15
 
 
-def choice_from(fields: CheckoutFields, gateway: Gateway | None) -> Choice:
-    """Return the choice that the fields make. Raises a CheckoutFault for an amount or a telephone that cannot be read, and for a
-    way of paying that is not for the currency."""
+def choice_from(fields: CheckoutFields, gateway: Gateway | None, *, usual_currency: str, locale: str) -> Choice:
+    """Return the choice that the fields make. `usual_currency` is that of the invoices where no other one is named; `locale` the
+    language in which an amount is written. Raises a CheckoutFault for an amount or a telephone that cannot be read, and for a way
+    of paying that is not for the currency."""
     what = (
         TopUp(fields.top_up)
         if fields.top_up
         else Invoices(tuple(fields.invoice_ids), fields.currency, split_of=fields.split_of)
     )
-    way = _way_from(fields, gateway, what.currency or _usual_currency(fields))
-    return Choice(what, way, _amount_from(fields, what.currency), fields.use_credit and isinstance(what, Invoices))
+    way = _way_from(fields, gateway, what.currency or usual_currency)
+    return Choice(
+        what, way, _amount_from(fields, what.currency, locale), fields.use_credit and isinstance(what, Invoices)
+    )
 
 
 def fields_from(choice: Choice, amount: str) -> CheckoutFields:
@@ -70,13 +69,6 @@ def fields_from(choice: Choice, amount: str) -> CheckoutFields:
             return replace(fields, payment_method=TELEPHONE, channel=channel, phone=phone, save_method=save)
         case CreditAlone():
             return fields
-
-
-def _usual_currency(fields: CheckoutFields) -> str:
-    """The currency in which invoices are paid where none is named: the first one's own."""
-    with current_services().database.read() as reader:
-        chosen = list_chosen(reader, current_scope(), fields.invoice_ids, g.merchant.options)
-    return chosen[0].currency if chosen else str(g.merchant.currency)
 
 
 def _way_from(fields: CheckoutFields, gateway: Gateway | None, currency: str) -> Way:
@@ -108,27 +100,27 @@ def _prompt_from(fields: CheckoutFields, gateway: Gateway | None, currency: str)
         raise PhoneUnreadable from None
 
 
-def _amount_from(fields: CheckoutFields, currency: str | None) -> Amount:
+def _amount_from(fields: CheckoutFields, currency: str | None, locale: str) -> Amount:
     match fields.amount_choice:
         case "" | "full":
             return Full()
         case "deposit":
             return Deposit()
         case "other":
-            return Exact(_typed_amount(fields, currency))
+            return Exact(_typed_amount(fields, currency, locale))
         case "split":
-            return FirstPart(_typed_amount(fields, currency))
+            return FirstPart(_typed_amount(fields, currency, locale))
         case preset if preset.isascii() and preset.isdecimal() and len(preset) <= _LONGEST_PRESET:
             return Preset(int(preset))
     raise AmountUnreadable
 
 
-def _typed_amount(fields: CheckoutFields, currency: str | None) -> int:
+def _typed_amount(fields: CheckoutFields, currency: str | None, locale: str) -> int:
     """Minor units of what was typed, as it is written in the page's language. Raises AmountUnreadable."""
     if currency is None:
         raise AmountUnreadable
     try:
-        return read_amount(fields.amount, currency, g.shell.locale)
+        return read_amount(fields.amount, currency, locale)
     except AmountError:
         raise AmountUnreadable from None
 

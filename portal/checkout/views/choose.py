@@ -75,7 +75,7 @@ def begin() -> Response:
     gateway = current_services().gateways.find(g.merchant.id)
     fields = posted_fields()
     try:
-        choice = choice_from(fields, gateway)
+        choice = choice_from(fields, gateway, usual_currency=_usual_currency(fields), locale=g.shell.locale)
         try:
             payment_id = _begin(choice, gateway)
         except InvoiceBeingPaid as refusal:
@@ -93,6 +93,13 @@ def begin() -> Response:
             status=_UNPROCESSABLE,
         )
     return redirect_to(f"/checkout/{payment_id}")
+
+
+def _usual_currency(fields: CheckoutFields) -> str:
+    """The currency in which invoices are paid where none is named: the first one's own."""
+    with current_services().database.read() as reader:
+        chosen = list_chosen(reader, current_scope(), fields.invoice_ids, g.merchant.options)
+    return chosen[0].currency if chosen else str(g.merchant.currency)
 
 
 def _begin(choice: Choice, gateway: Gateway | None) -> str:
