@@ -11,10 +11,9 @@ from portal.database import Reader
 from portal.errors import NotFound
 from portal.invoices.queries import payable
 from portal.invoices.queries.payable import PayableInvoice, list_outstanding
-from portal.invoices.rules import OUTSTANDING
+from portal.invoices.rules import MOST_IN_A_PAYMENT, OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payments.errors import AmountUnplaceable, DepositNotOffered, InvoiceSettled
-from portal.payments.operations.checkouts import MOST_INVOICES
 from portal.payments.queries.payments import get_payment
 from portal.payments.queries.payments import list_shares as list_shares_of_payments
 from portal.payments.queries.shares import Share, chosen_pricing, due_of, list_shares
@@ -22,8 +21,6 @@ from portal.payments.rules.amounts import Due, Pricing, price_anew
 from portal.payments.rules.choices import Choice, Invoices, SavedMethod, TopUp, read_choice
 from portal.public_ids import is_id
 from portal.tenancy import Scope
-
-MOST_PAYABLE = MOST_INVOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +98,12 @@ class Checkout:
 
 def list_payable(reader: Reader, scope: Scope, options: PaymentOptions) -> list[Payable]:
     """Return the customer's outstanding invoices, oldest due first, at most as many as one payment takes."""
-    return [_payable(invoice, options) for invoice in list_outstanding(reader, scope, MOST_PAYABLE)]
+    return [_payable(invoice, options) for invoice in list_outstanding(reader, scope, MOST_IN_A_PAYMENT)]
 
 
 def list_chosen(reader: Reader, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions) -> list[Payable]:
     """Return the outstanding ones among these invoices of the customer, oldest due first; what is not theirs is not there."""
-    wanted = [invoice_id for invoice_id in dict.fromkeys(invoice_ids) if is_id("inv", invoice_id)][:MOST_PAYABLE]
+    wanted = [invoice_id for invoice_id in dict.fromkeys(invoice_ids) if is_id("inv", invoice_id)][:MOST_IN_A_PAYMENT]
     if not wanted:
         return []
     chosen = payable.list_chosen(reader, scope, wanted)
@@ -116,7 +113,7 @@ def list_chosen(reader: Reader, scope: Scope, invoice_ids: Sequence[str], option
 def exists_for_all(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> bool:
     """Return whether each of these ids is an invoice of the customer, in whatever status."""
     wanted = list(dict.fromkeys(invoice_ids))
-    if not wanted or len(wanted) > MOST_PAYABLE or not all(is_id("inv", invoice_id) for invoice_id in wanted):
+    if not wanted or len(wanted) > MOST_IN_A_PAYMENT or not all(is_id("inv", invoice_id) for invoice_id in wanted):
         return False
     return len(payable.list_chosen(reader, scope, wanted)) == len(wanted)
 

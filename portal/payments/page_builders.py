@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from portal.gateways.contract import PromptChannel
 from portal.payment_methods.pages import MethodLabel, method_name
@@ -20,8 +21,10 @@ from portal.payments.pages import (
 from portal.payments.queries.history import PaymentRecord, RefundRecord
 from portal.payments.queries.payment_page import PaymentDetail, ShareRecord
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
-from portal.refunds.queries import StoredRefund
 from portal.web.pages import Pager
+
+if TYPE_CHECKING:
+    from portal.refunds.queries import StoredRefund
 
 MOST_INVOICES = 20
 """Invoices that the address of a way out names."""

@@ -17,7 +17,7 @@ from portal.database import Reader
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
 from portal.invoices.queries.payable import PayableInvoice, list_chosen
-from portal.invoices.rules import OUTSTANDING
+from portal.invoices.rules import MOST_IN_A_PAYMENT, OUTSTANDING
 from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.queries.at_gateways import find_chargeable
@@ -63,9 +63,6 @@ from portal.payments.rules.statuses import PaymentStatus
 from portal.public_ids import is_id, new_id
 from portal.tenancy import Scope
 
-MOST_INVOICES = 300
-"""Invoices in one payment, at most: each is locked while it is confirmed."""
-
 
 def begin_checkout(
     session: Session,
@@ -93,7 +90,7 @@ def begin_checkout(
             pricing = _price_top_up(currency, choice.amount, options)
         case what:
             # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
-            wanted = list(dict.fromkeys(what.ids))[:MOST_INVOICES]
+            wanted = list(dict.fromkeys(what.ids))[:MOST_IN_A_PAYMENT]
             lock_invoices(session, scope, wanted)
             supersede(session, scope, wanted, but=None, actor=actor, at=at)
             dues, titles = _get_payable(session, scope, wanted, what.split_of, options)

@@ -17,6 +17,7 @@ from portal.errors import NotFound
 from portal.invoices.models import Invoice, is_outstanding
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.queries.holders import ACTIVE
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 
@@ -37,6 +38,11 @@ class InvoiceShare(NamedTuple):
     method_brand: str | None
     method_last4: str | None
     created_at: datetime
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the payment holds what it would pay."""
+        return self.state == ACTIVE
 
 
 class ShareRecord(NamedTuple):
