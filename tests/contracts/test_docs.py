@@ -26,6 +26,9 @@ from tests.support.page_client import PageClient
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+DECISIONS = ROOT / "docs/decisions"
+DECISION_HEADINGS = ("## Context", "## Decision", "## Considered", "## Consequences")
+DATE = r"Date: 20\d\d-[01]\d-[0-3]\d"
 TOP_LEVEL = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "docs", "portal", "pyproject.toml", "requirements.lock", "static",
     "templates", "tests", "themes",
@@ -295,13 +298,47 @@ def test_paths_that_are_named_exist(path: Path) -> None:
     assert [name for name in named if "NNNN" not in name and not (ROOT / name).exists()] == []
 
 
-def test_every_decision_has_a_number_of_its_own() -> None:
-    names = sorted(path.name for path in (ROOT / "docs/decisions").iterdir())
+# --- decisions ---
 
-    assert [name[:4] for name in names] == [f"{number:04}" for number in range(1, len(names) + 1)]
-    for name in names:
-        text = (ROOT / "docs/decisions" / name).read_text()
-        assert all(part in text for part in ("**Context.**", "**Decision.**", "**Consequences.**")), name
+
+def decisions() -> list[Path]:
+    return sorted(path for path in DECISIONS.iterdir() if path.name != "README.md")
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in decisions()]
+
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    missing = sorted({f"{number:04}" for number in range(1, int(max(numbers)) + 1)} - set(numbers))
+
+    assert not twice, f"docs/decisions has more than one record with the number {', '.join(twice)}"
+    assert not missing, f"docs/decisions has no record with the number {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("path", decisions(), ids=lambda path: path.stem)
+def test_every_decision_has_the_one_form(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    number = path.name[:4]
+
+    assert re.fullmatch(rf"# {number}\. \S.*", lines[0]), f"{name_of(path)} should begin with: # {number}. Title"
+    assert len(lines) > 2 and re.fullmatch(DATE, lines[2]), f"{name_of(path)} should have as third line: Date: YYYY-MM-DD"
+    headings = [line for line in lines if line.startswith("## ")]
+    assert headings == list(DECISION_HEADINGS), f"{name_of(path)} should have these headings, in this order"
+
+
+def test_index_of_decisions_lists_each() -> None:
+    expected = []
+    for path in decisions():
+        lines = path.read_text().splitlines()
+        title, date = lines[0].partition(". ")[2], lines[2].removeprefix("Date: ")
+        expected.append(f"| [{path.name[:4]}]({path.name}) | {title} | {date} |")
+
+    listed = [line for line in (DECISIONS / "README.md").read_text().splitlines() if line.startswith("| [")]
+
+    missing, superfluous = set(expected) - set(listed), set(listed) - set(expected)
+    assert not missing, "docs/decisions/README.md lacks:\n" + "\n".join(sorted(missing))
+    assert not superfluous, "docs/decisions/README.md lists what there is not:\n" + "\n".join(sorted(superfluous))
+    assert listed == expected, "docs/decisions/README.md should be in the order of the numbers"
 
 
 # --- what must not be there ---
