@@ -321,7 +321,9 @@ def test_every_decision_has_the_one_form(path: Path) -> None:
     number = path.name[:4]
 
     assert re.fullmatch(rf"# {number}\. \S.*", lines[0]), f"{name_of(path)} should begin with: # {number}. Title"
-    assert len(lines) > 2 and re.fullmatch(DATE, lines[2]), f"{name_of(path)} should have as third line: Date: YYYY-MM-DD"
+    assert len(lines) > 2 and re.fullmatch(DATE, lines[2]), (
+        f"{name_of(path)} should have as third line: Date: YYYY-MM-DD"
+    )
     headings = [line for line in lines if line.startswith("## ")]
     assert headings == list(DECISION_HEADINGS), f"{name_of(path)} should have these headings, in this order"
 
