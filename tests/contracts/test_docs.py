@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -296,6 +297,45 @@ def test_paths_that_are_named_exist(path: Path) -> None:
     named = re.findall(r"`((?:portal|tests|templates|static|themes|docs)/[\w./-]*)`", prose_of(path.read_text()))
 
     assert [name for name in named if "NNNN" not in name and not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", documents(), ids=name_of)
+def test_names_are_in_the_files_that_are_named(path: Path) -> None:
+    text = re.sub(r"\s+", " ", prose_of(path.read_text()))
+    named = re.findall(r"`([A-Za-z_]+)` (?:in|of) `((?:portal|tests|templates|static)/[\w./-]+\.\w+)`", text)
+
+    assert [
+        f"{name} in {file}" for name, file in named if not re.search(rf"\b{name}\b", (ROOT / file).read_text())
+    ] == []
+
+
+# --- packages ---
+
+
+def table_under(heading: str, path: Path) -> list[list[str]]:
+    """The rows of the first table under a heading, its head left out."""
+    section = path.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return list(rows_of(section))[1:]
+
+
+def test_each_package_is_described_once() -> None:
+    packages = sorted(
+        f"`{path.name}/`" for path in (ROOT / "portal").iterdir() if path.is_dir() and path.name != "__pycache__"
+    )
+
+    assert sorted(cells[0] for cells in table_under("Packages", ROOT / "docs/contributing.md")) == packages
+
+
+def test_kinds_of_files_are_those_of_the_import_rules() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+
+    described = [
+        re.findall(r"`(\w+)`", cells[0])
+        for cells in table_under("Files of a domain, and who may import whom", ROOT / "docs/contributing.md")
+    ]
+
+    assert described == [re.findall(r"\w+", layer) for layer in layers]
 
 
 # --- decisions ---
