@@ -21,7 +21,7 @@ from portal.merchants.operations import SANDBOX, connect_gateway, rotate_account
 from portal.merchants.queries import AccountRow, MerchantProfile, find_sealed_secrets, list_accounts
 from portal.merchants.rules.secrets import decrypt_secrets, is_newest
 from portal.payment_methods.operations.methods import follow_gateway
-from portal.payments.operations.orders import lookup_of
+from portal.payments.operations.gateway_requests import lookup_of
 from portal.payments.queries.payments import StoredPayment
 from portal.reconciliation.queries import count_under_way, list_known_payments
 from portal.settings import Settings

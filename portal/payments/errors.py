@@ -57,7 +57,7 @@ class MethodExpired(CheckoutFault):
     sentence = "This payment method has expired."
 
 
-class CurrencyNotTaken(CheckoutFault):
+class CurrencyNotAccepted(CheckoutFault):
     field = "payment_method"
     code = "currency"
     sentence = "This payment method does not pay in this currency."

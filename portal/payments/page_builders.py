@@ -103,13 +103,13 @@ def build_payment_page(
         is_bank = payment.method_type == "bank_account"
         method = MethodLabel(
             type=payment.method_type, brand=None if is_bank else payment.method_brand, last4=payment.method_last4,
-            nickname=payment.nickname, phone=payment.phone or _masked(payment.asked_phone), bank_name=payment.method_brand if is_bank else None,
+            nickname=payment.nickname, phone=payment.phone or _masked(payment.prompted_phone), bank_name=payment.method_brand if is_bank else None,
             exp_month=payment.exp_month, exp_year=payment.exp_year,
         )  # fmt: skip
     elif payment.channel:
         # A telephone that was asked, before its operator has told more of it.
         brand = next((channel.brand for channel in prompt_channels if channel.id == payment.channel), None)
-        phone = payment.asked_phone or ""
+        phone = payment.prompted_phone or ""
         method = MethodLabel("mobile_money", brand, phone[-4:] or None, phone=_masked(phone))
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
@@ -118,7 +118,7 @@ def build_payment_page(
     leaves_a_rest = payment.is_first_of_two and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
     returning = sum(refund.amount for refund in refunds if refund.status == "pending")
-    asks_the_phone = payment.status == "pending" and method is not None and method.type == "mobile_money"
+    is_phone_prompt = payment.status == "pending" and method is not None and method.type == "mobile_money"
     return PaymentPage(
         id=payment.id,
         status=payment.status,
@@ -144,9 +144,9 @@ def build_payment_page(
         retry_amount=retry_amount,
         retry_currency=retry_currency,
         can_cancel=is_open_checkout or waits_for_customer,
-        asked_at=payment.sent_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
-        answer_by=payment.expires_at.astimezone(zone) if asks_the_phone and payment.sent_at else None,
-        dial=_dial_code(payment, prompt_channels) if asks_the_phone else None,
+        asked_at=payment.sent_at.astimezone(zone) if is_phone_prompt and payment.sent_at else None,
+        answer_by=payment.expires_at.astimezone(zone) if is_phone_prompt and payment.sent_at else None,
+        dial=_dial_code(payment, prompt_channels) if is_phone_prompt else None,
         surplus=payment.surplus,
         credit_amount=payment.credit_amount,
         is_top_up=payment.kind == "top_up",
@@ -235,7 +235,7 @@ def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo
         steps.append(Step("complete", None))
     else:
         steps.append(step(payment.status, payment.completed_at or payment.updated_at))
-    steps = _told_forwards(steps)
+    steps = _in_time_order(steps)
     for refund in refunds:
         if refund.status == "complete":
             steps.append(step("refund", refund.completed_at or refund.created_at, refund.amount))
@@ -256,13 +256,13 @@ def _now_happening(payment: PaymentDetail) -> str:
     return "unknown" if payment.status == "processing" or _has_no_page(payment) else "action_needed"
 
 
-def _told_forwards(steps: list[Step]) -> list[Step]:
+def _in_time_order(steps: list[Step]) -> list[Step]:
     """The same steps, none told as later than the one after it: a gateway's clock is not ours."""
-    told: list[Step] = []
+    in_order: list[Step] = []
     for step in reversed(steps):
-        after = told[-1].at if told else None
-        told.append(replace(step, at=after) if step.at and after and step.at > after else step)
-    return told[::-1]
+        after = in_order[-1].at if in_order else None
+        in_order.append(replace(step, at=after) if step.at and after and step.at > after else step)
+    return in_order[::-1]
 
 
 def _refund_rows(refunds: Iterable[RefundRecord | StoredRefund], method: str, zone: tzinfo) -> tuple[RefundRow, ...]:

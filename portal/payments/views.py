@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g, request
 
 from portal.customer_pages.context import current_scope, current_services, now, reading, root
-from portal.payments.operations.paying import ASK_AT_MOST_EVERY, resolve_payment
+from portal.payments.operations.paying import MIN_LOOKUP_INTERVAL, resolve_payment
 from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page
 from portal.payments.queries.history import FILTERS, has_payments, read_history, read_refunds
 from portal.payments.queries.payment_page import read_payment_page
@@ -53,7 +53,7 @@ def payment(payment_id: str) -> Response:
         found = read_payment_page(reader, scope, payment_id)
     if found.status in UNSETTLED:
         ask_if_free(
-            lambda: resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY)
+            lambda: resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
         )
         with services.database.read() as reader:
             found = read_payment_page(reader, scope, payment_id)

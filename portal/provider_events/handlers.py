@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from portal.payment_methods.operations.setups import resolve_setup
 from portal.payment_methods.queries.setups import find_setup
-from portal.payments.operations.paying import look_for_late_money, resolve_payment
+from portal.payments.operations.paying import check_ended_payment, resolve_payment
 from portal.payments.queries.at_gateways import find_payment_of_charge
 from portal.payments.queries.payments import find_payment
 from portal.payments.rules import statuses
@@ -62,7 +62,7 @@ def _handle_payment(services: Services, hint: Hint, payment_id: str) -> Handling
         resolve_payment(services, hint.merchant_id, payment_id, unless_checked_within=now - hint.fresh_after)
     elif found.status in statuses.ENDED_WITHOUT_MONEY:
         ended_at = found.completed_at or found.updated_at
-        if now < ended_at + statuses.LATE_MONEY_WITHIN and not look_for_late_money(
+        if now < ended_at + statuses.LATE_MONEY_WITHIN and not check_ended_payment(
             services, hint.merchant_id, payment_id
         ):
             return HandlingResult.NO_ANSWER

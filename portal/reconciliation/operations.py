@@ -13,7 +13,7 @@ from portal.database import Reader
 from portal.gateways.contract import Gateway, ListedCharge, Lookup, State
 from portal.ledger.queries import sum_through_gateway
 from portal.money import Money
-from portal.payments.operations.paying import look_for_late_money, resolve_payment
+from portal.payments.operations.paying import check_ended_payment, resolve_payment
 from portal.payments.queries.at_gateways import list_captured, list_gateway_references
 from portal.payments.queries.payments import find_payment
 from portal.payments.rules.statuses import ENDED_WITHOUT_MONEY, UNSETTLED
@@ -100,7 +100,7 @@ def _resolve(services: Services, merchant_id: str, payment_id: str) -> None:
         if status in UNSETTLED:
             resolve_payment(services, merchant_id, payment_id)
         elif status in ENDED_WITHOUT_MONEY:
-            look_for_late_money(services, merchant_id, payment_id)
+            check_ended_payment(services, merchant_id, payment_id)
     except Exception:  # A payment that cannot be resolved stays a difference; the others are compared.
         log.exception("comparison.lookup_failed", extra={"payment": payment_id})
 

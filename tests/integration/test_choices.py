@@ -24,7 +24,7 @@ from portal.payments.errors import (
     NoInvoiceChosen,
 )
 from portal.payments.models import Payment
-from portal.payments.operations.paying import confirm_payment, look_for_late_money
+from portal.payments.operations.paying import check_ended_payment, confirm_payment
 from portal.payments.rules.choices import (
     Amount,
     CreditAlone,
@@ -117,7 +117,7 @@ def test_payment_by_credit_has_no_gateway_to_look_for_late_money_at(till: Till) 
     give_credit(till, 5000)
     payment = till.pay(till.invoice(5000), way=CreditAlone(), use_credit=True)
 
-    look_for_late_money(till.services, till.scope.merchant_id, payment)
+    check_ended_payment(till.services, till.scope.merchant_id, payment)
 
     assert till.gateway.calls == []
 

@@ -26,7 +26,7 @@ from portal.payments.errors import (
     TooManyAttempts,
 )
 from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
-from portal.payments.operations.paying import ASK_AT_MOST_EVERY, cancel_payment, resolve_payment
+from portal.payments.operations.paying import MIN_LOOKUP_INTERVAL, cancel_payment, resolve_payment
 from portal.payments.queries.shares import chosen_pricing, list_shares, shown_version
 from portal.public_ids import new_id
 from portal.tenancy import Scope
@@ -257,7 +257,7 @@ def test_customer_back_from_the_gateways_page_in_no_time_sees_the_truth(till: Ti
     payment = till.pay(till.invoice(), method="new")
 
     def load_page() -> None:
-        resolve_payment(till.services, till.scope.merchant_id, payment, unless_checked_within=ASK_AT_MOST_EVERY)
+        resolve_payment(till.services, till.scope.merchant_id, payment, unless_checked_within=MIN_LOOKUP_INTERVAL)
 
     load_page()
     till.gateway.pay_page(payment)

@@ -23,7 +23,7 @@ FILES = (
     "portal/payments/operations/intents.py",
     "portal/payments/operations/limits.py",
     "portal/payments/operations/locks.py",
-    "portal/payments/operations/orders.py",
+    "portal/payments/operations/gateway_requests.py",
     "portal/payments/queries/shares.py",
     "portal/payments/queries/holders.py",
     "portal/ledger/rules.py",

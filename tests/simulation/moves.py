@@ -9,7 +9,7 @@ from datetime import timedelta
 from portal.events.rules import customer_actor
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
 from portal.payments.operations.checkouts import begin_checkout
-from portal.payments.operations.paying import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
+from portal.payments.operations.paying import MIN_LOOKUP_INTERVAL, cancel_payment, confirm_payment, resolve_payment
 from portal.payments.rules.choices import (
     Choice,
     CreditAlone,
@@ -142,7 +142,7 @@ def open_page(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, 
         "customer",
         f"opens the page of {world.name(payment.id)}",
         lambda services: resolve_payment(
-            services, world.merchant_id, payment.id, unless_checked_within=ASK_AT_MOST_EVERY
+            services, world.merchant_id, payment.id, unless_checked_within=MIN_LOOKUP_INTERVAL
         ),
         about=payment.id,
         dies_at=dies_at,

@@ -9,7 +9,7 @@ from portal.checkout.rules import list_channels
 from portal.contacts import ContactRefused, normalise_phone
 from portal.gateways.contract import Gateway
 from portal.money import AmountError
-from portal.payments.errors import AmountUnreadable, CurrencyNotTaken, PhoneUnreadable
+from portal.payments.errors import AmountUnreadable, CurrencyNotAccepted, PhoneUnreadable
 from portal.payments.rules.choices import (
     Amount,
     Choice,
@@ -82,18 +82,18 @@ def _way_from(fields: CheckoutFields, gateway: Gateway | None, currency: str) ->
         else SavedMethod(fields.payment_method)
     )
     if gateway is not None and not gateway.capabilities.accepts(currency):
-        raise CurrencyNotTaken
+        raise CurrencyNotAccepted
     return way
 
 
 def _prompt_from(fields: CheckoutFields, gateway: Gateway | None, currency: str) -> Prompt:
-    """Raises PhoneUnreadable, CurrencyNotTaken."""
+    """Raises PhoneUnreadable, CurrencyNotAccepted."""
     known = {each.id: each for each in gateway.capabilities.prompt_channels} if gateway else {}
     channel = known.get(fields.channel)
     if channel is None:
         raise PhoneUnreadable
     if channel not in list_channels(gateway, currency):
-        raise CurrencyNotTaken
+        raise CurrencyNotAccepted
     try:
         return Prompt(channel.id, normalise_phone(fields.phone or "", channel.country), fields.save_method)
     except ContactRefused:

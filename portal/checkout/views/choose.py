@@ -31,7 +31,7 @@ from portal.payment_methods.pages import BRAND_NAMES
 from portal.payment_methods.queries.own_methods import MethodRecord, list_own_methods
 from portal.payments.errors import CheckoutFault, InvoiceBeingPaid, NoGateway
 from portal.payments.operations.checkouts import begin_checkout, find_refused_amount
-from portal.payments.operations.paying import ASK_AT_MOST_EVERY, resolve_payment
+from portal.payments.operations.paying import MIN_LOOKUP_INTERVAL, resolve_payment
 from portal.payments.queries.holders import list_holders
 from portal.payments.rules.amounts import currencies_of
 from portal.payments.rules.choices import Choice
@@ -121,7 +121,7 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
 def _ask_about(payment_id: str) -> None:
     """Before a customer is told that a payment is in the way: ask the gateway what became of it, as that payment's page does."""
     services, merchant_id = current_services(), current_scope().merchant_id
-    ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY))
+    ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL))
 
 
 def _with_known_invoices(fields: CheckoutFields) -> CheckoutFields:

@@ -30,7 +30,7 @@ from portal.services import Services
 from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
-ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
+MIN_LOOKUP_INTERVAL = timedelta(milliseconds=500)
 """For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
 
 

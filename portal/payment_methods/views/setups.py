@@ -10,7 +10,7 @@ from portal.errors import NotFound
 from portal.gateways.contract import Gateway
 from portal.payment_methods.errors import MethodFault, SetupsUnavailable
 from portal.payment_methods.forms import NewMethodForm
-from portal.payment_methods.operations.setups import ASK_AT_MOST_EVERY, Wish, begin_setup, resolve_setup
+from portal.payment_methods.operations.setups import MIN_LOOKUP_INTERVAL, Wish, begin_setup, resolve_setup
 from portal.payment_methods.page_builders import build_method_label, build_setup_page
 from portal.payment_methods.pages import NewMethodPage
 from portal.payment_methods.queries.own_methods import get_own_method, list_own_methods
@@ -82,7 +82,7 @@ def setup(setup_id: str) -> Response:
         found = get_setup(reader, scope, setup_id)
     if found.status in SETUP_UNSETTLED or found.status == "expired":
         ask_if_free(
-            lambda: resolve_setup(services, scope.merchant_id, setup_id, unless_checked_within=ASK_AT_MOST_EVERY)
+            lambda: resolve_setup(services, scope.merchant_id, setup_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
         )
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)

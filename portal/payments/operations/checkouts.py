@@ -92,11 +92,11 @@ def begin_checkout(
             # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
             wanted = list(dict.fromkeys(what.ids))[:MOST_IN_A_PAYMENT]
             lock_invoices(session, scope, wanted)
-            supersede(session, scope, wanted, but=None, actor=actor, at=at)
+            supersede(session, scope, wanted, except_payment_id=None, actor=actor, at=at)
             dues, titles = _get_payable(session, scope, wanted, what.split_of, options)
             pricing = _price(session, scope, choice, what, dues, options)
-            kept = [titles[part.invoice_id] for part in pricing.parts]
-            named = (*kept[0], len(kept) - 1)
+            paid_titles = [titles[part.invoice_id] for part in pricing.parts]
+            named = (*paid_titles[0], len(paid_titles) - 1)
     if pricing.charge and gateway is None:
         raise NoGateway
     chosen = choice if pricing.charge else replace(choice, way=CreditAlone())
@@ -157,15 +157,21 @@ def end_checkout(
 
 
 def supersede(
-    session: Session, scope: Scope, invoice_ids: Sequence[str], *, but: str | None, actor: Actor, at: datetime
+    session: Session,
+    scope: Scope,
+    invoice_ids: Sequence[str],
+    *,
+    except_payment_id: str | None,
+    actor: Actor,
+    at: datetime,
 ) -> None:
     """End the customer's other unconfirmed payments of these invoices: the newest checkout is the one that counts.
 
     Each is read under its lock: one that is being confirmed at this moment is waited for, and then left as it is.
     """
-    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
-    for other in session.execute(_UNCONFIRMED, asked).scalars().unique():
-        if other.id != but:
+    parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
+    for other in session.execute(_UNCONFIRMED, parameters).scalars().unique():
+        if other.id != except_payment_id:
             end_checkout(session, other, PaymentStatus.CANCELED, actor=actor, at=at, reason="superseded")
             _record_checkout(session, other, EventType.CHECKOUT_SUPERSEDED, actor=actor, at=at)
 

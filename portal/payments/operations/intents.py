@@ -18,10 +18,10 @@ from portal.payment_methods.operations.consents import Consent, record_consent
 from portal.payments.errors import AmountChanged, CheckoutEnded, InvoiceBeingPaid, MethodMissing, MethodUnknown
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.checkouts import check_first_of_split, supersede
+from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request
 from portal.payments.operations.limits import limit_attempts, limit_prompts
 from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_own_payment
-from portal.payments.operations.orders import Intent, intent_of
-from portal.payments.operations.outcomes import Recording, record_paid_by_credit
+from portal.payments.operations.outcomes import RecordedOutcome, record_paid_by_credit
 from portal.payments.operations.status import become
 from portal.payments.queries.holders import find_holder, list_holders
 from portal.payments.queries.shares import chosen_pricing, lock_dues, shown_version
@@ -45,7 +45,7 @@ def write_intent(
     consent: Consent | None,
     *,
     actor: Actor,
-) -> Intent | Recording | None:
+) -> GatewayRequest | RecordedOutcome | None:
     """The durable intent, in the caller's transaction; None when it was confirmed before; the recording of what credit paid whole.
 
     The arguments are those of `confirm_payment`; `gateway` is the merchant's. Raises what that does but NoGateway: then the
@@ -74,16 +74,21 @@ def write_intent(
     method_id = payment.payment_method_id
     if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
-    _take_over(session, payment, allocations, pricing, currencies)
+    _apply_pricing(session, payment, allocations, pricing, currencies)
     supersede(
-        session, scope, [allocation.invoice_id for allocation in allocations], but=payment.id, actor=actor, at=now
+        session,
+        scope,
+        [allocation.invoice_id for allocation in allocations],
+        except_payment_id=payment.id,
+        actor=actor,
+        at=now,
     )
     _reserve(session, scope, payment, allocations, now)
     payment.return_url, payment.locale = return_url, locale
     payment.confirmed_at = payment.sent_at = payment.checked_at = payment.updated_at = now
     payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
     payment.next_check_at = statuses.next_check(0, now)
-    _take_consent(session, scope, payment, consent, now)
+    _record_consent(session, scope, payment, consent, now)
     become(
         session,
         payment,
@@ -98,11 +103,11 @@ def write_intent(
     session.flush()
     if payment.charge_amount == 0:
         return record_paid_by_credit(session, payment, actor=actor, at=now)
-    intent = intent_of(session, payment)
-    if intent is None:
+    request = build_gateway_request(session, payment)
+    if request is None:
         raise MethodUnknown
     services.crash_point("payment.intent_written")
-    return intent
+    return request
 
 
 def _price_now(
@@ -125,7 +130,7 @@ def _price_now(
     return pricing, {due.invoice_id: due.currency for due in dues}
 
 
-def _take_over(
+def _apply_pricing(
     session: Session,
     payment: Payment,
     allocations: list[PaymentAllocation],
@@ -162,7 +167,7 @@ def _reserve(
         raise AmountChanged
 
 
-def _take_consent(session: Session, scope: Scope, payment: Payment, consent: Consent | None, now: datetime) -> None:
+def _record_consent(session: Session, scope: Scope, payment: Payment, consent: Consent | None, now: datetime) -> None:
     """Keep the new method only with the customer's word for it, which is recorded with the order that asks for its token."""
     payment.save_method = payment.save_method and consent is not None
     if payment.save_method and consent is not None:

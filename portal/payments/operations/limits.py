@@ -40,10 +40,10 @@ def limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Se
             sa.and_(Payment.payment_method_id.is_not(None), Payment.method_type == "mobile_money"),
         )
     )
-    asked = [prompted.where(Payment.customer_id == scope.customer_id)]
+    prompts = [prompted.where(Payment.customer_id == scope.customer_id)]
     if payment.phone is not None:
-        asked.append(prompted.where(Payment.phone == payment.phone))
-    wait = _wait_of(session, asked, settings.payment_prompts_per_phone_per_hour, now)
+        prompts.append(prompted.where(Payment.phone == payment.phone))
+    wait = _wait_of(session, prompts, settings.payment_prompts_per_phone_per_hour, now)
     if wait:
         raise TooManyPrompts(wait)
 
@@ -66,5 +66,5 @@ def _confirmed_lately(merchant_id: str, settings: Settings, now: datetime) -> sa
 def _wait_of(session: Session, counted: Iterable[sa.Select[datetime | None]], most: int, now: datetime) -> int:
     """Seconds until each of these counts is below `most` again; 0 when all are now."""
     # The one that has to leave the hour for another to come in.
-    in_the_way = [session.execute(each.offset(most - 1).limit(1)).scalar() for each in counted]
-    return max((math.ceil((at + _WINDOW - now).total_seconds()) for at in in_the_way if at), default=0)
+    blocking = [session.execute(each.offset(most - 1).limit(1)).scalar() for each in counted]
+    return max((math.ceil((at + _WINDOW - now).total_seconds()) for at in blocking if at), default=0)

@@ -15,8 +15,8 @@ from portal.tenancy import Scope
 def lock_invoices(session: Session, scope: Scope, invoice_ids: Sequence[str]) -> None:
     """Take the customer's turn at these invoices, before any of their payments is locked: whoever begins or confirms one locks
     others of the same invoices too, and two who began with a payment each would wait for each other."""
-    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
-    session.execute(_LOCK_INVOICES, asked)
+    parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
+    session.execute(_LOCK_INVOICES, parameters)
 
 
 def lock_invoices_of(session: Session, merchant_id: str, payment_id: str) -> None:
@@ -31,14 +31,14 @@ def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment
 
 def lock_own_payment(session: Session, scope: Scope, payment_id: str) -> Payment:
     """The same of the customer's own. Raises NoResultFound, also for another one's."""
-    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "id": payment_id}
-    return session.execute(_LOCK_OWN, asked).scalar_one()
+    parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "id": payment_id}
+    return session.execute(_LOCK_OWN, parameters).scalar_one()
 
 
 def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocation]:
     """The payment's shares of invoices, by invoice: always changed in this order, so that two payments never deadlock."""
-    asked = {"merchant_id": payment.merchant_id, "payment_id": payment.id}
-    return list(session.execute(_ALLOCATIONS, asked).scalars())
+    parameters = {"merchant_id": payment.merchant_id, "payment_id": payment.id}
+    return list(session.execute(_ALLOCATIONS, parameters).scalars())
 
 
 # Put together once, as all that each payment asks: to write a statement down costs as much as to run it.

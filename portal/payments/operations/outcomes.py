@@ -32,14 +32,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """What recording an outcome did; `kept_method_id` is the method that was saved by it."""
+class RecordedOutcome:
+    """What recording an outcome did; `saved_method_id` is the method that was saved by it."""
 
     payment_id: str
     customer_id: str
     before: str
     status: str
-    kept_method_id: str | None = None
+    saved_method_id: str | None = None
 
     @property
     def has_changed(self) -> bool:
@@ -48,7 +48,7 @@ class Recording:
 
 def record_outcome(
     session: Session, merchant_id: str, payment_id: str, outcome: ChargeOutcome, *, actor: Actor, at: datetime
-) -> Recording:
+) -> RecordedOutcome:
     """Bring payment, invoices, credit and method to what the outcome says, in the caller's transaction. `actor` is who decided:
     the gateway, or whoever canceled, or a time of ours that was up.
 
@@ -68,8 +68,8 @@ def record_outcome(
     )
     if verdict.is_contradiction:
         # Not one word of it is taken over: it may well speak of somebody else's charge.
-        _quarantine(session, payment, outcome, actor, at)
-        return Recording(payment.id, payment.customer_id, before, before)
+        _record_contradiction(session, payment, outcome, actor, at)
+        return RecordedOutcome(payment.id, payment.customer_id, before, before)
     payment.gateway_reference = payment.gateway_reference or outcome.gateway_reference
     payment.gateway_page_reference = payment.gateway_page_reference or outcome.page_reference
     if outcome.method and not payment.method_last4:
@@ -86,22 +86,22 @@ def record_outcome(
     if verdict.status not in statuses.UNSETTLED:
         payment.next_check_at = None
     if verdict.status != before:
-        _take_status(session, payment, verdict.status, outcome, actor, at)
-    kept = payment.payment_method_id if method_before is None else None
-    return Recording(payment.id, payment.customer_id, before, payment.status, kept)
+        _apply_status(session, payment, verdict.status, outcome, actor, at)
+    saved_method_id = payment.payment_method_id if method_before is None else None
+    return RecordedOutcome(payment.id, payment.customer_id, before, payment.status, saved_method_id)
 
 
-def record_paid_by_credit(session: Session, payment: Payment, *, actor: Actor, at: datetime) -> Recording:
+def record_paid_by_credit(session: Session, payment: Payment, *, actor: Actor, at: datetime) -> RecordedOutcome:
     """Complete a confirmed payment that credit pays whole: nobody has to be asked, and no gateway knows of it."""
     before = payment.status
     assert payment.charge_amount == 0 and before == "processing", "credit pays all of a confirmed payment"
     payment.next_check_at = None
     outcome = ChargeOutcome(State.SUCCEEDED, payment.id, evidence="credit")
-    _take_status(session, payment, PaymentStatus.COMPLETE, outcome, actor, at)
-    return Recording(payment.id, payment.customer_id, before, payment.status)
+    _apply_status(session, payment, PaymentStatus.COMPLETE, outcome, actor, at)
+    return RecordedOutcome(payment.id, payment.customer_id, before, payment.status)
 
 
-def _take_status(
+def _apply_status(
     session: Session, payment: Payment, status: str, outcome: ChargeOutcome, actor: Actor, at: datetime
 ) -> None:
     came_late = payment.status in statuses.ENDED_WITHOUT_MONEY
@@ -111,7 +111,7 @@ def _take_status(
         payment.completed_at = outcome.completed_at or at
         payment.failure_code = payment.failure_message = None
         surplus = _settle(session, payment, actor, at, came_late=came_late)
-        _keep_method(session, payment, outcome, at)
+        _save_method(session, payment, outcome, at)
     elif status in statuses.ENDED_WITHOUT_MONEY:
         payment.completed_at = at
         payment.failure_code = outcome.failure_code
@@ -235,7 +235,7 @@ def _release(session: Session, payment: Payment, at: datetime) -> None:
         credit.release(session, Scope(payment.merchant_id, payment.customer_id), held, at=at)
 
 
-def _keep_method(session: Session, payment: Payment, outcome: ChargeOutcome, at: datetime) -> None:
+def _save_method(session: Session, payment: Payment, outcome: ChargeOutcome, at: datetime) -> None:
     scope = Scope(payment.merchant_id, payment.customer_id)
     gateway, entered = payment.gateway, outcome.method
     is_to_save = payment.payment_method_id is None and payment.save_method
@@ -249,7 +249,9 @@ def _keep_method(session: Session, payment: Payment, outcome: ChargeOutcome, at:
         mark_used(session, scope, payment.payment_method_id, at=at)
 
 
-def _quarantine(session: Session, payment: Payment, outcome: ChargeOutcome, actor: Actor, at: datetime) -> None:
+def _record_contradiction(
+    session: Session, payment: Payment, outcome: ChargeOutcome, actor: Actor, at: datetime
+) -> None:
     """A provider's answer that does not fit: nothing is booked, and the log calls a person (threats 94, 102)."""
     event = Event(
         type=EventType.PAYMENT_OUTCOME_CONTRADICTED,

@@ -18,10 +18,10 @@ from portal.payment_methods.operations.consents import Consent
 from portal.payments.errors import InvoiceBeingPaid, NoGateway
 from portal.payments.models import is_second_attempt
 from portal.payments.operations.checkouts import end_checkout
+from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request, lookup_of, send_request
 from portal.payments.operations.intents import write_intent
 from portal.payments.operations.locks import lock_own_payment, lock_payment
-from portal.payments.operations.orders import Intent, intent_of, lookup_of, send
-from portal.payments.operations.outcomes import Recording, expired, failed, is_cancellation, record_outcome
+from portal.payments.operations.outcomes import RecordedOutcome, expired, failed, is_cancellation, record_outcome
 from portal.payments.queries.holders import find_other_holders
 from portal.payments.queries.payments import find_payment, get_payment
 from portal.payments.rules import statuses
@@ -29,7 +29,7 @@ from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
 from portal.tenancy import MerchantScope, Scope
 
-ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
+MIN_LOOKUP_INTERVAL = timedelta(milliseconds=500)
 """For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
 
 
@@ -69,13 +69,13 @@ def confirm_payment(
         # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
         raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
     if written is None:
-        resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY)
+        resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
         return
-    if isinstance(written, Recording):
+    if isinstance(written, RecordedOutcome):
         return
     services.crash_point("payment.intent_committed")
     assert gateway is not None, "only what credit pays whole does without a gateway, and it is never sent"
-    outcome = send(gateway, written)
+    outcome = send_request(gateway, written)
     services.crash_point("payment.gateway_answered")
     _record(services, scope.merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
     services.crash_point("payment.outcome_recorded")
@@ -90,25 +90,25 @@ def resolve_payment(
     anybody to call at any time.
     """
     now = services.clock.now()
-    asked = services.database.run(
-        lambda session: _note_lookup(session, merchant_id, payment_id, now, unless_checked_within)
+    pending = services.database.run(
+        lambda session: _begin_lookup(session, merchant_id, payment_id, now, unless_checked_within)
     )
-    gateway = services.gateways.find_named(merchant_id, asked.gateway) if asked is not None else None
-    if asked is None or gateway is None:
+    gateway = services.gateways.find_named(merchant_id, pending.gateway) if pending is not None else None
+    if pending is None or gateway is None:
         return
-    lookup = asked.lookup
+    lookup = pending.lookup
     actor = gateway_actor(gateway.name)
     outcome = gateway.look_up(lookup)
     services.crash_point("payment.looked_up")
     if outcome.state is State.ABSENT and now >= lookup.sent_at + RESEND_AFTER:
-        if now >= asked.expires_at:
+        if now >= pending.expires_at:
             outcome, actor = failed(payment_id, "timeout"), SYSTEM
-        elif asked.intent is not None:
-            outcome = send(gateway, asked.intent)
+        elif pending.request is not None:
+            outcome = send_request(gateway, pending.request)
     elif (
         outcome.state in (State.REQUIRES_ACTION, State.PENDING)
-        and now >= asked.expires_at
-        and _method_type(asked, outcome) != "bank_account"
+        and now >= pending.expires_at
+        and _method_type(pending, outcome) != "bank_account"
     ):
         outcome = gateway.cancel(lookup)
         if is_cancellation(outcome):
@@ -116,7 +116,7 @@ def resolve_payment(
     _record(services, merchant_id, payment_id, outcome, actor=actor)
 
 
-def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -> bool:
+def check_ended_payment(services: Services, merchant_id: str, payment_id: str) -> bool:
     """Ask whether money came after all for a payment that ended without any, and book it; nothing is ordered or called off.
 
     Tells whether there is an answer: nobody else asks again for a payment that has ended. Raises NotFound.
@@ -158,40 +158,44 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A payment whose outcome is looked up. `intent` is the order that may be resent, None when its method was removed."""
+class _PendingLookup:
+    """A payment whose outcome is looked up. `request` is the order that may be resent, None when its method was removed."""
 
     gateway: str | None
     lookup: Lookup
-    intent: Intent | None
+    request: GatewayRequest | None
     expires_at: datetime
     method_type: str | None
 
 
-def _method_type(asked: _Asked, outcome: ChargeOutcome) -> str | None:
+def _method_type(pending: _PendingLookup, outcome: ChargeOutcome) -> str | None:
     """What is paid with: a bank transfer takes days, also one that was entered on the gateway's page since we asked last."""
-    return outcome.method.type if outcome.method else asked.method_type
+    return outcome.method.type if outcome.method else pending.method_type
 
 
-def _note_lookup(
+def _begin_lookup(
     session: Session, merchant_id: str, payment_id: str, now: datetime, unless_checked_within: timedelta
-) -> _Asked | None:
+) -> _PendingLookup | None:
     """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
     payment = lock_payment(session, merchant_id, payment_id)
     if payment.status not in statuses.UNSETTLED or payment.sent_at is None:
         return None
-    is_asked = payment.checked_at is not None and now < payment.checked_at + unless_checked_within
-    if is_asked and payment.status != "requires_action":
+    was_just_looked_up = payment.checked_at is not None and now < payment.checked_at + unless_checked_within
+    if was_just_looked_up and payment.status != "requires_action":
         return None
     payment.checked_at = now
-    return _Asked(
-        payment.gateway, lookup_of(payment), intent_of(session, payment), payment.expires_at, payment.method_type
+    return _PendingLookup(
+        payment.gateway,
+        lookup_of(payment),
+        build_gateway_request(session, payment),
+        payment.expires_at,
+        payment.method_type,
     )
 
 
 def _record(
     services: Services, merchant_id: str, payment_id: str, outcome: ChargeOutcome, *, actor: Actor
-) -> Recording:
+) -> RecordedOutcome:
     return services.database.run(
         lambda session: record_outcome(session, merchant_id, payment_id, outcome, actor=actor, at=services.clock.now())
     )

@@ -43,20 +43,20 @@ _NEVER = "-"
 _FAILED = (sa.literal_column("'failed'", Id), sa.literal_column("'rejected'", Id))
 
 
-class _WordsOf(sa.sql.functions.GenericFunction[str]):
+class _SpaceJoined(sa.sql.functions.GenericFunction[str]):
     """A group's texts in one, a space between them. SQLAlchemy's own function for it renders its separator anew each time."""
 
     type = Id
     inherit_cache = True
 
 
-@compiles(_WordsOf)
-def _words_on_sqlite(element: _WordsOf, compiler: Any, **options: Any) -> str:
+@compiles(_SpaceJoined)
+def _space_joined_on_sqlite(element: _SpaceJoined, compiler: Any, **options: Any) -> str:
     return f"group_concat({compiler.process(element.clauses, **options)}, ' ')"
 
 
-@compiles(_WordsOf, "postgresql")
-def _words_on_postgresql(element: _WordsOf, compiler: Any, **options: Any) -> str:
+@compiles(_SpaceJoined, "postgresql")
+def _space_joined_on_postgresql(element: _SpaceJoined, compiler: Any, **options: Any) -> str:
     return f"string_agg({compiler.process(element.clauses, **options)}, ' ')"
 
 
@@ -132,9 +132,9 @@ def read_refunds(records: Iterable[PaymentRecord]) -> list[RefundRecord]:
     for record in records:
         if not record.refunds:
             continue
-        words = iter(record.refunds.split())
+        values = iter(record.refunds.split())
         # One iterator five times: the words come by fives, one refund after the other.
-        for status, amount, currency, created, completed in zip(words, words, words, words, words, strict=True):
+        for status, amount, currency, created, completed in zip(values, values, values, values, values, strict=True):
             completed_at = None if completed == _NEVER else _EPOCH + timedelta(microseconds=int(completed))
             created_at = _EPOCH + timedelta(microseconds=int(created))
             found.append(RefundRecord(record.id, status, int(amount), currency, created_at, completed_at))
@@ -145,14 +145,14 @@ def payment_columns() -> list[sa.ColumnElement[Any]]:
     """The columns of a PaymentRecord, in its order; for the overview too, which reads payments among other things."""
     p, a, i, r = _PAYMENTS.c, _ALLOCATIONS.c, _INVOICES.c, _REFUNDS.c
     unpaid = (
-        sa.select(_WordsOf(a.invoice_id))
+        sa.select(_SpaceJoined(a.invoice_id))
         .select_from(_ALLOCATIONS.join(_INVOICES, sa.and_(i.merchant_id == a.merchant_id, i.id == a.invoice_id)))
         .where(a.merchant_id == p.merchant_id, a.payment_id == p.id, is_outstanding(i.status), i.amount_reserved == 0)
         .correlate(_PAYMENTS)
         .scalar_subquery()
     )
     refunds = (
-        sa.select(_WordsOf(_refund_words()))
+        sa.select(_SpaceJoined(_refund_values()))
         .where(r.merchant_id == p.merchant_id, r.payment_id == p.id)
         .correlate(_PAYMENTS)
         .scalar_subquery()
@@ -176,12 +176,12 @@ def listed(status: str | None = None) -> sa.Select[Any]:
     return statement if status is None else statement.where(p.status == sa.literal_column(f"'{status}'", Id))
 
 
-def _refund_words() -> sa.ColumnElement[str]:
+def _refund_values() -> sa.ColumnElement[str]:
     """What `read_refunds` reads of one refund: five words, a space between them."""
     r, space = _REFUNDS.c, sa.literal_column("' '", Text)
     completed = sa.func.coalesce(sa.cast(_Microseconds(r.completed_at), Text), sa.literal_column(f"'{_NEVER}'", Text))
-    words = (r.status, sa.cast(r.amount, Text), r.currency, sa.cast(_Microseconds(r.created_at), Text), completed)
-    return reduce(lambda text, word: text + space + word, words)
+    values = (r.status, sa.cast(r.amount, Text), r.currency, sa.cast(_Microseconds(r.created_at), Text), completed)
+    return reduce(lambda text, value: text + space + value, values)
 
 
 @cache

@@ -64,7 +64,7 @@ class ShareRecord(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class PaymentDetail:
     """One payment with all that its page shows but its refunds; a top-up has no `description`, and what credit alone paid no
-    `gateway`. What `method_…` says is what was used, as it was then; `asked_phone` (E.164) is the telephone that was asked
+    `gateway`. What `method_…` says is what was used, as it was then; `prompted_phone` (E.164) is the telephone that was asked
     without a saved method."""
 
     id: str
@@ -93,7 +93,7 @@ class PaymentDetail:
     expires_at: datetime
     completed_at: datetime | None
     channel: str | None
-    asked_phone: str | None
+    prompted_phone: str | None
     nickname: str | None
     phone: str | None
     exp_month: int | None
@@ -141,7 +141,7 @@ _DETAIL = [
         for name in PaymentDetail.__dataclass_fields__
         if name in _PAYMENTS.c and name not in _OF_METHOD
     ),
-    _PAYMENTS.c.phone.label("asked_phone"),
+    _PAYMENTS.c.phone.label("prompted_phone"),
     *(_METHODS.c[name] for name in _OF_METHOD),
 ]
 _ONE = (

@@ -140,5 +140,5 @@ def shown_version(payment_id: str, pricing: Pricing, method_id: str | None) -> s
     It guards against mistakes, not against the customer.
     """
     parts = sorted(f"{part.invoice_id}:{part.share}:{part.price}" for part in pricing.parts)
-    told = [payment_id, method_id or "", pricing.currency, str(pricing.total), str(pricing.credit), *parts]
-    return fingerprint("|".join(told).encode())
+    shown = [payment_id, method_id or "", pricing.currency, str(pricing.total), str(pricing.credit), *parts]
+    return fingerprint("|".join(shown).encode())

@@ -86,14 +86,16 @@ class Verdict:
     is_contradiction: bool = False
 
 
-def judge(status: str, ordered: Money, reference: str, outcome: ChargeOutcome, *, was_opened: bool = False) -> Verdict:
+def judge(
+    status: str, requested: Money, reference: str, outcome: ChargeOutcome, *, was_opened: bool = False
+) -> Verdict:
     """Read an outcome against what was ordered.
 
     Money of another amount, currency or reference is never booked as this payment (threats 94); a success after an end
     without money is booked; a failure after a success changes nothing and is told.
     """
     is_other_money = (
-        outcome.money != ordered if outcome.state is State.SUCCEEDED else outcome.money not in (None, ordered)
+        outcome.money != requested if outcome.state is State.SUCCEEDED else outcome.money not in (None, requested)
     )
     if outcome.reference != reference or is_other_money:
         return Verdict(status, is_contradiction=True)

@@ -18,7 +18,7 @@ from portal.tenancy import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class GatewayRequest:
     """A durable intent as the gateway is sent it. `token` is that of the saved method, where `way` is one."""
 
     payment_id: str
@@ -32,7 +32,7 @@ class Intent:
     return_url: str
 
 
-def intent_of(session: Session, payment: Payment) -> Intent | None:
+def build_gateway_request(session: Session, payment: Payment) -> GatewayRequest | None:
     """Return the order that a gateway is sent; None where none may be sent: its saved method was removed since, or the payment was
     not chosen here, or credit pays it all."""
     way, gateway = read_way(payment), payment.gateway
@@ -44,7 +44,7 @@ def intent_of(session: Session, payment: Payment) -> Intent | None:
         return None
     merchant = get_merchant(session, payment.merchant_id)
     locale = payment.locale or merchant.locale
-    return Intent(
+    return GatewayRequest(
         payment.id,
         Money(payment.charge_amount, payment.currency),
         _describe(payment, locale),
@@ -57,38 +57,38 @@ def intent_of(session: Session, payment: Payment) -> Intent | None:
     )
 
 
-def send(gateway: Gateway, intent: Intent) -> ChargeOutcome:
+def send_request(gateway: Gateway, request: GatewayRequest) -> ChargeOutcome:
     """Order the payment in the way that was chosen: charge the saved method, prompt the telephone, or open the gateway's page."""
-    match intent.way:
+    match request.way:
         case SavedMethod():
-            assert intent.token is not None, "a saved method is ordered with its token"
+            assert request.token is not None, "a saved method is ordered with its token"
             return gateway.charge(
-                ChargeRequest(intent.payment_id, intent.money, intent.token, intent.description, intent.return_url)
+                ChargeRequest(request.payment_id, request.money, request.token, request.description, request.return_url)
             )
         case Prompt(channel, phone, save):
             return gateway.prompt(
                 PromptRequest(
-                    intent.payment_id,
-                    intent.money,
+                    request.payment_id,
+                    request.money,
                     channel,
                     phone,
-                    intent.payer,
-                    intent.description,
-                    intent.return_url,
+                    request.payer,
+                    request.description,
+                    request.return_url,
                     save,
                 )
             )
         case NewMethod(save):
             return gateway.open_page(
                 PageRequest(
-                    intent.payment_id,
-                    intent.money,
-                    intent.payee,
-                    intent.payer,
-                    intent.description,
-                    return_url=intent.return_url,
-                    cancel_url=intent.return_url,
-                    locale=intent.locale,
+                    request.payment_id,
+                    request.money,
+                    request.payee,
+                    request.payer,
+                    request.description,
+                    return_url=request.return_url,
+                    cancel_url=request.return_url,
+                    locale=request.locale,
                     save=save,
                 )
             )
