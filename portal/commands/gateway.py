@@ -162,7 +162,7 @@ def _require_same_account(account: Gateway, known_payments: Sequence[StoredPayme
 
 
 def _require_nothing_under_way(reader: Reader, merchant: MerchantProfile, name: str) -> None:
-    payments, refunds = count_under_way(reader, merchant.id, but=[name])
+    payments, refunds = count_under_way(reader, merchant.id, other_than=[name])
     if payments or refunds:
         raise PaymentsUnderWay(
             f"{payments} payments and {refunds} refunds of {merchant.slug} have no outcome yet, and only {merchant.gateway}"

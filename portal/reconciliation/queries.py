@@ -80,16 +80,18 @@ def list_comparisons(reader: Reader) -> list[Compared]:
 
 
 def count_under_way(
-    reader: Reader, merchant_id: str, *, at: Collection[str] = (), but: Collection[str] = ()
+    reader: Reader, merchant_id: str, *, gateways: Collection[str] = (), other_than: Collection[str] = ()
 ) -> tuple[int, int]:
     """Return how many payments and refunds of the merchant have no outcome, `at` these gateways or at all `but` these."""
     scope = MerchantScope(merchant_id)
-    return count_unknown(reader, scope, at=at, but=but), count_pending(reader, scope, at=at, but=but)
+    return count_unknown(reader, scope, gateways=gateways, other_than=other_than), count_pending(
+        reader, scope, gateways=gateways, other_than=other_than
+    )
 
 
 def list_known_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequence[StoredPayment]:
     """Return the newest payments that the gateway gave a reference of its own, while something is under way there; none, while
     nothing is."""
-    if not any(count_under_way(reader, merchant_id, at=[gateway])):
+    if not any(count_under_way(reader, merchant_id, gateways=[gateway])):
         return []
     return list_known_at_gateway(reader, MerchantScope(merchant_id), gateway, most=_KNOWN_PAYMENTS)

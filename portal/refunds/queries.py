@@ -116,13 +116,15 @@ def sum_completed(reader: Reader, scope: MerchantScope, payment_ids: Collection[
     return {payment_id: int(amount) for payment_id, amount in rows}
 
 
-def count_pending(reader: Reader, scope: MerchantScope, *, at: Collection[str] = (), but: Collection[str] = ()) -> int:
+def count_pending(
+    reader: Reader, scope: MerchantScope, *, gateways: Collection[str] = (), other_than: Collection[str] = ()
+) -> int:
     """Return how many refunds have no outcome yet of payments `at` these gateways, of none given at all; those `but` these are
     left out."""
     statement = sa.select(sa.func.count()).where(
         Refund.merchant_id == scope.merchant_id,
         Refund.status == "pending",
-        is_at_gateway(scope, Refund.payment_id, at=at, but=but),
+        is_at_gateway(scope, Refund.payment_id, gateways=gateways, other_than=other_than),
     )
     return reader.execute(statement).scalar_one()
 

@@ -181,7 +181,7 @@ NAMED: dict[str, Question] = {
         reader, MerchantScope(crowd.scope.merchant_id), status="pending"
     ),
     "refunds without an outcome": lambda reader, crowd: refunds.count_pending(
-        reader, MerchantScope(crowd.scope.merchant_id), but=["sandbox"]
+        reader, MerchantScope(crowd.scope.merchant_id), other_than=["sandbox"]
     ),
     "refunds of a customer's payments": lambda reader, crowd: list_refunds_of(
         reader, crowd.scope, [crowd.payment_id(n) for n in range(25)]

@@ -397,4 +397,4 @@ def test_refunds_are_found_and_listed_within_the_scope(shop: Shop, reader: Reade
         other_payment: 1,
     }
     assert refunds.count_pending(reader, shop.merchant) == 2
-    assert refunds.count_pending(reader, shop.merchant, but=["sandbox"]) == 0
+    assert refunds.count_pending(reader, shop.merchant, other_than=["sandbox"]) == 0

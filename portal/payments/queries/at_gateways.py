@@ -32,20 +32,26 @@ def read_unknown_payments(reader: Reader, *, before: datetime | None = None) -> 
     return UnknownPayments._make(reader.execute(statement.execution_options(tenant_wide=True)).one())
 
 
-def count_unknown(reader: Reader, scope: MerchantScope, *, at: Collection[str] = (), but: Collection[str] = ()) -> int:
+def count_unknown(
+    reader: Reader, scope: MerchantScope, *, gateways: Collection[str] = (), other_than: Collection[str] = ()
+) -> int:
     """Return how many payments have no outcome yet `at` these gateways, of none given at all; those `but` these are left out."""
     statement = sa.select(sa.func.count()).where(
-        Payment.merchant_id == scope.merchant_id, Payment.next_check_at.is_not(None), *_of_gateways(at, but)
+        Payment.merchant_id == scope.merchant_id,
+        Payment.next_check_at.is_not(None),
+        *_of_gateways(gateways, other_than),
     )
     return reader.execute(statement).scalar_one()
 
 
 def is_at_gateway(
-    scope: MerchantScope, payment_id: Any, *, at: Collection[str] = (), but: Collection[str] = ()
+    scope: MerchantScope, payment_id: Any, *, gateways: Collection[str] = (), other_than: Collection[str] = ()
 ) -> sa.ColumnElement[bool]:
     """Return the condition that the payment of another table's row is at one of these gateways; `payment_id` is that table's
     column."""
-    return sa.exists().where(Payment.merchant_id == scope.merchant_id, Payment.id == payment_id, *_of_gateways(at, but))
+    return sa.exists().where(
+        Payment.merchant_id == scope.merchant_id, Payment.id == payment_id, *_of_gateways(gateways, other_than)
+    )
 
 
 def find_payment_of_charge(reader: Reader, scope: MerchantScope, *, gateway: str, gateway_reference: str) -> str | None:
@@ -122,10 +128,10 @@ def lock_by_reference(
     )
 
 
-def _of_gateways(at: Collection[str], but: Collection[str]) -> list[sa.ColumnElement[bool]]:
+def _of_gateways(gateways: Collection[str], other_than: Collection[str]) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
-    if at:
-        conditions.append(Payment.gateway.in_(sorted(at)))
-    if but:
-        conditions.append(Payment.gateway.not_in(sorted(but)))
+    if gateways:
+        conditions.append(Payment.gateway.in_(sorted(gateways)))
+    if other_than:
+        conditions.append(Payment.gateway.not_in(sorted(other_than)))
     return conditions
