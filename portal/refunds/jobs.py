@@ -10,7 +10,7 @@ from portal.claims import Queue, Row, claim_next
 from portal.payments.rules.statuses import next_check
 from portal.refunds.models import Refund
 from portal.refunds.operations import resolve_refund
-from portal.refunds.rules import next_look
+from portal.refunds.rules import next_recheck
 from portal.services import Services
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def _claimed(refund: Row, now: datetime) -> dict[str, Any]:
     count = refund.check_count + 1
     if refund.status == "pending":
         return {"check_count": count, "next_check_at": next_check(count, now)}
-    return {"check_count": count, "next_check_at": next_look(count, refund.completed_at or now)}
+    return {"check_count": count, "next_check_at": next_recheck(count, refund.completed_at or now)}
 
 
 _TO_CHECK = Queue(

@@ -29,7 +29,7 @@ from portal.public_ids import new_id
 from portal.refunds.errors import CreditSpent, NotRefundable, RefundTooLarge
 from portal.refunds.models import Refund
 from portal.refunds.queries import get_refund
-from portal.refunds.rules import GIVE_AGAIN_AFTER, RefundStatus, credit_to_take, may_follow, next_look
+from portal.refunds.rules import RESEND_REFUND_AFTER, RefundStatus, credit_to_take, may_follow, next_recheck
 from portal.refunds.shapes import shape_refund
 from portal.services import Services
 from portal.tenancy import MerchantScope, Scope
@@ -79,7 +79,7 @@ def record_refund_outcome(
         return
     is_other_money = outcome.money is not None and outcome.money != Money(refund.amount, refund.currency)
     if is_other_money or (refund.status == RefundStatus.FAILED and outcome.state is State.SUCCEEDED):
-        _quarantine(session, refund, outcome, actor, at)
+        _record_contradiction(session, refund, outcome, actor, at)
         return
     is_open = refund.status == RefundStatus.PENDING
     if not is_open and not (refund.status == RefundStatus.COMPLETE and outcome.state is State.FAILED):
@@ -89,7 +89,7 @@ def record_refund_outcome(
         return
     refund.completed_at = at
     refund.check_count = 0
-    refund.next_check_at = next_look(0, at) if outcome.state is State.SUCCEEDED else None
+    refund.next_check_at = next_recheck(0, at) if outcome.state is State.SUCCEEDED else None
     refund.failure_code = outcome.failure_code
     payment = lock_payment(session, merchant_id, refund.payment_id)
     if outcome.state is State.FAILED:
@@ -121,7 +121,7 @@ def _fail(session: Session, refund: Refund, payment: Payment, actor: Actor, at: 
     )  # fmt: skip
     post(session, payment.merchant_id, posting)
     _become(session, refund, payment, RefundStatus.FAILED, actor, at)
-    _show_refunded(session, payment, actor, at)
+    _update_payment_status(session, payment, actor, at)
 
 
 def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool:
@@ -142,7 +142,7 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
     outcome = gateway.look_up_refund(request)
     services.crash_point("refund.looked_up")
     if outcome.state is State.ABSENT and services.database.run(
-        lambda session: _take_turn(session, merchant_id, refund_id, refund.sent_at, services.clock.now())
+        lambda session: _claim_resend(session, merchant_id, refund_id, refund.sent_at, services.clock.now())
     ):
         outcome = gateway.refund(request)
     services.database.run(
@@ -190,16 +190,18 @@ def _write_intent(
     payment.credit_granted -= taken.amount
     session.flush()
     _record(session, refund, payment, EventType.REFUND_CREATED, actor, now)
-    _show_refunded(session, payment, actor, now)
+    _update_payment_status(session, payment, actor, now)
     begun = refund_begun(payment.customer_id, payment.id, refund.id, money, credit_taken=taken, at=now)
     post(session, merchant_id, begun)
     return RefundRequest(refund.id, charge, money)
 
 
-def _take_turn(session: Session, merchant_id: str, refund_id: str, seen: datetime | None, at: datetime) -> bool:
-    """Whether the order may be given again, by the caller and by nobody else for `GIVE_AGAIN_AFTER`: who moved its time on may.
+def _claim_resend(
+    session: Session, merchant_id: str, refund_id: str, last_sent_at: datetime | None, at: datetime
+) -> bool:
+    """Whether the order may be given again, by the caller and by nobody else for `RESEND_REFUND_AFTER`: who moved its time on may.
 
-    `seen` is when it was given last, as that was read before the gateway was asked: an answer from before somebody gave it
+    `last_sent_at` is when it was given last, as that was read before the gateway was asked: an answer from before somebody gave it
     again says nothing of that.
     """
     moved = session.execute(
@@ -208,8 +210,8 @@ def _take_turn(session: Session, merchant_id: str, refund_id: str, seen: datetim
             Refund.merchant_id == merchant_id,
             Refund.id == refund_id,
             Refund.status == "pending",
-            Refund.sent_at.is_not_distinct_from(seen),
-            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - GIVE_AGAIN_AFTER,
+            Refund.sent_at.is_not_distinct_from(last_sent_at),
+            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - RESEND_REFUND_AFTER,
         )
         .values(sent_at=at)
         .execution_options(synchronize_session=False)
@@ -230,7 +232,7 @@ def _take_credit(session: Session, payment: Payment, money: Money, left: int, ac
     return Money(taken, payment.currency)
 
 
-def _quarantine(session: Session, refund: Refund, outcome: RefundOutcome, actor: Actor, at: datetime) -> None:
+def _record_contradiction(session: Session, refund: Refund, outcome: RefundOutcome, actor: Actor, at: datetime) -> None:
     """A gateway's answer that does not fit, as that of a payment: nothing is booked, and the log calls a person."""
     event = Event(
         type=EventType.REFUND_OUTCOME_CONTRADICTED,
@@ -284,7 +286,7 @@ _EVENT_OF = MappingProxyType(
 )
 
 
-def _show_refunded(session: Session, payment: Payment, actor: Actor, at: datetime) -> None:
+def _update_payment_status(session: Session, payment: Payment, actor: Actor, at: datetime) -> None:
     """Bring the payment's status to what is refunded of it."""
     payment.updated_at = at
     if payment.amount_refunded == 0:

@@ -26,7 +26,7 @@ def may_follow(status: str, following: str) -> bool:
     return following in TRANSITIONS[status]
 
 
-GIVE_AGAIN_AFTER = timedelta(minutes=1)
+RESEND_REFUND_AFTER = timedelta(minutes=1)
 """How long an order may still be on its way. Until then nobody gives it again: not every gateway knows an order by its reference
 and refuses the second."""
 
@@ -41,13 +41,13 @@ def credit_to_take(amount: int, *, left: int, granted: int, free: int) -> int | 
     return taken if amount - taken <= left - granted else None
 
 
-_LOOK_AGAIN_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=14), timedelta(days=30))
+_RECHECK_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timedelta(days=14), timedelta(days=30))
 
 
-def next_look(look_count: int, succeeded_at: datetime) -> datetime | None:
-    """When a refund that the gateway called done is asked for again, after `look_count` times; None when it stays done.
+def next_recheck(recheck_count: int, succeeded_at: datetime) -> datetime | None:
+    """When a refund that the gateway called done is asked for again, after `recheck_count` times; None when it stays done.
 
     The customer's bank may send it back for up to 30 days (https://docs.stripe.com/refunds#failed-refunds), and the event
     that tells so may be lost.
     """
-    return succeeded_at + _LOOK_AGAIN_AFTER[look_count] if look_count < len(_LOOK_AGAIN_AFTER) else None
+    return succeeded_at + _RECHECK_AFTER[recheck_count] if recheck_count < len(_RECHECK_AFTER) else None

@@ -312,7 +312,7 @@ BUGS = (
         (
             "portal/refunds/operations.py",
             "            Refund.sent_at.is_not_distinct_from(seen),\n"
-            "            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - GIVE_AGAIN_AFTER,\n",
+            "            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - RESEND_REFUND_AFTER,\n",
             "",
         ),
         likely=(_REFUNDING,),

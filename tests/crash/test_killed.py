@@ -16,7 +16,7 @@ from portal.payment_methods.models import PaymentMethodSetup
 from portal.provider_events.models import ProviderEvent
 from portal.reconciliation.models import GatewayComparison
 from portal.refunds.models import Refund
-from portal.refunds.rules import GIVE_AGAIN_AFTER
+from portal.refunds.rules import RESEND_REFUND_AFTER
 from tests.crash.installation import DEAD, ROOT
 from tests.support.live_accounts import GOOD_CARD
 from tests.support.waiting import wait_for
@@ -390,5 +390,5 @@ def _age_refund(account, payment_id: str) -> str:
             sa.select(Refund).where(Refund.merchant_id == account.merchant.id, Refund.payment_id == payment_id)
         ).scalar_one()
         refund.next_check_at = refund.created_at
-        refund.sent_at = refund.created_at - GIVE_AGAIN_AFTER
+        refund.sent_at = refund.created_at - RESEND_REFUND_AFTER
         return str(refund.id)
