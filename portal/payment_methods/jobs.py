@@ -15,7 +15,7 @@ from portal.gateways.polling import next_check
 from portal.payment_methods.models import PaymentMethod, PaymentMethodSetup
 from portal.payment_methods.operations.methods import record_method
 from portal.payment_methods.operations.setups import resolve_setup
-from portal.payment_methods.rules import expiries_to_tell
+from portal.payment_methods.rules import expiries_to_notify
 from portal.services import Services
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def _mail_about(session: Session, candidate: Row, *, at: datetime) -> bool:
 
 
 def _is_expiring(now: datetime) -> sa.ColumnElement[bool]:
-    first, last = expiries_to_tell(now.date())
+    first, last = expiries_to_notify(now.date())
     return sa.and_(
         PaymentMethod.status == sa.literal_column("'active'"),
         PaymentMethod.exp_year.between(first // 100, last // 100),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, tzinfo
 
 from portal.payment_methods.pages import MethodLabel, MethodPage, MethodRow, RemovalPage, SetupPage, UseRow
-from portal.payment_methods.queries.own_methods import MethodFactsRecord, MethodRecord
+from portal.payment_methods.queries.own_methods import MethodDetailRecord, MethodRecord
 from portal.payment_methods.queries.setups import SetupRecord
 from portal.payment_methods.rules import UNUSABLE, Use, method_state
 
@@ -32,7 +32,7 @@ def build_method_label(method: MethodRecord) -> MethodLabel:
 
 def build_method_page(
     method: MethodRecord,
-    facts: MethodFactsRecord,
+    detail: MethodDetailRecord,
     uses: Iterable[Use],
     *,
     gateway_name: str,
@@ -51,14 +51,14 @@ def build_method_page(
         state=row.state,
         is_default=row.is_default,
         gateway_name=gateway_name,
-        added_on=facts.created_at.astimezone(zone).date(),
+        added_on=detail.created_at.astimezone(zone).date(),
         nickname=(method.nickname or "") if nickname is None else nickname,
         fault=fault,
-        holder=facts.holder,
+        holder=detail.holder,
         last_used_on=row.last_used_on,
-        consent_on=facts.consent_at.astimezone(zone).date() if facts.consent_at else None,
-        consent_wording=facts.consent_wording,
-        consent_locale=facts.consent_locale,
+        consent_on=detail.consent_at.astimezone(zone).date() if detail.consent_at else None,
+        consent_wording=detail.consent_wording,
+        consent_locale=detail.consent_locale,
         uses=build_use_rows(uses, root=root),
         can_be_default=not row.is_default and row.state not in UNUSABLE,
         can_replace=can_replace,

@@ -103,7 +103,7 @@ def expiry_key(method: Expiring) -> int | None:
     return method.exp_year * 100 + method.exp_month if method.exp_year and method.exp_month else None
 
 
-def expiries_to_tell(today: date) -> tuple[int, int]:
+def expiries_to_notify(today: date) -> tuple[int, int]:
     """The first and the last expiry (as `expiry_key`) about which customers are written to: what is "expiring", and what has
     run out in the last eight weeks without a word."""
     last_bad_day = today + EXPIRES_SOON - timedelta(days=1)

@@ -10,7 +10,7 @@ import pytest
 from portal.gateways.contract import ChargeOutcome, Lookup, RefundOutcome, State
 from portal.payment_methods.models import PaymentMethodSetup
 from portal.payment_methods.operations.consents import Consent
-from portal.payment_methods.operations.setups import Wish, begin_setup
+from portal.payment_methods.operations.setups import SetupOptions, begin_setup
 from portal.payments.jobs import check_payments
 from portal.payments.operations.paying import cancel_payment
 from portal.provider_events.jobs import handle_events
@@ -273,7 +273,13 @@ def test_event_of_a_failed_refund_restores_its_amount(till: Till, named_by: str)
 def test_event_of_a_setup_causes_its_lookup(till: Till) -> None:
     word = Consent("Acme may keep it.", "en", "203.0.113.7", "Mozilla/5.0")
     setup = begin_setup(
-        till.services, till.scope, Wish(), consent=word, locale="en", pages_url="http://127.0.0.1/m", actor=CUSTOMER
+        till.services,
+        till.scope,
+        SetupOptions(),
+        consent=word,
+        locale="en",
+        pages_url="http://127.0.0.1/m",
+        actor=CUSTOMER,
     )
     till.gateway.finish_setup(setup)
 

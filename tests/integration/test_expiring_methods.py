@@ -13,7 +13,7 @@ from portal.customers.models import Customer
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.jobs import mail_expiring_methods
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.rules import expiries_to_tell, method_state
+from portal.payment_methods.rules import expiries_to_notify, method_state
 from portal.public_ids import is_id, new_id
 from portal.worker import build_handlers, deliver_due
 from tests.support.bundled import bundled_renderer
@@ -160,7 +160,7 @@ def test_nobody_is_written_to_about_what_is_gone_meanwhile(door: FrontDoor, tabl
 
 def test_what_is_told_is_what_pages_call_expiring() -> None:
     for today in (date(2026, 1, 1), date(2026, 3, 6), date(2026, 3, 7), date(2026, 8, 31), date(2026, 12, 31)):
-        first, last = expiries_to_tell(today)
+        first, last = expiries_to_notify(today)
 
         for year, month in ((year, month) for year in (2025, 2026, 2027) for month in range(1, 13)):
             method = PaymentMethod(status="active", exp_year=year, exp_month=month)

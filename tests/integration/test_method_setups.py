@@ -19,7 +19,7 @@ from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable, Set
 from portal.payment_methods.jobs import check_setups
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
 from portal.payment_methods.operations.consents import Consent
-from portal.payment_methods.operations.setups import Wish, begin_setup, record_setup, resolve_setup
+from portal.payment_methods.operations.setups import SetupOptions, begin_setup, record_setup, resolve_setup
 from portal.tenancy import Scope
 from tests.support.actors import CUSTOMER
 from tests.support.paying import Killed, Till, killing_at
@@ -39,7 +39,13 @@ class Desk:
     def begin(self, *, crash_point: CrashPoint | None = None, scope: Scope | None = None, **wish: Any) -> str:
         services = self.till.with_crash_point(crash_point) if crash_point else self.till.services
         return begin_setup(
-            services, scope or self.till.scope, Wish(**wish), consent=WORD, locale="en", pages_url=PAGES, actor=CUSTOMER
+            services,
+            scope or self.till.scope,
+            SetupOptions(**wish),
+            consent=WORD,
+            locale="en",
+            pages_url=PAGES,
+            actor=CUSTOMER,
         )
 
     def setup(self) -> PaymentMethodSetup:

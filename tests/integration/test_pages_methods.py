@@ -15,7 +15,7 @@ from portal.merchants.models import Merchant
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
 from portal.payment_methods.operations.methods import follow_gateway
 from portal.payment_methods.operations.setups import resolve_setup
-from portal.payment_methods.views.consent_texts import KEEP_WHILE_PAYING, words_while_paying
+from portal.payment_methods.views.consent_texts import SAVE_WHILE_PAYING, checkout_consent_text
 from portal.rendering.translations import translator
 from portal.services import Services
 from tests.support.accounts import Account, make_account
@@ -86,10 +86,10 @@ def test_consent_is_recorded_as_it_stood_on_the_page(pages: PageClient, account:
 def test_words_of_the_checkout_are_those_that_are_recorded(pages: PageClient, account: Account, locale: str) -> None:
     page = pages.get(f"/acme/checkout?invoice={account.invoice()}", accept_language=locale)
 
-    label, hint = (translator(locale).catalogue.gettext(text) for text in KEEP_WHILE_PAYING)
+    label, hint = (translator(locale).catalogue.gettext(text) for text in SAVE_WHILE_PAYING)
     assert label in page.text
     assert (hint % {"gateway": "Sandbox Pay"}).replace("\u00a0", " ") in page.text
-    assert words_while_paying(locale, gateway="Sandbox Pay") == f"{label}. {hint % {'gateway': 'Sandbox Pay'}}"
+    assert checkout_consent_text(locale, gateway="Sandbox Pay") == f"{label}. {hint % {'gateway': 'Sandbox Pay'}}"
 
 
 def test_return_address_alone_saves_nothing(pages: PageClient, account: Account) -> None:

@@ -24,7 +24,7 @@ from portal.gateways.contract import Gateway
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.queries.own_methods import list_own_methods
-from portal.payment_methods.views.consent_texts import said_here, words_while_paying
+from portal.payment_methods.views.consent_texts import checkout_consent_text, current_consent
 from portal.payments.errors import (
     AmountChanged,
     CheckoutEnded,
@@ -112,7 +112,7 @@ def cancel(payment_id: str) -> Response:
 def _consent(services: Services) -> Consent:
     """The customer's word that the new method may be kept, in case the box was ticked."""
     gateway = services.gateways.find(g.merchant.id)
-    return said_here(words_while_paying(g.shell.locale, gateway=gateway.title if gateway else ""))
+    return current_consent(checkout_consent_text(g.shell.locale, gateway=gateway.title if gateway else ""))
 
 
 def _review_page(

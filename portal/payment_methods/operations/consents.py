@@ -35,7 +35,7 @@ def record_consent(
     payment_id: str | None = None,
     setup_id: str | None = None,
 ) -> None:
-    """Append the consent to keep what a payment or a setup will bring; `give_method` names it when it has come."""
+    """Append the consent to keep what a payment or a setup will bring; `link_consent` names it when it has come."""
     session.add(
         PaymentMethodConsent(
             merchant_id=scope.merchant_id,
@@ -52,7 +52,7 @@ def record_consent(
     )
 
 
-def give_method(
+def link_consent(
     session: Session, merchant_id: str, method_id: str, *, payment_id: str | None = None, setup_id: str | None = None
 ) -> None:
     """Say which method came of the payment or setup that was consented to."""
@@ -70,4 +70,6 @@ def give_method(
 
 
 def _printable(user_agent: str) -> str:
-    return "".join(sign for sign in mask_card_numbers(user_agent)[:_LONGEST_USER_AGENT] if sign.isprintable())
+    return "".join(
+        character for character in mask_card_numbers(user_agent)[:_LONGEST_USER_AGENT] if character.isprintable()
+    )

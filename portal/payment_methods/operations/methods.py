@@ -26,21 +26,21 @@ from portal.tenancy import Scope
 
 
 def remember_method(
-    session: Session, scope: Scope, gateway: str, facts: MethodDetails, *, actor: Actor, at: datetime
+    session: Session, scope: Scope, gateway: str, details: MethodDetails, *, actor: Actor, at: datetime
 ) -> str:
     """Save a gateway's token for the customer and tell its id; the same card again is the method that is there already, with
     its new token and expiry.
 
     The customer's first method becomes the default. Called only with the customer's consent (`consents.record_consent`).
     """
-    assert facts.token, "only what can be used again is saved"
-    fingerprint = facts.fingerprint or facts.token
+    assert details.token, "only what can be used again is saved"
+    fingerprint = details.fingerprint or details.token
     # The customer's row orders two tabs that save at once: without it the unique index would refuse the second one here,
     # and with it the booking of money that did come.
     existing = lock_methods(session, scope)
     for method in existing:
         if method.gateway == gateway and method.fingerprint == fingerprint:
-            _renew(session, method, facts, actor, at)
+            _renew(session, method, details, actor, at)
             return method.id
     # What was begun at a gateway that the merchant has left since comes to its end there, and cannot be charged here.
     is_used = get_merchant(session, scope.merchant_id).gateway == gateway
@@ -49,16 +49,16 @@ def remember_method(
         id=new_id("pm", at),
         customer_id=scope.customer_id,
         gateway=gateway,
-        token=facts.token,
+        token=details.token,
         fingerprint=fingerprint,
-        type=facts.type,
-        brand=facts.brand,
-        last4=facts.last4,
-        exp_month=facts.exp_month,
-        exp_year=facts.exp_year,
-        holder=_kept(facts.holder),
-        phone=facts.phone,
-        bank_name=_kept(facts.bank_name),
+        type=details.type,
+        brand=details.brand,
+        last4=details.last4,
+        exp_month=details.exp_month,
+        exp_year=details.exp_year,
+        holder=_masked(details.holder),
+        phone=details.phone,
+        bank_name=_masked(details.bank_name),
         is_default=is_used and not any(method.is_default for method in existing),
         status=(MethodStatus.ACTIVE if is_used else MethodStatus.EXPIRED).value,
         created_at=at,
@@ -203,8 +203,8 @@ def follow_gateway(session: Session, merchant_id: str, gateway: str, *, actor: A
         newer.id > PaymentMethod.id,
     )
     left = (PaymentMethod.status == "active", PaymentMethod.gateway != gateway)
-    kept = (PaymentMethod.status == "expired", PaymentMethod.gateway == gateway, is_newest)
-    for which, status in ((left, MethodStatus.EXPIRED), (kept, MethodStatus.ACTIVE)):
+    returning = (PaymentMethod.status == "expired", PaymentMethod.gateway == gateway, is_newest)
+    for which, status in ((left, MethodStatus.EXPIRED), (returning, MethodStatus.ACTIVE)):
         methods = session.execute(
             sa.select(PaymentMethod)
             .where(PaymentMethod.merchant_id == merchant_id, *which)
@@ -216,23 +216,23 @@ def follow_gateway(session: Session, merchant_id: str, gateway: str, *, actor: A
             become(session, method, status, actor=actor, at=at)
 
 
-def forget_at_gateway(session: Session, method: PaymentMethod, *, at: datetime) -> None:
+def enqueue_detach(session: Session, method: PaymentMethod, *, at: datetime) -> None:
     """Have the gateway forget a removed method's token, as soon as nothing that is under way needs it."""
     enqueue(session, method.merchant_id, "detach_method", {"method": method.id}, at=at)
 
 
-def _kept(text: str | None) -> str | None:
+def _masked(text: str | None) -> str | None:
     """Words of a gateway, which may hold what must not be kept (threats 169)."""
     return mask_card_numbers(text) if text else None
 
 
-def _renew(session: Session, method: PaymentMethod, facts: MethodDetails, actor: Actor, at: datetime) -> None:
+def _renew(session: Session, method: PaymentMethod, details: MethodDetails, actor: Actor, at: datetime) -> None:
     """The same card once more: its newest token counts. The old one lives on as a removed method until the gateway has
     forgotten it, since an order that is under way may still need it."""
-    assert facts.token
-    if (facts.token, facts.exp_month, facts.exp_year) == (method.token, method.exp_month, method.exp_year):
+    assert details.token
+    if (details.token, details.exp_month, details.exp_year) == (method.token, method.exp_month, method.exp_year):
         return
-    if facts.token != method.token:
+    if details.token != method.token:
         old = PaymentMethod(
             merchant_id=method.merchant_id,
             id=new_id("pm", at),
@@ -251,11 +251,11 @@ def _renew(session: Session, method: PaymentMethod, facts: MethodDetails, actor:
             removed_at=at,
         )
         session.add(old)
-        forget_at_gateway(session, old, at=at)
+        enqueue_detach(session, old, at=at)
     previous = {"exp_month": method.exp_month, "exp_year": method.exp_year}
-    method.token = facts.token
-    if facts.exp_month and facts.exp_year:
-        method.exp_month, method.exp_year = facts.exp_month, facts.exp_year
+    method.token = details.token
+    if details.exp_month and details.exp_year:
+        method.exp_month, method.exp_year = details.exp_month, details.exp_year
     _record_update(session, method, "renewed", previous, actor, at)
 
 

@@ -16,7 +16,7 @@ from portal.merchants.queries import get_merchant
 from portal.outbox.operations import enqueue
 from portal.payment_methods.errors import SuccessorMissing
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.operations.methods import become, forget_at_gateway, get_method, lock_methods, prefer
+from portal.payment_methods.operations.methods import become, enqueue_detach, get_method, lock_methods, prefer
 from portal.payment_methods.operations.uses import (
     MethodUsers,
     is_needed_at_gateway,
@@ -28,10 +28,10 @@ from portal.services import Services
 from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
-_ASK_AGAIN_AFTER = timedelta(hours=1)
+_RETRY_DETACH_AFTER = timedelta(hours=1)
 
 
-class NotForgotten(Exception):
+class DetachFailed(Exception):
     """The gateway did not say that it has forgotten a method; it is told again."""
 
 
@@ -59,7 +59,7 @@ def remove_method(
     if successor is not None:
         move_dependents(session, users, scope, method.id, successor, at=at)
     was_default = method.is_default
-    take_away(session, method, actor=actor, at=at)
+    mark_removed(session, method, actor=actor, at=at)
     if successor is not None and was_default:
         prefer(session, methods, successor, actor=actor, at=at)
 
@@ -84,22 +84,22 @@ def replace_method(
         return
     move_dependents(session, users, scope, method.id, successor, at=at)
     was_default = method.is_default
-    take_away(session, method, actor=actor, at=at)
+    mark_removed(session, method, actor=actor, at=at)
     if was_default:
         prefer(session, methods, successor, actor=actor, at=at)
 
 
-def take_away(session: Session, method: PaymentMethod, *, actor: Actor, at: datetime) -> None:
+def mark_removed(session: Session, method: PaymentMethod, *, actor: Actor, at: datetime) -> None:
     """Mark a method as removed; from here on no order is given with it, nor given again."""
     method.is_default, method.removed_at = False, at
     become(session, method, MethodStatus.REMOVED, actor=actor, at=at)
-    forget_at_gateway(session, method, at=at)
+    enqueue_detach(session, method, at=at)
 
 
 def detach_method(services: Services, merchant_id: str, payload: dict[str, Any], _message_id: str) -> None:
     """Have the gateway forget a removed method. While a payment under way may need its token, that is put off.
 
-    Raises NotForgotten, so that the outbox tries again.
+    Raises DetachFailed, so that the outbox tries again.
     """
     method_id = str(payload["method"])
     with services.database.unit_of_work() as session:
@@ -114,14 +114,14 @@ def detach_method(services: Services, merchant_id: str, payload: dict[str, Any],
             return
         if is_needed_at_gateway(session, services.method_users, method):
             at = services.clock.now()
-            enqueue(session, merchant_id, "detach_method", payload, at=at, due_at=at + _ASK_AGAIN_AFTER)
+            enqueue(session, merchant_id, "detach_method", payload, at=at, due_at=at + _RETRY_DETACH_AFTER)
             return
     gateway = services.gateways.find_named(merchant_id, method.gateway)
     if gateway is None or not gateway.capabilities.setup_page:
         log.warning("payment_method.not_detached", extra={"merchant": merchant_id, "method": method_id})
         return
     if not gateway.detach(method.token):
-        raise NotForgotten
+        raise DetachFailed
     log.info("payment_method.detached", extra={"merchant": merchant_id, "method": method_id})
 
 

@@ -19,7 +19,7 @@ from portal.gateways.polling import RESEND_AFTER, next_check
 from portal.merchants.queries import get_merchant
 from portal.payment_methods.errors import SetupsUnavailable, TooManySetups
 from portal.payment_methods.models import PaymentMethodSetup
-from portal.payment_methods.operations.consents import Consent, give_method, record_consent
+from portal.payment_methods.operations.consents import Consent, link_consent, record_consent
 from portal.payment_methods.operations.methods import get_method, lock_methods, prefer, remember_method
 from portal.payment_methods.operations.removal import replace_method
 from portal.payment_methods.operations.uses import MethodUsers
@@ -35,7 +35,7 @@ MIN_LOOKUP_INTERVAL = timedelta(milliseconds=500)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SetupOptions:
     """What the customer wants of the new method. `replaces` is the method in whose place it comes, None for one beside the
     others."""
 
@@ -45,7 +45,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class SetupRecording:
+class RecordedSetup:
     """What recording an outcome did. `method_id` is the method that was kept, None while there is none."""
 
     setup_id: str
@@ -60,12 +60,19 @@ class SetupRecording:
 
 
 def begin_setup(
-    services: Services, scope: Scope, wish: Wish, *, actor: Actor, consent: Consent, locale: str, pages_url: str
+    services: Services,
+    scope: Scope,
+    options: SetupOptions,
+    *,
+    actor: Actor,
+    consent: Consent,
+    locale: str,
+    pages_url: str,
 ) -> str:
     """The customer wants to keep a method: write it down with the consent, open the gateway's page, and tell the setup's id.
 
     The setup's own page is `pages_url` and its id; `locale` is the language of the gateway's page. Raises SetupsUnavailable,
-    TooManySetups, NicknameTooLong, NicknameUnusable, and NoResultFound when `wish.replaces` is not this customer's; then
+    TooManySetups, NicknameTooLong, NicknameUnusable, and NoResultFound when `options.replaces` is not this customer's; then
     nothing was written and nothing was sent.
     """
     gateway = services.gateways.find(scope.merchant_id)
@@ -73,7 +80,7 @@ def begin_setup(
         raise SetupsUnavailable
     name = gateway.name
     request = services.database.run(
-        lambda session: _write_intent(session, services, scope, wish, name, consent, locale, pages_url, actor=actor)
+        lambda session: _write_intent(session, services, scope, options, name, consent, locale, pages_url, actor=actor)
     )
     services.crash_point("setup.intent_committed")
     outcome = gateway.open_setup(request)
@@ -92,13 +99,13 @@ def resolve_setup(
     anybody to call at any time.
     """
     now = services.clock.now()
-    asked = services.database.run(
-        lambda session: _note_lookup(session, merchant_id, setup_id, now, unless_checked_within)
+    pending = services.database.run(
+        lambda session: _begin_lookup(session, merchant_id, setup_id, now, unless_checked_within)
     )
-    gateway = services.gateways.find_named(merchant_id, asked.gateway) if asked is not None else None
-    if asked is None or gateway is None or not gateway.capabilities.setup_page:
+    gateway = services.gateways.find_named(merchant_id, pending.gateway) if pending is not None else None
+    if pending is None or gateway is None or not gateway.capabilities.setup_page:
         return
-    outcome = _ask(services, gateway, asked, now)
+    outcome = _look_up(services, gateway, pending, now)
     _record(services, merchant_id, setup_id, outcome)
 
 
@@ -110,7 +117,7 @@ def record_setup(
     outcome: SetupOutcome,
     *,
     at: datetime,
-) -> SetupRecording:
+) -> RecordedSetup:
     """Bring a setup and the customer's methods to what the gateway says, in the caller's transaction.
 
     Idempotent, as `record_outcome` is: the same outcome again, from whomever, changes nothing.
@@ -120,7 +127,7 @@ def record_setup(
     status = judge_setup(before, setup.id, outcome)
     if is_contradiction(setup.id, outcome):
         log.error("setup.outcome_contradicted", extra={"setup": setup.id, "told": outcome.state.value})
-        return SetupRecording(setup.id, setup.customer_id, before, before, setup.payment_method_id)
+        return RecordedSetup(setup.id, setup.customer_id, before, before, setup.payment_method_id)
     setup.gateway_page_reference = setup.gateway_page_reference or outcome.page_reference
     if status != "requires_action":
         setup.action_url = None
@@ -129,17 +136,17 @@ def record_setup(
     if status != before:
         setup.status = status
         if status == "complete":
-            _keep(session, users, setup, outcome, at)
-        _note_end(session, setup, outcome, at)
+            _save_method(session, users, setup, outcome, at)
+        _record_end(session, setup, outcome, at)
     session.flush()
-    return SetupRecording(setup.id, setup.customer_id, before, status, setup.payment_method_id)
+    return RecordedSetup(setup.id, setup.customer_id, before, status, setup.payment_method_id)
 
 
 def _write_intent(
     session: Session,
     services: Services,
     scope: Scope,
-    wish: Wish,
+    options: SetupOptions,
     gateway: str,
     consent: Consent,
     locale: str,
@@ -149,8 +156,8 @@ def _write_intent(
 ) -> SetupRequest:
     now = services.clock.now()
     _limit(session, scope, services.settings.payment_attempts_per_customer_per_hour, now)
-    if wish.replaces is not None:
-        get_method(session, scope, wish.replaces)
+    if options.replaces is not None:
+        get_method(session, scope, options.replaces)
     setup_id = new_id("pms", now)
     setup = PaymentMethodSetup(
         merchant_id=scope.merchant_id,
@@ -158,9 +165,9 @@ def _write_intent(
         customer_id=scope.customer_id,
         gateway=gateway,
         status="processing",
-        nickname=read_nickname(wish.nickname),
-        make_default=wish.make_default,
-        replaces=wish.replaces,
+        nickname=read_nickname(options.nickname),
+        make_default=options.make_default,
+        replaces=options.replaces,
         locale=locale,
         return_url=f"{pages_url}/{setup_id}",
         next_check_at=next_check(0, now),
@@ -176,14 +183,14 @@ def _write_intent(
         merchant_id=scope.merchant_id,
         object_id=setup_id,
         customer_id=scope.customer_id,
-        details={"replaces": wish.replaces},
+        details={"replaces": options.replaces},
         at=now,
     )
     record(session, actor, event)
-    return _order(session, setup)
+    return _build_request(session, setup)
 
 
-def _order(session: Session, setup: PaymentMethodSetup) -> SetupRequest:
+def _build_request(session: Session, setup: PaymentMethodSetup) -> SetupRequest:
     merchant = get_merchant(session, setup.merchant_id)
     payer = get_payer(session, Scope(setup.merchant_id, setup.customer_id), setup.gateway)
     return SetupRequest(
@@ -198,7 +205,7 @@ def _order(session: Session, setup: PaymentMethodSetup) -> SetupRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _PendingLookup:
     """A setup that is asked for, and its order, in case the gateway has never heard of it."""
 
     lookup: Lookup
@@ -207,38 +214,40 @@ class _Asked:
     expires_at: datetime
 
 
-def _note_lookup(
+def _begin_lookup(
     session: Session, merchant_id: str, setup_id: str, now: datetime, unless_checked_within: timedelta
-) -> _Asked | None:
+) -> _PendingLookup | None:
     """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
     setup = _lock(session, merchant_id, setup_id)
     if setup.status not in SETUP_UNSETTLED and setup.status != "expired":
         return None
-    is_asked = setup.checked_at is not None and now < setup.checked_at + unless_checked_within
-    if is_asked and setup.status != "requires_action":
+    was_just_looked_up = setup.checked_at is not None and now < setup.checked_at + unless_checked_within
+    if was_just_looked_up and setup.status != "requires_action":
         return None
     setup.checked_at = now
     lookup = Lookup(setup.id, setup.created_at, page_reference=setup.gateway_page_reference)
-    return _Asked(lookup, _order(session, setup), setup.gateway, setup.expires_at)
+    return _PendingLookup(lookup, _build_request(session, setup), setup.gateway, setup.expires_at)
 
 
-def _ask(services: Services, gateway: Gateway, asked: _Asked, now: datetime) -> SetupOutcome:
-    outcome = gateway.look_up_setup(asked.lookup)
+def _look_up(services: Services, gateway: Gateway, pending: _PendingLookup, now: datetime) -> SetupOutcome:
+    outcome = gateway.look_up_setup(pending.lookup)
     services.crash_point("setup.looked_up")
-    if outcome.state in (State.ABSENT, State.REQUIRES_ACTION, State.PENDING) and now >= asked.expires_at:
-        return SetupOutcome(State.FAILED, asked.lookup.reference, failure_code="timeout", evidence="expired")
-    if outcome.state is State.ABSENT and now >= asked.lookup.sent_at + RESEND_AFTER:
-        return gateway.open_setup(asked.request)
+    if outcome.state in (State.ABSENT, State.REQUIRES_ACTION, State.PENDING) and now >= pending.expires_at:
+        return SetupOutcome(State.FAILED, pending.lookup.reference, failure_code="timeout", evidence="expired")
+    if outcome.state is State.ABSENT and now >= pending.lookup.sent_at + RESEND_AFTER:
+        return gateway.open_setup(pending.request)
     return outcome
 
 
-def _keep(session: Session, users: MethodUsers, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
+def _save_method(
+    session: Session, users: MethodUsers, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime
+) -> None:
     """The method that came of it, with all that the customer wished for it."""
     assert outcome.method is not None, "a success brings a method (judge_setup)"
     scope, actor = Scope(setup.merchant_id, setup.customer_id), customer_actor(setup.customer_id)
     # The customer asked for it on our page, whoever brings the outcome.
     setup.payment_method_id = remember_method(session, scope, setup.gateway, outcome.method, actor=actor, at=at)
-    give_method(session, setup.merchant_id, setup.payment_method_id, setup_id=setup.id)
+    link_consent(session, setup.merchant_id, setup.payment_method_id, setup_id=setup.id)
     method = get_method(session, scope, setup.payment_method_id)
     method.nickname = setup.nickname or method.nickname
     if method.status != "active":
@@ -249,7 +258,7 @@ def _keep(session: Session, users: MethodUsers, setup: PaymentMethodSetup, outco
         prefer(session, lock_methods(session, scope), method, actor=actor, at=at)
 
 
-def _note_end(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
+def _record_end(session: Session, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime) -> None:
     if setup.status in SETUP_UNSETTLED:
         return
     setup.completed_at, setup.next_check_at = at, None

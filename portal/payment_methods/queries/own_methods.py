@@ -62,7 +62,7 @@ def find_removed(reader: Reader, scope: Scope, method_id: str) -> MethodRecord |
     return MethodRecord._make(row) if row is not None else None
 
 
-class MethodFactsRecord(NamedTuple):
+class MethodDetailRecord(NamedTuple):
     """What the page of one method shows beside a MethodRecord; `gateway` keeps it. `consent_*` is the newest word of the customer on it, None for a
     method that came without one (imported, brought over from a platform)."""
 
@@ -74,7 +74,7 @@ class MethodFactsRecord(NamedTuple):
     consent_locale: str | None
 
 
-def get_method_facts(reader: Reader, scope: Scope, method_id: str) -> MethodFactsRecord:
+def get_method_detail(reader: Reader, scope: Scope, method_id: str) -> MethodDetailRecord:
     """Return holder, age and consent of one of the customer's methods. Raises NotFound."""
     m, consent = _METHODS.c, PaymentMethodConsent.__table__.c
     statement = (
@@ -91,7 +91,7 @@ def get_method_facts(reader: Reader, scope: Scope, method_id: str) -> MethodFact
     row = reader.execute(statement).first()
     if row is None:
         raise NotFound
-    return MethodFactsRecord._make(row)
+    return MethodDetailRecord._make(row)
 
 
 def in_order(methods: list[MethodRecord]) -> list[MethodRecord]:

@@ -8,29 +8,29 @@ from portal.payment_methods.operations.consents import Consent
 from portal.phrases import phrase
 from portal.rendering.translations import translator
 
-KEEP_WHILE_PAYING = (
+SAVE_WHILE_PAYING = (
     phrase("Keep the new method for next time"),
     phrase("%(gateway)s keeps the number; we see the last digits only."),
 )
 """The box of the checkout and the hint below it."""
-KEEP_BY_SETUP = phrase(
+SAVE_BY_SETUP = phrase(
     "By going on you allow %(merchant)s to keep this method with %(gateway)s and to charge it when you pay here. You can remove it"
     " at any time."
 )
 
 
-def words_while_paying(locale: str, *, gateway: str) -> str:
+def checkout_consent_text(locale: str, *, gateway: str) -> str:
     """What stands beside the box of the checkout."""
-    label, hint = KEEP_WHILE_PAYING
-    words = translator(locale)
-    return f"{words.gettext(label)}. {words.gettext(hint, gateway=gateway)}"
+    label, hint = SAVE_WHILE_PAYING
+    translate = translator(locale)
+    return f"{translate.gettext(label)}. {translate.gettext(hint, gateway=gateway)}"
 
 
-def words_of_setup(locale: str, *, merchant: str, gateway: str) -> str:
+def setup_consent_text(locale: str, *, merchant: str, gateway: str) -> str:
     """What stands above the button that leads to the gateway's page."""
-    return translator(locale).gettext(KEEP_BY_SETUP, merchant=merchant, gateway=gateway)
+    return translator(locale).gettext(SAVE_BY_SETUP, merchant=merchant, gateway=gateway)
 
 
-def said_here(wording: str) -> Consent:
+def current_consent(wording: str) -> Consent:
     """The consent that comes with the present request."""
     return Consent(wording, g.shell.locale, request.remote_addr or "", request.headers.get("User-Agent", ""))

@@ -29,7 +29,7 @@ from portal.payment_methods.page_builders import (
     build_removal_page,
 )
 from portal.payment_methods.pages import MethodsPage
-from portal.payment_methods.queries.own_methods import find_removed, get_method_facts, get_own_method, list_own_methods
+from portal.payment_methods.queries.own_methods import find_removed, get_method_detail, get_own_method, list_own_methods
 from portal.payment_methods.rules import echoed_nickname
 from portal.payment_methods.views.setups import add_routes as add_setup_routes
 from portal.payment_methods.views.setups import setup_gateway
@@ -140,12 +140,12 @@ def _method_page(method_id: str, *, nickname: str | None = None, fault: str = ""
     scope = current_scope()
     with reading() as reader:
         method = get_own_method(reader, scope, method_id)
-        facts = get_method_facts(reader, scope, method_id)
+        detail = get_method_detail(reader, scope, method_id)
         uses = list_dependents(reader, current_services().method_users, scope, method_id, at=now())
-    gateway = current_services().gateways.find_named(scope.merchant_id, facts.gateway)
+    gateway = current_services().gateways.find_named(scope.merchant_id, detail.gateway)
     page = build_method_page(
         method,
-        facts,
+        detail,
         uses,
         gateway_name=gateway.title if gateway else g.merchant.name,
         can_replace=setup_gateway() is not None,

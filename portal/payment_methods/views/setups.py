@@ -10,13 +10,13 @@ from portal.errors import NotFound
 from portal.gateways.contract import Gateway
 from portal.payment_methods.errors import MethodFault, SetupsUnavailable
 from portal.payment_methods.forms import NewMethodForm
-from portal.payment_methods.operations.setups import MIN_LOOKUP_INTERVAL, Wish, begin_setup, resolve_setup
+from portal.payment_methods.operations.setups import MIN_LOOKUP_INTERVAL, SetupOptions, begin_setup, resolve_setup
 from portal.payment_methods.page_builders import build_method_label, build_setup_page
 from portal.payment_methods.pages import NewMethodPage
 from portal.payment_methods.queries.own_methods import get_own_method, list_own_methods
 from portal.payment_methods.queries.setups import get_setup
 from portal.payment_methods.rules import SETUP_UNSETTLED, echoed_nickname
-from portal.payment_methods.views.consent_texts import said_here, words_of_setup
+from portal.payment_methods.views.consent_texts import current_consent, setup_consent_text
 from portal.public_ids import is_id
 from portal.web.gateway_threads import ask_if_free
 from portal.web.policies import signed_in
@@ -41,7 +41,7 @@ def setup_gateway() -> Gateway | None:
 @signed_in
 def new() -> Response:
     """What the customer wishes for the new method; `replaces` names the method in whose place it comes."""
-    return _new_page(Wish(replaces=request.args.get("replaces") or None))
+    return _new_page(SetupOptions(replaces=request.args.get("replaces") or None))
 
 
 @signed_in
@@ -51,25 +51,25 @@ def begin() -> Response:
     replaces = form.replaces.data or None
     if replaces is not None and not is_id("pm", replaces):
         raise NotFound
-    wish = Wish(form.nickname.data or "", form.default.data, replaces)
+    options = SetupOptions(form.nickname.data or "", form.default.data, replaces)
     gateway = setup_gateway()
     if gateway is None:
-        return _new_page(wish, status=SetupsUnavailable.status)
+        return _new_page(options, status=SetupsUnavailable.status)
     services = current_services()
     try:
         setup_id = begin_setup(
             services,
             current_scope(),
-            wish,
+            options,
             actor=current_actor(),
-            consent=said_here(_consent_words(gateway)),
+            consent=current_consent(_consent_text(gateway)),
             locale=g.shell.locale,
             pages_url=f"{services.settings.base_url}{root()}/payment-methods/new",
         )
     except NoResultFound:
         raise NotFound from None
     except MethodFault as fault:
-        return _new_page(wish, fault=fault.code, status=_UNPROCESSABLE)
+        return _new_page(options, fault=fault.code, status=_UNPROCESSABLE)
     return redirect_to(f"/payment-methods/new/{setup_id}")
 
 
@@ -92,10 +92,10 @@ def setup(setup_id: str) -> Response:
     return render_page("payment_methods/setup.html", build_setup_page(found, method, gateway_name=name, root=root()))
 
 
-def _new_page(wish: Wish, *, fault: str = "", status: int = 200) -> Response:
+def _new_page(options: SetupOptions, *, fault: str = "", status: int = 200) -> Response:
     scope = current_scope()
     with reading() as reader:
-        replaced = get_own_method(reader, scope, wish.replaces) if wish.replaces is not None else None
+        replaced = get_own_method(reader, scope, options.replaces) if options.replaces is not None else None
         is_first = not list_own_methods(reader, scope)
     gateway = setup_gateway()
     page = NewMethodPage(
@@ -103,14 +103,14 @@ def _new_page(wish: Wish, *, fault: str = "", status: int = 200) -> Response:
         types=gateway.capabilities.page_types if gateway else (),
         replaces_id=replaced.id if replaced else "",
         replaces=build_method_label(replaced) if replaced else None,
-        nickname=echoed_nickname(wish.nickname),
-        make_default=wish.make_default,
+        nickname=echoed_nickname(options.nickname),
+        make_default=options.make_default,
         is_first=is_first,
-        consent=_consent_words(gateway) if gateway else "",
+        consent=_consent_text(gateway) if gateway else "",
         fault=fault,
     )
     return render_page("payment_methods/new.html", page, status)
 
 
-def _consent_words(gateway: Gateway) -> str:
-    return words_of_setup(g.shell.locale, merchant=g.merchant.legal_name, gateway=gateway.title)
+def _consent_text(gateway: Gateway) -> str:
+    return setup_consent_text(g.shell.locale, merchant=g.merchant.legal_name, gateway=gateway.title)

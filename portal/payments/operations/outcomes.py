@@ -18,7 +18,7 @@ from portal.invoices.queries.payable import read_currencies
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import Settled, payment_captured
 from portal.money import Money
-from portal.payment_methods.operations.consents import give_method
+from portal.payment_methods.operations.consents import link_consent
 from portal.payment_methods.operations.methods import mark_used, remember_method
 from portal.payment_methods.rules import shown_brand
 from portal.payments.models import Payment, PaymentAllocation
@@ -244,7 +244,7 @@ def _save_method(session: Session, payment: Payment, outcome: ChargeOutcome, at:
         payment.payment_method_id = remember_method(
             session, scope, gateway, entered, actor=customer_actor(payment.customer_id), at=at
         )
-        give_method(session, payment.merchant_id, payment.payment_method_id, payment_id=payment.id)
+        link_consent(session, payment.merchant_id, payment.payment_method_id, payment_id=payment.id)
     if payment.payment_method_id is not None:
         mark_used(session, scope, payment.payment_method_id, at=at)
 
