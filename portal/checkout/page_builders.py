@@ -38,7 +38,7 @@ MOST_CHANGEABLE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Till:
+class CheckoutContext:
     """What the merchant and its gateway offer at this checkout, in its currency. `channels` are the telephones that can be asked,
     as (id, name); `page_types` what the gateway's page takes; `credit` is what the customer may spend in it; `refused_amount` as `amounts.amount_rule` takes it."""
 
@@ -60,7 +60,7 @@ def build_choose_page(
     chosen: Sequence[Payable],
     payable: Sequence[Payable],
     methods: Sequence[MethodRecord],
-    till: Till,
+    context: CheckoutContext,
     *,
     root: str,
     today: date,
@@ -70,7 +70,7 @@ def build_choose_page(
 ) -> ChoosePage:
     """Step one. `chosen` are the invoices to pay, `payable` all that could be."""
     dues = [invoice.due for invoice in chosen]
-    currency = payment_currency(fields, dues) or (payable[0].currency if payable else till.usual_currency)
+    currency = payment_currency(fields, dues) or (payable[0].currency if payable else context.usual_currency)
     ids = [invoice.id for invoice in chosen]
     can_change = len(ids) < MOST_CHANGEABLE and fields.split_of is None
     others = [
@@ -79,7 +79,7 @@ def build_choose_page(
         if can_change and invoice.id not in ids and invoice.currency == currency and not invoice.is_held
     ]
     proposed = preferred_method(methods, today)
-    usual = proposed.id if proposed else NEW_METHOD if till.can_add else ""
+    usual = proposed.id if proposed else NEW_METHOD if context.can_add else ""
     total = sum(due.price_in(currency) or 0 for due in dues)
     return ChoosePage(
         kind="top_up" if fields.top_up else "split" if fields.split_of else "invoices",
@@ -98,18 +98,18 @@ def build_choose_page(
         ),
         amount=total,
         currency=currency,
-        payee=till.payee,
-        gateway_name=till.gateway_name,
+        payee=context.payee,
+        gateway_name=context.gateway_name,
         chosen=usual if fields.payment_method is None else fields.payment_method,
-        can_add=till.can_add,
-        page_types=till.page_types,
-        can_save=till.can_add and till.can_save,
+        can_add=context.can_add,
+        page_types=context.page_types,
+        can_save=context.can_add and context.can_save,
         save_method=fields.save_method,
-        amount_choice=_amount_choice(fields, dues, currency, till),
-        currencies=_currency_offers(fields, dues, currency, till, root),
+        amount_choice=_amount_choice(fields, dues, currency, context),
+        currencies=_currency_offers(fields, dues, currency, context, root),
         by_currency=_by_currency(chosen, root) if faults.get("invoice") == "currencies" else (),
-        credit=CreditChoice(till.credit, fields.use_credit) if till.credit and not fields.top_up else None,
-        telephone=_telephone(fields, till),
+        credit=CreditChoice(context.credit, fields.use_credit) if context.credit and not fields.top_up else None,
+        telephone=_telephone(fields, context),
         faults=dict(faults),
         in_progress_payment_id=in_progress_payment_id,
     )
@@ -125,9 +125,11 @@ def payment_currency(fields: CheckoutFields, dues: Sequence[Due]) -> str | None:
     return possible[0] if possible else dues[0].currency if dues else None
 
 
-def _amount_choice(fields: CheckoutFields, dues: Sequence[Due], currency: str, till: Till) -> AmountChoice | None:
+def _amount_choice(
+    fields: CheckoutFields, dues: Sequence[Due], currency: str, context: CheckoutContext
+) -> AmountChoice | None:
     if fields.top_up:
-        rule = till.options.top_ups.get(currency)
+        rule = context.options.top_ups.get(currency)
         if rule is None:
             return None
         options = tuple(NamedAmount(str(amount), "preset", amount) for amount in rule.presets)
@@ -136,9 +138,9 @@ def _amount_choice(fields: CheckoutFields, dues: Sequence[Due], currency: str, t
         return AmountChoice(options, chosen, fields.amount, True, False, rule.minimum, rule.maximum)
     if not dues or fields.split_of or currency not in currencies_of(dues):
         return None
-    amounts = amount_rule(dues, currency, refused_amount=till.refused_amount)
+    amounts = amount_rule(dues, currency, refused_amount=context.refused_amount)
     least = least_first_part(dues, currency)
-    can_split = till.options.allow_split and least is not None and least < amounts.total
+    can_split = context.options.allow_split and least is not None and least < amounts.total
     if not amounts.has_choice and not can_split:
         return None
     named = [NamedAmount(FULL, "full", amounts.total)]
@@ -170,14 +172,14 @@ def _ticked(fields: CheckoutFields, values: Sequence[str], usual: str) -> str:
 
 
 def _currency_offers(
-    fields: CheckoutFields, dues: Sequence[Due], currency: str, till: Till, root: str
+    fields: CheckoutFields, dues: Sequence[Due], currency: str, context: CheckoutContext, root: str
 ) -> tuple[CurrencyOffer, ...]:
     """The same in each currency in which the merchant prices it; empty where there is one only."""
     if fields.top_up:
         offers = [
             CurrencyOffer(each, rule.minimum, f"{root}/checkout?top_up={each}", each == currency)
             for each, rule in sorted(
-                till.options.top_ups.items(), key=lambda offer: (offer[0] != till.usual_currency, offer[0])
+                context.options.top_ups.items(), key=lambda offer: (offer[0] != context.usual_currency, offer[0])
             )
         ]
     elif fields.split_of or len(dues) >= MOST_CHANGEABLE:
@@ -211,13 +213,13 @@ def _by_currency(chosen: Sequence[Payable], root: str) -> tuple[CurrencyOffer, .
     )
 
 
-def _telephone(fields: CheckoutFields, till: Till) -> TelephoneChoice | None:
-    if not till.channels:
+def _telephone(fields: CheckoutFields, context: CheckoutContext) -> TelephoneChoice | None:
+    if not context.channels:
         return None
     return TelephoneChoice(
-        till.channels,
-        fields.channel or till.channels[0][0],
-        till.known_phone if fields.phone is None else fields.phone,
+        context.channels,
+        fields.channel or context.channels[0][0],
+        context.known_phone if fields.phone is None else fields.phone,
     )
 
 

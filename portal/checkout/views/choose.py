@@ -12,7 +12,7 @@ from flask import Response, g, request
 
 from portal.checkout.forms.choices import choice_from
 from portal.checkout.forms.fields import OTHER, CheckoutFields, posted_fields
-from portal.checkout.page_builders import Till, build_choose_page, payment_currency
+from portal.checkout.page_builders import CheckoutContext, build_choose_page, payment_currency
 from portal.checkout.queries import (
     Payable,
     exists_for_all,
@@ -81,7 +81,7 @@ def begin() -> Response:
         except InvoiceBeingPaid as refusal:
             if refusal.payment_id is None:
                 raise
-            _ask_about(refusal.payment_id)
+            _look_up_payment(refusal.payment_id)
             payment_id = _begin(choice, gateway)
     except NoGateway:
         return show_choices(_with_known_invoices(fields), status=_CONFLICT)
@@ -118,7 +118,7 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
     )
 
 
-def _ask_about(payment_id: str) -> None:
+def _look_up_payment(payment_id: str) -> None:
     """Before a customer is told that a payment is in the way: ask the gateway what became of it, as that payment's page does."""
     services, merchant_id = current_services(), current_scope().merchant_id
     ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL))
@@ -143,7 +143,7 @@ class _Offer:
     chosen: Sequence[Payable]
     payable: Sequence[Payable]
     methods: Sequence[MethodRecord]
-    till: Till
+    context: CheckoutContext
     faults: Mapping[str, str]
     holder: str | None
 
@@ -160,7 +160,7 @@ def show_choices(
     gateway = current_services().gateways.find(current_scope().merchant_id)
     offer = _read_offer(fields, gateway)
     if offer.holder is not None and not faults:
-        _ask_about(offer.holder)
+        _look_up_payment(offer.holder)
         offer = _read_offer(fields, gateway)
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_choose_page(
@@ -168,7 +168,7 @@ def show_choices(
         offer.chosen,
         offer.payable,
         offer.methods,
-        offer.till,
+        offer.context,
         root=root(),
         today=today(),
         zone=ZoneInfo(g.merchant.timezone),
@@ -189,7 +189,7 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None) -> _Offer:
         able = (
             gateway.capabilities if gateway is not None and gateway.capabilities.accepts(currency) else Capabilities()
         )
-        till = Till(
+        context = CheckoutContext(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",
             can_add=able.hosted_page,
@@ -207,7 +207,7 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None) -> _Offer:
         )
         saved = list_own_methods(reader, scope) if able.saved_methods else []
         methods = [method for method in saved if method.status == "active"]
-    return _Offer(chosen, payable, methods, till, faults, holder)
+    return _Offer(chosen, payable, methods, context, faults, holder)
 
 
 def _list_chosen(reader: Reader, scope: Scope, fields: CheckoutFields, payable: Sequence[Payable]) -> Sequence[Payable]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, date
 
 from portal.checkout.forms.fields import CheckoutFields
-from portal.checkout.page_builders import MOST_CHANGEABLE, Till, build_choose_page
+from portal.checkout.page_builders import MOST_CHANGEABLE, CheckoutContext, build_choose_page
 from portal.checkout.pages import ChoosePage
 from portal.checkout.queries import Payable
 from portal.merchants.rules.payment_options import PaymentOptions
@@ -53,7 +53,9 @@ def _choose(count: int, *, others: int) -> ChoosePage:
         payable[:count],
         payable,
         [],
-        Till("Acme", "Sandbox Pay", can_add=True, can_save=True, options=PaymentOptions(), usual_currency="GBP"),
+        CheckoutContext(
+            "Acme", "Sandbox Pay", can_add=True, can_save=True, options=PaymentOptions(), usual_currency="GBP"
+        ),
         root="/acme",
         today=date(2026, 3, 19),
         zone=UTC,
