@@ -53,7 +53,7 @@ def clean_up(services: Services) -> int:
         merchants = list_merchants(reader)
     for merchant in merchants:
         with database.unit_of_work() as session:
-            count += delete_old_events(session, merchant.id, kept_days=services.settings.events_days, at=at)
+            count += delete_old_events(session, merchant.id, retention_days=services.settings.events_days, at=at)
     return count
 
 

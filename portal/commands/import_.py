@@ -66,9 +66,9 @@ def _run(
     kind: str, *, file: Path, slug: str, maps: tuple[str, ...], sets: tuple[str, ...], date_format: str | None,
     timezone: str | None, delimiter: str, dry_run: bool, report: Path | None,
 ) -> None:  # fmt: skip
-    from portal.importing.operations.files import ImportOrder, prepare_import, run_import
+    from portal.importing.operations.files import ImportRequest, prepare_import, run_import
 
-    order = ImportOrder(
+    request = ImportRequest(
         kind, file, [_pair("--map", text) for text in maps], [_pair("--set", text) for text in sets], date_format, timezone,
         _one_character(delimiter), dry_run,
     )  # fmt: skip
@@ -76,7 +76,7 @@ def _run(
         database = stack.enter_context(open_database(load_settings()))
         merchant = named_merchant(database, slug)
         try:
-            prepared = prepare_import(order, merchant, SystemClock())
+            prepared = prepare_import(request, merchant, SystemClock())
         except MappingFault as fault:
             raise click.UsageError(str(fault)) from fault
         if prepared.file.encoding == "cp1252":

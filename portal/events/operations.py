@@ -47,11 +47,14 @@ def record_imported(session: Session, events: Iterable[Event]) -> None:
         session.execute(sa.insert(cast(sa.Table, AuditEntry.__table__)), rows)
 
 
-def delete_old_events(session: Session, merchant_id: str, *, kept_days: int, at: datetime) -> int:
+def delete_old_events(session: Session, merchant_id: str, *, retention_days: int, at: datetime) -> int:
     """Delete the merchant's events that are older than the operator keeps them, and return how many; audit entries stay."""
     result: Any = session.execute(
         sa.delete(EventRecord)
-        .where(EventRecord.merchant_id == merchant_id, EventRecord.id < first_id("evt", at - timedelta(days=kept_days)))
+        .where(
+            EventRecord.merchant_id == merchant_id,
+            EventRecord.id < first_id("evt", at - timedelta(days=retention_days)),
+        )
         .execution_options(synchronize_session=False)
     )
     return int(result.rowcount)

@@ -116,7 +116,7 @@ def payment_captured(
         if part.share.currency != part.price.currency:
             entries.append(Entry("exchange", part.share, customer_id, part.invoice_id, payment_id))
             entries.append(Entry("exchange", _negative(part.price), customer_id, part.invoice_id, payment_id))
-    return Posting("payment_captured", payment_id, at, _without_nothing(entries))
+    return Posting("payment_captured", payment_id, at, _without_zero(entries))
 
 
 def payment_recorded(
@@ -129,7 +129,7 @@ def payment_recorded(
     ]
     rest = money.amount - sum(part.share.amount for part in settled)
     entries.append(Entry("sales", Money(-rest, money.currency), customer_id, None, payment_id))
-    return Posting("payment_recorded", payment_id, at, _without_nothing(entries))
+    return Posting("payment_recorded", payment_id, at, _without_zero(entries))
 
 
 def refund_begun(
@@ -141,7 +141,7 @@ def refund_begun(
         Entry("credit", credit_taken, customer_id, None, payment_id),
         Entry("refunds_in_transit", _negative(money), customer_id, None, payment_id),
     ]
-    return Posting("refund_begun", refund_id, at, _without_nothing(entries))
+    return Posting("refund_begun", refund_id, at, _without_zero(entries))
 
 
 def refund_succeeded(
@@ -182,16 +182,16 @@ def refund_failed(
         Entry("refunds", credit_taken - money, customer_id, None, payment_id),
         Entry("credit", _negative(credit_taken), customer_id, None, payment_id),
     ]
-    return Posting("refund_failed", refund_id, at, _without_nothing(entries))
+    return Posting("refund_failed", refund_id, at, _without_zero(entries))
 
 
 def entry_digest(merchant_id: str, transaction_id: str, position: int, entry: Entry) -> bytes:
     """SHA-256 over all that an entry says."""
-    told = (
+    content = (
         entry.account, str(entry.money.amount), entry.money.currency, entry.customer_id or "", entry.invoice_id or "",
         entry.payment_id or "", entry.gateway or "",
     )  # fmt: skip
-    return _sha256(_FORMAT, merchant_id, transaction_id, str(position), *told)
+    return _sha256(_FORMAT, merchant_id, transaction_id, str(position), *content)
 
 
 def digest_of(
@@ -237,11 +237,11 @@ def _summed(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _posting(kind: str, source: str, at: datetime, entries: Sequence[Entry]) -> Posting | None:
-    kept = _without_nothing(entries)
-    return Posting(kind, source, at, kept) if kept else None
+    nonzero = _without_zero(entries)
+    return Posting(kind, source, at, nonzero) if nonzero else None
 
 
-def _without_nothing(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+def _without_zero(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     return tuple(entry for entry in entries if entry.money.amount)
 
 

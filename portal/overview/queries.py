@@ -106,14 +106,14 @@ def _owed() -> sa.CompoundSelect[Any]:
     i = _INVOICES.c
     left = i.total - i.amount_paid - i.amount_credited - i.amount_reserved
     of_invoice = {"id": i.id, "number": i.number, "description": i.description}
-    told = {"currency": i.currency, "amount": left, "first_due_on": i.due_on} | of_invoice
+    columns = {"currency": i.currency, "amount": left, "first_due_on": i.due_on} | of_invoice
     sums = owed_sums().add_columns(
         *(sa.cast(sa.null(), column.type).label(name) for name, column in of_invoice.items())
     )
     first = (
         sa.select(
             *(
-                told[name].label(name) if name in told else sa.cast(sa.null(), Minor).label(name)
+                columns[name].label(name) if name in columns else sa.cast(sa.null(), Minor).label(name)
                 for name in (*OwedSum._fields, *of_invoice)
             )
         )
@@ -142,11 +142,11 @@ def _account() -> sa.CompoundSelect[Any]:
 
     p, m = Payment.__table__.c, _METHODS.c
 
-    def others(kind: str, given: dict[str, Any]) -> sa.Select[Any]:
+    def others(kind: str, values: dict[str, Any]) -> sa.Select[Any]:
         types = {name: p[name].type for name in PaymentRecord._fields[:-2]}
         types |= {"unpaid_invoices": Text, "refunds": Text} | _BESIDE
         columns = [
-            given[name].label(name) if name in given else sa.cast(sa.null(), type_).label(name)
+            values[name].label(name) if name in values else sa.cast(sa.null(), type_).label(name)
             for name, type_ in types.items()
         ]
         return sa.select(sa.literal_column(f"'{kind}'", Id).label("kind"), *columns)

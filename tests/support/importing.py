@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.database import Database
-from portal.importing.operations.files import ImportOrder, Summary, prepare_import, run_import
+from portal.importing.operations.files import ImportRequest, Summary, prepare_import, run_import
 from portal.merchants.operations import NewMerchant, create_merchant
 from portal.merchants.queries import MerchantProfile
 from portal.migrations import all_tables
@@ -38,7 +38,7 @@ class Importer:
     def file(
         self, path: Path, *, kind: str = "invoices", report: io.StringIO | None = None, progress: Any = None, **how: Any
     ) -> Summary:
-        prepared = prepare_import(ImportOrder(kind, path, **how), self.merchant, self.clock)
+        prepared = prepare_import(ImportRequest(kind, path, **how), self.merchant, self.clock)
         return run_import(self.database, prepared, progress or Silence(), report)
 
     def text(self, *lines: str, **how: Any) -> Summary:

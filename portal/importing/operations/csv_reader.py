@@ -58,7 +58,7 @@ def read_records(file: CsvFile, advance: Callable[[int], None]) -> Iterator[Reco
     with file.path.open("rb") as raw, io.TextIOWrapper(raw, encoding=file.encoding, newline="") as text:
         reader = csv.reader(text, delimiter=file.delimiter)
         next(reader, None)
-        told = 0
+        reported = 0
         while True:
             line = reader.line_num + 1
             try:
@@ -69,11 +69,11 @@ def read_records(file: CsvFile, advance: Callable[[int], None]) -> Iterator[Reco
                 yield Record(line, [], f"the row cannot be read as CSV: {fault}")
                 continue
             if line & 0x3FF == 0:
-                advance(raw.tell() - told)
-                told = raw.tell()
+                advance(raw.tell() - reported)
+                reported = raw.tell()
             if cells:
                 yield Record(line, cells, _fault_of(cells, len(file.columns)))
-        advance(file.size - told)
+        advance(file.size - reported)
 
 
 def raw_text(cells: list[str]) -> str:

@@ -16,12 +16,12 @@ from portal.customers.rules import NormalDetails, merged_document, normalise_det
 from portal.events.operations import record_imported
 from portal.events.rules import Event, EventType
 from portal.importing.rules.customer_rows import ImportedCustomer
-from portal.importing.rules.results import Change, Context, Refused, Verdict
+from portal.importing.rules.results import Change, Context, Refused, WriteResult
 from portal.public_ids import new_id
 from portal.tenancy import MerchantScope
 
 
-def write_customers(session: Session, context: Context, customers: Sequence[ImportedCustomer]) -> list[Verdict]:
+def write_customers(session: Session, context: Context, customers: Sequence[ImportedCustomer]) -> list[WriteResult]:
     """Write the customers of a batch and tell what became of each.
 
     Who has the merchant's reference is that customer; without one, the mail address decides, then the phone. Two
@@ -31,26 +31,26 @@ def write_customers(session: Session, context: Context, customers: Sequence[Impo
     known = _Known(session, context.merchant.id, customers, normal)
     new: list[dict[str, Any]] = []
     events: list[Event] = []
-    verdicts: list[Verdict] = []
+    results: list[WriteResult] = []
     for customer, details in zip(customers, normal, strict=True):
         found = known.find(customer, details)
         if isinstance(found, Refused):
-            verdicts.append(found)
+            results.append(found)
         elif found is None:
             row = _row(context, customer, details)
             new.append(row)
             events.append(_event(context, EventType.CUSTOMER_CREATED, row["id"]))
-            verdicts.append(Change.CREATED)
+            results.append(Change.CREATED)
         else:
-            verdict = _update(context, found, customer)
-            if verdict is Change.UPDATED:
+            result = _update(context, found, customer)
+            if result is Change.UPDATED:
                 events.append(_event(context, EventType.CUSTOMER_UPDATED, found.id))
-            verdicts.append(verdict)
+            results.append(result)
     session.flush()
     if new:
         session.execute(sa.insert(cast(sa.Table, Customer.__table__)), new)
     record_imported(session, events)
-    return verdicts
+    return results
 
 
 class _Known:
@@ -108,7 +108,7 @@ def _living(found: Customer) -> Customer | Refused:
     return found if found.deleted_at is None else Refused("the customer was deleted")
 
 
-def _update(context: Context, found: Customer, customer: ImportedCustomer) -> Verdict:
+def _update(context: Context, found: Customer, customer: ImportedCustomer) -> WriteResult:
     try:
         changes = changes_of(found, customer.details)
     except InvalidCustomer as fault:

@@ -22,7 +22,7 @@ from portal.importing.operations.reports import write_report
 from portal.importing.operations.spool import Spool
 from portal.importing.rules.groups import Group
 from portal.importing.rules.mapping import Sources, compile_sources
-from portal.importing.rules.results import Context, Kind, Refused, RowReader, Verdict
+from portal.importing.rules.results import Context, Kind, Refused, RowReader, WriteResult
 from portal.importing.rules.values import ValueRefused, checked_calendar, read_currency
 from portal.merchants.queries import MerchantProfile
 
@@ -32,7 +32,7 @@ _RETRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class ImportOrder:
+class ImportRequest:
     """What to import. `maps` are (field, column), `sets` are (field, value or template), in the command's order."""
 
     kind: str
@@ -77,22 +77,22 @@ class PreparedImport:
     sources: Sources
     context: Context
     kind: Kind
-    order: ImportOrder = field(repr=False)
+    request: ImportRequest = field(repr=False)
 
 
 class _DryRun(Exception):
     """Ends a transaction that was only tried."""
 
 
-def prepare_import(order: ImportOrder, merchant: MerchantProfile, clock: Clock) -> PreparedImport:
+def prepare_import(request: ImportRequest, merchant: MerchantProfile, clock: Clock) -> PreparedImport:
     """Check the command against the file. Raises MappingFault and FileUnreadable."""
-    kind = KINDS[order.kind]
-    file = open_csv(order.path, order.delimiter)
-    sources = compile_sources(kind.fields, file.columns, order.maps, order.sets)
-    calendar = checked_calendar(order.date_format, order.timezone or merchant.timezone)
+    kind = KINDS[request.kind]
+    file = open_csv(request.path, request.delimiter)
+    sources = compile_sources(kind.fields, file.columns, request.maps, request.sets)
+    calendar = checked_calendar(request.date_format, request.timezone or merchant.timezone)
     _check_constants(sources)
     context = Context(merchant, calendar, frozenset(sources.names), clock.now())
-    return PreparedImport(file, sources, context, kind, order)
+    return PreparedImport(file, sources, context, kind, request)
 
 
 def run_import(
@@ -153,11 +153,11 @@ def _write(
     database: Database, prepared: PreparedImport, spool: Spool, groups: Sequence[Group], summary: Summary
 ) -> None:
     objects = list(_built(prepared.kind, spool, groups))
-    for made, verdict in zip(objects, _write_batch(database, prepared, objects), strict=True):
-        if isinstance(verdict, Refused):
-            spool.refuse_waiting(list(made.file_lines), verdict.reason)
+    for made, result in zip(objects, _write_batch(database, prepared, objects), strict=True):
+        if isinstance(result, Refused):
+            spool.refuse_waiting(list(made.file_lines), result.reason)
         else:
-            setattr(summary, verdict.value, getattr(summary, verdict.value) + len(made.file_lines))
+            setattr(summary, result.value, getattr(summary, result.value) + len(made.file_lines))
 
 
 def _built(kind: Kind, spool: Spool, groups: Iterable[Group]) -> Iterator[Any]:
@@ -174,17 +174,17 @@ def _built(kind: Kind, spool: Spool, groups: Iterable[Group]) -> Iterator[Any]:
             spool.refuse_waiting(good, str(fault))
 
 
-def _write_batch(database: Database, prepared: PreparedImport, objects: Sequence[Any]) -> list[Verdict]:
+def _write_batch(database: Database, prepared: PreparedImport, objects: Sequence[Any]) -> list[WriteResult]:
     """One transaction. A dry run does the same and takes it back, so that it cannot tell other counts."""
-    told: list[Verdict] = []
+    dry_run_results: list[WriteResult] = []
 
-    def work(session: Session) -> list[Verdict]:
-        verdicts = prepared.kind.write(session, prepared.context, objects)
+    def work(session: Session) -> list[WriteResult]:
+        results = prepared.kind.write(session, prepared.context, objects)
         session.flush()
-        if prepared.order.is_dry_run:
-            told[:] = verdicts
+        if prepared.request.is_dry_run:
+            dry_run_results[:] = results
             raise _DryRun
-        return verdicts
+        return results
 
     if not objects:
         return []
@@ -192,7 +192,7 @@ def _write_batch(database: Database, prepared: PreparedImport, objects: Sequence
         try:
             return database.run(work)
         except _DryRun:
-            return told
+            return dry_run_results
         except IntegrityError:
             # Somebody created one of these at the same moment; on the next try it is there to be seen.
             if attempt == _RETRIES:

@@ -23,7 +23,7 @@ from portal.database import Base
 from portal.events.operations import record_imported
 from portal.events.rules import Event, EventType
 from portal.importing.rules.invoice_rows import Document, Person
-from portal.importing.rules.results import Change, Context, Refused, Verdict
+from portal.importing.rules.results import Change, Context, Refused, WriteResult
 from portal.invoices.models import CreditNote, Invoice, InvoiceLine
 from portal.invoices.queries.imported import lock_credit_notes_by_number, lock_invoices_by_number
 from portal.ledger.operations.posting import post
@@ -75,7 +75,7 @@ class _Batch:
         record_imported(session, self.events)
 
 
-def write_documents(session: Session, context: Context, documents: Sequence[Document]) -> list[Verdict]:
+def write_documents(session: Session, context: Context, documents: Sequence[Document]) -> list[WriteResult]:
     """Write documents of a batch within the session's transaction and tell what became of each."""
     merchant_id = context.merchant.id
     batch = _Batch()
@@ -84,20 +84,20 @@ def write_documents(session: Session, context: Context, documents: Sequence[Docu
     scope = MerchantScope(merchant_id)
     invoices = lock_invoices_by_number(session, scope, numbers)
     notes = lock_credit_notes_by_number(session, scope, numbers)
-    verdicts: list[Verdict] = []
+    results: list[WriteResult] = []
     for document in documents:
         customer = customers[document.owner]
         if isinstance(customer, Refused):
-            verdicts.append(customer)
+            results.append(customer)
             continue
         key = (document.number, customer)
         if document.total > 0:
-            verdict = _write_invoice(session, context, batch, document, customer, invoices.get(key), notes.get(key))
+            result = _write_invoice(session, context, batch, document, customer, invoices.get(key), notes.get(key))
         else:
-            verdict = _write_credit_note(session, context, batch, document, customer, notes.get(key), invoices.get(key))
-        verdicts.append(verdict)
+            result = _write_credit_note(session, context, batch, document, customer, notes.get(key), invoices.get(key))
+        results.append(result)
     batch.insert(session, merchant_id)
-    return verdicts
+    return results
 
 
 def _customers_of(
@@ -147,7 +147,7 @@ def _write_invoice(
     customer_id: str,
     old: Row[Any] | None,
     note: Row[Any] | None,
-) -> Verdict:
+) -> WriteResult:
     if note is not None:
         return Refused("a credit note has this number already")
     if old is None:
@@ -169,14 +169,14 @@ def _write_invoice(
         return Change.CREATED
     if old.import_digest == document.digest and (document.paid_at is None or old.status == "paid"):
         return Change.UNCHANGED
-    in_the_way = _what_forbids_a_change(old)
-    if in_the_way:
-        return Refused(in_the_way)
+    obstacle = _reason_against_change(old)
+    if obstacle:
+        return Refused(obstacle)
     _change_invoice(session, context, batch, document, old)
     return Change.UPDATED
 
 
-def _what_forbids_a_change(old: Row[Any]) -> str | None:
+def _reason_against_change(old: Row[Any]) -> str | None:
     if old.amount_reserved:
         return "the invoice differs, but a payment of it is under way; it is left as it is"
     if old.status != "open":
@@ -212,7 +212,7 @@ def _write_credit_note(
     customer_id: str,
     old: Row[Any] | None,
     invoice: Row[Any] | None,
-) -> Verdict:
+) -> WriteResult:
     if invoice is not None:
         return Refused("an invoice has this number already")
     content = {

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from portal.customers.queries.imported import find_ids
 from portal.events.rules import IMPORT
 from portal.importing.rules.payment_rows import CAPTURED, ImportedPayment
-from portal.importing.rules.results import Change, Context, Refused, Verdict
+from portal.importing.rules.results import Change, Context, Refused, WriteResult
 from portal.invoices.operations.balance import settle_unreserved
 from portal.invoices.queries.payable import lock_named
 from portal.invoices.rules import OUTSTANDING
@@ -36,7 +36,7 @@ class _Share:
     version: int
 
 
-def write_payments(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> list[Verdict]:
+def write_payments(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> list[WriteResult]:
     """Write the payments of a batch and tell what became of each."""
     customers = _customers_of(session, context, payments)
     existing = _existing(session, context, payments)
@@ -66,7 +66,7 @@ def _write(
     payment: ImportedPayment,
     customers: Mapping[str, str],
     existing: dict[tuple[str | None, str], Payment],
-) -> Verdict:
+) -> WriteResult:
     customer_id = customers.get(payment.customer)
     if customer_id is None:
         return Refused("there is no such customer; import the customers first")
@@ -76,7 +76,7 @@ def _write(
     return _update(session, context, payment, customer_id, old)
 
 
-def _create(session: Session, context: Context, payment: ImportedPayment, customer_id: str) -> Verdict:
+def _create(session: Session, context: Context, payment: ImportedPayment, customer_id: str) -> WriteResult:
     shares = _shares(session, context, payment, customer_id)
     if isinstance(shares, Refused):
         return shares
@@ -102,7 +102,9 @@ def _create(session: Session, context: Context, payment: ImportedPayment, custom
     return Change.CREATED
 
 
-def _update(session: Session, context: Context, payment: ImportedPayment, customer_id: str, old: Payment) -> Verdict:
+def _update(
+    session: Session, context: Context, payment: ImportedPayment, customer_id: str, old: Payment
+) -> WriteResult:
     if (old.customer_id, old.amount, old.currency) != (customer_id, payment.amount, payment.currency):
         return Refused("a payment with this reference is here with another customer or amount; it is left as it is")
     changes = {name: getattr(payment, name) for name in _CHANGEABLE if getattr(payment, name) != getattr(old, name)}
@@ -206,10 +208,10 @@ def _refund(session: Session, context: Context, payment: Payment, amount: int) -
             currency=payment.currency, amount=amount, created_at=at, completed_at=at,
         )
     )  # fmt: skip
-    told = (payment.customer_id, payment.id, refund_id)
+    ids = (payment.customer_id, payment.id, refund_id)
     post(
         session,
         context.merchant.id,
-        refund_begun(*told, money, credit_taken=Money(0, payment.currency), at=at),
-        refund_succeeded(*told, payment.gateway, money, at=at),
+        refund_begun(*ids, money, credit_taken=Money(0, payment.currency), at=at),
+        refund_succeeded(*ids, payment.gateway, money, at=at),
     )

@@ -73,18 +73,18 @@ class Spool:
         self._flush()
         cursor = self._connection.execute(_GROUPS)
         for (owner, object_), rows in groupby(cursor, key=lambda row: (row[1], row[2])):
-            kept: list[SpooledRow] = []
+            rows_of_group: list[SpooledRow] = []
             beyond: list[int] = []
             owner_at = None
             for line, _, _, payload, reason, spoils, at in rows:
                 owner_at = at
-                if len(kept) <= MAXIMUM_GROUP:
-                    kept.append(SpooledRow(line, json.loads(payload) if payload else {}, reason, bool(spoils)))
+                if len(rows_of_group) <= MAXIMUM_GROUP:
+                    rows_of_group.append(SpooledRow(line, json.loads(payload) if payload else {}, reason, bool(spoils)))
                 else:
                     beyond.append(line)
             if beyond:
                 self.refuse_waiting(beyond, f"more than {MAXIMUM_GROUP} rows are of one object")
-            yield Group(owner, object_, owner_at, tuple(kept))
+            yield Group(owner, object_, owner_at, tuple(rows_of_group))
 
     def refusals(self) -> Iterator[tuple[int, str, str]]:
         """Line, reason and text of every row that was refused, by line."""

@@ -216,7 +216,7 @@ def build_document(group: Group) -> Document:
     if spoiled:
         raise RowRefused([f"line {spoiled[0]} is of the same invoice and cannot be imported"])
     for field, payload_key in (("currency", "currency"), ("due_on", "due_on"), ("status", "paid_at")):
-        if len({_told(row.payload.get(payload_key), field) for row in good}) > 1:
+        if len({_comparable(row.payload.get(payload_key), field) for row in good}) > 1:
             raise RowRefused([f"rows of this invoice differ in {field}"])
     total = sum(row.payload["amount"] for row in good)
     if total == 0:
@@ -256,7 +256,7 @@ def _document(group: Group, good: list[SpooledRow], total: int) -> Document:
     )  # fmt: skip
 
 
-def _told(value: Any, field: str) -> Any:
+def _comparable(value: Any, field: str) -> Any:
     return bool(value) if field == "status" else value
 
 

@@ -29,7 +29,7 @@ class Refused:
     reason: str
 
 
-Verdict = Change | Refused
+WriteResult = Change | Refused
 
 
 class RowReader(Protocol):
@@ -73,4 +73,4 @@ class Kind:
     fields: Fields
     reader: Callable[[Context], RowReader]
     build: Callable[[Group], Any]
-    write: Callable[[Session, Context, Sequence[Any]], list[Verdict]]
+    write: Callable[[Session, Context, Sequence[Any]], list[WriteResult]]

@@ -48,7 +48,7 @@ def settle_reserved(
         .values(amount_reserved=Invoice.amount_reserved - amount, **_paid(amount, at)),
     )
     assert held, "a settled share was reserved"
-    _take_status(session, merchant_id, invoice_id, amount, actor, at)
+    _update_status(session, merchant_id, invoice_id, amount, actor, at)
 
 
 def settle_unreserved(
@@ -75,11 +75,11 @@ def settle_unreserved(
         return 0
     changed = _changed(session, _one(merchant_id, invoice_id).values(**_paid(taken, at)))
     assert changed, "the row is locked by this transaction"
-    _take_status(session, merchant_id, invoice_id, taken, actor, at)
+    _update_status(session, merchant_id, invoice_id, taken, actor, at)
     return taken
 
 
-def _take_status(session: Session, merchant_id: str, invoice_id: str, paid: int, actor: Actor, at: datetime) -> None:
+def _update_status(session: Session, merchant_id: str, invoice_id: str, paid: int, actor: Actor, at: datetime) -> None:
     """Bring the status to what has just been paid, and say so; another part of a partly paid invoice updates it."""
     invoice = session.get_one(Invoice, (merchant_id, invoice_id), populate_existing=True)
     previous = {"amount_paid": invoice.amount_paid - paid, "amount_due": invoice.amount_due + paid}

@@ -119,8 +119,8 @@ def _wrong_in(
     uneven = next((currency for currency, amount in sums.items() if amount), None)
     if uneven:
         return WrongRow("ledger_transactions", header.id, f"does not sum to zero in {uneven}")
-    told = digest_of(merchant_id, header.id, header.kind, header.source, header.at, (row.digest for row in entries))
-    if told != header.digest:
+    expected = digest_of(merchant_id, header.id, header.kind, header.source, header.at, (row.digest for row in entries))
+    if expected != header.digest:
         return WrongRow("ledger_transactions", header.id, "was changed after it was written")
     return None
 
@@ -177,7 +177,7 @@ def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple
 
 
 # What rows say beside what the ledger says of them, a kind of balance each: the table, and (id, currency, kept, booked).
-_KEPT_AND_BOOKED = (
+_STORED_AND_BOOKED = (
     (
         "invoices",
         """
@@ -230,7 +230,7 @@ _KEPT_AND_BOOKED = (
 
 
 # What rows hold for payments under way beside what those say that they hold: (id, currency, kept, booked), as above.
-_KEPT_AND_HELD = (
+_STORED_AND_HELD = (
     (
         "invoices",
         """
@@ -255,14 +255,14 @@ _KEPT_AND_HELD = (
 
 
 def _differences(reader: Reader, merchant_id: str) -> Iterator[WrongRow]:
-    for statements, words in (
-        (_KEPT_AND_BOOKED, "says {} {} where the ledger says {}"),
-        (_KEPT_AND_HELD, "holds {} {} where payments under way hold {}"),
+    for statements, message in (
+        (_STORED_AND_BOOKED, "says {} {} where the ledger says {}"),
+        (_STORED_AND_HELD, "holds {} {} where payments under way hold {}"),
     ):
         for table, statement in statements:
             compared = (
                 f"select id, currency, sum(kept), sum(booked) from ({statement}) told group by id, currency"  # noqa: S608
                 " having sum(kept) <> sum(booked) order by id, currency limit 1"
             )
-            for row_id, currency, kept, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
-                yield WrongRow(table, str(row_id), words.format(kept, currency, booked))
+            for row_id, currency, stored, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
+                yield WrongRow(table, str(row_id), message.format(stored, currency, booked))
