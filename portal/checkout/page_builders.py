@@ -1,4 +1,4 @@
-"""From rows to what the checkout's two steps are given. No queries, no words."""
+"""Builds the pages of the checkout's two steps from rows. No queries, no texts."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ from portal.payments.rules.choices import Deposit, FirstPart, Prompt
 MOST_OTHERS = 10
 MOST_TITLES = 3
 MOST_CHANGEABLE = 50
-"""Invoices up to which each can be left out and others added: such an address names all, and web servers take no longer one."""
+"""Invoices up to which each can be left out and others added: such an address lists all of them, and web servers accept no longer one."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutContext:
-    """What the merchant and its gateway offer at this checkout, in its currency. `channels` are the telephones that can be asked,
-    as (id, name); `page_types` what the gateway's page takes; `credit` is what the customer may spend in it; `refused_amount` as `amounts.amount_rule` takes it."""
+    """What the merchant and its gateway offer at this checkout, in its currency. `channels` are the operators that can send
+    a prompt, as (id, name); `page_types` what the gateway's page accepts; `credit` is what the customer may spend in it;
+    `refused_amount` is as for `amounts.amount_rule`."""
 
     payee: str
     gateway_name: str
@@ -68,7 +69,7 @@ def build_choose_page(
     faults: Mapping[str, str],
     in_progress_payment_id: str | None,
 ) -> ChoosePage:
-    """Step one. `chosen` are the invoices to pay, `payable` all that could be."""
+    """Build step one. `chosen` are the invoices to pay, `payable` all that could be paid."""
     dues = [invoice.due for invoice in chosen]
     currency = payment_currency(fields, dues) or (payable[0].currency if payable else context.usual_currency)
     ids = [invoice.id for invoice in chosen]
@@ -116,7 +117,7 @@ def build_choose_page(
 
 
 def payment_currency(fields: CheckoutFields, dues: Sequence[Due]) -> str | None:
-    """The currency of the payment: the one that was named, where all of it can be paid in that one, else its own."""
+    """Return the currency of the payment: the requested one where all of it can be paid in that one, else its own."""
     if fields.top_up:
         return fields.top_up
     possible = currencies_of(dues)
@@ -166,7 +167,7 @@ def _amount_choice(
 def _ticked(fields: CheckoutFields, values: Sequence[str], usual: str) -> str:
     if fields.amount_choice in values:
         return fields.amount_choice
-    # A preset that is proposed no more stands in the field, where an amount may be typed.
+    # A preset that is no longer offered is shown in the field, where an amount may be typed.
     is_typed = fields.amount_choice.isdecimal() and fields.amount and OTHER in values
     return OTHER if is_typed else usual
 
@@ -174,7 +175,7 @@ def _ticked(fields: CheckoutFields, values: Sequence[str], usual: str) -> str:
 def _currency_offers(
     fields: CheckoutFields, dues: Sequence[Due], currency: str, context: CheckoutContext, root: str
 ) -> tuple[CurrencyOffer, ...]:
-    """The same in each currency in which the merchant prices it; empty where there is one only."""
+    """Return the checkout in each currency in which it can be paid; empty where there is one only."""
     if fields.top_up:
         offers = [
             CurrencyOffer(each, rule.minimum, f"{root}/checkout?top_up={each}", each == currency)
@@ -196,7 +197,7 @@ def _currency_offers(
 
 
 def _by_currency(chosen: Sequence[Payable], root: str) -> tuple[CurrencyOffer, ...]:
-    """What was chosen, as one checkout a currency: one payment never mixes them."""
+    """Return one checkout for each currency of the chosen invoices: a payment never mixes currencies."""
     of_currency: dict[str, list[Payable]] = {}
     for invoice in chosen:
         if not invoice.is_held:
@@ -224,7 +225,7 @@ def _telephone(fields: CheckoutFields, context: CheckoutContext) -> TelephoneCho
 
 
 def find_choice_fault(checkout: Checkout, method_ids: Collection[str]) -> Mapping[str, str]:
-    """What of an open checkout cannot be paid as it was chosen, by its field: step one has to be taken again then."""
+    """Return what of an open checkout cannot be paid as it was chosen, by its field: the customer has to repeat step one."""
     if checkout.method_id is not None and checkout.method_id not in method_ids:
         return {"payment_method": "unknown"}
     if checkout.price_now() is None and any(share.due for share in checkout.shares):
@@ -234,7 +235,7 @@ def find_choice_fault(checkout: Checkout, method_ids: Collection[str]) -> Mappin
 
 
 def review_state(checkout: Checkout, *, ended_by: str, has_changed: bool = False) -> str:
-    """The `state` of the review: what became of the invoices comes first, also where the checkout itself has ended."""
+    """Return the `state` of the review: that of the invoices comes first, also where the checkout itself has ended."""
     pricing = checkout.price_now()
     if checkout.is_being_paid:
         return "in_progress"
@@ -258,7 +259,7 @@ def build_review_page(
     other_payment_id: str | None,
     until: datetime | None = None,
 ) -> ReviewPage:
-    """Step two, with the amounts as they are now, in a `review_state`, or in one of "too_many" with `until`."""
+    """Build step two, with the current amounts, in a `review_state`, or in a state "too_many…" with `until`."""
     pricing = checkout.price_now()
     shown = pricing or checkout.chosen
     is_first_part = isinstance(checkout.choice.amount, FirstPart)
@@ -298,7 +299,7 @@ def build_review_page(
 
 
 def back_path(checkout: Checkout) -> str:
-    """Where the customer came from, below the merchant's pages: the one invoice, the list of them, or the overview."""
+    """Return the path from which the customer came, below the merchant's pages: the one invoice, their list, or the overview."""
     if checkout.is_top_up:
         return "/"
     return f"/invoices/{checkout.shares[0].invoice_id}" if len(checkout.shares) == 1 else "/invoices"
@@ -313,12 +314,12 @@ def _change_url(checkout: Checkout, invoice_ids: Sequence[str], root: str) -> st
 
 
 def _left(share: Share, part: Part) -> int:
-    """What stays open of the invoice after this payment, in its own currency."""
+    """Return what is left of the invoice after this payment, in its own currency."""
     return share.due.left - part.share if share.due else 0
 
 
 def _rest(checkout: Checkout) -> int:
-    """All that is due of the invoices of the checkout, in its currency."""
+    """Return all that is due of the checkout's invoices, in its currency."""
     return sum(share.due.price_in(checkout.currency) or 0 for share in checkout.shares if share.due)
 
 

@@ -1,4 +1,4 @@
-"""What the two steps of the checkout are given: choose, then review and pay; no queries, no rules."""
+"""The values of the checkout's two pages: choose, then review and pay; no queries, no rules."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class NamedAmount:
 @dataclass(frozen=True, slots=True)
 class AmountChoice:
     """How much is paid: `options` by name, then "other" where `is_editable` and "split" where `can_split`, both with the field
-    `amount`. `chosen` is the radio to tick, `typed` what stands in the field; limits in minor units, `least_first_part` that of
+    `amount`. `chosen` is the radio to tick, `typed` the value of the field; limits in minor units, `least_first_part` that of
     "split".
 
-    `is_after_refusal`: another amount is offered because a method had too little, so that it is lower.
+    `is_after_refusal`: another amount is offered after insufficient funds, lower than the one that was tried.
     """
 
     options: tuple[NamedAmount, ...]
@@ -81,7 +81,7 @@ class CurrencyOffer:
 
 @dataclass(frozen=True, slots=True)
 class CreditChoice:
-    """What stands to the customer's credit in the payment's currency; `is_used` is the state of the box `use_credit`."""
+    """The customer's credit in the payment's currency; `is_used` is the state of the box `use_credit`."""
 
     available: int
     is_used: bool
@@ -89,7 +89,7 @@ class CreditChoice:
 
 @dataclass(frozen=True, slots=True)
 class TelephoneChoice:
-    """The radio "telephone": `channels` are (id, name) of who can be asked, `channel` the chosen one, `phone` as typed."""
+    """The radio "telephone": `channels` are (id, name) of the operators, `channel` the chosen one, `phone` as typed."""
 
     channels: tuple[tuple[str, str], ...]
     channel: str
@@ -100,13 +100,13 @@ class TelephoneChoice:
 class ChoosePage:
     """checkout/choose.html; its form posts `invoice` (once an invoice), `payment_method`, `save_method` … to /checkout.
 
-    `kind` is "invoices", "top_up" (money in advance: no invoices) or "split" (`split_of` is the first payment, whose rest is
+    `kind` is "invoices", "top_up" (no invoices) or "split" (`split_of` is the first payment, whose rest is
     paid here). `invoices` are what is paid, oldest due first, all in `currency`; `others` what could be added (ten at most).
     `amount` is all that can be paid here. `currencies` are the ways to pay the same in several currencies; `by_currency` is
     offered where the chosen invoices have no currency in common.
     `chosen` is the radio to tick: an id, "new", "telephone" or "" (nothing). `can_add` offers "new", and `can_save` its consent
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
-    `page_types` are what the gateway's page takes, of card, mobile_money, bank_account, other.
+    `page_types` are what the gateway's page accepts, of card, mobile_money, bank_account, other.
     `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired" | "currency",
     "invoice": "missing" | "in_progress" | "settled" | "currencies",
     "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
@@ -144,15 +144,15 @@ class ChoosePage:
 class ReviewPage:
     """checkout/review.html: payee, what is paid, amount, method, Pay.
 
-    `state`: "ready"; "changed" (the amounts moved since they were shown: the new ones are here, Pay asks again);
+    `state`: "ready"; "changed" (the amounts changed since they were shown: these are the new ones, to be confirmed);
     "in_progress" (another payment of these invoices is in flight), "settled" (paid meanwhile), both with `other_payment_id`, None
     where there is none to show; "expired" (this checkout has ended, and what it would pay is still open). Only the first two can
-    be paid. `ended_by` tells of the last: "time", "customer" (cancelled, or a newer one took its place), or "change" (what was
+    be paid. `ended_by` is the reason of the last: "time", "customer" (cancelled, or superseded by a newer one), or "change" (what was
     chosen is not offered any more). Where Pay was pressed too often in an hour: "too_many", or "too_many_prompts" for telephones,
     and `until` is when it may be pressed again (merchant's zone).
     `amount` is what the method pays; `credit_amount` is paid by the customer's credit beside it. With an amount of 0 credit pays
-    all. `rest_amount` is paid by another method afterwards. `is_top_up`: money in advance, for no invoice.
-    `method` None: a new one, entered on the gateway's page, or the telephone `phone`, which is asked to approve.
+    all. `rest_amount` is paid by another method afterwards. `is_top_up`: the payment becomes credit and pays no invoice.
+    `method` None: a new one, entered on the gateway's page, or the telephone `phone`, which gets a prompt.
     `version` is posted back as the hidden field `version`, so that what is charged is what was shown.
     `change_url` is step one with the same invoices, `back_url` what the customer came from: Cancel leads there, and ends the
     checkout first where it `can_cancel`. Confirmation and cancellation are POSTs below /checkout/<payment_id>.

@@ -25,8 +25,8 @@ from portal.tenancy import Scope
 
 @dataclass(frozen=True, slots=True)
 class Payable:
-    """An outstanding invoice; `amount_due` in minor units; `is_held`: a payment under way holds a part of it. `due` is what
-    pricing sees of it: what is free."""
+    """An outstanding invoice; `amount_due` in minor units; `is_held`: a payment in progress holds a part of it. `due` is the
+    invoice as pricing reads it: what is free."""
 
     id: str
     number: str
@@ -40,8 +40,8 @@ class Payable:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """An unconfirmed payment as the review shows it: the `choice` as it was stored, and what it amounts to. A newer checkout may pay
-    its invoices meanwhile, or have paid them. `gateway` is None where credit alone pays."""
+    """An unconfirmed payment as the review shows it: the `choice` as it was stored, and its amounts. A newer checkout may be
+    paying its invoices meanwhile, or have paid them. `gateway` is None where credit alone pays."""
 
     id: str
     status: str
@@ -77,16 +77,16 @@ class Checkout:
 
     @property
     def is_being_paid(self) -> bool:
-        """Whether another payment under way holds something of what this one would pay."""
+        """Whether another payment in progress holds a part of what this one would pay."""
         return any(share.is_held for share in self.shares)
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing of its invoices is left for anybody to pay; never of money in advance."""
+        """Whether nothing of its invoices is left to pay; never true of a top-up."""
         return bool(self.shares) and not any(share.is_open for share in self.shares)
 
     def price_now(self) -> Pricing | None:
-        """The payment as it would be confirmed now; None when nothing is left to pay, or what was chosen fits no more."""
+        """The payment as it would be confirmed now; None when nothing is left to pay, or the choice is no longer possible."""
         if self.is_top_up:
             return self.chosen
         dues = [share.due for share in self.shares if share.due]
@@ -97,12 +97,12 @@ class Checkout:
 
 
 def list_payable(reader: Reader, scope: Scope, options: PaymentOptions) -> list[Payable]:
-    """Return the customer's outstanding invoices, oldest due first, at most as many as one payment takes."""
+    """Return the customer's outstanding invoices, oldest due first, at most as many as one payment may have."""
     return [_payable(invoice, options) for invoice in list_outstanding(reader, scope, MOST_IN_A_PAYMENT)]
 
 
 def list_chosen(reader: Reader, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions) -> list[Payable]:
-    """Return the outstanding ones among these invoices of the customer, oldest due first; what is not theirs is not there."""
+    """Return the outstanding ones among these invoices of the customer, oldest due first; other customers' invoices are left out."""
     wanted = [invoice_id for invoice_id in dict.fromkeys(invoice_ids) if is_id("inv", invoice_id)][:MOST_IN_A_PAYMENT]
     if not wanted:
         return []
@@ -119,7 +119,7 @@ def exists_for_all(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> 
 
 
 def list_invoices_of(reader: Reader, scope: Scope, payment_id: str) -> list[str]:
-    """Return the invoices that a payment of the customer paid or would have paid. Raises NotFound for somebody else's."""
+    """Return the invoices that a payment of the customer paid or would have paid. Raises NotFound for another customer's payment."""
     if not is_id("pay", payment_id):
         raise NotFound
     shares = list_shares_of_payments(reader, scope, [payment_id])[payment_id]

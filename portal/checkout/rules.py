@@ -6,7 +6,7 @@ from portal.gateways.contract import Gateway, PromptChannel
 
 
 def list_channels(gateway: Gateway | None, currency: str) -> tuple[PromptChannel, ...]:
-    """Whom the gateway may ask by telephone for money of this currency: those of the countries that pay with it."""
+    """Return the operators by which the gateway may prompt for a payment in this currency: those of the countries that use it."""
     if gateway is None or not gateway.capabilities.prompt_channels or not gateway.capabilities.accepts(currency):
         return ()
     from babel.numbers import get_territory_currencies

@@ -8,7 +8,7 @@ from portal.errors import PortalError
 
 
 class MethodFault(PortalError):
-    """Something typed or chosen cannot be taken. `field` is where, `code` what, as the pages' `faults` say."""
+    """Something typed or chosen is refused. `field` is the form field, `code` the reason, as in the pages' `faults`."""
 
     field: ClassVar[str] = "nickname"
     code: ClassVar[str] = "unusable"
@@ -24,7 +24,7 @@ class NicknameUnusable(MethodFault):
 
 
 class SuccessorMissing(MethodFault):
-    """Several methods could take over, and none, or one that cannot, was chosen."""
+    """Several methods could replace the removed one, and none, or one that cannot, was chosen."""
 
     field = "move_to"
     code = "missing"
@@ -32,7 +32,7 @@ class SuccessorMissing(MethodFault):
 
 
 class HasExpired(MethodFault):
-    """A method that has run out cannot become the default."""
+    """An expired method cannot become the default."""
 
     status = 409
     field = "default"
@@ -41,7 +41,7 @@ class HasExpired(MethodFault):
 
 
 class SetupsUnavailable(PortalError):
-    """The merchant's gateway keeps no method without a payment, or there is no gateway at the moment."""
+    """The merchant's gateway saves no method without a payment, or there is no gateway at the moment."""
 
     status = 409
     sentence = "A method can be kept here only while paying."

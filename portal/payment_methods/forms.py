@@ -1,4 +1,4 @@
-"""The shape of what is typed about saved methods; what it means is decided below."""
+"""The form of a new method: shape only; its values are checked by the operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the worker does about saved methods: ask for setups without an end, and write about methods that run out."""
+"""Jobs of the worker for saved methods: look up setups without an outcome, and mail customers about methods that expire."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BATCH = 50
 
 
 def check_setups(services: Services) -> int:
-    """Ask the gateways for the setups whose time to ask has come; return how many were claimed. As `check_payments`."""
+    """Look up the setups whose next check is due at their gateways, as `check_payments` does; return how many were claimed."""
     count = 0
     while count < _BATCH and (setup := claim_next(services, _TO_CHECK)) is not None:
         count += 1
@@ -35,10 +35,10 @@ def check_setups(services: Services) -> int:
 
 
 def mail_expiring_methods(services: Services) -> int:
-    """Enqueue one mail for each method that runs out within eight weeks, or has just done so; return how many.
+    """Enqueue one mail for each method that expires within eight weeks or has just expired; return how many.
 
-    A method is claimed by storing the expiry that the mail is about, in the transaction that enqueues it: one mail a method and
-    expiry, however often and by however many this is run.
+    A method is claimed by storing the expiry that the mail is about, in the transaction that enqueues it: one mail for each
+    method and expiry, however often and by however many workers this is run.
     """
     count = 0
     while (done := _mail_about_some(services)) > 0:
@@ -71,7 +71,7 @@ def _mail_about_some(services: Services) -> int:
 
 
 def _mail_about(session: Session, candidate: Row, *, at: datetime) -> bool:
-    """Whether the method was still to be written about."""
+    """Record that the method is expiring, which causes the mail; return False where another worker did."""
     method = claim(session, _EXPIRING, candidate, at)
     if method is None:
         return False
@@ -81,7 +81,7 @@ def _mail_about(session: Session, candidate: Row, *, at: datetime) -> bool:
         EventType.PAYMENT_METHOD_EXPIRING,
         actor=WORKER,
         at=at,
-        expiry=method.told_expiry,
+        expiry=method.notified_expiry,
     )
     return True
 
@@ -92,15 +92,15 @@ def _is_expiring(now: datetime) -> sa.ColumnElement[bool]:
         PaymentMethod.status == sa.literal_column("'active'"),
         PaymentMethod.exp_year.between(first // 100, last // 100),
         _EXPIRY.between(first, last),
-        PaymentMethod.told_expiry.is_distinct_from(_EXPIRY),
+        PaymentMethod.notified_expiry.is_distinct_from(_EXPIRY),
     )
 
 
 _EXPIRY = PaymentMethod.exp_year * 100 + PaymentMethod.exp_month
 _EXPIRING = Queue(
     PaymentMethod,
-    columns=(PaymentMethod.customer_id, PaymentMethod.told_expiry),
+    columns=(PaymentMethod.customer_id, PaymentMethod.notified_expiry),
     is_due=_is_expiring,
     order_by=(PaymentMethod.exp_year, PaymentMethod.exp_month),
-    claim=lambda _method, _now: {"told_expiry": _EXPIRY},
+    claim=lambda _method, _now: {"notified_expiry": _EXPIRY},
 )

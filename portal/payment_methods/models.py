@@ -1,4 +1,4 @@
-"""Tables of saved payment methods: the methods, how they came to be kept, and what the customer said to that."""
+"""Tables of saved payment methods: the methods, the setups that saved them, and the customer's consents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ACTIVE_EXPIRING = sa.text("exp_year is not null and status = 'active'")
 class PaymentMethod(Base):
     """A saved method: the gateway's token and what may be shown of it. The number itself never reaches us.
 
-    `told_expiry` is the expiry (202604: April of 2026) about which the customer was written to.
+    `notified_expiry` is the expiry (202604: April of 2026) about which the customer was mailed.
     """
 
     __tablename__ = "payment_methods"
@@ -46,7 +46,7 @@ class PaymentMethod(Base):
             sqlite_where=_ACTIVE_DEFAULT_SQLITE,
             postgresql_where=_ACTIVE_DEFAULT,
         ),
-        # Scanned over all merchants by the worker that writes about what runs out.
+        # Scanned over all merchants by the worker that mails about expiring methods.
         sa.Index(
             "ix_payment_methods_expiring",
             "exp_year",
@@ -75,17 +75,17 @@ class PaymentMethod(Base):
     is_default: Mapped[bool] = mapped_column(Flag, default=False)
     status: Mapped[str] = mapped_column(Id, default="active")
     last_used_at: Mapped[datetime | None] = mapped_column(Instant)
-    told_expiry: Mapped[int | None] = mapped_column(Count)
+    notified_expiry: Mapped[int | None] = mapped_column("told_expiry", Count, key="notified_expiry")
     created_at: Mapped[datetime] = mapped_column(Instant)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class PaymentMethodSetup(Base):
-    """One way to the gateway's page on which a method is entered to be kept; nothing is charged.
+    """One visit to the gateway's page on which a method is entered to be saved; nothing is charged.
 
-    `id` is our reference at the gateway and its idempotency key. `replaces` is the method in whose place the new one comes;
-    `payment_method_id` the one that came of it. `return_url` is the setup's own page, absolute, `action_url` the gateway's page
-    where the customer goes on. `next_check_at` is when the worker asks again; null when nothing is unknown.
+    `id` is our reference at the gateway and its idempotency key. `replaces` is the method that the new one replaces,
+    `payment_method_id` the new one. `return_url` is the setup's own page, absolute, `action_url` the gateway's page
+    where the customer goes on. `next_check_at` is when the worker looks it up again; null when nothing is unknown.
     """
 
     __tablename__ = "payment_method_setups"
@@ -136,8 +136,8 @@ class PaymentMethodSetup(Base):
 
 
 class PaymentMethodConsent(Base):
-    """That the customer allowed a method to be kept: when, from where, and to which words; never changed afterwards but for
-    `payment_method_id`, which is known only when the method is."""
+    """A customer's consent to save a method: when, from where, and to which wording; never changed afterwards except for
+    `payment_method_id`, which is set when the method is saved."""
 
     __tablename__ = "payment_method_consents"
     __table_args__ = (

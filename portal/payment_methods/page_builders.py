@@ -77,7 +77,7 @@ def build_removal_page(
     chosen: str = "",
     is_fault: bool = False,
 ) -> RemovalPage:
-    """The removal of one of the customer's `methods`: what depends on it, and who could take over."""
+    """The removal of one of the customer's `methods`: what depends on it, and which could replace it."""
     rows = [build_method_row(each, today=today, zone=zone) for each in methods if each.id != method.id]
     return RemovalPage(
         id=method.id,
@@ -100,7 +100,7 @@ def build_use_rows(uses: Iterable[Use], *, root: str) -> tuple[UseRow, ...]:
 
 
 def build_setup_page(setup: SetupRecord, method: MethodRecord | None, *, gateway_name: str, root: str) -> SetupPage:
-    """Where a new method stands; `method` is what came of it, if it is still saved."""
+    """The progress of a new method; `method` is the saved one, if it still exists."""
     replaces = f"?replaces={setup.replaces}" if setup.replaces else ""
     return SetupPage(
         id=setup.id,

@@ -35,11 +35,11 @@ BRAND_MARKS = {
 TYPE_MARKS = {"card": "CARD", "mobile_money": "MOBI", "bank_account": "BANK"}
 
 
-@lru_cache(maxsize=4096)  # Every row of a history asks.
+@lru_cache(maxsize=4096)  # Called for every row of a history.
 def method_name(type: str, brand: str | None, last4: str | None, bank_name: str | None = None) -> str:
     """The brand or bank and the mask, the same in every language: "Visa •••• 4242", "MTN MoMo •• 12", "Chase •••• 6789".
 
-    The customer's own credit is "credit", which pages put in words. Brand and digits stay on one line (no-break spaces). Without brand, bank and digits it is "": the page then says so.
+    The customer's own credit is "credit", which pages translate. Brand and digits stay on one line (no-break spaces). Without brand, bank and digits it is "": the page then says so.
     """
     if type == "credit":
         return "credit"
@@ -88,7 +88,7 @@ class MethodLabel:
 
 @dataclass(frozen=True, slots=True)
 class MethodRow:
-    """One saved method. `state` is as `rules.method_state` tells it."""
+    """One saved method. `state` is as `rules.method_state` returns it."""
 
     id: str
     label: MethodLabel
@@ -99,8 +99,8 @@ class MethodRow:
 
 @dataclass(frozen=True, slots=True)
 class MethodsPage:
-    """payment_methods/list.html. The default stands first. `gateway_name` is who keeps the numbers ("Sandbox Pay"); `can_add`:
-    it has a page on which a method is kept without paying; `removed` is the one that was taken away just now."""
+    """payment_methods/list.html. The default stands first. `gateway_name` is who stores the numbers ("Sandbox Pay"); `can_add`:
+    it has a page on which a method is saved without paying; `removed` is the one that was removed just now."""
 
     methods: tuple[MethodRow, ...]
     gateway_name: str
@@ -110,7 +110,7 @@ class MethodsPage:
 
 @dataclass(frozen=True, slots=True)
 class UseRow:
-    """One thing that depends on a method. `kind` is "checkout" (open, can be moved) or "payment" (under way); `amount` minor units."""
+    """One thing that depends on a method. `kind` is "checkout" (open, can be moved) or "payment" (in progress); `amount` minor units."""
 
     kind: str
     href: str
@@ -123,8 +123,8 @@ class UseRow:
 class MethodPage:
     """payment_methods/detail.html: one method, its name, what depends on it.
 
-    `nickname` is what stands in the field, which `fault` ("", "too_long", "unusable") may be about. `consent_on`,
-    `consent_wording` and its language are the customer's own word, all None for a method that came without. `can_replace`: the gateway has a
+    `nickname` is the value of its field, to which `fault` ("", "too_long", "unusable") belongs. `consent_on`,
+    `consent_wording` and its language are of the customer's consent, all None for a method without one. `can_replace`: the gateway has a
     page for it; `can_be_default`: it is not, and can be charged.
     """
 
@@ -148,8 +148,8 @@ class MethodPage:
 
 @dataclass(frozen=True, slots=True)
 class RemovalPage:
-    """payment_methods/removal.html. `candidates` are the methods that could take over, `chosen` the id of one of them or "";
-    `has_to_move`: something would. `is_fault`: several could, and none was chosen."""
+    """payment_methods/removal.html. `candidates` are the methods that could replace it, `chosen` the id of one of them or "";
+    `has_to_move`: something depends on it. `is_fault`: there are several candidates, and none was chosen."""
 
     id: str
     label: MethodLabel
@@ -175,9 +175,9 @@ class RemovalPage:
 
 @dataclass(frozen=True, slots=True)
 class NewMethodPage:
-    """payment_methods/new.html. `types` is what the gateway's page takes (card, mobile_money …); empty where it keeps nothing
-    without a payment. `replaces` is the method in whose place the new one comes. `consent` is the sentence that is agreed to.
-    `is_first`: it becomes the default anyway. `fault` is about the nickname."""
+    """payment_methods/new.html. `types` is what the gateway's page accepts (card, mobile_money …); empty where it saves nothing
+    without a payment. `replaces` is the method that the new one replaces. `consent` is the sentence of the consent.
+    `is_first`: it becomes the default anyway. `fault` belongs to the nickname."""
 
     gateway_name: str
     types: tuple[str, ...] = ()
@@ -192,8 +192,8 @@ class NewMethodPage:
 
 @dataclass(frozen=True, slots=True)
 class SetupPage:
-    """payment_methods/setup.html: where a new method stands. `status` as in the table; `continue_url` is the gateway's page.
-    `method` and `method_id` are what came of it, `start_url` begins anew."""
+    """payment_methods/setup.html: the progress of a new method. `status` as in the table; `continue_url` is the gateway's page.
+    `method` and `method_id` are the saved method, `start_url` begins again."""
 
     id: str
     status: str

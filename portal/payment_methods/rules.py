@@ -1,4 +1,4 @@
-"""Decisions about a saved method, as pure functions: whether it has run out, which one is proposed, what a setup's outcome means."""
+"""Decisions about a saved method, as pure functions: whether it has expired, which one is proposed, what a setup's outcome means."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from portal.payment_methods.errors import NicknameTooLong, NicknameUnusable
 
 
 class MethodStatus(StrEnum):
-    """Every status of a saved method. `expired` is one that a gateway keeps which the merchant has left; a card past its date
-    stays active (`method_state`)."""
+    """Every status of a saved method. `expired` is one at a gateway that the merchant has left; a card past its date stays
+    active (`method_state`)."""
 
     ACTIVE = "active"
     EXPIRED = "expired"
@@ -57,8 +57,8 @@ UNUSABLE = frozenset({"expired", "elsewhere"})
 
 
 def method_state(method: Expiring, today: date) -> str:
-    """ "active", "expiring" (within eight weeks), "expired", or "elsewhere": a gateway keeps it that the merchant has left, so that
-    its status is "expired". A card is good until the end of the month on it."""
+    """ "active", "expiring" (within eight weeks), "expired", or "elsewhere": at a gateway that the merchant has left, so
+    that its status is "expired". A card is valid until the end of its month."""
     if method.status == "expired":
         return "elsewhere"
     if method.exp_month is None or method.exp_year is None:
@@ -70,17 +70,17 @@ def method_state(method: Expiring, today: date) -> str:
 
 
 def preferred_method(methods: Sequence[Method], today: date) -> Method | None:
-    """The method a checkout proposes: the first that can be charged, of methods with the default first."""
+    """Return the method that a checkout proposes: the first that can be charged, of methods with the default first."""
     return next((method for method in methods if method_state(method, today) not in UNUSABLE), None)
 
 
 def shown_brand(type: str, brand: str | None, bank_name: str | None) -> str | None:
-    """What a method is called in one word: the bank of an account, the brand of everything else."""
+    """Return the bank of an account, and the brand of any other method."""
     return bank_name or brand if type == "bank_account" else brand
 
 
 def read_nickname(text: str) -> str | None:
-    """A nickname as it is kept: one trimmed line, None for an empty one.
+    """Return a nickname as it is stored: one trimmed line, None for an empty one.
 
     Raises NicknameTooLong for more than 40 characters, NicknameUnusable for what is never stored (`normalise_name`).
     """
@@ -94,38 +94,38 @@ def read_nickname(text: str) -> str | None:
 
 
 def echoed_nickname(text: str) -> str:
-    """What of a refused nickname is shown in its field again: what a page can show of it, and no more than a person types."""
+    """Return what of a refused nickname is shown in its field again: its printable characters, up to a limit."""
     return "".join(letter for letter in text[:_LONGEST_ECHOED] if letter.isprintable())
 
 
 def expiry_key(method: Expiring) -> int | None:
-    """202604 for April of 2026: the expiry about which a customer is written to once; None for what never expires."""
+    """202604 for April of 2026: the expiry about which a customer is mailed once; None for what never expires."""
     return method.exp_year * 100 + method.exp_month if method.exp_year and method.exp_month else None
 
 
 def expiries_to_notify(today: date) -> tuple[int, int]:
-    """The first and the last expiry (as `expiry_key`) about which customers are written to: what is "expiring", and what has
-    run out in the last eight weeks without a word."""
+    """Return the first and the last expiry (as `expiry_key`) about which customers are mailed: methods that are "expiring", and
+    those that expired in the last eight weeks without a mail."""
     last_bad_day = today + EXPIRES_SOON - timedelta(days=1)
     last = last_bad_day.replace(day=1) - timedelta(days=1)
     first = today - EXPIRES_SOON
     return first.year * 100 + first.month, last.year * 100 + last.month
 
 
-# --- setups: a method is entered on the gateway's page, to be kept ---
+# --- setups: a method is entered on the gateway's page, to be saved ---
 
 SETUP_UNSETTLED = frozenset({"processing", "requires_action", "pending"})
-"""Begun and without a proven end: asked for until it is known, or its time is up."""
+"""Without a proven outcome: polled until it is known, or its time is up."""
 _STATUS_OF_FAILURE = MappingProxyType(
     {"payer_canceled": "canceled", "page_canceled": "canceled", "page_expired": "expired", "timeout": "expired"}
 )
 
 
 def judge_setup(status: str, reference: str, outcome: SetupOutcome) -> str:
-    """The status that an outcome means for a setup; its own where nothing changes.
+    """Return the status that an outcome means for a setup; its own where nothing changes.
 
     A success counts however late it comes: the customer did enter the method. Nothing follows a success. An outcome of another
-    reference, or a success without a token, says nothing (the caller logs it: `is_contradiction`).
+    reference, or a success without a token, changes nothing (the caller logs it: `is_contradiction`).
     """
     if status == "complete" or is_contradiction(reference, outcome):
         return status
@@ -139,7 +139,7 @@ def judge_setup(status: str, reference: str, outcome: SetupOutcome) -> str:
 
 
 def is_contradiction(reference: str, outcome: SetupOutcome) -> bool:
-    """Whether an outcome speaks of another setup, or of a method that cannot be used again."""
+    """Return whether an outcome is about another setup, or has a method that cannot be used again."""
     has_token = outcome.method is not None and bool(outcome.method.token)
     return outcome.reference != reference or (outcome.state is State.SUCCEEDED and not has_token)
 
@@ -149,8 +149,8 @@ def is_contradiction(reference: str, outcome: SetupOutcome) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One thing that depends on a saved method. `kind` is "checkout" (open, not confirmed) or "payment" (under way: the order is
-    given already, and cannot be moved). `id` is its public id, `amount` minor units of `currency`. `title` is "" for a top-up."""
+    """One thing that depends on a saved method. `kind` is "checkout" (open, not confirmed) or "payment" (in progress: the
+    request was sent, and cannot be moved). `id` is its public id, `amount` minor units of `currency`. `title` is "" for a top-up."""
 
     kind: str
     id: str

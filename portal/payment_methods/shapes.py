@@ -9,7 +9,7 @@ from portal.payment_methods.models import PaymentMethod
 
 
 def shape_method(method: PaymentMethod) -> dict[str, Any]:
-    """Return a saved method as the API gives it out; never its token."""
+    """Return a saved method as the API returns it; never its token."""
     return {
         "id": method.id,
         "object": "payment_method",

@@ -8,7 +8,7 @@ from portal.errors import PortalError
 
 
 class CheckoutFault(PortalError):
-    """A choice on the checkout cannot be taken. `field` is where, `code` what, as `checkout.pages.ChoosePage` says."""
+    """A choice at the checkout is refused. `field` is the form field, `code` the reason, as `checkout.pages.ChoosePage` says."""
 
     field: ClassVar[str] = "invoice"
     code: ClassVar[str] = "missing"
@@ -29,7 +29,7 @@ class CurrenciesMixed(CheckoutFault):
 
 
 class InvoiceBeingPaid(CheckoutFault):
-    """Another payment holds the invoice. `payment_id` is that one, None when it is not this customer's to see."""
+    """Another payment holds the invoice. `payment_id` is that one, None when this customer may not see it."""
 
     status = 409
     code = "in_progress"
@@ -99,7 +99,7 @@ class AmountUnplaceable(CheckoutFault):
 
 
 class AmountUnreached(CheckoutFault):
-    """The first of two payments pays some of the invoices whole and leaves others out, which the second would not know of."""
+    """The first payment of a split pays some of the invoices in full and omits others, which the second would not include."""
 
     field = "amount"
     code = "unreached"
@@ -107,7 +107,7 @@ class AmountUnreached(CheckoutFault):
 
 
 class DepositNotOffered(CheckoutFault):
-    """The invoice has no deposit, or something of it is paid or held already."""
+    """The invoice has no deposit, or a part of it is paid or held already."""
 
     field = "amount"
     code = "not_allowed"
@@ -133,20 +133,20 @@ class PhoneUnreadable(CheckoutFault):
 
 
 class CheckoutEnded(PortalError):
-    """The checkout ran out, was cancelled, or a newer one took its place."""
+    """The checkout expired, was cancelled, or was superseded by a newer one."""
 
     status = 409
     sentence = "This checkout has ended. Nothing was taken."
 
 
 class AmountChanged(PortalError):
-    """What is owed changed since it was shown: the customer is asked again, with the new amount."""
+    """The amount due changed since it was shown: the customer has to confirm the new amount."""
 
     sentence = "The amount changed meanwhile. Nothing was taken."
 
 
 class TooManyAttempts(PortalError):
-    """As many payments were tried in the last hour as may be; `seconds` until the next one may."""
+    """The limit of payment attempts an hour is reached; `seconds` until the next attempt is allowed."""
 
     status = 429
     sentence = "Too many payments were tried in the last hour. Nothing was taken."
@@ -157,7 +157,7 @@ class TooManyAttempts(PortalError):
 
 
 class TooManyPrompts(TooManyAttempts):
-    """The telephone, or the customer's telephones together, were asked too often: a stranger's is not rung all night."""
+    """The limit of prompts an hour to a telephone, or to all telephones of the customer, is reached."""
 
     sentence = "This telephone was asked too often in the last hour. Nothing was taken."
 

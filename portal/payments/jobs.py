@@ -1,4 +1,4 @@
-"""What the worker does about payments: ask for what is due, and end what nobody confirmed."""
+"""Jobs of the worker for payments: look up those that are due, and end checkouts that nobody confirmed."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _BATCH = 50
 
 
 def check_payments(services: Services) -> int:
-    """Ask the gateways for the payments whose time to ask has come; return how many were claimed.
+    """Look up the payments whose next check is due at their gateways; return how many were claimed.
 
-    Each is claimed by moving its time on, so that two workers ask for different ones and a killed worker's payment becomes due
-    by itself.
+    Each is claimed by moving its next check, so that two workers check different payments and a killed worker's payment becomes
+    due again by itself.
     """
     count = 0
     while count < _BATCH and (payment := claim_next(services, _TO_CHECK)) is not None:
         count += 1
         try:
             resolve_payment(services, payment.merchant_id, payment.id)
-        except Exception:  # one payment that cannot be resolved must not stop the others; it stays due and is shown
+        except Exception:  # one payment that cannot be resolved must not stop the others; it stays due and is reported
             log.exception("payment.check_failed", extra={"payment": payment.id})
     return count
 
@@ -62,7 +62,7 @@ _TO_CHECK = Queue(
 
 
 def _list_unconfirmed(reader: Reader, now: datetime) -> Sequence[tuple[str, str]]:
-    """The merchant and id of those whose time was up first; read without a lock, over all merchants."""
+    """Return merchant and id of the checkouts that expired first; read without a lock, over all merchants."""
     statement = (
         sa.select(Payment.merchant_id, Payment.id)
         .where(Payment.status == sa.literal_column("'incomplete'"), Payment.expires_at <= now)
@@ -74,7 +74,7 @@ def _list_unconfirmed(reader: Reader, now: datetime) -> Sequence[tuple[str, str]
 
 
 def _expire(services: Services, merchant_id: str, payment_id: str, *, at: datetime) -> bool:
-    """Whether the payment was still unconfirmed, and is ended now."""
+    """End a payment if it is still unconfirmed; return whether it was."""
     with services.database.unit_of_work() as session:
         payment = lock_payment(session, merchant_id, payment_id)
         if payment.status != "incomplete" or payment.expires_at > at:

@@ -18,13 +18,13 @@ class Payment(Base):
     `amount` and `amount_refunded` are minor units of `currency`. `method_*` is what was used, as it was then.
     `description` is the first invoice's title, `note` its number, `more_count` how many further invoices it pays: a list
     needs no second query for them.
-    `next_check_at` is when the worker asks the gateway again; null when nothing is unknown;
-    `checked_at` is when it was asked last.
+    `next_check_at` is when the worker looks the payment up again; null when nothing is unknown;
+    `checked_at` is when it was looked up last.
     `return_url` is the payment's own page, absolute, where the gateway sends the customer back to; `action_url` is the
     gateway's page where the customer goes on.
     `amount` is all that is paid, `credit_amount` the part of it that the customer's credit pays; the method pays the rest,
-    `charge_amount`. `credit_granted` is what of that stands to the customer's credit, because no invoice took it, and was not
-    given back from there.
+    `charge_amount`. `credit_granted` is the part of the charge that became the customer's credit, because no invoice took it, and
+    was not refunded since.
     `kind` (invoice, or top_up: to the customer's credit), `use_credit` (credit pays first), `split_of` (the first of two payments
     of the same invoices), `amount_choice`, `way`, `payment_method_id`, `save_method`, `channel` and `phone` hold what the customer
     chose; `rules.choices` reads them. `amount_choice` and `way` are null for what was not chosen here, such as an imported payment.
@@ -56,7 +56,7 @@ class Payment(Base):
             sqlite_where=sa.text("listed = 1"),
             postgresql_where=sa.text("listed"),
         ),
-        # What no history shows, a merchant reads beside it: an index over all would draw the history's own reads to it.
+        # For a merchant's reads of payments that no history shows; with one index over all, the planner would choose it for the history.
         sa.Index(
             "ix_payments_unlisted",
             "merchant_id",
@@ -93,7 +93,7 @@ class Payment(Base):
             sqlite_where=sa.text("split_of is not null"),
             postgresql_where=sa.text("split_of is not null"),
         ),
-        # How often a telephone was asked lately, by whomever.
+        # Counts recent prompts to a telephone, by any customer.
         sa.Index(
             "ix_payments_prompts",
             "merchant_id",
@@ -108,7 +108,7 @@ class Payment(Base):
             "credit_amount >= 0 and credit_amount <= amount and amount_refunded <= amount - credit_amount",
             name="refunded_within_charged",
         ),
-        # The decision itself: what came once is given once, as credit or as a refund.
+        # Decides that money becomes credit or is refunded, and never both.
         sa.CheckConstraint(
             "credit_granted >= 0 and amount_refunded + credit_granted <= amount - credit_amount", name="given_once"
         ),
@@ -177,14 +177,14 @@ class Payment(Base):
 
     @property
     def charge_amount(self) -> int:
-        """What the method pays, in minor units: all but the part that credit pays. The gateway is asked for this much."""
+        """What the method pays, in minor units: all but the part that credit pays. This is the amount that the gateway charges."""
         return self.amount - self.credit_amount
 
 
 class PaymentAllocation(Base):
     """The share of an invoice in a payment, in minor units of its currency.
 
-    `price` is what is paid for it in the payment's currency, where the merchant prices the invoice in another one than its
+    `price` is what is paid for it in the payment's currency, where the merchant prices the invoice in a currency other than its
     own; null where the two are the same.
     `proposed` before the confirmation, `active` while it holds its share of the invoice, then `settled` or `released`.
     """
@@ -194,7 +194,7 @@ class PaymentAllocation(Base):
         sa.ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"]),
         sa.ForeignKeyConstraint(["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"]),
         sa.Index("ix_payment_allocations_merchant_id_invoice_id", "merchant_id", "invoice_id"),
-        # The decision itself (threats, rule 18; threats 68): of all attempts at an invoice one is active in a slot.
+        # Decides (threats, rule 18; threats 68) that of all attempts at an invoice one is active in a slot.
         sa.Index(
             "uq_payment_allocations_one_active_attempt",
             "merchant_id",
@@ -221,6 +221,6 @@ class PaymentAllocation(Base):
 
 
 def is_second_attempt(fault: IntegrityError) -> bool:
-    """Whether the index that admits one active attempt an invoice and slot refused a row; SQLite names its columns only."""
+    """Return whether a row violated the index of one active attempt an invoice and slot; SQLite names its columns only."""
     broken = constraint_of(fault)
     return "uq_payment_allocations_one_active_attempt" in broken or "payment_allocations.slot" in broken

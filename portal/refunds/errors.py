@@ -15,8 +15,8 @@ class RefundTooLarge(PortalError):
 
 
 class CreditSpent(RefundTooLarge):
-    """A part of the payment became the customer's credit, and that was spent since, or is held by a payment under way. `most` is
-    what can still be given back, in minor units."""
+    """A part of the payment became the customer's credit, which was spent since or is held by a payment in progress. `most` is what
+    can still be refunded, in minor units."""
 
     sentence = "A part of this payment became credit that the customer has spent since: it cannot be given back too."
 

@@ -1,4 +1,4 @@
-"""What the worker does about refunds: ask for those without an outcome, and again for those that were called done."""
+"""The worker's job for refunds: look up those without an outcome, and recheck those that the gateway reported as complete."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _BATCH = 50
 
 
 def check_refunds(services: Services) -> int:
-    """Ask the gateways for every refund whose time to ask has come; return how many were claimed.
+    """Look up the refunds whose next check is due at their gateways; return how many were claimed.
 
-    Each is claimed by moving its time on, as payments are.
+    Each is claimed by moving its next check, as payments are.
     """
     count = 0
     while count < _BATCH and (refund := claim_next(services, _TO_CHECK)) is not None:
         count += 1
         try:
             resolve_refund(services, refund.merchant_id, refund.id)
-        except Exception:  # one refund that cannot be resolved must not stop the others; it stays due and is shown
+        except Exception:  # one refund that cannot be resolved must not stop the others; it stays due and is reported
             log.exception("refund.check_failed", extra={"refund": refund.id})
     return count
 

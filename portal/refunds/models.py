@@ -13,8 +13,8 @@ from portal.database import STRICT, Base, Count, Id, Instant, Minor, Text
 class Refund(Base):
     """A refund of a payment, whole or in part; `id` is our reference at the gateway and its idempotency key.
 
-    `credit_taken` of its `amount` stood to the customer's credit since the payment, and was taken from there.
-    `sent_at` is when the gateway was given the order last; null for a refund that was made elsewhere.
+    `credit_taken` of its `amount` had become the customer's credit with the payment, and was taken from that credit.
+    `sent_at` is when the request was sent last; null for a refund that was made elsewhere.
     """
 
     __tablename__ = "refunds"

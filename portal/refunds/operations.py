@@ -1,4 +1,4 @@
-"""Refunding: the intent with its share of what was captured, the call, the outcome; as paying, never two of a kind."""
+"""Refunding: write the intent, call the gateway, record the outcome; the same discipline as paying."""
 
 from __future__ import annotations
 
@@ -42,10 +42,9 @@ def refund_payment(
 ) -> str:
     """Refund `amount` (minor units) of a payment and return the refund's id; its outcome may still be to come.
 
-    The amount is set aside on the payment before the gateway is called, so that refunds that race never exceed what was
-    captured. What of the payment became the customer's credit is taken from there again. Raises RefundTooLarge, which is
-    CreditSpent where only that stands in the way, NotRefundable, ContactRefused for a reason that must not be kept, and
-    NotFound.
+    The amount is reserved on the payment before the gateway is called, so that concurrent refunds never exceed what was captured.
+    What became the customer's credit is taken from that credit first. Raises RefundTooLarge (CreditSpent where only spent credit
+    prevents the refund), NotRefundable, ContactRefused for a reason that must not be stored, and NotFound.
     """
     reason = normalise_name(reason or "", field="the reason") or None
     with services.database.read() as reader:
@@ -54,7 +53,15 @@ def refund_payment(
     if gateway is None or not gateway.capabilities.refunds:
         raise NotRefundable
     request: RefundRequest = services.database.run(
-        lambda session: _write_intent(session, services, merchant_id, payment_id, amount, reason, actor)
+        lambda session: _write_intent(
+            session,
+            services=services,
+            merchant_id=merchant_id,
+            payment_id=payment_id,
+            amount=amount,
+            reason=reason,
+            actor=actor,
+        )
     )
     services.crash_point("refund.intent_committed")
     outcome = gateway.refund(request)
@@ -70,8 +77,8 @@ def refund_payment(
 def record_refund_outcome(
     session: Session, merchant_id: str, refund_id: str, outcome: RefundOutcome, *, actor: Actor, at: datetime
 ) -> None:
-    """Bring a refund and its payment to what the gateway says; idempotent. A refund that fails gives its amount back,
-    to the customer's credit what it took from there."""
+    """Update a refund and its payment to the gateway's outcome; idempotent. A refund that fails restores its amount to the payment,
+    and to the customer's credit what it took from that."""
     refund = session.execute(
         sa.select(Refund).where(Refund.merchant_id == merchant_id, Refund.id == refund_id).with_for_update()
     ).scalar_one()
@@ -95,7 +102,7 @@ def record_refund_outcome(
     if outcome.state is State.FAILED:
         _fail(session, refund, payment, actor, at)
     else:
-        assert payment.gateway is not None, "what is refunded was charged by a gateway"
+        assert payment.gateway is not None, "a refunded payment was charged by a gateway"
         money = Money(refund.amount, refund.currency)
         post(
             session,
@@ -106,8 +113,8 @@ def record_refund_outcome(
 
 
 def _fail(session: Session, refund: Refund, payment: Payment, actor: Actor, at: datetime) -> None:
-    """The amount is the payment's again, and the customer's credit has back what was taken from there."""
-    assert payment.gateway is not None, "what is refunded was charged by a gateway"
+    """Restore the amount to the payment, and to the customer's credit what was taken from it."""
+    assert payment.gateway is not None, "a refunded payment was charged by a gateway"
     was_complete = refund.status == RefundStatus.COMPLETE
     scope = Scope(payment.merchant_id, payment.customer_id)
     taken = Money(refund.credit_taken, refund.currency)
@@ -125,11 +132,11 @@ def _fail(session: Session, refund: Refund, payment: Payment, actor: Actor, at: 
 
 
 def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool:
-    """Ask the gateway what became of a refund, and record it; one that the gateway has never heard of is given again, by one
-    of those who ask at once and not before the first order has had its time.
+    """Look up a refund at its gateway, and record the outcome. One that the gateway does not know is resent: by one of several
+    concurrent callers, and not while the first request may be in flight.
 
-    A refund that was called done is asked for too, and never given again: the bank may have sent it back. Tells whether the
-    gateway answered. Safe for anybody to call at any time. Raises NotFound.
+    A complete refund is looked up too, since the bank may have returned it, and is never resent. Return whether the gateway
+    answered. Safe to call from anywhere at any time. Raises NotFound.
     """
     with services.database.read() as reader:
         refund = get_refund(reader, MerchantScope(merchant_id), refund_id)
@@ -155,6 +162,7 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
 
 def _write_intent(
     session: Session,
+    *,
     services: Services,
     merchant_id: str,
     payment_id: str,
@@ -199,10 +207,9 @@ def _write_intent(
 def _claim_resend(
     session: Session, merchant_id: str, refund_id: str, last_sent_at: datetime | None, at: datetime
 ) -> bool:
-    """Whether the order may be given again, by the caller and by nobody else for `RESEND_REFUND_AFTER`: who moved its time on may.
+    """Claim the resending of a refund for `RESEND_REFUND_AFTER`; return whether the caller may resend it, as no other caller then may.
 
-    `last_sent_at` is when it was given last, as that was read before the gateway was asked: an answer from before somebody gave it
-    again says nothing of that.
+    `last_sent_at` was read before the lookup: a lookup from before another caller resent the refund proves nothing.
     """
     moved = session.execute(
         sa.update(Refund)
@@ -220,7 +227,7 @@ def _claim_resend(
 
 
 def _take_credit(session: Session, payment: Payment, money: Money, left: int, actor: Actor, at: datetime) -> Money:
-    """Take away what of the refund stands to the customer's credit, and tell how much that is. Raises CreditSpent."""
+    """Take from the customer's credit what of the refund became credit, and return how much that is. Raises CreditSpent."""
     if not payment.credit_granted:
         return Money(0, payment.currency)
     scope = Scope(payment.merchant_id, payment.customer_id)
@@ -233,7 +240,7 @@ def _take_credit(session: Session, payment: Payment, money: Money, left: int, ac
 
 
 def _record_contradiction(session: Session, refund: Refund, outcome: RefundOutcome, actor: Actor, at: datetime) -> None:
-    """A gateway's answer that does not fit, as that of a payment: nothing is booked, and the log calls a person."""
+    """Record an outcome that contradicts the refund, as that of a payment: nothing is booked, an error in the log alerts the operator."""
     event = Event(
         type=EventType.REFUND_OUTCOME_CONTRADICTED,
         merchant_id=refund.merchant_id,
@@ -287,7 +294,7 @@ _EVENT_OF = MappingProxyType(
 
 
 def _update_payment_status(session: Session, payment: Payment, actor: Actor, at: datetime) -> None:
-    """Bring the payment's status to what is refunded of it."""
+    """Update the payment's status to the amount that is refunded of it."""
     payment.updated_at = at
     if payment.amount_refunded == 0:
         status = PaymentStatus.COMPLETE

@@ -1,4 +1,4 @@
-"""Reads of refunds, for every face: one by id, those of payments, lists by key; and what the operator is told over all merchants."""
+"""Reads of refunds, for every face: one by id, those of payments, lists by key; and the operator's counts over all merchants."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from portal.tenancy import MerchantScope, ReadScope, Scope
 
 class StoredRefund(NamedTuple):
     """A refund with all that a merchant may read of it; amounts in minor units of `currency`. `status` is pending, complete or
-    failed; `sent_at` is None of one that was made elsewhere."""
+    failed; `sent_at` is None of a refund that was made elsewhere."""
 
     id: str
     payment_id: str
@@ -38,7 +38,7 @@ class StoredRefund(NamedTuple):
 
 
 class UnknownRefunds(NamedTuple):
-    """Refunds whose outcome the gateway has yet to report, and when the oldest of them was ordered."""
+    """Refunds whose outcome the gateway has yet to report, and when the oldest of them was created."""
 
     unknown_count: int
     oldest_at: datetime | None
@@ -56,7 +56,7 @@ def get_refund(reader: Reader, scope: ReadScope, refund_id: str) -> StoredRefund
 
 
 def find_refund(reader: Reader, scope: ReadScope, refund_id: str) -> StoredRefund | None:
-    """Return one refund; it is the customer's whose payment it gives back."""
+    """Return one refund; it belongs to the customer of its payment."""
     if not is_id("re", refund_id):
         return None
     row = reader.execute(sa.select(*_COLUMNS).where(*_within(scope), Refund.id == refund_id)).first()
@@ -103,7 +103,7 @@ def count_refunds(reader: Reader, scope: MerchantScope, *, most: int, status: st
 
 
 def sum_completed(reader: Reader, scope: MerchantScope, payment_ids: Collection[str]) -> Mapping[str, int]:
-    """Return what went back of each of these payments, in minor units; a payment of which nothing did is not there."""
+    """Return the refunded amount of each of these payments, in minor units; payments without a complete refund are missing."""
     rows = reader.execute(
         sa.select(Refund.payment_id, sa.func.sum(Refund.amount))
         .where(
@@ -119,8 +119,7 @@ def sum_completed(reader: Reader, scope: MerchantScope, payment_ids: Collection[
 def count_pending(
     reader: Reader, scope: MerchantScope, *, gateways: Collection[str] = (), other_than: Collection[str] = ()
 ) -> int:
-    """Return how many refunds have no outcome yet of payments `at` these gateways, of none given at all; those `but` these are
-    left out."""
+    """Return how many refunds have no outcome yet: of payments at these `gateways` (empty: at any), `other_than` some of them."""
     statement = sa.select(sa.func.count()).where(
         Refund.merchant_id == scope.merchant_id,
         Refund.status == "pending",
@@ -130,7 +129,7 @@ def count_pending(
 
 
 def read_unknown_refunds(reader: Reader, *, before: datetime | None = None) -> UnknownRefunds:
-    """Return those of all merchants, or of them those that were ordered before an instant."""
+    """Return those of all merchants, or only those that were created before an instant."""
     statement = sa.select(sa.func.count(), sa.func.min(Refund.created_at)).where(
         Refund.next_check_at.is_not(None), Refund.status == "pending"
     )

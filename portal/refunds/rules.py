@@ -1,4 +1,4 @@
-"""What a refund takes of the customer's credit, and when it is asked for and given again; pure."""
+"""Decisions about a refund, as pure functions: its statuses, what it takes of the customer's credit, when it is resent and rechecked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RefundStatus(StrEnum):
 TRANSITIONS = MappingProxyType(
     {"pending": frozenset({"complete", "failed"}), "complete": frozenset({"failed"}), "failed": frozenset()}
 )
-"""A refund ends once; one that is complete may still come back, days later, because the bank did not take it."""
+"""A refund ends once; a complete one may still fail days later, when the bank returns it."""
 
 
 def may_follow(status: str, following: str) -> bool:
@@ -27,15 +27,15 @@ def may_follow(status: str, following: str) -> bool:
 
 
 RESEND_REFUND_AFTER = timedelta(minutes=1)
-"""How long an order may still be on its way. Until then nobody gives it again: not every gateway knows an order by its reference
-and refuses the second."""
+"""How long a refund request may still be in flight, during which it is not resent: not every gateway identifies a request by its
+reference and refuses a duplicate."""
 
 
 def credit_to_take(amount: int, *, left: int, granted: int, free: int) -> int | None:
-    """How much of a refund is taken from the customer's credit, in minor units; None when it cannot be given.
+    """Return how much of a refund is taken from the customer's credit, in minor units; None when the refund is not possible.
 
-    `left` of the payment is not given back yet, and `granted` of that stands to the customer's credit, of which `free` can be
-    taken now. Credit goes first, since no invoice needed it; what was spent of it was given to the customer already.
+    `left` of the payment is not refunded yet; `granted` of that became the customer's credit, of which `free` can be taken now.
+    Credit is taken first, since no invoice needed it; credit that was spent cannot be refunded as well.
     """
     taken = min(amount, granted, free)
     return taken if amount - taken <= left - granted else None
@@ -45,9 +45,9 @@ _RECHECK_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=7), timed
 
 
 def next_recheck(recheck_count: int, succeeded_at: datetime) -> datetime | None:
-    """When a refund that the gateway called done is asked for again, after `recheck_count` times; None when it stays done.
+    """Return when a complete refund is rechecked at the gateway after `recheck_count` rechecks; None when it is final.
 
-    The customer's bank may send it back for up to 30 days (https://docs.stripe.com/refunds#failed-refunds), and the event
-    that tells so may be lost.
+    The customer's bank may return it for up to 30 days (https://docs.stripe.com/refunds#failed-refunds), and the event about that
+    may be lost.
     """
     return succeeded_at + _RECHECK_AFTER[recheck_count] if recheck_count < len(_RECHECK_AFTER) else None

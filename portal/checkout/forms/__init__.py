@@ -1,1 +1,1 @@
-"""What the checkout's first step posts, and the choice that it makes."""
+"""The form of the checkout's first step, and the choice that it makes."""

@@ -1,4 +1,4 @@
-"""Between the fields of the first step and the choice that they make, both ways; each fault of them at its field."""
+"""Conversion between the fields of the first step and the choice that they make; each fault names its field."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _amount_from(fields: CheckoutFields, currency: str | None, locale: str) -> A
 
 
 def _typed_amount(fields: CheckoutFields, currency: str | None, locale: str) -> int:
-    """Minor units of what was typed, as it is written in the page's language. Raises AmountUnreadable."""
+    """Return the typed amount in minor units, read in the page's language. Raises AmountUnreadable."""
     if currency is None:
         raise AmountUnreadable
     try:

@@ -64,7 +64,7 @@ class CheckoutFields:
 
 
 def posted_fields() -> CheckoutFields:
-    """Return what the request posted. What is too long to be meant is shortened, and names no method."""
+    """Return what the request posted. Values that are too long are truncated, and a method that is too long is unknown."""
     form = CheckoutForm()
     payment_method = form.payment_method.data or ""
     return CheckoutFields(

@@ -49,7 +49,7 @@ _UNPROCESSABLE, _CONFLICT = 422, 409
 @signed_in
 def choose() -> Response:
     """Step one: what is paid, and with what. `invoice` once for each, or `overdue=USD`, `outstanding=USD`, `payment=pay_…`;
-    `top_up=USD` for money in advance, `split=pay_…` for the rest of a payment; `currency` where several are possible, `amount=other` to choose how much."""
+    `top_up=USD` for a top-up, `split=pay_…` for the rest of a payment; `currency` where several are possible, `amount=other` to choose how much."""
     scope = current_scope()
     fields = CheckoutFields(
         currency=request.args.get("currency"),
@@ -71,7 +71,7 @@ def choose() -> Response:
 
 @signed_in
 def begin() -> Response:
-    """Take the choice and lead to the review; a choice that cannot be taken is shown again, with what was chosen."""
+    """Create the checkout and redirect to the review; a choice that is refused is shown again, as it was made."""
     gateway = current_services().gateways.find(g.merchant.id)
     fields = posted_fields()
     try:
@@ -96,7 +96,7 @@ def begin() -> Response:
 
 
 def _usual_currency(fields: CheckoutFields) -> str:
-    """The currency in which invoices are paid where none is named: the first one's own."""
+    """Return the currency in which invoices are paid where none is requested: the first one's own."""
     with current_services().database.read() as reader:
         chosen = list_chosen(reader, current_scope(), fields.invoice_ids, g.merchant.options)
     return chosen[0].currency if chosen else str(g.merchant.currency)
@@ -119,7 +119,7 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
 
 
 def _look_up_payment(payment_id: str) -> None:
-    """Before a customer is told that a payment is in the way: ask the gateway what became of it, as that payment's page does."""
+    """Look up a payment that holds an invoice before the customer sees that it does, as that payment's page does."""
     services, merchant_id = current_services(), current_scope().merchant_id
     ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL))
 
@@ -137,8 +137,8 @@ def _named_invoices(texts: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """What can be paid, and with what, as one read found it. `faults` are what stands in the way of what an address names, before
-    anything is chosen; `holder` the payment that does."""
+    """What can be paid, and with what, as read in one transaction. `faults` are what prevents the payment that the address requests;
+    `holder` is a payment that does."""
 
     chosen: Sequence[Payable]
     payable: Sequence[Payable]
@@ -155,8 +155,8 @@ def show_choices(
     in_progress_payment_id: str | None = None,
     status: int = 200,
 ) -> Response:
-    """The page of step one with what was chosen so far; `faults` by field. Where a payment is in the way, the gateway is asked what
-    became of it first."""
+    """The page of step one with what was chosen so far; `faults` by field. A payment that holds an
+    invoice is looked up at the gateway first."""
     gateway = current_services().gateways.find(current_scope().merchant_id)
     offer = _read_offer(fields, gateway)
     if offer.holder is not None and not faults:
@@ -218,7 +218,7 @@ def _list_chosen(reader: Reader, scope: Scope, fields: CheckoutFields, payable: 
     chosen = list_chosen(reader, scope, fields.invoice_ids, g.merchant.options)
     if fields.split_of is None:
         return chosen
-    # What the first payment holds whole is not a part of the rest.
+    # An invoice that the first payment holds in full is not a part of the rest.
     return [invoice for invoice in chosen if invoice.due.left > 0] or chosen
 
 

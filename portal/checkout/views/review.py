@@ -1,4 +1,4 @@
-"""The checkout's addresses, and its second step: review and pay; and cancelling it. Step one is `choose_views`."""
+"""The checkout's addresses, and its second step: review and pay; and cancelling it. Step one is `choose`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
 @signed_in
 def review(payment_id: str) -> Response:
-    """Step two: payee, what is paid, amount, method, and Pay. What was confirmed already is shown as the payment it is."""
+    """Step two: payee, what is paid, amount, method, and Pay. A confirmed checkout redirects to its payment."""
     return _review_page(payment_id)
 
 
@@ -110,7 +110,7 @@ def cancel(payment_id: str) -> Response:
 
 
 def _consent(services: Services) -> Consent:
-    """The customer's word that the new method may be kept, in case the box was ticked."""
+    """Return the consent to save the new method, which is recorded if the customer ticked the box."""
     gateway = services.gateways.find(g.merchant.id)
     return current_consent(checkout_consent_text(g.shell.locale, gateway=gateway.title if gateway else ""))
 
@@ -157,19 +157,19 @@ def _too_many_page(payment_id: str, refusal: TooManyAttempts) -> Response:
 
 
 def _minute_after(seconds: int) -> datetime:
-    """The first full minute at the merchant's when so many seconds have passed: pages tell no seconds."""
+    """Return the first full minute in the merchant's zone after so many seconds: pages show no seconds."""
     instant = local(now() + timedelta(seconds=seconds))
     return instant.replace(second=0, microsecond=0) + timedelta(minutes=bool(instant.second or instant.microsecond))
 
 
 def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:
-    """Step one with what was chosen for a checkout, and with what of it cannot be paid."""
+    """Show step one with the choice of a checkout, and with what of it cannot be paid."""
     amount = write_amount(checkout.amount, checkout.currency, g.shell.locale)
     return show_choices(fields_from(checkout.choice, amount), faults=faults, status=status)
 
 
 def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
-    """What ended a checkout, as `ReviewPage.ended_by`; "" while it can be confirmed."""
+    """Return what ended a checkout, as `ReviewPage.ended_by`; "" while it can be confirmed."""
     if checkout.status == "canceled":
         return "customer"
     if checkout.status != "incomplete" or checkout.expires_at <= now():
@@ -179,7 +179,7 @@ def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
 
 
 def _find_other_payment(reader: Reader, scope: Scope, checkout: Checkout) -> str | None:
-    """The payment that is paying what this checkout would pay, or has paid it."""
+    """Return the payment that is paying what this checkout would pay, or has paid it."""
     held = next((share for share in checkout.shares if share.is_held), None)
     if held is not None:
         return next((id for id in list_holders(reader, scope, held.invoice_id) if id != checkout.split_of), None)

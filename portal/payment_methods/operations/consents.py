@@ -1,4 +1,4 @@
-"""The customer's word that a method may be kept: recorded with the act that it belongs to, and never without one."""
+"""The customer's consent to save a method: recorded with the payment or setup that it belongs to, and never without one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_USER_AGENT = 500
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a request knows of it. `wording` is the sentence as it stood on the page, in the language `locale`."""
+    """A consent as a request gives it. `wording` is the sentence as it was shown on the page, in the language `locale`."""
 
     wording: str
     locale: str
@@ -35,7 +35,7 @@ def record_consent(
     payment_id: str | None = None,
     setup_id: str | None = None,
 ) -> None:
-    """Append the consent to keep what a payment or a setup will bring; `link_consent` names it when it has come."""
+    """Store the consent to save the method of a payment or a setup; `link_consent` adds the method when it is saved."""
     session.add(
         PaymentMethodConsent(
             merchant_id=scope.merchant_id,
@@ -55,7 +55,7 @@ def record_consent(
 def link_consent(
     session: Session, merchant_id: str, method_id: str, *, payment_id: str | None = None, setup_id: str | None = None
 ) -> None:
-    """Say which method came of the payment or setup that was consented to."""
+    """Set the method that was saved by the payment or setup to which the consent belongs."""
     occasion = (
         PaymentMethodConsent.setup_id == setup_id
         if payment_id is None

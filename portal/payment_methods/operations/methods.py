@@ -1,4 +1,4 @@
-"""Verbs of saved methods: remember, name, prefer; removal has a module of its own."""
+"""Operations on saved methods: save, rename, make the default; removal has a module of its own."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from portal.tenancy import Scope
 def remember_method(
     session: Session, scope: Scope, gateway: str, details: MethodDetails, *, actor: Actor, at: datetime
 ) -> str:
-    """Save a gateway's token for the customer and tell its id; the same card again is the method that is there already, with
-    its new token and expiry.
+    """Save a gateway's token for the customer and return the method's id; the same card again is the existing method, with its new
+    token and expiry.
 
     The customer's first method becomes the default. Called only with the customer's consent (`consents.record_consent`).
     """
-    assert details.token, "only what can be used again is saved"
+    assert details.token, "a method is saved with its token"
     fingerprint = details.fingerprint or details.token
-    # The customer's row orders two tabs that save at once: without it the unique index would refuse the second one here,
-    # and with it the booking of money that did come.
+    # The lock of the customer's row serialises two tabs that save at once: without it the unique index would refuse the second
+    # one, and roll back the booking of its payment too.
     existing = lock_methods(session, scope)
     for method in existing:
         if method.gateway == gateway and method.fingerprint == fingerprint:
             _renew(session, method, details, actor, at)
             return method.id
-    # What was begun at a gateway that the merchant has left since comes to its end there, and cannot be charged here.
+    # A payment or setup that began before the merchant changed gateways ends at the old one, whose methods cannot be charged.
     is_used = get_merchant(session, scope.merchant_id).gateway == gateway
     method = PaymentMethod(
         merchant_id=scope.merchant_id,
@@ -70,7 +70,7 @@ def remember_method(
 
 
 def mark_used(session: Session, scope: Scope, method_id: str, *, at: datetime) -> None:
-    """Note that money came with a method, removed or not."""
+    """Store that a payment succeeded with a method, removed or not."""
     session.execute(
         sa.update(PaymentMethod)
         .where(PaymentMethod.merchant_id == scope.merchant_id, PaymentMethod.id == method_id)
@@ -79,7 +79,7 @@ def mark_used(session: Session, scope: Scope, method_id: str, *, at: datetime) -
 
 
 def rename_method(session: Session, scope: Scope, method_id: str, nickname: str, *, actor: Actor, at: datetime) -> None:
-    """Give a method the customer's own name for it; an empty one takes it away.
+    """Set the customer's own name of a method; an empty one removes it.
 
     Raises NicknameTooLong, NicknameUnusable, and NoResultFound for a method that is not this customer's.
     """
@@ -92,7 +92,7 @@ def rename_method(session: Session, scope: Scope, method_id: str, nickname: str,
 
 
 def make_default(session: Session, scope: Scope, method_id: str, *, actor: Actor, at: datetime) -> None:
-    """Propose this method first from now on. Raises HasExpired, and NoResultFound for one that is not this customer's."""
+    """Make a method the default. Raises HasExpired, and NoResultFound for one that is not this customer's."""
     methods = lock_methods(session, scope)
     method = get_method(session, scope, method_id)
     if method_state(method, get_merchant(session, scope.merchant_id).day_of(at)) in UNUSABLE:
@@ -115,7 +115,7 @@ def prefer(
 
 
 def lock_methods(session: Session, scope: Scope) -> Sequence[PaymentMethod]:
-    """The customer's active methods, under the lock that orders everything which adds, removes or prefers one."""
+    """Return the customer's active methods, under the lock that serialises adding, removing and changing the default."""
     lock_customer(session, scope)
     return (
         session.execute(
@@ -133,7 +133,7 @@ def lock_methods(session: Session, scope: Scope) -> Sequence[PaymentMethod]:
 
 
 def get_method(session: Session, scope: Scope, method_id: str) -> PaymentMethod:
-    """One of the customer's methods that is not removed, to be changed. Raises NoResultFound."""
+    """Return one of the customer's methods that is not removed, locked for a change. Raises NoResultFound."""
     return session.execute(
         sa.select(PaymentMethod)
         .where(
@@ -147,7 +147,7 @@ def get_method(session: Session, scope: Scope, method_id: str) -> PaymentMethod:
 
 
 def become(session: Session, method: PaymentMethod, status: MethodStatus, *, actor: Actor, at: datetime) -> None:
-    """Give a method its next status and record the event of it: the only writer of a saved method's status."""
+    """Set a method's next status and record its event: the only writer of a saved method's status."""
     before = method.status
     assert may_follow(before, status), f"a method that is {before} does not become {status}"
     method.status = status.value
@@ -164,7 +164,7 @@ def record_method(
     previous: Mapping[str, Any] = MappingProxyType({}),
     **details: Any,
 ) -> None:
-    """Record that something happened to a method, which is then as it is in the session."""
+    """Record an event of a method, with the method as it is in the session."""
     session.flush()
     event = Event(
         type=event_type,
@@ -181,7 +181,7 @@ def record_method(
 
 EVENT_OF: Mapping[str, EventType] = MappingProxyType(
     {
-        # Back from a gateway that the merchant had left, it can be charged again.
+        # The merchant has returned to the method's gateway: it can be charged again.
         MethodStatus.ACTIVE.value: EventType.PAYMENT_METHOD_UPDATED,
         MethodStatus.EXPIRED.value: EventType.PAYMENT_METHOD_EXPIRED,
         MethodStatus.REMOVED.value: EventType.PAYMENT_METHOD_REMOVED,
@@ -191,8 +191,8 @@ EVENT_OF: Mapping[str, EventType] = MappingProxyType(
 
 
 def follow_gateway(session: Session, merchant_id: str, gateway: str, *, actor: Actor, at: datetime) -> None:
-    """The merchant takes payments through `gateway` from now on: what another one keeps cannot be charged any more and is nobody's
-    default, and what this one kept when it was left is good again; of the same card kept twice meanwhile, the newer one."""
+    """Update saved methods when the merchant changes to `gateway`: methods at other gateways expire and are no longer a default;
+    methods saved earlier at this one are active again, of one card that was saved twice the newer."""
     newer = sa.orm.aliased(PaymentMethod)
     is_newest = ~sa.exists().where(
         newer.merchant_id == PaymentMethod.merchant_id,
@@ -217,18 +217,18 @@ def follow_gateway(session: Session, merchant_id: str, gateway: str, *, actor: A
 
 
 def enqueue_detach(session: Session, method: PaymentMethod, *, at: datetime) -> None:
-    """Have the gateway forget a removed method's token, as soon as nothing that is under way needs it."""
+    """Enqueue the deletion of a removed method's token at the gateway, which waits until no payment in progress needs it."""
     enqueue(session, method.merchant_id, "detach_method", {"method": method.id}, at=at)
 
 
 def _masked(text: str | None) -> str | None:
-    """Words of a gateway, which may hold what must not be kept (threats 169)."""
+    """Mask card numbers in a gateway's text, which must not be stored (threats 169)."""
     return mask_card_numbers(text) if text else None
 
 
 def _renew(session: Session, method: PaymentMethod, details: MethodDetails, actor: Actor, at: datetime) -> None:
-    """The same card once more: its newest token counts. The old one lives on as a removed method until the gateway has
-    forgotten it, since an order that is under way may still need it."""
+    """Update a method that was saved again: its newest token is used. The old token becomes a removed method until it is deleted
+    at the gateway, since a request in flight may still need it."""
     assert details.token
     if (details.token, details.exp_month, details.exp_year) == (method.token, method.exp_month, method.exp_year):
         return

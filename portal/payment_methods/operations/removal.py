@@ -1,4 +1,4 @@
-"""Taking a saved method away: what depends on it moves in the same step, and the gateway forgets its token afterwards."""
+"""Removing a saved method: what depends on it moves in the same transaction, and the gateway deletes its token afterwards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RETRY_DETACH_AFTER = timedelta(hours=1)
 
 
 class DetachFailed(Exception):
-    """The gateway did not say that it has forgotten a method; it is told again."""
+    """The gateway did not confirm the deletion of a token; it is retried."""
 
 
 def remove_method(
@@ -45,10 +45,10 @@ def remove_method(
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Remove a method. What depends on it moves to `move_to`, or where only one method is left to that one; where none is left
-    it stays without. `move_to` is "" where nothing was chosen.
+    """Remove a method. What depends on it moves to `move_to`, or to the only method left, or to none where none is left. `move_to` is
+    "" where nothing was chosen.
 
-    Raises SuccessorMissing when several could take over and none of them was chosen, and NoResultFound for a method that is not
+    Raises SuccessorMissing when several methods are left and none of them was chosen, and NoResultFound for a method that is not
     this customer's.
     """
     methods = lock_methods(session, scope)
@@ -74,7 +74,7 @@ def replace_method(
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Put `successor` in the place of a method, in the caller's transaction; nothing to do where that is removed already."""
+    """Replace a method by `successor`, in the caller's transaction; does nothing when the method is removed already."""
     methods = lock_methods(session, scope)
     try:
         method = get_method(session, scope, method_id)
@@ -90,16 +90,16 @@ def replace_method(
 
 
 def mark_removed(session: Session, method: PaymentMethod, *, actor: Actor, at: datetime) -> None:
-    """Mark a method as removed; from here on no order is given with it, nor given again."""
+    """Mark a method as removed; from now on no request is sent or resent with it."""
     method.is_default, method.removed_at = False, at
     become(session, method, MethodStatus.REMOVED, actor=actor, at=at)
     enqueue_detach(session, method, at=at)
 
 
 def detach_method(services: Services, merchant_id: str, payload: dict[str, Any], _message_id: str) -> None:
-    """Have the gateway forget a removed method. While a payment under way may need its token, that is put off.
+    """Delete a removed method's token at the gateway. Delayed while a payment in progress may need the token.
 
-    Raises DetachFailed, so that the outbox tries again.
+    Raises DetachFailed, so that the outbox retries.
     """
     method_id = str(payload["method"])
     with services.database.unit_of_work() as session:
@@ -145,7 +145,7 @@ def _choose(
 
 
 def _is_saved_again(session: Session, method: PaymentMethod) -> bool:
-    """Whether the same token belongs to a method that is kept: some gateways have one token a card."""
+    """Return whether the same token belongs to a method that is still saved: some gateways have one token for a card."""
     statement = sa.select(PaymentMethod.id).where(
         PaymentMethod.merchant_id == method.merchant_id,
         PaymentMethod.customer_id == method.customer_id,

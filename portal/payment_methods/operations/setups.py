@@ -1,6 +1,6 @@
-"""Keeping a method without paying: write the intent, open the gateway's page, record what came of it.
+"""Saving a method without paying: write the intent, open the gateway's page, record the outcome.
 
-The same discipline as paying: no call inside a transaction, none without a durable intent, and one function that records.
+The same discipline as paying: no call inside a transaction, none without a committed intent, and one function that records.
 """
 
 from __future__ import annotations
@@ -31,13 +31,12 @@ from portal.tenancy import Scope
 
 log = logging.getLogger(__name__)
 MIN_LOOKUP_INTERVAL = timedelta(milliseconds=500)
-"""For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
+"""How often pages look up a setup, however often they are loaded; a customer who may be back from the gateway's page is exempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetupOptions:
-    """What the customer wants of the new method. `replaces` is the method in whose place it comes, None for one beside the
-    others."""
+    """What the customer chose for the new method. `replaces` is the method that it replaces, None for an additional one."""
 
     nickname: str = ""
     make_default: bool = False
@@ -46,7 +45,7 @@ class SetupOptions:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSetup:
-    """What recording an outcome did. `method_id` is the method that was kept, None while there is none."""
+    """What recording an outcome did. `method_id` is the method that was saved, None while there is none."""
 
     setup_id: str
     customer_id: str
@@ -69,7 +68,7 @@ def begin_setup(
     locale: str,
     pages_url: str,
 ) -> str:
-    """The customer wants to keep a method: write it down with the consent, open the gateway's page, and tell the setup's id.
+    """Begin to save a method: store the setup with the consent, open the gateway's page, and return the setup's id.
 
     The setup's own page is `pages_url` and its id; `locale` is the language of the gateway's page. Raises SetupsUnavailable,
     TooManySetups, NicknameTooLong, NicknameUnusable, and NoResultFound when `options.replaces` is not this customer's; then
@@ -80,7 +79,17 @@ def begin_setup(
         raise SetupsUnavailable
     name = gateway.name
     request = services.database.run(
-        lambda session: _write_intent(session, services, scope, options, name, consent, locale, pages_url, actor=actor)
+        lambda session: _write_intent(
+            session,
+            services=services,
+            scope=scope,
+            options=options,
+            gateway=name,
+            consent=consent,
+            locale=locale,
+            pages_url=pages_url,
+            actor=actor,
+        )
     )
     services.crash_point("setup.intent_committed")
     outcome = gateway.open_setup(request)
@@ -92,11 +101,11 @@ def begin_setup(
 def resolve_setup(
     services: Services, merchant_id: str, setup_id: str, *, unless_checked_within: timedelta = timedelta(0)
 ) -> None:
-    """Ask the gateway what became of a setup without a proven end, and record it.
+    """Look up a setup without a proven outcome at its gateway, and record the outcome.
 
-    One that the gateway has never heard of is opened again under the same reference; one whose time is up has expired, and
-    is still asked for when its page is loaded: the customer may have been on the gateway's page all the while. Safe for
-    anybody to call at any time.
+    A setup that the gateway does not know is opened again under the same reference. One whose time is up expires, and is still
+    looked up when its page is loaded: the customer may have been on the gateway's page all the time. Safe to call from anywhere
+    at any time.
     """
     now = services.clock.now()
     pending = services.database.run(
@@ -118,15 +127,15 @@ def record_setup(
     *,
     at: datetime,
 ) -> RecordedSetup:
-    """Bring a setup and the customer's methods to what the gateway says, in the caller's transaction.
+    """Update a setup and the customer's methods to the gateway's outcome, in the caller's transaction.
 
-    Idempotent, as `record_outcome` is: the same outcome again, from whomever, changes nothing.
+    Idempotent, as `record_outcome` is: the same outcome again, from any caller, changes nothing.
     """
     setup = _lock(session, merchant_id, setup_id)
     before = setup.status
     status = judge_setup(before, setup.id, outcome)
     if is_contradiction(setup.id, outcome):
-        log.error("setup.outcome_contradicted", extra={"setup": setup.id, "told": outcome.state.value})
+        log.error("setup.outcome_contradicted", extra={"setup": setup.id, "outcome": outcome.state.value})
         return RecordedSetup(setup.id, setup.customer_id, before, before, setup.payment_method_id)
     setup.gateway_page_reference = setup.gateway_page_reference or outcome.page_reference
     if status != "requires_action":
@@ -144,6 +153,7 @@ def record_setup(
 
 def _write_intent(
     session: Session,
+    *,
     services: Services,
     scope: Scope,
     options: SetupOptions,
@@ -151,7 +161,6 @@ def _write_intent(
     consent: Consent,
     locale: str,
     pages_url: str,
-    *,
     actor: Actor,
 ) -> SetupRequest:
     now = services.clock.now()
@@ -206,7 +215,7 @@ def _build_request(session: Session, setup: PaymentMethodSetup) -> SetupRequest:
 
 @dataclass(frozen=True, slots=True)
 class _PendingLookup:
-    """A setup that is asked for, and its order, in case the gateway has never heard of it."""
+    """A setup whose outcome is looked up, and its request, which is resent when the gateway does not know it."""
 
     lookup: Lookup
     request: SetupRequest
@@ -217,7 +226,7 @@ class _PendingLookup:
 def _begin_lookup(
     session: Session, merchant_id: str, setup_id: str, now: datetime, unless_checked_within: timedelta
 ) -> _PendingLookup | None:
-    """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
+    """Store that the gateway is being looked up now; return None when nothing is unknown, or a lookup was made just before."""
     setup = _lock(session, merchant_id, setup_id)
     if setup.status not in SETUP_UNSETTLED and setup.status != "expired":
         return None
@@ -242,16 +251,16 @@ def _look_up(services: Services, gateway: Gateway, pending: _PendingLookup, now:
 def _save_method(
     session: Session, users: MethodUsers, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime
 ) -> None:
-    """The method that came of it, with all that the customer wished for it."""
+    """Save the new method, with the options that the customer chose for it."""
     assert outcome.method is not None, "a success brings a method (judge_setup)"
     scope, actor = Scope(setup.merchant_id, setup.customer_id), customer_actor(setup.customer_id)
-    # The customer asked for it on our page, whoever brings the outcome.
+    # The customer asked for it on our page, whoever reports the outcome.
     setup.payment_method_id = remember_method(session, scope, setup.gateway, outcome.method, actor=actor, at=at)
     link_consent(session, setup.merchant_id, setup.payment_method_id, setup_id=setup.id)
     method = get_method(session, scope, setup.payment_method_id)
     method.nickname = setup.nickname or method.nickname
     if method.status != "active":
-        return  # The merchant has left that gateway meanwhile: what cannot be charged takes nobody's place.
+        return  # The merchant has changed gateways meanwhile: a method that cannot be charged replaces none.
     if setup.replaces is not None:
         replace_method(session, users, scope, setup.replaces, method, actor=actor, at=at)
     if setup.make_default:
@@ -293,7 +302,7 @@ def _lock(session: Session, merchant_id: str, setup_id: str) -> PaymentMethodSet
 
 
 def _limit(session: Session, scope: Scope, most: int, now: datetime) -> None:
-    """Cards are tried out by keeping them, too: counted as rows, so that the limit survives a restart (threats 125, 195)."""
+    """Limit setups, since saving cards also tests them: counted in rows, so that the limit survives a restart (threats 125, 195)."""
     count = session.execute(
         sa.select(sa.func.count()).where(
             PaymentMethodSetup.merchant_id == scope.merchant_id,

@@ -1,4 +1,4 @@
-"""What depends on a saved method, asked of everyone who uses methods; who that is, `portal/method_users.py` says."""
+"""What depends on a saved method, collected from the registered users of methods (`portal/method_users.py`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portal.tenancy import Scope
 
 
 class MethodUser(Protocol):
-    """What the removal of a method needs to know of everyone who uses methods."""
+    """A package that uses saved methods, as the removal of a method needs it."""
 
     def list_uses(self, reader: Reader, scope: Scope, method_id: str, *, at: datetime) -> list[Use]: ...
 
@@ -30,7 +30,7 @@ MethodUsers: TypeAlias = Sequence[MethodUser]
 
 
 def list_dependents(reader: Reader, users: MethodUsers, scope: Scope, method_id: str, *, at: datetime) -> list[Use]:
-    """Everything that uses the method; that it is the default, its own row tells."""
+    """Return everything that uses the method, except that it is the default, which is in its own row."""
     return [use for user in users for use in user.list_uses(reader, scope, method_id, at=at)]
 
 
@@ -43,5 +43,5 @@ def move_dependents(
 
 
 def is_needed_at_gateway(reader: Reader, users: MethodUsers, method: PaymentMethod) -> bool:
-    """Whether something under way may still need the removed method's token."""
+    """Return whether a request in flight may still need the removed method's token."""
     return any(user.needs_token(reader, method) for user in users)

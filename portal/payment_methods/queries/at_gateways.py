@@ -1,4 +1,4 @@
-"""Reads of saved methods for the gateway that keeps them: the only ones that give a token."""
+"""Reads of saved methods for the gateway at which they are saved: the only reads that return a token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portal.tenancy import Scope
 
 
 def get_payer(reader: Reader, scope: Scope, gateway: str) -> Payer:
-    """Return the customer as a gateway wants to know them, with a token by which it knows them already."""
+    """Return the customer as a gateway needs them, with a token by which it identifies them, if there is one."""
     contact = get_contact(reader, scope)
     parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "gateway": gateway}
     known = reader.execute(_FIRST_TOKEN, parameters).scalar()
@@ -24,7 +24,7 @@ def get_payer(reader: Reader, scope: Scope, gateway: str) -> Payer:
 
 
 def find_chargeable(reader: Reader, scope: Scope, method_id: str, gateway: str | None) -> StoredMethod | None:
-    """Return the customer's active method if this gateway keeps it; whether a card has run out is `rules.method_state`."""
+    """Return the customer's active method if it is saved at this gateway; whether a card has expired is `rules.method_state`."""
     if not is_id("pm", method_id):
         return None
     row = reader.execute(

@@ -22,7 +22,7 @@ ANY_STATUS = ("active", "expired", "removed")
 
 class StoredMethod(NamedTuple):
     """A saved method with all that a merchant may read of it. `status` is active, removed, or expired where the merchant has left
-    the gateway that keeps it; whether a card has run out is `rules.method_state`."""
+    its gateway; whether a card has expired is `rules.method_state`."""
 
     id: str
     customer_id: str

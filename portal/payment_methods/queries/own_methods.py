@@ -18,8 +18,8 @@ _METHODS = PaymentMethod.__table__
 
 
 class MethodRecord(NamedTuple):
-    """A saved method. `status` is active, or expired where the merchant has left the gateway that keeps it; whether a card has run
-    out is `rules.method_state`."""
+    """A saved method. `status` is active, or expired where the merchant has left its gateway; whether a card has expired is
+    `rules.method_state`."""
 
     id: str
     type: str
@@ -63,8 +63,8 @@ def find_removed(reader: Reader, scope: Scope, method_id: str) -> MethodRecord |
 
 
 class MethodDetailRecord(NamedTuple):
-    """What the page of one method shows beside a MethodRecord; `gateway` keeps it. `consent_*` is the newest word of the customer on it, None for a
-    method that came without one (imported, brought over from a platform)."""
+    """What the page of one method shows beside a MethodRecord; `gateway` is where it is saved. `consent_*` is the customer's newest
+    consent, None for a method without one (imported, migrated from another platform)."""
 
     holder: str | None
     gateway: str

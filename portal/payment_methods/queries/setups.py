@@ -1,4 +1,4 @@
-"""Reads of setups: the ways to a gateway's page on which a method is entered to be saved."""
+"""Reads of setups: visits to a gateway's page on which a method is entered to be saved."""
 
 from __future__ import annotations
 

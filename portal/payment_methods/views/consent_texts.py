@@ -1,4 +1,4 @@
-"""The sentences to which a customer says yes when a method is to be kept: what the page shows is what the record holds."""
+"""The texts of the consent to save a method: the page shows exactly what is stored as the consent."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SAVE_BY_SETUP = phrase(
 
 
 def checkout_consent_text(locale: str, *, gateway: str) -> str:
-    """What stands beside the box of the checkout."""
+    """Return the text beside the box of the checkout."""
     label, hint = SAVE_WHILE_PAYING
     translate = translator(locale)
     return f"{translate.gettext(label)}. {translate.gettext(hint, gateway=gateway)}"
 
 
 def setup_consent_text(locale: str, *, merchant: str, gateway: str) -> str:
-    """What stands above the button that leads to the gateway's page."""
+    """Return the text above the button that leads to the gateway's page."""
     return translator(locale).gettext(SAVE_BY_SETUP, merchant=merchant, gateway=gateway)
 
 
 def current_consent(wording: str) -> Consent:
-    """The consent that comes with the present request."""
+    """Return the consent that is given with the current request."""
     return Consent(wording, g.shell.locale, request.remote_addr or "", request.headers.get("User-Agent", ""))

@@ -54,7 +54,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
 @signed_in
 def payment_methods() -> Response:
-    """The saved methods, the default first; `removed` names one that was taken away just now."""
+    """The saved methods, the default first; `removed` is the id of one that was removed just now."""
     services, scope = current_services(), current_scope()
     with reading() as reader:
         methods = list_own_methods(reader, scope)
@@ -72,13 +72,13 @@ def payment_methods() -> Response:
 
 @signed_in
 def payment_method(method_id: str) -> Response:
-    """One method, what it is called and what depends on it."""
+    """One method, its name and what depends on it."""
     return _method_page(method_id)
 
 
 @signed_in
 def rename(method_id: str) -> Response:
-    """Give a method the customer's own name; an empty one takes it away."""
+    """Set the customer's own name of a method; an empty one removes it."""
     typed = request.form.get("nickname", "")
     try:
         current_services().database.run(
@@ -95,7 +95,7 @@ def rename(method_id: str) -> Response:
 
 @signed_in
 def prefer(method_id: str) -> Response:
-    """Propose a method first from now on; one that has run out meanwhile is shown as it is."""
+    """Make a method the default; one that has expired meanwhile is shown as it is."""
     try:
         current_services().database.run(
             lambda session: make_default(session, current_scope(), _checked(method_id), actor=current_actor(), at=now())
@@ -109,7 +109,7 @@ def prefer(method_id: str) -> Response:
 
 @signed_in
 def removal(method_id: str) -> Response:
-    """What depends on the method, and what takes over."""
+    """What depends on the method, and which could replace it."""
     return _removal_page(method_id)
 
 

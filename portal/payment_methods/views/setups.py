@@ -1,4 +1,4 @@
-"""Adding a method: what is wished for, the way to the gateway's page, and where it stands when the customer is back."""
+"""Adding a method: its options, the redirect to the gateway's page, and its progress when the customer is back."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def add_routes(blueprint: Blueprint) -> None:
 
 
 def setup_gateway() -> Gateway | None:
-    """The merchant's gateway, if it has a page on which a method is kept without paying."""
+    """Return the merchant's gateway, if it has a page on which a method is saved without paying."""
     gateway = current_services().gateways.find(g.merchant.id)
     return gateway if gateway is not None and gateway.capabilities.setup_page else None
 
 
 @signed_in
 def new() -> Response:
-    """What the customer wishes for the new method; `replaces` names the method in whose place it comes."""
+    """The options of a new method; `replaces` is the id of the method that it replaces."""
     return _new_page(SetupOptions(replaces=request.args.get("replaces") or None))
 
 
 @signed_in
 def begin() -> Response:
-    """Write it down, open the gateway's page, and lead to our page which goes on to it."""
+    """Begin the setup, open the gateway's page, and redirect to our page, which links to it."""
     form = NewMethodForm()
     replaces = form.replaces.data or None
     if replaces is not None and not is_id("pm", replaces):
@@ -75,8 +75,7 @@ def begin() -> Response:
 
 @signed_in
 def setup(setup_id: str) -> Response:
-    """Where a new method stands. Without a proven end the gateway is asked first: the address that the customer comes back by
-    proves nothing."""
+    """The progress of a new method. Without a proven outcome the gateway is looked up first: the return address proves nothing."""
     services, scope = current_services(), current_scope()
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)

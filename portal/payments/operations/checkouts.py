@@ -1,4 +1,4 @@
-"""The unconfirmed part of a payment's life: begun from a choice of invoices and a method, superseded, ended.
+"""Checkouts: payments before their confirmation, from the choice of invoices and a method until they are superseded or ended.
 
 An unconfirmed payment reserves nothing and blocks nothing.
 """
@@ -75,10 +75,10 @@ def begin_checkout(
     device: str | None = None,
     at: datetime,
 ) -> str:
-    """Propose a payment as it was chosen, and return its id; nothing is reserved.
+    """Create an unconfirmed payment of what was chosen, and return its id; nothing is reserved.
 
-    `gateway` is the merchant's; None where there is none, and credit has to pay all. Where credit pays all, that is the way,
-    whatever was chosen beside it. Supersedes older unconfirmed payments of the same invoices. Raises NoGateway, or a CheckoutFault,
+    `gateway` is the merchant's; None where there is none, and credit has to pay all. Where credit pays all, the way is credit
+    alone, whatever method was chosen. Supersedes older unconfirmed payments of the same invoices. Raises NoGateway, or a CheckoutFault,
     which names the field, and changes nothing then.
     """
     merchant = get_merchant(session, scope.merchant_id)
@@ -89,7 +89,7 @@ def begin_checkout(
         case TopUp(currency):
             pricing = _price_top_up(currency, choice.amount, options)
         case what:
-            # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
+            # First, since it waits for a confirmation in progress: the invoices are then read as that one left them.
             wanted = list(dict.fromkeys(what.ids))[:MOST_IN_A_PAYMENT]
             lock_invoices(session, scope, wanted)
             supersede(session, scope, wanted, except_payment_id=None, actor=actor, at=at)
@@ -177,7 +177,7 @@ def supersede(
 
 
 def _record_opened(session: Session, payment: Payment, *, actor: Actor, device: str | None, at: datetime) -> None:
-    """For conversion: who came this far, with what, on which class of device ("phone", "tablet", "desktop")."""
+    """Record for conversion reports that a checkout was opened, with which method, on which class of device ("phone", "tablet", "desktop")."""
     details = {"method_type": payment.method_type, "device": device}
     _record_checkout(session, payment, EventType.CHECKOUT_METHOD_CHOSEN, actor=actor, at=at, **details)
     _record_checkout(session, payment, EventType.CHECKOUT_OPENED, actor=actor, at=at, step="review", **details)
@@ -219,7 +219,7 @@ _UNCONFIRMED = (
 def _get_payable(
     session: Session, scope: Scope, wanted: Sequence[str], split_of: str | None, options: PaymentOptions
 ) -> tuple[list[Due], dict[str, tuple[str, str]]]:
-    """The invoices as pricing sees them, oldest due first, and the title and number of each."""
+    """Return the invoices as pricing reads them, oldest due first, and the title and number of each."""
     if not wanted or not all(is_id("inv", invoice_id) for invoice_id in wanted):
         raise NoInvoiceChosen
     invoices = list_chosen(session, scope, wanted)
@@ -236,7 +236,7 @@ def _get_payable(
 
 
 def _refuse_held(session: Session, scope: Scope, split_of: str | None, invoices: Sequence[PayableInvoice]) -> None:
-    """What a payment under way holds is not paid again; but the second of two methods pays what the first one leaves."""
+    """Raise InvoiceBeingPaid for an invoice that a payment in progress holds; the second payment of a split pays what the first leaves."""
     for invoice in invoices:
         if not invoice.amount_reserved:
             continue
@@ -265,7 +265,7 @@ def _price(
 
 
 def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> None:
-    """The first of two payments is the customer's, leaves a rest, and has gone through or is on its way.
+    """Check that the first payment of a split is the customer's, pays a part only, and is complete or in progress.
 
     Raises SplitNotAllowed.
     """
@@ -289,7 +289,7 @@ def _price_top_up(currency: str, amount: Amount, options: PaymentOptions) -> Pri
     rule = options.top_ups.get(currency)
     if rule is None:
         raise TopUpNotAllowed
-    # Of money in advance there is no whole, no deposit and no part: nothing is named by these.
+    # A top-up has no full amount, no deposit and no first part: these choices name no amount.
     named = amount.amount if isinstance(amount, Preset | Exact) else 0
     if named < rule.minimum:
         raise AmountTooLow(rule.minimum, rule.maximum)
@@ -311,8 +311,11 @@ def _shown_method(method: StoredMethod | None, pricing: Pricing) -> dict[str, st
 
 
 def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str], currency: str) -> int | None:
-    """What a method had too little for, in minor units of `currency`, when that was the end of the newest attempt at exactly this
-    one invoice, and in that currency: of an amount in another one nobody knows whether it is less."""
+    """Return the amount for which a method had insufficient funds, in minor units of `currency`.
+
+    Only where that ended the newest attempt at exactly this one invoice, and in that currency: amounts in different currencies
+    cannot be compared.
+    """
     if len(invoice_ids) != 1:
         return None
     last = reader.execute(
@@ -337,8 +340,8 @@ def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str]
 
 
 def _get_method(session: Session, scope: Scope, way: Way, gateway: str | None, today: date) -> StoredMethod | None:
-    """The saved method that was chosen, None for any other way. One that another gateway keeps is worth nothing here. Raises
-    MethodMissing where nothing but credit was chosen, which does not pay all."""
+    """Return the saved method that was chosen, None for any other way. A method saved at another gateway cannot be charged here.
+    Raises MethodMissing where only credit was chosen and does not pay all."""
     match way:
         case CreditAlone():
             raise MethodMissing

@@ -1,4 +1,4 @@
-"""What a gateway is sent for a payment: the order, as it was stored, and the request for its outcome."""
+"""Requests to a gateway: the charge, prompt or page of a payment, built from what was stored, and the lookup of its outcome."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from portal.rendering.translations import translator
 from portal.tenancy import Scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayRequest:
-    """A durable intent as the gateway is sent it. `token` is that of the saved method, where `way` is one."""
+    """A payment as it is sent to its gateway. `token` is that of the saved method, where `way` is one."""
 
     payment_id: str
     money: Money
@@ -33,8 +33,8 @@ class GatewayRequest:
 
 
 def build_gateway_request(session: Session, payment: Payment) -> GatewayRequest | None:
-    """Return the order that a gateway is sent; None where none may be sent: its saved method was removed since, or the payment was
-    not chosen here, or credit pays it all."""
+    """Return the request for a payment; None where none may be sent: its saved method was removed since, or the payment was not
+    chosen here, or credit pays all of it."""
     way, gateway = read_way(payment), payment.gateway
     if way is None or gateway is None:
         return None
@@ -45,23 +45,23 @@ def build_gateway_request(session: Session, payment: Payment) -> GatewayRequest 
     merchant = get_merchant(session, payment.merchant_id)
     locale = payment.locale or merchant.locale
     return GatewayRequest(
-        payment.id,
-        Money(payment.charge_amount, payment.currency),
-        _describe(payment, locale),
-        way,
-        token,
-        locale,
-        merchant.legal_name,
-        get_payer(session, Scope(payment.merchant_id, payment.customer_id), gateway),
-        payment.return_url or "",
+        payment_id=payment.id,
+        money=Money(payment.charge_amount, payment.currency),
+        description=_describe(payment, locale),
+        way=way,
+        token=token,
+        locale=locale,
+        payee=merchant.legal_name,
+        payer=get_payer(session, scope, gateway),
+        return_url=payment.return_url or "",
     )
 
 
 def send_request(gateway: Gateway, request: GatewayRequest) -> ChargeOutcome:
-    """Order the payment in the way that was chosen: charge the saved method, prompt the telephone, or open the gateway's page."""
+    """Send the request in the way that was chosen: charge the saved method, prompt the telephone, or open the gateway's page."""
     match request.way:
         case SavedMethod():
-            assert request.token is not None, "a saved method is ordered with its token"
+            assert request.token is not None, "a saved method is charged with its token"
             return gateway.charge(
                 ChargeRequest(request.payment_id, request.money, request.token, request.description, request.return_url)
             )
@@ -93,18 +93,18 @@ def send_request(gateway: Gateway, request: GatewayRequest) -> ChargeOutcome:
                 )
             )
         case CreditAlone():
-            raise AssertionError("what credit alone pays is never sent")
+            raise AssertionError("a payment by credit alone is never sent")
 
 
 def _describe(payment: Payment, locale: str) -> str:
-    """What the payment is for, as a gateway shows it: the same whenever the order is resent, since its language is stored with it."""
+    """Return what the payment is for, as a gateway shows it: the same whenever the request is resent, since its language is stored."""
     if payment.kind == "top_up":
         return translator(locale).gettext("Money in advance")
     return payment.description
 
 
 def lookup_of(payment: Any) -> Lookup:
-    """What the gateway is asked about a payment, or a row with these columns of one."""
+    """Return the lookup of a payment, or of a row with these columns of one."""
     return Lookup(
         payment.id, payment.sent_at or payment.created_at, payment.gateway_reference, payment.gateway_page_reference
     )

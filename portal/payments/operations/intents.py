@@ -1,4 +1,5 @@
-"""The durable intent to pay, written under the locks of its invoices: priced anew, within the limits, reserved; or refused."""
+"""The intent to pay, committed before the gateway is called: under the locks of its invoices a payment is priced again, checked
+against the limits, and reserved; or it is refused."""
 
 from __future__ import annotations
 
@@ -35,6 +36,7 @@ from portal.tenancy import Scope
 
 def write_intent(
     session: Session,
+    *,
     services: Services,
     gateway: Gateway | None,
     scope: Scope,
@@ -43,13 +45,13 @@ def write_intent(
     return_url: str,
     locale: str,
     consent: Consent | None,
-    *,
     actor: Actor,
 ) -> GatewayRequest | RecordedOutcome | None:
-    """The durable intent, in the caller's transaction; None when it was confirmed before; the recording of what credit paid whole.
+    """Write the intent in the caller's transaction, and return the request to send to the gateway.
 
-    The arguments are those of `confirm_payment`; `gateway` is the merchant's. Raises what that does but NoGateway: then the
-    transaction is rolled back, and nothing is reserved.
+    Returns None for a payment that was confirmed before, and the recorded outcome where credit pays all. The arguments are those
+    of `confirm_payment`; `gateway` is the merchant's. Raises what `confirm_payment` raises except NoGateway: the transaction is
+    then rolled back, and nothing is reserved.
     """
     now = services.clock.now()
     lock_invoices_of(session, scope.merchant_id, payment_id)
@@ -59,7 +61,7 @@ def write_intent(
     if payment.status != "incomplete" or payment.expires_at <= now:
         raise CheckoutEnded
     if payment.gateway is not None and (gateway is None or payment.gateway != gateway.name):
-        # The merchant takes payments through another gateway since, at which the method is worth nothing.
+        # The merchant has changed the gateway since: the method cannot be charged at the new one.
         raise CheckoutEnded
     limit_attempts(session, scope, services.settings, now)
     limit_prompts(session, scope, payment, services.settings, now)
@@ -113,8 +115,8 @@ def write_intent(
 def _price_now(
     session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation]
 ) -> tuple[Pricing, Mapping[str, str]]:
-    """What the payment is at this moment, under the locks of its invoices, and the currency of each of these, which may have been
-    corrected since it was chosen. Raises InvoiceBeingPaid, InvoiceSettled."""
+    """Return what the payment amounts to now, under the locks of its invoices, and the currency of each of them, which may have been
+    corrected since the choice. Raises InvoiceBeingPaid, InvoiceSettled."""
     if payment.kind == "top_up":
         return Pricing(payment.currency, (), payment.amount), {}
     options = get_merchant(session, scope.merchant_id).options
@@ -137,7 +139,7 @@ def _apply_pricing(
     pricing: Pricing,
     currencies: Mapping[str, str],
 ) -> None:
-    """Bring an unconfirmed payment to what it is now; invoices of which nothing is left leave it."""
+    """Update an unconfirmed payment and its shares to the new pricing; invoices with nothing left to pay are removed from it."""
     parts = {part.invoice_id: part for part in pricing.parts}
     for allocation in list(allocations):
         part = parts.get(allocation.invoice_id)
@@ -148,7 +150,7 @@ def _apply_pricing(
         allocation.amount, allocation.invoice_version = part.share, part.version
         allocation.price = None if currencies[part.invoice_id] == payment.currency else part.price
     if (payment.gateway is None) != (pricing.charge == 0):
-        # Credit came or went since the choice: whether a method pays at all is chosen anew.
+        # The credit has changed since the choice: the customer has to choose again whether a method pays at all.
         raise MethodMissing
     payment.amount, payment.credit_amount = pricing.total, pricing.credit
     payment.more_count = max(0, len(allocations) - 1)
@@ -157,7 +159,7 @@ def _apply_pricing(
 def _reserve(
     session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation], now: datetime
 ) -> None:
-    """Hold the shares of the invoices and the credit for this payment: from now on nobody else can pay or use them."""
+    """Reserve the shares of the invoices and the credit for this payment: from now on no other payment can use them."""
     for allocation in allocations:
         if not balance.reserve(session, scope.merchant_id, allocation.invoice_id, allocation.amount, at=now):
             raise InvoiceBeingPaid(find_holder(session, scope, allocation.invoice_id))
@@ -168,7 +170,7 @@ def _reserve(
 
 
 def _record_consent(session: Session, scope: Scope, payment: Payment, consent: Consent | None, now: datetime) -> None:
-    """Keep the new method only with the customer's word for it, which is recorded with the order that asks for its token."""
+    """Save the new method only with the customer's consent, which is recorded with the request that returns its token."""
     payment.save_method = payment.save_method and consent is not None
     if payment.save_method and consent is not None:
         record_consent(session, scope, consent, at=now, payment_id=payment.id)

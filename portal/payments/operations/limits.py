@@ -1,4 +1,4 @@
-"""How often may be paid, and a telephone be rung: counted in the payments themselves."""
+"""Rate limits of payments and of prompts by telephone, counted in the rows of payments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _WINDOW = timedelta(hours=1)
 
 
 def limit_attempts(session: Session, scope: Scope, settings: Settings, now: datetime) -> None:
-    """Carding is stopped by counting rows, so that the limit survives a restart (threats 125, 195). Raises TooManyAttempts."""
+    """Limit a customer's confirmed payments, against card testing; counted in rows, so that the limit survives a restart (threats
+    125, 195). Raises TooManyAttempts."""
     confirmed = _confirmed_lately(scope.merchant_id, settings, now).where(
         Payment.customer_id == scope.customer_id, Payment.listed
     )
@@ -29,8 +30,8 @@ def limit_attempts(session: Session, scope: Scope, settings: Settings, now: date
 
 
 def limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Settings, now: datetime) -> None:
-    """Nobody's telephone is rung again and again: counted by number, whoever asks, and by customer, whatever the number
-    (threats 103). Raises TooManyPrompts."""
+    """Limit prompts to a telephone: by number, for all customers together, and by customer, for all numbers together (threats 103).
+    Raises TooManyPrompts."""
     is_saved = payment.payment_method_id is not None and payment.method_type == "mobile_money"
     if payment.channel is None and not is_saved:
         return
@@ -49,8 +50,8 @@ def limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Se
 
 
 def _confirmed_lately(merchant_id: str, settings: Settings, now: datetime) -> sa.Select[datetime | None]:
-    """When payments were confirmed in the last hour, the newest first; found by when they were made: an id tells that, and a
-    checkout lives for some hours before it is confirmed."""
+    """Select the instants at which payments were confirmed in the last hour, newest first. The range is one of ids, which carry the
+    time of creation: a checkout is confirmed at most some hours later."""
     since = now - _WINDOW
     return (
         sa.select(Payment.confirmed_at)
@@ -64,7 +65,7 @@ def _confirmed_lately(merchant_id: str, settings: Settings, now: datetime) -> sa
 
 
 def _wait_of(session: Session, counted: Iterable[sa.Select[datetime | None]], most: int, now: datetime) -> int:
-    """Seconds until each of these counts is below `most` again; 0 when all are now."""
-    # The one that has to leave the hour for another to come in.
+    """Return the seconds until each of these counts is below `most` again; 0 when all are now."""
+    # The attempt that has to be older than an hour before the next one is allowed.
     blocking = [session.execute(each.offset(most - 1).limit(1)).scalar() for each in counted]
     return max((math.ceil((at + _WINDOW - now).total_seconds()) for at in blocking if at), default=0)

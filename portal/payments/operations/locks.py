@@ -1,4 +1,4 @@
-"""What paying takes under its locks, always in this order: the invoices by id, the payment, its shares of them (decision 0024)."""
+"""The locks of paying, always in this order: the invoices by id, the payment, its shares of them (decision 0024)."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from portal.tenancy import Scope
 
 
 def lock_invoices(session: Session, scope: Scope, invoice_ids: Sequence[str]) -> None:
-    """Take the customer's turn at these invoices, before any of their payments is locked: whoever begins or confirms one locks
-    others of the same invoices too, and two who began with a payment each would wait for each other."""
+    """Lock the customer's invoices, before any of their payments: who begins or confirms a payment also locks others of the same
+    invoices, and two transactions that each locked a payment first would deadlock."""
     parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
     session.execute(_LOCK_INVOICES, parameters)
 
 
 def lock_invoices_of(session: Session, merchant_id: str, payment_id: str) -> None:
-    """Take the turn at a payment's invoices, before the payment itself is locked, whosever they are."""
+    """Lock a payment's invoices, of whichever customer, before the payment itself is locked."""
     session.execute(_LOCK_INVOICES_OF, {"merchant_id": merchant_id, "payment_id": payment_id})
 
 
 def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment:
-    """The payment's row, read under its lock. Raises NoResultFound."""
+    """Return the payment, read under its lock. Raises NoResultFound."""
     return session.execute(_LOCK_PAYMENT, {"merchant_id": merchant_id, "id": payment_id}).scalar_one()
 
 
 def lock_own_payment(session: Session, scope: Scope, payment_id: str) -> Payment:
-    """The same of the customer's own. Raises NoResultFound, also for another one's."""
+    """Return the customer's payment, read under its lock. Raises NoResultFound, also for another customer's."""
     parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "id": payment_id}
     return session.execute(_LOCK_OWN, parameters).scalar_one()
 
 
 def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocation]:
-    """The payment's shares of invoices, by invoice: always changed in this order, so that two payments never deadlock."""
+    """Return the payment's shares of invoices, by invoice: always changed in this order, so that two payments never deadlock."""
     parameters = {"merchant_id": payment.merchant_id, "payment_id": payment.id}
     return list(session.execute(_ALLOCATIONS, parameters).scalars())
 
 
-# Put together once, as all that each payment asks: to write a statement down costs as much as to run it.
+# Built once, since every payment runs them: building a statement costs as much as running it.
 _LOCK_INVOICES = select_locked(
     of_customer=sa.bindparam("customer_id"), invoice_ids=sa.bindparam("invoice_ids", expanding=True)
 )

@@ -1,4 +1,4 @@
-"""What payments need a saved method for: checkouts that would use it can be moved, orders that are given cannot."""
+"""Uses of a saved method by payments: open checkouts can be moved to another method, requests that were sent cannot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_SHOWN = 20
 
 
 def list_uses(reader: Reader, scope: Scope, method_id: str, *, at: datetime) -> list[Use]:
-    """Open checkouts and payments under way that use the method, oldest first; at most twenty."""
+    """Return the open checkouts and the payments in progress that use the method, oldest first; at most twenty."""
     statement = (
         sa.select(Payment.id, Payment.status, Payment.description, Payment.note, Payment.amount, Payment.currency)
         .where(
@@ -44,7 +44,7 @@ def list_uses(reader: Reader, scope: Scope, method_id: str, *, at: datetime) -> 
 
 
 def move_uses(session: Session, scope: Scope, method_id: str, successor: PaymentMethod, *, at: datetime) -> None:
-    """Let open checkouts use `successor` from now on; whoever has one on the screen is asked once more before it is paid."""
+    """Change open checkouts to `successor`; a customer who has one on the screen has to confirm it again."""
     session.execute(
         sa.update(Payment)
         .where(
@@ -65,7 +65,7 @@ def move_uses(session: Session, scope: Scope, method_id: str, successor: Payment
 
 
 def needs_token(reader: Reader, method: PaymentMethod) -> bool:
-    """Whether a payment without a proven outcome was ordered with this card or account, under this token or another one."""
+    """Return whether a payment without a proven outcome was requested with this card or account, under this token or another one."""
     statement = (
         sa.select(Payment.id)
         .where(

@@ -1,4 +1,4 @@
-"""The one place where a provider's word becomes our record: `record_outcome`, used by request, page, event and worker alike."""
+"""The one place where a gateway's outcome is recorded: `record_outcome`, called by requests, pages, events and the worker alike."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class RecordedOutcome:
 def record_outcome(
     session: Session, merchant_id: str, payment_id: str, outcome: ChargeOutcome, *, actor: Actor, at: datetime
 ) -> RecordedOutcome:
-    """Bring payment, invoices, credit and method to what the outcome says, in the caller's transaction. `actor` is who decided:
-    the gateway, or whoever canceled, or a time of ours that was up.
+    """Update payment, invoices, credit and method to the outcome, in the caller's transaction. `actor` is who decided: the gateway,
+    or who canceled, or `SYSTEM` where a time of ours was up.
 
-    Idempotent: the same outcome again, from whomever, changes nothing. Serialised by the payment's row; the unique
-    indexes and checks of the tables decide, not the lock. Its invoices are locked before it, as whoever confirms it does:
-    the other way round the two would wait for each other.
+    Idempotent: the same outcome again, from any caller, changes nothing. Serialised by the payment's row; the unique
+    indexes and checks of the tables decide, not the lock. Its invoices are locked before it, as at the
+    confirmation: in the opposite order the two would deadlock.
     """
     lock_invoices_of(session, merchant_id, payment_id)
     payment = lock_payment(session, merchant_id, payment_id)
@@ -67,7 +67,7 @@ def record_outcome(
         was_opened=payment.opened_at is not None,
     )
     if verdict.is_contradiction:
-        # Not one word of it is taken over: it may well speak of somebody else's charge.
+        # Nothing of it is stored: it may be about somebody else's charge.
         _record_contradiction(session, payment, outcome, actor, at)
         return RecordedOutcome(payment.id, payment.customer_id, before, before)
     payment.gateway_reference = payment.gateway_reference or outcome.gateway_reference
@@ -79,7 +79,7 @@ def record_outcome(
     if verdict.status != "requires_action":
         payment.action_url = None
     elif outcome.state is State.REQUIRES_ACTION:
-        # A look-up that failed says nothing of the page: it is still where it was.
+        # A lookup that failed says nothing about the page, which is still there.
         payment.action_url = outcome.action_url
     method_before = payment.payment_method_id
     payment.updated_at = at
@@ -92,7 +92,7 @@ def record_outcome(
 
 
 def record_paid_by_credit(session: Session, payment: Payment, *, actor: Actor, at: datetime) -> RecordedOutcome:
-    """Complete a confirmed payment that credit pays whole: nobody has to be asked, and no gateway knows of it."""
+    """Complete a confirmed payment that credit pays in full: no gateway takes part."""
     before = payment.status
     assert payment.charge_amount == 0 and before == "processing", "credit pays all of a confirmed payment"
     payment.next_check_at = None
@@ -130,7 +130,7 @@ def _apply_status(
 
 
 def _settle(session: Session, payment: Payment, actor: Actor, at: datetime, *, came_late: bool) -> int:
-    """Book the money; tells how much of it stands to the customer's credit because no invoice could take it (minor units)."""
+    """Book the money. Return how much of it became the customer's credit because no invoice could take it, in minor units."""
     scope = Scope(payment.merchant_id, payment.customer_id)
     currency = payment.currency
     used = Money(0 if came_late else payment.credit_amount, currency)
@@ -158,7 +158,7 @@ def _settle(session: Session, payment: Payment, actor: Actor, at: datetime, *, c
     )
     post(session, payment.merchant_id, posting)
     if payment.kind == "top_up":
-        # It was to stand to their credit, early or late: the receipt tells it, and nothing came beyond what was owed.
+        # All of a top-up becomes credit, and the receipt says so: none of it is a surplus.
         return 0
     if surplus.amount:
         log.warning("payment.surplus_credited", extra={"payment": payment.id, "amount": surplus.amount})
@@ -177,19 +177,20 @@ def _settle_reserved(session: Session, payment: Payment, actor: Actor, at: datet
 
 
 def _settle_late(session: Session, payment: Payment, charged: Money, actor: Actor, at: datetime) -> list[Settled]:
-    """Money that came after we had given up: nothing is held for it any more, so that it pays what is free now, oldest first.
+    """Settle invoices with money that came after the payment had ended: nothing is reserved for it any more, so that it pays what is
+    free now, oldest first.
 
-    The credit that was to pay a part was given back then, and stays the customer's.
+    The credit that was to pay a part was released at that time, and stays the customer's.
     """
     payment.amount, payment.credit_amount = charged.amount, 0
     left, settled = charged.amount, []
     for allocation, currency in _allocated(session, payment):
-        # An invoice may have been corrected since, its currency too: then a price there was means nothing, or there is none.
+        # An invoice may have been corrected since, its currency too: its price is then missing or no longer valid.
         if currency == payment.currency:
             allocation.price = None
             wanted = min(allocation.amount, left)
         else:
-            # In another currency an invoice is paid whole, or not at all.
+            # In another currency an invoice is paid in full, or not at all.
             is_enough = allocation.price is not None and allocation.price <= left
             wanted = allocation.amount if is_enough else 0
         taken = 0
@@ -213,7 +214,7 @@ def _settle_late(session: Session, payment: Payment, charged: Money, actor: Acto
 
 
 def _allocated(session: Session, payment: Payment) -> list[tuple[PaymentAllocation, str]]:
-    """The payment's shares, each with its invoice's currency."""
+    """Return the payment's shares, each with its invoice's currency."""
     allocations = list_allocations(session, payment)
     scope = Scope(payment.merchant_id, payment.customer_id)
     currencies = read_currencies(session, scope, [allocation.invoice_id for allocation in allocations])
@@ -240,7 +241,7 @@ def _save_method(session: Session, payment: Payment, outcome: ChargeOutcome, at:
     gateway, entered = payment.gateway, outcome.method
     is_to_save = payment.payment_method_id is None and payment.save_method
     if is_to_save and gateway is not None and entered and entered.token:
-        # The customer ticked that it be saved, whoever brought the outcome.
+        # The customer asked to save it, whoever reports the outcome.
         payment.payment_method_id = remember_method(
             session, scope, gateway, entered, actor=customer_actor(payment.customer_id), at=at
         )
@@ -252,7 +253,7 @@ def _save_method(session: Session, payment: Payment, outcome: ChargeOutcome, at:
 def _record_contradiction(
     session: Session, payment: Payment, outcome: ChargeOutcome, actor: Actor, at: datetime
 ) -> None:
-    """A provider's answer that does not fit: nothing is booked, and the log calls a person (threats 94, 102)."""
+    """Record an outcome that contradicts the payment: nothing is booked, and an error in the log alerts the operator (threats 94, 102)."""
     event = Event(
         type=EventType.PAYMENT_OUTCOME_CONTRADICTED,
         merchant_id=payment.merchant_id,
@@ -269,16 +270,16 @@ def _record_contradiction(
 
 
 def failed(reference: str, code: str) -> ChargeOutcome:
-    """An end without money that we know by ourselves: nothing was ever sent, or the provider has never heard of it."""
+    """Return an outcome of our own for a payment that was never sent, or that the gateway does not know."""
     return ChargeOutcome(State.FAILED, reference, failure_code=code, evidence="never sent")
 
 
 def is_cancellation(outcome: ChargeOutcome) -> bool:
-    """Whether the gateway says that a payment was canceled, and not that it ended in another way."""
+    """Return whether the gateway reports that a payment was canceled, and not that it ended in another way."""
     return outcome.state is State.FAILED and outcome.failure_code in ("page_canceled", "payer_canceled")
 
 
 def expired(outcome: ChargeOutcome) -> ChargeOutcome:
-    """Return what a cancellation means that we asked for because the time was up: it expired, nobody canceled it."""
+    """Return the outcome of a cancellation that we requested because the time was up: the payment expired, nobody canceled it."""
     code = "page_expired" if outcome.failure_code == "page_canceled" else "timeout"
     return replace(outcome, failure_code=code, evidence="expired")

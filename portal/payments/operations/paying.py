@@ -1,6 +1,6 @@
-"""Paying: write the intent, call the gateway, record the outcome; and resolving what was left unknown.
+"""Paying: write the intent, call the gateway, record the outcome; and resolving payments whose outcome is unknown.
 
-No call to a gateway is ever made inside a transaction, and none without a durable intent (threats, rules 16 and 17).
+No call to a gateway is ever made inside a transaction, and none without a committed intent (threats, rules 16 and 17).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from portal.services import Services
 from portal.tenancy import MerchantScope, Scope
 
 MIN_LOOKUP_INTERVAL = timedelta(milliseconds=500)
-"""For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
+"""How often pages look up a payment, however often they are loaded; a customer who may be back from the gateway's page is exempt."""
 
 
 def confirm_payment(
@@ -44,11 +44,11 @@ def confirm_payment(
     locale: str,
     consent: Consent | None = None,
 ) -> None:
-    """The customer pressed Pay: reserve, charge, record. Pressed again, it only asks what became of the first time.
+    """Pay a checkout: reserve, charge, record. Called again, it only looks up the outcome of the first call.
 
     `version` is `shown_version` of the page that was confirmed; "" stands for the amounts as they were chosen.
     `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
-    `consent` is recorded where the customer ticked that the new method be kept; without it none is kept.
+    `consent` is recorded where the customer asked to save the new method; without it none is saved.
     Raises AmountChanged, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
     NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
     """
@@ -60,7 +60,16 @@ def confirm_payment(
     try:
         written = services.database.run(
             lambda session: write_intent(
-                session, services, gateway, scope, payment_id, version, return_url, locale, consent, actor=actor
+                session,
+                services=services,
+                gateway=gateway,
+                scope=scope,
+                payment_id=payment_id,
+                version=version,
+                return_url=return_url,
+                locale=locale,
+                consent=consent,
+                actor=actor,
             )
         )
     except IntegrityError as fault:
@@ -74,7 +83,7 @@ def confirm_payment(
     if isinstance(written, RecordedOutcome):
         return
     services.crash_point("payment.intent_committed")
-    assert gateway is not None, "only what credit pays whole does without a gateway, and it is never sent"
+    assert gateway is not None, "only a payment by credit alone has no gateway, and it is never sent"
     outcome = send_request(gateway, written)
     services.crash_point("payment.gateway_answered")
     _record(services, scope.merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
@@ -84,10 +93,10 @@ def confirm_payment(
 def resolve_payment(
     services: Services, merchant_id: str, payment_id: str, *, unless_checked_within: timedelta = timedelta(0)
 ) -> None:
-    """Ask the gateway what became of a payment without a proven outcome, and record it.
+    """Look up a payment without a proven outcome at its gateway, and record the outcome.
 
-    An order that the gateway has never heard of is given again under the same reference, until its time is up. Safe for
-    anybody to call at any time.
+    A request that the gateway does not know is resent under the same reference, until its time is up. Safe to call from
+    anywhere at any time.
     """
     now = services.clock.now()
     pending = services.database.run(
@@ -117,9 +126,9 @@ def resolve_payment(
 
 
 def check_ended_payment(services: Services, merchant_id: str, payment_id: str) -> bool:
-    """Ask whether money came after all for a payment that ended without any, and book it; nothing is ordered or called off.
+    """Look up whether a payment that ended without money was paid after all, and book the money; nothing is charged or cancelled.
 
-    Tells whether there is an answer: nobody else asks again for a payment that has ended. Raises NotFound.
+    Return whether the gateway answered: a payment that has ended is not polled again. Raises NotFound.
     """
     with services.database.read() as reader:
         row = get_payment(reader, MerchantScope(merchant_id), payment_id)
@@ -135,9 +144,9 @@ def check_ended_payment(services: Services, merchant_id: str, payment_id: str) -
 
 
 def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: Actor) -> str:
-    """The customer cancels: a checkout ends at once; what the gateway has is cancelled there, and the truth recorded.
+    """Cancel a payment: a checkout ends at once; what was sent to the gateway is cancelled there, and its outcome recorded.
 
-    Tells the status afterwards, which is `complete` when the money had come already. Raises NoResultFound.
+    Return the status afterwards, which is `complete` when the money had come already. Raises NoResultFound.
     """
     now = services.clock.now()
     with services.database.unit_of_work() as session:
@@ -152,14 +161,14 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
         return status
     outcome = gateway.cancel(lookup)
     services.crash_point("payment.cancel_answered")
-    # That it is canceled is the act of who canceled it; whatever else the gateway answers is its own.
+    # A cancellation is recorded as the act of who canceled; any other outcome as the gateway's.
     decided_by = actor if is_cancellation(outcome) else gateway_actor(gateway.name)
     return _record(services, scope.merchant_id, payment_id, outcome, actor=decided_by).status
 
 
 @dataclass(frozen=True, slots=True)
 class _PendingLookup:
-    """A payment whose outcome is looked up. `request` is the order that may be resent, None when its method was removed."""
+    """A payment whose outcome is looked up. `request` may be resent; None when its saved method was removed."""
 
     gateway: str | None
     lookup: Lookup
@@ -169,14 +178,15 @@ class _PendingLookup:
 
 
 def _method_type(pending: _PendingLookup, outcome: ChargeOutcome) -> str | None:
-    """What is paid with: a bank transfer takes days, also one that was entered on the gateway's page since we asked last."""
+    """Return the type of the method; a bank transfer, which takes days, may have been entered on the gateway's page since the last
+    lookup."""
     return outcome.method.type if outcome.method else pending.method_type
 
 
 def _begin_lookup(
     session: Session, merchant_id: str, payment_id: str, now: datetime, unless_checked_within: timedelta
 ) -> _PendingLookup | None:
-    """Write down that the gateway is asked now; None when there is nothing to ask, or somebody asked just before."""
+    """Store that the gateway is being looked up now; return None when nothing is unknown, or a lookup was made just before."""
     payment = lock_payment(session, merchant_id, payment_id)
     if payment.status not in statuses.UNSETTLED or payment.sent_at is None:
         return None
@@ -208,7 +218,7 @@ def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> boo
 
 
 def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[str]:
-    """Payments that hold an invoice which `payment_id` would pay."""
+    """Return the payments that hold an invoice which `payment_id` would pay."""
     with services.database.read() as reader:
         holders = find_other_holders(reader, scope, payment_id)
     return sorted({holder for others in holders.values() for holder in others})

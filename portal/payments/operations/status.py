@@ -30,9 +30,9 @@ EVENT_OF: Mapping[str, EventType] = MappingProxyType(
 
 
 def become(session: Session, payment: Payment, status: str, *, actor: Actor, at: datetime, **details: Any) -> None:
-    """Give a payment its next status and record the event of it; called last, when all else of the payment is as it will be.
+    """Set a payment's next status and record its event; called last, when everything else of the payment is up to date.
 
-    `details` go to the audit log. A status that may not follow is a fault of the program.
+    `details` go to the audit log. A status that may not follow is a programming error.
     """
     before = payment.status
     assert may_follow(before, status), f"a payment that is {before} does not become {status}"

@@ -1,4 +1,4 @@
-"""Reads of payments as they stand at gateways, for events, comparisons, the import, and what the operator is told."""
+"""Reads of payments as they stand at gateways, for provider events, reconciliation, the import, and the operator's counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UnknownPayments(NamedTuple):
 
 
 def read_unknown_payments(reader: Reader, *, before: datetime | None = None) -> UnknownPayments:
-    """Return those of all merchants, or of them those that were sent before an instant."""
+    """Return those of all merchants, or only those that were sent before an instant."""
     statement = sa.select(sa.func.count(), sa.func.min(Payment.sent_at)).where(Payment.next_check_at.is_not(None))
     if before is not None:
         statement = statement.where(Payment.sent_at < before)
@@ -35,7 +35,7 @@ def read_unknown_payments(reader: Reader, *, before: datetime | None = None) -> 
 def count_unknown(
     reader: Reader, scope: MerchantScope, *, gateways: Collection[str] = (), other_than: Collection[str] = ()
 ) -> int:
-    """Return how many payments have no outcome yet `at` these gateways, of none given at all; those `but` these are left out."""
+    """Return how many payments have no outcome yet at these `gateways` (empty: at any), `other_than` some of them."""
     statement = sa.select(sa.func.count()).where(
         Payment.merchant_id == scope.merchant_id,
         Payment.next_check_at.is_not(None),
@@ -66,8 +66,8 @@ def find_payment_of_charge(reader: Reader, scope: MerchantScope, *, gateway: str
 
 
 def list_captured(reader: Reader, scope: MerchantScope, gateway: str, *, since: datetime, until: datetime) -> list[str]:
-    """Return the payments created from `since` on that brought money through the gateway by `until`: all of them, as a
-    comparison with the gateway's own list needs them."""
+    """Return the payments created from `since` on that were captured through the gateway by `until`: all of them,
+    for the reconciliation with the gateway's own list."""
     return list(
         reader.execute(
             sa.select(Payment.id).where(

@@ -1,6 +1,6 @@
 """Packed for the customer's history of payments and the overview, the pages that are opened most (`tests/bench`).
 
-One statement for each filter and direction, made once, brings with each payment its refunds, as words in one column, and the
+One statement for each filter and direction, made once, returns with each payment its refunds, packed into one column, and the
 invoices that a failed one would have paid. Everybody else reads by `queries.payments`.
 """
 
@@ -32,7 +32,7 @@ FILTERS = MappingProxyType(
         "refunded": ("refunded", "partially_refunded"),
     }
 )
-"""What `status=` may say, and the statuses it means: the tabs of the history, and each single status beside them."""
+"""The values of `status=` and the statuses they admit: the tabs of the history, and each single status."""
 
 _PAYMENTS = Payment.__table__
 _ALLOCATIONS = PaymentAllocation.__table__
@@ -44,7 +44,7 @@ _FAILED = (sa.literal_column("'failed'", Id), sa.literal_column("'rejected'", Id
 
 
 class _SpaceJoined(sa.sql.functions.GenericFunction[str]):
-    """A group's texts in one, a space between them. SQLAlchemy's own function for it renders its separator anew each time."""
+    """The texts of a group joined by spaces. SQLAlchemy's own function for this compiles its separator on every execution."""
 
     type = Id
     inherit_cache = True
@@ -61,7 +61,7 @@ def _space_joined_on_postgresql(element: _SpaceJoined, compiler: Any, **options:
 
 
 class _Microseconds(sa.sql.functions.GenericFunction[int]):
-    """An instant as the microseconds since 1970, which SQLite keeps anyway."""
+    """An instant as the microseconds since 1970, which is how SQLite stores it."""
 
     type = Minor
     inherit_cache = True
@@ -115,25 +115,25 @@ def read_history(reader: Reader, scope: Scope, status: str, cursor: Cursor) -> S
     parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "key": cursor.key or ""}
     rows = [PaymentRecord._make(row) for row in reader.execute(_history(status, cursor.direction), parameters).all()]
     if cursor.direction == "before" or len(FILTERS[status]) > 1:
-        rows.sort(reverse=True)  # By id: what the parts of a UNION ALL give is in order within each part alone.
+        rows.sort(reverse=True)  # By id: a UNION ALL keeps the order within each part only.
     return cut(rows, cursor, lambda row: row.id > cursor.key)
 
 
 def has_payments(reader: Reader, scope: Scope) -> bool:
-    """Whether the customer has any payment to list."""
+    """Return whether the customer has any payment to list."""
     return (
         reader.execute(_ANY, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).first() is not None
     )
 
 
 def read_refunds(records: Iterable[PaymentRecord]) -> list[RefundRecord]:
-    """The refunds that these payments carry, oldest first. Asks the database nothing."""
+    """Return the refunds in these records, oldest first, without a query."""
     found = []
     for record in records:
         if not record.refunds:
             continue
         values = iter(record.refunds.split())
-        # One iterator five times: the words come by fives, one refund after the other.
+        # The same iterator five times: each refund is five values.
         for status, amount, currency, created, completed in zip(values, values, values, values, values, strict=True):
             completed_at = None if completed == _NEVER else _EPOCH + timedelta(microseconds=int(completed))
             created_at = _EPOCH + timedelta(microseconds=int(created))
@@ -142,7 +142,7 @@ def read_refunds(records: Iterable[PaymentRecord]) -> list[RefundRecord]:
 
 
 def payment_columns() -> list[sa.ColumnElement[Any]]:
-    """The columns of a PaymentRecord, in its order; for the overview too, which reads payments among other things."""
+    """Return the columns of a PaymentRecord, in its order; for the overview too."""
     p, a, i, r = _PAYMENTS.c, _ALLOCATIONS.c, _INVOICES.c, _REFUNDS.c
     unpaid = (
         sa.select(_SpaceJoined(a.invoice_id))
@@ -157,7 +157,7 @@ def payment_columns() -> list[sa.ColumnElement[Any]]:
         .correlate(_PAYMENTS)
         .scalar_subquery()
     )
-    # Asked of failed payments alone, and of those with money given back: every other row passes them by.
+    # Evaluated for failed payments alone, and for refunded ones: other rows skip the subqueries.
     return [
         *(p[name] for name in PaymentRecord._fields[:-2]),
         sa.case((p.status.in_(_FAILED), unpaid)).label("unpaid_invoices"),
@@ -166,7 +166,7 @@ def payment_columns() -> list[sa.ColumnElement[Any]]:
 
 
 def listed(status: str | None = None) -> sa.Select[Any]:
-    """The customer's listed payments, of one status or of any; an index answers it in the order of ids."""
+    """Select the customer's listed payments, of one status or of any; an index returns them in the order of ids."""
     p = _PAYMENTS.c
     statement = sa.select(*payment_columns()).where(
         p.merchant_id == sa.bindparam("merchant_id"),
@@ -177,7 +177,7 @@ def listed(status: str | None = None) -> sa.Select[Any]:
 
 
 def _refund_values() -> sa.ColumnElement[str]:
-    """What `read_refunds` reads of one refund: five words, a space between them."""
+    """Return the five values of a refund that `read_refunds` reads, joined by spaces."""
     r, space = _REFUNDS.c, sa.literal_column("' '", Text)
     completed = sa.func.coalesce(sa.cast(_Microseconds(r.completed_at), Text), sa.literal_column(f"'{_NEVER}'", Text))
     values = (r.status, sa.cast(r.amount, Text), r.currency, sa.cast(_Microseconds(r.created_at), Text), completed)
@@ -186,7 +186,7 @@ def _refund_values() -> sa.ColumnElement[str]:
 
 @cache
 def _history(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[Any]:
-    """The statement of a filter and a direction, made once: each part of it is a range of one index, read in its order."""
+    """Return the statement of a filter and a direction, built once: each part is a range of one index, read in its order."""
     p, key = _PAYMENTS.c, sa.bindparam("key", type_=Id)
     down, up = p.id.desc(), p.id.asc()
     parts = []

@@ -1,4 +1,4 @@
-"""Reads of who holds an invoice: the payments under way whose shares are `active`. Nowhere else is that decided."""
+"""Reads of who holds an invoice: the payments in progress whose shares are `active`. This is the only place that decides it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from portal.payments.models import PaymentAllocation
 from portal.tenancy import ReadScope
 
 ACTIVE = "active"
-"""The state of a share while its payment is under way; the index of one active attempt an invoice and slot is over it."""
+"""The state of a share while its payment is in progress; the index of one active attempt an invoice and slot is over it."""
 
 
 def list_holders(reader: Reader, scope: ReadScope, invoice_id: str) -> list[str]:
-    """Return the payments under way that hold a part of the invoice: one, or two that split it, the first of them first."""
+    """Return the payments in progress that hold a part of the invoice: one, or the two of a split, the first payment first."""
     parameters = {"merchant_id": scope.merchant_id, "invoice_id": invoice_id}
     return list(reader.execute(_OF_INVOICE, parameters).scalars())
 
 
 def find_holder(reader: Reader, scope: ReadScope, invoice_id: str) -> str | None:
-    """Return the payment under way that holds a part of the invoice; of two that split it, the first."""
+    """Return the payment in progress that holds a part of the invoice; of the two of a split, the first."""
     return next(iter(list_holders(reader, scope, invoice_id)), None)
 
 
 def find_other_holders(reader: Reader, scope: ReadScope, payment_id: str) -> Mapping[str, set[str]]:
-    """Return, by invoice of the payment, the other payments under way that hold a part of it."""
+    """Return, by invoice of the payment, the other payments in progress that hold a part of it."""
     found: dict[str, set[str]] = {}
     for invoice_id, holder in reader.execute(_BESIDE, {"merchant_id": scope.merchant_id, "payment_id": payment_id}):
         found.setdefault(invoice_id, set()).add(holder)

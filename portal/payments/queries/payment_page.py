@@ -1,7 +1,7 @@
 """Packed for the customer's pages of one payment and of one invoice: a payment with its method and its shares of invoices in one
 statement, and an invoice's payments.
 
-A payment's page is opened while its outcome is waited for, and renews itself. Everybody else reads by `queries.payments`.
+A payment's page reloads itself while the outcome is pending. Everybody else reads by `queries.payments`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class ShareRecord(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class PaymentDetail:
     """One payment with all that its page shows but its refunds; a top-up has no `description`, and what credit alone paid no
-    `gateway`. What `method_…` says is what was used, as it was then; `prompted_phone` (E.164) is the telephone that was asked
+    `gateway`. `method_…` is the method as it was at the time; `prompted_phone` (E.164) is the telephone that was prompted
     without a saved method."""
 
     id: str
@@ -102,12 +102,12 @@ class PaymentDetail:
 
     @property
     def is_first_of_two(self) -> bool:
-        """Whether another method was to pay the rest of its invoices, in a second payment."""
+        """Whether a second payment by another method was to pay the rest of its invoices."""
         return self.amount_choice == "first_part"
 
     @property
     def surplus(self) -> int:
-        """What came of this payment and no invoice could take any more, so that it stands to the customer's credit."""
+        """The part of this payment that no invoice could take, so that it became the customer's credit."""
         return self.credit_granted if self.kind == "invoice" else 0
 
 
@@ -129,7 +129,7 @@ def read_payment_page(reader: Reader, scope: Scope, payment_id: str) -> PaymentD
 
 
 def list_invoice_shares(reader: Reader, scope: Scope, invoice_id: str) -> list[InvoiceShare]:
-    """Return the newest 20 listed payments of one invoice of the customer, newest first; a checkout that nobody confirmed is none."""
+    """Return the newest 20 listed payments of one invoice of the customer, newest first; unconfirmed checkouts are left out."""
     scoped = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_id": invoice_id}
     return [InvoiceShare._make(row) for row in reader.execute(_SHARES, scoped)]
 

@@ -58,7 +58,7 @@ class StoredPayment(NamedTuple):
 
     @property
     def charge_amount(self) -> int:
-        """What the method pays: all but the part that credit pays."""
+        """What the method pays: the amount less what credit pays."""
         return self.amount - self.credit_amount
 
 
@@ -108,14 +108,22 @@ def list_payments(
 ) -> Slice[StoredPayment]:
     """Return a page of the payments, newest first; a cursor's key is a payment's id.
 
-    Of several `statuses` any fits, of none given all do. `since` is the first instant of creation that is admitted, `until`
+    `statuses` admits any of these, and all when empty. `since` is the first instant of creation that is admitted, `until`
     the first that is not. A customer sees the listed ones alone; a merchant also checkouts that were superseded or cancelled
-    before they were confirmed. `method_type` and `currency` narrow what is read in order: a rare one of a merchant with very
-    many payments is better asked for with `since`, or of one customer.
+    before they were confirmed. `method_type` and `currency` filter rows that are read in order: for a rare value of a merchant
+    with very many payments, add `since` or a customer.
     """
     return read_newest_first(
         reader,
-        _ranges(scope, statuses, method_type, currency, since, until, customer_id),
+        _ranges(
+            scope,
+            statuses,
+            method_type=method_type,
+            currency=currency,
+            since=since,
+            until=until,
+            customer_id=customer_id,
+        ),
         StoredPayment._make,
         id_column=Payment.id,
         id_of=lambda row: row.id,
@@ -137,9 +145,16 @@ def count_payments(
     customer_id: str | None = None,
 ) -> int | None:
     """Return how many payments the same filters of `list_payments` admit, None for more than `most`."""
-    return count_up_to(
-        reader, _ranges(scope, statuses, method_type, currency, since, until, customer_id), most, id_column=Payment.id
+    ranges = _ranges(
+        scope,
+        statuses,
+        method_type=method_type,
+        currency=currency,
+        since=since,
+        until=until,
+        customer_id=customer_id,
     )
+    return count_up_to(reader, ranges, most, id_column=Payment.id)
 
 
 def list_shares(reader: Reader, scope: ReadScope, payment_ids: Collection[str]) -> Mapping[str, list[PaymentShare]]:
@@ -165,7 +180,7 @@ def list_shares(reader: Reader, scope: ReadScope, payment_ids: Collection[str]) 
 
 
 def find_settling_payment(reader: Reader, scope: ReadScope, invoice_ids: Collection[str]) -> str | None:
-    """Return the newest payment that paid something of these invoices; None for what was paid elsewhere."""
+    """Return the newest payment that paid something of these invoices; None where they were paid elsewhere."""
     return reader.execute(
         sa.select(Payment.id)
         .join(
@@ -191,6 +206,7 @@ def is_within(scope: ReadScope, payment_id: Any) -> sa.ColumnElement[bool]:
 def _ranges(
     scope: ReadScope,
     statuses: Collection[str],
+    *,
     method_type: str | None,
     currency: str | None,
     since: datetime | None,

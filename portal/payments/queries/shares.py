@@ -25,8 +25,8 @@ from portal.tenancy import Scope
 
 
 def due_of(invoice: PayableInvoice, options: PaymentOptions) -> Due:
-    """An outstanding invoice as pricing sees it: what no payment under way holds is left. Where it says nothing at all of what
-    amount may be chosen, the merchant's options do: the two are never mixed."""
+    """Return an outstanding invoice as pricing reads it: `left` is what no payment in progress holds. The merchant's options apply
+    where the invoice has no choice of amounts of its own: the two are never mixed."""
     moved = invoice.amount_paid + invoice.amount_credited + invoice.amount_reserved
     own = _Choices(invoice.minimum_amount, invoice.maximum_amount, tuple(invoice.preset_amounts))
     limits = own if any(own) else _usual_choices(options, invoice.currency)
@@ -61,7 +61,7 @@ class Share:
     """One invoice in a payment: the `part` of it that was chosen, and the invoice as it is now (`due`; None when nothing is
     left of it in the payment's currency).
 
-    `is_held`: another payment under way holds a part of it. `is_open`: something of it is free to be paid, in whatever currency.
+    `is_held`: another payment in progress holds a part of it. `is_open`: a part of it is free to be paid, in any currency.
     """
 
     number: str
@@ -77,7 +77,7 @@ class Share:
 
 
 def list_shares(reader: Reader, scope: Scope, payment_id: str, options: PaymentOptions) -> list[Share]:
-    """The shares of a payment, oldest due first; empty for a payment of somebody else, and for money in advance."""
+    """Return the shares of a payment, oldest due first; empty for another customer's payment, and for a top-up."""
     rows = reader.execute(
         sa.select(
             *PAYABLE_COLUMNS,
@@ -119,7 +119,7 @@ def list_shares(reader: Reader, scope: Scope, payment_id: str, options: PaymentO
 def chosen_pricing(
     currency: str, total: int, credit: int, allocations: Sequence[tuple[str, int, int | None]]
 ) -> Pricing:
-    """A payment as it was chosen; `allocations` are (invoice id, share, price)."""
+    """Return the pricing of a payment as it was chosen; `allocations` are (invoice id, share, price)."""
     parts = tuple(Part(invoice_id, share, price or share, 0) for invoice_id, share, price in allocations)
     return Pricing(currency, parts, total, credit)
 
@@ -127,15 +127,15 @@ def chosen_pricing(
 def lock_dues(
     session: Session, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions
 ) -> tuple[list[Due], dict[str, int]]:
-    """The outstanding ones of these invoices, oldest due first, and what payments under way hold of each, under their locks."""
+    """Return the outstanding ones of these invoices, oldest due first, and what payments in progress hold of each, under their locks."""
     locked = lock_chosen(session, scope, invoice_ids)
     open_ones = sorted((row for row in locked if row.status in OUTSTANDING), key=lambda row: (row.due_on, row.id))
     return [due_of(row, options) for row in open_ones], {row.id: row.amount_reserved for row in open_ones}
 
 
 def shown_version(payment_id: str, pricing: Pricing, method_id: str | None) -> str:
-    """A short fingerprint of what a review shows: posted back with the confirmation, so that what is charged is what was shown,
-    and by the saved method that was shown (None for any other way).
+    """Return a short fingerprint of what a review shows, posted back with the confirmation: the amount charged and the saved method
+    (None for any other way) are those that were shown.
 
     It guards against mistakes, not against the customer.
     """

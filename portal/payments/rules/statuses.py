@@ -1,4 +1,4 @@
-"""Decisions about a payment, as pure functions: which status follows which, when to ask again, what an outcome means."""
+"""Decisions about a payment, as pure functions: which status follows which, when to poll again, what an outcome means."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class PaymentStatus(StrEnum):
 
 PAYMENT_STATUSES = tuple(status.value for status in PaymentStatus)
 UNSETTLED = frozenset({"processing", "requires_action", "pending"})
-"""Confirmed and without a proven outcome: it holds its share of the invoices, and is asked for until it is known."""
+"""Confirmed and without a proven outcome: it holds its share of the invoices, and is polled until the outcome is known."""
 CAPTURED = frozenset({"complete", "partially_refunded", "refunded"})
 ENDED_WITHOUT_MONEY = frozenset({"failed", "canceled", "rejected", "abandoned", "expired"})
 
-# What may follow what. Money that arrives after we gave up is booked all the same (threats, rules 22 and 23), so that each end
-# without money still leads to `complete`, by the provider's own evidence only.
+# What may follow what. Money that arrives after a payment has ended is booked all the same (threats, rules 22 and 23): each end
+# without money may still become `complete`, by evidence of the gateway only.
 TRANSITIONS = MappingProxyType(
     {
         "incomplete": frozenset({"processing", "canceled", "abandoned", "expired"}),
@@ -55,11 +55,11 @@ TRANSITIONS = MappingProxyType(
 )
 
 STUCK_AFTER = timedelta(days=7)
-"""An outcome that is unknown for longer is a person's matter: `portal doctor` and `/metrics` show it."""
+"""An outcome that is unknown for longer needs the operator: `portal doctor` and `/metrics` report it."""
 LATE_MONEY_WITHIN = timedelta(days=30)
-"""For so long after a payment ended without money an event has the gateway asked whether some came after all."""
+"""For so long after a payment ended without money, an event about it causes a lookup of whether it was paid after all."""
 
-# `expired`: nobody answered in time; `rejected`: the gateway would not take the order, so that no bank was ever asked.
+# `expired`: nobody answered in time; `rejected`: the gateway did not accept the request, which never reached a bank.
 _STATUS_OF_FAILURE = MappingProxyType(
     {
         "payer_canceled": "canceled",
@@ -80,7 +80,7 @@ def may_follow(status: str, following: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What an outcome means for a payment: the status it takes (its own when nothing changes), and whether it is a
-    contradiction that a person must look at."""
+    contradiction that the operator has to examine."""
 
     status: str
     is_contradiction: bool = False
@@ -89,10 +89,10 @@ class Verdict:
 def judge(
     status: str, requested: Money, reference: str, outcome: ChargeOutcome, *, was_opened: bool = False
 ) -> Verdict:
-    """Read an outcome against what was ordered.
+    """Return what an outcome means for a payment of which `requested` was charged under `reference`.
 
     Money of another amount, currency or reference is never booked as this payment (threats 94); a success after an end
-    without money is booked; a failure after a success changes nothing and is told.
+    without money is booked; a failure after a success changes nothing and is a contradiction.
     """
     is_other_money = (
         outcome.money != requested if outcome.state is State.SUCCEEDED else outcome.money not in (None, requested)
