@@ -1,1 +1,1 @@
-"""Money that stands to a customer's credit at a merchant, ready for their next payment."""
+"""A customer's credit at a merchant, available for their next payment."""

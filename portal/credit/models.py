@@ -1,4 +1,4 @@
-"""The table of customers' credit. Its checks decide: credit is never spent twice and never below nothing."""
+"""The table of customers' credit. Its checks decide that credit is never spent twice and never negative."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from portal.database import STRICT, Base, Id, Instant, Minor
 
 
 class CustomerBalance(Base):
-    """A customer's credit in one currency, in minor units; `amount_reserved` of it is held by payments under way.
+    """A customer's credit in one currency, in minor units; `amount_reserved` of it is held by payments in progress.
 
-    It equals what the ledger's account `credit` says of the customer, and `portal doctor --ledger` proves it.
+    It equals the customer's balance of the ledger's account `credit`, which `portal doctor --ledger` verifies.
     """
 
     __tablename__ = "customer_balances"

@@ -40,7 +40,7 @@ def add(
 
 
 def grant(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
-    """Add to the customer's credit; a negative amount takes back what was granted, and the check refuses what is used."""
+    """Add to the customer's credit; a negative amount withdraws what was granted, and the table's check refuses what is used."""
     if money.amount < 0:
         taken = _one(scope, money).values(amount=CustomerBalance.amount + money.amount, updated_at=at)
         assert _changed(session, taken), "what is taken back was granted"
@@ -66,7 +66,7 @@ def grant(session: Session, scope: Scope, money: Money, *, at: datetime) -> None
 
 
 def lock_free(session: Session, scope: Scope, currency: str) -> int:
-    """What the customer may spend in a currency, in minor units, under the lock of that balance until the transaction ends."""
+    """Return what the customer may spend in a currency, in minor units, under the lock of that balance until the transaction ends."""
     statement = (
         sa.select(CustomerBalance.amount - CustomerBalance.amount_reserved)
         .where(
@@ -82,7 +82,7 @@ def lock_free(session: Session, scope: Scope, currency: str) -> int:
 def take(
     session: Session, scope: Scope, money: Money, *, actor: Actor, at: datetime, payment_id: str | None = None
 ) -> None:
-    """Take free credit away, because it is refunded in money. `lock_free` said that there is as much."""
+    """Take free credit that is refunded in money. The caller has checked by `lock_free` that there is as much."""
     if money.amount == 0:
         return
     changed = _changed(
@@ -97,7 +97,7 @@ def take(
 
 
 def reserve(session: Session, scope: Scope, money: Money, *, at: datetime) -> bool:
-    """Hold credit for a payment under way; False when that much is not free."""
+    """Reserve credit for a payment; return False when that much is not free."""
     return _changed(
         session,
         _one(scope, money)
@@ -107,7 +107,7 @@ def reserve(session: Session, scope: Scope, money: Money, *, at: datetime) -> bo
 
 
 def use_reserved(session: Session, scope: Scope, money: Money, *, actor: Actor, at: datetime, payment_id: str) -> None:
-    """Spend credit that was held."""
+    """Spend credit that was reserved."""
     changed = _changed(
         session,
         _one(scope, money)
@@ -124,7 +124,7 @@ def use_reserved(session: Session, scope: Scope, money: Money, *, actor: Actor, 
 
 
 def release(session: Session, scope: Scope, money: Money, *, at: datetime) -> None:
-    """Give back credit that was held: it was not needed."""
+    """Release credit that was reserved and is not needed."""
     changed = _changed(
         session,
         _one(scope, money)

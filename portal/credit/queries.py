@@ -10,7 +10,7 @@ from portal.tenancy import Scope
 
 
 def free_credit(reader: Reader, scope: Scope, currency: str) -> int:
-    """What the customer may spend in a currency now, in minor units: their credit but for what payments under way hold."""
+    """Return what the customer may spend in a currency now, in minor units: their credit less what payments in progress hold."""
     return (
         reader.execute(
             sa.select(CustomerBalance.amount - CustomerBalance.amount_reserved).where(

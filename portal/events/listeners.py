@@ -1,5 +1,5 @@
-"""Who hears of which event: for each type, the kinds of outbox messages that it causes. What a kind does, its handler says
-(`portal/worker.py` lists them)."""
+"""Listeners of events: for each type, the kinds of outbox messages that it causes. Their handlers are registered in
+`portal/worker.py`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Listener:
 
 
 def _is_first_completion(event: Event) -> bool:
-    """A payment is complete once more when its refund fails; its receipt was sent long ago."""
+    """Return False for a payment that is complete again because its refund failed: its receipt was sent before."""
     return event.previous.get("status") not in ("partially_refunded", "refunded")
 
 
@@ -40,7 +40,7 @@ def _is_surplus(event: Event) -> bool:
 
 
 def _was_announced(event: Event) -> bool:
-    """The customer has read that the refund is on its way; of one that never left they have not heard."""
+    """Return whether the customer was mailed about the refund before it failed; one that was never complete was not announced."""
     return event.previous.get("status") == "complete"
 
 

@@ -1,4 +1,4 @@
-"""The table of public events, as webhooks and the API give them out."""
+"""The table of public events, as webhooks and the API return them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`record`: the one call that says that something happened. It writes all that is remembered of it and all that it causes."""
+"""`record`: the one function that records an event. It writes the audit entry, the event, and the messages that it causes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def record(session: Session, actor: Actor, event: Event) -> str:
     """Record an event in the caller's transaction and return its id, `evt_…`.
 
     Writes its audit entry, the event itself where it is public, and an outbox message for each listener; its signal goes to
-    the host application after the commit. Nothing else writes any of these. What an import brings over happened elsewhere
-    and long ago: it is in the audit log alone, and nobody who listens hears of it (an import sends no mail).
+    the host application after the commit. Nothing else writes any of these. Imported objects changed elsewhere and long
+    ago: their events are in the audit log alone and reach no listener (an import sends no mail).
     """
     event_id = new_ordered_id("evt", event.at)
     session.execute(sa.insert(AuditEntry).values(_audit_row(event_id, actor, event)))
@@ -41,14 +41,14 @@ def record(session: Session, actor: Actor, event: Event) -> str:
 
 
 def record_imported(session: Session, events: Iterable[Event]) -> None:
-    """Record what an import brought over, as `record` does with the actor `IMPORT`, in one statement."""
+    """Record the events of an import, as `record` does with the actor `IMPORT`, in one statement."""
     rows = [_audit_row(new_ordered_id("evt", event.at), IMPORT, event) for event in events]
     if rows:
         session.execute(sa.insert(cast(sa.Table, AuditEntry.__table__)), rows)
 
 
 def delete_old_events(session: Session, merchant_id: str, *, retention_days: int, at: datetime) -> int:
-    """Delete the merchant's events that are older than the operator keeps them, and return how many; audit entries stay."""
+    """Delete the merchant's events that are older than the retention, and return how many; audit entries stay."""
     result: Any = session.execute(
         sa.delete(EventRecord)
         .where(

@@ -1,4 +1,4 @@
-"""The closed list of events, and who may cause one; pure. docs/events.md says of each when it happens and what it carries."""
+"""The closed list of events, and who may cause one; pure. docs/events.md describes when each happens and its payload."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVENT_VERSION = 1
 
 
 class ActorType(StrEnum):
-    """Who can change something. `gateway` is a provider's answer, `system` the worker or a command."""
+    """Who can change something. `gateway` is an outcome of a gateway, `system` the worker or a command."""
 
     CUSTOMER = "customer"
     STAFF = "staff"
@@ -36,19 +36,19 @@ class Actor:
 
 
 SYSTEM = Actor(ActorType.SYSTEM, "portal")
-"""A rule of ours that ran its course: a time that was up, an order that never left."""
+"""A rule of the portal: a time that was up, a request that was never sent."""
 WORKER = Actor(ActorType.SYSTEM, "worker")
 COMMAND = Actor(ActorType.SYSTEM, "command")
 IMPORT = Actor(ActorType.SYSTEM, "import")
 
 
 def customer_actor(customer_id: str, *, request_id: str | None = None) -> Actor:
-    """Return the customer as the one who acts."""
+    """Return the customer as the actor."""
     return Actor(ActorType.CUSTOMER, customer_id, request_id=request_id)
 
 
 def gateway_actor(gateway: str) -> Actor:
-    """Return the gateway, whose answer decided, as the one who acts."""
+    """Return the gateway, whose outcome decided, as the actor."""
     return Actor(ActorType.GATEWAY, gateway)
 
 
@@ -150,7 +150,7 @@ class EventType(StrEnum):
 
     @property
     def is_public(self) -> bool:
-        """Whether webhooks, the API and the host's signals carry it; an internal one goes to the audit log and to listeners alone."""
+        """Whether it goes to webhooks, the API and the host's signals; an internal one goes to the audit log and to listeners alone."""
         return self not in _INTERNAL
 
     @property
@@ -179,8 +179,8 @@ class Event:
     """One thing that happened at a merchant, at the instant `at`.
 
     `object` is what it happened to, whole, in the API's shape, as it is afterwards; `previous` what changed of it, as it was.
-    Both are kept for as long as events are, and are scrubbed when the customer is erased. `details` are ids, codes and counts
-    only: the audit log keeps them for ever (threats, rule 40). An internal event needs no `object`.
+    Both are stored as long as events are, and are erased with the customer. `details` are ids, codes and counts
+    only: the audit log stores them for ever (threats, rule 40). An internal event needs no `object`.
     """
 
     type: EventType

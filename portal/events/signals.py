@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class EventSignal(NamedSignal):
-    """A signal that holds its receivers: one that was connected inside `create_app()` would be gone before its first event."""
+    """A signal with strong references to its receivers: one connected inside `create_app()` would be collected before its first event."""
 
     def connect(self, receiver: Receiver, sender: Any = ANY, weak: bool = False) -> Receiver:
         """Connect `receiver(merchant_id, customer_id=…, event_id=…, …)`; held strongly unless `weak`."""

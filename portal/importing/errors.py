@@ -1,4 +1,4 @@
-"""What can go wrong with an import: with its file, with how its columns were named, with one of its rows."""
+"""What can go wrong with an import: with its file, with its mapping of columns, with one of its rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class FileUnreadable(PortalError):
 
 
 class MappingFault(PortalError):
-    """The command names a column or a field that is not there, or leaves out one that is needed; nothing was written."""
+    """The command names a column or a field that does not exist, or omits a required one; nothing was written."""
 
 
 class RowRefused(PortalError):

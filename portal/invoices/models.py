@@ -18,10 +18,10 @@ _OUTSTANDING = sa.text(f"status in ({', '.join(_LITERALS)})")
 class Invoice(Base):
     """An invoice. Amounts are minor units of `currency`.
 
-    What is left to pay is `total - amount_paid - amount_credited`; of it `amount_reserved` is held by payments under way.
+    What is left to pay is `total - amount_paid - amount_credited`; of it `amount_reserved` is held by payments in progress.
     `amount_mode` is what the customer may pay of it: fixed (all), editable (between `minimum_amount` and `maximum_amount`, with
-    `preset_amounts` to choose from), editable_after_insufficient_funds (less, after a method had too little); null is the
-    merchant's usual one. `deposit_amount` may be paid first. `prices` are what it costs in other currencies, as a whole.
+    `preset_amounts` to choose from), editable_after_insufficient_funds (less, after insufficient funds); null is the
+    merchant's default. `deposit_amount` may be paid first. `prices` are what it costs in other currencies, as a whole.
     `bill_to` is the customer's name and address as they were when the invoice was sent.
     """
 
@@ -107,7 +107,7 @@ class Invoice(Base):
 
 
 class InvoiceLine(Base):
-    """A line of an invoice. `unit_amount_decimal` is in minor units with up to 8 decimals, kept as the merchant wrote it."""
+    """A line of an invoice. `unit_amount_decimal` is in minor units with up to 8 decimals, as the merchant wrote it."""
 
     __tablename__ = "invoice_lines"
     __table_args__ = (
@@ -130,7 +130,7 @@ class InvoiceLine(Base):
 class CreditNote(Base):
     """Money the merchant owes back on paper: a cancellation. `amount` is positive, in minor units.
 
-    With an `invoice_id`, `amount_applied` of it has lowered that invoice; what is not applied stands to the customer's credit.
+    With an `invoice_id`, `amount_applied` of it has lowered that invoice; what is not applied is the customer's credit.
     """
 
     __tablename__ = "credit_notes"
@@ -140,7 +140,7 @@ class CreditNote(Base):
         sa.ForeignKeyConstraint(["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"]),
         sa.Index("uq_credit_notes_merchant_id_number", "merchant_id", "number", "customer_id", unique=True),
         sa.Index("ix_credit_notes_of_customer", "merchant_id", "customer_id", "id"),
-        # What stands to a customer's credit is summed over the few notes that no invoice has used up.
+        # A customer's credit is summed over the few notes that are not fully applied.
         sa.Index(
             "ix_credit_notes_unused",
             "merchant_id",
@@ -171,7 +171,7 @@ class CreditNote(Base):
 def is_outstanding(status: Any) -> sa.ColumnElement[bool]:
     """Return the condition on a column of `Invoice.status` that something is left to pay (`rules.OUTSTANDING`).
 
-    Its statuses are literals: a partial index is chosen only where its condition stands in the statement itself.
+    Its statuses are literals: a partial index is chosen only where its condition is in the statement itself.
     """
     condition: sa.ColumnElement[bool] = status.in_([sa.literal_column(literal, Id) for literal in _LITERALS])
     return condition

@@ -1,4 +1,4 @@
-"""From rows to what the invoice pages are given: groups, sums, parties and links. No queries, no words."""
+"""Builds the invoice pages from rows: groups, sums, parties and links. No queries, no texts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def build_invoices_page(
     root: str,
     can_pay: bool,
 ) -> InvoicesPage:
-    """The list's page. `can_pay` is whether the merchant takes payments here; `root` the prefix of its pages."""
+    """Build the list's page. `can_pay` is whether the merchant accepts payments here; `root` the prefix of its pages."""
     rows = [build_invoice_row(record, today) for record in records]
     return InvoicesPage(
         status=status,
@@ -68,7 +68,7 @@ def build_invoices_page(
 def pay_urls(one: OwedSum, owed: Sequence[OwedSum], root: str) -> tuple[str | None, str | None]:
     """Addresses of the checkouts of all that is owed in one currency, and of what is overdue in it, of all that is `owed`.
 
-    None for nothing, and for more invoices than one checkout takes: the button would name a sum that it does not pay.
+    None for nothing, and for more invoices than one checkout may have: the button would name a sum that it does not pay.
     """
     can_all = one.amount > 0 and sum(each.outstanding_count for each in owed) <= MOST_IN_A_PAYMENT
     can_overdue = one.overdue_amount > 0 and sum(each.overdue_total_count for each in owed) <= MOST_IN_A_PAYMENT
@@ -107,7 +107,7 @@ def build_invoice_page(
     root: str,
     can_pay: bool,
 ) -> InvoicePage:
-    """One invoice's page. `buyer_name` stands where the invoice froze none; `country_name` turns CM into a country's name."""
+    """Build one invoice's page. `buyer_name` is shown where the invoice has none; `country_name` turns CM into a country's name."""
     record = invoice.record
     payments = [(share.is_active, _payment(share, zone)) for share in shares]
     may_pay = can_pay and is_payable(record.status, record.amount_due, record.amount_reserved)

@@ -1,4 +1,4 @@
-"""What the invoice pages are given: the list and one invoice; no queries, no rules."""
+"""The values of the invoice pages: the list and one invoice; no queries, no rules."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Owed:
 class InvoicesPage:
     """invoices/list.html. `status` is "outstanding", "overdue", "paid" or "all".
 
-    `owed` has one entry a currency, the one with overdue invoices first. `counts` has the tabs whose total is kept.
+    `owed` has one entry a currency, the one with overdue invoices first. `counts` has the tabs whose total is known.
     `has_any` is False only for a customer without any invoice.
     """
 

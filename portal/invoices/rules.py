@@ -51,14 +51,14 @@ def days_overdue(status: str, due_on: date, today: date) -> int:
 
 
 def is_payable(status: str, amount_due: int, amount_reserved: int) -> bool:
-    """Whether a payment of it may begin: something is left, and no payment of it is under way."""
+    """Whether a payment of it may begin: something is left, and no payment of it is in progress."""
     return status in OUTSTANDING and amount_due > 0 and amount_reserved == 0
 
 
 def taxes_by_rate(tax: int, lines: Iterable[tuple[Decimal | None, int]]) -> list[tuple[Decimal, int]]:
     """The invoice's `tax` (minor units) divided by rate, from each line's rate (per cent) and amount; it sums to `tax` exactly.
 
-    The whole was rounded once by whoever wrote the invoice: each rate takes its share by largest remainder.
+    The total was rounded once when the invoice was written: each rate gets its share by largest remainder.
     Without any rate above zero there is nothing to divide by.
     """
     weights: dict[Decimal, Decimal] = {}

@@ -15,7 +15,7 @@ from portal.merchants.queries import get_merchant
 
 
 def shape_invoice(reader: Reader, invoice: Invoice, *, at: datetime) -> dict[str, Any]:
-    """Return an invoice as the API gives it out; `at` decides whether it is overdue, on the merchant's day."""
+    """Return an invoice as the API returns it; `at` decides whether it is overdue, on the merchant's day."""
     merchant = get_merchant(reader, invoice.merchant_id)
     lines = reader.execute(
         sa.select(
@@ -63,7 +63,7 @@ def shape_invoice(reader: Reader, invoice: Invoice, *, at: datetime) -> dict[str
 
 
 def shape_credit_note(note: CreditNote) -> dict[str, Any]:
-    """Return a credit note as the API gives it out."""
+    """Return a credit note as the API returns it."""
     return {
         "id": note.id,
         "object": "credit_note",

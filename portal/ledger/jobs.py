@@ -1,4 +1,4 @@
-"""What the worker does about the ledger: seal what was posted since."""
+"""The worker's job for the ledger: seal new transactions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 
 def seal_ledger(services: Services) -> int:
-    """Seal whatever waits, merchant by merchant; tells how many chains grew. The head of each goes to the log.
+    """Seal the unsealed transactions, merchant by merchant; return how many batches were sealed. The head of each chain is logged.
 
-    Two workers at once: the primary key of the links admits one of them, the other one's turn comes again.
+    Of two workers at once the primary key of the links admits one; the other continues in its next round.
     """
     count = 0
     with services.database.read() as reader:
@@ -24,7 +24,7 @@ def seal_ledger(services: Services) -> int:
         while True:
             try:
                 head = services.database.run(
-                    lambda session, merchant_id=merchant_id: seal_next(  # type: ignore[misc]  # the loop's value, kept
+                    lambda session, merchant_id=merchant_id: seal_next(  # type: ignore[misc]  # binds the loop's value
                         session, merchant_id, at=services.clock.now()
                     )
                 )

@@ -11,10 +11,10 @@ from portal.database import STRICT, Base, Count, Digest, Id, Instant, Minor
 
 
 class LedgerTransaction(Base):
-    """What happened once, as entries that sum to zero in each currency.
+    """Something that happened once, as entries that sum to zero in each currency.
 
-    `kind` and `source` name the happening ("payment_captured", "pay_…"): the unique index admits each of them once, whoever
-    tries again. Written after its entries, which it closes. `digest` is over itself and its entries (`rules.digest_of`).
+    `kind` and `source` identify it ("payment_captured", "pay_…"): the unique index admits each of them once, however often it is
+    retried. Written after its entries, which it closes. `digest` is over itself and its entries (`rules.digest_of`).
     """
 
     __tablename__ = "ledger_transactions"
@@ -36,8 +36,8 @@ class LedgerTransaction(Base):
 class LedgerEntry(Base):
     """One line of a transaction: `amount` minor units of `currency`, debit positive, credit negative.
 
-    `account` is one of those that the check below names; customer, invoice, payment and gateway say of whom and what, where
-    that is told.
+    `account` is one of those in the check below; customer, invoice, payment and gateway are its objects, null where there is
+    none.
     """
 
     __tablename__ = "ledger_entries"
@@ -96,7 +96,7 @@ class LedgerSeal(Base):
 
 
 class UnsealedTransaction(Base):
-    """A transaction that waits for its seal. Payments add to this queue without waiting for each other; the worker empties it."""
+    """A transaction that is not sealed yet. Payments add to this queue without waiting for each other; the worker empties it."""
 
     __tablename__ = "ledger_unsealed"
     __table_args__ = (

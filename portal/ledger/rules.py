@@ -1,7 +1,7 @@
-"""What happened in terms of double entry, as pure functions: which accounts it moves, and the digests that a change would break.
+"""Postings in double entry, as pure functions: which accounts each moves, and the digests that reveal a change.
 
-Debits are positive, credits negative. What customers owe is `receivable`; what a gateway took for us and still holds is
-`gateway`; what stands to a customer's credit is `credit` (negative: we owe it). `sales` and `refunds` are their other sides.
+Debits are positive, credits negative. What customers owe is `receivable`; what a gateway has captured and still holds is
+`gateway`; a customer's credit is `credit` (negative: the merchant owes it). `sales` and `refunds` are the counter accounts.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from datetime import UTC, datetime
 from portal.money import Money
 
 _FORMAT = "1"
-"""Of the digests: a change of what they cover gets another number, so that old ones can still be checked."""
+"""The version of the digests: a change of what they cover gets another number, so that old ones can still be verified."""
 
 
 class Unbalanced(AssertionError):
-    """Entries that do not sum to zero in each currency: a fault of ours, never of the input. Nothing is written."""
+    """Entries that do not sum to zero in each currency: a programming error, never one of the input. Nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a posting; `money` is never zero. The ids say of whom and what."""
+    """One line of a posting; `money` is never zero. The ids are its objects."""
 
     account: str
     money: Money
@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """Something that happened once: `kind` and `source` name it for good, `entries` sum to zero in each currency."""
+    """Something that happened once: `kind` and `source` identify it, `entries` sum to zero in each currency."""
 
     kind: str
     source: str
@@ -62,14 +62,14 @@ class Settled:
 
 
 def invoice_opened(customer_id: str, invoice_id: str, total: Money, *, at: datetime) -> Posting | None:
-    """The customer owes the total. None for an invoice of nothing."""
+    """The customer owes the total. None for an invoice whose total is zero."""
     return _posting("invoice_opened", invoice_id, at, _billed(customer_id, invoice_id, total))
 
 
 def invoice_corrected(
     customer_id: str, invoice_id: str, version: int, before: Money, after: Money, *, at: datetime
 ) -> Posting | None:
-    """An invoice that nobody has paid was written anew. None when its total did not change."""
+    """An unpaid invoice was rewritten. None when its total did not change."""
     if before == after:
         return None
     taken_back = _billed(customer_id, invoice_id, Money(-before.amount, before.currency))
@@ -78,14 +78,14 @@ def invoice_corrected(
 
 
 def credit_granted(customer_id: str, source: str, money: Money, *, at: datetime) -> Posting | None:
-    """Money to the customer's credit that nobody paid: a credit note."""
+    """A credit note was granted: credit without a payment."""
     return _posting("credit_granted", source, at, _granted(customer_id, money))
 
 
 def credit_corrected(
     customer_id: str, source: str, version: str, before: Money, after: Money, *, at: datetime
 ) -> Posting | None:
-    """A credit note of which nothing was used was written anew. None when its amount did not change."""
+    """An unused credit note was rewritten. None when its amount did not change."""
     if before == after:
         return None
     taken_back = _granted(customer_id, Money(-before.amount, before.currency))
@@ -106,7 +106,7 @@ def payment_captured(
     at: datetime,
 ) -> Posting:
     """Money came: `charged` to the gateway and `credit_used` from the customer's credit pay the shares of invoices, and what
-    no invoice took (`credit_granted`) stands to the customer's credit. All but the shares are of the payment's currency. `gateway` is
+    no invoice took (`credit_granted`) becomes the customer's credit. All but the shares are in the payment's currency. `gateway` is
     None where credit pays all, and nothing is charged."""
     entries = [Entry("gateway", charged, customer_id, None, payment_id, gateway)]
     entries.append(Entry("credit", credit_used, customer_id, None, payment_id))
@@ -122,7 +122,7 @@ def payment_captured(
 def payment_recorded(
     customer_id: str, payment_id: str, gateway: str, money: Money, settled: Sequence[Settled], *, at: datetime
 ) -> Posting:
-    """A payment made elsewhere was imported: what it did not pay of our invoices were sales that we never billed."""
+    """A payment made elsewhere was imported: the part beyond our invoices counts as sales that were not billed here."""
     entries = [Entry("gateway", money, customer_id, None, payment_id, gateway)]
     entries += [
         Entry("receivable", _negative(part.share), customer_id, part.invoice_id, payment_id) for part in settled
@@ -135,7 +135,7 @@ def payment_recorded(
 def refund_begun(
     customer_id: str, payment_id: str, refund_id: str, money: Money, *, credit_taken: Money, at: datetime
 ) -> Posting:
-    """A refund was ordered: the money is on its way, still at the gateway. `credit_taken` of it stood to the customer's credit."""
+    """A refund was requested: the money is in transit, still at the gateway. `credit_taken` of it was the customer's credit."""
     entries = [
         Entry("refunds", money - credit_taken, customer_id, None, payment_id),
         Entry("credit", credit_taken, customer_id, None, payment_id),
@@ -147,7 +147,7 @@ def refund_begun(
 def refund_succeeded(
     customer_id: str, payment_id: str, refund_id: str, gateway: str, money: Money, *, at: datetime
 ) -> Posting:
-    """The gateway gave the money back."""
+    """The gateway refunded the money."""
     return Posting(
         "refund_succeeded",
         refund_id,
@@ -170,8 +170,8 @@ def refund_failed(
     had_succeeded: bool,
     at: datetime,
 ) -> Posting:
-    """The money did not reach the customer, before or after the gateway had called it done: it is ours to give again, and
-    what was taken from the customer's credit stands there again."""
+    """The money did not reach the customer, before or after the gateway had reported it as complete: it can be refunded again, and
+    what was taken from the customer's credit is restored."""
     back = (
         Entry("gateway", money, customer_id, None, payment_id, gateway)
         if had_succeeded
@@ -186,7 +186,7 @@ def refund_failed(
 
 
 def entry_digest(merchant_id: str, transaction_id: str, position: int, entry: Entry) -> bytes:
-    """SHA-256 over all that an entry says."""
+    """Return the SHA-256 of an entry's content."""
     content = (
         entry.account, str(entry.money.amount), entry.money.currency, entry.customer_id or "", entry.invoice_id or "",
         entry.payment_id or "", entry.gateway or "",
@@ -197,13 +197,13 @@ def entry_digest(merchant_id: str, transaction_id: str, position: int, entry: En
 def digest_of(
     merchant_id: str, transaction_id: str, kind: str, source: str, at: datetime, entries: Iterable[bytes]
 ) -> bytes:
-    """SHA-256 over a transaction and the digests of its entries, in their order."""
+    """Return the SHA-256 of a transaction and the digests of its entries, in their order."""
     instant = at.astimezone(UTC).isoformat(timespec="microseconds")
     return _sha256(_FORMAT, merchant_id, transaction_id, kind, source, instant, *(each.hex() for each in entries))
 
 
 def seal_digest(before: bytes, sequence: int, transaction_digest: bytes) -> bytes:
-    """SHA-256 over the link before (empty for the first) and a transaction's digest."""
+    """Return the SHA-256 of the link before (empty for the first) and a transaction's digest."""
     return _sha256(_FORMAT, before.hex(), str(sequence), transaction_digest.hex())
 
 
@@ -219,7 +219,7 @@ def _granted(customer_id: str, money: Money) -> list[Entry]:
 
 
 def _summed(entries: Iterable[Entry]) -> list[Entry]:
-    """Entries of the same account, currency and objects as one; what sums to nothing is left out."""
+    """Return entries of the same account, currency and objects summed into one; zero sums are left out."""
     sums: dict[tuple[str | None, ...], int] = {}
     for entry in entries:
         key = (

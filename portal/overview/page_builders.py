@@ -1,4 +1,4 @@
-"""From rows to what the overview is given: a panel a currency, what wants attention, the newest payments. No queries, no words."""
+"""Builds the overview from rows: a panel for each currency, what needs attention, the newest payments. No queries, no texts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def build_overview_page(
     options: PaymentOptions,
     usual_currency: str,
 ) -> OverviewPage:
-    """The overview. `root` is the prefix of the merchant's pages, `can_pay` whether it takes payments here, `options` how."""
+    """Build the overview. `root` is the prefix of the merchant's pages, `can_pay` whether it accepts payments here, `options` how."""
     proposed = preferred_method(account.methods, today)
     top_up = usual_currency if usual_currency in options.top_ups else next(iter(sorted(options.top_ups)), None)
     return OverviewPage(
@@ -82,8 +82,8 @@ def _due_invoice(record: DueRecord, today: date) -> DueInvoice:
 
 
 def _attention(account: Account, today: date, root: str) -> list[Attention]:
-    """What went wrong and is not made good, what waits for the customer, then cards: the default that has run out, and
-    any that soon will."""
+    """Return failed payments whose invoices are still unpaid, payments that wait for the customer, then cards: an expired default, and
+    any that expires soon."""
     failed = [payment for payment in account.troubled if payment.unpaid_invoices]
     waiting = [payment for payment in account.troubled if payment.status == "requires_action"]
     found = [

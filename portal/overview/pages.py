@@ -1,4 +1,4 @@
-"""What the overview is given: what is owed, what needs attention, the newest payments; no queries, no rules."""
+"""The values of the overview: what is owed, what needs attention, the newest payments; no queries, no rules."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class OwedPanel:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that wants the customer; at most three, the costliest first. `url` is where its button leads.
+    """Something that needs the customer's attention; at most three, the most important first. `url` is where its button leads.
 
     `kind`: "payment_failed" (amount, currency, failure_code), "action_needed" (amount, currency: a payment waits for
     their confirmation), "page_unfinished" (the same: it waits on the gateway's page), "method_expiring" and "method_expired" (`method`, as `method_name(…)`, and `expiry` "04/2026").
@@ -63,7 +63,7 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What stands to the customer's credit in one currency: credit notes, and money that came beyond what was owed."""
+    """The customer's credit in one currency: credit notes, and money beyond what was owed."""
 
     amount: int
     currency: str
@@ -74,7 +74,7 @@ class OverviewPage:
     """overview.html. `first_name` greets ("" greets nobody); `owed` is one panel a currency, overdue ones first.
 
     `payments` are the newest five (phones show three). `pay_with` is the default method. `credits` are one a currency.
-    `top_up_url` is where money is paid in advance, None where the merchant takes none.
+    `top_up_url` is the checkout of a top-up, None where the merchant accepts none.
     """
 
     first_name: str

@@ -1,6 +1,6 @@
 """Packed for the overview, the page that every visit begins with: two statements, whatever the account holds (`tests/bench`).
 
-One brings what is owed, the other what was paid and wants attention, with methods and credit, as rows told apart by position.
+One returns what is owed, the other what was paid and needs attention, with methods and credit, as rows of different kinds.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from portal.tenancy import Scope
 
 NEWEST = 5
 _FIRST_DUE = 60
-"""Invoices that are looked at for the first three of each currency."""
-_LOOKED_AT = 3
-"""How many of the newest failed payments are looked at for one whose invoices are still unpaid."""
+"""Invoices that are read for the first three of each currency."""
+_NEWEST_TROUBLED = 3
+"""How many of the newest failed payments are read to find one whose invoices are still unpaid."""
 
 _INVOICES = Invoice.__table__
 _METHODS = PaymentMethod.__table__
@@ -45,9 +45,9 @@ class DueRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the overview tells beside what is owed. `troubled` are payments that failed or wait, the newest first.
+    """What the overview shows beside what is owed. `troubled` are payments that failed or wait, the newest first.
 
-    `credits` is what stands to the customer's credit and is not held by a payment: (minor units, currency), one a currency.
+    `credits` is the customer's credit that no payment holds: (minor units, currency), one a currency.
     """
 
     newest: list[PaymentRecord]
@@ -58,9 +58,9 @@ class Account:
 
 
 def read_owed(reader: Reader, scope: Scope, today: date) -> tuple[list[OwedSum], list[DueRecord]]:
-    """What is owed in each currency, the most urgent first, and the first invoices to pay of all of them.
+    """Return what is owed in each currency, the most urgent first, and the first invoices to pay of all of them.
 
-    Of a currency whose invoices come after very many others it may tell fewer lines than it could: its sums are whole.
+    A currency whose invoices come after very many others may have fewer invoices here than there are; its sums are complete.
     """
     parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "today": today}
     width = len(OwedSum._fields)
@@ -75,7 +75,7 @@ def read_owed(reader: Reader, scope: Scope, today: date) -> tuple[list[OwedSum],
 
 
 def read_account(reader: Reader, scope: Scope) -> Account:
-    """The newest payments with their refunds, what went wrong or waits, and the saved methods."""
+    """Return the newest payments with their refunds, payments that failed or wait, and the saved methods."""
     account = Account([], [], [], [], [])
     width = len(PaymentRecord._fields)
     for row in reader.execute(_ACCOUNT, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).all():
@@ -169,7 +169,7 @@ def _account() -> sa.CompoundSelect[Any]:
     )
     return sa.union_all(
         payments("newest", None, NEWEST),
-        *(payments("troubled", status, _LOOKED_AT) for status in ("failed", "rejected", "requires_action")),
+        *(payments("troubled", status, _NEWEST_TROUBLED) for status in ("failed", "rejected", "requires_action")),
         methods,
         credits,
     )

@@ -1,4 +1,4 @@
-"""The overview: what is owed, what wants attention, what was paid last."""
+"""The overview: what is owed, what needs attention, what was paid last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From rows to how a saved method is named and shown on pages. No queries, no words."""
+"""Builds the pages of saved methods from rows. No queries, no texts."""
 
 from __future__ import annotations
 

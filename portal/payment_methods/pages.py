@@ -1,4 +1,4 @@
-"""How a payment method is named on a page, and what the list of methods is given; never a gateway's token."""
+"""The names of payment methods on pages, and the values of their pages; never a gateway's token."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class MethodLabel:
 
     @property
     def expiry(self) -> str:
-        """ "11/2028" as it stands on the card, or "" for what does not expire."""
+        """ "11/2028" as on the card, or "" for what does not expire."""
         return f"{self.exp_month:02d}/{self.exp_year}" if self.exp_month and self.exp_year else ""
 
 
@@ -99,7 +99,7 @@ class MethodRow:
 
 @dataclass(frozen=True, slots=True)
 class MethodsPage:
-    """payment_methods/list.html. The default stands first. `gateway_name` is who stores the numbers ("Sandbox Pay"); `can_add`:
+    """payment_methods/list.html. The default comes first. `gateway_name` is who stores the numbers ("Sandbox Pay"); `can_add`:
     it has a page on which a method is saved without paying; `removed` is the one that was removed just now."""
 
     methods: tuple[MethodRow, ...]

@@ -39,7 +39,7 @@ _LONGEST_TYPED, _LONGEST_ECHOED = 1000, 200
 
 
 class Expiring(Protocol):
-    """What has an expiry, as it stands on a card; both None for what never expires."""
+    """A method with an expiry, as on the card; both None for what never expires."""
 
     @property
     def status(self) -> str: ...

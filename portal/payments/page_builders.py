@@ -1,4 +1,4 @@
-"""From rows to what the payment pages are given: titles, months, steps and links. No queries, no words."""
+"""Builds the payment pages from rows: titles, months, steps and links. No queries, no texts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_INVOICES = 20
 
 
 def build_payments_page(status: str, rows: Sequence[PaymentRow], pager: Pager, *, has_any: bool) -> PaymentsPage:
-    """The history's page: rows, newest first, below the months in which they were made."""
+    """Build the history's page: rows, newest first, grouped by the month in which they were made."""
     months: list[list[PaymentRow]] = []
     month = None
     for row in rows:
@@ -49,8 +49,8 @@ def build_payments_page(status: str, rows: Sequence[PaymentRow], pager: Pager, *
 def build_payment_rows(
     records: Iterable[PaymentRecord], refunds: Iterable[RefundRecord], *, zone: tzinfo, root: str, can_pay: bool
 ) -> list[PaymentRow]:
-    """Rows of a list of payments, each with its refunds below it. `root` is the prefix of the merchant's pages; `can_pay`
-    is whether the merchant takes payments here at all."""
+    """Build the rows of a list of payments, each with its refunds. `root` is the prefix of the merchant's pages; `can_pay`
+    is whether the merchant accepts payments here at all."""
     refunds_of: dict[str, list[RefundRecord]] = {}
     for refund in refunds:
         refunds_of.setdefault(refund.payment_id, []).append(refund)
@@ -96,8 +96,8 @@ def build_payment_page(
     can_pay: bool,
     has_mail: bool,
 ) -> PaymentPage:
-    """One payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet;
-    `prompt_channels` are the telephones that it asks; `has_mail`: a receipt can reach the customer."""
+    """Build one payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet;
+    `prompt_channels` are its operators of prompts by telephone; `has_mail`: a receipt can reach the customer."""
     method = None
     if payment.method_type:
         is_bank = payment.method_type == "bank_account"
@@ -107,7 +107,7 @@ def build_payment_page(
             exp_month=payment.exp_month, exp_year=payment.exp_year,
         )  # fmt: skip
     elif payment.channel:
-        # A telephone that was asked, before its operator has told more of it.
+        # A telephone that was prompted, before the gateway has returned its details.
         brand = next((channel.brand for channel in prompt_channels if channel.id == payment.channel), None)
         phone = payment.prompted_phone or ""
         method = MethodLabel("mobile_money", brand, phone[-4:] or None, phone=_masked(phone))
@@ -135,7 +135,7 @@ def build_payment_page(
         ),
         steps=tuple(_steps(payment, refunds, zone)),
         refunds=_refund_rows(refunds, method.name if method else "", zone),
-        # What is on its way is set aside in the payment's own sum; an imported payment has that sum alone, and no refunds.
+        # The payment's sum includes pending refunds; an imported payment has the sum alone, and no rows of refunds.
         amount_refunded=payment.amount_refunded - returning,
         amount_returning=returning,
         failure_code=payment.failure_code,
@@ -159,12 +159,12 @@ def build_payment_page(
 
 
 def _unpaid(payment: PaymentDetail) -> list[ShareRecord]:
-    """The shares that a payment without money leaves to pay, as far as they can be paid now."""
+    """Return the shares that a failed payment leaves to pay, as far as they can be paid now."""
     return [share for share in payment.shares if share.payable] if payment.status in ENDED_WITHOUT_MONEY else []
 
 
 def _retry_sum(unpaid: Sequence[ShareRecord]) -> tuple[int, str]:
-    """What a checkout of these invoices asks for, and in what: it opens in their own currency. Of several there is no sum."""
+    """Return amount and currency of a checkout of these invoices, which opens in their own currency; several currencies have no sum."""
     currencies = {share.currency for share in unpaid}
     if len(currencies) != 1:
         return 0, ""
@@ -172,7 +172,7 @@ def _retry_sum(unpaid: Sequence[ShareRecord]) -> tuple[int, str]:
 
 
 def _has_no_page(payment: PaymentDetail) -> bool:
-    """Whether the method was to be entered on the gateway's page, and nobody here knows of one: its answer was lost."""
+    """Return whether the method was to be entered on the gateway's page whose address we do not have: the response was lost."""
     return _is_by_page(payment) and not (payment.action_url or payment.gateway_page_reference)
 
 
@@ -182,18 +182,18 @@ def _is_by_page(payment: PaymentDetail) -> bool:
 
 def _left_at(payment: PaymentDetail) -> str:
     if payment.sent_at is None:
-        # An imported one was never opened here either: where it was left nobody knows.
+        # An imported payment was never opened here: where it was left is unknown.
         return "here" if payment.opened_at else ""
     return "gateway" if payment.gateway_page_reference else ""
 
 
 def _masked(phone: str | None) -> str | None:
-    """A telephone number as a page shows it: enough for its owner to know it by."""
+    """Return a telephone number as a page shows it: enough for its owner to recognise it."""
     return f"{phone[:4]} •• {phone[-2:]}" if phone else None
 
 
 def _dial_code(payment: PaymentDetail, channels: Iterable[PromptChannel]) -> str | None:
-    """What to dial when nothing shows: of the channel that was asked, for a saved method of its brand's."""
+    """Return the code to dial when no prompt appears: that of the prompted channel, or of the saved method's brand."""
     for channel in channels:
         if payment.channel in (channel.id, None) and (payment.channel or channel.brand == payment.method_brand):
             return channel.dial_code
@@ -201,19 +201,19 @@ def _dial_code(payment: PaymentDetail, channels: Iterable[PromptChannel]) -> str
 
 
 def retry_url(root: str, payment_id: str, invoice_ids: Sequence[str]) -> str:
-    """The address of a checkout of what a payment would have paid; of more than twenty invoices by the payment's id."""
+    """Return the address of a checkout of what a payment would have paid; for more than twenty invoices by the payment's id."""
     if len(invoice_ids) > MOST_INVOICES:
         return f"{root}/checkout?payment={payment_id}"
     return checkout_url(root, invoice_ids)
 
 
 def checkout_url(root: str, invoice_ids: Sequence[str]) -> str:
-    """The address of a checkout of these invoices."""
+    """Return the address of a checkout of these invoices."""
     return f"{root}/checkout?" + "&".join(f"invoice={invoice_id}" for invoice_id in invoice_ids)
 
 
 def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo) -> list[Step]:
-    """What happened, oldest first, and after what is happening now the step that is still to come."""
+    """Return the steps of a payment, oldest first: past, current, and the one that is still to come."""
 
     def step(kind: str, at: datetime | None, amount: int | None = None) -> Step:
         return Step(kind, at.astimezone(zone) if at else None, amount)
@@ -222,7 +222,7 @@ def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo
     if payment.sent_at:
         steps.append(step(_sent_as(payment), payment.sent_at))
     if steps[-1].kind == "page_opened" and payment.status == "requires_action":
-        # They were sent to the gateway's page, and may be there still.
+        # The customer was sent to the gateway's page, and may still be there.
         steps.append(Step("complete", None))
     elif payment.status in UNSETTLED:
         now_happening = _now_happening(payment)
@@ -257,7 +257,7 @@ def _now_happening(payment: PaymentDetail) -> str:
 
 
 def _in_time_order(steps: list[Step]) -> list[Step]:
-    """The same steps, none told as later than the one after it: a gateway's clock is not ours."""
+    """Return the same steps, none later than the one after it: a gateway's clock may differ from ours."""
     in_order: list[Step] = []
     for step in reversed(steps):
         after = in_order[-1].at if in_order else None

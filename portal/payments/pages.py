@@ -1,4 +1,4 @@
-"""What the payment pages are given: the history and one payment; no queries, no rules."""
+"""The values of the payment pages: the history and one payment; no queries, no rules."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class PaymentsPage:
     """payments/list.html. Newest first.
 
     `status` is the chosen tab: "all", "complete", "pending" (pending, processing, requires_action), "failed" (failed,
-    rejected) or "refunded" (wholly or partly). `counts` has the tabs whose total is kept; the others show none.
+    rejected) or "refunded" (wholly or partly). `counts` has the tabs whose total is known; the others show none.
     `has_any` is False only for a customer who never paid: an empty tab of another customer reads differently.
     """
 
@@ -86,10 +86,10 @@ class PaidInvoice:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a payment's story; `at` in the merchant's zone, None for a step still to come.
+    """One step in the progress of a payment; `at` in the merchant's zone, None for a step still to come.
 
-    `kind`: created (you asked for it), sent (asked the gateway), page_wanted (its page was asked for), page_opened,
-    page_missing (the gateway has the order, we have no page of it), action_needed, waiting, unknown,
+    `kind`: created (by the customer), sent (to the gateway), page_wanted (its page was requested), page_opened,
+    page_missing (the gateway has the request, and we have no address of its page), action_needed, waiting, unknown,
     complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`), refund_failed.
     A step to come is `complete` without `at`.
     """
@@ -107,18 +107,18 @@ class PaymentPage:
     `method` is None until one is chosen. `receipt_to` is the address the receipt went to, None when none went.
     `continue_url` leads to the gateway's page (requires_action, incomplete) and is None when that page is closed.
     `retry_url` is the checkout of what this payment would have paid, None when nothing of it is left to pay;
-    `retry_amount` is what that checkout asks for by now, in `retry_currency`, in which it opens: the invoices' own, which the
-    payment may not have. "" where they have several: then it asks for no sum.
+    `retry_amount` is the current amount of that checkout, in `retry_currency`, in which it opens: the invoices' own, which may
+    differ from the payment's; "" and no amount where they have several.
     `left_at` is where an abandoned one was left: "here", unconfirmed, or on the page of the "gateway"; "" when that never opened.
-    `is_unasked`: the gateway was to show a page of its own, and we know of none: nobody was asked to pay.
+    `is_unasked`: the gateway was to show a page of its own, of which we have no address: the customer never saw it.
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
-    `answer_by` is when a prompt on the phone dies; `asked_at` when it was sent: together they are the time bar.
+    `answer_by` is when a prompt on the phone expires, `asked_at` when it was sent: together they make the progress bar.
     `dial` is the code that shows a lost prompt ("*126#").
-    `credit_amount` is the part of the amount that the customer's credit paid. `is_top_up`: money in advance, for no
-    invoice. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
-    `amount_refunded` went back, `amount_returning` is on its way back and may still fail.
-    `surplus` is what came and no invoice could take any more, so that it stands to the customer's credit.
-    `steps` are oldest first. `gateway_name` is who carries it out ("Sandbox Pay").
+    `credit_amount` is the part of the amount that the customer's credit paid. `is_top_up`: the payment becomes credit and
+    pays no invoice. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
+    `amount_refunded` was refunded, `amount_returning` is a pending refund, which may still fail.
+    `surplus` is the part that no invoice could take, so that it became the customer's credit.
+    `steps` are oldest first. `gateway_name` is the gateway's title ("Sandbox Pay").
     """
 
     id: str
@@ -164,5 +164,5 @@ class PaymentPage:
 
     @property
     def is_unsettled(self) -> bool:
-        """The page keeps asking until this is False."""
+        """The page reloads until this is False."""
         return self.status in ("pending", "processing", "requires_action")

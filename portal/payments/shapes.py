@@ -12,7 +12,7 @@ from portal.payments.models import Payment, PaymentAllocation
 
 
 def shape_payment(reader: Reader, payment: Payment) -> dict[str, Any]:
-    """Return a payment as the API gives it out, with its share of each invoice."""
+    """Return a payment as the API returns it, with its share of each invoice."""
     shares = reader.execute(
         sa.select(PaymentAllocation.invoice_id, PaymentAllocation.amount)
         .where(

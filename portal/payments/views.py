@@ -1,4 +1,4 @@
-"""The customer's payments: the history, and one payment as it stands at this moment."""
+"""The customer's payments: the history, and the current state of one payment."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def payments() -> Response:
 
 @signed_in
 def payment(payment_id: str) -> Response:
-    """One payment. Without a proven outcome the gateway is asked first, so that a reload tells the truth."""
+    """One payment. Without a proven outcome the gateway is looked up first, so that a reload shows the current status."""
     services, scope = current_services(), current_scope()
     with services.database.read() as reader:
         found = read_payment_page(reader, scope, payment_id)

@@ -1,1 +1,1 @@
-"""Money given back: refunds of a payment."""
+"""Refunds of a payment."""

@@ -9,7 +9,7 @@ from portal.refunds.models import Refund
 
 
 def shape_refund(refund: Refund) -> dict[str, Any]:
-    """Return a refund as the API gives it out."""
+    """Return a refund as the API returns it."""
     return {
         "id": refund.id,
         "object": "refund",

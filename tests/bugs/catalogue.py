@@ -131,11 +131,15 @@ BUGS = (
     ),
     _bug(
         "an older checkout stays open beside a newer one",
-        ("portal/payments/operations/checkouts.py", "        if other.id != but:\n", "        if other.id == but:\n"),
+        (
+            "portal/payments/operations/checkouts.py",
+            "        if other.id != except_payment_id:\n",
+            "        if other.id == except_payment_id:\n",
+        ),
         likely=(_PAYING,),
     ),
     _bug(
-        "an order is given again under a new reference",
+        "a request is resent under a new reference",
         (
             _OPERATIONS,
             "from dataclasses import dataclass\n",
@@ -143,8 +147,8 @@ BUGS = (
         ),
         (
             _OPERATIONS,
-            "send(gateway, asked.intent)",
-            'send(gateway, replace(asked.intent, payment_id=first_id("pay", now)))',
+            "send_request(gateway, pending.request)",
+            'send_request(gateway, replace(pending.request, payment_id=first_id("pay", now)))',
         ),
         likely=(_RESOLVING,),
     ),
@@ -159,14 +163,22 @@ BUGS = (
     ),
     _bug(
         "the gateway is called inside a transaction",
-        (_INTENTS, "import Intent, intent_of\n", "import Intent, intent_of, send\n"),
+        (
+            _INTENTS,
+            "import GatewayRequest, build_gateway_request\n",
+            "import GatewayRequest, build_gateway_request, send_request\n",
+        ),
         (
             _INTENTS,
             '    services.crash_point("payment.intent_written")\n',
             '    services.crash_point("payment.intent_written")\n'
-            "    write_intent.sent = {payment.id: send(services.gateways.find(scope.merchant_id), intent)}\n",
+            "    write_intent.sent = {payment.id: send_request(services.gateways.find(scope.merchant_id), request)}\n",
         ),
-        (_OPERATIONS, "    outcome = send(gateway, written)\n", "    outcome = write_intent.sent.pop(payment_id)\n"),
+        (
+            _OPERATIONS,
+            "    outcome = send_request(gateway, written)\n",
+            "    outcome = write_intent.sent.pop(payment_id)\n",
+        ),
         likely=(_PAYING, _RESOLVING, _POWER_CUTS),
     ),
     _bug(
@@ -308,10 +320,10 @@ BUGS = (
         likely=("tests/integration/test_refunded_credit.py",),
     ),
     _bug(
-        "a refund is given again by each who asks",
+        "a refund is resent by every caller",
         (
             "portal/refunds/operations.py",
-            "            Refund.sent_at.is_not_distinct_from(seen),\n"
+            "            Refund.sent_at.is_not_distinct_from(last_sent_at),\n"
             "            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - RESEND_REFUND_AFTER,\n",
             "",
         ),

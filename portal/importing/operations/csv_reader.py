@@ -36,7 +36,7 @@ class Record:
 
 
 def open_csv(path: Path, delimiter: str) -> CsvFile:
-    """Find out how a file is to be read. Raises FileUnreadable."""
+    """Detect encoding and header of a file. Raises FileUnreadable."""
     try:
         size = path.stat().st_size
         encoding = _encoding_of(path)
@@ -53,7 +53,7 @@ def open_csv(path: Path, delimiter: str) -> CsvFile:
 
 
 def read_records(file: CsvFile, advance: Callable[[int], None]) -> Iterator[Record]:
-    """Every record below the header, empty lines left out; `advance` is told how many bytes were read since the last time."""
+    """Every record below the header, empty lines left out; `advance` is called with the bytes read since its last call."""
     csv.field_size_limit(_CELL_CHARACTERS)
     with file.path.open("rb") as raw, io.TextIOWrapper(raw, encoding=file.encoding, newline="") as text:
         reader = csv.reader(text, delimiter=file.delimiter)

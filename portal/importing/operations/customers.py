@@ -22,10 +22,10 @@ from portal.tenancy import MerchantScope
 
 
 def write_customers(session: Session, context: Context, customers: Sequence[ImportedCustomer]) -> list[WriteResult]:
-    """Write the customers of a batch and tell what became of each.
+    """Write the customers of a batch, and return the result of each.
 
-    Who has the merchant's reference is that customer; without one, the mail address decides, then the phone. Two
-    references with one mail address are two customers: the merchant's own reference is its word on who is who.
+    The merchant's reference identifies the customer; without one, the mail address, then the phone. Two references with one mail
+    address are two customers: the merchant's own reference decides.
     """
     normal = [normalise_details(customer.details) for customer in customers]
     known = _Known(session, context.merchant.id, customers, normal)
@@ -54,7 +54,7 @@ def write_customers(session: Session, context: Context, customers: Sequence[Impo
 
 
 class _Known:
-    """The customers of the database that a batch may mean, locked, by each thing they go by."""
+    """The customers in the database that a batch may refer to, locked, by each of their keys."""
 
     def __init__(
         self, session: Session, merchant_id: str, customers: Sequence[ImportedCustomer], normal: Sequence[NormalDetails]

@@ -1,6 +1,6 @@
-"""Imports one file: reads it as a stream into a waiting room on disk, then writes object by object in bounded transactions.
+"""Imports one file: reads it as a stream into a spool on disk, then writes object by object in bounded transactions.
 
-Memory does not grow with the file. Killed at any point, it is simply run again: what is there already is unchanged.
+Memory does not grow with the file. Killed at any point, it can be run again: objects that were written already are unchanged.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ImportRequest:
 
 @dataclass(slots=True)
 class Summary:
-    """How many rows became what; the four sum to `rows`."""
+    """How many rows had which result; the four sum to `rows`."""
 
     rows: int = 0
     created: int = 0
@@ -60,7 +60,7 @@ class Summary:
 
 
 class Progress(Protocol):
-    """Is told how the work goes on, in bytes read and rows written."""
+    """Shows the progress, in bytes read and rows written."""
 
     def begin(self, label: str, total: int) -> None: ...
 
@@ -71,7 +71,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PreparedImport:
-    """A file and a command that fit together: nothing is written yet."""
+    """An import whose file and command were checked; nothing is written yet."""
 
     file: CsvFile
     sources: Sources
@@ -81,7 +81,7 @@ class PreparedImport:
 
 
 class _DryRun(Exception):
-    """Ends a transaction that was only tried."""
+    """Rolls back the transaction of a dry run."""
 
 
 def prepare_import(request: ImportRequest, merchant: MerchantProfile, clock: Clock) -> PreparedImport:
@@ -98,7 +98,7 @@ def prepare_import(request: ImportRequest, merchant: MerchantProfile, clock: Clo
 def run_import(
     database: Database, prepared: PreparedImport, progress: Progress, report: TextIO | None = None
 ) -> Summary:
-    """Import what was prepared, write the report of what was refused, and tell the counts of rows."""
+    """Import what was prepared, write the report of refused rows, and return the counts of rows."""
     summary = Summary()
     with Spool() as spool:
         progress.begin("reading", prepared.file.size)
@@ -175,7 +175,7 @@ def _built(kind: Kind, spool: Spool, groups: Iterable[Group]) -> Iterator[Any]:
 
 
 def _write_batch(database: Database, prepared: PreparedImport, objects: Sequence[Any]) -> list[WriteResult]:
-    """One transaction. A dry run does the same and takes it back, so that it cannot tell other counts."""
+    """Write a batch in one transaction. A dry run does the same and rolls it back, so that its counts are the same."""
     dry_run_results: list[WriteResult] = []
 
     def work(session: Session) -> list[WriteResult]:
@@ -194,10 +194,10 @@ def _write_batch(database: Database, prepared: PreparedImport, objects: Sequence
         except _DryRun:
             return dry_run_results
         except IntegrityError:
-            # Somebody created one of these at the same moment; on the next try it is there to be seen.
+            # Another transaction created one of these at the same time; the next attempt finds it.
             if attempt == _RETRIES:
                 raise
-    raise AssertionError("the last try answers or raises")
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _batches(groups: Iterator[Group]) -> Iterator[list[Group]]:

@@ -50,7 +50,7 @@ _STATES = {
 
 @dataclass(slots=True)
 class _Batch:
-    """What one transaction is going to insert, by table, so that it goes out in bulk."""
+    """What a transaction inserts, by table, in bulk."""
 
     customers: list[dict[str, Any]] = field(default_factory=list)
     invoices: list[dict[str, Any]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class _Batch:
 
 
 def write_documents(session: Session, context: Context, documents: Sequence[Document]) -> list[WriteResult]:
-    """Write documents of a batch within the session's transaction and tell what became of each."""
+    """Write the documents of a batch in the session's transaction, and return the result of each."""
     merchant_id = context.merchant.id
     batch = _Batch()
     customers = _customers_of(session, context, documents, batch)
@@ -103,7 +103,7 @@ def write_documents(session: Session, context: Context, documents: Sequence[Docu
 def _customers_of(
     session: Session, context: Context, documents: Sequence[Document], batch: _Batch
 ) -> dict[str, str | Refused]:
-    """The customer's id of each owner; who is new is put into the batch, created when the first of its invoices was."""
+    """Return the customer's id of each owner; new customers are added to the batch, created when the first of their invoices was."""
     found: dict[str, str | Refused] = {}
     owners = sorted({document.owner for document in documents})
     scope = MerchantScope(context.merchant.id)
@@ -245,15 +245,15 @@ def _write_credit_note(
     )
     batch.credits.append((scope, money, context.now))
     batch.credits.append((scope, Money(-before.amount, before.currency), context.now))
-    # By the time too: a note may be corrected back to what it said before.
+    # With the time, since a note may be corrected back to an earlier content.
     version = f"{document.digest}:{context.now.isoformat()}"
     batch.postings.append(credit_corrected(customer_id, old.id, version, before, money, at=context.now))
     return Change.UPDATED
 
 
 def _can_take_back(session: Session, batch: _Batch, scope: Scope, before: Money, after: Money) -> bool:
-    """Whether what was granted by a credit note is there to be granted anew. Credit is not told apart by where it came from:
-    it is used when less of it is free than would go. Whoever spends it at this moment is met by the check of the table."""
+    """Return whether the credit of a credit note can be withdrawn and granted again. Credit is not distinguished by its source: it counts
+    as used when less is free than would be withdrawn. The table's check refuses a concurrent use."""
     granted = [money for owner, money, _ in batch.credits if owner == scope] + [after]
     here = sum(money.amount for money in granted if money.currency == before.currency)
     return free_credit(session, scope, before.currency) + here >= before.amount
@@ -335,5 +335,5 @@ def _event(context: Context, event_type: EventType, object_id: str, customer_id:
 
 
 def _table(model: type[Base]) -> sa.Table:
-    """Below the ORM, which costs a third more for rows that nobody holds on to."""
+    """Return the table, to insert without the ORM, which costs a third more for rows that are not used afterwards."""
     return cast(sa.Table, model.__table__)

@@ -1,4 +1,4 @@
-"""Writes imported payments and their shares of invoices. Sends nothing, asks no gateway, and never moves a payment back."""
+"""Writes imported payments and their shares of invoices. Sends nothing, calls no gateway, and never moves a payment back to an earlier status."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Share:
 
 
 def write_payments(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> list[WriteResult]:
-    """Write the payments of a batch and tell what became of each."""
+    """Write the payments of a batch, and return the result of each."""
     customers = _customers_of(session, context, payments)
     existing = _existing(session, context, payments)
     return [_write(session, context, payment, customers, existing) for payment in payments]
@@ -137,7 +137,7 @@ def _update(
 
 
 def _shares(session: Session, context: Context, payment: ImportedPayment, customer_id: str) -> list[_Share] | Refused:
-    """The invoices that the payment pays, each with what it takes; locked until the end of the transaction."""
+    """Return the invoices that the payment pays, each with its share; locked until the end of the transaction."""
     if payment.status not in CAPTURED or not payment.shares:
         return []
     names = [name for name, _ in payment.shares]

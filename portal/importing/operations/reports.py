@@ -1,4 +1,4 @@
-"""Writes which rows were refused and why, in a file that a spreadsheet may open without obeying it."""
+"""Writes the report of refused rows and their reasons, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _DANGEROUS = tuple("=+-@\t\r\n\0＝＋－＠")
 
 
 def write_report(out: TextIO, refusals: Iterable[tuple[int, str, str]]) -> None:
-    """One row for each refusal: line, reason, and the row as it stood in the file, but for card numbers (threats 167): the
-    report goes to whoever mends the file."""
+    """One row for each refusal: line, reason, and the row as in the file, with card numbers masked (threats 167): the
+    report is for whoever corrects the file."""
     writer = csv.writer(out)
     writer.writerow(HEADER)
     for line, reason, row in refusals:
@@ -22,6 +22,6 @@ def write_report(out: TextIO, refusals: Iterable[tuple[int, str, str]]) -> None:
 
 
 def safe_cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula (threats 188): an apostrophe goes before what would begin one."""
+    """Return a text that no spreadsheet evaluates as a formula (threats 188): an apostrophe is put before what would begin one."""
     text = text.replace("\0", "")
     return f"'{text}" if text.lstrip(" \u00a0").startswith(_DANGEROUS) else text

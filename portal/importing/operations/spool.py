@@ -1,4 +1,4 @@
-"""The waiting room of an import: rows on disk, so that those of one object are found together however far apart they stand.
+"""The spool of an import: rows on disk, so that those of one object are read together however far apart they are in the file.
 
 It is a nameless temporary SQLite database: it leaves nothing behind, even when the process is killed.
 """
@@ -29,7 +29,7 @@ FROM rows WHERE owner IS NOT NULL ORDER BY owner, object, line
 
 
 class Spool:
-    """Rows wait here between the reading of the file and the writing to the database."""
+    """Rows between the reading of the file and the writing to the database."""
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None)
@@ -61,15 +61,15 @@ class Spool:
         object_: str | None = None,
         spoils: bool = False,
     ) -> None:
-        """Note a row that cannot be imported; with owner and object it is seen with the others of its object."""
+        """Store a row that cannot be imported; with owner and object it is read together with the others of its object."""
         self._put((line, owner, object_, None, None, reason, int(spoils), raw))
 
     def refuse_waiting(self, lines: list[int], reason: str) -> None:
-        """Note that rows which wait here cannot be imported after all."""
+        """Mark spooled rows that cannot be imported after all."""
         self._connection.executemany("UPDATE rows SET reason = ? WHERE line = ?", [(reason, line) for line in lines])
 
     def groups(self) -> Iterator[Group]:
-        """All rows that name their object, object by object, sorted by owner. Of a too large group only the first rows come."""
+        """All rows that name their object, object by object, sorted by owner. Of a group that is too large only the first rows are included."""
         self._flush()
         cursor = self._connection.execute(_GROUPS)
         for (owner, object_), rows in groupby(cursor, key=lambda row: (row[1], row[2])):

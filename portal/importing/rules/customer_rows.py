@@ -31,7 +31,7 @@ FIELDS = Fields(
 
 @dataclass(frozen=True, slots=True)
 class ImportedCustomer:
-    """A customer of the file. `id` is ours, when the file has it; `created_at` is None when the file does not say."""
+    """A customer of the file. `id` is ours, when the file has it; `created_at` is None when the file has none."""
 
     id: str | None
     details: CustomerDetails
@@ -46,7 +46,7 @@ class CustomerRows:
     context: Context
 
     def key_of(self, values: Mapping[str, str]) -> tuple[str, str] | None:
-        """What the customer goes by: our id, else the merchant's reference, else mail address, else phone."""
+        """Return the customer's key: our id, else the merchant's reference, else mail address, else phone."""
         for field in ("id", "reference", "email", "phone"):
             if field in values:
                 text = email_key(values[field]) if field == "email" else key_text(values[field])
@@ -124,7 +124,7 @@ def _object(name: str, text: str, reasons: list[str]) -> dict[str, str]:
 
 
 def _flag(text: str, reasons: list[str]) -> bool:
-    word = text.lower()
-    if word not in ("true", "false", "1", "0", "yes", "no"):
+    value = text.lower()
+    if value not in ("true", "false", "1", "0", "yes", "no"):
         reasons.append("blocked is neither true nor false")
-    return word in ("true", "1", "yes")
+    return value in ("true", "1", "yes")

@@ -43,7 +43,7 @@ FIELDS = Fields(
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The customer as the invoice's rows tell it; created by these when the reference is new."""
+    """The customer in an invoice's rows; created from these when the reference is new."""
 
     name: str | None
     email: str | None
@@ -67,7 +67,7 @@ class Document:
     """An invoice (`total` positive) or a credit note (`total` negative), with the lines of the file that it is made of.
 
     `owner` names the customer: `r:` and the merchant's reference, or `e:` and the key of the mail address. `digest` is
-    of what the file says of the document itself, whether it was paid left out: so a second import knows what changed.
+    of the document's content in the file, except whether it was paid, so that a second import detects changes.
     """
 
     owner: str
@@ -89,7 +89,7 @@ class Document:
 @dataclass(frozen=True, slots=True)
 class InvoiceRows:
     """Reads rows of invoices: `calendar` is how the file writes dates, `currency` the merchant's own, `by_reference`
-    whether customers go by the merchant's reference (else by mail address)."""
+    whether the merchant's reference identifies customers (else the mail address)."""
 
     calendar: Calendar
     currency: str
@@ -108,7 +108,7 @@ class InvoiceRows:
         return (owner, key_text(values["number"])) if owner and "number" in values else None
 
     def read(self, values: Mapping[str, str]) -> tuple[datetime, dict[str, Any]]:
-        """When the row's invoice was issued, and its values in a form that can wait on disk. Raises RowRefused."""
+        """When the row's invoice was issued, and its values in a form for the spool. Raises RowRefused."""
         reasons = (
             [] if self.owner_of(values) else ["customer is empty" if self.by_reference else "customer_email is empty"]
         )
@@ -139,7 +139,7 @@ class InvoiceRows:
         return min(at, self.now), payload
 
     def _amount(self, values: Mapping[str, str], currency: str, payload: dict[str, Any], reasons: list[str]) -> bool:
-        """Work out what the row comes to; tells whether its only fault is that it comes to nothing."""
+        """Calculate the row's amount; return whether its only fault is that the amount is zero."""
         before = len(reasons)
         quantity = attempt(reasons, read_decimal, "quantity", values.get("quantity", "1"))
         unit = attempt(reasons, read_decimal, "unit_amount", values["unit_amount"]) if "unit_amount" in values else None
@@ -179,7 +179,7 @@ class InvoiceRows:
             person["country_name"] = attempt(reasons, read_text, "customer_country", country_name)
         if "customer_name" in values:
             person["name"] = attempt(reasons, read_text, "customer_name", values["customer_name"])
-        # Without its customer a row's address may be half a template; its first fault is told already.
+        # Without its customer a row's address may be an incomplete template; that fault is reported already.
         if "customer_email" in values and self.owner_of(values):
             person["email"] = attempt(reasons, read_email, "customer_email", values["customer_email"])
         if "customer_phone" in values:
@@ -208,7 +208,7 @@ class InvoiceRows:
 
 
 def build_document(group: Group) -> Document:
-    """The invoice or credit note of one number and customer. Raises RowRefused, which is about each of its good rows."""
+    """Return the invoice or credit note of one number and customer. Raises RowRefused, which applies to all of its rows."""
     good = [row for row in group.rows if row.reason is None]
     spoiled = [row.line for row in group.rows if row.spoils]
     if len(group.rows) > MAXIMUM_GROUP:
@@ -261,10 +261,10 @@ def _comparable(value: Any, field: str) -> Any:
 
 
 def _unit_of(total: int, quantity: Decimal, currency: str) -> Decimal:
-    """The price that a row with a total alone has: exact where it can be, else to eight decimals for people to read."""
+    """Return the unit price of a row that has a total alone: exact where possible, else to eight decimals."""
     if quantity == 0:
         return Decimal(0)
-    # Fifteen digits by a quantity of eight decimals are more digits than the 28 that are kept unless told.
+    # Fifteen digits divided by a quantity of eight decimals need more than the default precision of 28 digits.
     with localcontext(prec=40):
         return (Decimal(total).scaleb(-exponent(currency)) / quantity).quantize(Decimal(10) ** -8).normalize()
 

@@ -1,4 +1,4 @@
-"""Says for each field where its value comes from: a column, a fixed value, or a text that names columns."""
+"""Maps each field to the source of its value: a column, a fixed value, or a text with placeholders for columns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A text with places for cells, `parts` being texts and positions of columns. Empty when one of its cells is."""
+    """A text with placeholders; `parts` are texts and positions of columns. Empty when one of its cells is."""
 
     parts: tuple[str | int, ...]
 
@@ -74,7 +74,7 @@ class Sources:
 def compile_sources(
     fields: Fields, columns: Sequence[str], maps: Sequence[tuple[str, str]], sets: Sequence[tuple[str, str]]
 ) -> Sources:
-    """Join what the command said with what the file has; a column that is named as a field is that field.
+    """Combine the command's mapping with the file's columns; a column with a field's name is that field.
 
     Raises MappingFault with every fault at once.
     """

@@ -134,12 +134,12 @@ def _amounts(values: Mapping[str, str], reasons: list[str]) -> dict[str, Any]:
     status = values.get("status", "complete").lower()
     if status not in ENDED:
         reasons.append(f"status is not one of those in which a payment has ended: {', '.join(ENDED)}")
-    given = (
+    stated = (
         attempt(reasons, read_whole, "amount_refunded", values["amount_refunded"])
         if "amount_refunded" in values
         else None
     )
-    refunded = given if given is not None else ((amount or 0) if status == "refunded" else 0)
+    refunded = stated if stated is not None else ((amount or 0) if status == "refunded" else 0)
     if status in CAPTURED and amount is not None:
         if not 0 <= refunded <= amount:
             reasons.append("amount_refunded is not between nothing and the amount")

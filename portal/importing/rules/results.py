@@ -1,4 +1,4 @@
-"""What became of an imported object, and what the import of each kind consists of."""
+"""The result of importing an object, and the parts of each kind of import."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class RowReader(Protocol):
     """Reads the rows of one file."""
 
     def key_of(self, values: Mapping[str, str]) -> tuple[str, str] | None:
-        """Owner and object of a row, by which rows of one object are found together; None when the row does not say."""
+        """Owner and object of a row, by which rows of one object are grouped; None when the row has none."""
         ...
 
     def read(self, values: Mapping[str, str]) -> tuple[datetime | None, dict[str, Any]]:
-        """When it happened, and its values in a form that can wait on disk. Raises RowRefused."""
+        """When it happened, and its values in a form for the spool. Raises RowRefused."""
         ...
 
 
 class WrittenObject(Protocol):
-    """What a group of rows comes to."""
+    """The object of a group of rows."""
 
     @property
     def file_lines(self) -> tuple[int, ...]: ...
@@ -65,8 +65,8 @@ class Context:
 class Kind:
     """One kind of import. `noun` names its object; `is_one_row` says that a second row of an object is refused.
 
-    `build` raises RowRefused; `write` gives a verdict for each object, in their order, and must
-    leave nothing but the session's transaction changed: it may be done again."""
+    `build` raises RowRefused; `write` returns a result for each object, in their order, and must
+    change nothing outside of the session's transaction: it may be retried."""
 
     noun: str
     is_one_row: bool

@@ -1,4 +1,4 @@
-"""Reads the single values of a row: dates in the file's zone, decimals, currencies, countries. Each gives a value or a reason."""
+"""Reads the single values of a row: dates in the file's zone, decimals, currencies, countries. Each returns a value or raises with a reason."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def read_phone(field: str, text: str, region: str | None) -> str:
 
 @cache
 def find_country(name: str) -> str | None:
-    """The ISO 3166 code of a country given by code or English name; None for what is no single country."""
+    """Return the ISO 3166 code of a country from its code or English name; None for what is no single country."""
     from babel import Locale
 
     territories = {
@@ -159,12 +159,12 @@ def find_country(name: str) -> str | None:
 
 
 def key_text(text: str) -> str:
-    """A number or a reference as it is compared: in NFC, with single spaces."""
+    """Return a number or a reference in the form that is compared: in NFC, with single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def attempt(reasons: list[str], read: Callable[..., T], field: str, *arguments: object) -> T | None:
-    """The value, or None with its reason noted: so that a row tells all its faults at once."""
+    """Return the value, or None with the reason appended: a row reports all its faults at once."""
     try:
         return read(field, *arguments)
     except ValueRefused as fault:

@@ -17,7 +17,7 @@ _LEFT = Invoice.total - Invoice.amount_paid - Invoice.amount_credited
 
 
 def reserve(session: Session, merchant_id: str, invoice_id: str, amount: int, *, at: datetime) -> bool:
-    """Hold `amount` (minor units) of what is left for a payment under way; False when that much is not free."""
+    """Hold `amount` (minor units) of what is left for a payment; return False when that much is not free."""
     return _changed(
         session,
         _one(merchant_id, invoice_id)
@@ -27,7 +27,7 @@ def reserve(session: Session, merchant_id: str, invoice_id: str, amount: int, *,
 
 
 def release(session: Session, merchant_id: str, invoice_id: str, amount: int, *, at: datetime) -> None:
-    """Give back what was reserved: no money came."""
+    """Release what was reserved for a payment that ended without money."""
     held = _changed(
         session,
         _one(merchant_id, invoice_id)
@@ -40,7 +40,7 @@ def release(session: Session, merchant_id: str, invoice_id: str, amount: int, *,
 def settle_reserved(
     session: Session, merchant_id: str, invoice_id: str, amount: int, *, actor: Actor, at: datetime
 ) -> None:
-    """Turn what was reserved into what is paid; the invoice takes the status that follows."""
+    """Turn what was reserved into what is paid; the invoice gets the status that follows."""
     held = _changed(
         session,
         _one(merchant_id, invoice_id)
@@ -61,7 +61,7 @@ def settle_unreserved(
     at: datetime,
     whole: bool = False,
 ) -> int:
-    """Book money that came although nothing was reserved any more; tells how much of it the invoice could take (minor units).
+    """Book money for which nothing is reserved; return how much of it the invoice could take (minor units).
 
     `whole`: all of the amount or nothing. The rest is the customer's credit, which the caller books: surplus money is never lost (threats, rule 23).
     """
@@ -80,7 +80,7 @@ def settle_unreserved(
 
 
 def _update_status(session: Session, merchant_id: str, invoice_id: str, paid: int, actor: Actor, at: datetime) -> None:
-    """Bring the status to what has just been paid, and say so; another part of a partly paid invoice updates it."""
+    """Update the status to what was just paid, and record it; a further part of a partly paid invoice is an update."""
     invoice = session.get_one(Invoice, (merchant_id, invoice_id), populate_existing=True)
     previous = {"amount_paid": invoice.amount_paid - paid, "amount_due": invoice.amount_due + paid}
     status = InvoiceStatus.PARTIALLY_PAID if invoice.amount_due > 0 else InvoiceStatus.PAID

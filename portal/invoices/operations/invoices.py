@@ -1,4 +1,4 @@
-"""Verbs of invoices."""
+"""Operations on invoices."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class NewLine:
 class NewInvoice:
     """An invoice as its merchant writes it; `description` is what it is for, in a few words.
 
-    What customers may pay of it and in which other currencies is told as `Invoice` tells it, in minor units.
+    The amounts that customers may pay of it and the prices in other currencies are those of `Invoice`, in minor units.
     """
 
     number: str
@@ -59,7 +59,7 @@ class NewInvoice:
 
 
 def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, actor: Actor, at: datetime) -> str:
-    """Open an invoice for the customer and tell its id. Tax is summed by rate and rounded half up once a rate.
+    """Open an invoice for the customer and return its id. Tax is summed by rate and rounded half up once a rate.
 
     The customer's name and address are frozen on it as they are now.
     """

@@ -25,7 +25,7 @@ EVENT_OF: Mapping[str, EventType] = MappingProxyType(
         InvoiceStatus.UNCOLLECTIBLE.value: EventType.INVOICE_MARKED_UNCOLLECTIBLE,
     }
 )
-"""The event of each status that an invoice takes; back from uncollectible it is `invoice.reopened`."""
+"""The event of each status of an invoice; from uncollectible back to open it is `invoice.reopened`."""
 
 
 def become(
@@ -38,9 +38,9 @@ def become(
     previous: Mapping[str, Any] = MappingProxyType({}),
     **details: Any,
 ) -> None:
-    """Give an invoice its next status and record the event of it; called last, when all else of the invoice is as it will be.
+    """Set an invoice's next status and record its event; called last, when everything else of the invoice is up to date.
 
-    `previous` is what else changed, as it was. A status that may not follow is a fault of the program.
+    `previous` is what else changed, as it was. A status that may not follow is a programming error.
     """
     before = invoice.status
     assert may_follow(before, status), f"an invoice that is {before} does not become {status}"
@@ -61,7 +61,7 @@ def record_invoice(
     previous: Mapping[str, Any] = MappingProxyType({}),
     **details: Any,
 ) -> None:
-    """Record that something happened to an invoice, which is then as it is in the session."""
+    """Record an event of an invoice, with the invoice as it is in the session."""
     session.flush()
     event = Event(
         type=event_type,

@@ -46,7 +46,7 @@ class InvoiceRecord(NamedTuple):
 class OwedSum(NamedTuple):
     """What is owed in one currency, over all outstanding invoices.
 
-    `amount`, `overdue_amount` and their counts are of what nobody is paying yet; `pending_amount` is being paid.
+    `amount`, `overdue_amount` and their counts are of what is not being paid yet; `pending_amount` is being paid.
     `outstanding_count` and `overdue_total_count` count every row of the two tabs.
     """
 
@@ -147,7 +147,7 @@ def owed_sums() -> sa.Select[Any]:
 
 @cache
 def _list(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[Any]:
-    """The statement of a filter and a direction, made once: a range of one index, read in its order."""
+    """Return the statement of a filter and a direction, built once: a range of one index, read in its order."""
     i, key = _INVOICES.c, sa.bindparam("key", type_=Id)
     statement = sa.select(*(i[name] for name in InvoiceRecord._fields))
     if is_by_due_date(status):

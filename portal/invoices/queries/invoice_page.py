@@ -45,7 +45,7 @@ class NoteRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDetail:
-    """One invoice with all that its page tells. `default_method` is type, brand, last4, nickname and bank of the default."""
+    """One invoice with all that its page shows. `default_method` is type, brand, last4, nickname and bank of the default."""
 
     record: InvoiceRecord
     subtotal: int
@@ -58,7 +58,7 @@ class InvoiceDetail:
 
 
 def read_invoice_page(reader: Reader, scope: Scope, invoice_id: str) -> InvoiceDetail:
-    """Return one invoice of the customer, drafts excepted. Raises NotFound for somebody else's, an unknown and a malformed id alike."""
+    """Return one invoice of the customer, drafts excepted. Raises NotFound for another customer's, an unknown and a malformed id alike."""
     if not is_id("inv", invoice_id):
         raise NotFound
     scoped = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_id": invoice_id}

@@ -106,7 +106,7 @@ def list_invoices(
 ) -> Slice[StoredInvoice]:
     """Return a page of the invoices, newest first; a cursor's key is an invoice's id. A customer sees no drafts.
 
-    Of several `statuses` (`rules.OUTSTANDING`) any fits, of none given all do. `overdue_on` admits what is outstanding and
+    Of several `statuses` (`rules.OUTSTANDING`) any fits, of an empty collection all do. `overdue_on` admits what is outstanding and
     was due before that day. A number is unique for each customer, so that a merchant may have several invoices of one.
     """
     return read_newest_first(

@@ -15,7 +15,7 @@ from portal.tenancy import Scope
 
 
 class PayableInvoice(NamedTuple):
-    """An invoice as pricing reads it. What it is in `status`, and whether anything is left of it, is the reader's to check."""
+    """An invoice as pricing reads it. The caller has to check `status`, and whether anything is left."""
 
     id: str
     number: str
@@ -94,7 +94,7 @@ def _of_customer() -> sa.Select[Any]:
     )
 
 
-# Put together once: to write a statement down costs as much as to run it.
+# Built once: building a statement costs as much as running it.
 _IDS = Invoice.id.in_(sa.bindparam("invoice_ids", expanding=True))
 _OUTSTANDING = (
     _of_customer()

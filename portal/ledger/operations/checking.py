@@ -1,4 +1,4 @@
-"""Proves the ledger, merchant by merchant, and names the first row that is wrong: entries, sums, chain, and every kept balance."""
+"""Verifies the ledger, merchant by merchant, and reports the first wrong row: entries, sums, chain, and every stored balance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _READ_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class WrongRow:
-    """The first row that is wrong: its table, what names it there, and why."""
+    """The first row that is wrong: its table, its key there, and the reason."""
 
     table: str
     row: str
@@ -33,7 +33,7 @@ class WrongRow:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What was checked of one merchant. `wrong` is None when all of it holds; `head` is the chain's newest digest, in letters as
-    the log has it (`fingerprints.in_letters`)."""
+    in the log (`fingerprints.in_letters`)."""
 
     merchant_id: str
     transaction_count: int
@@ -145,7 +145,7 @@ def _without_transaction(reader: Reader, merchant_id: str) -> WrongRow | None:
 
 
 def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple[int, str, WrongRow | None]:
-    """How many links there are, the newest digest, and the first that is wrong; whatever is not sealed waits for it."""
+    """Return how many links there are, the newest digest, and the first wrong row; what is not sealed has to be in the queue."""
     before, count, wrong = b"", 0, None
     sealed: set[str] = set()
     links = reader.execute(
@@ -176,13 +176,13 @@ def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple
     return count, in_letters(before), wrong
 
 
-# What rows say beside what the ledger says of them, a kind of balance each: the table, and (id, currency, kept, booked).
+# Stored balances beside the ledger's, one statement for each kind of balance: the table, and (id, currency, stored, booked).
 _STORED_AND_BOOKED = (
     (
         "invoices",
         """
         select id, currency, case when status in ('draft', 'void') then 0
-          else total - amount_paid - amount_credited end as kept, 0 as booked
+          else total - amount_paid - amount_credited end as stored, 0 as booked
         from invoices where merchant_id = :merchant_id
         union all
         select invoice_id, currency, 0, amount from ledger_entries
@@ -192,7 +192,7 @@ _STORED_AND_BOOKED = (
         "payments",
         """
         select id, currency, case when status in ('complete', 'partially_refunded', 'refunded')
-          then amount - credit_amount - amount_refunded else 0 end as kept, 0 as booked
+          then amount - credit_amount - amount_refunded else 0 end as stored, 0 as booked
         from payments where merchant_id = :merchant_id
         union all
         select payment_id, currency, 0, amount from ledger_entries
@@ -202,7 +202,7 @@ _STORED_AND_BOOKED = (
         "payments",
         """
         select id, currency, case when status in ('complete', 'partially_refunded', 'refunded')
-          then credit_granted - credit_amount else 0 end as kept, 0 as booked
+          then credit_granted - credit_amount else 0 end as stored, 0 as booked
         from payments where merchant_id = :merchant_id
         union all
         select payment_id, currency, 0, -amount from ledger_entries
@@ -211,7 +211,7 @@ _STORED_AND_BOOKED = (
     (
         "refunds",
         """
-        select payment_id as id, currency, amount as kept, 0 as booked
+        select payment_id as id, currency, amount as stored, 0 as booked
         from refunds where merchant_id = :merchant_id and status = 'pending'
         union all
         select payment_id, currency, 0, -amount from ledger_entries
@@ -220,7 +220,7 @@ _STORED_AND_BOOKED = (
     (
         "customer_balances",
         """
-        select customer_id as id, currency, amount as kept, 0 as booked
+        select customer_id as id, currency, amount as stored, 0 as booked
         from customer_balances where merchant_id = :merchant_id
         union all
         select customer_id, currency, 0, -amount from ledger_entries
@@ -229,12 +229,12 @@ _STORED_AND_BOOKED = (
 )
 
 
-# What rows hold for payments under way beside what those say that they hold: (id, currency, kept, booked), as above.
+# Reserved amounts beside what payments in progress reserve: (id, currency, stored, booked), as above.
 _STORED_AND_HELD = (
     (
         "invoices",
         """
-        select id, currency, amount_reserved as kept, 0 as booked
+        select id, currency, amount_reserved as stored, 0 as booked
         from invoices where merchant_id = :merchant_id
         union all
         select invoices.id, invoices.currency, 0, payment_allocations.amount
@@ -245,7 +245,7 @@ _STORED_AND_HELD = (
     (
         "customer_balances",
         """
-        select customer_id as id, currency, amount_reserved as kept, 0 as booked
+        select customer_id as id, currency, amount_reserved as stored, 0 as booked
         from customer_balances where merchant_id = :merchant_id
         union all
         select customer_id, currency, 0, credit_amount from payments
@@ -261,8 +261,8 @@ def _differences(reader: Reader, merchant_id: str) -> Iterator[WrongRow]:
     ):
         for table, statement in statements:
             compared = (
-                f"select id, currency, sum(kept), sum(booked) from ({statement}) told group by id, currency"  # noqa: S608
-                " having sum(kept) <> sum(booked) order by id, currency limit 1"
+                f"select id, currency, sum(stored), sum(booked) from ({statement}) balances group by id, currency"  # noqa: S608
+                " having sum(stored) <> sum(booked) order by id, currency limit 1"
             )
             for row_id, currency, stored, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
                 yield WrongRow(table, str(row_id), message.format(stored, currency, booked))

@@ -1,4 +1,4 @@
-"""Posting to the ledger, in the transaction of what happened; and sealing its chain, apart from all of them."""
+"""Posting to the ledger, in the transaction of what happened; and sealing its chain, in transactions of its own."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SEALED_AT_ONCE = 500
 
 
 def post(session: Session, merchant_id: str, *postings: Posting | None) -> None:
-    """Append what happened, in the caller's transaction; None stands for a happening that moves no money.
+    """Append what happened, in the caller's transaction; None stands for something that moves no money.
 
-    The unique index refuses what was posted before (IntegrityError): each happening counts once.
+    The unique index refuses what was posted before (IntegrityError).
     """
     happened = [posting for posting in postings if posting is not None]
     if not happened:
         return
-    session.flush()  # The rows that the entries name stand before them.
+    session.flush()  # The rows to which the entries refer have to exist.
     transactions: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
     for posting in happened:
@@ -63,7 +63,7 @@ def post(session: Session, merchant_id: str, *postings: Posting | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest link of a merchant's chain: kept outside the database (the log), it proves that nothing was cut off.
+    """The newest link of a merchant's chain: stored outside the database (in the log), it proves that no link was removed from the end.
 
     `digest` is in letters (`fingerprints.in_letters`), so that no log masks a part of it as a card's number.
     """
@@ -74,9 +74,10 @@ class Head:
 
 
 def seal_next(session: Session, merchant_id: str, *, at: datetime) -> Head | None:
-    """Seal up to 500 transactions of a merchant that wait for it, in the caller's transaction; None when none does.
+    """Seal up to 500 unsealed transactions of a merchant, in the caller's transaction; return None when there are none.
 
-    The only writer of the chain takes turns by its queue and by the primary key of the links; payments never wait here.
+    The only writer of the chain; concurrent calls are ordered by the queue's locks and by the primary key of the links, and
+    payments never wait for it.
     """
     waiting = session.execute(_TAKE_WAITING, {"merchant_id": merchant_id}).all()
     if not waiting:
@@ -104,12 +105,12 @@ def seal_next(session: Session, merchant_id: str, *, at: datetime) -> Head | Non
 
 
 def list_unsealed(reader: Reader) -> Sequence[str]:
-    """The merchants of which something waits for its seal."""
+    """Return the merchants that have unsealed transactions."""
     return reader.execute(_UNSEALED).scalars().all()
 
 
 def _table(model: type[Base]) -> sa.Table:
-    """Below the ORM, which costs a third more for rows that nobody holds on to."""
+    """Return the table, to insert without the ORM, which costs a third more for rows that are not used afterwards."""
     return cast(sa.Table, model.__table__)
 
 

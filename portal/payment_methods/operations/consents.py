@@ -18,7 +18,7 @@ _LONGEST_USER_AGENT = 500
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A consent as a request gives it. `wording` is the sentence as it was shown on the page, in the language `locale`."""
+    """A consent as it was given with a request. `wording` is the sentence as it was shown on the page, in the language `locale`."""
 
     wording: str
     locale: str

@@ -187,7 +187,7 @@ EVENT_OF: Mapping[str, EventType] = MappingProxyType(
         MethodStatus.REMOVED.value: EventType.PAYMENT_METHOD_REMOVED,
     }
 )
-"""The event of each status that a saved method takes."""
+"""The event of each status of a saved method."""
 
 
 def follow_gateway(session: Session, merchant_id: str, gateway: str, *, actor: Actor, at: datetime) -> None:

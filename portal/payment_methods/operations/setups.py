@@ -252,7 +252,7 @@ def _save_method(
     session: Session, users: MethodUsers, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime
 ) -> None:
     """Save the new method, with the options that the customer chose for it."""
-    assert outcome.method is not None, "a success brings a method (judge_setup)"
+    assert outcome.method is not None, "a success has a method (judge_setup)"
     scope, actor = Scope(setup.merchant_id, setup.customer_id), customer_actor(setup.customer_id)
     # The customer asked for it on our page, whoever reports the outcome.
     setup.payment_method_id = remember_method(session, scope, setup.gateway, outcome.method, actor=actor, at=at)

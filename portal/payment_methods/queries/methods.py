@@ -108,5 +108,5 @@ def _chosen(scope: ReadScope, statuses: Collection[str], customer_id: str | None
     statement = sa.select(*COLUMNS).where(*within(scope, PaymentMethod.merchant_id, PaymentMethod.customer_id))
     if customer_id is not None:
         statement = statement.where(PaymentMethod.customer_id == customer_id)
-    # All but a few are among the statuses that are wanted: the list is read in its order and narrowed.
+    # Almost all rows have one of these statuses: the list is read in its order and filtered.
     return statement.where(PaymentMethod.status.in_(sorted(statuses)))

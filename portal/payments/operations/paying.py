@@ -46,7 +46,7 @@ def confirm_payment(
 ) -> None:
     """Pay a checkout: reserve, charge, record. Called again, it only looks up the outcome of the first call.
 
-    `version` is `shown_version` of the page that was confirmed; "" stands for the amounts as they were chosen.
+    `version` is `shown_version` of the page that was confirmed; "" is the version of the amounts as they were chosen.
     `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
     `consent` is recorded where the customer asked to save the new method; without it none is saved.
     Raises AmountChanged, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and

@@ -26,7 +26,7 @@ EVENT_OF: Mapping[str, EventType] = MappingProxyType(
         for status in PaymentStatus
     }
 )
-"""The event of each status that a payment takes."""
+"""The event of each status of a payment."""
 
 
 def become(session: Session, payment: Payment, status: str, *, actor: Actor, at: datetime, **details: Any) -> None:

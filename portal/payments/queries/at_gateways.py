@@ -95,7 +95,7 @@ def list_gateway_references(
 
 
 def list_known_at_gateway(reader: Reader, scope: MerchantScope, gateway: str, *, most: int) -> list[StoredPayment]:
-    """Return the newest `most` payments that were sent to the gateway and that it gave a reference of its own."""
+    """Return the newest `most` payments that were sent to the gateway and have its own reference."""
     rows = reader.execute(
         sa.select(*(getattr(Payment, name) for name in StoredPayment._fields))
         .where(

@@ -112,7 +112,7 @@ class PaymentDetail:
 
 
 def read_payment_page(reader: Reader, scope: Scope, payment_id: str) -> PaymentDetail:
-    """Return one payment of the customer. Raises NotFound for somebody else's, an unknown and a malformed id alike."""
+    """Return one payment of the customer. Raises NotFound for another customer's, an unknown and a malformed id alike."""
     if not is_id("pay", payment_id):
         raise NotFound
     scoped = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "payment_id": payment_id}

@@ -25,8 +25,8 @@ NO_RANGES: Mapping[str, range] = MappingProxyType({})
 class Due:
     """An invoice as a payment sees it: `left` minor units of `currency` are free to be paid.
 
-    `amount_mode`, `minimum`, `maximum`, `presets` and `deposit` are the merchant's word on what may be chosen, `prices` what the
-    invoice costs as a whole in other currencies. `is_untouched`: nothing of it is paid, credited or held.
+    `amount_mode`, `minimum`, `maximum`, `presets` and `deposit` are the merchant's choices for the customer, `prices` what the
+    invoice costs in full in other currencies. `is_untouched`: nothing of it is paid, credited or held.
     """
 
     invoice_id: str
@@ -42,7 +42,7 @@ class Due:
     is_untouched: bool = True
 
     def price_in(self, currency: str) -> int | None:
-        """What all that is left costs in `currency`; None where it cannot be paid in that one."""
+        """Return the price of all that is left in `currency`; None where it cannot be paid in that one."""
         if currency == self.currency:
             return self.left
         return self.prices.get(currency) if self.is_untouched else None
@@ -61,7 +61,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """What a payment is, in minor units of `currency`: the parts sum to `total`, `credit` pays some of it, the method the rest."""
+    """The amounts of a payment, in minor units of `currency`: the parts sum to `total`, `credit` pays some of it, the method the rest."""
 
     currency: str
     parts: tuple[Part, ...]
@@ -78,7 +78,7 @@ class AmountRule:
     """What a customer may choose to pay of `total`, in minor units: all of it always; the deposit, where there is one; another
     amount from `minimum` to `maximum`, where `is_editable`. `presets` lie within these limits.
 
-    `is_after_refusal`: another amount is offered because a method had too little, so that it is lower than what was tried.
+    `is_after_refusal`: another amount is offered after insufficient funds, lower than the one that was tried.
     """
 
     total: int
@@ -94,7 +94,7 @@ class AmountRule:
         return self.is_editable or self.deposit is not None
 
     def check(self, amount: int) -> None:
-        """Raises AmountTooLow or AmountTooHigh for what may not be chosen; both tell the limits."""
+        """Raise AmountTooLow or AmountTooHigh, with the limits, for an amount that may not be chosen."""
         if amount in (self.total, self.deposit):
             return
         lowest, highest = (self.minimum, self.maximum) if self.is_editable else (self.total, self.total)
@@ -105,11 +105,11 @@ class AmountRule:
 
 
 def amount_rule(dues: Sequence[Due], currency: str, *, refused_amount: int | None = None) -> AmountRule:
-    """What may be paid of these invoices, oldest due first, in `currency`.
+    """Return what may be paid of these invoices, oldest due first, in `currency`.
 
-    `refused_amount` is what a method had too little for in the last attempt at the invoice, None where that was not so.
-    Of several invoices another amount than all may be paid when one of them takes a part; each takes it within its own limits,
-    or whole, or is left (`part_ranges`). In a currency that is not their own nothing but all is paid.
+    `refused_amount` is the amount of the invoice's last attempt where that failed by insufficient funds, else None. Of several
+    invoices an amount other than the total may be paid when one of them may be paid in part; each is paid within its own limits, in
+    full, or not at all (`part_ranges`). In a currency that is not their own only the total may be paid.
     """
     total = _total(dues, currency)
     if any(due.currency != currency for due in dues):
@@ -134,8 +134,8 @@ def amount_rule(dues: Sequence[Due], currency: str, *, refused_amount: int | Non
 
 
 def part_ranges(dues: Sequence[Due]) -> dict[str, range]:
-    """Of several invoices, what part of each a chosen amount may pay, where it does not pay it whole: none of most, and of those
-    that take a part as much as their own minimum and maximum let it. Empty for one alone, whose own rule was asked."""
+    """Return, for several invoices, the part of each that a chosen amount may pay where it does not pay it in full: nothing, or for
+    invoices that may be paid in part what their own minimum and maximum allow. Empty for a single invoice, whose own rule applies."""
     if len(dues) == 1:
         return {}
     return {due.invoice_id: _part_range(due) if due.amount_mode == "editable" else range(0) for due in dues}
@@ -146,7 +146,7 @@ def _part_range(due: Due) -> range:
 
 
 def check_amount(dues: Sequence[Due], currency: str, amount: Amount, *, refused_amount: int | None) -> None:
-    """Raises AmountTooLow, AmountTooHigh, and of the first of two payments SplitNotAllowed and AmountUnreached, for an amount that
+    """Raise AmountTooLow, AmountTooHigh, or for the first payment of a split SplitNotAllowed or AmountUnreached, for an amount that
     may not be chosen. `refused_amount` is as in `amount_rule`."""
     match amount:
         case Preset(named) | Exact(named):
@@ -158,7 +158,7 @@ def check_amount(dues: Sequence[Due], currency: str, amount: Amount, *, refused_
 
 
 def price_choice(dues: Sequence[Due], currency: str, amount: Amount, *, credit: int = 0) -> Pricing:
-    """Divide what was chosen over the invoices, as `price` does, and raises what that does; DepositNotOffered where none is."""
+    """Divide the chosen amount over the invoices, as `price` does. Raises what `price` raises, and DepositNotOffered."""
     match amount:
         case Full():
             return price(dues, currency, credit=credit)
@@ -174,10 +174,10 @@ def price_choice(dues: Sequence[Due], currency: str, amount: Amount, *, credit: 
 
 
 def price_anew(dues: Sequence[Due], currency: str, amount: Amount, *, credit: int) -> Pricing:
-    """Return what the payment is now: of what is left as much as was chosen, with as much credit as there is.
+    """Return the current pricing of a choice: as much of what is left as was chosen, with as much credit as there is.
 
-    Invoices that cannot be paid in the currency any more leave it: nobody saw that sum. Raises InvoiceSettled when nothing
-    is left of any, AmountUnplaceable and DepositNotOffered when what was chosen does not fit any more.
+    Invoices that can no longer be paid in the currency are removed, since the customer never saw that sum. Raises InvoiceSettled when nothing
+    is left of any, AmountUnplaceable and DepositNotOffered when the choice is no longer possible.
     """
     payable = [due for due in dues if due.left > 0 and due.price_in(currency) is not None]
     whole = price(payable, currency)
@@ -197,8 +197,8 @@ def price(
 ) -> Pricing:
     """Divide `amount` (None: all that is left) over the invoices, oldest due first, with as much of `credit` as it takes.
 
-    An invoice of `parts_of` takes all that is left of it, a part within that range, or nothing; any other takes any part. In
-    another currency than its own an invoice is paid whole, or not at all. Raises CurrenciesMixed when one cannot be paid in
+    An invoice of `parts_of` is paid in full, by a part within that range, or not at all; any other by any part. In a currency
+    other than its own an invoice is paid in full, or not at all. Raises CurrenciesMixed when one cannot be paid in
     `currency`, InvoiceSettled when nothing is left of any, AmountTooHigh when it is more than is left, and AmountUnplaceable
     when a rest fits none of them.
     """
@@ -224,17 +224,17 @@ def price(
 
 
 def _within(amount: int, limits: range | None) -> int:
-    """As much of the amount as the limits let through; nothing, where it is less than the least."""
+    """Return as much of the amount as the limits allow; 0 where it is below the minimum."""
     if limits is None:
         return amount
     return min(amount, limits.stop - 1) if amount >= limits.start and limits else 0
 
 
 def least_first_part(dues: Sequence[Due], currency: str) -> int | None:
-    """The least that the first of two payments may take of these invoices, oldest due first, so that it reaches each of them:
-    the second one pays the rest of what the first began, and knows of no other. None where they cannot be split.
+    """Return the minimum of the first payment of a split of these invoices, oldest due first, so that it pays a part of each: the
+    second payment pays the rest of those alone. None where they cannot be split.
 
-    In another currency than its own an invoice is paid whole, or not at all.
+    In a currency other than its own an invoice is paid in full, or not at all.
     """
     if not dues or any(due.currency != currency for due in dues):
         return None
@@ -255,7 +255,7 @@ def _check_first_part(dues: Sequence[Due], currency: str, amount: int) -> None:
 
 
 def currencies_of(dues: Sequence[Due]) -> tuple[str, ...]:
-    """The currencies in which all of these invoices can be paid, the first one's own before the others; empty: in none."""
+    """Return the currencies in which all of these invoices can be paid, the first one's own first; empty where there is none."""
     if not dues:
         return ()
     candidates = [dues[0].currency, *sorted(dues[0].prices)]

@@ -83,7 +83,7 @@ class Invoices:
 
 @dataclass(frozen=True, slots=True)
 class TopUp:
-    """Money in advance, to the customer's credit in `currency`."""
+    """A payment in advance, which becomes the customer's credit in `currency`."""
 
     currency: str
 
@@ -134,7 +134,7 @@ CHOICE_COLUMNS = (
 
 
 def amount_of(amount: Amount) -> int | None:
-    """Return the minor units that the choice itself names; None for everything and for the deposit, which the invoices say."""
+    """Return the minor units that the choice itself names; None for the full amount and the deposit, which the invoices decide."""
     match amount:
         case Full() | Deposit():
             return None

@@ -79,7 +79,7 @@ def may_follow(status: str, following: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an outcome means for a payment: the status it takes (its own when nothing changes), and whether it is a
+    """What an outcome means for a payment: its next status (its own when nothing changes), and whether it is a
     contradiction that the operator has to examine."""
 
     status: str
