@@ -31,9 +31,9 @@ from portal.payments.queries.shares import Share, shown_version
 from portal.payments.rules.amounts import Due, Part, amount_rule, currencies_of, least_first_part
 from portal.payments.rules.choices import Deposit, FirstPart, Prompt
 
-MOST_OTHERS = 10
-MOST_TITLES = 3
-MOST_CHANGEABLE = 50
+MAX_OTHERS = 10
+MAX_TITLES = 3
+MAX_CHANGEABLE = 50
 """Invoices up to which each can be left out and others added: such an address lists all of them, and web servers accept no longer one."""
 
 
@@ -73,7 +73,7 @@ def build_choose_page(
     dues = [invoice.due for invoice in chosen]
     currency = payment_currency(fields, dues) or (payable[0].currency if payable else context.usual_currency)
     ids = [invoice.id for invoice in chosen]
-    can_change = len(ids) < MOST_CHANGEABLE and fields.split_of is None
+    can_change = len(ids) < MAX_CHANGEABLE and fields.split_of is None
     others = [
         invoice
         for invoice in payable
@@ -91,7 +91,7 @@ def build_choose_page(
         ),
         others=tuple(
             _choice(invoice, currency, today, checkout_url(root, [*ids, invoice.id]))
-            for invoice in ([] if fields.top_up else others[:MOST_OTHERS])
+            for invoice in ([] if fields.top_up else others[:MAX_OTHERS])
         ),
         methods=tuple(
             MethodChoice(row.id, row.label, row.state, row.is_default)
@@ -183,7 +183,7 @@ def _currency_offers(
                 context.options.top_ups.items(), key=lambda offer: (offer[0] != context.usual_currency, offer[0])
             )
         ]
-    elif fields.split_of or len(dues) >= MOST_CHANGEABLE:
+    elif fields.split_of or len(dues) >= MAX_CHANGEABLE:
         offers = []
     else:
         address = checkout_url(root, [due.invoice_id for due in dues])
@@ -207,8 +207,8 @@ def _by_currency(chosen: Sequence[Payable], root: str) -> tuple[CurrencyOffer, .
             currency,
             sum(invoice.due.left for invoice in invoices),
             checkout_url(root, [invoice.id for invoice in invoices]),
-            titles=tuple(invoice.title for invoice in invoices[:MOST_TITLES]),
-            more_count=max(0, len(invoices) - MOST_TITLES),
+            titles=tuple(invoice.title for invoice in invoices[:MAX_TITLES]),
+            more_count=max(0, len(invoices) - MAX_TITLES),
         )
         for currency, invoices in of_currency.items()
     )

@@ -11,7 +11,7 @@ from portal.database import Reader
 from portal.errors import NotFound
 from portal.invoices.queries import payable
 from portal.invoices.queries.payable import PayableInvoice, list_outstanding
-from portal.invoices.rules import MOST_IN_A_PAYMENT, OUTSTANDING
+from portal.invoices.rules import MAX_INVOICES_PER_PAYMENT, OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payments.errors import AmountUnplaceable, DepositNotOffered, InvoiceSettled
 from portal.payments.queries.payments import get_payment
@@ -98,12 +98,14 @@ class Checkout:
 
 def list_payable(reader: Reader, scope: Scope, options: PaymentOptions) -> list[Payable]:
     """Return the customer's outstanding invoices, oldest due first, at most as many as one payment may have."""
-    return [_payable(invoice, options) for invoice in list_outstanding(reader, scope, MOST_IN_A_PAYMENT)]
+    return [_payable(invoice, options) for invoice in list_outstanding(reader, scope, MAX_INVOICES_PER_PAYMENT)]
 
 
 def list_chosen(reader: Reader, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions) -> list[Payable]:
     """Return the outstanding ones among these invoices of the customer, oldest due first; other customers' invoices are left out."""
-    wanted = [invoice_id for invoice_id in dict.fromkeys(invoice_ids) if is_id("inv", invoice_id)][:MOST_IN_A_PAYMENT]
+    wanted = [invoice_id for invoice_id in dict.fromkeys(invoice_ids) if is_id("inv", invoice_id)][
+        :MAX_INVOICES_PER_PAYMENT
+    ]
     if not wanted:
         return []
     chosen = payable.list_chosen(reader, scope, wanted)
@@ -113,7 +115,11 @@ def list_chosen(reader: Reader, scope: Scope, invoice_ids: Sequence[str], option
 def exists_for_all(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> bool:
     """Return whether each of these ids is an invoice of the customer, in whatever status."""
     wanted = list(dict.fromkeys(invoice_ids))
-    if not wanted or len(wanted) > MOST_IN_A_PAYMENT or not all(is_id("inv", invoice_id) for invoice_id in wanted):
+    if (
+        not wanted
+        or len(wanted) > MAX_INVOICES_PER_PAYMENT
+        or not all(is_id("inv", invoice_id) for invoice_id in wanted)
+    ):
         return False
     return len(payable.list_chosen(reader, scope, wanted)) == len(wanted)
 

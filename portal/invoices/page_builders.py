@@ -22,7 +22,7 @@ from portal.invoices.pages import (
 )
 from portal.invoices.queries.invoice_list import InvoiceRecord, OwedSum, is_by_due_date
 from portal.invoices.queries.invoice_page import InvoiceDetail
-from portal.invoices.rules import MOST_IN_A_PAYMENT, OUTSTANDING, days_overdue, is_payable, taxes_by_rate
+from portal.invoices.rules import MAX_INVOICES_PER_PAYMENT, OUTSTANDING, days_overdue, is_payable, taxes_by_rate
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.web.pages import Pager
 
@@ -70,8 +70,8 @@ def pay_urls(one: OwedSum, owed: Sequence[OwedSum], root: str) -> tuple[str | No
 
     None for nothing, and for more invoices than one checkout may have: the button would name a sum that it does not pay.
     """
-    can_all = one.amount > 0 and sum(each.outstanding_count for each in owed) <= MOST_IN_A_PAYMENT
-    can_overdue = one.overdue_amount > 0 and sum(each.overdue_total_count for each in owed) <= MOST_IN_A_PAYMENT
+    can_all = one.amount > 0 and sum(each.outstanding_count for each in owed) <= MAX_INVOICES_PER_PAYMENT
+    can_overdue = one.overdue_amount > 0 and sum(each.overdue_total_count for each in owed) <= MAX_INVOICES_PER_PAYMENT
     return (
         f"{root}/checkout?outstanding={one.currency}" if can_all else None,
         f"{root}/checkout?overdue={one.currency}" if can_overdue else None,

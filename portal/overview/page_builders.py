@@ -14,8 +14,8 @@ from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.rules import method_state, preferred_method
 from portal.payments.page_builders import build_payment_rows
 
-MOST_ATTENTION = 3
-MOST_INVOICES = 3
+MAX_ATTENTION = 3
+MAX_INVOICES = 3
 
 
 def build_overview_page(
@@ -41,7 +41,7 @@ def build_overview_page(
             for each in owed
             if each.amount
         ),
-        attention=tuple(_attention(account, today, root)[:MOST_ATTENTION]),
+        attention=tuple(_attention(account, today, root)[:MAX_ATTENTION]),
         payments=tuple(build_payment_rows(account.newest, account.refunds, zone=zone, root=root, can_pay=can_pay)),
         pay_with=build_method_label(proposed) if proposed else None,
         credits=tuple(Credit(amount, currency) for amount, currency in account.credits),
@@ -52,7 +52,7 @@ def build_overview_page(
 def _panel(
     owed: OwedSum, due: Iterable[DueRecord], today: date, urls: tuple[str | None, str | None], options: PaymentOptions
 ) -> OwedPanel:
-    records = [record for record in due if record.currency == owed.currency][:MOST_INVOICES]
+    records = [record for record in due if record.currency == owed.currency][:MAX_INVOICES]
     first_due_on = records[0].due_on if records else owed.first_due_on
     return OwedPanel(
         currency=owed.currency,

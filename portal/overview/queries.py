@@ -24,7 +24,7 @@ from portal.tenancy import Scope
 NEWEST = 5
 _FIRST_DUE = 60
 """Invoices that are read for the first three of each currency."""
-_NEWEST_TROUBLED = 3
+_MAX_TROUBLED = 3
 """How many of the newest failed payments are read to find one whose invoices are still unpaid."""
 
 _INVOICES = Invoice.__table__
@@ -169,7 +169,7 @@ def _account() -> sa.CompoundSelect[Any]:
     )
     return sa.union_all(
         payments("newest", None, NEWEST),
-        *(payments("troubled", status, _NEWEST_TROUBLED) for status in ("failed", "rejected", "requires_action")),
+        *(payments("troubled", status, _MAX_TROUBLED) for status in ("failed", "rejected", "requires_action")),
         methods,
         credits,
     )

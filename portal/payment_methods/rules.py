@@ -34,8 +34,8 @@ def may_follow(status: str, following: str) -> bool:
 
 
 EXPIRES_SOON = timedelta(weeks=8)
-LONGEST_NICKNAME = 40
-_LONGEST_TYPED, _LONGEST_ECHOED = 1000, 200
+MAX_NICKNAME_LENGTH = 40
+_MAX_TYPED_LENGTH, _MAX_ECHOED_LENGTH = 1000, 200
 
 
 class Expiring(Protocol):
@@ -85,17 +85,17 @@ def read_nickname(text: str) -> str | None:
     Raises NicknameTooLong for more than 40 characters, NicknameUnusable for what is never stored (`normalise_name`).
     """
     try:
-        name = normalise_name(text[:_LONGEST_TYPED], field="nickname")
+        name = normalise_name(text[:_MAX_TYPED_LENGTH], field="nickname")
     except ContactRefused as refusal:
         raise NicknameUnusable(str(refusal)) from None
-    if len(name) > LONGEST_NICKNAME:
+    if len(name) > MAX_NICKNAME_LENGTH:
         raise NicknameTooLong
     return name or None
 
 
 def echoed_nickname(text: str) -> str:
     """Return what of a refused nickname is shown in its field again: its printable characters, up to a limit."""
-    return "".join(letter for letter in text[:_LONGEST_ECHOED] if letter.isprintable())
+    return "".join(letter for letter in text[:_MAX_ECHOED_LENGTH] if letter.isprintable())
 
 
 def expiry_key(method: Expiring) -> int | None:

@@ -202,7 +202,7 @@ def _dial_code(payment: PaymentDetail, channels: Iterable[PromptChannel]) -> str
 
 def retry_url(root: str, payment_id: str, invoice_ids: Sequence[str]) -> str:
     """Return the address of a checkout of what a payment would have paid; for more than twenty invoices by the payment's id."""
-    if len(invoice_ids) > MOST_INVOICES:
+    if len(invoice_ids) > MAX_INVOICES:
         return f"{root}/checkout?payment={payment_id}"
     return checkout_url(root, invoice_ids)
 

@@ -28,7 +28,7 @@ from portal.payments.rules.choices import (
 )
 from portal.rendering.typed_amounts import read_amount
 
-_LONGEST_PRESET = 15
+_MAX_PRESET_LENGTH = 15
 
 
 def choice_from(fields: CheckoutFields, gateway: Gateway | None, *, usual_currency: str, locale: str) -> Choice:
@@ -110,7 +110,7 @@ def _amount_from(fields: CheckoutFields, currency: str | None, locale: str) -> A
             return Exact(_typed_amount(fields, currency, locale))
         case "split":
             return FirstPart(_typed_amount(fields, currency, locale))
-        case preset if preset.isascii() and preset.isdecimal() and len(preset) <= _LONGEST_PRESET:
+        case preset if preset.isascii() and preset.isdecimal() and len(preset) <= _MAX_PRESET_LENGTH:
             return Preset(int(preset))
     raise AmountUnreadable
 

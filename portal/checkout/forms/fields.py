@@ -13,10 +13,10 @@ NEW_METHOD, TELEPHONE = "new", "telephone"
 """Values of the radio `payment_method` beside `pm_…`: the gateway's page, and a telephone (`channel` and `phone`)."""
 FULL, DEPOSIT, OTHER, SPLIT = "full", "deposit", "other", "split"
 """Values of the radio `amount_choice` beside a preset in minor units; the last two go with the text `amount`."""
-LONGEST_ID = 40
-_LONGEST_AMOUNT = 40
-_LONGEST_PHONE = 40
-_LONGEST_SHOWN = 40
+MAX_ID_LENGTH = 40
+_MAX_AMOUNT_LENGTH = 40
+_MAX_PHONE_LENGTH = 40
+_MAX_SHOWN_LENGTH = 40
 
 
 class CheckoutForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
@@ -30,16 +30,16 @@ class CheckoutForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no type
         csrf = False
 
     invoice = SelectMultipleField(validate_choice=False)
-    payment_method = StringField(validators=[Length(max=LONGEST_ID)])
+    payment_method = StringField(validators=[Length(max=MAX_ID_LENGTH)])
     save_method = BooleanField()
     currency = StringField(validators=[Length(max=3)])
     top_up = StringField(validators=[Length(max=3)])
-    split_of = StringField(validators=[Length(max=LONGEST_ID)])
+    split_of = StringField(validators=[Length(max=MAX_ID_LENGTH)])
     amount_choice = StringField(validators=[Length(max=20)])
-    amount = StringField(validators=[Length(max=_LONGEST_AMOUNT)])
+    amount = StringField(validators=[Length(max=_MAX_AMOUNT_LENGTH)])
     use_credit = BooleanField()
-    channel = StringField(validators=[Length(max=LONGEST_ID)])
-    phone = StringField(validators=[Length(max=_LONGEST_PHONE)])
+    channel = StringField(validators=[Length(max=MAX_ID_LENGTH)])
+    phone = StringField(validators=[Length(max=_MAX_PHONE_LENGTH)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ def posted_fields() -> CheckoutFields:
         payment_method=payment_method if form.validate() else "unknown",
         save_method=form.save_method.data,
         amount_choice=form.amount_choice.data or "",
-        amount=(form.amount.data or "")[:_LONGEST_SHOWN],
+        amount=(form.amount.data or "")[:_MAX_SHOWN_LENGTH],
         use_credit=form.use_credit.data,
         channel=form.channel.data or "",
-        phone=(form.phone.data or "")[:_LONGEST_SHOWN],
+        phone=(form.phone.data or "")[:_MAX_SHOWN_LENGTH],
     )

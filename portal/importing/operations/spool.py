@@ -13,7 +13,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, Self
 
-from portal.importing.rules.groups import MAXIMUM_GROUP, Group, SpooledRow
+from portal.importing.rules.groups import MAX_GROUP_ROWS, Group, SpooledRow
 
 _BATCH = 1000
 _SCHEMA = """
@@ -78,12 +78,12 @@ class Spool:
             owner_at = None
             for line, _, _, payload, reason, spoils, at in rows:
                 owner_at = at
-                if len(rows_of_group) <= MAXIMUM_GROUP:
+                if len(rows_of_group) <= MAX_GROUP_ROWS:
                     rows_of_group.append(SpooledRow(line, json.loads(payload) if payload else {}, reason, bool(spoils)))
                 else:
                     beyond.append(line)
             if beyond:
-                self.refuse_waiting(beyond, f"more than {MAXIMUM_GROUP} rows are of one object")
+                self.refuse_waiting(beyond, f"more than {MAX_GROUP_ROWS} rows are of one object")
             yield Group(owner, object_, owner_at, tuple(rows_of_group))
 
     def refusals(self) -> Iterator[tuple[int, str, str]]:

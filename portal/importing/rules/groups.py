@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-MAXIMUM_GROUP = 5000
+MAX_GROUP_ROWS = 5000
 """Rows of one object, at most."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from portal.customers.rules import email_key
 from portal.importing.errors import RowRefused
-from portal.importing.rules.groups import MAXIMUM_GROUP, Group, SpooledRow
+from portal.importing.rules.groups import MAX_GROUP_ROWS, Group, SpooledRow
 from portal.importing.rules.mapping import Fields
 from portal.importing.rules.values import (
     Calendar,
@@ -211,8 +211,8 @@ def build_document(group: Group) -> Document:
     """Return the invoice or credit note of one number and customer. Raises RowRefused, which applies to all of its rows."""
     good = [row for row in group.rows if row.reason is None]
     spoiled = [row.line for row in group.rows if row.spoils]
-    if len(group.rows) > MAXIMUM_GROUP:
-        raise RowRefused([f"more than {MAXIMUM_GROUP} rows are of one invoice"])
+    if len(group.rows) > MAX_GROUP_ROWS:
+        raise RowRefused([f"more than {MAX_GROUP_ROWS} rows are of one invoice"])
     if spoiled:
         raise RowRefused([f"line {spoiled[0]} is of the same invoice and cannot be imported"])
     for field, payload_key in (("currency", "currency"), ("due_on", "due_on"), ("status", "paid_at")):

@@ -13,7 +13,7 @@ from portal.payment_methods.models import PaymentMethodConsent
 from portal.public_ids import new_id
 from portal.tenancy import Scope
 
-_LONGEST_USER_AGENT = 500
+_MAX_USER_AGENT_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +71,5 @@ def link_consent(
 
 def _printable(user_agent: str) -> str:
     return "".join(
-        character for character in mask_card_numbers(user_agent)[:_LONGEST_USER_AGENT] if character.isprintable()
+        character for character in mask_card_numbers(user_agent)[:_MAX_USER_AGENT_LENGTH] if character.isprintable()
     )

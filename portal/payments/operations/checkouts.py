@@ -17,7 +17,7 @@ from portal.database import Reader
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
 from portal.invoices.queries.payable import PayableInvoice, list_chosen
-from portal.invoices.rules import MOST_IN_A_PAYMENT, OUTSTANDING
+from portal.invoices.rules import MAX_INVOICES_PER_PAYMENT, OUTSTANDING
 from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.queries.at_gateways import find_chargeable
@@ -90,7 +90,7 @@ def begin_checkout(
             pricing = _price_top_up(currency, choice.amount, options)
         case what:
             # First, since it waits for a confirmation in progress: the invoices are then read as that one left them.
-            wanted = list(dict.fromkeys(what.ids))[:MOST_IN_A_PAYMENT]
+            wanted = list(dict.fromkeys(what.ids))[:MAX_INVOICES_PER_PAYMENT]
             lock_invoices(session, scope, wanted)
             supersede(session, scope, wanted, except_payment_id=None, actor=actor, at=at)
             dues, titles = _get_payable(session, scope, wanted, what.split_of, options)

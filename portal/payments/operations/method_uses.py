@@ -15,7 +15,7 @@ from portal.payments.models import Payment
 from portal.payments.rules.statuses import UNSETTLED
 from portal.tenancy import Scope
 
-_MOST_SHOWN = 20
+_MAX_SHOWN = 20
 
 
 def list_uses(reader: Reader, scope: Scope, method_id: str, *, at: datetime) -> list[Use]:
@@ -29,7 +29,7 @@ def list_uses(reader: Reader, scope: Scope, method_id: str, *, at: datetime) -> 
             sa.or_(Payment.status.in_(UNSETTLED), sa.and_(Payment.status == "incomplete", Payment.expires_at > at)),
         )
         .order_by(Payment.id)
-        .limit(_MOST_SHOWN)
+        .limit(_MAX_SHOWN)
     )
     return [
         Use(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, date
 
 from portal.checkout.forms.fields import CheckoutFields
-from portal.checkout.page_builders import MOST_CHANGEABLE, CheckoutContext, build_choose_page
+from portal.checkout.page_builders import MAX_CHANGEABLE, CheckoutContext, build_choose_page
 from portal.checkout.pages import ChoosePage
 from portal.checkout.queries import Payable
 from portal.merchants.rules.payment_options import PaymentOptions
@@ -26,7 +26,7 @@ def test_a_sum_of_hundreds_of_invoices_has_no_address_that_names_them_all():
 
 
 def test_no_address_on_the_page_is_longer_than_a_server_takes():
-    page = _choose(MOST_CHANGEABLE - 1, others=2)
+    page = _choose(MAX_CHANGEABLE - 1, others=2)
 
     addresses = [choice.change_url or "" for choice in (*page.invoices, *page.others)]
     addresses += [offer.url for offer in page.currencies]

@@ -42,7 +42,7 @@ def test_every_row_is_counted_and_every_refusal_kept_by_line():
 
 
 def test_too_large_object_does_not_fill_the_memory(monkeypatch):
-    monkeypatch.setattr(spool_module, "MAXIMUM_GROUP", 10)
+    monkeypatch.setattr(spool_module, "MAX_GROUP_ROWS", 10)
     with Spool() as spool:
         for line in range(2, 40):
             spool.add(line, "a", "1", AT, {}, "")
