@@ -67,14 +67,14 @@ def examine_ledger(values: Mapping[str, Any], *, loaded: Settings | None = None)
 
 
 def _ledgers(database: Database) -> Iterator[Finding]:
-    from portal.ledger.operations.checking import prove_ledger
+    from portal.ledger.operations.checking import verify_ledger
 
     # One snapshot a merchant, so that a payment that is booked meanwhile is seen completely or not at all.
     with database.read() as reader:
         merchants = list_merchants(reader)
     for merchant in merchants:
         with database.snapshot() as reader:
-            proof = prove_ledger(reader, merchant.id)
+            proof = verify_ledger(reader, merchant.id)
         who = f"{merchant.slug} ({merchant.mode})"
         if proof.wrong:
             yield Finding(Level.FAULT, "ledger", f"{who}: {proof.wrong}")

@@ -24,7 +24,7 @@ from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
 from portal.payment_methods.queries.own_methods import MethodRecord
 from portal.payment_methods.rules import preferred_method
-from portal.payments.errors import AmountUnplaceable, DepositNotOffered
+from portal.payments.errors import AmountNotDivisible, DepositNotOffered
 from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
 from portal.payments.queries.shares import Share, shown_version
@@ -135,7 +135,7 @@ def _amount_choice(
             return None
         options = tuple(NamedAmount(str(amount), "preset", amount) for amount in rule.presets)
         usual = options[0].value if options else OTHER
-        chosen = _ticked(fields, [*(option.value for option in options), OTHER], usual)
+        chosen = _selected_value(fields, [*(option.value for option in options), OTHER], usual)
         return AmountChoice(options, chosen, fields.amount, True, False, rule.minimum, rule.maximum)
     if not dues or fields.split_of or currency not in currencies_of(dues):
         return None
@@ -153,7 +153,7 @@ def _amount_choice(
     values += [OTHER] * amounts.is_editable + [SPLIT] * can_split
     return AmountChoice(
         tuple(named),
-        _ticked(fields, values, usual),
+        _selected_value(fields, values, usual),
         fields.amount,
         amounts.is_editable,
         can_split,
@@ -164,7 +164,7 @@ def _amount_choice(
     )
 
 
-def _ticked(fields: CheckoutFields, values: Sequence[str], usual: str) -> str:
+def _selected_value(fields: CheckoutFields, values: Sequence[str], usual: str) -> str:
     if fields.amount_choice in values:
         return fields.amount_choice
     # A preset that is no longer offered is shown in the field, where an amount may be typed.
@@ -229,7 +229,7 @@ def find_choice_fault(checkout: Checkout, method_ids: Collection[str]) -> Mappin
     if checkout.method_id is not None and checkout.method_id not in method_ids:
         return {"payment_method": "unknown"}
     if checkout.price_now() is None and any(share.due for share in checkout.shares):
-        fault = DepositNotOffered if isinstance(checkout.choice.amount, Deposit) else AmountUnplaceable
+        fault = DepositNotOffered if isinstance(checkout.choice.amount, Deposit) else AmountNotDivisible
         return {fault.field: fault.code}
     return {}
 

@@ -13,11 +13,11 @@ from portal.invoices.queries import payable
 from portal.invoices.queries.payable import PayableInvoice, list_outstanding
 from portal.invoices.rules import MAX_INVOICES_PER_PAYMENT, OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
-from portal.payments.errors import AmountUnplaceable, DepositNotOffered, InvoiceSettled
+from portal.payments.errors import AmountNotDivisible, DepositNotOffered, InvoiceSettled
 from portal.payments.queries.payments import get_payment
 from portal.payments.queries.payments import list_shares as list_shares_of_payments
 from portal.payments.queries.shares import Share, chosen_pricing, due_of, list_shares
-from portal.payments.rules.amounts import Due, Pricing, price_anew
+from portal.payments.rules.amounts import Due, Pricing, reprice_choice
 from portal.payments.rules.choices import Choice, Invoices, SavedMethod, TopUp, read_choice
 from portal.public_ids import is_id
 from portal.tenancy import Scope
@@ -91,8 +91,8 @@ class Checkout:
             return self.chosen
         dues = [share.due for share in self.shares if share.due]
         try:
-            return price_anew(dues, self.currency, self.choice.amount, credit=self.free_credit)
-        except (InvoiceSettled, AmountUnplaceable, DepositNotOffered):
+            return reprice_choice(dues, self.currency, self.choice.amount, credit=self.free_credit)
+        except (InvoiceSettled, AmountNotDivisible, DepositNotOffered):
             return None
 
 

@@ -20,7 +20,7 @@ from portal.merchants.errors import SecretsUnreadable
 from portal.merchants.operations import SANDBOX, connect_gateway, rotate_accounts
 from portal.merchants.queries import AccountRow, MerchantProfile, find_sealed_secrets, list_accounts
 from portal.merchants.rules.secrets import decrypt_secrets, is_newest
-from portal.payment_methods.operations.methods import follow_gateway
+from portal.payment_methods.operations.methods import update_methods_for_gateway
 from portal.payments.operations.gateway_requests import lookup_of
 from portal.payments.queries.payments import StoredPayment
 from portal.reconciliation.queries import count_under_way, list_known_payments
@@ -78,7 +78,7 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
             _require_nothing_under_way(session, merchant, name)
             at = SystemClock().now()
             connect_gateway(session, merchant, name, secrets, keys=settings.keys, actor=COMMAND, at=at)
-            follow_gateway(session, merchant.id, name, actor=COMMAND, at=at)
+            update_methods_for_gateway(session, merchant.id, name, actor=COMMAND, at=at)
     if name == SANDBOX:
         ask_for_events(settings, slug, secrets)
     click.echo(f"{slug} takes payments through {name} now; events come to {event_address(settings, slug, name)}")

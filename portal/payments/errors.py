@@ -90,7 +90,7 @@ class AmountTooHigh(AmountOutOfRange):
     sentence = "This is more than may be paid here."
 
 
-class AmountUnplaceable(CheckoutFault):
+class AmountNotDivisible(CheckoutFault):
     field = "amount"
     code = "unplaceable"
     sentence = (
@@ -98,7 +98,7 @@ class AmountUnplaceable(CheckoutFault):
     )
 
 
-class AmountUnreached(CheckoutFault):
+class FirstPartTooSmall(CheckoutFault):
     """The first payment of a split pays some of the invoices in full and omits others, which the second would not include."""
 
     field = "amount"

@@ -15,7 +15,7 @@ from portal.database import Database
 from portal.gateways.contract import MethodDetails
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerSeal
-from portal.ledger.operations.checking import prove_ledger
+from portal.ledger.operations.checking import verify_ledger
 from portal.merchants.operations import NewMerchant, create_merchant
 from portal.method_users import METHOD_USERS
 from portal.payment_methods.operations.methods import remember_method
@@ -107,7 +107,7 @@ class PoweredDay:
             with database.snapshot() as reader:
                 if reader.exec_driver_sql("PRAGMA integrity_check").scalar() != "ok":
                     return [f"cut after {moment} steps: the file is broken"]
-                wrong = prove_ledger(reader, self.merchant_id).wrong
+                wrong = verify_ledger(reader, self.merchant_id).wrong
                 kept = self._how_far(reader)
         except sa.exc.DatabaseError as fault:
             return [f"cut after {moment} steps: the file is broken: {fault.orig}"]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from portal.database import Database
 from portal.ledger.models import LedgerEntry
-from portal.ledger.operations.checking import prove_ledger
+from portal.ledger.operations.checking import verify_ledger
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.refunds.models import Refund
@@ -58,7 +58,7 @@ def reckon(database: Database, sandbox: LiveSandbox, merchant_id: str, slug: str
             sa.select(Refund.id).where(Refund.merchant_id == merchant_id, Refund.status == "pending")
         ).scalars()
         faults = [f"refund {refund_id} is still pending" for refund_id in pending]
-        proof = prove_ledger(reader, merchant_id)
+        proof = verify_ledger(reader, merchant_id)
     if proof.wrong is not None:
         faults.append(f"the ledger is wrong: {proof.wrong}")
     if taken != booked:

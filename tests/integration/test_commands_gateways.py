@@ -23,7 +23,7 @@ from portal.merchants.operations import connect_gateway
 from portal.merchants.queries import find_merchant
 from portal.merchants.rules.secrets import decrypt_secrets
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.operations.methods import follow_gateway, remember_method
+from portal.payment_methods.operations.methods import remember_method, update_methods_for_gateway
 from portal.payments.models import Payment
 from portal.refunds.models import Refund
 from portal.services import Services
@@ -264,7 +264,7 @@ def test_methods_that_another_gateway_keeps_have_run_out_until_it_is_used_again(
     assert connect(LINES).code == 0
     assert states() == ["expired", "removed"]
     with database.unit_of_work() as session:
-        follow_gateway(session, account.scope.merchant_id, "sandbox", actor=OPERATOR, at=datetime.now(UTC))
+        update_methods_for_gateway(session, account.scope.merchant_id, "sandbox", actor=OPERATOR, at=datetime.now(UTC))
     assert states() == ["active", "removed"]
 
 
@@ -275,13 +275,17 @@ def test_card_that_was_kept_again_while_its_gateway_was_left_is_one_method_on_th
     facts = MethodDetails("card", "visa", "4242", 12, 2030, fingerprint="fp-1", token="tok_2")
     with services.database.unit_of_work() as session:
         session.execute(sa.update(Merchant).values(gateway="stripe"))
-        follow_gateway(session, account.scope.merchant_id, "stripe", actor=OPERATOR, at=services.clock.now())
+        update_methods_for_gateway(
+            session, account.scope.merchant_id, "stripe", actor=OPERATOR, at=services.clock.now()
+        )
         later = services.clock.now() + timedelta(seconds=1)
         newer = remember_method(session, account.scope, "sandbox", facts, actor=CUSTOMER, at=later)
 
     with services.database.unit_of_work() as session:
         assert {row.status for row in session.execute(sa.select(PaymentMethod.status))} == {"expired"}
-        follow_gateway(session, account.scope.merchant_id, "sandbox", actor=OPERATOR, at=services.clock.now())
+        update_methods_for_gateway(
+            session, account.scope.merchant_id, "sandbox", actor=OPERATOR, at=services.clock.now()
+        )
         statement = sa.select(PaymentMethod.id).where(PaymentMethod.status == "active")
         assert list(session.execute(statement).scalars()) == [newer]
 

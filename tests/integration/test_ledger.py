@@ -18,7 +18,7 @@ from portal.gateways.contract import RefundOutcome, State
 from portal.json_logs import JsonLines
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
-from portal.ledger.operations.checking import Proof, prove_ledger
+from portal.ledger.operations.checking import LedgerReport, verify_ledger
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import Entry, Posting, Unbalanced, digest_of, entry_digest, invoice_opened, seal_digest
 from portal.money import Money
@@ -317,9 +317,9 @@ def test_what_is_not_sealed_yet_is_proved_all_the_same(till: Till) -> None:
     assert (proof.sealed_count, proof.wrong) == (0, None)
 
 
-def prove(till: Till) -> Proof:
+def prove(till: Till) -> LedgerReport:
     with till.services.database.snapshot() as reader:
-        return prove_ledger(reader, till.scope.merchant_id)
+        return verify_ledger(reader, till.scope.merchant_id)
 
 
 def sums(till: Till) -> dict[str, int]:

@@ -13,7 +13,7 @@ from portal import signals
 from portal.gateways.contract import MethodDetails, SetupOutcome, State
 from portal.merchants.models import Merchant
 from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
-from portal.payment_methods.operations.methods import follow_gateway
+from portal.payment_methods.operations.methods import update_methods_for_gateway
 from portal.payment_methods.operations.setups import resolve_setup
 from portal.payment_methods.views.consent_texts import SAVE_WHILE_PAYING, checkout_consent_text
 from portal.rendering.translations import translator
@@ -40,7 +40,7 @@ def pages(app: Flask, account: Account) -> PageClient:
 def leave_for_sandbox(account: Account) -> None:
     """The merchant takes payments through the sandbox from now on, and through no other gateway."""
     with account.database.unit_of_work() as session:
-        follow_gateway(
+        update_methods_for_gateway(
             session, account.scope.merchant_id, "sandbox", actor=OPERATOR, at=datetime(2026, 3, 19, 10, 42, tzinfo=UTC)
         )
 
@@ -266,7 +266,9 @@ def test_method_that_is_kept_when_its_gateway_was_left_takes_nobodys_place(
     with account.database.unit_of_work() as session:
         merchant = session.get_one(Merchant, account.scope.merchant_id)
         merchant.gateway = "stripe"
-        follow_gateway(session, merchant.id, "stripe", actor=OPERATOR, at=datetime(2026, 3, 19, 10, 42, tzinfo=UTC))
+        update_methods_for_gateway(
+            session, merchant.id, "stripe", actor=OPERATOR, at=datetime(2026, 3, 19, 10, 42, tzinfo=UTC)
+        )
 
     gateway.finish_setup(setup.id, MASTERCARD)
     resolve_setup(services, account.scope.merchant_id, setup.id)

@@ -19,8 +19,8 @@ from portal.payments.errors import (
     AmountChanged,
     AmountTooHigh,
     AmountTooLow,
-    AmountUnreached,
     CurrenciesMixed,
+    FirstPartTooSmall,
     InvoiceBeingPaid,
     MethodMissing,
     MethodUnknown,
@@ -261,7 +261,7 @@ def test_first_part_of_a_split_has_to_reach_each_invoice(till: Till) -> None:
     allow(till, allow_split=True)
     old, new = till.invoice(5000, due_in_days=1), till.invoice(3000, due_in_days=2)
 
-    with pytest.raises(AmountUnreached):
+    with pytest.raises(FirstPartTooSmall):
         till.checkout(old, new, amount=FirstPart(5000))
     first = till.pay(old, new, amount=FirstPart(5001))
     till.pay(new, split_of=first)

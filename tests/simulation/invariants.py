@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import timedelta
 
 from portal.gateways.contract import State
-from portal.ledger.operations.checking import prove_ledger
+from portal.ledger.operations.checking import verify_ledger
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from tests.simulation.moves import page_of
 from tests.simulation.world import Broken, PaymentRow, World
@@ -66,7 +66,7 @@ def check(world: World) -> None:
 def prove(world: World) -> None:
     """The portal's own proof of its ledger: every digest, sum, link and balance. Slower, so that it is called now and then."""
     with world.database.snapshot() as reader:
-        wrong = prove_ledger(reader, world.merchant_id).wrong
+        wrong = verify_ledger(reader, world.merchant_id).wrong
     if wrong is not None:
         raise Broken("projections equal the ledger", f"{wrong.table} {wrong.reason}")
     check_events(world)

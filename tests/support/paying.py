@@ -16,7 +16,7 @@ from portal.credit.models import CustomerBalance
 from portal.events.rules import Actor, customer_actor
 from portal.gateways.contract import Lookup
 from portal.invoices.models import Invoice
-from portal.ledger.operations.checking import WrongRow, prove_ledger
+from portal.ledger.operations.checking import WrongRow, verify_ledger
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import credit_granted, invoice_opened
 from portal.merchants.operations import set_payment_options
@@ -151,7 +151,7 @@ class Till:
     def wrong_row(self) -> WrongRow | None:
         """The first row that the ledger contradicts; None when everything is proved."""
         with self.services.database.snapshot() as reader:
-            return prove_ledger(reader, self.scope.merchant_id).wrong
+            return verify_ledger(reader, self.scope.merchant_id).wrong
 
     def rows(self, table: Any, **where: Any) -> list[Any]:
         with self.services.database.unit_of_work() as session:

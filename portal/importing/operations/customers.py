@@ -28,12 +28,12 @@ def write_customers(session: Session, context: Context, customers: Sequence[Impo
     address are two customers: the merchant's own reference decides.
     """
     normal = [normalise_details(customer.details) for customer in customers]
-    known = _Known(session, context.merchant.id, customers, normal)
+    existing_customers = _ExistingCustomers(session, context.merchant.id, customers, normal)
     new: list[dict[str, Any]] = []
     events: list[Event] = []
     results: list[WriteResult] = []
     for customer, details in zip(customers, normal, strict=True):
-        found = known.find(customer, details)
+        found = existing_customers.find(customer, details)
         if isinstance(found, Refused):
             results.append(found)
         elif found is None:
@@ -53,7 +53,7 @@ def write_customers(session: Session, context: Context, customers: Sequence[Impo
     return results
 
 
-class _Known:
+class _ExistingCustomers:
     """The customers in the database that a batch may refer to, locked, by each of their keys."""
 
     def __init__(
@@ -74,10 +74,10 @@ class _Known:
         )
         self._by_id = {row.id: row for row in rows}
         self._by_reference = {row.reference: row for row in rows if row.reference}
-        self._living = [row for row in rows if row.deleted_at is None]
+        self._active = [row for row in rows if row.deleted_at is None]
         self._by_email: dict[str, list[Customer]] = {}
         self._by_phone: dict[str, list[Customer]] = {}
-        for row in self._living:
+        for row in self._active:
             self._by_email.setdefault(row.email_key or "", []).append(row)
             self._by_phone.setdefault(row.phone or "", []).append(row)
 
@@ -85,11 +85,11 @@ class _Known:
         columns = details.columns
         if customer.id:
             found = self._by_id.get(customer.id)
-            return _living(found) if found else Refused("there is no customer with this id")
+            return _unless_deleted(found) if found else Refused("there is no customer with this id")
         if columns.get("reference"):
             found = self._by_reference.get(columns["reference"])
             if found:
-                return _living(found)
+                return _unless_deleted(found)
             # Somebody who signed up by mail only becomes the merchant's customer of that reference.
             nameless = [row for row in self._by_email.get(columns.get("email_key") or "-", []) if not row.reference]
             if len(nameless) == 1:
@@ -104,7 +104,7 @@ class _Known:
         return same[0] if same else None
 
 
-def _living(found: Customer) -> Customer | Refused:
+def _unless_deleted(found: Customer) -> Customer | Refused:
     return found if found.deleted_at is None else Refused("the customer was deleted")
 
 

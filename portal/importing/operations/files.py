@@ -155,7 +155,7 @@ def _write(
     objects = list(_built(prepared.kind, spool, groups))
     for made, result in zip(objects, _write_batch(database, prepared, objects), strict=True):
         if isinstance(result, Refused):
-            spool.refuse_waiting(list(made.file_lines), result.reason)
+            spool.refuse_spooled(list(made.file_lines), result.reason)
         else:
             setattr(summary, result.value, getattr(summary, result.value) + len(made.file_lines))
 
@@ -166,12 +166,12 @@ def _built(kind: Kind, spool: Spool, groups: Iterable[Group]) -> Iterator[Any]:
         if not good:
             continue
         if kind.is_one_row and len(good) > 1:
-            spool.refuse_waiting(good[1:], f"line {good[0]} is of the same {kind.noun}")
+            spool.refuse_spooled(good[1:], f"line {good[0]} is of the same {kind.noun}")
             group = replace(group, rows=tuple(row for row in group.rows if row.line == good[0]))
         try:
             yield kind.build(group)
         except RowRefused as fault:
-            spool.refuse_waiting(good, str(fault))
+            spool.refuse_spooled(good, str(fault))
 
 
 def _write_batch(database: Database, prepared: PreparedImport, objects: Sequence[Any]) -> list[WriteResult]:

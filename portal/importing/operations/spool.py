@@ -64,7 +64,7 @@ class Spool:
         """Store a row that cannot be imported; with owner and object it is read together with the others of its object."""
         self._put((line, owner, object_, None, None, reason, int(spoils), raw))
 
-    def refuse_waiting(self, lines: list[int], reason: str) -> None:
+    def refuse_spooled(self, lines: list[int], reason: str) -> None:
         """Mark spooled rows that cannot be imported after all."""
         self._connection.executemany("UPDATE rows SET reason = ? WHERE line = ?", [(reason, line) for line in lines])
 
@@ -83,7 +83,7 @@ class Spool:
                 else:
                     beyond.append(line)
             if beyond:
-                self.refuse_waiting(beyond, f"more than {MAX_GROUP_ROWS} rows are of one object")
+                self.refuse_spooled(beyond, f"more than {MAX_GROUP_ROWS} rows are of one object")
             yield Group(owner, object_, owner_at, tuple(rows_of_group))
 
     def refusals(self) -> Iterator[tuple[int, str, str]]:

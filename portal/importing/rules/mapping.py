@@ -21,7 +21,7 @@ class Fields:
     needed: tuple[tuple[str, ...], ...]
     prefixes: tuple[str, ...] = ()
 
-    def know(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
         return name in self.names or any(
             name.startswith(prefix) and len(name) > len(prefix) for prefix in self.prefixes
         )
@@ -78,13 +78,13 @@ def compile_sources(
 
     Raises MappingFault with every fault at once.
     """
-    faults = _doubled([name for name, _ in (*maps, *sets)])
-    faults += [_no_field(name, fields) for name, _ in (*maps, *sets) if not fields.know(name)]
+    faults = _duplicates([name for name, _ in (*maps, *sets)])
+    faults += [_no_field(name, fields) for name, _ in (*maps, *sets) if not fields.has(name)]
     faults += [_no_column(column, columns) for _, column in maps if columns.count(column) != 1]
     wanted = {name: _template(text, columns, faults) for name, text in sets}
     found = {name: columns.index(column) for name, column in maps if column in columns}
     for position, column in enumerate(columns):
-        if fields.know(column) and column not in wanted and column not in dict(maps):
+        if fields.has(column) and column not in wanted and column not in dict(maps):
             found.setdefault(column, position)
     named = {name for name, _ in (*maps, *sets)} | set(found)
     missing = [" or ".join(group) for group in fields.needed if not named.intersection(group)]
@@ -121,7 +121,7 @@ def _no_column(column: str, columns: Sequence[str]) -> str:
     return f"the file has no column {column}"
 
 
-def _doubled(names: Sequence[str]) -> list[str]:
+def _duplicates(names: Sequence[str]) -> list[str]:
     return [f"the field {name} is given twice" for name in dict.fromkeys(names) if names.count(name) > 1]
 
 

@@ -31,7 +31,7 @@ class WrongRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class LedgerReport:
     """What was checked of one merchant. `wrong` is None when all of it holds; `head` is the chain's newest digest, in letters as
     in the log (`fingerprints.in_letters`)."""
 
@@ -43,7 +43,7 @@ class Proof:
     wrong: WrongRow | None
 
 
-def prove_ledger(reader: Reader, merchant_id: str) -> Proof:
+def verify_ledger(reader: Reader, merchant_id: str) -> LedgerReport:
     """Check every entry, every sum, every link of the chain and every balance of one merchant, in one read of its ledger.
 
     Reads in the order of ids, a thousand transactions at a time; needs no gateway. Rows are wrong in the order: an entry, its
@@ -60,7 +60,7 @@ def prove_ledger(reader: Reader, merchant_id: str) -> Proof:
     wrong = wrong or _without_transaction(reader, merchant_id)
     sealed, head, broken = _chain(reader, merchant_id, digests)
     wrong = wrong or broken or next(_differences(reader, merchant_id), None)
-    return Proof(merchant_id, counts["transactions"], counts["entries"], sealed, head, wrong)
+    return LedgerReport(merchant_id, counts["transactions"], counts["entries"], sealed, head, wrong)
 
 
 def _transactions(

@@ -190,7 +190,7 @@ EVENT_OF: Mapping[str, EventType] = MappingProxyType(
 """The event of each status of a saved method."""
 
 
-def follow_gateway(session: Session, merchant_id: str, gateway: str, *, actor: Actor, at: datetime) -> None:
+def update_methods_for_gateway(session: Session, merchant_id: str, gateway: str, *, actor: Actor, at: datetime) -> None:
     """Update saved methods when the merchant changes to `gateway`: methods at other gateways expire and are no longer a default;
     methods saved earlier at this one are active again, of one card that was saved twice the newer."""
     newer = sa.orm.aliased(PaymentMethod)

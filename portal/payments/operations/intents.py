@@ -27,7 +27,7 @@ from portal.payments.operations.status import become
 from portal.payments.queries.holders import find_holder, list_holders
 from portal.payments.queries.shares import chosen_pricing, lock_dues, shown_version
 from portal.payments.rules import statuses
-from portal.payments.rules.amounts import Pricing, price_anew
+from portal.payments.rules.amounts import Pricing, reprice_choice
 from portal.payments.rules.choices import read_amount
 from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
@@ -72,7 +72,7 @@ def write_intent(
         payment.credit_amount,
         [(share.invoice_id, share.amount, share.price) for share in allocations],
     )
-    pricing, currencies = _price_now(session, scope, payment, allocations)
+    pricing, currencies = _reprice(session, scope, payment, allocations)
     method_id = payment.payment_method_id
     if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
@@ -112,7 +112,7 @@ def write_intent(
     return request
 
 
-def _price_now(
+def _reprice(
     session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation]
 ) -> tuple[Pricing, Mapping[str, str]]:
     """Return what the payment amounts to now, under the locks of its invoices, and the currency of each of them, which may have been
@@ -128,7 +128,7 @@ def _price_now(
         if holders and holders != [payment.split_of]:
             raise InvoiceBeingPaid(holders[0])
     credit = free_credit(session, scope, payment.currency) if payment.use_credit else 0
-    pricing = price_anew(dues, payment.currency, read_amount(payment), credit=credit)
+    pricing = reprice_choice(dues, payment.currency, read_amount(payment), credit=credit)
     return pricing, {due.invoice_id: due.currency for due in dues}
 
 

@@ -24,7 +24,7 @@ def limit_attempts(session: Session, scope: Scope, settings: Settings, now: date
     confirmed = _confirmed_lately(scope.merchant_id, settings, now).where(
         Payment.customer_id == scope.customer_id, Payment.listed
     )
-    wait = _wait_of(session, [confirmed], settings.payment_attempts_per_customer_per_hour, now)
+    wait = _seconds_to_wait(session, [confirmed], settings.payment_attempts_per_customer_per_hour, now)
     if wait:
         raise TooManyAttempts(wait)
 
@@ -44,7 +44,7 @@ def limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Se
     prompts = [prompted.where(Payment.customer_id == scope.customer_id)]
     if payment.phone is not None:
         prompts.append(prompted.where(Payment.phone == payment.phone))
-    wait = _wait_of(session, prompts, settings.payment_prompts_per_phone_per_hour, now)
+    wait = _seconds_to_wait(session, prompts, settings.payment_prompts_per_phone_per_hour, now)
     if wait:
         raise TooManyPrompts(wait)
 
@@ -64,7 +64,7 @@ def _confirmed_lately(merchant_id: str, settings: Settings, now: datetime) -> sa
     )
 
 
-def _wait_of(session: Session, counted: Iterable[sa.Select[datetime | None]], most: int, now: datetime) -> int:
+def _seconds_to_wait(session: Session, counted: Iterable[sa.Select[datetime | None]], most: int, now: datetime) -> int:
     """Return the seconds until each of these counts is below `most` again; 0 when all are now."""
     # The attempt that has to be older than an hour before the next one is allowed.
     blocking = [session.execute(each.offset(most - 1).limit(1)).scalar() for each in counted]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from portal.payments.errors import (
+    AmountNotDivisible,
     AmountTooHigh,
     AmountTooLow,
-    AmountUnplaceable,
-    AmountUnreached,
     CurrenciesMixed,
     DepositNotOffered,
+    FirstPartTooSmall,
     InvoiceSettled,
     SplitNotAllowed,
 )
@@ -146,7 +146,7 @@ def _part_range(due: Due) -> range:
 
 
 def check_amount(dues: Sequence[Due], currency: str, amount: Amount, *, refused_amount: int | None) -> None:
-    """Raise AmountTooLow, AmountTooHigh, or for the first payment of a split SplitNotAllowed or AmountUnreached, for an amount that
+    """Raise AmountTooLow, AmountTooHigh, or for the first payment of a split SplitNotAllowed or FirstPartTooSmall, for an amount that
     may not be chosen. `refused_amount` is as in `amount_rule`."""
     match amount:
         case Preset(named) | Exact(named):
@@ -173,11 +173,11 @@ def price_choice(dues: Sequence[Due], currency: str, amount: Amount, *, credit: 
             return price(dues, currency, amount=named, credit=credit)
 
 
-def price_anew(dues: Sequence[Due], currency: str, amount: Amount, *, credit: int) -> Pricing:
+def reprice_choice(dues: Sequence[Due], currency: str, amount: Amount, *, credit: int) -> Pricing:
     """Return the current pricing of a choice: as much of what is left as was chosen, with as much credit as there is.
 
     Invoices that can no longer be paid in the currency are removed, since the customer never saw that sum. Raises InvoiceSettled when nothing
-    is left of any, AmountUnplaceable and DepositNotOffered when the choice is no longer possible.
+    is left of any, AmountNotDivisible and DepositNotOffered when the choice is no longer possible.
     """
     payable = [due for due in dues if due.left > 0 and due.price_in(currency) is not None]
     whole = price(payable, currency)
@@ -199,7 +199,7 @@ def price(
 
     An invoice of `parts_of` is paid in full, by a part within that range, or not at all; any other by any part. In a currency
     other than its own an invoice is paid in full, or not at all. Raises CurrenciesMixed when one cannot be paid in
-    `currency`, InvoiceSettled when nothing is left of any, AmountTooHigh when it is more than is left, and AmountUnplaceable
+    `currency`, InvoiceSettled when nothing is left of any, AmountTooHigh when it is more than is left, and AmountNotDivisible
     when a rest fits none of them.
     """
     total = _total(dues, currency)
@@ -219,7 +219,7 @@ def price(
             parts.append(Part(due.invoice_id, share, taken, due.version))
         left -= taken
     if left:
-        raise AmountUnplaceable
+        raise AmountNotDivisible
     return Pricing(currency, tuple(parts), wanted, min(credit, wanted))
 
 
@@ -251,7 +251,7 @@ def _check_first_part(dues: Sequence[Due], currency: str, amount: int) -> None:
     if amount >= total:
         raise AmountTooHigh(1, total - 1)
     if amount < least:
-        raise AmountUnreached
+        raise FirstPartTooSmall
 
 
 def currencies_of(dues: Sequence[Due]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def test_every_row_is_counted_and_every_refusal_kept_by_line():
         spool.add(2, "a", "1", AT, {}, "raw 2")
         spool.add(3, "a", "2", AT, {}, "raw 3")
         list(spool.groups())
-        spool.refuse_waiting([2], "is paid")
+        spool.refuse_spooled([2], "is paid")
 
         assert (spool.row_count(), spool.refusal_count()) == (3, 2)
         assert list(spool.refusals()) == [(2, "is paid", "raw 2"), (4, "customer is empty", "raw 4")]

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.payments.errors import (
+    AmountNotDivisible,
     AmountTooHigh,
     AmountTooLow,
-    AmountUnplaceable,
-    AmountUnreached,
     CurrenciesMixed,
     DepositNotOffered,
+    FirstPartTooSmall,
     InvoiceSettled,
     SplitNotAllowed,
 )
@@ -28,8 +28,8 @@ from portal.payments.rules.amounts import (
     least_first_part,
     part_ranges,
     price,
-    price_anew,
     price_choice,
+    reprice_choice,
 )
 from portal.payments.rules.choices import Amount, Deposit, Exact, FirstPart, Full, Preset
 
@@ -145,7 +145,7 @@ def test_of_several_invoices_a_fixed_one_is_paid_whole_or_left():
     pricing = price([fixed, editable], "USD", amount=1200, parts_of=limits)
     assert ([part.share for part in pricing.parts], pricing.charge) == ([700, 500], 1200)
     assert [part.invoice_id for part in price([fixed, editable], "USD", amount=600, parts_of=limits).parts] == ["inv_2"]
-    with pytest.raises(AmountUnplaceable):
+    with pytest.raises(AmountNotDivisible):
         price([fixed, due("inv_3", 900)], "USD", amount=800, parts_of=part_ranges([fixed, due("inv_3", 900)]))
     assert not amount_rule([fixed, fixed], "USD").is_editable
 
@@ -158,7 +158,7 @@ def test_of_several_invoices_each_takes_a_part_within_its_own_limits():
     assert shares([old, new], 500, limits) == {"inv_1": 500}
     assert shares([old, new], 1500, limits) == {"inv_1": 1000, "inv_2": 500}
     for amount in (499, 700, 1001, 1499):
-        with pytest.raises(AmountUnplaceable):
+        with pytest.raises(AmountNotDivisible):
             price([old, new], "USD", amount=amount, parts_of=limits)
     assert shares([old, due("inv_3", 300)], 900, part_ranges([old, due("inv_3", 300)])) == {"inv_1": 600, "inv_3": 300}
     assert shares([old, new], 2000, limits) == {"inv_1": 1000, "inv_2": 1000}
@@ -176,7 +176,7 @@ def test_no_part_of_an_invoice_is_paid_in_another_currency_than_its_own():
 
     assert price([priced], "EUR", amount=9000).parts == (Part("inv_1", 10_000, 9000, 1),)
     for amount in (1, 8999):
-        with pytest.raises(AmountUnplaceable):
+        with pytest.raises(AmountNotDivisible):
             price([priced], "EUR", amount=amount)
 
 
@@ -273,7 +273,7 @@ def test_deposit_that_is_not_offered_is_refused(dues: list[dict[str, Any]]):
 def test_named_amounts_of_several_keep_to_the_limits_of_each_and_the_first_of_two_payments_does_not():
     dues = [due("inv_1", 100), due("inv_2", 100)]
 
-    with pytest.raises(AmountUnplaceable):
+    with pytest.raises(AmountNotDivisible):
         price_choice(dues, "USD", Exact(150))
     assert price_choice(dues, "USD", FirstPart(150)).total == 150
 
@@ -298,7 +298,7 @@ def test_after_a_refusal_less_than_was_refused_may_be_named():
 
 
 @pytest.mark.parametrize(
-    ("amount", "refusal"), [(0, AmountTooLow), (1, AmountUnreached), (100, AmountUnreached), (200, AmountTooHigh)]
+    ("amount", "refusal"), [(0, AmountTooLow), (1, FirstPartTooSmall), (100, FirstPartTooSmall), (200, AmountTooHigh)]
 )
 def test_first_part_that_leaves_no_second_one_is_refused(amount: int, refusal: type[Exception]):
     dues = [due("inv_1", 100), due("inv_2", 100)]
@@ -316,19 +316,19 @@ def test_first_part_in_another_currency_is_refused():
 
 @pytest.mark.parametrize("amount", [Preset(3000), Exact(3000), FirstPart(3000)])
 def test_amount_that_exceeds_what_is_left_becomes_all_of_it(amount: Amount):
-    assert price_anew([due("inv_1", 2000)], "USD", amount, credit=0).total == 2000
+    assert reprice_choice([due("inv_1", 2000)], "USD", amount, credit=0).total == 2000
 
 
 def test_deposit_is_priced_anew_as_it_is_now():
-    assert price_anew([due("inv_1", 5000, deposit=1700)], "USD", Deposit(), credit=0).total == 1700
+    assert reprice_choice([due("inv_1", 5000, deposit=1700)], "USD", Deposit(), credit=0).total == 1700
     with pytest.raises(DepositNotOffered):
-        price_anew([due("inv_1", 4000, deposit=1700, is_untouched=False)], "USD", Deposit(), credit=0)
+        reprice_choice([due("inv_1", 4000, deposit=1700, is_untouched=False)], "USD", Deposit(), credit=0)
 
 
 def test_invoices_that_leave_the_currency_leave_the_payment():
     dues = [due("inv_1", 100), due("inv_2", 100, currency="EUR"), due("inv_3", 0)]
 
-    assert [part.invoice_id for part in price_anew(dues, "USD", Full(), credit=0).parts] == ["inv_1"]
+    assert [part.invoice_id for part in reprice_choice(dues, "USD", Full(), credit=0).parts] == ["inv_1"]
 
 
 def due(invoice_id: str, left: int, *, currency: str = "USD", **given: Any) -> Due:
