@@ -26,7 +26,7 @@ from portal.web.pages import Pager
 if TYPE_CHECKING:
     from portal.refunds.queries import StoredRefund
 
-MOST_INVOICES = 20
+MAX_INVOICES = 20
 """Invoices that the address of a way out names."""
 
 
