@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from portal.refunds.queries import StoredRefund
 
 MAX_INVOICES = 20
-"""Invoices that the address of a way out names."""
+"""How many invoices the address of a checkout lists."""
 
 
 def build_payments_page(status: str, rows: Sequence[PaymentRow], pager: Pager, *, has_any: bool) -> PaymentsPage:
