@@ -26,7 +26,7 @@ from portal.payments.queries.payments import get_payment
 from portal.refunds.models import Refund
 from portal.rendering.renderer import Renderer
 from portal.services import Services
-from portal.sign_in.operations import begin_mailing
+from portal.sign_in.operations import prepare_sign_in_mail
 from portal.tenancy import Scope
 
 _METHOD_COLUMNS = (
@@ -47,7 +47,7 @@ def send_sign_in_mail(
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
     letter = services.database.run(
-        lambda session: begin_mailing(session, services.settings, merchant_id, str(payload["challenge"]), at=at)
+        lambda session: prepare_sign_in_mail(session, services.settings, merchant_id, str(payload["challenge"]), at=at)
     )
     if letter is None or merchant.status != "active":
         return

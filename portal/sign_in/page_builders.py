@@ -7,7 +7,7 @@ from datetime import datetime
 
 from portal.public_ids import is_id
 from portal.sign_in.forms import TypedCode
-from portal.sign_in.operations import CodeAnswer, Outcome
+from portal.sign_in.operations import CodeAttempt, SignInResult
 from portal.sign_in.pages import (
     AccountChoice,
     ChooseAccountPage,
@@ -17,7 +17,7 @@ from portal.sign_in.pages import (
     SessionPage,
     Target,
 )
-from portal.sign_in.queries import Account, AskedFor, MintedSession, SignedIn
+from portal.sign_in.queries import Account, ChallengeRow, MintedSession, SignedIn
 from portal.sign_in.rules.challenges import ChallengeState, CodeFault
 
 _KINDS = {"invoices": "invoices", "payments": "payments", "checkout": "checkout", "payment-methods": "payment_methods"}
@@ -36,47 +36,57 @@ def build_target(path: str, name: str = "") -> Target:
     return Target(path, _KINDS.get(parts[0], "other") if is_known else "other")
 
 
-def build_code_page(asked: AskedFor | None, *, minutes: int, at: datetime, is_fresh: bool) -> CodePage:
+def build_code_page(challenge: ChallengeRow | None, *, minutes: int, at: datetime, is_fresh: bool) -> CodePage:
     """The form as it is opened; `at` is in the merchant's timezone, and so are the instants on the page."""
-    if asked is None:
+    if challenge is None:
         return CodePage(None, minutes=minutes)
-    if asked.withheld_until is not None and asked.withheld_until > at:
-        return CodePage(asked.masked_address, "withheld", minutes=minutes, until=_beside(at, asked.withheld_until))
-    return CodePage(asked.masked_address, "sent_again" if is_fresh else "asked", minutes=minutes)
+    if challenge.withheld_until is not None and challenge.withheld_until > at:
+        return CodePage(
+            challenge.masked_address, "withheld", minutes=minutes, until=_beside(at, challenge.withheld_until)
+        )
+    return CodePage(challenge.masked_address, "sent_again" if is_fresh else "asked", minutes=minutes)
 
 
-def build_answered_code_page(answer: CodeAnswer, typed: TypedCode, *, minutes: int, at: datetime) -> CodePage:
+def build_answered_code_page(attempt: CodeAttempt, typed: TypedCode, *, minutes: int, at: datetime) -> CodePage:
     """The form after a code that did not sign in."""
-    asked = answer.asked
-    if asked is None:
+    challenge = attempt.challenge
+    if challenge is None:
         return CodePage(None, minutes=minutes)
-    if answer.outcome is Outcome.LOCKED:
-        until = _beside(at, answer.until) if answer.until else None
-        return CodePage(asked.masked_address, "locked", minutes=minutes, until=until)
-    if answer.outcome is Outcome.NOTHING_ASKED:
+    if attempt.result is SignInResult.LOCKED:
+        until = _beside(at, attempt.until) if attempt.until else None
+        return CodePage(challenge.masked_address, "locked", minutes=minutes, until=until)
+    if attempt.result is SignInResult.NO_CHALLENGE:
         # Its message was withheld, so there is no code to compare with.
-        return build_code_page(asked, minutes=minutes, at=at, is_fresh=False)
-    if answer.outcome is Outcome.EXPIRED:
-        page = build_code_page(asked, minutes=minutes, at=at, is_fresh=True)
-        return page if page.state == "withheld" else CodePage(asked.masked_address, "expired", minutes=minutes)
-    return CodePage(asked.masked_address, "wrong", typed.shown, minutes, answer.tries_left)
+        return build_code_page(challenge, minutes=minutes, at=at, is_fresh=False)
+    if attempt.result is SignInResult.EXPIRED:
+        page = build_code_page(challenge, minutes=minutes, at=at, is_fresh=True)
+        return page if page.state == "withheld" else CodePage(challenge.masked_address, "expired", minutes=minutes)
+    return CodePage(challenge.masked_address, "wrong", typed.shown, minutes, attempt.tries_left)
 
 
-def build_faulty_code_page(asked: AskedFor | None, typed: TypedCode, fault: CodeFault, *, minutes: int) -> CodePage:
+def build_faulty_code_page(
+    challenge: ChallengeRow | None, typed: TypedCode, fault: CodeFault, *, minutes: int
+) -> CodePage:
     """The form after something that is no code."""
-    if asked is None:
+    if challenge is None:
         return CodePage(None, minutes=minutes)
-    return CodePage(asked.masked_address, "short", typed.shown, minutes, missing_count=fault.missing_count)
+    return CodePage(challenge.masked_address, "short", typed.shown, minutes, missing_count=fault.missing_count)
 
 
 def build_link_page(
-    token: str, asked: AskedFor, accounts: list[Account], target: Target, *, signed_in: SignedIn | None, user_agent: str
+    token: str,
+    challenge: ChallengeRow,
+    accounts: list[Account],
+    target: Target,
+    *,
+    signed_in: SignedIn | None,
+    user_agent: str,
 ) -> LinkPage:
     """Who signs in where. With several accounts of one mailbox no name: the next page asks."""
     return LinkPage(
         token=token,
         name=account_name(accounts[0]) if len(accounts) == 1 else "",
-        address=asked.masked_address,
+        address=challenge.masked_address,
         target=target,
         device="phone" if "Mobi" in user_agent else "computer",
         signed_in_as=_somebody_else(signed_in, {account.id for account in accounts}),
@@ -84,13 +94,13 @@ def build_link_page(
 
 
 def build_link_expired_page(
-    asked: AskedFor | None, token: str, *, minutes: int, at: datetime, is_used: bool
+    challenge: ChallengeRow | None, token: str, *, minutes: int, at: datetime, is_used: bool
 ) -> LinkExpiredPage:
     """A link that does not work any more, and leads to a fresh one at the same target. `is_used`: somebody was quicker."""
-    if asked is None:
+    if challenge is None:
         return LinkExpiredPage("expired", minutes=minutes)
-    state = "used" if is_used or asked.state(at) is ChallengeState.USED else "expired"
-    return LinkExpiredPage(state, build_target(asked.target), token, asked.masked_address, minutes)
+    state = "used" if is_used or challenge.state(at) is ChallengeState.USED else "expired"
+    return LinkExpiredPage(state, build_target(challenge.target), token, challenge.masked_address, minutes)
 
 
 def build_session_page(token: str, minted: MintedSession, *, signed_in: SignedIn | None) -> SessionPage:

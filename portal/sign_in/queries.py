@@ -61,7 +61,7 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedFor:
+class ChallengeRow:
     """A challenge, for pages and operations. `customer_id` is None when the address is unknown."""
 
     id: str
@@ -134,7 +134,7 @@ _SESSION = (
         SignInSession.token_digest == sa.bindparam("token_digest"),
     )
 )
-_ASKED_FOR = [getattr(Challenge, name) for name in AskedFor.__dataclass_fields__]
+_CHALLENGE_COLUMNS = [getattr(Challenge, name) for name in ChallengeRow.__dataclass_fields__]
 _ACCOUNT = [getattr(Customer, name) for name in Account.__dataclass_fields__]
 
 
@@ -186,21 +186,23 @@ def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow
     return [SessionRow(*row[:-1]) for row in rows if row.last_used_at + timedelta(seconds=row.idle_seconds) > at]
 
 
-def find_challenge(reader: Reader, merchant_id: str, challenge_id: str) -> AskedFor | None:
+def find_challenge(reader: Reader, merchant_id: str, challenge_id: str) -> ChallengeRow | None:
     """The challenge of an id, whatever its state."""
     if not is_id(CHALLENGE, challenge_id):
         return None
-    return _asked_for(reader, Challenge.merchant_id == merchant_id, Challenge.id == challenge_id)
+    return _find_challenge_row(reader, Challenge.merchant_id == merchant_id, Challenge.id == challenge_id)
 
 
-def find_last_challenge(reader: Reader, merchant_id: str, browser: str) -> AskedFor | None:
+def find_last_challenge(reader: Reader, merchant_id: str, browser: str) -> ChallengeRow | None:
     """What this browser asked for last, withheld messages included; for the page that says where the mail went."""
-    return _asked_for(reader, Challenge.merchant_id == merchant_id, Challenge.browser_digest == token_digest(browser))
+    return _find_challenge_row(
+        reader, Challenge.merchant_id == merchant_id, Challenge.browser_digest == token_digest(browser)
+    )
 
 
-def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> AskedFor | None:
+def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> ChallengeRow | None:
     """The challenge whose code this browser may type: the newest that was not withheld, a live one before a used one."""
-    return _asked_for(
+    return _find_challenge_row(
         reader,
         Challenge.merchant_id == merchant_id,
         Challenge.browser_digest == token_digest(browser),
@@ -224,16 +226,21 @@ def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | No
 
     Empty when the customer is unknown, blocked or deleted.
     """
-    asked = sa.orm.aliased(Customer)
+    mailed_customer = sa.orm.aliased(Customer)
     rows = reader.execute(
         sa.select(*_ACCOUNT)
-        .join(asked, sa.and_(asked.merchant_id == Customer.merchant_id, asked.email_key == Customer.email_key))
+        .join(
+            mailed_customer,
+            sa.and_(
+                mailed_customer.merchant_id == Customer.merchant_id, mailed_customer.email_key == Customer.email_key
+            ),
+        )
         .where(
             Customer.merchant_id == merchant_id,
-            asked.merchant_id == merchant_id,
-            asked.id == (customer_id or ""),
-            asked.deleted_at.is_(None),
-            asked.blocked == sa.false(),
+            mailed_customer.merchant_id == merchant_id,
+            mailed_customer.id == (customer_id or ""),
+            mailed_customer.deleted_at.is_(None),
+            mailed_customer.blocked == sa.false(),
             *IS_LIVE,
         )
         .order_by(Customer.updated_at.desc(), Customer.id.desc())
@@ -273,8 +280,11 @@ def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedS
     return MintedSession(*row) if row else None
 
 
-def _asked_for(reader: Reader, *conditions: Any) -> AskedFor | None:
+def _find_challenge_row(reader: Reader, *conditions: Any) -> ChallengeRow | None:
     row = reader.execute(
-        sa.select(*_ASKED_FOR).where(*conditions).order_by(Challenge.used_at.is_not(None), Challenge.id.desc()).limit(1)
+        sa.select(*_CHALLENGE_COLUMNS)
+        .where(*conditions)
+        .order_by(Challenge.used_at.is_not(None), Challenge.id.desc())
+        .limit(1)
     ).first()
-    return AskedFor(*row) if row else None
+    return ChallengeRow(*row) if row else None

@@ -22,7 +22,7 @@ def refuse_card_numbers() -> None:
     runtime, asked = current_runtime(), current_request()
     if holds_card_number(asked.path):
         raise NotFound
-    if asked.query_string and any(holds_card_number(text) for pair in _asked_for(asked) for text in pair):
+    if asked.query_string and any(holds_card_number(text) for pair in _find_challenge_row(asked) for text in pair):
         asked.query_string = b""  # Not even the error page's links repeat it.
         raise CardNumberTyped
     if asked.method in SAFE_METHODS or asked.endpoint is None:
@@ -33,7 +33,7 @@ def refuse_card_numbers() -> None:
         raise CardNumberTyped
 
 
-def _asked_for(asked: Request) -> list[tuple[str, str]]:
+def _find_challenge_row(asked: Request) -> list[tuple[str, str]]:
     # Not `asked.args`, which is read once and kept: the error page would see it.
     return parse_qsl(asked.query_string.decode("latin-1"), keep_blank_values=True)
 

@@ -51,7 +51,7 @@ def count_up(session: Session, merchant_id: str, key: str, *, at: datetime, wind
 
 
 def count_in_a_row(session: Session, merchant_id: str, key: str, *, at: datetime) -> int:
-    """Count one more since the last `forget`, however long ago; tells the number."""
+    """Count one more since the last `reset_count`, however long ago; tells the number."""
     return _upsert(session, merchant_id, key, at, count=RateCounter.count + 1, window_started_at=at).count
 
 
@@ -72,7 +72,7 @@ def count_down(session: Session, merchant_id: str, *keys: str) -> None:
     )
 
 
-def forget(session: Session, merchant_id: str, key: str) -> None:
+def reset_count(session: Session, merchant_id: str, key: str) -> None:
     """Begin the count at nothing."""
     session.execute(sa.delete(RateCounter).where(RateCounter.merchant_id == merchant_id, RateCounter.key == key))
 

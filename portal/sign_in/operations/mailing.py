@@ -13,11 +13,11 @@ from portal.settings import Settings
 from portal.sign_in.models import Challenge
 from portal.sign_in.queries import IS_LIVE
 from portal.sign_in.rules import tokens
-from portal.sign_in.rules.challenges import shown_code
+from portal.sign_in.rules.challenges import format_code
 
 
 @dataclass(frozen=True, slots=True)
-class SignInLetter:
+class SignInMailContent:
     """What the mail says. It is sent and forgotten: none of it is ever stored or logged."""
 
     to: str
@@ -27,9 +27,9 @@ class SignInLetter:
     minutes: int
 
 
-def begin_mailing(
+def prepare_sign_in_mail(
     session: Session, settings: Settings, merchant_id: str, challenge_id: str, *, at: datetime
-) -> SignInLetter | None:
+) -> SignInMailContent | None:
     """Start the challenge's time, again at each new attempt to send, so that no message arrives dead (threats 37).
 
     None when there is nobody to write to: an unknown address, a customer blocked or deleted since, a challenge that is used
@@ -52,10 +52,10 @@ def begin_mailing(
             Customer.merchant_id == merchant_id, Customer.id == ((begun.customer_id if begun else None) or ""), *IS_LIVE
         )
     ).first()
-    letter = SignInLetter(
+    letter = SignInMailContent(
         to=(customer.email if customer else None) or "",
         locale=(customer.locale if customer else None) or (begun.locale if begun else ""),
-        code=shown_code(tokens.code_of(settings.keys, merchant_id, challenge_id)),
+        code=format_code(tokens.code_of(settings.keys, merchant_id, challenge_id)),
         token=tokens.link_token(settings.keys, merchant_id, challenge_id),
         minutes=settings.sign_in_minutes,
     )

@@ -15,7 +15,7 @@ from portal.events.rules import Actor, Event, EventType
 from portal.public_ids import is_id, new_id
 from portal.settings import Settings
 from portal.sign_in.models import PortalSession
-from portal.sign_in.operations.sessions import Entered, Visitor, start_session
+from portal.sign_in.operations.sessions import NewSession, Visitor, start_session
 from portal.sign_in.queries import IS_LIVE
 from portal.sign_in.rules.challenges import checked_target
 from portal.sign_in.rules.tokens import PORTAL_SESSION, is_token, new_token, token_digest
@@ -23,7 +23,7 @@ from portal.tenancy import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class PortalSessionAddress:
+class PortalSessionUrl:
     """`path` is below the merchant's root and holds the secret: shown once, never stored or logged."""
 
     id: str
@@ -41,7 +41,7 @@ def create_portal_session(
     at: datetime,
     return_url: str | None = None,
     locale: str | None = None,
-) -> PortalSessionAddress:
+) -> PortalSessionUrl:
     """Mint an address that signs the customer in once within five minutes and leads to `target`.
 
     Whoever calls has proved who the customer is. Raises NotFound when the customer is unknown, blocked or deleted.
@@ -53,7 +53,7 @@ def create_portal_session(
     if not is_id("cus", scope.customer_id) or session.execute(live).first() is None:
         raise NotFound
     token = new_token()
-    minted = PortalSessionAddress(
+    minted = PortalSessionUrl(
         new_id(PORTAL_SESSION, at),
         f"/sign-in/session/{token}",
         at + timedelta(minutes=settings.portal_session_url_minutes),
@@ -82,9 +82,9 @@ def create_portal_session(
     return minted
 
 
-def enter_portal_session(
+def use_portal_session(
     session: Session, settings: Settings, merchant_id: str, visitor: Visitor, token: str, *, at: datetime
-) -> Entered | None:
+) -> NewSession | None:
     """Use a minted address up and sign this browser in; None when it is unknown, used, too old, or its customer may not."""
     if not is_token(token):
         return None

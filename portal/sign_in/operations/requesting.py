@@ -15,9 +15,9 @@ from portal.sign_in.errors import TooManyMessages
 from portal.sign_in.models import Challenge
 from portal.sign_in.operations.limits import HOUR, count_up, limit_key, take_turn
 from portal.sign_in.operations.sessions import Visitor
-from portal.sign_in.queries import AskedFor, list_accounts
+from portal.sign_in.queries import ChallengeRow, list_accounts
 from portal.sign_in.rules import tokens
-from portal.sign_in.rules.challenges import is_same_mailbox, masked
+from portal.sign_in.rules.challenges import is_same_mailbox, mask_address
 
 MAIL_KIND = "sign_in_mail"
 
@@ -32,7 +32,7 @@ def request_sign_in(
     target: str,
     locale: str,
     at: datetime,
-) -> AskedFor:
+) -> ChallengeRow:
     """Ask for a message to an address, known or not: the same statements, rows and answer (threats, rule 5).
 
     `address` has passed `rules.is_address`; the message goes to the address that is stored. Raises TooManyMessages.
@@ -49,27 +49,27 @@ def request_sign_in(
         at=at,
         customer_id=meant[0].id if meant else None,
         digest=tokens.address_digest(settings.keys, merchant_id, key),
-        masked_address=masked(address),
+        masked_address=mask_address(address),
         target=target,
         locale=locale,
     )
 
 
-def ask_again(
-    session: Session, settings: Settings, merchant_id: str, visitor: Visitor, asked: AskedFor, *, at: datetime
-) -> AskedFor:
-    """Ask for a fresh message like `asked`, leading to the same target, for this browser. Raises TooManyMessages."""
+def resend_message(
+    session: Session, settings: Settings, merchant_id: str, visitor: Visitor, challenge: ChallengeRow, *, at: datetime
+) -> ChallengeRow:
+    """Ask for a fresh message like `challenge`, leading to the same target, for this browser. Raises TooManyMessages."""
     return _ask(
         session,
         settings,
         merchant_id,
         visitor,
         at=at,
-        customer_id=asked.customer_id,
-        digest=asked.address_digest,
-        masked_address=asked.masked_address,
-        target=asked.target,
-        locale=asked.locale,
+        customer_id=challenge.customer_id,
+        digest=challenge.address_digest,
+        masked_address=challenge.masked_address,
+        target=challenge.target,
+        locale=challenge.locale,
     )
 
 
@@ -85,7 +85,7 @@ def _ask(
     masked_address: str,
     target: str,
     locale: str,
-) -> AskedFor:
+) -> ChallengeRow:
     network = tokens.network_digest(settings.keys, merchant_id, visitor.network)
     _refuse_floods(session, settings, merchant_id, network, at)
     hourly = count_up(session, merchant_id, limit_key("mail-address", digest), at=at, window=HOUR)
@@ -93,7 +93,7 @@ def _ask(
     if withheld_until is None:
         # Only this browser's: nobody can end what another browser asked for (threats 7).
         _supersede(session, merchant_id, visitor.browser, at)
-    asked = AskedFor(
+    challenge = ChallengeRow(
         id=new_id(tokens.CHALLENGE, at),
         customer_id=customer_id,
         address_digest=digest,
@@ -107,13 +107,13 @@ def _ask(
         expires_at=None,
         used_at=None,
     )
-    row = {name: getattr(asked, name) for name in AskedFor.__dataclass_fields__}
+    row = {name: getattr(challenge, name) for name in ChallengeRow.__dataclass_fields__}
     session.add(Challenge(merchant_id=merchant_id, browser_digest=tokens.token_digest(visitor.browser), **row))
     if withheld_until is None:
         spacing = timedelta(minutes=1) / settings.sign_in_mails_per_address_per_minute
         due_at = take_turn(session, merchant_id, limit_key("mail-turn", digest), at=at, spacing=spacing)
-        enqueue(session, merchant_id, MAIL_KIND, {"challenge": asked.id}, at=at, due_at=due_at)
-    return asked
+        enqueue(session, merchant_id, MAIL_KIND, {"challenge": challenge.id}, at=at, due_at=due_at)
+    return challenge
 
 
 def _refuse_floods(session: Session, settings: Settings, merchant_id: str, network: bytes, at: datetime) -> None:

@@ -37,7 +37,7 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class NewSession:
     """A new session. `token` goes into the cookie and is nowhere else; `target` is a path below the merchant's root."""
 
     session_id: str
@@ -59,7 +59,7 @@ def start_session(
     target: str,
     at: datetime,
     return_url: str | None = None,
-) -> Entered:
+) -> NewSession:
     """Sign this browser in under a new token; what it was signed in as before ends, and beyond the cap the oldest sessions.
 
     `kind` is mail, api or frame; `by` says in the audit how: link, code, or session.
@@ -76,27 +76,33 @@ def start_session(
     beyond = _keep_to_cap(session, scope, settings.session_cap, at)
     _record_ended(session, scope.merchant_id, beyond, actor=SYSTEM, at=at, reason="too_many")
     life = lifetime(kind, settings)
-    entered = Entered(new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind)
+    new_session = NewSession(new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind)
     session.add(
         SignInSession(
             merchant_id=scope.merchant_id,
-            id=entered.session_id,
+            id=new_session.session_id,
             customer_id=scope.customer_id,
-            token_digest=token_digest(entered.token),
+            token_digest=token_digest(new_session.token),
             kind=kind,
             idle_seconds=int(life.idle.total_seconds()),
             user_agent=_printable(visitor.user_agent),
             return_url=return_url,
             created_at=at,
             last_used_at=at,
-            expires_at=entered.expires_at,
+            expires_at=new_session.expires_at,
         )
     )
     event = _session_event(
-        EventType.PORTAL_SIGNED_IN, scope.merchant_id, entered.session_id, scope.customer_id, at=at, by=by, kind=kind
+        EventType.PORTAL_SIGNED_IN,
+        scope.merchant_id,
+        new_session.session_id,
+        scope.customer_id,
+        at=at,
+        by=by,
+        kind=kind,
     )
     record(session, actor, event)
-    return entered
+    return new_session
 
 
 def touch_session(session: Session, merchant_id: str, session_id: str, at: datetime) -> None:

@@ -80,7 +80,7 @@ def read_code(typed: str) -> str | CodeFault:
     return letters if len(letters) == CODE_LENGTH else CodeFault(CODE_LENGTH - len(letters))
 
 
-def shown_code(code: str) -> str:
+def format_code(code: str) -> str:
     """As people read it: `XXXX-XXXX`."""
     return f"{code[:4]}-{code[4:]}"
 
@@ -107,7 +107,7 @@ def is_address(text: str) -> bool:
     return True
 
 
-def masked(address: str) -> str:
+def mask_address(address: str) -> str:
     """The address as a page may show it: `m•••@lindqvist.example`. Made from what was typed, known or not."""
     local, _, domain = unicodedata.normalize("NFC", address).rpartition("@")
     return f"{local[:1]}•••@{domain}"

@@ -17,11 +17,11 @@ from portal.sign_in.rules.challenges import (
     CodeFault,
     challenge_state,
     checked_target,
+    format_code,
     is_address,
     is_same_mailbox,
-    masked,
+    mask_address,
     read_code,
-    shown_code,
 )
 from portal.web.local_redirects import is_local_path
 
@@ -31,8 +31,8 @@ codes = st.text(alphabet=CODE_LETTERS, min_size=8, max_size=8)
 
 @given(codes)
 def test_code_is_read_as_it_is_shown(code):
-    assert read_code(shown_code(code)) == code
-    assert read_code(f"  {shown_code(code).lower()}\n") == code
+    assert read_code(format_code(code)) == code
+    assert read_code(f"  {format_code(code).lower()}\n") == code
 
 
 @given(codes)
@@ -135,7 +135,7 @@ def test_mailboxes_are_one_but_for_ascii_case():
 
 
 def test_masked_address_shows_its_first_letter_and_its_place():
-    assert masked("maya@lindqvist.example") == "m•••@lindqvist.example"
+    assert mask_address("maya@lindqvist.example") == "m•••@lindqvist.example"
 
 
 @given(st.text())
