@@ -51,7 +51,7 @@ class NotMounted(RuntimeError):
     """The portal was asked for something before `init_app` gave it to an application."""
 
 
-class LoginInTheWay(RuntimeError):
+class LoginConflict(RuntimeError):
     """The blueprint was given to an application whose own login would answer for our customers, or ours for its users."""
 
 
@@ -93,7 +93,7 @@ class Portal:
 
         Such an application brings itself what else the mount has: error pages and headers for what no page of ours answers,
         a limit on request bodies, `TRUSTED_HOSTS`, the gateways' door `/hooks/…` and probes (docs/mounting.md).
-        Settings come from the environment. Registering it raises LoginInTheWay where there is a login.
+        Settings come from the environment. Registering it raises LoginConflict where there is a login.
         """
         settings = self._settings_of({}, Path("instance"))
         self._services = build_services(settings)
@@ -163,7 +163,7 @@ class Portal:
         app = state.app
         assert isinstance(app, Flask)
         if hasattr(app, "login_manager"):
-            raise LoginInTheWay("this application has a login of its own: mount the portal with Portal(app, …) instead")
+            raise LoginConflict("this application has a login of its own: mount the portal with Portal(app, …) instead")
         if state.url_prefix != self._url_prefix:
             raise ValueError(f"register the blueprint under {self._url_prefix}: links in mail lead there")
         register_login(app)

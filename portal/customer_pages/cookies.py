@@ -14,11 +14,11 @@ _LOCALE_LIFE = timedelta(days=365)
 _MOST_NAMES = 4096
 
 
-def name_cookies(runtime: Runtime, asked: Request, slug: str, root: str) -> Cookies:
+def name_cookies(runtime: Runtime, request: Request, slug: str, root: str) -> Cookies:
     """The merchant's cookies for this request: `__Host-` where the origin is ours, `__Secure-` in a mount, neither over http."""
     # Only a mount has a path of its own: the standalone application owns its origin, and `__Host-` needs the whole of it.
     path = (root or "/") if runtime.merchant is not None else "/"
-    is_secure = runtime.is_https or asked.scheme == "https"
+    is_secure = runtime.is_https or request.scheme == "https"
     key = (slug, path, is_secure)
     known = runtime.cookies.get(key)
     if known is None:

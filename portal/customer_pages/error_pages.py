@@ -18,7 +18,7 @@ from portal.customer_pages.locales import other_languages
 from portal.customer_pages.shells import build_bare_shell, build_shell
 from portal.customer_pages.visits import enter_merchant, page_before, visit
 from portal.errors import PortalError
-from portal.web.errors import CardNumberTyped
+from portal.web.errors import CardNumberSubmitted
 from portal.web.headers import forbid_storing
 from portal.web.pages import ErrorPage
 from portal.web.render import render_page
@@ -27,7 +27,7 @@ from portal.web.runtime import current_runtime, request_number
 _log = logging.getLogger(__name__)
 _PORTAL = str(Path(__file__).resolve().parents[1])
 _TEMPLATES = {404: "errors/not_found.html", 405: "errors/method_not_allowed.html", 429: "errors/too_many.html"}
-_OF_FAULT: Mapping[type[PortalError], str] = {CardNumberTyped: "errors/card_number.html"}
+_OF_FAULT: Mapping[type[PortalError], str] = {CardNumberSubmitted: "errors/card_number.html"}
 _REFUSED, _BROKEN = "errors/forbidden.html", "errors/broken.html"
 # When even the error page cannot be shown.
 _LAST_WORDS = """<!doctype html>

@@ -16,10 +16,10 @@ from portal.sign_in.operations import touch_session
 from portal.sign_in.queries import SignedIn
 from portal.sign_in.rules.challenges import LONGEST_TARGET
 from portal.web.csrf import FIELD, SAFE_METHODS
-from portal.web.errors import CameFromElsewhere, TooManyRequests
+from portal.web.errors import CrossSiteRequest, TooManyRequests
 from portal.web.headers import forbid_storing
 from portal.web.policies import Policy
-from portal.web.request_checks import says_own_page
+from portal.web.request_checks import is_from_own_page
 from portal.web.runtime import Runtime, current_g, current_request, current_runtime
 
 _FRAMED_OR_TOP = frozenset({"document", "iframe", "frame"})
@@ -27,18 +27,18 @@ _FRAMED_OR_TOP = frozenset({"document", "iframe", "frame"})
 
 def open_request() -> ResponseReturnValue | None:
     """Before each page of a merchant: who it belongs to, who visits it, and whether they may; then its shell."""
-    runtime, asked = current_runtime(), current_request()
-    slug = runtime.merchant if runtime.merchant is not None else (asked.view_args or {}).pop("merchant")
+    runtime, request = current_runtime(), current_request()
+    slug = runtime.merchant if runtime.merchant is not None else (request.view_args or {}).pop("merchant")
     if not enter_merchant(runtime, slug):
         raise NotFound
-    wait = runtime.flood.count(asked.remote_addr or "")
+    wait = runtime.flood.count(request.remote_addr or "")
     if wait is not None:
         raise TooManyRequests(wait)
     signed_in = visit()
-    refuse_foreign(runtime, asked)
+    refuse_foreign(runtime, request)
     if signed_in is not None:
         _stamp_session(runtime, signed_in)
-    elif runtime.policies[asked.endpoint or ""] is Policy.SIGNED_IN:
+    elif runtime.policies[request.endpoint or ""] is Policy.SIGNED_IN:
         return _lead_to_sign_in()
     g.shell = build_shell()
     return None
@@ -52,21 +52,21 @@ def close_request(response: Response) -> Response:
     return response
 
 
-def refuse_foreign(runtime: Runtime, asked: Request) -> None:
+def refuse_foreign(runtime: Runtime, request: Request) -> None:
     """Refuse what another site sends (threats, rule 13), and pages that another site wants as a part of its own (threats, rule 35)."""
-    if asked.method in SAFE_METHODS:
-        if asked.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not _is_navigation(asked):
-            raise CameFromElsewhere
+    if request.method in SAFE_METHODS:
+        if request.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not _is_navigation(request):
+            raise CrossSiteRequest
         return
-    verdict = says_own_page(runtime, asked)
+    verdict = is_from_own_page(runtime, request)
     if verdict is None:
-        verdict = runtime.csrf.accepts(asked.form.get(FIELD, ""), csrf_binding())
+        verdict = runtime.csrf.accepts(request.form.get(FIELD, ""), csrf_binding())
     if not verdict:
-        raise CameFromElsewhere
+        raise CrossSiteRequest
 
 
-def _is_navigation(asked: Request) -> bool:
-    environ = asked.environ
+def _is_navigation(request: Request) -> bool:
+    environ = request.environ
     return environ.get("HTTP_SEC_FETCH_MODE") == "navigate" and environ.get("HTTP_SEC_FETCH_DEST") in _FRAMED_OR_TOP
 
 

@@ -41,12 +41,12 @@ def register_login(app: Flask) -> None:
     app.config.update(REMEMBER_COOKIE_NAME="portal remembers nothing", SESSION_PROTECTION=None)
     manager = LoginManager()
     manager.session_protection = None
-    manager.request_loader(lambda _request: find_visitor())
+    manager.request_loader(lambda _request: find_user())
     # Not init_app: all that it adds is the handling of remember cookies after each request.
     app.login_manager = manager  # type: ignore[attr-defined]
 
 
-def find_visitor() -> Visitor | None:
+def find_user() -> Visitor | None:
     """The visitor of the request's session cookie at the request's merchant, or None; one statement a request.
 
     What the guard asks, and what Flask-Login's `current_user` is; the guard asks here, since the way over the proxy costs
@@ -54,12 +54,12 @@ def find_visitor() -> Visitor | None:
     """
     here = current_g()
     if "visitor" not in here:
-        here.visitor = _load_visitor()
+        here.visitor = _load_user()
     visitor: Visitor | None = here.visitor
     return visitor
 
 
-def _load_visitor() -> Visitor | None:
+def _load_user() -> Visitor | None:
     token = session_token()
     if not token:
         return None

@@ -22,12 +22,12 @@ _MOST_BRANDS = 512
 
 def build_shell() -> Shell:
     """The shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are known. Asks the database nothing."""
-    runtime, asked, here = current_runtime(), current_request(), current_g()
+    runtime, request, here = current_runtime(), current_request(), current_g()
     merchant: MerchantProfile = here.merchant
     signed_in: SignedIn | None = here.signed_in
     locale = pick_locale(signed_in.locale if signed_in else None, merchant.locale)
     theme = runtime.renderer.themes.get(merchant.theme)
-    static = asked.root_path.rstrip("/") + runtime.static_files.path
+    static = request.root_path.rstrip("/") + runtime.static_files.path
     return Shell(
         root=here.root,
         static=static,
@@ -37,7 +37,7 @@ def build_shell() -> Shell:
         customer_name=_name(signed_in) if signed_in else None,
         customer_company=signed_in.company_name if signed_in else None,
         signed_in=signed_in is not None,
-        current=runtime.nav.get(asked.endpoint or "", ""),
+        current=runtime.nav.get(request.endpoint or "", ""),
         locale=locale,
         dir=reading_direction(locale),
         languages=other_languages(locale),

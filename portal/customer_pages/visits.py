@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import g, request
 
 from portal.customer_pages.cookies import name_cookies
-from portal.customer_pages.login import find_visitor
+from portal.customer_pages.login import find_user
 from portal.sign_in.queries import SignedIn
 from portal.web.local_redirects import is_local_path
 from portal.web.runtime import Runtime, current_g, current_request
@@ -18,18 +18,18 @@ def enter_merchant(runtime: Runtime, slug: str) -> bool:
     merchant = runtime.tenants.find(slug)
     if merchant is None:
         return False
-    here, asked = current_g(), current_request()
-    above = asked.root_path.rstrip("/")
+    here, request = current_g(), current_request()
+    above = request.root_path.rstrip("/")
     here.merchant = merchant
     here.root = above + runtime.prefix if runtime.merchant is not None else f"{above}/{merchant.slug}"
-    here.cookies = name_cookies(runtime, asked, merchant.slug, here.root)
+    here.cookies = name_cookies(runtime, request, merchant.slug, here.root)
     here.signed_in = None
     return True
 
 
 def visit() -> SignedIn | None:
     """Set `g.signed_in` to the visitor of the session cookie, or None; one statement when there is a cookie."""
-    visitor = find_visitor()
+    visitor = find_user()
     if visitor is None:
         return None
     g.signed_in = visitor.signed_in

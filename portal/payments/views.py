@@ -13,7 +13,7 @@ from portal.payments.queries.history import FILTERS, has_payments, list_payments
 from portal.payments.queries.payments import get_payment
 from portal.payments.rules.statuses import UNSETTLED
 from portal.public_ids import is_id
-from portal.web.gateway_threads import ask_if_free
+from portal.web.gateway_threads import look_up_if_free
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -50,7 +50,7 @@ def payment(payment_id: str) -> Response:
     with services.database.read() as reader:
         found = get_payment(reader, scope, payment_id)
     if found.status in UNSETTLED:
-        ask_if_free(
+        look_up_if_free(
             lambda: resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY)
         )
         with services.database.read() as reader:

@@ -11,7 +11,7 @@ from flask import Request
 from portal.contacts import holds_card_number
 from portal.errors import NotFound
 from portal.web.csrf import SAFE_METHODS
-from portal.web.errors import CardNumberTyped
+from portal.web.errors import CardNumberSubmitted
 from portal.web.policies import Policy
 from portal.web.runtime import current_request, current_runtime
 
@@ -19,30 +19,30 @@ from portal.web.runtime import current_request, current_runtime
 def refuse_card_numbers() -> None:
     """Before every request: a card number in the query, in a form or in JSON (names and values) is a 422, and one in the path
     an address that is not there (threats 167). A gateway's signed event is its own affair: what is kept of it is masked."""
-    runtime, asked = current_runtime(), current_request()
-    if holds_card_number(asked.path):
+    runtime, request = current_runtime(), current_request()
+    if holds_card_number(request.path):
         raise NotFound
-    if asked.query_string and any(holds_card_number(text) for pair in _find_challenge_row(asked) for text in pair):
-        asked.query_string = b""  # Not even the error page's links repeat it.
-        raise CardNumberTyped
-    if asked.method in SAFE_METHODS or asked.endpoint is None:
+    if request.query_string and any(holds_card_number(text) for pair in _find_challenge_row(request) for text in pair):
+        request.query_string = b""  # Not even the error page's links repeat it.
+        raise CardNumberSubmitted
+    if request.method in SAFE_METHODS or request.endpoint is None:
         return
-    if runtime.policies[asked.endpoint] is Policy.GATEWAY_SIGNED:
+    if runtime.policies[request.endpoint] is Policy.GATEWAY_SIGNED:
         return
-    if any(holds_card_number(text) for text in _typed(asked)):
-        raise CardNumberTyped
+    if any(holds_card_number(text) for text in _typed(request)):
+        raise CardNumberSubmitted
 
 
-def _find_challenge_row(asked: Request) -> list[tuple[str, str]]:
-    # Not `asked.args`, which is read once and kept: the error page would see it.
-    return parse_qsl(asked.query_string.decode("latin-1"), keep_blank_values=True)
+def _find_challenge_row(request: Request) -> list[tuple[str, str]]:
+    # Not `request.args`, which is read once and kept: the error page would see it.
+    return parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True)
 
 
-def _typed(asked: Request) -> Iterator[str]:
-    for pair in asked.form.items(multi=True):
+def _typed(request: Request) -> Iterator[str]:
+    for pair in request.form.items(multi=True):
         yield from pair
-    if asked.is_json:
-        yield from _texts(asked.get_json(silent=True))
+    if request.is_json:
+        yield from _texts(request.get_json(silent=True))
 
 
 def _texts(value: Any) -> Iterator[str]:

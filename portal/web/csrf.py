@@ -30,7 +30,7 @@ class CsrfTokens:
         return urlsafe_b64encode(hashlib.blake2b(bound_to.encode(), key=key, digest_size=24).digest())
 
 
-def says_same_origin(sec_fetch_site: str | None, origin: str | None, own_origins: Iterable[str]) -> bool | None:
+def is_same_origin(sec_fetch_site: str | None, origin: str | None, own_origins: Iterable[str]) -> bool | None:
     """What the browser says: our own page, another one, or nothing at all (None), which leaves it to the token.
 
     `null` and every value that is not ours count as another one.

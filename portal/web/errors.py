@@ -5,14 +5,14 @@ from __future__ import annotations
 from portal.errors import PortalError
 
 
-class CameFromElsewhere(PortalError):
+class CrossSiteRequest(PortalError):
     """The request was not sent by one of our own pages, or by one that is too old."""
 
     status = 403
     sentence = "This was not sent from our own page."
 
 
-class CardNumberTyped(PortalError):
+class CardNumberSubmitted(PortalError):
     """A field or the query holds a payment card's number, which is neither kept nor logged anywhere here."""
 
     status = 422

@@ -10,7 +10,7 @@ _ASKING = threading.BoundedSemaphore(2)
 _WAIT_SECONDS = 0.2
 
 
-def ask_if_free(ask: Callable[[], None]) -> None:
+def look_up_if_free(ask: Callable[[], None]) -> None:
     """Ask, unless enough threads wait for a gateway already: what is recorded is shown then, and the page asks again by itself."""
     if not _ASKING.acquire(timeout=_WAIT_SECONDS):
         return

@@ -19,17 +19,17 @@ _HEADERS = "portal.headers"
 def finish_page(response: Response) -> Response:
     """After each page of a blueprint that stands alone in somebody else's application."""
     finish_response(response)
-    asked = current_request()
-    response.headers.extend(asked.environ.pop(_HEADERS))
+    request = current_request()
+    response.headers.extend(request.environ.pop(_HEADERS))
     return response
 
 
 def finish_response(response: Response) -> Response:
     """After each request of the application, whatever it was: choose its headers, and count it."""
-    runtime, asked, here = current_runtime(), current_request(), current_g()
-    has_token = "token" in asked.view_args if asked.view_args else False
-    asked.environ[_HEADERS] = runtime.headers.of_kind(tuple(here.get("form_action_origins", ())), has_token)
-    runtime.counts.add(asked.endpoint, response.status_code)
+    runtime, request, here = current_runtime(), current_request(), current_g()
+    has_token = "token" in request.view_args if request.view_args else False
+    request.environ[_HEADERS] = runtime.headers.of_kind(tuple(here.get("form_action_origins", ())), has_token)
+    runtime.counts.add(request.endpoint, response.status_code)
     return response
 
 

@@ -20,7 +20,7 @@ from portal import Portal
 from portal.clock import MovableClock
 from portal.database import Database
 from portal.errors import NotFound
-from portal.extension import EXTENSION, LoginInTheWay, NotMounted
+from portal.extension import EXTENSION, LoginConflict, NotMounted
 from portal.services import Services
 from portal.settings import SettingsFault
 from tests.conftest import SECRET_KEY
@@ -434,5 +434,5 @@ def test_blueprint_refuses_an_application_with_a_login(environment: None, servic
     portal = Portal(url_prefix="/billing", merchant="acme")
     app = build_host()
 
-    with pytest.raises(LoginInTheWay):
+    with pytest.raises(LoginConflict):
         app.register_blueprint(portal.create_blueprint(), url_prefix="/billing")

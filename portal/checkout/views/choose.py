@@ -36,7 +36,7 @@ from portal.payments.rules.amounts import currencies_of
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 from portal.web.devices import device_class
-from portal.web.gateway_threads import ask_if_free
+from portal.web.gateway_threads import look_up_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 
@@ -113,7 +113,7 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
 def _ask_about(payment_id: str) -> None:
     """Before a customer is told that a payment is in the way: ask the gateway what became of it, as that payment's page does."""
     services, merchant_id = current_services(), current_scope().merchant_id
-    ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY))
+    look_up_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY))
 
 
 def _with_known_invoices(selection: Chosen) -> Chosen:

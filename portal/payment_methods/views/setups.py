@@ -17,7 +17,7 @@ from portal.payment_methods.queries import get_method, get_setup, list_methods
 from portal.payment_methods.rules import SETUP_UNSETTLED, echoed_nickname
 from portal.payment_methods.views.consent_texts import said_here, words_of_setup
 from portal.public_ids import is_id
-from portal.web.gateway_threads import ask_if_free
+from portal.web.gateway_threads import look_up_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 
@@ -80,7 +80,7 @@ def setup(setup_id: str) -> Response:
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)
     if found.status in SETUP_UNSETTLED or found.status == "expired":
-        ask_if_free(
+        look_up_if_free(
             lambda: resolve_setup(services, scope.merchant_id, setup_id, unless_checked_within=ASK_AT_MOST_EVERY)
         )
     with reading() as reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.web.csrf import CsrfTokens, says_same_origin
+from portal.web.csrf import CsrfTokens, is_same_origin
 
 OLD, NEW = b"an older secret of more than 32 characters", b"a newer secret of more than 32 characters"
 
@@ -50,4 +50,4 @@ def test_nonsense_is_refused_without_an_error(token: str) -> None:
     ],
 )
 def test_browser_is_taken_at_its_word(site: str | None, origin: str | None, verdict: bool | None) -> None:
-    assert says_same_origin(site, origin, ["https://portal.example"]) is verdict
+    assert is_same_origin(site, origin, ["https://portal.example"]) is verdict
