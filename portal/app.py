@@ -41,8 +41,8 @@ from portal.web.trusted_hosts import TrustedHosts
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-MOST_BODY_BYTES = 64 * 1024
-MOST_FORM_PARTS = 500
+MAX_BODY_BYTES = 64 * 1024
+MAX_FORM_PARTS = 500
 HOOKS = "gateway_events"
 DEMO = "demo"
 
@@ -84,9 +84,9 @@ def create_app(
     runtime = build_runtime(services, renderer, merchant)
     app = Application("portal", static_folder=None, template_folder=None)
     app.config.update(
-        MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
-        MAX_FORM_MEMORY_SIZE=MOST_BODY_BYTES,
-        MAX_FORM_PARTS=MOST_FORM_PARTS,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        MAX_FORM_PARTS=MAX_FORM_PARTS,
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     app.url_map.merge_slashes = False

@@ -12,9 +12,9 @@ from typing import NoReturn
 import click
 
 from portal import __version__
-from portal.commands.contents import Contents, one_line
+from portal.commands.lazy_group import LazyGroup, one_line
 
-CONTENTS = {
+COMMANDS = {
     "demo": ("portal.commands.demo:demo", "The whole system with demo data, on this machine alone."),
     "serve": ("portal.commands.serve:serve", "The production web server."),
     "worker": ("portal.commands.worker:worker", "Background work: mail, reconciling, what is due."),
@@ -33,7 +33,7 @@ CONTENTS = {
 }
 
 
-@click.group(cls=Contents, contents=CONTENTS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="portal")
 def cli() -> None:
     """A self-service customer portal for payments.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 CrashPoint = Callable[[str], None]
 
 
-def pass_by(label: str) -> None:
+def do_nothing(label: str) -> None:
     """What production does at a crash point: nothing."""
 
 

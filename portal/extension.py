@@ -20,9 +20,9 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.app import build_renderer, build_runtime, build_services, create_app
-from portal.cli import CONTENTS
-from portal.commands.contents import Contents
+from portal.cli import COMMANDS
 from portal.commands.environment import Host
+from portal.commands.lazy_group import LazyGroup
 from portal.customer_pages.blueprint import create_blueprint
 from portal.customer_pages.guard import close_request
 from portal.customer_pages.login import register_login
@@ -195,9 +195,9 @@ def _mount(host: Flask, prefix: str, portal: WSGIApplication) -> None:
 def _commands(host: Host) -> click.Group:
     """`flask portal …`: the commands of `portal`, with the host's settings and application context."""
 
-    class Commands(Contents):
+    class Commands(LazyGroup):
         def invoke(self, ctx: click.Context) -> object:
             ctx.obj = host
             return super().invoke(ctx)
 
-    return Commands("portal", contents=CONTENTS, help="The customer portal in this application.")
+    return Commands("portal", lazy_commands=COMMANDS, help="The customer portal in this application.")

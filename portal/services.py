@@ -8,7 +8,7 @@ from secrets import SystemRandom
 from typing import TYPE_CHECKING
 
 from portal.clock import Clock, SystemClock
-from portal.crash_points import CrashPoint, pass_by
+from portal.crash_points import CrashPoint, do_nothing
 from portal.database import Database
 from portal.settings import Settings
 
@@ -29,5 +29,5 @@ class Services:
     gateways: Gateways
     method_users: MethodUsers
     clock: Clock = field(default_factory=SystemClock)
-    crash_point: CrashPoint = pass_by
+    crash_point: CrashPoint = do_nothing
     chance: Callable[[], float] = SystemRandom().random

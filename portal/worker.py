@@ -65,7 +65,7 @@ JOBS: tuple[Job, ...] = (
     Job("sealed", timedelta(seconds=5), seal_ledger),
     Job("expired", timedelta(seconds=30), expire_checkouts),
     Job("compared", timedelta(minutes=5), compare_charges),
-    Job("told_of_expiry", timedelta(days=1), mail_expiring_methods),
+    Job("mailed_expiring", timedelta(days=1), mail_expiring_methods),
     Job("cleaned", timedelta(minutes=5), clean_up),
 )
 """In the order in which one round runs them."""

@@ -105,6 +105,6 @@ def named_merchant(database: Database, slug: str) -> MerchantProfile:
     return merchant
 
 
-def event_address(settings: Settings, slug: str, gateway: str) -> str:
+def webhook_url(settings: Settings, slug: str, gateway: str) -> str:
     """Where a gateway sends the events of a merchant's account."""
     return f"{settings.base_url}{settings.url_prefix}/hooks/{slug}/{gateway}"

@@ -11,8 +11,8 @@ import click
 import sqlalchemy as sa
 
 from portal.clock import SystemClock
-from portal.commands.environment import event_address, load_settings, named_merchant, open_database, wrong_usage
-from portal.commands.sandbox_account import ask_for_events, new_account
+from portal.commands.environment import load_settings, named_merchant, open_database, webhook_url, wrong_usage
+from portal.commands.sandbox_account import new_account, register_webhook
 from portal.database import Reader
 from portal.errors import PortalError
 from portal.events.rules import COMMAND
@@ -82,8 +82,8 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
             connect_gateway(session, merchant, name, secrets, keys=settings.keys, actor=COMMAND, at=at)
             follow_gateway(session, merchant.id, name, actor=COMMAND, at=at)
     if name == SANDBOX:
-        ask_for_events(settings, slug, secrets)
-    click.echo(f"{slug} takes payments through {name} now; events come to {event_address(settings, slug, name)}")
+        register_webhook(settings, slug, secrets)
+    click.echo(f"{slug} takes payments through {name} now; events come to {webhook_url(settings, slug, name)}")
 
 
 @gateway.command("list")

@@ -9,7 +9,7 @@ import click
 
 from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database, wrong_usage
-from portal.commands.sandbox_account import ask_for_events, new_account
+from portal.commands.sandbox_account import new_account, register_webhook
 from portal.events.rules import COMMAND
 from portal.merchants.errors import InvalidMerchant, SlugReserved, UnknownScope
 from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant, set_payment_options
@@ -62,7 +62,7 @@ def create(
         if accounts:
             connect_gateway(session, made, SANDBOX, accounts, keys=settings.keys, actor=COMMAND, at=at)
     if accounts:
-        ask_for_events(settings, made.slug, accounts)
+        register_webhook(settings, made.slug, accounts)
     click.echo(
         json.dumps(
             {**asdict(made), "object": "merchant", "livemode": made.is_live, "url": f"{settings.base_url}/{made.slug}"}

@@ -6,7 +6,7 @@ import secrets
 
 import click
 
-from portal.commands.environment import event_address
+from portal.commands.environment import webhook_url
 from portal.merchants.operations import SANDBOX
 from portal.settings import Settings
 
@@ -16,7 +16,7 @@ def new_account(slug: str) -> dict[str, str]:
     return {"secret_key": f"sk_sandbox_{slug}", "event_secret": secrets.token_urlsafe(32)}
 
 
-def ask_for_events(settings: Settings, slug: str, account: dict[str, str]) -> None:
+def register_webhook(settings: Settings, slug: str, account: dict[str, str]) -> None:
     """Tell the sandbox where events go. Nothing depends on it: payments are asked for all the same."""
     from portal.gateways.http import JsonClient, UnusableResponse
 
@@ -26,7 +26,7 @@ def ask_for_events(settings: Settings, slug: str, account: dict[str, str]) -> No
     try:
         response = client.post(
             "/v1/webhook_endpoints",
-            {"url": event_address(settings, slug, SANDBOX), "secret": account["event_secret"]},
+            {"url": webhook_url(settings, slug, SANDBOX), "secret": account["event_secret"]},
         )
     except UnusableResponse:
         response = None

@@ -35,7 +35,7 @@ def deliver(smtp_url: str, message: Message) -> None:
             raise
 
 
-def greet(smtp_url: str) -> None:
+def check_connection(smtp_url: str) -> None:
     """Say hello to the mail server, log in where it is asked for, and send nothing. Raises smtplib's faults and OSError."""
     with _open(smtp_url) as server:
         server.noop()

@@ -15,7 +15,7 @@ from portal.database import Reader
 from portal.emails.delivery import deliver
 from portal.emails.messages import Envelope, build_message
 from portal.emails.pages import MethodExpiringMail, ReceiptLine, ReceiptMail, RefundMail, SignInMail, SurplusMail
-from portal.emails.rendering import mail_brand, render_letter
+from portal.emails.rendering import build_mail_brand, render_mail
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.outbox.jobs import Handler
 from portal.payment_methods.models import PaymentMethod
@@ -52,9 +52,9 @@ def send_sign_in_mail(
     if letter is None or merchant.status != "active":
         return
     page = SignInMail(
-        brand=mail_brand(renderer, merchant, letter.locale),
+        brand=build_mail_brand(renderer, merchant, letter.locale),
         code=letter.code,
-        link=merchant_address(services, merchant, f"/sign-in/link/{letter.token}"),
+        link=merchant_page_url(services, merchant, f"/sign-in/link/{letter.token}"),
         minutes=letter.minutes,
     )
     _send(renderer, services, merchant, "sign_in", page, to=letter.to, message_id=message_id)
@@ -72,7 +72,7 @@ def send_receipt_mail(
             return
         payment = get_payment(reader, Scope(merchant_id, customer.id), payment_id)
     page = ReceiptMail(
-        brand=mail_brand(renderer, merchant, customer.locale),
+        brand=build_mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
         amount=payment.amount,
         currency=payment.currency,
@@ -85,7 +85,7 @@ def send_receipt_mail(
         )
         or (ReceiptLine(payment.description, "", payment.amount),),
         credit_amount=payment.credit_amount,
-        link=merchant_address(services, merchant, f"/payments/{payment.id}"),
+        link=merchant_page_url(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )
     _send(renderer, services, merchant, "receipt", page, to=customer.email, message_id=message_id)
@@ -117,14 +117,14 @@ def send_method_expiring_mail(
     gateway = services.gateways.find(merchant_id)
     today = services.clock.now().astimezone(ZoneInfo(merchant.timezone)).date()
     page = MethodExpiringMail(
-        brand=mail_brand(renderer, merchant, row.locale),
+        brand=build_mail_brand(renderer, merchant, row.locale),
         method=method_name(row.type, row.brand, row.last4, row.bank_name),
         nickname=row.nickname,
         expiry=f"{row.exp_month:02d}/{row.exp_year}",
         has_expired=method_state(row, today) == "expired",
         is_default=row.is_default,
         can_replace=gateway is not None and gateway.capabilities.setup_page,
-        link=merchant_address(services, merchant, f"/payment-methods/{row.id}"),
+        link=merchant_page_url(services, merchant, f"/payment-methods/{row.id}"),
     )
     _send(renderer, services, merchant, "method_expiring", page, to=row.email, message_id=message_id)
 
@@ -150,12 +150,12 @@ def send_refund_mail(
             return
         payment = get_payment(reader, Scope(merchant_id, customer.id), refund.payment_id)
     page = RefundMail(
-        brand=mail_brand(renderer, merchant, customer.locale),
+        brand=build_mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
         amount=refund.amount,
         currency=refund.currency,
         method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
-        link=merchant_address(services, merchant, f"/payments/{payment.id}"),
+        link=merchant_page_url(services, merchant, f"/payments/{payment.id}"),
         reference=refund_id,
         has_come_back=has_come_back,
     )
@@ -174,11 +174,11 @@ def send_surplus_mail(
             return
         payment = get_payment(reader, Scope(merchant_id, customer.id), payment_id)
     page = SurplusMail(
-        brand=mail_brand(renderer, merchant, customer.locale),
+        brand=build_mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
         amount=int(payload["amount"]),
         currency=payment.currency,
-        link=merchant_address(services, merchant, f"/payments/{payment.id}"),
+        link=merchant_page_url(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )
     _send(renderer, services, merchant, "surplus", page, to=customer.email, message_id=message_id)
@@ -204,7 +204,7 @@ def _payer(reader: Reader, merchant_id: str, payment_id: str) -> Any:
     ).first()
 
 
-def merchant_address(services: Services, merchant: MerchantProfile, path: str) -> str:
+def merchant_page_url(services: Services, merchant: MerchantProfile, path: str) -> str:
     """The absolute address of a page of the merchant, from the settings alone: never from what a request said (threats, rule 6)."""
     return services.settings.page_url(merchant.slug, path)
 
@@ -219,7 +219,7 @@ def _send(
     to: str,
     message_id: str,
 ) -> None:
-    letter = render_letter(renderer, name, page, theme=merchant.theme)
+    letter = render_mail(renderer, name, page, theme=merchant.theme)
     envelope = Envelope(
         sender_name=merchant.name,
         sender=services.settings.mail_from,

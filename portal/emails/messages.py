@@ -11,7 +11,7 @@ from email.message import EmailMessage
 
 import idna
 
-from portal.emails.rendering import Letter
+from portal.emails.rendering import RenderedMail
 from portal.outbox.errors import Undeliverable
 
 HEADERS = frozenset(
@@ -55,7 +55,7 @@ class Message:
     needs_utf8: bool
 
 
-def build_message(letter: Letter, envelope: Envelope) -> Message:
+def build_message(letter: RenderedMail, envelope: Envelope) -> Message:
     """A message of two parts, text and HTML. Raises HeaderRefused (threats, rule 9).
 
     Python 3.11 turns an encoded word that holds a line break into a real `Bcc:`, so nothing of the kind is let in, and the

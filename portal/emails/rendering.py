@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class RenderedMail:
     """A rendered mail, not yet addressed. `subject` is one line."""
 
     subject: str
@@ -24,7 +24,7 @@ class Letter:
     html: str
 
 
-def mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
+def build_mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
     """How the merchant looks in a mail, in the first language it can be had in: the reader's, the merchant's, English."""
     theme = renderer.themes.get(merchant.theme)
     chosen = choose_locale(locale, merchant.locale, None, available_locales())
@@ -40,7 +40,7 @@ def mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None
     )
 
 
-def render_letter(renderer: Renderer, name: str, page: Any, *, theme: str) -> Letter:
+def render_mail(renderer: Renderer, name: str, page: Any, *, theme: str) -> RenderedMail:
     """Render `emails/<name>.txt` (subject, empty line, text) and `emails/<name>.html`, its styles put inline."""
     locale = page.brand.locale
 
@@ -48,7 +48,7 @@ def render_letter(renderer: Renderer, name: str, page: Any, *, theme: str) -> Le
         return renderer.template(f"emails/{name}.{kind}", theme=theme, locale=locale, static="").render(page=page)
 
     subject, _, text = render("txt").strip().partition("\n")
-    return Letter(subject.strip(), text.strip() + "\n", _inliner().inline(render("html")))
+    return RenderedMail(subject.strip(), text.strip() + "\n", _inliner().inline(render("html")))
 
 
 @lru_cache(maxsize=1)

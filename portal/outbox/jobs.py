@@ -18,7 +18,7 @@ from portal.claims import Queue, Row, claim_next
 from portal.database import Database
 from portal.outbox.errors import Undeliverable
 from portal.outbox.models import OutboxMessage
-from portal.outbox.rules import LEASE, MOST_TRIES, is_last_try, pause_after
+from portal.outbox.rules import LEASE, MAX_ATTEMPTS, is_last_try, retry_delay
 from portal.services import Services
 
 Handler: TypeAlias = Callable[[Services, str, dict[str, Any], str], None]
@@ -29,7 +29,7 @@ _DONE_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class LeasedMessage:
     """A message that this worker alone may deliver until `leased_until`."""
 
     merchant_id: str
@@ -46,7 +46,7 @@ def deliver_next(services: Services, handlers: Mapping[str, Handler]) -> str | N
     if leased is None:
         return None
     services.crash_point("outbox.leased")
-    if leased.attempts > MOST_TRIES:
+    if leased.attempts > MAX_ATTEMPTS:
         # Each earlier try ended with its worker.
         return _record_failure(services, leased, Undeliverable("tries ended without an outcome"))
     try:
@@ -61,7 +61,7 @@ def deliver_next(services: Services, handlers: Mapping[str, Handler]) -> str | N
     return outcome
 
 
-def lease_next(services: Services) -> Leased | None:
+def lease_next(services: Services) -> LeasedMessage | None:
     """Lease the message that has been due longest and that nobody holds; return None when there is none.
 
     The attempt is counted when it begins, so that a message which kills its worker becomes a dead letter in the end too.
@@ -69,7 +69,7 @@ def lease_next(services: Services) -> Leased | None:
     row = claim_next(services, _DUE)
     if row is None:
         return None
-    return Leased(row.merchant_id, row.id, row.kind, row.payload, row.attempts, row.leased_until)
+    return LeasedMessage(row.merchant_id, row.id, row.kind, row.payload, row.attempts, row.leased_until)
 
 
 def count_dead_letters(database: Database) -> int:
@@ -131,21 +131,21 @@ def _handler(handlers: Mapping[str, Handler], kind: str) -> Handler:
     return handler
 
 
-def _record_failure(services: Services, leased: Leased, fault: Exception) -> str:
+def _record_failure(services: Services, leased: LeasedMessage, fault: Exception) -> str:
     at = services.clock.now()
     is_dead = isinstance(fault, Undeliverable) or is_last_try(leased.attempts)
     error = _described(fault)
     if is_dead:
-        _log.error("message.given_up", extra={**_fields(leased), "error": error})
+        _log.error("message.dead_lettered", extra={**_fields(leased), "error": error})
         services.database.run(lambda session: _settle(session, leased, dead_at=at, last_error=error))
         return "dead"
-    due_at = at + pause_after(leased.attempts, services.chance())
+    due_at = at + retry_delay(leased.attempts, services.chance())
     _log.warning("message.failed", extra={**_fields(leased), "error": error})
     services.database.run(lambda session: _settle(session, leased, due_at=due_at, leased_until=None, last_error=error))
     return "retried"
 
 
-def _settle(session: Session, leased: Leased, **changes: Any) -> None:
+def _settle(session: Session, leased: LeasedMessage, **changes: Any) -> None:
     # Only while the lease is still ours: a slow worker does not speak for the one that took over.
     session.execute(
         sa.update(OutboxMessage)
@@ -167,5 +167,5 @@ def _described(fault: Exception) -> str:
     return f"{type(fault).__name__}{f' {code}' if isinstance(code, int) else ''}{words}"[:200]
 
 
-def _fields(leased: Leased) -> dict[str, Any]:
+def _fields(leased: LeasedMessage) -> dict[str, Any]:
     return {"outbox": leased.id, "kind": leased.kind, "merchant": leased.merchant_id, "attempts": leased.attempts}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-MOST_TRIES = 12
+MAX_ATTEMPTS = 12
 LEASE = timedelta(seconds=45)
 """How long a worker holds a message; another takes it over after that. Every handler has to be done well before."""
 
@@ -14,10 +14,10 @@ _LONGEST_PAUSE_SECONDS = 3600
 
 def is_last_try(attempts: int) -> bool:
     """Whether a failure after so many tries makes a dead letter."""
-    return attempts >= MOST_TRIES
+    return attempts >= MAX_ATTEMPTS
 
 
-def pause_after(attempts: int, chance: float) -> timedelta:
+def retry_delay(attempts: int, chance: float) -> timedelta:
     """The pause after the n-th failed try: 5 s, doubled each time up to an hour, spread by a fifth either way.
 
     `chance` is between 0 and 1. All twelve tries take about two and a half hours.

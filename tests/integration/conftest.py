@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from portal.clock import MovableClock
-from portal.crash_points import pass_by
+from portal.crash_points import do_nothing
 from portal.customers.models import Customer
 from portal.database import Database
 from portal.merchants.models import Merchant
@@ -90,7 +90,7 @@ def till(database: Database, clock: MovableClock, settings: Settings, make_scope
             )
         )
     gateway = ScriptedGateway()
-    services = Services(settings, database, OneGateway(gateway), METHOD_USERS, clock, pass_by)
+    services = Services(settings, database, OneGateway(gateway), METHOD_USERS, clock, do_nothing)
     return Till(services, gateway, scope, method_id, clock)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.outbox.rules import LEASE, MOST_TRIES, pause_after
+from portal.outbox.rules import LEASE, MAX_ATTEMPTS, retry_delay
 from portal.sign_in.forms import echoed
 from portal.sign_in.page_builders import build_target
 from portal.sign_in.rules.challenges import (
@@ -145,9 +145,9 @@ def test_what_a_page_repeats_is_printable_and_short(text):
 
 
 def test_pauses_grow_to_an_hour_and_stay_within_a_fifth():
-    middle = [pause_after(attempts, 0.5).total_seconds() for attempts in range(1, MOST_TRIES)]
+    middle = [retry_delay(attempts, 0.5).total_seconds() for attempts in range(1, MAX_ATTEMPTS)]
 
     assert middle == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]
-    assert pause_after(1, 0).total_seconds() == 4
-    assert pause_after(1, 1).total_seconds() == 6
+    assert retry_delay(1, 0).total_seconds() == 4
+    assert retry_delay(1, 1).total_seconds() == 6
     assert LEASE.total_seconds() < 60

@@ -9,27 +9,29 @@ from typing import Any
 import click
 
 
-class Contents(click.Group):
-    """`contents` maps a command's name to where it is (`module:attribute`) and what it does in a few words."""
+class LazyGroup(click.Group):
+    """`lazy_commands` maps a command's name to where it is (`module:attribute`) and what it does in a few words."""
 
-    def __init__(self, *arguments: Any, contents: Mapping[str, tuple[str, str]] | None = None, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, lazy_commands: Mapping[str, tuple[str, str]] | None = None, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
-        self.contents = dict(contents or {})
+        self.lazy_commands = dict(lazy_commands or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.contents)
+        return list(self.lazy_commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.contents:
+        if cmd_name not in self.lazy_commands:
             return None
-        module, _, attribute = self.contents[cmd_name][0].partition(":")
+        module, _, attribute = self.lazy_commands[cmd_name][0].partition(":")
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in self.contents.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in self.lazy_commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -8,8 +8,8 @@ import sys
 import click
 import pytest
 
-from portal.cli import CONTENTS, cli
-from portal.commands.contents import sentence_of
+from portal.cli import COMMANDS, cli
+from portal.commands.lazy_group import sentence_of
 from portal.errors import NotFound
 from portal.settings import SettingsFault
 from tests.support.commands import Commands
@@ -55,7 +55,7 @@ def test_every_option_says_what_it_is_for(path):
 
 
 def test_contract_names_every_command():
-    assert set(CONTENTS) >= {
+    assert set(COMMANDS) >= {
         "demo",
         "serve",
         "worker",
