@@ -17,10 +17,10 @@ from portal.public_ids import new_id
 from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
-from tests.support.front_door import FrontDoor, open_front_door
 from tests.support.mail_catcher import MailCatcher, catch_mail
 from tests.support.paying import Till
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
+from tests.support.site import Site, make_site
 
 
 @pytest.fixture
@@ -109,6 +109,6 @@ def mail(_mail_server: MailCatcher) -> MailCatcher:
 
 
 @pytest.fixture
-def door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
+def site(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> Site:
     """The portal's front door on the test's database."""
-    return open_front_door(database, settings, clock, mail)
+    return make_site(database, settings, clock, mail)

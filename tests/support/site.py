@@ -35,7 +35,7 @@ ADDRESS = "maya@lindqvist.example"
 
 
 @dataclass
-class FrontDoor:
+class Site:
     """`scope` is Maya's at acme; `other` is a customer's of another merchant with the same address."""
 
     services: Services
@@ -83,7 +83,7 @@ class FrontDoor:
                 .values(**columns)
             )
 
-    def with_settings(self, **changes: Any) -> FrontDoor:
+    def with_settings(self, **changes: Any) -> Site:
         """The same door of another installation: other settings on the same database."""
         services = replace(self.services, settings=self.services.settings.model_copy(update=changes))
         return replace(self, services=services, app=create_app(services=services, renderer=bundled_renderer()))
@@ -103,13 +103,13 @@ def path_of(caught: Caught) -> str:
     return urlsplit(caught.link).path
 
 
-def open_front_door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
+def make_site(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> Site:
     """A front door on the test's database."""
     settings = settings.model_copy(update={"smtp_url": mail.url, "mail_from": "billing@portal.example"})
     services = Services(settings, database, OneGateway(ScriptedGateway()), METHOD_USERS, clock)
     with database.unit_of_work() as session:
         scope, other = (_add_merchant(session, slug, clock) for slug in ("acme", "savane"))
-    return FrontDoor(services, app_on(services), clock, mail, scope, other)
+    return Site(services, app_on(services), clock, mail, scope, other)
 
 
 @contextmanager
