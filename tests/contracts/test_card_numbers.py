@@ -126,7 +126,7 @@ def test_card_number_in_an_address_is_an_address_that_is_not_there(
     assert CARD not in kept(database)
 
 
-def test_whoever_pastes_one_is_told_so_and_led_back_to_the_form(app: Flask, account: Account) -> None:
+def test_pasted_card_number_is_reported_with_a_link_back_to_the_form(app: Flask, account: Account) -> None:
     pages, method = account.sign_in(app), account.method(nickname="Studio card")
     here = f"/acme/payment-methods/{method}"
 

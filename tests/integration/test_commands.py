@@ -158,7 +158,7 @@ def test_merchant_whose_slug_is_taken_is_refused_and_no_wrong_usage(commands, da
     assert (ran.code, ran.err) == (1, "portal: another merchant has the slug acme\n")
 
 
-def test_key_is_shown_once_and_kept_as_a_digest(commands, database, acme):
+def test_key_is_shown_once_and_stored_as_a_digest(commands, database, acme):
     ran = commands.run("api-key", "create", "--merchant", "acme", "--scope", "customers:read")
 
     key = ran.out.strip()
@@ -207,7 +207,7 @@ def test_wrong_import_is_2_and_one_line_before_anything_is_written(commands, dat
     assert (ran.code, ran.out, sentence in ran.err, len(ran.err.splitlines())) == (2, "", True, 1)
 
 
-def test_windows_file_is_read_and_said_so(commands, acme, tmp_path):
+def test_windows_1252_file_is_read_and_reported(commands, acme, tmp_path):
     file = tmp_path / "customers.csv"
     file.write_bytes("reference;name\n1;José\n".encode("cp1252"))
 
@@ -278,7 +278,7 @@ def levels(out: str) -> list[tuple[str, str]]:
     return [(line.split()[0], line.split()[1]) for line in out.splitlines()]
 
 
-def test_doctor_finds_a_sound_installation_sound(commands, acme, monkeypatch):
+def test_doctor_finds_no_fault_in_a_valid_installation(commands, acme, monkeypatch):
     with catch_mail() as mail:
         monkeypatch.setenv("PORTAL_SMTP_URL", mail.url)
 
@@ -391,7 +391,7 @@ def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till
         ("x" * 256, "is longer than"),
     ],
 )
-def test_refund_for_a_reason_that_must_not_be_kept_is_refused(refunds, till, reason, told):
+def test_refund_for_a_reason_that_must_not_be_stored_is_refused(refunds, till, reason, told):
     payment = till.pay(till.invoice(5000))
 
     ran = refunds(payment, "--reason", reason)
@@ -467,7 +467,7 @@ def test_json_of_a_merchant_is_one_line(commands):
     assert len(ran.out.splitlines()) == 1
 
 
-def test_doctor_proves_the_ledger_alone_and_asks_nobody(commands, till, monkeypatch):
+def test_doctor_checks_the_ledger_alone_without_the_network(commands, till, monkeypatch):
     monkeypatch.setenv("PORTAL_SMTP_URL", "smtp://127.0.0.1:1")
     till.pay(till.invoice(5000))
 

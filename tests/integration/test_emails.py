@@ -116,7 +116,7 @@ def test_name_that_would_become_a_header_is_refused(site, name):
         "a@b@x.example",
     ],
 )
-def test_stored_address_that_is_none_is_never_written_to(site, stored):
+def test_invalid_stored_address_gets_no_mail(site, stored):
     site.change_customer(site.scope, email=stored)
     site.request_sign_in(site.browser())
 
@@ -124,7 +124,7 @@ def test_stored_address_that_is_none_is_never_written_to(site, stored):
     assert site.rows(OutboxMessage)[0].dead_at is not None
 
 
-def test_recipient_refused_for_good_is_a_dead_letter_without_the_address(site, mail):
+def test_recipient_refused_permanently_is_a_dead_letter_without_the_address(site, mail):
     mail.answer = "550 no such user maya@lindqvist.example"
     site.request_sign_in(site.browser())
 
@@ -135,7 +135,7 @@ def test_recipient_refused_for_good_is_a_dead_letter_without_the_address(site, m
     assert row.last_error == "Undeliverable recipient refused, 550"
 
 
-def test_recipient_refused_for_now_is_tried_again(site, mail):
+def test_recipient_refused_temporarily_is_retried(site, mail):
     mail.answer = "451 later"
     site.request_sign_in(site.browser())
     site.deliver()
@@ -149,7 +149,7 @@ def test_recipient_refused_for_now_is_tried_again(site, mail):
     assert len(site.deliver()) == 1
 
 
-def test_mail_speaks_the_language_of_the_customer(site):
+def test_mail_is_in_the_language_of_the_customer(site):
     site.change_customer(site.scope, locale="fr")
 
     caught = site.request_mail(site.browser())
@@ -213,7 +213,7 @@ def pay(site, name="Team plan"):
     return payment_id
 
 
-def test_receipt_tells_payee_amount_method_and_invoice(site):
+def test_receipt_has_payee_amount_method_and_invoice(site):
     payment_id = pay(site, "Team plan <b>& more</b>")
 
     (caught,) = site.deliver()

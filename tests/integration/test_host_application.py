@@ -246,7 +246,7 @@ def test_shops_csrf_token_means_nothing_to_the_portal(shop: Shop) -> None:
     assert client.post("/login", data={"csrf_token": "none"}).status_code == 400
 
 
-def test_portals_pages_wear_their_own_templates(shop: Shop) -> None:
+def test_portal_pages_use_their_own_templates(shop: Shop) -> None:
     client = shop.sign_in()
 
     page = client.get("/billing/")

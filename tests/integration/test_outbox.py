@@ -76,7 +76,7 @@ def test_oldest_due_message_goes_first(site):
     assert [call[2] for call in handler.calls] == [early, late]
 
 
-def test_failed_message_is_tried_again_after_growing_pauses(site):
+def test_failed_message_is_retried_after_growing_delays(site):
     handler = Recorder(*[OSError("maya@lindqvist.example cannot be reached")] * 3)
     message_id = put(site)
     pauses = []
@@ -90,7 +90,7 @@ def test_failed_message_is_tried_again_after_growing_pauses(site):
     assert 4 <= pauses[0] <= 6 < 8 <= pauses[1] <= 12 < 16 <= pauses[2] <= 24
 
 
-def test_dead_letter_after_twelve_tries_is_kept_and_says_no_address(site):
+def test_dead_letter_after_twelve_attempts_is_stored_without_an_address(site):
     handler = Recorder(*[OSError("maya@lindqvist.example cannot be reached")] * 20)
     message_id = put(site)
     begun = site.clock.now()
@@ -108,7 +108,7 @@ def test_dead_letter_after_twelve_tries_is_kept_and_says_no_address(site):
     assert count_dead_letters(site.services.database) == 1
 
 
-def test_what_can_never_be_delivered_is_given_up_at_once(site):
+def test_undeliverable_message_is_dead_lettered_at_once(site):
     message_id = put(site)
 
     assert deliver_next(site.services, {"work": Recorder(Undeliverable("recipient refused, 550"))}) == "dead"
@@ -148,7 +148,7 @@ def test_lease_of_a_dead_worker_is_taken_over_within_a_minute(site, place, deliv
     assert handler.calls[-1][2] == message_id
 
 
-def test_message_that_kills_every_worker_is_given_up(site):
+def test_message_that_kills_every_worker_is_dead_lettered(site):
     def die(_services, _merchant_id, _payload, _message_id):
         raise Killed
 
@@ -162,7 +162,7 @@ def test_message_that_kills_every_worker_is_given_up(site):
     assert row(site, message_id).attempts == 13
 
 
-def test_slow_worker_does_not_speak_for_the_one_that_took_over(site):
+def test_slow_worker_does_not_overwrite_the_result_of_the_one_that_took_over(site):
     message_id = put(site)
     taken_over = Recorder(None)
 
@@ -218,7 +218,7 @@ def test_clock_that_jumps_back_does_not_hold_a_lease_for_ever(site):
     assert deliver_next(site.services, {"work": handler}) == "done"
 
 
-def test_one_round_tells_what_it_did(site):
+def test_one_round_returns_its_counts(site):
     put(site, number=1)
     put(site, number=2)
     put(site, due_in=10)
@@ -290,7 +290,7 @@ def test_job_that_hangs_holds_up_no_mail_and_no_end(site, monkeypatch):
         worker.join(5)
 
 
-def test_delivered_messages_are_forgotten_after_a_month(site):
+def test_delivered_messages_are_deleted_after_a_month(site):
     put(site)
     deliver_next(site.services, {"work": Recorder()})
 

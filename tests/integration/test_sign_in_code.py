@@ -16,7 +16,7 @@ def enter(browser, code, status=422):
     return browser.post("/acme/sign-in/code", {"code": code}, status=status)
 
 
-def test_code_signs_in_the_browser_that_asked(site):
+def test_code_signs_in_the_browser_that_requested_it(site):
     browser = site.browser()
     page = browser.submit(browser.get("/acme/sign-in"), "Send link and code", email=ADDRESS)
     (caught,) = site.deliver()
@@ -26,7 +26,7 @@ def test_code_signs_in_the_browser_that_asked(site):
     assert page.path == "/acme/"
 
 
-def test_code_is_worth_nothing_in_another_browser(site):
+def test_code_does_not_work_in_another_browser(site):
     asker, stranger = site.browser(), site.browser()
     code = site.request_mail(asker).code
 
@@ -113,7 +113,7 @@ def test_code_is_not_known_before_the_mail_leaves(site):
     assert site.count(Challenge) == 1
 
 
-def test_asking_again_ends_what_this_browser_asked_for_before(site):
+def test_new_request_supersedes_the_earlier_one_of_this_browser(site):
     browser = site.browser()
     first = site.request_mail(browser)
     site.clock.advance(minutes=1)
@@ -127,7 +127,7 @@ def test_asking_again_ends_what_this_browser_asked_for_before(site):
     enter(browser, second.code, 303)
 
 
-def test_nobody_can_end_what_another_browser_asked_for(site):
+def test_request_does_not_supersede_that_of_another_browser(site):
     owner, attacker = site.browser(), site.browser()
     code = site.request_mail(owner).code
 
@@ -154,7 +154,7 @@ NO_CODES = [
 ]
 
 
-def test_what_is_no_code_is_told_and_costs_no_try(site):
+def test_malformed_code_is_reported_and_costs_no_attempt(site):
     browser = site.browser()
     site.request_mail(browser)
 
@@ -175,7 +175,7 @@ def test_bytes_that_no_form_has_are_refused(site):
     assert [row.tries_left for row in site.rows(Challenge)] == [5]
 
 
-def test_guessing_stops_for_an_address_and_the_owner_gets_in_by_the_link(site):
+def test_guessing_stops_for_an_address_and_the_owner_signs_in_by_the_link(site):
     site = site.with_settings(sign_in_mails_per_address_per_hour=50)
     owner, attacker = site.browser(), site.browser()
     caught = site.request_mail(owner)
@@ -201,7 +201,7 @@ def test_lock_ends_after_an_hour(site):
     enter(owner, site.request_mail(owner).code, 303)
 
 
-def test_code_typed_after_too_many_messages_is_told_when_to_go_on(site):
+def test_code_entered_after_too_many_messages_says_when_to_continue(site):
     for _ in range(5):
         site.request_sign_in(site.browser())
     owner = site.browser()
@@ -248,7 +248,7 @@ def test_one_network_address_cannot_guess_at_many_customers(site):
     assert answers == [422] * 7 + [429] * 3
 
 
-def test_made_up_headers_do_not_open_a_fresh_bucket(site):
+def test_forged_headers_do_not_reset_the_limit(site):
     site = site.with_settings(sign_in_failures_per_ip_per_hour=3)
     answers = []
     for number in range(5):
@@ -267,7 +267,7 @@ def test_made_up_headers_do_not_open_a_fresh_bucket(site):
     assert answers == [422, 422, 422, 429, 429]
 
 
-def test_right_code_takes_its_count_back(site):
+def test_correct_code_is_not_counted_as_a_failure(site):
     site = site.with_settings(sign_in_failures_per_ip_per_hour=2, sign_in_mails_per_address_per_hour=50)
     for _ in range(5):
         browser = site.browser()
@@ -275,7 +275,7 @@ def test_right_code_takes_its_count_back(site):
         site.clock.advance(minutes=2)
 
 
-def test_guesses_made_at_once_do_not_outrun_the_tries(site):
+def test_concurrent_guesses_do_not_exceed_the_attempts(site):
     browser = site.browser()
     site.request_mail(browser)
     (asked,) = site.rows(Challenge)

@@ -53,7 +53,7 @@ def test_link_signs_in_only_the_browser_that_clicks(site):
     assert asker.follow("/acme/").path.startswith("/acme/sign-in")
 
 
-def test_second_click_is_told_that_the_link_is_used(site):
+def test_second_click_says_that_the_link_is_used(site):
     browser = site.browser()
     path = path_of(site.request_mail(browser, next="/invoices"))
     browser.post(path)
@@ -169,7 +169,7 @@ def test_foreign_links_are_remembered_a_few_times_an_hour(site):
     assert site.count(AuditEntry, action="portal.sign_in_refused") == 3
 
 
-def test_clicking_does_not_let_the_one_in_who_asked(site):
+def test_click_does_not_sign_in_the_browser_that_requested_the_link(site):
     attacker, owner = site.browser(), site.browser()
     path = path_of(site.request_mail(attacker))
 
@@ -179,7 +179,7 @@ def test_clicking_does_not_let_the_one_in_who_asked(site):
     assert "run out" in attacker.post("/acme/sign-in/code", {"code": "0000-0000"}, status=422).get_data(as_text=True)
 
 
-def test_somebody_else_signed_in_is_told_and_switched(site):
+def test_other_signed_in_customer_is_named_and_signed_out(site):
     jonas = site.add_customer("jonas@berg.example", name="Jonas Berg")
     browser = site.browser()
     browser.post(path_of(site.request_mail(browser, "jonas@berg.example")))

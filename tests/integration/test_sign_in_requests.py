@@ -141,7 +141,7 @@ def test_malformed_address_comes_back_and_nothing_is_sent(site):
     assert contents(site.services.database) == before
 
 
-def test_typed_address_and_target_are_kept(site):
+def test_invalid_form_shows_address_and_target_again(site):
     browser = site.browser()
 
     response = browser.post("/acme/sign-in", {"email": "maya@lindqvist", "next": "/invoices"}, status=422)
@@ -215,7 +215,7 @@ def test_hundred_requests_make_five_mails_an_hour(site, address):
     assert site.count(OutboxMessage) == 6
 
 
-def test_withheld_request_keeps_the_code_that_was_sent(site):
+def test_withheld_request_leaves_the_sent_code_valid(site):
     site = site.with_settings(sign_in_mails_per_address_per_hour=1)
     browser = site.browser()
     caught = site.request_mail(browser)
@@ -225,7 +225,7 @@ def test_withheld_request_keeps_the_code_that_was_sent(site):
     assert browser.post("/acme/sign-in/code", {"code": caught.code}).headers["Location"] == "/acme/"
 
 
-def test_one_network_address_cannot_ask_without_end(site):
+def test_requests_of_one_network_address_are_limited(site):
     site = site.with_settings(sign_in_mails_per_ip_per_hour=3)
     for number in range(3):
         site.request_sign_in(site.browser(), f"customer{number}@shop.example")
@@ -241,7 +241,7 @@ def test_one_network_address_cannot_ask_without_end(site):
     assert other.status_code == 303
 
 
-def test_one_merchant_cannot_be_made_to_mail_without_end(site):
+def test_messages_of_one_merchant_are_limited(site):
     site = site.with_settings(sign_in_mails_per_hour=3)
     answers = [
         site.app.test_client().post(
@@ -274,7 +274,7 @@ def test_limits_outlive_the_cleaning_of_old_rows(site):
     assert site.count(RateCounter) == 0
 
 
-def test_ipv6_user_has_one_bucket_for_a_whole_network(site):
+def test_ipv6_network_shares_one_limit(site):
     site = site.with_settings(sign_in_mails_per_ip_per_hour=1)
     answers = [
         site.app.test_client().post(
@@ -314,7 +314,7 @@ def test_address_is_nowhere_in_limits_and_payloads(site):
     assert message.payload == {"challenge": challenge.id}
 
 
-def test_link_in_mail_comes_from_the_settings_whatever_host_was_asked(site):
+def test_link_in_mail_comes_from_the_settings_whatever_the_host_header(site):
     for headers in ({"X-Forwarded-Host": "evil.example"}, {"Host": "localhost"}, {"X-Forwarded-Proto": "https"}):
         site.app.test_client().post("/acme/sign-in", data={"email": ADDRESS}, headers={**SAME_ORIGIN, **headers})
         (caught,) = site.deliver()

@@ -100,7 +100,7 @@ def test_sign_out_without_a_session_is_the_same(site):
     assert response.headers["Location"] == "/acme/sign-in"
 
 
-def test_session_of_one_merchant_is_nobody_at_another(site):
+def test_session_of_one_merchant_is_not_valid_at_another(site):
     cookie = site.signed_in().client.get_cookie("portal_acme").value
     stranger = site.browser()
     stranger.client.set_cookie("portal_savane", cookie)
@@ -108,7 +108,7 @@ def test_session_of_one_merchant_is_nobody_at_another(site):
     assert stranger.client.get("/savane/").status_code == 303
 
 
-def test_what_the_database_holds_signs_nobody_in(site):
+def test_stored_values_sign_nobody_in(site):
     site.signed_in()
     (row,) = site.rows(SignInSession)
 
@@ -220,7 +220,7 @@ def test_minted_target_stays_below_the_root(site):
     assert site.browser().post(f"/acme{minted.path}").headers["Location"] == "/acme/"
 
 
-def test_host_is_told_who_signed_in_and_out(site):
+def test_host_receives_signals_of_signing_in_and_out(site):
     heard = []
 
     def hear(merchant_id, customer_id, portal_id, event_id):

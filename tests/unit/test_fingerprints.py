@@ -24,7 +24,7 @@ def test_no_fingerprint_is_taken_for_a_card_number() -> None:
     assert [content for content in contents if holds_card_number(fingerprint(content))] == []
 
 
-def test_digest_is_spelled_whole_and_can_be_read_back() -> None:
+def test_whole_digest_is_written_in_letters_and_can_be_read_back() -> None:
     digest = hashlib.sha256(b"a link").digest()
 
     assert bytes.fromhex(in_letters(digest).translate(str.maketrans("ghijklmnop", "0123456789"))) == digest

@@ -9,7 +9,7 @@ from portal.settings import Settings, SettingsFault
 KEY = "k" * 40
 
 
-def test_all_faults_are_named_at_once_and_no_value_is_told():
+def test_all_faults_are_named_at_once_and_no_value_is_repeated():
     with pytest.raises(SettingsFault) as fault:
         Settings.load(
             {

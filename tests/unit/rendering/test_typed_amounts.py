@@ -9,7 +9,7 @@ from portal.rendering.typed_amounts import read_amount, write_amount
 
 @pytest.mark.parametrize("locale", ["en", "fr", "de", "pt_BR"])
 @pytest.mark.parametrize(("amount", "currency"), [(5, "USD"), (124050, "EUR"), (1234567, "XAF"), (1500, "KWD")])
-def test_amount_that_is_shown_again_is_read_as_the_same(amount: int, currency: str, locale: str) -> None:
+def test_written_amount_is_read_back_unchanged(amount: int, currency: str, locale: str) -> None:
     assert read_amount(write_amount(amount, currency, locale), currency, locale) == amount
 
 

@@ -48,7 +48,7 @@ def test_no_letter_of_a_link_can_be_changed(place):
 
 
 @given(st.text())
-def test_any_text_as_link_or_token_is_refused_quietly(text):
+def test_arbitrary_text_as_link_or_token_is_refused_without_an_error(text):
     assert tokens.challenge_of(KEYS, MERCHANT, text) is None
     tokens.token_digest(text)
     tokens.address_digest(KEYS, MERCHANT, text)

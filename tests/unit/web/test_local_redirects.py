@@ -35,12 +35,12 @@ def test_address_that_could_lead_elsewhere_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", UNENCODED)
-def test_text_that_is_no_address_yet_is_not_taken_for_one(address: str) -> None:
+def test_text_that_is_not_a_path_is_not_local(address: str) -> None:
     assert not is_local_path(address)
 
 
 @pytest.mark.parametrize("address", HERE)
-def test_path_of_this_origin_is_kept(address: str) -> None:
+def test_path_of_this_origin_is_returned_unchanged(address: str) -> None:
     assert checked_location(address) == address
 
 
