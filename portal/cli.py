@@ -1,6 +1,6 @@
-"""The `portal` command: its table of contents, and how a fault reaches the person at the terminal.
+"""The `portal` command: the list of its commands, and the report of errors at the terminal.
 
-Each command is imported when it is asked for, so that `portal --help` is there at once.
+Each command is imported on first use, so that `portal --help` is quick.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from portal import __version__
 from portal.commands.lazy_group import LazyGroup, one_line
 
 COMMANDS = {
-    "demo": ("portal.commands.demo:demo", "The whole system with demo data, on this machine alone."),
+    "demo": ("portal.commands.demo:demo", "The whole system with example data, on this machine."),
     "serve": ("portal.commands.serve:serve", "The production web server."),
-    "worker": ("portal.commands.worker:worker", "Background work: mail, reconciling, what is due."),
+    "worker": ("portal.commands.worker:worker", "Background work: mail, reconciliation, jobs that are due."),
     "db": ("portal.commands.db:db", "Bring the database's schema up to date, or check it."),
     "merchant": ("portal.commands.merchant:merchant", "Create a merchant, or change how its customers may pay."),
     "api-key": ("portal.commands.merchant:api_key", "Create a key for the merchant API."),
@@ -25,8 +25,8 @@ COMMANDS = {
         "portal.commands.gateway:gateway",
         "Connect a merchant to a gateway, list the accounts, rotate their keys.",
     ),
-    "session": ("portal.commands.session:session", "Mint an address that signs a customer in."),
-    "refund": ("portal.commands.refund:refund", "Give a payment back, whole or in part."),
+    "session": ("portal.commands.session:session", "Create a URL that signs a customer in."),
+    "refund": ("portal.commands.refund:refund", "Refund a payment, in full or in part."),
     "import": ("portal.commands.import_:import_", "Import customers, invoices or payments from CSV."),
     "theme": ("portal.commands.theme:theme", "List the themes, or check them."),
     "doctor": ("portal.commands.doctor:doctor", "Check settings, database, mail, gateway, ledger and themes."),

@@ -1,4 +1,4 @@
-"""What `/metrics` shows: requests of this process, and from the database what waits, what is unknown and what does not agree."""
+"""The metrics of `/metrics`: requests of this process, and from the database queues, unknown outcomes and differences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def render_metrics(counts: RequestCounts, reader: Reader, now: datetime) -> bytes:
-    """The text of Prometheus. Request counts are this process's own (label `process`); the gauges are the installation's."""
+    """Return the metrics as Prometheus text. Request counts are this process's own (label `process`); the gauges are the installation's."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.registry import Collector
 
@@ -46,7 +46,7 @@ def _requests(counts: RequestCounts) -> Metric:
     from prometheus_client.core import CounterMetricFamily
 
     family = CounterMetricFamily(
-        "portal_requests", "Answers by endpoint and status.", labels=("endpoint", "status", "process")
+        "portal_requests", "Responses by endpoint and status.", labels=("endpoint", "status", "process")
     )
     process = str(os.getpid())
     for (endpoint, status), count in sorted(counts.counts.copy().items()):
@@ -65,7 +65,7 @@ def _outbox(reader: Reader, now: datetime) -> Iterator[Metric]:
     ).scalar_one()
     yield _gauge("portal_outbox_waiting", "Messages of the outbox that are not done.", depth)
     yield _gauge("portal_outbox_oldest_seconds", "How long the oldest of them has been due.", _age(oldest, now))
-    yield _gauge("portal_outbox_dead", "Messages given up after all retries.", dead)
+    yield _gauge("portal_outbox_dead", "Dead letters of the outbox.", dead)
 
 
 def _payments(reader: Reader, now: datetime) -> Iterator[Metric]:
@@ -73,7 +73,7 @@ def _payments(reader: Reader, now: datetime) -> Iterator[Metric]:
         sa.select(sa.func.count(), sa.func.min(Payment.sent_at)).where(Payment.next_check_at.is_not(None)),
         execution_options={"tenant_wide": True},
     ).one()
-    yield _gauge("portal_payments_unknown", "Payments whose outcome the gateway has yet to tell.", unknown)
+    yield _gauge("portal_payments_unknown", "Payments without a known outcome.", unknown)
     yield _gauge(
         "portal_payments_unknown_oldest_seconds", "How long ago the oldest of them was sent.", _age(oldest, now)
     )
@@ -81,10 +81,10 @@ def _payments(reader: Reader, now: datetime) -> Iterator[Metric]:
 
 def _refunds(reader: Reader, now: datetime) -> Iterator[Metric]:
     unknown = read_unknown_refunds(reader)
-    yield _gauge("portal_refunds_unknown", "Refunds whose outcome the gateway has yet to tell.", unknown.unknown_count)
+    yield _gauge("portal_refunds_unknown", "Refunds without a known outcome.", unknown.unknown_count)
     yield _gauge(
         "portal_refunds_unknown_oldest_seconds",
-        "How long ago the oldest of them was ordered.",
+        "How long ago the oldest of them was requested.",
         _age(unknown.oldest_at, now),
     )
 
@@ -92,8 +92,8 @@ def _refunds(reader: Reader, now: datetime) -> Iterator[Metric]:
 def _events(reader: Reader, now: datetime) -> Iterator[Metric]:
     inbox = read_inbox(reader)
     yield _gauge("portal_events_waiting", "Events of gateways that are not handled.", inbox.waiting_count)
-    yield _gauge("portal_events_oldest_seconds", "How long ago the oldest of them came.", _age(inbox.oldest_at, now))
-    yield _gauge("portal_events_dead", "Events given up after all tries.", inbox.dead_count)
+    yield _gauge("portal_events_oldest_seconds", "How long ago the oldest of them arrived.", _age(inbox.oldest_at, now))
+    yield _gauge("portal_events_dead", "Dead letters among the events of gateways.", inbox.dead_count)
 
 
 def _differences(reader: Reader, now: datetime) -> Iterator[Metric]:
@@ -101,7 +101,7 @@ def _differences(reader: Reader, now: datetime) -> Iterator[Metric]:
 
     counts, oldest_at = count_open_differences(reader)
     family = GaugeMetricFamily(
-        "portal_gateway_differences", "Open breaks between gateways' lists and the ledger.", labels=("kind",)
+        "portal_gateway_differences", "Open differences between gateways' lists and the ledger.", labels=("kind",)
     )
     for kind in DifferenceKind:
         family.add_metric((kind.value,), counts.get(kind.value, 0))
@@ -112,7 +112,7 @@ def _differences(reader: Reader, now: datetime) -> Iterator[Metric]:
     compared_until = min((row.compared_until for row in list_comparisons(reader)), default=None)
     yield _gauge(
         "portal_gateway_compared_oldest_seconds",
-        "How long ago the account was compared whose comparison is the oldest.",
+        "Age of the oldest comparison of an account.",
         _age(compared_until, now),
     )
 

@@ -1,4 +1,4 @@
-"""Lists read by key, never by offset: where a page begins, and how a page is cut out of the rows that were read."""
+"""Pages of lists by key, never by offset: cursors, and the page of the rows that were read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 PAGE_SIZE = 25
 READ_SIZE = PAGE_SIZE + 1
-"""One row more than is shown tells whether there is a next page."""
+"""One row more than is shown, to know whether there is a next page."""
 
 Row = TypeVar("Row")
 
@@ -37,10 +37,10 @@ class Slice(Generic[Row]):
 
 
 def cut(rows: list[Row], cursor: Cursor, is_ahead: Callable[[Row], bool]) -> Slice[Row]:
-    """The page that `cursor` asks for, out of rows in the list's order.
+    """Return the page of `cursor`, out of rows in the list's order.
 
-    Going back, the rows hold READ_SIZE from either side of the cursor's row, those ahead of it told by `is_ahead`: the
-    first page is then a full one, whatever has come since.
+    Going back, there are READ_SIZE rows on either side of the cursor's row; `is_ahead` returns whether a row is before it.
+    The first page is then a full one, whatever was added since.
     """
     if cursor.direction != "before":
         return Slice(rows[:PAGE_SIZE], cursor.direction == "after", len(rows) > PAGE_SIZE)

@@ -1,4 +1,4 @@
-"""Whose rows an operation may see: the merchant, and within it the customer."""
+"""The scope of reads and writes: the merchant, and within it the customer."""
 
 from __future__ import annotations
 

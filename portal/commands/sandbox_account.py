@@ -1,4 +1,4 @@
-"""A test merchant's account at the sandbox, which asks nobody for keys: made here, and told where events go."""
+"""Creates a test merchant's account at the sandbox, which accepts any key, and registers its webhook."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from portal.settings import Settings
 
 
 def new_account(slug: str) -> dict[str, str]:
-    """The secrets of a new account."""
+    """Return the secrets of a new account."""
     return {"secret_key": f"sk_sandbox_{slug}", "event_secret": secrets.token_urlsafe(32)}
 
 
 def register_webhook(settings: Settings, slug: str, account: dict[str, str]) -> None:
-    """Tell the sandbox where events go. Nothing depends on it: payments are asked for all the same."""
+    """Register the merchant's webhook at the sandbox. Payments work without it too: the worker looks them up."""
     from portal.gateways.http import JsonClient, UnusableResponse
 
     client = JsonClient(

@@ -15,7 +15,7 @@ from portal.public_ids import is_id
 
 @dataclass(frozen=True, slots=True)
 class CustomerIdentity:
-    """Who a customer is, for what needs no more than that."""
+    """Id, names, address and language of a customer."""
 
     id: str
     reference: str | None
@@ -30,7 +30,7 @@ _COLUMNS = [getattr(Customer, name) for name in CustomerIdentity.__dataclass_fie
 
 
 def get_customer(reader: Reader, merchant_id: str, customer_id: str) -> CustomerIdentity:
-    """The living customer of an id. Raises UnknownCustomer, or CustomerDeleted for one that was deleted."""
+    """Return the customer of an id. Raises UnknownCustomer, or CustomerDeleted for one that was deleted."""
     if not is_id("cus", customer_id):
         raise UnknownCustomer
     row = reader.execute(
@@ -44,7 +44,7 @@ def get_customer(reader: Reader, merchant_id: str, customer_id: str) -> Customer
 
 
 def list_customers_by_email(reader: Reader, merchant_id: str, address: str) -> list[CustomerIdentity]:
-    """The living customers of a mail address, oldest first; there may be several."""
+    """Return the customers of a mail address that are not deleted, oldest first; there may be several."""
     rows = reader.execute(
         sa.select(*_COLUMNS)
         .where(
@@ -56,7 +56,7 @@ def list_customers_by_email(reader: Reader, merchant_id: str, address: str) -> l
 
 
 def find_customer_by_reference(reader: Reader, merchant_id: str, reference: str) -> CustomerIdentity | None:
-    """The living customer whom the merchant calls `reference`."""
+    """Return the customer with the merchant's own `reference`; None when there is none or it was deleted."""
     row = reader.execute(
         sa.select(*_COLUMNS).where(
             Customer.merchant_id == merchant_id, Customer.reference == reference, Customer.deleted_at.is_(None)

@@ -1,4 +1,4 @@
-"""What the outbox's mail kinds mean: read what the mail needs, render it, send it. Called by the relay, at least once a message."""
+"""Handlers of the outbox's mail kinds: read the rows, render the mail, send it. The worker calls them at least once a message."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ def build_mail_handlers(renderer: Renderer) -> Mapping[str, Handler]:
 def send_sign_in_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Send link and code of a challenge, derived here and now; its ten minutes begin. For an unknown address, nothing leaves."""
+    """Send link and code of a challenge, derived at this moment; its ten minutes begin. For an unknown address nothing is sent."""
     at = services.clock.now()
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
-    letter = services.database.run(
+    content = services.database.run(
         lambda session: prepare_sign_in_mail(session, services.settings, merchant_id, str(payload["challenge"]), at=at)
     )
-    if letter is None or merchant.status != "active":
+    if content is None or merchant.status != "active":
         return
     page = SignInMail(
-        brand=build_mail_brand(renderer, merchant, letter.locale),
-        code=letter.code,
-        link=merchant_page_url(services, merchant, f"/sign-in/link/{letter.token}"),
-        minutes=letter.minutes,
+        brand=build_mail_brand(renderer, merchant, content.locale),
+        code=content.code,
+        link=merchant_page_url(services, merchant, f"/sign-in/link/{content.token}"),
+        minutes=content.minutes,
     )
-    _send(renderer, services, merchant, "sign_in", page, to=letter.to, message_id=message_id)
+    _send(renderer, services, merchant, "sign_in", page, to=content.to, message_id=message_id)
 
 
 def send_receipt_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Send the receipt of a payment. A customer without an address, or a deleted one, is not written to."""
+    """Send the receipt of a payment. A deleted customer or one without an address gets none."""
     payment_id = _object_id(payload, "payment")
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
@@ -94,8 +94,11 @@ def send_receipt_mail(
 def send_method_expiring_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that a saved method runs out soon, or has. Nobody is written to about a method that was removed, replaced
-    or renewed meanwhile, nor a customer who is deleted or has no address."""
+    """Notify the customer that a saved method expires soon, or has expired.
+
+    Nothing is sent for a method that was removed, replaced or renewed meanwhile, nor to a customer who is deleted or has no
+    address.
+    """
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         row = reader.execute(
@@ -132,12 +135,13 @@ def send_method_expiring_mail(
 def send_refund_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Write to the customer that a refund is on its way, or that their bank did not take it.
+    """Notify the customer that a refund is on its way, or that their bank did not accept it.
 
-    The first is not sent any more once the second has happened.
+    The first is not sent once the second has happened.
     """
     refund_id = _object_id(payload, "refund")
-    has_come_back = payload.get("type") == "refund.failed" or payload.get("told") == "came_back"
+    # "told" is in messages that were queued before events were recorded.
+    is_returned = payload.get("type") == "refund.failed" or payload.get("told") == "came_back"
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         refund = reader.execute(
@@ -146,7 +150,7 @@ def send_refund_mail(
             )
         ).one()
         customer = _payer(reader, merchant_id, refund.payment_id)
-        if customer is None or (refund.status == "failed" and not has_come_back):
+        if customer is None or (refund.status == "failed" and not is_returned):
             return
         payment = get_payment(reader, Scope(merchant_id, customer.id), refund.payment_id)
     page = RefundMail(
@@ -157,7 +161,7 @@ def send_refund_mail(
         method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
         link=merchant_page_url(services, merchant, f"/payments/{payment.id}"),
         reference=refund_id,
-        has_come_back=has_come_back,
+        has_come_back=is_returned,
     )
     _send(renderer, services, merchant, "refund", page, to=customer.email, message_id=message_id)
 
@@ -165,7 +169,7 @@ def send_refund_mail(
 def send_surplus_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that money which nothing could take any more stands to their credit (threats, rule 23)."""
+    """Notify the customer that a payment which no invoice could take was added to their credit (threats, rule 23)."""
     payment_id = str(payload["payment"])
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
@@ -185,12 +189,12 @@ def send_surplus_mail(
 
 
 def _object_id(payload: Mapping[str, Any], former_key: str) -> str:
-    """The id of what an event happened to; `former_key` names it in messages that were queued before events were recorded."""
+    """Return the id of the event's object; `former_key` has it in messages that were queued before events were recorded."""
     return str(payload.get("object") or payload[former_key])
 
 
 def _payer(reader: Reader, merchant_id: str, payment_id: str) -> Any:
-    """The id, address and language of who made a payment; None for a customer without address, or a deleted one."""
+    """Return id, address and language of the customer of a payment; None for one who is deleted or has no address."""
     return reader.execute(
         sa.select(Customer.id, Customer.email, Customer.locale)
         .join(Payment, sa.and_(Payment.merchant_id == Customer.merchant_id, Payment.customer_id == Customer.id))
@@ -205,7 +209,7 @@ def _payer(reader: Reader, merchant_id: str, payment_id: str) -> Any:
 
 
 def merchant_page_url(services: Services, merchant: MerchantProfile, path: str) -> str:
-    """The absolute address of a page of the merchant, from the settings alone: never from what a request said (threats, rule 6)."""
+    """Return the absolute URL of a merchant's page, from the settings alone and never from a request (threats, rule 6)."""
     return services.settings.page_url(merchant.slug, path)
 
 
@@ -219,7 +223,7 @@ def _send(
     to: str,
     message_id: str,
 ) -> None:
-    letter = render_mail(renderer, name, page, theme=merchant.theme)
+    mail = render_mail(renderer, name, page, theme=merchant.theme)
     envelope = Envelope(
         sender_name=merchant.name,
         sender=services.settings.mail_from,
@@ -228,7 +232,7 @@ def _send(
         message_id=message_id,
         at=services.clock.now(),
     )
-    deliver(services.settings.smtp_url, build_message(letter, envelope))
+    deliver(services.settings.smtp_url, build_message(mail, envelope))
 
 
 _MAILS = MappingProxyType(

@@ -1,4 +1,4 @@
-"""From a mail's page to its subject, text and HTML, in the merchant's colours and the reader's language; nothing is sent here."""
+"""From a mail's page to its subject, text and HTML, in the merchant's colours and the reader's language; sends nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RenderedMail:
 
 
 def build_mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
-    """How the merchant looks in a mail, in the first language it can be had in: the reader's, the merchant's, English."""
+    """Return name, colours and language of a merchant's mail: the first available of the reader's, the merchant's, English."""
     theme = renderer.themes.get(merchant.theme)
     chosen = choose_locale(locale, merchant.locale, None, available_locales())
     colours = palette(theme.values, "light")
@@ -55,5 +55,5 @@ def render_mail(renderer: Renderer, name: str, page: Any, *, theme: str) -> Rend
 def _inliner() -> Any:
     import css_inline
 
-    # Mail comes from our own templates, but nothing in it may ever make the worker fetch something.
+    # Mail is rendered from our own templates, but nothing in it may make the worker fetch a URL.
     return css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)

@@ -1,6 +1,6 @@
-"""Delivers the outbox: leases what is due, hands it to its handler, and remembers what came of it. At least once, never lost.
+"""Delivers the outbox: leases the next due message, calls its handler, and stores the result. At least once, never lost.
 
-What the kinds mean is the handlers' business; which handlers there are, the worker's.
+Handlers define what the kinds mean; the worker composes the handlers.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from portal.outbox.rules import LEASE, MAX_ATTEMPTS, is_last_try, retry_delay
 from portal.services import Services
 
 Handler: TypeAlias = Callable[[Services, str, dict[str, Any], str], None]
-"""Given services, merchant, payload and the message's stable id. Delivers, or raises; may be called again for the same id."""
+"""Takes services, merchant id, payload and the message's stable id. Delivers, or raises; may be called again for the same id."""
 
 _log = logging.getLogger(__name__)
-_DONE_KEPT = timedelta(days=30)
+_DELIVERED_RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,17 @@ def deliver_next(services: Services, handlers: Mapping[str, Handler]) -> str | N
         return None
     services.crash_point("outbox.leased")
     if leased.attempts > MAX_ATTEMPTS:
-        # Each earlier try ended with its worker.
-        return _record_failure(services, leased, Undeliverable("tries ended without an outcome"))
+        # Each earlier attempt ended with the death of its worker.
+        return _record_failure(services, leased, Undeliverable("attempts ended without a result"))
     try:
         _handler(handlers, leased.kind)(services, leased.merchant_id, leased.payload, leased.id)
     except Exception as fault:  # Whatever a handler raises, the message stays and the worker lives.
         outcome = _record_failure(services, leased, fault)
     else:
         services.crash_point("outbox.delivered")
-        services.database.run(lambda session: _settle(session, leased, done_at=services.clock.now(), last_error=None))
+        services.database.run(
+            lambda session: _store_result(session, leased, done_at=services.clock.now(), last_error=None)
+        )
         outcome = "done"
     _log.info("message.delivered" if outcome == "done" else f"message.{outcome}", extra=_fields(leased))
     return outcome
@@ -73,7 +75,7 @@ def lease_next(services: Services) -> LeasedMessage | None:
 
 
 def count_dead_letters(database: Database) -> int:
-    """How many messages were given up, over all merchants; for the doctor and the metrics."""
+    """Return how many dead letters there are, over all merchants; for the doctor and the metrics."""
     with database.read() as reader:
         return (
             reader.execute(
@@ -87,10 +89,10 @@ def count_dead_letters(database: Database) -> int:
 
 
 def delete_delivered(session: Session, *, at: datetime) -> int:
-    """Delete what was delivered over a month ago; dead letters stay. Tells how many."""
+    """Delete what was delivered over a month ago; dead letters stay. Return how many."""
     result: Any = session.execute(
         sa.delete(OutboxMessage)
-        .where(OutboxMessage.done_at < at - _DONE_KEPT)
+        .where(OutboxMessage.done_at < at - _DELIVERED_RETENTION)
         .execution_options(tenant_wide=True, synchronize_session=False)
     )
     return int(result.rowcount)
@@ -104,7 +106,7 @@ def _is_due(now: datetime) -> sa.ColumnElement[bool]:
         sa.or_(
             OutboxMessage.leased_until.is_(None),
             OutboxMessage.leased_until <= now,
-            # Longer than any lease from now: the clock was ahead when it was taken, and has been set back since.
+            # Longer than any lease from now: the clock was ahead when it was claimed, and has been set back since.
             OutboxMessage.leased_until > now + LEASE,
         ),
     )
@@ -126,7 +128,7 @@ _DUE = Queue(
 def _handler(handlers: Mapping[str, Handler], kind: str) -> Handler:
     handler = handlers.get(kind)
     if handler is None:
-        # Perhaps a newer release wrote it: it waits for a worker that knows it.
+        # A newer release may have written it: it waits for a worker that has a handler.
         raise LookupError("no handler for this kind")
     return handler
 
@@ -134,19 +136,21 @@ def _handler(handlers: Mapping[str, Handler], kind: str) -> Handler:
 def _record_failure(services: Services, leased: LeasedMessage, fault: Exception) -> str:
     at = services.clock.now()
     is_dead = isinstance(fault, Undeliverable) or is_last_try(leased.attempts)
-    error = _described(fault)
+    error = _describe(fault)
     if is_dead:
         _log.error("message.dead_lettered", extra={**_fields(leased), "error": error})
-        services.database.run(lambda session: _settle(session, leased, dead_at=at, last_error=error))
+        services.database.run(lambda session: _store_result(session, leased, dead_at=at, last_error=error))
         return "dead"
     due_at = at + retry_delay(leased.attempts, services.chance())
     _log.warning("message.failed", extra={**_fields(leased), "error": error})
-    services.database.run(lambda session: _settle(session, leased, due_at=due_at, leased_until=None, last_error=error))
+    services.database.run(
+        lambda session: _store_result(session, leased, due_at=due_at, leased_until=None, last_error=error)
+    )
     return "retried"
 
 
-def _settle(session: Session, leased: LeasedMessage, **changes: Any) -> None:
-    # Only while the lease is still ours: a slow worker does not speak for the one that took over.
+def _store_result(session: Session, leased: LeasedMessage, **changes: Any) -> None:
+    # Only while the lease is still ours: a slow worker must not overwrite the result of the one that took over.
     session.execute(
         sa.update(OutboxMessage)
         .where(
@@ -160,8 +164,8 @@ def _settle(session: Session, leased: LeasedMessage, **changes: Any) -> None:
     )
 
 
-def _described(fault: Exception) -> str:
-    """What may be kept of a failure: its kind and code. Its words may hold an address (smtplib's do)."""
+def _describe(fault: Exception) -> str:
+    """Return the type and code of an error. Its message is not stored, since it may hold an address (smtplib's do)."""
     code = getattr(fault, "smtp_code", None)
     words = f" {fault}" if isinstance(fault, Undeliverable) else ""
     return f"{type(fault).__name__}{f' {code}' if isinstance(code, int) else ''}{words}"[:200]

@@ -1,4 +1,4 @@
-"""Reads of signing in: who is signed in, what a browser asked for, whose link this is. Nothing here changes a row."""
+"""Reads of signing in: the session of a cookie, the challenges of a browser, the customers of a link. Changes no row."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from portal.sign_in.rules.challenges import TOUCH_EVERY, ChallengeState, challen
 from portal.sign_in.rules.tokens import CHALLENGE, is_token, token_digest
 from portal.tenancy import Scope
 
-_MOST_ACCOUNTS = 50
+_MAX_ACCOUNTS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The session of a request and its customer. `kind`: mail, api or frame. `idle_at` is when it ends unless it is used."""
+    """The session of a request and its customer. `kind`: mail, api or frame. `idle_at` is when it ends without further use."""
 
     session_id: str
     customer_id: str
@@ -37,13 +37,13 @@ class SignedIn:
     locale: str | None
 
     def is_touch_due(self, at: datetime) -> bool:
-        """Whether the last use is to be stamped again."""
+        """Return whether `last_used_at` is to be updated."""
         return at - self.last_used_at >= TOUCH_EVERY
 
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """Why a session's cookie is worth nothing any more: "idle", "expired" or "revoked"."""
+    """A session that has ended. `reason` is "idle", "expired" or "revoked"."""
 
     reason: str
 
@@ -62,7 +62,7 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeRow:
-    """A challenge, for pages and operations. `customer_id` is None when the address is unknown."""
+    """A challenge as it was read. `customer_id` is None when the address is unknown."""
 
     id: str
     customer_id: str | None
@@ -83,7 +83,7 @@ class ChallengeRow:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A live customer that a proven mailbox may sign in as."""
+    """A customer that a verified address may sign in as: neither blocked nor deleted."""
 
     id: str
     name: str | None
@@ -94,7 +94,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class MintedSession:
-    """A portal session by its token, with the name of whom it signs in."""
+    """A portal session and the name of the customer that it signs in."""
 
     id: str
     customer_id: str
@@ -106,9 +106,9 @@ class MintedSession:
 
 
 IS_LIVE = (Customer.deleted_at.is_(None), Customer.blocked == sa.false())
-"""Who may sign in, and stay signed in."""
+"""The condition for customers who may sign in, and stay signed in."""
 
-_SESSION = (
+_SESSION_BY_TOKEN = (
     sa.select(
         SignInSession.id,
         SignInSession.customer_id,
@@ -135,23 +135,23 @@ _SESSION = (
     )
 )
 _CHALLENGE_COLUMNS = [getattr(Challenge, name) for name in ChallengeRow.__dataclass_fields__]
-_ACCOUNT = [getattr(Customer, name) for name in Account.__dataclass_fields__]
+_ACCOUNT_COLUMNS = [getattr(Customer, name) for name in Account.__dataclass_fields__]
 
 
 def find_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | None:
-    """Who a session cookie signs in, in one statement; None when it is unknown, ended or its customer blocked or deleted."""
+    """Return the session of a cookie's token, in one statement; None when it is unknown or has ended, or its customer is blocked or deleted."""
     found = inspect_session(reader, merchant_id, token, at)
     return found if isinstance(found, SignedIn) else None
 
 
 def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | EndedSession | None:
-    """As `find_session`, and where it has ended, why: for the sentence on the sign-in page. Still one statement."""
+    """Return what `find_session` does, or an EndedSession, for the sentence on the sign-in page. Still one statement."""
     if not is_token(token):
         return None
-    row = reader.execute(_SESSION, {"merchant_id": merchant_id, "token_digest": token_digest(token)}).first()
+    row = reader.execute(_SESSION_BY_TOKEN, {"merchant_id": merchant_id, "token_digest": token_digest(token)}).first()
     if row is None:
         return None
-    # Unpacked rather than read by name: every request of a signed-in customer comes by here.
+    # Unpacked rather than read by name: every request of a signed-in customer reads this row.
     (
         session_id, customer_id, kind, created_at, last_used_at, expires_at, idle_seconds, return_url, revoked_at,
         name, company_name, email, locale,
@@ -170,7 +170,7 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
 
 
 def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow]:
-    """The customer's live sessions, the last used first."""
+    """Return the customer's live sessions, the last used first."""
     rows = reader.execute(
         sa.select(
             *[getattr(SignInSession, name) for name in SessionRow.__dataclass_fields__], SignInSession.idle_seconds
@@ -187,21 +187,21 @@ def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow
 
 
 def find_challenge(reader: Reader, merchant_id: str, challenge_id: str) -> ChallengeRow | None:
-    """The challenge of an id, whatever its state."""
+    """Return the challenge of an id, whatever its state."""
     if not is_id(CHALLENGE, challenge_id):
         return None
     return _find_challenge_row(reader, Challenge.merchant_id == merchant_id, Challenge.id == challenge_id)
 
 
 def find_last_challenge(reader: Reader, merchant_id: str, browser: str) -> ChallengeRow | None:
-    """What this browser asked for last, withheld messages included; for the page that says where the mail went."""
+    """Return this browser's last challenge, withheld ones included; for the page that says where the mail was sent."""
     return _find_challenge_row(
         reader, Challenge.merchant_id == merchant_id, Challenge.browser_digest == token_digest(browser)
     )
 
 
 def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> ChallengeRow | None:
-    """The challenge whose code this browser may type: the newest that was not withheld, a live one before a used one."""
+    """Return the challenge whose code this browser may type: the newest that was not withheld, a live one before a used one."""
     return _find_challenge_row(
         reader,
         Challenge.merchant_id == merchant_id,
@@ -211,24 +211,24 @@ def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> Chall
 
 
 def list_accounts(reader: Reader, merchant_id: str, email_key: str) -> list[Account]:
-    """Live customers of an address, the one that was changed last first."""
+    """Return the customers of an address that are neither blocked nor deleted, the last updated first."""
     rows = reader.execute(
-        sa.select(*_ACCOUNT)
+        sa.select(*_ACCOUNT_COLUMNS)
         .where(Customer.merchant_id == merchant_id, Customer.email_key == email_key, *IS_LIVE)
         .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MOST_ACCOUNTS)
+        .limit(_MAX_ACCOUNTS)
     )
     return [Account(*row) for row in rows]
 
 
-def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | None) -> list[Account]:
-    """Who may be signed in by a message that was sent to this customer's address: everybody live with the same mailbox.
+def list_verified_accounts(reader: Reader, merchant_id: str, customer_id: str | None) -> list[Account]:
+    """Return the customers whom a message to this customer's address may sign in: all with the same mailbox who may sign in.
 
     Empty when the customer is unknown, blocked or deleted.
     """
     mailed_customer = sa.orm.aliased(Customer)
     rows = reader.execute(
-        sa.select(*_ACCOUNT)
+        sa.select(*_ACCOUNT_COLUMNS)
         .join(
             mailed_customer,
             sa.and_(
@@ -244,7 +244,7 @@ def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | No
             *IS_LIVE,
         )
         .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MOST_ACCOUNTS)
+        .limit(_MAX_ACCOUNTS)
     )
     accounts = [Account(*row) for row in rows]
     mailed = next((account for account in accounts if account.id == customer_id), None)
@@ -252,7 +252,7 @@ def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | No
 
 
 def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedSession | None:
-    """The portal session of a token, used and expired ones included; None when unknown or its customer may not sign in."""
+    """Return the portal session of a token, used and expired ones included; None when it is unknown or its customer may not sign in."""
     if not is_token(token):
         return None
     row = reader.execute(

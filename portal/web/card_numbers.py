@@ -1,4 +1,4 @@
-"""Card numbers that somebody types or pastes here are refused before any view sees them: they are never kept and never logged."""
+"""Refuses card numbers in any input before a view sees them, so that they are never stored or logged."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from portal.web.runtime import current_request, current_runtime
 
 
 def refuse_card_numbers() -> None:
-    """Before every request: a card number in the query, in a form or in JSON (names and values) is a 422, and one in the path
-    an address that is not there (threats 167). A gateway's signed event is its own affair: what is kept of it is masked."""
+    """Refuse a request with a card number: in the query, a form or JSON (names and values) by a 422, in the path by a 404
+    (threats 167). Signed events of gateways are exempt: what is stored of them is masked."""
     runtime, request = current_runtime(), current_request()
     if holds_card_number(request.path):
         raise NotFound
-    if request.query_string and any(holds_card_number(text) for pair in _find_challenge_row(request) for text in pair):
-        request.query_string = b""  # Not even the error page's links repeat it.
+    if request.query_string and any(holds_card_number(text) for pair in _query_pairs(request) for text in pair):
+        request.query_string = b""  # So that links of the error page do not repeat it.
         raise CardNumberSubmitted
     if request.method in SAFE_METHODS or request.endpoint is None:
         return
     if runtime.policies[request.endpoint] is Policy.GATEWAY_SIGNED:
         return
-    if any(holds_card_number(text) for text in _typed(request)):
+    if any(holds_card_number(text) for text in _body_texts(request)):
         raise CardNumberSubmitted
 
 
-def _find_challenge_row(request: Request) -> list[tuple[str, str]]:
-    # Not `request.args`, which is read once and kept: the error page would see it.
+def _query_pairs(request: Request) -> list[tuple[str, str]]:
+    # Not `request.args`, which is cached: the error page would see it.
     return parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True)
 
 
-def _typed(request: Request) -> Iterator[str]:
+def _body_texts(request: Request) -> Iterator[str]:
     for pair in request.form.items(multi=True):
         yield from pair
     if request.is_json:
@@ -46,7 +46,7 @@ def _typed(request: Request) -> Iterator[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text and whole number of a document, names included."""
+    """Yield every text and whole number of a document, names included."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield name

@@ -1,4 +1,4 @@
-"""What every request of the application passes before its view: a known host, readable input, and the origin of what is posted."""
+"""Checks of every request before its view: a known host, readable input, and the origin of what is posted."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def refuse_unreadable() -> None:
-    """Before every request of the application: refuse a foreign `Host`, input that no browser sends (raw bytes in the query,
-    NUL anywhere), and what another site sends to an address outside the merchants' pages."""
+    """Refuse an unknown `Host`, input that no browser sends (raw bytes in the query, NUL anywhere), and unsafe requests of
+    another site to a URL outside the merchants' pages."""
     runtime, request = current_runtime(), current_request()
     environ = request.environ
-    # A probe comes by the address of the machine, whatever the portal is called.
+    # A probe comes by the IP address of the machine, whatever the portal's host name.
     if (
         runtime.hosts is not None
         and not runtime.hosts.admits(environ.get("HTTP_HOST", ""))
@@ -28,7 +28,7 @@ def refuse_unreadable() -> None:
         raise BadRequest("unknown host")
     query = environ.get("QUERY_STRING", "")
     if query and (not query.isascii() or "%00" in query or "\0" in query):
-        request.query_string = b""  # Not even the error page can read it.
+        request.query_string = b""  # So that the error page does not read it.
         raise BadRequest("unreadable query")
     if "\0" in environ["PATH_INFO"]:
         raise NotFound
@@ -37,7 +37,7 @@ def refuse_unreadable() -> None:
 
 
 def is_from_own_page(runtime: Runtime, request: Request) -> bool | None:
-    """Return whether the browser says that the request comes from a page of ours; None when it says nothing."""
+    """Return whether the browser's headers say that the request comes from one of our pages; None without such headers."""
     own_origins = (f"{request.scheme}://{request.host}", runtime.own_origin)
     return is_same_origin(request.environ.get("HTTP_SEC_FETCH_SITE"), request.environ.get("HTTP_ORIGIN"), own_origins)
 

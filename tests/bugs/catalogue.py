@@ -393,7 +393,7 @@ BUGS = (
         "a row is claimed that another worker has claimed",
         (
             "portal/claims.py",
-            "        .where(*(table.c[name].is_not_distinct_from(was[name]) for name in changes))\n",
+            "        .where(*(table.c[name].is_not_distinct_from(before[name]) for name in changes))\n",
             "",
         ),
         likely=(_CLAIMS,),

@@ -1,4 +1,4 @@
-"""The inbox of gateways' events: when each is handled next, how often it was tried, and what went aside; and the daily comparison
+"""The inbox of gateways' events: when each is handled next, how often it was attempted, and dead letters; and the daily comparison
 of gateways' lists with the ledger."""
 
 from __future__ import annotations

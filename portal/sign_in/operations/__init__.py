@@ -1,4 +1,4 @@
-"""The verbs of signing in; each is called inside a unit of work, writes, and leaves committing and mailing to others."""
+"""The operations of signing in. Each writes inside a unit of work of the caller; the outbox sends mail after the commit."""
 
 from portal.sign_in.operations.housekeeping import delete_old_rows
 from portal.sign_in.operations.mailing import SignInMailContent, prepare_sign_in_mail
@@ -24,24 +24,24 @@ from portal.sign_in.operations.verifying import (
 
 __all__ = [
     "CodeAttempt",
-    "Entered",
     "LinkAttempt",
-    "Outcome",
+    "NewSession",
     "PortalSessionUrl",
     "SignInMailContent",
+    "SignInResult",
     "Visitor",
-    "resend_message",
-    "prepare_sign_in_mail",
     "create_portal_session",
     "delete_old_rows",
     "end_session",
     "enter_code",
-    "enter_link",
-    "enter_portal_session",
+    "prepare_sign_in_mail",
     "refuse_link",
     "request_sign_in",
+    "resend_message",
     "revoke_session",
     "revoke_sessions",
     "start_session",
     "touch_session",
+    "use_link",
+    "use_portal_session",
 ]

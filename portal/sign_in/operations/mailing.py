@@ -1,4 +1,4 @@
-"""What happens to a challenge when its message leaves: its ten minutes begin, and link and code are derived for the mail alone."""
+"""Prepares the mail of a challenge when it is sent: its ten minutes begin, and link and code are derived for the mail alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from portal.sign_in.rules.challenges import format_code
 
 @dataclass(frozen=True, slots=True)
 class SignInMailContent:
-    """What the mail says. It is sent and forgotten: none of it is ever stored or logged."""
+    """The content of the mail, which is never stored or logged."""
 
     to: str
     locale: str
@@ -30,12 +30,12 @@ class SignInMailContent:
 def prepare_sign_in_mail(
     session: Session, settings: Settings, merchant_id: str, challenge_id: str, *, at: datetime
 ) -> SignInMailContent | None:
-    """Start the challenge's time, again at each new attempt to send, so that no message arrives dead (threats 37).
+    """Start the challenge's time, again at each attempt to send, so that no link has expired when it arrives (threats 37).
 
-    None when there is nobody to write to: an unknown address, a customer blocked or deleted since, a challenge that is used
-    or superseded. The work is the same either way.
+    Return None when there is no recipient: an unknown address, a customer blocked or deleted since, a challenge that is used
+    or superseded. The statements are the same either way.
     """
-    begun = session.execute(
+    started = session.execute(
         sa.update(Challenge)
         .where(
             Challenge.merchant_id == merchant_id,
@@ -49,14 +49,16 @@ def prepare_sign_in_mail(
     ).first()
     customer = session.execute(
         sa.select(Customer.email, Customer.locale).where(
-            Customer.merchant_id == merchant_id, Customer.id == ((begun.customer_id if begun else None) or ""), *IS_LIVE
+            Customer.merchant_id == merchant_id,
+            Customer.id == ((started.customer_id if started else None) or ""),
+            *IS_LIVE,
         )
     ).first()
-    letter = SignInMailContent(
+    content = SignInMailContent(
         to=(customer.email if customer else None) or "",
-        locale=(customer.locale if customer else None) or (begun.locale if begun else ""),
+        locale=(customer.locale if customer else None) or (started.locale if started else ""),
         code=format_code(tokens.code_of(settings.keys, merchant_id, challenge_id)),
         token=tokens.link_token(settings.keys, merchant_id, challenge_id),
         minutes=settings.sign_in_minutes,
     )
-    return letter if letter.to else None
+    return content if content.to else None

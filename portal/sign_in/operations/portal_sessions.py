@@ -1,4 +1,4 @@
-"""Sessions minted by the API, the command or the host application: an address that enters once, for an hour."""
+"""Portal sessions, created by the API, the command or the host application: a URL that signs in once, for an hour."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def create_portal_session(
     return_url: str | None = None,
     locale: str | None = None,
 ) -> PortalSessionUrl:
-    """Mint an address that signs the customer in once within five minutes and leads to `target`.
+    """Create a URL that signs the customer in once within five minutes and leads to `target`.
 
-    Whoever calls has proved who the customer is. Raises NotFound when the customer is unknown, blocked or deleted.
+    The caller has authenticated the customer. Raises NotFound when the customer is unknown, blocked or deleted.
     `actor` is the command, the host application or an API key.
     """
     live = sa.select(Customer.id).where(
@@ -85,7 +85,10 @@ def create_portal_session(
 def use_portal_session(
     session: Session, settings: Settings, merchant_id: str, visitor: Visitor, token: str, *, at: datetime
 ) -> NewSession | None:
-    """Use a minted address up and sign this browser in; None when it is unknown, used, too old, or its customer may not."""
+    """Use a portal session's URL and sign this browser in.
+
+    Return None when it is unknown, used or expired, or its customer may not sign in.
+    """
     if not is_token(token):
         return None
     used = session.execute(

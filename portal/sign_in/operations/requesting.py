@@ -1,4 +1,4 @@
-"""Asking for a message. A known and an unknown address are the same statements, rows and answer throughout (threats, rule 5)."""
+"""Requests for a sign-in message: the same statements, rows and response for known and unknown addresses (threats, rule 5)."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ def request_sign_in(
     locale: str,
     at: datetime,
 ) -> ChallengeRow:
-    """Ask for a message to an address, known or not: the same statements, rows and answer (threats, rule 5).
+    """Create a challenge for an address, known or not, and queue its message (threats, rule 5).
 
-    `address` has passed `rules.is_address`; the message goes to the address that is stored. Raises TooManyMessages.
+    `address` has passed `rules.is_address`; the message is sent to the stored address. Raises TooManyMessages.
     """
     key = email_key(address)
     accounts = list_accounts(session, merchant_id, key)
-    # Where several customers' addresses differ by more than ASCII case, the one that was typed is meant.
-    meant = [account for account in accounts if is_same_mailbox(account.email, address)] or accounts
-    return _ask(
+    # Where several customers' addresses differ by more than ASCII case, only those equal to the typed one count.
+    candidates = [account for account in accounts if is_same_mailbox(account.email, address)] or accounts
+    return _create_challenge(
         session,
         settings,
         merchant_id,
         visitor,
         at=at,
-        customer_id=meant[0].id if meant else None,
+        customer_id=candidates[0].id if candidates else None,
         digest=tokens.address_digest(settings.keys, merchant_id, key),
         masked_address=mask_address(address),
         target=target,
@@ -58,8 +58,8 @@ def request_sign_in(
 def resend_message(
     session: Session, settings: Settings, merchant_id: str, visitor: Visitor, challenge: ChallengeRow, *, at: datetime
 ) -> ChallengeRow:
-    """Ask for a fresh message like `challenge`, leading to the same target, for this browser. Raises TooManyMessages."""
-    return _ask(
+    """Create a new challenge with the address and target of `challenge`, for this browser. Raises TooManyMessages."""
+    return _create_challenge(
         session,
         settings,
         merchant_id,
@@ -73,7 +73,7 @@ def resend_message(
     )
 
 
-def _ask(
+def _create_challenge(
     session: Session,
     settings: Settings,
     merchant_id: str,
@@ -87,11 +87,11 @@ def _ask(
     locale: str,
 ) -> ChallengeRow:
     network = tokens.network_digest(settings.keys, merchant_id, visitor.network)
-    _refuse_floods(session, settings, merchant_id, network, at)
+    _require_within_limits(session, settings, merchant_id, network, at)
     hourly = count_up(session, merchant_id, limit_key("mail-address", digest), at=at, window=HOUR)
     withheld_until = hourly.started_at + HOUR if hourly.count > settings.sign_in_mails_per_address_per_hour else None
     if withheld_until is None:
-        # Only this browser's: nobody can end what another browser asked for (threats 7).
+        # Only this browser's: nobody can end a challenge of another browser (threats 7).
         _supersede(session, merchant_id, visitor.browser, at)
     challenge = ChallengeRow(
         id=new_id(tokens.CHALLENGE, at),
@@ -116,13 +116,15 @@ def _ask(
     return challenge
 
 
-def _refuse_floods(session: Session, settings: Settings, merchant_id: str, network: bytes, at: datetime) -> None:
-    for key, most in (
+def _require_within_limits(
+    session: Session, settings: Settings, merchant_id: str, network: bytes, at: datetime
+) -> None:
+    for key, limit in (
         (limit_key("mail-network", network), settings.sign_in_mails_per_ip_per_hour),
         (limit_key("mail-merchant"), settings.sign_in_mails_per_hour),
     ):
         tally = count_up(session, merchant_id, key, at=at, window=HOUR)
-        if tally.count > most:
+        if tally.count > limit:
             raise TooManyMessages(tally.started_at + HOUR, at)
 
 

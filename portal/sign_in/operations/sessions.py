@@ -1,4 +1,4 @@
-"""Sessions of signed-in browsers: begin, stamp, end."""
+"""Sessions of signed-in browsers: start, record use, end."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from portal.sign_in.rules.challenges import TOUCH_EVERY, lifetime
 from portal.sign_in.rules.tokens import SESSION, is_token, new_token, token_digest
 from portal.tenancy import Scope
 
-_LONGEST_USER_AGENT = 200
+_MAX_USER_AGENT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Where a request came from. `browser` is its browser cookie's token, `session_token` its session cookie's, if any.
 
-    `network` is the remote address as the trusted proxies told it, never a header that anybody can send.
+    `network` is the remote address as reported by trusted proxies, never by a header that anybody can send.
     """
 
     browser: str
@@ -38,7 +38,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A new session. `token` goes into the cookie and is nowhere else; `target` is a path below the merchant's root."""
+    """A new session. `token` is stored in the cookie alone; `target` is a path below the merchant's root."""
 
     session_id: str
     customer_id: str
@@ -60,9 +60,9 @@ def start_session(
     at: datetime,
     return_url: str | None = None,
 ) -> NewSession:
-    """Sign this browser in under a new token; what it was signed in as before ends, and beyond the cap the oldest sessions.
+    """Sign this browser in under a new token; end its session before, and the oldest sessions beyond the cap.
 
-    `kind` is mail, api or frame; `by` says in the audit how: link, code, or session.
+    `kind` is mail, api or frame; `by` is recorded with the event: link, code, or session.
     """
     actor = customer_actor(scope.customer_id, request_id=visitor.request_id)
     if visitor.session_token:
@@ -73,7 +73,7 @@ def start_session(
             at=at,
         )
         _record_ended(session, scope.merchant_id, replaced, actor=actor, at=at, reason="replaced")
-    beyond = _keep_to_cap(session, scope, settings.session_cap, at)
+    beyond = _revoke_beyond_cap(session, scope, settings.session_cap, at)
     _record_ended(session, scope.merchant_id, beyond, actor=SYSTEM, at=at, reason="too_many")
     life = lifetime(kind, settings)
     new_session = NewSession(new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind)
@@ -106,7 +106,7 @@ def start_session(
 
 
 def touch_session(session: Session, merchant_id: str, session_id: str, at: datetime) -> None:
-    """Stamp the last use, at most every five minutes however many requests ask at once."""
+    """Update `last_used_at`, at most every five minutes however many requests arrive at once."""
     session.execute(
         sa.update(SignInSession)
         .where(
@@ -179,7 +179,7 @@ def _session_event(
     )
 
 
-def _keep_to_cap(session: Session, scope: Scope, cap: int, at: datetime) -> list[tuple[str, str]]:
+def _revoke_beyond_cap(session: Session, scope: Scope, cap: int, at: datetime) -> list[tuple[str, str]]:
     newest = (
         sa.select(SignInSession.id)
         .where(*_of(scope), SignInSession.revoked_at.is_(None), SignInSession.expires_at > at)
@@ -205,4 +205,6 @@ def _revoke(session: Session, *conditions: sa.ColumnElement[bool], at: datetime)
 
 
 def _printable(user_agent: str) -> str:
-    return "".join(sign for sign in mask_card_numbers(user_agent)[:_LONGEST_USER_AGENT] if sign.isprintable())
+    return "".join(
+        character for character in mask_card_numbers(user_agent)[:_MAX_USER_AGENT] if character.isprintable()
+    )

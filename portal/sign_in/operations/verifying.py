@@ -1,4 +1,4 @@
-"""Answering a challenge by its code or by its link; every attempt is counted before it is judged."""
+"""Verifies a challenge by its code or its link; every attempt is counted before it is checked."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from portal.sign_in.models import Challenge
 from portal.sign_in.operations.limits import HOUR, Tally, count_down, count_in_a_row, count_up, limit_key, reset_count
 from portal.sign_in.operations.requesting import resend_message
 from portal.sign_in.operations.sessions import NewSession, Visitor, start_session
-from portal.sign_in.queries import Account, ChallengeRow, find_challenge, find_code_challenge, list_proven_accounts
+from portal.sign_in.queries import Account, ChallengeRow, find_challenge, find_code_challenge, list_verified_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
 from portal.tenancy import Scope
 
-_MOST_REFUSALS_AUDITED = 3
+_MAX_REFUSALS_RECORDED = 3
 
 
 class SignInResult(StrEnum):
-    """What came of a code or a link.
+    """The result of entering a code or using a link.
 
-    ENTERED; CHOOSE (proven, and several customers have this mailbox); NO_CHALLENGE (this browser has no challenge); WRONG;
-    EXPIRED (of a code: a fresh message was asked for); USED (of a link); LOCKED (too many tries).
+    SIGNED_IN; CHOOSE_ACCOUNT (verified, and several customers have this address); NO_CHALLENGE (this browser has none);
+    WRONG; EXPIRED (of a code: a new message was requested); USED (of a link); LOCKED (too many attempts).
     """
 
-    SIGNED_IN = "entered"
-    CHOOSE_ACCOUNT = "choose"
-    NO_CHALLENGE = "nothing_asked"
+    SIGNED_IN = "signed_in"
+    CHOOSE_ACCOUNT = "choose_account"
+    NO_CHALLENGE = "no_challenge"
     WRONG = "wrong"
     EXPIRED = "expired"
     USED = "used"
@@ -42,7 +42,7 @@ class SignInResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeAttempt:
-    """`challenge` is the challenge that counts now. `until` belongs to LOCKED; None there: only the link helps."""
+    """`challenge` is the current one. `until` is set with LOCKED; None there: only the link signs in."""
 
     result: SignInResult
     challenge: ChallengeRow | None = None
@@ -72,10 +72,10 @@ def enter_code(
     account: str | None = None,
     at: datetime,
 ) -> CodeAttempt:
-    """Answer this browser's newest challenge by its code (as `rules.read_code` gives it).
+    """Verify the code (as `rules.read_code` returns it) of this browser's newest challenge, and sign in.
 
-    A try is counted before the code is compared, so that attempts made at once cannot outrun the limits; a right code takes
-    its count back. `account` is the customer chosen among several of one mailbox.
+    An attempt is counted before the code is compared, so that concurrent attempts cannot exceed the limits; a correct code
+    takes its count back. `account` is the customer chosen among several of one address.
     """
     challenge = find_code_challenge(session, merchant_id, visitor.browser)
     if challenge is None:
@@ -85,22 +85,22 @@ def enter_code(
             SignInResult.EXPIRED, resend_message(session, settings, merchant_id, visitor, challenge, at=at)
         )
     limits = _CodeLimits(settings, merchant_id, visitor, challenge)
-    locked = limits.spend(session, at)
+    locked = limits.count_attempt(session, at)
     if locked is not None:
         return replace(locked, challenge=challenge)
-    is_right = tokens.is_code_of(settings.keys, merchant_id, challenge.id, code)
-    accounts = list_proven_accounts(session, merchant_id, challenge.customer_id)
-    if not is_right or not accounts or challenge.state(at) is not ChallengeState.OPEN:
+    is_correct = tokens.is_code_of(settings.keys, merchant_id, challenge.id, code)
+    accounts = list_verified_accounts(session, merchant_id, challenge.customer_id)
+    if not is_correct or not accounts or challenge.state(at) is not ChallengeState.OPEN:
         return _wrong_code(session, merchant_id, challenge, at)
     chosen = _chosen(accounts, account)
     if chosen is None:
-        limits.give_back(session)
+        limits.uncount_attempt(session)
         return CodeAttempt(SignInResult.CHOOSE_ACCOUNT, challenge, accounts=tuple(accounts))
-    if not _use_up(session, merchant_id, challenge.id, at, Challenge.tries_left > 0):
+    if not _mark_used(session, merchant_id, challenge.id, at, Challenge.tries_left > 0):
         return CodeAttempt(
             SignInResult.EXPIRED, resend_message(session, settings, merchant_id, visitor, challenge, at=at)
         )
-    limits.give_back(session)
+    limits.uncount_attempt(session)
     reset_count(session, merchant_id, _row_key(challenge))
     scope = Scope(merchant_id, chosen.id)
     new_session = start_session(
@@ -119,19 +119,19 @@ def use_link(
     account: str | None = None,
     at: datetime,
 ) -> LinkAttempt:
-    """Answer a challenge by its link, in any browser, which alone is signed in (threats, rule 7). One conditional update decides.
+    """Sign in by a link, in any browser, and in that one alone (threats, rule 7). One conditional update decides.
 
-    `challenge_id` is what `tokens.challenge_of` proved. The link works although codes were guessed wrongly (threats 12).
+    `challenge_id` is what `tokens.challenge_of` verified. The link works after wrong codes too (threats 12).
     """
     challenge = find_challenge(session, merchant_id, challenge_id)
-    accounts = list_proven_accounts(session, merchant_id, challenge.customer_id if challenge else None)
+    accounts = list_verified_accounts(session, merchant_id, challenge.customer_id if challenge else None)
     if challenge is None or challenge.state(at) is not ChallengeState.OPEN or not accounts:
         is_used = challenge is not None and challenge.state(at) is ChallengeState.USED
         return LinkAttempt(SignInResult.USED if is_used else SignInResult.EXPIRED, challenge)
     chosen = _chosen(accounts, account)
     if chosen is None:
         return LinkAttempt(SignInResult.CHOOSE_ACCOUNT, challenge, accounts=tuple(accounts))
-    if not _use_up(session, merchant_id, challenge.id, at):
+    if not _mark_used(session, merchant_id, challenge.id, at):
         return LinkAttempt(SignInResult.USED, challenge)
     reset_count(session, merchant_id, _row_key(challenge))
     scope = Scope(merchant_id, chosen.id)
@@ -142,31 +142,31 @@ def use_link(
 
 
 def refuse_link(session: Session, settings: Settings, merchant_id: str, visitor: Visitor, *, at: datetime) -> None:
-    """Remember that somebody posted a link that is not this merchant's (threats 9); a few an hour from one network address."""
+    """Record that a link was posted that is not this merchant's (threats 9); a few an hour for one network address."""
     network = tokens.network_digest(settings.keys, merchant_id, visitor.network)
     tally = count_up(session, merchant_id, limit_key("link-network", network), at=at, window=HOUR)
-    if tally.count <= _MOST_REFUSALS_AUDITED:
+    if tally.count <= _MAX_REFUSALS_RECORDED:
         _record_refused(session, merchant_id, None, "foreign_link", at)
 
 
 @dataclass(frozen=True, slots=True)
 class _CodeLimits:
-    """The limits of wrong codes: from one network address, for one address in an hour, and for it without a success."""
+    """The limits of wrong codes: of one network address, of one mail address an hour, and of it without a success."""
 
     settings: Settings
     merchant_id: str
     visitor: Visitor
     challenge: ChallengeRow
 
-    def spend(self, session: Session, at: datetime) -> CodeAttempt | None:
-        """Count one attempt; the answer is LOCKED where a limit is reached."""
-        for key, most in (
+    def count_attempt(self, session: Session, at: datetime) -> CodeAttempt | None:
+        """Count one attempt; return a LOCKED attempt where a limit is reached, else None."""
+        for key, limit in (
             (self._network, self.settings.sign_in_failures_per_ip_per_hour),
             (self._hour, self.settings.sign_in_failures_per_address_per_hour),
         ):
             tally = count_up(session, self.merchant_id, key, at=at, window=HOUR)
-            if tally.count > most:
-                return self._locked(session, tally, most, at)
+            if tally.count > limit:
+                return self._locked(session, tally, limit, at)
         if (
             count_in_a_row(session, self.merchant_id, _row_key(self.challenge), at=at)
             > self.settings.sign_in_failures_in_a_row
@@ -174,12 +174,12 @@ class _CodeLimits:
             return CodeAttempt(SignInResult.LOCKED)
         return None
 
-    def give_back(self, session: Session) -> None:
-        """The code was right."""
+    def uncount_attempt(self, session: Session) -> None:
+        """Take the attempt back: the code was correct."""
         count_down(session, self.merchant_id, self._network, self._hour, _row_key(self.challenge))
 
-    def _locked(self, session: Session, tally: Tally, most: int, at: datetime) -> CodeAttempt:
-        if tally.count == most + 1:
+    def _locked(self, session: Session, tally: Tally, limit: int, at: datetime) -> CodeAttempt:
+        if tally.count == limit + 1:
             _record_refused(session, self.merchant_id, self.challenge, "too_many_codes", at)
         return CodeAttempt(SignInResult.LOCKED, until=tally.started_at + HOUR)
 
@@ -231,10 +231,10 @@ def _chosen(accounts: list[Account], account: str | None) -> Account | None:
     return next((one for one in accounts if one.id == account), None)
 
 
-def _use_up(
+def _mark_used(
     session: Session, merchant_id: str, challenge_id: str, at: datetime, *conditions: sa.ColumnElement[bool]
 ) -> bool:
-    """Whether this call, of all that may be made at once, is the one that uses the challenge."""
+    """Mark the challenge used; return False when a concurrent call already did."""
     used = session.execute(
         sa.update(Challenge)
         .where(

@@ -1,4 +1,4 @@
-"""The pages behind addresses that hold a token: the mailed link, and a session from the API. Opening one uses nothing up."""
+"""The pages of URLs with a token: the mailed link, and a session from the API. A GET never uses the token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.invoices.queries import get_invoice
 from portal.sign_in import operations, page_builders
 from portal.sign_in.operations import LinkAttempt, SignInResult
 from portal.sign_in.pages import LinkExpiredPage, Target
-from portal.sign_in.queries import Account, ChallengeRow, find_challenge, find_portal_session, list_proven_accounts
+from portal.sign_in.queries import Account, ChallengeRow, find_challenge, find_portal_session, list_verified_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
 from portal.sign_in.views.responses import choose_account, current_visitor, redirect_signed_in, resend_message
@@ -26,7 +26,7 @@ NOT_FOUND = 404
 
 
 def add_routes(blueprint: Blueprint) -> None:
-    """A link's parts are taken as they come: a damaged one gets a page that helps."""
+    """Add the routes of links, damaged ones included: those show a page that helps."""
     for damaged in ("/sign-in/link", "/sign-in/link/", "/sign-in/link/<token>/<path:rest>"):
         blueprint.add_url_rule(damaged, "damaged_link", damaged_link)
     blueprint.add_url_rule("/sign-in/link/<token>", "link", link)
@@ -38,14 +38,14 @@ def add_routes(blueprint: Blueprint) -> None:
 
 @public
 def link(token: str) -> Response:
-    """Say who signs in where; nothing is used up, whoever opens it and however often."""
+    """Show who signs in where. The link stays unused, whoever opens it and however often."""
     services = current_services()
     challenge_id = tokens.challenge_of(services.settings.keys, g.merchant.id, token)
     if challenge_id is None:
         return _damaged()
     with services.database.read() as reader:
         challenge = find_challenge(reader, g.merchant.id, challenge_id)
-        accounts = list_proven_accounts(reader, g.merchant.id, challenge.customer_id if challenge else None)
+        accounts = list_verified_accounts(reader, g.merchant.id, challenge.customer_id if challenge else None)
         if challenge is None or challenge.state(now()) is not ChallengeState.OPEN or not accounts:
             return _expired(challenge, token)
         target = page_builders.build_target(challenge.target)
@@ -58,13 +58,13 @@ def link(token: str) -> Response:
 
 @public
 def damaged_link(token: str = "", rest: str = "") -> Response:
-    """An address that some mail program cut or broke in two."""
+    """Show the page for a link that a mail program cut or broke in two."""
     return _damaged()
 
 
 @public
 def use_link(token: str) -> Response:
-    """Sign in by the link: the click that the page asked for."""
+    """Sign in by the link, after a click on its page."""
     services, visitor = current_services(), current_visitor()
     challenge_id = tokens.challenge_of(services.settings.keys, g.merchant.id, token)
     if challenge_id is None:
@@ -89,7 +89,7 @@ def use_link(token: str) -> Response:
 
 @public
 def request_fresh_link(token: str) -> Response:
-    """Ask for a fresh link like the one in the address, for this browser, at the same target."""
+    """Send a new link with the same target, for this browser."""
     services = current_services()
     challenge_id = tokens.challenge_of(services.settings.keys, g.merchant.id, token)
     if challenge_id is None:
@@ -101,7 +101,7 @@ def request_fresh_link(token: str) -> Response:
 
 @public
 def portal_session(token: str) -> Response:
-    """A page whose form enters; opening it uses nothing up."""
+    """Show the page whose form signs in; a GET does not use the session."""
     services = current_services()
     with services.database.read() as reader:
         minted = find_portal_session(reader, g.merchant.id, token)
@@ -114,7 +114,7 @@ def portal_session(token: str) -> Response:
 
 @public
 def use_portal_session(token: str) -> Response:
-    """Enter a session from the API, once."""
+    """Sign in by a session from the API, once."""
     services, visitor = current_services(), current_visitor()
     new_session = services.database.run(
         lambda session: operations.use_portal_session(
@@ -154,7 +154,7 @@ def _ended_portal_session(target: str, *, is_used: bool) -> Response:
 
 
 def _invoice_number(reader: Reader, accounts: list[Account], target: Target) -> str:
-    """The number of the invoice that the link leads to, where it is the one account's own: whoever reads this has the mail."""
+    """Return the number of the invoice that the link leads to, if it belongs to the only account: the reader has the mail."""
     if target.kind != "invoice" or len(accounts) != 1:
         return ""
     try:

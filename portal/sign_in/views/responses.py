@@ -1,4 +1,4 @@
-"""Responses that several pages of signing in give, and who their visitor is; no routes here."""
+"""Responses that several pages of signing in share, and their visitor; no routes here."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ UNPROCESSABLE = 422
 
 
 def current_visitor() -> Visitor:
-    """Who asks: this browser, its network address as the trusted proxies tell it, and its session if it sent one."""
+    """Return the visitor of the current request: browser, network address as reported by trusted proxies, and session if it sent one."""
     return Visitor(
         browser_token(), request.remote_addr or "", request.user_agent.string, session_token(), request_number()
     )
 
 
 def redirect_signed_in(new_session: NewSession) -> Response:
-    """Set the new session's cookie and go on to the target."""
+    """Set the new session's cookie and redirect to its target."""
     response = redirect_to(new_session.target)
     set_session_cookie(response, new_session.token, new_session.expires_at - now())
     return response
 
 
 def resend_message(challenge: ChallengeRow) -> Response:
-    """Ask for a fresh message like `challenge`, and go to the form for its code."""
+    """Send a new message for the address and target of `challenge`, and redirect to the form for its code."""
     services, visitor = current_services(), current_visitor()
     services.database.run(
         lambda session: operations.resend_message(
@@ -41,6 +41,6 @@ def resend_message(challenge: ChallengeRow) -> Response:
 
 
 def choose_account(action: str, accounts: tuple[Account, ...], *, code: str = "") -> Response:
-    """Ask which of several customers with the proven mailbox is meant; `action` is below the merchant's root."""
+    """Return the page that lets one of several customers with the verified address be chosen; `action` is below the merchant's root."""
     page = page_builders.build_choose_account_page(action, accounts, code=code)
     return render_page("sign_in/choose_account.html", page, UNPROCESSABLE)

@@ -1,4 +1,4 @@
-"""The pages of signing in and out: asking for a message, typing its code, and leaving."""
+"""The pages of signing in and out: requesting a message, entering its code, signing out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOO_MANY = 429
 
 
 def add_routes(blueprint: Blueprint) -> None:
-    """The addresses of signing in and out."""
+    """Add the routes of signing in and out."""
     blueprint.add_url_rule("/sign-in", "sign_in", sign_in)
     blueprint.add_url_rule("/sign-in", "sign_in_request", request_message, methods=["POST"])
     blueprint.add_url_rule("/sign-in/code", "code", code)
@@ -42,7 +42,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
 @public
 def sign_in() -> Response:
-    """The form for the mail address."""
+    """Show the form for the mail address."""
     target = checked_target(request.args.get("next"))
     if g.signed_in is not None:
         return redirect_to(target)
@@ -51,7 +51,7 @@ def sign_in() -> Response:
 
 @public
 def request_message() -> Response:
-    """Ask for a message; the answer is the same whatever the address."""
+    """Request a message; the response is the same whatever the address."""
     form = AddressForm(formdata=request.form)
     target = checked_target(request.form.get("next") or request.args.get("next"))
     if not form.validate():
@@ -75,7 +75,7 @@ def request_message() -> Response:
 
 @public
 def request_fresh_code() -> Response:
-    """Ask again for what this browser asked for last."""
+    """Send a new message for this browser's last challenge."""
     services, visitor = current_services(), current_visitor()
     with services.database.read() as reader:
         challenge = find_last_challenge(reader, g.merchant.id, visitor.browser)
@@ -86,7 +86,7 @@ def request_fresh_code() -> Response:
 
 @public
 def code() -> Response:
-    """The form for the code, in the browser that asked."""
+    """Show the form for the code, in the browser that requested it."""
     services, browser = current_services(), sent_browser_token()
     with services.database.read() as reader:
         challenge = find_last_challenge(reader, g.merchant.id, browser) if browser else None
@@ -96,7 +96,7 @@ def code() -> Response:
         challenge,
         minutes=services.settings.sign_in_minutes,
         at=local(now()),
-        is_fresh=request.args.get("sent") == "again",
+        is_resent=request.args.get("sent") == "again",
     )
     return render_page("sign_in/code.html", page)
 
@@ -137,7 +137,7 @@ def enter_code() -> Response:
 
 @public
 def sign_out() -> Response:
-    """End this browser's session; also for one that has run out, whose cookie goes."""
+    """End this browser's session, and delete the cookie of one that has ended already."""
     services, token = current_services(), session_token()
     if token:
         services.database.run(
@@ -151,7 +151,7 @@ def sign_out() -> Response:
 
 
 def _notice() -> str | None:
-    """Why the form is shown: the place that was wanted, or the session that has run out."""
+    """Return why the form is shown: "idle" for a session that ended, "needed" where a page requires signing in."""
     token = session_token()
     if token:
         with current_services().database.read() as reader:
