@@ -49,7 +49,7 @@ def test_count_starts_again_each_minute() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flood, "_MOST_ADDRESSES", 10)
+    monkeypatch.setattr(flood, "_MAX_ADDRESSES", 10)
     limit = build_flood_limit(1)
 
     for number in range(100):
