@@ -50,7 +50,7 @@ class Site:
         """A browser of its own, which nobody is signed in with."""
         return PageClient(self.app.test_client())
 
-    def ask(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/", root: str = "") -> None:
+    def request_sign_in(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/", root: str = "") -> None:
         browser.post(f"{root or self.root}/sign-in", {"email": address, "next": next})
 
     def deliver(self) -> list[Caught]:
@@ -58,15 +58,15 @@ class Site:
         deliver_due(self.services, build_handlers(bundled_renderer()))
         return self.mail.take()
 
-    def mailed(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/") -> Caught:
+    def request_mail(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/") -> Caught:
         """Ask, deliver, and give the message, the newest of those that were due."""
-        self.ask(browser, address, next=next)
+        self.request_sign_in(browser, address, next=next)
         return self.deliver()[-1]
 
     def signed_in(self) -> PageClient:
         """A browser that Maya is signed in with."""
         browser = self.browser()
-        browser.post(path_of(self.mailed(browser)))
+        browser.post(path_of(self.request_mail(browser)))
         return browser
 
     def add_customer(self, email: str | None, *, merchant_id: str = "", **columns: Any) -> Scope:
