@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench simulate crash bugs mutate browser lock clean
+.PHONY: help setup demo test verify check format bench simulate crash bugs mutate browser lock clean
 
 PYTHON ?= python3
 KILLS ?= 200
@@ -25,6 +25,11 @@ demo: setup ## Run the whole system with demo data on http://127.0.0.1:5000 (ARG
 test: export PYTHONDONTWRITEBYTECODE =
 test: setup browser ## Run all tests on both databases, a browser included (ARGS="tests/unit -k money")
 	$(BIN)/pytest $(ARGS)
+
+verify: check test ## Run all tests and the long proofs beside them: simulator, kills, seeded bugs (under 45 minutes)
+	@$(MAKE) --no-print-directory simulate SEEDS=10000
+	@$(MAKE) --no-print-directory crash KILLS=200
+	@$(MAKE) --no-print-directory bugs
 
 browser: setup # Find a Chromium for the tests, or install one
 	@$(BIN)/python -m tests.support.chromium

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import sqlalchemy as sa
-
 from portal.database import Database
 from portal.findings import Finding, Level
 from portal.merchants.queries import MerchantProfile
@@ -26,17 +24,11 @@ def list_backlog(database: Database, merchants: list[MerchantProfile]) -> Iterat
 
 def _outbox(database: Database) -> Iterator[Finding]:
     """Late messages mean that no worker is running; dead letters need a person."""
-    from portal.outbox.models import OutboxMessage
+    from portal.outbox.queries import read_outbox
 
-    is_open = sa.and_(OutboxMessage.done_at.is_(None), OutboxMessage.dead_at.is_(None))
     with database.read() as reader:
-        late, dead = reader.execute(
-            sa.select(
-                sa.func.count().filter(is_open, OutboxMessage.due_at < datetime.now(UTC) - _LATE),
-                sa.func.count().filter(OutboxMessage.dead_at.is_not(None)),
-            ).select_from(OutboxMessage),
-            execution_options={"tenant_wide": True},
-        ).one()
+        outbox = read_outbox(reader, late_before=datetime.now(UTC) - _LATE)
+    late, dead = outbox.late_count, outbox.dead_count
     if late:
         yield Finding(
             Level.WARNING, "outbox", f"{late} messages are more than five minutes late: is `portal worker` running?"
@@ -51,15 +43,11 @@ def _outbox(database: Database) -> Iterator[Finding]:
 
 def _unknown_payments(database: Database) -> Finding:
     """After a week without an outcome a person has to look the payment up at the gateway."""
-    from portal.payments.models import Payment
+    from portal.payments.queries.at_gateways import read_unknown_payments
     from portal.payments.rules.statuses import STUCK_AFTER
 
     with database.read() as reader:
-        count, oldest = reader.execute(
-            sa.select(sa.func.count(), sa.func.min(Payment.sent_at))
-            .where(Payment.next_check_at.is_not(None), Payment.sent_at < datetime.now(UTC) - STUCK_AFTER)
-            .execution_options(tenant_wide=True)
-        ).one()
+        count, oldest = read_unknown_payments(reader, before=datetime.now(UTC) - STUCK_AFTER)
     if oldest is None:
         return Finding(Level.OK, "payments", "no outcome has been unknown for a week")
     days = (datetime.now(UTC) - oldest).days

@@ -11,7 +11,6 @@ from typing import NoReturn
 
 import click
 
-from portal import __version__
 from portal.commands.lazy_group import LazyGroup, one_line
 
 COMMANDS = {
@@ -34,7 +33,7 @@ COMMANDS = {
 
 
 @click.group(cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="portal")
+@click.version_option(package_name="customer-portal", prog_name="portal")
 def cli() -> None:
     """A self-service customer portal for payments.
 

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from portal.database import Reader
-from portal.outbox.models import OutboxMessage
-from portal.payments.models import Payment
+from portal.outbox.queries import read_outbox
+from portal.payments.queries.at_gateways import read_unknown_payments
 from portal.provider_events.queries import read_inbox
 from portal.reconciliation.queries import count_open_differences, list_comparisons
 from portal.reconciliation.rules import DifferenceKind
@@ -55,27 +53,23 @@ def _requests(counts: RequestCounts) -> Metric:
 
 
 def _outbox(reader: Reader, now: datetime) -> Iterator[Metric]:
-    waiting = OutboxMessage.done_at.is_(None) & OutboxMessage.dead_at.is_(None)
-    depth, oldest = reader.execute(
-        sa.select(sa.func.count(), sa.func.min(OutboxMessage.due_at)).where(waiting),
-        execution_options={"tenant_wide": True},
-    ).one()
-    dead = reader.execute(
-        sa.select(sa.func.count()).where(OutboxMessage.dead_at.is_not(None)), execution_options={"tenant_wide": True}
-    ).scalar_one()
-    yield _gauge("portal_outbox_waiting", "Messages of the outbox that are not done.", depth)
-    yield _gauge("portal_outbox_oldest_seconds", "How long the oldest of them has been due.", _age(oldest, now))
-    yield _gauge("portal_outbox_dead", "Dead letters of the outbox.", dead)
+    outbox = read_outbox(reader, late_before=now)
+    yield _gauge("portal_outbox_waiting", "Messages of the outbox that are not done.", outbox.waiting_count)
+    yield _gauge(
+        "portal_outbox_oldest_seconds", "How long the oldest of them has been due.", _age(outbox.oldest_due_at, now)
+    )
+    yield _gauge("portal_outbox_dead", "Dead letters: messages that failed at every retry.", outbox.dead_count)
 
 
 def _payments(reader: Reader, now: datetime) -> Iterator[Metric]:
-    unknown, oldest = reader.execute(
-        sa.select(sa.func.count(), sa.func.min(Payment.sent_at)).where(Payment.next_check_at.is_not(None)),
-        execution_options={"tenant_wide": True},
-    ).one()
-    yield _gauge("portal_payments_unknown", "Payments without a known outcome.", unknown)
+    unknown = read_unknown_payments(reader)
     yield _gauge(
-        "portal_payments_unknown_oldest_seconds", "How long ago the oldest of them was sent.", _age(oldest, now)
+        "portal_payments_unknown", "Payments whose outcome the gateway has yet to report.", unknown.unknown_count
+    )
+    yield _gauge(
+        "portal_payments_unknown_oldest_seconds",
+        "How long ago the oldest of them was sent.",
+        _age(unknown.oldest_at, now),
     )
 
 

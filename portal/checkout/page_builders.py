@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 
+from portal.checkout.forms.fields import DEPOSIT, FULL, NEW_METHOD, OTHER, SPLIT, CheckoutFields
 from portal.checkout.pages import (
     AmountChoice,
     ChoosePage,
@@ -21,39 +22,19 @@ from portal.checkout.queries import Checkout, Payable
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
-from portal.payment_methods.queries import MethodRecord
+from portal.payment_methods.queries.own_methods import MethodRecord
 from portal.payment_methods.rules import preferred_method
-from portal.payments.operations.checkouts import CREDIT, NEW_METHOD, TELEPHONE
+from portal.payments.errors import AmountUnplaceable, DepositNotOffered
 from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
 from portal.payments.queries.shares import Share, shown_version
 from portal.payments.rules.amounts import Due, Part, amount_rule, currencies_of, least_first_part
+from portal.payments.rules.choices import Deposit, FirstPart, Prompt
 
 MOST_OTHERS = 10
 MOST_TITLES = 3
 MOST_CHANGEABLE = 50
 """Invoices up to which each can be left out and others added: such an address names all, and web servers take no longer one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What was chosen so far, by the address or by the form that is shown again. `payment_method` None: a first visit.
-
-    `currency` None is the invoices' own; `top_up` is a currency; `split_of` the first of two payments. `phone` None: the one that
-    the customer left.
-    """
-
-    invoice_ids: Sequence[str] = ()
-    currency: str | None = None
-    top_up: str | None = None
-    split_of: str | None = None
-    payment_method: str | None = None
-    save_method: bool = False
-    amount_choice: str = ""
-    amount: str = ""
-    use_credit: bool = True
-    channel: str = ""
-    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +56,7 @@ class Till:
 
 
 def build_choose_page(
-    selection: Chosen,
+    fields: CheckoutFields,
     chosen: Sequence[Payable],
     payable: Sequence[Payable],
     methods: Sequence[MethodRecord],
@@ -89,9 +70,9 @@ def build_choose_page(
 ) -> ChoosePage:
     """Step one. `chosen` are the invoices to pay, `payable` all that could be."""
     dues = [invoice.due for invoice in chosen]
-    currency = payment_currency(selection, dues) or (payable[0].currency if payable else till.usual_currency)
+    currency = payment_currency(fields, dues) or (payable[0].currency if payable else till.usual_currency)
     ids = [invoice.id for invoice in chosen]
-    can_change = len(ids) < MOST_CHANGEABLE and selection.split_of is None
+    can_change = len(ids) < MOST_CHANGEABLE and fields.split_of is None
     others = [
         invoice
         for invoice in payable
@@ -101,15 +82,15 @@ def build_choose_page(
     usual = proposed.id if proposed else NEW_METHOD if till.can_add else ""
     total = sum(due.price_in(currency) or 0 for due in dues)
     return ChoosePage(
-        kind="top_up" if selection.top_up else "split" if selection.split_of else "invoices",
-        split_of=selection.split_of or "",
+        kind="top_up" if fields.top_up else "split" if fields.split_of else "invoices",
+        split_of=fields.split_of or "",
         invoices=tuple(
             _choice(invoice, currency, today, _without(root, ids, invoice.id) if can_change and len(ids) > 1 else None)
             for invoice in chosen
         ),
         others=tuple(
             _choice(invoice, currency, today, checkout_url(root, [*ids, invoice.id]))
-            for invoice in ([] if selection.top_up else others[:MOST_OTHERS])
+            for invoice in ([] if fields.top_up else others[:MOST_OTHERS])
         ),
         methods=tuple(
             MethodChoice(row.id, row.label, row.state, row.is_default)
@@ -119,58 +100,58 @@ def build_choose_page(
         currency=currency,
         payee=till.payee,
         gateway_name=till.gateway_name,
-        chosen=usual if selection.payment_method is None else selection.payment_method,
+        chosen=usual if fields.payment_method is None else fields.payment_method,
         can_add=till.can_add,
         page_types=till.page_types,
         can_save=till.can_add and till.can_save,
-        save_method=selection.save_method,
-        amount_choice=_amount_choice(selection, dues, currency, till),
-        currencies=_currency_offers(selection, dues, currency, till, root),
+        save_method=fields.save_method,
+        amount_choice=_amount_choice(fields, dues, currency, till),
+        currencies=_currency_offers(fields, dues, currency, till, root),
         by_currency=_by_currency(chosen, root) if faults.get("invoice") == "currencies" else (),
-        credit=CreditChoice(till.credit, selection.use_credit) if till.credit and not selection.top_up else None,
-        telephone=_telephone(selection, till),
+        credit=CreditChoice(till.credit, fields.use_credit) if till.credit and not fields.top_up else None,
+        telephone=_telephone(fields, till),
         faults=dict(faults),
         in_progress_payment_id=in_progress_payment_id,
     )
 
 
-def payment_currency(selection: Chosen, dues: Sequence[Due]) -> str | None:
-    """The currency of the payment: the one that was asked for, where all of it can be paid in that one, else its own."""
-    if selection.top_up:
-        return selection.top_up
+def payment_currency(fields: CheckoutFields, dues: Sequence[Due]) -> str | None:
+    """The currency of the payment: the one that was named, where all of it can be paid in that one, else its own."""
+    if fields.top_up:
+        return fields.top_up
     possible = currencies_of(dues)
-    if selection.currency in possible:
-        return selection.currency
+    if fields.currency in possible:
+        return fields.currency
     return possible[0] if possible else dues[0].currency if dues else None
 
 
-def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: Till) -> AmountChoice | None:
-    if selection.top_up:
+def _amount_choice(fields: CheckoutFields, dues: Sequence[Due], currency: str, till: Till) -> AmountChoice | None:
+    if fields.top_up:
         rule = till.options.top_ups.get(currency)
         if rule is None:
             return None
         options = tuple(NamedAmount(str(amount), "preset", amount) for amount in rule.presets)
-        usual = options[0].value if options else "other"
-        chosen = _ticked(selection, [*(option.value for option in options), "other"], usual)
-        return AmountChoice(options, chosen, selection.amount, True, False, rule.minimum, rule.maximum)
-    if not dues or selection.split_of or currency not in currencies_of(dues):
+        usual = options[0].value if options else OTHER
+        chosen = _ticked(fields, [*(option.value for option in options), OTHER], usual)
+        return AmountChoice(options, chosen, fields.amount, True, False, rule.minimum, rule.maximum)
+    if not dues or fields.split_of or currency not in currencies_of(dues):
         return None
     amounts = amount_rule(dues, currency, refused_amount=till.refused_amount)
     least = least_first_part(dues, currency)
     can_split = till.options.allow_split and least is not None and least < amounts.total
     if not amounts.has_choice and not can_split:
         return None
-    named = [NamedAmount("full", "full", amounts.total)]
+    named = [NamedAmount(FULL, "full", amounts.total)]
     if amounts.deposit is not None:
-        named.insert(0, NamedAmount("deposit", "deposit", amounts.deposit))
+        named.insert(0, NamedAmount(DEPOSIT, "deposit", amounts.deposit))
     named += [NamedAmount(str(amount), "preset", amount) for amount in amounts.presets if amount != amounts.deposit]
-    usual = "other" if amounts.is_after_refusal else "full"
+    usual = OTHER if amounts.is_after_refusal else FULL
     values = [option.value for option in named]
-    values += ["other"] * amounts.is_editable + ["split"] * can_split
+    values += [OTHER] * amounts.is_editable + [SPLIT] * can_split
     return AmountChoice(
         tuple(named),
-        _ticked(selection, values, usual),
-        selection.amount,
+        _ticked(fields, values, usual),
+        fields.amount,
         amounts.is_editable,
         can_split,
         amounts.minimum if amounts.is_editable else least or 1,
@@ -180,22 +161,26 @@ def _amount_choice(selection: Chosen, dues: Sequence[Due], currency: str, till: 
     )
 
 
-def _ticked(selection: Chosen, values: Sequence[str], usual: str) -> str:
-    return selection.amount_choice if selection.amount_choice in values else usual
+def _ticked(fields: CheckoutFields, values: Sequence[str], usual: str) -> str:
+    if fields.amount_choice in values:
+        return fields.amount_choice
+    # A preset that is proposed no more stands in the field, where an amount may be typed.
+    is_typed = fields.amount_choice.isdecimal() and fields.amount and OTHER in values
+    return OTHER if is_typed else usual
 
 
 def _currency_offers(
-    selection: Chosen, dues: Sequence[Due], currency: str, till: Till, root: str
+    fields: CheckoutFields, dues: Sequence[Due], currency: str, till: Till, root: str
 ) -> tuple[CurrencyOffer, ...]:
     """The same in each currency in which the merchant prices it; empty where there is one only."""
-    if selection.top_up:
+    if fields.top_up:
         offers = [
             CurrencyOffer(each, rule.minimum, f"{root}/checkout?top_up={each}", each == currency)
             for each, rule in sorted(
                 till.options.top_ups.items(), key=lambda offer: (offer[0] != till.usual_currency, offer[0])
             )
         ]
-    elif selection.split_of or len(dues) >= MOST_CHANGEABLE:
+    elif fields.split_of or len(dues) >= MOST_CHANGEABLE:
         offers = []
     else:
         address = checkout_url(root, [due.invoice_id for due in dues])
@@ -226,55 +211,23 @@ def _by_currency(chosen: Sequence[Payable], root: str) -> tuple[CurrencyOffer, .
     )
 
 
-def _telephone(selection: Chosen, till: Till) -> TelephoneChoice | None:
+def _telephone(fields: CheckoutFields, till: Till) -> TelephoneChoice | None:
     if not till.channels:
         return None
     return TelephoneChoice(
         till.channels,
-        selection.channel or till.channels[0][0],
-        till.known_phone if selection.phone is None else selection.phone,
+        fields.channel or till.channels[0][0],
+        till.known_phone if fields.phone is None else fields.phone,
     )
-
-
-def build_chosen_again(checkout: Checkout, options: PaymentOptions, amount: str) -> Chosen:
-    """What was chosen for a checkout, for step one to be shown once more; `amount` is its amount as the customer would write it."""
-    is_new = checkout.payment_method_id is None and checkout.gateway != CREDIT
-    return Chosen(
-        invoice_ids=[share.invoice_id for share in checkout.shares],
-        currency=checkout.currency,
-        top_up=checkout.currency if checkout.kind == "top_up" else None,
-        split_of=checkout.split_of,
-        payment_method=checkout.payment_method_id
-        or ((TELEPHONE if checkout.channel else NEW_METHOD) if is_new else ""),
-        save_method=checkout.save_method,
-        amount_choice=_amount_chosen(checkout, options),
-        amount=amount,
-        use_credit=checkout.use_credit,
-        channel=checkout.channel or "",
-        phone=checkout.phone,
-    )
-
-
-def _amount_chosen(checkout: Checkout, options: PaymentOptions) -> str:
-    if checkout.splits:
-        return "split"
-    if checkout.kind == "top_up":
-        rule = options.top_ups.get(checkout.currency)
-        return str(checkout.amount) if rule and checkout.amount in rule.presets else "other"
-    if not checkout.is_partial:
-        return ""
-    due = checkout.shares[0].due if len(checkout.shares) == 1 else None  # Of several nothing is offered by name.
-    if due is not None and checkout.amount == due.deposit:
-        return "deposit"
-    return str(checkout.amount) if due is not None and checkout.amount in due.presets else "other"
 
 
 def find_choice_fault(checkout: Checkout, method_ids: Collection[str]) -> Mapping[str, str]:
     """What of an open checkout cannot be paid as it was chosen, by its field: step one has to be taken again then."""
-    if checkout.payment_method_id is not None and checkout.payment_method_id not in method_ids:
+    if checkout.method_id is not None and checkout.method_id not in method_ids:
         return {"payment_method": "unknown"}
     if checkout.price_now() is None and any(share.due for share in checkout.shares):
-        return {"amount": "unplaceable"}
+        fault = DepositNotOffered if isinstance(checkout.choice.amount, Deposit) else AmountUnplaceable
+        return {fault.field: fault.code}
     return {}
 
 
@@ -306,6 +259,7 @@ def build_review_page(
     """Step two, with the amounts as they are now, in a `review_state`, or in one of "too_many" with `until`."""
     pricing = checkout.price_now()
     shown = pricing or checkout.chosen
+    is_first_part = isinstance(checkout.choice.amount, FirstPart)
     shares = {share.invoice_id: share for share in checkout.shares}
     paid = [(part, shares[part.invoice_id]) for part in shown.parts] if pricing else []
     return ReviewPage(
@@ -327,13 +281,13 @@ def build_review_page(
         ),
         method=method,
         gateway_name=gateway_name,
-        version=shown_version(checkout.id, shown, checkout.payment_method_id),
+        version=shown_version(checkout.id, shown, checkout.method_id),
         change_url=_change_url(checkout, [part.invoice_id for part, _ in paid], root),
         back_url=root + back_path(checkout),
         credit_amount=shown.credit,
-        is_top_up=checkout.kind == "top_up",
-        rest_amount=_rest(checkout) - shown.total if checkout.splits and pricing else 0,
-        phone=checkout.phone,
+        is_top_up=checkout.is_top_up,
+        rest_amount=_rest(checkout) - shown.total if is_first_part and pricing else 0,
+        phone=checkout.choice.way.phone if isinstance(checkout.choice.way, Prompt) else None,
         ended_by=ended_by or "change",
         can_cancel=checkout.status == "incomplete" and ended_by != "time",
         until=until,
@@ -343,13 +297,13 @@ def build_review_page(
 
 def back_path(checkout: Checkout) -> str:
     """Where the customer came from, below the merchant's pages: the one invoice, the list of them, or the overview."""
-    if checkout.kind == "top_up":
+    if checkout.is_top_up:
         return "/"
     return f"/invoices/{checkout.shares[0].invoice_id}" if len(checkout.shares) == 1 else "/invoices"
 
 
 def _change_url(checkout: Checkout, invoice_ids: Sequence[str], root: str) -> str:
-    if checkout.kind == "top_up":
+    if checkout.is_top_up:
         return f"{root}/checkout?top_up={checkout.currency}"
     if checkout.split_of:
         return f"{root}/checkout?split={checkout.split_of}"

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
-
-import sqlalchemy as sa
 
 from portal.credit.queries import free_credit
-from portal.customers.models import Customer
 from portal.database import Reader
 from portal.errors import NotFound
-from portal.invoices.models import Invoice
-from portal.invoices.rules import OUTSTANDING
+from portal.invoices.queries import payable
+from portal.invoices.queries.payable import PayableInvoice, list_outstanding
+from portal.invoices.rules import MOST_IN_A_PAYMENT, OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
-from portal.payments.errors import AmountUnplaceable, InvoiceSettled
-from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations.checkouts import MOST_INVOICES
-from portal.payments.queries.shares import DUE_COLUMNS, Share, chosen_pricing, due_of, list_shares, price_anew
-from portal.payments.rules.amounts import Due, Pricing
+from portal.payments.errors import AmountUnplaceable, DepositNotOffered, InvoiceSettled
+from portal.payments.queries.payments import get_payment
+from portal.payments.queries.payments import list_shares as list_shares_of_payments
+from portal.payments.queries.shares import Share, chosen_pricing, due_of, list_shares
+from portal.payments.rules.amounts import Due, Pricing, price_anew
+from portal.payments.rules.choices import Choice, Invoices, SavedMethod, TopUp, read_choice
 from portal.public_ids import is_id
 from portal.tenancy import Scope
-
-MOST_PAYABLE = MOST_INVOICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +40,34 @@ class Payable:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """An unconfirmed payment as the review shows it. A newer checkout may pay its invoices meanwhile, or have paid them."""
+    """An unconfirmed payment as the review shows it: the `choice` as it was stored, and what it amounts to. A newer checkout may pay
+    its invoices meanwhile, or have paid them. `gateway` is None where credit alone pays."""
 
     id: str
     status: str
     currency: str
     expires_at: datetime
     confirmed_at: datetime | None
-    payment_method_id: str | None
-    kind: str
     amount: int
     credit_amount: int
-    use_credit: bool
-    is_partial: bool
-    splits: bool
-    split_of: str | None
-    gateway: str
-    channel: str | None
-    phone: str | None
-    save_method: bool
+    gateway: str | None
+    choice: Choice
     shares: tuple[Share, ...]
     free_credit: int
+
+    @property
+    def is_top_up(self) -> bool:
+        return isinstance(self.choice.what, TopUp)
+
+    @property
+    def split_of(self) -> str | None:
+        """The first of two payments, whose rest this one pays."""
+        return self.choice.what.split_of if isinstance(self.choice.what, Invoices) else None
+
+    @property
+    def method_id(self) -> str | None:
+        """The saved method that was chosen; None for any other way."""
+        return self.choice.way.method_id if isinstance(self.choice.way, SavedMethod) else None
 
     @property
     def chosen(self) -> Pricing:
@@ -84,168 +87,70 @@ class Checkout:
 
     def price_now(self) -> Pricing | None:
         """The payment as it would be confirmed now; None when nothing is left to pay, or what was chosen fits no more."""
-        if self.kind == "top_up":
+        if self.is_top_up:
             return self.chosen
         dues = [share.due for share in self.shares if share.due]
         try:
-            return price_anew(
-                dues,
-                self.currency,
-                chosen=self.amount if self.is_partial else None,
-                credit=self.free_credit if self.use_credit else 0,
-                splits=self.splits,
-            )
-        except (InvoiceSettled, AmountUnplaceable):
+            return price_anew(dues, self.currency, self.choice.amount, credit=self.free_credit)
+        except (InvoiceSettled, AmountUnplaceable, DepositNotOffered):
             return None
 
 
-_COLUMNS = (*DUE_COLUMNS, Invoice.number, Invoice.description, Invoice.due_on)
-_PAYABLE = (
-    sa.select(*_COLUMNS)
-    .where(
-        Invoice.merchant_id == sa.bindparam("merchant_id"),
-        Invoice.customer_id == sa.bindparam("customer_id"),
-        sa.text("invoices.status in ('open', 'partially_paid')"),
-    )
-    .order_by(Invoice.due_on, Invoice.id)
-    .limit(MOST_PAYABLE)
-)
-
-
 def list_payable(reader: Reader, scope: Scope, options: PaymentOptions) -> list[Payable]:
-    """The customer's outstanding invoices, oldest due first, at most as many as one payment takes."""
-    rows = reader.execute(_PAYABLE, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id})
-    return [_payable(row, options) for row in rows]
+    """Return the customer's outstanding invoices, oldest due first, at most as many as one payment takes."""
+    return [_payable(invoice, options) for invoice in list_outstanding(reader, scope, MOST_IN_A_PAYMENT)]
 
 
 def list_chosen(reader: Reader, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions) -> list[Payable]:
-    """The outstanding ones among these invoices of the customer, oldest due first; what is not theirs is not there."""
-    wanted = [invoice_id for invoice_id in dict.fromkeys(invoice_ids) if is_id("inv", invoice_id)][:MOST_PAYABLE]
+    """Return the outstanding ones among these invoices of the customer, oldest due first; what is not theirs is not there."""
+    wanted = [invoice_id for invoice_id in dict.fromkeys(invoice_ids) if is_id("inv", invoice_id)][:MOST_IN_A_PAYMENT]
     if not wanted:
         return []
-    rows = reader.execute(
-        sa.select(*_COLUMNS)
-        .where(
-            Invoice.merchant_id == scope.merchant_id,
-            Invoice.customer_id == scope.customer_id,
-            Invoice.id.in_(wanted),
-            Invoice.status.in_(OUTSTANDING),
-        )
-        .order_by(Invoice.due_on, Invoice.id)
-    )
-    return [_payable(row, options) for row in rows]
+    chosen = payable.list_chosen(reader, scope, wanted)
+    return [_payable(invoice, options) for invoice in chosen if invoice.status in OUTSTANDING]
 
 
 def exists_for_all(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> bool:
-    """Whether each of these ids is an invoice of the customer, in whatever status."""
+    """Return whether each of these ids is an invoice of the customer, in whatever status."""
     wanted = list(dict.fromkeys(invoice_ids))
-    if not wanted or len(wanted) > MOST_PAYABLE or not all(is_id("inv", invoice_id) for invoice_id in wanted):
+    if not wanted or len(wanted) > MOST_IN_A_PAYMENT or not all(is_id("inv", invoice_id) for invoice_id in wanted):
         return False
-    count = reader.execute(
-        sa.select(sa.func.count()).where(
-            Invoice.merchant_id == scope.merchant_id, Invoice.customer_id == scope.customer_id, Invoice.id.in_(wanted)
-        )
-    ).scalar_one()
-    return bool(count == len(wanted))
-
-
-def find_phone(reader: Reader, scope: Scope) -> str | None:
-    """The telephone number that the customer left, in E.164."""
-    return reader.execute(
-        sa.select(Customer.phone).where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id)
-    ).scalar()
+    return len(payable.list_chosen(reader, scope, wanted)) == len(wanted)
 
 
 def list_invoices_of(reader: Reader, scope: Scope, payment_id: str) -> list[str]:
-    """The invoices that a payment of the customer paid or would have paid. Raises NotFound for somebody else's."""
+    """Return the invoices that a payment of the customer paid or would have paid. Raises NotFound for somebody else's."""
     if not is_id("pay", payment_id):
         raise NotFound
-    rows = (
-        reader.execute(
-            sa.select(PaymentAllocation.invoice_id)
-            .join(
-                Payment,
-                sa.and_(
-                    Payment.merchant_id == PaymentAllocation.merchant_id, Payment.id == PaymentAllocation.payment_id
-                ),
-            )
-            .where(
-                Payment.merchant_id == scope.merchant_id,
-                Payment.customer_id == scope.customer_id,
-                Payment.id == payment_id,
-                PaymentAllocation.merchant_id == scope.merchant_id,
-            )
-            .order_by(PaymentAllocation.invoice_id)
-        )
-        .scalars()
-        .all()
-    )
-    if not rows:
+    shares = list_shares_of_payments(reader, scope, [payment_id])[payment_id]
+    if not shares:
         raise NotFound
-    return list(rows)
-
-
-def find_settling_payment(reader: Reader, scope: Scope, invoice_ids: Sequence[str]) -> str | None:
-    """The customer's newest payment that paid something of these invoices; None for what was paid elsewhere."""
-    return reader.execute(
-        sa.select(Payment.id)
-        .join(
-            PaymentAllocation,
-            sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
-        )
-        .where(
-            Payment.merchant_id == scope.merchant_id,
-            Payment.customer_id == scope.customer_id,
-            PaymentAllocation.merchant_id == scope.merchant_id,
-            PaymentAllocation.invoice_id.in_(invoice_ids),
-            PaymentAllocation.state == "settled",
-        )
-        .order_by(Payment.id.desc())
-        .limit(1)
-    ).scalar()
+    return [share.invoice_id for share in shares]
 
 
 def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: PaymentOptions) -> Checkout:
-    """One payment of the customer with its shares, whatever its status. Raises NotFound."""
-    row = (
-        reader.execute(
-            sa.select(
-                Payment.id,
-                Payment.status,
-                Payment.currency,
-                Payment.expires_at,
-                Payment.confirmed_at,
-                Payment.payment_method_id,
-                Payment.kind,
-                Payment.amount,
-                Payment.credit_amount,
-                Payment.use_credit,
-                Payment.is_partial,
-                Payment.splits,
-                Payment.split_of,
-                Payment.gateway,
-                Payment.channel,
-                Payment.phone,
-                Payment.save_method,
-            ).where(
-                Payment.merchant_id == scope.merchant_id,
-                Payment.customer_id == scope.customer_id,
-                Payment.id == payment_id,
-            )
-        ).first()
-        if is_id("pay", payment_id)
-        else None
-    )
-    if row is None:
+    """One payment of the customer with its shares, whatever its status. Raises NotFound, also for one that was not chosen here."""
+    payment = get_payment(reader, scope, payment_id)
+    shares = tuple(list_shares(reader, scope, payment_id, options))
+    choice = read_choice(payment, [share.invoice_id for share in shares])
+    if choice is None:
         raise NotFound
-    return Checkout(  # type: ignore[call-arg]  # a row's columns are as many as the select has
-        *row,
-        shares=tuple(list_shares(reader, scope, payment_id, options)),
-        free_credit=free_credit(reader, scope, row.currency) if row.use_credit else 0,
+    return Checkout(
+        payment.id,
+        payment.status,
+        payment.currency,
+        payment.expires_at,
+        payment.confirmed_at,
+        payment.amount,
+        payment.credit_amount,
+        payment.gateway,
+        choice,
+        shares,
+        free_credit=free_credit(reader, scope, payment.currency) if choice.use_credit else 0,
     )
 
 
-def _payable(row: Any, options: PaymentOptions) -> Payable:
+def _payable(row: PayableInvoice, options: PaymentOptions) -> Payable:
     due = due_of(row, options)
     return Payable(
         id=row.id,

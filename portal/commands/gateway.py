@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import click
-import sqlalchemy as sa
 
 from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database, webhook_url, wrong_usage
@@ -23,8 +21,8 @@ from portal.merchants.operations import SANDBOX, connect_gateway, rotate_account
 from portal.merchants.queries import AccountRow, MerchantProfile, find_encrypted_secrets, list_accounts
 from portal.merchants.rules.secrets import decrypt_secrets, is_newest
 from portal.payment_methods.operations.methods import follow_gateway
-from portal.payments.models import Payment
 from portal.payments.operations.orders import lookup_of
+from portal.payments.queries.payments import StoredPayment
 from portal.reconciliation.queries import count_under_way, list_known_payments
 from portal.settings import Settings
 
@@ -155,7 +153,7 @@ def _reach(name: str, merchant: MerchantProfile, secrets: Mapping[str, str], set
     return account
 
 
-def _require_same_account(account: Gateway, known_payments: Sequence[sa.Row[Any]]) -> None:
+def _require_same_account(account: Gateway, known_payments: Sequence[StoredPayment]) -> None:
     """Refuse keys of another account while only the previous one knows the outcome of a payment or a refund: the other does not
     have the request, and it would be sent again. It is the same account when it knows a payment that the previous one reported."""
     if known_payments and all(
@@ -168,7 +166,7 @@ def _require_same_account(account: Gateway, known_payments: Sequence[sa.Row[Any]
 
 
 def _require_nothing_under_way(reader: Reader, merchant: MerchantProfile, name: str) -> None:
-    payments, refunds = count_under_way(reader, merchant.id, Payment.gateway != name)
+    payments, refunds = count_under_way(reader, merchant.id, but=[name])
     if payments or refunds:
         raise PaymentsUnderWay(
             f"{payments} payments and {refunds} refunds of {merchant.slug} have no outcome yet, and only {merchant.gateway}"

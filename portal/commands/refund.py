@@ -6,16 +6,15 @@ import json
 from typing import Any
 
 import click
-import sqlalchemy as sa
 
 from portal.commands.environment import load_settings, named_merchant, open_services, wrong_usage
 from portal.contacts import ContactRefused
 from portal.database import Reader
 from portal.money import AmountError, major_units, minor_units, parse_decimal
-from portal.payments.models import Payment
-from portal.public_ids import is_id
+from portal.payments.queries.payments import StoredPayment, find_payment
 from portal.refunds.errors import CreditSpent
-from portal.refunds.models import Refund
+from portal.refunds.queries import get_refund
+from portal.tenancy import MerchantScope
 
 
 @click.command()
@@ -36,7 +35,7 @@ def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -
         merchant = named_merchant(services.database, slug)
         with services.database.read() as reader:
             payment = _find(reader, merchant.id, payment_id)
-        left = payment.amount - payment.credit_amount - payment.amount_refunded
+        left = payment.charge_amount - payment.amount_refunded
         requested = left if amount is None else _read_amount(amount, payment.currency)
         try:
             with wrong_usage(ContactRefused):
@@ -45,18 +44,13 @@ def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -
                 )
         except CreditSpent as fault:
             most = f"{major_units(fault.most, payment.currency)} {payment.currency}"
-            raise click.ClickException(f"{fault} At most {most} can be given back.") from fault
+            raise click.ClickException(f"{fault} At most {most} can be refunded.") from fault
         with services.database.read() as reader:
             click.echo(json.dumps(_shape_refund(reader, merchant.id, refund_id)))
 
 
-def _find(reader: Reader, merchant_id: str, payment_id: str) -> sa.Row[Any]:
-    columns = Payment.__table__.c
-    names = ("id", "currency", "amount", "credit_amount", "amount_refunded")
-    statement = sa.select(*(columns[name] for name in names)).where(
-        columns.merchant_id == merchant_id, columns.id == payment_id
-    )
-    found = reader.execute(statement).first() if is_id("pay", payment_id) else None
+def _find(reader: Reader, merchant_id: str, payment_id: str) -> StoredPayment:
+    found = find_payment(reader, MerchantScope(merchant_id), payment_id)
     if found is None:
         raise click.ClickException(f"this merchant has no payment {payment_id}")
     return found
@@ -69,22 +63,12 @@ def _read_amount(text: str, currency: str) -> int:
     except AmountError as fault:
         raise click.BadParameter(str(fault), param_hint="--amount") from fault
     if major_units(amount, currency) != value:
-        raise click.BadParameter(f"{currency} has no such small change", param_hint="--amount")
+        raise click.BadParameter(f"{currency} has no such fraction", param_hint="--amount")
     return amount
 
 
 def _shape_refund(reader: Reader, merchant_id: str, refund_id: str) -> dict[str, Any]:
-    row = reader.execute(
-        sa.select(
-            Refund.id,
-            Refund.payment_id,
-            Refund.amount,
-            Refund.currency,
-            Refund.status,
-            Refund.failure_code,
-            Refund.reason,
-        ).where(Refund.merchant_id == merchant_id, Refund.id == refund_id)
-    ).one()
+    row = get_refund(reader, MerchantScope(merchant_id), refund_id)
     return {
         "id": row.id,
         "object": "refund",

@@ -7,9 +7,9 @@ import click
 from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database
 from portal.customers.errors import UnknownCustomer
-from portal.customers.queries import CustomerIdentity, get_customer, list_customers_by_email
+from portal.customers.queries.customers import StoredCustomer, get_customer, list_customers_by_email
 from portal.database import Reader
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 
 @click.group()
@@ -44,13 +44,15 @@ def create(slug: str, customer: str) -> None:
     click.echo(settings.page_url(merchant.slug, created.path))
 
 
-def _find(reader: Reader, merchant_id: str, id_or_email: str) -> CustomerIdentity:
+def _find(reader: Reader, merchant_id: str, id_or_email: str) -> StoredCustomer:
     if "@" not in id_or_email:
-        found = get_customer(reader, merchant_id, id_or_email)
+        found = get_customer(reader, MerchantScope(merchant_id), id_or_email)
         if found.blocked:
             raise click.ClickException("this customer is blocked")
         return found
-    several = [row for row in list_customers_by_email(reader, merchant_id, id_or_email) if not row.blocked]
+    several = [
+        row for row in list_customers_by_email(reader, MerchantScope(merchant_id), id_or_email) if not row.blocked
+    ]
     if not several:
         raise UnknownCustomer("there is no customer with this mail address")
     if len(several) > 1:

@@ -23,6 +23,13 @@ class Customer(Base):
         sa.CheckConstraint("type in ('individual', 'business')", name="type_known"),
         sa.Index("uq_customers_merchant_id_reference", "merchant_id", "reference", unique=True),
         sa.Index("ix_customers_merchant_id_email_key", "merchant_id", "email_key"),
+        sa.Index(
+            "ix_customers_phone",
+            "merchant_id",
+            "phone",
+            sqlite_where=sa.text("phone is not null"),
+            postgresql_where=sa.text("phone is not null"),
+        ),
         STRICT,
     )
 

@@ -17,6 +17,7 @@ from portal.customers.shapes import shape_customer
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
 from portal.public_ids import new_id
+from portal.tenancy import Scope
 
 _ATTRIBUTES = {"metadata": "custom_metadata"}
 
@@ -79,6 +80,15 @@ def update_customer(
     previous = {name: value for name, value in before.items() if after[name] != value and name != "updated_at"}
     _record(session, customer, EventType.CUSTOMER_UPDATED, actor, at, previous, changed=sorted(previous))
     return True
+
+
+def lock_customer(session: Session, scope: Scope) -> None:
+    """Take the customer's turn, until the end of the transaction: whatever adds or changes what is one of its kind takes it."""
+    session.execute(
+        sa.select(Customer.id)
+        .where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id)
+        .with_for_update()
+    )
 
 
 def changes_of(customer: Customer, details: CustomerDetails) -> dict[str, Any]:

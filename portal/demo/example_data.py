@@ -148,7 +148,6 @@ ACME = ExampleMerchant(
         "editable_after_insufficient_funds": "Extra seats, six months",
         "fixed": "Domain, one year",
         "presets": "Support credits",
-        "top_up": "Money in advance",
     },
 )
 
@@ -238,7 +237,6 @@ SAVANE = ExampleMerchant(
         "editable_after_insufficient_funds": "Batterie supplémentaire",
         "fixed": "Frais de dossier",
         "presets": "Recharge prépayée",
-        "top_up": "Avance",
     },
 )
 

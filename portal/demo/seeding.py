@@ -25,16 +25,16 @@ from portal.demo.sandbox_control import SandboxClient
 from portal.events.rules import COMMAND, Actor, ActorType, customer_actor
 from portal.gateways.contract import MethodDetails
 from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
-from portal.merchants.models import Merchant
 from portal.merchants.operations import NewMerchant, connect_gateway, create_api_key, create_merchant
-from portal.merchants.queries import MerchantProfile
+from portal.merchants.queries import MerchantProfile, list_merchants
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.operations.methods import become, lock_methods, remember_method
 from portal.payment_methods.rules import MethodStatus
 from portal.payments.jobs import check_payments, expire_checkouts
-from portal.payments.models import Payment
-from portal.payments.operations.checkouts import NEW_METHOD, Choice, begin_checkout
+from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.paying import cancel_payment, confirm_payment, resolve_payment
+from portal.payments.queries.payments import get_payment
+from portal.payments.rules.choices import Choice, Invoices, NewMethod, Preset, SavedMethod, TopUp
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import Scope
@@ -53,7 +53,7 @@ class SeededMerchant:
 def seed(services: Services) -> dict[str, SeededMerchant]:
     """Create the demo's merchants with a year of history each. Return nothing, and change nothing, when there are merchants."""
     with services.database.read() as connection:
-        if connection.execute(sa.select(sa.func.count()).select_from(Merchant)).scalar_one():
+        if list_merchants(connection):
             return {}
     now = services.clock.now()
     clock = MovableClock(now)
@@ -62,9 +62,10 @@ def seed(services: Services) -> dict[str, SeededMerchant]:
     SandboxClient(services.settings.sandbox_url).move_clock(datetime.now(UTC))
     with services.database.unit_of_work() as session:
         # Mails about the past are not sent: the mail catcher starts empty.
-        for merchant_id in session.execute(sa.select(Merchant.id)).scalars().all():
-            own = OutboxMessage.merchant_id == merchant_id
-            session.execute(sa.update(OutboxMessage).where(own).values(done_at=now))
+        for merchant in list_merchants(session):
+            session.execute(
+                sa.update(OutboxMessage).where(OutboxMessage.merchant_id == merchant.id).values(done_at=now)
+            )
     return seeded
 
 
@@ -167,9 +168,7 @@ class _Seeding:
             scope,
             self._begin_checkout(
                 scope,
-                Choice(
-                    card, amount=limits.presets[0], currency=self.example.currency, top_up=True, title=titles["top_up"]
-                ),
+                Choice(TopUp(self.example.currency), SavedMethod(card), Preset(limits.presets[0])),
             ),
         )
         self._move_clock_to(self.now - timedelta(days=25))
@@ -267,7 +266,7 @@ class _Seeding:
     ) -> str:
         self._move_clock_to(self.now - timedelta(days=days_ago))
         invoice = self._create_single_invoice(scope, kind)
-        payment = self._pay(scope, invoice, method or NEW_METHOD)
+        payment = self._pay(scope, invoice, method)
         self._move_clock_to(self.clock.now() + timedelta(minutes=4))
         cancel_payment(self.services, scope, payment, actor=customer_actor(scope.customer_id))
         self._move_clock_to(self.clock.now() + timedelta(days=1))
@@ -278,9 +277,7 @@ class _Seeding:
         payment = self._pay(scope, self._create_single_invoice(scope, kind), card)
         self._move_clock_to(self.clock.now() + timedelta(days=4))
         with self.services.database.read() as connection:
-            amount = connection.execute(
-                sa.select(Payment.amount).where(Payment.merchant_id == scope.merchant_id, Payment.id == payment)
-            ).scalar_one()
+            amount = get_payment(connection, scope, payment).amount
         refund_payment(
             self.services,
             scope.merchant_id,
@@ -313,8 +310,10 @@ class _Seeding:
         with self.services.database.unit_of_work() as session:
             return open_invoice(session, scope, new, actor=COMMAND, at=at)
 
-    def _begin_invoice_checkout(self, scope: Scope, invoice: str, method: str) -> str:
-        return self._begin_checkout(scope, Choice(method, [invoice]))
+    def _begin_invoice_checkout(self, scope: Scope, invoice: str, method: str | None) -> str:
+        """Begin a checkout by a saved method; None for a new one, on the gateway's page."""
+        way = SavedMethod(method) if method else NewMethod()
+        return self._begin_checkout(scope, Choice(Invoices((invoice,)), way))
 
     def _begin_checkout(self, scope: Scope, choice: Choice) -> str:
         with self.services.database.unit_of_work() as session:
@@ -340,7 +339,7 @@ class _Seeding:
             locale=self.example.locale,
         )
 
-    def _pay(self, scope: Scope, invoice: str, method: str) -> str:
+    def _pay(self, scope: Scope, invoice: str, method: str | None) -> str:
         payment = self._begin_invoice_checkout(scope, invoice, method)
         self._confirm(scope, payment)
         return payment

@@ -9,12 +9,13 @@ from flask import Blueprint, Response, g, jsonify
 
 from portal.customer_pages.context import current_services
 from portal.customer_pages.shells import build_bare_shell
-from portal.customers.models import Customer
+from portal.customers.queries.customers import list_customers_by_email
 from portal.demo.example_data import EXAMPLE_MERCHANTS, ExampleMerchant
 from portal.demo.mail_catcher import list_mails
 from portal.demo.pages import DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
 from portal.merchants.queries import list_merchants
 from portal.phrases import phrase
+from portal.tenancy import MerchantScope
 from portal.web.headers import forbid_storing
 from portal.web.policies import public
 from portal.web.render import render_page
@@ -116,12 +117,8 @@ def _customers(reader: sa.Connection, merchant_id: str, example: ExampleMerchant
         example.options_customer.email: _PAYMENT_OPTIONS,
         example.new_customer.email: _NEW_CUSTOMER,
     }
-    rows = reader.execute(
-        sa.select(Customer.email, Customer.name).where(
-            Customer.merchant_id == merchant_id, Customer.email.in_(descriptions), Customer.deleted_at.is_(None)
-        )
-    )
-    names = {row.email: row.name for row in rows}
+    scope, emails = MerchantScope(merchant_id), [email for email in descriptions if email]
+    names = {row.email: row.name for email in emails for row in list_customers_by_email(reader, scope, email)}
     return tuple(
         DemoCustomer(names[email] or "", email, f"/{example.slug}/sign-in", about)
         for email, about in descriptions.items()

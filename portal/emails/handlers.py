@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
-
-from portal.customers.models import Customer
+from portal.customers.queries.customers import find_customer
 from portal.database import Reader
 from portal.emails.delivery import deliver
 from portal.emails.messages import Envelope, build_message
 from portal.emails.pages import MethodExpiringMail, ReceiptLine, ReceiptMail, RefundMail, SignInMail, SurplusMail
 from portal.emails.rendering import build_mail_brand, render_mail
+from portal.invoices.queries.invoices import find_invoices
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.outbox.jobs import Handler
-from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.pages import method_name
+from portal.payment_methods.queries.methods import ACTIVE, find_method
 from portal.payment_methods.rules import expiry_key, method_state
-from portal.payments.models import Payment
-from portal.payments.queries.payments import get_payment
-from portal.refunds.models import Refund
+from portal.payments.queries.payments import StoredPayment, get_payment, list_shares
+from portal.refunds.queries import get_refund
 from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.sign_in.operations import prepare_sign_in_mail
-from portal.tenancy import Scope
-
-_METHOD_COLUMNS = (
-    "id", "type", "brand", "last4", "bank_name", "nickname", "exp_month", "exp_year", "is_default", "status",
-)  # fmt: skip
+from portal.tenancy import MerchantScope, Scope
 
 
 def build_mail_handlers(renderer: Renderer) -> Mapping[str, Handler]:
@@ -67,10 +62,11 @@ def send_receipt_mail(
     payment_id = _object_id(payload, "payment")
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
-        customer = _payer(reader, merchant_id, payment_id)
+        payment = get_payment(reader, MerchantScope(merchant_id), payment_id)
+        customer = _find_recipient(reader, merchant_id, payment.customer_id)
         if customer is None:
             return
-        payment = get_payment(reader, Scope(merchant_id, customer.id), payment_id)
+        lines = _receipt_lines(reader, Scope(merchant_id, customer.id), payment)
     page = ReceiptMail(
         brand=build_mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
@@ -78,13 +74,9 @@ def send_receipt_mail(
         currency=payment.currency,
         at=(payment.completed_at or payment.updated_at).astimezone(ZoneInfo(merchant.timezone)),
         method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
-        lines=tuple(
-            ReceiptLine(share.description or "", share.number, share.amount)
-            for share in payment.shares
-            if share.state == "settled"
-        )
-        or (ReceiptLine(payment.description, "", payment.amount),),
+        lines=lines,
         credit_amount=payment.credit_amount,
+        is_top_up=payment.kind == "top_up",
         link=merchant_page_url(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )
@@ -101,35 +93,23 @@ def send_method_expiring_mail(
     """
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
-        row = reader.execute(
-            sa.select(*(PaymentMethod.__table__.c[name] for name in _METHOD_COLUMNS), Customer.email, Customer.locale)
-            .join(
-                Customer,
-                sa.and_(Customer.merchant_id == PaymentMethod.merchant_id, Customer.id == PaymentMethod.customer_id),
-            )
-            .where(
-                PaymentMethod.merchant_id == merchant_id,
-                Customer.merchant_id == merchant_id,
-                PaymentMethod.id == _object_id(payload, "method"),
-                PaymentMethod.status == "active",
-                Customer.deleted_at.is_(None),
-            )
-        ).first()
-    if row is None or not row.email or expiry_key(row) != payload["expiry"]:
+        method = find_method(reader, MerchantScope(merchant_id), _object_id(payload, "method"), statuses=ACTIVE)
+        customer = _find_recipient(reader, merchant_id, method.customer_id) if method is not None else None
+    if method is None or customer is None or expiry_key(method) != payload["expiry"]:
         return
     gateway = services.gateways.find(merchant_id)
     today = services.clock.now().astimezone(ZoneInfo(merchant.timezone)).date()
     page = MethodExpiringMail(
-        brand=build_mail_brand(renderer, merchant, row.locale),
-        method=method_name(row.type, row.brand, row.last4, row.bank_name),
-        nickname=row.nickname,
-        expiry=f"{row.exp_month:02d}/{row.exp_year}",
-        has_expired=method_state(row, today) == "expired",
-        is_default=row.is_default,
+        brand=build_mail_brand(renderer, merchant, customer.locale),
+        method=method_name(method.type, method.brand, method.last4, method.bank_name),
+        nickname=method.nickname,
+        expiry=f"{method.exp_month:02d}/{method.exp_year}",
+        has_expired=method_state(method, today) == "expired",
+        is_default=method.is_default,
         can_replace=gateway is not None and gateway.capabilities.setup_page,
-        link=merchant_page_url(services, merchant, f"/payment-methods/{row.id}"),
+        link=merchant_page_url(services, merchant, f"/payment-methods/{method.id}"),
     )
-    _send(renderer, services, merchant, "method_expiring", page, to=row.email, message_id=message_id)
+    _send(renderer, services, merchant, "method_expiring", page, to=customer.email, message_id=message_id)
 
 
 def send_refund_mail(
@@ -144,15 +124,11 @@ def send_refund_mail(
     is_returned = payload.get("type") == "refund.failed" or payload.get("told") == "came_back"
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
-        refund = reader.execute(
-            sa.select(Refund.payment_id, Refund.status, Refund.amount, Refund.currency).where(
-                Refund.merchant_id == merchant_id, Refund.id == refund_id
-            )
-        ).one()
-        customer = _payer(reader, merchant_id, refund.payment_id)
-        if customer is None or (refund.status == "failed" and not is_returned):
-            return
-        payment = get_payment(reader, Scope(merchant_id, customer.id), refund.payment_id)
+        refund = get_refund(reader, MerchantScope(merchant_id), refund_id)
+        payment = get_payment(reader, MerchantScope(merchant_id), refund.payment_id)
+        customer = _find_recipient(reader, merchant_id, payment.customer_id)
+    if customer is None or (refund.status == "failed" and not is_returned):
+        return
     page = RefundMail(
         brand=build_mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
@@ -173,10 +149,10 @@ def send_surplus_mail(
     payment_id = str(payload["payment"])
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
-        customer = _payer(reader, merchant_id, payment_id)
-        if customer is None:
-            return
-        payment = get_payment(reader, Scope(merchant_id, customer.id), payment_id)
+        payment = get_payment(reader, MerchantScope(merchant_id), payment_id)
+        customer = _find_recipient(reader, merchant_id, payment.customer_id)
+    if customer is None:
+        return
     page = SurplusMail(
         brand=build_mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
@@ -193,19 +169,37 @@ def _object_id(payload: Mapping[str, Any], former_key: str) -> str:
     return str(payload.get("object") or payload[former_key])
 
 
-def _payer(reader: Reader, merchant_id: str, payment_id: str) -> Any:
-    """Return id, address and language of the customer of a payment; None for one who is deleted or has no address."""
-    return reader.execute(
-        sa.select(Customer.id, Customer.email, Customer.locale)
-        .join(Payment, sa.and_(Payment.merchant_id == Customer.merchant_id, Payment.customer_id == Customer.id))
-        .where(
-            Customer.merchant_id == merchant_id,
-            Payment.merchant_id == merchant_id,
-            Payment.id == payment_id,
-            Customer.deleted_at.is_(None),
-            Customer.email != "",
+def _receipt_lines(reader: Reader, scope: Scope, payment: StoredPayment) -> tuple[ReceiptLine, ...]:
+    """Return the lines of a receipt: the amount paid of each invoice, oldest due first, in the payment's currency; the description of
+    a payment without an invoice; none of a top-up, which has its own title."""
+    shares = [share for share in list_shares(reader, scope, [payment.id])[payment.id] if share.state == "settled"]
+    invoices = find_invoices(reader, scope, [share.invoice_id for share in shares])
+    shares.sort(key=lambda share: (invoices[share.invoice_id].due_on, share.invoice_id))
+    if not shares and payment.kind != "top_up":
+        return (ReceiptLine(payment.description, "", payment.amount),)
+    return tuple(
+        ReceiptLine(
+            invoices[share.invoice_id].description,
+            invoices[share.invoice_id].number,
+            share.amount if share.price is None else share.price,
         )
-    ).first()
+        for share in shares
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    id: str
+    email: str
+    locale: str | None
+
+
+def _find_recipient(reader: Reader, merchant_id: str, customer_id: str) -> _Recipient | None:
+    """Return id, address and language of a customer; None for one who is deleted or has no address."""
+    customer = find_customer(reader, MerchantScope(merchant_id), customer_id)
+    if customer is None or not customer.email:
+        return None
+    return _Recipient(customer.id, customer.email, customer.locale)
 
 
 def merchant_page_url(services: Services, merchant: MerchantProfile, path: str) -> str:

@@ -69,7 +69,7 @@ class ReceiptLine:
 @dataclass(frozen=True, slots=True)
 class ReceiptMail:
     """emails/receipt: a payment is complete. `method` is `method_name(…)`, `at` in the merchant's zone, `link` absolute;
-    `credit_amount` is the part of the amount that the customer's credit paid."""
+    `credit_amount` is the part of the amount that the customer's credit paid. `is_top_up`: money in advance, which has no lines."""
 
     brand: MailBrand
     payee: str
@@ -81,6 +81,7 @@ class ReceiptMail:
     link: str
     reference: str
     credit_amount: int = 0
+    is_top_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

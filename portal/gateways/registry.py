@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import sqlalchemy as sa
-
 from portal.database import Database
 from portal.gateways.accounts import EVENT_SECRETS, SECRETS, checked_secrets, split_values
 from portal.gateways.contract import Gateway
-from portal.merchants.models import GatewayAccount, Merchant
+from portal.merchants.queries import find_gateway_account
 from portal.merchants.rules.secrets import decrypt_secrets
 from portal.settings import Settings
+from portal.tenancy import MerchantScope
 
 _CACHE_SECONDS = 5.0
 
@@ -23,9 +22,13 @@ _CACHE_SECONDS = 5.0
 class Gateways(Protocol):
     """Finds a merchant's gateways."""
 
-    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
-        """Return the gateway through which the merchant takes payments now, or with `name` any at which it has an account:
-        payments of a previous gateway are looked up and refunded there. None where there is none."""
+    def find(self, merchant_id: str) -> Gateway | None:
+        """Return the gateway through which a merchant takes payments now; None where there is none."""
+        ...
+
+    def find_named(self, merchant_id: str, name: str | None) -> Gateway | None:
+        """Return the gateway of this name at which the merchant has an account, be it a previous one: that one alone knows the
+        outcomes of its payments, and refunds them. None where there is none, and for `name` None: credit alone has no gateway."""
         ...
 
 
@@ -38,9 +41,15 @@ class AccountGateways:
     _cache: dict[tuple[str, str | None], tuple[float, Gateway | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
-        if name is not None and name not in SECRETS:
-            return None  # The name may come from a URL: an unknown one is neither queried nor cached.
+    def find(self, merchant_id: str) -> Gateway | None:
+        return self._find(merchant_id, None)
+
+    def find_named(self, merchant_id: str, name: str | None) -> Gateway | None:
+        if name is None or name not in SECRETS:
+            return None  # Whatever an address names: it is neither looked up nor cached.
+        return self._find(merchant_id, name)
+
+    def _find(self, merchant_id: str, name: str | None) -> Gateway | None:
         now = time.monotonic()
         with self._lock:
             cached = self._cache.get((merchant_id, name))
@@ -53,18 +62,11 @@ class AccountGateways:
 
     def _build(self, merchant_id: str, name: str | None) -> Gateway | None:
         with self.database.read() as connection:
-            account = connection.execute(
-                sa.select(GatewayAccount.gateway, GatewayAccount.secrets, Merchant.mode)
-                .join(Merchant, Merchant.id == GatewayAccount.merchant_id)
-                .where(
-                    GatewayAccount.merchant_id == merchant_id,
-                    GatewayAccount.gateway == (Merchant.gateway if name is None else name),
-                )
-            ).first()
+            account = find_gateway_account(connection, MerchantScope(merchant_id), name)
         if account is None:
             return None
         return make_gateway(
-            account.gateway, account.mode, decrypt_secrets(account.secrets, self.settings.keys), self.settings
+            account.gateway, account.mode, decrypt_secrets(account.sealed, self.settings.keys), self.settings
         )
 
 

@@ -9,6 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import STRICT, Base, Count, Day, Id, Instant, Json, Minor, Text
+from portal.invoices.rules import OUTSTANDING
+
+_LITERALS = [f"'{status}'" for status in OUTSTANDING]
+_OUTSTANDING = sa.text(f"status in ({', '.join(_LITERALS)})")
 
 
 class Invoice(Base):
@@ -27,6 +31,7 @@ class Invoice(Base):
         sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
         sa.Index("uq_invoices_merchant_id_number", "merchant_id", "number", "customer_id", unique=True),
         sa.Index("ix_invoices_of_customer", "merchant_id", "customer_id", "id"),
+        sa.Index("ix_invoices_by_status", "merchant_id", "status", "id"),
         # Outstanding and settled invoices are each listed by an index of their own, by due date and by time.
         sa.Index(
             "ix_invoices_outstanding",
@@ -34,8 +39,8 @@ class Invoice(Base):
             "customer_id",
             "due_on",
             "id",
-            sqlite_where=sa.text("status in ('open', 'partially_paid')"),
-            postgresql_where=sa.text("status in ('open', 'partially_paid')"),
+            sqlite_where=_OUTSTANDING,
+            postgresql_where=_OUTSTANDING,
         ),
         sa.Index(
             "ix_invoices_paid",
@@ -161,3 +166,12 @@ class CreditNote(Base):
     issued_on: Mapped[date] = mapped_column(Day)
     import_digest: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+def is_outstanding(status: Any) -> sa.ColumnElement[bool]:
+    """Return the condition on a column of `Invoice.status` that something is left to pay (`rules.OUTSTANDING`).
+
+    Its statuses are literals: a partial index is chosen only where its condition stands in the statement itself.
+    """
+    condition: sa.ColumnElement[bool] = status.in_([sa.literal_column(literal, Id) for literal in _LITERALS])
+    return condition

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, tzinfo
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portal.addresses import address_lines
-from portal.checkout.queries import MOST_PAYABLE
 from portal.invoices.pages import (
     CreditNoteRow,
     InvoiceGroup,
@@ -21,11 +20,14 @@ from portal.invoices.pages import (
     Party,
     TaxSum,
 )
-from portal.invoices.queries import InvoiceDetail, InvoiceRecord, OwedSum, is_by_due_date
-from portal.invoices.rules import OUTSTANDING, days_overdue, is_payable, taxes_by_rate
+from portal.invoices.queries.invoice_list import InvoiceRecord, OwedSum, is_by_due_date
+from portal.invoices.queries.invoice_page import InvoiceDetail
+from portal.invoices.rules import MOST_IN_A_PAYMENT, OUTSTANDING, days_overdue, is_payable, taxes_by_rate
 from portal.payment_methods.pages import MethodLabel, method_name
-from portal.payments.queries.payments import InvoiceShare
 from portal.web.pages import Pager
+
+if TYPE_CHECKING:
+    from portal.payments.queries.payment_page import InvoiceShare
 
 
 def build_invoices_page(
@@ -68,8 +70,8 @@ def pay_urls(one: OwedSum, owed: Sequence[OwedSum], root: str) -> tuple[str | No
 
     None for nothing, and for more invoices than one checkout takes: the button would name a sum that it does not pay.
     """
-    can_all = one.amount > 0 and sum(each.outstanding_count for each in owed) <= MOST_PAYABLE
-    can_overdue = one.overdue_amount > 0 and sum(each.overdue_total_count for each in owed) <= MOST_PAYABLE
+    can_all = one.amount > 0 and sum(each.outstanding_count for each in owed) <= MOST_IN_A_PAYMENT
+    can_overdue = one.overdue_amount > 0 and sum(each.overdue_total_count for each in owed) <= MOST_IN_A_PAYMENT
     return (
         f"{root}/checkout?outstanding={one.currency}" if can_all else None,
         f"{root}/checkout?overdue={one.currency}" if can_overdue else None,
@@ -107,7 +109,7 @@ def build_invoice_page(
 ) -> InvoicePage:
     """One invoice's page. `buyer_name` stands where the invoice froze none; `country_name` turns CM into a country's name."""
     record = invoice.record
-    payments = [(share.state == "active", _payment(share, zone)) for share in shares]
+    payments = [(share.is_active, _payment(share, zone)) for share in shares]
     may_pay = can_pay and is_payable(record.status, record.amount_due, record.amount_reserved)
     lines = [(_decimal(line.tax_rate), line.amount) for line in invoice.lines]
     return InvoicePage(

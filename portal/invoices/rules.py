@@ -22,8 +22,11 @@ class InvoiceStatus(StrEnum):
     UNCOLLECTIBLE = "uncollectible"
 
 
-OUTSTANDING = frozenset({InvoiceStatus.OPEN.value, InvoiceStatus.PARTIALLY_PAID.value})
-"""Something is left to pay, and may be paid."""
+OUTSTANDING = (InvoiceStatus.OPEN.value, InvoiceStatus.PARTIALLY_PAID.value)
+"""The statuses of an invoice of which something is left to pay, and may be paid. `models.is_outstanding` is the same in SQL."""
+
+MOST_IN_A_PAYMENT = 300
+"""Invoices in one payment, at most: each is locked while it is confirmed."""
 
 TRANSITIONS = MappingProxyType(
     {

@@ -12,8 +12,9 @@ from flask import Blueprint, Response, g, request
 from portal.customer_pages.context import current_scope, current_services, reading, root, today
 from portal.invoices.page_builders import build_invoice_page, build_invoices_page
 from portal.invoices.pages import Party
-from portal.invoices.queries import FILTERS, get_invoice, is_by_due_date, list_invoices, sum_owed
-from portal.payments.queries.payments import list_invoice_shares
+from portal.invoices.queries.invoice_list import FILTERS, is_by_due_date, read_invoice_list, sum_owed
+from portal.invoices.queries.invoice_page import read_invoice_page
+from portal.payments.queries.payment_page import list_invoice_shares
 from portal.public_ids import is_id
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
@@ -37,7 +38,7 @@ def invoices() -> Response:
     by_due_date = is_by_due_date(status)
     cursor = read_cursor(request.args, _read_due_key if by_due_date else _read_id)
     with reading() as reader:
-        found = list_invoices(reader, scope, status, cursor, today())
+        found = read_invoice_list(reader, scope, status, cursor, today())
         owed, has_any = sum_owed(reader, scope, today())
     page = build_invoices_page(
         status,
@@ -57,7 +58,7 @@ def invoice(invoice_id: str) -> Response:
     """One invoice."""
     services, scope = current_services(), current_scope()
     with reading() as reader:
-        found = get_invoice(reader, scope, invoice_id)
+        found = read_invoice_page(reader, scope, invoice_id)
         shares = list_invoice_shares(reader, scope, found.record.id)
     page = build_invoice_page(
         found,

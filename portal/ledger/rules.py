@@ -97,7 +97,7 @@ def credit_corrected(
 def payment_captured(
     customer_id: str,
     payment_id: str,
-    gateway: str,
+    gateway: str | None,
     *,
     charged: Money,
     credit_used: Money,
@@ -106,7 +106,8 @@ def payment_captured(
     at: datetime,
 ) -> Posting:
     """Money came: `charged` to the gateway and `credit_used` from the customer's credit pay the shares of invoices, and what
-    no invoice took (`credit_granted`) stands to the customer's credit. All but the shares are of the payment's currency."""
+    no invoice took (`credit_granted`) stands to the customer's credit. All but the shares are of the payment's currency. `gateway` is
+    None where credit pays all, and nothing is charged."""
     entries = [Entry("gateway", charged, customer_id, None, payment_id, gateway)]
     entries.append(Entry("credit", credit_used, customer_id, None, payment_id))
     entries.append(Entry("credit", _negative(credit_granted), customer_id, None, payment_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from portal.database import Reader
 from portal.merchants.models import GatewayAccount, Merchant
 from portal.merchants.rules.payment_options import PaymentOptions
+from portal.tenancy import MerchantScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +107,24 @@ def find_encrypted_secrets(reader: Reader, merchant_id: str, gateway: str) -> by
         GatewayAccount.merchant_id == merchant_id, GatewayAccount.gateway == gateway
     )
     return reader.execute(statement).scalar()
+
+
+class SealedAccount(NamedTuple):
+    """A merchant's account at a gateway, with what it opens with, encrypted."""
+
+    gateway: str
+    sealed: bytes
+    mode: str
+
+
+def find_gateway_account(reader: Reader, scope: MerchantScope, gateway: str | None) -> SealedAccount | None:
+    """Return the merchant's account at a gateway, of None given the one that it takes payments through."""
+    row = reader.execute(
+        sa.select(GatewayAccount.gateway, GatewayAccount.secrets, Merchant.mode)
+        .join(Merchant, Merchant.id == GatewayAccount.merchant_id)
+        .where(
+            GatewayAccount.merchant_id == scope.merchant_id,
+            GatewayAccount.gateway == (Merchant.gateway if gateway is None else gateway),
+        )
+    ).first()
+    return SealedAccount._make(row) if row is not None else None

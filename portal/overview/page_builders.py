@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, tzinfo
 
 from portal.invoices.page_builders import pay_urls
-from portal.invoices.queries import OwedSum
+from portal.invoices.queries.invoice_list import OwedSum
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel
 from portal.overview.queries import Account, DueRecord

@@ -1,4 +1,7 @@
-"""Reads of the overview in two statements, whatever the account holds: what is owed, and what was paid and wants attention."""
+"""Packed for the overview, the page that every visit begins with: two statements, whatever the account holds (`tests/bench`).
+
+One brings what is owed, the other what was paid and wants attention, with methods and credit, as rows told apart by position.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,11 @@ import sqlalchemy as sa
 from portal.credit.models import CustomerBalance
 from portal.database import Count, Flag, Id, Minor, Reader, Text
 from portal.invoices.models import Invoice
-from portal.invoices.queries import OwedSum, most_urgent_first, outstanding, owed_sums
+from portal.invoices.queries.invoice_list import OwedSum, most_urgent_first, outstanding, owed_sums
 from portal.payment_methods.models import PaymentMethod
-from portal.payment_methods.queries import MethodRecord, in_order
+from portal.payment_methods.queries.own_methods import MethodRecord, in_order
 from portal.payments.models import Payment
-from portal.payments.queries.history import PaymentRecord, listed, read_refunds
-from portal.payments.queries.payments import RefundRecord
+from portal.payments.queries.history import PaymentRecord, RefundRecord, listed, read_refunds
 from portal.tenancy import Scope
 
 NEWEST = 5

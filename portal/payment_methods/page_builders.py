@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, tzinfo
 
 from portal.payment_methods.pages import MethodLabel, MethodPage, MethodRow, RemovalPage, SetupPage, UseRow
-from portal.payment_methods.queries import MethodFactsRecord, MethodRecord, SetupRecord
+from portal.payment_methods.queries.own_methods import MethodFactsRecord, MethodRecord
+from portal.payment_methods.queries.setups import SetupRecord
 from portal.payment_methods.rules import UNUSABLE, Use, method_state
 
 

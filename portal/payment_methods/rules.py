@@ -150,7 +150,7 @@ def is_contradiction(reference: str, outcome: SetupOutcome) -> bool:
 @dataclass(frozen=True, slots=True)
 class Use:
     """One thing that depends on a saved method. `kind` is "checkout" (open, not confirmed) or "payment" (under way: the order is
-    given already, and cannot be moved). `id` is its public id, `amount` minor units of `currency`."""
+    given already, and cannot be moved). `id` is its public id, `amount` minor units of `currency`. `title` is "" for a top-up."""
 
     kind: str
     id: str

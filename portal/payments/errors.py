@@ -106,6 +106,14 @@ class AmountUnreached(CheckoutFault):
     sentence = "A part of this size leaves some of these invoices out."
 
 
+class DepositNotOffered(CheckoutFault):
+    """The invoice has no deposit, or something of it is paid or held already."""
+
+    field = "amount"
+    code = "not_allowed"
+    sentence = "No deposit is taken for this any more."
+
+
 class TopUpNotAllowed(CheckoutFault):
     field = "amount"
     code = "not_allowed"

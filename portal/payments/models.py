@@ -24,10 +24,11 @@ class Payment(Base):
     gateway's page where the customer goes on.
     `amount` is all that is paid, `credit_amount` the part of it that the customer's credit pays; the method pays the rest,
     `charge_amount`. `credit_granted` is what of that stands to the customer's credit, because no invoice took it, and was not
-    given back from there. `is_partial`: the customer chose the amount, so that it is not everything that is due.
-    `use_credit`: credit goes first, as much as there is. `kind` is invoice or top_up (to the customer's credit).
-    `splits`: a second payment by another method pays the rest; `split_of` is the first of the two.
-    `channel` and `phone` (E.164) are the telephone that is asked to pay, without a saved method.
+    given back from there.
+    `kind` (invoice, or top_up: to the customer's credit), `use_credit` (credit pays first), `split_of` (the first of two payments
+    of the same invoices), `amount_choice`, `way`, `payment_method_id`, `save_method`, `channel` and `phone` hold what the customer
+    chose; `rules.choices` reads them. `amount_choice` and `way` are null for what was not chosen here, such as an imported payment.
+    `gateway` is null where credit alone pays. A top-up has no `description`: it is named where it is shown, in the reader's language.
     `listed` is false for a checkout that was superseded or cancelled before it was confirmed.
     """
 
@@ -55,6 +56,16 @@ class Payment(Base):
             sqlite_where=sa.text("listed = 1"),
             postgresql_where=sa.text("listed"),
         ),
+        # What no history shows, a merchant reads beside it: an index over all would draw the history's own reads to it.
+        sa.Index(
+            "ix_payments_unlisted",
+            "merchant_id",
+            "customer_id",
+            "id",
+            sqlite_where=sa.text("listed = 0"),
+            postgresql_where=sa.text("not listed"),
+        ),
+        sa.Index("ix_payments_by_status", "merchant_id", "status", "id"),
         sa.Index("uq_payments_gateway_reference", "merchant_id", "gateway", "gateway_reference", unique=True),
         sa.Index("ix_payments_merchant_id_payment_method_id", "merchant_id", "payment_method_id"),
         # Scanned by time over all merchants by the worker.
@@ -102,6 +113,19 @@ class Payment(Base):
             "credit_granted >= 0 and amount_refunded + credit_granted <= amount - credit_amount", name="given_once"
         ),
         sa.CheckConstraint("kind in ('invoice', 'top_up')", name="kind_known"),
+        sa.CheckConstraint(
+            "amount_choice is null or amount_choice in ('full', 'deposit', 'preset', 'exact', 'first_part')",
+            name="amount_choice_known",
+        ),
+        # Credit alone pays where it pays all, and only then is there no gateway.
+        sa.CheckConstraint(
+            "(way is null and gateway is not null)"
+            " or (way is not null and amount_choice is not null"
+            " and (way = 'credit') = (gateway is null) and (way = 'credit') = (credit_amount = amount)"
+            " and (way in ('new_method', 'credit') or (way = 'saved_method' and payment_method_id is not null)"
+            " or (way = 'prompt' and channel is not null and phone is not null)))",
+            name="way_whole",
+        ),
         STRICT,
     )
 
@@ -116,7 +140,7 @@ class Payment(Base):
     note: Mapped[str] = mapped_column(Text, default="")
     more_count: Mapped[int] = mapped_column(Count, default=0)
     reference: Mapped[str | None] = mapped_column(Id)
-    gateway: Mapped[str] = mapped_column(Id)
+    gateway: Mapped[str | None] = mapped_column(Id)
     gateway_reference: Mapped[str | None] = mapped_column(Id)
     gateway_page_reference: Mapped[str | None] = mapped_column(Id)
     payment_method_id: Mapped[str | None] = mapped_column(Id)
@@ -128,9 +152,9 @@ class Payment(Base):
     credit_amount: Mapped[int] = mapped_column(Minor, default=0)
     credit_granted: Mapped[int] = mapped_column(Minor, default=0)
     use_credit: Mapped[bool] = mapped_column(Flag, default=False)
-    is_partial: Mapped[bool] = mapped_column(Flag, default=False)
-    splits: Mapped[bool] = mapped_column(Flag, default=False)
     split_of: Mapped[str | None] = mapped_column(Id)
+    amount_choice: Mapped[str | None] = mapped_column(Id)
+    way: Mapped[str | None] = mapped_column(Id)
     channel: Mapped[str | None] = mapped_column(Id)
     phone: Mapped[str | None] = mapped_column(Id)
     locale: Mapped[str | None] = mapped_column(Id)

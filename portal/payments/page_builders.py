@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
 
 from portal.gateways.contract import PromptChannel
 from portal.payment_methods.pages import MethodLabel, method_name
@@ -17,10 +18,13 @@ from portal.payments.pages import (
     RefundRow,
     Step,
 )
-from portal.payments.queries.history import PaymentRecord
-from portal.payments.queries.payments import PaymentDetail, RefundRecord, ShareRecord
+from portal.payments.queries.history import PaymentRecord, RefundRecord
+from portal.payments.queries.payment_page import PaymentDetail, ShareRecord
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.web.pages import Pager
+
+if TYPE_CHECKING:
+    from portal.refunds.queries import StoredRefund
 
 MOST_INVOICES = 20
 """Invoices that the address of a way out names."""
@@ -54,7 +58,7 @@ def build_payment_rows(
     rows = []
     # Unpacked rather than read by name: 25 rows of a page are most of what its view does.
     for (
-        id, status, currency, amount, _, description, note, more_count, method_type, brand, last4, failure_code, created_at,
+        id, status, currency, amount, _, description, note, more_count, kind, method_type, brand, last4, failure_code, created_at,
         unpaid, _,
     ) in records:  # fmt: skip
         method = method_name(method_type, brand, last4, brand) if method_type else ""
@@ -73,6 +77,7 @@ def build_payment_rows(
                 failure_code,
                 retry_url(root, id, unpaid.split()) if unpaid and can_pay else None,
                 _refund_rows(refunds_of[id], method, zone) if id in refunds_of else (),
+                kind == "top_up",
             )
         )
     return rows
@@ -80,6 +85,7 @@ def build_payment_rows(
 
 def build_payment_page(
     payment: PaymentDetail,
+    refunds: Sequence[StoredRefund],
     *,
     payee: str,
     gateway_name: str,
@@ -110,9 +116,9 @@ def build_payment_page(
     waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
     unpaid = _unpaid(payment) if can_pay else []
     retry_amount, retry_currency = _retry_sum(unpaid)
-    leaves_a_rest = payment.splits and can_pay and payment.status in CAPTURED | UNSETTLED
+    leaves_a_rest = payment.is_first_of_two and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
-    returning = sum(refund.amount for refund in payment.refunds if refund.status == "pending")
+    returning = sum(refund.amount for refund in refunds if refund.status == "pending")
     asks_the_phone = payment.status == "pending" and method is not None and method.type == "mobile_money"
     return PaymentPage(
         id=payment.id,
@@ -128,8 +134,8 @@ def build_payment_page(
             for share in payment.shares
             if share.state == "settled" or payment.status not in CAPTURED
         ),
-        steps=tuple(_steps(payment, zone)),
-        refunds=_refund_rows(payment.refunds, method.name if method else "", zone),
+        steps=tuple(_steps(payment, refunds, zone)),
+        refunds=_refund_rows(refunds, method.name if method else "", zone),
         # What is on its way is set aside in the payment's own sum; an imported payment has that sum alone, and no refunds.
         amount_refunded=payment.amount_refunded - returning,
         amount_returning=returning,
@@ -144,7 +150,7 @@ def build_payment_page(
         dial=_dial_code(payment, prompt_channels) if asks_the_phone else None,
         surplus=payment.surplus,
         credit_amount=payment.credit_amount,
-        top_up=payment.description if payment.kind == "top_up" else "",
+        is_top_up=payment.kind == "top_up",
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
         has_mail=has_mail,
@@ -207,7 +213,7 @@ def checkout_url(root: str, invoice_ids: Sequence[str]) -> str:
     return f"{root}/checkout?" + "&".join(f"invoice={invoice_id}" for invoice_id in invoice_ids)
 
 
-def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
+def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo) -> list[Step]:
     """What happened, oldest first, and after what is happening now the step that is still to come."""
 
     def step(kind: str, at: datetime | None, amount: int | None = None) -> Step:
@@ -231,7 +237,7 @@ def _steps(payment: PaymentDetail, zone: tzinfo) -> list[Step]:
     else:
         steps.append(step(payment.status, payment.completed_at or payment.updated_at))
     steps = _told_forwards(steps)
-    for refund in payment.refunds:
+    for refund in refunds:
         if refund.status == "complete":
             steps.append(step("refund", refund.completed_at or refund.created_at, refund.amount))
         elif refund.status == "failed":
@@ -260,7 +266,7 @@ def _told_forwards(steps: list[Step]) -> list[Step]:
     return told[::-1]
 
 
-def _refund_rows(refunds: Iterable[RefundRecord], method: str, zone: tzinfo) -> tuple[RefundRow, ...]:
+def _refund_rows(refunds: Iterable[RefundRecord | StoredRefund], method: str, zone: tzinfo) -> tuple[RefundRow, ...]:
     return tuple(
         RefundRow(
             (refund.completed_at or refund.created_at).astimezone(zone).date(), refund.amount, refund.currency,

@@ -25,7 +25,7 @@ class RefundRow:
 class PaymentRow(NamedTuple):
     """One payment in a list; a tuple, since a page makes 25 of them and a frozen dataclass is slower to make.
 
-    `title` says what it was for (the first invoice's title, else its number), `note` the quieter line below (the
+    `title` says what it was for (the first invoice's title, else its number; "" for a top-up, `is_top_up`), `note` the quieter line below (the
     invoice's number; "" when the title is the number), `more_count` how many further invoices it pays.
     `on` is the day it was made, in the merchant's zone. `method` is `payment_methods.pages.method_name(…)`, "" when
     none was chosen. `status` is one of the payment statuses. `failure_code` is set for failed and rejected ones: the
@@ -44,6 +44,7 @@ class PaymentRow(NamedTuple):
     failure_code: str | None = None
     retry_url: str | None = None
     refunds: tuple[RefundRow, ...] = ()
+    is_top_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ class PaymentPage:
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
     `answer_by` is when a prompt on the phone dies; `asked_at` when it was sent: together they are the time bar.
     `dial` is the code that shows a lost prompt ("*126#").
-    `credit_amount` is the part of the amount that the customer's credit paid. `top_up` is what money in advance is called, ""
-    for a payment of invoices. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
+    `credit_amount` is the part of the amount that the customer's credit paid. `is_top_up`: money in advance, for no
+    invoice. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
     `amount_refunded` went back, `amount_returning` is on its way back and may still fail.
     `surplus` is what came and no invoice could take any more, so that it stands to the customer's credit.
     `steps` are oldest first. `gateway_name` is who carries it out ("Sandbox Pay").
@@ -144,7 +145,7 @@ class PaymentPage:
     answer_by: datetime | None = None
     dial: str | None = None
     credit_amount: int = 0
-    top_up: str = ""
+    is_top_up: bool = False
     rest_url: str | None = None
     rest_amount: int = 0
     surplus: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
@@ -9,10 +10,11 @@ from flask import Blueprint, Response, g, request
 from portal.customer_pages.context import current_scope, current_services, now, reading, root
 from portal.payments.operations.paying import ASK_AT_MOST_EVERY, resolve_payment
 from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page
-from portal.payments.queries.history import FILTERS, has_payments, list_payments, read_refunds
-from portal.payments.queries.payments import get_payment
-from portal.payments.rules.statuses import UNSETTLED
+from portal.payments.queries.history import FILTERS, has_payments, read_history, read_refunds
+from portal.payments.queries.payment_page import read_payment_page
+from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.public_ids import is_id
+from portal.refunds.queries import StoredRefund, list_refunds_of
 from portal.web.gateway_threads import look_up_if_free
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
@@ -32,7 +34,7 @@ def payments() -> Response:
     status = read_filter(request.args, FILTERS, "all")
     cursor = read_cursor(request.args, lambda text: text if is_id("pay", text) else None)
     with reading() as reader:
-        found = list_payments(reader, scope, status, cursor)
+        found = read_history(reader, scope, status, cursor)
         is_first_of_all = status == "all" and cursor.key is None
         has_any = bool(found.rows) or (not is_first_of_all and has_payments(reader, scope))
     can_pay = services.gateways.find(scope.merchant_id) is not None
@@ -48,16 +50,21 @@ def payment(payment_id: str) -> Response:
     """One payment. Without a proven outcome the gateway is asked first, so that a reload tells the truth."""
     services, scope = current_services(), current_scope()
     with services.database.read() as reader:
-        found = get_payment(reader, scope, payment_id)
+        found = read_payment_page(reader, scope, payment_id)
     if found.status in UNSETTLED:
         look_up_if_free(
             lambda: resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY)
         )
         with services.database.read() as reader:
-            found = get_payment(reader, scope, payment_id)
-    gateway = services.gateways.find(scope.merchant_id, found.gateway)
+            found = read_payment_page(reader, scope, payment_id)
+    refunds: Sequence[StoredRefund] = ()
+    if found.status in CAPTURED:
+        with services.database.read() as reader:
+            refunds = list_refunds_of(reader, scope, [payment_id])[payment_id]
+    gateway = services.gateways.find_named(scope.merchant_id, found.gateway)
     page = build_payment_page(
         found,
+        refunds,
         payee=g.merchant.legal_name,
         gateway_name=gateway.title if gateway is not None else g.merchant.name,
         can_cancel_at_gateway=gateway is not None and gateway.capabilities.cancel,

@@ -8,18 +8,18 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias
 
-import sqlalchemy as sa
-
-from portal.payment_methods.models import PaymentMethodSetup
 from portal.payment_methods.operations.setups import resolve_setup
-from portal.payments.models import Payment
+from portal.payment_methods.queries.setups import find_setup
 from portal.payments.operations.paying import look_for_late_money, resolve_payment
+from portal.payments.queries.at_gateways import find_payment_of_charge
+from portal.payments.queries.payments import find_payment
 from portal.payments.rules import statuses
 from portal.provider_events.rules import HandlingResult
 from portal.public_ids import is_id
-from portal.refunds.models import Refund
 from portal.refunds.operations import resolve_refund
+from portal.refunds.queries import find_refund, list_refunds_of
 from portal.services import Services
+from portal.tenancy import MerchantScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,7 @@ def handle(services: Services, hint: Hint) -> HandlingResult:
 
 def _handle_payment(services: Services, hint: Hint, payment_id: str) -> HandlingResult:
     with services.database.read() as reader:
-        found = reader.execute(
-            sa.select(Payment.status, Payment.completed_at, Payment.updated_at).where(
-                Payment.merchant_id == hint.merchant_id, Payment.id == payment_id
-            )
-        ).first()
+        found = find_payment(reader, MerchantScope(hint.merchant_id), payment_id)
     if found is None:
         return HandlingResult.UNKNOWN_HERE
     now = services.clock.now()
@@ -78,34 +74,25 @@ def _handle_payment(services: Services, hint: Hint, payment_id: str) -> Handling
 def _handle_refunds(services: Services, hint: Hint, payment_id: str) -> HandlingResult:
     """A captured payment changes only by its refunds, and some gateways send events about the charge for those."""
     with services.database.read() as reader:
-        refunds = reader.execute(
-            sa.select(Refund.id).where(
-                Refund.merchant_id == hint.merchant_id, Refund.payment_id == payment_id, Refund.status != "failed"
-            )
-        ).scalars()
-    results = [_handle_refund(services, hint, refund_id) for refund_id in refunds]
+        refunds = list_refunds_of(reader, MerchantScope(hint.merchant_id), [payment_id])[payment_id]
+    results = [_handle_refund(services, hint, refund.id) for refund in refunds if refund.status != "failed"]
     return next((handled for handled in results if handled is not HandlingResult.DONE), HandlingResult.DONE)
 
 
 def _handle_refund(services: Services, hint: Hint, refund_id: str) -> HandlingResult:
     with services.database.read() as reader:
-        status = reader.execute(
-            sa.select(Refund.status).where(Refund.merchant_id == hint.merchant_id, Refund.id == refund_id)
-        ).scalar()
-    if status is None:
+        refund = find_refund(reader, MerchantScope(hint.merchant_id), refund_id)
+    if refund is None:
         return HandlingResult.UNKNOWN_HERE
     is_resolved = resolve_refund(services, hint.merchant_id, refund_id)
     # A pending one is polled by its own schedule.
-    return HandlingResult.DONE if is_resolved or status == "pending" else HandlingResult.NO_ANSWER
+    return HandlingResult.DONE if is_resolved or refund.status == "pending" else HandlingResult.NO_ANSWER
 
 
 def _handle_setup(services: Services, hint: Hint, setup_id: str) -> HandlingResult:
-    setup = PaymentMethodSetup
     with services.database.read() as reader:
-        is_here = reader.execute(
-            sa.select(setup.id).where(setup.merchant_id == hint.merchant_id, setup.id == setup_id)
-        ).first()
-    if is_here is None:
+        found = find_setup(reader, MerchantScope(hint.merchant_id), setup_id)
+    if found is None:
         return HandlingResult.UNKNOWN_HERE
     resolve_setup(services, hint.merchant_id, setup_id, unless_checked_within=services.clock.now() - hint.fresh_after)
     return HandlingResult.DONE
@@ -113,13 +100,12 @@ def _handle_setup(services: Services, hint: Hint, setup_id: str) -> HandlingResu
 
 def _find_payment_of_charge(services: Services, hint: Hint, gateway_reference: str) -> str | None:
     with services.database.read() as reader:
-        return reader.execute(
-            sa.select(Payment.id).where(
-                Payment.merchant_id == hint.merchant_id,
-                Payment.gateway == hint.gateway,
-                Payment.gateway_reference == gateway_reference,
-            )
-        ).scalar()
+        return find_payment_of_charge(
+            reader,
+            MerchantScope(hint.merchant_id),
+            gateway=hint.gateway,
+            gateway_reference=gateway_reference,
+        )
 
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType({"pay": _handle_payment, "re": _handle_refund, "pms": _handle_setup})

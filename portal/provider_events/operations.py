@@ -21,7 +21,7 @@ def receive_event(
     Nothing else is done before the response, so that a thousand events a second can be received. An event is a hint, and its
     payload is never trusted (threats, rule 21). Raises EventRefused.
     """
-    gateway = services.gateways.find(merchant_id, gateway_name)
+    gateway = services.gateways.find_named(merchant_id, gateway_name)
     if gateway is None:
         raise EventRefused("no such account")
     now = services.clock.now()

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from portal.database import Reader
 from portal.gateways.contract import Gateway, ListedCharge, Lookup, State
-from portal.ledger.models import LedgerEntry
+from portal.ledger.queries import sum_through_gateway
 from portal.money import Money
-from portal.payments.models import Payment
 from portal.payments.operations.paying import look_for_late_money, resolve_payment
-from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
-from portal.public_ids import first_id, is_id
+from portal.payments.queries.at_gateways import list_captured, list_gateway_references
+from portal.payments.queries.payments import find_payment
+from portal.payments.rules.statuses import ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.public_ids import is_id
 from portal.reconciliation.models import GatewayComparison, GatewayDifference
 from portal.reconciliation.rules import (
     CLOCK_MARGIN,
@@ -28,8 +29,9 @@ from portal.reconciliation.rules import (
     DifferenceKind,
     compare,
 )
-from portal.refunds.models import Refund
+from portal.refunds.queries import sum_completed
 from portal.services import Services
+from portal.tenancy import MerchantScope
 
 log = logging.getLogger(__name__)
 _BATCH = 500
@@ -45,7 +47,9 @@ def compare_with_gateway(services: Services, merchant_id: str, gateway: Gateway)
     since = until - LOOK_BACK
     # Read before the list: a charge that is booked by now must be on it.
     with services.database.read() as reader:
-        expected = _captured(reader, merchant_id, gateway.name, since, until - CLOCK_MARGIN)
+        expected = list_captured(
+            reader, MerchantScope(merchant_id), gateway.name, since=since, until=until - CLOCK_MARGIN
+        )
     listed = gateway.list_charges(since - CLOCK_MARGIN, until)
     if listed is None:
         return None
@@ -74,61 +78,24 @@ def _compare(
     return compare(listed, booked, expected)
 
 
-def _captured(reader: Reader, merchant_id: str, gateway: str, since: datetime, until: datetime) -> list[str]:
-    """Return the payments of that time that the gateway charged, and that must be on its list."""
-    return list(
-        reader.execute(
-            sa.select(Payment.id).where(
-                Payment.merchant_id == merchant_id,
-                Payment.id >= first_id("pay", since),
-                Payment.gateway == gateway,
-                Payment.status.in_(CAPTURED),
-                Payment.sent_at.is_not(None),
-                Payment.completed_at <= until,
-            )
-        ).scalars()
-    )
-
-
 def _booked(reader: Reader, merchant_id: str, gateway: str, payment_ids: Iterable[str]) -> Iterator[Booked]:
     """What the ledger's clearing account (`gateway`) received with each payment, before refunds."""
-    sorted_ids = sorted(payment_ids)
+    scope, sorted_ids = MerchantScope(merchant_id), sorted(payment_ids)
     for start in range(0, len(sorted_ids), _BATCH):
         ids = sorted_ids[start : start + _BATCH]
-        charged = (
-            sa.select(LedgerEntry.payment_id, LedgerEntry.currency, sa.func.sum(LedgerEntry.amount).label("amount"))
-            .where(
-                LedgerEntry.merchant_id == merchant_id,
-                LedgerEntry.payment_id.in_(ids),
-                LedgerEntry.account == "gateway",
-            )
-            .group_by(LedgerEntry.payment_id, LedgerEntry.currency)
-        )
-        refunded = (
-            sa.select(Refund.payment_id, sa.func.sum(Refund.amount))
-            .where(Refund.merchant_id == merchant_id, Refund.payment_id.in_(ids), Refund.status == "complete")
-            .group_by(Refund.payment_id)
-        )
-        refunds = {payment_id: int(amount) for payment_id, amount in reader.execute(refunded)}
-        sums = {
-            row.payment_id: Money(int(row.amount) + refunds.get(row.payment_id, 0), row.currency)
-            for row in reader.execute(charged)
-        }
-        payments = reader.execute(
-            sa.select(Payment.id, Payment.gateway_reference).where(
-                Payment.merchant_id == merchant_id, Payment.id.in_(ids), Payment.gateway == gateway
-            )
-        )
-        for payment_id, gateway_reference in payments:
-            money = sums.get(payment_id)
+        charged = sum_through_gateway(reader, scope, ids)
+        refunded = sum_completed(reader, scope, ids)
+        for payment_id, gateway_reference in list_gateway_references(reader, scope, gateway, ids):
+            money = charged.get(payment_id)
+            if money is not None:
+                money = Money(money.amount + refunded.get(payment_id, 0), money.currency)
             yield Booked(payment_id, money if money and money.amount else None, gateway_reference)
 
 
 def _resolve(services: Services, merchant_id: str, payment_id: str) -> None:
     with services.database.read() as reader:
-        status = reader.execute(
-            sa.select(Payment.status).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
-        ).scalar()
+        found = find_payment(reader, MerchantScope(merchant_id), payment_id)
+    status = found.status if found is not None else None
     try:
         if status in UNSETTLED:
             resolve_payment(services, merchant_id, payment_id)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from portal.database import Reader
-from portal.payments.models import Payment
+from portal.payments.queries.at_gateways import count_unknown, list_known_at_gateway
+from portal.payments.queries.payments import StoredPayment
 from portal.reconciliation.models import GatewayComparison, GatewayDifference
-from portal.refunds.models import Refund
+from portal.refunds.queries import count_pending
+from portal.tenancy import MerchantScope
 
-_LOOKUP_COLUMNS = ("id", "created_at", "sent_at", "gateway_reference", "gateway_page_reference")
 _KNOWN_PAYMENTS = 3
 
 
@@ -78,35 +79,17 @@ def list_comparisons(reader: Reader) -> list[Compared]:
     return [Compared._make(row) for row in rows]
 
 
-def count_under_way(reader: Reader, merchant_id: str, of_gateway: sa.ColumnElement[bool]) -> tuple[int, int]:
-    """Count the merchant's payments and refunds without an outcome, where `of_gateway` (a condition on `Payment.gateway`) holds."""
-    payments = reader.execute(
-        sa.select(sa.func.count()).where(
-            Payment.merchant_id == merchant_id, of_gateway, Payment.next_check_at.is_not(None)
-        )
-    ).scalar_one()
-    refunds = reader.execute(
-        sa.select(sa.func.count())
-        .select_from(Refund)
-        .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
-        .where(Refund.merchant_id == merchant_id, of_gateway, Refund.status == "pending")
-    ).scalar_one()
-    return payments, refunds
+def count_under_way(
+    reader: Reader, merchant_id: str, *, at: Collection[str] = (), but: Collection[str] = ()
+) -> tuple[int, int]:
+    """Return how many payments and refunds of the merchant have no outcome, `at` these gateways or at all `but` these."""
+    scope = MerchantScope(merchant_id)
+    return count_unknown(reader, scope, at=at, but=but), count_pending(reader, scope, at=at, but=but)
 
 
-def list_known_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequence[sa.Row[Any]]:
-    """Return the newest payments that the gateway has confirmed to know, with the columns of a lookup, while a payment or
-    refund there is without an outcome; an empty list otherwise."""
-    if not any(count_under_way(reader, merchant_id, Payment.gateway == gateway)):
+def list_known_payments(reader: Reader, merchant_id: str, gateway: str) -> Sequence[StoredPayment]:
+    """Return the newest payments that the gateway gave a reference of its own, while something is under way there; none, while
+    nothing is."""
+    if not any(count_under_way(reader, merchant_id, at=[gateway])):
         return []
-    return reader.execute(
-        sa.select(*(Payment.__table__.c[column] for column in _LOOKUP_COLUMNS))
-        .where(
-            Payment.merchant_id == merchant_id,
-            Payment.gateway == gateway,
-            Payment.sent_at.is_not(None),
-            sa.or_(Payment.gateway_reference.is_not(None), Payment.gateway_page_reference.is_not(None)),
-        )
-        .order_by(Payment.id.desc())
-        .limit(_KNOWN_PAYMENTS)
-    ).all()
+    return list_known_at_gateway(reader, MerchantScope(merchant_id), gateway, most=_KNOWN_PAYMENTS)

@@ -21,6 +21,7 @@ class Refund(Base):
     __table_args__ = (
         sa.ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"]),
         sa.Index("ix_refunds_merchant_id_payment_id", "merchant_id", "payment_id"),
+        sa.Index("ix_refunds_by_status", "merchant_id", "status", "id"),
         sa.Index(
             "ix_refunds_to_check",
             "next_check_at",

@@ -22,15 +22,17 @@ from portal.money import Money
 from portal.payments.models import Payment
 from portal.payments.operations.locks import lock_payment
 from portal.payments.operations.status import become
+from portal.payments.queries.payments import get_payment
 from portal.payments.rules import statuses
 from portal.payments.rules.statuses import PaymentStatus
 from portal.public_ids import new_id
 from portal.refunds.errors import CreditSpent, NotRefundable, RefundTooLarge
 from portal.refunds.models import Refund
+from portal.refunds.queries import get_refund
 from portal.refunds.rules import GIVE_AGAIN_AFTER, RefundStatus, credit_to_take, may_follow, next_look
 from portal.refunds.shapes import shape_refund
 from portal.services import Services
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +45,12 @@ def refund_payment(
     The amount is set aside on the payment before the gateway is called, so that refunds that race never exceed what was
     captured. What of the payment became the customer's credit is taken from there again. Raises RefundTooLarge, which is
     CreditSpent where only that stands in the way, NotRefundable, ContactRefused for a reason that must not be kept, and
-    NoResultFound.
+    NotFound.
     """
     reason = normalise_name(reason or "", field="the reason") or None
     with services.database.read() as reader:
-        name = reader.execute(
-            sa.select(Payment.gateway).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
-        ).scalar_one()
-    gateway = services.gateways.find(merchant_id, name)
+        name = get_payment(reader, MerchantScope(merchant_id), payment_id).gateway
+    gateway = services.gateways.find_named(merchant_id, name)
     if gateway is None or not gateway.capabilities.refunds:
         raise NotRefundable
     request: RefundRequest = services.database.run(
@@ -61,7 +61,7 @@ def refund_payment(
     services.crash_point("refund.gateway_answered")
     services.database.run(
         lambda session: record_refund_outcome(
-            session, merchant_id, request.reference, outcome, actor=gateway_actor(name), at=services.clock.now()
+            session, merchant_id, request.reference, outcome, actor=gateway_actor(gateway.name), at=services.clock.now()
         )
     )
     return request.reference
@@ -95,6 +95,7 @@ def record_refund_outcome(
     if outcome.state is State.FAILED:
         _fail(session, refund, payment, actor, at)
     else:
+        assert payment.gateway is not None, "what is refunded was charged by a gateway"
         money = Money(refund.amount, refund.currency)
         post(
             session,
@@ -106,6 +107,7 @@ def record_refund_outcome(
 
 def _fail(session: Session, refund: Refund, payment: Payment, actor: Actor, at: datetime) -> None:
     """The amount is the payment's again, and the customer's credit has back what was taken from there."""
+    assert payment.gateway is not None, "what is refunded was charged by a gateway"
     was_complete = refund.status == RefundStatus.COMPLETE
     scope = Scope(payment.merchant_id, payment.customer_id)
     taken = Money(refund.credit_taken, refund.currency)
@@ -127,26 +129,16 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
     of those who ask at once and not before the first order has had its time.
 
     A refund that was called done is asked for too, and never given again: the bank may have sent it back. Tells whether the
-    gateway answered. Safe for anybody to call at any time. Raises NoResultFound.
+    gateway answered. Safe for anybody to call at any time. Raises NotFound.
     """
     with services.database.read() as reader:
-        refund = reader.execute(
-            sa.select(
-                Refund.status,
-                Refund.amount,
-                Refund.currency,
-                Refund.sent_at,
-                Payment.gateway,
-                Payment.gateway_reference.label("charge"),
-            )
-            .join(Payment, sa.and_(Payment.merchant_id == Refund.merchant_id, Payment.id == Refund.payment_id))
-            .where(Refund.merchant_id == merchant_id, Payment.merchant_id == merchant_id, Refund.id == refund_id)
-        ).one()
-    gateway = services.gateways.find(merchant_id, refund.gateway)
+        refund = get_refund(reader, MerchantScope(merchant_id), refund_id)
+        payment = get_payment(reader, MerchantScope(merchant_id), refund.payment_id)
+    gateway = services.gateways.find_named(merchant_id, payment.gateway)
     if gateway is None:
         return False
-    assert refund.charge is not None, "what is refunded was charged"
-    request = RefundRequest(refund_id, refund.charge, Money(refund.amount, refund.currency))
+    assert payment.gateway_reference is not None, "what is refunded was charged"
+    request = RefundRequest(refund_id, payment.gateway_reference, Money(refund.amount, refund.currency))
     outcome = gateway.look_up_refund(request)
     services.crash_point("refund.looked_up")
     if outcome.state is State.ABSENT and services.database.run(
@@ -155,7 +147,7 @@ def resolve_refund(services: Services, merchant_id: str, refund_id: str) -> bool
         outcome = gateway.refund(request)
     services.database.run(
         lambda session: record_refund_outcome(
-            session, merchant_id, refund_id, outcome, actor=gateway_actor(refund.gateway), at=services.clock.now()
+            session, merchant_id, refund_id, outcome, actor=gateway_actor(gateway.name), at=services.clock.now()
         )
     )
     return outcome.state is not State.UNKNOWN

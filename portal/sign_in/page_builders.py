@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from portal.customers.queries.accounts import Account
 from portal.public_ids import is_id
 from portal.sign_in.forms import TypedCode
 from portal.sign_in.operations import CodeAttempt, SignInResult
@@ -17,7 +18,7 @@ from portal.sign_in.pages import (
     SessionPage,
     Target,
 )
-from portal.sign_in.queries import Account, ChallengeRow, MintedSession, SignedIn
+from portal.sign_in.queries import ChallengeRow, MintedSession, SignedIn
 from portal.sign_in.rules.challenges import ChallengeState, CodeFault
 
 _KINDS = {"invoices": "invoices", "payments": "payments", "checkout": "checkout", "payment-methods": "payment_methods"}

@@ -1,4 +1,7 @@
-"""Reads of signing in: the session of a cookie, the challenges of a browser, the customers of a link. Changes no row."""
+"""Reads of signing in: the session of a cookie, the challenges of a browser, the customers of a link. Changes no row.
+
+Optimised for every request of a signed-in customer: a session is read with its customer in one statement, and so is a portal session.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.customers.models import Customer
+from portal.customers.queries.accounts import MAY_SIGN_IN, Account, list_accounts_beside
 from portal.database import Reader
 from portal.public_ids import is_id
 from portal.sign_in.models import Challenge, PortalSession, SignInSession
 from portal.sign_in.rules.challenges import TOUCH_EVERY, ChallengeState, challenge_state, is_same_mailbox
 from portal.sign_in.rules.tokens import CHALLENGE, is_token, token_digest
 from portal.tenancy import Scope
-
-_MAX_ACCOUNTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,6 @@ class ChallengeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A customer that a verified address may sign in as: neither blocked nor deleted."""
-
-    id: str
-    name: str | None
-    company_name: str | None
-    email: str
-    locale: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class MintedSession:
     """A portal session and the name of the customer that it signs in."""
 
@@ -104,9 +95,6 @@ class MintedSession:
     expires_at: datetime
     used_at: datetime | None
 
-
-IS_LIVE = (Customer.deleted_at.is_(None), Customer.blocked == sa.false())
-"""The condition for customers who may sign in, and stay signed in."""
 
 _SESSION_BY_TOKEN = (
     sa.select(
@@ -126,7 +114,9 @@ _SESSION_BY_TOKEN = (
     )
     .join(
         Customer,
-        sa.and_(Customer.merchant_id == SignInSession.merchant_id, Customer.id == SignInSession.customer_id, *IS_LIVE),
+        sa.and_(
+            Customer.merchant_id == SignInSession.merchant_id, Customer.id == SignInSession.customer_id, *MAY_SIGN_IN
+        ),
     )
     .where(
         SignInSession.merchant_id == sa.bindparam("merchant_id"),
@@ -135,7 +125,6 @@ _SESSION_BY_TOKEN = (
     )
 )
 _CHALLENGE_COLUMNS = [getattr(Challenge, name) for name in ChallengeRow.__dataclass_fields__]
-_ACCOUNT_COLUMNS = [getattr(Customer, name) for name in Account.__dataclass_fields__]
 
 
 def find_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | None:
@@ -210,43 +199,12 @@ def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> Chall
     )
 
 
-def list_accounts(reader: Reader, merchant_id: str, email_key: str) -> list[Account]:
-    """Return the customers of an address that are neither blocked nor deleted, the last updated first."""
-    rows = reader.execute(
-        sa.select(*_ACCOUNT_COLUMNS)
-        .where(Customer.merchant_id == merchant_id, Customer.email_key == email_key, *IS_LIVE)
-        .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MAX_ACCOUNTS)
-    )
-    return [Account(*row) for row in rows]
-
-
 def list_verified_accounts(reader: Reader, merchant_id: str, customer_id: str | None) -> list[Account]:
     """Return the customers whom a message to this customer's address may sign in: all with the same mailbox who may sign in.
 
     Empty when the customer is unknown, blocked or deleted.
     """
-    mailed_customer = sa.orm.aliased(Customer)
-    rows = reader.execute(
-        sa.select(*_ACCOUNT_COLUMNS)
-        .join(
-            mailed_customer,
-            sa.and_(
-                mailed_customer.merchant_id == Customer.merchant_id, mailed_customer.email_key == Customer.email_key
-            ),
-        )
-        .where(
-            Customer.merchant_id == merchant_id,
-            mailed_customer.merchant_id == merchant_id,
-            mailed_customer.id == (customer_id or ""),
-            mailed_customer.deleted_at.is_(None),
-            mailed_customer.blocked == sa.false(),
-            *IS_LIVE,
-        )
-        .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MAX_ACCOUNTS)
-    )
-    accounts = [Account(*row) for row in rows]
+    accounts = list_accounts_beside(reader, Scope(merchant_id, customer_id or ""))
     mailed = next((account for account in accounts if account.id == customer_id), None)
     return [account for account in accounts if mailed and is_same_mailbox(account.email, mailed.email)]
 
@@ -268,7 +226,9 @@ def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedS
         .join(
             Customer,
             sa.and_(
-                Customer.merchant_id == PortalSession.merchant_id, Customer.id == PortalSession.customer_id, *IS_LIVE
+                Customer.merchant_id == PortalSession.merchant_id,
+                Customer.id == PortalSession.customer_id,
+                *MAY_SIGN_IN,
             ),
         )
         .where(

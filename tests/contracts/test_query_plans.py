@@ -1,4 +1,4 @@
-"""What a page asks of the database is answered by an index, on both databases, on the first page and on the two hundredth."""
+"""The statements of a page use an index, on both databases, on the first page and on the two hundredth."""
 
 from __future__ import annotations
 
@@ -10,15 +10,26 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from portal.customers.queries import customers
 from portal.database import Database
-from portal.invoices import queries as invoices
+from portal.invoices.queries import credit_notes, invoices
+from portal.invoices.queries.invoice_list import FILTERS as INVOICE_FILTERS
+from portal.invoices.queries.invoice_list import is_by_due_date, read_invoice_list, sum_owed
+from portal.invoices.queries.invoice_page import read_invoice_page
+from portal.invoices.rules import OUTSTANDING
 from portal.method_users import METHOD_USERS
 from portal.overview import queries as overview
-from portal.paging import FIRST, Cursor
+from portal.paging import FIRST, Cursor, Slice
 from portal.payment_methods.operations.uses import list_dependents
-from portal.payment_methods.queries import list_methods
+from portal.payment_methods.queries import methods
+from portal.payment_methods.queries.own_methods import list_own_methods
 from portal.payments.queries import payments
-from portal.payments.queries.history import FILTERS, has_payments, list_payments
+from portal.payments.queries.history import FILTERS, has_payments, read_history
+from portal.payments.queries.holders import find_other_holders
+from portal.payments.queries.payment_page import list_invoice_shares, read_payment_page
+from portal.refunds import queries as refunds
+from portal.refunds.queries import list_refunds_of
+from portal.tenancy import MerchantScope, ReadScope
 from tests.support.crowds import Crowd, fill_crowd
 
 TODAY = date(2026, 3, 19)
@@ -29,7 +40,7 @@ Question = Callable[[Connection, Crowd], Any]
 def history(status: str, direction: str, place: int) -> Question:
     def ask(reader: Connection, crowd: Crowd) -> Any:
         cursor = FIRST if direction == "first" else Cursor(direction, crowd.payment_id(place))
-        found = list_payments(reader, crowd.scope, status, cursor)
+        found = read_history(reader, crowd.scope, status, cursor)
         assert found.rows, "a plan over nothing proves nothing"
         return found
 
@@ -39,9 +50,9 @@ def history(status: str, direction: str, place: int) -> Question:
 def invoice_list(status: str, direction: str, number: int) -> Question:
     def ask(reader: Connection, crowd: Crowd) -> Any:
         invoice_id = crowd.invoice_id(number)
-        key = (date(2025, 9, 1), invoice_id) if invoices.is_by_due_date(status) else invoice_id
+        key = (date(2025, 9, 1), invoice_id) if is_by_due_date(status) else invoice_id
         cursor = FIRST if direction == "first" else Cursor(direction, key)
-        found = invoices.list_invoices(reader, crowd.scope, status, cursor, TODAY)
+        found = read_invoice_list(reader, crowd.scope, status, cursor, TODAY)
         assert found.rows, "a plan over nothing proves nothing"
         return found
 
@@ -57,26 +68,132 @@ LISTS: dict[str, Question] = {
     },
     **{
         f"invoices {status} {direction}": invoice_list(status, direction, 500)
-        for status in invoices.FILTERS
+        for status in INVOICE_FILTERS
         for direction in PAGES
     },
     "any payment": lambda reader, crowd: has_payments(reader, crowd.scope),
 }
 OTHERS: dict[str, Question] = {
-    "a payment": lambda reader, crowd: payments.get_payment(reader, crowd.scope, crowd.payment_id(PAGE_200)),
-    "refunds": lambda reader, crowd: payments.list_refunds(
-        reader, crowd.scope, [crowd.payment_id(n) for n in range(25)]
+    "a payment": lambda reader, crowd: read_payment_page(reader, crowd.scope, crowd.payment_id(PAGE_200)),
+    "refunds": lambda reader, crowd: list_refunds_of(reader, crowd.scope, [crowd.payment_id(n) for n in range(25)]),
+    "an invoice": lambda reader, crowd: read_invoice_page(reader, crowd.scope, crowd.invoice_id(500)),
+    "payments of an invoice": lambda reader, crowd: list_invoice_shares(reader, crowd.scope, crowd.invoice_id(500)),
+    "who holds a payment's invoices": lambda reader, crowd: find_other_holders(
+        reader, crowd.scope, crowd.payment_id(5)
     ),
-    "an invoice": lambda reader, crowd: invoices.get_invoice(reader, crowd.scope, crowd.invoice_id(500)),
-    "payments of an invoice": lambda reader, crowd: payments.list_invoice_shares(
-        reader, crowd.scope, crowd.invoice_id(500)
-    ),
-    "sums owed": lambda reader, crowd: invoices.sum_owed(reader, crowd.scope, TODAY),
+    "sums owed": lambda reader, crowd: sum_owed(reader, crowd.scope, TODAY),
     "what is owed": lambda reader, crowd: overview.read_owed(reader, crowd.scope, TODAY),
     "account": lambda reader, crowd: overview.read_account(reader, crowd.scope),
-    "methods": lambda reader, crowd: list_methods(reader, crowd.scope),
+    "methods": lambda reader, crowd: list_own_methods(reader, crowd.scope),
     "what depends on a method": lambda reader, crowd: list_dependents(
-        reader, METHOD_USERS, crowd.scope, list_methods(reader, crowd.scope)[0].id, at=datetime(2026, 3, 19, tzinfo=UTC)
+        reader,
+        METHOD_USERS,
+        crowd.scope,
+        list_own_methods(reader, crowd.scope)[0].id,
+        at=datetime(2026, 3, 19, tzinfo=UTC),
+    ),
+}
+
+
+# What API, dashboard and exports read: of a whole merchant, of one customer, by each filter that narrows a merchant's rows.
+SCOPES: dict[str, Callable[[Crowd], ReadScope]] = {
+    "a merchant's": lambda crowd: MerchantScope(crowd.scope.merchant_id),
+    "a customer's": lambda crowd: crowd.scope,
+}
+FILTERED: dict[str, tuple[Callable[..., Slice[Any]], dict[str, Any], Callable[[Crowd], str]]] = {
+    "payments": (payments.list_payments, {}, lambda crowd: crowd.payment_id(2000)),
+    "payments of a rare status": (
+        payments.list_payments,
+        {"statuses": ["rejected"]},
+        lambda crowd: crowd.payment_id(2000),
+    ),
+    "payments of statuses": (
+        payments.list_payments,
+        {"statuses": ["failed", "rejected", "complete"]},
+        lambda crowd: crowd.payment_id(2000),
+    ),
+    "payments of a month": (
+        payments.list_payments,
+        {"since": datetime(2021, 3, 1, tzinfo=UTC), "until": datetime(2021, 4, 1, tzinfo=UTC)},
+        lambda crowd: crowd.payment_id(2000),
+    ),
+    "payments of one": (
+        payments.list_payments,
+        {"customer_id": "cus_0000000000000000000007"},
+        lambda crowd: crowd.payment_id(2000),
+    ),
+    "invoices": (invoices.list_invoices, {}, lambda crowd: crowd.invoice_id(500)),
+    "invoices outstanding": (
+        invoices.list_invoices,
+        {"statuses": OUTSTANDING},
+        lambda crowd: crowd.invoice_id(500),
+    ),
+    "invoices overdue": (invoices.list_invoices, {"overdue_on": TODAY}, lambda crowd: crowd.invoice_id(500)),
+    "invoices void": (invoices.list_invoices, {"statuses": ["void"]}, lambda crowd: crowd.invoice_id(500)),
+    "invoices of one": (
+        invoices.list_invoices,
+        {"customer_id": "cus_0000000000000000000007"},
+        lambda crowd: crowd.invoice_id(500),
+    ),
+    "credit notes": (credit_notes.list_credit_notes, {}, lambda _: "cn_0000000000000000002500"),
+    "methods": (methods.list_methods, {}, lambda _: "pm_0000000000000000000600"),
+    "customers": (customers.list_customers, {}, lambda _: "cus_0000000000000000000200"),
+}
+
+
+def filtered(name: str, scope: Callable[[Crowd], ReadScope], direction: str) -> Question:
+    read, filters, place = FILTERED[name]
+
+    def ask(reader: Connection, crowd: Crowd) -> Any:
+        cursor = FIRST if direction == "first" else Cursor(direction, place(crowd))
+        return read(reader, scope(crowd), cursor=cursor, **filters)
+
+    return ask
+
+
+READS: dict[str, Question] = {
+    f"{owner} {name} {direction}": filtered(name, scope, direction)
+    for owner, scope in SCOPES.items()
+    for name in FILTERED
+    for direction in PAGES
+    if not (owner == "a customer's" and name.endswith(" of one"))
+}
+NAMED: dict[str, Question] = {
+    "invoices by number": lambda reader, crowd: invoices.list_invoices(
+        reader, MerchantScope(crowd.scope.merchant_id), number="INV-7"
+    ),
+    "credit notes by number": lambda reader, crowd: credit_notes.list_credit_notes(
+        reader, MerchantScope(crowd.scope.merchant_id), number="C-7"
+    ),
+    "credit notes of an invoice": lambda reader, crowd: credit_notes.list_credit_notes(
+        reader, MerchantScope(crowd.scope.merchant_id), invoice_id=crowd.invoice_id(7)
+    ),
+    "customers by address": lambda reader, crowd: customers.list_customers(
+        reader, MerchantScope(crowd.scope.merchant_id), email="a@shop.example"
+    ),
+    "customers by telephone": lambda reader, crowd: customers.list_customers(
+        reader, MerchantScope(crowd.scope.merchant_id), phone="+237677000001"
+    ),
+    "customers by reference": lambda reader, crowd: customers.list_customers(
+        reader, MerchantScope(crowd.scope.merchant_id), reference="A-1"
+    ),
+    "refunds of a rare status": lambda reader, crowd: refunds.list_refunds(
+        reader, MerchantScope(crowd.scope.merchant_id), status="pending"
+    ),
+    "refunds without an outcome": lambda reader, crowd: refunds.count_pending(
+        reader, MerchantScope(crowd.scope.merchant_id), but=["sandbox"]
+    ),
+    "refunds of a customer's payments": lambda reader, crowd: list_refunds_of(
+        reader, crowd.scope, [crowd.payment_id(n) for n in range(25)]
+    ),
+    "shares of payments": lambda reader, crowd: payments.list_shares(
+        reader, crowd.scope, [crowd.payment_id(n) for n in range(25)]
+    ),
+    "lines of invoices": lambda reader, crowd: invoices.list_lines(
+        reader, crowd.scope, [crowd.invoice_id(n) for n in range(1, 25)]
+    ),
+    "how many are rejected": lambda reader, crowd: payments.count_payments(
+        reader, MerchantScope(crowd.scope.merchant_id), most=100, statuses=["rejected"]
     ),
 }
 
@@ -117,6 +234,9 @@ def explain(database: Database, crowd: Crowd) -> Iterator[Callable[[Question], l
 
 # Reading the rows that a part of a UNION ALL has already limited is no scan of a table.
 SCAN = re.compile(r"SCAN (?!anon_|\(subquery)|Seq Scan")
+# Reading a merchant from its first row on, until enough of them have what is asked for.
+WALK = re.compile(r"SEARCH \w+ USING .*\(merchant_id=\?( AND id<=?\?)?\)$|Index Cond: \(merchant_id = [^()]*\)$")
+NARROW = (" of a rare status", " of statuses", " of one", "outstanding", "overdue", "void")
 SORT = re.compile(r"USE TEMP B-TREE|(-> +)?(Incremental )?Sort$")
 
 
@@ -125,6 +245,12 @@ def test_pages_are_read_by_indexes_and_lists_in_their_order(explain: Callable[[Q
     for name, question in (LISTS | OTHERS).items():
         plan = explain(question)
         faults[name] = [line for line in plan if SCAN.search(line) or (name in LISTS and SORT.search(line))]
+
+    for name, question in (READS | NAMED).items():
+        plan = explain(question)
+        faults[name] = [line for line in plan if SCAN.search(line) or (name in READS and SORT.search(line))]
+        if name in NAMED or any(narrow in name for narrow in NARROW):
+            faults[name] += [line for line in plan if WALK.search(line)]
 
     assert {name: lines for name, lines in faults.items() if lines} == {}
     noticed = explain(_scanning_and_sorting)
@@ -138,8 +264,8 @@ def _scanning_and_sorting(reader: Connection, _crowd: Crowd) -> None:
 
 def test_page_two_hundred_holds_the_right_rows(database: Database, crowd: Crowd) -> None:
     with database.read() as reader:
-        found = list_payments(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
-        back = list_payments(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
+        found = read_history(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
+        back = read_history(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
 
     assert [row.id for row in found.rows] == [crowd.payment_id(place) for place in range(PAGE_200, PAGE_200 + 25)]
     assert [row.id for row in back.rows] == [crowd.payment_id(place) for place in range(PAGE_200 - 25, PAGE_200)]

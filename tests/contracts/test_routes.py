@@ -1,4 +1,4 @@
-"""What holds for every route there is, told from the route map, so that a new one is held to it without a line here."""
+"""What holds for every route there is, read from the route map, so that a new one is held to it without a line here."""
 
 from __future__ import annotations
 

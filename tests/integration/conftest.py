@@ -102,7 +102,7 @@ def _mail_server() -> Iterator[MailCatcher]:
 
 @pytest.fixture
 def mail(_mail_server: MailCatcher) -> MailCatcher:
-    """A mail server that has caught nothing yet."""
+    """A mail server without any mail yet."""
     _mail_server.take()
     _mail_server.answer = "250 OK"
     return _mail_server
@@ -110,5 +110,5 @@ def mail(_mail_server: MailCatcher) -> MailCatcher:
 
 @pytest.fixture
 def site(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> Site:
-    """The portal's front door on the test's database."""
+    """A portal with a mail server on the test's database."""
     return make_site(database, settings, clock, mail)

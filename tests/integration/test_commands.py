@@ -20,6 +20,7 @@ from portal.merchants.rules.payment_options import AmountLimits
 from portal.merchants.rules.secrets import decrypt_secrets
 from portal.money import Money
 from portal.outbox.models import OutboxMessage
+from portal.payments.rules.choices import Exact
 from portal.provider_events.models import ProviderEvent
 from portal.reconciliation.jobs import compare_charges
 from portal.refunds.operations import refund_payment
@@ -341,13 +342,13 @@ def refunds(commands, till, monkeypatch) -> Callable[..., Ran]:
 
 def test_refund_of_credit_that_was_spent_says_how_much_can_be_given_back(refunds, till):
     allow(till, top_ups={"USD": AmountLimits(100, 5000)})
-    payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
+    payment = till.pay(top_up="USD", amount=Exact(2000))
     till.pay(till.invoice(1250), use_credit=True)
 
     ran = refunds(payment)
 
     assert ran.code == 1
-    assert "has spent since: it cannot be given back too. At most 7.50 USD can be given back." in ran.err
+    assert "has spent since: it cannot be given back too. At most 7.50 USD can be refunded." in ran.err
     assert refunds(payment, "--amount", "7.50").json["amount"] == 750
 
 
@@ -365,7 +366,7 @@ def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "sentence"),
     [
         (["--amount", "50.01"], 1, "no more than what is left"),
         (["--amount", "0"], 1, "more than nothing"),
@@ -374,29 +375,29 @@ def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
         (["--amount", "1.005"], 2, "--amount"),
     ],
 )
-def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till, words, code, told):
+def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till, words, code, sentence):
     payment = till.pay(till.invoice(5000))
 
     ran = refunds(payment, *words)
 
-    assert (ran.code, ran.out, ran.err.count("\n"), told in ran.err) == (code, "", 1, True)
+    assert (ran.code, ran.out, ran.err.count("\n"), sentence in ran.err) == (code, "", 1, True)
     assert till.gateway.refunds == {}
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "sentence"),
     [
         ("paid with 4242 4242 4242 4242", "looks like it holds a card number"),
         ("one\x07seat", "has a control character"),
         ("x" * 256, "is longer than"),
     ],
 )
-def test_refund_for_a_reason_that_must_not_be_stored_is_refused(refunds, till, reason, told):
+def test_refund_for_a_reason_that_must_not_be_stored_is_refused(refunds, till, reason, sentence):
     payment = till.pay(till.invoice(5000))
 
     ran = refunds(payment, "--reason", reason)
 
-    assert (ran.code, ran.out, ran.err.count("\n"), told in ran.err) == (2, "", 1, True)
+    assert (ran.code, ran.out, ran.err.count("\n"), sentence in ran.err) == (2, "", 1, True)
     assert "4242" not in ran.err
     assert till.gateway.refunds == {}
 
@@ -433,9 +434,9 @@ def test_doctor_lists_each_difference_with_its_age_and_both_sides(commands, till
 
     ran = commands.run("doctor")
 
-    (told,) = [line for line in ran.out.splitlines() if payment in line]
-    assert told.startswith("warning  differences") and f"{slug} (test): {payment} is other_amount, found " in told
-    assert "days ago: sandbox lists 4900 USD, the ledger has 5000 USD" in told
+    (line,) = [line for line in ran.out.splitlines() if payment in line]
+    assert line.startswith("warning  differences") and f"{slug} (test): {payment} is other_amount, found " in line
+    assert "days ago: sandbox lists 4900 USD, the ledger has 5000 USD" in line
     assert "0 charges agree, USD 4900 listed and 5000 booked; 1 are not ours" in ran.out
 
 

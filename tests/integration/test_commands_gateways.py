@@ -127,8 +127,11 @@ def test_account_at_the_gateway_of_before_is_still_found_by_its_name(connect, da
 
     gateways = AccountGateways(database, settings.model_copy(update={"sandbox_url": "http://127.0.0.1:1"}))
 
-    found = [gateways.find(account.scope.merchant_id, name) for name in (None, "sandbox", "stripe", "of nobody")]
-    assert [each.name if each else None for each in found] == ["notchpay", "sandbox", None, None]
+    merchant_id = account.scope.merchant_id
+    current = gateways.find(merchant_id)
+    found = [gateways.find_named(merchant_id, name) for name in ("sandbox", "stripe", "of nobody", None)]
+    assert current is not None and current.name == "notchpay"
+    assert [each.name if each else None for each in found] == ["sandbox", None, None, None]
 
 
 def test_merchant_that_is_connected_pays_through_that_gateway(connect, database, notchpay, acme, settings):
@@ -317,7 +320,7 @@ def test_keys_of_another_account_are_refused_while_payments_are_under_way_at_the
 
     assert ran.code == 1 and "so it may be another one" in ran.err
     assert accounts_of(database, SECRET_KEY) == {}
-    assert connect(LINES, "--offline").code == 0, "it cannot be asked, so that the operator's word counts"
+    assert connect(LINES, "--offline").code == 0, "offline the account cannot be checked, so that it is accepted"
 
 
 def test_keys_of_the_same_account_are_accepted_while_payments_are_under_way(
@@ -326,8 +329,8 @@ def test_keys_of_the_same_account_are_accepted_while_payments_are_under_way(
     account = make_account(services)
     known = account.payment(gateway="notchpay", gateway_reference="trx.elsewhere", currency="XAF")
     ordered = {"amount": 5000, "currency": "XAF", "reference": known, "customer": {"email": "a@b.example"}}
-    told = notchpay.books.initialise(ordered)
-    account.change(Payment, known, gateway_reference=told["transaction"]["reference"])
+    initialised = notchpay.books.initialise(ordered)
+    account.change(Payment, known, gateway_reference=initialised["transaction"]["reference"])
     account.payment(status="processing", gateway="notchpay", next_check_at=services.clock.now())
 
     assert connect(LINES).code == 0
@@ -341,11 +344,11 @@ def test_new_event_secret_counts_beside_the_old_until_it_is_left_out(connect, da
     new = LINES.replace(EVENT_SECRET, "hsk_test.new")
 
     both = connect(new, "--keep-event-secrets")
-    kept = accounts_of(database, SECRET_KEY)["notchpay"]["event_secrets"]
+    stored = accounts_of(database, SECRET_KEY)["notchpay"]["event_secrets"]
     alone = connect(new)
 
     assert (both.code, alone.code) == (0, 0)
-    assert kept == f"hsk_test.new,{EVENT_SECRET}"
+    assert stored == f"hsk_test.new,{EVENT_SECRET}"
     assert accounts_of(database, SECRET_KEY)["notchpay"]["event_secrets"] == "hsk_test.new"
 
 

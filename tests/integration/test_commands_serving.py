@@ -1,4 +1,4 @@
-"""`serve` and `worker` as processes: they say when they answer, and end cleanly when told."""
+"""`serve` and `worker` as processes: they report when they are ready, and end cleanly on a signal."""
 
 from __future__ import annotations
 

@@ -9,10 +9,11 @@ from portal.audit.models import AuditEntry
 from portal.customers.errors import CustomerDeleted, DuplicateCustomer, InvalidCustomer, UnknownCustomer
 from portal.customers.models import Customer
 from portal.customers.operations import create_customer, update_customer
-from portal.customers.queries import find_customer_by_reference, get_customer, list_customers_by_email
+from portal.customers.queries.customers import find_customer_by_reference, get_customer, list_customers_by_email
 from portal.customers.rules import CustomerDetails
 from portal.merchants.operations import NewMerchant, create_merchant
 from portal.public_ids import new_id
+from portal.tenancy import MerchantScope
 from tests.support.actors import OPERATOR
 
 ANN = CustomerDetails(reference="1", name="Ann", email="ann@shop.example", phone="+237670000000")
@@ -37,9 +38,11 @@ def test_customer_is_created_and_found(database, merchant, create):
     customer_id = create()
 
     with database.read() as reader:
-        assert get_customer(reader, merchant.id, customer_id).name == "Ann"
-        assert [row.id for row in list_customers_by_email(reader, merchant.id, " ANN@Shop.example")] == [customer_id]
-        assert find_customer_by_reference(reader, merchant.id, "1") is not None
+        assert get_customer(reader, MerchantScope(merchant.id), customer_id).name == "Ann"
+        assert [row.id for row in list_customers_by_email(reader, MerchantScope(merchant.id), " ANN@Shop.example")] == [
+            customer_id
+        ]
+        assert find_customer_by_reference(reader, MerchantScope(merchant.id), "1") is not None
         assert reader.execute(sa.select(AuditEntry.action).where(AuditEntry.object_id == customer_id)).all() == [
             ("customer.created",)
         ]
@@ -77,7 +80,7 @@ def test_other_merchant_may_have_the_same_customer(database, clock, create):
         create_customer(session, other.id, ANN, actor=OPERATOR, at=clock.now())
 
     with database.read() as reader, pytest.raises(UnknownCustomer):
-        get_customer(reader, other.id, customer_id)
+        get_customer(reader, MerchantScope(other.id), customer_id)
 
 
 def test_customer_without_email_phone_or_reference_is_refused(create):
@@ -108,6 +111,6 @@ def test_unknown_and_deleted_customers_are_distinguished(database, clock, mercha
         with database.unit_of_work() as session, pytest.raises(fault):
             update_customer(session, merchant.id, wrong, ANN, actor=OPERATOR, at=clock.now())
         with database.read() as reader, pytest.raises(fault):
-            get_customer(reader, merchant.id, wrong)
+            get_customer(reader, MerchantScope(merchant.id), wrong)
     with database.read() as reader, pytest.raises(UnknownCustomer):
-        get_customer(reader, merchant.id, "cus_1")
+        get_customer(reader, MerchantScope(merchant.id), "cus_1")

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from portal.customers.models import Customer
 from portal.emails.messages import HEADERS, HeaderRefused, check_head
 from portal.invoices.models import Invoice
 from portal.merchants.models import Merchant
@@ -225,6 +226,21 @@ def test_receipt_has_payee_amount_method_and_invoice(site):
     assert caught.link == f"http://127.0.0.1:5000/acme/payments/{payment_id}"
     assert "Team plan &lt;b&gt;&amp; more&lt;/b&gt;" in caught.html
     assert set(header_names(caught.content)) <= HEADERS
+
+
+@pytest.mark.parametrize(("locale", "name"), [("en", "Money in advance"), ("fr", "Avance")])
+def test_receipt_of_money_in_advance_names_it_in_the_customers_language(site, locale, name):
+    payment_id = pay(site)
+    with site.services.database.unit_of_work() as session:
+        session.execute(sa.delete(PaymentAllocation).where(PaymentAllocation.payment_id == payment_id))
+        session.execute(
+            sa.update(Payment).where(Payment.id == payment_id).values(kind="top_up", description="", method_type=None)
+        )
+        session.execute(sa.update(Customer).where(Customer.id == site.scope.customer_id).values(locale=locale))
+
+    (caught,) = site.deliver()
+
+    assert name in caught.text and name in caught.html
 
 
 @pytest.mark.parametrize("change", [{"email": None, "email_key": None}, {"deleted_at": "now"}])

@@ -21,6 +21,7 @@ from portal.events.rules import COMMAND, Event, EventType
 from portal.outbox.models import OutboxMessage
 from portal.payments.jobs import expire_checkouts
 from portal.payments.operations.paying import cancel_payment
+from portal.payments.rules.choices import Exact
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.worker import clean_up
@@ -69,8 +70,8 @@ def test_payment_has_one_event_for_each_status_it_takes_by_who_did_it(till: Till
 def test_invoice_says_how_it_was_paid(till: Till) -> None:
     invoice = till.invoice(5000, amount_mode="editable")
 
-    till.pay(invoice, amount=2000)
-    till.pay(invoice, amount=1000)
+    till.pay(invoice, amount=Exact(2000))
+    till.pay(invoice, amount=Exact(1000))
     till.pay(invoice)
 
     shown = [

@@ -25,7 +25,6 @@ from portal.payment_methods.operations.removal import detach_method, remove_meth
 from portal.payment_methods.operations.uses import list_dependents
 from portal.payments.errors import AmountChanged, MethodExpired
 from portal.payments.jobs import check_payments
-from portal.payments.operations.checkouts import NEW_METHOD
 from portal.payments.operations.paying import confirm_payment
 from portal.payments.queries.shares import chosen_pricing, shown_version
 from portal.public_ids import new_id
@@ -82,7 +81,7 @@ def detached(till: Till) -> list[str]:
 
 
 def test_method_kept_while_paying_has_the_words_that_were_agreed_to(till: Till) -> None:
-    payment = till.pay(till.invoice(), method=NEW_METHOD, save=True)
+    payment = till.pay(till.invoice(), method="new", save=True)
     till.gateway.pay_page(payment)
     till.clock.advance(seconds=11)
 
@@ -103,7 +102,7 @@ def test_host_is_told_of_a_method_that_was_kept_while_paying(till: Till) -> None
         told.append(ids["payment_method_id"])
 
     with signals.payment_method_added.connected_to(note):
-        payment = till.pay(till.invoice(), method=NEW_METHOD, save=True)
+        payment = till.pay(till.invoice(), method="new", save=True)
         till.gateway.pay_page(payment)
         till.gateway.ledger[payment] = replace(till.gateway.ledger[payment], method=MASTERCARD)
         till.clock.advance(seconds=11)
@@ -113,13 +112,13 @@ def test_host_is_told_of_a_method_that_was_kept_while_paying(till: Till) -> None
 
 
 def test_nothing_is_recorded_where_nothing_is_to_be_kept(till: Till) -> None:
-    till.pay(till.invoice(), method=NEW_METHOD)
+    till.pay(till.invoice(), method="new")
 
     assert till.rows(PaymentMethodConsent) == []
 
 
 def test_without_the_customers_word_no_method_is_kept(till: Till) -> None:
-    payment = till.checkout(till.invoice(), method=NEW_METHOD, save=True)
+    payment = till.checkout(till.invoice(), method="new", save=True)
     confirm_payment(
         till.services, till.scope, payment, version="", return_url="http://127.0.0.1/", locale="en", actor=CUSTOMER
     )

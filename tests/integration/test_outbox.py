@@ -29,7 +29,7 @@ def row(site, message_id):
 
 
 class Recorder:
-    """A handler that notes what it is given, and raises the faults it was told to, one a call."""
+    """A handler that records its calls, and raises the given errors, one for each call."""
 
     def __init__(self, *faults):
         self.calls = []

@@ -26,6 +26,7 @@ from portal.payments.jobs import check_payments
 from portal.payments.operations.locks import lock_payment
 from portal.payments.operations.outcomes import record_outcome, record_paid_by_credit
 from portal.payments.operations.paying import cancel_payment, resolve_payment
+from portal.payments.rules.choices import Exact, NewMethod, Prompt, Way
 from tests.support.actors import CUSTOMER, GATEWAY
 from tests.support.paying import Till, allow, credit, give_credit
 from tests.support.scripted_gateway import lost
@@ -232,7 +233,7 @@ def test_payment_that_a_method_pays_is_never_completed_by_credit(till: Till) -> 
 def test_money_in_advance_is_no_surplus(till: Till, caplog: pytest.LogCaptureFixture) -> None:
     allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
 
-    payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
+    payment = till.pay(top_up="USD", amount=Exact(2000))
 
     assert mails(till) == [("receipt_mail", payment)]
     assert details(till, payment)["surplus"] == 0
@@ -241,7 +242,7 @@ def test_money_in_advance_is_no_surplus(till: Till, caplog: pytest.LogCaptureFix
 
 def test_money_in_advance_that_comes_late_is_no_surplus_either(till: Till, caplog: pytest.LogCaptureFixture) -> None:
     allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
-    payment = given_up(till, top_up=True, currency="USD", amount=2000, title="Money in advance")
+    payment = given_up(till, top_up="USD", amount=Exact(2000))
 
     come_late(till, payment)
 
@@ -260,16 +261,14 @@ def test_payment_without_a_surplus_raises_no_alarm(till: Till, caplog: pytest.Lo
 # --- the time is up ---
 
 
-@pytest.mark.parametrize(
-    "way", [{"method": "new"}, {"method": "telephone", "channel": "cm.mtn", "phone": "+237677000012"}]
-)
-def test_what_we_call_off_when_its_time_is_up_has_expired(till: Till, way: dict[str, Any]) -> None:
-    payment = till.pay(till.invoice(), **way)
+@pytest.mark.parametrize("way", [NewMethod(), Prompt("cm.mtn", "+237677000012")])
+def test_what_we_call_off_when_its_time_is_up_has_expired(till: Till, way: Way) -> None:
+    payment = till.pay(till.invoice(), way=way)
 
     till.clock.advance(hours=3, seconds=1)
     check_payments(till.services)
 
-    code, status = ("page_expired", "abandoned") if way["method"] == "new" else ("timeout", "expired")
+    code, status = ("page_expired", "abandoned") if isinstance(way, NewMethod) else ("timeout", "expired")
     assert (till.status(payment), till.payment(payment).failure_code) == (status, code)
     assert details(till, payment)["evidence"] == "expired"
 
@@ -353,7 +352,7 @@ def test_late_money_in_another_currency_pays_no_part_of_an_invoice(till: Till) -
     allow(till, amount_mode="editable")
     invoice = till.invoice(5000, prices={"EUR": 4600})
     payment = given_up(till, invoice, currency="EUR")
-    till.pay(invoice, amount=1000)
+    till.pay(invoice, amount=Exact(1000))
 
     come_late(till, payment)
 

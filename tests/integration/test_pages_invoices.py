@@ -120,7 +120,7 @@ def test_what_is_owed_is_summed_in_each_currency_over_all_pages(pages: PageClien
 def test_sum_that_one_checkout_cannot_pay_has_no_button(
     pages: PageClient, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_builders, "MOST_PAYABLE", 4)
+    monkeypatch.setattr(page_builders, "MOST_IN_A_PAYMENT", 4)
     for place in range(5):
         account.invoice(1000, due_in_days=place - 2)
 

@@ -201,7 +201,7 @@ def test_payment_without_money_says_that_it_is_open_only_while_it_is(
 def test_money_in_advance_that_did_not_come_leaves_nothing_open(
     pages: PageClient, account: Account, status: str, code: str | None
 ) -> None:
-    payment = account.payment(status, kind="top_up", description="Money in advance", failure_code=code)
+    payment = account.payment(status, kind="top_up", description="", note="", failure_code=code)
 
     text = pages.get(f"/acme/payments/{payment}").text
 
@@ -221,7 +221,7 @@ def test_what_to_do_is_not_said_of_a_payment_that_was_made_good(pages: PageClien
 
 
 def test_money_in_advance_from_a_bank_speaks_of_no_invoice(pages: PageClient, account: Account) -> None:
-    given: dict[str, Any] = {"kind": "top_up", "description": "Money in advance", "method_type": "bank_account"}
+    given: dict[str, Any] = {"kind": "top_up", "description": "", "note": "", "method_type": "bank_account"}
     payment = account.payment("pending", method_brand="Chase", **given)
 
     text = pages.get(f"/acme/payments/{payment}").text
@@ -231,7 +231,7 @@ def test_money_in_advance_from_a_bank_speaks_of_no_invoice(pages: PageClient, ac
 
 
 def test_declined_money_in_advance_says_what_to_do(pages: PageClient, account: Account) -> None:
-    payment = account.payment("failed", kind="top_up", description="Money in advance", failure_code="card_declined")
+    payment = account.payment("failed", kind="top_up", description="", note="", failure_code="card_declined")
 
     assert "Ask your bank, or use another method." in pages.get(f"/acme/payments/{payment}").text
 
@@ -293,7 +293,11 @@ def test_payment_that_waits_for_the_bank_leads_to_it(
     ("status", "given", "button"),
     [
         ("incomplete", {"confirmed_at": None, "sent_at": None}, "Continue to pay $37.50"),
-        ("incomplete", {"confirmed_at": None, "sent_at": None, "credit_amount": 5000}, "Continue to pay $50.00"),
+        (
+            "incomplete",
+            {"confirmed_at": None, "sent_at": None, "credit_amount": 5000, "way": "credit", "gateway": None},
+            "Continue to pay $50.00",
+        ),
         ("requires_action", {"action_url": "http://localhost:9/3ds"}, "Continue to confirm $37.50"),
         ("requires_action", {"action_url": "http://localhost:9/page", "method_type": None}, "Continue to pay $37.50"),
     ],
@@ -327,7 +331,7 @@ def test_reload_asks_the_gateway_and_tells_what_it_says(
 def test_unknown_outcome_promises_no_mail_that_nobody_sends(pages: PageClient, account: Account) -> None:
     invoice = account.invoice(amount_reserved=5000)
     payment = account.payment("processing", pays={invoice: 5000}, state="active")
-    in_advance = account.payment("processing", kind="top_up", description="Money in advance")
+    in_advance = account.payment("processing", kind="top_up", description="", note="")
 
     texts = [pages.get(f"/acme/payments/{each}").text for each in (payment, in_advance)]
 

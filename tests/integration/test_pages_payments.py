@@ -231,6 +231,19 @@ def test_twenty_five_rows_stay_under_sixteen_kilobytes(pages: PageClient, accoun
     assert len(pages.get("/acme/payments").html.encode()) < 16_000
 
 
+@pytest.mark.parametrize(("locale", "name"), [("en", "Money in advance"), ("fr", "Avance")])
+def test_money_in_advance_is_named_in_the_readers_language(
+    pages: PageClient, account: Account, locale: str, name: str
+) -> None:
+    payment = account.payment(kind="top_up", description="", note="")
+
+    listed = pages.get(f"/acme/payments?locale={locale}")
+    shown = pages.get(f"/acme/payments/{payment}")
+
+    assert listed.link(name) == f"/acme/payments/{payment}"
+    assert name in shown.text
+
+
 def test_history_is_told_in_french(pages: PageClient, account: Account, renderer: Renderer) -> None:
     account.payment(amount=124_000)
 

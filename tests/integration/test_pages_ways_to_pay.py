@@ -14,6 +14,7 @@ from portal.invoices.models import Invoice
 from portal.merchants.operations import set_payment_options
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
+from portal.payment_methods.models import PaymentMethod
 from portal.services import Services
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR
@@ -83,6 +84,54 @@ def test_deposit_is_a_named_choice(pages: PageClient, account: Account, gateway:
 
     assert pay(pages, review, gateway) == Money(1500, "USD")
     assert balances(account) == {"A-1": 1500}
+
+
+def test_deposit_that_is_not_offered_any_more_is_refused_at_its_field_and_the_rest_is_kept(
+    pages: PageClient, account: Account
+) -> None:
+    invoice = account.invoice(5000, amount_mode="editable")
+
+    page = go_on(
+        pages,
+        f"/acme/checkout?invoice={invoice}",
+        status=422,
+        amount_choice="deposit",
+        payment_method="new",
+        save_method="yes",
+    )
+
+    assert "This is not offered here any more. Nothing was taken." in page.text
+    fields = page.form(action="/checkout").fields
+    assert (fields["payment_method"], fields["save_method"]) == (["new"], ["yes"])
+
+
+def test_deposit_that_ended_while_it_was_reviewed_leads_back_to_the_first_step(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    invoice = account.invoice(5000, deposit_amount=1500, amount_mode="editable")
+    review = go_on(pages, f"/acme/checkout?invoice={invoice}", amount_choice="deposit")
+    account.change(Invoice, invoice, amount_credited=500)
+
+    page = pages.get(review.path)
+
+    assert page.headline == "What do you want to pay?"
+    assert "This is not offered here any more." in page.text
+    form = review.form(action="/confirmation")
+    assert "This is not offered here any more." in pages.post(form.action, form.fields, status=422).text
+    assert gateway.ledger == {}
+
+
+def test_preset_that_is_proposed_no_more_is_written_where_an_amount_may_be_typed(
+    pages: PageClient, account: Account, method: str
+) -> None:
+    invoice = account.invoice(5000, amount_mode="editable", preset_amounts=(2000,))
+    review = go_on(pages, f"/acme/checkout?invoice={invoice}", amount_choice="2000")
+    account.change(Invoice, invoice, preset_amounts=(3000,))
+    account.change(PaymentMethod, method, status="removed")
+
+    fields = pages.get(review.path).form(action="/checkout").fields
+
+    assert (fields["amount_choice"], fields["amount"]) == (["other"], ["20.00"])
 
 
 def test_credit_goes_first_where_its_box_is_ticked(

@@ -11,11 +11,11 @@ import pytest
 from portal.gateways.contract import State
 from portal.gateways.notchpay import Keys, NotchPayGateway
 from portal.payments.jobs import check_payments
-from portal.payments.operations.checkouts import TELEPHONE
 from portal.payments.operations.paying import cancel_payment, resolve_payment
 from portal.payments.page_builders import build_payment_page
 from portal.payments.pages import PaymentPage
-from portal.payments.queries.payments import get_payment
+from portal.payments.queries.payment_page import read_payment_page
+from portal.payments.rules.choices import Prompt
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.refunds.jobs import check_refunds
@@ -46,12 +46,12 @@ class Shop:
     def books(self) -> NotchPayBooks:
         return self.server.books
 
-    def checkout(self, invoice_id: str, method: str = TELEPHONE) -> str:
-        if method == TELEPHONE:
-            return self.till.checkout(invoice_id, method=method, channel="cm.mtn", phone="+237677000001")
-        return self.till.checkout(invoice_id, method=method)
+    def checkout(self, invoice_id: str, method: str | None = None) -> str:
+        """By telephone, or by a `method` as in `Till.choice`."""
+        way = Prompt("cm.mtn", "+237677000001") if method is None else None
+        return self.till.checkout(invoice_id, method=method, way=way)
 
-    def pay(self, invoice_id: str, method: str = TELEPHONE) -> str:
+    def pay(self, invoice_id: str, method: str | None = None) -> str:
         payment_id = self.checkout(invoice_id, method)
         self.till.confirm(payment_id)
         return payment_id
@@ -62,9 +62,9 @@ class Shop:
 
     def page_of(self, payment_id: str) -> PaymentPage:
         with self.till.services.database.read() as reader:
-            found = get_payment(reader, self.till.scope, payment_id)
+            found = read_payment_page(reader, self.till.scope, payment_id)
         return build_payment_page(
-            found, payee="Acme", gateway_name="Notch Pay", can_cancel_at_gateway=True, prompt_channels=(), zone=UTC,
+            found, (), payee="Acme", gateway_name="Notch Pay", can_cancel_at_gateway=True, prompt_channels=(), zone=UTC,
             root="/acme", now=self.till.clock.now(), can_pay=True, has_mail=True,
         )  # fmt: skip
 

@@ -11,7 +11,8 @@ from portal.outbox.models import OutboxMessage
 from portal.payments.errors import TooManyPrompts
 from portal.payments.jobs import check_payments
 from portal.payments.operations.paying import cancel_payment
-from portal.payments.queries.payments import get_payment
+from portal.payments.queries.payment_page import read_payment_page
+from portal.payments.rules.choices import Prompt
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.operations import receive_event
 from portal.services import Services
@@ -23,7 +24,7 @@ PHONE = "+237677000012"
 
 
 def prompt(till: Till, invoice: str, phone: str = PHONE) -> str:
-    return till.pay(invoice, method="telephone", channel="cm.mtn", phone=phone)
+    return till.pay(invoice, way=Prompt("cm.mtn", phone))
 
 
 def test_seventh_prompt_of_a_telephone_in_an_hour_is_refused_before_anything_is_sent(till: Till) -> None:
@@ -61,7 +62,7 @@ def test_prompts_are_counted_by_customer_whatever_the_number(till: Till) -> None
 
 def test_checkouts_made_long_before_they_are_confirmed_count_all_the_same(till: Till) -> None:
     """An id tells when a payment was made; a checkout lives for three hours before it is confirmed."""
-    begun = [till.checkout(till.invoice(), method="telephone", channel="cm.mtn", phone=PHONE) for _ in range(7)]
+    begun = [till.checkout(till.invoice(), way=Prompt("cm.mtn", PHONE)) for _ in range(7)]
     till.clock.advance(hours=2)
     for payment in begun[:6]:
         till.confirm(payment)
@@ -95,8 +96,8 @@ def test_two_prompts_both_approved_pay_once_and_the_surplus_is_told(till: Till) 
     (mail,) = till.rows(OutboxMessage, kind="surplus_mail")
     assert (mail.payload["payment"], mail.payload["amount"]) == (first, 5000)
     with till.services.database.read() as reader:
-        assert get_payment(reader, till.scope, first).surplus == 5000
-        assert get_payment(reader, till.scope, second).surplus == 0
+        assert read_payment_page(reader, till.scope, first).surplus == 5000
+        assert read_payment_page(reader, till.scope, second).surplus == 0
     assert till.wrong_row() is None
 
 

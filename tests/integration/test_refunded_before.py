@@ -10,6 +10,7 @@ from portal.ledger.rules import refund_begun, refund_succeeded
 from portal.merchants.rules.payment_options import AmountLimits
 from portal.migrations import downgrade, upgrade
 from portal.money import Money
+from portal.payments.rules.choices import Exact
 from portal.public_ids import new_id
 from tests.support.paying import Till, allow, credit
 
@@ -18,7 +19,7 @@ from tests.support.paying import Till, allow, credit
 def test_what_was_refunded_before_keeps_its_credit_and_is_proved(till: Till, given_back: int, granted: int) -> None:
     """Money in advance of 2,000, given back by the code of before, which left the credit where it was; then the migration."""
     allow(till, top_ups={"USD": AmountLimits(100, 5000)})
-    payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
+    payment = till.pay(top_up="USD", amount=Exact(2000))
     database = till.services.database
     downgrade(database, "2026_11_24_provider_inbox")
     if given_back:

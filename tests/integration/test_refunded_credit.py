@@ -8,6 +8,7 @@ from portal.gateways.contract import RefundOutcome, State
 from portal.merchants.rules.payment_options import AmountLimits
 from portal.money import Money
 from portal.payments.operations.paying import cancel_payment
+from portal.payments.rules.choices import Exact
 from portal.refunds.errors import CreditSpent
 from portal.refunds.models import Refund
 from portal.refunds.operations import record_refund_outcome
@@ -98,7 +99,7 @@ def test_refund_that_fails_brings_back_the_credit_that_it_took(till: Till, had_s
 def top_up(till: Till, amount: int) -> str:
     """Money in advance, which stands to the customer's credit."""
     allow(till, top_ups={"USD": AmountLimits(100, 5000)})
-    return till.pay(top_up=True, currency="USD", amount=amount, title="Money in advance")
+    return till.pay(top_up="USD", amount=Exact(amount))
 
 
 def late_payment(till: Till, amount: int, *, paid_meanwhile: int) -> str:
@@ -108,7 +109,7 @@ def late_payment(till: Till, amount: int, *, paid_meanwhile: int) -> str:
     till.gateway.becomes.append(State.PENDING)
     payment = till.pay(invoice)
     cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
-    till.pay(invoice, amount=paid_meanwhile)
+    till.pay(invoice, amount=Exact(paid_meanwhile))
     till.gateway.settle(payment, State.SUCCEEDED)
     till.record(payment)
     return payment

@@ -404,8 +404,11 @@ class Moved:
     now: ScriptedGateway
     before: ScriptedGateway
 
-    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
-        return next((each for each in (self.now, self.before) if name in (None, each.name)), None)
+    def find(self, merchant_id: str) -> Gateway | None:
+        return self.now
+
+    def find_named(self, merchant_id: str, name: str | None) -> Gateway | None:
+        return next((each for each in (self.now, self.before) if name == each.name), None)
 
 
 def _mails(till: Till) -> list[dict[str, str]]:

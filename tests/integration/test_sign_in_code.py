@@ -1,4 +1,4 @@
-"""Signing in by the mailed code: bound to the browser that asked, few tries, limits that hold (threats, group L)."""
+"""Signing in by the mailed code: bound to the browser that requested it, few attempts, limits that hold (threats, group L)."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_code_entered_after_too_many_messages_says_when_to_continue(site):
 
 
 def guess_wrongly(site, attacker, times):
-    """Wrong codes for Maya's address from one browser, which asks anew when a challenge has no tries left."""
+    """Wrong codes for Maya's address from one browser, which requests a new challenge when one has no attempts left."""
     for number in range(times):
         if number % 5 == 0:
             site.request_sign_in(attacker)
@@ -278,7 +278,7 @@ def test_correct_code_is_not_counted_as_a_failure(site):
 def test_concurrent_guesses_do_not_exceed_the_attempts(site):
     browser = site.browser()
     site.request_mail(browser)
-    (asked,) = site.rows(Challenge)
+    (challenge,) = site.rows(Challenge)
     cookie = browser.client.get_cookie("portal_browser_acme")
 
     def guess(_number):
@@ -291,7 +291,7 @@ def test_concurrent_guesses_do_not_exceed_the_attempts(site):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(guess, range(8)))
 
-    (guessed,) = site.rows(Challenge, id=asked.id)
+    (guessed,) = site.rows(Challenge, id=challenge.id)
     assert guessed.tries_left == 0
     assert refusals(site) == ["no_tries_left"]
     assert site.count(SignInSession) == 0

@@ -1,4 +1,4 @@
-"""Signing in by the mailed link: opening it uses nothing up, one click signs in one browser (threats, group L)."""
+"""Signing in by the mailed link: opening it does not use it, one click signs in one browser (threats, group L)."""
 
 from __future__ import annotations
 

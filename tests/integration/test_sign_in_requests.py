@@ -17,11 +17,11 @@ UNKNOWN = "nobody@lindqvist.example"
 
 
 def work_of(site, address):
-    """All that asking for an address does and answers, ids and digests aside."""
+    """All effects and responses of a request for an address, without ids and digests."""
     before = contents(site.services.database)
     browser = site.browser()
     with counted_statements(site.services.database) as statements:
-        asked = browser.client.post("/acme/sign-in", data={"email": address}, headers=SAME_ORIGIN)
+        requested = browser.client.post("/acme/sign-in", data={"email": address}, headers=SAME_ORIGIN)
         page = browser.client.get("/acme/sign-in/code")
         wrong = browser.client.post("/acme/sign-in/code", data={"code": "0000-0000"}, headers=SAME_ORIGIN)
     with counted_statements(site.services.database) as relayed:
@@ -34,12 +34,12 @@ def work_of(site, address):
                 neutral(str(sorted(each.headers.items()))),
                 neutral(each.get_data(as_text=True), address),
             )
-            for each in (asked, page, wrong)
+            for each in (requested, page, wrong)
         ],
         "statements": statements,
         "relayed": [statement for statement in relayed if "outbox" not in statement],
         "rows": {name: len(after[name]) - len(before[name]) for name in after},
-        "lengths": [len(each.get_data()) for each in (asked, page, wrong)],
+        "lengths": [len(each.get_data()) for each in (requested, page, wrong)],
     }, mails
 
 

@@ -61,13 +61,13 @@ def test_card_number_typed_or_sent_anywhere_is_not_at_rest(site):
 
 
 def test_signing_in_uses_no_guessable_randomness(site, monkeypatch):
-    asked_by = set()
+    callers = set()
 
     def watched(name):
         original = getattr(random, name)
 
         def draw(*arguments, **options):
-            asked_by.add(sys._getframe(1).f_code.co_filename)
+            callers.add(sys._getframe(1).f_code.co_filename)
             return original(*arguments, **options)
 
         return draw
@@ -78,4 +78,4 @@ def test_signing_in_uses_no_guessable_randomness(site, monkeypatch):
     site.signed_in()
 
     # The boundary between the parts of a message is drawn by the email package, and secret to nobody.
-    assert {name for name in asked_by if not name.endswith("email/generator.py")} == set()
+    assert {name for name in callers if not name.endswith("email/generator.py")} == set()

@@ -28,9 +28,9 @@ from portal.payments.errors import (
     TopUpNotAllowed,
 )
 from portal.payments.models import PaymentAllocation
-from portal.payments.operations.checkouts import TELEPHONE
 from portal.payments.operations.paying import cancel_payment, resolve_payment
 from portal.payments.queries.shares import shown_version
+from portal.payments.rules.choices import Exact, FirstPart, Prompt
 from portal.public_ids import new_id
 from tests.support.actors import CUSTOMER
 from tests.support.paying import Till, allow, credit, give_credit
@@ -41,7 +41,7 @@ def test_part_is_paid_oldest_first_and_the_rest_stays_open(till: Till) -> None:
     allow(till, amount_mode="editable")
     old, new = till.invoice(5000, due_in_days=1), till.invoice(3000, due_in_days=2)
 
-    payment = till.pay(new, old, amount=6000)
+    payment = till.pay(new, old, amount=Exact(6000))
 
     assert till.status(payment) == "complete"
     assert till.balance(old) == ("paid", 5000, 0)
@@ -54,11 +54,11 @@ def test_amount_outside_the_merchants_limits_begins_nothing(till: Till) -> None:
     invoice = till.invoice(5000, amount_mode="editable", minimum_amount=1000, maximum_amount=3000)
 
     with pytest.raises(AmountTooLow):
-        till.checkout(invoice, amount=999)
+        till.checkout(invoice, amount=Exact(999))
     with pytest.raises(AmountTooHigh):
-        till.checkout(invoice, amount=3001)
+        till.checkout(invoice, amount=Exact(3001))
     with pytest.raises(AmountTooLow):
-        till.checkout(till.invoice(5000), amount=4999)
+        till.checkout(till.invoice(5000), amount=Exact(4999))
 
 
 def test_merchants_limits_hold_for_an_invoice_that_has_none_itself(till: Till) -> None:
@@ -67,18 +67,18 @@ def test_merchants_limits_hold_for_an_invoice_that_has_none_itself(till: Till) -
 
     for invoice, amount in ((plain, 999), (own, 199)):
         with pytest.raises(AmountTooLow):
-            till.checkout(invoice, amount=amount)
+            till.checkout(invoice, amount=Exact(amount))
     with pytest.raises(AmountTooHigh):
-        till.checkout(plain, amount=3001)
+        till.checkout(plain, amount=Exact(3001))
 
-    till.pay(own, amount=4000)
+    till.pay(own, amount=Exact(4000))
     assert till.balance(own) == ("partially_paid", 4000, 0)
 
 
 def test_deposit_then_the_rest(till: Till) -> None:
     invoice = till.invoice(5000, deposit_amount=1500)
 
-    till.pay(invoice, amount=1500)
+    till.pay(invoice, amount=Exact(1500))
     assert till.balance(invoice) == ("partially_paid", 1500, 0)
     till.pay(invoice)
 
@@ -89,14 +89,14 @@ def test_deposit_then_the_rest(till: Till) -> None:
 def test_lower_amount_is_offered_only_after_a_method_had_too_little(till: Till) -> None:
     invoice = till.invoice(5000, amount_mode="editable_after_insufficient_funds")
     with pytest.raises(AmountTooLow):
-        till.checkout(invoice, amount=2000)
+        till.checkout(invoice, amount=Exact(2000))
     till.gateway.becomes.append(State.FAILED)
     till.gateway.answers.append(lambda outcome: replace(outcome, failure_code="insufficient_funds"))
     till.pay(invoice)
 
     with pytest.raises(AmountTooHigh):
-        till.checkout(invoice, amount=5001)
-    till.pay(invoice, amount=2000)
+        till.checkout(invoice, amount=Exact(5001))
+    till.pay(invoice, amount=Exact(2000))
 
     assert till.balance(invoice) == ("partially_paid", 2000, 0)
 
@@ -200,7 +200,7 @@ def test_two_methods_pay_one_invoice_one_after_the_other(till: Till) -> None:
     allow(till, allow_split=True)
     invoice = till.invoice(5000)
 
-    first = till.pay(invoice, amount=2000, splits=True)
+    first = till.pay(invoice, amount=FirstPart(2000))
     second = till.pay(invoice, split_of=first)
 
     assert till.balance(invoice) == ("paid", 5000, 0)
@@ -215,7 +215,7 @@ def test_second_method_may_pay_while_the_first_is_on_its_way(till: Till) -> None
     allow(till, allow_split=True)
     invoice = till.invoice(5000)
     till.gateway.becomes.append(State.PENDING)
-    first = till.pay(invoice, amount=2000, splits=True)
+    first = till.pay(invoice, amount=FirstPart(2000))
     with pytest.raises(InvoiceBeingPaid):
         till.checkout(invoice)
 
@@ -234,7 +234,7 @@ def test_second_method_does_not_pay_after_the_first_failed(till: Till) -> None:
     allow(till, allow_split=True)
     invoice = till.invoice(5000)
     till.gateway.becomes.append(State.PENDING)
-    first = till.pay(invoice, amount=2000, splits=True)
+    first = till.pay(invoice, amount=FirstPart(2000))
     second = till.checkout(invoice, split_of=first)
     till.gateway.settle(first, State.FAILED, "card_declined")
 
@@ -247,11 +247,11 @@ def test_second_method_does_not_pay_after_the_first_failed(till: Till) -> None:
 def test_split_is_the_merchants_to_allow_and_leaves_something_for_each(till: Till) -> None:
     invoice = till.invoice(5000)
     with pytest.raises(SplitNotAllowed):
-        till.checkout(invoice, amount=2000, splits=True)
+        till.checkout(invoice, amount=FirstPart(2000))
     allow(till, allow_split=True)
 
     with pytest.raises(AmountTooHigh):
-        till.checkout(invoice, amount=5000, splits=True)
+        till.checkout(invoice, amount=FirstPart(5000))
     with pytest.raises(SplitNotAllowed):
         till.checkout(invoice, split_of=new_id("pay", till.clock.now()))
 
@@ -262,8 +262,8 @@ def test_first_part_of_a_split_has_to_reach_each_invoice(till: Till) -> None:
     old, new = till.invoice(5000, due_in_days=1), till.invoice(3000, due_in_days=2)
 
     with pytest.raises(AmountUnreached):
-        till.checkout(old, new, amount=5000, splits=True)
-    first = till.pay(old, new, amount=5001, splits=True)
+        till.checkout(old, new, amount=FirstPart(5000))
+    first = till.pay(old, new, amount=FirstPart(5001))
     till.pay(new, split_of=first)
 
     assert (till.balance(old)[0], till.balance(new)[0]) == ("paid", "paid")
@@ -287,9 +287,9 @@ def test_invoice_in_another_currency_is_never_paid_in_parts(till: Till) -> None:
     invoice = till.invoice(10_000, prices={"EUR": 9000})
 
     with pytest.raises(SplitNotAllowed):
-        till.checkout(invoice, currency="EUR", amount=1, splits=True)
+        till.checkout(invoice, currency="EUR", amount=FirstPart(1))
     with pytest.raises(AmountTooLow):
-        till.checkout(invoice, currency="EUR", amount=1)
+        till.checkout(invoice, currency="EUR", amount=Exact(1))
 
     assert till.gateway.calls == []
 
@@ -316,7 +316,7 @@ def test_lower_amount_is_lower_in_the_currency_of_the_refusal_alone(till: Till) 
     till.pay(invoice, currency="XAF")
 
     with pytest.raises(AmountTooLow):
-        till.checkout(invoice, amount=9000)
+        till.checkout(invoice, amount=Exact(9000))
 
 
 def test_method_that_another_gateway_keeps_is_not_taken(till: Till) -> None:
@@ -344,12 +344,12 @@ def test_price_that_changed_meanwhile_is_asked_about_again(till: Till) -> None:
 
 def test_money_in_advance_stands_to_the_customers_credit(till: Till) -> None:
     with pytest.raises(TopUpNotAllowed):
-        till.checkout(top_up=True, currency="USD", amount=2000)
+        till.checkout(top_up="USD", amount=Exact(2000))
     allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     with pytest.raises(AmountTooLow):
-        till.checkout(top_up=True, currency="USD", amount=999)
+        till.checkout(top_up="USD", amount=Exact(999))
 
-    payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
+    payment = till.pay(top_up="USD", amount=Exact(2000))
 
     assert till.status(payment) == "complete"
     assert credit(till) == (2000, 0)
@@ -360,7 +360,7 @@ def test_money_in_advance_stands_to_the_customers_credit(till: Till) -> None:
 def test_money_in_advance_that_comes_late_is_credited_all_the_same(till: Till) -> None:
     allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
     till.gateway.becomes.append(State.PENDING)
-    payment = till.pay(top_up=True, currency="USD", amount=2000, title="Money in advance")
+    payment = till.pay(top_up="USD", amount=Exact(2000))
     cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
 
     till.gateway.settle(payment, State.SUCCEEDED)
@@ -372,7 +372,7 @@ def test_money_in_advance_that_comes_late_is_credited_all_the_same(till: Till) -
 
 def test_telephone_is_asked_once_however_often_pay_is_pressed(till: Till) -> None:
     invoice = till.invoice(5000)
-    payment = till.checkout(invoice, method=TELEPHONE, channel="cm.mtn", phone="+237677000012")
+    payment = till.checkout(invoice, way=Prompt("cm.mtn", "+237677000012"))
     till.gateway.answers.append(lost)
 
     till.confirm(payment)
@@ -390,9 +390,9 @@ def test_telephone_is_asked_once_however_often_pay_is_pressed(till: Till) -> Non
 def test_two_telephones_that_both_approve_leave_the_surplus_as_credit(till: Till) -> None:
     """Threats 101: the first prompt was given up, the second paid, then the first was approved after all."""
     invoice = till.invoice(5000)
-    first = till.pay(invoice, method=TELEPHONE, channel="cm.mtn", phone="+237677000012")
+    first = till.pay(invoice, way=Prompt("cm.mtn", "+237677000012"))
     cancel_payment(till.services, till.scope, first, actor=CUSTOMER)
-    second = till.pay(invoice, method=TELEPHONE, channel="cm.mtn", phone="+237677000099")
+    second = till.pay(invoice, way=Prompt("cm.mtn", "+237677000099"))
     till.gateway.settle(second, State.SUCCEEDED)
     resolve_payment(till.services, till.scope.merchant_id, second)
 
@@ -422,7 +422,7 @@ def version_now(till: Till, payment: str) -> str:
         checkout = get_checkout(reader, till.scope, payment, PaymentOptions())
     pricing = checkout.price_now()
     assert pricing is not None
-    return shown_version(checkout.id, pricing, checkout.payment_method_id)
+    return shown_version(checkout.id, pricing, checkout.method_id)
 
 
 def keep_elsewhere(till: Till) -> str:

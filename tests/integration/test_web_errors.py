@@ -62,11 +62,11 @@ def lines() -> Iterator[list[str]]:
     """The log as the standalone application writes it."""
     written: list[str] = []
 
-    class Kept(logging.Handler):
+    class Recorder(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             written.append(JsonLines().format(record))
 
-    handler = Kept()
+    handler = Recorder()
     logging.getLogger().addHandler(handler)
     yield written
     logging.getLogger().removeHandler(handler)
@@ -264,5 +264,5 @@ def test_schema_that_is_missing_is_no_reason_not_to_start(
 
     assert answer.status_code in (500, 503)
     assert "Something broke on our side" in answer.text
-    # The line of ours that asked stands in the log, however deep in a library it failed.
+    # Our own calling line is in the log, however deep in a library the error was raised.
     assert "portal/merchants/queries.py" in lines[-1]

@@ -1,4 +1,4 @@
-"""The worker as a process of its own: it delivers, and ends cleanly when it is told to."""
+"""The worker as a process of its own: it delivers, and ends cleanly on a signal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def environment(site):
 
 
 def test_worker_process_delivers_and_ends_within_ten_seconds_of_sigterm(site):
-    # The worker has the machine's clock: what was asked for in the tests' March would be cleaned away as long forgotten.
+    # The worker has the machine's clock: requests of the tests' March would be deleted as old rows.
     site.clock.move_to(datetime.now(UTC))
     site.request_sign_in(site.browser())
     process = subprocess.Popen(

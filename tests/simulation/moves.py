@@ -8,8 +8,22 @@ from datetime import timedelta
 
 from portal.events.rules import customer_actor
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
-from portal.payments.operations.checkouts import NEW_METHOD, TELEPHONE, Choice, begin_checkout
+from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.paying import ASK_AT_MOST_EVERY, cancel_payment, confirm_payment, resolve_payment
+from portal.payments.rules.choices import (
+    Choice,
+    CreditAlone,
+    Exact,
+    FirstPart,
+    Full,
+    Invoices,
+    NewMethod,
+    Prompt,
+    SavedMethod,
+    TopUp,
+    Way,
+    amount_of,
+)
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.provider_events.operations import receive_event
 from portal.refunds.operations import refund_payment
@@ -350,7 +364,7 @@ def _choice(world: World, payer: Payer) -> Choice | None:
     chance = world.chance
     if chance.random() < 0.08:
         top_up = chance.choice((50, 100, 2500, 50_000))
-        return Choice(payer.method_id, amount=top_up, currency="USD", top_up=True, title="Money in advance")
+        return Choice(TopUp("USD"), SavedMethod(payer.method_id), Exact(top_up))
     split = _split(world, payer)
     if split is not None:
         return split
@@ -368,16 +382,14 @@ def _choice(world: World, payer: Payer) -> Choice | None:
     amount = chance.choice((None, None, None, None, left, left // 2, 3000))
     method, phone = _method(world, payer)
     splits = len(chosen) == 1 and chance.random() < 0.1
+    exact = Full() if amount is None else Exact(amount)
+    currency = "EUR" if chance.random() < 0.05 else None
+    use_credit, save = chance.random() < 0.3, chance.random() < 0.3
     return Choice(
-        method,
-        [row[0] for row in chosen],
-        amount=max(1, left // 2) if splits else amount,
-        currency="EUR" if chance.random() < 0.05 else None,
-        use_credit=chance.random() < 0.3,
-        save_method=chance.random() < 0.3,
-        splits=splits,
-        channel="cm.mtn" if phone else None,
-        phone=phone,
+        Invoices(tuple(row[0] for row in chosen), currency),
+        _way(method, phone, save=save),
+        FirstPart(max(1, left // 2)) if splits else exact,
+        use_credit,
     )
 
 
@@ -385,33 +397,42 @@ def _split(world: World, payer: Payer) -> Choice | None:
     """The second payment of an invoice that is paid by two methods, where there is a first one."""
     firsts = world.connection.execute(
         "select p.id, a.invoice_id from payments p join payment_allocations a on a.payment_id = p.id"
-        " where p.customer_id = ? and p.splits = 1 order by p.rowid",
+        " where p.customer_id = ? and p.amount_choice = 'first_part' order by p.rowid",
         (payer.scope.customer_id,),
     ).fetchall()
     if not firsts or world.chance.random() < 0.75:
         return None
     payment_id, invoice_id = world.chance.choice(firsts)
     method, phone = _method(world, payer)
-    return Choice(method, [invoice_id], split_of=payment_id, channel="cm.mtn" if phone else None, phone=phone)
+    return Choice(Invoices((invoice_id,), split_of=payment_id), _way(method, phone, save=False))
 
 
-def _method(world: World, payer: Payer) -> tuple[str, str | None]:
-    """How it is paid: the saved card, the provider's page, or a telephone and its number."""
+def _method(world: World, payer: Payer) -> tuple[str | None, str | None]:
+    """How it is paid: the saved card, a telephone by its number, or (neither) the provider's page."""
     lot = world.chance.random()
     if lot < 0.5:
         return payer.method_id, None
-    return (NEW_METHOD, None) if lot < 0.75 else (TELEPHONE, "+237670000001")
+    return (None, None) if lot < 0.75 else (None, "+237670000001")
+
+
+def _way(method_id: str | None, phone: str | None, *, save: bool) -> Way:
+    if method_id:
+        return SavedMethod(method_id)
+    return Prompt("cm.mtn", phone, save) if phone else NewMethod(save)
 
 
 def _told(world: World, choice: Choice) -> str:
-    invoices = " ".join(world.name(invoice_id) for invoice_id in choice.invoice_ids)
+    what, amount = choice.what, amount_of(choice.amount)
     parts = [
-        "a top-up" if choice.top_up else invoices,
-        f"{choice.amount}" if choice.amount else "",
-        choice.currency or "",
-        "by card" if choice.payment_method.startswith("pm_") else f"by {choice.payment_method}",
+        " ".join(world.name(invoice_id) for invoice_id in what.ids) if isinstance(what, Invoices) else "a top-up",
+        f"{amount}" if amount else "",
+        what.currency or "",
+        f"by {_WAYS[type(choice.way)]}",
         "with credit" if choice.use_credit else "",
-        "in two" if choice.splits else "",
-        f"the rest of {world.name(choice.split_of)}" if choice.split_of else "",
+        "in two" if isinstance(choice.amount, FirstPart) else "",
+        f"the rest of {world.name(what.split_of)}" if isinstance(what, Invoices) and what.split_of else "",
     ]
     return " ".join(part for part in parts if part)
+
+
+_WAYS: dict[type[Way], str] = {SavedMethod: "card", NewMethod: "new", Prompt: "telephone", CreditAlone: "credit"}

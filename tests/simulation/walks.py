@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portal.payments.jobs import check_payments
-from portal.payments.operations.checkouts import NEW_METHOD, TELEPHONE, Choice
+from portal.payments.rules.choices import Choice, Invoices, NewMethod, Prompt, SavedMethod
 from portal.payments.rules.statuses import UNSETTLED
 from portal.provider_events.jobs import handle_events
 from portal.refunds.jobs import check_refunds
@@ -242,9 +242,10 @@ def _begin(world: World, answer: str) -> PaymentRow:
     invoice_id = world.connection.execute(
         "select id from invoices where customer_id = ? order by rowid limit 1", (payer.scope.customer_id,)
     ).fetchone()[0]
-    by_card = Choice(payer.method_id, [invoice_id])
-    by_telephone = Choice(TELEPHONE, [invoice_id], channel="cm.mtn", phone="+237670000001")
-    by_page = Choice(NEW_METHOD, [invoice_id])
+    invoice = Invoices((invoice_id,))
+    by_card = Choice(invoice, SavedMethod(payer.method_id))
+    by_telephone = Choice(invoice, Prompt("cm.mtn", "+237670000001"))
+    by_page = Choice(invoice, NewMethod())
     moves.begin(world, payer, {"canceled": by_telephone, "by page": by_page}.get(answer, by_card))
     return world.payments()[-1]
 

@@ -345,8 +345,11 @@ def _microseconds(at: datetime) -> int:
 class _One(Gateways):
     gateway: Gateway
 
-    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
-        return self.gateway if name in (None, self.gateway.name) else None
+    def find(self, merchant_id: str) -> Gateway | None:
+        return self.gateway
+
+    def find_named(self, merchant_id: str, name: str | None) -> Gateway | None:
+        return self.gateway if name == self.gateway.name else None
 
 
 class Faults(logging.Handler):

@@ -109,7 +109,8 @@ class Account:
             "method_brand": "visa", "method_last4": "4242", "created_at": at, "updated_at": at, "confirmed_at": at,
             "sent_at": at, "expires_at": at + timedelta(hours=3),
             "completed_at": at if status in ("complete", "refunded", "partially_refunded", "failed", "canceled") else None,
-            "failure_code": "card_declined" if status in ("failed", "rejected") else None, **given,
+            "failure_code": "card_declined" if status in ("failed", "rejected") else None, "amount_choice": "full",
+            "way": "saved_method" if given.get("payment_method_id") else "prompt" if given.get("channel") else "new_method", **given,
         }  # fmt: skip
         self._add(Payment(merchant_id=self.scope.merchant_id, **row))
         for invoice_id, share in (pays or {}).items():

@@ -60,8 +60,8 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
         "merchants (id, slug, mode, status, name, legal_name, address_lines, currency, locale, timezone, theme, due_days,"
         " gateway, created_at, updated_at)": f"'{_id('mer', 1)}', 'crowd', 'test', 'active', 'Crowd', 'Crowd', '[]', 'USD',"
         f" 'en', 'UTC', 'base', 30, 'sandbox', {at('0')}, {at('0')} from {series(1)}",
-        "customers (merchant_id, id, type, name, billing_address, shipping_address, fields, metadata, blocked, created_at,"
-        " updated_at)": f"'{_id('mer', 1)}', {named('cus', 'n')}, 'individual', 'C', '{{}}', '{{}}', '{{}}', '{{}}', {no},"
+        "customers (merchant_id, id, type, name, email, email_key, billing_address, shipping_address, fields, metadata, blocked, created_at,"
+        " updated_at)": f"'{_id('mer', 1)}', {named('cus', 'n')}, 'individual', 'C', 'c' || n || '@shop.example', 'c' || n || '@shop.example', '{{}}', '{{}}', '{{}}', '{{}}', {no},"
         f" {at('0')}, {at('0')} from {series(401)}",
         "payments (merchant_id, id, customer_id, status, currency, amount, amount_refunded, description, note, more_count,"
         " gateway, gateway_reference, method_type, method_brand, method_last4, save_method, listed, version, check_count,"
@@ -83,7 +83,7 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
         f"'{_id('mer', 1)}', {named('pay', 'n')}, {named('inv', '1 + (n - 1) % ' + str(invoices))}, 1, 'released', 1000, 1"
         f" from {series(payments)}",
         "refunds (merchant_id, id, payment_id, status, currency, amount, check_count, created_at)":
-        f"'{_id('mer', 1)}', {named('re', 'n')}, {named('pay', 'n')}, 'complete', 'USD', 1, 0, {at('n')}"
+        f"'{_id('mer', 1)}', {named('re', 'n')}, {named('pay', 'n')}, case n % 50 when 0 then 'pending' else 'complete' end, 'USD', 1, 0, {at('n')}"
         f" from {series(invoices)}",
         "customer_balances (merchant_id, customer_id, currency, amount, amount_reserved, updated_at)":
         f"'{_id('mer', 1)}', {named('cus', '1 + n % 401')}, case n / 401 when 0 then 'USD' when 1 then 'EUR' else 'XAF' end,"

@@ -13,7 +13,7 @@ import requests
 import sqlalchemy as sa
 
 from portal.customers.operations import create_customer
-from portal.customers.queries import list_customers_by_email
+from portal.customers.queries.customers import list_customers_by_email
 from portal.customers.rules import CustomerDetails
 from portal.database import Database
 from portal.gateways.contract import MethodDetails
@@ -24,14 +24,15 @@ from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.methods import remember_method
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations.checkouts import NEW_METHOD, Choice, begin_checkout
+from portal.payments.operations.checkouts import begin_checkout
+from portal.payments.rules.choices import Choice, Invoices, NewMethod, SavedMethod
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
 from portal.settings import Settings
 from portal.sign_in.operations import Visitor, create_portal_session, start_session
 from portal.sign_in.rules.tokens import new_token
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 from tests.support.actors import CUSTOMER, OPERATOR
 
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
@@ -169,13 +170,13 @@ class Account:
             minted = create_portal_session(session, self.live.settings, self.scope, target, at=_now(), actor=OPERATOR)
         return self.root + minted.path
 
-    def begin(self, *invoice_ids: str, method: str = NEW_METHOD) -> str:
+    def begin(self, *invoice_ids: str, method: str | None = None) -> str:
         """A checkout that awaits its confirmation; tells the payment's id."""
         with self.live.database.unit_of_work() as session:
             return begin_checkout(
                 session,
                 self.scope,
-                Choice(method, invoice_ids),
+                Choice(Invoices(invoice_ids), SavedMethod(method) if method else NewMethod()),
                 gateway="sandbox",
                 expires_after=timedelta(hours=3),
                 actor=CUSTOMER,
@@ -318,7 +319,7 @@ class LiveAccounts:
         """A customer that is there."""
         merchant = self._merchant(slug)
         with self.database.read() as reader:
-            (found,) = list_customers_by_email(reader, merchant.id, email)
+            (found,) = list_customers_by_email(reader, MerchantScope(merchant.id), email)
         return Account(self, merchant, Scope(merchant.id, found.id), email)
 
     def _merchant(self, slug: str) -> MerchantProfile:

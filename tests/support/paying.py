@@ -24,9 +24,10 @@ from portal.merchants.rules.payment_options import PaymentOptions
 from portal.money import Money
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations.checkouts import Choice, begin_checkout
+from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.outcomes import record_outcome
 from portal.payments.operations.paying import confirm_payment
+from portal.payments.rules.choices import Choice, CreditAlone, Invoices, NewMethod, SavedMethod, TopUp, Way
 from portal.public_ids import new_id
 from portal.refunds.operations import refund_payment
 from portal.services import Services
@@ -88,18 +89,36 @@ class Till:
         """The customer, as the one who acts."""
         return customer_actor(self.scope.customer_id)
 
-    def checkout(self, *invoice_ids: str, method: str | None = None, save: bool = False, **chosen: Any) -> str:
-        """A checkout of the customer; `chosen` are further parts of the `Choice`."""
+    def checkout(self, *invoice_ids: str, **chosen: Any) -> str:
+        """A checkout of the customer; `chosen` is as in `choice`."""
+        choice = self.choice(*invoice_ids, **chosen)
         with self.services.database.unit_of_work() as session:
             return begin_checkout(
                 session,
                 self.scope,
-                Choice(self.method_id if method is None else method, invoice_ids, save_method=save, **chosen),
+                choice,
                 gateway=self.gateway_name,
                 expires_after=timedelta(hours=3),
                 actor=self.actor,
                 at=self.clock.now(),
             )
+
+    def choice(
+        self,
+        *invoice_ids: str,
+        method: str | None = None,
+        save: bool = False,
+        way: Way | None = None,
+        currency: str | None = None,
+        split_of: str | None = None,
+        top_up: str | None = None,
+        **chosen: Any,
+    ) -> Choice:
+        """A choice of these invoices, or a `top_up` in a currency. `method` is `pm_…`, "new" or "" (credit alone), by default the
+        saved one; `way` is any; `chosen` are `amount` and `use_credit`."""
+        what = TopUp(top_up) if top_up else Invoices(invoice_ids, currency, split_of)
+        named: dict[str | None, Way] = {"": CreditAlone(), "new": NewMethod(save), None: SavedMethod(self.method_id)}
+        return Choice(what, way or named.get(method) or SavedMethod(method or ""), **chosen)
 
     def confirm(self, payment_id: str, *, version: str = "", services: Services | None = None) -> None:
         confirm_payment(
@@ -113,8 +132,8 @@ class Till:
             actor=self.actor,
         )
 
-    def pay(self, *invoice_ids: str, method: str | None = None, save: bool = False, **chosen: Any) -> str:
-        payment_id = self.checkout(*invoice_ids, method=method, save=save, **chosen)
+    def pay(self, *invoice_ids: str, **chosen: Any) -> str:
+        payment_id = self.checkout(*invoice_ids, **chosen)
         self.confirm(payment_id)
         return payment_id
 

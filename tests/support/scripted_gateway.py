@@ -203,5 +203,8 @@ class OneGateway:
 
     gateway: Gateway | None
 
-    def find(self, merchant_id: str, name: str | None = None) -> Gateway | None:
-        return self.gateway if self.gateway is not None and name in (None, self.gateway.name) else None
+    def find(self, merchant_id: str) -> Gateway | None:
+        return self.gateway
+
+    def find_named(self, merchant_id: str, name: str | None) -> Gateway | None:
+        return self.gateway if self.gateway is not None and name == self.gateway.name else None

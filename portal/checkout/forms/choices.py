@@ -1,85 +1,139 @@
-"""What was posted at the first step, as the domain takes it; each fault of it at its field."""
+"""Between the fields of the first step and the choice that they make, both ways; each fault of them at its field."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
-from flask import g
-
-from portal.checkout.page_builders import Chosen
-from portal.checkout.queries import list_chosen
+from portal.checkout.forms.fields import DEPOSIT, FULL, NEW_METHOD, OTHER, SPLIT, TELEPHONE, CheckoutFields
 from portal.checkout.rules import list_channels
 from portal.contacts import ContactRefused, normalise_phone
-from portal.customer_pages.context import current_scope, current_services
 from portal.gateways.contract import Gateway
 from portal.money import AmountError
 from portal.payments.errors import AmountUnreadable, CurrencyNotTaken, PhoneUnreadable
-from portal.payments.operations.checkouts import TELEPHONE, Choice
-from portal.payments.rules.amounts import Due
-from portal.rendering.translations import translator
+from portal.payments.rules.choices import (
+    Amount,
+    Choice,
+    CreditAlone,
+    Deposit,
+    Exact,
+    FirstPart,
+    Full,
+    Invoices,
+    NewMethod,
+    Preset,
+    Prompt,
+    SavedMethod,
+    TopUp,
+    Way,
+)
 from portal.rendering.typed_amounts import read_amount
 
 _LONGEST_PRESET = 15
 
 
-def read_choice(selection: Chosen, gateway: Gateway | None) -> Choice:
-    """What was posted as the domain takes it. Raises a CheckoutFault for an amount or a telephone that cannot be read, and for a
-    way of paying that is not for the currency."""
-    with current_services().database.read() as reader:
-        chosen = list_chosen(reader, current_scope(), selection.invoice_ids, g.merchant.options)
-    dues = [invoice.due for invoice in chosen]
-    named = selection.top_up or selection.currency
-    currency = named or (dues[0].currency if dues else g.merchant.currency)
-    channel, phone = (
-        _read_telephone(selection, gateway, currency) if selection.payment_method == TELEPHONE else ("", "")
+def choice_from(fields: CheckoutFields, gateway: Gateway | None, *, usual_currency: str, locale: str) -> Choice:
+    """Return the choice that the fields make. `usual_currency` is that of the invoices where no other one is named; `locale` the
+    language in which an amount is written. Raises a CheckoutFault for an amount or a telephone that cannot be read, and for a way
+    of paying that is not for the currency."""
+    what = (
+        TopUp(fields.top_up)
+        if fields.top_up
+        else Invoices(tuple(fields.invoice_ids), fields.currency, split_of=fields.split_of)
     )
-    if selection.payment_method and gateway is not None and not gateway.capabilities.accepts(currency):
-        raise CurrencyNotTaken
-    amount = _read_amount(selection, named, dues)
+    way = _way_from(fields, gateway, what.currency or usual_currency)
     return Choice(
-        selection.payment_method or "",
-        selection.invoice_ids,
-        amount=amount,
-        currency=named,
-        use_credit=selection.use_credit and not selection.top_up,
-        save_method=selection.save_method,
-        splits=selection.amount_choice == "split",
-        split_of=selection.split_of,
-        top_up=selection.top_up is not None,
-        title=translator(g.shell.locale).gettext("Money in advance") if selection.top_up else "",
-        channel=channel or None,
-        phone=phone or None,
+        what, way, _amount_from(fields, what.currency, locale), fields.use_credit and isinstance(what, Invoices)
     )
 
 
-def _read_telephone(selection: Chosen, gateway: Gateway | None, currency: str) -> tuple[str, str]:
-    """Channel and number of the telephone to ask. Raises PhoneUnreadable, CurrencyNotTaken."""
+def fields_from(choice: Choice, amount: str) -> CheckoutFields:
+    """Return the fields that make the choice; `amount` is the payment's, as the customer would write it."""
+    fields = CheckoutFields(
+        currency=choice.what.currency,
+        payment_method="",
+        amount_choice=_amount_field(choice.amount),
+        amount=amount,
+        use_credit=choice.use_credit,
+    )
+    match choice.what:
+        case TopUp(currency):
+            fields = replace(fields, top_up=currency)
+        case Invoices(ids, _, split_of):
+            fields = replace(fields, invoice_ids=ids, split_of=split_of)
+    match choice.way:
+        case SavedMethod(method_id):
+            return replace(fields, payment_method=method_id)
+        case NewMethod(save):
+            return replace(fields, payment_method=NEW_METHOD, save_method=save)
+        case Prompt(channel, phone, save):
+            return replace(fields, payment_method=TELEPHONE, channel=channel, phone=phone, save_method=save)
+        case CreditAlone():
+            return fields
+
+
+def _way_from(fields: CheckoutFields, gateway: Gateway | None, currency: str) -> Way:
+    if not fields.payment_method:
+        return CreditAlone()
+    way = (
+        _prompt_from(fields, gateway, currency)
+        if fields.payment_method == TELEPHONE
+        else NewMethod(fields.save_method)
+        if fields.payment_method == NEW_METHOD
+        else SavedMethod(fields.payment_method)
+    )
+    if gateway is not None and not gateway.capabilities.accepts(currency):
+        raise CurrencyNotTaken
+    return way
+
+
+def _prompt_from(fields: CheckoutFields, gateway: Gateway | None, currency: str) -> Prompt:
+    """Raises PhoneUnreadable, CurrencyNotTaken."""
     known = {each.id: each for each in gateway.capabilities.prompt_channels} if gateway else {}
-    channel = known.get(selection.channel)
+    channel = known.get(fields.channel)
     if channel is None:
         raise PhoneUnreadable
     if channel not in list_channels(gateway, currency):
         raise CurrencyNotTaken
     try:
-        return channel.id, normalise_phone(selection.phone or "", channel.country)
+        return Prompt(channel.id, normalise_phone(fields.phone or "", channel.country), fields.save_method)
     except ContactRefused:
         raise PhoneUnreadable from None
 
 
-def _read_amount(selection: Chosen, currency: str | None, dues: Sequence[Due]) -> int | None:
-    """Minor units of the amount that was chosen; None for everything."""
-    match selection.amount_choice:
-        case "other" | "split":
-            if currency is None:
-                raise AmountUnreadable
-            try:
-                return read_amount(selection.amount, currency, g.shell.locale)
-            except AmountError:
-                raise AmountUnreadable from None
+def _amount_from(fields: CheckoutFields, currency: str | None, locale: str) -> Amount:
+    match fields.amount_choice:
         case "" | "full":
-            return None
+            return Full()
         case "deposit":
-            return dues[0].deposit if len(dues) == 1 and not selection.top_up else None
+            return Deposit()
+        case "other":
+            return Exact(_typed_amount(fields, currency, locale))
+        case "split":
+            return FirstPart(_typed_amount(fields, currency, locale))
         case preset if preset.isascii() and preset.isdecimal() and len(preset) <= _LONGEST_PRESET:
-            return int(preset)
+            return Preset(int(preset))
     raise AmountUnreadable
+
+
+def _typed_amount(fields: CheckoutFields, currency: str | None, locale: str) -> int:
+    """Minor units of what was typed, as it is written in the page's language. Raises AmountUnreadable."""
+    if currency is None:
+        raise AmountUnreadable
+    try:
+        return read_amount(fields.amount, currency, locale)
+    except AmountError:
+        raise AmountUnreadable from None
+
+
+def _amount_field(amount: Amount) -> str:
+    match amount:
+        case Full():
+            return FULL
+        case Deposit():
+            return DEPOSIT
+        case Preset(named):
+            return str(named)
+        case Exact():
+            return OTHER
+        case FirstPart():
+            return SPLIT

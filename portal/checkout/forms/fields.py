@@ -1,14 +1,22 @@
-"""The shape of what the checkout's first step posts; what it means is decided in the domain."""
+"""The fields of the checkout's first step: as they are posted, and as a page fills them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectMultipleField, StringField
 from wtforms.validators import Length
 
+NEW_METHOD, TELEPHONE = "new", "telephone"
+"""Values of the radio `payment_method` beside `pm_…`: the gateway's page, and a telephone (`channel` and `phone`)."""
+FULL, DEPOSIT, OTHER, SPLIT = "full", "deposit", "other", "split"
+"""Values of the radio `amount_choice` beside a preset in minor units; the last two go with the text `amount`."""
 LONGEST_ID = 40
 _LONGEST_AMOUNT = 40
 _LONGEST_PHONE = 40
+_LONGEST_SHOWN = 40
 
 
 class CheckoutForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
@@ -32,3 +40,43 @@ class CheckoutForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no type
     use_credit = BooleanField()
     channel = StringField(validators=[Length(max=LONGEST_ID)])
     phone = StringField(validators=[Length(max=_LONGEST_PHONE)])
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutFields:
+    """The texts in the fields of a CheckoutForm: from an address, as they were posted, or written back from a choice.
+
+    `payment_method` None: a first visit, on which the page proposes one. `currency` None is the invoices' own; `top_up` is a currency;
+    `split_of` the first of two payments. `phone` None: the number that the customer left.
+    """
+
+    invoice_ids: Sequence[str] = ()
+    currency: str | None = None
+    top_up: str | None = None
+    split_of: str | None = None
+    payment_method: str | None = None
+    save_method: bool = False
+    amount_choice: str = ""
+    amount: str = ""
+    use_credit: bool = True
+    channel: str = ""
+    phone: str | None = None
+
+
+def posted_fields() -> CheckoutFields:
+    """Return what the request posted. What is too long to be meant is shortened, and names no method."""
+    form = CheckoutForm()
+    payment_method = form.payment_method.data or ""
+    return CheckoutFields(
+        invoice_ids=form.invoice.data or [],
+        currency=form.currency.data or None,
+        top_up=form.top_up.data or None,
+        split_of=form.split_of.data or None,
+        payment_method=payment_method if form.validate() else "unknown",
+        save_method=form.save_method.data,
+        amount_choice=form.amount_choice.data or "",
+        amount=(form.amount.data or "")[:_LONGEST_SHOWN],
+        use_credit=form.use_credit.data,
+        channel=form.channel.data or "",
+        phone=(form.phone.data or "")[:_LONGEST_SHOWN],
+    )

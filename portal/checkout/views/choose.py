@@ -10,13 +10,12 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, g, request
 
-from portal.checkout.forms.choices import read_choice
-from portal.checkout.forms.fields import CheckoutForm
-from portal.checkout.page_builders import Chosen, Till, build_choose_page, payment_currency
+from portal.checkout.forms.choices import choice_from
+from portal.checkout.forms.fields import OTHER, CheckoutFields, posted_fields
+from portal.checkout.page_builders import Till, build_choose_page, payment_currency
 from portal.checkout.queries import (
     Payable,
     exists_for_all,
-    find_phone,
     list_chosen,
     list_invoices_of,
     list_payable,
@@ -24,15 +23,18 @@ from portal.checkout.queries import (
 from portal.checkout.rules import list_channels
 from portal.credit.queries import free_credit
 from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to, root, today
+from portal.customers.queries.customers import get_contact
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import Capabilities, Gateway
 from portal.payment_methods.pages import BRAND_NAMES
-from portal.payment_methods.queries import MethodRecord, list_methods
+from portal.payment_methods.queries.own_methods import MethodRecord, list_own_methods
 from portal.payments.errors import CheckoutFault, InvoiceBeingPaid, NoGateway
-from portal.payments.operations.checkouts import Choice, begin_checkout, find_refused_amount, list_holders
+from portal.payments.operations.checkouts import begin_checkout, find_refused_amount
 from portal.payments.operations.paying import ASK_AT_MOST_EVERY, resolve_payment
+from portal.payments.queries.holders import list_holders
 from portal.payments.rules.amounts import currencies_of
+from portal.payments.rules.choices import Choice
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 from portal.web.devices import device_class
@@ -42,7 +44,6 @@ from portal.web.render import render_page
 
 _NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 _UNPROCESSABLE, _CONFLICT = 422, 409
-_LONGEST_SHOWN = 40
 
 
 @signed_in
@@ -50,31 +51,31 @@ def choose() -> Response:
     """Step one: what is paid, and with what. `invoice` once for each, or `overdue=USD`, `outstanding=USD`, `payment=pay_…`;
     `top_up=USD` for money in advance, `split=pay_…` for the rest of a payment; `currency` where several are possible, `amount=other` to choose how much."""
     scope = current_scope()
-    selection = Chosen(
+    fields = CheckoutFields(
         currency=request.args.get("currency"),
         top_up=request.args.get("top_up"),
         split_of=request.args.get("split"),
-        amount_choice="other" if request.args.get("amount") == "other" else "",
+        amount_choice=OTHER if request.args.get("amount") == OTHER else "",
     )
-    if selection.top_up and selection.top_up not in g.merchant.options.top_ups:
+    if fields.top_up and fields.top_up not in g.merchant.options.top_ups:
         raise NotFound
     with current_services().database.read() as reader:
         ids = _named_invoices(request.args.getlist("invoice"))
-        earlier = request.args.get("payment") or selection.split_of
+        earlier = request.args.get("payment") or fields.split_of
         if not ids and earlier:
             ids = list_invoices_of(reader, scope, earlier)
         if ids and not exists_for_all(reader, scope, ids):
             raise NotFound
-    return show_choices(replace(selection, invoice_ids=ids))
+    return show_choices(replace(fields, invoice_ids=ids))
 
 
 @signed_in
 def begin() -> Response:
     """Take the choice and lead to the review; a choice that cannot be taken is shown again, with what was chosen."""
     gateway = current_services().gateways.find(g.merchant.id)
-    selection = _posted(CheckoutForm())
+    fields = posted_fields()
     try:
-        choice = read_choice(selection, gateway)
+        choice = choice_from(fields, gateway, usual_currency=_usual_currency(fields), locale=g.shell.locale)
         try:
             payment_id = _begin(choice, gateway)
         except InvoiceBeingPaid as refusal:
@@ -83,15 +84,22 @@ def begin() -> Response:
             _ask_about(refusal.payment_id)
             payment_id = _begin(choice, gateway)
     except NoGateway:
-        return show_choices(_with_known_invoices(selection), status=_CONFLICT)
+        return show_choices(_with_known_invoices(fields), status=_CONFLICT)
     except CheckoutFault as fault:
         return show_choices(
-            _with_known_invoices(selection),
+            _with_known_invoices(fields),
             faults={fault.field: fault.code},
             in_progress_payment_id=fault.payment_id if isinstance(fault, InvoiceBeingPaid) else None,
             status=_UNPROCESSABLE,
         )
     return redirect_to(f"/checkout/{payment_id}")
+
+
+def _usual_currency(fields: CheckoutFields) -> str:
+    """The currency in which invoices are paid where none is named: the first one's own."""
+    with current_services().database.read() as reader:
+        chosen = list_chosen(reader, current_scope(), fields.invoice_ids, g.merchant.options)
+    return chosen[0].currency if chosen else str(g.merchant.currency)
 
 
 def _begin(choice: Choice, gateway: Gateway | None) -> str:
@@ -116,25 +124,8 @@ def _ask_about(payment_id: str) -> None:
     look_up_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=ASK_AT_MOST_EVERY))
 
 
-def _with_known_invoices(selection: Chosen) -> Chosen:
-    return replace(selection, invoice_ids=[each for each in selection.invoice_ids if is_id("inv", each)])
-
-
-def _posted(form: CheckoutForm) -> Chosen:
-    payment_method = form.payment_method.data or ""
-    return Chosen(
-        invoice_ids=form.invoice.data or [],
-        currency=form.currency.data or None,
-        top_up=form.top_up.data or None,
-        split_of=form.split_of.data or None,
-        payment_method=payment_method if form.validate() else "unknown",
-        save_method=form.save_method.data,
-        amount_choice=form.amount_choice.data or "",
-        amount=(form.amount.data or "")[:_LONGEST_SHOWN],
-        use_credit=form.use_credit.data,
-        channel=form.channel.data or "",
-        phone=(form.phone.data or "")[:_LONGEST_SHOWN],
-    )
+def _with_known_invoices(fields: CheckoutFields) -> CheckoutFields:
+    return replace(fields, invoice_ids=[each for each in fields.invoice_ids if is_id("inv", each)])
 
 
 def _named_invoices(texts: Sequence[str]) -> list[str]:
@@ -158,7 +149,7 @@ class _Offer:
 
 
 def show_choices(
-    selection: Chosen,
+    fields: CheckoutFields,
     *,
     faults: Mapping[str, str] = _NO_FAULTS,
     in_progress_payment_id: str | None = None,
@@ -167,13 +158,13 @@ def show_choices(
     """The page of step one with what was chosen so far; `faults` by field. Where a payment is in the way, the gateway is asked what
     became of it first."""
     gateway = current_services().gateways.find(current_scope().merchant_id)
-    offer = _read_offer(selection, gateway)
+    offer = _read_offer(fields, gateway)
     if offer.holder is not None and not faults:
         _ask_about(offer.holder)
-        offer = _read_offer(selection, gateway)
+        offer = _read_offer(fields, gateway)
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_choose_page(
-        selection,
+        fields,
         offer.chosen,
         offer.payable,
         offer.methods,
@@ -187,14 +178,14 @@ def show_choices(
     return render_page("checkout/choose.html", page, status)
 
 
-def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
+def _read_offer(fields: CheckoutFields, gateway: Gateway | None) -> _Offer:
     scope, options = current_scope(), g.merchant.options
     with current_services().database.read() as reader:
         payable = list_payable(reader, scope, options)
-        chosen = _list_chosen(reader, scope, selection, payable)
+        chosen = _list_chosen(reader, scope, fields, payable)
         dues = [invoice.due for invoice in chosen]
-        faults, holder = _find_faults(reader, scope, selection, chosen)
-        currency = payment_currency(selection, dues) or g.merchant.currency
+        faults, holder = _find_faults(reader, scope, fields, chosen)
+        currency = payment_currency(fields, dues) or g.merchant.currency
         able = (
             gateway.capabilities if gateway is not None and gateway.capabilities.accepts(currency) else Capabilities()
         )
@@ -211,36 +202,36 @@ def _read_offer(selection: Chosen, gateway: Gateway | None) -> _Offer:
                 (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
                 for channel in list_channels(gateway, currency)
             ),
-            known_phone=find_phone(reader, scope) or "",
+            known_phone=get_contact(reader, scope).phone or "",
             page_types=able.page_types,
         )
-        saved = list_methods(reader, scope) if able.saved_methods else []
+        saved = list_own_methods(reader, scope) if able.saved_methods else []
         methods = [method for method in saved if method.status == "active"]
     return _Offer(chosen, payable, methods, till, faults, holder)
 
 
-def _list_chosen(reader: Reader, scope: Scope, selection: Chosen, payable: Sequence[Payable]) -> Sequence[Payable]:
-    if selection.top_up:
+def _list_chosen(reader: Reader, scope: Scope, fields: CheckoutFields, payable: Sequence[Payable]) -> Sequence[Payable]:
+    if fields.top_up:
         return []
-    if not selection.invoice_ids:
+    if not fields.invoice_ids:
         return _chosen_by_sum(payable)
-    chosen = list_chosen(reader, scope, selection.invoice_ids, g.merchant.options)
-    if selection.split_of is None:
+    chosen = list_chosen(reader, scope, fields.invoice_ids, g.merchant.options)
+    if fields.split_of is None:
         return chosen
     # What the first payment holds whole is not a part of the rest.
     return [invoice for invoice in chosen if invoice.due.left > 0] or chosen
 
 
 def _find_faults(
-    reader: Reader, scope: Scope, selection: Chosen, chosen: Sequence[Payable]
+    reader: Reader, scope: Scope, fields: CheckoutFields, chosen: Sequence[Payable]
 ) -> tuple[Mapping[str, str], str | None]:
-    if selection.invoice_ids and not chosen and not selection.top_up:
+    if fields.invoice_ids and not chosen and not fields.top_up:
         return {"invoice": "settled"}, None
     if chosen and not currencies_of([invoice.due for invoice in chosen]):
         return {"invoice": "currencies"}, None
     for invoice in chosen:
         holders = list_holders(reader, scope, invoice.id) if invoice.is_held else []
-        if holders and (holders != [selection.split_of] or invoice.due.left <= 0):
+        if holders and (holders != [fields.split_of] or invoice.due.left <= 0):
             return {"invoice": "in_progress"}, holders[-1]
     return _NO_FAULTS, None
 

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
+from portal.checkout.forms.choices import fields_from
 from portal.checkout.page_builders import (
     back_path,
-    build_chosen_again,
     build_review_page,
     find_choice_fault,
     review_state,
 )
-from portal.checkout.queries import Checkout, find_settling_payment, get_checkout
+from portal.checkout.queries import Checkout, get_checkout
 from portal.checkout.views.choose import begin, choose, show_choices
 from portal.customer_pages.context import current_actor, current_scope, current_services, local, now, redirect_to, root
 from portal.database import Reader
@@ -23,7 +23,7 @@ from portal.errors import NotFound
 from portal.gateways.contract import Gateway
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
-from portal.payment_methods.queries import list_methods
+from portal.payment_methods.queries.own_methods import list_own_methods
 from portal.payment_methods.views.consent_texts import said_here, words_while_paying
 from portal.payments.errors import (
     AmountChanged,
@@ -35,8 +35,9 @@ from portal.payments.errors import (
     TooManyAttempts,
     TooManyPrompts,
 )
-from portal.payments.operations.checkouts import CREDIT, list_holders
 from portal.payments.operations.paying import cancel_payment, confirm_payment
+from portal.payments.queries.holders import list_holders
+from portal.payments.queries.payments import find_settling_payment
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import write_amount
 from portal.services import Services
@@ -123,7 +124,7 @@ def _review_page(
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
         if checkout.confirmed_at is not None:
             return redirect_to(f"/payments/{payment_id}")
-        methods = {method.id: method for method in list_methods(reader, scope)}
+        methods = {method.id: method for method in list_own_methods(reader, scope)}
         other_payment_id = _find_other_payment(reader, scope, checkout)
     ended_by = _ended_by(checkout, gateway)
     state = review_state(checkout, ended_by=ended_by, has_changed=has_changed)
@@ -133,7 +134,7 @@ def _review_page(
             return _choose_again(checkout, faults, status=status)
     if refused is not None:
         state = "too_many_prompts" if isinstance(refused, TooManyPrompts) else "too_many"
-    method = methods.get(checkout.payment_method_id or "")
+    method = methods.get(checkout.method_id or "")
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_review_page(
         checkout,
@@ -164,7 +165,7 @@ def _minute_after(seconds: int) -> datetime:
 def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:
     """Step one with what was chosen for a checkout, and with what of it cannot be paid."""
     amount = write_amount(checkout.amount, checkout.currency, g.shell.locale)
-    return show_choices(build_chosen_again(checkout, g.merchant.options, amount), faults=faults, status=status)
+    return show_choices(fields_from(checkout.choice, amount), faults=faults, status=status)
 
 
 def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
@@ -174,7 +175,7 @@ def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
     if checkout.status != "incomplete" or checkout.expires_at <= now():
         return "time"
     is_theirs = gateway is not None and gateway.name == checkout.gateway
-    return "" if is_theirs or checkout.gateway == CREDIT else "change"
+    return "" if is_theirs or checkout.gateway is None else "change"
 
 
 def _find_other_payment(reader: Reader, scope: Scope, checkout: Checkout) -> str | None:

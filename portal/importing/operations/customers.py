@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 from portal.customers.errors import InvalidCustomer
 from portal.customers.models import Customer
 from portal.customers.operations import changes_of
+from portal.customers.queries.imported import lock_customers
 from portal.customers.rules import NormalDetails, merged_document, normalise_details
 from portal.events.operations import record_imported
 from portal.events.rules import Event, EventType
 from portal.importing.rules.customer_rows import ImportedCustomer
 from portal.importing.rules.results import Change, Context, Refused, Verdict
 from portal.public_ids import new_id
+from portal.tenancy import MerchantScope
 
 
 def write_customers(session: Session, context: Context, customers: Sequence[ImportedCustomer]) -> list[Verdict]:
@@ -58,23 +60,18 @@ class _Known:
         self, session: Session, merchant_id: str, customers: Sequence[ImportedCustomer], normal: Sequence[NormalDetails]
     ) -> None:
         columns = [details.columns for details in normal]
-        wanted = {
-            Customer.id: {customer.id for customer in customers if customer.id},
-            Customer.reference: {found["reference"] for found in columns if found.get("reference")},
-            Customer.email_key: {found["email_key"] for found in columns if found.get("email_key")},
-            Customer.phone: {
+        rows = lock_customers(
+            session,
+            MerchantScope(merchant_id),
+            ids={customer.id for customer in customers if customer.id},
+            references={found["reference"] for found in columns if found.get("reference")},
+            email_keys={found["email_key"] for found in columns if found.get("email_key")},
+            phones={
                 found["phone"]
                 for found in columns
                 if found.get("phone") and not (found.get("reference") or found.get("email_key"))
             },
-        }
-        said = [column.in_(sorted(values)) for column, values in wanted.items() if values]
-        rows = session.scalars(
-            sa.select(Customer)
-            .where(Customer.merchant_id == merchant_id, sa.or_(sa.false(), *said))
-            .order_by(Customer.id)
-            .with_for_update()
-        ).all()
+        )
         self._by_id = {row.id: row for row in rows}
         self._by_reference = {row.reference: row for row in rows if row.reference}
         self._living = [row for row in rows if row.deleted_at is None]

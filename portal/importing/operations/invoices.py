@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from portal.credit.operations import grant
 from portal.credit.queries import free_credit
 from portal.customers.models import Customer
+from portal.customers.queries.imported import list_by_email_key, list_by_reference
 from portal.customers.rules import email_key
 from portal.database import Base
 from portal.events.operations import record_imported
@@ -24,6 +25,7 @@ from portal.events.rules import Event, EventType
 from portal.importing.rules.invoice_rows import Document, Person
 from portal.importing.rules.results import Change, Context, Refused, Verdict
 from portal.invoices.models import CreditNote, Invoice, InvoiceLine
+from portal.invoices.queries.imported import lock_credit_notes_by_number, lock_invoices_by_number
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import (
     Posting,
@@ -37,7 +39,7 @@ from portal.ledger.rules import (
 from portal.money import Money
 from portal.payments.models import Payment, PaymentAllocation
 from portal.public_ids import new_id
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 IMPORT_GATEWAY = "import"
 _STATES = {
@@ -79,16 +81,9 @@ def write_documents(session: Session, context: Context, documents: Sequence[Docu
     batch = _Batch()
     customers = _customers_of(session, context, documents, batch)
     numbers = sorted({document.number for document in documents})
-    invoices = _by_key(
-        session,
-        sa.select(_table(Invoice)).where(Invoice.merchant_id == merchant_id, Invoice.number.in_(numbers)),
-        Invoice.id,
-    )
-    notes = _by_key(
-        session,
-        sa.select(_table(CreditNote)).where(CreditNote.merchant_id == merchant_id, CreditNote.number.in_(numbers)),
-        CreditNote.id,
-    )
+    scope = MerchantScope(merchant_id)
+    invoices = lock_invoices_by_number(session, scope, numbers)
+    notes = lock_credit_notes_by_number(session, scope, numbers)
     verdicts: list[Verdict] = []
     for document in documents:
         customer = customers[document.owner]
@@ -111,21 +106,16 @@ def _customers_of(
     """The customer's id of each owner; who is new is put into the batch, created when the first of its invoices was."""
     found: dict[str, str | Refused] = {}
     owners = sorted({document.owner for document in documents})
-    for column, prefix in ((Customer.reference, "r:"), (Customer.email_key, "e:")):
-        values = [owner[2:] for owner in owners if owner.startswith(prefix)]
-        rows = session.execute(
-            sa.select(column, Customer.id, Customer.deleted_at)
-            .where(Customer.merchant_id == context.merchant.id, column.in_(values))
-            .order_by(Customer.id)
-        ).all() if values else []  # fmt: skip
-        for value, customer_id, deleted_at in rows:
-            owner = f"{prefix}{value}"
-            if deleted_at is not None:
+    scope = MerchantScope(context.merchant.id)
+    for list_by, prefix in ((list_by_reference, "r:"), (list_by_email_key, "e:")):
+        for customer in list_by(session, scope, [owner[2:] for owner in owners if owner.startswith(prefix)]):
+            owner = f"{prefix}{customer.name}"
+            if customer.is_deleted:
                 found.setdefault(owner, Refused("the customer was deleted"))
             elif prefix == "e:" and isinstance(found.get(owner), str):
                 found[owner] = Refused("more than one customer has this mail address")
             else:
-                found[owner] = customer_id
+                found[owner] = customer.id
     for document in documents:
         if document.owner not in found:
             found[document.owner] = _new_customer(context, document, batch)
@@ -147,11 +137,6 @@ def _new_customer(context: Context, document: Document, batch: _Batch) -> str:
     )  # fmt: skip
     batch.events.append(_event(context, EventType.CUSTOMER_CREATED, customer_id, customer_id))
     return customer_id
-
-
-def _by_key(session: Session, statement: sa.Select[Any], order: Any) -> dict[tuple[str, str], Row[Any]]:
-    # Locked in the order of their ids on PostgreSQL, so that two imports never wait for each other in a circle.
-    return {(row.number, row.customer_id): row for row in session.execute(statement.order_by(order).with_for_update())}
 
 
 def _write_invoice(
@@ -322,7 +307,7 @@ def _book_payment(
             "merchant_id": context.merchant.id, "id": payment_id, "customer_id": customer_id, "status": "complete",
             "currency": document.currency, "amount": document.total, "amount_refunded": 0,
             "description": document.description or document.number, "note": document.number if document.description else "",
-            "more_count": 0, "kind": "invoice", "credit_amount": 0, "use_credit": False, "is_partial": False, "splits": False,
+            "more_count": 0, "kind": "invoice", "credit_amount": 0, "use_credit": False,
             "reference": None, "gateway": IMPORT_GATEWAY, "gateway_reference": None, "save_method": False,
             "listed": True, "version": 1, "check_count": 0, "created_at": paid_at, "updated_at": context.now,
             "expires_at": paid_at, "completed_at": paid_at,

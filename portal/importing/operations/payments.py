@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.customers.models import Customer
+from portal.customers.queries.imported import find_ids
 from portal.events.rules import IMPORT
 from portal.importing.rules.payment_rows import CAPTURED, ImportedPayment
 from portal.importing.rules.results import Change, Context, Refused, Verdict
-from portal.invoices.models import Invoice
 from portal.invoices.operations.balance import settle_unreserved
+from portal.invoices.queries.payable import lock_named
 from portal.invoices.rules import OUTSTANDING
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import Settled, payment_recorded, refund_begun, refund_succeeded
 from portal.money import Money
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.status import become, record_status
+from portal.payments.queries.at_gateways import lock_by_reference
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
+from portal.tenancy import MerchantScope, Scope
 
 _CHANGEABLE = ("status", "amount_refunded", "failure_code", "failure_message")
 
@@ -42,28 +43,20 @@ def write_payments(session: Session, context: Context, payments: Sequence[Import
     return [_write(session, context, payment, customers, existing) for payment in payments]
 
 
-def _customers_of(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> dict[str, str]:
+def _customers_of(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> Mapping[str, str]:
     names = sorted({payment.customer for payment in payments})
-    rows = session.execute(
-        sa.select(Customer.id, Customer.reference).where(
-            Customer.merchant_id == context.merchant.id, sa.or_(Customer.id.in_(names), Customer.reference.in_(names))
-        )
-    ).all()
-    return {row.id: row.id for row in rows} | {row.reference: row.id for row in rows if row.reference}
+    return find_ids(session, MerchantScope(context.merchant.id), names)
 
 
 def _existing(
     session: Session, context: Context, payments: Sequence[ImportedPayment]
-) -> dict[tuple[str, str], Payment]:
-    rows = session.scalars(
-        sa.select(Payment)
-        .where(
-            Payment.merchant_id == context.merchant.id, Payment.gateway.in_(sorted({payment.gateway for payment in payments})),
-            Payment.gateway_reference.in_(sorted({payment.gateway_reference for payment in payments})),
-        )
-        .order_by(Payment.id)
-        .with_for_update()
-    )  # fmt: skip
+) -> dict[tuple[str | None, str], Payment]:
+    rows = lock_by_reference(
+        session,
+        MerchantScope(context.merchant.id),
+        gateways={payment.gateway for payment in payments},
+        references={payment.gateway_reference for payment in payments},
+    )
     return {(row.gateway, row.gateway_reference or ""): row for row in rows}
 
 
@@ -71,8 +64,8 @@ def _write(
     session: Session,
     context: Context,
     payment: ImportedPayment,
-    customers: dict[str, str],
-    existing: dict[tuple[str, str], Payment],
+    customers: Mapping[str, str],
+    existing: dict[tuple[str | None, str], Payment],
 ) -> Verdict:
     customer_id = customers.get(payment.customer)
     if customer_id is None:
@@ -146,25 +139,14 @@ def _shares(session: Session, context: Context, payment: ImportedPayment, custom
     if payment.status not in CAPTURED or not payment.shares:
         return []
     names = [name for name, _ in payment.shares]
-    rows = session.execute(
-        sa.select(
-            Invoice.id, Invoice.number, Invoice.description, Invoice.status, Invoice.currency, Invoice.version,
-            (Invoice.total - Invoice.amount_paid - Invoice.amount_credited - Invoice.amount_reserved).label("free"),
-        )
-        .where(
-            Invoice.merchant_id == context.merchant.id, Invoice.customer_id == customer_id,
-            sa.or_(Invoice.id.in_(names), Invoice.number.in_(names)),
-        )
-        .order_by(Invoice.id)
-        .with_for_update()
-    ).all()  # fmt: skip
+    rows = lock_named(session, Scope(context.merchant.id, customer_id), names)
     by_name = {row.number: row for row in rows} | {row.id: row for row in rows}
     left, shares = payment.amount, []
     for name, wanted in payment.shares:
         row = by_name.get(name)
         if row is None or row.currency != payment.currency:
             return Refused("the customer has no such invoice in this currency")
-        free = row.free if row.status in OUTSTANDING else 0
+        free = row.amount_due - row.amount_reserved if row.status in OUTSTANDING else 0
         amount = min(free, left) if wanted is None else wanted
         if amount <= 0 or amount > free or amount > left:
             return Refused(
@@ -202,6 +184,7 @@ def _settle(session: Session, context: Context, payment: Payment, shares: Sequen
 def _post(session: Session, context: Context, payment: Payment, shares: Sequence[_Share]) -> None:
     if payment.status not in CAPTURED:
         return
+    assert payment.gateway is not None, "an imported payment names its gateway"
     settled = []
     for share in shares:
         taken = Money(share.amount, payment.currency)
@@ -214,6 +197,7 @@ def _post(session: Session, context: Context, payment: Payment, shares: Sequence
 def _refund(session: Session, context: Context, payment: Payment, amount: int) -> None:
     if amount <= 0:
         return
+    assert payment.gateway is not None, "an imported payment names its gateway"
     at = payment.completed_at or context.now
     refund_id, money = new_id("re", at), Money(amount, payment.currency)
     session.add(

@@ -8,10 +8,9 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.customers.models import Customer
+from portal.customers.queries.customers import get_contact
 from portal.events.rules import Actor, EventType
 from portal.invoices.models import Invoice, InvoiceLine
 from portal.invoices.operations.status import record_invoice
@@ -123,12 +122,8 @@ def taxes_of(lines: Sequence[NewLine]) -> dict[Decimal, int]:
 
 
 def _bill_to(session: Session, scope: Scope) -> dict[str, Any]:
-    name, company_name, address = session.execute(
-        sa.select(Customer.name, Customer.company_name, Customer.billing_address).where(
-            Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id
-        )
-    ).one()
-    return {"name": name, "company_name": company_name, "address": address}
+    contact = get_contact(session, scope)
+    return {"name": contact.name, "company_name": contact.company_name, "address": contact.billing_address}
 
 
 def _rounded(value: Decimal) -> int:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.contacts import mask_card_numbers
-from portal.customers.models import Customer
+from portal.customers.operations import lock_customer
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
 from portal.gateways.contract import MethodDetails
@@ -69,6 +69,15 @@ def remember_method(
     return method.id
 
 
+def mark_used(session: Session, scope: Scope, method_id: str, *, at: datetime) -> None:
+    """Note that money came with a method, removed or not."""
+    session.execute(
+        sa.update(PaymentMethod)
+        .where(PaymentMethod.merchant_id == scope.merchant_id, PaymentMethod.id == method_id)
+        .values(last_used_at=at)
+    )
+
+
 def rename_method(session: Session, scope: Scope, method_id: str, nickname: str, *, actor: Actor, at: datetime) -> None:
     """Give a method the customer's own name for it; an empty one takes it away.
 
@@ -107,11 +116,7 @@ def prefer(
 
 def lock_methods(session: Session, scope: Scope) -> Sequence[PaymentMethod]:
     """The customer's active methods, under the lock that orders everything which adds, removes or prefers one."""
-    session.execute(
-        sa.select(Customer.id)
-        .where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id)
-        .with_for_update()
-    )
+    lock_customer(session, scope)
     return (
         session.execute(
             sa.select(PaymentMethod)

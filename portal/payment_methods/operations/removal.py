@@ -116,7 +116,7 @@ def detach_method(services: Services, merchant_id: str, payload: dict[str, Any],
             at = services.clock.now()
             enqueue(session, merchant_id, "detach_method", payload, at=at, due_at=at + _ASK_AGAIN_AFTER)
             return
-    gateway = services.gateways.find(merchant_id, method.gateway)
+    gateway = services.gateways.find_named(merchant_id, method.gateway)
     if gateway is None or not gateway.capabilities.setup_page:
         log.warning("payment_method.not_detached", extra={"merchant": merchant_id, "method": method_id})
         return

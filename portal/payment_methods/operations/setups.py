@@ -23,7 +23,7 @@ from portal.payment_methods.operations.consents import Consent, give_method, rec
 from portal.payment_methods.operations.methods import get_method, lock_methods, prefer, remember_method
 from portal.payment_methods.operations.removal import replace_method
 from portal.payment_methods.operations.uses import MethodUsers
-from portal.payment_methods.queries import get_payer
+from portal.payment_methods.queries.at_gateways import get_payer
 from portal.payment_methods.rules import SETUP_UNSETTLED, is_contradiction, judge_setup, read_nickname
 from portal.public_ids import first_id, new_id
 from portal.services import Services
@@ -95,7 +95,7 @@ def resolve_setup(
     asked = services.database.run(
         lambda session: _note_lookup(session, merchant_id, setup_id, now, unless_checked_within)
     )
-    gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
+    gateway = services.gateways.find_named(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None or not gateway.capabilities.setup_page:
         return
     outcome = _ask(services, gateway, asked, now)

@@ -29,7 +29,7 @@ from portal.payment_methods.page_builders import (
     build_removal_page,
 )
 from portal.payment_methods.pages import MethodsPage
-from portal.payment_methods.queries import find_removed, get_method, get_method_facts, list_methods
+from portal.payment_methods.queries.own_methods import find_removed, get_method_facts, get_own_method, list_own_methods
 from portal.payment_methods.rules import echoed_nickname
 from portal.payment_methods.views.setups import add_routes as add_setup_routes
 from portal.payment_methods.views.setups import setup_gateway
@@ -57,7 +57,7 @@ def payment_methods() -> Response:
     """The saved methods, the default first; `removed` names one that was taken away just now."""
     services, scope = current_services(), current_scope()
     with reading() as reader:
-        methods = list_methods(reader, scope)
+        methods = list_own_methods(reader, scope)
         removed = find_removed(reader, scope, request.args["removed"]) if "removed" in request.args else None
     gateway = services.gateways.find(scope.merchant_id)
     rows = tuple(build_method_row(method, today=today(), zone=_zone()) for method in methods)
@@ -139,10 +139,10 @@ def remove(method_id: str) -> Response:
 def _method_page(method_id: str, *, nickname: str | None = None, fault: str = "", status: int = 200) -> Response:
     scope = current_scope()
     with reading() as reader:
-        method = get_method(reader, scope, method_id)
+        method = get_own_method(reader, scope, method_id)
         facts = get_method_facts(reader, scope, method_id)
         uses = list_dependents(reader, current_services().method_users, scope, method_id, at=now())
-    gateway = current_services().gateways.find(scope.merchant_id, facts.gateway)
+    gateway = current_services().gateways.find_named(scope.merchant_id, facts.gateway)
     page = build_method_page(
         method,
         facts,
@@ -161,8 +161,8 @@ def _method_page(method_id: str, *, nickname: str | None = None, fault: str = ""
 def _removal_page(method_id: str, *, chosen: str = "", is_fault: bool = False, status: int = 200) -> Response:
     scope = current_scope()
     with reading() as reader:
-        method = get_method(reader, scope, method_id)
-        methods = list_methods(reader, scope)
+        method = get_own_method(reader, scope, method_id)
+        methods = list_own_methods(reader, scope)
         uses = list_dependents(reader, current_services().method_users, scope, method_id, at=now())
     page = build_removal_page(
         method,

@@ -13,7 +13,8 @@ from portal.payment_methods.forms import NewMethodForm
 from portal.payment_methods.operations.setups import ASK_AT_MOST_EVERY, Wish, begin_setup, resolve_setup
 from portal.payment_methods.page_builders import build_method_label, build_setup_page
 from portal.payment_methods.pages import NewMethodPage
-from portal.payment_methods.queries import get_method, get_setup, list_methods
+from portal.payment_methods.queries.own_methods import get_own_method, list_own_methods
+from portal.payment_methods.queries.setups import get_setup
 from portal.payment_methods.rules import SETUP_UNSETTLED, echoed_nickname
 from portal.payment_methods.views.consent_texts import said_here, words_of_setup
 from portal.public_ids import is_id
@@ -85,7 +86,7 @@ def setup(setup_id: str) -> Response:
         )
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)
-        method = next((each for each in list_methods(reader, scope) if each.id == found.payment_method_id), None)
+        method = next((each for each in list_own_methods(reader, scope) if each.id == found.payment_method_id), None)
     gateway = services.gateways.find(scope.merchant_id)
     name = gateway.title if gateway is not None and gateway.name == found.gateway else g.merchant.name
     return render_page("payment_methods/setup.html", build_setup_page(found, method, gateway_name=name, root=root()))
@@ -94,8 +95,8 @@ def setup(setup_id: str) -> Response:
 def _new_page(wish: Wish, *, fault: str = "", status: int = 200) -> Response:
     scope = current_scope()
     with reading() as reader:
-        replaced = get_method(reader, scope, wish.replaces) if wish.replaces is not None else None
-        is_first = not list_methods(reader, scope)
+        replaced = get_own_method(reader, scope, wish.replaces) if wish.replaces is not None else None
+        is_first = not list_own_methods(reader, scope)
     gateway = setup_gateway()
     page = NewMethodPage(
         gateway_name=gateway.title if gateway else g.merchant.name,

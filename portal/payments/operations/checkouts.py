@@ -6,7 +6,7 @@ An unconfirmed payment reserves nothing and blocks nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
@@ -16,16 +16,16 @@ from portal.credit.queries import free_credit
 from portal.database import Reader
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
-from portal.invoices.models import Invoice
-from portal.invoices.rules import OUTSTANDING
+from portal.invoices.queries.payable import PayableInvoice, list_chosen
+from portal.invoices.rules import MOST_IN_A_PAYMENT, OUTSTANDING
 from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
-from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.queries.at_gateways import find_chargeable
+from portal.payment_methods.queries.methods import StoredMethod
 from portal.payment_methods.rules import UNUSABLE, method_state, shown_brand
 from portal.payments.errors import (
     AmountTooHigh,
     AmountTooLow,
-    AmountUnreached,
     CurrenciesMixed,
     InvoiceBeingPaid,
     InvoiceSettled,
@@ -40,54 +40,28 @@ from portal.payments.errors import (
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.locks import list_allocations, lock_invoices
 from portal.payments.operations.status import become, record_status
+from portal.payments.queries.holders import list_holders
 from portal.payments.queries.shares import due_of
 from portal.payments.rules import statuses
-from portal.payments.rules.amounts import (
-    NO_RANGES,
-    Due,
-    Pricing,
-    amount_rule,
-    currencies_of,
-    least_first_part,
-    part_ranges,
-    price,
+from portal.payments.rules.amounts import Due, Pricing, check_amount, currencies_of, price_choice
+from portal.payments.rules.choices import (
+    Amount,
+    Choice,
+    CreditAlone,
+    Exact,
+    FirstPart,
+    Invoices,
+    NewMethod,
+    Preset,
+    Prompt,
+    SavedMethod,
+    TopUp,
+    Way,
+    stored_choice,
 )
 from portal.payments.rules.statuses import PaymentStatus
 from portal.public_ids import is_id, new_id
 from portal.tenancy import Scope
-
-NEW_METHOD = "new"
-TELEPHONE = "telephone"
-"""The choice of a telephone that is asked directly, `Choice.channel` and `Choice.phone`."""
-CREDIT = "credit"
-"""What stands for gateway and method of a payment that the customer's credit pays whole."""
-MOST_INVOICES = 300
-"""Invoices in one payment, at most: each is locked while it is confirmed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the customer chose to pay, and how.
-
-    `payment_method` is `pm_…`, `new` (entered on the gateway's page), `telephone` (with `channel` and `phone` in E.164), or ""
-    where credit pays all. `amount` is minor units of `currency`; None is all that is due. `currency` None is the invoices' own.
-    `use_credit`: the customer's credit goes first. `splits`: another method pays the rest, in a second payment; `split_of` is
-    the first payment of that second one. `top_up`: without invoices, `amount` goes to the customer's credit, and `title` is
-    what that is called in the customer's language.
-    """
-
-    payment_method: str
-    invoice_ids: Sequence[str] = ()
-    amount: int | None = None
-    currency: str | None = None
-    use_credit: bool = False
-    save_method: bool = False
-    splits: bool = False
-    split_of: str | None = None
-    top_up: bool = False
-    title: str = ""
-    channel: str | None = None
-    phone: str | None = None
 
 
 def begin_checkout(
@@ -101,58 +75,51 @@ def begin_checkout(
     device: str | None = None,
     at: datetime,
 ) -> str:
-    """Propose a payment as it was chosen, and tell its id; nothing is reserved.
+    """Propose a payment as it was chosen, and return its id; nothing is reserved.
 
-    `gateway` is the merchant's; None where there is none, and credit has to pay all. Supersedes older unconfirmed payments of
-    the same invoices. Raises NoGateway, or a CheckoutFault, which names the field, and changes
-    nothing then.
+    `gateway` is the merchant's; None where there is none, and credit has to pay all. Where credit pays all, that is the way,
+    whatever was chosen beside it. Supersedes older unconfirmed payments of the same invoices. Raises NoGateway, or a CheckoutFault,
+    which names the field, and changes nothing then.
     """
     merchant = get_merchant(session, scope.merchant_id)
     options = merchant.options
-    if choice.top_up:
-        dues: list[Due] = []
-        pricing = _price_top_up(choice, options)
-        named = (choice.title, "", 0)
-    else:
-        # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
-        wanted = list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES]
-        lock_invoices(session, scope, wanted)
-        supersede(session, scope, wanted, but=None, actor=actor, at=at)
-        dues, titles = _get_payable(session, scope, choice, options)
-        pricing = _price(session, scope, choice, dues, options)
-        kept = [titles[part.invoice_id] for part in pricing.parts]
-        named = (*kept[0], len(kept) - 1)
+    dues: list[Due] = []
+    named = ("", "", 0)
+    match choice.what:
+        case TopUp(currency):
+            pricing = _price_top_up(currency, choice.amount, options)
+        case what:
+            # First, since it waits for a confirmation under way: the invoices are then read as that one left them.
+            wanted = list(dict.fromkeys(what.ids))[:MOST_IN_A_PAYMENT]
+            lock_invoices(session, scope, wanted)
+            supersede(session, scope, wanted, but=None, actor=actor, at=at)
+            dues, titles = _get_payable(session, scope, wanted, what.split_of, options)
+            pricing = _price(session, scope, choice, what, dues, options)
+            kept = [titles[part.invoice_id] for part in pricing.parts]
+            named = (*kept[0], len(kept) - 1)
     if pricing.charge and gateway is None:
         raise NoGateway
-    method = _get_method(session, scope, choice, gateway, merchant.day_of(at)) if pricing.charge else None
+    chosen = choice if pricing.charge else replace(choice, way=CreditAlone())
+    method = _get_method(session, scope, chosen.way, gateway, merchant.day_of(at)) if pricing.charge else None
     description, note, more_count = named
-    is_new = method is None and pricing.charge > 0
     payment = Payment(
         merchant_id=scope.merchant_id,
         id=new_id("pay", at),
         customer_id=scope.customer_id,
-        kind="top_up" if choice.top_up else "invoice",
         status="incomplete",
         currency=pricing.currency,
         amount=pricing.total,
         credit_amount=pricing.credit,
-        use_credit=choice.use_credit,
-        is_partial=choice.amount is not None and not choice.top_up,
-        splits=choice.splits,
-        split_of=choice.split_of,
         description=description,
         note=note,
         more_count=more_count,
-        gateway=gateway if pricing.charge and gateway else CREDIT,
-        payment_method_id=method.id if method else None,
-        save_method=choice.save_method and is_new,
-        channel=choice.channel if is_new else None,
-        phone=choice.phone if is_new else None,
+        gateway=gateway if pricing.charge else None,
         listed=True,
         created_at=at,
         updated_at=at,
         opened_at=at,
         expires_at=at + expires_after,
+        **stored_choice(chosen),
         **_shown_method(method, pricing),
     )
     session.add(payment)
@@ -164,7 +131,7 @@ def begin_checkout(
                 merchant_id=scope.merchant_id,
                 payment_id=payment.id,
                 invoice_id=part.invoice_id,
-                slot=2 if choice.split_of else 1,
+                slot=2 if payment.split_of else 1,
                 state="proposed",
                 amount=part.share,
                 price=None if own[part.invoice_id] == pricing.currency else part.price,
@@ -224,15 +191,6 @@ def _record_checkout(
     record(session, actor, event)
 
 
-_INVOICES = (
-    sa.select(Invoice)
-    .where(
-        Invoice.merchant_id == sa.bindparam("merchant_id"),
-        Invoice.customer_id == sa.bindparam("customer_id"),
-        Invoice.id.in_(sa.bindparam("invoice_ids", expanding=True)),
-    )
-    .order_by(Invoice.due_on, Invoice.id)
-)
 _UNCONFIRMED = (
     sa.select(Payment)
     .join(
@@ -253,19 +211,17 @@ _UNCONFIRMED = (
 
 
 def _get_payable(
-    session: Session, scope: Scope, choice: Choice, options: PaymentOptions
+    session: Session, scope: Scope, wanted: Sequence[str], split_of: str | None, options: PaymentOptions
 ) -> tuple[list[Due], dict[str, tuple[str, str]]]:
     """The invoices as pricing sees them, oldest due first, and the title and number of each."""
-    wanted = list(dict.fromkeys(choice.invoice_ids))[:MOST_INVOICES]
     if not wanted or not all(is_id("inv", invoice_id) for invoice_id in wanted):
         raise NoInvoiceChosen
-    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": wanted}
-    invoices = session.execute(_INVOICES, asked).scalars().all()
+    invoices = list_chosen(session, scope, wanted)
     if len(invoices) != len(wanted):
         raise NoInvoiceChosen
     if any(invoice.status not in OUTSTANDING or invoice.amount_due <= 0 for invoice in invoices):
         raise InvoiceSettled
-    _refuse_held(session, scope, choice, invoices)
+    _refuse_held(session, scope, split_of, invoices)
     dues = [due_of(invoice, options) for invoice in invoices]
     titles = {invoice.id: (invoice.description or invoice.number, invoice.number) for invoice in invoices}
     return dues, {
@@ -273,48 +229,33 @@ def _get_payable(
     }
 
 
-def _refuse_held(session: Session, scope: Scope, choice: Choice, invoices: Sequence[Invoice]) -> None:
+def _refuse_held(session: Session, scope: Scope, split_of: str | None, invoices: Sequence[PayableInvoice]) -> None:
     """What a payment under way holds is not paid again; but the second of two methods pays what the first one leaves."""
     for invoice in invoices:
         if not invoice.amount_reserved:
             continue
         holders = list_holders(session, scope, invoice.id)
-        if holders != [choice.split_of] or invoice.amount_reserved >= invoice.amount_due:
+        if holders != [split_of] or invoice.amount_reserved >= invoice.amount_due:
             # None may be left: the invoice was read a moment earlier, and its payment has ended since.
-            raise InvoiceBeingPaid(next((holder for holder in holders if holder != choice.split_of), choice.split_of))
+            raise InvoiceBeingPaid(next((holder for holder in holders if holder != split_of), split_of))
 
 
-def _price(session: Session, scope: Scope, choice: Choice, dues: Sequence[Due], options: PaymentOptions) -> Pricing:
-    currency = choice.currency or dues[0].currency
+def _price(
+    session: Session, scope: Scope, choice: Choice, what: Invoices, dues: Sequence[Due], options: PaymentOptions
+) -> Pricing:
+    currency = what.currency or dues[0].currency
     if currency not in currencies_of(dues):
         raise CurrenciesMixed
-    if (choice.splits or choice.split_of) and not options.allow_split:
+    if (isinstance(choice.amount, FirstPart) or what.split_of) and not options.allow_split:
         raise SplitNotAllowed
-    if choice.split_of is not None:
-        check_first_of_split(session, scope, choice.split_of)
-    whole = price(dues, currency)
-    amount = choice.amount
-    if choice.splits:
-        _check_first_part(dues, currency, amount or 0, whole.total)
-    elif amount is not None:
+    if what.split_of is not None:
+        check_first_of_split(session, scope, what.split_of)
+    refused = None
+    if isinstance(choice.amount, Preset | Exact):
         refused = find_refused_amount(session, scope, [due.invoice_id for due in dues], currency)
-        amount_rule(dues, currency, refused_amount=refused).check(amount)
+    check_amount(dues, currency, choice.amount, refused_amount=refused)
     credit = free_credit(session, scope, currency) if choice.use_credit else 0
-    limits = NO_RANGES if choice.splits else part_ranges(dues)
-    return price(dues, currency, amount=amount, credit=credit, parts_of=limits)
-
-
-def _check_first_part(dues: Sequence[Due], currency: str, amount: int, total: int) -> None:
-    """Raises SplitNotAllowed, AmountTooLow, AmountTooHigh and AmountUnreached for what cannot be the first of two payments."""
-    least = least_first_part(dues, currency)
-    if least is None:
-        raise SplitNotAllowed
-    if amount <= 0:
-        raise AmountTooLow(1, total - 1)
-    if amount >= total:
-        raise AmountTooHigh(1, total - 1)
-    if amount < least:
-        raise AmountUnreached
+    return price_choice(dues, currency, choice.amount, credit=credit)
 
 
 def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> None:
@@ -324,7 +265,7 @@ def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> Non
     """
     found = (
         session.execute(
-            sa.select(Payment.status, Payment.splits).where(
+            sa.select(Payment.status, Payment.amount_choice).where(
                 Payment.merchant_id == scope.merchant_id,
                 Payment.customer_id == scope.customer_id,
                 Payment.id == payment_id,
@@ -333,25 +274,27 @@ def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> Non
         if is_id("pay", payment_id)
         else None
     )
-    if found is None or not found.splits or found.status not in statuses.CAPTURED | statuses.UNSETTLED:
+    is_first = found is not None and found.amount_choice == "first_part"
+    if found is None or not is_first or found.status not in statuses.CAPTURED | statuses.UNSETTLED:
         raise SplitNotAllowed
 
 
-def _price_top_up(choice: Choice, options: PaymentOptions) -> Pricing:
-    rule = options.top_ups.get(choice.currency or "")
-    if rule is None or choice.currency is None:
+def _price_top_up(currency: str, amount: Amount, options: PaymentOptions) -> Pricing:
+    rule = options.top_ups.get(currency)
+    if rule is None:
         raise TopUpNotAllowed
-    amount = choice.amount or 0
-    if amount < rule.minimum:
+    # Of money in advance there is no whole, no deposit and no part: nothing is named by these.
+    named = amount.amount if isinstance(amount, Preset | Exact) else 0
+    if named < rule.minimum:
         raise AmountTooLow(rule.minimum, rule.maximum)
-    if amount > rule.maximum:
+    if named > rule.maximum:
         raise AmountTooHigh(rule.minimum, rule.maximum)
-    return Pricing(choice.currency, (), amount)
+    return Pricing(currency, (), named)
 
 
-def _shown_method(method: PaymentMethod | None, pricing: Pricing) -> dict[str, str | None]:
+def _shown_method(method: StoredMethod | None, pricing: Pricing) -> dict[str, str | None]:
     if not pricing.charge:
-        return {"method_type": CREDIT}
+        return {"method_type": "credit"}
     if method is None:
         return {}
     return {
@@ -387,46 +330,20 @@ def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str]
     return int(last.amount)
 
 
-def list_holders(reader: Reader, scope: Scope, invoice_id: str) -> list[str]:
-    """The payments under way that hold a part of the invoice: one, or two that split it."""
-    statement = (
-        sa.select(PaymentAllocation.payment_id)
-        .where(
-            PaymentAllocation.merchant_id == scope.merchant_id,
-            PaymentAllocation.invoice_id == invoice_id,
-            PaymentAllocation.state == "active",
-        )
-        .order_by(PaymentAllocation.slot)
-    )
-    return list(reader.execute(statement).scalars())
+def _get_method(session: Session, scope: Scope, way: Way, gateway: str | None, today: date) -> StoredMethod | None:
+    """The saved method that was chosen, None for any other way. One that another gateway keeps is worth nothing here. Raises
+    MethodMissing where nothing but credit was chosen, which does not pay all."""
+    match way:
+        case CreditAlone():
+            raise MethodMissing
+        case NewMethod() | Prompt():
+            return None
+        case SavedMethod(method_id):
+            return _get_saved(session, scope, method_id, gateway, today)
 
 
-def find_holder(reader: Reader, scope: Scope, invoice_id: str) -> str | None:
-    """The payment under way that holds a part of the invoice; of two that split it, the first."""
-    return next(iter(list_holders(reader, scope, invoice_id)), None)
-
-
-def _get_method(
-    session: Session, scope: Scope, choice: Choice, gateway: str | None, today: date
-) -> PaymentMethod | None:
-    """The saved method that was chosen, None for any other way to pay. One that another gateway keeps is worth nothing here."""
-    if choice.payment_method in (NEW_METHOD, TELEPHONE):
-        return None
-    if not choice.payment_method:
-        raise MethodMissing
-    method = (
-        session.execute(
-            sa.select(PaymentMethod).where(
-                PaymentMethod.merchant_id == scope.merchant_id,
-                PaymentMethod.customer_id == scope.customer_id,
-                PaymentMethod.id == choice.payment_method,
-                PaymentMethod.gateway == gateway,
-                PaymentMethod.status == "active",
-            )
-        ).scalar()
-        if is_id("pm", choice.payment_method)
-        else None
-    )
+def _get_saved(session: Session, scope: Scope, method_id: str, gateway: str | None, today: date) -> StoredMethod:
+    method = find_chargeable(session, scope, method_id, gateway)
     if method is None:
         raise MethodUnknown
     if method_state(method, today) in UNUSABLE:

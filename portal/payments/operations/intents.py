@@ -17,15 +17,17 @@ from portal.money import Money
 from portal.payment_methods.operations.consents import Consent, record_consent
 from portal.payments.errors import AmountChanged, CheckoutEnded, InvoiceBeingPaid, MethodMissing, MethodUnknown
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations.checkouts import CREDIT, check_first_of_split, find_holder, list_holders, supersede
+from portal.payments.operations.checkouts import check_first_of_split, supersede
 from portal.payments.operations.limits import limit_attempts, limit_prompts
 from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_own_payment
 from portal.payments.operations.orders import Intent, intent_of
 from portal.payments.operations.outcomes import Recording, record_paid_by_credit
 from portal.payments.operations.status import become
-from portal.payments.queries.shares import chosen_pricing, lock_dues, price_anew, shown_version
+from portal.payments.queries.holders import find_holder, list_holders
+from portal.payments.queries.shares import chosen_pricing, lock_dues, shown_version
 from portal.payments.rules import statuses
-from portal.payments.rules.amounts import Pricing
+from portal.payments.rules.amounts import Pricing, price_anew
+from portal.payments.rules.choices import read_amount
 from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
 from portal.tenancy import Scope
@@ -56,7 +58,7 @@ def write_intent(
         return None
     if payment.status != "incomplete" or payment.expires_at <= now:
         raise CheckoutEnded
-    if payment.gateway != CREDIT and (gateway is None or payment.gateway != gateway.name):
+    if payment.gateway is not None and (gateway is None or payment.gateway != gateway.name):
         # The merchant takes payments through another gateway since, at which the method is worth nothing.
         raise CheckoutEnded
     limit_attempts(session, scope, services.settings, now)
@@ -119,13 +121,7 @@ def _price_now(
         if holders and holders != [payment.split_of]:
             raise InvoiceBeingPaid(holders[0])
     credit = free_credit(session, scope, payment.currency) if payment.use_credit else 0
-    pricing = price_anew(
-        dues,
-        payment.currency,
-        chosen=payment.amount if payment.is_partial else None,
-        credit=credit,
-        splits=payment.splits,
-    )
+    pricing = price_anew(dues, payment.currency, read_amount(payment), credit=credit)
     return pricing, {due.invoice_id: due.currency for due in dues}
 
 
@@ -146,7 +142,7 @@ def _take_over(
             continue
         allocation.amount, allocation.invoice_version = part.share, part.version
         allocation.price = None if currencies[part.invoice_id] == payment.currency else part.price
-    if (payment.gateway == CREDIT) != (pricing.charge == 0):
+    if (payment.gateway is None) != (pricing.charge == 0):
         # Credit came or went since the choice: whether a method pays at all is chosen anew.
         raise MethodMissing
     payment.amount, payment.credit_amount = pricing.total, pricing.credit

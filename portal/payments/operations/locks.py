@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.invoices.models import Invoice
+from portal.invoices.queries.payable import select_locked
 from portal.payments.models import Payment, PaymentAllocation
 from portal.tenancy import Scope
 
@@ -42,29 +42,14 @@ def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocati
 
 
 # Put together once, as all that each payment asks: to write a statement down costs as much as to run it.
-_LOCK_INVOICES = (
-    sa.select(Invoice.id)
-    .where(
-        Invoice.merchant_id == sa.bindparam("merchant_id"),
-        Invoice.customer_id == sa.bindparam("customer_id"),
-        Invoice.id.in_(sa.bindparam("invoice_ids", expanding=True)),
-    )
-    .order_by(Invoice.id)
-    .with_for_update()
+_LOCK_INVOICES = select_locked(
+    of_customer=sa.bindparam("customer_id"), invoice_ids=sa.bindparam("invoice_ids", expanding=True)
 )
-_LOCK_INVOICES_OF = (
-    sa.select(Invoice.id)
-    .where(
-        Invoice.merchant_id == sa.bindparam("merchant_id"),
-        Invoice.id.in_(
-            sa.select(PaymentAllocation.invoice_id).where(
-                PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
-                PaymentAllocation.payment_id == sa.bindparam("payment_id"),
-            )
-        ),
+_LOCK_INVOICES_OF = select_locked(
+    invoice_ids=sa.select(PaymentAllocation.invoice_id).where(
+        PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
+        PaymentAllocation.payment_id == sa.bindparam("payment_id"),
     )
-    .order_by(Invoice.id)
-    .with_for_update()
 )
 _LOCK_PAYMENT = (
     sa.select(Payment)

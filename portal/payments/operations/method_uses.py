@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import Reader
 from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.queries.at_gateways import select_same_instrument
 from portal.payment_methods.rules import Use, shown_brand
 from portal.payments.models import Payment
 from portal.payments.rules.statuses import UNSETTLED
@@ -67,17 +68,11 @@ def needs_token(reader: Reader, method: PaymentMethod) -> bool:
     """Whether a payment without a proven outcome was ordered with this card or account, under this token or another one."""
     statement = (
         sa.select(Payment.id)
-        .join(
-            PaymentMethod,
-            sa.and_(PaymentMethod.merchant_id == Payment.merchant_id, PaymentMethod.id == Payment.payment_method_id),
-        )
         .where(
             Payment.merchant_id == method.merchant_id,
             Payment.customer_id == method.customer_id,
             Payment.status.in_(UNSETTLED),
-            PaymentMethod.merchant_id == method.merchant_id,
-            PaymentMethod.gateway == method.gateway,
-            PaymentMethod.fingerprint == method.fingerprint,
+            Payment.payment_method_id.in_(select_same_instrument(method)),
         )
         .limit(1)
     )

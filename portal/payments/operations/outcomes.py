@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.contacts import mask_card_numbers
@@ -14,14 +13,13 @@ from portal.credit import operations as credit
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType, customer_actor
 from portal.gateways.contract import ChargeOutcome, State
-from portal.invoices.models import Invoice
 from portal.invoices.operations import balance
+from portal.invoices.queries.payable import read_currencies
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import Settled, payment_captured
 from portal.money import Money
-from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.consents import give_method
-from portal.payment_methods.operations.methods import remember_method
+from portal.payment_methods.operations.methods import mark_used, remember_method
 from portal.payment_methods.rules import shown_brand
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_payment
@@ -217,13 +215,8 @@ def _settle_late(session: Session, payment: Payment, charged: Money, actor: Acto
 def _allocated(session: Session, payment: Payment) -> list[tuple[PaymentAllocation, str]]:
     """The payment's shares, each with its invoice's currency."""
     allocations = list_allocations(session, payment)
-    rows = session.execute(
-        sa.select(Invoice.id, Invoice.currency).where(
-            Invoice.merchant_id == payment.merchant_id,
-            Invoice.id.in_([allocation.invoice_id for allocation in allocations]),
-        )
-    ).all()
-    currencies = {row.id: row.currency for row in rows}
+    scope = Scope(payment.merchant_id, payment.customer_id)
+    currencies = read_currencies(session, scope, [allocation.invoice_id for allocation in allocations])
     return [(allocation, currencies[allocation.invoice_id]) for allocation in allocations]
 
 
@@ -244,23 +237,16 @@ def _release(session: Session, payment: Payment, at: datetime) -> None:
 
 def _keep_method(session: Session, payment: Payment, outcome: ChargeOutcome, at: datetime) -> None:
     scope = Scope(payment.merchant_id, payment.customer_id)
-    if payment.payment_method_id is None and payment.save_method and outcome.method and outcome.method.token:
+    gateway, entered = payment.gateway, outcome.method
+    is_to_save = payment.payment_method_id is None and payment.save_method
+    if is_to_save and gateway is not None and entered and entered.token:
+        # The customer ticked that it be saved, whoever brought the outcome.
         payment.payment_method_id = remember_method(
-            # The customer ticked that it be saved, whoever brought the outcome.
-            session,
-            scope,
-            payment.gateway,
-            outcome.method,
-            actor=customer_actor(payment.customer_id),
-            at=at,
+            session, scope, gateway, entered, actor=customer_actor(payment.customer_id), at=at
         )
         give_method(session, payment.merchant_id, payment.payment_method_id, payment_id=payment.id)
     if payment.payment_method_id is not None:
-        session.execute(
-            sa.update(PaymentMethod)
-            .where(PaymentMethod.merchant_id == payment.merchant_id, PaymentMethod.id == payment.payment_method_id)
-            .values(last_used_at=at)
-        )
+        mark_used(session, scope, payment.payment_method_id, at=at)
 
 
 def _quarantine(session: Session, payment: Payment, outcome: ChargeOutcome, actor: Actor, at: datetime) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,16 +16,18 @@ from portal.gateways.contract import ChargeOutcome, Lookup, State
 from portal.gateways.polling import RESEND_AFTER
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.errors import InvoiceBeingPaid, NoGateway
-from portal.payments.models import Payment, PaymentAllocation, is_second_attempt
-from portal.payments.operations.checkouts import CREDIT, end_checkout
+from portal.payments.models import is_second_attempt
+from portal.payments.operations.checkouts import end_checkout
 from portal.payments.operations.intents import write_intent
 from portal.payments.operations.locks import lock_own_payment, lock_payment
 from portal.payments.operations.orders import Intent, intent_of, lookup_of, send
 from portal.payments.operations.outcomes import Recording, expired, failed, is_cancellation, record_outcome
+from portal.payments.queries.holders import find_other_holders
+from portal.payments.queries.payments import find_payment, get_payment
 from portal.payments.rules import statuses
 from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 ASK_AT_MOST_EVERY = timedelta(milliseconds=500)
 """For pages, however often they are loaded; but for a customer who was sent to the gateway's page and may be back in no time."""
@@ -92,7 +93,7 @@ def resolve_payment(
     asked = services.database.run(
         lambda session: _note_lookup(session, merchant_id, payment_id, now, unless_checked_within)
     )
-    gateway = services.gateways.find(merchant_id, asked.gateway) if asked is not None else None
+    gateway = services.gateways.find_named(merchant_id, asked.gateway) if asked is not None else None
     if asked is None or gateway is None:
         return
     lookup = asked.lookup
@@ -118,22 +119,13 @@ def resolve_payment(
 def look_for_late_money(services: Services, merchant_id: str, payment_id: str) -> bool:
     """Ask whether money came after all for a payment that ended without any, and book it; nothing is ordered or called off.
 
-    Tells whether there is an answer: nobody else asks again for a payment that has ended. Raises NoResultFound.
+    Tells whether there is an answer: nobody else asks again for a payment that has ended. Raises NotFound.
     """
     with services.database.read() as reader:
-        row = reader.execute(
-            sa.select(
-                Payment.id,
-                Payment.gateway,
-                Payment.created_at,
-                Payment.sent_at,
-                Payment.gateway_reference,
-                Payment.gateway_page_reference,
-            ).where(Payment.merchant_id == merchant_id, Payment.id == payment_id)
-        ).one()
+        row = get_payment(reader, MerchantScope(merchant_id), payment_id)
     if row.sent_at is None:
         return True
-    gateway = services.gateways.find(merchant_id, row.gateway)
+    gateway = services.gateways.find_named(merchant_id, row.gateway)
     if gateway is None:
         return False
     outcome = gateway.look_up(lookup_of(row))
@@ -155,7 +147,7 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
             return payment.status
         status, gateway_name = payment.status, payment.gateway
         lookup = lookup_of(payment)
-    gateway = services.gateways.find(scope.merchant_id, gateway_name)
+    gateway = services.gateways.find_named(scope.merchant_id, gateway_name)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
     outcome = gateway.cancel(lookup)
@@ -167,9 +159,9 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A payment that is asked for. `intent` is the order that may be given again, None when its method was removed."""
+    """A payment whose outcome is looked up. `intent` is the order that may be resent, None when its method was removed."""
 
-    gateway: str
+    gateway: str | None
     lookup: Lookup
     intent: Intent | None
     expires_at: datetime
@@ -206,34 +198,13 @@ def _record(
 
 
 def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:
-    with services.database.read() as connection:
-        gateway = connection.execute(
-            sa.select(Payment.gateway).where(
-                Payment.merchant_id == scope.merchant_id,
-                Payment.customer_id == scope.customer_id,
-                Payment.id == payment_id,
-            )
-        ).scalar()
-    return gateway == CREDIT
+    with services.database.read() as reader:
+        found = find_payment(reader, scope, payment_id)
+    return found is not None and found.way == "credit"
 
 
 def _other_attempts(services: Services, scope: Scope, payment_id: str) -> list[str]:
     """Payments that hold an invoice which `payment_id` would pay."""
-    with services.database.read() as connection:
-        found = connection.execute(_HOLDING_THE_SAME, {"merchant_id": scope.merchant_id, "payment_id": payment_id})
-        return list(found.scalars())
-
-
-_MINE, _THEIRS = sa.orm.aliased(PaymentAllocation), sa.orm.aliased(PaymentAllocation)
-_HOLDING_THE_SAME = (
-    sa.select(_THEIRS.payment_id)
-    .join(_MINE, sa.and_(_MINE.merchant_id == _THEIRS.merchant_id, _MINE.invoice_id == _THEIRS.invoice_id))
-    .where(
-        _MINE.merchant_id == sa.bindparam("merchant_id"),
-        _MINE.payment_id == sa.bindparam("payment_id"),
-        _THEIRS.merchant_id == sa.bindparam("merchant_id"),
-        _THEIRS.payment_id != sa.bindparam("payment_id"),
-        _THEIRS.state == "active",
-    )
-    .distinct()
-)
+    with services.database.read() as reader:
+        holders = find_other_holders(reader, scope, payment_id)
+    return sorted({holder for others in holders.values() for holder in others})

@@ -1,4 +1,8 @@
-"""The history of payments, by key and by status, as lists read it: one statement for each filter and direction, made once."""
+"""Packed for the customer's history of payments and the overview, the pages that are opened most (`tests/bench`).
+
+One statement for each filter and direction, made once, brings with each payment its refunds, as words in one column, and the
+invoices that a failed one would have paid. Everybody else reads by `queries.payments`.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from portal.database import Id, Minor, Reader, Text
-from portal.invoices.models import Invoice
+from portal.invoices.models import Invoice, is_outstanding
 from portal.paging import READ_SIZE, Cursor, Slice, cut
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.queries.payments import OUTSTANDING, RefundRecord
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.refunds.models import Refund
 from portal.tenancy import Scope
@@ -74,6 +77,17 @@ def _microseconds_on_postgresql(element: _Microseconds, compiler: Any, **options
     return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **options)}) * 1000000 AS bigint)"
 
 
+class RefundRecord(NamedTuple):
+    """A refund. `status` is pending, complete or failed."""
+
+    payment_id: str
+    status: str
+    amount: int
+    currency: str
+    created_at: datetime
+    completed_at: datetime | None
+
+
 class PaymentRecord(NamedTuple):
     """A payment as lists need it. `unpaid_invoices` are ids of what a failed one would have paid and can be paid now;
     `refunds` is what `read_refunds` reads."""
@@ -86,6 +100,7 @@ class PaymentRecord(NamedTuple):
     description: str
     note: str
     more_count: int
+    kind: str
     method_type: str | None
     method_brand: str | None
     method_last4: str | None
@@ -95,8 +110,8 @@ class PaymentRecord(NamedTuple):
     refunds: str | None
 
 
-def list_payments(reader: Reader, scope: Scope, status: str, cursor: Cursor) -> Slice[PaymentRecord]:
-    """A page of the customer's history, newest first. `status` is one of FILTERS; a cursor's key is a payment's id."""
+def read_history(reader: Reader, scope: Scope, status: str, cursor: Cursor) -> Slice[PaymentRecord]:
+    """Return a page of the customer's history, newest first. `status` is one of FILTERS; a cursor's key is a payment's id."""
     parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "key": cursor.key or ""}
     rows = [PaymentRecord._make(row) for row in reader.execute(_history(status, cursor.direction), parameters).all()]
     if cursor.direction == "before" or len(FILTERS[status]) > 1:
@@ -132,7 +147,7 @@ def payment_columns() -> list[sa.ColumnElement[Any]]:
     unpaid = (
         sa.select(_WordsOf(a.invoice_id))
         .select_from(_ALLOCATIONS.join(_INVOICES, sa.and_(i.merchant_id == a.merchant_id, i.id == a.invoice_id)))
-        .where(a.merchant_id == p.merchant_id, a.payment_id == p.id, i.status.in_(OUTSTANDING), i.amount_reserved == 0)
+        .where(a.merchant_id == p.merchant_id, a.payment_id == p.id, is_outstanding(i.status), i.amount_reserved == 0)
         .correlate(_PAYMENTS)
         .scalar_subquery()
     )

@@ -1,232 +1,219 @@
-"""Reads of one payment with its shares and refunds, and of an invoice's payments. Plain rows, never objects of a session."""
+"""Reads of payments, for every face: one by id, lists by key, their shares of invoices. Plain rows, never objects of a session."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from portal.database import Id, Minor, Reader
+from portal.database import Reader
 from portal.errors import NotFound
-from portal.invoices.models import Invoice
-from portal.payment_methods.models import PaymentMethod
+from portal.paging import FIRST, PAGE_SIZE, Cursor, Slice, count_up_to, read_newest_first
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.rules.statuses import CAPTURED
-from portal.public_ids import is_id
-from portal.refunds.models import Refund
-from portal.tenancy import Scope
-
-_PAYMENTS = Payment.__table__
-_ALLOCATIONS = PaymentAllocation.__table__
-_INVOICES = Invoice.__table__
-_REFUNDS = Refund.__table__
-_METHODS = PaymentMethod.__table__
-# Written out as literals, since a partial index is chosen only where its condition stands in the statement itself.
-OUTSTANDING = (sa.literal_column("'open'", Id), sa.literal_column("'partially_paid'", Id))
+from portal.public_ids import first_id, is_id
+from portal.tenancy import ReadScope, Scope, within
 
 
-class RefundRecord(NamedTuple):
-    """A refund. `status` is pending, complete or failed."""
-
-    payment_id: str
-    status: str
-    amount: int
-    currency: str
-    created_at: datetime
-    completed_at: datetime | None
-
-
-class InvoiceShare(NamedTuple):
-    """A payment beside its share of one invoice; `state` is active while it holds what it would pay."""
-
-    payment_id: str
-    status: str
-    amount: int
-    state: str
-    method_type: str | None
-    method_brand: str | None
-    method_last4: str | None
-    created_at: datetime
-
-
-class ShareRecord(NamedTuple):
-    """A payment's share of an invoice, in the payment's currency. `payable` is what can be paid of that invoice now, in
-    `currency`, its own; None while nothing can. `left` is what no payment has paid or holds, 0 where it was priced in another
-    currency. `state` is the allocation's."""
-
-    invoice_id: str
-    due_on: date
-    number: str
-    description: str
-    amount: int
-    currency: str
-    payable: int | None
-    left: int
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentDetail:
-    """One payment with all that its page tells. What `method_…` says is what was used, as it was then; `asked_phone` (E.164) is
-    the telephone that was asked without a saved method."""
+class StoredPayment(NamedTuple):
+    """A payment with all that a merchant may read of it; amounts in minor units of `currency`. `Payment` says what each is."""
 
     id: str
+    customer_id: str
     status: str
     currency: str
     amount: int
     amount_refunded: int
-    kind: str
     credit_amount: int
     credit_granted: int
-    splits: bool
+    kind: str
+    amount_choice: str | None
+    way: str | None
     description: str
-    gateway: str
+    note: str
+    more_count: int
+    reference: str | None
+    gateway: str | None
+    gateway_reference: str | None
+    gateway_page_reference: str | None
+    payment_method_id: str | None
     method_type: str | None
     method_brand: str | None
     method_last4: str | None
+    channel: str | None
+    phone: str | None
     failure_code: str | None
-    action_url: str | None
-    gateway_page_reference: str | None
+    failure_message: str | None
+    use_credit: bool
+    save_method: bool
+    split_of: str | None
+    listed: bool
     created_at: datetime
     updated_at: datetime
-    opened_at: datetime | None
     confirmed_at: datetime | None
     sent_at: datetime | None
-    checked_at: datetime | None
     expires_at: datetime
     completed_at: datetime | None
-    channel: str | None
-    asked_phone: str | None
-    nickname: str | None
-    phone: str | None
-    exp_month: int | None
-    exp_year: int | None
-    shares: tuple[ShareRecord, ...] = ()
-    refunds: tuple[RefundRecord, ...] = ()
 
     @property
-    def surplus(self) -> int:
-        """What came of this payment and no invoice could take any more, so that it stands to the customer's credit."""
-        return self.credit_granted if self.kind == "invoice" else 0
+    def charge_amount(self) -> int:
+        """What the method pays: all but the part that credit pays."""
+        return self.amount - self.credit_amount
 
 
-def list_refunds(reader: Reader, scope: Scope, payment_ids: Iterable[str]) -> list[RefundRecord]:
-    """The refunds of these payments of the customer, oldest first."""
-    found = reader.execute(_REFUNDS_OF, {"merchant_id": scope.merchant_id, "payment_ids": list(payment_ids)})
-    return sorted((RefundRecord._make(row) for row in found), key=lambda refund: refund.created_at)
+class PaymentShare(NamedTuple):
+    """The share of an invoice in a payment, in minor units of the invoice's currency; `price` in those of the payment's, None
+    where the two are the same. `state` is proposed, active, settled or released."""
+
+    payment_id: str
+    invoice_id: str
+    amount: int
+    price: int | None
+    state: str
 
 
-def get_payment(reader: Reader, scope: Scope, payment_id: str) -> PaymentDetail:
-    """One payment of the customer. Raises NotFound for somebody else's, an unknown and a malformed id alike."""
+_COLUMNS = [getattr(Payment, name) for name in StoredPayment._fields]
+
+
+def get_payment(reader: Reader, scope: ReadScope, payment_id: str) -> StoredPayment:
+    """Return one payment. Raises NotFound for one outside of the scope, an unknown and a malformed id alike."""
+    found = find_payment(reader, scope, payment_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def find_payment(reader: Reader, scope: ReadScope, payment_id: str) -> StoredPayment | None:
+    """Return one payment, whatever its status."""
     if not is_id("pay", payment_id):
-        raise NotFound
-    scoped = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "payment_id": payment_id}
-    rows = reader.execute(_ONE, scoped).all()
-    if not rows:
-        raise NotFound
-    width = len(_DETAIL)
-    # Oldest first, as they were paid. Sorted by the statement, PostgreSQL took seconds where there are many invoices.
-    shares = sorted(
-        (ShareRecord._make(row[width:]) for row in rows if row[width] is not None),
-        key=lambda share: (share.due_on, share.invoice_id),
-    )
-    refunds: list[RefundRecord] = []
-    if rows[0].status in CAPTURED:
-        refunds = list_refunds(reader, scope, [payment_id])
-    return PaymentDetail(*(*rows[0][:width], tuple(shares), tuple(refunds)))
+        return None
+    mine = within(scope, Payment.merchant_id, Payment.customer_id)
+    row = reader.execute(sa.select(*_COLUMNS).where(*mine, Payment.id == payment_id)).first()
+    return StoredPayment._make(row) if row is not None else None
 
 
-def list_invoice_shares(reader: Reader, scope: Scope, invoice_id: str) -> list[InvoiceShare]:
-    """The newest 20 listed payments of one invoice of the customer, newest first; a checkout that nobody confirmed is none."""
-    scoped = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_id": invoice_id}
-    return [InvoiceShare._make(row) for row in reader.execute(_SHARES, scoped)]
+def list_payments(
+    reader: Reader,
+    scope: ReadScope,
+    *,
+    statuses: Collection[str] = (),
+    method_type: str | None = None,
+    currency: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    customer_id: str | None = None,
+    cursor: Cursor = FIRST,
+    limit: int = PAGE_SIZE,
+) -> Slice[StoredPayment]:
+    """Return a page of the payments, newest first; a cursor's key is a payment's id.
+
+    Of several `statuses` any fits, of none given all do. `since` is the first instant of creation that is admitted, `until`
+    the first that is not. A customer sees the listed ones alone; a merchant also checkouts that were superseded or cancelled
+    before they were confirmed. `method_type` and `currency` narrow what is read in order: a rare one of a merchant with very
+    many payments is better asked for with `since`, or of one customer.
+    """
+    return read_newest_first(
+        reader,
+        _ranges(scope, statuses, method_type, currency, since, until, customer_id),
+        StoredPayment._make,
+        id_column=Payment.id,
+        id_of=lambda row: row.id,
+        cursor=cursor,
+        limit=limit,
+    )
 
 
-_REFUNDS_OF = sa.select(*(_REFUNDS.c[name] for name in RefundRecord._fields)).where(
-    _REFUNDS.c.merchant_id == sa.bindparam("merchant_id"),
-    _REFUNDS.c.payment_id.in_(sa.bindparam("payment_ids", expanding=True)),
-)
-_OF_METHOD = ("nickname", "phone", "exp_month", "exp_year")
-_DETAIL = [
-    *(
-        _PAYMENTS.c[name]
-        for name in PaymentDetail.__dataclass_fields__
-        if name in _PAYMENTS.c and name not in _OF_METHOD
-    ),
-    _PAYMENTS.c.phone.label("asked_phone"),
-    *(_METHODS.c[name] for name in _OF_METHOD),
-]
-_ONE = (
-    sa.select(
-        *_DETAIL,
-        _INVOICES.c.id.label("invoice_id"),
-        _INVOICES.c.due_on,
-        _INVOICES.c.number,
-        _INVOICES.c.description,
-        sa.func.coalesce(_ALLOCATIONS.c.price, _ALLOCATIONS.c.amount).label("share"),
-        _INVOICES.c.currency.label("invoice_currency"),
-        sa.case(
-            (
-                sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _INVOICES.c.amount_reserved == sa.literal_column("0")),
-                _INVOICES.c.total - _INVOICES.c.amount_paid - _INVOICES.c.amount_credited,
-            )
-        ).label("payable"),
-        sa.case(
-            (
-                sa.and_(_INVOICES.c.status.in_(OUTSTANDING), _ALLOCATIONS.c.price.is_(None)),
-                _INVOICES.c.total - _INVOICES.c.amount_paid - _INVOICES.c.amount_credited - _INVOICES.c.amount_reserved,
-            ),
-            else_=sa.literal_column("0", Minor),
-        ).label("left"),
-        _ALLOCATIONS.c.state,
+def count_payments(
+    reader: Reader,
+    scope: ReadScope,
+    *,
+    most: int,
+    statuses: Collection[str] = (),
+    method_type: str | None = None,
+    currency: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    customer_id: str | None = None,
+) -> int | None:
+    """Return how many payments the same filters of `list_payments` admit, None for more than `most`."""
+    return count_up_to(
+        reader, _ranges(scope, statuses, method_type, currency, since, until, customer_id), most, id_column=Payment.id
     )
-    .select_from(
-        _PAYMENTS.outerjoin(
-            _METHODS,
-            sa.and_(_METHODS.c.merchant_id == _PAYMENTS.c.merchant_id, _METHODS.c.id == _PAYMENTS.c.payment_method_id),
+
+
+def list_shares(reader: Reader, scope: ReadScope, payment_ids: Collection[str]) -> Mapping[str, list[PaymentShare]]:
+    """Return the shares of invoices in those of these payments that are within the scope, by payment, in the order of invoices."""
+    found: dict[str, list[PaymentShare]] = {payment_id: [] for payment_id in payment_ids}
+    if not found:
+        return found
+    rows = reader.execute(
+        sa.select(*(getattr(PaymentAllocation, name) for name in PaymentShare._fields))
+        .join(
+            Payment,
+            sa.and_(Payment.merchant_id == PaymentAllocation.merchant_id, Payment.id == PaymentAllocation.payment_id),
         )
-        .outerjoin(
-            _ALLOCATIONS,
-            sa.and_(_ALLOCATIONS.c.merchant_id == _PAYMENTS.c.merchant_id, _ALLOCATIONS.c.payment_id == _PAYMENTS.c.id),
-        )
-        .outerjoin(
-            _INVOICES,
-            sa.and_(_INVOICES.c.merchant_id == _ALLOCATIONS.c.merchant_id, _INVOICES.c.id == _ALLOCATIONS.c.invoice_id),
+        .where(
+            *within(scope, Payment.merchant_id, Payment.customer_id),
+            PaymentAllocation.merchant_id == scope.merchant_id,
+            PaymentAllocation.payment_id.in_(sorted(found)),
         )
     )
-    .where(
-        _PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),
-        _PAYMENTS.c.id == sa.bindparam("payment_id"),
-        _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
-    )
-)
-_SHARES = (
-    sa.select(
-        _PAYMENTS.c.id,
-        _PAYMENTS.c.status,
-        _ALLOCATIONS.c.amount,
-        _ALLOCATIONS.c.state,
-        _PAYMENTS.c.method_type,
-        _PAYMENTS.c.method_brand,
-        _PAYMENTS.c.method_last4,
-        _PAYMENTS.c.created_at,
-    )
-    .select_from(
-        _ALLOCATIONS.join(
-            _PAYMENTS,
-            sa.and_(_PAYMENTS.c.merchant_id == _ALLOCATIONS.c.merchant_id, _PAYMENTS.c.id == _ALLOCATIONS.c.payment_id),
+    for share in sorted(map(PaymentShare._make, rows), key=lambda share: share.invoice_id):
+        found[share.payment_id].append(share)
+    return found
+
+
+def find_settling_payment(reader: Reader, scope: ReadScope, invoice_ids: Collection[str]) -> str | None:
+    """Return the newest payment that paid something of these invoices; None for what was paid elsewhere."""
+    return reader.execute(
+        sa.select(Payment.id)
+        .join(
+            PaymentAllocation,
+            sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
         )
-    )
-    .where(
-        _ALLOCATIONS.c.merchant_id == sa.bindparam("merchant_id"),
-        _ALLOCATIONS.c.invoice_id == sa.bindparam("invoice_id"),
-        _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
-        _PAYMENTS.c.listed == sa.true(),
-        _PAYMENTS.c.status != sa.literal_column("'incomplete'", Id),
-    )
-    .order_by(_ALLOCATIONS.c.payment_id.desc())
-    .limit(sa.literal_column("20"))
-)
+        .where(
+            *within(scope, Payment.merchant_id, Payment.customer_id),
+            PaymentAllocation.merchant_id == scope.merchant_id,
+            PaymentAllocation.invoice_id.in_(invoice_ids),
+            PaymentAllocation.state == "settled",
+        )
+        .order_by(Payment.id.desc())
+        .limit(1)
+    ).scalar()
+
+
+def is_within(scope: ReadScope, payment_id: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that the payment of another table's row is within the scope; `payment_id` is that table's column."""
+    return sa.exists().where(*within(scope, Payment.merchant_id, Payment.customer_id), Payment.id == payment_id)
+
+
+def _ranges(
+    scope: ReadScope,
+    statuses: Collection[str],
+    method_type: str | None,
+    currency: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    customer_id: str | None,
+) -> list[sa.Select[Any]]:
+    """One range of an index for each status, or one over all; of one customer, the listed and the others have an index each."""
+    statement = sa.select(*_COLUMNS).where(*within(scope, Payment.merchant_id, Payment.customer_id))
+    if customer_id is not None:
+        statement = statement.where(Payment.customer_id == customer_id)
+    if method_type is not None:
+        statement = statement.where(Payment.method_type == method_type)
+    if currency is not None:
+        statement = statement.where(Payment.currency == currency)
+    # An id carries the millisecond of its creation, so that an index by id is entered there; the column has the rest.
+    if since is not None:
+        statement = statement.where(Payment.id >= first_id("pay", since), Payment.created_at >= since)
+    if until is not None:
+        last = first_id("pay", until + timedelta(milliseconds=1))
+        statement = statement.where(Payment.id < last, Payment.created_at < until)
+    parts = [statement]
+    if isinstance(scope, Scope):
+        parts = [statement.where(Payment.listed == sa.true())]
+    elif customer_id is not None:
+        parts = [statement.where(Payment.listed == sa.true()), statement.where(Payment.listed == sa.false())]
+    return [part.where(Payment.status == status) for part in parts for status in sorted(set(statuses))] or parts

@@ -1,10 +1,13 @@
-"""The shares of invoices that a payment proposes: read for the review, and priced anew at the confirmation."""
+"""The shares of invoices that a payment proposes: read for the review, and under their locks for the confirmation.
+
+`list_shares` is packed for the review of a checkout: invoices, shares and payment in one statement.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,53 +15,16 @@ from sqlalchemy.orm import Session
 from portal.database import Reader
 from portal.fingerprints import fingerprint
 from portal.invoices.models import Invoice
+from portal.invoices.queries.payable import PAYABLE_COLUMNS, PayableInvoice, lock_chosen
 from portal.invoices.rules import OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.rules.amounts import NO_RANGES, Due, Part, Pricing, part_ranges, price
+from portal.payments.queries.holders import find_other_holders
+from portal.payments.rules.amounts import Due, Part, Pricing
 from portal.tenancy import Scope
 
 
-class Payable(Protocol):
-    """The columns of an invoice that say what may be paid of it."""
-
-    @property
-    def id(self) -> Any: ...
-    @property
-    def currency(self) -> Any: ...
-    @property
-    def total(self) -> Any: ...
-    @property
-    def amount_paid(self) -> Any: ...
-    @property
-    def amount_credited(self) -> Any: ...
-    @property
-    def amount_reserved(self) -> Any: ...
-    @property
-    def version(self) -> Any: ...
-    @property
-    def amount_mode(self) -> Any: ...
-    @property
-    def minimum_amount(self) -> Any: ...
-    @property
-    def maximum_amount(self) -> Any: ...
-    @property
-    def preset_amounts(self) -> Any: ...
-    @property
-    def deposit_amount(self) -> Any: ...
-    @property
-    def prices(self) -> Any: ...
-
-
-DUE_COLUMNS = (
-    Invoice.id, Invoice.currency, Invoice.total, Invoice.amount_paid, Invoice.amount_credited, Invoice.amount_reserved,
-    Invoice.version, Invoice.amount_mode, Invoice.minimum_amount, Invoice.maximum_amount, Invoice.preset_amounts,
-    Invoice.deposit_amount, Invoice.prices,
-)  # fmt: skip
-"""What `due_of` reads."""
-
-
-def due_of(invoice: Payable, options: PaymentOptions) -> Due:
+def due_of(invoice: PayableInvoice, options: PaymentOptions) -> Due:
     """An outstanding invoice as pricing sees it: what no payment under way holds is left. Where it says nothing at all of what
     amount may be chosen, the merchant's options do: the two are never mixed."""
     moved = invoice.amount_paid + invoice.amount_credited + invoice.amount_reserved
@@ -114,13 +80,9 @@ def list_shares(reader: Reader, scope: Scope, payment_id: str, options: PaymentO
     """The shares of a payment, oldest due first; empty for a payment of somebody else, and for money in advance."""
     rows = reader.execute(
         sa.select(
-            *DUE_COLUMNS,
-            Invoice.number,
-            Invoice.description,
-            Invoice.status,
+            *PAYABLE_COLUMNS,
             PaymentAllocation.amount.label("share"),
             PaymentAllocation.price,
-            PaymentAllocation.state,
             PaymentAllocation.invoice_version,
             Payment.currency.label("payment_currency"),
             Payment.split_of,
@@ -141,10 +103,10 @@ def list_shares(reader: Reader, scope: Scope, payment_id: str, options: PaymentO
         )
         .order_by(Invoice.due_on, Invoice.id)
     ).all()
-    held = _held_by_others(reader, scope, payment_id) if any(row.amount_reserved for row in rows) else {}
-    shares = []
+    held = find_other_holders(reader, scope, payment_id) if any(row.amount_reserved for row in rows) else {}
+    width, shares = len(PayableInvoice._fields), []
     for row in rows:
-        due = due_of(row, options)
+        due = due_of(PayableInvoice._make(row[:width]), options)
         is_open = row.status in OUTSTANDING and due.left > 0
         is_payable = is_open and due.price_in(row.payment_currency) is not None
         others = held.get(row.id, set()) - {row.split_of}
@@ -152,26 +114,6 @@ def list_shares(reader: Reader, scope: Scope, payment_id: str, options: PaymentO
         title = row.description or row.number
         shares.append(Share(row.number, title, part, due if is_payable else None, bool(others), is_open))
     return shares
-
-
-def _held_by_others(reader: Reader, scope: Scope, payment_id: str) -> Mapping[str, set[str]]:
-    """Of each invoice of the payment, the other payments under way that hold a part of it."""
-    mine, theirs = sa.orm.aliased(PaymentAllocation), sa.orm.aliased(PaymentAllocation)
-    rows = reader.execute(
-        sa.select(theirs.invoice_id, theirs.payment_id)
-        .join(mine, sa.and_(mine.merchant_id == theirs.merchant_id, mine.invoice_id == theirs.invoice_id))
-        .where(
-            mine.merchant_id == scope.merchant_id,
-            mine.payment_id == payment_id,
-            theirs.merchant_id == scope.merchant_id,
-            theirs.payment_id != payment_id,
-            theirs.state == "active",
-        )
-    )
-    found: dict[str, set[str]] = {}
-    for invoice_id, holder in rows:
-        found.setdefault(invoice_id, set()).add(holder)
-    return found
 
 
 def chosen_pricing(
@@ -182,34 +124,11 @@ def chosen_pricing(
     return Pricing(currency, parts, total, credit)
 
 
-def price_anew(dues: Sequence[Due], currency: str, *, chosen: int | None, credit: int, splits: bool) -> Pricing:
-    """What the payment is now: of what is left as much as was `chosen` (None: all), with as much credit as there is.
-
-    Invoices that cannot be paid in the currency any more leave it: nobody saw that sum. Raises InvoiceSettled when nothing
-    is left of any, AmountUnplaceable when what was chosen does not fit any more.
-    """
-    payable = [due for due in dues if due.left > 0 and due.price_in(currency) is not None]
-    whole = price(payable, currency)
-    if chosen is None or chosen >= whole.total:
-        return price(payable, currency, credit=credit)
-    limits = NO_RANGES if splits else part_ranges(payable)
-    return price(payable, currency, amount=chosen, credit=credit, parts_of=limits)
-
-
 def lock_dues(
     session: Session, scope: Scope, invoice_ids: Sequence[str], options: PaymentOptions
 ) -> tuple[list[Due], dict[str, int]]:
     """The outstanding ones of these invoices, oldest due first, and what payments under way hold of each, under their locks."""
-    locked = session.execute(
-        sa.select(*DUE_COLUMNS, Invoice.due_on, Invoice.status)
-        .where(
-            Invoice.merchant_id == scope.merchant_id,
-            Invoice.customer_id == scope.customer_id,
-            Invoice.id.in_(invoice_ids),
-        )
-        .order_by(Invoice.id)
-        .with_for_update()
-    ).all()
+    locked = lock_chosen(session, scope, invoice_ids)
     open_ones = sorted((row for row in locked if row.status in OUTSTANDING), key=lambda row: (row.due_on, row.id))
     return [due_of(row, options) for row in open_ones], {row.id: row.amount_reserved for row in open_ones}
 

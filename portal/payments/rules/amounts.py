@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
+from portal.payments.errors import (
+    AmountTooHigh,
+    AmountTooLow,
+    AmountUnplaceable,
+    AmountUnreached,
+    CurrenciesMixed,
+    DepositNotOffered,
+    InvoiceSettled,
+    SplitNotAllowed,
+)
+from portal.payments.rules.choices import Amount, Deposit, Exact, FirstPart, Full, Preset, amount_of
 
 NO_RANGES: Mapping[str, range] = MappingProxyType({})
 
@@ -135,6 +145,48 @@ def _part_range(due: Due) -> range:
     return range(due.minimum or 1, min(due.maximum or due.left, due.left) + 1)
 
 
+def check_amount(dues: Sequence[Due], currency: str, amount: Amount, *, refused_amount: int | None) -> None:
+    """Raises AmountTooLow, AmountTooHigh, and of the first of two payments SplitNotAllowed and AmountUnreached, for an amount that
+    may not be chosen. `refused_amount` is as in `amount_rule`."""
+    match amount:
+        case Preset(named) | Exact(named):
+            amount_rule(dues, currency, refused_amount=refused_amount).check(named)
+        case FirstPart(named):
+            _check_first_part(dues, currency, named)
+        case Full() | Deposit():
+            pass
+
+
+def price_choice(dues: Sequence[Due], currency: str, amount: Amount, *, credit: int = 0) -> Pricing:
+    """Divide what was chosen over the invoices, as `price` does, and raises what that does; DepositNotOffered where none is."""
+    match amount:
+        case Full():
+            return price(dues, currency, credit=credit)
+        case Deposit():
+            deposit = amount_rule(dues, currency).deposit
+            if deposit is None:
+                raise DepositNotOffered
+            return price(dues, currency, amount=deposit, credit=credit)
+        case Preset(named) | Exact(named):
+            return price(dues, currency, amount=named, credit=credit, parts_of=part_ranges(dues))
+        case FirstPart(named):
+            return price(dues, currency, amount=named, credit=credit)
+
+
+def price_anew(dues: Sequence[Due], currency: str, amount: Amount, *, credit: int) -> Pricing:
+    """Return what the payment is now: of what is left as much as was chosen, with as much credit as there is.
+
+    Invoices that cannot be paid in the currency any more leave it: nobody saw that sum. Raises InvoiceSettled when nothing
+    is left of any, AmountUnplaceable and DepositNotOffered when what was chosen does not fit any more.
+    """
+    payable = [due for due in dues if due.left > 0 and due.price_in(currency) is not None]
+    whole = price(payable, currency)
+    named = amount_of(amount)
+    if named is not None and named >= whole.total:
+        return price(payable, currency, credit=credit)
+    return price_choice(payable, currency, amount, credit=credit)
+
+
 def price(
     dues: Sequence[Due],
     currency: str,
@@ -187,6 +239,19 @@ def least_first_part(dues: Sequence[Due], currency: str) -> int | None:
     if not dues or any(due.currency != currency for due in dues):
         return None
     return sum(due.left for due in dues[:-1]) + 1
+
+
+def _check_first_part(dues: Sequence[Due], currency: str, amount: int) -> None:
+    least = least_first_part(dues, currency)
+    if least is None:
+        raise SplitNotAllowed
+    total = _total(dues, currency)
+    if amount <= 0:
+        raise AmountTooLow(1, total - 1)
+    if amount >= total:
+        raise AmountTooHigh(1, total - 1)
+    if amount < least:
+        raise AmountUnreached
 
 
 def currencies_of(dues: Sequence[Due]) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.customers.models import Customer
+from portal.customers.queries.accounts import find_account
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
-from portal.sign_in.queries import IS_LIVE
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import format_code
+from portal.tenancy import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,9 @@ def prepare_sign_in_mail(
         .returning(Challenge.customer_id, Challenge.locale)
         .execution_options(synchronize_session=False)
     ).first()
-    customer = session.execute(
-        sa.select(Customer.email, Customer.locale).where(
-            Customer.merchant_id == merchant_id,
-            Customer.id == ((started.customer_id if started else None) or ""),
-            *IS_LIVE,
-        )
-    ).first()
+    customer = find_account(session, Scope(merchant_id, (started.customer_id if started else None) or ""))
     content = SignInMailContent(
-        to=(customer.email if customer else None) or "",
+        to=customer.email if customer else "",
         locale=(customer.locale if customer else None) or (started.locale if started else ""),
         code=format_code(tokens.code_of(settings.keys, merchant_id, challenge_id)),
         token=tokens.link_token(settings.keys, merchant_id, challenge_id),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.customers.models import Customer
+from portal.customers.queries.accounts import find_account, select_account_ids
 from portal.errors import NotFound
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
@@ -16,7 +16,6 @@ from portal.public_ids import is_id, new_id
 from portal.settings import Settings
 from portal.sign_in.models import PortalSession
 from portal.sign_in.operations.sessions import NewSession, Visitor, start_session
-from portal.sign_in.queries import IS_LIVE
 from portal.sign_in.rules.challenges import checked_target
 from portal.sign_in.rules.tokens import PORTAL_SESSION, is_token, new_token, token_digest
 from portal.tenancy import Scope
@@ -47,10 +46,7 @@ def create_portal_session(
     The caller has authenticated the customer. Raises NotFound when the customer is unknown, blocked or deleted.
     `actor` is the command, the host application or an API key.
     """
-    live = sa.select(Customer.id).where(
-        Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id, *IS_LIVE
-    )
-    if not is_id("cus", scope.customer_id) or session.execute(live).first() is None:
+    if not is_id("cus", scope.customer_id) or find_account(session, scope) is None:
         raise NotFound
     token = new_token()
     minted = PortalSessionUrl(
@@ -99,7 +95,7 @@ def use_portal_session(
             PortalSession.used_at.is_(None),
             PortalSession.expires_at > at,
             PortalSession.created_at <= at,
-            PortalSession.customer_id.in_(sa.select(Customer.id).where(Customer.merchant_id == merchant_id, *IS_LIVE)),
+            PortalSession.customer_id.in_(select_account_ids(merchant_id)),
         )
         .values(used_at=at)
         .returning(PortalSession.customer_id, PortalSession.target, PortalSession.return_url)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.customers.queries.accounts import list_accounts
 from portal.customers.rules import email_key
 from portal.outbox.operations import enqueue
 from portal.public_ids import new_id
@@ -15,9 +16,10 @@ from portal.sign_in.errors import TooManyMessages
 from portal.sign_in.models import Challenge
 from portal.sign_in.operations.limits import HOUR, count_up, limit_key, take_turn
 from portal.sign_in.operations.sessions import Visitor
-from portal.sign_in.queries import ChallengeRow, list_accounts
+from portal.sign_in.queries import ChallengeRow
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import is_same_mailbox, mask_address
+from portal.tenancy import MerchantScope
 
 MAIL_KIND = "sign_in_mail"
 
@@ -38,7 +40,7 @@ def request_sign_in(
     `address` has passed `rules.is_address`; the message is sent to the stored address. Raises TooManyMessages.
     """
     key = email_key(address)
-    accounts = list_accounts(session, merchant_id, key)
+    accounts = list_accounts(session, MerchantScope(merchant_id), key)
     # Where several customers' addresses differ by more than ASCII case, only those equal to the typed one count.
     candidates = [account for account in accounts if is_same_mailbox(account.email, address)] or accounts
     return _create_challenge(

@@ -9,6 +9,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.customers.queries.accounts import Account
 from portal.events.operations import record
 from portal.events.rules import SYSTEM, Event, EventType
 from portal.settings import Settings
@@ -16,7 +17,7 @@ from portal.sign_in.models import Challenge
 from portal.sign_in.operations.limits import HOUR, Tally, count_down, count_in_a_row, count_up, limit_key, reset_count
 from portal.sign_in.operations.requesting import resend_message
 from portal.sign_in.operations.sessions import NewSession, Visitor, start_session
-from portal.sign_in.queries import Account, ChallengeRow, find_challenge, find_code_challenge, list_verified_accounts
+from portal.sign_in.queries import ChallengeRow, find_challenge, find_code_challenge, list_verified_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
 from portal.tenancy import Scope

@@ -7,13 +7,13 @@ from dataclasses import replace
 from flask import Blueprint, Response, g, request
 
 from portal.customer_pages.context import current_services, now, redirect_to
+from portal.customers.queries.accounts import Account
 from portal.database import Reader
-from portal.errors import NotFound
-from portal.invoices.queries import get_invoice
+from portal.invoices.queries.invoices import find_invoice
 from portal.sign_in import operations, page_builders
 from portal.sign_in.operations import LinkAttempt, SignInResult
 from portal.sign_in.pages import LinkExpiredPage, Target
-from portal.sign_in.queries import Account, ChallengeRow, find_challenge, find_portal_session, list_verified_accounts
+from portal.sign_in.queries import ChallengeRow, find_challenge, find_portal_session, list_verified_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
 from portal.sign_in.views.responses import choose_account, current_visitor, redirect_signed_in, resend_message
@@ -157,10 +157,6 @@ def _invoice_number(reader: Reader, accounts: list[Account], target: Target) -> 
     """Return the number of the invoice that the link leads to, if it belongs to the only account: the reader has the mail."""
     if target.kind != "invoice" or len(accounts) != 1:
         return ""
-    try:
-        invoice = get_invoice(
-            reader, Scope(g.merchant.id, accounts[0].id), target.path.rpartition("/")[2].partition("?")[0]
-        )
-    except NotFound:
-        return ""
-    return invoice.record.number
+    scope = Scope(g.merchant.id, accounts[0].id)
+    invoice = find_invoice(reader, scope, target.path.rpartition("/")[2].partition("?")[0])
+    return invoice.number if invoice is not None else ""

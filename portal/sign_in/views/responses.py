@@ -6,9 +6,10 @@ from flask import Response, g, request
 
 from portal.customer_pages.context import current_services, now, redirect_to
 from portal.customer_pages.cookies import browser_token, session_token, set_session_cookie
+from portal.customers.queries.accounts import Account
 from portal.sign_in import operations, page_builders
 from portal.sign_in.operations import NewSession, Visitor
-from portal.sign_in.queries import Account, ChallengeRow
+from portal.sign_in.queries import ChallengeRow
 from portal.web.render import render_page
 from portal.web.runtime import request_number
 

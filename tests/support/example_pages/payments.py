@@ -117,7 +117,7 @@ def payment_examples() -> Iterator[Example]:
         ),
         "bank": replace(pay, status="pending", method=BANK, steps=open_steps),
         "bank-in-advance": replace(
-            pay, status="pending", method=BANK, shares=(), top_up="Money in advance", steps=open_steps
+            pay, status="pending", method=BANK, shares=(), is_top_up=True, steps=open_steps
         ),
         "without-mail": replace(pay, status="pending", has_mail=False, steps=open_steps),
         "card-pending": replace(pay, status="pending", steps=open_steps),
@@ -150,7 +150,7 @@ def payment_examples() -> Iterator[Example]:
             steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW, 700)),
         ),
         "without-invoice": replace(pay, shares=(), receipt_to=None),
-        "in-advance": replace(pay, shares=(), top_up="Money in advance"),
+        "in-advance": replace(pay, shares=(), is_top_up=True),
         "by-credit-too": replace(pay, credit_amount=4250),
         "unfinished-by-credit-too": replace(
             pay, status="incomplete", credit_amount=4250, continue_url="/acme/checkout/pay_1", can_cancel=True,
@@ -168,7 +168,7 @@ def payment_examples() -> Iterator[Example]:
             pay, status="failed", failure_code=code, retry_url=retry, steps=(created, sent, Step("failed", NOW))
         )
     variants["failed-and-paid-since"] = replace(variants["failed-card_declined"], retry_url=None)
-    variants["failed-in-advance"] = replace(variants["failed-and-paid-since"], shares=(), top_up="Money in advance")
+    variants["failed-in-advance"] = replace(variants["failed-and-paid-since"], shares=(), is_top_up=True)
     variants["failed-abroad"] = replace(variants["failed-None"], amount=21800, currency="EUR")
     for name, shown in variants.items():
         yield Example(f"payment-{name}", "payments/detail.html", shown, "payments")

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, date
 
-from portal.checkout.page_builders import MOST_CHANGEABLE, Chosen, Till, build_choose_page
+from portal.checkout.forms.fields import CheckoutFields
+from portal.checkout.page_builders import MOST_CHANGEABLE, Till, build_choose_page
 from portal.checkout.pages import ChoosePage
 from portal.checkout.queries import Payable
 from portal.merchants.rules.payment_options import PaymentOptions
@@ -48,7 +49,7 @@ def _choose(count: int, *, others: int) -> ChoosePage:
         for number in range(count + others)
     ]
     return build_choose_page(
-        Chosen(),
+        CheckoutFields(),
         payable[:count],
         payable,
         [],

@@ -1,4 +1,4 @@
-"""API keys: what they tell by themselves, and what is kept of them."""
+"""API keys: their parts, and what is stored of them."""
 
 from __future__ import annotations
 

@@ -8,17 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.payments.errors import AmountTooHigh, AmountTooLow, AmountUnplaceable, CurrenciesMixed, InvoiceSettled
+from portal.payments.errors import (
+    AmountTooHigh,
+    AmountTooLow,
+    AmountUnplaceable,
+    AmountUnreached,
+    CurrenciesMixed,
+    DepositNotOffered,
+    InvoiceSettled,
+    SplitNotAllowed,
+)
 from portal.payments.rules.amounts import (
     AmountRule,
     Due,
     Part,
     amount_rule,
+    check_amount,
     currencies_of,
     least_first_part,
     part_ranges,
     price,
+    price_anew,
+    price_choice,
 )
+from portal.payments.rules.choices import Amount, Deposit, Exact, FirstPart, Full, Preset
 
 LEFTS = st.lists(st.integers(1, 10**12), min_size=1, max_size=8)
 
@@ -226,6 +239,96 @@ def test_price_in_another_currency_cannot_be_split():
 
 def shares(dues: list[Due], amount: int, limits: dict[str, range]) -> dict[str, int]:
     return {part.invoice_id: part.share for part in price(dues, "USD", amount=amount, parts_of=limits).parts}
+
+
+# --- what was chosen ---
+
+
+@pytest.mark.parametrize(
+    ("amount", "total"), [(Full(), 5000), (Deposit(), 1500), (Preset(2000), 2000), (Exact(700), 700), (FirstPart(1), 1)]
+)
+def test_choice_is_priced_as_what_it_names(amount: Amount, total: int):
+    pricing = price_choice([due("inv_1", 5000, deposit=1500)], "USD", amount, credit=600)
+
+    assert (pricing.total, pricing.credit) == (total, min(total, 600))
+
+
+@pytest.mark.parametrize(
+    "dues",
+    [
+        [{}],
+        [{"deposit": 5000}],
+        [{"deposit": 1500, "is_untouched": False}],
+        [{"deposit": 1500}, {"deposit": 1500}],
+    ],
+    ids=["none", "as much as is left", "something is paid", "of several"],
+)
+def test_deposit_that_is_not_offered_is_refused(dues: list[dict[str, Any]]):
+    chosen = [due(f"inv_{place}", 5000, **given) for place, given in enumerate(dues)]
+
+    with pytest.raises(DepositNotOffered):
+        price_choice(chosen, "USD", Deposit())
+
+
+def test_named_amounts_of_several_keep_to_the_limits_of_each_and_the_first_of_two_payments_does_not():
+    dues = [due("inv_1", 100), due("inv_2", 100)]
+
+    with pytest.raises(AmountUnplaceable):
+        price_choice(dues, "USD", Exact(150))
+    assert price_choice(dues, "USD", FirstPart(150)).total == 150
+
+
+@pytest.mark.parametrize("amount", [Full(), Deposit()])
+def test_whole_and_deposit_have_no_limits_to_check(amount: Amount):
+    check_amount([due("inv_1", 5000)], "USD", amount, refused_amount=None)
+
+
+@pytest.mark.parametrize("amount", [Preset(4999), Exact(4999)])
+def test_amount_that_is_named_keeps_to_the_rule(amount: Amount):
+    with pytest.raises(AmountTooLow):
+        check_amount([due("inv_1", 5000)], "USD", amount, refused_amount=None)
+
+
+def test_after_a_refusal_less_than_was_refused_may_be_named():
+    lower = [due("inv_1", 5000, amount_mode="editable_after_insufficient_funds")]
+
+    check_amount(lower, "USD", Exact(2999), refused_amount=3000)
+    with pytest.raises(AmountTooHigh):
+        check_amount(lower, "USD", Exact(3000), refused_amount=3000)
+
+
+@pytest.mark.parametrize(
+    ("amount", "refusal"), [(0, AmountTooLow), (1, AmountUnreached), (100, AmountUnreached), (200, AmountTooHigh)]
+)
+def test_first_part_that_leaves_no_second_one_is_refused(amount: int, refusal: type[Exception]):
+    dues = [due("inv_1", 100), due("inv_2", 100)]
+
+    with pytest.raises(refusal):
+        check_amount(dues, "USD", FirstPart(amount), refused_amount=None)
+    check_amount(dues, "USD", FirstPart(101), refused_amount=None)
+    check_amount(dues, "USD", FirstPart(199), refused_amount=None)
+
+
+def test_first_part_in_another_currency_is_refused():
+    with pytest.raises(SplitNotAllowed):
+        check_amount([due("inv_1", 100, prices={"EUR": 90})], "EUR", FirstPart(10), refused_amount=None)
+
+
+@pytest.mark.parametrize("amount", [Preset(3000), Exact(3000), FirstPart(3000)])
+def test_amount_that_exceeds_what_is_left_becomes_all_of_it(amount: Amount):
+    assert price_anew([due("inv_1", 2000)], "USD", amount, credit=0).total == 2000
+
+
+def test_deposit_is_priced_anew_as_it_is_now():
+    assert price_anew([due("inv_1", 5000, deposit=1700)], "USD", Deposit(), credit=0).total == 1700
+    with pytest.raises(DepositNotOffered):
+        price_anew([due("inv_1", 4000, deposit=1700, is_untouched=False)], "USD", Deposit(), credit=0)
+
+
+def test_invoices_that_leave_the_currency_leave_the_payment():
+    dues = [due("inv_1", 100), due("inv_2", 100, currency="EUR"), due("inv_3", 0)]
+
+    assert [part.invoice_id for part in price_anew(dues, "USD", Full(), credit=0).parts] == ["inv_1"]
 
 
 def due(invoice_id: str, left: int, *, currency: str = "USD", **given: Any) -> Due:

@@ -73,7 +73,7 @@ def test_french_keeps_the_space_before_high_punctuation_on_the_line():
     broken = [
         message
         for message in collect_messages()
-        if isinstance(message.id, str) and message.id and any(f" {sign}" in texts.catalogue.gettext(message.id) for sign in ":;?!»")
+        if isinstance(message.id, str) and message.id and any(f" {mark}" in texts.catalogue.gettext(message.id) for mark in ":;?!»")
         and texts.catalogue.gettext(message.id) != message.id
     ]  # fmt: skip
 

@@ -140,7 +140,7 @@ def test_masked_address_shows_its_first_letter_and_its_domain():
 
 @given(st.text())
 def test_what_a_page_repeats_is_printable_and_short(text):
-    assert all(sign.isprintable() or sign.isspace() for sign in echoed(text))
+    assert all(character.isprintable() or character.isspace() for character in echoed(text))
     assert len(echoed(text * 50)) <= 254
 
 

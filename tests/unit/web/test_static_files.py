@@ -1,4 +1,4 @@
-"""Static files: kept for ever under the hash of the tree, and nothing else is served."""
+"""Static files: cached for ever under the hash of the tree, and nothing else is served."""
 
 from __future__ import annotations
 

@@ -1,28 +1,25 @@
-"""Reads of invoices: lists by key, what is owed in each currency, and one invoice. Plain rows, never objects of a session."""
+"""Packed for the customer's list of invoices and the overview: a page by due date or by time, and what is owed in each currency.
+
+Each is one statement, made once and narrowed to what those pages show, since they are opened most (`tests/bench`). Everybody else
+reads by `queries.invoices`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from portal.database import Count, Day, Id, Minor, Reader
-from portal.errors import NotFound
-from portal.invoices.models import CreditNote, Invoice, InvoiceLine
+from portal.invoices.models import Invoice, is_outstanding
 from portal.paging import READ_SIZE, Cursor, Slice, cut
-from portal.payment_methods.models import PaymentMethod
-from portal.public_ids import is_id
 from portal.tenancy import Scope
 
 FILTERS = ("outstanding", "overdue", "paid", "all")
 
 _INVOICES = Invoice.__table__
-_LINES = InvoiceLine.__table__
-_NOTES = CreditNote.__table__
-_METHODS = PaymentMethod.__table__
 
 
 class InvoiceRecord(NamedTuple):
@@ -64,40 +61,8 @@ class OwedSum(NamedTuple):
     first_due_on: date
 
 
-class LineRecord(NamedTuple):
-    """`quantity`, `unit_amount_decimal` and `tax_rate` are decimals as the merchant wrote them."""
-
-    description: str
-    quantity: str
-    unit_amount_decimal: str
-    tax_rate: str | None
-    amount: int
-
-
-class NoteRecord(NamedTuple):
-    """A credit note that lowered the invoice by `amount_applied`."""
-
-    number: str
-    issued_on: date
-    amount_applied: int
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceDetail:
-    """One invoice with all that its page tells. `default_method` is type, brand, last4, nickname and bank of the default."""
-
-    record: InvoiceRecord
-    subtotal: int
-    tax: int
-    bill_to: dict[str, Any]
-    paid_at: datetime | None
-    default_method: tuple[str, str | None, str | None, str | None, str | None] | None
-    lines: tuple[LineRecord, ...]
-    notes: tuple[NoteRecord, ...]
-
-
-def list_invoices(reader: Reader, scope: Scope, status: str, cursor: Cursor, today: date) -> Slice[InvoiceRecord]:
-    """A page of the customer's invoices; drafts are the merchant's own and are never listed. `status` is one of FILTERS.
+def read_invoice_list(reader: Reader, scope: Scope, status: str, cursor: Cursor, today: date) -> Slice[InvoiceRecord]:
+    """Return a page of the customer's invoices; drafts are the merchant's own and are never listed. `status` is one of FILTERS.
 
     Outstanding and overdue ones come in the order in which they fall due, and a cursor's key is (due_on, id); paid ones
     and all come newest first, and the key is the id.
@@ -146,39 +111,13 @@ def most_urgent_first(sums: list[OwedSum]) -> list[OwedSum]:
     return sorted(sums, key=lambda owed: (owed.overdue_amount == 0, owed.first_due_on, owed.currency))
 
 
-def get_invoice(reader: Reader, scope: Scope, invoice_id: str) -> InvoiceDetail:
-    """One invoice of the customer, drafts excepted. Raises NotFound for somebody else's, an unknown and a malformed id alike."""
-    if not is_id("inv", invoice_id):
-        raise NotFound
-    scoped = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_id": invoice_id}
-    rows = reader.execute(_ONE, scoped).all()
-    if not rows:
-        raise NotFound
-    first = rows[0]
-    parts = sorted((row for row in rows if row.text is not None), key=lambda row: (row.position, row.text))
-    return InvoiceDetail(
-        record=InvoiceRecord._make(first[: len(InvoiceRecord._fields)]),
-        subtotal=first.subtotal,
-        tax=first.tax,
-        bill_to=first.bill_to,
-        paid_at=first.paid_at,
-        default_method=(first.type, first.brand, first.last4, first.nickname, first.bank_name) if first.type else None,
-        lines=tuple(
-            LineRecord(row.text, row.quantity, row.unit_amount_decimal, row.tax_rate, row.amount)
-            for row in parts
-            if row.issued is None
-        ),
-        notes=tuple(NoteRecord(row.text, row.issued, row.amount) for row in parts if row.issued is not None),
-    )
-
-
 def outstanding() -> sa.ColumnElement[bool]:
     """The customer's outstanding invoices, as the partial index over them is written: literals, in its order."""
     i = _INVOICES.c
     return sa.and_(
         i.merchant_id == sa.bindparam("merchant_id"),
         i.customer_id == sa.bindparam("customer_id"),
-        i.status.in_((sa.literal_column("'open'", Id), sa.literal_column("'partially_paid'", Id))),
+        is_outstanding(i.status),
     )
 
 
@@ -260,59 +199,4 @@ def _owed() -> sa.CompoundSelect[Any]:
     return sa.union_all(owed_sums(), sa.select(any_invoice))
 
 
-def _one() -> sa.CompoundSelect[Any]:
-    """An invoice beside each of its lines, and again beside each credit note: all of its page in one statement."""
-    i, m, li, n = _INVOICES.c, _METHODS.c, _LINES.c, _NOTES.c
-    default = sa.and_(
-        m.merchant_id == i.merchant_id,
-        m.customer_id == i.customer_id,
-        m.is_default == sa.true(),
-        m.status == sa.literal_column("'active'", Id),
-    )
-    of_line = sa.and_(li.merchant_id == i.merchant_id, li.invoice_id == i.id)
-    of_note = sa.and_(n.merchant_id == i.merchant_id, n.invoice_id == i.id, n.amount_applied > 0)
-    invoice = _INVOICES.outerjoin(_METHODS, default)
-    head = [
-        *(i[name] for name in InvoiceRecord._fields),
-        i.subtotal,
-        i.tax,
-        i.bill_to,
-        i.paid_at,
-        m.type,
-        m.brand,
-        m.last4,
-        m.nickname,
-        m.bank_name,
-    ]
-    mine = sa.and_(
-        i.merchant_id == sa.bindparam("merchant_id"),
-        i.id == sa.bindparam("invoice_id"),
-        i.customer_id == sa.bindparam("customer_id"),
-        i.status != sa.literal_column("'draft'", Id),
-    )
-    lines = (
-        sa.select(
-            *head,
-            li.position,
-            li.description.label("text"),
-            li.amount,
-            li.quantity,
-            li.unit_amount_decimal,
-            li.tax_rate,
-            sa.cast(sa.null(), Day()).label("issued"),
-        )
-        .select_from(invoice.outerjoin(_LINES, of_line))
-        .where(mine)
-    )
-    notes = (
-        sa.select(
-            *head, sa.literal_column("0", Count), n.number, n.amount_applied, *[sa.cast(sa.null(), Id)] * 3, n.issued_on
-        )
-        .select_from(invoice.join(_NOTES, of_note))
-        .where(mine)
-    )
-    return sa.union_all(lines, notes)
-
-
 _OWED = _owed()
-_ONE = _one()

@@ -1,4 +1,5 @@
-"""Reads of saved methods: what may be shown of them; a gateway's token only for the gateway itself (`get_payer`)."""
+"""Packed for the customer's own pages of methods, the checkout and the overview: all that a customer has, never paged, the default
+first. Everybody else reads by `queries.methods`."""
 
 from __future__ import annotations
 
@@ -7,11 +8,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from portal.customers.models import Customer
 from portal.database import Id, Reader
 from portal.errors import NotFound
-from portal.gateways.contract import Payer
-from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, PaymentMethodSetup
+from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 
@@ -36,22 +35,22 @@ class MethodRecord(NamedTuple):
     last_used_at: datetime | None
 
 
-def list_methods(reader: Reader, scope: Scope) -> list[MethodRecord]:
-    """The customer's saved methods: the default first, then the newest; removed ones are left out."""
+def list_own_methods(reader: Reader, scope: Scope) -> list[MethodRecord]:
+    """Return the customer's saved methods: the default first, then the newest; removed ones are left out."""
     rows = reader.execute(_LIST, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id})
     return in_order([MethodRecord._make(row) for row in rows])
 
 
-def get_method(reader: Reader, scope: Scope, method_id: str) -> MethodRecord:
-    """One of the customer's saved methods. Raises NotFound."""
-    found = next((method for method in list_methods(reader, scope) if method.id == method_id), None)
+def get_own_method(reader: Reader, scope: Scope, method_id: str) -> MethodRecord:
+    """Return one of the customer's saved methods. Raises NotFound."""
+    found = next((method for method in list_own_methods(reader, scope) if method.id == method_id), None)
     if found is None:
         raise NotFound
     return found
 
 
 def find_removed(reader: Reader, scope: Scope, method_id: str) -> MethodRecord | None:
-    """One of the customer's methods that was removed; None for any other, saved ones too."""
+    """Return one of the customer's methods that was removed; None for any other, saved ones too."""
     m = _METHODS.c
     statement = sa.select(*(m[name] for name in MethodRecord._fields)).where(
         m.merchant_id == scope.merchant_id,
@@ -76,7 +75,7 @@ class MethodFactsRecord(NamedTuple):
 
 
 def get_method_facts(reader: Reader, scope: Scope, method_id: str) -> MethodFactsRecord:
-    """Holder, age and consent of one of the customer's methods. Raises NotFound."""
+    """Return holder, age and consent of one of the customer's methods. Raises NotFound."""
     m, consent = _METHODS.c, PaymentMethodConsent.__table__.c
     statement = (
         sa.select(m.holder, m.gateway, m.created_at, consent.created_at, consent.wording, consent.locale)
@@ -93,59 +92,6 @@ def get_method_facts(reader: Reader, scope: Scope, method_id: str) -> MethodFact
     if row is None:
         raise NotFound
     return MethodFactsRecord._make(row)
-
-
-class SetupRecord(NamedTuple):
-    """A setup as its page shows it; `status` and `failure_code` as in the table."""
-
-    id: str
-    status: str
-    gateway: str
-    replaces: str | None
-    payment_method_id: str | None
-    action_url: str | None
-    failure_code: str | None
-
-
-def get_setup(reader: Reader, scope: Scope, setup_id: str) -> SetupRecord:
-    """One of the customer's setups. Raises NotFound."""
-    setup = PaymentMethodSetup.__table__.c
-    row = (
-        reader.execute(
-            sa.select(*(setup[name] for name in SetupRecord._fields)).where(
-                setup.merchant_id == scope.merchant_id, setup.customer_id == scope.customer_id, setup.id == setup_id
-            )
-        ).first()
-        if is_id("pms", setup_id)
-        else None
-    )
-    if row is None:
-        raise NotFound
-    return SetupRecord._make(row)
-
-
-def get_payer(reader: Reader, scope: Scope, gateway: str) -> Payer:
-    """The customer as a gateway wants to know them, with a token by which it knows them already."""
-    asked = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}
-    name, email, phone = reader.execute(_PERSON, asked).one()
-    known = reader.execute(_FIRST_TOKEN, {**asked, "gateway": gateway}).scalar()
-    return Payer(scope.customer_id, name, email, phone, known)
-
-
-_PERSON = sa.select(Customer.name, Customer.email, Customer.phone).where(
-    Customer.merchant_id == sa.bindparam("merchant_id"), Customer.id == sa.bindparam("customer_id")
-)
-_FIRST_TOKEN = (
-    sa.select(PaymentMethod.token)
-    .where(
-        PaymentMethod.merchant_id == sa.bindparam("merchant_id"),
-        PaymentMethod.customer_id == sa.bindparam("customer_id"),
-        PaymentMethod.gateway == sa.bindparam("gateway"),
-        PaymentMethod.status == "active",
-    )
-    .order_by(PaymentMethod.id)
-    .limit(1)
-)
 
 
 def in_order(methods: list[MethodRecord]) -> list[MethodRecord]:

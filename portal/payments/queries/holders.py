@@ -1,0 +1,56 @@
+"""Reads of who holds an invoice: the payments under way whose shares are `active`. Nowhere else is that decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from portal.database import Reader
+from portal.payments.models import PaymentAllocation
+from portal.tenancy import ReadScope
+
+ACTIVE = "active"
+"""The state of a share while its payment is under way; the index of one active attempt an invoice and slot is over it."""
+
+
+def list_holders(reader: Reader, scope: ReadScope, invoice_id: str) -> list[str]:
+    """Return the payments under way that hold a part of the invoice: one, or two that split it, the first of them first."""
+    parameters = {"merchant_id": scope.merchant_id, "invoice_id": invoice_id}
+    return list(reader.execute(_OF_INVOICE, parameters).scalars())
+
+
+def find_holder(reader: Reader, scope: ReadScope, invoice_id: str) -> str | None:
+    """Return the payment under way that holds a part of the invoice; of two that split it, the first."""
+    return next(iter(list_holders(reader, scope, invoice_id)), None)
+
+
+def find_other_holders(reader: Reader, scope: ReadScope, payment_id: str) -> Mapping[str, set[str]]:
+    """Return, by invoice of the payment, the other payments under way that hold a part of it."""
+    found: dict[str, set[str]] = {}
+    for invoice_id, holder in reader.execute(_BESIDE, {"merchant_id": scope.merchant_id, "payment_id": payment_id}):
+        found.setdefault(invoice_id, set()).add(holder)
+    return found
+
+
+_OF_INVOICE = (
+    sa.select(PaymentAllocation.payment_id)
+    .where(
+        PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
+        PaymentAllocation.invoice_id == sa.bindparam("invoice_id"),
+        PaymentAllocation.state == ACTIVE,
+    )
+    .order_by(PaymentAllocation.slot)
+)
+_OWN, _OTHER = sa.orm.aliased(PaymentAllocation), sa.orm.aliased(PaymentAllocation)
+_BESIDE = (
+    sa.select(_OTHER.invoice_id, _OTHER.payment_id)
+    .join(_OWN, sa.and_(_OWN.merchant_id == _OTHER.merchant_id, _OWN.invoice_id == _OTHER.invoice_id))
+    .where(
+        _OWN.merchant_id == sa.bindparam("merchant_id"),
+        _OWN.payment_id == sa.bindparam("payment_id"),
+        _OTHER.merchant_id == sa.bindparam("merchant_id"),
+        _OTHER.payment_id != sa.bindparam("payment_id"),
+        _OTHER.state == ACTIVE,
+    )
+)
