@@ -53,8 +53,8 @@ def gateway_actor(gateway: str) -> Actor:
 
 
 class EventType(StrEnum):
-    """Every event there is (contract, section 5). A new one goes here, into docs/events.md, and to whoever listens
-    (`listeners.py`)."""
+    """Every event there is. A new one goes here, into docs/events.md, and to whoever listens (`listeners.py`); it is public
+    unless it stands in `_INTERNAL` too."""
 
     CUSTOMER_CREATED = "customer.created"
     CUSTOMER_UPDATED = "customer.updated"

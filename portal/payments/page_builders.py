@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 MOST_INVOICES = 20
 """Invoices that the address of a way out names."""
-_REFUND_STATUS = {"succeeded": "complete"}
 
 
 def build_payments_page(status: str, rows: Sequence[PaymentRow], pager: Pager, *, has_any: bool) -> PaymentsPage:
@@ -270,7 +269,7 @@ def _refund_rows(refunds: Iterable[RefundRecord | StoredRefund], method: str, zo
     return tuple(
         RefundRow(
             (refund.completed_at or refund.created_at).astimezone(zone).date(), refund.amount, refund.currency,
-            _REFUND_STATUS.get(refund.status, refund.status), method,
+            refund.status, method,
         )
         for refund in refunds
     )  # fmt: skip

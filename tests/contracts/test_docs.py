@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,9 @@ from tests.support.page_client import PageClient
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+DECISIONS = ROOT / "docs/decisions"
+DECISION_HEADINGS = ("## Context", "## Decision", "## Considered", "## Consequences")
+DATE = r"Date: 20\d\d-[01]\d-[0-3]\d"
 TOP_LEVEL = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "docs", "portal", "pyproject.toml", "requirements.lock", "static",
     "templates", "tests", "themes",
@@ -295,13 +299,88 @@ def test_paths_that_are_named_exist(path: Path) -> None:
     assert [name for name in named if "NNNN" not in name and not (ROOT / name).exists()] == []
 
 
-def test_every_decision_has_a_number_of_its_own() -> None:
-    names = sorted(path.name for path in (ROOT / "docs/decisions").iterdir())
+@pytest.mark.parametrize("path", documents(), ids=name_of)
+def test_names_are_in_the_files_that_are_named(path: Path) -> None:
+    text = re.sub(r"\s+", " ", prose_of(path.read_text()))
+    named = re.findall(r"`([A-Za-z_]+)` (?:in|of) `((?:portal|tests|templates|static)/[\w./-]+\.\w+)`", text)
 
-    assert [name[:4] for name in names] == [f"{number:04}" for number in range(1, len(names) + 1)]
-    for name in names:
-        text = (ROOT / "docs/decisions" / name).read_text()
-        assert all(part in text for part in ("**Context.**", "**Decision.**", "**Consequences.**")), name
+    assert [
+        f"{name} in {file}" for name, file in named if not re.search(rf"\b{name}\b", (ROOT / file).read_text())
+    ] == []
+
+
+# --- packages ---
+
+
+def table_under(heading: str, path: Path) -> list[list[str]]:
+    """The rows of the first table under a heading, its head left out."""
+    section = path.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return list(rows_of(section))[1:]
+
+
+def test_each_package_is_described_once() -> None:
+    packages = sorted(
+        f"`{path.name}/`" for path in (ROOT / "portal").iterdir() if path.is_dir() and path.name != "__pycache__"
+    )
+
+    assert sorted(cells[0] for cells in table_under("Packages", ROOT / "docs/contributing.md")) == packages
+
+
+def test_kinds_of_files_are_those_of_the_import_rules() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+
+    described = [
+        re.findall(r"`(\w+)`", cells[0])
+        for cells in table_under("Files of a domain, and who may import whom", ROOT / "docs/contributing.md")
+    ]
+
+    assert described == [re.findall(r"\w+", layer) for layer in layers]
+
+
+# --- decisions ---
+
+
+def decisions() -> list[Path]:
+    return sorted(path for path in DECISIONS.iterdir() if path.name != "README.md")
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in decisions()]
+
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    missing = sorted({f"{number:04}" for number in range(1, int(max(numbers)) + 1)} - set(numbers))
+
+    assert not twice, f"docs/decisions has more than one record with the number {', '.join(twice)}"
+    assert not missing, f"docs/decisions has no record with the number {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("path", decisions(), ids=lambda path: path.stem)
+def test_every_decision_has_the_one_form(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    number = path.name[:4]
+
+    assert re.fullmatch(rf"# {number}\. \S.*", lines[0]), f"{name_of(path)} should begin with: # {number}. Title"
+    assert len(lines) > 2 and re.fullmatch(DATE, lines[2]), (
+        f"{name_of(path)} should have as third line: Date: YYYY-MM-DD"
+    )
+    headings = [line for line in lines if line.startswith("## ")]
+    assert headings == list(DECISION_HEADINGS), f"{name_of(path)} should have these headings, in this order"
+
+
+def test_index_of_decisions_lists_each() -> None:
+    expected = []
+    for path in decisions():
+        lines = path.read_text().splitlines()
+        title, date = lines[0].partition(". ")[2], lines[2].removeprefix("Date: ")
+        expected.append(f"| [{path.name[:4]}]({path.name}) | {title} | {date} |")
+
+    listed = [line for line in (DECISIONS / "README.md").read_text().splitlines() if line.startswith("| [")]
+
+    missing, superfluous = set(expected) - set(listed), set(listed) - set(expected)
+    assert not missing, "docs/decisions/README.md lacks:\n" + "\n".join(sorted(missing))
+    assert not superfluous, "docs/decisions/README.md lists what there is not:\n" + "\n".join(sorted(superfluous))
+    assert listed == expected, "docs/decisions/README.md should be in the order of the numbers"
 
 
 # --- what must not be there ---
