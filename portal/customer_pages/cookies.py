@@ -14,7 +14,7 @@ _LOCALE_LIFE = timedelta(days=365)
 _MAX_NAMES = 4096
 
 
-def name_cookies(runtime: Runtime, request: Request, slug: str, root: str) -> Cookies:
+def name_cookies(runtime: Runtime, request: Request, *, slug: str, root: str) -> Cookies:
     """Return the merchant's cookies for this request: `__Host-` where the origin is ours, `__Secure-` in a mount, neither over http."""
     # Only a mount has a path: the standalone application owns its origin, and `__Host-` requires the path "/".
     path = (root or "/") if runtime.merchant is not None else "/"

@@ -42,7 +42,12 @@ def other_languages(locale: str, path: str | None = None) -> tuple[Language, ...
 
 @lru_cache(maxsize=1024)
 def _choose(customer_locale: str | None, merchant_locale: str | None, accept_language: str) -> str:
-    return choose_locale(customer_locale, merchant_locale, accept_language, available_locales())
+    return choose_locale(
+        customer_locale=customer_locale,
+        merchant_locale=merchant_locale,
+        accept_language=accept_language,
+        available=available_locales(),
+    )
 
 
 @lru_cache(maxsize=1)

@@ -33,7 +33,7 @@ def build_shell() -> Shell:
         static=static,
         csrf_token=runtime.csrf.issue(csrf_binding()),
         merchant_name=merchant.legal_name,
-        brand=_brand(runtime, theme, merchant.name, static, locale),
+        brand=_brand(runtime, theme, name=merchant.name, static=static, locale=locale),
         customer_name=_name(signed_in) if signed_in else None,
         customer_company=signed_in.company_name if signed_in else None,
         signed_in=signed_in is not None,
@@ -65,7 +65,7 @@ def build_bare_shell() -> Shell:
         static=static,
         csrf_token="",
         merchant_name=_INSTALLATION,
-        brand=_brand(runtime, theme, _INSTALLATION, static, locale),
+        brand=_brand(runtime, theme, name=_INSTALLATION, static=static, locale=locale),
         customer_name=None,
         customer_company=None,
         signed_in=False,
@@ -90,10 +90,15 @@ def csrf_binding() -> str:
 
 def pick_bare_locale() -> str:
     """Return the browser's language, for pages without a merchant and without a cookie."""
-    return choose_locale(None, SOURCE_LOCALE, current_request().headers.get("Accept-Language", ""), available_locales())
+    return choose_locale(
+        customer_locale=None,
+        merchant_locale=SOURCE_LOCALE,
+        accept_language=current_request().headers.get("Accept-Language", ""),
+        available=available_locales(),
+    )
 
 
-def _brand(runtime: Runtime, theme: Theme, name: str, static: str, locale: str) -> Brand:
+def _brand(runtime: Runtime, theme: Theme, *, name: str, static: str, locale: str) -> Brand:
     brands = runtime.brands
     key = (theme.slug, name, static, locale)
     brand = brands.get(key)

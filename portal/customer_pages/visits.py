@@ -22,7 +22,7 @@ def enter_merchant(runtime: Runtime, slug: str) -> bool:
     above = request.root_path.rstrip("/")
     here.merchant = merchant
     here.root = above + runtime.prefix if runtime.merchant is not None else f"{above}/{merchant.slug}"
-    here.cookies = name_cookies(runtime, request, merchant.slug, here.root)
+    here.cookies = name_cookies(runtime, request, slug=merchant.slug, root=here.root)
     here.signed_in = None
     return True
 

@@ -27,7 +27,12 @@ class RenderedMail:
 def build_mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
     """Return name, colours and language of a merchant's mail: the first available of the reader's, the merchant's, English."""
     theme = renderer.themes.get(merchant.theme)
-    chosen = choose_locale(locale, merchant.locale, None, available_locales())
+    chosen = choose_locale(
+        customer_locale=locale,
+        merchant_locale=merchant.locale,
+        accept_language=None,
+        available=available_locales(),
+    )
     colours = palette(theme.values, "light")
     return MailBrand(
         name=merchant.name,

@@ -83,7 +83,7 @@ def available_locales() -> tuple[str, ...]:
 
 
 def choose_locale(
-    customer_locale: str | None, merchant_locale: str | None, accept_language: str | None, available: Iterable[str]
+    *, customer_locale: str | None, merchant_locale: str | None, accept_language: str | None, available: Iterable[str]
 ) -> str:
     """Return the first available of: the customer's language, the browser's, the merchant's, English.
 

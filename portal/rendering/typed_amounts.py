@@ -16,7 +16,7 @@ _WRITTEN = re.compile(r"[0-9][0-9., '’\u00a0\u202f]*", re.ASCII)
 _PLAIN = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,4})?", re.ASCII)
 
 
-def read_amount(text: str, currency: str, locale: str) -> int:
+def parse_amount(text: str, *, currency: str, locale: str) -> int:
     """Return the minor units of an amount as typed: `1,240.50` in English, `1 240,50` in French; a plain `1240.50` in any language.
 
     Only ASCII digits, and no more decimals than the currency has: nothing is rounded or guessed (threats 129). Raises
@@ -35,8 +35,8 @@ def read_amount(text: str, currency: str, locale: str) -> int:
     return amount
 
 
-def write_amount(amount: int, currency: str, locale: str) -> str:
-    """Return what `read_amount` reads as this amount, without its currency: for a field that is shown again."""
+def format_amount(amount: int, *, currency: str, locale: str) -> str:
+    """Return what `parse_amount` reads as this amount, without its currency: for a field that is shown again."""
     parts = formats_for(locale).money_parts(amount, currency)
     return parts.whole + parts.part
 

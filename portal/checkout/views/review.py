@@ -39,7 +39,7 @@ from portal.payments.operations.paying import cancel_payment, confirm_payment
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payments import find_settling_payment
 from portal.public_ids import is_id
-from portal.rendering.typed_amounts import write_amount
+from portal.rendering.typed_amounts import format_amount
 from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.policies import signed_in
@@ -164,7 +164,7 @@ def _minute_after(seconds: int) -> datetime:
 
 def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:
     """Step one with what was chosen for a checkout, and with what of it cannot be paid."""
-    amount = write_amount(checkout.amount, checkout.currency, g.shell.locale)
+    amount = format_amount(checkout.amount, currency=checkout.currency, locale=g.shell.locale)
     return show_choices(fields_from(checkout.choice, amount), faults=faults, status=status)
 
 

@@ -95,8 +95,8 @@ def start_session(
     event = _session_event(
         EventType.PORTAL_SIGNED_IN,
         scope.merchant_id,
-        new_session.session_id,
-        scope.customer_id,
+        session_id=new_session.session_id,
+        customer_id=scope.customer_id,
         at=at,
         by=by,
         kind=kind,
@@ -128,7 +128,9 @@ def end_session(session: Session, merchant_id: str, token: str, *, request_id: s
         session, SignInSession.merchant_id == merchant_id, SignInSession.token_digest == token_digest(token), at=at
     )
     for session_id, customer_id in ended:
-        event = _session_event(EventType.PORTAL_SIGNED_OUT, merchant_id, session_id, customer_id, at=at)
+        event = _session_event(
+            EventType.PORTAL_SIGNED_OUT, merchant_id, session_id=session_id, customer_id=customer_id, at=at
+        )
         record(session, customer_actor(customer_id, request_id=request_id), event)
     return bool(ended)
 
@@ -160,13 +162,18 @@ def _record_ended(
 ) -> None:
     for session_id, customer_id in ended:
         event = _session_event(
-            EventType.PORTAL_SESSION_ENDED, merchant_id, session_id, customer_id, at=at, reason=reason
+            EventType.PORTAL_SESSION_ENDED,
+            merchant_id,
+            session_id=session_id,
+            customer_id=customer_id,
+            at=at,
+            reason=reason,
         )
         record(session, actor, event)
 
 
 def _session_event(
-    event_type: EventType, merchant_id: str, session_id: str, customer_id: str, *, at: datetime, **details: str
+    event_type: EventType, merchant_id: str, *, session_id: str, customer_id: str, at: datetime, **details: str
 ) -> Event:
     return Event(
         type=event_type,

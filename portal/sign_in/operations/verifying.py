@@ -89,7 +89,7 @@ def enter_code(
     locked = limits.count_attempt(session, at)
     if locked is not None:
         return replace(locked, challenge=challenge)
-    is_correct = tokens.is_code_of(settings.keys, merchant_id, challenge.id, code)
+    is_correct = tokens.is_code_of(settings.keys, merchant_id, challenge.id, code=code)
     accounts = list_verified_accounts(session, merchant_id, challenge.customer_id)
     if not is_correct or not accounts or challenge.state(at) is not ChallengeState.OPEN:
         return _wrong_code(session, merchant_id, challenge, at)

@@ -48,14 +48,14 @@ def code_of(keys: Keys, merchant_id: str, challenge_id: str) -> str:
     return _code(keys[0], merchant_id, challenge_id)
 
 
-def is_code_of(keys: Keys, merchant_id: str, challenge_id: str, code: str) -> bool:
+def is_code_of(keys: Keys, merchant_id: str, challenge_id: str, *, code: str) -> bool:
     """Return whether eight letters (as `rules.read_code` gives them) are the challenge's code under any of the secrets."""
     return _is_one_of(code.encode(), [_code(key, merchant_id, challenge_id).encode() for key in keys])
 
 
 def address_digest(keys: Keys, merchant_id: str, email_key: str) -> bytes:
     """Return the digest that stands for an address in limits and challenges."""
-    return _mac(keys[0], "sign-in-address", merchant_id, email_key)
+    return _mac(keys[0], "sign-in-address", merchant_id=merchant_id, subject=email_key)
 
 
 def network_digest(keys: Keys, merchant_id: str, remote_address: str) -> bytes:
@@ -68,7 +68,7 @@ def network_digest(keys: Keys, merchant_id: str, remote_address: str) -> bytes:
         mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
         plain = str(mapped or address).partition("%")[0]
         network = str(ipaddress.ip_network(f"{plain}/{64 if ':' in plain else 32}", strict=False))
-    return _mac(keys[0], "sign-in-network", merchant_id, network)
+    return _mac(keys[0], "sign-in-network", merchant_id=merchant_id, subject=network)
 
 
 def new_token() -> str:
@@ -87,15 +87,19 @@ def token_digest(token: str) -> bytes:
 
 
 def _link_proof(key: bytes, merchant_id: str, challenge_id: str) -> str:
-    return urlsafe_b64encode(_mac(key, "sign-in-link", merchant_id, challenge_id)).rstrip(b"=").decode()
+    return (
+        urlsafe_b64encode(_mac(key, "sign-in-link", merchant_id=merchant_id, subject=challenge_id))
+        .rstrip(b"=")
+        .decode()
+    )
 
 
 def _code(key: bytes, merchant_id: str, challenge_id: str) -> str:
-    number = int.from_bytes(_mac(key, "sign-in-code", merchant_id, challenge_id)[:5], "big")
+    number = int.from_bytes(_mac(key, "sign-in-code", merchant_id=merchant_id, subject=challenge_id)[:5], "big")
     return "".join(CODE_LETTERS[number >> shift & 31] for shift in range(35, -1, -5))
 
 
-def _mac(key: bytes, purpose: str, merchant_id: str, subject: str) -> bytes:
+def _mac(key: bytes, purpose: str, *, merchant_id: str, subject: str) -> bytes:
     # One key for each purpose, so that a value made for one is not valid for another.
     purpose_key = hmac.digest(key, f"portal:{purpose}".encode(), "sha256")
     return hmac.digest(purpose_key, f"{merchant_id}\x1f{subject}".encode("utf-8", "replace"), "sha256")

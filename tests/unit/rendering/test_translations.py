@@ -37,7 +37,12 @@ from portal.rendering.translations import (
     ],
 )
 def test_locale_is_the_first_available_of_customer_browser_and_merchant(customer, merchant, header, chosen):
-    assert choose_locale(customer, merchant, header, ("en", "fr")) == chosen
+    assert (
+        choose_locale(
+            customer_locale=customer, merchant_locale=merchant, accept_language=header, available=("en", "fr")
+        )
+        == chosen
+    )
 
 
 def test_english_and_french_are_available():
