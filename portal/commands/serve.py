@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import signal
 import socket
 from types import FrameType
@@ -46,9 +45,6 @@ def serve(host: str, port: int, workers: int | None) -> None:
     _check_free(host, port)
     with open_services(settings) as services:
         app = create_app(services=services)
-        # What is imported by now stays: the collector need not walk it in each request, and a fork does not copy its pages.
-        gc.collect()
-        gc.freeze()
         if workers is None:
             _serve_by_waitress(app, host, port, has_proxies=settings.trusted_proxies > 0)
         else:
