@@ -241,9 +241,9 @@ class Reading:
 
     __slots__ = ("_engine", "_local")
 
-    def __init__(self, engine: Engine, kept: threading.local) -> None:
+    def __init__(self, engine: Engine, local: threading.local) -> None:
         self._engine = engine
-        self._local = kept
+        self._local = local
 
     def __enter__(self) -> Connection:
         connection: Connection | None = getattr(self._local, "connection", None)

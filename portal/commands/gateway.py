@@ -161,7 +161,7 @@ def _require_same_account(account: Gateway, known_payments: Sequence[StoredPayme
     ):
         raise PaymentsUnderWay(
             f"this account of {account.title} does not confirm that {known_payments[0].id} is its own, so it may be another one. Payments or"
-            " refunds at the one of before have no outcome yet, and only that one can tell it; let the worker ask, and connect then"
+            " refunds at the one of before have no outcome yet, and only that one can tell it; wait for the worker, and connect then"
         )
 
 
@@ -170,7 +170,7 @@ def _require_nothing_under_way(reader: Reader, merchant: MerchantProfile, name: 
     if payments or refunds:
         raise PaymentsUnderWay(
             f"{payments} payments and {refunds} refunds of {merchant.slug} have no outcome yet, and only {merchant.gateway}"
-            " can tell it; let the worker ask, and connect then"
+            " can tell it; wait for the worker, and connect then"
         )
 
 

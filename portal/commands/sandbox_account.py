@@ -32,5 +32,5 @@ def register_webhook(settings: Settings, slug: str, account: dict[str, str]) -> 
         response = None
     if response is None or response.status >= 300:
         click.echo(
-            "the sandbox gateway does not answer; its events will not come, payments are asked for instead", err=True
+            "the sandbox gateway does not answer; its events will not come, payments are looked up instead", err=True
         )

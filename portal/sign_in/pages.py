@@ -73,7 +73,7 @@ class LinkExpiredPage:
     """sign_in/link_expired.html. `state`: "expired", "used" or "damaged".
 
     With `token` (the challenge is known) the button posts to /sign-in/link/<token>/fresh and names the masked
-    `address`; without it, it leads to /sign-in with the target kept. `minutes` is how long a link works.
+    `address`; without it, it leads to /sign-in with the same target. `minutes` is how long a link works.
     """
 
     state: str

@@ -24,7 +24,7 @@ MAX_TARGET_LENGTH = 500
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _CODE_CHARACTERS = frozenset(CODE_LETTERS)
 _IGNORED_IN_CODE = re.compile(r"[\s-]+")
-# What our own addresses are made of. Percent signs only in the query: `%2f%2fe` and `%5ce` have no place in a path.
+# What our own addresses are made of. Percent characters only in the query: `%2f%2fe` and `%5ce` have no place in a path.
 _TARGET = re.compile(r"/(?:[A-Za-z0-9_.~-]+/)*(?:[A-Za-z0-9_.~-]+)?(?:\?[A-Za-z0-9_.~=&%+:,-]*)?", re.ASCII)
 _INVALID_IN_ADDRESS = re.compile(r"[\x00-\x1f\x7f-\x9f\s,;:<>()\[\]\\\"\ud800-\udfff\ufffd]")
 
