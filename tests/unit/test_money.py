@@ -24,7 +24,7 @@ from portal.money import (
 )
 
 PORTAL = Path(__file__).parents[2] / "portal"
-TIME = re.compile("second|timeout|deadline|_kept", re.IGNORECASE)
+TIME = re.compile("second|timeout|deadline|_cache", re.IGNORECASE)
 MONEY_MODULES = ["money.py", "invoices", "payments", "refunds", "checkout", "gateways", "importing", "demo/seeding.py"]
 
 
