@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Import the two entry points on first use, so that a command that needs no web server stays quick."""
+    """Import the two entry points on first use, so that commands without a web server start quickly."""
     if name == "Portal":
         from portal.extension import Portal
 

@@ -1,4 +1,4 @@
-"""The web application, put together: services, pages, what lies outside the merchants, and what every request passes."""
+"""Composes the web application: services, pages, routes outside the merchants, and the checks of every request."""
 
 from __future__ import annotations
 
@@ -41,21 +41,20 @@ from portal.web.trusted_hosts import TrustedHosts
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-MOST_BODY_BYTES = 64 * 1024
-MOST_FORM_PARTS = 500
+MAX_BODY_BYTES = 64 * 1024
+MAX_FORM_PARTS = 500
 HOOKS = "gateway_events"
 DEMO = "demo"
 
 
 class Application(Flask):
-    """Flask, with security headers on whatever it answers, and without its own log line of a failure: that holds the message,
-    which may hold what a person typed."""
+    """Flask, with security headers on every response, and without its own log line of an error, whose message may hold input."""
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return with_headers(super().wsgi_app, self.extensions[EXTENSION], environ, start_response)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function itself: no view of ours is a coroutine, and Flask would look into each of four a request."""
+        """Return the function unchanged: no view of ours is a coroutine, and Flask would inspect four functions a request."""
         return func
 
     def log_exception(self, *_: Any) -> None:
@@ -69,10 +68,10 @@ def create_app(
     renderer: Renderer | None = None,
     merchant: str | None = None,
 ) -> Flask:
-    """The application. Without arguments it is a process of its own: settings from the environment, JSON lines for logs.
+    """Return the application. Without arguments it is standalone: settings from the environment, JSON lines for logs.
 
-    `merchant` is the slug of the only one it serves, at its root: so it is mounted in a host application, which then decides
-    about hosts and proxies. Raises SettingsFault, and RouteWithoutPolicy when a page does not say who may see it.
+    `merchant` is the slug of the only merchant it serves, at its root, for mounting in a host application, which then decides
+    about hosts and proxies. Raises SettingsFault, and RouteWithoutPolicy when a route does not declare who may call it.
     """
     if settings is None and services is None:
         settings = Settings.load(os.environ)
@@ -84,9 +83,9 @@ def create_app(
     runtime = build_runtime(services, renderer, merchant)
     app = Application("portal", static_folder=None, template_folder=None)
     app.config.update(
-        MAX_CONTENT_LENGTH=MOST_BODY_BYTES,
-        MAX_FORM_MEMORY_SIZE=MOST_BODY_BYTES,
-        MAX_FORM_PARTS=MOST_FORM_PARTS,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        MAX_FORM_PARTS=MAX_FORM_PARTS,
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     app.url_map.merge_slashes = False
@@ -98,7 +97,7 @@ def create_app(
     app.before_request(refuse_card_numbers)
     app.after_request(finish_response)
     app.after_request(close_request)
-    _add_outside(app, runtime)
+    _add_root_routes(app, runtime)
     app.register_blueprint(create_blueprint(runtime), url_prefix=None if merchant is not None else "/<merchant>")
     runtime.policies |= collect_policies(app)
     if merchant is None and (proxies := services.settings.trusted_proxies):
@@ -107,7 +106,7 @@ def create_app(
 
 
 def build_services(settings: Settings) -> Services:
-    """What a process works with: engines and gateways; no connection is opened yet."""
+    """Return the services of a process: engines and gateways; no connection is opened yet."""
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
     )
@@ -120,16 +119,16 @@ def build_services(settings: Settings) -> Services:
 
 
 def build_renderer(settings: Settings) -> Renderer:
-    """The templates in the themes of this installation."""
+    """Return the renderer with the themes of this installation."""
     return Renderer(load_themes(settings.themes_dir))
 
 
 def build_runtime(
     services: Services, renderer: Renderer, merchant: str | None = None, *, static_files: StaticFiles | None = None
 ) -> Runtime:
-    """What the web layer keeps between requests. With `merchant`, another application decides about hosts.
+    """Return the state of the web layer. With `merchant`, a host application decides about hosts.
 
-    `static_files` are those of the renderer's themes, where somebody has them already.
+    `static_files` are those of the renderer's themes, if they are built already.
     """
     settings = services.settings
     is_https = not settings.is_loopback_http
@@ -151,8 +150,8 @@ def build_runtime(
     )
 
 
-def _add_outside(app: Flask, runtime: Runtime) -> None:
-    """Everything that is no page of a merchant, at the application's root; a merchant's slug is never one of these first parts."""
+def _add_root_routes(app: Flask, runtime: Runtime) -> None:
+    """Add all routes outside the merchants' pages, at the application's root; their first parts are reserved slugs."""
     runtime.static_files.register(app)
     add_probes(app)
     hooks = Blueprint(HOOKS, __name__)

@@ -1,4 +1,4 @@
-"""Where templates, static files and themes lie: beside the package in a checkout, inside it in a wheel."""
+"""The folders of templates, static files and themes: beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Claims: how a worker takes the next due row of a queue, without a lock on rows of more than one merchant (decision 0027).
 
 Candidates are read over all merchants without a lock. Each is then claimed by one conditional update that names its merchant,
-and changes the row only while it is still due and as it was read. What the rows mean is the business of the jobs that own them.
+and changes the row only while it is still due and as it was read. The jobs that own a queue process its rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from portal.services import Services
 
 Row: TypeAlias = sa.Row[Any]
 _CANDIDATES = 10
-_MOST_ATTEMPTS = 10
+_MAX_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Queue:
 
     `columns` are read beside the primary key, of which `merchant_id` is a part. `is_due` is the condition at an instant, the same
     for a candidate and for its claim; an index over time should answer it. `claim` returns the values that claim a row: they take
-    it out of the queue for as long as its worker may need, so that a killed worker's row becomes due by itself, and count the
+    it out of the queue for as long as its worker may need, so that the row of a killed worker becomes due again, and count the
     attempt where attempts are counted. At least one of them differs from what was read; each is of a column in `columns`.
     """
 
@@ -43,15 +43,15 @@ def claim_next(services: Services, queue: Queue) -> Row | None:
     """Claim the row that has been due longest, in a transaction of its own; return it as it is now, or None.
 
     None when nothing is due, or when other workers were faster at every attempt. Of several workers each gets another row; one
-    that finds nothing only reads, and takes SQLite's single write lock from nobody.
+    that finds nothing only reads, and never takes SQLite's single write lock.
     """
-    for attempt in range(_MOST_ATTEMPTS):
+    for attempt in range(_MAX_ATTEMPTS):
         now = services.clock.now()
         with services.database.read() as reader:
             candidates = list_candidates(reader, queue, now, limit=_CANDIDATES)
         if not candidates:
             break
-        candidate = candidates[0] if attempt == 0 else _any_of(candidates, services)
+        candidate = candidates[0] if attempt == 0 else _choose_randomly(candidates, services)
         claimed = services.database.run(lambda session, row=candidate, now=now: claim(session, queue, row, now))  # type: ignore[misc]  # binds the loop's values
         if claimed is not None:
             return claimed
@@ -59,8 +59,8 @@ def claim_next(services: Services, queue: Queue) -> Row | None:
 
 
 def list_candidates(reader: Reader, queue: Queue, now: datetime, *, limit: int) -> Sequence[Row]:
-    """Return the rows of all merchants that have been due longest, at most `limit`. Nothing is locked: each may be another's
-    before it is claimed."""
+    """Return the rows of all merchants that have been due longest, at most `limit`. Nothing is locked: another worker may claim
+    each of them first."""
     return reader.execute(
         sa.select(*_columns(queue))
         .where(queue.is_due(now))
@@ -71,26 +71,26 @@ def list_candidates(reader: Reader, queue: Queue, now: datetime, *, limit: int) 
 
 
 def claim(session: Session, queue: Queue, candidate: Row, now: datetime) -> Row | None:
-    """Claim a candidate in the caller's transaction; return the row as it is now, or None when it is another's or not due any more.
+    """Claim a candidate in the caller's transaction; return the row as it is now, or None when another worker has it or it is not due any more.
 
-    A transaction that claims several rows may wait for one that claims them in another order: claim one a transaction.
+    A transaction that claims several rows may wait for one that claims them in another order: claim one row in each transaction.
     """
     table = _table(queue)
     changes = queue.claim(candidate, now)
-    was = candidate._mapping  # By name: a row is a tuple too, whose own names (`count`) come first.
+    before = candidate._mapping  # By name: a row is a tuple too, whose methods (`count`) take precedence.
     return session.execute(
         sa.update(table)
-        .where(*(column == was[column.key] for column in table.primary_key))
+        .where(*(column == before[column.key] for column in table.primary_key))
         .where(queue.is_due(now))
         # And unchanged: a row that another worker claimed may be due again, or still (its next time may have passed as well).
-        .where(*(table.c[name].is_not_distinct_from(was[name]) for name in changes))
+        .where(*(table.c[name].is_not_distinct_from(before[name]) for name in changes))
         .values(**changes)
         .returning(*_columns(queue))
     ).first()
 
 
-def _any_of(candidates: Sequence[Row], services: Services) -> Row:
-    """One at random: workers that all lost the first row to another one would meet again at the second."""
+def _choose_randomly(candidates: Sequence[Row], services: Services) -> Row:
+    """Return one at random: workers that all lost the first row would collide again at the second."""
     return candidates[min(int(services.chance() * len(candidates)), len(candidates) - 1)]
 
 
@@ -100,5 +100,5 @@ def _columns(queue: Queue) -> list[sa.Column[Any]]:
 
 
 def _table(queue: Queue) -> sa.Table:
-    """Below the ORM: a row of a queue is a few values, and no object of the session."""
+    """Return the table of a queue, whose rows are read without the ORM."""
     return cast(sa.Table, queue.model.__table__)

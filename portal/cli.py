@@ -1,6 +1,6 @@
-"""The `portal` command: its table of contents, and how a fault reaches the person at the terminal.
+"""The `portal` command: the list of its commands, and the report of errors at the terminal.
 
-Each command is imported when it is asked for, so that `portal --help` is there at once.
+Each command is imported on first use, so that `portal --help` is quick.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import NoReturn
 
 import click
 
-from portal.commands.contents import Contents, one_line
+from portal.commands.lazy_group import LazyGroup, one_line
 
-CONTENTS = {
-    "demo": ("portal.commands.demo:demo", "The whole system with demo data, on this machine alone."),
+COMMANDS = {
+    "demo": ("portal.commands.demo:demo", "The whole system with example data, on this machine."),
     "serve": ("portal.commands.serve:serve", "The production web server."),
-    "worker": ("portal.commands.worker:worker", "Background work: mail, reconciling, what is due."),
+    "worker": ("portal.commands.worker:worker", "Background work: mail, reconciliation, jobs that are due."),
     "db": ("portal.commands.db:db", "Bring the database's schema up to date, or check it."),
     "merchant": ("portal.commands.merchant:merchant", "Create a merchant, or change how its customers may pay."),
     "api-key": ("portal.commands.merchant:api_key", "Create a key for the merchant API."),
@@ -24,15 +24,15 @@ CONTENTS = {
         "portal.commands.gateway:gateway",
         "Connect a merchant to a gateway, list the accounts, rotate their keys.",
     ),
-    "session": ("portal.commands.session:session", "Mint an address that signs a customer in."),
-    "refund": ("portal.commands.refund:refund", "Give a payment back, whole or in part."),
+    "session": ("portal.commands.session:session", "Create a URL that signs a customer in."),
+    "refund": ("portal.commands.refund:refund", "Refund a payment, in full or in part."),
     "import": ("portal.commands.import_:import_", "Import customers, invoices or payments from CSV."),
     "theme": ("portal.commands.theme:theme", "List the themes, or check them."),
     "doctor": ("portal.commands.doctor:doctor", "Check settings, database, mail, gateway, ledger and themes."),
 }
 
 
-@click.group(cls=Contents, contents=CONTENTS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="customer-portal", prog_name="portal")
 def cli() -> None:
     """A self-service customer portal for payments.

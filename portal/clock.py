@@ -1,4 +1,4 @@
-"""What time it is, as an argument: the whole money path runs under a clock that a test can move."""
+"""The clock as an argument, so that all operations run under a clock that a test can move."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells an aware instant in UTC."""
+    """A source of the current instant, aware and in UTC."""
 
     def now(self) -> datetime: ...
 
@@ -36,7 +36,7 @@ class MovableClock:
         return self.at
 
     def advance(self, **amount: float) -> datetime:
-        """Move on by `timedelta(**amount)` and tell the new instant."""
+        """Move on by `timedelta(**amount)` and return the new instant."""
         self.at += timedelta(**amount)
         return self.at
 

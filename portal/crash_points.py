@@ -9,12 +9,12 @@ from collections.abc import Callable
 CrashPoint = Callable[[str], None]
 
 
-def pass_by(label: str) -> None:
-    """What production does at a crash point: nothing."""
+def do_nothing(label: str) -> None:
+    """Do nothing, as production does at a crash point."""
 
 
 def kill_at(chosen: str) -> CrashPoint:
-    """A crash point that ends this process by SIGKILL at the label `chosen`; for tests of real processes."""
+    """Return a crash point that ends this process by SIGKILL at the label `chosen`; for tests of real processes."""
 
     def reached(label: str) -> None:
         if label == chosen:

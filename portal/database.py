@@ -1,5 +1,5 @@
-"""The way to the database: engines for SQLite and PostgreSQL, reads without a transaction, one transaction a unit of work,
-and the column types that mean the same on both."""
+"""Access to the database: engines for SQLite and PostgreSQL, reads without a transaction, units of work in one transaction,
+and column types with the same meaning on both."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STRICT: dict[str, Any] = {"sqlite_strict": True}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _AFTER_COMMIT = "portal.after_commit"
-_RETRIED = {"40001", "40P01"}  # Serialization failure and deadlock: the whole unit of work is done again.
+_RETRIED = {"40001", "40P01"}  # Serialization failure and deadlock: the whole unit of work is retried.
 
 
 class Instant(TypeDecorator[datetime]):
@@ -50,7 +50,7 @@ class Instant(TypeDecorator[datetime]):
         return (value - _EPOCH) // _MICROSECOND if dialect.name == "sqlite" else value
 
     def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[Any], datetime | None]:
-        # The reader itself and not `process_result_value`, which is two calls more for each value of a list.
+        # The function itself and not `process_result_value`, which costs two more calls for each value.
         return _instant_of_sqlite if dialect.name == "sqlite" else _instant_of_server
 
 
@@ -120,7 +120,7 @@ Digest = sa.LargeBinary()
 
 
 class Base(DeclarativeBase):
-    """The root of all tables; constraints are named, so that a domain error can be told from its name."""
+    """The root of all tables; constraints are named, so that domain errors are recognised by name."""
 
     metadata = MetaData(
         naming_convention={
@@ -134,13 +134,13 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """Both ways into one database; thread-safe, made once a process."""
+    """Reads and transactions of one database; thread-safe, created once for each process."""
 
     def __init__(self, url: str, *, pool_size: int = 8, busy_seconds: float = 15) -> None:
         self.url = sa.make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
-            with suppress(OSError):  # Where no folder can be made, the first connection says so.
+            with suppress(OSError):  # If the folder cannot be created, the first connection raises.
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         self.writer = self._engine(pool_size, busy_seconds)
         # Reads need no BEGIN and no ROLLBACK: a page is 25 % cheaper without (measured), and sees each statement's own snapshot.
@@ -148,19 +148,19 @@ class Database:
         self._file: tuple[int, int] | None = None
         if self.is_sqlite:
             event.listen(self.writer, "begin", _begin_immediate)
-        self._kept = threading.local()
+        self._local = threading.local()
         self.application_context: Callable[[], AbstractContextManager[Any]] = nullcontext
-        """What surrounds the work after a commit: in a host application, its application context."""
+        """The context of the callbacks after a commit: in a host application, its application context."""
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that reads outside any transaction; writing through it is a mistake."""
+        """Yield a connection that reads outside any transaction; never write through it."""
         with self.reader.connect() as connection:
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A connection whose statements all see the database as it is at the first of them; for checks that compare tables."""
+        """Yield a connection whose statements all see the same snapshot of the database; for checks that compare tables."""
         with self.reader.connect() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN")
@@ -173,28 +173,28 @@ class Database:
                     yield connection
 
     def reading(self) -> Reading:
-        """As `read`, through a connection that this thread keeps: for the threads of a server, which read again and again.
+        """Return a `read` through a connection that this thread holds, for the threads of a server, which read again and again.
 
-        To take one from the pool and to give it back costs as much as a statement. A fault of the database gives it back.
+        Taking a connection from the pool and returning it costs as much as a statement. A database error releases it.
         """
-        return Reading(self.reader, self._kept)
+        return Reading(self.reader, self._local)
 
     @contextmanager
     def unit_of_work(self) -> Iterator[Session]:
-        """One write transaction: committed at the end of the block, rolled back when it raises.
+        """Yield one write transaction: committed at the end of the block, rolled back when it raises.
 
         On SQLite it takes the write lock at once, so that what it reads cannot change under it. Never held over a call
         to a gateway or a mail server.
         """
         with Session(self.writer, expire_on_commit=False, autoflush=True) as session, session.begin():
             yield session
-        if acts := session.info.get(_AFTER_COMMIT):
+        if callbacks := session.info.get(_AFTER_COMMIT):
             with self.application_context():
-                for act in acts:
-                    act()
+                for callback in callbacks:
+                    callback()
 
     def run(self, work: Callable[[Session], T], *, retries: int = 5) -> T:
-        """`work` in a unit of work, done again as a whole when PostgreSQL answers with a deadlock or a lost race."""
+        """Return the result of `work` in a unit of work, which is retried as a whole after a deadlock or serialization failure."""
         for attempt in range(retries + 1):
             try:
                 with self.unit_of_work() as session:
@@ -203,24 +203,24 @@ class Database:
                 if attempt == retries or getattr(fault.orig, "sqlstate", None) not in _RETRIED:
                     raise
                 time.sleep(secrets.randbelow(20 * 2**attempt) / 1000)
-        raise AssertionError("a retry either answers or raises")
+        raise AssertionError("a retry either returns or raises")
 
-    def is_in_place(self) -> bool:
-        """Whether SQLite's file is still the one that this process opened. Open connections outlive a file that was moved
-        away or replaced, and go on as if nothing were; a server tells by itself that it is gone."""
+    def is_same_file(self) -> bool:
+        """Return whether SQLite's file is still the one that this process opened. Open connections outlive a file that was moved
+        or replaced, and work on without an error. True for a server, which reports by itself that it is gone."""
         if not self.is_sqlite or not self.url.database:
             return True
         found = _file_of(self.url.database)
         return found is not None and self._file in (None, found)
 
     def dispose(self) -> None:
-        """Close every pooled connection and the one that this thread keeps; a forked worker calls it before its first query."""
-        self.reading().give_back()
+        """Close every pooled connection and the one that this thread holds; a forked worker calls it before its first query."""
+        self.reading().release()
         self.reader.dispose()
         self.writer.dispose()
 
     def _engine(self, pool_size: int, busy_seconds: float, **options: Any) -> Engine:
-        # What a statement is asked with may be personal, and a fault's message ends in a log.
+        # Parameters of a statement may be personal data, and the message of an error is logged.
         options["hide_parameters"] = True
         if self.is_sqlite:
             engine = sa.create_engine(self.url, pool_size=pool_size, max_overflow=50, poolclass=sa.QueuePool, **options)
@@ -231,7 +231,7 @@ class Database:
 
     def _note_file(self, *_: Any) -> None:
         path = self.url.database
-        # Opening a database that is not there leaves an empty file, which is not the one that is meant.
+        # Opening a database that does not exist creates an empty file, which does not count.
         if self._file is None and path and os.path.isfile(path) and os.path.getsize(path):
             self._file = _file_of(path)
 
@@ -239,36 +239,36 @@ class Database:
 class Reading:
     """The thread's own connection for reads, for the length of a block."""
 
-    __slots__ = ("_engine", "_kept")
+    __slots__ = ("_engine", "_local")
 
-    def __init__(self, engine: Engine, kept: threading.local) -> None:
+    def __init__(self, engine: Engine, local: threading.local) -> None:
         self._engine = engine
-        self._kept = kept
+        self._local = local
 
     def __enter__(self) -> Connection:
-        connection: Connection | None = getattr(self._kept, "connection", None)
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._kept.connection = self._engine.connect()
+            connection = self._local.connection = self._engine.connect()
         return connection
 
     def __exit__(self, _kind: object, fault: BaseException | None, _trace: object) -> None:
         if isinstance(fault, SQLAlchemyError):
-            self.give_back()
+            self.release()
 
-    def give_back(self) -> None:
-        """Return the connection to the pool, which looks whether it is still good."""
-        connection: Connection | None = self._kept.__dict__.pop("connection", None)
+    def release(self) -> None:
+        """Return the connection to the pool, which checks whether it still works."""
+        connection: Connection | None = self._local.__dict__.pop("connection", None)
         if connection is not None:
             connection.close()
 
 
-def run_after_commit(session: Session, act: Callable[[], None]) -> None:
-    """Have `act` done once the unit of work of `session` is committed, and not at all when it is rolled back."""
-    session.info.setdefault(_AFTER_COMMIT, []).append(act)
+def run_after_commit(session: Session, callback: Callable[[], None]) -> None:
+    """Call `callback` after the unit of work of `session` is committed, and not at all when it is rolled back."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(callback)
 
 
 def constraint_of(fault: DBAPIError) -> str:
-    """The name of the constraint that an IntegrityError broke, or the database's words where it gives no name.
+    """Return the name of the constraint that an IntegrityError broke, or the database's message where it has no name.
 
     SQLite names a broken CHECK, and of a broken unique index the columns; PostgreSQL names both.
     """
@@ -289,7 +289,7 @@ def _day_of_sqlite(value: str | None) -> date | None:
 
 
 def _file_of(path: str) -> tuple[int, int] | None:
-    """Which file lies there, None when none does."""
+    """Return device and inode of a file; None when it does not exist."""
     try:
         found = os.stat(path)
     except OSError:
@@ -299,7 +299,7 @@ def _file_of(path: str) -> tuple[int, int] | None:
 
 def _configure_sqlite(busy_milliseconds: int) -> Callable[[Any, Any], None]:
     def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver.
+        connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver.
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",

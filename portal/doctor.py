@@ -134,10 +134,10 @@ def _version(reader: sa.Connection) -> tuple[int, ...]:
 
 
 def _mail(settings: Settings) -> Finding:
-    from portal.emails.delivery import greet
+    from portal.emails.delivery import check_connection
 
     try:
-        greet(settings.smtp_url)
+        check_connection(settings.smtp_url)
     except OSError as fault:  # smtplib's exceptions are subclasses of it.
         return Finding(
             Level.FAULT, "mail", f"the server of SMTP_URL cannot be used: {type(fault).__name__}; nobody can sign in"

@@ -1,4 +1,4 @@
-"""The root of all expected failures: a name after the fact, an HTTP status, and a sentence for the reader."""
+"""The base of all expected errors: each has a name, an HTTP status, and a sentence for the reader."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class PortalError(Exception):
-    """An expected failure. `status` is its HTTP answer; `sentence` (English, translated by the face) is for the reader.
+    """An expected failure. `status` is its HTTP status; `sentence` (English, translated by the face) is for the reader.
 
     Carries no personal data: it may be logged.
     """
@@ -19,7 +19,7 @@ class PortalError(Exception):
 
 
 class NotFound(PortalError):
-    """Somebody else's, unknown and malformed ids alike."""
+    """An id is unknown, malformed, or belongs to another customer: all alike."""
 
     status = 404
     sentence = "Nothing at this address."

@@ -1,8 +1,8 @@
-"""`Portal`: the whole portal in somebody else's Flask application, mounted under a prefix with everything of its own.
+"""`Portal`: the whole portal in a host's Flask application, mounted under a prefix.
 
-Nothing is shared with the host but the process: our own Flask application answers under the prefix, so that the host's login,
-session, templates, translations and error pages cannot meet ours. Settings are the host's config keys `PORTAL_…`, then the
-environment. The host's `SECRET_KEY` is never used in place of a missing `PORTAL_SECRET_KEY`: what opens one must not open the other.
+Nothing is shared with the host but the process: our own Flask application serves the prefix, so that the host's login,
+session, templates, translations and error pages cannot conflict with ours. Settings are the host's config keys `PORTAL_…`, then the
+environment. The host's `SECRET_KEY` is never used in place of a missing `PORTAL_SECRET_KEY`: a secret of one must not be valid for the other.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.app import build_renderer, build_runtime, build_services, create_app
-from portal.cli import CONTENTS
-from portal.commands.contents import Contents
+from portal.cli import COMMANDS
 from portal.commands.environment import Host
+from portal.commands.lazy_group import LazyGroup
 from portal.customer_pages.blueprint import create_blueprint
 from portal.customer_pages.guard import close_request
 from portal.customer_pages.login import register_login
@@ -44,19 +44,19 @@ if TYPE_CHECKING:
     from portal.services import Services
 
 EXTENSION = "portal"
-"""Where the host finds the `Portal` in its `app.extensions`."""
+"""The key of the `Portal` in the host's `app.extensions`."""
 
 
 class NotMounted(RuntimeError):
-    """The portal was asked for something before `init_app` gave it to an application."""
+    """The portal was used before `init_app` mounted it in an application."""
 
 
-class LoginInTheWay(RuntimeError):
-    """The blueprint was given to an application whose own login would answer for our customers, or ours for its users."""
+class LoginConflict(RuntimeError):
+    """The blueprint was registered in an application with a login of its own, which would conflict with ours."""
 
 
 class Portal:
-    """One merchant's portal in a host application. Make it with the application, or later by `init_app`.
+    """One merchant's portal in a host application. Create it with the application, or mount it later by `init_app`.
 
     `url_prefix` begins with a slash; `merchant` is the slug of the merchant whose pages are served.
     """
@@ -80,7 +80,7 @@ class Portal:
         self._merchant = merchant or self._merchant
         settings = self._settings_of(app.config, Path(app.instance_path))
         self._services = build_services(settings)
-        # Signals reach the host's receivers where its own database and configuration are at hand.
+        # The host's receivers need its application context, for its database and configuration.
         self._services.database.application_context = app.app_context
         self.app = create_app(services=self._services, merchant=self._slug)
         self._routes = self.app.url_map, self._url_prefix
@@ -89,11 +89,11 @@ class Portal:
         app.cli.add_command(_commands(Host(settings, app.app_context)))
 
     def create_blueprint(self) -> Blueprint:
-        """The pages alone, for an application that has no login of its own: it registers them under the same prefix.
+        """Return the blueprint of the pages alone, for an application without a login, to be registered under the same prefix.
 
-        Such an application brings itself what else the mount has: error pages and headers for what no page of ours answers,
-        a limit on request bodies, `TRUSTED_HOSTS`, the gateways' door `/hooks/…` and probes (docs/mounting.md).
-        Settings come from the environment. Registering it raises LoginInTheWay where there is a login.
+        That application has to provide what else the mount has: error pages and headers outside our pages, a limit on
+        request bodies, `TRUSTED_HOSTS`, the webhook endpoint `/hooks/…` and probes (docs/mounting.md).
+        Settings come from the environment. Registering it raises LoginConflict where there is a login.
         """
         settings = self._settings_of({}, Path("instance"))
         self._services = build_services(settings)
@@ -102,13 +102,13 @@ class Portal:
         blueprint.before_request(refuse_card_numbers)
         blueprint.after_request(finish_page)
         blueprint.after_request(close_request)
-        blueprint.record(lambda state: self._settle(state, runtime))
+        blueprint.record(lambda state: self._finish_registration(state, runtime))
         return blueprint
 
     def url_for(self, endpoint: str, *, external: bool = False, **values: Any) -> str:
-        """The address of a page for the host's own links: `portal.url_for("payments")`.
+        """Return the URL of a page for the host's own links: `portal.url_for("payments")`.
 
-        Below the host's own root when asked in a request; with `external`, whole, from `PORTAL_BASE_URL`.
+        Below the host's root when called in a request; with `external`, absolute, from `PORTAL_BASE_URL`.
         """
         if self._routes is None:
             raise NotMounted("call init_app first")
@@ -120,7 +120,7 @@ class Portal:
         return adapter.build(f"{PAGES}.{endpoint}", values, force_external=external)
 
     def sign_in_url(self, customer_id: str, next: str = "/") -> str:
-        """An address that signs this customer in, once and within five minutes, and leads to `next` (below the prefix).
+        """Return a URL that signs this customer in, once and within five minutes, and leads to `next` (below the prefix).
 
         Only for a customer whom the host itself has signed in. Raises NotFound when the customer is unknown or blocked.
         """
@@ -129,7 +129,7 @@ class Portal:
             merchant = find_merchant(reader, self._slug)
         if merchant is None:
             raise NotFound
-        minted = services.database.run(
+        created = services.database.run(
             lambda session: create_portal_session(
                 session,
                 services.settings,
@@ -140,7 +140,7 @@ class Portal:
             )
         )
         root = request.root_path.rstrip("/") if has_request_context() else ""
-        return f"{root}{self._url_prefix}{minted.path}"
+        return f"{root}{self._url_prefix}{created.path}"
 
     def list_events(self, object_id: str, *, after: str = "", limit: int = 100) -> list[dict[str, Any]]:
         """Return the events of one object (`pay_…`, `inv_…`, `cus_…`), oldest first, in the API's shape (docs/events.md).
@@ -154,16 +154,16 @@ class Portal:
             return [event.shape for event in list_events(reader, merchant.id, object_id, after=after, limit=limit)]
 
     def _settings_of(self, config: Mapping[str, Any], instance: Path) -> Settings:
-        """The host's config before the environment; the default SQLite file lies in the instance folder."""
+        """Return the settings of the host's config, then the environment; the default SQLite file is in the instance folder."""
         own = {name: value for name, value in config.items() if name.startswith(PREFIX)}
         return Settings.load({**os.environ, **own, f"{PREFIX}URL_PREFIX": self._url_prefix}, instance=instance)
 
-    def _settle(self, state: BlueprintSetupState, runtime: Runtime) -> None:
-        """What the blueprint needs of an application that takes it alone."""
+    def _finish_registration(self, state: BlueprintSetupState, runtime: Runtime) -> None:
+        """Check and complete an application that registers the blueprint alone."""
         app = state.app
         assert isinstance(app, Flask)
         if hasattr(app, "login_manager"):
-            raise LoginInTheWay("this application has a login of its own: mount the portal with Portal(app, …) instead")
+            raise LoginConflict("this application has a login of its own: mount the portal with Portal(app, …) instead")
         if state.url_prefix != self._url_prefix:
             raise ValueError(f"register the blueprint under {self._url_prefix}: links in mail lead there")
         register_login(app)
@@ -184,7 +184,7 @@ class Portal:
 
 
 def _mount(host: Flask, prefix: str, portal: WSGIApplication) -> None:
-    """Put the portal inside the host's ProxyFix, whichever of the two came first: both must see the same client."""
+    """Put the portal inside the host's ProxyFix, whichever was installed first: both must see the same client."""
     holder: Any = host
     name = "wsgi_app"
     while isinstance(getattr(holder, name), ProxyFix):
@@ -195,9 +195,9 @@ def _mount(host: Flask, prefix: str, portal: WSGIApplication) -> None:
 def _commands(host: Host) -> click.Group:
     """`flask portal …`: the commands of `portal`, with the host's settings and application context."""
 
-    class Commands(Contents):
+    class Commands(LazyGroup):
         def invoke(self, ctx: click.Context) -> object:
             ctx.obj = host
             return super().invoke(ctx)
 
-    return Commands("portal", contents=CONTENTS, help="The customer portal in this application.")
+    return Commands("portal", lazy_commands=COMMANDS, help="The customer portal in this application.")

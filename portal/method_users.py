@@ -1,4 +1,4 @@
-"""Who uses saved methods: whoever comes to use them gives the three answers of `MethodUser`, and is named here once."""
+"""The packages that use saved methods: each implements the three functions of `MethodUser`, and is listed here."""
 
 from __future__ import annotations
 

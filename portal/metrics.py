@@ -1,4 +1,4 @@
-"""What `/metrics` shows: requests of this process, and from the database what waits, what is unknown and what does not agree."""
+"""The metrics of `/metrics`: requests of this process, and from the database queues, unknown outcomes and differences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def render_metrics(counts: RequestCounts, reader: Reader, now: datetime) -> bytes:
-    """The text of Prometheus. Request counts are this process's own (label `process`); the gauges are the installation's."""
+    """Return the metrics as Prometheus text. Request counts are this process's own (label `process`); the gauges are the installation's."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.registry import Collector
 
@@ -44,7 +44,7 @@ def _requests(counts: RequestCounts) -> Metric:
     from prometheus_client.core import CounterMetricFamily
 
     family = CounterMetricFamily(
-        "portal_requests", "Answers by endpoint and status.", labels=("endpoint", "status", "process")
+        "portal_requests", "Responses by endpoint and status.", labels=("endpoint", "status", "process")
     )
     process = str(os.getpid())
     for (endpoint, status), count in sorted(counts.counts.copy().items()):
@@ -75,10 +75,10 @@ def _payments(reader: Reader, now: datetime) -> Iterator[Metric]:
 
 def _refunds(reader: Reader, now: datetime) -> Iterator[Metric]:
     unknown = read_unknown_refunds(reader)
-    yield _gauge("portal_refunds_unknown", "Refunds whose outcome the gateway has yet to tell.", unknown.unknown_count)
+    yield _gauge("portal_refunds_unknown", "Refunds without a known outcome.", unknown.unknown_count)
     yield _gauge(
         "portal_refunds_unknown_oldest_seconds",
-        "How long ago the oldest of them was ordered.",
+        "How long ago the oldest of them was requested.",
         _age(unknown.oldest_at, now),
     )
 
@@ -86,8 +86,8 @@ def _refunds(reader: Reader, now: datetime) -> Iterator[Metric]:
 def _events(reader: Reader, now: datetime) -> Iterator[Metric]:
     inbox = read_inbox(reader)
     yield _gauge("portal_events_waiting", "Events of gateways that are not handled.", inbox.waiting_count)
-    yield _gauge("portal_events_oldest_seconds", "How long ago the oldest of them came.", _age(inbox.oldest_at, now))
-    yield _gauge("portal_events_dead", "Events given up after all tries.", inbox.dead_count)
+    yield _gauge("portal_events_oldest_seconds", "How long ago the oldest of them arrived.", _age(inbox.oldest_at, now))
+    yield _gauge("portal_events_dead", "Dead letters among the events of gateways.", inbox.dead_count)
 
 
 def _differences(reader: Reader, now: datetime) -> Iterator[Metric]:
@@ -95,7 +95,7 @@ def _differences(reader: Reader, now: datetime) -> Iterator[Metric]:
 
     counts, oldest_at = count_open_differences(reader)
     family = GaugeMetricFamily(
-        "portal_gateway_differences", "Open breaks between gateways' lists and the ledger.", labels=("kind",)
+        "portal_gateway_differences", "Open differences between gateways' lists and the ledger.", labels=("kind",)
     )
     for kind in DifferenceKind:
         family.add_metric((kind.value,), counts.get(kind.value, 0))
@@ -106,7 +106,7 @@ def _differences(reader: Reader, now: datetime) -> Iterator[Metric]:
     compared_until = min((row.compared_until for row in list_comparisons(reader)), default=None)
     yield _gauge(
         "portal_gateway_compared_oldest_seconds",
-        "How long ago the account was compared whose comparison is the oldest.",
+        "Age of the oldest comparison of an account.",
         _age(compared_until, now),
     )
 

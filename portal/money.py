@@ -1,4 +1,4 @@
-"""Money as integers of the currency's minor unit, and the reading of amounts that people and files write."""
+"""Money as integers of the currency's minor unit, and the parsing of amounts of people and files."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _TWO = (
     "VED VES WST XCD XCG YER ZAR ZMW ZWG"
 )
 CURRENCIES = frozenset(_EXPONENTS) | frozenset(_TWO.split())
-MAXIMUM_AMOUNT = 999_999_999_999_999  # Fifteen digits at the edge (threats, rule 25): far below 2**53 and 2**63.
+MAX_AMOUNT = 999_999_999_999_999  # Fifteen digits at the edge (threats, rule 25): far below 2**53 and 2**63.
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?", re.ASCII)
 
 
 class AmountError(ValueError):
-    """A text is not an amount; its sentence says why, without repeating the text."""
+    """A text is not an amount; the message says why, without repeating the text."""
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -39,7 +39,7 @@ class Money:
     def __post_init__(self) -> None:
         if self.currency not in CURRENCIES:
             raise AmountError("the currency is not one of ISO 4217")
-        if type(self.amount) is not int or abs(self.amount) > MAXIMUM_AMOUNT:
+        if type(self.amount) is not int or abs(self.amount) > MAX_AMOUNT:
             raise AmountError("the amount is not a whole number of minor units of at most 15 digits")
 
     def __add__(self, other: Money) -> Money:
@@ -56,7 +56,7 @@ class Money:
 
 
 def exponent(currency: str) -> int:
-    """How many decimals the currency has (ISO 4217): XAF 0, USD 2, KWD 3.
+    """Return how many decimals the currency has (ISO 4217): XAF 0, USD 2, KWD 3.
 
     Raises AmountError for a currency that does not exist.
     """
@@ -66,7 +66,7 @@ def exponent(currency: str) -> int:
 
 
 def parse_decimal(text: str) -> Decimal:
-    """A plain decimal as files and APIs write it: ASCII digits, an optional minus and a point; nothing else.
+    """Return a plain decimal as files and APIs write it: ASCII digits, an optional minus and a point; nothing else.
 
     `1e3`, `1_000`, Arabic digits, `NaN` and blanks raise AmountError (threats 129).
     """
@@ -76,18 +76,18 @@ def parse_decimal(text: str) -> Decimal:
 
 
 def minor_units(value: Decimal, currency: str) -> int:
-    """A decimal in major units as minor units, rounded half up (away from zero), as invoices are.
+    """Return a decimal in major units as minor units, rounded half up (away from zero), as invoices are.
 
     Raises AmountError for more than 15 digits, however many there are.
     """
     amount = int(value.scaleb(exponent(currency)).to_integral_value(rounding=ROUND_HALF_UP))
-    if abs(amount) > MAXIMUM_AMOUNT:
+    if abs(amount) > MAX_AMOUNT:
         raise AmountError("has more than 15 digits")
     return amount
 
 
 def major_units(amount: int, currency: str) -> Decimal:
-    """Minor units as an exact decimal in major units."""
+    """Return minor units as an exact decimal in major units."""
     return Decimal(amount).scaleb(-exponent(currency))
 
 

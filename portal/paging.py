@@ -1,4 +1,4 @@
-"""Lists read by key, never by offset: where a page begins, how its rows are read, and how the page is cut out of them."""
+"""Pages of lists by key, never by offset: cursors, the statements of a page, and the page of the rows that were read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.database import Reader
 
 PAGE_SIZE = 25
 READ_SIZE = PAGE_SIZE + 1
-"""One row more than is shown tells whether there is a next page."""
+"""One row more than is shown, to know whether there is a next page."""
 
 Row = TypeVar("Row")
 
@@ -77,8 +77,8 @@ def count_up_to(reader: Reader, ranges: Sequence[sa.Select[Any]], most: int, *, 
 def cut(rows: list[Row], cursor: Cursor, is_ahead: Callable[[Row], bool], size: int = PAGE_SIZE) -> Slice[Row]:
     """Return the page at `cursor`, of at most `size` rows, out of rows in the list's order.
 
-    Going back, the rows are `size` and one more from either side of the cursor's row, `is_ahead` being true of those ahead of
-    it: the first page is then a full one, whatever has come since.
+    Going back, there are `size` rows and one more on either side of the cursor's row; `is_ahead` returns whether a row is before
+    it. The first page is then a full one, whatever was added since.
     """
     if cursor.direction != "before":
         return Slice(rows[:size], cursor.direction == "after", len(rows) > size)

@@ -1,4 +1,4 @@
-"""Ids as the outside sees them: a prefix and a random part that sorts by time; and the check that a text is one."""
+"""Public ids: a prefix and a random part that sorts by time; and the check of their form."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def new_id(prefix: str, at: datetime) -> str:
-    """`prefix_` and a UUIDv7 of the instant `at` in 22 letters of base 62, which sort as ASCII by that instant.
+    """Return `prefix_` and a UUIDv7 of the instant `at` in 22 characters of base 62, which sort as ASCII by that instant.
 
-    What is imported gets the id of the time it happened, so that a list by id is a list by time.
+    An imported object gets an id of its own time, so that a list by id is a list by time.
     """
     return f"{prefix}_{_base62(_uuid7(at))}"
 
 
 def new_ordered_id(prefix: str, at: datetime) -> str:
-    """As `new_id`; and of those that this process makes in one millisecond, up to 4096, each sorts after the one before it."""
+    """Return an id as `new_id` does, which sorts after those that this process made earlier in the same millisecond, up to 4096."""
     return f"{prefix}_{_base62(_uuid7(at, _COUNTER.next(_milliseconds(at))))}"
 
 
 def is_id(prefix: str, text: str) -> bool:
-    """Whether `text` has the shape of an id with that prefix; says nothing of its existence."""
+    """Return whether `text` has the shape of an id with that prefix; it need not exist."""
     head, _, tail = text.partition("_")
     return head == prefix and len(tail) == LENGTH and _LETTERS.issuperset(tail)
 
 
 def first_id(prefix: str, at: datetime) -> str:
-    """The smallest id that `at` can have: a bound for looking by time over an index by id."""
+    """Return the smallest id that `at` can have: a bound for a range of time in an index by id."""
     return f"{prefix}_{_base62(_milliseconds(at) << 80)}"
 
 
 def id_time(text: str) -> datetime | None:
-    """The instant that an id of ours carries, to the millisecond; None for a text that is not one."""
+    """Return the instant that an id of ours carries, to the millisecond; None for a text that is not an id."""
     _, _, tail = text.partition("_")
     if len(tail) != LENGTH or not _LETTERS.issuperset(tail):
         return None
@@ -49,12 +49,12 @@ def id_time(text: str) -> datetime | None:
         number = number * 62 + ALPHABET.index(letter)
     try:
         return datetime.fromtimestamp((number >> 80) / 1000, UTC)
-    except (OverflowError, ValueError):  # 22 letters have room for years that a datetime has not
+    except (OverflowError, ValueError):  # 22 characters can express years that a datetime cannot
         return None
 
 
 class _Counter:
-    """Counts what is made in one millisecond."""
+    """Counts the ids of one millisecond."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,4 +1,4 @@
-"""What a process of the portal works with, made once by a composition root and handed down as one argument."""
+"""The services of a process, created once by a composition root and passed down as one argument."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from secrets import SystemRandom
 from typing import TYPE_CHECKING
 
 from portal.clock import Clock, SystemClock
-from portal.crash_points import CrashPoint, pass_by
+from portal.crash_points import CrashPoint, do_nothing
 from portal.database import Database
 from portal.settings import Settings
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Services:
     """Settings, database, time, gateways and who uses saved methods, of one process. Tests pass a movable clock and crash points.
 
-    `chance` gives a number from 0 to 1, for what is spread at random and is no secret; the simulator hands in a seeded one.
+    `chance` returns a random number from 0 to 1, for jitter and not for secrets; the simulator passes a seeded one.
     """
 
     settings: Settings
@@ -29,5 +29,5 @@ class Services:
     gateways: Gateways
     method_users: MethodUsers
     clock: Clock = field(default_factory=SystemClock)
-    crash_point: CrashPoint = pass_by
+    crash_point: CrashPoint = do_nothing
     chance: Callable[[], float] = SystemRandom().random

@@ -1,4 +1,4 @@
-"""Every setting of an installation, with its default and unit: read once at the start, wrong ones named all at once."""
+"""Every setting of an installation, with its default and unit: read once at the start, all invalid ones reported at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SettingsFault(Exception):
         super().__init__("; ".join(faults))
 
 
-def _words(separator: str) -> BeforeValidator:
+def _split_on(separator: str) -> BeforeValidator:
     def parse(value: object) -> object:
         return (
             tuple(part.strip() for part in value.split(separator) if part.strip()) if isinstance(value, str) else value
@@ -43,10 +43,10 @@ class Settings(BaseSettings):
     base_url: str = Field("http://127.0.0.1:5000", description="the portal's own origin, as links in mail have it")
     redis_url: str = Field("", description="optional: shared flood limits")
     smtp_url: str = Field(
-        "smtp://127.0.0.1:25", description="smtp://, smtp+starttls:// or smtps://, with user and password if asked"
+        "smtp://127.0.0.1:25", description="smtp://, smtp+starttls:// or smtps://, with user and password if needed"
     )
     mail_from: str = Field("portal@localhost.example", description="sender of all mail")
-    themes_dir: Annotated[tuple[Path, ...], NoDecode, _words(":")] = Field(
+    themes_dir: Annotated[tuple[Path, ...], NoDecode, _split_on(":")] = Field(
         (), description="more theme folders, colon-separated"
     )
     trusted_proxies: int = Field(0, ge=0, le=10, description="how many proxies in front set X-Forwarded-*")
@@ -56,24 +56,24 @@ class Settings(BaseSettings):
     sandbox_url: str = Field("", description="origin of the sandbox gateway, for merchants that use it")
     notchpay_url: str = Field("https://api.notchpay.co", description="origin of Notch Pay's API; another one for tests")
     stripe_url: str = Field("https://api.stripe.com", description="origin of Stripe's API; another one for tests")
-    gateway_timeout_seconds: float = Field(10, gt=0, le=60, description="how long a gateway may take to answer")
+    gateway_timeout_seconds: float = Field(10, gt=0, le=60, description="timeout of a request to a gateway")
     database_busy_seconds: float = Field(15, gt=0, le=120, description="SQLite: how long a writer waits for another")
-    database_pool_size: int = Field(8, ge=1, le=200, description="connections a process keeps")
+    database_pool_size: int = Field(8, ge=1, le=200, description="connections in the pool of a process")
 
     sign_in_minutes: int = Field(10, ge=1, le=60, description="life of a mailed link and code, in minutes from sending")
-    sign_in_tries: int = Field(5, ge=1, le=20, description="wrong codes until a challenge is dead")
+    sign_in_tries: int = Field(5, ge=1, le=20, description="wrong codes until a challenge ends")
     sign_in_mails_per_address_per_minute: int = Field(1, ge=1, description="mails to one address a minute; more wait")
     sign_in_mails_per_address_per_hour: int = Field(5, ge=1, description="mails to one address an hour")
     sign_in_mails_per_ip_per_hour: int = Field(
-        60, ge=1, description="messages asked for from one network address an hour"
+        60, ge=1, description="messages requested from one network address an hour"
     )
-    sign_in_mails_per_hour: int = Field(5000, ge=1, description="messages asked for at one merchant an hour")
+    sign_in_mails_per_hour: int = Field(5000, ge=1, description="messages requested at one merchant an hour")
     sign_in_failures_per_address_per_hour: int = Field(20, ge=1, description="wrong codes for one address an hour")
     sign_in_failures_in_a_row: int = Field(100, ge=1, description="wrong codes for one address without a success")
     sign_in_failures_per_ip_per_hour: int = Field(100, ge=1, description="wrong codes from one network address an hour")
     session_days: int = Field(30, ge=1, le=400, description="life of a customer's own session, in days")
     session_idle_hours: int = Field(24, ge=1, description="a customer's own session ends after so many idle hours")
-    session_cap: int = Field(50, ge=1, description="live sessions a customer may have; the oldest go")
+    session_cap: int = Field(50, ge=1, description="sessions a customer may have; the oldest end")
     portal_session_url_minutes: int = Field(5, ge=1, le=60, description="life of the address of a session from the API")
     portal_session_minutes: int = Field(60, ge=1, le=1440, description="life of a session from the API, idle or not")
     payment_expires_hours: int = Field(3, ge=1, le=72, description="an unconfirmed payment expires after so many hours")
@@ -84,10 +84,10 @@ class Settings(BaseSettings):
         6, ge=1, description="requests to approve a payment on a telephone: to one number, and of one customer, an hour"
     )
     events_days: int = Field(
-        90, ge=1, le=3650, description="how many days events are kept with their payload; the audit log stays"
+        90, ge=1, le=3650, description="how many days events are stored with their payload; the audit log stays"
     )
     metrics_token: SecretStr = Field(
-        SecretStr(""), description="bearer token that /metrics asks for; without one only this machine may read it"
+        SecretStr(""), description="bearer token of /metrics; without one only this machine may read it"
     )
     url_prefix: str = Field(
         "",
@@ -111,8 +111,8 @@ class Settings(BaseSettings):
     def load(cls, values: Mapping[str, Any], *, instance: Path | None = None) -> Self:
         """Read `PORTAL_…` keys from `values` (`os.environ`, or a Flask config).
 
-        `instance` is where the default SQLite database lies (default: `instance` in the working folder).
-        Raises SettingsFault with every fault at once.
+        `instance` is the folder of the default SQLite database (default: `instance` in the working folder).
+        Raises SettingsFault with all faults at once.
         """
         known = {
             name: values[PREFIX + name.upper()]
@@ -185,7 +185,7 @@ class Settings(BaseSettings):
         return value
 
     def page_url(self, slug: str, path: str) -> str:
-        """The whole address of a merchant's page, from the settings alone; `path` is below the merchant's root (threats, rule 6)."""
+        """Return the absolute URL of a merchant's page, from the settings alone; `path` is below the merchant's root (threats, rule 6)."""
         return f"{self.base_url}{self.url_prefix or '/' + slug}{path}"
 
     @property
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
 
     @property
     def is_loopback_http(self) -> bool:
-        """Whether the portal is reached on this machine without TLS, where cookie prefixes cannot be had."""
+        """Whether the portal is reached on this machine without TLS, where cookie prefixes are not possible."""
         parts = urlsplit(self.base_url)
         return parts.scheme == "http" and parts.hostname in _LOOPBACK
 

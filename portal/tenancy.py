@@ -1,4 +1,4 @@
-"""Whose rows an operation or a query may see: all of a merchant's, or those of one of its customers."""
+"""The scope of an operation or a query: all rows of a merchant, or those of one of its customers."""
 
 from __future__ import annotations
 

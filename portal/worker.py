@@ -1,4 +1,4 @@
-"""The background work of a process: delivers the outbox and runs the periodic jobs. A composition root; it reads like a list."""
+"""The background work of a process: delivers the outbox and runs the periodic jobs. A composition root."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from portal.sign_in.operations import delete_old_rows
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.5
-_MOST_AT_ONCE = 100
+_MAX_AT_ONCE = 100
 _END_WITHIN_SECONDS = 8
 
 
@@ -38,7 +38,7 @@ def build_handlers(renderer: Renderer) -> Mapping[str, Handler]:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to be done again and again; `run` tells how many rows it settled."""
+    """A periodic job; `run` returns how many rows it processed."""
 
     name: str
     every: timedelta
@@ -46,7 +46,7 @@ class Job:
 
 
 def clean_up(services: Services) -> int:
-    """Delete what nobody needs any more."""
+    """Delete rows whose retention has ended."""
     at, database = services.clock.now(), services.database
     count = database.run(lambda session: delete_old_rows(session, at=at) + delete_delivered(session, at=at))
     with database.read() as reader:
@@ -65,7 +65,7 @@ JOBS: tuple[Job, ...] = (
     Job("sealed", timedelta(seconds=5), seal_ledger),
     Job("expired", timedelta(seconds=30), expire_checkouts),
     Job("compared", timedelta(minutes=5), compare_charges),
-    Job("told_of_expiry", timedelta(days=1), mail_expiring_methods),
+    Job("mailed_expiring", timedelta(days=1), mail_expiring_methods),
     Job("cleaned", timedelta(minutes=5), clean_up),
 )
 """In the order in which one round runs them."""
@@ -73,13 +73,13 @@ JOBS: tuple[Job, ...] = (
 
 @dataclass(slots=True)
 class Schedule:
-    """When each job ran last in this process; every job is quick to find nothing to do, so nothing is kept over a restart."""
+    """When each job ran last in this process; every job quickly finds nothing to do, so nothing is stored over a restart."""
 
     jobs: tuple[Job, ...] = JOBS
     last_runs: dict[str, datetime] = field(default_factory=dict)
 
     def run_due(self, services: Services) -> dict[str, int]:
-        """Run what is due; a job that fails is logged and does not keep the others from running."""
+        """Run what is due; a job that fails is logged, and the others still run."""
         counts: dict[str, int] = {}
         for job in self.jobs:
             at = services.clock.now()
@@ -96,7 +96,7 @@ class Schedule:
 
 
 def run_once(services: Services, handlers: Mapping[str, Handler], *, jobs: tuple[Job, ...] = JOBS) -> dict[str, int]:
-    """Do all that is due now, once; tells how many messages were done, retried and given up, and what each job settled."""
+    """Do everything that is due now, once; return the messages done, retried and dead-lettered, and the rows of each job."""
     counts = Schedule(jobs).run_due(services)
     delivered = deliver_due(services, handlers)
     return {**counts, **delivered}
@@ -109,26 +109,26 @@ def run_forever(
     *,
     jobs: tuple[Job, ...] = JOBS,
 ) -> None:
-    """Work until `stop` is set; what is in hand is finished first, which takes less than ten seconds.
+    """Work until `stop` is set; current work is finished first, which takes less than ten seconds.
 
-    Jobs have a thread of their own, so that a gateway which does not answer holds up nobody's mail. A database that is away
-    is waited for.
+    Jobs have their own thread, so that a gateway which does not respond does not delay mail. An unreachable database is
+    retried.
     """
     schedule = Schedule(jobs)
 
     def deliver() -> bool:
-        return sum(deliver_due(services, handlers, stop=stop, most=_MOST_AT_ONCE).values()) >= _MOST_AT_ONCE
+        return sum(deliver_due(services, handlers, stop=stop, limit=_MAX_AT_ONCE).values()) >= _MAX_AT_ONCE
 
     def run_jobs() -> bool:
         schedule.run_due(services)
         return False
 
-    # A daemon: a question that is still open when the time is up is asked again by the next worker.
-    beside = threading.Thread(target=_repeat, args=(stop, run_jobs), name="jobs", daemon=True)
+    # A daemon: a lookup that is still running when the time is up is repeated by the next worker.
+    jobs_thread = threading.Thread(target=_repeat, args=(stop, run_jobs), name="jobs", daemon=True)
     _log.info("worker.started")
-    beside.start()
+    jobs_thread.start()
     _repeat(stop, deliver)
-    beside.join(_END_WITHIN_SECONDS)
+    jobs_thread.join(_END_WITHIN_SECONDS)
     _log.info("worker.stopped")
 
 
@@ -138,7 +138,7 @@ def _repeat(stop: threading.Event, work: Callable[[], bool]) -> None:
         is_busy = False
         try:
             is_busy = work()
-        except Exception:  # Nothing of ours may end the worker; it would take all mail and reconciling with it.
+        except Exception:  # No error may end the worker, which would stop all mail and reconciliation.
             _log.exception("worker.failed")
         if not is_busy:
             stop.wait(_PAUSE_SECONDS)
@@ -149,11 +149,11 @@ def deliver_due(
     handlers: Mapping[str, Handler],
     *,
     stop: threading.Event | None = None,
-    most: int | None = None,
+    limit: int | None = None,
 ) -> dict[str, int]:
-    """Deliver what is due, up to `most` messages or until `stop` is set."""
+    """Deliver what is due, up to `limit` messages or until `stop` is set."""
     counts = {"done": 0, "retried": 0, "dead": 0}
-    while (most is None or sum(counts.values()) < most) and not (stop and stop.is_set()):
+    while (limit is None or sum(counts.values()) < limit) and not (stop and stop.is_set()):
         outcome = deliver_next(services, handlers)
         if outcome is None:
             break
@@ -164,8 +164,8 @@ def deliver_due(
 def stop_on_signals(stop: threading.Event) -> None:
     """Let SIGTERM and SIGINT end the worker of this process cleanly."""
 
-    def ask_to_stop(_number: int, _frame: Any) -> None:
+    def request_stop(_number: int, _frame: Any) -> None:
         stop.set()
 
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
+    signal.signal(signal.SIGTERM, request_stop)
+    signal.signal(signal.SIGINT, request_stop)

@@ -1,1 +1,1 @@
-"""What is remembered: who did what, when; append-only."""
+"""The audit log: who did what, when; append-only."""

@@ -1,1 +1,1 @@
-"""The commands of `portal`, one module a noun; `portal.cli` lists them."""
+"""The commands of `portal`, one module for each; `portal.cli` lists them."""

@@ -33,7 +33,7 @@ def upgrade_schema() -> None:
 
 @db.command("check")
 def check_schema() -> None:
-    """Say whether the schema is current; exits 1 when it is not."""
+    """Print whether the schema is current; exits 1 when it is not."""
     from portal.migrations import current_revision, head_revision
 
     database = Database(load_settings().database_url)

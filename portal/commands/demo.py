@@ -1,4 +1,4 @@
-"""`portal demo`: the whole system on this machine, with data to look at."""
+"""`portal demo`: the whole system on this machine, with example data."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import click
     type=click.IntRange(0, 65535),
     default=5000,
     show_default=True,
-    help="The port of the portal, 0 for a free one; the rest take free ones.",
+    help="The port of the portal, 0 for a free one; the other processes use free ones.",
 )
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("instance/demo"),
     show_default=True,
-    help="Where its data lies.",
+    help="The folder of its data.",
 )
-@click.option("--reset", is_flag=True, help="Throw the data away and begin anew.")
+@click.option("--reset", is_flag=True, help="Delete the data and start again.")
 def demo(port: int, data_dir: Path, reset: bool) -> None:
     """Run web server, worker, sandbox gateway and mail catcher together, with two merchants and their customers.
 

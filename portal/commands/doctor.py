@@ -1,4 +1,4 @@
-"""`portal doctor`: what is well with this installation, and what is not."""
+"""`portal doctor`: checks of this installation."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from portal.settings import Settings
 def doctor(context: click.Context, ledger: bool) -> None:
     """Check settings, database, mail, gateways and ledger and themes: one line each, ok, warning or fault.
 
-    Exits 1 when there is a fault; a warning is none.
+    Exits 1 when there is a fault; warnings do not count.
     """
     has_fault = False
-    look = examine_ledger if ledger else examine
-    for finding in look(os.environ, loaded=context.find_object(Settings)):
+    run_checks = examine_ledger if ledger else examine
+    for finding in run_checks(os.environ, loaded=context.find_object(Settings)):
         click.echo(str(finding))
         has_fault |= finding.level is Level.FAULT
     if has_fault:

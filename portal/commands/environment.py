@@ -1,4 +1,4 @@
-"""What commands begin with: settings, a database whose schema is current, and the merchant that is meant."""
+"""What commands start with: settings, a database whose schema is current, and the merchant of a slug."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Host:
 
 
 def load_settings() -> Settings:
-    """The settings that a host application gave to its command, or those of the environment. Raises SettingsFault."""
+    """Return the settings that a host application passed to its command, or those of the environment. Raises SettingsFault."""
     host = _host()
     return host.settings if host else Settings.load(os.environ)
 
@@ -47,7 +47,7 @@ def _host() -> Host | None:
 
 @contextmanager
 def wrong_usage(*faults: type[PortalError]) -> Iterator[None]:
-    """Values that can never be taken, whatever is there, are wrong usage: the command exits 2, and not 1 as for other faults."""
+    """Report errors in the arguments themselves as wrong usage: the command exits 2, and not 1 as for other errors."""
     try:
         yield
     except faults as fault:
@@ -56,7 +56,7 @@ def wrong_usage(*faults: type[PortalError]) -> Iterator[None]:
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
-    """A database that can be worked with, closed at the end. Raises SchemaBehind."""
+    """Yield a database whose schema is current, closed at the end. Raises SchemaBehind."""
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
     )
@@ -70,7 +70,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
 
 @contextmanager
 def open_services(settings: Settings) -> Iterator[Services]:
-    """All that a server or a worker needs, its connections closed at the end. Raises SchemaBehind."""
+    """Yield the services of a server or a worker, their connections closed at the end. Raises SchemaBehind."""
     from portal.app import build_services
 
     services = build_services(settings)
@@ -83,13 +83,13 @@ def open_services(settings: Settings) -> Iterator[Services]:
 
 
 def _enter_host(database: Database) -> None:
-    """Signals of what a command does reach the host's receivers in the host's application context."""
+    """Send the signals of a command to the host's receivers in the host's application context."""
     if host := _host():
         database.application_context = host.application_context
 
 
 def require_current_schema(database: Database) -> None:
-    """Raises SchemaBehind."""
+    """Raise SchemaBehind unless the schema is current."""
     from portal.migrations import is_current
 
     if not is_current(database):
@@ -97,7 +97,7 @@ def require_current_schema(database: Database) -> None:
 
 
 def named_merchant(database: Database, slug: str) -> MerchantProfile:
-    """The merchant of a slug. Raises UnknownMerchant."""
+    """Return the merchant of a slug. Raises UnknownMerchant."""
     with database.read() as reader:
         merchant = find_merchant(reader, slug)
     if merchant is None:
@@ -105,6 +105,6 @@ def named_merchant(database: Database, slug: str) -> MerchantProfile:
     return merchant
 
 
-def event_address(settings: Settings, slug: str, gateway: str) -> str:
-    """Where a gateway sends the events of a merchant's account."""
+def webhook_url(settings: Settings, slug: str, gateway: str) -> str:
+    """Return the URL to which a gateway sends the events of a merchant's account."""
     return f"{settings.base_url}{settings.url_prefix}/hooks/{slug}/{gateway}"

@@ -1,4 +1,4 @@
-"""`portal gateway`: connect a merchant to a gateway, list the accounts, encrypt what they open with anew."""
+"""`portal gateway`: connect a merchant to a gateway, list the accounts, rotate the encryption of their secrets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import click
 
 from portal.clock import SystemClock
-from portal.commands.environment import event_address, load_settings, named_merchant, open_database, wrong_usage
-from portal.commands.sandbox_account import ask_for_events, new_account
+from portal.commands.environment import load_settings, named_merchant, open_database, webhook_url, wrong_usage
+from portal.commands.sandbox_account import new_account, register_webhook
 from portal.database import Reader
 from portal.errors import PortalError
 from portal.events.rules import COMMAND
@@ -18,7 +18,7 @@ from portal.gateways.accounts import EVENT_SECRETS, SECRETS, AccountRefused, che
 from portal.gateways.contract import Gateway, State
 from portal.merchants.errors import SecretsUnreadable
 from portal.merchants.operations import SANDBOX, connect_gateway, rotate_accounts
-from portal.merchants.queries import AccountRow, MerchantProfile, find_sealed_secrets, list_accounts
+from portal.merchants.queries import AccountRow, MerchantProfile, find_encrypted_secrets, list_accounts
 from portal.merchants.rules.secrets import decrypt_secrets, is_newest
 from portal.payment_methods.operations.methods import update_methods_for_gateway
 from portal.payments.operations.gateway_requests import lookup_of
@@ -28,14 +28,14 @@ from portal.settings import Settings
 
 
 class PaymentsUnderWay(PortalError):
-    """Payments or refunds at the gateway of before have no outcome yet, and only that gateway can tell it."""
+    """Payments or refunds at the previous gateway have no outcome yet, and only that gateway knows it."""
 
     status = 409
 
 
 @click.group()
 def gateway() -> None:
-    """Connect merchants to gateways, and keep what their accounts open with."""
+    """Connect merchants to gateways, and manage the secrets of their accounts."""
 
 
 @gateway.command("connect")
@@ -46,20 +46,20 @@ def gateway() -> None:
     "variables",
     multiple=True,
     metavar="name=VARIABLE",
-    help="Read a secret from a variable of the environment; then standard input is left alone.",
+    help="Read a secret from a variable of the environment; then standard input is not read.",
 )
 @click.option(
     "--keep-event-secrets",
     is_flag=True,
-    help="Let the event secrets of before count beside the new ones, until the gateway signs by these alone.",
+    help="Accept the previous event secrets beside the new ones, until the gateway signs with the new ones alone.",
 )
-@click.option("--offline", is_flag=True, help="Do not ask the gateway whether it takes the key.")
+@click.option("--offline", is_flag=True, help="Do not check the key at the gateway.")
 def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets: bool, offline: bool) -> None:
     """Let the merchant SLUG take payments through GATEWAY (sandbox, stripe or notchpay) from now on.
 
     Secrets are read from standard input, a line `name=value` each, or from the environment; never from arguments, which other
-    users of the machine see. Stripe opens with secret_key and event_secrets, Notch Pay with public_key, private_key and
-    event_secrets; several event secrets have commas between them. The sandbox needs none. All are kept encrypted.
+    users of the machine see. Stripe needs secret_key and event_secrets, Notch Pay public_key, private_key and
+    event_secrets; several event secrets are separated by commas. The sandbox needs none. All are stored encrypted.
     """
     settings = load_settings()
     with open_database(settings) as database:
@@ -67,7 +67,7 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
         given = new_account(slug) if name == SANDBOX else _read_secrets(name, variables)
         if keep_event_secrets:
             with database.read() as reader:
-                given = _with_earlier(given, find_sealed_secrets(reader, merchant.id, name), settings)
+                given = _with_earlier(given, find_encrypted_secrets(reader, merchant.id, name), settings)
         secrets = checked_secrets(name, merchant.mode, given)
         if not offline:
             account = _reach(name, merchant, secrets, settings)
@@ -80,13 +80,13 @@ def connect(slug: str, name: str, variables: tuple[str, ...], keep_event_secrets
             connect_gateway(session, merchant, name, secrets, keys=settings.keys, actor=COMMAND, at=at)
             update_methods_for_gateway(session, merchant.id, name, actor=COMMAND, at=at)
     if name == SANDBOX:
-        ask_for_events(settings, slug, secrets)
-    click.echo(f"{slug} takes payments through {name} now; events come to {event_address(settings, slug, name)}")
+        register_webhook(settings, slug, secrets)
+    click.echo(f"{slug} takes payments through {name} now; events come to {webhook_url(settings, slug, name)}")
 
 
 @gateway.command("list")
 def list_() -> None:
-    """List the accounts: merchant, mode, gateway, since when they are as they are; never what they open with."""
+    """List the accounts: merchant, mode, gateway, time of the last change; never their secrets."""
     settings = load_settings()
     with open_database(settings) as database, database.read() as reader:
         for account in list_accounts(reader):
@@ -95,16 +95,20 @@ def list_() -> None:
 
 @gateway.command("rotate")
 def rotate() -> None:
-    """Encrypt what the accounts open with by the newest key of SECRET_KEY; the older keys are not needed for it any more.
+    """Encrypt the secrets of all accounts with the newest key of SECRET_KEY; the older keys are not needed for them any more.
 
-    Safe while everything runs, and to run again. Exits 1 when no key opens an account.
+    Safe while everything runs, and to run again. Exits 1 when no key decrypts an account.
     """
     settings = load_settings()
     with open_database(settings) as database:
         with database.unit_of_work() as session:
             done = rotate_accounts(session, keys=settings.keys, actor=COMMAND, at=SystemClock().now())
         with database.read() as reader:
-            slugs = [account.slug for account in list_accounts(reader) if _opened(account.sealed, settings) is None]
+            slugs = [
+                account.slug
+                for account in list_accounts(reader)
+                if _decrypted(account.encrypted_secrets, settings) is None
+            ]
     click.echo(f"{done.rotated} accounts encrypted anew, {done.current} were already")
     if slugs:
         raise SecretsUnreadable(f"no key of SECRET_KEY opens the account of {', '.join(slugs)}: connect it again")
@@ -121,19 +125,19 @@ def _read_secrets(gateway_name: str, variables: tuple[str, ...]) -> dict[str, st
     return _pairs(lines, f"standard input takes a line name=value for each of {names}")
 
 
-def _pairs(texts: Iterable[str], expected: str) -> dict[str, str]:
-    """Names and values. What is wrong is not repeated: it may be a secret."""
+def _pairs(texts: Iterable[str], sentence: str) -> dict[str, str]:
+    """Return names and values. An invalid text is not repeated in the error: it may be a secret."""
     found: dict[str, str] = {}
     for text in texts:
         name, is_pair, value = (part.strip() for part in text.partition("="))
         if not is_pair or name in found:
-            raise AccountRefused(expected)
+            raise AccountRefused(sentence)
         found[name] = value
     return found
 
 
-def _with_earlier(given: Mapping[str, str], sealed: bytes | None, settings: Settings) -> dict[str, str]:
-    earlier = decrypt_secrets(sealed, settings.keys) if sealed is not None else {}
+def _with_earlier(given: Mapping[str, str], encrypted: bytes | None, settings: Settings) -> dict[str, str]:
+    earlier = decrypt_secrets(encrypted, settings.keys) if encrypted is not None else {}
     both = split_values(f"{given.get(EVENT_SECRETS, '')},{earlier.get(EVENT_SECRETS, '')}")
     return {**given, EVENT_SECRETS: ",".join(both)}
 
@@ -150,14 +154,14 @@ def _reach(name: str, merchant: MerchantProfile, secrets: Mapping[str, str], set
 
 
 def _require_same_account(account: Gateway, known_payments: Sequence[StoredPayment]) -> None:
-    """Refuse keys of another account while only the one before can tell what became of a payment or a refund: the other has never
-    heard of an order, and would be given it anew. It is the same one when it knows a payment that the one before told of."""
+    """Refuse keys of another account while only the previous one knows the outcome of a payment or a refund: the other does not
+    have the request, and it would be sent again. It is the same account when it knows a payment that the previous one reported."""
     if known_payments and all(
         account.look_up(lookup_of(row)).state in (State.ABSENT, State.UNKNOWN) for row in known_payments
     ):
         raise PaymentsUnderWay(
             f"this account of {account.title} does not confirm that {known_payments[0].id} is its own, so it may be another one. Payments or"
-            " refunds at the one of before have no outcome yet, and only that one can tell it; let the worker ask, and connect then"
+            " refunds at the one of before have no outcome yet, and only that one can tell it; wait for the worker, and connect then"
         )
 
 
@@ -166,29 +170,31 @@ def _require_nothing_under_way(reader: Reader, merchant: MerchantProfile, name: 
     if payments or refunds:
         raise PaymentsUnderWay(
             f"{payments} payments and {refunds} refunds of {merchant.slug} have no outcome yet, and only {merchant.gateway}"
-            " can tell it; let the worker ask, and connect then"
+            " can tell it; wait for the worker, and connect then"
         )
 
 
 def _line(account: AccountRow, settings: Settings) -> str:
-    opened = _opened(account.sealed, settings)
-    if opened is None:
+    secrets = _decrypted(account.encrypted_secrets, settings)
+    if secrets is None:
         state = "no key of SECRET_KEY opens it"
-    elif is_newest(account.sealed, settings.keys):
-        state = f"opens with {', '.join(_counted(opened))}"
+    elif is_newest(account.encrypted_secrets, settings.keys):
+        state = f"opens with {', '.join(_counted(secrets))}"
     else:
-        state = f"opens with {', '.join(_counted(opened))}; encrypted with an older key"
+        state = f"opens with {', '.join(_counted(secrets))}; encrypted with an older key"
     used = "used" if account.is_used else "unused"
     return f"{account.slug} ({account.mode})  {account.gateway}  {used}  since {account.updated_at:%Y-%m-%d %H:%M} UTC  {state}"
 
 
-def _counted(opened: Mapping[str, str]) -> list[str]:
-    """The names of secrets, with how many there are of those that come in several."""
-    return [f"{name} ({len(split_values(value))})" if name == EVENT_SECRETS else name for name, value in opened.items()]
+def _counted(secrets: Mapping[str, str]) -> list[str]:
+    """Return the names of secrets, with how many there are of those that come in several."""
+    return [
+        f"{name} ({len(split_values(value))})" if name == EVENT_SECRETS else name for name, value in secrets.items()
+    ]
 
 
-def _opened(sealed: bytes, settings: Settings) -> dict[str, str] | None:
+def _decrypted(encrypted: bytes, settings: Settings) -> dict[str, str] | None:
     try:
-        return decrypt_secrets(sealed, settings.keys)
+        return decrypt_secrets(encrypted, settings.keys)
     except SecretsUnreadable:
         return None

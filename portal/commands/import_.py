@@ -16,7 +16,7 @@ from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database
 from portal.importing.errors import FileUnreadable, MappingFault
 
-_WORDS = {
+_DESCRIPTIONS = {
     "customers": "Customers that have one of the merchant's references are brought up to date. Fields are those of the API's shape;"
     " a nested one is named with a point: billing_address.country, metadata.plan.",
     "invoices": "Rows of one number and customer are lines of one invoice; a negative one becomes a credit note. Customers that are not"
@@ -39,12 +39,12 @@ def _command(kind: str) -> click.Command:
     options: list[Callable[[Any], Any]] = [
         click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)),
         click.option("--merchant", "slug", required=True, help="The slug of the merchant."),
-        click.option("--map", "maps", multiple=True, metavar="field=Column", help="Which column holds a field; by itself a column is the field of its name."),
-        click.option("--set", "sets", multiple=True, metavar="field=value", help="One value for all rows; {Column} in it stands for the row's cell."),
+        click.option("--map", "maps", multiple=True, metavar="field=Column", help="Which column has a field; by default a column is the field of its name."),
+        click.option("--set", "sets", multiple=True, metavar="field=value", help="One value for all rows; {Column} in it is replaced by the row's cell."),
         click.option("--date-format", help="How the file writes dates, such as '%m/%d/%Y %H:%M'; ISO 8601 is always read."),
         click.option("--timezone", help="Whose wall clock the dates are, such as Europe/London; default: the merchant's."),
-        click.option("--delimiter", default=",", show_default=True, help="What stands between cells; 'tab' for a tabulator."),
-        click.option("--dry-run", is_flag=True, help="Write nothing, and say the same."),
+        click.option("--delimiter", default=",", show_default=True, help="What separates cells; 'tab' for a tabulator."),
+        click.option("--dry-run", is_flag=True, help="Write nothing, and print the same summary."),
         click.option("--report", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Where to write the rejected rows and their reasons, as CSV."),
     ]  # fmt: skip
 
@@ -54,11 +54,13 @@ def _command(kind: str) -> click.Command:
     command: Any = run
     for option in reversed(options):
         command = option(command)
-    made: click.Command = click.command(kind, help=f"Import {kind} from the CSV in FILE.\n\n{_WORDS[kind]}")(command)
+    made: click.Command = click.command(kind, help=f"Import {kind} from the CSV in FILE.\n\n{_DESCRIPTIONS[kind]}")(
+        command
+    )
     return made
 
 
-for _kind in _WORDS:
+for _kind in _DESCRIPTIONS:
     import_.add_command(_command(_kind))
 
 
@@ -87,7 +89,7 @@ def _run(
 
 
 class TerminalProgress:
-    """A progress bar for a person who watches."""
+    """A progress bar for a terminal."""
 
     def begin(self, label: str, total: int) -> None:
         self._bar = click.progressbar(length=max(total, 1), label=f"{label:<7}", file=sys.stderr)
@@ -107,18 +109,18 @@ class PlainProgress:
     _PAUSE_SECONDS = 5.0
 
     def begin(self, label: str, total: int) -> None:
-        self._label, self._total, self._done, self._told_at = label, total, 0, time.monotonic()
+        self._label, self._total, self._done, self._printed_at = label, total, 0, time.monotonic()
         self._unit = "bytes" if label == "reading" else "rows"
         click.echo(f"{label}: {total} {self._unit}", err=True)
 
     def advance(self, amount: int) -> None:
         self._done += amount
-        if time.monotonic() - self._told_at >= self._PAUSE_SECONDS:
-            self._told_at = time.monotonic()
+        if time.monotonic() - self._printed_at >= self._PAUSE_SECONDS:
+            self._printed_at = time.monotonic()
             click.echo(f"{self._label}: {self._done} of {self._total} {self._unit}", err=True)
 
     def end(self) -> None:
-        """Says nothing: the next line or the summary does."""
+        """Print nothing: the next line or the summary follows."""
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`portal merchant` and `portal api-key`: tenants and what opens the API to them."""
+"""`portal merchant` and `portal api-key`: merchants and their API keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from portal.clock import SystemClock
 from portal.commands.environment import load_settings, named_merchant, open_database, wrong_usage
-from portal.commands.sandbox_account import ask_for_events, new_account
+from portal.commands.sandbox_account import new_account, register_webhook
 from portal.events.rules import COMMAND
 from portal.merchants.errors import InvalidMerchant, SlugReserved, UnknownScope
 from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant, set_payment_options
@@ -26,25 +26,25 @@ def merchant() -> None:
 
 @merchant.command("create")
 @click.argument("slug")
-@click.option("--name", required=True, help="What customers know the merchant as.")
+@click.option("--name", required=True, help="The name that customers see.")
 @click.option("--currency", required=True, help="The currency of most invoices, by ISO 4217.")
 @click.option(
-    "--mode", type=click.Choice(["test", "live"]), default="test", show_default=True, help="Whether money moves."
+    "--mode", type=click.Choice(["test", "live"]), default="test", show_default=True, help="Whether payments are real."
 )
 @click.option(
     "--locale", default="en", show_default=True, help="The language of pages and mails, unless a customer has one."
 )
-@click.option("--timezone", default="UTC", show_default=True, help="Where the merchant's days begin.")
+@click.option("--timezone", default="UTC", show_default=True, help="The timezone of the merchant's dates.")
 @click.option(
     "--theme", default="base", show_default=True, help="The theme of the pages; `portal theme list` names them."
 )
-@click.option("--support-email", help="The address that pages and mails give for help.")
+@click.option("--support-email", help="The support address on pages and in mails.")
 def create(
     slug: str, name: str, currency: str, mode: str, locale: str, timezone: str, theme: str, support_email: str | None
 ) -> None:
     """Create a merchant whose pages are below /SLUG, and print it as JSON.
 
-    One slug is one merchant in one mode: who wants both makes `shop` live and `shop-test`.
+    One slug is one merchant in one mode: for both, create `shop` live and `shop-test`.
     """
     from portal.theming.checking import list_themes
 
@@ -62,7 +62,7 @@ def create(
         if accounts:
             connect_gateway(session, made, SANDBOX, accounts, keys=settings.keys, actor=COMMAND, at=at)
     if accounts:
-        ask_for_events(settings, made.slug, accounts)
+        register_webhook(settings, made.slug, accounts)
     click.echo(
         json.dumps(
             {**asdict(made), "object": "merchant", "livemode": made.is_live, "url": f"{settings.base_url}/{made.slug}"}
@@ -75,7 +75,7 @@ def create(
 @click.option(
     "--amount-mode",
     type=click.Choice(AMOUNT_MODES),
-    help="What customers may pay of an invoice that says nothing itself.",
+    help="What customers may pay of an invoice without a mode of its own.",
 )
 @click.option("--split/--no-split", "allow_split", default=None, help="Whether two methods may pay one invoice.")
 @click.option(
@@ -83,16 +83,16 @@ def create(
     "top_ups",
     multiple=True,
     metavar="CURRENCY=LEAST-MOST[:PRESET,…]",
-    help="Take money in advance, in major units: USD=10-500:25,50. Once a currency; those named replace all before.",
+    help="Take money in advance, in major units: USD=10-500:25,50. Once for each currency; they replace all previous ones.",
 )
 @click.option("--no-top-ups", is_flag=True, help="Take no money in advance.")
 @click.option(
     "--amounts",
     multiple=True,
     metavar="CURRENCY=LEAST-MOST[:PRESET,…]",
-    help="Limits of an amount that is chosen of an invoice, where that has none itself; as --top-up.",
+    help="Limits of a chosen amount of an invoice, where the invoice has none itself; as --top-up.",
 )
-@click.option("--no-amounts", is_flag=True, help="Any amount of an invoice may be chosen, where one may be.")
+@click.option("--no-amounts", is_flag=True, help="No limits of a chosen amount of an invoice.")
 def options(
     slug: str,
     amount_mode: str | None,
@@ -102,7 +102,7 @@ def options(
     amounts: tuple[str, ...],
     no_amounts: bool,
 ) -> None:
-    """Change how the merchant's customers may pay, and print it as JSON; without an option it is printed as it is."""
+    """Change how the merchant's customers may pay, and print it as JSON; without an option only print it."""
     if top_ups and no_top_ups:
         raise click.UsageError("--top-up and --no-top-ups contradict each other")
     if amounts and no_amounts:
@@ -110,16 +110,16 @@ def options(
     with open_database(load_settings()) as database:
         changed = named_merchant(database, slug)
         known = changed.options
-        wanted = PaymentOptions(
+        new = PaymentOptions(
             amount_mode or known.amount_mode,
             known.allow_split if allow_split is None else allow_split,
             {} if no_top_ups else _read_limits("--top-up", top_ups) or known.top_ups,
             {} if no_amounts else _read_limits("--amounts", amounts) or known.amounts,
         )
-        if wanted != known:
+        if new != known:
             with database.unit_of_work() as session, wrong_usage(InvalidMerchant):
-                set_payment_options(session, changed.id, wanted, actor=COMMAND, at=SystemClock().now())
-    click.echo(json.dumps(stored_options(wanted)))
+                set_payment_options(session, changed.id, new, actor=COMMAND, at=SystemClock().now())
+    click.echo(json.dumps(stored_options(new)))
 
 
 @click.group("api-key")
@@ -133,7 +133,7 @@ def api_key() -> None:
     "--scope", "scopes", multiple=True, help=f"What the key may do; all of it when none is named: {', '.join(SCOPES)}."
 )
 def create_key(slug: str, scopes: tuple[str, ...]) -> None:
-    """Create a key and print it, this once: only a digest of it is kept."""
+    """Create a key and print it, the only time: just a digest of it is stored."""
     with open_database(load_settings()) as database:
         owner = named_merchant(database, slug)
         with database.unit_of_work() as session, wrong_usage(UnknownScope):
@@ -146,7 +146,7 @@ def _read_limits(option: str, texts: tuple[str, ...]) -> dict[str, AmountLimits]
 
 
 def _read_limit(option: str, text: str) -> tuple[str, AmountLimits]:
-    """`USD=10-500:25,50` as a currency and its limits, in minor units."""
+    """Return the currency and limits, in minor units, of `USD=10-500:25,50`."""
     currency, _, limits = text.partition("=")
     span, _, presets = limits.partition(":")
     least, _, most = span.partition("-")

@@ -1,4 +1,4 @@
-"""`portal refund`: money back to a customer, by the merchant's staff."""
+"""`portal refund`: refund a payment, by the merchant's staff."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from portal.tenancy import MerchantScope
 @click.command()
 @click.argument("payment_id", metavar="PAYMENT")
 @click.option("--merchant", "slug", required=True, help="The slug of the merchant.")
-@click.option("--amount", help="How much, in major units, such as 12.50; without it all that is left.")
+@click.option("--amount", help="How much, in major units, such as 12.50; without it everything that is left.")
 @click.option("--reason", help="Why, for the merchant's own records.")
 def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -> None:
-    """Give back a payment, whole or in part, and print the refund as JSON; the customer is written to.
+    """Refund a payment, in full or in part, and print the refund as JSON; the customer gets a mail.
 
-    Its status is pending where the gateway has yet to tell; the worker asks. A refund is not asked for twice by running this
-    again: each run is another one, within what is left.
+    Its status is pending until the gateway reports the outcome; the worker checks. Each run is another refund, within the
+    amount that is left.
     """
     from portal.events.rules import Actor, ActorType
     from portal.refunds.operations import refund_payment
@@ -36,17 +36,17 @@ def refund(payment_id: str, slug: str, amount: str | None, reason: str | None) -
         with services.database.read() as reader:
             payment = _find(reader, merchant.id, payment_id)
         left = payment.charge_amount - payment.amount_refunded
-        wanted = left if amount is None else _read_amount(amount, payment.currency)
+        requested = left if amount is None else _read_amount(amount, payment.currency)
         try:
             with wrong_usage(ContactRefused):
                 refund_id = refund_payment(
-                    services, merchant.id, payment.id, wanted, reason=reason, actor=Actor(ActorType.STAFF, "command")
+                    services, merchant.id, payment.id, requested, reason=reason, actor=Actor(ActorType.STAFF, "command")
                 )
         except CreditSpent as fault:
             most = f"{major_units(fault.most, payment.currency)} {payment.currency}"
-            raise click.ClickException(f"{fault} At most {most} can be given back.") from fault
+            raise click.ClickException(f"{fault} At most {most} can be refunded.") from fault
         with services.database.read() as reader:
-            click.echo(json.dumps(_told(reader, merchant.id, refund_id)))
+            click.echo(json.dumps(_shape_refund(reader, merchant.id, refund_id)))
 
 
 def _find(reader: Reader, merchant_id: str, payment_id: str) -> StoredPayment:
@@ -63,11 +63,11 @@ def _read_amount(text: str, currency: str) -> int:
     except AmountError as fault:
         raise click.BadParameter(str(fault), param_hint="--amount") from fault
     if major_units(amount, currency) != value:
-        raise click.BadParameter(f"{currency} has no such small change", param_hint="--amount")
+        raise click.BadParameter(f"{currency} has no such fraction", param_hint="--amount")
     return amount
 
 
-def _told(reader: Reader, merchant_id: str, refund_id: str) -> dict[str, Any]:
+def _shape_refund(reader: Reader, merchant_id: str, refund_id: str) -> dict[str, Any]:
     row = get_refund(reader, MerchantScope(merchant_id), refund_id)
     return {
         "id": row.id,

@@ -1,4 +1,4 @@
-"""A test merchant's account at the sandbox, which asks nobody for keys: made here, and told where events go."""
+"""Creates a test merchant's account at the sandbox, which accepts any key, and registers its webhook."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import secrets
 
 import click
 
-from portal.commands.environment import event_address
+from portal.commands.environment import webhook_url
 from portal.merchants.operations import SANDBOX
 from portal.settings import Settings
 
 
 def new_account(slug: str) -> dict[str, str]:
-    """The secrets of a new account."""
+    """Return the secrets of a new account."""
     return {"secret_key": f"sk_sandbox_{slug}", "event_secret": secrets.token_urlsafe(32)}
 
 
-def ask_for_events(settings: Settings, slug: str, account: dict[str, str]) -> None:
-    """Tell the sandbox where events go. Nothing depends on it: payments are asked for all the same."""
+def register_webhook(settings: Settings, slug: str, account: dict[str, str]) -> None:
+    """Register the merchant's webhook at the sandbox. Payments work without it too: the worker looks them up."""
     from portal.gateways.http import JsonClient, UnusableResponse
 
     client = JsonClient(
@@ -26,11 +26,11 @@ def ask_for_events(settings: Settings, slug: str, account: dict[str, str]) -> No
     try:
         response = client.post(
             "/v1/webhook_endpoints",
-            {"url": event_address(settings, slug, SANDBOX), "secret": account["event_secret"]},
+            {"url": webhook_url(settings, slug, SANDBOX), "secret": account["event_secret"]},
         )
     except UnusableResponse:
         response = None
     if response is None or response.status >= 300:
         click.echo(
-            "the sandbox gateway does not answer; its events will not come, payments are asked for instead", err=True
+            "the sandbox gateway does not answer; its events will not come, payments are looked up instead", err=True
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _THREADS = 8
 _THREADS_A_WORKER = 4
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 @click.command()
@@ -33,7 +33,7 @@ _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 )
 @click.option("--workers", type=click.IntRange(1, 256), help="Serve from so many processes instead of one.")
 def serve(host: str, port: int, workers: int | None) -> None:
-    """Serve the pages until told to end; prints `ready` and the address once it answers.
+    """Serve the pages until a signal; prints `ready` and the URL once it listens.
 
     The worker is a process of its own: run `portal worker` beside it.
     """
@@ -57,40 +57,40 @@ def _serve_by_waitress(app: Flask, host: str, port: int, *, has_proxies: bool) -
     try:
         server = waitress.create_server(
             app, host=host, port=port, threads=_THREADS, ident=None,
-            clear_untrusted_proxy_headers=not has_proxies,  # Our own ProxyFix reads them, as far as the settings say.
+            clear_untrusted_proxy_headers=not has_proxies,  # Our own ProxyFix reads them, as the settings say.
         )  # fmt: skip
     except (OSError, ValueError) as fault:
         raise click.ClickException(_why_not_listening(fault, host, port)) from fault
     signal.signal(signal.SIGTERM, _end)
     click.echo(f"ready at http://{_shown(host)}:{getattr(server, 'effective_port', port)}")
-    server.run()  # Returns when SIGTERM or SIGINT arrives, with the requests in hand answered.
+    server.run()  # Returns after SIGTERM or SIGINT, when the current requests are finished.
 
 
 def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, workers: int) -> None:
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
 
-    class PatientArbiter(Arbiter):  # type: ignore[misc]  # gunicorn brings no types
+    class PatientArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         def spawn_worker(self) -> int:
-            """What ends a worker waits until the worker listens to it. Between its fork and its own handlers it would be lost, and
-            the server end only when the whole grace is over (gunicorn's issue 1910)."""
-            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+            """Block the ending signals until the worker handles them. Between its fork and its own handlers they would be lost, and
+            the server would end only after the whole grace period (gunicorn's issue 1910)."""
+            signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
             try:
                 return int(super().spawn_worker())
             finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
     def listen_to_signals(_worker: Any) -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
     def drop_connections(_server: Any, _worker: Any) -> None:
-        # A connection that two processes share mixes their answers up.
+        # Two processes that share a connection would get each other's results.
         services.database.dispose()
 
     def say_ready(server: Any) -> None:
         click.echo(f"ready at {', '.join(str(listener) for listener in server.LISTENERS)}")
 
-    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn brings no types
+    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         def load_config(self) -> None:
             for name, value in {
                 "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
@@ -119,7 +119,7 @@ def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, wor
 
 
 def _check_free(host: str, port: int) -> None:
-    """Before the application is put together; and gunicorn would try five times and say why only in its log."""
+    """Check the port before the application is built; gunicorn would try five times and give the reason only in its log."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family) as trial:

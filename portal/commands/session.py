@@ -1,4 +1,4 @@
-"""`portal session`: an address that signs one customer in."""
+"""`portal session`: a URL that signs one customer in."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from portal.tenancy import MerchantScope, Scope
 
 @click.group()
 def session() -> None:
-    """Mint an address that signs a customer in."""
+    """Create a URL that signs a customer in."""
 
 
 @session.command("create")
 @click.option("--merchant", "slug", required=True, help="The slug of the merchant.")
 @click.option("--customer", required=True, help="The customer's id (cus_…) or mail address.")
 def create(slug: str, customer: str) -> None:
-    """Print an address that signs the customer in, once and within five minutes.
+    """Print a URL that signs the customer in, once and within five minutes.
 
-    Whoever has it is the customer: hand it to nobody else.
+    Whoever has it can act as the customer: share it with nobody else.
     """
     from portal.events.rules import COMMAND
     from portal.sign_in.operations import create_portal_session
@@ -34,14 +34,14 @@ def create(slug: str, customer: str) -> None:
         with database.read() as reader:
             found = _find(reader, merchant.id, customer)
         with database.unit_of_work() as work:
-            minted = create_portal_session(
+            created = create_portal_session(
                 work,
                 settings,
                 Scope(merchant.id, found.id),
                 actor=COMMAND,
                 at=SystemClock().now(),
             )
-    click.echo(settings.page_url(merchant.slug, minted.path))
+    click.echo(settings.page_url(merchant.slug, created.path))
 
 
 def _find(reader: Reader, merchant_id: str, id_or_email: str) -> StoredCustomer:

@@ -1,4 +1,4 @@
-"""`portal theme`: the brands that this installation can wear."""
+"""`portal theme`: the themes of this installation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def theme() -> None:
 
 @theme.command("list")
 def list_all() -> None:
-    """Print each theme: its slug, its name, and the themes it extends; one with a fault says so."""
+    """Print each theme: its slug, its name, and the themes it extends; those with a fault are marked."""
     from portal.theming.checking import list_themes
 
     rows = list_themes(load_settings().themes_dir)

@@ -12,7 +12,7 @@ from portal.commands.environment import load_settings, open_services
 @click.command()
 @click.option("--once", is_flag=True, help="Do what is due now, and end.")
 def worker(once: bool) -> None:
-    """Deliver mail, ask gateways for what is unknown, and do what is due, until it is told to end."""
+    """Deliver mail, look up unknown outcomes at gateways, and do what is due, until a signal."""
     from portal.json_logs import write_json_logs
     from portal.rendering.renderer import Renderer
     from portal.theming.themes import load_themes

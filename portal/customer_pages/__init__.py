@@ -1,1 +1,1 @@
-"""What every page of a customer stands on: guard, session, shell, language, registration. The pages stay with their noun."""
+"""The base of the customer's pages: guard, session, shell, language, registration. The pages themselves are in their domains."""

@@ -20,17 +20,17 @@ _NAV = ("invoices", "payments", "payment-methods")
 
 
 def create_blueprint(runtime: Runtime) -> Blueprint:
-    """The pages, guarded. Registering it gives the application the runtime and checks that every page has a policy."""
+    """Return the blueprint of all pages. Registering it stores the runtime in the application and checks that every page has a policy."""
     blueprint = Blueprint(PAGES, __name__)
     for add_routes in (add_sign_in, add_overview, add_invoices, add_payments, add_checkout, add_payment_methods):
         add_routes(blueprint)
     blueprint.before_request(open_request)
     register_errors(blueprint)
-    blueprint.record(lambda state: _settle(state, runtime))
+    blueprint.record(lambda state: _finish_registration(state, runtime))
     return blueprint
 
 
-def _settle(state: BlueprintSetupState, runtime: Runtime) -> None:
+def _finish_registration(state: BlueprintSetupState, runtime: Runtime) -> None:
     assert isinstance(state.app, Flask)
     state.app.extensions[EXTENSION] = runtime
     runtime.policies |= collect_policies(state.app, prefix=f"{PAGES}.")

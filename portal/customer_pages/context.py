@@ -1,7 +1,7 @@
-"""What a view may ask about its request: services, merchant, who is signed in, and the way back below the merchant's pages.
+"""What a view reads of its request: services, merchant, who is signed in; and redirects below the merchant's root.
 
-In `flask.g`: `merchant` (MerchantProfile), `root` (str), `signed_in` (SignedIn or None), `shell` (Shell). A view that leads to a
-gateway by its form sets `g.form_action_origins`.
+In `flask.g`: `merchant` (MerchantProfile), `root` (str), `signed_in` (SignedIn or None), `shell` (Shell). A view whose form
+is redirected to a gateway sets `g.form_action_origins`.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ SEE_OTHER = 303
 
 
 def current_services() -> Services:
-    """What this process works with."""
+    """Return the services of this process."""
     return current_runtime().services
 
 
 def reading() -> AbstractContextManager[Connection]:
-    """`with reading() as reader:` reads through this thread's own connection (`Database.reading`): for pages."""
+    """Return the context manager of this thread's own connection (`Database.reading`): `with reading() as reader:`, for pages."""
     return current_services().database.reading()
 
 
 def current_scope() -> Scope:
-    """Merchant and customer of a signed-in request; only views with the policy `signed_in` may ask."""
+    """Return merchant and customer of a signed-in request; only for views with the policy `signed_in`."""
     return Scope(g.merchant.id, g.signed_in.customer_id)
 
 
 def current_actor() -> Actor:
-    """The signed-in customer as the one who acts, in this request."""
+    """Return the signed-in customer as the actor of this request."""
     return customer_actor(g.signed_in.customer_id, request_id=request_number())
 
 
 def root() -> str:
-    """The prefix of the merchant's pages, without a slash at the end: "/acme", "/billing" or ""."""
+    """Return the prefix of the merchant's pages, without a slash at the end: "/acme", "/billing" or ""."""
     prefix: str = g.root
     return prefix
 
 
 def now() -> datetime:
-    """The instant of this request in UTC, the same however often it is asked."""
+    """Return the instant of this request in UTC, the same at every call."""
     here = current_g()
     if "now" not in here:
         here.now = current_services().clock.now()
@@ -58,19 +58,19 @@ def now() -> datetime:
 
 
 def local(instant: datetime) -> datetime:
-    """An instant in the merchant's timezone."""
+    """Return an instant in the merchant's timezone."""
     zone: ZoneInfo = ZoneInfo(g.merchant.timezone)
     return instant.astimezone(zone)
 
 
 def today() -> date:
-    """The day it is at the merchant's."""
+    """Return today's date in the merchant's timezone."""
     day: date = g.merchant.day_of(now())
     return day
 
 
 def redirect_to(path: str) -> Response:
-    """303 to a page of this merchant; `path` is below its root ("/payments/pay_…"). Raises NotLocal for anything else."""
+    """Return a 303 to a page of this merchant; `path` is below its root ("/payments/pay_…"). Raises NotLocal for anything else."""
     if not path.startswith("/"):
         raise ValueError("a path below the root begins with a slash")
     return Response(status=SEE_OTHER, headers={"Location": checked_location(root() + path)})

@@ -1,4 +1,4 @@
-"""The portal's three cookies: the session, the browser that asked to sign in, and the language; their names, paths and lives."""
+"""The portal's three cookies: the session, the browser that requests sign-in messages, and the language; their names, paths and lifetimes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from portal.web.runtime import Cookies, Runtime, current_g
 
 _BROWSER_LIFE = timedelta(days=180)
 _LOCALE_LIFE = timedelta(days=365)
-_MOST_NAMES = 4096
+_MAX_NAMES = 4096
 
 
-def name_cookies(runtime: Runtime, asked: Request, slug: str, root: str) -> Cookies:
-    """The merchant's cookies for this request: `__Host-` where the origin is ours, `__Secure-` in a mount, neither over http."""
-    # Only a mount has a path of its own: the standalone application owns its origin, and `__Host-` needs the whole of it.
+def name_cookies(runtime: Runtime, request: Request, *, slug: str, root: str) -> Cookies:
+    """Return the merchant's cookies for this request: `__Host-` where the origin is ours, `__Secure-` in a mount, neither over http."""
+    # Only a mount has a path: the standalone application owns its origin, and `__Host-` requires the path "/".
     path = (root or "/") if runtime.merchant is not None else "/"
-    is_secure = runtime.is_https or asked.scheme == "https"
+    is_secure = runtime.is_https or request.scheme == "https"
     key = (slug, path, is_secure)
     known = runtime.cookies.get(key)
     if known is None:
         start = "" if not is_secure else "__Host-" if path == "/" else "__Secure-"
-        if len(runtime.cookies) >= _MOST_NAMES:
+        if len(runtime.cookies) >= _MAX_NAMES:
             runtime.cookies.clear()
         known = runtime.cookies[key] = Cookies(
             f"{start}portal_{slug}", f"{start}portal_browser_{slug}", f"{start}portal_locale_{slug}", path, is_secure
@@ -32,12 +32,12 @@ def name_cookies(runtime: Runtime, asked: Request, slug: str, root: str) -> Cook
 
 
 def session_token() -> str | None:
-    """The token that the browser sent as its session, whatever it is worth."""
+    """Return the session token that the browser sent, valid or not."""
     return _sent(g.cookies.session)
 
 
 def set_session_cookie(response: Response, token: str, life: timedelta) -> None:
-    """Sign this browser in: `token` is the new session's, `life` the longest it can live."""
+    """Sign this browser in: `token` is the new session's, `life` its longest lifetime."""
     _set(response, g.cookies.session, token, life)
 
 
@@ -47,7 +47,7 @@ def clear_session_cookie(response: Response) -> None:
 
 
 def browser_token() -> str:
-    """The random token of this browser, made when it has none; it is set with the response."""
+    """Return the random token of this browser, created when it has none; its cookie is set with the response."""
     token: str | None = g.get("browser_token")
     if token is None:
         token = sent_browser_token()
@@ -58,18 +58,18 @@ def browser_token() -> str:
 
 
 def sent_browser_token() -> str | None:
-    """The token that this browser sent; None when it brought none, which no challenge can then belong to."""
+    """Return the token that this browser sent; None when it sent none, so that it has no challenge."""
     sent = _sent(g.cookies.browser) or ""
     return sent if is_token(sent) else None
 
 
 def locale_choice() -> str | None:
-    """The language that this browser chose earlier, as it sent it."""
+    """Return the language of this browser's cookie, as it was sent."""
     return _sent(g.cookies.locale)
 
 
 def write_cookies(response: Response) -> None:
-    """Set what came up while the request was answered: a new browser token, a chosen language."""
+    """Set the cookies that the request created: a new browser token, a chosen language."""
     here = current_g()
     if "new_browser_token" in here:
         _set(response, here.cookies.browser, here.new_browser_token, _BROWSER_LIFE)
@@ -78,7 +78,7 @@ def write_cookies(response: Response) -> None:
 
 
 def _sent(name: str) -> str | None:
-    """The value of one of our cookies as it was sent. Read without parsing the others, whose owners are others too."""
+    """Return the value of one of our cookies as it was sent. The other cookies, of other applications, are not parsed."""
     header: str | None = request.environ.get("HTTP_COOKIE")
     if not header or name not in header:
         return None

@@ -1,91 +1,91 @@
-"""What every request for a customer's page passes: merchant, flood limit, visitor, origin, policy; and its response, cookies."""
+"""Checks of every request for a customer's page: merchant, flood limit, session, origin, policy; and cookies of its response."""
 
 from __future__ import annotations
 
 from urllib.parse import quote
 
-from flask import Request, Response, g, request
+from flask import Request, Response, g
 from flask.typing import ResponseReturnValue
 
 from portal.customer_pages.context import now, redirect_to
 from portal.customer_pages.cookies import write_cookies
 from portal.customer_pages.shells import build_shell, csrf_binding
-from portal.customer_pages.visits import enter_merchant, page_before, visit
+from portal.customer_pages.visits import enter_merchant, load_session, referring_page
 from portal.errors import NotFound
 from portal.sign_in.operations import touch_session
 from portal.sign_in.queries import SignedIn
-from portal.sign_in.rules.challenges import LONGEST_TARGET
+from portal.sign_in.rules.challenges import MAX_TARGET_LENGTH
 from portal.web.csrf import FIELD, SAFE_METHODS
-from portal.web.errors import CameFromElsewhere, TooManyRequests
+from portal.web.errors import CrossSiteRequest, TooManyRequests
 from portal.web.headers import forbid_storing
 from portal.web.policies import Policy
-from portal.web.request_checks import says_own_page
+from portal.web.request_checks import is_from_own_page
 from portal.web.runtime import Runtime, current_g, current_request, current_runtime
 
 _FRAMED_OR_TOP = frozenset({"document", "iframe", "frame"})
 
 
 def open_request() -> ResponseReturnValue | None:
-    """Before each page of a merchant: who it belongs to, who visits it, and whether they may; then its shell."""
-    runtime, asked = current_runtime(), current_request()
-    slug = runtime.merchant if runtime.merchant is not None else (asked.view_args or {}).pop("merchant")
+    """Set merchant, session and shell of a request, or refuse it; before each page of a merchant."""
+    runtime, request = current_runtime(), current_request()
+    slug = runtime.merchant if runtime.merchant is not None else (request.view_args or {}).pop("merchant")
     if not enter_merchant(runtime, slug):
         raise NotFound
-    wait = runtime.flood.count(asked.remote_addr or "")
+    wait = runtime.flood.count(request.remote_addr or "")
     if wait is not None:
         raise TooManyRequests(wait)
-    signed_in = visit()
-    refuse_foreign(runtime, asked)
+    signed_in = load_session()
+    refuse_foreign(runtime, request)
     if signed_in is not None:
-        _stamp_session(runtime, signed_in)
-    elif runtime.policies[asked.endpoint or ""] is Policy.SIGNED_IN:
-        return _lead_to_sign_in()
+        _record_use(runtime, signed_in)
+    elif runtime.policies[request.endpoint or ""] is Policy.SIGNED_IN:
+        return _redirect_to_sign_in(request)
     g.shell = build_shell()
     return None
 
 
 def close_request(response: Response) -> Response:
-    """After each request at a merchant: nothing of it is stored by anybody between, and its cookies go with it."""
+    """Forbid caching and set cookies; after each request for a merchant."""
     if "merchant" in current_g():
         forbid_storing(response)
         write_cookies(response)
     return response
 
 
-def refuse_foreign(runtime: Runtime, asked: Request) -> None:
-    """Refuse what another site sends (threats, rule 13), and pages that another site wants as a part of its own (threats, rule 35)."""
-    if asked.method in SAFE_METHODS:
-        if asked.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not _is_navigation(asked):
-            raise CameFromElsewhere
+def refuse_foreign(runtime: Runtime, request: Request) -> None:
+    """Refuse unsafe requests of other sites (threats, rule 13), and pages loaded as a part of another site (threats, rule 35)."""
+    if request.method in SAFE_METHODS:
+        if request.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not _is_navigation(request):
+            raise CrossSiteRequest
         return
-    verdict = says_own_page(runtime, asked)
+    verdict = is_from_own_page(runtime, request)
     if verdict is None:
-        verdict = runtime.csrf.accepts(asked.form.get(FIELD, ""), csrf_binding())
+        verdict = runtime.csrf.accepts(request.form.get(FIELD, ""), csrf_binding())
     if not verdict:
-        raise CameFromElsewhere
+        raise CrossSiteRequest
 
 
-def _is_navigation(asked: Request) -> bool:
-    environ = asked.environ
+def _is_navigation(request: Request) -> bool:
+    environ = request.environ
     return environ.get("HTTP_SEC_FETCH_MODE") == "navigate" and environ.get("HTTP_SEC_FETCH_DEST") in _FRAMED_OR_TOP
 
 
-def _lead_to_sign_in() -> Response:
-    """303 to the sign-in page; the target is the page that was asked for, or the page whose form was sent."""
+def _redirect_to_sign_in(request: Request) -> Response:
+    """Redirect to the sign-in page; the target is the requested page, or the page whose form was sent."""
     if request.method in SAFE_METHODS:
         target = quote((request.root_path.rstrip("/") + request.path)[len(g.root) :] or "/", safe="/")
         if request.query_string:
             target = f"{target}?{request.query_string.decode('ascii')}"
     else:
-        target = (page_before() or g.root)[len(g.root) :] or "/"
-    if len(target) > LONGEST_TARGET:
-        # Of an address that would not be kept anyway, the page without its query.
+        target = (referring_page() or g.root)[len(g.root) :] or "/"
+    if len(target) > MAX_TARGET_LENGTH:
+        # A target that is too long to be stored loses its query.
         path = target.partition("?")[0]
-        target = path if len(path) <= LONGEST_TARGET else "/"
+        target = path if len(path) <= MAX_TARGET_LENGTH else "/"
     return redirect_to("/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}")
 
 
-def _stamp_session(runtime: Runtime, signed_in: SignedIn) -> None:
+def _record_use(runtime: Runtime, signed_in: SignedIn) -> None:
     at = now()
     if signed_in.is_touch_due(at):
         merchant_id = g.merchant.id

@@ -1,4 +1,4 @@
-"""The language of a request: chosen in the address, kept in a cookie, the customer's, the browser's, the merchant's."""
+"""The language of a request: from the URL, a cookie, the customer, the browser, or the merchant."""
 
 from __future__ import annotations
 
@@ -16,33 +16,38 @@ PARAMETER = "locale"
 
 
 def pick_locale(customer_locale: str | None, merchant_locale: str | None) -> str:
-    """The language to answer in. One named in the address is remembered in this browser (`g.new_locale`)."""
-    chosen, visit = locale_choice(), current_request()
-    asked = visit.args.get(PARAMETER) if visit.query_string else None
-    if asked is not None and asked in available_locales():
-        if asked != chosen:
-            g.new_locale = asked
-        return asked
-    wanted = chosen if chosen is not None and chosen in available_locales() else customer_locale
-    return _choose(wanted, merchant_locale, visit.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    """Return the language of the response. One named in the URL is stored in a cookie (`g.new_locale`)."""
+    chosen, request = locale_choice(), current_request()
+    requested = request.args.get(PARAMETER) if request.query_string else None
+    if requested is not None and requested in available_locales():
+        if requested != chosen:
+            g.new_locale = requested
+        return requested
+    preferred = chosen if chosen is not None and chosen in available_locales() else customer_locale
+    return _choose(preferred, merchant_locale, request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
 
 
 def other_languages(locale: str, path: str | None = None) -> tuple[Language, ...]:
-    """The other languages, each with the address of this page (or of `path`) in it."""
+    """Return the other languages, each with the URL of this page (or of `path`) in it."""
     if path is not None:
         start = f"{path}?"
     else:
-        visit = current_request()
-        page = quote(visit.root_path.rstrip("/") + visit.path, safe="/:@!$&'()*+,;=~")
-        arguments = visit.args.items(multi=True) if visit.query_string else ()
-        kept = [(name, value) for name, value in arguments if name != PARAMETER]
-        start = f"{page}?{urlencode(kept)}&" if kept else f"{page}?"
+        request = current_request()
+        page = quote(request.root_path.rstrip("/") + request.path, safe="/:@!$&'()*+,;=~")
+        query = request.args.items(multi=True) if request.query_string else ()
+        parameters = [(name, value) for name, value in query if name != PARAMETER]
+        start = f"{page}?{urlencode(parameters)}&" if parameters else f"{page}?"
     return tuple(Language(code, name, f"{start}{PARAMETER}={code}") for code, name in _names() if code != locale)
 
 
 @lru_cache(maxsize=1024)
 def _choose(customer_locale: str | None, merchant_locale: str | None, accept_language: str) -> str:
-    return choose_locale(customer_locale, merchant_locale, accept_language, available_locales())
+    return choose_locale(
+        customer_locale=customer_locale,
+        merchant_locale=merchant_locale,
+        accept_language=accept_language,
+        available=available_locales(),
+    )
 
 
 @lru_cache(maxsize=1)

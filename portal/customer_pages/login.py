@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from portal.sign_in.queries import SignedIn
 
 
-class Visitor(UserMixin):  # type: ignore[misc]  # Flask-Login brings no types.
+class PortalUser(UserMixin):  # type: ignore[misc]  # Flask-Login has no types.
     """A signed-in customer as Flask-Login knows one; what pages need is in `signed_in`."""
 
     def __init__(self, signed_in: SignedIn) -> None:
@@ -36,30 +36,30 @@ class NoSession(SessionInterface):
 
 
 def register_login(app: Flask) -> None:
-    """Give the application a login manager of ours, which reads neither a session nor a remember cookie."""
-    # A host application's remember cookie must not be looked at either: no browser sends a name with a space.
+    """Register our login manager, which reads neither a Flask session nor a remember cookie."""
+    # A host application's remember cookie must not be read either: no browser sends a name with a space.
     app.config.update(REMEMBER_COOKIE_NAME="portal remembers nothing", SESSION_PROTECTION=None)
     manager = LoginManager()
     manager.session_protection = None
-    manager.request_loader(lambda _request: find_visitor())
+    manager.request_loader(lambda _request: find_user())
     # Not init_app: all that it adds is the handling of remember cookies after each request.
     app.login_manager = manager  # type: ignore[attr-defined]
 
 
-def find_visitor() -> Visitor | None:
-    """The visitor of the request's session cookie at the request's merchant, or None; one statement a request.
+def find_user() -> PortalUser | None:
+    """Return the user of the request's session cookie at the request's merchant, or None; one statement a request.
 
-    What the guard asks, and what Flask-Login's `current_user` is; the guard asks here, since the way over the proxy costs
-    as much as half of the statement.
+    It is Flask-Login's `current_user` too; the guard calls it directly, since the proxy costs as much as half of the
+    statement.
     """
     here = current_g()
-    if "visitor" not in here:
-        here.visitor = _load_visitor()
-    visitor: Visitor | None = here.visitor
-    return visitor
+    if "portal_user" not in here:
+        here.portal_user = _load_user()
+    user: PortalUser | None = here.portal_user
+    return user
 
 
-def _load_visitor() -> Visitor | None:
+def _load_user() -> PortalUser | None:
     token = session_token()
     if not token:
         return None
@@ -69,9 +69,9 @@ def _load_visitor() -> Visitor | None:
         if not fault.connection_invalidated:
             raise
         # The server was restarted, or a firewall forgot an idle connection. This is a request's first statement, so that
-        # one more try here, with a new connection, keeps nearly every page from telling of it.
+        # one retry here, with a new connection, spares nearly every page the error.
         signed_in = _find_session(token)
-    return Visitor(signed_in) if signed_in is not None else None
+    return PortalUser(signed_in) if signed_in is not None else None
 
 
 def _find_session(token: str) -> SignedIn | None:

@@ -1,10 +1,10 @@
-"""The shell of a page, put together from the request: merchant, brand, visitor, language, token."""
+"""Builds the shell of a page from the request: merchant, brand, customer, language, CSRF token."""
 
 from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from flask import g, request
+from flask import g
 
 from portal.customer_pages.context import now
 from portal.customer_pages.cookies import browser_token
@@ -17,27 +17,27 @@ from portal.theming.themes import Theme
 from portal.web.runtime import Runtime, current_g, current_request, current_runtime
 
 _INSTALLATION = "Customer portal"
-_MOST_BRANDS = 512
+_MAX_BRANDS = 512
 
 
 def build_shell() -> Shell:
-    """The shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are known. Asks the database nothing."""
-    runtime, asked, here = current_runtime(), current_request(), current_g()
+    """Return the shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are set. Reads no database."""
+    runtime, request, here = current_runtime(), current_request(), current_g()
     merchant: MerchantProfile = here.merchant
     signed_in: SignedIn | None = here.signed_in
     locale = pick_locale(signed_in.locale if signed_in else None, merchant.locale)
     theme = runtime.renderer.themes.get(merchant.theme)
-    static = asked.root_path.rstrip("/") + runtime.static_files.path
+    static = request.root_path.rstrip("/") + runtime.static_files.path
     return Shell(
         root=here.root,
         static=static,
         csrf_token=runtime.csrf.issue(csrf_binding()),
         merchant_name=merchant.legal_name,
-        brand=_brand(runtime, theme, merchant.name, static, locale),
+        brand=_brand(runtime, theme, name=merchant.name, static=static, locale=locale),
         customer_name=_name(signed_in) if signed_in else None,
         customer_company=signed_in.company_name if signed_in else None,
         signed_in=signed_in is not None,
-        current=runtime.nav.get(asked.endpoint or "", ""),
+        current=runtime.nav.get(request.endpoint or "", ""),
         locale=locale,
         dir=reading_direction(locale),
         languages=other_languages(locale),
@@ -50,22 +50,22 @@ def build_shell() -> Shell:
 
 
 def _name(signed_in: SignedIn) -> str | None:
-    """Who is signed in, by the best name that is known; None when the company is all there is to say."""
+    """Return the name of who is signed in, or the mail address; None when only the company is known."""
     return signed_in.name or (None if signed_in.company_name else signed_in.email)
 
 
 def build_bare_shell() -> Shell:
-    """The shell of a page that belongs to no merchant: an unknown address of the installation, the demo's start."""
+    """Return the shell of a page that belongs to no merchant: an unknown URL of the installation, the demo's start."""
     runtime = current_runtime()
     locale = pick_bare_locale()
     theme = runtime.renderer.themes.get("base")
-    static = request.root_path.rstrip("/") + runtime.static_files.path
+    static = current_request().root_path.rstrip("/") + runtime.static_files.path
     return Shell(
         root="",
         static=static,
         csrf_token="",
         merchant_name=_INSTALLATION,
-        brand=_brand(runtime, theme, _INSTALLATION, static, locale),
+        brand=_brand(runtime, theme, name=_INSTALLATION, static=static, locale=locale),
         customer_name=None,
         customer_company=None,
         signed_in=False,
@@ -82,23 +82,28 @@ def build_bare_shell() -> Shell:
 
 
 def csrf_binding() -> str:
-    """What a form's token of this request is bound to: the session, or the browser while nobody is signed in."""
+    """Return what this request's CSRF token is bound to: the session, or the browser while nobody is signed in."""
     if g.signed_in is not None:
         return f"session {g.merchant.id} {g.signed_in.session_id}"
     return f"browser {g.merchant.id} {browser_token()}"
 
 
 def pick_bare_locale() -> str:
-    """The browser's language where there is no merchant to have one, and no cookie to keep one in."""
-    return choose_locale(None, SOURCE_LOCALE, request.headers.get("Accept-Language", ""), available_locales())
+    """Return the browser's language, for pages without a merchant and without a cookie."""
+    return choose_locale(
+        customer_locale=None,
+        merchant_locale=SOURCE_LOCALE,
+        accept_language=current_request().headers.get("Accept-Language", ""),
+        available=available_locales(),
+    )
 
 
-def _brand(runtime: Runtime, theme: Theme, name: str, static: str, locale: str) -> Brand:
+def _brand(runtime: Runtime, theme: Theme, *, name: str, static: str, locale: str) -> Brand:
     brands = runtime.brands
     key = (theme.slug, name, static, locale)
     brand = brands.get(key)
     if brand is None:
-        if len(brands) >= _MOST_BRANDS:
+        if len(brands) >= _MAX_BRANDS:
             brands.clear()
         brand = brands[key] = build_brand(theme, name=name, static=static, locale=locale)
     return brand

@@ -31,10 +31,10 @@ def create_customer(
     at: datetime,
     allow_duplicate: bool = False,
 ) -> str:
-    """Create a customer with an e-mail address, a phone or a reference, and tell its id, which is of the time `at`.
+    """Create a customer with an e-mail address, a phone or a reference; return its id, which carries the time `at`.
 
-    Raises InvalidCustomer, and DuplicateCustomer when a living one has the address, the phone or the reference; with
-    `allow_duplicate` only the reference stays one customer's own.
+    Raises InvalidCustomer, and DuplicateCustomer when another one has the address, the phone or the reference; with
+    `allow_duplicate` only the reference must be unique.
     """
     normal = normalise_details(details)
     columns = normal.columns
@@ -60,7 +60,7 @@ def update_customer(
     actor: Actor,
     at: datetime,
 ) -> bool:
-    """Change what is given and tell whether that changed anything. Raises InvalidCustomer, DuplicateCustomer (of the
+    """Change what is given; return whether that changed anything. Raises InvalidCustomer, DuplicateCustomer (of the
     reference alone), UnknownCustomer and CustomerDeleted."""
     customer = session.get(Customer, (merchant_id, customer_id), with_for_update=True)
     if customer is None:
@@ -92,16 +92,16 @@ def lock_customer(session: Session, scope: Scope) -> None:
 
 
 def changes_of(customer: Customer, details: CustomerDetails) -> dict[str, Any]:
-    """What `details` would change, by attribute; an entry of a document that is not given stays as it is.
+    """Return what `details` would change, by attribute; an entry of a document that is not given stays as it is.
 
     Raises InvalidCustomer.
     """
     normal = normalise_details(details)
-    wanted = dict(normal.columns)
+    new_values = dict(normal.columns)
     for name, new in normal.documents.items():
         attribute = _ATTRIBUTES.get(name, name)
-        wanted[attribute] = merged_document(name, getattr(customer, attribute), new)
-    return {name: value for name, value in wanted.items() if getattr(customer, name) != value}
+        new_values[attribute] = merged_document(name, getattr(customer, attribute), new)
+    return {name: value for name, value in new_values.items() if getattr(customer, name) != value}
 
 
 def _record(
@@ -135,11 +135,11 @@ def _refuse_duplicates(
         if not value:
             continue
         column = {"reference": Customer.reference, "email": Customer.email_key, "phone": Customer.phone}[field]
-        # A reference stays a deleted customer's own: its invoices and payments still go by it.
-        living = sa.true() if field == "reference" else Customer.deleted_at.is_(None)
+        # A deleted customer keeps its reference, by which its invoices and payments are still found.
+        is_not_deleted = sa.true() if field == "reference" else Customer.deleted_at.is_(None)
         other = session.execute(
             sa.select(Customer.id)
-            .where(Customer.merchant_id == merchant_id, column == value, living, Customer.id != (but or ""))
+            .where(Customer.merchant_id == merchant_id, column == value, is_not_deleted, Customer.id != (but or ""))
             .limit(1)
         ).scalar()
         if other is not None:

@@ -1,4 +1,4 @@
-"""What a customer's details must look like, and how two mail addresses are compared; no tables here."""
+"""Validation of a customer's details, and the comparison of mail addresses; no tables."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from portal.customers.errors import InvalidCustomer
 
 TYPES = ("individual", "business")
 ADDRESS_PARTS = ("line1", "line2", "line3", "city", "state", "postal_code", "country")
-MAXIMUM_ENTRIES = 10
-MAXIMUM_VALUE = 500
+MAX_ENTRIES = 10
+MAX_VALUE_LENGTH = 500
 _ENTRY_KEY = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
 _REFERENCE_LENGTH = 200
 _PHONE_FIELDS = ("phone", "home_phone", "work_phone", "mobile_phone")
 
 
 def email_key(address: str) -> str:
-    """The address as it is compared: two addresses are one customer's when their keys are equal.
+    """Return the address as it is compared: two addresses are one customer's when their keys are equal.
 
-    Never raises and never is mailed to: mail goes to the stored address alone (threats 18). The part before the @ is
-    compared without case too, as every mail service in use does.
+    Never raises. Mail is sent to the stored address alone, never to a key (threats 18). The part before the @ is compared
+    without case too, as every mail service in use does.
     """
     cleaned = unicodedata.normalize("NFC", address.strip())
     local, at, domain = cleaned.rpartition("@")
@@ -36,10 +36,10 @@ def email_key(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CustomerDetails:
-    """A customer's details as somebody gave them; `normalise_details` brings them into the form that is stored.
+    """A customer's details as input; `normalise_details` brings them into the form that is stored.
 
-    None says nothing of a detail when a customer is updated. `billing_address` and `shipping_address` have the parts of
-    `ADDRESS_PARTS`, `country` as ISO 3166; an entry of `fields` or `metadata` that is None is taken out (decision 4).
+    None leaves a detail unchanged when a customer is updated. `billing_address` and `shipping_address` have the parts of
+    `ADDRESS_PARTS`, `country` as ISO 3166; an entry of `fields` or `metadata` that is None is removed (decision 4).
     """
 
     reference: str | None = None
@@ -58,7 +58,7 @@ class CustomerDetails:
 
 @dataclass(frozen=True, slots=True)
 class NormalDetails:
-    """Values by column name, in the form that is stored; what was not given is not there."""
+    """Values by column name, in the form that is stored; details that were not given are absent."""
 
     columns: dict[str, Any] = field(default_factory=dict)
     documents: dict[str, dict[str, str | None]] = field(default_factory=dict)
@@ -96,10 +96,10 @@ def normalise_details(details: CustomerDetails) -> NormalDetails:
 
 
 def merged_document(name: str, old: Mapping[str, Any], new: Mapping[str, str | None]) -> dict[str, Any]:
-    """A stored document with new entries put in and those that are None taken out. Raises InvalidCustomer beyond 10 entries."""
+    """Return a stored document with new entries added and those that are None removed. Raises InvalidCustomer beyond 10 entries."""
     merged = {key: value for key, value in {**old, **new}.items() if value is not None}
-    if name == "metadata" and len(merged) > MAXIMUM_ENTRIES:
-        raise InvalidCustomer(name, f"{name} has more than {MAXIMUM_ENTRIES} entries")
+    if name == "metadata" and len(merged) > MAX_ENTRIES:
+        raise InvalidCustomer(name, f"{name} has more than {MAX_ENTRIES} entries")
     return merged
 
 
@@ -147,8 +147,8 @@ def _entries(name: str, given: Mapping[str, str | None] | None) -> dict[str, str
             raise InvalidCustomer(name, f"{name}: a key is 1 to 40 letters, digits, points, hyphens or underscores")
         if holds_card_number(key):
             raise InvalidCustomer(name, f"{name}: a key looks like a card number, which is never stored here")
-        if value is not None and len(value) > MAXIMUM_VALUE:
-            raise InvalidCustomer(f"{name}.{key}", f"{name}.{key} is longer than {MAXIMUM_VALUE} characters")
+        if value is not None and len(value) > MAX_VALUE_LENGTH:
+            raise InvalidCustomer(f"{name}.{key}", f"{name}.{key} is longer than {MAX_VALUE_LENGTH} characters")
     # Several lines are allowed in the merchant's own entries; a card number is not.
     return {key: _checked_value(f"{name}.{key}", value) for key, value in given.items()}
 
@@ -156,7 +156,7 @@ def _entries(name: str, given: Mapping[str, str | None] | None) -> dict[str, str
 def _checked_value(name: str, value: str | None) -> str | None:
     if value is None or not value.strip():
         return None
-    if holds_card_number(value):  # In all of it: a number may go over several lines.
+    if holds_card_number(value):  # In the whole value: a number may span several lines.
         raise InvalidCustomer(name, f"{name} looks like it holds a card number, which is never stored here")
     for line in value.splitlines():
         for start in range(0, len(line), 200):

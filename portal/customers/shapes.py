@@ -13,7 +13,7 @@ from portal.database import Flag, Id, Reader
 from portal.merchants.queries import get_merchant
 
 _ADDRESS = ("line1", "line2", "line3", "city", "state", "postal_code", "country")
-# By name: saved methods are of a package above this one, and the shape has the default one's id.
+# By name, not by model: payment methods are in a higher package, and the shape has the id of the default one.
 _METHODS = sa.table(
     "payment_methods",
     sa.column("merchant_id", Id),
@@ -25,7 +25,7 @@ _METHODS = sa.table(
 
 
 def shape_customer(reader: Reader, customer: Customer) -> dict[str, Any]:
-    """Return a customer as the API gives it out, metadata included."""
+    """Return a customer as the API returns it, metadata included."""
     default = reader.execute(
         sa.select(_METHODS.c.id).where(
             _METHODS.c.merchant_id == customer.merchant_id,

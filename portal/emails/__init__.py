@@ -1,1 +1,1 @@
-"""Mails: what their templates are given, and how they are made."""
+"""Mails: their page dataclasses, rendering, headers and delivery."""

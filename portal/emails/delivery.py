@@ -1,4 +1,4 @@
-"""Hands a message to the mail server of the settings; one connection a message, off the path of every request."""
+"""Sends a message through the mail server of the settings; one connection for each message, never in a request."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
 def deliver(smtp_url: str, message: Message) -> None:
-    """Send one message, or raise: Undeliverable when the server refuses it for good (5xx), else smtplib's or OSError.
+    """Send one message, or raise: Undeliverable when the server refuses it permanently (5xx), else smtplib's or OSError.
 
-    A server that has taken the message before the connection broke may get it twice; its Message-ID is the same.
+    A server that had accepted the message when the connection broke may get it twice, with the same Message-ID.
     """
     with _open(smtp_url) as server:
         options = ["SMTPUTF8", "BODY=8BITMIME"] if message.needs_utf8 else []
@@ -35,8 +35,8 @@ def deliver(smtp_url: str, message: Message) -> None:
             raise
 
 
-def greet(smtp_url: str) -> None:
-    """Say hello to the mail server, log in where it is asked for, and send nothing. Raises smtplib's faults and OSError."""
+def check_connection(smtp_url: str) -> None:
+    """Connect to the mail server, log in if the settings say so, and send nothing. Raises smtplib's errors and OSError."""
     with _open(smtp_url) as server:
         server.noop()
 

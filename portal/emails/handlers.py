@@ -1,4 +1,4 @@
-"""What the outbox's mail kinds mean: read what the mail needs, render it, send it. Called by the relay, at least once a message."""
+"""Handlers of the outbox's mail kinds: read the rows, render the mail, send it. The worker calls them at least once a message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.database import Reader
 from portal.emails.delivery import deliver
 from portal.emails.messages import Envelope, build_message
 from portal.emails.pages import MethodExpiringMail, ReceiptLine, ReceiptMail, RefundMail, SignInMail, SurplusMail
-from portal.emails.rendering import mail_brand, render_letter
+from portal.emails.rendering import build_mail_brand, render_mail
 from portal.invoices.queries.invoices import find_invoices
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.outbox.jobs import Handler
@@ -25,7 +25,7 @@ from portal.payments.queries.payments import StoredPayment, get_payment, list_sh
 from portal.refunds.queries import get_refund
 from portal.rendering.renderer import Renderer
 from portal.services import Services
-from portal.sign_in.operations import begin_mailing
+from portal.sign_in.operations import prepare_sign_in_mail
 from portal.tenancy import MerchantScope, Scope
 
 
@@ -37,38 +37,38 @@ def build_mail_handlers(renderer: Renderer) -> Mapping[str, Handler]:
 def send_sign_in_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Send link and code of a challenge, derived here and now; its ten minutes begin. For an unknown address, nothing leaves."""
+    """Send link and code of a challenge, derived at this moment; its ten minutes begin. For an unknown address nothing is sent."""
     at = services.clock.now()
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
-    letter = services.database.run(
-        lambda session: begin_mailing(session, services.settings, merchant_id, str(payload["challenge"]), at=at)
+    content = services.database.run(
+        lambda session: prepare_sign_in_mail(session, services.settings, merchant_id, str(payload["challenge"]), at=at)
     )
-    if letter is None or merchant.status != "active":
+    if content is None or merchant.status != "active":
         return
     page = SignInMail(
-        brand=mail_brand(renderer, merchant, letter.locale),
-        code=letter.code,
-        link=merchant_address(services, merchant, f"/sign-in/link/{letter.token}"),
-        minutes=letter.minutes,
+        brand=build_mail_brand(renderer, merchant, content.locale),
+        code=content.code,
+        link=merchant_page_url(services, merchant, f"/sign-in/link/{content.token}"),
+        minutes=content.minutes,
     )
-    _send(renderer, services, merchant, "sign_in", page, to=letter.to, message_id=message_id)
+    _send(renderer, services, merchant, "sign_in", page, to=content.to, message_id=message_id)
 
 
 def send_receipt_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Send the receipt of a payment. A customer without an address, or a deleted one, is not written to."""
+    """Send the receipt of a payment. A deleted customer or one without an address gets none."""
     payment_id = _object_id(payload, "payment")
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         payment = get_payment(reader, MerchantScope(merchant_id), payment_id)
-        customer = _find_addressee(reader, merchant_id, payment.customer_id)
+        customer = _find_recipient(reader, merchant_id, payment.customer_id)
         if customer is None:
             return
         lines = _receipt_lines(reader, Scope(merchant_id, customer.id), payment)
     page = ReceiptMail(
-        brand=mail_brand(renderer, merchant, customer.locale),
+        brand=build_mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
         amount=payment.amount,
         currency=payment.currency,
@@ -77,7 +77,7 @@ def send_receipt_mail(
         lines=lines,
         credit_amount=payment.credit_amount,
         is_top_up=payment.kind == "top_up",
-        link=merchant_address(services, merchant, f"/payments/{payment.id}"),
+        link=merchant_page_url(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )
     _send(renderer, services, merchant, "receipt", page, to=customer.email, message_id=message_id)
@@ -86,25 +86,28 @@ def send_receipt_mail(
 def send_method_expiring_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that a saved method runs out soon, or has. Nobody is written to about a method that was removed, replaced
-    or renewed meanwhile, nor a customer who is deleted or has no address."""
+    """Notify the customer that a saved method expires soon, or has expired.
+
+    Nothing is sent for a method that was removed, replaced or renewed meanwhile, nor to a customer who is deleted or has no
+    address.
+    """
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         method = find_method(reader, MerchantScope(merchant_id), _object_id(payload, "method"), statuses=ACTIVE)
-        customer = _find_addressee(reader, merchant_id, method.customer_id) if method is not None else None
+        customer = _find_recipient(reader, merchant_id, method.customer_id) if method is not None else None
     if method is None or customer is None or expiry_key(method) != payload["expiry"]:
         return
     gateway = services.gateways.find(merchant_id)
     today = services.clock.now().astimezone(ZoneInfo(merchant.timezone)).date()
     page = MethodExpiringMail(
-        brand=mail_brand(renderer, merchant, customer.locale),
+        brand=build_mail_brand(renderer, merchant, customer.locale),
         method=method_name(method.type, method.brand, method.last4, method.bank_name),
         nickname=method.nickname,
         expiry=f"{method.exp_month:02d}/{method.exp_year}",
         has_expired=method_state(method, today) == "expired",
         is_default=method.is_default,
         can_replace=gateway is not None and gateway.capabilities.setup_page,
-        link=merchant_address(services, merchant, f"/payment-methods/{method.id}"),
+        link=merchant_page_url(services, merchant, f"/payment-methods/{method.id}"),
     )
     _send(renderer, services, merchant, "method_expiring", page, to=customer.email, message_id=message_id)
 
@@ -112,28 +115,29 @@ def send_method_expiring_mail(
 def send_refund_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Write to the customer that a refund is on its way, or that their bank did not take it.
+    """Notify the customer that a refund is on its way, or that their bank did not accept it.
 
-    The first is not sent any more once the second has happened.
+    The first is not sent once the second has happened.
     """
     refund_id = _object_id(payload, "refund")
-    has_come_back = payload.get("type") == "refund.failed" or payload.get("told") == "came_back"
+    # "told" is in messages that were queued before events were recorded.
+    is_returned = payload.get("type") == "refund.failed" or payload.get("told") == "came_back"
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         refund = get_refund(reader, MerchantScope(merchant_id), refund_id)
         payment = get_payment(reader, MerchantScope(merchant_id), refund.payment_id)
-        customer = _find_addressee(reader, merchant_id, payment.customer_id)
-    if customer is None or (refund.status == "failed" and not has_come_back):
+        customer = _find_recipient(reader, merchant_id, payment.customer_id)
+    if customer is None or (refund.status == "failed" and not is_returned):
         return
     page = RefundMail(
-        brand=mail_brand(renderer, merchant, customer.locale),
+        brand=build_mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
         amount=refund.amount,
         currency=refund.currency,
         method=method_name(payment.method_type or "other", payment.method_brand, payment.method_last4),
-        link=merchant_address(services, merchant, f"/payments/{payment.id}"),
+        link=merchant_page_url(services, merchant, f"/payments/{payment.id}"),
         reference=refund_id,
-        has_come_back=has_come_back,
+        has_come_back=is_returned,
     )
     _send(renderer, services, merchant, "refund", page, to=customer.email, message_id=message_id)
 
@@ -141,33 +145,33 @@ def send_refund_mail(
 def send_surplus_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Tell the customer that money which nothing could take any more stands to their credit (threats, rule 23)."""
+    """Notify the customer that a payment which no invoice could take was added to their credit (threats, rule 23)."""
     payment_id = str(payload["payment"])
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         payment = get_payment(reader, MerchantScope(merchant_id), payment_id)
-        customer = _find_addressee(reader, merchant_id, payment.customer_id)
+        customer = _find_recipient(reader, merchant_id, payment.customer_id)
     if customer is None:
         return
     page = SurplusMail(
-        brand=mail_brand(renderer, merchant, customer.locale),
+        brand=build_mail_brand(renderer, merchant, customer.locale),
         payee=merchant.legal_name,
         amount=int(payload["amount"]),
         currency=payment.currency,
-        link=merchant_address(services, merchant, f"/payments/{payment.id}"),
+        link=merchant_page_url(services, merchant, f"/payments/{payment.id}"),
         reference=payment.id,
     )
     _send(renderer, services, merchant, "surplus", page, to=customer.email, message_id=message_id)
 
 
 def _object_id(payload: Mapping[str, Any], former_key: str) -> str:
-    """The id of what an event happened to; `former_key` names it in messages that were queued before events were recorded."""
+    """Return the id of the event's object; `former_key` has it in messages that were queued before events were recorded."""
     return str(payload.get("object") or payload[former_key])
 
 
 def _receipt_lines(reader: Reader, scope: Scope, payment: StoredPayment) -> tuple[ReceiptLine, ...]:
-    """What was paid of each invoice, oldest due first, in the payment's currency; of a payment for none of ours what it was for,
-    of a top-up, which names itself, none."""
+    """Return the lines of a receipt: the amount paid of each invoice, oldest due first, in the payment's currency; the description of
+    a payment without an invoice; none of a top-up, which has its own title."""
     shares = [share for share in list_shares(reader, scope, [payment.id])[payment.id] if share.state == "settled"]
     invoices = find_invoices(reader, scope, [share.invoice_id for share in shares])
     shares.sort(key=lambda share: (invoices[share.invoice_id].due_on, share.invoice_id))
@@ -184,22 +188,22 @@ def _receipt_lines(reader: Reader, scope: Scope, payment: StoredPayment) -> tupl
 
 
 @dataclass(frozen=True, slots=True)
-class _Addressee:
+class _Recipient:
     id: str
     email: str
     locale: str | None
 
 
-def _find_addressee(reader: Reader, merchant_id: str, customer_id: str) -> _Addressee | None:
-    """Return the customer that is written to; None when it was deleted or has no address."""
+def _find_recipient(reader: Reader, merchant_id: str, customer_id: str) -> _Recipient | None:
+    """Return id, address and language of a customer; None for one who is deleted or has no address."""
     customer = find_customer(reader, MerchantScope(merchant_id), customer_id)
     if customer is None or not customer.email:
         return None
-    return _Addressee(customer.id, customer.email, customer.locale)
+    return _Recipient(customer.id, customer.email, customer.locale)
 
 
-def merchant_address(services: Services, merchant: MerchantProfile, path: str) -> str:
-    """The absolute address of a page of the merchant, from the settings alone: never from what a request said (threats, rule 6)."""
+def merchant_page_url(services: Services, merchant: MerchantProfile, path: str) -> str:
+    """Return the absolute URL of a merchant's page, from the settings alone and never from a request (threats, rule 6)."""
     return services.settings.page_url(merchant.slug, path)
 
 
@@ -213,7 +217,7 @@ def _send(
     to: str,
     message_id: str,
 ) -> None:
-    letter = render_letter(renderer, name, page, theme=merchant.theme)
+    mail = render_mail(renderer, name, page, theme=merchant.theme)
     envelope = Envelope(
         sender_name=merchant.name,
         sender=services.settings.mail_from,
@@ -222,7 +226,7 @@ def _send(
         message_id=message_id,
         at=services.clock.now(),
     )
-    deliver(services.settings.smtp_url, build_message(letter, envelope))
+    deliver(services.settings.smtp_url, build_message(mail, envelope))
 
 
 _MAILS = MappingProxyType(

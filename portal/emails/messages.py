@@ -1,4 +1,4 @@
-"""From a letter to the bytes of a message: the only place that writes mail headers, and that refuses what must not be in one."""
+"""From a rendered mail to the bytes of a message: the only module that writes mail headers, and refuses unsafe values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from email.message import EmailMessage
 
 import idna
 
-from portal.emails.rendering import Letter
+from portal.emails.rendering import RenderedMail
 from portal.outbox.errors import Undeliverable
 
 HEADERS = frozenset(
@@ -20,22 +20,22 @@ HEADERS = frozenset(
         "content-type", "content-transfer-encoding",
     }
 )  # fmt: skip
-"""All that the head of a message of ours may hold, each at most once."""
+"""The only headers that a message may have, each at most once."""
 
 _ENCODED_WORD = re.compile(r"=\?.*\?.*\?", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_NO_ADDRESS = re.compile(r"[\s,;:<>()\[\]\\\"]")
+_INVALID_IN_ADDRESS = re.compile(r"[\s,;:<>()\[\]\\\"]")
 
 
 class HeaderRefused(Undeliverable):
-    """Something that enters a header holds a line break, a control character, an encoded word, or is no single address."""
+    """Something that enters a header holds a line break, a control character, an encoded word, or is not a single address."""
 
     sentence = "A header of this message would not be safe."
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who writes to whom. `message_id` is the outbox's, stable over retries, so that mail programs show a repeated one once."""
+    """Sender, recipient and date. `message_id` is the outbox's, stable over retries, so that mail programs show a repeated message once."""
 
     sender_name: str
     sender: str
@@ -47,7 +47,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes to the mail server, byte for byte. `needs_utf8`: the address has letters beyond ASCII before its @."""
+    """The message that is sent to the mail server, byte for byte. `needs_utf8`: the address has letters beyond ASCII before its @."""
 
     sender: str
     to: str
@@ -55,11 +55,11 @@ class Message:
     needs_utf8: bool
 
 
-def build_message(letter: Letter, envelope: Envelope) -> Message:
-    """A message of two parts, text and HTML. Raises HeaderRefused (threats, rule 9).
+def build_message(mail: RenderedMail, envelope: Envelope) -> Message:
+    """Return a message of two parts, text and HTML. Raises HeaderRefused (threats, rule 9).
 
-    Python 3.11 turns an encoded word that holds a line break into a real `Bcc:`, so nothing of the kind is let in, and the
-    finished bytes are looked at once more.
+    Python 3.11 turns an encoded word that holds a line break into a real `Bcc:`, so such values are refused, and the
+    finished bytes are checked once more.
     """
     sender, to = _address(envelope.sender), _address(envelope.to)
     needs_utf8 = not (to.username.isascii() and sender.username.isascii())
@@ -68,19 +68,19 @@ def build_message(letter: Letter, envelope: Envelope) -> Message:
     message["To"] = to
     if envelope.reply_to:
         message["Reply-To"] = _address(envelope.reply_to)
-    message["Subject"] = _header_text(letter.subject)
+    message["Subject"] = _header_text(mail.subject)
     message["Date"] = envelope.at
     message["Message-ID"] = f"<{_header_text(envelope.message_id)}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(letter.text)
-    message.add_alternative(letter.html, subtype="html")
+    message.set_content(mail.text)
+    message.add_alternative(mail.html, subtype="html")
     content = message.as_bytes()
     check_head(content)
     return Message(sender.addr_spec, to.addr_spec, content, needs_utf8)
 
 
 def check_head(content: bytes) -> None:
-    """Look at finished bytes as a mail server will: raises HeaderRefused for a header that is not ours, or one given twice."""
+    """Read finished bytes as a mail server will; raise HeaderRefused for a header that is not listed, or one that is repeated."""
     head, _, _ = content.partition(b"\r\n\r\n")
     names = [
         line.partition(b":")[0].decode("ascii", "replace").lower()
@@ -99,7 +99,7 @@ def _header_text(text: str) -> str:
 
 def _address(text: str) -> Address:
     local, at, domain = _header_text(text).rpartition("@")
-    if not (local and at and domain) or "@" in local or _NO_ADDRESS.search(text):
+    if not (local and at and domain) or "@" in local or _INVALID_IN_ADDRESS.search(text):
         raise HeaderRefused
     try:
         host = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")

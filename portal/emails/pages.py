@@ -1,4 +1,4 @@
-"""What the mail templates are given; they get `page` alone, no shell.
+"""The page dataclasses of mail templates; these get `page` alone, no shell.
 
 `emails/<name>.txt` begins with the subject on its first line, then an empty line, then the text part;
 `emails/<name>.html` is the HTML part, with a `<style>` to be put inline before it is sent.
@@ -35,7 +35,7 @@ class SignInMail:
 
 @dataclass(frozen=True, slots=True)
 class RefundMail:
-    """emails/refund: `amount` is on its way back by `method`; or, `has_come_back`, the customer's bank did not take it."""
+    """emails/refund: `amount` is on its way back by `method`; or, `has_come_back`, the customer's bank did not accept it."""
 
     brand: MailBrand
     payee: str
@@ -49,7 +49,7 @@ class RefundMail:
 
 @dataclass(frozen=True, slots=True)
 class SurplusMail:
-    """emails/surplus: `amount` came for a payment that was paid another way by then, and stands to the customer's credit."""
+    """emails/surplus: `amount` arrived for a payment that was paid another way by then, and was added to the customer's credit."""
 
     brand: MailBrand
     payee: str
@@ -86,8 +86,8 @@ class ReceiptMail:
 
 @dataclass(frozen=True, slots=True)
 class MethodExpiringMail:
-    """emails/method_expiring: a saved method runs out soon, or has. `method` is `method_name(…)`, `expiry` "04/2026", `link` the
-    method's page, absolute. `can_replace`: the gateway has a page for the new one; else it is kept when it pays."""
+    """emails/method_expiring: a saved method expires soon, or has expired. `method` is `method_name(…)`, `expiry` "04/2026", `link` the
+    method's page, absolute. `can_replace`: the gateway has a page to save the new one; else it is saved when it pays."""
 
     brand: MailBrand
     method: str

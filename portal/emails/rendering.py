@@ -1,4 +1,4 @@
-"""From a mail's page to its subject, text and HTML, in the merchant's colours and the reader's language; nothing is sent here."""
+"""From a mail's page to its subject, text and HTML, in the merchant's colours and the reader's language; sends nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class RenderedMail:
     """A rendered mail, not yet addressed. `subject` is one line."""
 
     subject: str
@@ -24,10 +24,15 @@ class Letter:
     html: str
 
 
-def mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
-    """How the merchant looks in a mail, in the first language it can be had in: the reader's, the merchant's, English."""
+def build_mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
+    """Return name, colours and language of a merchant's mail: the first available of the reader's, the merchant's, English."""
     theme = renderer.themes.get(merchant.theme)
-    chosen = choose_locale(locale, merchant.locale, None, available_locales())
+    chosen = choose_locale(
+        customer_locale=locale,
+        merchant_locale=merchant.locale,
+        accept_language=None,
+        available=available_locales(),
+    )
     colours = palette(theme.values, "light")
     return MailBrand(
         name=merchant.name,
@@ -40,7 +45,7 @@ def mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None
     )
 
 
-def render_letter(renderer: Renderer, name: str, page: Any, *, theme: str) -> Letter:
+def render_mail(renderer: Renderer, name: str, page: Any, *, theme: str) -> RenderedMail:
     """Render `emails/<name>.txt` (subject, empty line, text) and `emails/<name>.html`, its styles put inline."""
     locale = page.brand.locale
 
@@ -48,12 +53,12 @@ def render_letter(renderer: Renderer, name: str, page: Any, *, theme: str) -> Le
         return renderer.template(f"emails/{name}.{kind}", theme=theme, locale=locale, static="").render(page=page)
 
     subject, _, text = render("txt").strip().partition("\n")
-    return Letter(subject.strip(), text.strip() + "\n", _inliner().inline(render("html")))
+    return RenderedMail(subject.strip(), text.strip() + "\n", _inliner().inline(render("html")))
 
 
 @lru_cache(maxsize=1)
 def _inliner() -> Any:
     import css_inline
 
-    # Mail comes from our own templates, but nothing in it may ever make the worker fetch something.
+    # Mail is rendered from our own templates, but nothing in it may make the worker fetch a URL.
     return css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from portal.gateways.sanitizing import LONGEST_ADDRESS, number_within, printable, storable_id, storable_instant
+from portal.gateways.sanitizing import MAX_ADDRESS_LENGTH, number_within, printable, storable_id, storable_instant
 from portal.money import Money
 
 
@@ -96,10 +96,10 @@ class ChargeOutcome:
             gateway_reference=storable_id(self.gateway_reference),
             failure_code=printable(self.failure_code),
             failure_message=printable(self.failure_message),
-            action_url=storable_id(self.action_url, LONGEST_ADDRESS),
+            action_url=storable_id(self.action_url, MAX_ADDRESS_LENGTH),
             completed_at=storable_instant(self.completed_at),
             evidence=printable(self.evidence) or "",
-            page_reference=storable_id(self.page_reference, LONGEST_ADDRESS),
+            page_reference=storable_id(self.page_reference, MAX_ADDRESS_LENGTH),
         )
 
 
@@ -213,8 +213,8 @@ class SetupOutcome:
     def __post_init__(self) -> None:
         _set_fields(
             self,
-            page_reference=storable_id(self.page_reference, LONGEST_ADDRESS),
-            action_url=storable_id(self.action_url, LONGEST_ADDRESS),
+            page_reference=storable_id(self.page_reference, MAX_ADDRESS_LENGTH),
+            action_url=storable_id(self.action_url, MAX_ADDRESS_LENGTH),
             failure_code=printable(self.failure_code),
             evidence=printable(self.evidence) or "",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-LONGEST_ID, LONGEST_ADDRESS = 255, 2000
+LONGEST_ID, MAX_ADDRESS_LENGTH = 255, 2000
 _YEARS = range(
     1970, 2200
 )  # Our ids hold no instant before 1970; near the years 1 and 9999 conversion to another timezone overflows.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -78,7 +80,7 @@ def shape_credit_note(note: CreditNote) -> dict[str, Any]:
     }
 
 
-def _shape_quantity(quantity: str) -> int | float:
-    """A count, as JSON has one: quantities are no money."""
-    number = float(quantity)
-    return int(number) if number.is_integer() else number
+def _shape_quantity(quantity: str) -> Any:
+    """Return a quantity, which is no money, as the number that JSON has for it."""
+    number = Decimal(quantity)
+    return json.loads(format(number.normalize(), "f"))

@@ -1,1 +1,1 @@
-"""Whose brand this is: the tenant, its settings and its API keys."""
+"""The merchant: the tenant, its settings, API keys and accounts at gateways."""

@@ -24,7 +24,7 @@ class UnknownMerchant(PortalError):
 
 
 class UnknownScope(PortalError):
-    """An API key was asked for with a scope that does not exist; the sentence lists those that do."""
+    """An API key was requested with a scope that does not exist; the sentence lists the existing ones."""
 
 
 class SandboxNotForLive(PortalError):
@@ -32,7 +32,7 @@ class SandboxNotForLive(PortalError):
 
 
 class SecretsUnreadable(PortalError):
-    """None of the installation's secret keys opens what was encrypted: payment stops rather than goes astray (threats 198)."""
+    """None of the installation's secret keys decrypts the account: payment fails rather than uses another one (threats 198)."""
 
     status = 503
     sentence = "The gateway's keys cannot be read with this installation's SECRET_KEY."

@@ -44,7 +44,7 @@ class Merchant(Base):
 
 
 class ApiKey(Base):
-    """A key of the merchant API. Only its digest is kept; it is shown once, when it is made."""
+    """A key of the merchant API. Only its digest is stored; the key is shown once, when it is created."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -65,7 +65,7 @@ class ApiKey(Base):
 
 
 class GatewayAccount(Base):
-    """A merchant's account at a gateway; its keys are encrypted by the installation's secret."""
+    """A merchant's account at a gateway; its secrets are encrypted by the installation's secret key."""
 
     __tablename__ = "gateway_accounts"
     __table_args__ = (sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]), STRICT)

@@ -1,4 +1,4 @@
-"""What is done with merchants: create one, give it a key for the API, connect it to a gateway."""
+"""Operations on merchants: create one, create an API key, connect a gateway."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SANDBOX = "sandbox"
 
 @dataclass(frozen=True, slots=True)
 class NewMerchant:
-    """What a merchant is created with. `themes` are the slugs of the themes that the installation has."""
+    """The details of a merchant to create. `themes` are the slugs of the themes that the installation has."""
 
     slug: str
     name: str
@@ -56,7 +56,7 @@ class NewMerchant:
 
 
 def create_merchant(session: Session, new: NewMerchant, *, actor: Actor, at: datetime) -> MerchantProfile:
-    """Create a tenant; a test one pays through the sandbox unless told, a live one through nothing until connected.
+    """Create a merchant. A test one uses the sandbox unless another gateway is given, a live one none until it is connected.
 
     Raises InvalidMerchant, SlugReserved, SlugTaken, SandboxNotForLive.
     """
@@ -78,7 +78,7 @@ def create_api_key(
     at: datetime,
     life: timedelta | None = None,
 ) -> str:
-    """Make a key and tell it: the only time that it can be seen. Raises UnknownScope."""
+    """Create an API key and return it, the only time that it can be seen. Raises UnknownScope."""
     allowed = checked_scopes(scopes)
     key = new_api_key(merchant.mode, merchant.id)
     key_id = new_id("key", at)
@@ -95,7 +95,7 @@ def create_api_key(
 def set_payment_options(
     session: Session, merchant_id: str, options: PaymentOptions, *, actor: Actor, at: datetime
 ) -> None:
-    """Change how the merchant's customers may pay. Checkouts under way are priced anew. Raises InvalidMerchant."""
+    """Change how the merchant's customers may pay. Open checkouts are recalculated. Raises InvalidMerchant."""
     session.execute(
         sa.update(Merchant)
         .where(Merchant.id == merchant_id)
@@ -125,26 +125,26 @@ def connect_gateway(
     at: datetime,
     options: Mapping[str, str] | None = None,
 ) -> None:
-    """Store the merchant's account at a gateway, encrypted, in place of the one before; it pays through it from now on.
+    """Store the merchant's account at a gateway, encrypted, in place of the previous one, and use that gateway from now on.
 
     Raises SandboxNotForLive.
     """
     if merchant.is_live and gateway == SANDBOX:
         raise SandboxNotForLive
-    sealed = encrypt_secrets(secrets, keys)
+    encrypted = encrypt_secrets(secrets, keys)
     account = session.get(GatewayAccount, (merchant.id, gateway))
     if account is None:
         account = GatewayAccount(merchant_id=merchant.id, gateway=gateway, created_at=at)
         session.add(account)
-    account.secrets, account.options, account.updated_at = sealed, dict(options or {}), at
+    account.secrets, account.options, account.updated_at = encrypted, dict(options or {}), at
     session.execute(sa.update(Merchant).where(Merchant.id == merchant.id).values(gateway=gateway, updated_at=at))
     _record(session, merchant.id, EventType.GATEWAY_CONNECTED, gateway, actor, at)
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What became of the accounts: how many were encrypted anew, how many had been before, and the ids of the merchants whose
-    account no key opens."""
+    """The result of a rotation: how many accounts were encrypted again, how many were current already, and the ids of the merchants
+    whose account no key decrypts."""
 
     rotated: int
     current: int
@@ -152,8 +152,8 @@ class Rotation:
 
 
 def rotate_accounts(session: Session, *, keys: Sequence[bytes], actor: Actor, at: datetime) -> Rotation:
-    """Encrypt every account at a gateway with the newest key. Those that it opens already stay as they are, so that doing it
-    again changes nothing; whoever reads meanwhile has the older keys too."""
+    """Encrypt every account at a gateway with the newest key. Those that it decrypts already stay as they are, so that a
+    second run changes nothing; other processes have the older keys too."""
     rotated, current, unreadable = 0, 0, []
     for merchant_id, gateway in session.execute(_ALL_ACCOUNTS).all():
         # Each under its own lock: no statement locks the rows of more than one merchant.

@@ -1,4 +1,4 @@
-"""Reads of the merchant: who it is, as every request and job needs it."""
+"""Reads of the merchant, as every request and job needs it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portal.tenancy import MerchantScope
 
 @dataclass(frozen=True, slots=True)
 class MerchantProfile:
-    """What a request needs to know of its merchant; may be a few seconds old."""
+    """The settings of a merchant, as a request needs them; may be a few seconds old."""
 
     id: str
     slug: str
@@ -37,7 +37,7 @@ class MerchantProfile:
 
     @property
     def options(self) -> PaymentOptions:
-        """How its customers may pay."""
+        """How the merchant's customers may pay."""
         return PaymentOptions.read(self.payment_options)
 
     @property
@@ -45,46 +45,46 @@ class MerchantProfile:
         return self.mode == "live"
 
     def day_of(self, instant: datetime) -> date:
-        """The day it is at the merchant's: what is due, and which card has run out, goes by that one."""
+        """Return the date in the merchant's timezone, which decides what is due and which card has expired."""
         return instant.astimezone(ZoneInfo(self.timezone)).date()
 
 
 _COLUMNS = [getattr(Merchant, name) for name in MerchantProfile.__dataclass_fields__]
-# Put together once: every page asks for a merchant, and to write the statement down costs as much as to run it.
+# Built once: every page reads a merchant, and building the statement costs as much as running it.
 _BY_SLUG = sa.select(*_COLUMNS).where(Merchant.slug == sa.bindparam("slug"))
 _BY_ID = sa.select(*_COLUMNS).where(Merchant.id == sa.bindparam("id"))
 
 
 def find_merchant(reader: Reader, slug: str) -> MerchantProfile | None:
-    """The merchant of a slug, disabled ones included."""
+    """Return the merchant of a slug, disabled ones included."""
     row = reader.execute(_BY_SLUG, {"slug": slug}).first()
     return MerchantProfile(*row) if row else None
 
 
 def get_merchant(reader: Reader, merchant_id: str) -> MerchantProfile:
-    """The merchant of an id that a row of ours carries; raises NoResultFound when there is none."""
+    """Return the merchant of an id of a stored row. Raises NoResultFound when there is none."""
     return MerchantProfile(*reader.execute(_BY_ID, {"id": merchant_id}).one())
 
 
 def list_merchants(reader: Reader) -> list[MerchantProfile]:
-    """All merchants of the installation, by slug."""
+    """Return all merchants of the installation, by slug."""
     return [MerchantProfile(*row) for row in reader.execute(sa.select(*_COLUMNS).order_by(Merchant.slug))]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """A merchant's account at a gateway, as it is kept."""
+    """A merchant's account at a gateway, as it is stored."""
 
     slug: str
     mode: str
     gateway: str
     is_used: bool
-    sealed: bytes
+    encrypted_secrets: bytes
     updated_at: datetime
 
 
 def list_accounts(reader: Reader) -> list[AccountRow]:
-    """All accounts at gateways of the installation, by the merchant's slug; the one that it pays through is `is_used`."""
+    """Return all accounts at gateways of the installation, by the merchant's slug; `is_used` marks the one in use."""
     statement = (
         sa.select(
             Merchant.slug,
@@ -101,8 +101,8 @@ def list_accounts(reader: Reader) -> list[AccountRow]:
     return [AccountRow(*row) for row in reader.execute(statement)]
 
 
-def find_sealed_secrets(reader: Reader, merchant_id: str, gateway: str) -> bytes | None:
-    """What a merchant's account at a gateway opens with, encrypted; None when it has none."""
+def find_encrypted_secrets(reader: Reader, merchant_id: str, gateway: str) -> bytes | None:
+    """Return the encrypted secrets of a merchant's account at a gateway; None when it has none."""
     statement = sa.select(GatewayAccount.secrets).where(
         GatewayAccount.merchant_id == merchant_id, GatewayAccount.gateway == gateway
     )

@@ -1,4 +1,4 @@
-"""The schema's history, and the two questions asked of it: bring it up to date, and is it current."""
+"""The schema's migrations: upgrade the schema, and check whether it is current."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _FOLDER = Path(__file__).parent
 
 
 def all_tables() -> sa.MetaData:
-    """The metadata of every table of the portal, with all models imported."""
+    """Return the metadata of every table of the portal, with all models imported."""
     for package in MODEL_PACKAGES:
         import_module(f"portal.{package}.models")
     return Base.metadata
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the schema to `revision`; a schema that is there already is left as it is."""
+    """Bring the schema to `revision`; a current schema is unchanged."""
     from alembic import command
 
     command.upgrade(_config(database), revision)
@@ -56,7 +56,7 @@ def downgrade(database: Database, revision: str) -> None:
 
 
 def current_revision(database: Database) -> str | None:
-    """The revision that the database is at; None when it has no schema. Raises when the database is out of reach."""
+    """Return the revision that the database is at; None when it has no schema. Raises when the database is unreachable."""
     with database.read() as connection:
         if not sa.inspect(connection).has_table(VERSION_TABLE):
             return None
@@ -65,7 +65,7 @@ def current_revision(database: Database) -> str | None:
 
 @cache
 def head_revision() -> str:
-    """The newest revision that this code knows."""
+    """Return the newest revision that this code knows."""
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
@@ -75,7 +75,7 @@ def head_revision() -> str:
 
 
 def is_current(database: Database) -> bool:
-    """Whether the database's schema is the one that this code was written for."""
+    """Return whether the database's schema is the one that this code was written for."""
     return current_revision(database) == head_revision()
 
 

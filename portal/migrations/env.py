@@ -1,4 +1,4 @@
-"""How Alembic reaches the portal's database: one connection, one transaction, foreign keys off on SQLite."""
+"""The connection of Alembic to the portal's database: one connection, one transaction, foreign keys off on SQLite."""
 
 from __future__ import annotations
 

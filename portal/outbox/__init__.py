@@ -1,1 +1,1 @@
-"""What leaves: mail and later work, written in the transaction that causes it and done by the worker."""
+"""The outbox: mail and deferred work, written in the transaction that causes it and processed by the worker."""

@@ -1,4 +1,4 @@
-"""What a handler of the outbox may say beyond failing."""
+"""Errors that a handler of the outbox may raise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from portal.errors import PortalError
 
 
 class Undeliverable(PortalError):
-    """Trying again would change nothing: the message becomes a dead letter at once. Its text holds codes, never an address."""
+    """A retry would fail too: the message becomes a dead letter at once. Its text holds codes, never an address."""
 
     sentence = "This could not be delivered."

@@ -1,6 +1,6 @@
-"""Delivers the outbox: leases what is due, hands it to its handler, and remembers what came of it. At least once, never lost.
+"""Delivers the outbox: leases the next due message, calls its handler, and stores the result. At least once, never lost.
 
-What the kinds mean is the handlers' business; which handlers there are, the worker's.
+Handlers define what the kinds mean; the worker composes the handlers.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from portal.claims import Queue, Row, claim_next
 from portal.database import Database
 from portal.outbox.errors import Undeliverable
 from portal.outbox.models import OutboxMessage
-from portal.outbox.rules import LEASE, MOST_TRIES, is_last_try, pause_after
+from portal.outbox.rules import LEASE, MAX_ATTEMPTS, is_last_try, retry_delay
 from portal.services import Services
 
 Handler: TypeAlias = Callable[[Services, str, dict[str, Any], str], None]
-"""Given services, merchant, payload and the message's stable id. Delivers, or raises; may be called again for the same id."""
+"""Takes services, merchant id, payload and the message's stable id. Delivers, or raises; may be called again for the same id."""
 
 _log = logging.getLogger(__name__)
-_DONE_KEPT = timedelta(days=30)
+_DELIVERED_RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class LeasedMessage:
     """A message that this worker alone may deliver until `leased_until`."""
 
     merchant_id: str
@@ -46,22 +46,24 @@ def deliver_next(services: Services, handlers: Mapping[str, Handler]) -> str | N
     if leased is None:
         return None
     services.crash_point("outbox.leased")
-    if leased.attempts > MOST_TRIES:
-        # Each earlier try ended with its worker.
-        return _record_failure(services, leased, Undeliverable("tries ended without an outcome"))
+    if leased.attempts > MAX_ATTEMPTS:
+        # Each earlier attempt ended with the death of its worker.
+        return _record_failure(services, leased, Undeliverable("attempts ended without a result"))
     try:
         _handler(handlers, leased.kind)(services, leased.merchant_id, leased.payload, leased.id)
     except Exception as fault:  # Whatever a handler raises, the message stays and the worker lives.
         outcome = _record_failure(services, leased, fault)
     else:
         services.crash_point("outbox.delivered")
-        services.database.run(lambda session: _settle(session, leased, done_at=services.clock.now(), last_error=None))
+        services.database.run(
+            lambda session: _store_result(session, leased, done_at=services.clock.now(), last_error=None)
+        )
         outcome = "done"
     _log.info("message.delivered" if outcome == "done" else f"message.{outcome}", extra=_fields(leased))
     return outcome
 
 
-def lease_next(services: Services) -> Leased | None:
+def lease_next(services: Services) -> LeasedMessage | None:
     """Lease the message that has been due longest and that nobody holds; return None when there is none.
 
     The attempt is counted when it begins, so that a message which kills its worker becomes a dead letter in the end too.
@@ -69,11 +71,11 @@ def lease_next(services: Services) -> Leased | None:
     row = claim_next(services, _DUE)
     if row is None:
         return None
-    return Leased(row.merchant_id, row.id, row.kind, row.payload, row.attempts, row.leased_until)
+    return LeasedMessage(row.merchant_id, row.id, row.kind, row.payload, row.attempts, row.leased_until)
 
 
 def count_dead_letters(database: Database) -> int:
-    """How many messages were given up, over all merchants; for the doctor and the metrics."""
+    """Return how many dead letters there are, over all merchants; for the doctor and the metrics."""
     with database.read() as reader:
         return (
             reader.execute(
@@ -87,10 +89,10 @@ def count_dead_letters(database: Database) -> int:
 
 
 def delete_delivered(session: Session, *, at: datetime) -> int:
-    """Delete what was delivered over a month ago; dead letters stay. Tells how many."""
+    """Delete what was delivered over a month ago; dead letters stay. Return how many."""
     result: Any = session.execute(
         sa.delete(OutboxMessage)
-        .where(OutboxMessage.done_at < at - _DONE_KEPT)
+        .where(OutboxMessage.done_at < at - _DELIVERED_RETENTION)
         .execution_options(tenant_wide=True, synchronize_session=False)
     )
     return int(result.rowcount)
@@ -104,7 +106,7 @@ def _is_due(now: datetime) -> sa.ColumnElement[bool]:
         sa.or_(
             OutboxMessage.leased_until.is_(None),
             OutboxMessage.leased_until <= now,
-            # Longer than any lease from now: the clock was ahead when it was taken, and has been set back since.
+            # Longer than any lease from now: the clock was ahead when it was claimed, and has been set back since.
             OutboxMessage.leased_until > now + LEASE,
         ),
     )
@@ -126,27 +128,29 @@ _DUE = Queue(
 def _handler(handlers: Mapping[str, Handler], kind: str) -> Handler:
     handler = handlers.get(kind)
     if handler is None:
-        # Perhaps a newer release wrote it: it waits for a worker that knows it.
+        # A newer release may have written it: it waits for a worker that has a handler.
         raise LookupError("no handler for this kind")
     return handler
 
 
-def _record_failure(services: Services, leased: Leased, fault: Exception) -> str:
+def _record_failure(services: Services, leased: LeasedMessage, fault: Exception) -> str:
     at = services.clock.now()
     is_dead = isinstance(fault, Undeliverable) or is_last_try(leased.attempts)
-    error = _described(fault)
+    error = _describe(fault)
     if is_dead:
-        _log.error("message.given_up", extra={**_fields(leased), "error": error})
-        services.database.run(lambda session: _settle(session, leased, dead_at=at, last_error=error))
+        _log.error("message.dead_lettered", extra={**_fields(leased), "error": error})
+        services.database.run(lambda session: _store_result(session, leased, dead_at=at, last_error=error))
         return "dead"
-    due_at = at + pause_after(leased.attempts, services.chance())
+    due_at = at + retry_delay(leased.attempts, services.chance())
     _log.warning("message.failed", extra={**_fields(leased), "error": error})
-    services.database.run(lambda session: _settle(session, leased, due_at=due_at, leased_until=None, last_error=error))
+    services.database.run(
+        lambda session: _store_result(session, leased, due_at=due_at, leased_until=None, last_error=error)
+    )
     return "retried"
 
 
-def _settle(session: Session, leased: Leased, **changes: Any) -> None:
-    # Only while the lease is still ours: a slow worker does not speak for the one that took over.
+def _store_result(session: Session, leased: LeasedMessage, **changes: Any) -> None:
+    # Only while the lease is still ours: a slow worker must not overwrite the result of the one that took over.
     session.execute(
         sa.update(OutboxMessage)
         .where(
@@ -160,12 +164,12 @@ def _settle(session: Session, leased: Leased, **changes: Any) -> None:
     )
 
 
-def _described(fault: Exception) -> str:
-    """What may be kept of a failure: its kind and code. Its words may hold an address (smtplib's do)."""
+def _describe(fault: Exception) -> str:
+    """Return the type and code of an error. Its message is not stored, since it may hold an address (smtplib's do)."""
     code = getattr(fault, "smtp_code", None)
     words = f" {fault}" if isinstance(fault, Undeliverable) else ""
     return f"{type(fault).__name__}{f' {code}' if isinstance(code, int) else ''}{words}"[:200]
 
 
-def _fields(leased: Leased) -> dict[str, Any]:
+def _fields(leased: LeasedMessage) -> dict[str, Any]:
     return {"outbox": leased.id, "kind": leased.kind, "merchant": leased.merchant_id, "attempts": leased.attempts}

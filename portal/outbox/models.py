@@ -17,7 +17,7 @@ class OutboxMessage(Base):
     __tablename__ = "outbox_messages"
     __table_args__ = (
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
-        # Scanned by time over all merchants by the relay.
+        # The worker scans it by time over all merchants.
         sa.Index(
             "ix_outbox_messages_due",
             "due_at",

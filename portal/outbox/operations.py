@@ -1,4 +1,4 @@
-"""Writing to the outbox, in the transaction that causes what is to leave."""
+"""Writing to the outbox, in the transaction that causes the message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def enqueue(
     at: datetime,
     due_at: datetime | None = None,
 ) -> str:
-    """Put one message on its way and tell its id, which stays the same however often it is delivered.
+    """Queue one message; return its id, which stays the same however often it is delivered.
 
     `kind` names the handler ("sign_in_mail", "receipt_mail"); `payload` holds ids, never an address, a name or a secret.
     """

@@ -1,4 +1,4 @@
-"""What the operator is told of the outbox, over all merchants."""
+"""Reads of the outbox for the operator, over all merchants."""
 
 from __future__ import annotations
 

@@ -1,26 +1,26 @@
-"""When a message is tried again, and when it is given up; pure."""
+"""When a message is retried, and when it becomes a dead letter; pure."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-MOST_TRIES = 12
+MAX_ATTEMPTS = 12
 LEASE = timedelta(seconds=45)
-"""How long a worker holds a message; another takes it over after that. Every handler has to be done well before."""
+"""How long a worker holds a message; another takes it over after that. Every handler must finish well before."""
 
-_FIRST_PAUSE_SECONDS = 5
-_LONGEST_PAUSE_SECONDS = 3600
+_FIRST_DELAY_SECONDS = 5
+_MAX_DELAY_SECONDS = 3600
 
 
 def is_last_try(attempts: int) -> bool:
-    """Whether a failure after so many tries makes a dead letter."""
-    return attempts >= MOST_TRIES
+    """Return whether a failure after so many attempts makes a dead letter."""
+    return attempts >= MAX_ATTEMPTS
 
 
-def pause_after(attempts: int, chance: float) -> timedelta:
-    """The pause after the n-th failed try: 5 s, doubled each time up to an hour, spread by a fifth either way.
+def retry_delay(attempts: int, chance: float) -> timedelta:
+    """Return the delay after the n-th failed attempt: 5 s, doubled each time up to an hour, with a fifth of jitter.
 
-    `chance` is between 0 and 1. All twelve tries take about two and a half hours.
+    `chance` is a random number between 0 and 1. All twelve attempts take about two and a half hours.
     """
-    seconds = min(_FIRST_PAUSE_SECONDS * 2 ** (max(1, attempts) - 1), _LONGEST_PAUSE_SECONDS)
+    seconds = min(_FIRST_DELAY_SECONDS * 2 ** (max(1, attempts) - 1), _MAX_DELAY_SECONDS)
     return timedelta(seconds=seconds * (0.8 + 0.4 * chance))

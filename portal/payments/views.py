@@ -15,7 +15,7 @@ from portal.payments.queries.payment_page import read_payment_page
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.public_ids import is_id
 from portal.refunds.queries import StoredRefund, list_refunds_of
-from portal.web.gateway_threads import ask_if_free
+from portal.web.gateway_threads import look_up_if_free
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
 from portal.web.render import render_page

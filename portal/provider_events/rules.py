@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-MOST_TRIES = 8
+MAX_ATTEMPTS = 8
 LATE_AFTER = timedelta(minutes=5)
 """An event that waits longer than this for its first try means that no worker is running."""
 
@@ -41,4 +41,4 @@ def next_try(attempts: int, at: datetime) -> datetime:
 
 def is_last_try(attempts: int) -> bool:
     """Return whether an event that failed so often is a dead letter; all tries together take four and a half hours."""
-    return attempts >= MOST_TRIES
+    return attempts >= MAX_ATTEMPTS

@@ -1,1 +1,1 @@
-"""From a page dataclass to text: templates, formats and translations of a theme and a locale. Knows no request."""
+"""From a page dataclass to HTML: templates, formats and translations of a theme and a locale. Knows no request."""

@@ -1,4 +1,4 @@
-"""Keeps the PO files in step with the texts of templates and code: `python -m portal.rendering.catalogues extract|check`.
+"""Updates the PO files from the texts of templates and code: `python -m portal.rendering.catalogues extract|check`.
 
 A command for developers: no page imports it, and it imports no page.
 """
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def collect_messages() -> Catalog:
-    """Every message of templates, themes and code, with the files that use it."""
+    """Return every message of templates, themes and code, with the files that use it."""
     catalogue = Catalog(fuzzy=False)
     for path in _sources():
         place = path.relative_to(ASSETS).as_posix()
@@ -62,14 +62,14 @@ def collect_messages() -> Catalog:
 
 
 def update_catalogues() -> None:
-    """Write new messages into each PO file, without a translation; keep what is no longer used below, marked obsolete."""
+    """Write new messages into each PO file, without a translation; unused ones stay at the end, marked obsolete."""
     messages = collect_messages()
     for locale in available_locales():
         if locale == SOURCE_LOCALE:
             continue
         path = catalogue_path(locale)
         known = _read(path, locale)
-        for message in known.obsolete.values():  # A text that came back brings its translation along.
+        for message in known.obsolete.values():  # A text that is used again gets its old translation back.
             if message.id not in known:
                 known.add(message.id, message.string, context=message.context)
         known.update(messages, no_fuzzy_matching=True)
@@ -78,7 +78,7 @@ def update_catalogues() -> None:
 
 
 def find_gaps() -> list[str]:
-    """One sentence for each message that a language lacks, or whose placeholders it changed."""
+    """Return a sentence for each message that a language lacks, or whose placeholders differ."""
     messages = collect_messages()
     gaps = []
     for locale in available_locales():
@@ -118,12 +118,12 @@ def _sources() -> Iterator[Path]:
 
 
 def _extract_template(file: BinaryIO) -> Iterator[tuple[int, str | tuple[str, ...], list[str], str | None]]:
-    method: Any = babel_extract  # Jinja types its extractor more narrowly than Babel types what it takes.
+    method: Any = babel_extract  # Jinja types its extractor more narrowly than Babel types its parameter.
     yield from extract(method, file, _KEYWORDS, (), _TEMPLATE_OPTIONS)
 
 
 def _sentences(path: Path) -> Iterator[tuple[int, str, list[str], None]]:
-    """The sentences of expected failures: `sentence = "…"` in a class body."""
+    """Yield the sentences of expected failures: `sentence = "…"` in a class body."""
     if path.name != "errors.py":
         return
     for node in ast.walk(ast.parse(path.read_bytes())):

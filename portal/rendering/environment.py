@@ -1,4 +1,4 @@
-"""The Jinja environment of one locale: its options, filters and messages, and how values are escaped."""
+"""The Jinja environment of one locale: its options, filters and messages, and the escaping of values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from portal.rendering.translations import jinja_functions
 def build_environment(
     loader: BaseLoader, locale: str, static: str, *, reload_templates: bool = False, fast_escaping: bool = True
 ) -> Environment:
-    """An environment with the locale's filters and texts, and `static` (the static root) for macros imported without context.
+    """Return an environment with the locale's filters and texts, and `static` (the static root) for macros imported without context.
 
     `fast_escaping` is the one switch over what goes beyond the public hooks of Jinja (`FastEscaping`): pages are the same
     without it, byte for byte, and cost more.

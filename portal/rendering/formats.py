@@ -1,7 +1,7 @@
 """How amounts, numbers, dates and times are written in a language: compiled once a locale from Babel's data into plain Python.
 
-Asking Babel for each row costs half of a page, so Babel is read here once and is the oracle of the tests. What the design decides
-otherwise: the minus is U+2212 before everything; the CFA franc of Central Africa is written after the number, as FCFA; letters never
+Calling Babel for each row costs half of a page, so its data is read here once; the tests compare with Babel. Where the design
+differs: the minus is U+2212 before everything; the CFA franc of Central Africa is written after the number, as FCFA; letters never
 touch digits; digits are Latin and bidi marks are left out (amounts are isolated in the page); the clock has 24 hours; in French
 the first of a month is "1er avril".
 """
@@ -44,7 +44,7 @@ class MoneyParts:
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """The filters of one locale. Dates and instants are written as given: the caller brings them into the merchant's timezone."""
+    """The filters of one locale. Dates and instants are written as given: the caller converts them to the merchant's timezone."""
 
     money: Callable[[int, str], str]
     money_parts: Callable[[int, str], MoneyParts]
@@ -57,13 +57,13 @@ class Formats:
     clock_seconds: Callable[[datetime], str]
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        """The filters by the names that templates use."""
+        """Return the filters by the names that templates use."""
         return {name: getattr(self, name) for name in self.__slots__} | {"iso": iso}
 
 
 @lru_cache(maxsize=64)
 def formats_for(locale: str) -> Formats:
-    """The compiled formats of a locale that Babel knows (`en`, `fr`, `pt_BR`, `ar`); raises babel.UnknownLocaleError for others."""
+    """Return the compiled formats of a locale that Babel knows (`en`, `fr`, `pt_BR`, `ar`); raises babel.UnknownLocaleError for others."""
     from babel import Locale
 
     known = Locale.parse(locale.replace("-", "_"))
@@ -84,7 +84,7 @@ def formats_for(locale: str) -> Formats:
 
 
 def iso(moment: date | datetime) -> str:
-    """A date or an instant for the `datetime` attribute: `2026-03-05`, `2026-03-05T10:47:07+01:00`."""
+    """Return a date or an instant for the `datetime` attribute: `2026-03-05`, `2026-03-05T10:47:07+01:00`."""
     return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()
 
 
@@ -150,7 +150,7 @@ def _compile_unit_price(
     locale: Locale, money: Callable[[int, str], str], number: Callable[[int | Decimal], str]
 ) -> Callable[[Decimal, str], str]:
     def unit_price(amount: Decimal, currency: str) -> str:
-        """A price in minor units that may have a fraction: `$20.00`, but `£2.5517`, as the merchant wrote it."""
+        """Return a price in minor units that may have a fraction: `$20.00`, but `£2.5517`, as the merchant wrote it."""
         if amount == amount.to_integral_value():
             return money(int(amount), currency)
         before, after = _affixes(locale, currency)
@@ -187,7 +187,7 @@ def _money_writer(
 
 
 def _affixes(locale: Locale, currency: str) -> tuple[str, str]:
-    """What stands before and after the digits of an amount, spaces included."""
+    """Return what stands before and after the digits of an amount, spaces included."""
     from babel.numbers import get_currency_symbol
 
     exponent(currency)  # A currency that does not exist is refused before Babel writes anything for it.

@@ -1,4 +1,4 @@
-"""Renders templates: what every template is given, and one Jinja environment for each theme and locale. Knows no request."""
+"""Renders templates: the shell and brand of every page, and one Jinja environment for each theme and locale. Knows no request."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from portal.rendering.environment import build_environment
 from portal.theming.overrides import is_protected
 from portal.theming.themes import Theme, ThemeSet
 
-_MOST_ENVIRONMENTS = 64
+_MAX_ENVIRONMENTS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """How the merchant shows itself. Addresses are absolute on this origin; what the theme lacks is None or empty.
+    """Name, logo and texts of a merchant. URLs are absolute on this origin; what the theme lacks is None or empty.
 
-    `mark` is the logo drawn inline, so that it takes the colour of the text beside it; a logo that cannot be inlined is only an
-    address. `texts` are the theme's own words in the page's locale (`welcome`, …); use `brand.texts.get("welcome")`.
+    `mark` is the logo drawn inline, so that it takes the colour of the text beside it; a logo that cannot be inlined has only a
+    URL. `texts` are the theme's own texts in the page's locale (`welcome`, …); use `brand.texts.get("welcome")`.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Language:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """What every template knows beside its page. `root` and `static` have no slash at the end; `now` is in the merchant's timezone."""
+    """What every template gets beside its page. `root` and `static` have no slash at the end; `now` is in the merchant's timezone."""
 
     root: str
     static: str
@@ -100,11 +100,11 @@ class Renderer:
         self._lock = Lock()
 
     def render(self, name: str, *, theme: str, locale: str, page: object, shell: Shell) -> str:
-        """One page as text. Raises jinja2.TemplateNotFound, or UndefinedError where the page lacks what the template reads."""
+        """Return the rendered page. Raises jinja2.TemplateNotFound, or UndefinedError where the page lacks what the template reads."""
         return self.template(name, theme=theme, locale=locale, static=shell.static).render(page=page, shell=shell)
 
     def template(self, name: str, *, theme: str, locale: str, static: str) -> Template:
-        """The compiled template of a theme and locale."""
+        """Return the compiled template of a theme and locale."""
         found = self.themes.get(theme)
         # Themes without templates of their own share the environments of the bundled templates.
         key = (found.slug if found.template_folders or found.email_folders else "", locale, static)
@@ -114,7 +114,7 @@ class Renderer:
     def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
         with self._lock:
             if key not in self._environments:
-                if len(self._environments) >= _MOST_ENVIRONMENTS:
+                if len(self._environments) >= _MAX_ENVIRONMENTS:
                     self._environments.clear()
                 loader = ThemeLoader(theme, self._templates)
                 self._environments[key] = build_environment(
@@ -124,7 +124,7 @@ class Renderer:
 
 
 class ThemeLoader(BaseLoader):
-    """Looks for a template in the theme, its parents, then the bundled ones; the payment panel only in the bundled ones.
+    """Loads a template from the theme, its parents, then the bundled ones; the payment panel only in the bundled ones.
 
     Mails, under `emails/`, are in a folder of their own in a theme.
     """
@@ -149,7 +149,7 @@ class ThemeLoader(BaseLoader):
 
 
 def build_brand(theme: Theme, *, name: str, static: str, locale: str, support_url: str = "") -> Brand:
-    """The brand of a theme under a static root; the merchant's own name and addresses go before the theme's."""
+    """Return the brand of a theme under a static root; the merchant's own name and URLs take precedence over the theme's."""
 
     def address(path: str | None) -> str | None:
         return f"{static}/{path}" if path else None

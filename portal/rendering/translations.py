@@ -31,7 +31,7 @@ _FRENCH_SPACE = re.compile("(?<=«) | (?=[:;?!»])")
 class Translator:
     """The messages of one locale, as text for Python; templates use `jinja_functions`.
 
-    Variables are written `%(name)s` and given by keyword; a percent sign is written `%%`, variables or not. A message that the
+    Variables are written `%(name)s` and passed by keyword; a percent sign is written `%%`, variables or not. A message that the
     catalogue lacks stays English.
     """
 
@@ -51,7 +51,7 @@ class Translator:
 
 @lru_cache(maxsize=64)
 def translator(locale: str) -> Translator:
-    """The messages of an available locale; English for one that has no catalogue."""
+    """Return the messages of an available locale; English for one that has no catalogue."""
     path = catalogue_path(locale)
     if locale == SOURCE_LOCALE or not path.is_file():
         return Translator(locale, gettext.NullTranslations())
@@ -70,7 +70,7 @@ def translator(locale: str) -> Translator:
 
 
 def catalogue_path(locale: str) -> Path:
-    """Where the PO file of a locale lies, there or not."""
+    """Return the path of a locale's PO file, whether it exists or not."""
     return TRANSLATIONS / locale / "LC_MESSAGES" / "portal.po"
 
 
@@ -83,17 +83,19 @@ def available_locales() -> tuple[str, ...]:
 
 
 def choose_locale(
-    customer_locale: str | None, merchant_locale: str | None, accept_language: str | None, available: Iterable[str]
+    *, customer_locale: str | None, merchant_locale: str | None, accept_language: str | None, available: Iterable[str]
 ) -> str:
-    """The first available of: what the customer chose, what the browser asks for, what the merchant speaks, English.
+    """Return the first available of: the customer's language, the browser's, the merchant's, English.
 
     A region that is not available falls back to its language (`fr-CM` to `fr`). English in the browser's list ends that list:
-    it is what a browser asks for when nobody chose, and a merchant who speaks another language then speaks that.
+    it is a browser's default when nobody chose a language, and then the merchant's language is better.
     """
     known = {name.replace("_", "-").lower(): name for name in available}
-    chosen_ones = takewhile(lambda tag: tag.partition("-")[0] != SOURCE_LOCALE, _language_ranges(accept_language or ""))
-    wanted = [customer_locale, *chosen_ones, merchant_locale, SOURCE_LOCALE]
-    for name in wanted:
+    browser_languages = takewhile(
+        lambda tag: tag.partition("-")[0] != SOURCE_LOCALE, _language_ranges(accept_language or "")
+    )
+    preferred = [customer_locale, *browser_languages, merchant_locale, SOURCE_LOCALE]
+    for name in preferred:
         tag = (name or "").replace("_", "-").lower()
         while tag:
             if tag in known:
@@ -106,7 +108,7 @@ def jinja_functions(locale: str) -> dict[str, Callable[..., str]]:
     """`_`, `gettext`, `ngettext`, `pgettext` for templates: as Jinja's newstyle ones (markup, variables escaped), but cached.
 
     They are for messages written in the template. `translate_data` is for those that come from elsewhere (a form's errors, the
-    sentence of a failure): it gives plain text, which the template escapes.
+    sentence of a failure): it returns plain text, which the template escapes.
     """
     texts = translator(locale)
     unchanging: dict[str, Markup] = {}
@@ -139,7 +141,7 @@ def jinja_functions(locale: str) -> dict[str, Callable[..., str]]:
 
 
 def language_name(locale: str) -> str:
-    """The name of a language in itself, with a capital: `English`, `Français`."""
+    """Return the name of a language in itself, with a capital: `English`, `Français`."""
     from babel import Locale
 
     name: str = Locale.parse(locale.replace("-", "_")).get_language_name() or locale
@@ -154,7 +156,7 @@ def direction(locale: str) -> str:
 
 
 def _language_ranges(header: str) -> list[str]:
-    """The languages of an `Accept-Language` header, dearest first; what cannot be read is left out."""
+    """Return the languages of an `Accept-Language` header, most preferred first; invalid parts are ignored."""
     ranges = []
     for place, item in enumerate(header[:500].split(",")):
         if match := _LANGUAGE_RANGE.fullmatch(item):
@@ -165,7 +167,7 @@ def _language_ranges(header: str) -> list[str]:
 
 
 def _keep_french_spaces(text: Any) -> Any:
-    """The space before `: ; ? !` and inside quotation marks never breaks the line."""
+    """Make the space before `: ; ? !` and inside quotation marks non-breaking."""
     if isinstance(text, str):
         return _FRENCH_SPACE.sub("\u00a0", text)
     return tuple(_keep_french_spaces(form) for form in text)

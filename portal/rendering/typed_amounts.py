@@ -1,4 +1,4 @@
-"""Reading an amount that a customer wrote, as their language writes it; and writing one as they would."""
+"""Parses an amount that a customer typed in the notation of their language, and formats one for a field."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from decimal import Decimal
 
 from babel.numbers import NumberFormatError, parse_decimal
 
-from portal.money import MAXIMUM_AMOUNT, AmountError, exponent, minor_units
+from portal.money import MAX_AMOUNT, AmountError, exponent, minor_units
 from portal.rendering.formats import formats_for
 
-_LONGEST = 30
+_MAX_LENGTH = 30
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]+")
 _WRITTEN = re.compile(r"[0-9][0-9., '’\u00a0\u202f]*", re.ASCII)
 _PLAIN = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,4})?", re.ASCII)
 
 
-def read_amount(text: str, currency: str, locale: str) -> int:
-    """Minor units of what was written: `1,240.50` in English, `1 240,50` in French; a plain `1240.50` in any language.
+def parse_amount(text: str, *, currency: str, locale: str) -> int:
+    """Return the minor units of an amount as typed: `1,240.50` in English, `1 240,50` in French; a plain `1240.50` in any language.
 
-    Only ASCII digits, and no more decimals than the currency has: nothing is rounded, nothing guessed (threats 129). Raises
+    Only ASCII digits, and no more decimals than the currency has: nothing is rounded or guessed (threats 129). Raises
     AmountError.
     """
     written = text.strip()
-    if not written or len(written) > _LONGEST or not _WRITTEN.fullmatch(written):
+    if not written or len(written) > _MAX_LENGTH or not _WRITTEN.fullmatch(written):
         raise AmountError("is not an amount in figures")
     value = _decimal(written, locale)
     digits = -int(value.as_tuple().exponent)
     if value <= 0 or digits > exponent(currency):
         raise AmountError("is not an amount of this currency")
     amount = minor_units(value, currency)
-    if amount > MAXIMUM_AMOUNT:
+    if amount > MAX_AMOUNT:
         raise AmountError("has more than 15 digits")
     return amount
 
 
-def write_amount(amount: int, currency: str, locale: str) -> str:
-    """What `read_amount` reads as this amount, without its currency: for a field that is shown again."""
+def format_amount(amount: int, *, currency: str, locale: str) -> str:
+    """Return what `parse_amount` reads as this amount, without its currency: for a field that is shown again."""
     parts = formats_for(locale).money_parts(amount, currency)
     return parts.whole + parts.part
 
@@ -46,7 +46,7 @@ def _decimal(written: str, locale: str) -> Decimal:
     try:
         return parse_decimal(without_spaces, locale=locale.replace("-", "_"), strict=True)
     except NumberFormatError:
-        # The point of a telephone's keypad, where the language's own sign is another.
+        # The point of a telephone's keypad, where the language has another decimal separator.
         if _PLAIN.fullmatch(without_spaces):
             return Decimal(without_spaces)
         raise AmountError("is not an amount in figures") from None

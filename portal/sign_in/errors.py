@@ -9,7 +9,7 @@ from portal.errors import PortalError
 
 
 class TooManyMessages(PortalError):
-    """One network address, or everybody at one merchant, asked for too many messages; `until` and `seconds` say how long."""
+    """One network address, or everybody at one merchant, requested too many messages; `until` and `seconds` say when to retry."""
 
     status: ClassVar[int] = 429
     sentence: ClassVar[str] = "Too many messages were asked for. Nothing was sent."

@@ -13,16 +13,16 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import ValidationError
 
-from portal.sign_in.rules.challenges import LONGEST_ADDRESS, CodeFault, is_address, read_code
+from portal.sign_in.rules.challenges import MAX_ADDRESS_LENGTH, CodeFault, is_address, read_code
 
-_MOST_ECHOED = 300
+_MAX_ECHOED = 300
 
 
 class AddressForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types.
     """`email`, once, and `next`. Its first error is "missing" or "malformed"."""
 
     class Meta:
-        csrf = False  # Every unsafe request is checked before any view.
+        csrf = False  # The guard checks every unsafe request before any view.
 
     email = StringField()
     next = HiddenField()
@@ -65,12 +65,14 @@ class TypedCode:
 
 
 def typed_code(form: CodeForm) -> TypedCode:
-    """The code of a form; sent twice, it is a fault like any other."""
+    """Return the code of a form; a field that is sent twice is invalid."""
     values = form.code.raw_data or []
     text = str(values[0]) if values else ""
     return TypedCode(echoed(text), read_code(text) if len(values) <= 1 else CodeFault(0))
 
 
 def echoed(text: str) -> str:
-    """What a page may repeat of an input: printable, and not endless."""
-    return "".join(sign for sign in text[:_MOST_ECHOED] if unicodedata.category(sign)[0] != "C")[:LONGEST_ADDRESS]
+    """Return the printable characters of an input, cut to a length that a page may repeat."""
+    return "".join(character for character in text[:_MAX_ECHOED] if unicodedata.category(character)[0] != "C")[
+        :MAX_ADDRESS_LENGTH
+    ]

@@ -1,4 +1,4 @@
-"""Tables of signing in. Nothing in them lets anybody sign in: tokens and codes are derived or kept as digests."""
+"""Tables of signing in. Nothing in them lets anybody sign in: tokens and codes are derived, or stored as digests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.database import STRICT, Base, Count, Digest, Id, Instant, Text
 class Challenge(Base):
     """One request to sign in by mail. Its link and code are derived from the installation's secret when the mail is sent.
 
-    `customer_id` is null when the address is unknown: the row is there all the same, so that both are alike.
+    `customer_id` is null when the address is unknown: the row is there all the same, so that known and unknown addresses look alike.
     `expires_at` is null until the mail is being sent, since the ten minutes begin then.
     """
 
@@ -71,7 +71,7 @@ class SignInSession(Base):
 
 
 class PortalSession(Base):
-    """A session minted through the API, the command or the host application: its address enters once."""
+    """A session created through the API, the command or the host application: its URL works once."""
 
     __tablename__ = "portal_sessions"
     __table_args__ = (
@@ -97,7 +97,7 @@ class PortalSession(Base):
 class RateCounter(Base):
     """How often something happened in the current window: a limit that survives a restart.
 
-    `key` names the limit and a digest of whom it is for, never an address itself.
+    `key` names the limit and a digest of the address or network it limits, never the address itself.
     """
 
     __tablename__ = "rate_counters"

@@ -1,4 +1,4 @@
-"""From what signing in knows to what its pages are given; asks the database nothing."""
+"""Builds the page dataclasses of signing in from rows and results; reads no database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from portal.customers.queries.accounts import Account
 from portal.public_ids import is_id
 from portal.sign_in.forms import TypedCode
-from portal.sign_in.operations import CodeAnswer, Outcome
+from portal.sign_in.operations import CodeAttempt, SignInResult
 from portal.sign_in.pages import (
     AccountChoice,
     ChooseAccountPage,
@@ -18,7 +18,7 @@ from portal.sign_in.pages import (
     SessionPage,
     Target,
 )
-from portal.sign_in.queries import AskedFor, MintedSession, SignedIn
+from portal.sign_in.queries import ChallengeRow, MintedSession, SignedIn
 from portal.sign_in.rules.challenges import ChallengeState, CodeFault
 
 _KINDS = {"invoices": "invoices", "payments": "payments", "checkout": "checkout", "payment-methods": "payment_methods"}
@@ -26,7 +26,7 @@ _ONE = {"invoices": ("inv", "invoice"), "payments": ("pay", "payment")}
 
 
 def build_target(path: str, name: str = "") -> Target:
-    """Where a checked target leads, in words; `name` is an invoice's number where it may be told."""
+    """Return the kind of page that a checked target leads to; `name` is an invoice's number where it may be shown."""
     parts = path.partition("?")[0].strip("/").split("/")
     if not parts[0]:
         return Target(path)
@@ -37,75 +37,91 @@ def build_target(path: str, name: str = "") -> Target:
     return Target(path, _KINDS.get(parts[0], "other") if is_known else "other")
 
 
-def build_code_page(asked: AskedFor | None, *, minutes: int, at: datetime, is_fresh: bool) -> CodePage:
-    """The form as it is opened; `at` is in the merchant's timezone, and so are the instants on the page."""
-    if asked is None:
+def build_code_page(challenge: ChallengeRow | None, *, minutes: int, at: datetime, is_resent: bool) -> CodePage:
+    """Return the page of the empty form; `at` is in the merchant's timezone, and so are the instants on the page."""
+    if challenge is None:
         return CodePage(None, minutes=minutes)
-    if asked.withheld_until is not None and asked.withheld_until > at:
-        return CodePage(asked.masked_address, "withheld", minutes=minutes, until=_beside(at, asked.withheld_until))
-    return CodePage(asked.masked_address, "sent_again" if is_fresh else "asked", minutes=minutes)
+    if challenge.withheld_until is not None and challenge.withheld_until > at:
+        return CodePage(
+            challenge.masked_address, "withheld", minutes=minutes, until=_in_timezone_of(at, challenge.withheld_until)
+        )
+    return CodePage(challenge.masked_address, "sent_again" if is_resent else "sent", minutes=minutes)
 
 
-def build_answered_code_page(answer: CodeAnswer, typed: TypedCode, *, minutes: int, at: datetime) -> CodePage:
-    """The form after a code that did not sign in."""
-    asked = answer.asked
-    if asked is None:
+def build_answered_code_page(attempt: CodeAttempt, typed: TypedCode, *, minutes: int, at: datetime) -> CodePage:
+    """Return the page after a code that did not sign in."""
+    challenge = attempt.challenge
+    if challenge is None:
         return CodePage(None, minutes=minutes)
-    if answer.outcome is Outcome.LOCKED:
-        until = _beside(at, answer.until) if answer.until else None
-        return CodePage(asked.masked_address, "locked", minutes=minutes, until=until)
-    if answer.outcome is Outcome.NOTHING_ASKED:
+    if attempt.result is SignInResult.LOCKED:
+        until = _in_timezone_of(at, attempt.until) if attempt.until else None
+        return CodePage(challenge.masked_address, "locked", minutes=minutes, until=until)
+    if attempt.result is SignInResult.NO_CHALLENGE:
         # Its message was withheld, so there is no code to compare with.
-        return build_code_page(asked, minutes=minutes, at=at, is_fresh=False)
-    if answer.outcome is Outcome.EXPIRED:
-        page = build_code_page(asked, minutes=minutes, at=at, is_fresh=True)
-        return page if page.state == "withheld" else CodePage(asked.masked_address, "expired", minutes=minutes)
-    return CodePage(asked.masked_address, "wrong", typed.shown, minutes, answer.tries_left)
+        return build_code_page(challenge, minutes=minutes, at=at, is_resent=False)
+    if attempt.result is SignInResult.EXPIRED:
+        page = build_code_page(challenge, minutes=minutes, at=at, is_resent=True)
+        return page if page.state == "withheld" else CodePage(challenge.masked_address, "expired", minutes=minutes)
+    return CodePage(challenge.masked_address, "wrong", typed.shown, minutes, attempt.tries_left)
 
 
-def build_faulty_code_page(asked: AskedFor | None, typed: TypedCode, fault: CodeFault, *, minutes: int) -> CodePage:
-    """The form after something that is no code."""
-    if asked is None:
+def build_faulty_code_page(
+    challenge: ChallengeRow | None, typed: TypedCode, fault: CodeFault, *, minutes: int
+) -> CodePage:
+    """Return the page after an input that is not a code."""
+    if challenge is None:
         return CodePage(None, minutes=minutes)
-    return CodePage(asked.masked_address, "short", typed.shown, minutes, missing_count=fault.missing_count)
+    return CodePage(challenge.masked_address, "short", typed.shown, minutes, missing_count=fault.missing_count)
 
 
 def build_link_page(
-    token: str, asked: AskedFor, accounts: list[Account], target: Target, *, signed_in: SignedIn | None, user_agent: str
+    token: str,
+    challenge: ChallengeRow,
+    accounts: list[Account],
+    target: Target,
+    *,
+    signed_in: SignedIn | None,
+    user_agent: str,
 ) -> LinkPage:
-    """Who signs in where. With several accounts of one mailbox no name: the next page asks."""
+    """Return the page of a link that works. With several accounts of one address it has no name: the next page lets one be chosen."""
     return LinkPage(
         token=token,
         name=account_name(accounts[0]) if len(accounts) == 1 else "",
-        address=asked.masked_address,
+        address=challenge.masked_address,
         target=target,
         device="phone" if "Mobi" in user_agent else "computer",
-        signed_in_as=_somebody_else(signed_in, {account.id for account in accounts}),
+        signed_in_as=_other_customer_name(signed_in, {account.id for account in accounts}),
     )
 
 
 def build_link_expired_page(
-    asked: AskedFor | None, token: str, *, minutes: int, at: datetime, is_used: bool
+    challenge: ChallengeRow | None, token: str, *, minutes: int, at: datetime, is_used: bool
 ) -> LinkExpiredPage:
-    """A link that does not work any more, and leads to a fresh one at the same target. `is_used`: somebody was quicker."""
-    if asked is None:
+    """Return the page of a link that does not work any more, which leads to a new one with the same target.
+
+    `is_used`: another request used it first.
+    """
+    if challenge is None:
         return LinkExpiredPage("expired", minutes=minutes)
-    state = "used" if is_used or asked.state(at) is ChallengeState.USED else "expired"
-    return LinkExpiredPage(state, build_target(asked.target), token, asked.masked_address, minutes)
+    state = "used" if is_used or challenge.state(at) is ChallengeState.USED else "expired"
+    return LinkExpiredPage(state, build_target(challenge.target), token, challenge.masked_address, minutes)
 
 
 def build_session_page(token: str, minted: MintedSession, *, signed_in: SignedIn | None) -> SessionPage:
-    """A session from the API, before it is entered."""
+    """Return the page of a session from the API that is not used yet."""
     return SessionPage(
         token=token,
         name=minted.name or minted.company_name or "",
         target=build_target(minted.target),
-        signed_in_as=_somebody_else(signed_in, {minted.customer_id}),
+        signed_in_as=_other_customer_name(signed_in, {minted.customer_id}),
     )
 
 
 def build_choose_account_page(action: str, accounts: Iterable[Account], *, code: str = "") -> ChooseAccountPage:
-    """Several customers with one proven mailbox. `action` is below the merchant's root."""
+    """Return the page that lets one of several customers with the verified address be chosen.
+
+    `action` is below the merchant's root.
+    """
     choices = tuple(
         AccountChoice(account.id, account_name(account), account.company_name or "" if account.name else "")
         for account in accounts
@@ -114,16 +130,16 @@ def build_choose_account_page(action: str, accounts: Iterable[Account], *, code:
 
 
 def account_name(account: Account) -> str:
-    """The name of an account, or its company's where it has none."""
+    """Return the name of an account, or its company's where it has none."""
     return account.name or account.company_name or ""
 
 
-def _somebody_else(signed_in: SignedIn | None, customer_ids: set[str]) -> str | None:
+def _other_customer_name(signed_in: SignedIn | None, customer_ids: set[str]) -> str | None:
     if signed_in is None or signed_in.customer_id in customer_ids:
         return None
     return signed_in.name or signed_in.company_name or signed_in.email or "?"
 
 
-def _beside(at: datetime, instant: datetime) -> datetime:
-    """The instant in the timezone of `at`."""
+def _in_timezone_of(at: datetime, instant: datetime) -> datetime:
+    """Return the instant in the timezone of `at`."""
     return instant.astimezone(at.tzinfo)

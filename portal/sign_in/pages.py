@@ -1,4 +1,4 @@
-"""What the pages of signing in are given; no secrets but the one in the address, no queries, no rules."""
+"""The page dataclasses of signing in; no secrets but the one in the URL, no queries, no rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where signing in leads, in words. `path` is below the merchant's root ("/invoices/inv_…"), already checked.
+    """Where signing in leads. `path` is below the merchant's root ("/invoices/inv_…"), already checked.
 
     `kind`: "overview", "invoices", "payments", "checkout", "payment_methods", "invoice" (`name` is its number, "" when
     not known before signing in), "payment", or "other".
@@ -23,8 +23,8 @@ class Target:
 class AddressPage:
     """sign_in/address.html; posts `email` and `next` to /sign-in.
 
-    `fault`: None, "missing" or "malformed" (422, `email` holds what was typed). `notice`: None, "needed" (a page asked
-    for signing in), "idle" (signed out after a day without use), "signed_out".
+    `fault`: None, "missing" or "malformed" (422, `email` holds what was typed). `notice`: None, "needed" (a page
+    requires it), "idle" (signed out after a day without use), "signed_out".
     """
 
     target: Target = Target()
@@ -37,14 +37,14 @@ class AddressPage:
 class CodePage:
     """sign_in/code.html; posts `code` to /sign-in/code, "Send again" posts to /sign-in/code/fresh.
 
-    `address` is masked ("m•••@lindqvist.example"), None when this browser asked for nothing (the page then leads to
-    /sign-in). `state`: "asked"; "sent_again"; "short" (`missing_count`, negative: too many); "wrong" (`tries_left`);
-    "expired" (a fresh message has been sent); "locked" (too many tries, `until`); "withheld" (too many messages,
+    `address` is masked ("m•••@lindqvist.example"), None when this browser has no challenge (the page then leads to
+    /sign-in). `state`: "sent"; "sent_again"; "short" (`missing_count`, negative: too many); "wrong" (`tries_left`);
+    "expired" (a fresh message has been sent); "locked" (too many attempts, `until`); "withheld" (too many messages,
     `until`). `code` is what was typed. `minutes` is how long a code lives. `until` is in the merchant's zone.
     """
 
     address: str | None
-    state: str = "asked"
+    state: str = "sent"
     code: str = ""
     minutes: int = 10
     tries_left: int = 0
@@ -56,8 +56,8 @@ class CodePage:
 class LinkPage:
     """sign_in/link.html: "Is this you?"; its POST to /sign-in/link/<token> uses the link up.
 
-    `address` is masked. `signed_in_as` is the name of somebody else who is signed in in this browser: the page then
-    says that they will be signed out here. `device` is "phone" or "computer".
+    `address` is masked. `signed_in_as` is the name of another customer who is signed in in this browser: the page
+    then says that they will be signed out here. `device` is "phone" or "computer".
     """
 
     token: str
@@ -73,7 +73,7 @@ class LinkExpiredPage:
     """sign_in/link_expired.html. `state`: "expired", "used" or "damaged".
 
     With `token` (the challenge is known) the button posts to /sign-in/link/<token>/fresh and names the masked
-    `address`; without it, it leads to /sign-in with the target kept. `minutes` is how long a link works.
+    `address`; without it, it leads to /sign-in with the same target. `minutes` is how long a link works.
     """
 
     state: str
@@ -85,7 +85,7 @@ class LinkExpiredPage:
 
 @dataclass(frozen=True, slots=True)
 class SessionPage:
-    """sign_in/session.html: a session minted through the API; posts itself to /sign-in/session/<token>."""
+    """sign_in/session.html: a session created through the API; posts to /sign-in/session/<token>."""
 
     token: str
     name: str
@@ -95,7 +95,7 @@ class SessionPage:
 
 @dataclass(frozen=True, slots=True)
 class AccountChoice:
-    """A customer that the proven mailbox may sign in as; `company` is "" when the name is the company's."""
+    """A customer that the verified address may sign in as; `company` is "" when the name is the company's."""
 
     id: str
     name: str
@@ -104,9 +104,9 @@ class AccountChoice:
 
 @dataclass(frozen=True, slots=True)
 class ChooseAccountPage:
-    """sign_in/choose_account.html: several customers have the proven mailbox. Posts `account` (an id) to `action`.
+    """sign_in/choose_account.html: several customers have the verified address. Posts `account` (an id) to `action`.
 
-    `action` is below the merchant's root: the code's form (with `code`, hidden) or the link's own address.
+    `action` is below the merchant's root: the code's form (with `code`, hidden) or the link's own URL.
     """
 
     action: str

@@ -1,6 +1,6 @@
-"""Reads of signing in: who is signed in, what a browser asked for, whose link this is. Nothing here changes a row.
+"""Reads of signing in: the session of a cookie, the challenges of a browser, the customers of a link. Changes no row.
 
-Packed for every request of a signed-in customer: a session is read with its customer in one statement, and so is a portal session.
+Optimised for every request of a signed-in customer: a session is read with its customer in one statement, and so is a portal session.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from portal.tenancy import Scope
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The session of a request and its customer. `kind`: mail, api or frame. `idle_at` is when it ends unless it is used."""
+    """The session of a request and its customer. `kind`: mail, api or frame. `idle_at` is when it ends without further use."""
 
     session_id: str
     customer_id: str
@@ -39,13 +39,13 @@ class SignedIn:
     locale: str | None
 
     def is_touch_due(self, at: datetime) -> bool:
-        """Whether the last use is to be stamped again."""
+        """Return whether `last_used_at` is to be updated."""
         return at - self.last_used_at >= TOUCH_EVERY
 
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """Why a session's cookie is worth nothing any more: "idle", "expired" or "revoked"."""
+    """A session that has ended. `reason` is "idle", "expired" or "revoked"."""
 
     reason: str
 
@@ -63,8 +63,8 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedFor:
-    """A challenge, for pages and operations. `customer_id` is None when the address is unknown."""
+class ChallengeRow:
+    """A challenge as it was read. `customer_id` is None when the address is unknown."""
 
     id: str
     customer_id: str | None
@@ -85,7 +85,7 @@ class AskedFor:
 
 @dataclass(frozen=True, slots=True)
 class MintedSession:
-    """A portal session by its token, with the name of whom it signs in."""
+    """A portal session and the name of the customer that it signs in."""
 
     id: str
     customer_id: str
@@ -96,7 +96,7 @@ class MintedSession:
     used_at: datetime | None
 
 
-_SESSION = (
+_SESSION_BY_TOKEN = (
     sa.select(
         SignInSession.id,
         SignInSession.customer_id,
@@ -124,23 +124,23 @@ _SESSION = (
         SignInSession.token_digest == sa.bindparam("token_digest"),
     )
 )
-_ASKED_FOR = [getattr(Challenge, name) for name in AskedFor.__dataclass_fields__]
+_CHALLENGE_COLUMNS = [getattr(Challenge, name) for name in ChallengeRow.__dataclass_fields__]
 
 
 def find_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | None:
-    """Who a session cookie signs in, in one statement; None when it is unknown, ended or its customer blocked or deleted."""
+    """Return the session of a cookie's token, in one statement; None when it is unknown or has ended, or its customer is blocked or deleted."""
     found = inspect_session(reader, merchant_id, token, at)
     return found if isinstance(found, SignedIn) else None
 
 
 def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | EndedSession | None:
-    """As `find_session`, and where it has ended, why: for the sentence on the sign-in page. Still one statement."""
+    """Return what `find_session` does, or an EndedSession, for the sentence on the sign-in page. Still one statement."""
     if not is_token(token):
         return None
-    row = reader.execute(_SESSION, {"merchant_id": merchant_id, "token_digest": token_digest(token)}).first()
+    row = reader.execute(_SESSION_BY_TOKEN, {"merchant_id": merchant_id, "token_digest": token_digest(token)}).first()
     if row is None:
         return None
-    # Unpacked rather than read by name: every request of a signed-in customer comes by here.
+    # Unpacked rather than read by name: every request of a signed-in customer reads this row.
     (
         session_id, customer_id, kind, created_at, last_used_at, expires_at, idle_seconds, return_url, revoked_at,
         name, company_name, email, locale,
@@ -159,7 +159,7 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
 
 
 def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow]:
-    """The customer's live sessions, the last used first."""
+    """Return the customer's live sessions, the last used first."""
     rows = reader.execute(
         sa.select(
             *[getattr(SignInSession, name) for name in SessionRow.__dataclass_fields__], SignInSession.idle_seconds
@@ -175,21 +175,23 @@ def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow
     return [SessionRow(*row[:-1]) for row in rows if row.last_used_at + timedelta(seconds=row.idle_seconds) > at]
 
 
-def find_challenge(reader: Reader, merchant_id: str, challenge_id: str) -> AskedFor | None:
-    """The challenge of an id, whatever its state."""
+def find_challenge(reader: Reader, merchant_id: str, challenge_id: str) -> ChallengeRow | None:
+    """Return the challenge of an id, whatever its state."""
     if not is_id(CHALLENGE, challenge_id):
         return None
-    return _asked_for(reader, Challenge.merchant_id == merchant_id, Challenge.id == challenge_id)
+    return _find_challenge_row(reader, Challenge.merchant_id == merchant_id, Challenge.id == challenge_id)
 
 
-def find_last_challenge(reader: Reader, merchant_id: str, browser: str) -> AskedFor | None:
-    """What this browser asked for last, withheld messages included; for the page that says where the mail went."""
-    return _asked_for(reader, Challenge.merchant_id == merchant_id, Challenge.browser_digest == token_digest(browser))
+def find_last_challenge(reader: Reader, merchant_id: str, browser: str) -> ChallengeRow | None:
+    """Return this browser's last challenge, withheld ones included; for the page that says where the mail was sent."""
+    return _find_challenge_row(
+        reader, Challenge.merchant_id == merchant_id, Challenge.browser_digest == token_digest(browser)
+    )
 
 
-def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> AskedFor | None:
-    """The challenge whose code this browser may type: the newest that was not withheld, a live one before a used one."""
-    return _asked_for(
+def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> ChallengeRow | None:
+    """Return the challenge whose code this browser may type: the newest that was not withheld, a live one before a used one."""
+    return _find_challenge_row(
         reader,
         Challenge.merchant_id == merchant_id,
         Challenge.browser_digest == token_digest(browser),
@@ -197,8 +199,8 @@ def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> Asked
     )
 
 
-def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | None) -> list[Account]:
-    """Who may be signed in by a message that was sent to this customer's address: everybody live with the same mailbox.
+def list_verified_accounts(reader: Reader, merchant_id: str, customer_id: str | None) -> list[Account]:
+    """Return the customers whom a message to this customer's address may sign in: all with the same mailbox who may sign in.
 
     Empty when the customer is unknown, blocked or deleted.
     """
@@ -208,7 +210,7 @@ def list_proven_accounts(reader: Reader, merchant_id: str, customer_id: str | No
 
 
 def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedSession | None:
-    """The portal session of a token, used and expired ones included; None when unknown or its customer may not sign in."""
+    """Return the portal session of a token, used and expired ones included; None when it is unknown or its customer may not sign in."""
     if not is_token(token):
         return None
     row = reader.execute(
@@ -238,8 +240,11 @@ def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedS
     return MintedSession(*row) if row else None
 
 
-def _asked_for(reader: Reader, *conditions: Any) -> AskedFor | None:
+def _find_challenge_row(reader: Reader, *conditions: Any) -> ChallengeRow | None:
     row = reader.execute(
-        sa.select(*_ASKED_FOR).where(*conditions).order_by(Challenge.used_at.is_not(None), Challenge.id.desc()).limit(1)
+        sa.select(*_CHALLENGE_COLUMNS)
+        .where(*conditions)
+        .order_by(Challenge.used_at.is_not(None), Challenge.id.desc())
+        .limit(1)
     ).first()
-    return AskedFor(*row) if row else None
+    return ChallengeRow(*row) if row else None

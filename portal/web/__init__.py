@@ -1,1 +1,1 @@
-"""What every HTTP face stands on: headers, hosts, CSRF, floods, static files, probes, policies. Knows no page and no domain."""
+"""The HTTP layer under pages and APIs: headers, hosts, CSRF, flood limits, static files, probes, policies. Knows no page and no domain."""

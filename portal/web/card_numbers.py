@@ -1,4 +1,4 @@
-"""Card numbers that somebody types or pastes here are refused before any view sees them: they are never kept and never logged."""
+"""Refuses card numbers in any input before a view sees them, so that they are never stored or logged."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from flask import Request
 from portal.contacts import holds_card_number
 from portal.errors import NotFound
 from portal.web.csrf import SAFE_METHODS
-from portal.web.errors import CardNumberTyped
+from portal.web.errors import CardNumberSubmitted
 from portal.web.policies import Policy
 from portal.web.runtime import current_request, current_runtime
 
 
 def refuse_card_numbers() -> None:
-    """Before every request: a card number in the query, in a form or in JSON (names and values) is a 422, and one in the path
-    an address that is not there (threats 167). A gateway's signed event is its own affair: what is kept of it is masked."""
-    runtime, asked = current_runtime(), current_request()
-    if holds_card_number(asked.path):
+    """Refuse a request with a card number: in the query, a form or JSON (names and values) by a 422, in the path by a 404
+    (threats 167). Signed events of gateways are exempt: what is stored of them is masked."""
+    runtime, request = current_runtime(), current_request()
+    if holds_card_number(request.path):
         raise NotFound
-    if asked.query_string and any(holds_card_number(text) for pair in _asked_for(asked) for text in pair):
-        asked.query_string = b""  # Not even the error page's links repeat it.
-        raise CardNumberTyped
-    if asked.method in SAFE_METHODS or asked.endpoint is None:
+    if request.query_string and any(holds_card_number(text) for pair in _query_pairs(request) for text in pair):
+        request.query_string = b""  # So that links of the error page do not repeat it.
+        raise CardNumberSubmitted
+    if request.method in SAFE_METHODS or request.endpoint is None:
         return
-    if runtime.policies[asked.endpoint] is Policy.GATEWAY_SIGNED:
+    if runtime.policies[request.endpoint] is Policy.GATEWAY_SIGNED:
         return
-    if any(holds_card_number(text) for text in _typed(asked)):
-        raise CardNumberTyped
+    if any(holds_card_number(text) for text in _body_texts(request)):
+        raise CardNumberSubmitted
 
 
-def _asked_for(asked: Request) -> list[tuple[str, str]]:
-    # Not `asked.args`, which is read once and kept: the error page would see it.
-    return parse_qsl(asked.query_string.decode("latin-1"), keep_blank_values=True)
+def _query_pairs(request: Request) -> list[tuple[str, str]]:
+    # Not `request.args`, which is cached: the error page would see it.
+    return parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True)
 
 
-def _typed(asked: Request) -> Iterator[str]:
-    for pair in asked.form.items(multi=True):
+def _body_texts(request: Request) -> Iterator[str]:
+    for pair in request.form.items(multi=True):
         yield from pair
-    if asked.is_json:
-        yield from _texts(asked.get_json(silent=True))
+    if request.is_json:
+        yield from _texts(request.get_json(silent=True))
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text and whole number of a document, names included."""
+    """Yield every text and whole number of a document, names included."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield name

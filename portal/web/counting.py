@@ -6,7 +6,7 @@ from collections import Counter
 
 
 class RequestCounts:
-    """Answers by endpoint and status since the process started. A plain dictionary, so that counting costs next to nothing."""
+    """Responses by endpoint and status since the process started. A plain dictionary, so that counting is cheap."""
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, int]] = Counter()

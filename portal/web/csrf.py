@@ -1,4 +1,4 @@
-"""Whether an unsafe request comes from one of our own pages: what the browser says of its origin, else a token (threats, rule 13)."""
+"""Checks that an unsafe request comes from one of our own pages: by the browser's headers, else by a token (threats, rule 13)."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class CsrfTokens:
 
     @staticmethod
     def _sign(key: bytes, bound_to: str) -> bytes:
-        # Keyed BLAKE2b: a MAC as good as HMAC, in a tenth of the time that OpenSSL's takes.
+        # Keyed BLAKE2b: a MAC as strong as HMAC, in a tenth of the time that OpenSSL's takes.
         return urlsafe_b64encode(hashlib.blake2b(bound_to.encode(), key=key, digest_size=24).digest())
 
 
-def says_same_origin(sec_fetch_site: str | None, origin: str | None, own_origins: Iterable[str]) -> bool | None:
-    """What the browser says: our own page, another one, or nothing at all (None), which leaves it to the token.
+def is_same_origin(sec_fetch_site: str | None, origin: str | None, own_origins: Iterable[str]) -> bool | None:
+    """Return whether the browser's headers name our own origin; None without such headers, where the token decides.
 
-    `null` and every value that is not ours count as another one.
+    `null` and every other value count as another origin.
     """
     if sec_fetch_site is not None:
         return sec_fetch_site == "same-origin"

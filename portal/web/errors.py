@@ -1,26 +1,26 @@
-"""What can be wrong with a request before any view sees it."""
+"""Errors of a request that are found before any view sees it."""
 
 from __future__ import annotations
 
 from portal.errors import PortalError
 
 
-class CameFromElsewhere(PortalError):
-    """The request was not sent by one of our own pages, or by one that is too old."""
+class CrossSiteRequest(PortalError):
+    """The request was not sent by one of our own pages, or by one whose token has expired."""
 
     status = 403
     sentence = "This was not sent from our own page."
 
 
-class CardNumberTyped(PortalError):
-    """A field or the query holds a payment card's number, which is neither kept nor logged anywhere here."""
+class CardNumberSubmitted(PortalError):
+    """A field or the query has a payment card's number, which is never stored or logged."""
 
     status = 422
     sentence = "This holds a card number, which is never typed here."
 
 
 class TooManyRequests(PortalError):
-    """More requests from one network address than a person makes; `seconds` until it may go on."""
+    """More requests from one network address than a person makes; it may continue after `seconds`."""
 
     status = 429
     sentence = "Too many requests."

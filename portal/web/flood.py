@@ -1,4 +1,4 @@
-"""A dampener of floods: requests from one network address a minute. Limits that protect sign-in and paying are rows, not here."""
+"""The flood limit: requests from one network address a minute. The limits that protect sign-in and paying are database rows."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
 WINDOW_SECONDS = 60
-_MOST_ADDRESSES = 50_000
+_MAX_ADDRESSES = 50_000
 
 
 class FloodLimit(Protocol):
-    """Counts one request; tells the seconds until the address may go on, or None when it may."""
+    """Counts requests. `count` returns None, or the seconds until the address may continue."""
 
     def count(self, address: str) -> int | None: ...
 
 
 def build_flood_limit(per_minute: int, redis_url: str = "", *, now: Callable[[], float] = time.time) -> FloodLimit:
-    """In this process, or shared by all through Redis when its address is given."""
+    """Return a limit in this process, or one shared by all processes when a Redis URL is given."""
     return _RedisFlood(per_minute, redis_url) if redis_url else _MemoryFlood(per_minute, now)
 
 
 class _MemoryFlood:
-    """A fixed window an address. Loses a count now and then under threads, and that is enough for what it does."""
+    """A fixed window an address. Loses a count now and then under threads, which is precise enough."""
 
     def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
-        self._most = per_minute
+        self._limit = per_minute
         self._now = now
         self._window = 0
         self._counts: dict[str, int] = {}
@@ -35,17 +35,17 @@ class _MemoryFlood:
     def count(self, address: str) -> int | None:
         now = self._now()
         window = int(now // WINDOW_SECONDS)
-        if window != self._window or len(self._counts) > _MOST_ADDRESSES:
+        if window != self._window or len(self._counts) > _MAX_ADDRESSES:
             self._window, self._counts = window, {}
         counts = self._counts
         counts[address] = counted = counts.get(address, 0) + 1
-        if counted <= self._most:
+        if counted <= self._limit:
             return None
-        return None if _is_this_machine(address) else WINDOW_SECONDS - int(now % WINDOW_SECONDS)
+        return None if _is_loopback(address) else WINDOW_SECONDS - int(now % WINDOW_SECONDS)
 
 
 class _RedisFlood:
-    """The same window, counted in Redis; when Redis is out of reach nobody is held up."""
+    """The same window, counted in Redis; when Redis is unreachable nobody is limited."""
 
     def __init__(self, per_minute: int, redis_url: str) -> None:
         from limits import RateLimitItemPerMinute
@@ -54,21 +54,21 @@ class _RedisFlood:
 
         self._item = RateLimitItemPerMinute(per_minute, namespace="portal")
         storage = storage_from_string(redis_url)
-        self._faults = storage.base_exceptions
+        self._errors = storage.base_exceptions
         self._limiter = FixedWindowRateLimiter(storage)
 
     def count(self, address: str) -> int | None:
         try:
-            if self._limiter.hit(self._item, address) or _is_this_machine(address):
+            if self._limiter.hit(self._item, address) or _is_loopback(address):
                 return None
-        except self._faults:
+        except self._errors:
             return None
         return WINDOW_SECONDS - int(time.time() % WINDOW_SECONDS)
 
 
 @lru_cache(maxsize=1024)
-def _is_this_machine(address: str) -> bool:
-    # A proxy on this machine whose headers are not trusted would make all its visitors one flooding client.
+def _is_loopback(address: str) -> bool:
+    # Behind a proxy on this machine whose headers are not trusted, all visitors have this one address.
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The headers that every response carries: content security policy, isolation, referrer and caching, put together once a kind."""
+"""The headers that every response carries: content security policy, isolation, referrer and caching, built once for each kind."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _FEATURES = (
 )
 _DEMO_ANCESTORS = "http://127.0.0.1:* http://localhost:*"
 _YEAR_SECONDS = 31_536_000
-_MOST_KINDS = 256
+_MAX_KINDS = 256
 
 
 class SecurityHeaders:
-    """Puts them together. `is_https` adds HSTS; `is_demo` lets pages of this machine frame the portal."""
+    """Builds the headers. `is_https` adds HSTS; `is_demo` lets pages of this machine frame the portal."""
 
     def __init__(self, *, is_https: bool, is_demo: bool) -> None:
         self._ancestors = _DEMO_ANCESTORS if is_demo else "'none'"
@@ -33,26 +33,26 @@ class SecurityHeaders:
         if is_https:
             self._fixed.append(("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}"))
 
-    def of_kind(self, form_origins: tuple[str, ...] = (), has_token_in_address: bool = False) -> list[tuple[str, str]]:
-        """Every header that says what a browser may do with the response; the list is shared and not to be changed.
+    def for_page(self, form_origins: tuple[str, ...] = (), has_token_in_address: bool = False) -> list[tuple[str, str]]:
+        """Return the security headers of a response; the list is shared and must not be changed.
 
-        `form_origins` are those that a form of the page leads to by a redirect (the gateway's).
+        `form_origins` are other origins that a form of the page is redirected to (the gateway's).
         """
         kind = (form_origins, has_token_in_address)
-        known = self._kinds.get(kind)
-        if known is None:
+        headers = self._kinds.get(kind)
+        if headers is None:
             actions = "".join(f" {origin}" for origin in form_origins)
-            if len(self._kinds) >= _MOST_KINDS:
+            if len(self._kinds) >= _MAX_KINDS:
                 self._kinds.clear()
-            known = self._kinds[kind] = [
+            headers = self._kinds[kind] = [
                 *self._fixed,
                 ("Content-Security-Policy", _POLICY.format(actions=actions, ancestors=self._ancestors)),
                 ("Referrer-Policy", "same-origin" if has_token_in_address else "strict-origin-when-cross-origin"),
             ]
-        return known
+        return headers
 
 
 def forbid_storing(response: Response) -> None:
-    """A page of one visitor: nobody keeps it, and whoever does all the same keeps it apart by cookie."""
+    """Mark a page of one customer: no cache stores it, and one that does must separate it by cookie."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Cookie"

@@ -1,4 +1,4 @@
-"""How a list's page is named in an address: which filter, and before or after which row; for views of lists."""
+"""Query parameters of lists: the filter, and the row that the page begins before or after; for views of lists."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Row = TypeVar("Row")
 
 
 def read_filter(arguments: Mapping[str, str], known: Mapping[str, Any] | tuple[str, ...], default: str) -> str:
-    """The filter `status=` of a list. What is not one is passed over: an address with a slip in it still shows the list."""
-    asked = arguments.get("status", default) if arguments else default
-    return asked if asked in known else default
+    """Return the filter `status=` of a list. An unknown one is ignored: a mistyped URL still shows the list."""
+    status = arguments.get("status", default) if arguments else default
+    return status if status in known else default
 
 
 def read_cursor(arguments: Mapping[str, str], parse: Callable[[str], Any]) -> Cursor:
-    """Where `after=` or `before=` says the page begins; `parse` gives the key of a cursor, None for what is not one.
+    """Return the cursor of `after=` or `before=`; `parse` returns its key, or None for a malformed one.
 
-    A cursor with a slip in it is passed over, and the list begins at its start.
+    A malformed cursor is ignored, and the list begins at its start.
     """
     for direction in ("after", "before") if arguments else ():
         if text := arguments.get(direction):
@@ -31,7 +31,7 @@ def read_cursor(arguments: Mapping[str, str], parse: Callable[[str], Any]) -> Cu
 
 
 def build_pager(page: Slice[Row], status: str, write: Callable[[Row], str]) -> Pager:
-    """The steps of a list. `write` tells the cursor of a row; `status` is the filter as it stands in the address, or ""."""
+    """Return the links to the next and the previous page. `write` returns the cursor of a row; `status` is the filter of the URL, or ""."""
     start = f"?status={status}" if status else "?"
     before = f"{start}{'&' if status else ''}"
     previous = (f"{before}before={write(page.rows[0])}" if page.rows else start) if page.has_previous else None

@@ -1,4 +1,4 @@
-"""Redirects that cannot leave this origin: the text that is sent as Location is what is checked, after all encoding."""
+"""Redirects that cannot leave this origin: the final Location is checked, after all encoding."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from urllib.parse import unquote
 
 from werkzeug.urls import iri_to_uri
 
-LONGEST = 2000
+MAX_LENGTH = 2000
 _PRINTABLE = frozenset(chr(code) for code in range(0x21, 0x7F)) - frozenset('\\<>"^`{|}')
 
 
 class NotLocal(ValueError):
-    """An address would lead to another origin, or could be read so by some browser."""
+    """A URL leads to another origin, or some browser could read it so."""
 
 
 def checked_location(address: str) -> str:
-    """`address` as it may be sent in a Location header; raises NotLocal for what is not a path of this origin."""
+    """Return `address` as it may be sent in a Location header. Raises NotLocal for what is not a path of this origin."""
     location = iri_to_uri(address)
-    # The encoding makes "///e" a path of ours, but nobody who writes that means one.
+    # Encoding turns "///e" into a path of this origin, but it is never meant as one.
     if address.startswith("//") or not is_local_path(location):
         raise NotLocal("a redirect leads to a path of this origin only")
     return location
 
 
 def is_local_path(location: str) -> bool:
-    """Whether the text is an absolute path (with query and fragment) of this origin in every browser's reading."""
-    if not location.startswith("/") or location.startswith("//") or len(location) > LONGEST:
+    """Return whether the text is an absolute path (with query and fragment) of this origin in every browser's reading."""
+    if not location.startswith("/") or location.startswith("//") or len(location) > MAX_LENGTH:
         return False
     if not _PRINTABLE.issuperset(location):
         return False

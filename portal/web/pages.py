@@ -1,4 +1,4 @@
-"""What pages of every domain share, and what the error pages are given; no queries, no rules."""
+"""Page dataclasses that all domains share, and those of the error pages; no queries, no rules."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Pager:
-    """Steps through a list by key. The addresses are relative queries such as "?status=failed&after=…".
+    """Links through a list by key. The URLs are relative queries such as "?status=failed&after=…".
 
-    `first`, `last` and `total` are shown ("1–25 of 148") only where a kept total knows them: all three or none.
+    `first`, `last` and `total` are shown ("1–25 of 148") only where a stored total exists: all three or none.
     """
 
     newer_url: str | None
@@ -29,7 +29,7 @@ class ErrorPage:
     """Given to errors/not_found, errors/forbidden, errors/too_many, errors/card_number and errors/broken.
 
     `number` is what the reader quotes to support: the request's id, short. `until` (merchant's zone) belongs to
-    too_many alone: when the reader may go on. `back_url` is the page to open afresh (forbidden, card_number: the form's own page).
+    too_many alone: when the reader may continue. `back_url` is the page to reload (forbidden, card_number: the form's own page).
     `has_home` is False where no merchant is known, so that there is no overview to go to.
     """
 

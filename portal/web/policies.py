@@ -1,4 +1,4 @@
-"""Who may call a view: every route says it, and one that does not stops the start (deny by default)."""
+"""Who may call a view: every route declares it, and the application does not start with one that does not (deny by default)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ATTRIBUTE = "portal_policy"
 
 
 class Policy(Enum):
-    """What the guard asks of a request before its view runs."""
+    """What the guard requires of a request before its view runs."""
 
     PUBLIC = "public"
     SIGNED_IN = "signed_in"
@@ -22,7 +22,7 @@ class Policy(Enum):
 
 
 class RouteWithoutPolicy(Exception):
-    """One or more routes do not say who may call them; the application does not start."""
+    """One or more routes do not declare who may call them; the application does not start."""
 
 
 def public(view: View) -> View:
@@ -31,22 +31,22 @@ def public(view: View) -> View:
 
 
 def signed_in(view: View) -> View:
-    """Only a signed-in customer; anybody else is led to `/sign-in`, and back afterwards."""
+    """Only a signed-in customer; anybody else is redirected to `/sign-in`, and back afterwards."""
     return _declare(view, Policy.SIGNED_IN)
 
 
 def gateway_signed(view: View) -> View:
-    """Anybody may call it from anywhere: the view itself verifies the signature of the body before it believes a word."""
+    """Anybody may call it from anywhere: the view itself verifies the signature of the body before it trusts anything in it."""
     return _declare(view, Policy.GATEWAY_SIGNED)
 
 
 def policy_of(view: Callable[..., Any]) -> Policy | None:
-    """The declared policy of a view, or None where it has none."""
+    """Return the declared policy of a view, or None where it has none."""
     return getattr(view, _ATTRIBUTE, None)
 
 
 def collect_policies(app: Flask, *, prefix: str = "") -> dict[str, Policy]:
-    """The policy of every endpoint whose name begins with `prefix`; raises RouteWithoutPolicy naming all that have none."""
+    """Return the policy of every endpoint whose name begins with `prefix`; raises RouteWithoutPolicy naming all that have none."""
     found: dict[str, Policy] = {}
     missing = []
     for endpoint, view in app.view_functions.items():

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`: what operators and their machines ask; no page, no merchant."""
+"""`/healthz`, `/readyz` and `/metrics`: for operators and their monitoring; no page, no merchant."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def add_probes(app: Flask) -> None:
 
 @public
 def show_health() -> Response:
-    """The process is up; asks nothing of anything else."""
+    """Report that the process is up; no other part is checked."""
     return _plain(jsonify(status="up"))
 
 
 @public
 def show_readiness() -> tuple[Response, int]:
-    """Whether requests can be answered: the database is there, and its schema is the one this code was written for."""
+    """Report whether requests can be served: the database is reachable, and its schema is the one this code was written for."""
     database = current_runtime().services.database
     try:
-        is_ready, is_there = is_current(database), database.is_in_place()
+        is_ready, is_reachable = is_current(database), database.is_same_file()
     except SQLAlchemyError:
-        is_ready = is_there = False
-    if not is_there:
+        is_ready = is_reachable = False
+    if not is_reachable:
         return _plain(jsonify(status="unavailable", reason="the database does not answer")), 503
     if not is_ready:
         return _plain(jsonify(status="unavailable", reason="the schema is not current: run `portal db upgrade`")), 503
@@ -46,7 +46,7 @@ def show_readiness() -> tuple[Response, int]:
 
 @public
 def show_metrics() -> Response:
-    """The text of Prometheus, for this machine or for who brings `METRICS_TOKEN`; a 404 for everybody else."""
+    """Send the Prometheus text to this machine, or to a client with `METRICS_TOKEN`; a 404 to everybody else."""
     runtime = current_runtime()
     if not _may_read_metrics(runtime.services.settings.metrics_token.get_secret_value()):
         raise NotFound
@@ -59,9 +59,9 @@ def _may_read_metrics(token: str) -> bool:
     if token:
         sent = request.headers.get("Authorization", "")
         return hmac.compare_digest(sent.encode("utf-8", "replace"), f"Bearer {token}".encode())
-    # A request that a proxy on this machine passes on comes from this machine too, but says so.
-    is_passed_on = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-    return request.remote_addr in _LOOPBACK and not is_passed_on
+    # A request that a proxy on this machine forwards comes from this machine too, but has a header that says so.
+    is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    return request.remote_addr in _LOOPBACK and not is_forwarded
 
 
 def _plain(response: Response) -> Response:

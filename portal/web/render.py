@@ -1,4 +1,4 @@
-"""`render_page`, the only function that answers a request with a page."""
+"""`render_page`, the only function that builds a response with a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request of the application passes before its view: a known host, readable input, and the origin of what is posted."""
+"""Checks of every request before its view: a known host, readable input, and the origin of what is posted."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from flask import Request
 from werkzeug.exceptions import BadRequest
 
 from portal.errors import NotFound
-from portal.web.csrf import SAFE_METHODS, says_same_origin
-from portal.web.errors import CameFromElsewhere
+from portal.web.csrf import SAFE_METHODS, is_same_origin
+from portal.web.errors import CrossSiteRequest
 from portal.web.policies import Policy
 from portal.web.runtime import PAGES, Runtime, current_request, current_runtime
 
@@ -15,38 +15,38 @@ _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def refuse_unreadable() -> None:
-    """Before every request of the application: refuse a foreign `Host`, input that no browser sends (raw bytes in the query,
-    NUL anywhere), and what another site sends to an address outside the merchants' pages."""
-    runtime, asked = current_runtime(), current_request()
-    environ = asked.environ
-    # A probe comes by the address of the machine, whatever the portal is called.
+    """Refuse an unknown `Host`, input that no browser sends (raw bytes in the query, NUL anywhere), and unsafe requests of
+    another site to a URL outside the merchants' pages."""
+    runtime, request = current_runtime(), current_request()
+    environ = request.environ
+    # A probe comes by the IP address of the machine, whatever the portal's host name.
     if (
         runtime.hosts is not None
         and not runtime.hosts.admits(environ.get("HTTP_HOST", ""))
-        and asked.path not in _PROBES
+        and request.path not in _PROBES
     ):
         raise BadRequest("unknown host")
     query = environ.get("QUERY_STRING", "")
     if query and (not query.isascii() or "%00" in query or "\0" in query):
-        asked.query_string = b""  # Not even the error page can read it.
+        request.query_string = b""  # So that the error page does not read it.
         raise BadRequest("unreadable query")
     if "\0" in environ["PATH_INFO"]:
         raise NotFound
-    if asked.method not in SAFE_METHODS:
-        _refuse_unreadable_form(runtime, asked)
+    if request.method not in SAFE_METHODS:
+        _refuse_unreadable_form(runtime, request)
 
 
-def says_own_page(runtime: Runtime, asked: Request) -> bool | None:
-    """Return whether the browser says that the request comes from a page of ours; None when it says nothing."""
-    own_origins = (f"{asked.scheme}://{asked.host}", runtime.own_origin)
-    return says_same_origin(asked.environ.get("HTTP_SEC_FETCH_SITE"), asked.environ.get("HTTP_ORIGIN"), own_origins)
+def is_from_own_page(runtime: Runtime, request: Request) -> bool | None:
+    """Return whether the browser's headers say that the request comes from one of our pages; None without such headers."""
+    own_origins = (f"{request.scheme}://{request.host}", runtime.own_origin)
+    return is_same_origin(request.environ.get("HTTP_SEC_FETCH_SITE"), request.environ.get("HTTP_ORIGIN"), own_origins)
 
 
-def _refuse_unreadable_form(runtime: Runtime, asked: Request) -> None:
-    endpoint = asked.endpoint
+def _refuse_unreadable_form(runtime: Runtime, request: Request) -> None:
+    endpoint = request.endpoint
     if endpoint is None or runtime.policies[endpoint] is Policy.GATEWAY_SIGNED:
         return
-    if any("\0" in name or "\0" in value for name, value in asked.form.items(multi=True)):
+    if any("\0" in name or "\0" in value for name, value in request.form.items(multi=True)):
         raise BadRequest("unreadable form")
-    if asked.blueprint != PAGES and not says_own_page(runtime, asked):
-        raise CameFromElsewhere
+    if request.blueprint != PAGES and not is_from_own_page(runtime, request):
+        raise CrossSiteRequest

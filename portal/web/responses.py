@@ -1,4 +1,4 @@
-"""What is done to every response on its way out: security headers and counting."""
+"""What every response gets at the end: security headers, and its count for the metrics."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _HEADERS = "portal.headers"
-"""Where in the WSGI environment the headers of the response wait."""
+"""The key of the response's headers in the WSGI environment."""
 
 
 def finish_page(response: Response) -> Response:
-    """After each page of a blueprint that stands alone in somebody else's application."""
+    """Finish a page of a blueprint that is registered alone in a host application."""
     finish_response(response)
-    asked = current_request()
-    response.headers.extend(asked.environ.pop(_HEADERS))
+    request = current_request()
+    response.headers.extend(request.environ.pop(_HEADERS))
     return response
 
 
 def finish_response(response: Response) -> Response:
-    """After each request of the application, whatever it was: choose its headers, and count it."""
-    runtime, asked, here = current_runtime(), current_request(), current_g()
-    has_token = "token" in asked.view_args if asked.view_args else False
-    asked.environ[_HEADERS] = runtime.headers.of_kind(tuple(here.get("form_action_origins", ())), has_token)
-    runtime.counts.add(asked.endpoint, response.status_code)
+    """Choose the headers of a response, and count it; after each request of the application."""
+    runtime, request, here = current_runtime(), current_request(), current_g()
+    has_token = "token" in request.view_args if request.view_args else False
+    request.environ[_HEADERS] = runtime.headers.for_page(tuple(here.get("form_action_origins", ())), has_token)
+    runtime.counts.add(request.endpoint, response.status_code)
     return response
 
 
 def with_headers(
-    answer: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]],
+    application: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]],
     runtime: Runtime,
     environ: WSGIEnvironment,
     start: StartResponse,
 ) -> Iterable[bytes]:
-    """Answer with the security headers, whatever came of the request. Put on here, they cost a page next to nothing."""
+    """Call the application and add the security headers to whatever it responds. Added here, they cost a page next to nothing."""
 
-    def start_response(status: str, headers: list[tuple[str, str]], fault: Any = None) -> Callable[[bytes], object]:
-        return start(status, headers + environ.get(_HEADERS, runtime.headers.of_kind()), fault)
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        return start(status, headers + environ.get(_HEADERS, runtime.headers.for_page()), exc_info)
 
-    return answer(environ, start_response)
+    return application(environ, start_response)

@@ -1,4 +1,4 @@
-"""What the web layer of one application keeps between requests, and how to reach it from a request."""
+"""The state of one application's web layer between requests, and access to it from a request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAGES = "portal"
 class Runtime:
     """Made by the composition root, one an application. `merchant` is the slug of a mount, None where the path names it.
 
-    `prefix` is where a lone blueprint was registered. `hosts` None: another application decides which hosts are answered. `policies` and `nav` are by endpoint, `brands` and `cookies` caches.
+    `prefix` is that of a blueprint registered alone. `hosts` None: a host application decides which hosts are served. `policies` and `nav` are by endpoint, `brands` and `cookies` caches.
     `own_origin` is that of `BASE_URL` as a browser writes it, `is_https` whether it is one of https.
     """
 
@@ -67,23 +67,23 @@ class Cookies:
 
 
 def current_runtime() -> Runtime:
-    """The runtime of the application that answers the current request."""
+    """Return the runtime of the application that handles the current request."""
     runtime: Runtime = current_app.extensions[EXTENSION]
     return runtime
 
 
 def current_request() -> Request:
-    """The request itself: each look through Flask's proxy costs as much as what it finds."""
+    """Return the request without Flask's proxy, each access through which costs as much as the value."""
     return request._get_current_object()  # type: ignore[attr-defined,no-any-return]
 
 
 def current_g() -> Any:
-    """What the request knows, itself (`portal.customer_pages.context` lists it)."""
+    """Return `flask.g` without the proxy (`portal.customer_pages.context` lists its attributes)."""
     return g._get_current_object()
 
 
 def request_number() -> str:
-    """The request's id: what a reader quotes to support, what the log of a failure carries, and what events name: `8F2A-41C7`."""
+    """Return the request's id, such as `8F2A-41C7`: on error pages, in the log of a failure, and in events."""
     number: str | None = g.get("number")
     if number is None:
         text = secrets.token_hex(4).upper()

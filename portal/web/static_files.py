@@ -1,4 +1,4 @@
-"""Static files from memory, under a path that carries the hash of them all, so that browsers keep them for ever."""
+"""Static files from memory, under a path that carries the hash of them all, so that browsers cache them for ever."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _COMMENT_OR_STRING = re.compile(r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|/\
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """One file as it is sent; `gzipped` is None where compressing gains nothing."""
+    """One file as it is sent; `gzipped` is None where compression saves nothing."""
 
     body: bytes
     gzipped: bytes | None
@@ -73,11 +73,11 @@ class StaticFiles:
         app.add_url_rule(f"/{_FAVICON}", view_func=favicon, methods=["GET"])
 
     def respond(self, name: str) -> Response:
-        """The file of that name for the current request, to be kept for ever; 404 for any other name."""
+        """Return the file of that name for the current request, to be cached for ever; 404 for any other name."""
         return self._send(name, "public, max-age=31536000, immutable")
 
     def respond_favicon(self) -> Response:
-        """The portal's own icon at the address that browsers ask without being told."""
+        """Return the portal's icon for the default URL that browsers request."""
         return self._send(_FAVICON, "public, max-age=86400")
 
     def _send(self, name: str, caching: str) -> Response:
@@ -99,7 +99,7 @@ class StaticFiles:
 
 
 def build_static_files(themes: Iterable[Theme], *, folder: Path = STATIC) -> StaticFiles:
-    """Read every file once: `static/`, the portal's stylesheet put together from its parts, and what the themes bring."""
+    """Read every file once: `static/`, the portal's stylesheet built from its parts, and the files of the themes."""
     files = dict(sorted(_collect(themes, folder)))
     tree = b"".join(f"{name}\0{len(body)}\0".encode() + body for name, body in files.items())
     return StaticFiles({name: _prepare(name, body) for name, body in files.items()}, fingerprint(tree))

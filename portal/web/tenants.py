@@ -10,15 +10,15 @@ from portal.database import Database
 from portal.merchants.queries import MerchantProfile, find_merchant
 
 CACHE_SECONDS = 5
-_KEPT = timedelta(seconds=CACHE_SECONDS)
-_MOST = 2048
+_CACHE_LIFETIME = timedelta(seconds=CACHE_SECONDS)
+_MAX_CACHED = 2048
 _SLUG_SHAPE = re.compile(
     r"[a-z0-9-]{1,64}", re.ASCII
-)  # What can be looked up at all; which slugs may be taken is the merchant's rule.
+)  # What is looked up at all; which slugs may be chosen is decided in portal/merchants/rules.
 
 
 class Tenants:
-    """Finds merchants by slug; a change or a disabled merchant shows after at most five seconds."""
+    """Finds merchants by slug; a change or a disabled merchant takes effect after at most five seconds."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -26,19 +26,19 @@ class Tenants:
         self._cache: dict[str, tuple[datetime, MerchantProfile | None]] = {}
 
     def find(self, slug: str) -> MerchantProfile | None:
-        """The merchant that may be served under `slug`; None for one that is unknown, disabled or malformed."""
+        """Return the active merchant of `slug`; None for one that is unknown, disabled or malformed."""
         now = self._clock.now()
-        kept = self._cache.get(slug)
-        # Also when the clock went backwards: a cache must not outlive its seconds.
-        if kept is not None and abs(now - kept[0]) < _KEPT:
-            return kept[1]
+        cached = self._cache.get(slug)
+        # Also when the clock was set back: an entry must not outlive its seconds.
+        if cached is not None and abs(now - cached[0]) < _CACHE_LIFETIME:
+            return cached[1]
         if _SLUG_SHAPE.fullmatch(slug) is None:
             return None
         with self._database.read() as reader:
             merchant = find_merchant(reader, slug)
         if merchant is not None and merchant.status != "active":
             merchant = None
-        if len(self._cache) >= _MOST:
+        if len(self._cache) >= _MAX_CACHED:
             self._cache.clear()
         self._cache[slug] = (now, merchant)
         return merchant

@@ -1,4 +1,4 @@
-"""Which `Host` headers the standalone application answers: the one of `BASE_URL`, and this machine's while that is one of them."""
+"""The `Host` headers that the standalone application serves: that of `BASE_URL`, and every loopback name if that is one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class TrustedHosts:
-    """Tells by the header alone; compares whole texts, so that no clever spelling gets through."""
+    """Decides by the header alone; compares complete values, so that no variant spelling is admitted."""
 
     def __init__(self, base_url: str) -> None:
         parts = urlsplit(base_url)

@@ -42,7 +42,7 @@ class Site:
         self.app.register_error_handler(405, lambda _: ("", 204))
 
     def _answer(self) -> tuple[str, dict[str, str]]:
-        return self.html, dict(SecurityHeaders(is_https=False, is_demo=False).of_kind())
+        return self.html, dict(SecurityHeaders(is_https=False, is_demo=False).for_page())
 
 
 class _Quiet(WSGIRequestHandler):

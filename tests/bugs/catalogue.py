@@ -405,7 +405,7 @@ BUGS = (
         "a row is claimed that another worker has claimed",
         (
             "portal/claims.py",
-            "        .where(*(table.c[name].is_not_distinct_from(was[name]) for name in changes))\n",
+            "        .where(*(table.c[name].is_not_distinct_from(before[name]) for name in changes))\n",
             "",
         ),
         likely=(_CLAIMS,),
@@ -420,9 +420,9 @@ BUGS = (
         "opening a sign-in link uses it up",
         (
             "portal/sign_in/views/links.py",
-            "        target = page_builders.build_target(asked.target)\n",
-            "        target = page_builders.build_target(asked.target)\n    services.database.run(lambda session: operations.enter_link("
-            "session, services.settings, g.merchant.id, visitor(), challenge_id=challenge_id, at=now()))\n"
+            "        target = page_builders.build_target(challenge.target)\n",
+            "        target = page_builders.build_target(challenge.target)\n    services.database.run(lambda session: operations.use_link("
+            "session, services.settings, g.merchant.id, current_visitor(), challenge_id=challenge_id, at=now()))\n"
             "    with services.database.read() as reader:\n",
         ),
         likely=("tests/integration/test_sign_in_link.py",),

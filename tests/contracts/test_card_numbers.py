@@ -1,4 +1,4 @@
-"""No address takes a card number: told from the route map, so that a new one is held to it without a line here."""
+"""No address takes a card number: read from the route map, so that a new one is held to it without a line here."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def takers(app: Flask, method: str) -> Iterator[str]:
     )
 
 
-def kept(database: Database) -> str:
+def stored(database: Database) -> str:
     """Everything that is in the database, as one text."""
     with database.read() as reader:
         return "\n".join(
@@ -81,22 +81,22 @@ def test_no_form_takes_a_card_number_in_any_field(
 ) -> None:
     own, by_endpoint = ids_of(account), {rule.endpoint: rule for rule in rules(app)}
     caplog.set_level(logging.DEBUG, logger="portal")
-    asked = 0
+    tried = 0
 
     for endpoint in takers(app, "POST"):
         path = path_of(by_endpoint[endpoint], **own)
         for field in FIELDS:
-            text = WRITTEN[asked % len(WRITTEN)]
+            text = WRITTEN[tried % len(WRITTEN)]
             for data in ({field: f"it is {text}"}, {f"{field} {text}": "x"}):
                 answer = visitor.post(path, data=data, headers=SAME_ORIGIN)
                 assert answer.status_code == 422, (path, field, text)
                 assert CARD not in answer.text
-                asked += 1
+                tried += 1
         answer = visitor.post(path, json={"a": [{"b": CARD}]}, headers=SAME_ORIGIN)
         assert answer.status_code == 422, path
 
-    assert asked > 100
-    assert CARD not in kept(database).replace(" ", "").replace("-", "")
+    assert tried > 100
+    assert CARD not in stored(database).replace(" ", "").replace("-", "")
     assert CARD not in logged(caplog)
 
 
@@ -123,10 +123,10 @@ def test_card_number_in_an_address_is_an_address_that_is_not_there(
             answer = client.get(path)
             assert (answer.status_code, CARD in answer.text) == (404, False), path
 
-    assert CARD not in kept(database)
+    assert CARD not in stored(database)
 
 
-def test_whoever_pastes_one_is_told_so_and_led_back_to_the_form(app: Flask, account: Account) -> None:
+def test_pasted_card_number_is_reported_with_a_link_back_to_the_form(app: Flask, account: Account) -> None:
     pages, method = account.sign_in(app), account.method(nickname="Studio card")
     here = f"/acme/payment-methods/{method}"
 
@@ -150,8 +150,8 @@ def test_no_page_of_ours_has_a_field_for_a_card(renderer: Renderer, example: Exa
 
     page = parse(render_example(renderer, example, shell))
 
-    told = [f"{field.get('name')} {field.get('autocomplete')}" for field in page.iter() if field.get("name")]
-    assert [words for words in told if re.search(r"cc-|card.?n|cvc|cvv|security.?code", words, re.IGNORECASE)] == []
+    fields = [f"{field.get('name')} {field.get('autocomplete')}" for field in page.iter() if field.get("name")]
+    assert [words for words in fields if re.search(r"cc-|card.?n|cvc|cvv|security.?code", words, re.IGNORECASE)] == []
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:

@@ -112,7 +112,7 @@ def _is_indexed(table: sa.Table, columns: list[str]) -> bool:
 
 
 def _schema(database: Database) -> dict[str, object]:
-    """Tables with their columns and constraints, as the database itself tells them."""
+    """Tables with their columns and constraints, as the database itself lists them."""
     with database.read() as connection:
         inspector = sa.inspect(connection)
         return {

@@ -1,4 +1,4 @@
-"""What a page asks of the database is answered by an index, on both databases, on the first page and on the two hundredth."""
+"""The statements of a page use an index, on both databases, on the first page and on the two hundredth."""
 
 from __future__ import annotations
 

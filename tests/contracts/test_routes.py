@@ -1,4 +1,4 @@
-"""What holds for every route there is, told from the route map, so that a new one is held to it without a line here."""
+"""What holds for every route there is, read from the route map, so that a new one is held to it without a line here."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_routes_answer_to_get_or_to_post(app: Flask) -> None:
     assert [rule for rule in rules(app) if set(rule.methods or ()) not in ({"GET", "HEAD"}, {"POST"})] == []
 
 
-def test_only_the_gateways_door_is_open_to_other_sites(app: Flask) -> None:
+def test_only_webhooks_accept_requests_of_other_sites(app: Flask) -> None:
     runtime: Runtime = app.extensions[EXTENSION]
     signed = [rule.rule for rule in rules(app) if runtime.policies[rule.endpoint] is Policy.GATEWAY_SIGNED]
 
@@ -128,7 +128,7 @@ def test_unsafe_request_from_another_site_is_refused_everywhere(app: Flask, visi
         assert NUMBER.search(answer.text), rule
 
 
-def test_unsafe_request_without_any_word_of_its_origin_needs_the_token(app: Flask, visitor: FlaskClient) -> None:
+def test_unsafe_request_without_origin_headers_needs_the_token(app: Flask, visitor: FlaskClient) -> None:
     for rule in unsafe_rules(app):
         assert visitor.post(path_of(rule)).status_code == 403, rule
 

@@ -22,14 +22,14 @@ def test_bug_can_still_be_seeded(bug: Bug, tmp_path) -> None:
     assert all((ROOT / test).exists() for test in bug.likely)
 
 
-def test_bug_whose_text_is_gone_is_told(tmp_path) -> None:
+def test_bug_whose_text_is_gone_is_reported(tmp_path) -> None:
     (tmp_path / "module.py").write_text("a = 1\n")
 
     with pytest.raises(TextGone):
         Change("module.py", "a = 2", "a = 3").apply(tmp_path)
 
 
-def test_names_of_bugs_tell_them_apart() -> None:
+def test_names_of_bugs_are_unique() -> None:
     names = [bug.name for bug in BUGS]
 
     assert len(names) == len(set(names)) >= 20

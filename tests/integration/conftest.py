@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from portal.clock import MovableClock
-from portal.crash_points import pass_by
+from portal.crash_points import do_nothing
 from portal.customers.models import Customer
 from portal.database import Database
 from portal.merchants.models import Merchant
@@ -17,10 +17,10 @@ from portal.public_ids import new_id
 from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
-from tests.support.front_door import FrontDoor, open_front_door
 from tests.support.mail_catcher import MailCatcher, catch_mail
 from tests.support.paying import Till
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
+from tests.support.site import Site, make_site
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def till(database: Database, clock: MovableClock, settings: Settings, make_scope
             )
         )
     gateway = ScriptedGateway()
-    services = Services(settings, database, OneGateway(gateway), METHOD_USERS, clock, pass_by)
+    services = Services(settings, database, OneGateway(gateway), METHOD_USERS, clock, do_nothing)
     return Till(services, gateway, scope, method_id, clock)
 
 
@@ -102,13 +102,13 @@ def _mail_server() -> Iterator[MailCatcher]:
 
 @pytest.fixture
 def mail(_mail_server: MailCatcher) -> MailCatcher:
-    """A mail server that has caught nothing yet."""
+    """A mail server without any mail yet."""
     _mail_server.take()
     _mail_server.answer = "250 OK"
     return _mail_server
 
 
 @pytest.fixture
-def door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
-    """The portal's front door on the test's database."""
-    return open_front_door(database, settings, clock, mail)
+def site(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> Site:
+    """A portal with a mail server on the test's database."""
+    return make_site(database, settings, clock, mail)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from portal.claims import Queue, Row, claim, claim_next, list_candidates
 from portal.database import Database
 from portal.outbox.models import OutboxMessage
-from tests.support.front_door import FrontDoor
+from tests.support.site import Site
 
 PAUSE = timedelta(minutes=1)
 
@@ -37,12 +37,12 @@ QUEUE = Queue(
 
 
 @pytest.fixture
-def put(door: FrontDoor) -> Callable[..., None]:
+def put(site: Site) -> Callable[..., None]:
     """Adds a message that has been due for so many seconds."""
 
-    def add(message_id: str, *, seconds: int = 0, merchant_id: str = door.scope.merchant_id) -> None:
-        now = door.clock.now()
-        with door.services.database.unit_of_work() as session:
+    def add(message_id: str, *, seconds: int = 0, merchant_id: str = site.scope.merchant_id) -> None:
+        now = site.clock.now()
+        with site.services.database.unit_of_work() as session:
             session.add(
                 OutboxMessage(
                     merchant_id=merchant_id, id=message_id, kind="work", payload={}, created_at=now,
@@ -53,17 +53,17 @@ def put(door: FrontDoor) -> Callable[..., None]:
     return add
 
 
-def read_candidates(door: FrontDoor) -> list[Row]:
-    with door.services.database.read() as reader:
-        return list(list_candidates(reader, QUEUE, door.clock.now(), limit=10))
+def read_candidates(site: Site) -> list[Row]:
+    with site.services.database.read() as reader:
+        return list(list_candidates(reader, QUEUE, site.clock.now(), limit=10))
 
 
-def claim_alone(door: FrontDoor, candidate: Row, queue: Queue = QUEUE) -> Row | None:
-    return door.services.database.run(lambda session: claim(session, queue, candidate, door.clock.now()))
+def claim_alone(site: Site, candidate: Row, queue: Queue = QUEUE) -> Row | None:
+    return site.services.database.run(lambda session: claim(session, queue, candidate, site.clock.now()))
 
 
-def claimed_id(door: FrontDoor) -> str | None:
-    row = claim_next(door.services, QUEUE)
+def claimed_id(site: Site) -> str | None:
+    row = claim_next(site.services, QUEUE)
     return row and row.id
 
 
@@ -71,130 +71,130 @@ def claimed_id(door: FrontDoor) -> str | None:
 class Overtaken:
     """The database of a worker that is slow: each time it has read its candidates, another worker claims the next of `rows`."""
 
-    door: FrontDoor
+    site: Site
     rows: list[Row]
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self.door.services.database.read() as reader:
+        with self.site.services.database.read() as reader:
             yield reader
         if self.rows:
-            assert claim_alone(self.door, self.rows.pop(0)) is not None
+            assert claim_alone(self.site, self.rows.pop(0)) is not None
 
     def run(self, work: Callable[[Session], Any]) -> Any:
-        return self.door.services.database.run(work)
+        return self.site.services.database.run(work)
 
 
-def claimed_id_when_overtaken(door: FrontDoor, rows: list[Row], *, chance: float = 0) -> str | None:
-    database = cast(Database, Overtaken(door, rows))
-    row = claim_next(replace(door.services, database=database, chance=lambda: chance), QUEUE)
+def claimed_id_when_overtaken(site: Site, rows: list[Row], *, chance: float = 0) -> str | None:
+    database = cast(Database, Overtaken(site, rows))
+    row = claim_next(replace(site.services, database=database, chance=lambda: chance), QUEUE)
     return row and row.id
 
 
-def test_rows_are_claimed_longest_due_first_and_each_once(door: FrontDoor, put: Callable[..., None]) -> None:
+def test_rows_are_claimed_longest_due_first_and_each_once(site: Site, put: Callable[..., None]) -> None:
     put("out_second", seconds=20)
     put("out_first", seconds=30)
     put("out_third", seconds=10)
     put("out_later", seconds=-10)
 
-    assert [claimed_id(door) for _ in range(4)] == ["out_first", "out_second", "out_third", None]
+    assert [claimed_id(site) for _ in range(4)] == ["out_first", "out_second", "out_third", None]
 
 
-def test_claimed_row_is_returned_as_it_is_now(door: FrontDoor, put: Callable[..., None]) -> None:
+def test_claimed_row_is_returned_as_it_is_now(site: Site, put: Callable[..., None]) -> None:
     put("out_1")
 
-    row = claim_next(door.services, QUEUE)
+    row = claim_next(site.services, QUEUE)
 
     assert row is not None
-    assert (row.merchant_id, row.id, row.attempts) == (door.scope.merchant_id, "out_1", 1)
-    assert row.due_at == door.clock.now() + PAUSE
+    assert (row.merchant_id, row.id, row.attempts) == (site.scope.merchant_id, "out_1", 1)
+    assert row.due_at == site.clock.now() + PAUSE
 
 
-def test_row_of_a_killed_worker_becomes_due_by_itself(door: FrontDoor, put: Callable[..., None]) -> None:
+def test_row_of_a_killed_worker_becomes_due_by_itself(site: Site, put: Callable[..., None]) -> None:
     put("out_1")
-    assert claimed_id(door) == "out_1"
+    assert claimed_id(site) == "out_1"
 
-    door.clock.advance(seconds=60)
+    site.clock.advance(seconds=60)
 
-    assert claimed_id(door) == "out_1"
+    assert claimed_id(site) == "out_1"
 
 
-def test_candidate_that_another_worker_claimed_is_not_claimed(door: FrontDoor, put: Callable[..., None]) -> None:
+def test_candidate_that_another_worker_claimed_is_not_claimed(site: Site, put: Callable[..., None]) -> None:
     put("out_1")
-    (candidate,) = read_candidates(door)
+    (candidate,) = read_candidates(site)
 
-    assert claim_alone(door, candidate) is not None
-    assert claim_alone(door, candidate) is None
+    assert claim_alone(site, candidate) is not None
+    assert claim_alone(site, candidate) is None
 
 
-def test_candidate_that_is_not_due_any_more_is_not_claimed(door: FrontDoor, put: Callable[..., None]) -> None:
+def test_candidate_that_is_not_due_any_more_is_not_claimed(site: Site, put: Callable[..., None]) -> None:
     put("out_1")
-    (candidate,) = read_candidates(door)
-    with door.services.database.unit_of_work() as session:
-        own = OutboxMessage.merchant_id == door.scope.merchant_id
-        session.execute(sa.update(OutboxMessage).where(own).values(done_at=door.clock.now()))
+    (candidate,) = read_candidates(site)
+    with site.services.database.unit_of_work() as session:
+        own = OutboxMessage.merchant_id == site.scope.merchant_id
+        session.execute(sa.update(OutboxMessage).where(own).values(done_at=site.clock.now()))
 
-    assert claim_alone(door, candidate) is None
-    assert door.rows(OutboxMessage)[0].attempts == 0
+    assert claim_alone(site, candidate) is None
+    assert site.rows(OutboxMessage)[0].attempts == 0
 
 
-def test_claim_that_leaves_the_row_due_counts_once(door: FrontDoor, put: Callable[..., None]) -> None:
+def test_claim_that_leaves_the_row_due_counts_once(site: Site, put: Callable[..., None]) -> None:
     """As of a refund whose days of checking went by while no worker ran: its next time is past as well."""
     put("out_1", seconds=300)
     catching_up = replace(
         QUEUE, claim=lambda row, _now: {"attempts": row.attempts + 1, "due_at": row.due_at + timedelta(seconds=60)}
     )
-    (candidate,) = read_candidates(door)
+    (candidate,) = read_candidates(site)
 
-    assert claim_alone(door, candidate, catching_up) is not None
-    assert claim_alone(door, candidate, catching_up) is None
-    assert door.rows(OutboxMessage)[0].attempts == 1
+    assert claim_alone(site, candidate, catching_up) is not None
+    assert claim_alone(site, candidate, catching_up) is None
+    assert site.rows(OutboxMessage)[0].attempts == 1
 
 
-def test_claim_changes_no_other_merchants_row_of_the_same_id(door: FrontDoor, put: Callable[..., None]) -> None:
+def test_claim_changes_no_other_merchants_row_of_the_same_id(site: Site, put: Callable[..., None]) -> None:
     put("out_1", seconds=2)
-    put("out_1", seconds=1, merchant_id=door.other.merchant_id)
+    put("out_1", seconds=1, merchant_id=site.other.merchant_id)
 
-    claim_next(door.services, QUEUE)
+    claim_next(site.services, QUEUE)
 
-    attempts = {row.merchant_id: row.attempts for row in door.rows(OutboxMessage)}
-    assert attempts == {door.scope.merchant_id: 1, door.other.merchant_id: 0}
+    attempts = {row.merchant_id: row.attempts for row in site.rows(OutboxMessage)}
+    assert attempts == {site.scope.merchant_id: 1, site.other.merchant_id: 0}
 
 
 @pytest.mark.parametrize(("chance", "next_one"), [(0, "out_b"), (0.5, "out_c"), (0.99, "out_d"), (1, "out_d")])
 def test_worker_that_loses_a_row_goes_on_with_any_of_the_others(
-    door: FrontDoor, put: Callable[..., None], chance: float, next_one: str
+    site: Site, put: Callable[..., None], chance: float, next_one: str
 ) -> None:
     for number, letter in enumerate("abcd"):
         put(f"out_{letter}", seconds=9 - number)
-    first = read_candidates(door)[:1]
+    first = read_candidates(site)[:1]
 
-    assert claimed_id_when_overtaken(door, first, chance=chance) == next_one
+    assert claimed_id_when_overtaken(site, first, chance=chance) == next_one
 
 
-def test_worker_that_loses_every_row_claims_none(door: FrontDoor, put: Callable[..., None]) -> None:
+def test_worker_that_loses_every_row_claims_none(site: Site, put: Callable[..., None]) -> None:
     put("out_a", seconds=2)
     put("out_b", seconds=1)
 
-    assert claimed_id_when_overtaken(door, read_candidates(door)) is None
-    assert [row.attempts for row in door.rows(OutboxMessage)] == [1, 1]
+    assert claimed_id_when_overtaken(site, read_candidates(site)) is None
+    assert [row.attempts for row in site.rows(OutboxMessage)] == [1, 1]
 
 
-def test_worker_that_finds_nothing_only_reads(door: FrontDoor) -> None:
+def test_worker_that_finds_nothing_only_reads(site: Site) -> None:
     with (
-        door.services.database.unit_of_work()
+        site.services.database.unit_of_work()
     ):  # On SQLite somebody else is writing, and goes on for as long as it takes.
-        assert claimed_id(door) is None
+        assert claimed_id(site) is None
 
 
-def test_many_workers_claim_each_row_once(door: FrontDoor, put: Callable[..., None]) -> None:
+def test_many_workers_claim_each_row_once(site: Site, put: Callable[..., None]) -> None:
     ids = [f"out_{number:02}" for number in range(60)]
     for number, message_id in enumerate(ids):
         put(message_id, seconds=60 - number)
 
     def work(_worker: int) -> list[str]:
         found = []
-        while (row := claim_next(door.services, QUEUE)) is not None:
+        while (row := claim_next(site.services, QUEUE)) is not None:
             found.append(row.id)
         return found
 

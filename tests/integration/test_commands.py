@@ -159,7 +159,7 @@ def test_merchant_whose_slug_is_taken_is_refused_and_no_wrong_usage(commands, da
     assert (ran.code, ran.err) == (1, "portal: another merchant has the slug acme\n")
 
 
-def test_key_is_shown_once_and_kept_as_a_digest(commands, database, acme):
+def test_key_is_shown_once_and_stored_as_a_digest(commands, database, acme):
     ran = commands.run("api-key", "create", "--merchant", "acme", "--scope", "customers:read")
 
     key = ran.out.strip()
@@ -208,7 +208,7 @@ def test_wrong_import_is_2_and_one_line_before_anything_is_written(commands, dat
     assert (ran.code, ran.out, sentence in ran.err, len(ran.err.splitlines())) == (2, "", True, 1)
 
 
-def test_windows_file_is_read_and_said_so(commands, acme, tmp_path):
+def test_windows_1252_file_is_read_and_reported(commands, acme, tmp_path):
     file = tmp_path / "customers.csv"
     file.write_bytes("reference;name\n1;José\n".encode("cp1252"))
 
@@ -279,7 +279,7 @@ def levels(out: str) -> list[tuple[str, str]]:
     return [(line.split()[0], line.split()[1]) for line in out.splitlines()]
 
 
-def test_doctor_finds_a_sound_installation_sound(commands, acme, monkeypatch):
+def test_doctor_finds_no_fault_in_a_valid_installation(commands, acme, monkeypatch):
     with catch_mail() as mail:
         monkeypatch.setenv("PORTAL_SMTP_URL", mail.url)
 
@@ -348,7 +348,7 @@ def test_refund_of_credit_that_was_spent_says_how_much_can_be_given_back(refunds
     ran = refunds(payment)
 
     assert ran.code == 1
-    assert "has spent since: it cannot be given back too. At most 7.50 USD can be given back." in ran.err
+    assert "has spent since: it cannot be given back too. At most 7.50 USD can be refunded." in ran.err
     assert refunds(payment, "--amount", "7.50").json["amount"] == 750
 
 
@@ -366,7 +366,7 @@ def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "sentence"),
     [
         (["--amount", "50.01"], 1, "no more than what is left"),
         (["--amount", "0"], 1, "more than nothing"),
@@ -375,29 +375,29 @@ def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
         (["--amount", "1.005"], 2, "--amount"),
     ],
 )
-def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till, words, code, told):
+def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till, words, code, sentence):
     payment = till.pay(till.invoice(5000))
 
     ran = refunds(payment, *words)
 
-    assert (ran.code, ran.out, ran.err.count("\n"), told in ran.err) == (code, "", 1, True)
+    assert (ran.code, ran.out, ran.err.count("\n"), sentence in ran.err) == (code, "", 1, True)
     assert till.gateway.refunds == {}
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "sentence"),
     [
         ("paid with 4242 4242 4242 4242", "looks like it holds a card number"),
         ("one\x07seat", "has a control character"),
         ("x" * 256, "is longer than"),
     ],
 )
-def test_refund_for_a_reason_that_must_not_be_kept_is_refused(refunds, till, reason, told):
+def test_refund_for_a_reason_that_must_not_be_stored_is_refused(refunds, till, reason, sentence):
     payment = till.pay(till.invoice(5000))
 
     ran = refunds(payment, "--reason", reason)
 
-    assert (ran.code, ran.out, ran.err.count("\n"), told in ran.err) == (2, "", 1, True)
+    assert (ran.code, ran.out, ran.err.count("\n"), sentence in ran.err) == (2, "", 1, True)
     assert "4242" not in ran.err
     assert till.gateway.refunds == {}
 
@@ -434,9 +434,9 @@ def test_doctor_lists_each_difference_with_its_age_and_both_sides(commands, till
 
     ran = commands.run("doctor")
 
-    (told,) = [line for line in ran.out.splitlines() if payment in line]
-    assert told.startswith("warning  differences") and f"{slug} (test): {payment} is other_amount, found " in told
-    assert "days ago: sandbox lists 4900 USD, the ledger has 5000 USD" in told
+    (line,) = [line for line in ran.out.splitlines() if payment in line]
+    assert line.startswith("warning  differences") and f"{slug} (test): {payment} is other_amount, found " in line
+    assert "days ago: sandbox lists 4900 USD, the ledger has 5000 USD" in line
     assert "0 charges agree, USD 4900 listed and 5000 booked; 1 are not ours" in ran.out
 
 
@@ -468,7 +468,7 @@ def test_json_of_a_merchant_is_one_line(commands):
     assert len(ran.out.splitlines()) == 1
 
 
-def test_doctor_proves_the_ledger_alone_and_asks_nobody(commands, till, monkeypatch):
+def test_doctor_checks_the_ledger_alone_without_the_network(commands, till, monkeypatch):
     monkeypatch.setenv("PORTAL_SMTP_URL", "smtp://127.0.0.1:1")
     till.pay(till.invoice(5000))
 

@@ -203,7 +203,7 @@ def test_key_that_the_gateway_refuses_stores_nothing(connect, database, acme):
     assert accounts_of(database, SECRET_KEY) == {}
 
 
-def test_offline_asks_nobody(connect, database, notchpay, acme):
+def test_offline_sends_no_request(connect, database, notchpay, acme):
     ran = connect(LINES.replace(PUBLIC_KEY, "pk_test.another"), "--offline")
 
     assert (ran.code, notchpay.asked) == (0, [])
@@ -238,7 +238,7 @@ def test_unknown_merchant_and_gateway_are_refused(connect, acme):
     assert connect(LINES, gateway="paypal").code == 2
 
 
-def test_gateway_is_not_left_while_it_alone_knows_what_became_of_money(connect, database, services: Services):
+def test_gateway_cannot_be_left_while_an_outcome_is_unknown(connect, database, services: Services):
     account = make_account(services)
     account.payment(status="processing", next_check_at=services.clock.now())
     refund_id = account.refund(account.payment(), 1000, "pending")
@@ -252,7 +252,7 @@ def test_gateway_is_not_left_while_it_alone_knows_what_became_of_money(connect, 
     assert accounts_of(database, SECRET_KEY) == {}
 
 
-def test_methods_that_another_gateway_keeps_have_run_out_until_it_is_used_again(connect, database, services: Services):
+def test_methods_saved_at_another_gateway_are_expired_until_it_is_used_again(connect, database, services: Services):
     account = make_account(services)
     account.method()
     account.method(status="removed", fingerprint="gone")
@@ -268,7 +268,7 @@ def test_methods_that_another_gateway_keeps_have_run_out_until_it_is_used_again(
     assert states() == ["active", "removed"]
 
 
-def test_card_that_was_kept_again_while_its_gateway_was_left_is_one_method_on_the_way_back(services: Services):
+def test_card_that_was_saved_again_at_another_gateway_is_one_method_after_the_return(services: Services):
     """A setup that was begun there came to its end meanwhile."""
     account = make_account(services)
     account.method(is_default=True, fingerprint="fp-1")
@@ -290,7 +290,7 @@ def test_card_that_was_kept_again_while_its_gateway_was_left_is_one_method_on_th
         assert list(session.execute(statement).scalars()) == [newer]
 
 
-def test_gateway_is_left_though_a_refund_that_is_done_is_looked_at_again(connect, database, services: Services):
+def test_gateway_can_be_left_while_a_complete_refund_is_checked_again(connect, database, services: Services):
     account = make_account(services)
     done = account.refund(account.payment(), 1000)
     account.change(Refund, done, next_check_at=services.clock.now())
@@ -298,7 +298,7 @@ def test_gateway_is_left_though_a_refund_that_is_done_is_looked_at_again(connect
     assert connect(LINES).code == 0
 
 
-def test_gateway_is_left_once_everything_is_known(connect, services: Services):
+def test_gateway_can_be_left_once_every_outcome_is_known(connect, services: Services):
     account = make_account(services)
     account.refund(account.payment(), 1000)
 
@@ -324,17 +324,17 @@ def test_keys_of_another_account_are_refused_while_payments_are_under_way_at_the
 
     assert ran.code == 1 and "so it may be another one" in ran.err
     assert accounts_of(database, SECRET_KEY) == {}
-    assert connect(LINES, "--offline").code == 0, "it cannot be asked, so that the operator's word counts"
+    assert connect(LINES, "--offline").code == 0, "offline the account cannot be checked, so that it is accepted"
 
 
-def test_keys_of_the_same_account_are_taken_while_payments_are_under_way(
+def test_keys_of_the_same_account_are_accepted_while_payments_are_under_way(
     connect, notchpay: NotchPayServer, services: Services
 ):
     account = make_account(services)
     known = account.payment(gateway="notchpay", gateway_reference="trx.elsewhere", currency="XAF")
     ordered = {"amount": 5000, "currency": "XAF", "reference": known, "customer": {"email": "a@b.example"}}
-    told = notchpay.books.initialise(ordered)
-    account.change(Payment, known, gateway_reference=told["transaction"]["reference"])
+    initialised = notchpay.books.initialise(ordered)
+    account.change(Payment, known, gateway_reference=initialised["transaction"]["reference"])
     account.payment(status="processing", gateway="notchpay", next_check_at=services.clock.now())
 
     assert connect(LINES).code == 0
@@ -348,11 +348,11 @@ def test_new_event_secret_counts_beside_the_old_until_it_is_left_out(connect, da
     new = LINES.replace(EVENT_SECRET, "hsk_test.new")
 
     both = connect(new, "--keep-event-secrets")
-    kept = accounts_of(database, SECRET_KEY)["notchpay"]["event_secrets"]
+    stored = accounts_of(database, SECRET_KEY)["notchpay"]["event_secrets"]
     alone = connect(new)
 
     assert (both.code, alone.code) == (0, 0)
-    assert kept == f"hsk_test.new,{EVENT_SECRET}"
+    assert stored == f"hsk_test.new,{EVENT_SECRET}"
     assert accounts_of(database, SECRET_KEY)["notchpay"]["event_secrets"] == "hsk_test.new"
 
 
@@ -369,7 +369,7 @@ def test_keeping_what_no_key_opens_fails_closed(connect, database, acme, monkeyp
 # --- list ---
 
 
-def test_list_tells_accounts_and_no_secret(connect, commands, database, acme, monkeypatch):
+def test_list_shows_accounts_and_no_secret(connect, commands, database, acme, monkeypatch):
     connect(LINES)
     connect("secret_key=sk_test_51\nevent_secrets=whsec_1,whsec_2\n", "--offline", gateway="stripe")
 

@@ -1,4 +1,4 @@
-"""`serve` and `worker` as processes: they say when they answer, and end cleanly when told."""
+"""`serve` and `worker` as processes: they report when they are ready, and end cleanly on a signal."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_server_says_ready_answers_and_ends(start, workers, tmp_path):
     assert list(tmp_path.glob("**/*.ctl")) == list(tmp_path.glob(".gunicorn")) == []
 
 
-def test_server_told_to_end_while_its_processes_start_ends_at_once(start):
+def test_server_that_is_stopped_while_its_processes_start_ends_at_once(start):
     server = start("serve", "--port", "0", "--workers", "4")
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
     held: list[int] = []
@@ -104,7 +104,7 @@ def test_taken_port_is_one_line(start, workers):
     assert err == f"portal: port {port} is taken; choose another one with --port\n"
 
 
-def test_worker_ends_when_told(start):
+def test_worker_ends_on_sigterm(start):
     worker = start("worker")
     for line in worker.stderr:
         if "worker.started" in line:

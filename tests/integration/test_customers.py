@@ -83,12 +83,12 @@ def test_other_merchant_may_have_the_same_customer(database, clock, create):
         get_customer(reader, MerchantScope(other.id), customer_id)
 
 
-def test_customer_that_nothing_leads_to_is_refused(create):
+def test_customer_without_email_phone_or_reference_is_refused(create):
     with pytest.raises(InvalidCustomer, match="email, a phone or a reference"):
         create(CustomerDetails(name="Nobody"))
 
 
-def test_update_changes_what_is_given_and_tells_whether_it_did(database, clock, merchant, create):
+def test_update_changes_what_is_given_and_returns_whether_it_did(database, clock, merchant, create):
     customer_id = create()
     update = CustomerDetails(name="Anne", metadata={"plan": "gold"})
 
@@ -102,7 +102,7 @@ def test_update_changes_what_is_given_and_tells_whether_it_did(database, clock, 
     assert (row.name, row.email, row.metadata) == ("Anne", "ann@shop.example", {"plan": "gold"})
 
 
-def test_unknown_and_deleted_customers_are_told_apart(database, clock, merchant, create):
+def test_unknown_and_deleted_customers_are_distinguished(database, clock, merchant, create):
     customer_id = create()
     with database.unit_of_work() as session:
         session.execute(sa.update(Customer).where(Customer.id == customer_id).values(deleted_at=clock.now()))

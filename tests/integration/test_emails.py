@@ -16,7 +16,7 @@ from portal.outbox.models import OutboxMessage
 from portal.outbox.operations import enqueue
 from portal.payments.models import Payment, PaymentAllocation
 from portal.public_ids import new_id
-from tests.support.front_door import ADDRESS
+from tests.support.site import ADDRESS
 
 EVIL_NAMES = [
     "Acme =?utf-8?q?x=0D=0ABcc:_evil=40x.example?=",
@@ -33,8 +33,8 @@ def header_names(content: bytes) -> list[str]:
     return [line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n") if line[:1] not in (b" ", b"\t")]
 
 
-def test_sign_in_mail_has_the_code_and_then_the_link_alone_on_a_line(door):
-    caught = door.mailed(door.browser(), next="/invoices")
+def test_sign_in_mail_has_the_code_and_then_the_link_alone_on_a_line(site):
+    caught = site.request_mail(site.browser(), next="/invoices")
 
     lines = caught.text.splitlines()
     assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", lines[lines.index(caught.code)])
@@ -48,9 +48,9 @@ def test_sign_in_mail_has_the_code_and_then_the_link_alone_on_a_line(door):
     assert "for 10 minutes" in caught.text
 
 
-def test_mail_has_these_headers_and_no_others(door):
-    caught = door.mailed(door.browser())
-    (row,) = door.rows(OutboxMessage)
+def test_mail_has_these_headers_and_no_others(site):
+    caught = site.request_mail(site.browser())
+    (row,) = site.rows(OutboxMessage)
 
     names = header_names(caught.content)
     assert len(names) == len(set(names))
@@ -62,16 +62,16 @@ def test_mail_has_these_headers_and_no_others(door):
     assert message["Message-ID"] == f"<{row.id}@portal.example>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Subject"] == f"{caught.code} is your code for Acme"
-    assert message["Date"].datetime == door.clock.now()
+    assert message["Date"].datetime == site.clock.now()
 
 
-def test_repeated_delivery_has_the_same_message_id(door):
-    browser = door.browser()
-    first = door.mailed(browser)
-    with door.services.database.unit_of_work() as session:
+def test_repeated_delivery_has_the_same_message_id(site):
+    browser = site.browser()
+    first = site.request_mail(browser)
+    with site.services.database.unit_of_work() as session:
         session.execute(sa.update(OutboxMessage).values(done_at=None, leased_until=None))
 
-    (second,) = door.deliver()
+    (second,) = site.deliver()
 
     assert second.message["Message-ID"] == first.message["Message-ID"]
     assert second.link == first.link
@@ -94,15 +94,15 @@ def test_finished_bytes_with_a_header_that_is_not_ours_are_refused(head):
 
 
 @pytest.mark.parametrize("name", EVIL_NAMES)
-def test_name_that_would_become_a_header_is_refused(door, name):
-    with door.services.database.unit_of_work() as session:
-        session.execute(sa.update(Merchant).where(Merchant.id == door.scope.merchant_id).values(name=name))
-    door.ask(door.browser())
+def test_name_that_would_become_a_header_is_refused(site, name):
+    with site.services.database.unit_of_work() as session:
+        session.execute(sa.update(Merchant).where(Merchant.id == site.scope.merchant_id).values(name=name))
+    site.request_sign_in(site.browser())
 
-    mails = door.deliver()
+    mails = site.deliver()
 
     assert mails == []
-    (row,) = door.rows(OutboxMessage)
+    (row,) = site.rows(OutboxMessage)
     assert row.dead_at is not None
     assert row.last_error.startswith("HeaderRefused")
 
@@ -117,59 +117,59 @@ def test_name_that_would_become_a_header_is_refused(door, name):
         "a@b@x.example",
     ],
 )
-def test_stored_address_that_is_none_is_never_written_to(door, stored):
-    door.change_customer(door.scope, email=stored)
-    door.ask(door.browser())
+def test_invalid_stored_address_gets_no_mail(site, stored):
+    site.change_customer(site.scope, email=stored)
+    site.request_sign_in(site.browser())
 
-    assert door.deliver() == []
-    assert door.rows(OutboxMessage)[0].dead_at is not None
+    assert site.deliver() == []
+    assert site.rows(OutboxMessage)[0].dead_at is not None
 
 
-def test_recipient_refused_for_good_is_a_dead_letter_without_the_address(door, mail):
+def test_recipient_refused_permanently_is_a_dead_letter_without_the_address(site, mail):
     mail.answer = "550 no such user maya@lindqvist.example"
-    door.ask(door.browser())
+    site.request_sign_in(site.browser())
 
-    door.deliver()
+    site.deliver()
 
-    (row,) = door.rows(OutboxMessage)
+    (row,) = site.rows(OutboxMessage)
     assert row.dead_at is not None
     assert row.last_error == "Undeliverable recipient refused, 550"
 
 
-def test_recipient_refused_for_now_is_tried_again(door, mail):
+def test_recipient_refused_temporarily_is_retried(site, mail):
     mail.answer = "451 later"
-    door.ask(door.browser())
-    door.deliver()
-    (row,) = door.rows(OutboxMessage)
+    site.request_sign_in(site.browser())
+    site.deliver()
+    (row,) = site.rows(OutboxMessage)
     assert row.dead_at is None
     assert "maya" not in row.last_error
 
     mail.answer = "250 OK"
-    door.clock.move_to(row.due_at)
+    site.clock.move_to(row.due_at)
 
-    assert len(door.deliver()) == 1
+    assert len(site.deliver()) == 1
 
 
-def test_mail_speaks_the_language_of_the_customer(door):
-    door.change_customer(door.scope, locale="fr")
+def test_mail_is_in_the_language_of_the_customer(site):
+    site.change_customer(site.scope, locale="fr")
 
-    caught = door.mailed(door.browser())
+    caught = site.request_mail(site.browser())
 
     assert "Se connecter" in caught.html or "Connexion" in caught.html
     assert 'lang="fr"' in caught.html
     assert caught.text.splitlines().index(caught.code) < caught.text.splitlines().index(caught.link)
 
 
-def test_mail_to_an_address_of_another_script_arrives(door):
-    door.add_customer("用户@例子.example", name="Li")
+def test_mail_to_an_address_of_another_script_arrives(site):
+    site.add_customer("用户@例子.example", name="Li")
 
-    caught = door.mailed(door.browser(), "用户@例子.example")
+    caught = site.request_mail(site.browser(), "用户@例子.example")
 
     assert caught.recipients == ("用户@xn--fsqu00a.example",)
 
 
-def test_html_part_has_its_styles_inline_and_loads_nothing(door):
-    caught = door.mailed(door.browser())
+def test_html_part_has_its_styles_inline_and_loads_nothing(site):
+    caught = site.request_mail(site.browser())
 
     assert "<style" not in caught.html
     assert "style=" in caught.html
@@ -178,12 +178,12 @@ def test_html_part_has_its_styles_inline_and_loads_nothing(door):
     assert re.findall(r'(?:src|href)="(?!mailto:)([^"]*)"', caught.html) == [caught.link]
 
 
-def pay(door, name="Team plan"):
+def pay(site, name="Team plan"):
     """A complete payment of one invoice, and its receipt in the outbox."""
-    now = door.clock.now()
-    merchant_id, customer_id = door.scope.merchant_id, door.scope.customer_id
+    now = site.clock.now()
+    merchant_id, customer_id = site.scope.merchant_id, site.scope.customer_id
     payment_id, invoice_id = new_id("pay", now), new_id("inv", now)
-    with door.services.database.unit_of_work() as session:
+    with site.services.database.unit_of_work() as session:
         session.add(
             Invoice(
                 merchant_id=merchant_id, id=invoice_id, customer_id=customer_id, number="ACME-0412", status="paid", currency="USD",
@@ -214,10 +214,10 @@ def pay(door, name="Team plan"):
     return payment_id
 
 
-def test_receipt_tells_payee_amount_method_and_invoice(door):
-    payment_id = pay(door, "Team plan <b>& more</b>")
+def test_receipt_has_payee_amount_method_and_invoice(site):
+    payment_id = pay(site, "Team plan <b>& more</b>")
 
-    (caught,) = door.deliver()
+    (caught,) = site.deliver()
 
     assert caught.recipients == (ADDRESS,)
     assert caught.message["Subject"] == "You paid $325.98 to Acme Inc."
@@ -229,34 +229,34 @@ def test_receipt_tells_payee_amount_method_and_invoice(door):
 
 
 @pytest.mark.parametrize(("locale", "name"), [("en", "Money in advance"), ("fr", "Avance")])
-def test_receipt_of_money_in_advance_names_it_in_the_customers_language(door, locale, name):
-    payment_id = pay(door)
-    with door.services.database.unit_of_work() as session:
+def test_receipt_of_money_in_advance_names_it_in_the_customers_language(site, locale, name):
+    payment_id = pay(site)
+    with site.services.database.unit_of_work() as session:
         session.execute(sa.delete(PaymentAllocation).where(PaymentAllocation.payment_id == payment_id))
         session.execute(
             sa.update(Payment).where(Payment.id == payment_id).values(kind="top_up", description="", method_type=None)
         )
-        session.execute(sa.update(Customer).where(Customer.id == door.scope.customer_id).values(locale=locale))
+        session.execute(sa.update(Customer).where(Customer.id == site.scope.customer_id).values(locale=locale))
 
-    (caught,) = door.deliver()
+    (caught,) = site.deliver()
 
     assert name in caught.text and name in caught.html
 
 
 @pytest.mark.parametrize("change", [{"email": None, "email_key": None}, {"deleted_at": "now"}])
-def test_customer_without_address_gets_no_receipt(door, change):
-    pay(door)
-    door.change_customer(
-        door.scope, **{name: door.clock.now() if value == "now" else value for name, value in change.items()}
+def test_customer_without_address_gets_no_receipt(site, change):
+    pay(site)
+    site.change_customer(
+        site.scope, **{name: site.clock.now() if value == "now" else value for name, value in change.items()}
     )
 
-    assert door.deliver() == []
-    assert door.rows(OutboxMessage)[0].done_at is not None
+    assert site.deliver() == []
+    assert site.rows(OutboxMessage)[0].done_at is not None
 
 
-def test_mount_of_a_host_is_where_its_links_lead(door):
-    door = door.with_settings(url_prefix="/billing")
+def test_mount_of_a_host_is_where_its_links_lead(site):
+    site = site.with_settings(url_prefix="/billing")
 
-    caught = door.mailed(door.browser())
+    caught = site.request_mail(site.browser())
 
     assert caught.link.startswith("http://127.0.0.1:5000/billing/sign-in/link/")

@@ -16,7 +16,7 @@ from portal.payments.operations.paying import cancel_payment
 from portal.provider_events.jobs import handle_events
 from portal.provider_events.models import ProviderEvent
 from portal.provider_events.operations import receive_event
-from portal.provider_events.rules import MOST_TRIES
+from portal.provider_events.rules import MAX_ATTEMPTS
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
 from portal.refunds.operations import refund_payment
@@ -119,7 +119,7 @@ def test_event_of_a_payment_that_stays_unknown_here_becomes_a_dead_letter(till: 
 
     tries = try_to_the_end(till)
 
-    assert (tries, event(till, "evt_1").fault) == (MOST_TRIES, "unknown_here")
+    assert (tries, event(till, "evt_1").fault) == (MAX_ATTEMPTS, "unknown_here")
     assert event(till, "evt_1").dead_at is not None
 
 
@@ -181,7 +181,7 @@ def test_event_that_kills_its_worker_each_time_becomes_a_dead_letter_too(till: T
     payment = till.pay(till.invoice())
     receive(till, "evt_1", payment)
 
-    for _ in range(MOST_TRIES - 1):
+    for _ in range(MAX_ATTEMPTS - 1):
         with pytest.raises(Killed):
             handle_events(till.with_crash_point(killing_at("event.claimed")))
         till.clock.advance(hours=4)
@@ -327,7 +327,7 @@ def test_with_every_event_lost_every_payment_is_resolved_by_polling(till: Till) 
 def try_to_the_end(till: Till) -> int:
     """Handle events until none is due any more; return how many tries there were."""
     tries = 0
-    for _ in range(MOST_TRIES + 1):
+    for _ in range(MAX_ATTEMPTS + 1):
         tries += handle_events(till.services)
         till.clock.advance(hours=4)
     return tries

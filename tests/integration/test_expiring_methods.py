@@ -17,39 +17,39 @@ from portal.payment_methods.rules import expiries_to_notify, method_state
 from portal.public_ids import is_id, new_id
 from portal.worker import build_handlers, deliver_due
 from tests.support.bundled import bundled_renderer
-from tests.support.front_door import FrontDoor
+from tests.support.site import Site
 
 # The door's clock stands in the middle of March 2026; eight weeks on is the middle of May.
 
 
-def save(door: FrontDoor, month: int | None = 4, year: int | None = 2026, **given: Any) -> str:
-    method_id = new_id("pm", door.clock.now())
+def save(site: Site, month: int | None = 4, year: int | None = 2026, **given: Any) -> str:
+    method_id = new_id("pm", site.clock.now())
     row = {
         "gateway": "sandbox", "token": f"tok_{method_id}", "fingerprint": method_id, "type": "card", "brand": "visa",
         "last4": "4242", "exp_month": month, "exp_year": year, "status": "active", **given,
     }  # fmt: skip
-    with door.services.database.unit_of_work() as session:
+    with site.services.database.unit_of_work() as session:
         session.add(
             PaymentMethod(
-                merchant_id=door.scope.merchant_id,
+                merchant_id=site.scope.merchant_id,
                 id=method_id,
-                customer_id=door.scope.customer_id,
-                created_at=door.clock.now(),
+                customer_id=site.scope.customer_id,
+                created_at=site.clock.now(),
                 **row,
             )
         )
     return method_id
 
 
-def change(door: FrontDoor, table: Any, **values: Any) -> None:
-    with door.services.database.unit_of_work() as session:
-        session.execute(sa.update(table).where(table.merchant_id == door.scope.merchant_id).values(**values))
+def change(site: Site, table: Any, **values: Any) -> None:
+    with site.services.database.unit_of_work() as session:
+        session.execute(sa.update(table).where(table.merchant_id == site.scope.merchant_id).values(**values))
 
 
-def send(door: FrontDoor) -> list[Any]:
-    mail_expiring_methods(door.services)
-    deliver_due(door.services, build_handlers(bundled_renderer()))
-    return list(door.mail.take())
+def send(site: Site) -> list[Any]:
+    mail_expiring_methods(site.services)
+    deliver_due(site.services, build_handlers(bundled_renderer()))
+    return list(site.mail.take())
 
 
 @pytest.mark.parametrize(
@@ -65,18 +65,18 @@ def send(door: FrontDoor) -> list[Any]:
     ],
 )
 def test_customer_is_told_eight_weeks_before_and_once(
-    door: FrontDoor, month: int | None, year: int | None, is_told: bool
+    site: Site, month: int | None, year: int | None, is_told: bool
 ) -> None:
-    save(door, month, year)
+    save(site, month, year)
 
-    assert len(send(door)) == is_told
-    assert send(door) == []
+    assert len(send(site)) == is_told
+    assert send(site) == []
 
 
-def test_mail_names_the_method_and_leads_to_its_page(door: FrontDoor) -> None:
-    method_id = save(door, nickname="Studio card", is_default=True)
+def test_mail_names_the_method_and_leads_to_its_page(site: Site) -> None:
+    method_id = save(site, nickname="Studio card", is_default=True)
 
-    (caught,) = send(door)
+    (caught,) = send(site)
 
     assert caught.message["Subject"] == "Visa\u00a0••••\u00a04242 runs out soon"
     for part in (caught.text, caught.html):
@@ -87,56 +87,56 @@ def test_mail_names_the_method_and_leads_to_its_page(door: FrontDoor) -> None:
     assert caught.message["Auto-Submitted"] == "auto-generated"
 
 
-def test_mail_is_in_the_customers_language(door: FrontDoor) -> None:
-    save(door)
-    change(door, Customer, locale="fr")
+def test_mail_is_in_the_customers_language(site: Site) -> None:
+    save(site)
+    change(site, Customer, locale="fr")
 
-    (caught,) = send(door)
+    (caught,) = send(site)
 
     assert "expire bientôt" in caught.message["Subject"]
     assert "runs out" not in caught.text + caught.html
 
 
-def test_method_that_ran_out_unnoticed_is_called_so(door: FrontDoor) -> None:
-    save(door, 2, 2026)
+def test_method_that_ran_out_unnoticed_is_called_so(site: Site) -> None:
+    save(site, 2, 2026)
 
-    (caught,) = send(door)
+    (caught,) = send(site)
 
     assert caught.message["Subject"].endswith("has run out")
     assert "pays nothing any more" in caught.text
 
 
-def test_outbox_holds_ids_only(door: FrontDoor) -> None:
-    method_id = save(door)
+def test_outbox_holds_ids_only(site: Site) -> None:
+    method_id = save(site)
 
-    mail_expiring_methods(door.services)
+    mail_expiring_methods(site.services)
 
-    (message,) = door.rows(OutboxMessage)
+    (message,) = site.rows(OutboxMessage)
     event = message.payload.pop("event")
     assert message.payload == {"type": "payment_method.expiring", "object": method_id, "expiry": 202604}
     assert is_id("evt", event)
 
 
-def test_new_expiry_of_the_same_method_is_told_again_when_its_time_comes(door: FrontDoor) -> None:
-    save(door)
-    assert len(send(door)) == 1
+def test_new_expiry_of_the_same_method_is_told_again_when_its_time_comes(site: Site) -> None:
+    save(site)
+    assert len(send(site)) == 1
 
-    change(door, PaymentMethod, exp_year=2027)
-    assert send(door) == []
-    door.clock.advance(days=365)
+    change(site, PaymentMethod, exp_year=2027)
+    assert send(site) == []
+    site.clock.advance(days=365)
 
-    assert len(send(door)) == 1
+    assert len(send(site)) == 1
 
 
-def test_two_workers_write_once(door: FrontDoor) -> None:
+def test_two_workers_write_once(site: Site) -> None:
     for _ in range(5):
-        save(door)
+        save(site)
 
     with ThreadPoolExecutor(3) as pool:
-        counts = list(pool.map(lambda _: mail_expiring_methods(door.services), range(3)))
+        counts = list(pool.map(lambda _: mail_expiring_methods(site.services), range(3)))
 
     assert sum(counts) == 5
-    assert len(door.rows(OutboxMessage)) == 5
+    assert len(site.rows(OutboxMessage)) == 5
 
 
 @pytest.mark.parametrize(
@@ -148,14 +148,14 @@ def test_two_workers_write_once(door: FrontDoor) -> None:
         (Customer, {"deleted_at": True}),
     ],
 )
-def test_nobody_is_written_to_about_what_is_gone_meanwhile(door: FrontDoor, table: Any, values: dict[str, Any]) -> None:
-    save(door)
-    mail_expiring_methods(door.services)
-    change(door, table, **{name: door.clock.now() if value is True else value for name, value in values.items()})
+def test_nobody_is_written_to_about_what_is_gone_meanwhile(site: Site, table: Any, values: dict[str, Any]) -> None:
+    save(site)
+    mail_expiring_methods(site.services)
+    change(site, table, **{name: site.clock.now() if value is True else value for name, value in values.items()})
 
-    deliver_due(door.services, build_handlers(bundled_renderer()))
+    deliver_due(site.services, build_handlers(bundled_renderer()))
 
-    assert door.mail.take() == []
+    assert site.mail.take() == []
 
 
 def test_what_is_told_is_what_pages_call_expiring() -> None:

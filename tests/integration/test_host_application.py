@@ -20,7 +20,7 @@ from portal import Portal
 from portal.clock import MovableClock
 from portal.database import Database
 from portal.errors import NotFound
-from portal.extension import EXTENSION, LoginInTheWay, NotMounted
+from portal.extension import EXTENSION, LoginConflict, NotMounted
 from portal.services import Services
 from portal.settings import SettingsFault
 from tests.conftest import SECRET_KEY
@@ -246,7 +246,7 @@ def test_shops_csrf_token_means_nothing_to_the_portal(shop: Shop) -> None:
     assert client.post("/login", data={"csrf_token": "none"}).status_code == 400
 
 
-def test_portals_pages_wear_their_own_templates(shop: Shop) -> None:
+def test_portal_pages_use_their_own_templates(shop: Shop) -> None:
     client = shop.sign_in()
 
     page = client.get("/billing/")
@@ -434,5 +434,5 @@ def test_blueprint_refuses_an_application_with_a_login(environment: None, servic
     portal = Portal(url_prefix="/billing", merchant="acme")
     app = build_host()
 
-    with pytest.raises(LoginInTheWay):
+    with pytest.raises(LoginConflict):
         app.register_blueprint(portal.create_blueprint(), url_prefix="/billing")

@@ -1,4 +1,4 @@
-"""Events of a gateway at the door: verified, stored once, answered. What they lead to is in test_event_handling.py."""
+"""Events of a gateway at the webhook endpoint: verified, stored once, answered. What they lead to is in test_event_handling.py."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ NOW = datetime(2026, 3, 19, tzinfo=UTC)
 
 
 def guess_code(guess: str) -> bool:
-    return is_code_of(KEYS, "mer_1", CHALLENGE, guess[:8])
+    return is_code_of(KEYS, "mer_1", CHALLENGE, code=guess[:8])
 
 
 def guess_link(guess: str) -> bool:

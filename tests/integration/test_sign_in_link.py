@@ -1,4 +1,4 @@
-"""Signing in by the mailed link: opening it uses nothing up, one click signs in one browser (threats, group L)."""
+"""Signing in by the mailed link: opening it does not use it, one click signs in one browser (threats, group L)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from portal.audit.models import AuditEntry
 from portal.sign_in.models import Challenge, SignInSession
 from portal.worker import clean_up
-from tests.support.front_door import ADDRESS, contents, path_of
+from tests.support.site import ADDRESS, contents, path_of
 
 
-def test_link_signs_in_after_a_click(door):
-    browser = door.browser()
-    caught = door.mailed(browser, next="/invoices")
+def test_link_signs_in_after_a_click(site):
+    browser = site.browser()
+    caught = site.request_mail(browser, next="/invoices")
 
     page = browser.get(path_of(caught))
     assert page.headline == "Is this you?"
@@ -27,25 +27,25 @@ def test_link_signs_in_after_a_click(door):
     assert browser.get("/acme/invoices").headline == "Invoices"
 
 
-def test_opening_a_link_a_hundred_times_changes_nothing(door):
-    asker = door.browser()
-    path = path_of(door.mailed(asker))
-    before = contents(door.services.database)
+def test_opening_a_link_a_hundred_times_changes_nothing(site):
+    asker = site.browser()
+    path = path_of(site.request_mail(asker))
+    before = contents(site.services.database)
 
     for number in range(100):
-        scanner = door.app.test_client()
+        scanner = site.app.test_client()
         method = ("GET", "HEAD", "OPTIONS")[number % 3]
         response = scanner.open(path, method=method, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
         assert response.status_code == (405 if method == "OPTIONS" else 200)
         assert "portal_acme=" not in str(response.headers.getlist("Set-Cookie"))
 
-    assert contents(door.services.database) == before
+    assert contents(site.services.database) == before
     asker.post(path)
 
 
-def test_link_signs_in_only_the_browser_that_clicks(door):
-    asker, reader = door.browser(), door.browser()
-    path = path_of(door.mailed(asker))
+def test_link_signs_in_only_the_browser_that_clicks(site):
+    asker, reader = site.browser(), site.browser()
+    path = path_of(site.request_mail(asker))
 
     reader.post(path)
 
@@ -53,66 +53,66 @@ def test_link_signs_in_only_the_browser_that_clicks(door):
     assert asker.follow("/acme/").path.startswith("/acme/sign-in")
 
 
-def test_second_click_is_told_that_the_link_is_used(door):
-    browser = door.browser()
-    path = path_of(door.mailed(browser, next="/invoices"))
+def test_second_click_says_that_the_link_is_used(site):
+    browser = site.browser()
+    path = path_of(site.request_mail(browser, next="/invoices"))
     browser.post(path)
 
     response = browser.post(path, status=410)
 
     assert "This link has been used" in response.get_data(as_text=True)
-    assert door.count(SignInSession) == 1
+    assert site.count(SignInSession) == 1
 
 
-def test_twenty_clicks_at_once_make_one_session(door):
-    path = path_of(door.mailed(door.browser()))
+def test_twenty_clicks_at_once_make_one_session(site):
+    path = path_of(site.request_mail(site.browser()))
 
     def click(_number):
-        return door.app.test_client().post(path, headers={"Sec-Fetch-Site": "same-origin"}).status_code
+        return site.app.test_client().post(path, headers={"Sec-Fetch-Site": "same-origin"}).status_code
 
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(click, range(20)))
 
     assert sorted(answers) == [303, *[410] * 19]
-    assert door.count(SignInSession) == 1
+    assert site.count(SignInSession) == 1
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(599, 303), (600, 410), (601, 410)])
-def test_link_lives_ten_minutes_from_its_sending(door, seconds, status):
-    browser = door.browser()
-    door.ask(browser)
-    door.clock.advance(minutes=3)
-    (caught,) = door.deliver()
+def test_link_lives_ten_minutes_from_its_sending(site, seconds, status):
+    browser = site.browser()
+    site.request_sign_in(browser)
+    site.clock.advance(minutes=3)
+    (caught,) = site.deliver()
 
-    door.clock.advance(seconds=seconds)
+    site.clock.advance(seconds=seconds)
 
     answer = browser.post(path_of(caught), status=status).get_data(as_text=True)
     assert ("This link has run out" in answer) == (status == 410)
 
 
-def test_clock_that_jumps_revives_nothing(door):
-    used, expired = door.browser(), door.browser()
-    used_path = path_of(door.mailed(used))
+def test_clock_that_jumps_revives_nothing(site):
+    used, expired = site.browser(), site.browser()
+    used_path = path_of(site.request_mail(used))
     used.post(used_path)
-    door.clock.advance(minutes=2)
-    expired_path = path_of(door.mailed(expired))
-    door.clock.advance(hours=1)
-    clean_up(door.services)
+    site.clock.advance(minutes=2)
+    expired_path = path_of(site.request_mail(expired))
+    site.clock.advance(hours=1)
+    clean_up(site.services)
     for jump in ({"hours": -1}, {"days": 1}, {"days": -2}):
-        door.clock.advance(**jump)
+        site.clock.advance(**jump)
         used.post(used_path, status=410)
         expired.post(expired_path, status=410)
 
 
-def test_expired_link_leads_to_a_fresh_one_at_the_same_target(door):
-    asker, reader = door.browser(), door.browser()
-    caught = door.mailed(asker, next="/invoices?status=overdue")
-    door.clock.advance(minutes=11)
+def test_expired_link_leads_to_a_fresh_one_at_the_same_target(site):
+    asker, reader = site.browser(), site.browser()
+    caught = site.request_mail(asker, next="/invoices?status=overdue")
+    site.clock.advance(minutes=11)
 
     page = reader.get(path_of(caught), status=410)
     assert page.headline == "This link has run out"
     page = reader.submit(page, action="/fresh")
-    (fresh,) = door.deliver()
+    (fresh,) = site.deliver()
 
     assert page.path.startswith("/acme/sign-in/code")
     assert fresh.link != caught.link
@@ -138,9 +138,9 @@ DAMAGES = {
 }
 
 
-def test_damaged_link_gets_a_page_that_helps(door):
-    browser = door.browser()
-    path = path_of(door.mailed(browser))
+def test_damaged_link_gets_a_page_that_helps(site):
+    browser = site.browser()
+    path = path_of(site.request_mail(browser))
     head, _, token = path.rpartition("/")
 
     for damage in DAMAGES.values():
@@ -151,27 +151,27 @@ def test_damaged_link_gets_a_page_that_helps(door):
     browser.post(path)
 
 
-def test_link_of_one_merchant_is_refused_by_another(door):
-    browser = door.browser()
-    path = path_of(door.mailed(browser)).replace("/acme/", "/savane/")
+def test_link_of_one_merchant_is_refused_by_another(site):
+    browser = site.browser()
+    path = path_of(site.request_mail(browser)).replace("/acme/", "/savane/")
 
     browser.get(path, status=404)
     browser.post(path, status=404)
 
-    assert door.count(SignInSession) == 0
-    assert door.count(AuditEntry, action="portal.sign_in_refused", merchant_id=door.other.merchant_id) == 1
+    assert site.count(SignInSession) == 0
+    assert site.count(AuditEntry, action="portal.sign_in_refused", merchant_id=site.other.merchant_id) == 1
 
 
-def test_foreign_links_are_remembered_a_few_times_an_hour(door):
+def test_foreign_links_are_remembered_a_few_times_an_hour(site):
     for _ in range(10):
-        door.browser().post(f"/savane/sign-in/link/{'A' * 65}", status=404)
+        site.browser().post(f"/savane/sign-in/link/{'A' * 65}", status=404)
 
-    assert door.count(AuditEntry, action="portal.sign_in_refused") == 3
+    assert site.count(AuditEntry, action="portal.sign_in_refused") == 3
 
 
-def test_clicking_does_not_let_the_one_in_who_asked(door):
-    attacker, owner = door.browser(), door.browser()
-    path = path_of(door.mailed(attacker))
+def test_click_does_not_sign_in_the_browser_that_requested_the_link(site):
+    attacker, owner = site.browser(), site.browser()
+    path = path_of(site.request_mail(attacker))
 
     owner.post(path)
 
@@ -179,30 +179,30 @@ def test_clicking_does_not_let_the_one_in_who_asked(door):
     assert "run out" in attacker.post("/acme/sign-in/code", {"code": "0000-0000"}, status=422).get_data(as_text=True)
 
 
-def test_somebody_else_signed_in_is_told_and_switched(door):
-    jonas = door.add_customer("jonas@berg.example", name="Jonas Berg")
-    browser = door.browser()
-    browser.post(path_of(door.mailed(browser, "jonas@berg.example")))
-    path = path_of(door.mailed(door.browser()))
+def test_other_signed_in_customer_is_named_and_signed_out(site):
+    jonas = site.add_customer("jonas@berg.example", name="Jonas Berg")
+    browser = site.browser()
+    browser.post(path_of(site.request_mail(browser, "jonas@berg.example")))
+    path = path_of(site.request_mail(site.browser()))
 
     page = browser.get(path)
     assert "Jonas Berg is signed in here now" in page.text
     browser.post(path)
 
-    (ended,) = door.rows(SignInSession, customer_id=jonas.customer_id)
+    (ended,) = site.rows(SignInSession, customer_id=jonas.customer_id)
     assert ended.revoked_at is not None
     assert "Maya Lindqvist" in browser.get("/acme/").text
 
 
 @pytest.mark.parametrize("change", [{"blocked": True}, {"deleted_at": "now"}])
-def test_customer_who_may_not_sign_in_any_more_is_refused(door, change):
-    inside = door.signed_in()
-    door.clock.advance(minutes=2)
-    browser = door.browser()
-    path = path_of(door.mailed(browser))
+def test_customer_who_may_not_sign_in_any_more_is_refused(site, change):
+    inside = site.signed_in()
+    site.clock.advance(minutes=2)
+    browser = site.browser()
+    path = path_of(site.request_mail(browser))
 
-    door.change_customer(
-        door.scope, **{name: door.clock.now() if value == "now" else value for name, value in change.items()}
+    site.change_customer(
+        site.scope, **{name: site.clock.now() if value == "now" else value for name, value in change.items()}
     )
 
     browser.get(path, status=410)
@@ -210,23 +210,23 @@ def test_customer_who_may_not_sign_in_any_more_is_refused(door, change):
     assert inside.follow("/acme/").path.startswith("/acme/sign-in")
 
 
-def test_session_id_is_new_at_every_sign_in_and_the_old_one_ends(door):
-    browser = door.signed_in()
-    (old,) = door.rows(SignInSession)
-    door.clock.advance(minutes=2)
+def test_session_id_is_new_at_every_sign_in_and_the_old_one_ends(site):
+    browser = site.signed_in()
+    (old,) = site.rows(SignInSession)
+    site.clock.advance(minutes=2)
 
-    browser.post(path_of(door.mailed(door.browser())))
+    browser.post(path_of(site.request_mail(site.browser())))
 
-    old, new = door.rows(SignInSession)
+    old, new = site.rows(SignInSession)
     assert old.token_digest != new.token_digest
     assert old.revoked_at is not None
     assert new.revoked_at is None
 
 
-def test_pages_with_a_token_keep_it_to_themselves(door):
-    caught = door.mailed(door.browser())
+def test_pages_with_a_token_keep_it_to_themselves(site):
+    caught = site.request_mail(site.browser())
 
-    response = door.app.test_client().get(path_of(caught))
+    response = site.app.test_client().get(path_of(caught))
 
     assert response.headers["Referrer-Policy"] == "same-origin"
     assert response.headers["Cache-Control"] == "no-store"
@@ -236,12 +236,12 @@ def test_pages_with_a_token_keep_it_to_themselves(door):
 @pytest.mark.parametrize(
     "origin", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {}]
 )
-def test_link_posted_from_another_site_is_refused(door, origin):
-    path = path_of(door.mailed(door.browser()))
+def test_link_posted_from_another_site_is_refused(site, origin):
+    path = path_of(site.request_mail(site.browser()))
 
-    assert door.app.test_client().post(path, headers=origin).status_code == 403
+    assert site.app.test_client().post(path, headers=origin).status_code == 403
 
-    assert door.count(SignInSession) == 0
+    assert site.count(SignInSession) == 0
 
 
 TARGETS = [
@@ -251,39 +251,39 @@ TARGETS = [
 ]  # fmt: skip
 
 
-def test_target_elsewhere_leads_to_the_overview(door):
-    door = door.with_settings(sign_in_mails_per_address_per_hour=99)
-    browser = door.browser()
+def test_target_elsewhere_leads_to_the_overview(site):
+    site = site.with_settings(sign_in_mails_per_address_per_hour=99)
+    browser = site.browser()
 
     for target in TARGETS:
-        path = path_of(door.mailed(browser, next=target))
+        path = path_of(site.request_mail(browser, next=target))
         assert browser.post(path).headers["Location"] == "/acme/", target
-        door.clock.advance(minutes=1)
+        site.clock.advance(minutes=1)
 
 
-def test_two_customers_of_one_mailbox_choose_after_the_proof(door):
-    second = door.add_customer(ADDRESS.upper(), name="Maya L.", company_name="Lindqvist & Berg AB")
-    browser = door.browser()
-    path = path_of(door.mailed(browser))
+def test_two_customers_of_one_mailbox_choose_after_the_proof(site):
+    second = site.add_customer(ADDRESS.upper(), name="Maya L.", company_name="Lindqvist & Berg AB")
+    browser = site.browser()
+    path = path_of(site.request_mail(browser))
 
     page = browser.get(path)
     assert "Maya" not in page.text
     choice = browser.post(path, status=422).get_data(as_text=True)
     assert "Lindqvist &amp; Berg AB" in choice
-    assert door.count(Challenge, used_at=None) == 1
+    assert site.count(Challenge, used_at=None) == 1
     browser.post(path, {"account": second.customer_id})
 
-    (session,) = door.rows(SignInSession)
+    (session,) = site.rows(SignInSession)
     assert session.customer_id == second.customer_id
 
 
-def test_account_that_the_mailbox_does_not_prove_cannot_be_chosen(door):
-    door.add_customer(ADDRESS, name="Maya L.")
-    foreign = door.add_customer("jonas@berg.example", name="Jonas Berg")
-    browser = door.browser()
-    path = path_of(door.mailed(browser))
+def test_account_that_the_mailbox_does_not_prove_cannot_be_chosen(site):
+    site.add_customer(ADDRESS, name="Maya L.")
+    foreign = site.add_customer("jonas@berg.example", name="Jonas Berg")
+    browser = site.browser()
+    path = path_of(site.request_mail(browser))
 
     browser.post(path, {"account": foreign.customer_id}, status=422)
-    browser.post(path, {"account": door.other.customer_id}, status=422)
+    browser.post(path, {"account": site.other.customer_id}, status=422)
 
-    assert door.count(SignInSession) == 0
+    assert site.count(SignInSession) == 0

@@ -9,24 +9,24 @@ import pytest
 from portal.outbox.models import OutboxMessage
 from portal.sign_in.models import Challenge, RateCounter
 from portal.worker import clean_up
-from tests.support.front_door import ADDRESS, contents, counted_statements, path_of
 from tests.support.mail_catcher import Caught
+from tests.support.site import ADDRESS, contents, counted_statements, path_of
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 UNKNOWN = "nobody@lindqvist.example"
 
 
-def work_of(door, address):
-    """All that asking for an address does and answers, ids and digests aside."""
-    before = contents(door.services.database)
-    browser = door.browser()
-    with counted_statements(door.services.database) as statements:
-        asked = browser.client.post("/acme/sign-in", data={"email": address}, headers=SAME_ORIGIN)
+def work_of(site, address):
+    """All effects and responses of a request for an address, without ids and digests."""
+    before = contents(site.services.database)
+    browser = site.browser()
+    with counted_statements(site.services.database) as statements:
+        requested = browser.client.post("/acme/sign-in", data={"email": address}, headers=SAME_ORIGIN)
         page = browser.client.get("/acme/sign-in/code")
         wrong = browser.client.post("/acme/sign-in/code", data={"code": "0000-0000"}, headers=SAME_ORIGIN)
-    with counted_statements(door.services.database) as relayed:
-        mails = door.deliver()
-    after = contents(door.services.database)
+    with counted_statements(site.services.database) as relayed:
+        mails = site.deliver()
+    after = contents(site.services.database)
     return {
         "answers": [
             (
@@ -34,12 +34,12 @@ def work_of(door, address):
                 neutral(str(sorted(each.headers.items()))),
                 neutral(each.get_data(as_text=True), address),
             )
-            for each in (asked, page, wrong)
+            for each in (requested, page, wrong)
         ],
         "statements": statements,
         "relayed": [statement for statement in relayed if "outbox" not in statement],
         "rows": {name: len(after[name]) - len(before[name]) for name in after},
-        "lengths": [len(each.get_data()) for each in (asked, page, wrong)],
+        "lengths": [len(each.get_data()) for each in (requested, page, wrong)],
     }, mails
 
 
@@ -50,12 +50,12 @@ def neutral(text, address=""):
     return text.replace(address[:1] + "•••@", "•••@") if address else text
 
 
-def test_known_and_unknown_addresses_are_the_same_work_and_answer(door):
-    work_of(door, "somebody@lindqvist.example")  # From here on the limits of network and merchant have their rows.
-    door.clock.advance(minutes=2)
-    known, mails = work_of(door, ADDRESS)
-    door.clock.advance(minutes=2)
-    unknown, none = work_of(door, UNKNOWN)
+def test_known_and_unknown_addresses_are_the_same_work_and_answer(site):
+    work_of(site, "somebody@lindqvist.example")  # From here on the limits of network and merchant have their rows.
+    site.clock.advance(minutes=2)
+    known, mails = work_of(site, ADDRESS)
+    site.clock.advance(minutes=2)
+    unknown, none = work_of(site, UNKNOWN)
 
     assert known == unknown
     assert known["rows"]["sign_in_challenges"] == known["rows"]["outbox_messages"] == 1
@@ -64,25 +64,25 @@ def test_known_and_unknown_addresses_are_the_same_work_and_answer(door):
 
 
 @pytest.mark.parametrize("change", [{"blocked": True}, {"deleted_at": "now"}])
-def test_customer_who_may_not_sign_in_looks_unknown(door, change):
-    door.change_customer(
-        door.scope, **{name: door.clock.now() if value == "now" else value for name, value in change.items()}
+def test_customer_who_may_not_sign_in_looks_unknown(site, change):
+    site.change_customer(
+        site.scope, **{name: site.clock.now() if value == "now" else value for name, value in change.items()}
     )
-    work_of(door, "somebody@lindqvist.example")
-    door.clock.advance(minutes=2)
-    refused, mails = work_of(door, ADDRESS)
-    door.clock.advance(minutes=2)
-    unknown, _ = work_of(door, UNKNOWN)
+    work_of(site, "somebody@lindqvist.example")
+    site.clock.advance(minutes=2)
+    refused, mails = work_of(site, ADDRESS)
+    site.clock.advance(minutes=2)
+    unknown, _ = work_of(site, UNKNOWN)
 
     assert refused == unknown
     assert mails == []
 
 
-def test_answer_never_holds_link_or_code(door):
-    browser = door.browser()
+def test_answer_never_holds_link_or_code(site):
+    browser = site.browser()
     response = browser.post("/acme/sign-in", {"email": ADDRESS})
     page = browser.get("/acme/sign-in/code")
-    (caught,) = door.deliver()
+    (caught,) = site.deliver()
 
     for text in (
         str(response.headers),
@@ -95,27 +95,27 @@ def test_answer_never_holds_link_or_code(door):
         assert path_of(caught).rpartition("/")[2] not in text
 
 
-def test_mail_goes_to_the_stored_address_alone(door):
-    door.add_customer("kelvin@scale.example", name="Kelvin")
-    browser = door.browser()
+def test_mail_goes_to_the_stored_address_alone(site):
+    site.add_customer("kelvin@scale.example", name="Kelvin")
+    browser = site.browser()
 
     for typed in ("\u212aELVIN@scale.example", "Kelvin@SCALE.example", "  kelvin@scale.example  "):
-        assert door.mailed(browser, typed).recipients == ("kelvin@scale.example",)
-        door.clock.advance(minutes=1)
+        assert site.request_mail(browser, typed).recipients == ("kelvin@scale.example",)
+        site.clock.advance(minutes=1)
 
 
-def test_typed_twin_of_the_stored_address_is_mailed_as_it_is_stored(door):
-    door.add_customer("sam@scale.example", name="Sam")
+def test_typed_twin_of_the_stored_address_is_mailed_as_it_is_stored(site):
+    site.add_customer("sam@scale.example", name="Sam")
 
-    assert door.mailed(door.browser(), "ſam@scale.example").recipients == ("sam@scale.example",)
+    assert site.request_mail(site.browser(), "ſam@scale.example").recipients == ("sam@scale.example",)
 
 
-def test_twin_of_another_script_finds_the_customer_but_proves_only_its_own_mailbox(door):
-    door.add_customer("ſam@scale.example", name="First")
-    door.add_customer("sam@scale.example", name="Second")
-    browser = door.browser()
+def test_twin_of_another_script_finds_the_customer_but_proves_only_its_own_mailbox(site):
+    site.add_customer("ſam@scale.example", name="First")
+    site.add_customer("sam@scale.example", name="Second")
+    browser = site.browser()
 
-    caught = door.mailed(browser, "sam@scale.example")
+    caught = site.request_mail(browser, "sam@scale.example")
 
     assert caught.recipients == ("sam@scale.example",)
     assert "Second" in browser.get(path_of(caught)).text
@@ -131,18 +131,18 @@ BAD_ADDRESSES = [
 ]  # fmt: skip
 
 
-def test_malformed_address_comes_back_and_nothing_is_sent(door):
-    before = contents(door.services.database)
+def test_malformed_address_comes_back_and_nothing_is_sent(site):
+    before = contents(site.services.database)
 
     for bad in BAD_ADDRESSES:
-        response = door.browser().post("/acme/sign-in", {"email": bad.encode("utf-8", "surrogatepass")}, status=422)
+        response = site.browser().post("/acme/sign-in", {"email": bad.encode("utf-8", "surrogatepass")}, status=422)
         assert "It looks like name@example.com" in response.get_data(as_text=True), bad
 
-    assert contents(door.services.database) == before
+    assert contents(site.services.database) == before
 
 
-def test_typed_address_and_target_are_kept(door):
-    browser = door.browser()
+def test_invalid_form_shows_address_and_target_again(site):
+    browser = site.browser()
 
     response = browser.post("/acme/sign-in", {"email": "maya@lindqvist", "next": "/invoices"}, status=422)
 
@@ -165,86 +165,86 @@ def test_typed_address_and_target_are_kept(door):
         {"data": b"email=%ff%fe", "content_type": "application/x-www-form-urlencoded"},
     ],
 )
-def test_form_that_names_no_single_address_is_refused(door, sent):
-    response = door.app.test_client().post("/acme/sign-in", headers=SAME_ORIGIN, **sent)
+def test_form_that_names_no_single_address_is_refused(site, sent):
+    response = site.app.test_client().post("/acme/sign-in", headers=SAME_ORIGIN, **sent)
 
     assert response.status_code == 422
-    assert door.count(Challenge) == 0
+    assert site.count(Challenge) == 0
 
 
-def test_further_mail_within_a_minute_waits(door):
+def test_further_mail_within_a_minute_waits(site):
     for _ in range(3):
-        door.ask(door.browser())
+        site.request_sign_in(site.browser())
 
-    assert len(door.deliver()) == 1
-    door.clock.advance(seconds=59)
-    assert len(door.deliver()) == 0
-    door.clock.advance(seconds=1)
-    assert len(door.deliver()) == 1
-    door.clock.advance(seconds=60)
-    assert len(door.deliver()) == 1
+    assert len(site.deliver()) == 1
+    site.clock.advance(seconds=59)
+    assert len(site.deliver()) == 0
+    site.clock.advance(seconds=1)
+    assert len(site.deliver()) == 1
+    site.clock.advance(seconds=60)
+    assert len(site.deliver()) == 1
 
 
-def test_message_that_was_superseded_before_it_left_is_not_sent(door):
-    browser = door.browser()
-    door.ask(browser)
+def test_message_that_was_superseded_before_it_left_is_not_sent(site):
+    browser = site.browser()
+    site.request_sign_in(browser)
     browser.post("/acme/sign-in/code/fresh")
 
-    assert door.deliver() == []
-    door.clock.advance(minutes=1)
+    assert site.deliver() == []
+    site.clock.advance(minutes=1)
 
-    assert len(door.deliver()) == 1
+    assert len(site.deliver()) == 1
 
 
 @pytest.mark.parametrize("address", [ADDRESS, UNKNOWN])
-def test_hundred_requests_make_five_mails_an_hour(door, address):
-    door = door.with_settings(sign_in_mails_per_ip_per_hour=1000)
-    browsers = [door.browser() for _ in range(100)]
+def test_hundred_requests_make_five_mails_an_hour(site, address):
+    site = site.with_settings(sign_in_mails_per_ip_per_hour=1000)
+    browsers = [site.browser() for _ in range(100)]
     for browser in browsers:
-        door.ask(browser, address)
+        site.request_sign_in(browser, address)
 
     for _ in range(30):
-        door.deliver()
-        door.clock.advance(minutes=1)
+        site.deliver()
+        site.clock.advance(minutes=1)
 
-    assert door.count(OutboxMessage) == 5
-    assert door.count(Challenge) == 100
+    assert site.count(OutboxMessage) == 5
+    assert site.count(Challenge) == 100
     assert "No more messages before 11:42" in browsers[-1].get("/acme/sign-in/code").text
-    door.clock.advance(minutes=31)
-    door.ask(browsers[0], address)
-    assert door.count(OutboxMessage) == 6
+    site.clock.advance(minutes=31)
+    site.request_sign_in(browsers[0], address)
+    assert site.count(OutboxMessage) == 6
 
 
-def test_withheld_request_keeps_the_code_that_was_sent(door):
-    door = door.with_settings(sign_in_mails_per_address_per_hour=1)
-    browser = door.browser()
-    caught = door.mailed(browser)
+def test_withheld_request_leaves_the_sent_code_valid(site):
+    site = site.with_settings(sign_in_mails_per_address_per_hour=1)
+    browser = site.browser()
+    caught = site.request_mail(browser)
 
-    door.ask(browser)
+    site.request_sign_in(browser)
 
     assert browser.post("/acme/sign-in/code", {"code": caught.code}).headers["Location"] == "/acme/"
 
 
-def test_one_network_address_cannot_ask_without_end(door):
-    door = door.with_settings(sign_in_mails_per_ip_per_hour=3)
+def test_requests_of_one_network_address_are_limited(site):
+    site = site.with_settings(sign_in_mails_per_ip_per_hour=3)
     for number in range(3):
-        door.ask(door.browser(), f"customer{number}@shop.example")
+        site.request_sign_in(site.browser(), f"customer{number}@shop.example")
 
-    response = door.browser().post("/acme/sign-in", {"email": "customer9@shop.example"}, status=429)
+    response = site.browser().post("/acme/sign-in", {"email": "customer9@shop.example"}, status=429)
 
     assert "You can go on at 11:42" in response.get_data(as_text=True)
     assert response.headers["Retry-After"] == "3600"
-    assert door.count(Challenge) == 3
-    other = door.app.test_client().post(
+    assert site.count(Challenge) == 3
+    other = site.app.test_client().post(
         "/acme/sign-in", data={"email": ADDRESS}, headers=SAME_ORIGIN, environ_base={"REMOTE_ADDR": "198.51.100.7"}
     )
     assert other.status_code == 303
 
 
-def test_one_merchant_cannot_be_made_to_mail_without_end(door):
-    door = door.with_settings(sign_in_mails_per_hour=3)
+def test_messages_of_one_merchant_are_limited(site):
+    site = site.with_settings(sign_in_mails_per_hour=3)
     answers = [
-        door.app.test_client().post(
+        site.app.test_client().post(
             "/acme/sign-in", data={"email": f"customer{number}@shop.example"}, headers=SAME_ORIGIN,
             environ_base={"REMOTE_ADDR": f"198.51.100.{number}"},
         ).status_code
@@ -252,32 +252,32 @@ def test_one_merchant_cannot_be_made_to_mail_without_end(door):
     ]  # fmt: skip
 
     assert answers == [303, 303, 303, 429, 429]
-    door.ask(door.browser(), root="/savane")
+    site.request_sign_in(site.browser(), root="/savane")
 
 
-def test_limits_outlive_a_restart(door):
-    door.with_settings(sign_in_mails_per_ip_per_hour=1).ask(door.browser())
+def test_limits_outlive_a_restart(site):
+    site.with_settings(sign_in_mails_per_ip_per_hour=1).request_sign_in(site.browser())
 
-    door = door.with_settings(sign_in_mails_per_ip_per_hour=1)
+    site = site.with_settings(sign_in_mails_per_ip_per_hour=1)
 
-    door.browser().post("/acme/sign-in", {"email": ADDRESS}, status=429)
-
-
-def test_limits_outlive_the_cleaning_of_old_rows(door):
-    door.mailed(door.browser())
-    before = door.count(RateCounter)
-
-    clean_up(door.services)
-    assert before > 0 and door.count(RateCounter) == before
-    door.clock.advance(days=3)
-    clean_up(door.services)
-    assert door.count(RateCounter) == 0
+    site.browser().post("/acme/sign-in", {"email": ADDRESS}, status=429)
 
 
-def test_ipv6_user_has_one_bucket_for_a_whole_network(door):
-    door = door.with_settings(sign_in_mails_per_ip_per_hour=1)
+def test_limits_outlive_the_cleaning_of_old_rows(site):
+    site.request_mail(site.browser())
+    before = site.count(RateCounter)
+
+    clean_up(site.services)
+    assert before > 0 and site.count(RateCounter) == before
+    site.clock.advance(days=3)
+    clean_up(site.services)
+    assert site.count(RateCounter) == 0
+
+
+def test_ipv6_network_shares_one_limit(site):
+    site = site.with_settings(sign_in_mails_per_ip_per_hour=1)
     answers = [
-        door.app.test_client().post(
+        site.app.test_client().post(
             "/acme/sign-in", data={"email": ADDRESS}, headers=SAME_ORIGIN, environ_base={"REMOTE_ADDR": remote}
         ).status_code
         for remote in ("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1")
@@ -286,46 +286,46 @@ def test_ipv6_user_has_one_bucket_for_a_whole_network(door):
     assert answers == [303, 429, 303]
 
 
-def test_mail_server_that_is_down_for_a_quarter_hour_makes_no_dead_link(door):
-    down = door.with_settings(smtp_url="smtp://127.0.0.1:9")
-    browser = door.browser()
-    door.ask(browser)
+def test_mail_server_that_is_down_for_a_quarter_hour_makes_no_dead_link(site):
+    down = site.with_settings(smtp_url="smtp://127.0.0.1:9")
+    browser = site.browser()
+    site.request_sign_in(browser)
     for _ in range(15):
         assert down.deliver() == []
-        door.clock.advance(minutes=1)
+        site.clock.advance(minutes=1)
 
     mails: list[Caught] = []
     while not mails:
-        mails = door.deliver()
-        door.clock.advance(minutes=1)
-    door.clock.advance(minutes=8)
+        mails = site.deliver()
+        site.clock.advance(minutes=1)
+    site.clock.advance(minutes=8)
 
     assert browser.post(path_of(mails[0])).status_code == 303
 
 
-def test_address_is_nowhere_in_limits_and_payloads(door):
-    door.ask(door.browser())
+def test_address_is_nowhere_in_limits_and_payloads(site):
+    site.request_sign_in(site.browser())
 
-    for row in door.rows(RateCounter):
+    for row in site.rows(RateCounter):
         assert "maya" not in row.key
         assert "127.0.0.1" not in row.key
-    (message,) = door.rows(OutboxMessage)
-    (challenge,) = door.rows(Challenge)
+    (message,) = site.rows(OutboxMessage)
+    (challenge,) = site.rows(Challenge)
     assert message.payload == {"challenge": challenge.id}
 
 
-def test_link_in_mail_comes_from_the_settings_whatever_host_was_asked(door):
+def test_link_in_mail_comes_from_the_settings_whatever_the_host_header(site):
     for headers in ({"X-Forwarded-Host": "evil.example"}, {"Host": "localhost"}, {"X-Forwarded-Proto": "https"}):
-        door.app.test_client().post("/acme/sign-in", data={"email": ADDRESS}, headers={**SAME_ORIGIN, **headers})
-        (caught,) = door.deliver()
+        site.app.test_client().post("/acme/sign-in", data={"email": ADDRESS}, headers={**SAME_ORIGIN, **headers})
+        (caught,) = site.deliver()
         assert caught.link.startswith("http://127.0.0.1:5000/acme/sign-in/link/")
-        door.clock.advance(minutes=1)
+        site.clock.advance(minutes=1)
 
 
-def test_foreign_host_is_refused_before_anything_is_done(door):
-    response = door.app.test_client().post(
+def test_foreign_host_is_refused_before_anything_is_done(site):
+    response = site.app.test_client().post(
         "/acme/sign-in", data={"email": ADDRESS}, headers={**SAME_ORIGIN, "Host": "evil.example"}
     )
 
     assert response.status_code == 400
-    assert door.count(Challenge) == 0
+    assert site.count(Challenge) == 0

@@ -9,24 +9,24 @@ import sys
 from portal.sign_in.operations import create_portal_session
 from portal.sign_in.rules.tokens import token_digest
 from tests.support.actors import OPERATOR
-from tests.support.front_door import contents, path_of
+from tests.support.site import contents, path_of
 
 CARD = "4000056655665556"
 
 
-def test_no_link_code_or_token_is_at_rest_or_logged(door, caplog):
+def test_no_link_code_or_token_is_at_rest_or_logged(site, caplog):
     caplog.set_level(logging.DEBUG)
-    browser = door.browser()
-    caught = door.mailed(browser)
+    browser = site.browser()
+    caught = site.request_mail(browser)
     browser.get(path_of(caught))
-    while_open = repr(contents(door.services.database))
+    while_open = repr(contents(site.services.database))
     browser.post(path_of(caught))
-    with door.services.database.unit_of_work() as session:
-        minted = create_portal_session(session, door.services.settings, door.scope, at=door.clock.now(), actor=OPERATOR)
-    door.browser().get(f"/acme{minted.path}")
-    door.browser().get(path_of(caught)[:-1], status=404)
+    with site.services.database.unit_of_work() as session:
+        minted = create_portal_session(session, site.services.settings, site.scope, at=site.clock.now(), actor=OPERATOR)
+    site.browser().get(f"/acme{minted.path}")
+    site.browser().get(path_of(caught)[:-1], status=404)
 
-    everything = while_open + repr(contents(door.services.database)) + "".join(
+    everything = while_open + repr(contents(site.services.database)) + "".join(
         f"{record.getMessage()} {record.__dict__}" for record in caplog.records if not record.name.startswith(("aiosmtpd", "mail", "asyncio"))
     )  # fmt: skip
     proof = path_of(caught).rpartition("/")[2][22:]
@@ -45,29 +45,29 @@ def test_no_link_code_or_token_is_at_rest_or_logged(door, caplog):
     assert repr(token_digest(session_token)) in everything
 
 
-def test_card_number_typed_or_sent_anywhere_is_not_at_rest(door):
+def test_card_number_typed_or_sent_anywhere_is_not_at_rest(site):
     """Threats 167: whatever a browser sends along with signing in."""
-    browser = door.browser()
+    browser = site.browser()
     browser.client.environ_base["HTTP_USER_AGENT"] = f"agent {CARD}"
-    caught = door.mailed(browser)
+    caught = site.request_mail(browser)
     browser.post("/acme/sign-in", {"email": "a@shop.example", "next": f"/payments?q={CARD}"}, status=422)
     browser.post("/acme/sign-in/code", {"code": caught.code})
     for address in (f"{CARD}@shop.example", f"x@{CARD}.example"):
-        door.browser().post("/acme/sign-in", {"email": address}, status=422)
+        site.browser().post("/acme/sign-in", {"email": address}, status=422)
 
-    at_rest = repr(contents(door.services.database))
+    at_rest = repr(contents(site.services.database))
     assert CARD not in at_rest
     assert f"agent •••• {CARD[-4:]}" in at_rest
 
 
-def test_signing_in_uses_no_guessable_randomness(door, monkeypatch):
-    asked_by = set()
+def test_signing_in_uses_no_guessable_randomness(site, monkeypatch):
+    callers = set()
 
     def watched(name):
         original = getattr(random, name)
 
         def draw(*arguments, **options):
-            asked_by.add(sys._getframe(1).f_code.co_filename)
+            callers.add(sys._getframe(1).f_code.co_filename)
             return original(*arguments, **options)
 
         return draw
@@ -75,7 +75,7 @@ def test_signing_in_uses_no_guessable_randomness(door, monkeypatch):
     for name in ("random", "randint", "choice", "getrandbits", "randrange", "choices", "sample", "randbytes"):
         monkeypatch.setattr(random, name, watched(name))
 
-    door.signed_in()
+    site.signed_in()
 
     # The boundary between the parts of a message is drawn by the email package, and secret to nobody.
-    assert {name for name in asked_by if not name.endswith("email/generator.py")} == set()
+    assert {name for name in callers if not name.endswith("email/generator.py")} == set()

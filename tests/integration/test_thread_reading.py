@@ -56,7 +56,7 @@ def test_what_another_transaction_committed_is_seen(database: Database) -> None:
         assert reader.execute(sa.text("select count(*) from merchants")).scalar() == 1
 
 
-def test_fault_of_the_database_gives_it_back(database: Database) -> None:
+def test_database_error_releases_the_connection(database: Database) -> None:
     with pytest.raises(DBAPIError), database.reading() as reader:
         reader.execute(sa.text("select * from nothing"))
 
@@ -65,7 +65,7 @@ def test_fault_of_the_database_gives_it_back(database: Database) -> None:
         assert another.execute(sa.text("select 1")).scalar() == 1
 
 
-def test_other_failure_keeps_it(database: Database) -> None:
+def test_other_error_keeps_the_connection(database: Database) -> None:
     with pytest.raises(NotFound), database.reading() as reader:
         raise NotFound
 
@@ -88,7 +88,7 @@ def test_lost_server_costs_one_request_at_most(database: Database) -> None:
         assert reader.execute(sa.text("select 1")).scalar() == 1
 
 
-def test_fault_does_not_tell_what_was_asked(database: Database) -> None:
+def test_database_error_does_not_show_parameters(database: Database) -> None:
     with pytest.raises(DBAPIError) as raised, database.reading() as reader:
         reader.execute(sa.text("select * from nothing where email = :email"), {"email": "maya@lindqvist.example"})
 

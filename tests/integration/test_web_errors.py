@@ -62,17 +62,17 @@ def lines() -> Iterator[list[str]]:
     """The log as the standalone application writes it."""
     written: list[str] = []
 
-    class Kept(logging.Handler):
+    class Recorder(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             written.append(JsonLines().format(record))
 
-    handler = Kept()
+    handler = Recorder()
     logging.getLogger().addHandler(handler)
     yield written
     logging.getLogger().removeHandler(handler)
 
 
-def test_failure_of_ours_tells_a_number_and_nothing_else(
+def test_unexpected_failure_shows_a_number_and_nothing_else(
     signed_in: PageClient, failing: Callable[[Exception], None], lines: list[str]
 ) -> None:
     failing(RuntimeError(SECRET))
@@ -169,7 +169,7 @@ def test_error_page_that_cannot_be_drawn_is_still_an_answer(
 
 
 @pytest.mark.parametrize("path", ["/acme/nothing", "/acme/payments/pay_x", "/acme/invoices/inv_x"])
-def test_missing_page_wears_the_merchants_dress(signed_in: PageClient, path: str) -> None:
+def test_missing_page_has_the_merchants_theme(signed_in: PageClient, path: str) -> None:
     page = signed_in.get(path, status=404)
 
     assert page.headline == "Nothing at this address"
@@ -210,7 +210,7 @@ def test_refused_method_says_which_there_are(signed_in: PageClient) -> None:
     assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, {"GET", "HEAD"})
 
 
-def test_gateway_is_answered_in_a_word(app: Flask, account: Account) -> None:
+def test_webhook_error_is_plain_text(app: Flask, account: Account) -> None:
     client = app.test_client()
 
     unsigned = client.post("/hooks/acme/sandbox", json={}, headers={"Origin": "https://gateway.example"})
@@ -264,5 +264,5 @@ def test_schema_that_is_missing_is_no_reason_not_to_start(
 
     assert answer.status_code in (500, 503)
     assert "Something broke on our side" in answer.text
-    # The line of ours that asked stands in the log, however deep in a library it failed.
+    # Our own calling line is in the log, however deep in a library the error was raised.
     assert "portal/merchants/queries.py" in lines[-1]

@@ -84,7 +84,7 @@ def test_every_response_carries_every_header_once(app: Flask, account: Account) 
         assert "X-Powered-By" not in answer.headers, where
 
 
-def test_page_of_one_visitor_is_kept_by_nobody(app: Flask, account: Account) -> None:
+def test_page_of_a_customer_is_never_cached(app: Flask, account: Account) -> None:
     for client in (account.sign_in(app).client, app.test_client()):
         for rule in rules(app):
             if rule.endpoint.startswith("portal."):
@@ -121,7 +121,7 @@ def test_demo_may_be_framed_by_this_machine_alone(app_with: AppWith) -> None:
     )
 
 
-def test_address_with_a_token_is_told_to_nobody(app: Flask, account: Account) -> None:
+def test_url_with_a_token_is_not_sent_as_a_referrer(app: Flask, account: Account) -> None:
     client = app.test_client()
 
     assert client.get("/acme/sign-in/link/" + "t" * 43).headers["Referrer-Policy"] == "same-origin"
@@ -129,7 +129,7 @@ def test_address_with_a_token_is_told_to_nobody(app: Flask, account: Account) ->
     assert client.get("/acme/sign-in").headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
 
 
-def test_https_is_asked_for_where_there_is_https(app: Flask, app_with: AppWith) -> None:
+def test_hsts_is_sent_over_https(app: Flask, app_with: AppWith) -> None:
     secure = app_with(base_url="https://portal.example").test_client()
 
     assert (
@@ -188,7 +188,7 @@ def test_browser_keeps_the_token_that_it_has(app: Flask, account: Account) -> No
     assert client.get("/acme/sign-in").response.headers.getlist("Set-Cookie") == []
 
 
-def test_file_that_never_changes_is_kept_for_ever_and_sets_no_cookie(app: Flask, account: Account) -> None:
+def test_immutable_file_is_cached_for_ever_and_sets_no_cookie(app: Flask, account: Account) -> None:
     client = account.sign_in(app)
     sheet = next(link.get("href", "") for link in client.get("/acme/").all("link") if link.get("rel") == "stylesheet")
 

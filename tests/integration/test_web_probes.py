@@ -165,7 +165,9 @@ def test_empty_installation_has_nothing_waiting(client: FlaskClient) -> None:
     }
 
 
-def test_outbox_tells_its_depth_its_age_and_its_dead(client: FlaskClient, account: Account, services: Services) -> None:
+def test_outbox_metrics_have_depth_age_and_dead_letters(
+    client: FlaskClient, account: Account, services: Services
+) -> None:
     now = services.clock.now()
     merchant_id = account.scope.merchant_id
     with services.database.unit_of_work() as session:
@@ -181,7 +183,7 @@ def test_outbox_tells_its_depth_its_age_and_its_dead(client: FlaskClient, accoun
     assert metrics["portal_outbox_oldest_seconds"] == 180
 
 
-def test_payments_with_unknown_outcome_tell_their_age(
+def test_metrics_have_the_age_of_payments_with_unknown_outcome(
     client: FlaskClient, account: Account, services: Services
 ) -> None:
     now = services.clock.now()
@@ -194,7 +196,7 @@ def test_payments_with_unknown_outcome_tell_their_age(
     assert metrics["portal_payments_unknown_oldest_seconds"] == 7200
 
 
-def test_events_tell_what_waits_and_what_was_given_up(
+def test_event_metrics_have_waiting_events_and_dead_letters(
     client: FlaskClient, account: Account, services: Services
 ) -> None:
     now = services.clock.now()
@@ -210,7 +212,7 @@ def test_events_tell_what_waits_and_what_was_given_up(
     assert metrics["portal_events_oldest_seconds"] == 240
 
 
-def test_breaks_tell_their_kind_and_age_until_they_are_resolved(
+def test_difference_metrics_have_kind_and_age_until_resolved(
     client: FlaskClient, account: Account, services: Services
 ) -> None:
     now = services.clock.now()

@@ -68,7 +68,7 @@ def test_foreign_host_is_refused(app_with: AppWith, host: str) -> None:
     assert "evil" not in answer.text
 
 
-def test_own_host_is_answered_and_probes_under_any(app_with: AppWith) -> None:
+def test_own_host_is_admitted_and_probes_under_any_host(app_with: AppWith) -> None:
     client = app_with(base_url="https://portal.example").test_client()
 
     assert client.get("/acme/sign-in", headers={"Host": "portal.example"}).status_code == 200
@@ -139,7 +139,7 @@ def test_address_without_its_slash_leads_to_the_overview(client: FlaskClient) ->
         "/acme/%2e%2e/acme/payments",
     ],
 )
-def test_other_spellings_of_an_address_are_not_there(signed_in: PageClient, path: str) -> None:
+def test_other_spellings_of_a_path_are_not_found(signed_in: PageClient, path: str) -> None:
     answer = signed_in.client.open(path="/", environ_overrides={"PATH_INFO": path})
 
     assert answer.status_code == 404
@@ -312,7 +312,7 @@ def test_page_costs_one_statement_for_its_visitor(signed_in: PageClient, service
     assert len([statement for statement in sent if "sign_in_sessions" in statement]) == 1
 
 
-def test_lost_connection_is_not_the_readers_business(signed_in: PageClient, services: Services) -> None:
+def test_lost_database_connection_is_retried_once(signed_in: PageClient, services: Services) -> None:
     signed_in.get("/acme/payments")
     with services.database.reading() as reader:
         if not services.database.is_sqlite:
@@ -342,7 +342,7 @@ def test_language_of_the_customer_goes_before_the_browsers(app: Flask, services:
     assert language(french.client, "/acme/payments", **{"Accept-Language": "en"}) == "fr"
 
 
-def test_language_once_chosen_is_kept_and_nothing_else_is_set(signed_in: PageClient) -> None:
+def test_chosen_language_is_stored_in_a_cookie_and_nothing_else_is(signed_in: PageClient) -> None:
     chosen = signed_in.get("/acme/payments?locale=fr")
 
     (cookie,) = chosen.response.headers.getlist("Set-Cookie")
@@ -352,7 +352,7 @@ def test_language_once_chosen_is_kept_and_nothing_else_is_set(signed_in: PageCli
 
 
 @pytest.mark.parametrize("locale", ["xx", "", "fr_FR", "../fr", "fr%00", "FR"])
-def test_language_that_is_not_there_is_not_kept(signed_in: PageClient, locale: str) -> None:
+def test_unavailable_language_is_not_stored(signed_in: PageClient, locale: str) -> None:
     answer = signed_in.client.get(f"/acme/payments?locale={locale}")
 
     assert "locale" not in "".join(answer.headers.getlist("Set-Cookie"))
@@ -368,7 +368,7 @@ def test_switch_leads_to_the_same_page_with_its_filter(signed_in: PageClient) ->
 # --- floods ---
 
 
-def test_flood_is_dampened_with_a_word_when_to_go_on(app: Flask, client: FlaskClient) -> None:
+def test_flood_is_limited_and_says_when_to_continue(app: Flask, client: FlaskClient) -> None:
     app.extensions[EXTENSION].flood = build_flood_limit(3, now=lambda: 30.0)
     environ = {"REMOTE_ADDR": "203.0.113.7"}
 
@@ -380,7 +380,7 @@ def test_flood_is_dampened_with_a_word_when_to_go_on(app: Flask, client: FlaskCl
     assert client.get("/acme/sign-in", environ_overrides={"REMOTE_ADDR": "203.0.113.8"}).status_code == 200
 
 
-def test_flood_is_not_told_apart_by_what_anybody_can_send(app_with: AppWith) -> None:
+def test_flood_limit_ignores_headers_that_anybody_can_send(app_with: AppWith) -> None:
     client = app_with(pages_per_ip_per_minute=3).test_client()
 
     statuses = [

@@ -1,4 +1,4 @@
-"""The worker as a process of its own: it delivers, and ends cleanly when it is told to."""
+"""The worker as a process of its own: it delivers, and ends cleanly on a signal."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import time
 from datetime import UTC, datetime
 
 from portal.outbox.models import OutboxMessage
-from tests.support.front_door import ADDRESS
+from tests.support.site import ADDRESS
 
 
-def environment(door):
-    settings = door.services.settings
+def environment(site):
+    settings = site.services.settings
     return {
         **os.environ,
         "PORTAL_DATABASE_URL": settings.database_url,
@@ -25,21 +25,21 @@ def environment(door):
     }
 
 
-def test_worker_process_delivers_and_ends_within_ten_seconds_of_sigterm(door):
-    # The worker has the machine's clock: what was asked for in the tests' March would be cleaned away as long forgotten.
-    door.clock.move_to(datetime.now(UTC))
-    door.ask(door.browser())
+def test_worker_process_delivers_and_ends_within_ten_seconds_of_sigterm(site):
+    # The worker has the machine's clock: requests of the tests' March would be deleted as old rows.
+    site.clock.move_to(datetime.now(UTC))
+    site.request_sign_in(site.browser())
     process = subprocess.Popen(
         [sys.executable, "-m", "portal", "worker"],
-        env=environment(door),
+        env=environment(site),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     try:
         until = time.monotonic() + 30
-        while not door.mail.caught and time.monotonic() < until and process.poll() is None:
+        while not site.mail.caught and time.monotonic() < until and process.poll() is None:
             time.sleep(0.05)
-        (caught,) = door.mail.take()
+        (caught,) = site.mail.take()
         asked_to_end = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=15)
@@ -54,4 +54,4 @@ def test_worker_process_delivers_and_ends_within_ten_seconds_of_sigterm(door):
     assert b"Traceback" not in errors
     assert caught.code.encode() not in errors
     assert ADDRESS.encode() not in errors
-    assert door.rows(OutboxMessage)[0].done_at is not None
+    assert site.rows(OutboxMessage)[0].done_at is not None

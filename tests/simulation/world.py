@@ -359,7 +359,7 @@ class Faults(logging.Handler):
         {
             "payment.outcome_contradicted",
             "refund.outcome_contradicted",
-            "message.given_up",
+            "message.dead_lettered",
             "event.dead_lettered",
             "difference.found",
         }

@@ -41,7 +41,7 @@ def keep_in_memory() -> None:
 
 
 def migrated_sqlite_file(run: Run) -> Path:
-    """A migrated, empty SQLite file to copy from; made by the first worker that asks."""
+    """A migrated, empty SQLite file to copy from; made by the first worker that needs it."""
     with locked(run.shared, "sqlite"):
         template = run.shared / "template.db"
         if not template.exists():

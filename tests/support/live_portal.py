@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 STOP_SECONDS = 30
 
-# Limits that one person never meets, but a suite that signs in fifty times a minute does; and a gateway that is given up soon.
+# Limits that one person never meets, but a suite that signs in fifty times a minute does; and a gateway with a short timeout.
 _RAISED = {
     "PORTAL_SIGN_IN_MAILS_PER_ADDRESS_PER_MINUTE": "1000",
     "PORTAL_SIGN_IN_MAILS_PER_ADDRESS_PER_HOUR": "1000",
@@ -101,12 +101,12 @@ def demo_running(folder: Path) -> Iterator[tuple[LivePortal, subprocess.Popen[st
     try:
         lines = iter(process.stdout.readline, "")
         assert any(line.strip() == "ready" for line in lines), "the demo ended before it was ready"
-        told = json.loads((folder / "demo.json").read_text())
-        database, sandbox = Database(told["env"]["PORTAL_DATABASE_URL"]), LiveSandbox(told["sandbox"])
-        customers = {slug: list(merchant["customers"]) for slug, merchant in told["merchants"].items()}
-        accounts = LiveAccounts(Settings.load(told["env"]), database, sandbox)
+        demo = json.loads((folder / "demo.json").read_text())
+        database, sandbox = Database(demo["env"]["PORTAL_DATABASE_URL"]), LiveSandbox(demo["sandbox"])
+        customers = {slug: list(merchant["customers"]) for slug, merchant in demo["merchants"].items()}
+        accounts = LiveAccounts(Settings.load(demo["env"]), database, sandbox)
         try:
-            yield LivePortal(told["portal"], accounts, customers), process
+            yield LivePortal(demo["portal"], accounts, customers), process
         finally:
             database.dispose()
             sandbox.close()

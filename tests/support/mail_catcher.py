@@ -1,4 +1,4 @@
-"""A mail server on this machine that keeps what it is given; it can be told to refuse or to be away."""
+"""A mail server on this machine that stores what it receives; it can be set to refuse or to be down."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Caught:
 
 @dataclass
 class MailCatcher:
-    """`answer` is what the server says to a recipient: "250 OK" unless a test tells it otherwise."""
+    """`answer` is the server's reply to a recipient: "250 OK" unless a test sets another."""
 
     url: str = ""
     answer: str = "250 OK"

@@ -19,7 +19,7 @@ Fields = Mapping[str, str | list[str]]
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it came, with the questions that tests ask of it."""
+    """A fetched page, with accessors for tests."""
 
     path: str
     response: TestResponse
@@ -42,7 +42,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """All its words, spaces made single ones."""
+        """The text of the page, with single spaces."""
         return text_of(self.all("body")[0])
 
     def all(self, tag: str) -> list[Element]:
@@ -112,7 +112,7 @@ class PageClient:
         self.client = client
 
     def get(self, path: str, *, status: int = 200, **options: object) -> Page:
-        """Fetch a page; it must answer `status` and pass every check."""
+        """Fetch a page; its status must be `status`, and every check must pass."""
         headers = {"Sec-Fetch-Site": "none", **_headers(options)}
         return self._page(path, self.client.get(path, headers=headers), status)
 
@@ -138,7 +138,7 @@ class PageClient:
     def submit(
         self, page: Page, button: str = "", *, status: int = 303, action: str = "", **fields: str | list[str]
     ) -> Page:
-        """Fill `fields` into the page's form, press `button`, and follow to the page that comes of it."""
+        """Fill `fields` into the page's form, press `button`, and follow to the resulting page."""
         form = page.form(button, action=action)
         unknown = fields.keys() - set(form.names)
         assert not unknown, f"the form of {page.path} has no {', '.join(sorted(unknown))}; it has {form.names}"
@@ -183,7 +183,7 @@ def _headers(options: Mapping[str, object]) -> dict[str, str]:
 
 
 def _joined(response: TestResponse) -> dict[str, str]:
-    """Headers by name; of those that came twice, both."""
+    """Return headers by name; the values of repeated ones are joined."""
     return {name: ", ".join(response.headers.getlist(name)) for name, _ in response.headers}
 
 

@@ -49,7 +49,7 @@ def locked(shared: Path, name: str) -> Iterator[None]:
 
 
 def server_url(shared: Path, owner_pid: int) -> str:
-    """The SQLAlchemy address of the server, started by whoever asks first; it ends when the process `owner_pid` does.
+    """The SQLAlchemy address of the server, started by the first caller; it ends when the process `owner_pid` does.
 
     In order: PORTAL_TEST_DATABASE_URL, an installed PostgreSQL, the one of the wheel. Raises PostgresqlMissing.
     """
@@ -94,7 +94,7 @@ def _version(text: str) -> int:
 
 # --- the keeper: a small process of its own, so that the server outlives a worker but never the run ---
 
-_KEEPERS: list[subprocess.Popen[bytes]] = []  # Kept, so that none is reaped with a warning while it runs.
+_KEEPERS: list[subprocess.Popen[bytes]] = []  # Referenced, so that none is reaped with a warning while it runs.
 
 
 def _spawn_keeper(shared: Path, owner_pid: int) -> None:

@@ -50,7 +50,7 @@ class ShownPages:
             route.fulfill(status=204)
         elif request.url == ADDRESS:
             self.fetched_count += 1
-            headers = dict(SecurityHeaders(is_https=False, is_demo=False).of_kind())
+            headers = dict(SecurityHeaders(is_https=False, is_demo=False).for_page())
             route.fulfill(body=self._html, content_type="text/html; charset=utf-8", headers=headers)
         elif self.theme_css is not None and "/themes/" in path and path.endswith(".css"):
             route.fulfill(body=self.theme_css, content_type="text/css; charset=utf-8")

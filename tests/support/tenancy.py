@@ -178,7 +178,7 @@ def _named_in(text: str) -> set[str]:
 
 
 def _asked_by_portal() -> str:
-    """The portal's line that asked, or nothing where a test did."""
+    """The portal's line that ran the statement, or nothing where a test did."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and any(part in frame.f_code.co_filename for part in _PASSED_OVER):
         frame = frame.f_back

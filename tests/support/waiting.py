@@ -12,7 +12,7 @@ T = TypeVar("T")
 def wait_for(
     what: Callable[[], T | None], *, seconds: float = 10, sentence: str = "it did not come about in time"
 ) -> T:
-    """Ask until there is an answer (None, False and nothing are none) and tell it; fail with `sentence` when the time is up."""
+    """Call `what` until it returns a true value, and return that; fail with `sentence` when the time is up."""
     deadline = time.monotonic() + seconds
     while not (answer := what()):
         assert time.monotonic() < deadline, sentence

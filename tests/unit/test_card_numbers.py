@@ -61,7 +61,7 @@ CARDS = (
         " :: ",
     ],
 )
-def test_card_number_is_seen_however_it_is_parted(card: str, between: str) -> None:
+def test_card_number_is_detected_with_any_separators(card: str, between: str) -> None:
     groups = [card[place : place + 4] for place in range(0, len(card), 4)]
 
     assert holds_card_number(f"my card {between.join(groups)}, thanks")
@@ -87,7 +87,7 @@ def test_card_number_is_seen_however_it_is_parted(card: str, between: str) -> No
         "4242-4242/4242    4242",
     ],
 )
-def test_card_number_is_seen_beside_other_signs(text: str) -> None:
+def test_card_number_is_detected_next_to_other_characters(text: str) -> None:
     assert holds_card_number(text)
 
 
@@ -154,7 +154,7 @@ def test_long_text_is_read_in_a_time_that_goes_with_its_length(part: str) -> Non
 
 
 @given(st.text(alphabet="0123456789 -.x/,:", max_size=80))
-def test_nothing_is_seen_in_what_was_masked(text: str) -> None:
+def test_masked_text_contains_no_card_number(text: str) -> None:
     assert not holds_card_number(mask_card_numbers(text))
 
 

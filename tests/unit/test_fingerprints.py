@@ -1,4 +1,4 @@
-"""Fingerprints of what is shown or served: they tell contents apart, and pass where card numbers are refused."""
+"""Fingerprints of what is shown or served: they differ by content, and are never taken for card numbers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def test_no_fingerprint_is_taken_for_a_card_number() -> None:
     assert [content for content in contents if holds_card_number(fingerprint(content))] == []
 
 
-def test_digest_is_spelled_whole_and_can_be_read_back() -> None:
+def test_whole_digest_is_written_in_letters_and_can_be_read_back() -> None:
     digest = hashlib.sha256(b"a link").digest()
 
     assert bytes.fromhex(in_letters(digest).translate(str.maketrans("ghijklmnop", "0123456789"))) == digest
-    assert len(in_letters(digest)) == 64 and not any(sign.isdecimal() for sign in in_letters(digest))
+    assert len(in_letters(digest)) == 64 and not any(character.isdecimal() for character in in_letters(digest))
     assert in_letters(b"") == ""
 
 

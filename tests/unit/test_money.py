@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from portal.money import (
     CURRENCIES,
-    MAXIMUM_AMOUNT,
+    MAX_AMOUNT,
     AmountError,
     Money,
     exponent,
@@ -24,7 +24,7 @@ from portal.money import (
 )
 
 PORTAL = Path(__file__).parents[2] / "portal"
-TIME = re.compile("second|timeout|deadline|_kept", re.IGNORECASE)
+TIME = re.compile("second|timeout|deadline|_cache", re.IGNORECASE)
 MONEY_MODULES = ["money.py", "invoices", "payments", "refunds", "checkout", "gateways", "importing", "demo/seeding.py"]
 
 
@@ -80,7 +80,7 @@ def test_decimal_of_more_than_fifteen_digits_is_no_amount(text: str, currency: s
         minor_units(Decimal(text), currency)
 
 
-@given(st.sampled_from(sorted(CURRENCIES)), st.integers(-MAXIMUM_AMOUNT, MAXIMUM_AMOUNT))
+@given(st.sampled_from(sorted(CURRENCIES)), st.integers(-MAX_AMOUNT, MAX_AMOUNT))
 def test_minor_and_major_units_are_the_same_money(currency: str, amount: int):
     assert minor_units(major_units(amount, currency), currency) == amount
 

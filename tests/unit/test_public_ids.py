@@ -31,12 +31,12 @@ def test_first_id_is_before_every_id_of_its_instant(at: datetime):
 
 
 @given(INSTANTS)
-def test_id_tells_its_instant(at: datetime):
+def test_id_contains_its_instant(at: datetime):
     assert id_time(new_id("pay", at)) == at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 @pytest.mark.parametrize("text", ["", "pay_", "pay_1", "pay_" + "é" * 22, "pay_" + "z" * 22])
-def test_text_that_is_no_id_of_ours_tells_no_instant(text: str):
+def test_text_that_is_not_an_id_has_no_instant(text: str):
     assert id_time(text) is None
 
 
@@ -60,7 +60,7 @@ def test_ids_of_one_instant_differ():
         "PAY_" + "0" * 22,
     ],
 )
-def test_what_is_no_id_of_that_kind_is_told(text: str):
+def test_text_that_is_not_an_id_of_the_prefix_is_refused(text: str):
     assert not is_id("pay", text)
 
 

@@ -9,7 +9,7 @@ from portal.settings import Settings, SettingsFault
 KEY = "k" * 40
 
 
-def test_all_faults_are_named_at_once_and_no_value_is_told():
+def test_all_faults_are_named_at_once_and_no_value_is_repeated():
     with pytest.raises(SettingsFault) as fault:
         Settings.load(
             {
@@ -21,10 +21,10 @@ def test_all_faults_are_named_at_once_and_no_value_is_told():
             }
         )
 
-    told = str(fault.value)
+    message = str(fault.value)
     for name in ("SECRET_KEY", "BASE_URL", "DATABASE_URL", "LOG_LEVEL", "SIGN_IN_TRIES"):
-        assert f"PORTAL_{name}" in told
-    assert not any(value in told for value in ("short", "secret.example", "hunter2", "LOUD", "many"))
+        assert f"PORTAL_{name}" in message
+    assert not any(value in message for value in ("short", "secret.example", "hunter2", "LOUD", "many"))
 
 
 def test_missing_key_is_named():

@@ -26,7 +26,7 @@ from portal.payments.rules.choices import (
     TopUp,
     Way,
 )
-from portal.rendering.typed_amounts import read_amount
+from portal.rendering.typed_amounts import parse_amount
 
 _MAX_PRESET_LENGTH = 15
 
@@ -120,7 +120,7 @@ def _typed_amount(fields: CheckoutFields, currency: str | None, locale: str) -> 
     if currency is None:
         raise AmountUnreadable
     try:
-        return read_amount(fields.amount, currency, locale)
+        return parse_amount(fields.amount, currency=currency, locale=locale)
     except AmountError:
         raise AmountUnreadable from None
 

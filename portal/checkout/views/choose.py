@@ -38,7 +38,7 @@ from portal.payments.rules.choices import Choice
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 from portal.web.devices import device_class
-from portal.web.gateway_threads import ask_if_free
+from portal.web.gateway_threads import look_up_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 

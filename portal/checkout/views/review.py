@@ -39,7 +39,7 @@ from portal.payments.operations.paying import cancel_payment, confirm_payment
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payments import find_settling_payment
 from portal.public_ids import is_id
-from portal.rendering.typed_amounts import write_amount
+from portal.rendering.typed_amounts import format_amount
 from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.policies import signed_in

@@ -1,4 +1,4 @@
-"""Reads of customers for signing in: who may, and who shares a mailbox. What proves a mailbox is the sign-in's own matter."""
+"""Reads of customers for signing in: who may sign in, and who has the same address. Sign-in decides what verifies an address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.customers.models import Customer
 from portal.database import Reader
 from portal.tenancy import MerchantScope, Scope
 
-_MOST_ACCOUNTS = 50
+_MAX_ACCOUNTS = 50
 
 MAY_SIGN_IN = (Customer.deleted_at.is_(None), Customer.blocked == sa.false())
 """Conditions on `Customer` of who may sign in, and stay signed in."""
@@ -47,7 +47,7 @@ def list_accounts(reader: Reader, scope: MerchantScope, email_key: str) -> list[
         sa.select(*_COLUMNS)
         .where(Customer.merchant_id == scope.merchant_id, Customer.email_key == email_key, *MAY_SIGN_IN)
         .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MOST_ACCOUNTS)
+        .limit(_MAX_ACCOUNTS)
     )
     return [Account(*row) for row in rows]
 
@@ -67,7 +67,7 @@ def list_accounts_beside(reader: Reader, scope: Scope) -> list[Account]:
             *MAY_SIGN_IN,
         )
         .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MOST_ACCOUNTS)
+        .limit(_MAX_ACCOUNTS)
     )
     return [Account(*row) for row in rows]
 

@@ -30,7 +30,7 @@ from portal.importing.rules.values import (
     read_phone,
     read_text,
 )
-from portal.money import MAXIMUM_AMOUNT, exponent
+from portal.money import MAX_AMOUNT, exponent
 
 FIELDS = Fields(
     names=(
@@ -221,7 +221,7 @@ def build_document(group: Group) -> Document:
     total = sum(row.payload["amount"] for row in good)
     if total == 0:
         raise RowRefused(["the rows of this invoice come to nothing"])
-    if abs(total) > MAXIMUM_AMOUNT:
+    if abs(total) > MAX_AMOUNT:
         raise RowRefused(["the invoice comes to more than 15 digits"])
     if total < 0 and good[0].payload["paid_at"]:
         raise RowRefused(["a credit note cannot be paid"])

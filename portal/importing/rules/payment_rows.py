@@ -17,7 +17,7 @@ from portal.importing.rules.groups import Group
 from portal.importing.rules.mapping import Fields
 from portal.importing.rules.results import Context
 from portal.importing.rules.values import ValueRefused, attempt, key_text, read_currency, read_text, read_whole
-from portal.money import MAXIMUM_AMOUNT
+from portal.money import MAX_AMOUNT
 
 CAPTURED = ("complete", "partially_refunded", "refunded")
 ENDED = (*CAPTURED, "failed", "canceled", "rejected", "abandoned", "expired")
@@ -129,7 +129,7 @@ def _amounts(values: Mapping[str, str], reasons: list[str]) -> dict[str, Any]:
     amount = attempt(reasons, read_whole, "amount", values["amount"]) if "amount" in values else None
     if "amount" not in values:
         reasons.append("amount is empty")
-    if amount is not None and not 0 < amount <= MAXIMUM_AMOUNT:
+    if amount is not None and not 0 < amount <= MAX_AMOUNT:
         reasons.append("amount is not positive")
     status = values.get("status", "complete").lower()
     if status not in ENDED:

@@ -1,1 +1,1 @@
-"""What a merchant's settings, payment options and secrets look like; pure."""
+"""Validation of a merchant's settings and payment options, and encryption of its secrets; pure."""

@@ -1,4 +1,4 @@
-"""What a merchant's slug and settings must look like, what an API key is made of, and which scopes there are."""
+"""Validation of a merchant's slug and settings; the form of an API key, and its scopes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCOPES = (
     "webhooks:read", "webhooks:write",
     "analytics:read",
 )  # fmt: skip
-"""The closed list of what an API key may be allowed to do."""
+"""All scopes of an API key."""
 
 _ADDRESSES = (
     "v1 v2 v3 api dashboard static hooks embed healthz readyz metrics demo assets themes admin portal internal well-known "
@@ -32,7 +32,7 @@ _ADDRESSES = (
     "statement calendar security privacy www mail status support help about"
 )
 RESERVED_SLUGS = frozenset(_ADDRESSES.split())
-"""Addresses of the portal itself (contract, section 4), and words that would mislead as a merchant's."""
+"""Addresses of the portal itself (contract, section 4), and words that would be misleading as a slug."""
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 _SECRET = 30  # 62**30 is more than 178 bits.
@@ -44,7 +44,7 @@ _KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ReadApiKey:
-    """What an API key tells by itself: its mode and its merchant, so that it is looked up by digest within one tenant."""
+    """The parts of an API key: its mode and its merchant, so that its digest is looked up within one tenant."""
 
     mode: str
     merchant_id: str
@@ -52,7 +52,7 @@ class ReadApiKey:
 
 
 def checked_slug(slug: str) -> str:
-    """The slug: 2 to 40 small letters, digits and single hyphens inside. Raises InvalidMerchant or SlugReserved."""
+    """Return the slug: 2 to 40 small letters, digits and single hyphens inside. Raises InvalidMerchant or SlugReserved."""
     if len(slug) < 2 or not _SLUG.fullmatch(slug) or "--" in slug:
         raise InvalidMerchant(
             "a slug is 2 to 40 small letters, digits and single hyphens inside, such as acme or acme-test"
@@ -63,14 +63,14 @@ def checked_slug(slug: str) -> str:
 
 
 def checked_currency(currency: str) -> str:
-    """The ISO 4217 code in capitals. Raises InvalidMerchant."""
+    """Return the ISO 4217 code in capitals. Raises InvalidMerchant."""
     if currency.upper() not in CURRENCIES:
         raise InvalidMerchant("the currency is not one of ISO 4217, such as EUR or XAF")
     return currency.upper()
 
 
 def checked_locale(locale: str) -> str:
-    """The language as BCP 47 writes it (`fr`, `pt-BR`). Raises InvalidMerchant."""
+    """Return the language as BCP 47 writes it (`fr`, `pt-BR`). Raises InvalidMerchant."""
     from babel import Locale, UnknownLocaleError
 
     try:
@@ -80,14 +80,14 @@ def checked_locale(locale: str) -> str:
 
 
 def checked_timezone(timezone: str) -> str:
-    """The name of a timezone of the IANA database. Raises InvalidMerchant."""
+    """Return the name of a timezone of the IANA database. Raises InvalidMerchant."""
     if timezone not in available_timezones():
         raise InvalidMerchant("the timezone is not a name such as Europe/Paris or Africa/Douala")
     return timezone
 
 
 def checked_scopes(scopes: Sequence[str]) -> list[str]:
-    """The scopes in the order of `SCOPES`, each once; all of them when none is named. Raises UnknownScope."""
+    """Return the scopes in the order of `SCOPES`, each once; all of them when none is named. Raises UnknownScope."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
         raise UnknownScope(f"there is no scope {', '.join(unknown)}; there are {', '.join(SCOPES)}")
@@ -95,14 +95,14 @@ def checked_scopes(scopes: Sequence[str]) -> list[str]:
 
 
 def new_api_key(mode: str, merchant_id: str) -> str:
-    """A key that begins with its mode, names its merchant and ends with a checksum, as secret scanners like it."""
+    """Return a key that begins with its mode, names its merchant and ends with a checksum, as secret scanners expect it."""
     secret = "".join(secrets.choice(ALPHABET) for _ in range(_SECRET))
     body = f"sk_{mode}_{secret}{merchant_id.removeprefix('mer_')}"
     return body + _checksum(body)
 
 
 def read_api_key(text: str) -> ReadApiKey | None:
-    """The parts of a key of ours; None for anything else, without asking the database."""
+    """Return the parts of a well-formed key; None for anything else, without reading the database."""
     match = _KEY.fullmatch(text)
     if match is None or _checksum(text[:-_CHECKSUM]) != match[3]:
         return None
@@ -110,12 +110,12 @@ def read_api_key(text: str) -> ReadApiKey | None:
 
 
 def api_key_digest(key: str) -> bytes:
-    """What is kept of a key. Its 178 random bits need no salt and no slow hash."""
+    """Return the digest that is stored of a key. Its 178 random bits need no salt and no slow hash."""
     return hashlib.sha256(b"portal: api key\0" + key.encode()).digest()
 
 
 def shown_prefix(key: str) -> str:
-    """The part of a key by which people tell it from others."""
+    """Return the part of a key by which people recognise it."""
     return key[:12]
 
 

@@ -1,4 +1,4 @@
-"""How a merchant lets its customers pay: other amounts than all, two methods for one invoice, money in advance."""
+"""How a merchant lets its customers pay: other amounts than the total, two methods for one invoice, top-ups."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.merchants.errors import InvalidMerchant
-from portal.money import CURRENCIES, MAXIMUM_AMOUNT
+from portal.money import CURRENCIES, MAX_AMOUNT
 
 AMOUNT_MODES = ("fixed", "editable", "editable_after_insufficient_funds")
 
 
 @dataclass(frozen=True, slots=True)
 class AmountLimits:
-    """What may be chosen in one currency, in its minor units; `presets` are offered by name."""
+    """The limits of an amount in one currency, in minor units; `presets` are offered as buttons."""
 
     minimum: int
     maximum: int
@@ -25,7 +25,7 @@ class AmountLimits:
 class PaymentOptions:
     """`amount_mode` is that of invoices which have none of their own, and `amounts` by currency what may be chosen of an invoice
     that has no such limits itself; `allow_split` lets two methods pay one invoice; `top_ups` are the currencies in which money
-    is taken in advance, to the customer's credit. Without a word of the merchant all of it is off."""
+    is accepted in advance, to the customer's credit. By default all of it is off."""
 
     amount_mode: str = "fixed"
     allow_split: bool = False
@@ -34,7 +34,7 @@ class PaymentOptions:
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> PaymentOptions:
-        """From the column `merchants.payment_options`, which `stored_options` wrote."""
+        """Return the options of the column `merchants.payment_options`, which `stored_options` wrote."""
         return cls(
             amount_mode=stored.get("amount_mode", "fixed"),
             allow_split=stored.get("allow_split", False),
@@ -44,7 +44,7 @@ class PaymentOptions:
 
 
 def stored_options(options: PaymentOptions) -> dict[str, Any]:
-    """As the column holds them. Raises InvalidMerchant, with a sentence, for what contradicts itself."""
+    """Return the options as the column stores them. Raises InvalidMerchant for options that contradict each other."""
     if options.amount_mode not in AMOUNT_MODES:
         raise InvalidMerchant(f"the amount mode is one of {', '.join(AMOUNT_MODES)}")
     return {
@@ -62,19 +62,19 @@ def _read_limits(stored: Mapping[str, Any]) -> dict[str, AmountLimits]:
     }
 
 
-def _stored_limits(what: str, by_currency: Mapping[str, AmountLimits]) -> dict[str, Any]:
+def _stored_limits(subject: str, by_currency: Mapping[str, AmountLimits]) -> dict[str, Any]:
     for currency, limits in by_currency.items():
-        _check(what, currency, limits)
+        _check(subject, currency, limits)
     return {
         currency: {"minimum": limits.minimum, "maximum": limits.maximum, "presets": list(limits.presets)}
         for currency, limits in by_currency.items()
     }
 
 
-def _check(what: str, currency: str, limits: AmountLimits) -> None:
+def _check(subject: str, currency: str, limits: AmountLimits) -> None:
     if currency not in CURRENCIES:
-        raise InvalidMerchant(f"the currency of {what} is not one of ISO 4217, such as EUR or XAF")
-    if not 0 < limits.minimum <= limits.maximum <= MAXIMUM_AMOUNT:
-        raise InvalidMerchant(f"{what} is more than nothing, and its minimum no more than its maximum")
+        raise InvalidMerchant(f"the currency of {subject} is not one of ISO 4217, such as EUR or XAF")
+    if not 0 < limits.minimum <= limits.maximum <= MAX_AMOUNT:
+        raise InvalidMerchant(f"{subject} is more than nothing, and its minimum no more than its maximum")
     if not all(limits.minimum <= preset <= limits.maximum for preset in limits.presets):
-        raise InvalidMerchant(f"each preset of {what} lies between its minimum and its maximum")
+        raise InvalidMerchant(f"each preset of {subject} lies between its minimum and its maximum")

@@ -1,4 +1,4 @@
-"""Keeps what a gateway gave a merchant in confidence encrypted at rest, under keys derived from the installation's secret."""
+"""Encrypts the secrets of a merchant's account at a gateway, under keys derived from the installation's secret."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ def encrypt_secrets(secrets: Mapping[str, str], keys: Sequence[bytes]) -> bytes:
     return _fernet(tuple(keys)).encrypt(json.dumps(dict(secrets), sort_keys=True).encode())
 
 
-def decrypt_secrets(sealed: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """Open what any of the keys encrypted. Raises SecretsUnreadable when none of them did."""
+def decrypt_secrets(encrypted: bytes, keys: Sequence[bytes]) -> dict[str, str]:
+    """Decrypt what any of the keys encrypted. Raises SecretsUnreadable when none of them did."""
     try:
-        opened = json.loads(_fernet(tuple(keys)).decrypt(sealed))
+        decrypted = json.loads(_fernet(tuple(keys)).decrypt(encrypted))
     except InvalidToken:
         raise SecretsUnreadable from None
-    return {str(name): str(value) for name, value in opened.items()}
+    return {str(name): str(value) for name, value in decrypted.items()}
 
 
-def is_newest(sealed: bytes, keys: Sequence[bytes]) -> bool:
-    """Whether the newest key alone opens it, so that the older ones are not needed for it any more."""
+def is_newest(encrypted: bytes, keys: Sequence[bytes]) -> bool:
+    """Return whether the newest key decrypts it, so that the older ones are not needed for it any more."""
     try:
-        _fernet(tuple(keys[:1])).decrypt(sealed)
+        _fernet(tuple(keys[:1])).decrypt(encrypted)
     except InvalidToken:
         return False
     return True
 
 
-def rotate_secrets(sealed: bytes, keys: Sequence[bytes]) -> bytes:
-    """The same secrets under the newest key. Raises SecretsUnreadable."""
+def rotate_secrets(encrypted: bytes, keys: Sequence[bytes]) -> bytes:
+    """Return the same secrets under the newest key. Raises SecretsUnreadable."""
     try:
-        return _fernet(tuple(keys)).rotate(sealed)
+        return _fernet(tuple(keys)).rotate(encrypted)
     except InvalidToken:
         raise SecretsUnreadable from None
 

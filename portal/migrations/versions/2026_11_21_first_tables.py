@@ -1,4 +1,4 @@
-"""The first tables: merchants, customers, sign-in, invoices, payments, refunds, and what leaves and is remembered."""
+"""The first tables: merchants, customers, sign-in, invoices, payments, refunds, outbox and audit log."""
 
 from __future__ import annotations
 

@@ -210,14 +210,14 @@ def downgrade() -> None:
         for function in ("ledger_open", "ledger_balanced", "ledger_refuse"):
             op.execute(f"drop function {function}()")
     op.drop_index("ix_payments_split", "payments")
-    # Backwards: a column goes with the check that it brought, and that check names columns before it.
+    # In reverse order: dropping a column drops its check, which names columns before it.
     for table, columns in reversed(_columns().items()):
         for column in reversed(columns):
             op.drop_column(table, column.name)
 
 
 def _columns() -> dict[str, list[sa.Column[Any]]]:
-    """New columns by table. A check stands in its column, since SQLite adds no other."""
+    """New columns by table. A check is part of its column, since SQLite cannot add another."""
     no = sa.false()
     kind_known = sa.CheckConstraint("kind in ('invoice', 'top_up')", name=op.f("ck_payments_kind_known"))
     refunded_within_charged = sa.CheckConstraint(
@@ -259,7 +259,7 @@ def _columns() -> dict[str, list[sa.Column[Any]]]:
 
 
 def _carry_forward() -> None:
-    """Post what rows say already: what is owed of each invoice, what each payment brought and gave back, and unused credit."""
+    """Post existing rows: what is due of each invoice, each payment and its refunds, and unused credit."""
     connection = op.get_bind()
     connection.execute(
         sa.text(
@@ -288,7 +288,7 @@ def _carry_forward() -> None:
             ),
             {"merchant": merchant_id, "payment": payment_id},
         ).scalars():
-            # Still at the gateway, and on its way back.
+            # Refund pending at the gateway.
             pairs += _pair("gateway", refund_amount, currency, customer_id, payment=payment_id, gateway=gateway)
             pairs += _pair("refunds_in_transit", -refund_amount, currency, customer_id, payment=payment_id)
         _post(connection, merchant_id, payment_id, pairs)

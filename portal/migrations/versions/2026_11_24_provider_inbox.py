@@ -1,4 +1,4 @@
-"""The inbox of gateways' events: when each is handled next, how often it was tried, and what went aside; and the daily comparison
+"""The inbox of gateways' events: when each is handled next, how often it was attempted, and dead letters; and the daily comparison
 of gateways' lists with the ledger."""
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ def upgrade() -> None:
     op.add_column("provider_events", sa.Column("fault", Id, nullable=True))
     _index("ix_provider_events_due", "due_at")
     _index("ix_provider_events_dead", "dead_at")
-    asked = sa.text("phone is not null")
+    has_phone = sa.text("phone is not null")
     op.create_index(
-        "ix_payments_prompts", "payments", ["merchant_id", "phone", "id"], sqlite_where=asked, postgresql_where=asked
+        "ix_payments_prompts",
+        "payments",
+        ["merchant_id", "phone", "id"],
+        sqlite_where=has_phone,
+        postgresql_where=has_phone,
     )
     op.create_table(
         "gateway_comparisons",

@@ -1,4 +1,4 @@
-"""Saved methods: how they come to be kept, what the customer said to that, and which expiry was written about."""
+"""Saved methods: their setups, the customer's consent, and the expiry that was mailed last."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What of a payment stands to the customer's credit, what of a refund was taken from there, and when a refund was ordered last:
-nothing is given back twice."""
+"""The part of a payment in the customer's credit, the part of a refund taken from it, and when a refund was requested last:
+nothing is refunded twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # A check stands in its column, since SQLite adds no other.
+    # A check is part of its column, since SQLite cannot add another.
     given_once = sa.CheckConstraint(
         "credit_granted >= 0 and amount_refunded + credit_granted <= amount - credit_amount",
         name=op.f("ck_payments_given_once"),
@@ -42,8 +42,8 @@ def downgrade() -> None:
 
 
 def _carry_forward() -> None:
-    """What a payment granted stands to the credit since, but for what was given back all the same: that left the credit where it
-    was, and is the customer's own now, of no payment any more."""
+    """Attribute credit to the payment that granted it, except for what was refunded all the same: that stays the customer's credit,
+    of no payment any more."""
     connection = op.get_bind()
     granted = (
         "select p.merchant_id, p.id, p.customer_id, p.currency, -sum(e.amount) as granted,"

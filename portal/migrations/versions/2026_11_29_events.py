@@ -55,7 +55,7 @@ def _rename_refund_status(before: str, after: str) -> None:
             op.f("ck_refunds_status_known"), "refunds", f"status in ('pending', '{after}', 'failed')"
         )
         return
-    # SQLite changes no check: the table is made anew from its own definition, with its indexes.
+    # SQLite cannot change a check: the table is created again from its own definition, with its indexes.
     definition = connection.execute(sa.text("select sql from sqlite_master where name = 'refunds'")).scalar_one()
     indexes = connection.execute(
         sa.text("select sql from sqlite_master where type = 'index' and tbl_name = 'refunds' and sql is not null")

@@ -18,7 +18,7 @@ from portal.payment_methods.queries.setups import get_setup
 from portal.payment_methods.rules import SETUP_UNSETTLED, echoed_nickname
 from portal.payment_methods.views.consent_texts import current_consent, setup_consent_text
 from portal.public_ids import is_id
-from portal.web.gateway_threads import ask_if_free
+from portal.web.gateway_threads import look_up_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 

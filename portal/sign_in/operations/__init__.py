@@ -1,11 +1,11 @@
-"""The verbs of signing in; each is called inside a unit of work, writes, and leaves committing and mailing to others."""
+"""The operations of signing in. Each writes inside a unit of work of the caller; the outbox sends mail after the commit."""
 
 from portal.sign_in.operations.housekeeping import delete_old_rows
-from portal.sign_in.operations.mailing import SignInLetter, begin_mailing
-from portal.sign_in.operations.portal_sessions import PortalSessionAddress, create_portal_session, enter_portal_session
-from portal.sign_in.operations.requesting import ask_again, request_sign_in
+from portal.sign_in.operations.mailing import SignInMailContent, prepare_sign_in_mail
+from portal.sign_in.operations.portal_sessions import PortalSessionUrl, create_portal_session, use_portal_session
+from portal.sign_in.operations.requesting import request_sign_in, resend_message
 from portal.sign_in.operations.sessions import (
-    Entered,
+    NewSession,
     Visitor,
     end_session,
     revoke_session,
@@ -13,28 +13,35 @@ from portal.sign_in.operations.sessions import (
     start_session,
     touch_session,
 )
-from portal.sign_in.operations.verifying import CodeAnswer, LinkAnswer, Outcome, enter_code, enter_link, refuse_link
+from portal.sign_in.operations.verifying import (
+    CodeAttempt,
+    LinkAttempt,
+    SignInResult,
+    enter_code,
+    refuse_link,
+    use_link,
+)
 
 __all__ = [
-    "CodeAnswer",
-    "Entered",
-    "LinkAnswer",
-    "Outcome",
-    "PortalSessionAddress",
-    "SignInLetter",
+    "CodeAttempt",
+    "LinkAttempt",
+    "NewSession",
+    "PortalSessionUrl",
+    "SignInMailContent",
+    "SignInResult",
     "Visitor",
-    "ask_again",
-    "begin_mailing",
     "create_portal_session",
     "delete_old_rows",
     "end_session",
     "enter_code",
-    "enter_link",
-    "enter_portal_session",
+    "prepare_sign_in_mail",
     "refuse_link",
     "request_sign_in",
+    "resend_message",
     "revoke_session",
     "revoke_sessions",
     "start_session",
     "touch_session",
+    "use_link",
+    "use_portal_session",
 ]

@@ -1,4 +1,4 @@
-"""Keeping the tables of signing in small, and making sure that what has run out stays so whatever the clock does."""
+"""Deletes old rows of signing in, and closes expired challenges so that a clock set back does not reopen them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 from portal.sign_in.models import Challenge, PortalSession, SignInSession
 from portal.sign_in.operations.limits import delete_old_counters
 
-_KEPT = timedelta(days=3)
-_SESSIONS_KEPT = timedelta(days=30)
+_CHALLENGE_RETENTION = timedelta(days=3)
+_SESSION_RETENTION = timedelta(days=30)
 
 
 def delete_old_rows(session: Session, *, at: datetime) -> int:
-    """Close expired challenges for good, and delete old challenges, hand-offs, dead sessions and counters of all merchants.
+    """Close expired challenges, and delete old challenges, portal sessions, ended sessions and counters of all merchants.
 
-    Expired links are kept three days, so that they still lead to a fresh one at the same target. Tells how many rows went.
+    Return the number of deleted rows. Expired challenges stay for three days, so that their links still lead to a new one
+    with the same target.
     """
     _run(
         session,
@@ -26,13 +27,14 @@ def delete_old_rows(session: Session, *, at: datetime) -> int:
     )
     return sum(
         (
-            _run(session, sa.delete(Challenge).where(Challenge.created_at < at - _KEPT)),
-            _run(session, sa.delete(PortalSession).where(PortalSession.expires_at < at - _KEPT)),
+            _run(session, sa.delete(Challenge).where(Challenge.created_at < at - _CHALLENGE_RETENTION)),
+            _run(session, sa.delete(PortalSession).where(PortalSession.expires_at < at - _CHALLENGE_RETENTION)),
             _run(
                 session,
                 sa.delete(SignInSession).where(
                     sa.or_(
-                        SignInSession.expires_at < at - _SESSIONS_KEPT, SignInSession.revoked_at < at - _SESSIONS_KEPT
+                        SignInSession.expires_at < at - _SESSION_RETENTION,
+                        SignInSession.revoked_at < at - _SESSION_RETENTION,
                     )
                 ),
             ),

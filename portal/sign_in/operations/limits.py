@@ -1,4 +1,4 @@
-"""Counting what must not happen too often: rows that survive a restart, each changed by one statement.
+"""Rate limits as rows that survive a restart, each changed by one statement.
 
 A key names the limit and a digest of something verified (an address, a network address, the merchant): never a header, never
 the address itself.
@@ -28,14 +28,14 @@ class Tally:
     started_at: datetime
 
 
-def limit_key(limit: str, whom: bytes | None = None) -> str:
-    """The key of a limit for somebody named by a digest, or for the whole merchant."""
-    return f"{limit}:{whom.hex()}" if whom is not None else limit
+def limit_key(limit: str, subject: bytes | None = None) -> str:
+    """Return the key of a limit for the subject of a digest, or for the whole merchant."""
+    return f"{limit}:{subject.hex()}" if subject is not None else limit
 
 
 def count_up(session: Session, merchant_id: str, key: str, *, at: datetime, window: timedelta) -> Tally:
-    """Count one more within the window, which begins anew when it is over. The row stays locked until the commit, so that
-    no two attempts see the same number.
+    """Count one more within the window, which starts again when it is over; return the count. The row stays
+    locked until the commit, so that no two attempts see the same number.
     """
     is_over = RateCounter.window_started_at <= at - window
     return _upsert(
@@ -51,20 +51,20 @@ def count_up(session: Session, merchant_id: str, key: str, *, at: datetime, wind
 
 
 def count_in_a_row(session: Session, merchant_id: str, key: str, *, at: datetime) -> int:
-    """Count one more since the last `forget`, however long ago; tells the number."""
+    """Count one more since the last `reset_count`, however long ago; return the number."""
     return _upsert(session, merchant_id, key, at, count=RateCounter.count + 1, window_started_at=at).count
 
 
 def take_turn(session: Session, merchant_id: str, key: str, *, at: datetime, spacing: timedelta) -> datetime:
-    """The instant of the next turn: now, or `spacing` after the last one that was taken."""
+    """Take the next turn and return its instant: now, or `spacing` after the last one."""
     last = RateCounter.window_started_at
-    later = _added(session, spacing)
+    later = _plus(session, spacing)
     turn = sa.case((last <= at - spacing, sa.literal(at, last.type)), else_=later)
     return _upsert(session, merchant_id, key, at, count=RateCounter.count + 1, window_started_at=turn).started_at
 
 
 def count_down(session: Session, merchant_id: str, *keys: str) -> None:
-    """Take one back from each: the attempt was no failure after all."""
+    """Take one back from each count: the attempt was not a failure."""
     session.execute(
         sa.update(RateCounter)
         .where(RateCounter.merchant_id == merchant_id, RateCounter.key.in_(keys), RateCounter.count > 0)
@@ -72,14 +72,14 @@ def count_down(session: Session, merchant_id: str, *keys: str) -> None:
     )
 
 
-def forget(session: Session, merchant_id: str, key: str) -> None:
-    """Begin the count at nothing."""
+def reset_count(session: Session, merchant_id: str, key: str) -> None:
+    """Set the count back to zero."""
     session.execute(sa.delete(RateCounter).where(RateCounter.merchant_id == merchant_id, RateCounter.key == key))
 
 
 def delete_old_counters(session: Session, *, at: datetime) -> int:
-    """Delete what nothing was counted in for 30 days (a row of failures), or what is past every window; tells how many."""
-    is_row = RateCounter.key.startswith("code-row:", autoescape=True)
+    """Delete counters whose window is over, and of failures in a row those without one for 30 days; return how many."""
+    is_in_a_row = RateCounter.key.startswith("code-row:", autoescape=True)
     # Each instant is compared with the column itself: within an expression of its own it would lose the column's type, and
     # SQLite finds every number smaller than a text.
     result = session.execute(
@@ -87,12 +87,12 @@ def delete_old_counters(session: Session, *, at: datetime) -> int:
         .where(
             sa.or_(
                 RateCounter.window_started_at < at - timedelta(days=30),
-                sa.and_(~is_row, RateCounter.window_started_at < at - timedelta(days=2)),
+                sa.and_(~is_in_a_row, RateCounter.window_started_at < at - timedelta(days=2)),
             )
         )
         .execution_options(tenant_wide=True)
     )
-    return result.rowcount  # type: ignore[attr-defined, no-any-return]  # A DML statement answers with a CursorResult.
+    return result.rowcount  # type: ignore[attr-defined, no-any-return]  # The result of a DML statement is a CursorResult.
 
 
 def _upsert(session: Session, merchant_id: str, key: str, at: datetime, **changes: Any) -> Tally:
@@ -106,8 +106,8 @@ def _upsert(session: Session, merchant_id: str, key: str, at: datetime, **change
     return Tally(*session.execute(statement).one())
 
 
-def _added(session: Session, spacing: timedelta) -> sa.ColumnElement[Any]:
-    """The stored instant plus `spacing`, which SQLite keeps as a number of microseconds."""
+def _plus(session: Session, spacing: timedelta) -> sa.ColumnElement[Any]:
+    """Return the stored instant plus `spacing`, which SQLite stores as a number of microseconds."""
     column = RateCounter.window_started_at
     if session.get_bind().dialect.name == "sqlite":
         return sa.type_coerce(column, sa.Integer) + spacing // timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""What happens to a challenge when its message leaves: its ten minutes begin, and link and code are derived for the mail alone."""
+"""Prepares the mail of a challenge when it is sent: its ten minutes begin, and link and code are derived for the mail alone."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from portal.customers.queries.accounts import find_account
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
 from portal.sign_in.rules import tokens
-from portal.sign_in.rules.challenges import shown_code
+from portal.sign_in.rules.challenges import format_code
 from portal.tenancy import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class SignInLetter:
-    """What the mail says. It is sent and forgotten: none of it is ever stored or logged."""
+class SignInMailContent:
+    """The content of the mail, which is never stored or logged."""
 
     to: str
     locale: str
@@ -27,15 +27,15 @@ class SignInLetter:
     minutes: int
 
 
-def begin_mailing(
+def prepare_sign_in_mail(
     session: Session, settings: Settings, merchant_id: str, challenge_id: str, *, at: datetime
-) -> SignInLetter | None:
-    """Start the challenge's time, again at each new attempt to send, so that no message arrives dead (threats 37).
+) -> SignInMailContent | None:
+    """Start the challenge's time, again at each attempt to send, so that no link has expired when it arrives (threats 37).
 
-    None when there is nobody to write to: an unknown address, a customer blocked or deleted since, a challenge that is used
-    or superseded. The work is the same either way.
+    Return None when there is no recipient: an unknown address, a customer blocked or deleted since, a challenge that is used
+    or superseded. The statements are the same either way.
     """
-    begun = session.execute(
+    started = session.execute(
         sa.update(Challenge)
         .where(
             Challenge.merchant_id == merchant_id,
@@ -47,12 +47,12 @@ def begin_mailing(
         .returning(Challenge.customer_id, Challenge.locale)
         .execution_options(synchronize_session=False)
     ).first()
-    customer = find_account(session, Scope(merchant_id, (begun.customer_id if begun else None) or ""))
-    letter = SignInLetter(
+    customer = find_account(session, Scope(merchant_id, (started.customer_id if started else None) or ""))
+    content = SignInMailContent(
         to=customer.email if customer else "",
-        locale=(customer.locale if customer else None) or (begun.locale if begun else ""),
-        code=shown_code(tokens.code_of(settings.keys, merchant_id, challenge_id)),
+        locale=(customer.locale if customer else None) or (started.locale if started else ""),
+        code=format_code(tokens.code_of(settings.keys, merchant_id, challenge_id)),
         token=tokens.link_token(settings.keys, merchant_id, challenge_id),
         minutes=settings.sign_in_minutes,
     )
-    return letter if letter.to else None
+    return content if content.to else None

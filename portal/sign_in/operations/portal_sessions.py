@@ -1,4 +1,4 @@
-"""Sessions minted by the API, the command or the host application: an address that enters once, for an hour."""
+"""Portal sessions, created by the API, the command or the host application: a URL that signs in once, for an hour."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from portal.events.rules import Actor, Event, EventType
 from portal.public_ids import is_id, new_id
 from portal.settings import Settings
 from portal.sign_in.models import PortalSession
-from portal.sign_in.operations.sessions import Entered, Visitor, start_session
+from portal.sign_in.operations.sessions import NewSession, Visitor, start_session
 from portal.sign_in.rules.challenges import checked_target
 from portal.sign_in.rules.tokens import PORTAL_SESSION, is_token, new_token, token_digest
 from portal.tenancy import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class PortalSessionAddress:
+class PortalSessionUrl:
     """`path` is below the merchant's root and holds the secret: shown once, never stored or logged."""
 
     id: str
@@ -40,16 +40,16 @@ def create_portal_session(
     at: datetime,
     return_url: str | None = None,
     locale: str | None = None,
-) -> PortalSessionAddress:
-    """Mint an address that signs the customer in once within five minutes and leads to `target`.
+) -> PortalSessionUrl:
+    """Create a URL that signs the customer in once within five minutes and leads to `target`.
 
-    Whoever calls has proved who the customer is. Raises NotFound when the customer is unknown, blocked or deleted.
+    The caller has authenticated the customer. Raises NotFound when the customer is unknown, blocked or deleted.
     `actor` is the command, the host application or an API key.
     """
     if not is_id("cus", scope.customer_id) or find_account(session, scope) is None:
         raise NotFound
     token = new_token()
-    minted = PortalSessionAddress(
+    minted = PortalSessionUrl(
         new_id(PORTAL_SESSION, at),
         f"/sign-in/session/{token}",
         at + timedelta(minutes=settings.portal_session_url_minutes),
@@ -78,10 +78,13 @@ def create_portal_session(
     return minted
 
 
-def enter_portal_session(
+def use_portal_session(
     session: Session, settings: Settings, merchant_id: str, visitor: Visitor, token: str, *, at: datetime
-) -> Entered | None:
-    """Use a minted address up and sign this browser in; None when it is unknown, used, too old, or its customer may not."""
+) -> NewSession | None:
+    """Use a portal session's URL and sign this browser in.
+
+    Return None when it is unknown, used or expired, or its customer may not sign in.
+    """
     if not is_token(token):
         return None
     used = session.execute(

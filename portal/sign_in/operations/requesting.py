@@ -1,4 +1,4 @@
-"""Asking for a message. A known and an unknown address are the same statements, rows and answer throughout (threats, rule 5)."""
+"""Requests for a sign-in message: the same statements, rows and response for known and unknown addresses (threats, rule 5)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from portal.sign_in.errors import TooManyMessages
 from portal.sign_in.models import Challenge
 from portal.sign_in.operations.limits import HOUR, count_up, limit_key, take_turn
 from portal.sign_in.operations.sessions import Visitor
-from portal.sign_in.queries import AskedFor
+from portal.sign_in.queries import ChallengeRow
 from portal.sign_in.rules import tokens
-from portal.sign_in.rules.challenges import is_same_mailbox, masked
+from portal.sign_in.rules.challenges import is_same_mailbox, mask_address
 from portal.tenancy import MerchantScope
 
 MAIL_KIND = "sign_in_mail"
@@ -34,48 +34,48 @@ def request_sign_in(
     target: str,
     locale: str,
     at: datetime,
-) -> AskedFor:
-    """Ask for a message to an address, known or not: the same statements, rows and answer (threats, rule 5).
+) -> ChallengeRow:
+    """Create a challenge for an address, known or not, and queue its message (threats, rule 5).
 
-    `address` has passed `rules.is_address`; the message goes to the address that is stored. Raises TooManyMessages.
+    `address` has passed `rules.is_address`; the message is sent to the stored address. Raises TooManyMessages.
     """
     key = email_key(address)
     accounts = list_accounts(session, MerchantScope(merchant_id), key)
-    # Where several customers' addresses differ by more than ASCII case, the one that was typed is meant.
-    meant = [account for account in accounts if is_same_mailbox(account.email, address)] or accounts
-    return _ask(
+    # Where several customers' addresses differ by more than ASCII case, only those equal to the typed one count.
+    candidates = [account for account in accounts if is_same_mailbox(account.email, address)] or accounts
+    return _create_challenge(
         session,
         settings,
         merchant_id,
         visitor,
         at=at,
-        customer_id=meant[0].id if meant else None,
+        customer_id=candidates[0].id if candidates else None,
         digest=tokens.address_digest(settings.keys, merchant_id, key),
-        masked_address=masked(address),
+        masked_address=mask_address(address),
         target=target,
         locale=locale,
     )
 
 
-def ask_again(
-    session: Session, settings: Settings, merchant_id: str, visitor: Visitor, asked: AskedFor, *, at: datetime
-) -> AskedFor:
-    """Ask for a fresh message like `asked`, leading to the same target, for this browser. Raises TooManyMessages."""
-    return _ask(
+def resend_message(
+    session: Session, settings: Settings, merchant_id: str, visitor: Visitor, challenge: ChallengeRow, *, at: datetime
+) -> ChallengeRow:
+    """Create a new challenge with the address and target of `challenge`, for this browser. Raises TooManyMessages."""
+    return _create_challenge(
         session,
         settings,
         merchant_id,
         visitor,
         at=at,
-        customer_id=asked.customer_id,
-        digest=asked.address_digest,
-        masked_address=asked.masked_address,
-        target=asked.target,
-        locale=asked.locale,
+        customer_id=challenge.customer_id,
+        digest=challenge.address_digest,
+        masked_address=challenge.masked_address,
+        target=challenge.target,
+        locale=challenge.locale,
     )
 
 
-def _ask(
+def _create_challenge(
     session: Session,
     settings: Settings,
     merchant_id: str,
@@ -87,15 +87,15 @@ def _ask(
     masked_address: str,
     target: str,
     locale: str,
-) -> AskedFor:
+) -> ChallengeRow:
     network = tokens.network_digest(settings.keys, merchant_id, visitor.network)
-    _refuse_floods(session, settings, merchant_id, network, at)
+    _require_within_limits(session, settings, merchant_id, network, at)
     hourly = count_up(session, merchant_id, limit_key("mail-address", digest), at=at, window=HOUR)
     withheld_until = hourly.started_at + HOUR if hourly.count > settings.sign_in_mails_per_address_per_hour else None
     if withheld_until is None:
-        # Only this browser's: nobody can end what another browser asked for (threats 7).
+        # Only this browser's: nobody can end a challenge of another browser (threats 7).
         _supersede(session, merchant_id, visitor.browser, at)
-    asked = AskedFor(
+    challenge = ChallengeRow(
         id=new_id(tokens.CHALLENGE, at),
         customer_id=customer_id,
         address_digest=digest,
@@ -109,22 +109,24 @@ def _ask(
         expires_at=None,
         used_at=None,
     )
-    row = {name: getattr(asked, name) for name in AskedFor.__dataclass_fields__}
+    row = {name: getattr(challenge, name) for name in ChallengeRow.__dataclass_fields__}
     session.add(Challenge(merchant_id=merchant_id, browser_digest=tokens.token_digest(visitor.browser), **row))
     if withheld_until is None:
         spacing = timedelta(minutes=1) / settings.sign_in_mails_per_address_per_minute
         due_at = take_turn(session, merchant_id, limit_key("mail-turn", digest), at=at, spacing=spacing)
-        enqueue(session, merchant_id, MAIL_KIND, {"challenge": asked.id}, at=at, due_at=due_at)
-    return asked
+        enqueue(session, merchant_id, MAIL_KIND, {"challenge": challenge.id}, at=at, due_at=due_at)
+    return challenge
 
 
-def _refuse_floods(session: Session, settings: Settings, merchant_id: str, network: bytes, at: datetime) -> None:
-    for key, most in (
+def _require_within_limits(
+    session: Session, settings: Settings, merchant_id: str, network: bytes, at: datetime
+) -> None:
+    for key, limit in (
         (limit_key("mail-network", network), settings.sign_in_mails_per_ip_per_hour),
         (limit_key("mail-merchant"), settings.sign_in_mails_per_hour),
     ):
         tally = count_up(session, merchant_id, key, at=at, window=HOUR)
-        if tally.count > most:
+        if tally.count > limit:
             raise TooManyMessages(tally.started_at + HOUR, at)
 
 

@@ -1,4 +1,4 @@
-"""Sessions of signed-in browsers: begin, stamp, end."""
+"""Sessions of signed-in browsers: start, record use, end."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from portal.sign_in.rules.challenges import TOUCH_EVERY, lifetime
 from portal.sign_in.rules.tokens import SESSION, is_token, new_token, token_digest
 from portal.tenancy import Scope
 
-_LONGEST_USER_AGENT = 200
+_MAX_USER_AGENT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Where a request came from. `browser` is its browser cookie's token, `session_token` its session cookie's, if any.
 
-    `network` is the remote address as the trusted proxies told it, never a header that anybody can send.
+    `network` is the remote address as reported by trusted proxies, never by a header that anybody can send.
     """
 
     browser: str
@@ -37,8 +37,8 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
-    """A new session. `token` goes into the cookie and is nowhere else; `target` is a path below the merchant's root."""
+class NewSession:
+    """A new session. `token` is stored in the cookie alone; `target` is a path below the merchant's root."""
 
     session_id: str
     customer_id: str
@@ -59,10 +59,10 @@ def start_session(
     target: str,
     at: datetime,
     return_url: str | None = None,
-) -> Entered:
-    """Sign this browser in under a new token; what it was signed in as before ends, and beyond the cap the oldest sessions.
+) -> NewSession:
+    """Sign this browser in under a new token; end its session before, and the oldest sessions beyond the cap.
 
-    `kind` is mail, api or frame; `by` says in the audit how: link, code, or session.
+    `kind` is mail, api or frame; `by` is recorded with the event: link, code, or session.
     """
     actor = customer_actor(scope.customer_id, request_id=visitor.request_id)
     if visitor.session_token:
@@ -73,34 +73,40 @@ def start_session(
             at=at,
         )
         _record_ended(session, scope.merchant_id, replaced, actor=actor, at=at, reason="replaced")
-    beyond = _keep_to_cap(session, scope, settings.session_cap, at)
+    beyond = _revoke_beyond_cap(session, scope, settings.session_cap, at)
     _record_ended(session, scope.merchant_id, beyond, actor=SYSTEM, at=at, reason="too_many")
     life = lifetime(kind, settings)
-    entered = Entered(new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind)
+    new_session = NewSession(new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind)
     session.add(
         SignInSession(
             merchant_id=scope.merchant_id,
-            id=entered.session_id,
+            id=new_session.session_id,
             customer_id=scope.customer_id,
-            token_digest=token_digest(entered.token),
+            token_digest=token_digest(new_session.token),
             kind=kind,
             idle_seconds=int(life.idle.total_seconds()),
             user_agent=_printable(visitor.user_agent),
             return_url=return_url,
             created_at=at,
             last_used_at=at,
-            expires_at=entered.expires_at,
+            expires_at=new_session.expires_at,
         )
     )
     event = _session_event(
-        EventType.PORTAL_SIGNED_IN, scope.merchant_id, entered.session_id, scope.customer_id, at=at, by=by, kind=kind
+        EventType.PORTAL_SIGNED_IN,
+        scope.merchant_id,
+        session_id=new_session.session_id,
+        customer_id=scope.customer_id,
+        at=at,
+        by=by,
+        kind=kind,
     )
     record(session, actor, event)
-    return entered
+    return new_session
 
 
 def touch_session(session: Session, merchant_id: str, session_id: str, at: datetime) -> None:
-    """Stamp the last use, at most every five minutes however many requests ask at once."""
+    """Update `last_used_at`, at most every five minutes however many requests arrive at once."""
     session.execute(
         sa.update(SignInSession)
         .where(
@@ -122,7 +128,9 @@ def end_session(session: Session, merchant_id: str, token: str, *, request_id: s
         session, SignInSession.merchant_id == merchant_id, SignInSession.token_digest == token_digest(token), at=at
     )
     for session_id, customer_id in ended:
-        event = _session_event(EventType.PORTAL_SIGNED_OUT, merchant_id, session_id, customer_id, at=at)
+        event = _session_event(
+            EventType.PORTAL_SIGNED_OUT, merchant_id, session_id=session_id, customer_id=customer_id, at=at
+        )
         record(session, customer_actor(customer_id, request_id=request_id), event)
     return bool(ended)
 
@@ -154,13 +162,18 @@ def _record_ended(
 ) -> None:
     for session_id, customer_id in ended:
         event = _session_event(
-            EventType.PORTAL_SESSION_ENDED, merchant_id, session_id, customer_id, at=at, reason=reason
+            EventType.PORTAL_SESSION_ENDED,
+            merchant_id,
+            session_id=session_id,
+            customer_id=customer_id,
+            at=at,
+            reason=reason,
         )
         record(session, actor, event)
 
 
 def _session_event(
-    event_type: EventType, merchant_id: str, session_id: str, customer_id: str, *, at: datetime, **details: str
+    event_type: EventType, merchant_id: str, *, session_id: str, customer_id: str, at: datetime, **details: str
 ) -> Event:
     return Event(
         type=event_type,
@@ -173,7 +186,7 @@ def _session_event(
     )
 
 
-def _keep_to_cap(session: Session, scope: Scope, cap: int, at: datetime) -> list[tuple[str, str]]:
+def _revoke_beyond_cap(session: Session, scope: Scope, cap: int, at: datetime) -> list[tuple[str, str]]:
     newest = (
         sa.select(SignInSession.id)
         .where(*_of(scope), SignInSession.revoked_at.is_(None), SignInSession.expires_at > at)
@@ -199,4 +212,6 @@ def _revoke(session: Session, *conditions: sa.ColumnElement[bool], at: datetime)
 
 
 def _printable(user_agent: str) -> str:
-    return "".join(sign for sign in mask_card_numbers(user_agent)[:_LONGEST_USER_AGENT] if sign.isprintable())
+    return "".join(
+        character for character in mask_card_numbers(user_agent)[:_MAX_USER_AGENT] if character.isprintable()
+    )

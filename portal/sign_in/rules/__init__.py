@@ -1,1 +1,1 @@
-"""Pure decisions of signing in; and its links, codes, tokens and digests."""
+"""Pure rules of signing in, and its links, codes, tokens and digests."""

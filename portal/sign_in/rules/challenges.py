@@ -1,4 +1,4 @@
-"""Pure decisions of signing in: what a code, an address and a target look like, and what state a challenge is in."""
+"""Pure decisions of signing in: the form of codes, addresses and targets, and the state of a challenge."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH = 8
 
 TOUCH_EVERY = timedelta(minutes=5)
-"""A session's last use is stamped at most this often (contract, 4); it may end that much early, never late."""
+"""`last_used_at` of a session is updated at most this often (contract, 4); it may end that much early, never late."""
 
-LONGEST_ADDRESS = 254
-LONGEST_TARGET = 500
-"""Characters of an address to go to after signing in; a longer one is not kept."""
+MAX_ADDRESS_LENGTH = 254
+MAX_TARGET_LENGTH = 500
+"""Characters of a path to go to after signing in; a longer one is not stored."""
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
-_CODE_SIGNS = frozenset(CODE_LETTERS)
-_LEFT_OUT = re.compile(r"[\s-]+")
-# What our own addresses are made of. Percent signs only in the query: `%2f%2fe` and `%5ce` have no place in a path.
+_CODE_CHARACTERS = frozenset(CODE_LETTERS)
+_IGNORED_IN_CODE = re.compile(r"[\s-]+")
+# What our own addresses are made of. Percent characters only in the query: `%2f%2fe` and `%5ce` have no place in a path.
 _TARGET = re.compile(r"/(?:[A-Za-z0-9_.~-]+/)*(?:[A-Za-z0-9_.~-]+)?(?:\?[A-Za-z0-9_.~=&%+:,-]*)?", re.ASCII)
-_ADDRESS_SIGNS = re.compile(r"[\x00-\x1f\x7f-\x9f\s,;:<>()\[\]\\\"\ud800-\udfff\ufffd]")
+_INVALID_IN_ADDRESS = re.compile(r"[\x00-\x1f\x7f-\x9f\s,;:<>()\[\]\\\"\ud800-\udfff\ufffd]")
 
 
 class ChallengeState(StrEnum):
@@ -41,14 +41,14 @@ class ChallengeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeFault:
-    """What was typed is no code. `missing_count` signs are missing; zero or less: too many, or signs that no code has."""
+    """The input is not a code. `missing_count` characters are missing; zero or less: too many, or characters that no code has."""
 
     missing_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """How long a session lives, however much it is used, and how long it may lie idle."""
+    """How long a session lives, however much it is used, and how long without use."""
 
     whole: timedelta
     idle: timedelta
@@ -57,9 +57,9 @@ class Lifetime:
 def challenge_state(
     *, mailed_at: datetime | None, expires_at: datetime | None, used_at: datetime | None, at: datetime
 ) -> ChallengeState:
-    """The state at an instant. A clock that jumped back before the mailing does not revive anything (threats 38)."""
+    """Return the state at an instant. A clock that was set back to before the mailing reopens nothing (threats 38)."""
     if used_at is not None:
-        # A superseded challenge ends at the instant it is used up; a used one always had time left.
+        # A superseded challenge expires at the instant it is marked used; a used one always had time left.
         return ChallengeState.SUPERSEDED if expires_at is not None and used_at >= expires_at else ChallengeState.USED
     if mailed_at is None or expires_at is None:
         return ChallengeState.WAITING
@@ -67,33 +67,33 @@ def challenge_state(
 
 
 def read_code(typed: str) -> str | CodeFault:
-    """The eight letters of what was typed, case, hyphen and spaces aside; or what is wrong with it.
+    """Return the eight letters of an input, whatever its case, hyphen and spaces; or a CodeFault.
 
-    Digits of other scripts, superscripts and letters of no code are faults, not guesses: they cost no try.
+    Digits of other scripts, superscripts and letters that no code has are faults, not guesses: they cost no attempt.
     """
-    cleaned = _LEFT_OUT.sub("", typed[:200])
+    cleaned = _IGNORED_IN_CODE.sub("", typed[:200])
     if not cleaned.isascii():
         return CodeFault(0)
     letters = cleaned.upper().translate(_READ_AS)
-    if not _CODE_SIGNS.issuperset(letters):
+    if not _CODE_CHARACTERS.issuperset(letters):
         return CodeFault(0)
     return letters if len(letters) == CODE_LENGTH else CodeFault(CODE_LENGTH - len(letters))
 
 
-def shown_code(code: str) -> str:
-    """As people read it: `XXXX-XXXX`."""
+def format_code(code: str) -> str:
+    """Return the code as it is shown: `XXXX-XXXX`."""
     return f"{code[:4]}-{code[4:]}"
 
 
 def is_address(text: str) -> bool:
-    """Whether `text` (already trimmed) is one plain mail address; asks no name server.
+    """Return whether `text` (already trimmed) is one plain mail address; makes no DNS lookup.
 
     Lists, angle brackets, quoted names, comments and control characters are not (threats 20).
     """
     if (
         not text
-        or len(text.encode("utf-8", "replace")) > LONGEST_ADDRESS
-        or _ADDRESS_SIGNS.search(text)
+        or len(text.encode("utf-8", "replace")) > MAX_ADDRESS_LENGTH
+        or _INVALID_IN_ADDRESS.search(text)
         or "=?" in text
         or holds_card_number(text)
     ):
@@ -107,14 +107,14 @@ def is_address(text: str) -> bool:
     return True
 
 
-def masked(address: str) -> str:
-    """The address as a page may show it: `m•••@lindqvist.example`. Made from what was typed, known or not."""
+def mask_address(address: str) -> str:
+    """Return the address as a page may show it: `m•••@lindqvist.example`. Made from the input, known or not."""
     local, _, domain = unicodedata.normalize("NFC", address).rpartition("@")
     return f"{local[:1]}•••@{domain}"
 
 
 def is_same_mailbox(one: str, other: str) -> bool:
-    """Whether proof of the one address proves the other: equal but for the case of ASCII letters.
+    """Return whether verifying one address verifies the other: equal but for the case of ASCII letters.
 
     Stricter than `email_key`, which also folds letters of other scripts: `ſ` and `s` find the same customer, but are
     two mailboxes (threats 18).
@@ -123,22 +123,22 @@ def is_same_mailbox(one: str, other: str) -> bool:
 
 
 def checked_target(text: str | None) -> str:
-    """Where to go after signing in: a path below the merchant's root, or "/" for anything that is not plainly one.
+    """Return where to go after signing in: a path below the merchant's root, or "/" for anything that is not plainly one.
 
-    The response's final address is checked once more where it is made (threats 22).
+    The final Location is checked once more where the response is built (threats 22).
     """
-    if not text or len(text) > LONGEST_TARGET or not _TARGET.fullmatch(text):
+    if not text or len(text) > MAX_TARGET_LENGTH or not _TARGET.fullmatch(text):
         return "/"
     path = text.partition("?")[0]
     if any(part in (".", "..") for part in path.split("/")) or path.startswith(("/sign-in", "/sign-out")):
         return "/"
-    if holds_card_number(text):  # It would be kept with the challenge.
+    if holds_card_number(text):  # It would be stored with the challenge.
         return "/"
     return text
 
 
 def lifetime(kind: str, settings: Settings) -> Lifetime:
-    """Of a session by `mail`, from the `api` (one hour, idle or not), or in a `frame` (contract, 4: Times)."""
+    """Return the lifetime of a session by `mail`, from the `api` (one hour, idle or not), or in a `frame` (contract, 4: Times)."""
     own = timedelta(days=settings.session_days)
     if kind == "api":
         hour = timedelta(minutes=settings.portal_session_minutes)

@@ -1,4 +1,4 @@
-"""The pages behind addresses that hold a token: the mailed link, and a session from the API. Opening one uses nothing up."""
+"""The pages of URLs with a token: the mailed link, and a session from the API. A GET never uses the token."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from portal.customers.queries.accounts import Account
 from portal.database import Reader
 from portal.invoices.queries.invoices import find_invoice
 from portal.sign_in import operations, page_builders
-from portal.sign_in.operations import LinkAnswer, Outcome
+from portal.sign_in.operations import LinkAttempt, SignInResult
 from portal.sign_in.pages import LinkExpiredPage, Target
-from portal.sign_in.queries import AskedFor, find_challenge, find_portal_session, list_proven_accounts
+from portal.sign_in.queries import ChallengeRow, find_challenge, find_portal_session, list_verified_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
-from portal.sign_in.views.responses import ask_again, choose_account, let_in, visitor
+from portal.sign_in.views.responses import choose_account, current_visitor, redirect_signed_in, resend_message
 from portal.tenancy import Scope
 from portal.web.policies import public
 from portal.web.render import render_page
@@ -26,82 +26,82 @@ NOT_FOUND = 404
 
 
 def add_routes(blueprint: Blueprint) -> None:
-    """A link's parts are taken as they come: a damaged one gets a page that helps."""
+    """Add the routes of links, damaged ones included: those show a page that helps."""
     for damaged in ("/sign-in/link", "/sign-in/link/", "/sign-in/link/<token>/<path:rest>"):
         blueprint.add_url_rule(damaged, "damaged_link", damaged_link)
     blueprint.add_url_rule("/sign-in/link/<token>", "link", link)
-    blueprint.add_url_rule("/sign-in/link/<token>", "link_entry", enter_link, methods=["POST"])
+    blueprint.add_url_rule("/sign-in/link/<token>", "link_entry", use_link, methods=["POST"])
     blueprint.add_url_rule("/sign-in/link/<token>/fresh", "fresh_link", request_fresh_link, methods=["POST"])
     blueprint.add_url_rule("/sign-in/session/<token>", "portal_session", portal_session)
-    blueprint.add_url_rule("/sign-in/session/<token>", "portal_session_entry", enter_portal_session, methods=["POST"])
+    blueprint.add_url_rule("/sign-in/session/<token>", "portal_session_entry", use_portal_session, methods=["POST"])
 
 
 @public
 def link(token: str) -> Response:
-    """Say who signs in where; nothing is used up, whoever opens it and however often."""
+    """Show who signs in where. The link stays unused, whoever opens it and however often."""
     services = current_services()
     challenge_id = tokens.challenge_of(services.settings.keys, g.merchant.id, token)
     if challenge_id is None:
         return _damaged()
     with services.database.read() as reader:
-        asked = find_challenge(reader, g.merchant.id, challenge_id)
-        accounts = list_proven_accounts(reader, g.merchant.id, asked.customer_id if asked else None)
-        if asked is None or asked.state(now()) is not ChallengeState.OPEN or not accounts:
-            return _expired(asked, token)
-        target = page_builders.build_target(asked.target)
+        challenge = find_challenge(reader, g.merchant.id, challenge_id)
+        accounts = list_verified_accounts(reader, g.merchant.id, challenge.customer_id if challenge else None)
+        if challenge is None or challenge.state(now()) is not ChallengeState.OPEN or not accounts:
+            return _expired(challenge, token)
+        target = page_builders.build_target(challenge.target)
         target = replace(target, name=_invoice_number(reader, accounts, target))
     page = page_builders.build_link_page(
-        token, asked, accounts, target, signed_in=g.signed_in, user_agent=request.user_agent.string
+        token, challenge, accounts, target, signed_in=g.signed_in, user_agent=request.user_agent.string
     )
     return render_page("sign_in/link.html", page)
 
 
 @public
 def damaged_link(token: str = "", rest: str = "") -> Response:
-    """An address that some mail program cut or broke in two."""
+    """Show the page for a link that a mail program cut or broke in two."""
     return _damaged()
 
 
 @public
-def enter_link(token: str) -> Response:
-    """Sign in by the link: the click that the page asked for."""
-    services, visiting = current_services(), visitor()
+def use_link(token: str) -> Response:
+    """Sign in by the link, after a click on its page."""
+    services, visitor = current_services(), current_visitor()
     challenge_id = tokens.challenge_of(services.settings.keys, g.merchant.id, token)
     if challenge_id is None:
         return _refuse_damaged()
-    answer: LinkAnswer = services.database.run(
-        lambda session: operations.enter_link(
+    attempt: LinkAttempt = services.database.run(
+        lambda session: operations.use_link(
             session,
             services.settings,
             g.merchant.id,
-            visiting,
+            visitor,
             challenge_id=challenge_id,
             account=request.form.get("account"),
             at=now(),
         )
     )
-    if answer.entered is not None:
-        return let_in(answer.entered)
-    if answer.outcome is Outcome.CHOOSE:
-        return choose_account(f"/sign-in/link/{token}", answer.accounts)
-    return _expired(answer.asked, token, is_used=answer.outcome is Outcome.USED)
+    if attempt.new_session is not None:
+        return redirect_signed_in(attempt.new_session)
+    if attempt.result is SignInResult.CHOOSE_ACCOUNT:
+        return choose_account(f"/sign-in/link/{token}", attempt.accounts)
+    return _expired(attempt.challenge, token, is_used=attempt.result is SignInResult.USED)
 
 
 @public
 def request_fresh_link(token: str) -> Response:
-    """Ask for a fresh link like the one in the address, for this browser, at the same target."""
+    """Send a new link with the same target, for this browser."""
     services = current_services()
     challenge_id = tokens.challenge_of(services.settings.keys, g.merchant.id, token)
     if challenge_id is None:
         return _refuse_damaged()
     with services.database.read() as reader:
-        asked = find_challenge(reader, g.merchant.id, challenge_id)
-    return redirect_to("/sign-in") if asked is None else ask_again(asked)
+        challenge = find_challenge(reader, g.merchant.id, challenge_id)
+    return redirect_to("/sign-in") if challenge is None else resend_message(challenge)
 
 
 @public
 def portal_session(token: str) -> Response:
-    """A page whose form enters; opening it uses nothing up."""
+    """Show the page whose form signs in; a GET does not use the session."""
     services = current_services()
     with services.database.read() as reader:
         minted = find_portal_session(reader, g.merchant.id, token)
@@ -113,24 +113,24 @@ def portal_session(token: str) -> Response:
 
 
 @public
-def enter_portal_session(token: str) -> Response:
-    """Enter a session from the API, once."""
-    services, visiting = current_services(), visitor()
-    entered = services.database.run(
-        lambda session: operations.enter_portal_session(
-            session, services.settings, g.merchant.id, visiting, token, at=now()
+def use_portal_session(token: str) -> Response:
+    """Sign in by a session from the API, once."""
+    services, visitor = current_services(), current_visitor()
+    new_session = services.database.run(
+        lambda session: operations.use_portal_session(
+            session, services.settings, g.merchant.id, visitor, token, at=now()
         )
     )
-    if entered is not None:
-        return let_in(entered)
+    if new_session is not None:
+        return redirect_signed_in(new_session)
     with services.database.read() as reader:
         minted = find_portal_session(reader, g.merchant.id, token)
     return _damaged() if minted is None else _ended_portal_session(minted.target, is_used=minted.used_at is not None)
 
 
-def _expired(asked: AskedFor | None, token: str, *, is_used: bool = False) -> Response:
+def _expired(challenge: ChallengeRow | None, token: str, *, is_used: bool = False) -> Response:
     minutes, at = current_services().settings.sign_in_minutes, now()
-    page = page_builders.build_link_expired_page(asked, token, minutes=minutes, at=at, is_used=is_used)
+    page = page_builders.build_link_expired_page(challenge, token, minutes=minutes, at=at, is_used=is_used)
     return render_page("sign_in/link_expired.html", page, GONE)
 
 
@@ -140,9 +140,9 @@ def _damaged() -> Response:
 
 
 def _refuse_damaged() -> Response:
-    services, visiting = current_services(), visitor()
+    services, visitor = current_services(), current_visitor()
     services.database.run(
-        lambda session: operations.refuse_link(session, services.settings, g.merchant.id, visiting, at=now())
+        lambda session: operations.refuse_link(session, services.settings, g.merchant.id, visitor, at=now())
     )
     return _damaged()
 
@@ -154,7 +154,7 @@ def _ended_portal_session(target: str, *, is_used: bool) -> Response:
 
 
 def _invoice_number(reader: Reader, accounts: list[Account], target: Target) -> str:
-    """The number of the invoice that the link leads to, where it is the one account's own: whoever reads this has the mail."""
+    """Return the number of the invoice that the link leads to, if it belongs to the only account: the reader has the mail."""
     if target.kind != "invoice" or len(accounts) != 1:
         return ""
     scope = Scope(g.merchant.id, accounts[0].id)

@@ -1,4 +1,4 @@
-"""The pages of signing in and out: asking for a message, typing its code, and leaving."""
+"""The pages of signing in and out: requesting a message, entering its code, signing out."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from portal.customer_pages.context import current_services, local, now, redirect
 from portal.customer_pages.cookies import clear_session_cookie, sent_browser_token, session_token
 from portal.sign_in import operations, page_builders
 from portal.sign_in.forms import AddressForm, CodeForm, echoed, typed_code
-from portal.sign_in.operations import CodeAnswer, Outcome
+from portal.sign_in.operations import CodeAttempt, SignInResult
 from portal.sign_in.pages import AddressPage
 from portal.sign_in.queries import EndedSession, find_last_challenge, inspect_session
 from portal.sign_in.rules.challenges import CodeFault, checked_target
 from portal.sign_in.views import links as link_views
-from portal.sign_in.views.responses import UNPROCESSABLE, ask_again, choose_account, let_in, visitor
+from portal.sign_in.views.responses import (
+    UNPROCESSABLE,
+    choose_account,
+    current_visitor,
+    redirect_signed_in,
+    resend_message,
+)
 from portal.web.policies import public
 from portal.web.render import render_page
 from portal.web.runtime import request_number
@@ -24,7 +30,7 @@ TOO_MANY = 429
 
 
 def add_routes(blueprint: Blueprint) -> None:
-    """The addresses of signing in and out."""
+    """Add the routes of signing in and out."""
     blueprint.add_url_rule("/sign-in", "sign_in", sign_in)
     blueprint.add_url_rule("/sign-in", "sign_in_request", request_message, methods=["POST"])
     blueprint.add_url_rule("/sign-in/code", "code", code)
@@ -36,7 +42,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
 @public
 def sign_in() -> Response:
-    """The form for the mail address."""
+    """Show the form for the mail address."""
     target = checked_target(request.args.get("next"))
     if g.signed_in is not None:
         return redirect_to(target)
@@ -45,19 +51,19 @@ def sign_in() -> Response:
 
 @public
 def request_message() -> Response:
-    """Ask for a message; the answer is the same whatever the address."""
+    """Request a message; the response is the same whatever the address."""
     form = AddressForm(formdata=request.form)
     target = checked_target(request.form.get("next") or request.args.get("next"))
     if not form.validate():
         page = AddressPage(page_builders.build_target(target), echoed(form.address), form.fault or "malformed")
         return render_page("sign_in/address.html", page, UNPROCESSABLE)
-    services, visiting = current_services(), visitor()
+    services, visitor = current_services(), current_visitor()
     services.database.run(
         lambda session: operations.request_sign_in(
             session,
             services.settings,
             g.merchant.id,
-            visiting,
+            visitor,
             address=form.address,
             target=target,
             locale=g.shell.locale,
@@ -69,25 +75,28 @@ def request_message() -> Response:
 
 @public
 def request_fresh_code() -> Response:
-    """Ask again for what this browser asked for last."""
-    services, visiting = current_services(), visitor()
+    """Send a new message for this browser's last challenge."""
+    services, visitor = current_services(), current_visitor()
     with services.database.read() as reader:
-        asked = find_last_challenge(reader, g.merchant.id, visiting.browser)
-    if asked is None:
+        challenge = find_last_challenge(reader, g.merchant.id, visitor.browser)
+    if challenge is None:
         return redirect_to("/sign-in")
-    return ask_again(asked)
+    return resend_message(challenge)
 
 
 @public
 def code() -> Response:
-    """The form for the code, in the browser that asked."""
+    """Show the form for the code, in the browser that requested it."""
     services, browser = current_services(), sent_browser_token()
     with services.database.read() as reader:
-        asked = find_last_challenge(reader, g.merchant.id, browser) if browser else None
-    if g.signed_in is not None and (asked is None or asked.used_at is not None):
-        return redirect_to(asked.target if asked else "/")
+        challenge = find_last_challenge(reader, g.merchant.id, browser) if browser else None
+    if g.signed_in is not None and (challenge is None or challenge.used_at is not None):
+        return redirect_to(challenge.target if challenge else "/")
     page = page_builders.build_code_page(
-        asked, minutes=services.settings.sign_in_minutes, at=local(now()), is_fresh=request.args.get("sent") == "again"
+        challenge,
+        minutes=services.settings.sign_in_minutes,
+        at=local(now()),
+        is_resent=request.args.get("sent") == "again",
     )
     return render_page("sign_in/code.html", page)
 
@@ -95,38 +104,40 @@ def code() -> Response:
 @public
 def enter_code() -> Response:
     """Sign in by the code."""
-    services, visiting = current_services(), visitor()
+    services, visitor = current_services(), current_visitor()
     minutes = services.settings.sign_in_minutes
     form = CodeForm(formdata=request.form)
     typed = typed_code(form)
     if isinstance(typed.read, CodeFault):
         with services.database.read() as reader:
-            asked = find_last_challenge(reader, g.merchant.id, visiting.browser)
-        page = page_builders.build_faulty_code_page(asked, typed, typed.read, minutes=minutes)
+            challenge = find_last_challenge(reader, g.merchant.id, visitor.browser)
+        page = page_builders.build_faulty_code_page(challenge, typed, typed.read, minutes=minutes)
         return render_page("sign_in/code.html", page, UNPROCESSABLE)
     read = typed.read
-    answer: CodeAnswer = services.database.run(
+    attempt: CodeAttempt = services.database.run(
         lambda session: operations.enter_code(
-            session, services.settings, g.merchant.id, visiting, code=read, account=form.account.data, at=now()
+            session, services.settings, g.merchant.id, visitor, code=read, account=form.account.data, at=now()
         )
     )
-    if answer.entered is not None:
-        return let_in(answer.entered)
-    if answer.outcome is Outcome.CHOOSE:
-        return choose_account("/sign-in/code", answer.accounts, code=typed.shown)
-    if answer.outcome is Outcome.NOTHING_ASKED:
+    if attempt.new_session is not None:
+        return redirect_signed_in(attempt.new_session)
+    if attempt.result is SignInResult.CHOOSE_ACCOUNT:
+        return choose_account("/sign-in/code", attempt.accounts, code=typed.shown)
+    if attempt.result is SignInResult.NO_CHALLENGE:
         with services.database.read() as reader:
-            answer = replace(answer, asked=find_last_challenge(reader, g.merchant.id, visiting.browser))
-    page = page_builders.build_answered_code_page(answer, typed, minutes=minutes, at=local(now()))
-    response = render_page("sign_in/code.html", page, TOO_MANY if answer.outcome is Outcome.LOCKED else UNPROCESSABLE)
-    if answer.until is not None:
-        response.headers["Retry-After"] = str(max(1, int((answer.until - now()).total_seconds())))
+            attempt = replace(attempt, challenge=find_last_challenge(reader, g.merchant.id, visitor.browser))
+    page = page_builders.build_answered_code_page(attempt, typed, minutes=minutes, at=local(now()))
+    response = render_page(
+        "sign_in/code.html", page, TOO_MANY if attempt.result is SignInResult.LOCKED else UNPROCESSABLE
+    )
+    if attempt.until is not None:
+        response.headers["Retry-After"] = str(max(1, int((attempt.until - now()).total_seconds())))
     return response
 
 
 @public
 def sign_out() -> Response:
-    """End this browser's session; also for one that has run out, whose cookie goes."""
+    """End this browser's session, and delete the cookie of one that has ended already."""
     services, token = current_services(), session_token()
     if token:
         services.database.run(
@@ -140,7 +151,7 @@ def sign_out() -> Response:
 
 
 def _notice() -> str | None:
-    """Why the form is shown: the place that was wanted, or the session that has run out."""
+    """Return why the form is shown: "idle" for a session that ended, "needed" where a page requires signing in."""
     token = session_token()
     if token:
         with current_services().database.read() as reader:

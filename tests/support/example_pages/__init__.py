@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from portal.rendering.renderer import Language, Renderer, Shell, build_brand
 from portal.theming.themes import ThemeSet
-from tests.support.example_pages.doors import demo_examples, error_examples, sign_in_examples
 from tests.support.example_pages.invoices import checkout_examples, invoice_examples
 from tests.support.example_pages.methods import method_examples
 from tests.support.example_pages.parts import NOW, Example
 from tests.support.example_pages.payments import overview_examples, payment_examples, payment_rows
+from tests.support.example_pages.sign_in import demo_examples, error_examples, sign_in_examples
 
 __all__ = ["STATIC", "Example", "example_shell", "examples", "payment_rows", "render_example"]
 

@@ -1,4 +1,4 @@
-"""What a person at the terminal is told when something is not there: one line, and the right exit code."""
+"""Errors at the terminal when something is missing: one line, and the right exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API keys: what they tell by themselves, and what is kept of them."""
+"""API keys: their parts, and what is stored of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MERCHANT = new_id("mer", datetime(2026, 3, 19, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("mode", ["test", "live"])
-def test_key_tells_its_mode_and_merchant(mode):
+def test_key_contains_its_mode_and_merchant(mode):
     key = new_api_key(mode, MERCHANT)
 
     found = read_api_key(key)
@@ -24,7 +24,7 @@ def test_key_tells_its_mode_and_merchant(mode):
     assert (found.mode, found.merchant_id) == (mode, MERCHANT)
 
 
-def test_damaged_key_is_told_by_its_checksum():
+def test_damaged_key_fails_its_checksum():
     key = new_api_key("test", MERCHANT)
 
     for place in range(len(key)):

@@ -11,7 +11,7 @@ OLD, NEW = b"an old secret of more than thirty-two characters", b"a new secret o
 SECRETS = {"secret_key": "sk_sandbox_acme"}
 
 
-def test_what_is_at_rest_tells_nothing():
+def test_stored_secrets_are_unreadable():
     sealed = encrypt_secrets(SECRETS, [OLD])
 
     assert b"sandbox" not in sealed

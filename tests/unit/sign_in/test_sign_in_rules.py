@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.outbox.rules import LEASE, MOST_TRIES, pause_after
+from portal.outbox.rules import LEASE, MAX_ATTEMPTS, retry_delay
 from portal.sign_in.forms import echoed
 from portal.sign_in.page_builders import build_target
 from portal.sign_in.rules.challenges import (
@@ -17,11 +17,11 @@ from portal.sign_in.rules.challenges import (
     CodeFault,
     challenge_state,
     checked_target,
+    format_code,
     is_address,
     is_same_mailbox,
-    masked,
+    mask_address,
     read_code,
-    shown_code,
 )
 from portal.web.local_redirects import is_local_path
 
@@ -31,8 +31,8 @@ codes = st.text(alphabet=CODE_LETTERS, min_size=8, max_size=8)
 
 @given(codes)
 def test_code_is_read_as_it_is_shown(code):
-    assert read_code(shown_code(code)) == code
-    assert read_code(f"  {shown_code(code).lower()}\n") == code
+    assert read_code(format_code(code)) == code
+    assert read_code(f"  {format_code(code).lower()}\n") == code
 
 
 @given(codes)
@@ -42,13 +42,13 @@ def test_letters_that_look_alike_are_read_as_the_digit(code):
 
 
 @given(st.text())
-def test_reading_a_code_never_fails(text):
+def test_reading_a_code_never_raises(text):
     read = read_code(text)
 
     assert isinstance(read, CodeFault) or (len(read) == 8 and set(read) <= set(CODE_LETTERS))
 
 
-def test_missing_signs_are_counted():
+def test_missing_characters_are_counted():
     assert read_code("K7QM-2X") == CodeFault(2)
     assert read_code("K7QM-2XPA9") == CodeFault(-1)
     assert read_code("") == CodeFault(8)
@@ -64,7 +64,7 @@ def test_target_is_local_or_the_overview(text):
 
 
 @given(st.text(alphabet="/\\.%2f5cEe:?#@&=a \t\r\n"))
-def test_target_made_of_dangerous_signs_is_local_or_the_overview(text):
+def test_target_of_dangerous_characters_is_local_or_the_overview(text):
     assert is_local_path(checked_target(text))
 
 
@@ -72,7 +72,7 @@ def test_target_made_of_dangerous_signs_is_local_or_the_overview(text):
     "target",
     ["/", "/invoices", "/invoices/inv_032kbShSLbF8iRm1FXK4Ro", "/payments.csv", "/payments?status=failed&after=2026-03-01.inv_1", "/checkout?invoice=inv_1&invoice=inv_2"],
 )  # fmt: skip
-def test_target_of_ours_is_kept(target):
+def test_local_target_is_returned_unchanged(target):
     assert checked_target(target) == target
 
 
@@ -87,7 +87,7 @@ def test_target_of_ours_is_kept(target):
         ("/payments/pay_1/receipt.pdf", "other"), ("/security", "other"),
     ],
 )  # fmt: skip
-def test_target_is_put_in_words(path, kind):
+def test_target_is_described_by_its_kind(path, kind):
     assert build_target(path).kind == kind
 
 
@@ -116,38 +116,38 @@ def test_challenge_goes_from_waiting_over_open_to_expired():
         "13085@shop.example",
     ],
 )
-def test_plain_address_is_one(address):
+def test_plain_address_is_valid(address):
     assert is_address(address)
 
 
 @given(st.text(max_size=300))
-def test_judging_an_address_never_fails(text):
+def test_checking_an_address_never_raises(text):
     if is_address(text):
         assert text.count("@") == 1
         assert not set(text) & set('\r\n\t ,;:<>()[]"\\\0')
         assert "=?" not in text
 
 
-def test_mailboxes_are_one_but_for_ascii_case():
+def test_mailboxes_are_equal_but_for_ascii_case():
     assert is_same_mailbox("Maya@Lindqvist.example ", "maya@lindqvist.EXAMPLE")
     assert not is_same_mailbox("\u017fam@x.example", "sam@x.example")
     assert not is_same_mailbox("É@x.example", "é@x.example")
 
 
-def test_masked_address_shows_its_first_letter_and_its_place():
-    assert masked("maya@lindqvist.example") == "m•••@lindqvist.example"
+def test_masked_address_shows_its_first_letter_and_its_domain():
+    assert mask_address("maya@lindqvist.example") == "m•••@lindqvist.example"
 
 
 @given(st.text())
 def test_what_a_page_repeats_is_printable_and_short(text):
-    assert all(sign.isprintable() or sign.isspace() for sign in echoed(text))
+    assert all(character.isprintable() or character.isspace() for character in echoed(text))
     assert len(echoed(text * 50)) <= 254
 
 
-def test_pauses_grow_to_an_hour_and_stay_within_a_fifth():
-    middle = [pause_after(attempts, 0.5).total_seconds() for attempts in range(1, MOST_TRIES)]
+def test_retry_delays_grow_to_an_hour_with_a_fifth_of_jitter():
+    middle = [retry_delay(attempts, 0.5).total_seconds() for attempts in range(1, MAX_ATTEMPTS)]
 
     assert middle == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]
-    assert pause_after(1, 0).total_seconds() == 4
-    assert pause_after(1, 1).total_seconds() == 6
+    assert retry_delay(1, 0).total_seconds() == 4
+    assert retry_delay(1, 1).total_seconds() == 6
     assert LEASE.total_seconds() < 60

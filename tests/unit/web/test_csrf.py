@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.web.csrf import CsrfTokens, says_same_origin
+from portal.web.csrf import CsrfTokens, is_same_origin
 
 OLD, NEW = b"an older secret of more than 32 characters", b"a newer secret of more than 32 characters"
 
@@ -16,7 +16,7 @@ def test_token_is_accepted_where_it_is_bound() -> None:
     assert not tokens.accepts(tokens.issue("session 1"), "session 2")
 
 
-def test_older_key_verifies_until_it_is_taken_out() -> None:
+def test_older_key_verifies_until_it_is_removed() -> None:
     given = CsrfTokens([OLD]).issue("session 1")
 
     assert CsrfTokens([NEW, OLD]).accepts(given, "session 1")
@@ -28,7 +28,7 @@ def test_newest_key_signs() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "é", "\ud800", "\0", "x" * 100_000])
-def test_nonsense_is_refused_without_an_error(token: str) -> None:
+def test_malformed_token_is_refused_without_an_error(token: str) -> None:
     assert not CsrfTokens([NEW]).accepts(token, "session 1")
 
 
@@ -49,5 +49,5 @@ def test_nonsense_is_refused_without_an_error(token: str) -> None:
         (None, None, None),
     ],
 )
-def test_browser_is_taken_at_its_word(site: str | None, origin: str | None, verdict: bool | None) -> None:
-    assert says_same_origin(site, origin, ["https://portal.example"]) is verdict
+def test_headers_of_the_browser_decide_the_origin(site: str | None, origin: str | None, verdict: bool | None) -> None:
+    assert is_same_origin(site, origin, ["https://portal.example"]) is verdict

@@ -29,16 +29,16 @@ def test_third_request_of_an_address_has_to_wait(limit: FloodLimit) -> None:
     assert 1 <= waits[2] <= 60
 
 
-def test_addresses_are_counted_apart(limit: FloodLimit) -> None:
+def test_each_address_is_counted_separately(limit: FloodLimit) -> None:
     assert [limit.count(f"203.0.113.{number}") for number in range(20)] == [None] * 20
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "", "unix:"])
-def test_this_machine_is_never_held_up(limit: FloodLimit, address: str) -> None:
+def test_loopback_is_never_limited(limit: FloodLimit, address: str) -> None:
     assert [limit.count(address) for _ in range(10)] == [None] * 10
 
 
-def test_new_minute_counts_anew() -> None:
+def test_count_starts_again_each_minute() -> None:
     seconds = [60.0]
     limit = build_flood_limit(1, now=lambda: seconds[-1])
     assert [limit.count("203.0.113.7"), limit.count("203.0.113.7")] == [None, 60]
@@ -49,7 +49,7 @@ def test_new_minute_counts_anew() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flood, "_MOST_ADDRESSES", 10)
+    monkeypatch.setattr(flood, "_MAX_ADDRESSES", 10)
     limit = build_flood_limit(1)
 
     for number in range(100):
@@ -58,7 +58,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(limit._counts) <= 12  # type: ignore[attr-defined]
 
 
-def test_shared_limit_that_is_out_of_reach_holds_nobody_up() -> None:
+def test_unreachable_redis_limits_nobody() -> None:
     limit = build_flood_limit(1, "redis://127.0.0.1:1/0?socket_connect_timeout=0.1")
 
     assert [limit.count("203.0.113.7") for _ in range(3)] == [None] * 3

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.web.local_redirects import LONGEST, NotLocal, checked_location, is_local_path
+from portal.web.local_redirects import MAX_LENGTH, NotLocal, checked_location, is_local_path
 
 ELSEWHERE = [
     "", "e", "//e", "///e", "////e", "/\\e", "\\\\e", "\\/e", "/\\/e", "https:e", "https://e", "https:///e", "HTTPS://e", "//e/..",
     "javascript:alert(1)", "data:text/html,x", "\t//e", "/\t/e", "/\n/e", "/\r\n/e", " //e", "/%2f%2fe", "/%2fe", "%2f%2fe",
     "/%5ce", "/%5c%5ce", "/..", "/../e", "/a/../../e", "/%2e%2e/e", "/.%2e/e", "/./e", "/a//e", "/a/%2f/e",
-    "/a\u2028b\\", "/" + "a" * LONGEST, "//portal.example@e", "?next=//e", "#//e",
+    "/a\u2028b\\", "/" + "a" * MAX_LENGTH, "//portal.example@e", "?next=//e", "#//e",
 ]  # fmt: skip
 UNENCODED = ["/ /e", "/\x00", "/\x7f", "/<script>", '/"', "/a`b", "/\x01//e", "/é"]
 HERE = [
@@ -35,12 +35,12 @@ def test_address_that_could_lead_elsewhere_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", UNENCODED)
-def test_text_that_is_no_address_yet_is_not_taken_for_one(address: str) -> None:
+def test_text_that_is_not_a_path_is_not_local(address: str) -> None:
     assert not is_local_path(address)
 
 
 @pytest.mark.parametrize("address", HERE)
-def test_path_of_this_origin_is_kept(address: str) -> None:
+def test_path_of_this_origin_is_returned_unchanged(address: str) -> None:
     assert checked_location(address) == address
 
 

@@ -1,4 +1,4 @@
-"""Static files: kept for ever under the hash of the tree, and nothing else is served."""
+"""Static files: cached for ever under the hash of the tree, and nothing else is served."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_stylesheet_is_put_together_from_its_parts_without_comments(client, file
     assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
-def test_compressed_body_is_sent_to_who_takes_it(client, files):
+def test_compressed_body_is_sent_to_clients_that_accept_it(client, files):
     response = client.get(f"{files.path}/portal.css", headers={"Accept-Encoding": "br, gzip"})
 
     assert response.headers["Content-Encoding"] == "gzip"
@@ -94,13 +94,13 @@ def test_path_of_another_tree_is_not_found(client):
     assert client.get("/static/0000000000000000/portal.css").status_code == 404
 
 
-def test_favicon_answers_at_its_own_address(client):
+def test_favicon_is_served_at_its_own_url(client):
     response = client.get("/favicon.ico")
 
     assert (response.status_code, response.data) == (200, b"icon")
 
 
-def test_hash_follows_any_change(folder, files):
+def test_hash_changes_with_any_file(folder, files):
     (folder / "js" / "behaviours" / "menu.js").write_text("export function connect() {}")
 
     assert build_static_files(THEMES, folder=folder).path != files.path

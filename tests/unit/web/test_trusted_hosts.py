@@ -8,7 +8,7 @@ from portal.web.trusted_hosts import TrustedHosts
 
 
 @pytest.mark.parametrize("host", ["portal.example", "portal.example:443", "PORTAL.example"])
-def test_own_host_is_answered(host: str) -> None:
+def test_own_host_is_admitted(host: str) -> None:
     assert TrustedHosts("https://portal.example").admits(host)
 
 
@@ -19,14 +19,14 @@ def test_own_host_is_answered(host: str) -> None:
         "portal.example@evil.example", "portal.example:443:443", "portal.example#", "portal.example/", "[portal.example]", "127.0.0.1",
     ],
 )  # fmt: skip
-def test_other_hosts_are_not(host: str) -> None:
+def test_other_hosts_are_refused(host: str) -> None:
     assert not TrustedHosts("https://portal.example").admits(host)
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:5000", "127.0.0.1:5001", "localhost:5000", "localhost", "[::1]:5000", "[::1]"]
 )
-def test_this_machine_is_answered_under_each_of_its_names(host: str) -> None:
+def test_every_loopback_name_is_admitted(host: str) -> None:
     assert TrustedHosts("http://127.0.0.1:5000").admits(host)
 
 
@@ -34,7 +34,7 @@ def test_this_machine_is_answered_under_each_of_its_names(host: str) -> None:
     "host",
     ["evil.example", "127.0.0.1.evil.example:5000", "localhost:evil", "localhost:5000:1", "[::1", "127.0.0.2:5000"],
 )
-def test_this_machine_is_not_answered_under_other_names(host: str) -> None:
+def test_other_names_of_this_machine_are_refused(host: str) -> None:
     trusted = TrustedHosts("http://127.0.0.1:5000")
 
     assert not trusted.admits(host)

@@ -36,7 +36,7 @@ def test_money_is_written_as_babel_does_but_for_what_the_design_decides(amount, 
 
 
 @given(amount=AMOUNTS, currency=st.sampled_from(CURRENCIES), locale=st.sampled_from(LOCALES))
-def test_parts_of_money_are_the_whole(amount, currency, locale):
+def test_parts_of_an_amount_make_up_the_formatted_amount(amount, currency, locale):
     formats = formats_for(locale)
     parts = formats.money_parts(amount, currency)
 

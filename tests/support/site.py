@@ -1,4 +1,4 @@
-"""The portal with two merchants, a customer of each and a mail server: what tests of signing in, outbox and mail work with."""
+"""A portal with two merchants, a customer of each and a mail server, for tests of signing in, outbox and mail."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ADDRESS = "maya@lindqvist.example"
 
 
 @dataclass
-class FrontDoor:
+class Site:
     """`scope` is Maya's at acme; `other` is a customer's of another merchant with the same address."""
 
     services: Services
@@ -47,30 +47,30 @@ class FrontDoor:
     root: str = "/acme"
 
     def browser(self) -> PageClient:
-        """A browser of its own, which nobody is signed in with."""
+        """Return a new browser, not signed in."""
         return PageClient(self.app.test_client())
 
-    def ask(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/", root: str = "") -> None:
+    def request_sign_in(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/", root: str = "") -> None:
         browser.post(f"{root or self.root}/sign-in", {"email": address, "next": next})
 
     def deliver(self) -> list[Caught]:
-        """Let the worker do what is due, and take what was mailed."""
+        """Deliver the outbox, and return the mails that were sent."""
         deliver_due(self.services, build_handlers(bundled_renderer()))
         return self.mail.take()
 
-    def mailed(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/") -> Caught:
-        """Ask, deliver, and give the message, the newest of those that were due."""
-        self.ask(browser, address, next=next)
+    def request_mail(self, browser: PageClient, address: str = ADDRESS, *, next: str = "/") -> Caught:
+        """Request a message, deliver it, and return it: the newest of those that were due."""
+        self.request_sign_in(browser, address, next=next)
         return self.deliver()[-1]
 
     def signed_in(self) -> PageClient:
-        """A browser that Maya is signed in with."""
+        """Return a browser in which Maya is signed in."""
         browser = self.browser()
-        browser.post(path_of(self.mailed(browser)))
+        browser.post(path_of(self.request_mail(browser)))
         return browser
 
     def add_customer(self, email: str | None, *, merchant_id: str = "", **columns: Any) -> Scope:
-        """Another customer; its address is stored as it is given."""
+        """Add another customer, whose address is stored unchanged; return its scope."""
         merchant_id = merchant_id or self.scope.merchant_id
         with self.services.database.unit_of_work() as session:
             return _add_customer(session, merchant_id, email, self.clock, **columns)
@@ -83,8 +83,8 @@ class FrontDoor:
                 .values(**columns)
             )
 
-    def with_settings(self, **changes: Any) -> FrontDoor:
-        """The same door of another installation: other settings on the same database."""
+    def with_settings(self, **changes: Any) -> Site:
+        """Return the same site with other settings, on the same database."""
         services = replace(self.services, settings=self.services.settings.model_copy(update=changes))
         return replace(self, services=services, app=create_app(services=services, renderer=bundled_renderer()))
 
@@ -99,22 +99,22 @@ class FrontDoor:
 
 
 def path_of(caught: Caught) -> str:
-    """The path of the mailed link."""
+    """Return the path of the mailed link."""
     return urlsplit(caught.link).path
 
 
-def open_front_door(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> FrontDoor:
-    """A front door on the test's database."""
+def make_site(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> Site:
+    """Return a site on the test's database."""
     settings = settings.model_copy(update={"smtp_url": mail.url, "mail_from": "billing@portal.example"})
     services = Services(settings, database, OneGateway(ScriptedGateway()), METHOD_USERS, clock)
     with database.unit_of_work() as session:
         scope, other = (_add_merchant(session, slug, clock) for slug in ("acme", "savane"))
-    return FrontDoor(services, app_on(services), clock, mail, scope, other)
+    return Site(services, app_on(services), clock, mail, scope, other)
 
 
 @contextmanager
 def counted_statements(database: Database) -> Iterator[list[str]]:
-    """Every statement sent to the database meanwhile, values aside."""
+    """Collect every statement sent to the database, without parameters."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -158,7 +158,7 @@ def _add_customer(session: Any, merchant_id: str, email: str | None, clock: Mova
 
 
 def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, to compare before and after."""
+    """Return every row of every table, to compare before and after."""
     with database.read() as reader:
         return {
             table.name: sorted(map(tuple, reader.execute(sa.select(table))), key=repr)

@@ -35,7 +35,7 @@ RECEIPT = ReceiptMail(
 
 @pytest.mark.parametrize(("theme", "locale"), [("acme", "en"), ("savane", "fr")])
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_page_is_sound(name: str, theme: str, locale: str, renderer: Renderer, themes: ThemeSet) -> None:
+def test_example_page_is_valid(name: str, theme: str, locale: str, renderer: Renderer, themes: ThemeSet) -> None:
     example = EXAMPLES[name]
 
     html = render_example(renderer, example, example_shell(themes, theme=theme, locale=locale, current=example.current))
@@ -50,7 +50,7 @@ def test_every_page_template_has_an_example() -> None:
     assert {name for name in pages if not name.startswith(apart)} == {example.template for example in EXAMPLES.values()}
 
 
-def test_every_failure_code_has_words_of_its_own(renderer: Renderer) -> None:
+def test_every_failure_code_has_its_own_text(renderer: Renderer) -> None:
     words = renderer.template("components/failure.html", theme="acme", locale="en", static="").module
 
     assert set(words.__dict__["REASONS"]) == FAILURE_CODES
@@ -70,7 +70,7 @@ def test_what_a_customer_wrote_is_escaped(renderer: Renderer, themes: ThemeSet) 
     assert "&amp;lt;" in html
 
 
-def test_twenty_five_rows_are_lean(renderer: Renderer, themes: ThemeSet) -> None:
+def test_page_of_25_rows_stays_small(renderer: Renderer, themes: ThemeSet) -> None:
     html = render_example(
         renderer, _history(payment_rows(25)), example_shell(themes, theme="savane", locale="fr", current="payments")
     ).encode()
@@ -112,9 +112,7 @@ def test_every_behaviour_has_its_module() -> None:
     assert named == {path.stem for path in (STATIC / "js" / "behaviours").glob("*.js")}
 
 
-def test_waiting_page_asks_again_without_scripts_and_settled_page_does_not(
-    renderer: Renderer, themes: ThemeSet
-) -> None:
+def test_pending_page_refreshes_without_scripts_and_settled_page_does_not(renderer: Renderer, themes: ThemeSet) -> None:
     shell = example_shell(themes, theme="acme", locale="en", current="payments")
 
     waiting = render_example(renderer, EXAMPLES["payment-processing"], shell)

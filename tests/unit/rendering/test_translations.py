@@ -37,7 +37,12 @@ from portal.rendering.translations import (
     ],
 )
 def test_locale_is_the_first_available_of_customer_browser_and_merchant(customer, merchant, header, chosen):
-    assert choose_locale(customer, merchant, header, ("en", "fr")) == chosen
+    assert (
+        choose_locale(
+            customer_locale=customer, merchant_locale=merchant, accept_language=header, available=("en", "fr")
+        )
+        == chosen
+    )
 
 
 def test_english_and_french_are_available():
@@ -73,7 +78,7 @@ def test_french_keeps_the_space_before_high_punctuation_on_the_line():
     broken = [
         message
         for message in collect_messages()
-        if isinstance(message.id, str) and message.id and any(f" {sign}" in texts.catalogue.gettext(message.id) for sign in ":;?!»")
+        if isinstance(message.id, str) and message.id and any(f" {mark}" in texts.catalogue.gettext(message.id) for mark in ":;?!»")
         and texts.catalogue.gettext(message.id) != message.id
     ]  # fmt: skip
 

@@ -55,7 +55,7 @@ def test_values_are_escaped_in_every_place_they_are_written(render):
     assert html.startswith("&lt;script&gt;&amp;&#34;&#39;|")
 
 
-def test_filters_speak_the_locale(render):
+def test_filters_format_for_the_locale(render):
     row = Row("", -124_000, date(2026, 4, 1))
     template = "{{ page.amount|money('EUR') }} {{ page.on|day }} {{ page.amount|number }} {{ page.on|iso }}"
 
@@ -101,7 +101,7 @@ def test_message_is_translated_when_the_template_is_compiled(render):
     assert render("{{ _('Payments') }} {% trans %}Payments{% endtrans %}", locale="fr") == "Paiements Paiements"
 
 
-def test_what_a_page_lacks_is_an_error_and_not_an_empty_place(render):
+def test_missing_page_field_raises_an_error(render):
     row = Row("", 0, date(2026, 3, 5))
 
     for template in (
@@ -166,7 +166,7 @@ def test_theme_replaces_a_mail_in_its_own_folder(render, tmp_path):
     assert render(template, theme="acme", themes=themes) == "plain"
 
 
-def test_unknown_theme_wears_the_base(render):
+def test_unknown_theme_falls_back_to_the_base_theme(render):
     assert render("{{ shell.brand.name }}", theme="nobody") == "Acme"
 
 

@@ -8,8 +8,8 @@ import sys
 import click
 import pytest
 
-from portal.cli import CONTENTS, cli
-from portal.commands.contents import sentence_of
+from portal.cli import COMMANDS, cli
+from portal.commands.lazy_group import error_sentence
 from portal.errors import NotFound
 from portal.settings import SettingsFault
 from tests.support.commands import Commands
@@ -55,7 +55,7 @@ def test_every_option_says_what_it_is_for(path):
 
 
 def test_contract_names_every_command():
-    assert set(CONTENTS) >= {
+    assert set(COMMANDS) >= {
         "demo",
         "serve",
         "worker",
@@ -99,9 +99,9 @@ def test_no_command_shows_the_help_and_is_wrong_usage(commands):
 
 
 def test_unexpected_fault_keeps_its_traceback():
-    assert sentence_of(KeyError("x")) is None
-    assert sentence_of(NotFound()) == "Nothing at this address."
-    assert sentence_of(SettingsFault(["a", "b"])) == "a; b"
+    assert error_sentence(KeyError("x")) is None
+    assert error_sentence(NotFound()) == "Nothing at this address."
+    assert error_sentence(SettingsFault(["a", "b"])) == "a; b"
 
 
 def test_help_imports_no_web_framework_and_no_database():

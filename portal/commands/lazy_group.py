@@ -1,4 +1,4 @@
-"""A group of commands that imports each when it is asked for, and turns expected faults into one clear line."""
+"""A click group that imports each command on first use, and turns expected errors into one clear line."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from typing import Any
 import click
 
 
-class Contents(click.Group):
-    """`contents` maps a command's name to where it is (`module:attribute`) and what it does in a few words."""
+class LazyGroup(click.Group):
+    """`lazy_commands` maps a command's name to its place (`module:attribute`) and a short help text."""
 
-    def __init__(self, *arguments: Any, contents: Mapping[str, tuple[str, str]] | None = None, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, lazy_commands: Mapping[str, tuple[str, str]] | None = None, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
-        self.contents = dict(contents or {})
+        self.lazy_commands = dict(lazy_commands or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.contents)
+        return list(self.lazy_commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.contents:
+        if cmd_name not in self.lazy_commands:
             return None
-        module, _, attribute = self.contents[cmd_name][0].partition(":")
+        module, _, attribute = self.lazy_commands[cmd_name][0].partition(":")
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in self.contents.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in self.lazy_commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -37,14 +39,14 @@ class Contents(click.Group):
         except click.ClickException:
             raise
         except Exception as fault:
-            sentence = sentence_of(fault)
+            sentence = error_sentence(fault)
             if sentence is None:
                 raise
             raise click.ClickException(sentence) from fault
 
 
-def sentence_of(fault: Exception) -> str | None:
-    """What a person is told of an expected fault; None for one that nobody expected."""
+def error_sentence(fault: Exception) -> str | None:
+    """Return the sentence of an expected error; None for an unexpected one."""
     from sqlalchemy.exc import DatabaseError, OperationalError
 
     from portal.errors import PortalError
@@ -52,12 +54,12 @@ def sentence_of(fault: Exception) -> str | None:
 
     if isinstance(fault, SettingsFault | PortalError):
         return one_line(str(fault))
-    # Of a file that is no database SQLite says no more than that.
+    # SQLite raises a plain DatabaseError for a file that is not a database.
     if isinstance(fault, OperationalError) or type(fault) is DatabaseError:
         return f"the database cannot be used: {one_line(str(fault.orig))}"
     return None
 
 
 def one_line(text: str) -> str:
-    """A message of several lines as one."""
+    """Return a message of several lines as one line."""
     return " ".join(text.split())
