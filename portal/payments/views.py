@@ -52,7 +52,7 @@ def payment(payment_id: str) -> Response:
     with services.database.read() as reader:
         found = read_payment_page(reader, scope, payment_id)
     if found.status in UNSETTLED:
-        ask_if_free(
+        look_up_if_free(
             lambda: resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
         )
         with services.database.read() as reader:

@@ -121,7 +121,9 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
 def _look_up_payment(payment_id: str) -> None:
     """Look up a payment that holds an invoice before the customer sees that it does, as that payment's page does."""
     services, merchant_id = current_services(), current_scope().merchant_id
-    ask_if_free(lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL))
+    look_up_if_free(
+        lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
+    )
 
 
 def _with_known_invoices(fields: CheckoutFields) -> CheckoutFields:

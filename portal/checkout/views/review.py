@@ -164,7 +164,7 @@ def _minute_after(seconds: int) -> datetime:
 
 def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:
     """Show step one with the choice of a checkout, and with what of it cannot be paid."""
-    amount = write_amount(checkout.amount, checkout.currency, g.shell.locale)
+    amount = format_amount(checkout.amount, currency=checkout.currency, locale=g.shell.locale)
     return show_choices(fields_from(checkout.choice, amount), faults=faults, status=status)
 
 

@@ -80,7 +80,7 @@ def setup(setup_id: str) -> Response:
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)
     if found.status in SETUP_UNSETTLED or found.status == "expired":
-        ask_if_free(
+        look_up_if_free(
             lambda: resolve_setup(services, scope.merchant_id, setup_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
         )
     with reading() as reader:
