@@ -4,11 +4,12 @@ and column types with the same meaning on both."""
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ STRICT: dict[str, Any] = {"sqlite_strict": True}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_log = logging.getLogger(__name__)
 _AFTER_COMMIT = "portal.after_commit"
 _RETRIED = {"40001", "40P01"}  # Serialization failure and deadlock: the whole unit of work is retried.
 
@@ -188,10 +190,7 @@ class Database:
         """
         with Session(self.writer, expire_on_commit=False, autoflush=True) as session, session.begin():
             yield session
-        if callbacks := session.info.get(_AFTER_COMMIT):
-            with self.application_context():
-                for callback in callbacks:
-                    callback()
+        self._call_after_commit(session.info.pop(_AFTER_COMMIT, ()))
 
     def run(self, work: Callable[[Session], T], *, retries: int = 5) -> T:
         """Return the result of `work` in a unit of work, which is retried as a whole after a deadlock or serialization failure."""
@@ -204,6 +203,18 @@ class Database:
                     raise
                 time.sleep(secrets.randbelow(20 * 2**attempt) / 1000)
         raise AssertionError("a retry either returns or raises")
+
+    def _call_after_commit(self, callbacks: Sequence[Callable[[], None]]) -> None:
+        """Call what waited for the commit. What fails there, the host's context and its teardown included, must not look like a
+        failure of the work, which is committed: it would be reported as failed, or done again."""
+        if not callbacks:
+            return
+        try:
+            with self.application_context():
+                for callback in callbacks:
+                    callback()
+        except Exception:  # It is the host's code, which may fail in any way.
+            _log.exception("after_commit.failed")
 
     def is_same_file(self) -> bool:
         """Return whether SQLite's file is still the one that this process opened. Open connections outlive a file that was moved

@@ -11,6 +11,7 @@ LENGTH = 22
 _LETTERS = frozenset(ALPHABET)
 _RANDOM_BITS = 74
 _LAST_SEQUENCE = 2**12 - 1
+_COUNTED_MILLISECONDS = 4096
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -54,17 +55,19 @@ def id_time(text: str) -> datetime | None:
 
 
 class _Counter:
-    """Counts the ids of one millisecond."""
+    """Counts what is made in each of the latest milliseconds, in whatever order threads ask for them."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._milliseconds = self._count = 0
+        self._counts: dict[int, int] = {}
 
     def next(self, milliseconds: int) -> int:
         with self._lock:
-            self._count = min(self._count + 1, _LAST_SEQUENCE) if milliseconds == self._milliseconds else 0
-            self._milliseconds = milliseconds
-            return self._count
+            count = self._counts.get(milliseconds, -1) + 1
+            self._counts[milliseconds] = count
+            if len(self._counts) > _COUNTED_MILLISECONDS:
+                del self._counts[next(iter(self._counts))]
+            return min(count, _LAST_SEQUENCE)
 
 
 _COUNTER = _Counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEntry
-from portal.database import run_after_commit
+from portal.database import Base, run_after_commit
 from portal.events.listeners import LISTENERS
 from portal.events.models import EventRecord
 from portal.events.rules import EVENT_VERSION, IMPORT, Actor, Event
-from portal.events.signals import send_signal
+from portal.events.signals import has_receivers, send_signal
 from portal.outbox.operations import enqueue
 from portal.public_ids import first_id, new_ordered_id
 
@@ -33,6 +33,7 @@ def record(session: Session, actor: Actor, event: Event) -> str:
         return event_id
     if event.type.is_public:
         session.execute(sa.insert(EventRecord).values(_event_row(event_id, actor, event)))
+    if has_receivers(event.type):
         run_after_commit(session, partial(send_signal, event_id, event))
     for listener in LISTENERS.get(event.type, ()):
         if listener.when(event):
@@ -40,11 +41,24 @@ def record(session: Session, actor: Actor, event: Event) -> str:
     return event_id
 
 
+def record_all(session: Session, actor: Actor, events: Sequence[Event]) -> None:
+    """Record many events, none of which has a listener, as `record` does, in two statements."""
+    assert not any(LISTENERS.get(event.type) for event in events), "events with listeners are recorded one by one"
+    if not events:
+        return
+    named = [(new_ordered_id("evt", event.at), event) for event in events]
+    _insert(session, AuditEntry, [_audit_row(event_id, actor, event) for event_id, event in named])
+    public = [(event_id, event) for event_id, event in named if event.type.is_public]
+    _insert(session, EventRecord, [_event_row(event_id, actor, event) for event_id, event in public])
+    for event_id, event in public:
+        if has_receivers(event.type):
+            run_after_commit(session, partial(send_signal, event_id, event))
+
+
 def record_imported(session: Session, events: Iterable[Event]) -> None:
     """Record the events of an import, as `record` does with the actor `IMPORT`, in one statement."""
     rows = [_audit_row(new_ordered_id("evt", event.at), IMPORT, event) for event in events]
-    if rows:
-        session.execute(sa.insert(cast(sa.Table, AuditEntry.__table__)), rows)
+    _insert(session, AuditEntry, rows)
 
 
 def delete_old_events(session: Session, merchant_id: str, *, retention_days: int, at: datetime) -> int:
@@ -58,6 +72,11 @@ def delete_old_events(session: Session, merchant_id: str, *, retention_days: int
         .execution_options(synchronize_session=False)
     )
     return int(result.rowcount)
+
+
+def _insert(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(sa.insert(cast(sa.Table, model.__table__)), rows)
 
 
 def _audit_row(event_id: str, actor: Actor, event: Event) -> dict[str, Any]:

@@ -33,11 +33,15 @@ SIGNALS: Mapping[EventType, EventSignal] = MappingProxyType(
 BY_NAME: Mapping[str, EventSignal] = MappingProxyType({signal.name: signal for signal in SIGNALS.values()})
 
 
+def has_receivers(event_type: EventType) -> bool:
+    """Return whether anybody in this process listens to the signal of a type."""
+    signal = SIGNALS.get(event_type)
+    return signal is not None and bool(signal.receivers)
+
+
 def send_signal(event_id: str, event: Event) -> None:
     """Send a public event to every receiver, the merchant's id as the sender; one that fails is logged and undoes nothing."""
-    signal = SIGNALS.get(event.type)
-    if signal is None or not signal.receivers:
-        return
+    signal = SIGNALS[event.type]
     ids = {f"{event.type.noun}_id": event.object_id, "customer_id": event.customer_id, "event_id": event_id}
     for receiver in signal.receivers_for(event.merchant_id):
         try:

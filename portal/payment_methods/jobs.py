@@ -64,10 +64,15 @@ def _mail_about_some(services: Services) -> int:
     now = services.clock.now()
     with services.database.read() as reader:
         candidates = list_candidates(reader, _EXPIRING, now, limit=_BATCH)
-    return sum(
-        services.database.run(lambda session, method=method: _mail_about(session, method, at=now))  # type: ignore[misc]  # binds the loop's value
-        for method in candidates
-    )
+    count = 0
+    for method in candidates:
+        try:
+            count += services.database.run(lambda session, method=method: _mail_about(session, method, at=now))  # type: ignore[misc]  # binds the loop's value
+        except (
+            Exception
+        ):  # One method that cannot be written about must not stop the others; the next day's run retries it.
+            log.exception("payment_method.expiry_mail_failed", extra={"payment_method": method.id})
+    return count
 
 
 def _mail_about(session: Session, candidate: Row, *, at: datetime) -> bool:

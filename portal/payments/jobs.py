@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from portal.claims import Queue, Row, claim_next
 from portal.database import Reader
@@ -44,7 +45,13 @@ def expire_checkouts(services: Services) -> int:
     now = services.clock.now()
     with services.database.read() as reader:
         candidates = _list_unconfirmed(reader, now)
-    return sum(_expire(services, merchant_id, payment_id, at=now) for merchant_id, payment_id in candidates)
+    count = 0
+    for merchant_id, payment_id in candidates:
+        try:
+            count += _expire(services, merchant_id, payment_id, at=now)
+        except Exception:  # One checkout that cannot be ended must not stop the others; it stays due.
+            log.exception("payment.expiry_failed", extra={"payment": payment_id})
+    return count
 
 
 def _claimed(payment: Row, now: datetime) -> dict[str, Any]:
@@ -75,9 +82,12 @@ def _list_unconfirmed(reader: Reader, now: datetime) -> Sequence[tuple[str, str]
 
 def _expire(services: Services, merchant_id: str, payment_id: str, *, at: datetime) -> bool:
     """End a payment if it is still unconfirmed; return whether it was."""
-    with services.database.unit_of_work() as session:
+
+    def expire(session: Session) -> bool:
         payment = lock_payment(session, merchant_id, payment_id)
         if payment.status != "incomplete" or payment.expires_at > at:
             return False  # It was confirmed, cancelled or ended by another worker since it was read.
         end_checkout(session, payment, "abandoned" if payment.opened_at else "expired", actor=WORKER, at=at)
-    return True
+        return True
+
+    return services.database.run(expire)

@@ -18,7 +18,7 @@ from portal.ledger.operations.posting import post
 from portal.ledger.rules import Settled, payment_recorded, refund_begun, refund_succeeded
 from portal.money import Money
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations.status import become, record_status
+from portal.payments.operations.status import correct, record_status
 from portal.payments.queries.at_gateways import lock_by_reference
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
@@ -122,14 +122,12 @@ def _update(
     status = changes.pop("status", old.status)
     for name, value in changes.items():
         setattr(old, name, value)
-    old.completed_at, old.updated_at, old.version = (
-        old.completed_at or payment.completed_at,
-        context.now,
-        old.version + 1,
-    )
-    if status != old.status:
-        become(session, old, status, actor=IMPORT, at=context.now)
+    old.completed_at, old.updated_at = old.completed_at or payment.completed_at, context.now
     _settle(session, context, old, shares)
+    if status != old.status:
+        correct(session, old, status, actor=IMPORT, at=context.now)
+    else:
+        old.version += 1
     if not was_captured:
         _post(session, context, old, shares)
     _refund(session, context, old, more_refunded)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.contacts import mask_card_numbers
 from portal.customers.operations import lock_customer
-from portal.events.operations import record
+from portal.events.operations import record, record_all
 from portal.events.rules import Actor, Event, EventType
 from portal.gateways.contract import MethodDetails
 from portal.merchants.queries import get_merchant
@@ -26,10 +26,17 @@ from portal.tenancy import Scope
 
 
 def remember_method(
-    session: Session, scope: Scope, gateway: str, details: MethodDetails, *, actor: Actor, at: datetime
+    session: Session,
+    scope: Scope,
+    gateway: str,
+    details: MethodDetails,
+    *,
+    actor: Actor,
+    at: datetime,
+    nickname: str | None = None,
 ) -> str:
     """Save a gateway's token for the customer and return the method's id; the same card again is the existing method, with its new
-    token and expiry.
+    token and expiry, and with `nickname` where one is given.
 
     The customer's first method becomes the default. Called only with the customer's consent (`consents.record_consent`).
     """
@@ -41,6 +48,10 @@ def remember_method(
     for method in existing:
         if method.gateway == gateway and method.fingerprint == fingerprint:
             _renew(session, method, details, actor, at)
+            if nickname and nickname != method.nickname:
+                previous = {"nickname": method.nickname}
+                method.nickname = nickname
+                _record_update(session, method, "nickname", previous, actor, at)
             return method.id
     # A payment or setup that began before the merchant changed gateways ends at the old one, whose methods cannot be charged.
     is_used = get_merchant(session, scope.merchant_id).gateway == gateway
@@ -59,6 +70,7 @@ def remember_method(
         holder=_masked(details.holder),
         phone=details.phone,
         bank_name=_masked(details.bank_name),
+        nickname=nickname,
         is_default=is_used and not any(method.is_default for method in existing),
         status=(MethodStatus.ACTIVE if is_used else MethodStatus.EXPIRED).value,
         created_at=at,
@@ -154,6 +166,21 @@ def become(session: Session, method: PaymentMethod, status: MethodStatus, *, act
     record_method(session, method, EVENT_OF[status], actor=actor, at=at, previous={"status": before})
 
 
+def _become_all(
+    session: Session, methods: Sequence[PaymentMethod], status: MethodStatus, *, actor: Actor, at: datetime
+) -> None:
+    """As `become`, of as many methods as a merchant has, in a few statements: the database's write lock is held meanwhile."""
+    events = []
+    for method in methods:
+        before = method.status
+        assert may_follow(before, status), f"a method that is {before} does not become {status}"
+        method.status = status.value
+        method.is_default = method.is_default and status is MethodStatus.ACTIVE
+        events.append(_event_of(method, EVENT_OF[status], at=at, previous={"status": before}))
+    session.flush()
+    record_all(session, actor, events)
+
+
 def record_method(
     session: Session,
     method: PaymentMethod,
@@ -166,7 +193,13 @@ def record_method(
 ) -> None:
     """Record an event of a method, with the method as it is in the session."""
     session.flush()
-    event = Event(
+    record(session, actor, _event_of(method, event_type, at=at, previous=previous, **details))
+
+
+def _event_of(
+    method: PaymentMethod, event_type: EventType, *, at: datetime, previous: Mapping[str, Any], **details: Any
+) -> Event:
+    return Event(
         type=event_type,
         merchant_id=method.merchant_id,
         object_id=method.id,
@@ -176,7 +209,6 @@ def record_method(
         details=details,
         at=at,
     )
-    record(session, actor, event)
 
 
 EVENT_OF: Mapping[str, EventType] = MappingProxyType(
@@ -211,9 +243,7 @@ def update_methods_for_gateway(session: Session, merchant_id: str, gateway: str,
             .order_by(PaymentMethod.customer_id, PaymentMethod.id)
             .with_for_update()
         ).scalars()
-        for method in methods.all():
-            method.is_default = method.is_default and status is MethodStatus.ACTIVE
-            become(session, method, status, actor=actor, at=at)
+        _become_all(session, methods.all(), status, actor=actor, at=at)
 
 
 def enqueue_detach(session: Session, method: PaymentMethod, *, at: datetime) -> None:

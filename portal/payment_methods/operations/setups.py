@@ -255,10 +255,11 @@ def _save_method(
     assert outcome.method is not None, "a success has a method (judge_setup)"
     scope, actor = Scope(setup.merchant_id, setup.customer_id), customer_actor(setup.customer_id)
     # The customer asked for it on our page, whoever reports the outcome.
-    setup.payment_method_id = remember_method(session, scope, setup.gateway, outcome.method, actor=actor, at=at)
+    setup.payment_method_id = remember_method(
+        session, scope, setup.gateway, outcome.method, actor=actor, at=at, nickname=setup.nickname or None
+    )
     link_consent(session, setup.merchant_id, setup.payment_method_id, setup_id=setup.id)
     method = get_method(session, scope, setup.payment_method_id)
-    method.nickname = setup.nickname or method.nickname
     if method.status != "active":
         return  # The merchant has changed gateways meanwhile: a method that cannot be charged replaces none.
     if setup.replaces is not None:

@@ -34,8 +34,18 @@ def become(session: Session, payment: Payment, status: str, *, actor: Actor, at:
 
     `details` go to the audit log. A status that may not follow is a programming error.
     """
+    assert may_follow(payment.status, status), f"a payment that is {payment.status} does not become {status}"
+    _write(session, payment, status, actor=actor, at=at, **details)
+
+
+def correct(session: Session, payment: Payment, status: str, *, actor: Actor, at: datetime) -> None:
+    """Give a payment that was made elsewhere the status that its own system says now: there no transition of ours was followed."""
+    assert payment.confirmed_at is None, "only a payment that was made elsewhere is corrected"
+    _write(session, payment, status, actor=actor, at=at)
+
+
+def _write(session: Session, payment: Payment, status: str, *, actor: Actor, at: datetime, **details: Any) -> None:
     before = payment.status
-    assert may_follow(before, status), f"a payment that is {before} does not become {status}"
     payment.status = PaymentStatus(status).value
     payment.version += 1
     payment.updated_at = at
