@@ -9,14 +9,11 @@ from random import Random
 import sqlalchemy as sa
 
 from portal.clock import MovableClock
-from portal.customers.operations import create_customer
-from portal.customers.rules import CustomerDetails
 from portal.database import Database
 from portal.gateways.contract import MethodDetails
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerSeal
 from portal.ledger.operations.checking import prove_ledger
-from portal.merchants.operations import NewMerchant, create_merchant
 from portal.method_users import METHOD_USERS
 from portal.payment_methods.operations.methods import remember_method
 from portal.payments.models import Payment
@@ -24,10 +21,10 @@ from portal.payments.operations.paying import resolve_payment
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
-from portal.tenancy import Scope
 from tests.crash.apsw_database import ApswDatabase
 from tests.crash.powered_disk import PoweredDisk
-from tests.support.actors import CUSTOMER, OPERATOR, STAFF
+from tests.support import customers
+from tests.support.actors import CUSTOMER, STAFF
 from tests.support.paying import Till
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway, lost
 
@@ -131,10 +128,7 @@ def _open_till(database: Database) -> Till:
     settings = Settings.load({"PORTAL_SECRET_KEY": SECRET_KEY, "PORTAL_DATABASE_URL": url})
     services = Services(settings, database, OneGateway(gateway), METHOD_USERS, clock)
     with database.unit_of_work() as session:
-        merchant = create_merchant(
-            session, NewMerchant(slug="acme", name="Acme", currency="USD"), actor=OPERATOR, at=clock.now()
-        )
-        details = CustomerDetails(reference="maya", name="Maya", email="maya@lindqvist.example")
-        scope = Scope(merchant.id, create_customer(session, merchant.id, details, actor=OPERATOR, at=clock.now()))
+        merchant_id = customers.add_merchant(session, at=clock.now())
+        scope = customers.add_customer(session, merchant_id, at=clock.now())
         card = remember_method(session, scope, "sandbox", CARD, actor=CUSTOMER, at=clock.now())
     return Till(services, gateway, scope, card, clock)

@@ -7,11 +7,9 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.credit import operations as credit
 from portal.credit.models import CustomerBalance
-from portal.customers.models import Customer
 from portal.money import Money
-from portal.public_ids import new_id
-from portal.tenancy import Scope
 from tests.support.actors import CUSTOMER
+from tests.support.customers import add_customer
 
 
 def test_grants_add_up_and_what_is_taken_back_lowers_them(till):
@@ -31,14 +29,9 @@ def test_granting_nothing_writes_nothing(till):
 
 def test_customer_who_is_written_with_it_has_the_credit(till):
     at = till.clock.now()
-    newcomer = Scope(till.scope.merchant_id, new_id("cus", at))
 
     with till.services.database.unit_of_work() as session:
-        session.add(
-            Customer(
-                merchant_id=newcomer.merchant_id, id=newcomer.customer_id, name="Ada", created_at=at, updated_at=at
-            )
-        )
+        newcomer = add_customer(session, till.scope.merchant_id, at=at, name="Ada")
         credit.grant(session, newcomer, Money(700, "USD"), at=at)
 
     assert [row.amount for row in till.rows(CustomerBalance, customer_id=newcomer.customer_id)] == [700]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from portal.gateways.contract import State
@@ -18,6 +16,7 @@ from portal.provider_events.operations import receive_event
 from portal.services import Services
 from tests.support.accounts import make_account
 from tests.support.actors import CUSTOMER
+from tests.support.customers import add_customer
 from tests.support.paying import Till
 
 PHONE = "+237677000012"
@@ -130,13 +129,5 @@ def test_waiting_page_says_who_asks_which_telephone_until_when_and_what_to_dial(
 
 
 def _other_customer(till: Till):
-    from portal.customers.models import Customer
-    from portal.public_ids import new_id
-
-    now = till.clock.now()
-    customer_id = new_id("cus", now)
     with till.services.database.unit_of_work() as session:
-        session.add(
-            Customer(merchant_id=till.scope.merchant_id, id=customer_id, name="Ada", created_at=now, updated_at=now)
-        )
-    return replace(till.scope, customer_id=customer_id)
+        return add_customer(session, till.scope.merchant_id, at=till.clock.now(), name="Ada")

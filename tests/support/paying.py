@@ -4,34 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.crash_points import CrashPoint
-from portal.credit import operations as credit_balance
 from portal.credit.models import CustomerBalance
 from portal.events.rules import Actor, customer_actor
 from portal.gateways.contract import Lookup
 from portal.invoices.models import Invoice
 from portal.ledger.operations.checking import WrongRow, prove_ledger
-from portal.ledger.operations.posting import post
-from portal.ledger.rules import credit_granted, invoice_opened
 from portal.merchants.operations import set_payment_options
 from portal.merchants.rules.payment_options import PaymentOptions
-from portal.money import Money
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.outcomes import record_outcome
 from portal.payments.operations.paying import confirm_payment
 from portal.payments.rules.choices import Choice, CreditAlone, Invoices, NewMethod, SavedMethod, TopUp, Way
-from portal.public_ids import new_id
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import Scope
+from tests.support import customers
 from tests.support.actors import GATEWAY, OPERATOR, STAFF
 from tests.support.scripted_gateway import ScriptedGateway
 
@@ -48,41 +44,10 @@ class Till:
     method_id: str
     clock: MovableClock
 
-    def invoice(
-        self,
-        total: int = 5000,
-        *,
-        currency: str = "USD",
-        due_in_days: int = 7,
-        scope: Scope | None = None,
-        **given: Any,
-    ) -> str:
-        """An open invoice of the customer, in minor units; `given` are further columns."""
-        scope = scope or self.scope
-        now = self.clock.now()
-        invoice_id = new_id("inv", now)
+    def invoice(self, total: int = 5000, *, scope: Scope | None = None, **details: Any) -> str:
+        """An open invoice of the customer, in minor units; `details` are as in `add_invoice`."""
         with self.services.database.unit_of_work() as session:
-            session.add(
-                Invoice(
-                    merchant_id=scope.merchant_id,
-                    id=invoice_id,
-                    customer_id=scope.customer_id,
-                    number=invoice_id[-8:],
-                    status="open",
-                    currency=currency,
-                    description="Team plan",
-                    subtotal=total,
-                    total=total,
-                    issued_on=date(2026, 3, 1),
-                    due_on=now.date() + timedelta(days=due_in_days),
-                    created_at=now,
-                    updated_at=now,
-                    **given,
-                )
-            )
-            money = Money(total, currency)
-            post(session, scope.merchant_id, invoice_opened(scope.customer_id, invoice_id, money, at=now))
-        return invoice_id
+            return customers.add_invoice(session, scope or self.scope, total, at=self.clock.now(), **details)
 
     @property
     def actor(self) -> Actor:
@@ -206,11 +171,8 @@ def give_back(till: Till, payment: str, amount: int, reason: str | None = None) 
 
 def give_credit(till: Till, amount: int) -> None:
     """Money to the customer's credit as a credit note brings it."""
-    money, at = Money(amount, "USD"), till.clock.now()
     with till.services.database.unit_of_work() as session:
-        credit_balance.grant(session, till.scope, money, at=at)
-        note = new_id("cn", at)
-        post(session, till.scope.merchant_id, credit_granted(till.scope.customer_id, note, money, at=at))
+        customers.grant_credit(session, till.scope, amount, at=till.clock.now())
 
 
 def credit(till: Till) -> tuple[int, int]:
