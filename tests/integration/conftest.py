@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 
@@ -10,7 +11,6 @@ from portal.clock import MovableClock
 from portal.crash_points import do_nothing
 from portal.database import Database
 from portal.method_users import METHOD_USERS
-from portal.public_ids import new_id
 from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
@@ -25,10 +25,11 @@ from tests.support.site import Site, make_site
 @pytest.fixture
 def make_scope(database: Database, clock: MovableClock) -> Callable[[], Scope]:
     """Makes another merchant with one customer."""
+    numbers = count(1)
 
     def make() -> Scope:
         with database.unit_of_work() as session:
-            slug = new_id("mer", clock.now())[-10:].lower()
+            slug = f"acme-{next(numbers)}"
             merchant_id = customers.add_merchant(
                 session, slug, at=clock.now(), name="Acme", legal_name="Acme Software Inc.", theme="acme"
             )

@@ -336,7 +336,7 @@ def test_doctor_names_payments_that_stay_unknown(commands, till):
 def refunds(commands, till, monkeypatch) -> Callable[..., Ran]:
     """Runs `portal refund` for the till's merchant, at the till's gateway."""
     monkeypatch.setattr("portal.commands.refund.open_services", lambda _: nullcontext(till.services))
-    slug = till.scope.merchant_id[-10:].lower()
+    slug = till.slug
     return lambda *words: commands.run("refund", "--merchant", slug, *words)
 
 
@@ -425,7 +425,7 @@ def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):
 
 
 def test_doctor_lists_each_difference_with_its_age_and_both_sides(commands, till):
-    slug = till.scope.merchant_id[-10:].lower()
+    slug = till.slug
     payment = till.pay(till.invoice())
     foreign = ListedCharge("ch_shop", None, State.SUCCEEDED, Money(900, "USD"), till.clock.now())
     wrong = ListedCharge(f"ch_{payment}", payment, State.SUCCEEDED, Money(4900, "USD"), till.clock.now())

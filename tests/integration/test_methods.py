@@ -153,7 +153,7 @@ def test_nickname_is_given_and_taken_away(till: Till) -> None:
         rename_method(session, till.scope, till.method_id, "  ", actor=CUSTOMER, at=till.clock.now())
 
     assert method(till, till.method_id).nickname is None
-    acts = [act.action for act in till.rows(AuditEntry)]
+    acts = [act.action for act in till.rows(AuditEntry, object_id=till.method_id)]
     assert acts == ["payment_method.updated", "payment_method.updated"]
 
 
@@ -199,7 +199,7 @@ def test_last_method_is_removed_without_a_successor(till: Till) -> None:
 
     row = method(till, till.method_id)
     assert (row.status, row.is_default, row.removed_at) == ("removed", False, till.clock.now())
-    assert [act.action for act in till.rows(AuditEntry)] == ["payment_method.removed"]
+    assert [act.action for act in till.rows(AuditEntry, object_id=till.method_id)] == ["payment_method.removed"]
 
 
 def test_only_other_method_takes_over_by_itself(till: Till) -> None:

@@ -17,7 +17,7 @@ from tests.support.scripted_gateway import lost
 
 @pytest.fixture
 def slug(till: Till) -> str:
-    return till.scope.merchant_id[-10:].lower()
+    return till.slug
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from portal.gateways.contract import Lookup
 from portal.invoices.models import Invoice
 from portal.ledger.operations.checking import WrongRow, prove_ledger
 from portal.merchants.operations import set_payment_options
+from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.models import Payment, PaymentAllocation
@@ -48,6 +49,12 @@ class Till:
         """An open invoice of the customer, in minor units; `details` are as in `add_invoice`."""
         with self.services.database.unit_of_work() as session:
             return customers.add_invoice(session, scope or self.scope, total, at=self.clock.now(), **details)
+
+    @property
+    def slug(self) -> str:
+        """The merchant's, as addresses and commands name it."""
+        with self.services.database.read() as reader:
+            return get_merchant(reader, self.scope.merchant_id).slug
 
     @property
     def actor(self) -> Actor:
