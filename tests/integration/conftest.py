@@ -15,7 +15,6 @@ from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
 from tests.support import customers
-from tests.support.site import Site, make_site
 from tests.support.mail_catcher import MailCatcher, catch_mail
 from tests.support.paying import Till
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
