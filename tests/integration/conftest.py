@@ -16,7 +16,7 @@ from portal.settings import Settings
 from portal.tenancy import Scope
 from tests.support import customers
 from tests.support.mail_catcher import MailCatcher, catch_mail
-from tests.support.paying import Till
+from tests.support.paying import PayingCustomer
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 from tests.support.site import Site, make_site
 
@@ -38,8 +38,10 @@ def make_scope(database: Database, clock: MovableClock) -> Callable[[], Scope]:
 
 
 @pytest.fixture
-def till(database: Database, clock: MovableClock, settings: Settings, make_scope: Callable[[], Scope]) -> Till:
-    """A till on the test's database."""
+def payer(
+    database: Database, clock: MovableClock, settings: Settings, make_scope: Callable[[], Scope]
+) -> PayingCustomer:
+    """A paying customer with a saved card, on the test's database."""
     scope = make_scope()
     with database.unit_of_work() as session:
         method_id = customers.insert_method(
@@ -47,7 +49,7 @@ def till(database: Database, clock: MovableClock, settings: Settings, make_scope
         )
     gateway = ScriptedGateway()
     services = Services(settings, database, OneGateway(gateway), METHOD_USERS, clock, do_nothing)
-    return Till(services, gateway, scope, method_id, clock)
+    return PayingCustomer(services, gateway, scope, method_id, clock)
 
 
 @pytest.fixture(scope="session")

@@ -164,7 +164,7 @@ class Account:
         return self.root + minted.path
 
     def begin(self, *invoice_ids: str, method: str | None = None) -> str:
-        """A checkout that awaits its confirmation; tells the payment's id."""
+        """A checkout that awaits its confirmation; return the payment's id."""
         with self.live.database.unit_of_work() as session:
             return begin_checkout(
                 session,

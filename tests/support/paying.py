@@ -36,7 +36,7 @@ CONSENT = Consent("Keep the new method for next time", "en", "127.0.0.1", "Tests
 
 
 @dataclass
-class Till:
+class PayingCustomer:
     """What a test of paying works with: the real operations against a scripted gateway, under a clock that it moves."""
 
     services: Services
@@ -141,7 +141,7 @@ class Till:
         return [row.invoice_id for row in self.rows(PaymentAllocation, payment_id=payment_id)]
 
     def record(self, payment_id: str) -> None:
-        """The gateway is asked about a payment, though it may have ended here, and its word is recorded."""
+        """Look a payment up at the gateway, though it may have ended here, and record the outcome."""
         outcome = self.gateway.look_up(Lookup(payment_id, self.clock.now()))
         with self.services.database.unit_of_work() as session:
             record_outcome(session, self.scope.merchant_id, payment_id, outcome, actor=GATEWAY, at=self.clock.now())
@@ -163,28 +163,28 @@ class Till:
             ).scalar_one()
 
 
-def allow(till: Till, **options: Any) -> None:
+def allow(payer: PayingCustomer, **options: Any) -> None:
     """The merchant takes payments in these ways from now on."""
-    with till.services.database.unit_of_work() as session:
+    with payer.services.database.unit_of_work() as session:
         set_payment_options(
-            session, till.scope.merchant_id, PaymentOptions(**options), actor=OPERATOR, at=till.clock.now()
+            session, payer.scope.merchant_id, PaymentOptions(**options), actor=OPERATOR, at=payer.clock.now()
         )
 
 
-def give_back(till: Till, payment: str, amount: int, reason: str | None = None) -> str:
-    """The merchant's staff refund so much of a payment; tells the refund's id."""
-    return refund_payment(till.services, till.scope.merchant_id, payment, amount, reason=reason, actor=STAFF)
+def refund_as_staff(payer: PayingCustomer, payment: str, amount: int, reason: str | None = None) -> str:
+    """The merchant's staff refund so much of a payment; return the refund's id."""
+    return refund_payment(payer.services, payer.scope.merchant_id, payment, amount, reason=reason, actor=STAFF)
 
 
-def give_credit(till: Till, amount: int) -> None:
+def grant_credit(payer: PayingCustomer, amount: int) -> None:
     """Money to the customer's credit as a credit note brings it."""
-    with till.services.database.unit_of_work() as session:
-        customers.grant_credit(session, till.scope, amount, at=till.clock.now())
+    with payer.services.database.unit_of_work() as session:
+        customers.grant_credit(session, payer.scope, amount, at=payer.clock.now())
 
 
-def credit(till: Till) -> tuple[int, int]:
+def credit(payer: PayingCustomer) -> tuple[int, int]:
     """What stands to the customer's credit in dollars, and how much of it is held."""
-    rows = till.rows(CustomerBalance, currency="USD")
+    rows = payer.rows(CustomerBalance, currency="USD")
     return (rows[0].amount, rows[0].amount_reserved) if rows else (0, 0)
 
 
