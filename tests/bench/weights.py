@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 from flask import Flask
 
 from portal.database import Database
-from tests.support.accounts import statements_of
+from tests.support.statements import counted_statements
 
 _IMPORT = re.compile(r"""import\(?\s*[`"']([^`"']+)[`"']|from\s+["']([^"']+)["']""")
 
@@ -39,7 +39,7 @@ def weigh(app: Flask, database: Database, path: str, cookie: str) -> Weight:
             return response.get_data()
 
     page = get(path)
-    with statements_of(database) as sent:
+    with counted_statements(database) as sent:
         get(path)
     parts = _Parts()
     parts.feed(page.decode())

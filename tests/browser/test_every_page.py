@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 
 from portal.demo.example_data import EXAMPLE_MERCHANTS
 from tests.support.accessibility import accessibility_faults, bring_axe
+from tests.support.checkout_steps import go_to_review, pay_at_gateway
 from tests.support.live_accounts import Account
-from tests.support.till import go_to_review, pay_at_gateway
 
 WIDTHS = (320, 375, 1280)
 EXAMPLES = {example.slug: example for example in EXAMPLE_MERCHANTS}

@@ -7,9 +7,9 @@ import re
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.support.accessibility import check_accessibility
+from tests.support.checkout_steps import go_to_review, pay
 from tests.support.live_accounts import CAREFUL_CARD, GOOD_CARD
 from tests.support.shown_pages import ADDRESS, ORIGIN, ShownPages
-from tests.support.till import go_to_review, pay
 from tests.support.waiting import wait_for
 
 AT_GATEWAY = re.compile(r"//localhost:\d+/setup/")

@@ -8,8 +8,17 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support.accessibility import check_accessibility
+from tests.support.checkout_steps import (
+    PAY,
+    choose,
+    enter_card,
+    go_to_review,
+    pay,
+    pay_at_gateway,
+    pay_button,
+    payment_id_of,
+)
 from tests.support.live_accounts import CAREFUL_CARD, DECLINED_CARD, GOOD_CARD, SILENT_PHONE
-from tests.support.till import PAY, choose, enter_card, go_to_review, pay, pay_at_gateway, pay_button, payment_id_of
 
 PHONE = {"viewport": {"width": 375, "height": 812}, "locale": "fr-FR", "has_touch": True}
 

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.support.till import choose, go_to_review, pay, pay_button
+from tests.support.checkout_steps import choose, go_to_review, pay, pay_button
 
 # Two fetches from the page itself, as two windows of one browser would send them.
 CONFIRM_TWICE = """

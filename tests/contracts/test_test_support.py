@@ -36,6 +36,17 @@ def test_loopback_is_known(host):
     assert is_loopback(host)
 
 
+def test_readme_names_each_folder_and_each_module_of_support():
+    text = (ROOT / "tests/README.md").read_text()
+    named = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
+
+    there = {
+        path.name + "/" * path.is_dir() for folder in ("tests", "tests/support") for path in (ROOT / folder).iterdir()
+    }
+    files_beside_the_folders = {"__pycache__/", "__init__.py", "conftest.py", "README.md"}
+    assert named == there - files_beside_the_folders
+
+
 def test_statement_without_merchant_is_noticed():
     assert unscoped_tables(sa.select(Customer)) == {"customers"}
     assert unscoped_tables(sa.select(Customer.id).where(Customer.id == "x")) == {"customers"}

@@ -9,14 +9,11 @@ from random import Random
 import sqlalchemy as sa
 
 from portal.clock import MovableClock
-from portal.customers.operations import create_customer
-from portal.customers.rules import CustomerDetails
 from portal.database import Database
 from portal.gateways.contract import MethodDetails
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerSeal
-from portal.ledger.operations.checking import verify_ledger
-from portal.merchants.operations import NewMerchant, create_merchant
+from portal.ledger.operations.checking import prove_ledger
 from portal.method_users import METHOD_USERS
 from portal.payment_methods.operations.methods import remember_method
 from portal.payments.models import Payment
@@ -24,11 +21,11 @@ from portal.payments.operations.paying import resolve_payment
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
-from portal.tenancy import Scope
 from tests.crash.apsw_database import ApswDatabase
 from tests.crash.powered_disk import PoweredDisk
-from tests.support.actors import CUSTOMER, OPERATOR, STAFF
-from tests.support.paying import Till
+from tests.support import customers
+from tests.support.actors import CUSTOMER, STAFF
+from tests.support.paying import PayingCustomer
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway, lost
 
 CARD = MethodDetails("card", "visa", "4242", 12, 2030, fingerprint="fp-visa", token="tok_visa")
@@ -58,7 +55,7 @@ class PoweredDay:
         vfs = self.disk.plug_in()
         database = ApswDatabase(f"sqlite:///{file}", self.disk.name, CHECKPOINTS_OFTEN, *pragmas)
         try:
-            self._pay(_open_till(database))
+            self._pay(_create_payer(database))
         finally:
             # The last connection to close writes everything back, which no power cut does.
             self.disk.freeze()
@@ -75,23 +72,23 @@ class PoweredDay:
         moments = range(every, len(self.disk.steps) + 1, every)
         return [fault for moment in moments for fault in self._faults(moment, chance)]
 
-    def _pay(self, till: Till) -> None:
-        self.merchant_id = till.scope.merchant_id
+    def _pay(self, payer: PayingCustomer) -> None:
+        self.merchant_id = payer.scope.merchant_id
         for is_answer_lost in (False, True, False):
-            payment = till.checkout(till.invoice(5000), till.invoice(700))
+            payment = payer.checkout(payer.invoice(5000), payer.invoice(700))
             self._promise(payment, "incomplete")
             # Nothing is ordered that is not written down: at that moment it is a promise to ourselves.
-            till.gateway.before_charge = lambda payment=payment: self._promise(payment, "processing")  # type: ignore[misc]
-            till.gateway.answers += [lost] * is_answer_lost
-            till.confirm(payment)
+            payer.gateway.before_charge = lambda payment=payment: self._promise(payment, "processing")  # type: ignore[misc]
+            payer.gateway.answers += [lost] * is_answer_lost
+            payer.confirm(payment)
             if is_answer_lost:
-                till.clock.advance(minutes=1)
-                resolve_payment(till.services, self.merchant_id, payment)
+                payer.clock.advance(minutes=1)
+                resolve_payment(payer.services, self.merchant_id, payment)
             self._promise(payment, "complete")
-            refund_payment(till.services, self.merchant_id, payment, 300, reason=None, actor=STAFF)
+            refund_payment(payer.services, self.merchant_id, payment, 300, reason=None, actor=STAFF)
             self._promise(payment, "partially_refunded")
-            seal_ledger(till.services)
-            self.promises.append((len(self.disk.steps), SEALS, len(till.rows(LedgerSeal))))
+            seal_ledger(payer.services)
+            self.promises.append((len(self.disk.steps), SEALS, len(payer.rows(LedgerSeal))))
 
     def _promise(self, payment_id: str, status: str) -> None:
         self.promises.append((len(self.disk.steps), payment_id, HOW_FAR[status]))
@@ -125,16 +122,13 @@ class PoweredDay:
         return {**reached, SEALS: reader.execute(seals).scalar_one()}
 
 
-def _open_till(database: Database) -> Till:
+def _create_payer(database: Database) -> PayingCustomer:
     clock, gateway = MovableClock(), ScriptedGateway()
     url = database.url.render_as_string(hide_password=False)
     settings = Settings.load({"PORTAL_SECRET_KEY": SECRET_KEY, "PORTAL_DATABASE_URL": url})
     services = Services(settings, database, OneGateway(gateway), METHOD_USERS, clock)
     with database.unit_of_work() as session:
-        merchant = create_merchant(
-            session, NewMerchant(slug="acme", name="Acme", currency="USD"), actor=OPERATOR, at=clock.now()
-        )
-        details = CustomerDetails(reference="maya", name="Maya", email="maya@lindqvist.example")
-        scope = Scope(merchant.id, create_customer(session, merchant.id, details, actor=OPERATOR, at=clock.now()))
+        merchant_id = customers.add_merchant(session, at=clock.now())
+        scope = customers.add_customer(session, merchant_id, at=clock.now())
         card = remember_method(session, scope, "sandbox", CARD, actor=CUSTOMER, at=clock.now())
-    return Till(services, gateway, scope, card, clock)
+    return PayingCustomer(services, gateway, scope, card, clock)

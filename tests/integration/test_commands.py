@@ -322,9 +322,9 @@ def test_doctor_names_each_fault(commands, acme, database, monkeypatch):
     assert {("fault", "mail"), ("fault", "themes"), ("warning", "outbox")} <= set(levels(ran.out))
 
 
-def test_doctor_names_payments_that_stay_unknown(commands, till):
-    till.gateway.answers.append(lost)
-    till.pay(till.invoice())  # The till's clock stands in March: to the machine's that is long ago.
+def test_doctor_names_payments_that_stay_unknown(commands, payer):
+    payer.gateway.answers.append(lost)
+    payer.pay(payer.invoice())  # The payer's clock stands in March: to the machine's that is long ago.
 
     ran = commands.run("doctor")
 
@@ -333,17 +333,17 @@ def test_doctor_names_payments_that_stay_unknown(commands, till):
 
 
 @pytest.fixture
-def refunds(commands, till, monkeypatch) -> Callable[..., Ran]:
-    """Runs `portal refund` for the till's merchant, at the till's gateway."""
-    monkeypatch.setattr("portal.commands.refund.open_services", lambda _: nullcontext(till.services))
-    slug = till.scope.merchant_id[-10:].lower()
+def refunds(commands, payer, monkeypatch) -> Callable[..., Ran]:
+    """Runs `portal refund` for the payer's merchant, at the payer's gateway."""
+    monkeypatch.setattr("portal.commands.refund.open_services", lambda _: nullcontext(payer.services))
+    slug = payer.slug
     return lambda *words: commands.run("refund", "--merchant", slug, *words)
 
 
-def test_refund_of_credit_that_was_spent_says_how_much_can_be_given_back(refunds, till):
-    allow(till, top_ups={"USD": AmountLimits(100, 5000)})
-    payment = till.pay(top_up="USD", amount=Exact(2000))
-    till.pay(till.invoice(1250), use_credit=True)
+def test_refund_of_credit_that_was_spent_says_how_much_can_be_given_back(refunds, payer):
+    allow(payer, top_ups={"USD": AmountLimits(100, 5000)})
+    payment = payer.pay(top_up="USD", amount=Exact(2000))
+    payer.pay(payer.invoice(1250), use_credit=True)
 
     ran = refunds(payment)
 
@@ -352,8 +352,8 @@ def test_refund_of_credit_that_was_spent_says_how_much_can_be_given_back(refunds
     assert refunds(payment, "--amount", "7.50").json["amount"] == 750
 
 
-def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
-    payment = till.pay(till.invoice(5000))
+def test_refund_of_a_part_and_then_of_the_rest(refunds, payer):
+    payment = payer.pay(payer.invoice(5000))
 
     part = refunds(payment, "--amount", "12.50", "--reason", "one seat less").json
     rest = refunds(payment).json
@@ -362,7 +362,7 @@ def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
         "refund", payment, 1250, "USD", "complete", "one seat less",
     )  # fmt: skip
     assert rest["amount"] == 3750
-    assert till.status(payment) == "refunded"
+    assert payer.status(payment) == "refunded"
 
 
 @pytest.mark.parametrize(
@@ -375,13 +375,13 @@ def test_refund_of_a_part_and_then_of_the_rest(refunds, till):
         (["--amount", "1.005"], 2, "--amount"),
     ],
 )
-def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till, words, code, sentence):
-    payment = till.pay(till.invoice(5000))
+def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, payer, words, code, sentence):
+    payment = payer.pay(payer.invoice(5000))
 
     ran = refunds(payment, *words)
 
     assert (ran.code, ran.out, ran.err.count("\n"), sentence in ran.err) == (code, "", 1, True)
-    assert till.gateway.refunds == {}
+    assert payer.gateway.refunds == {}
 
 
 @pytest.mark.parametrize(
@@ -392,14 +392,14 @@ def test_refund_of_an_amount_that_cannot_be_is_refused_in_one_line(refunds, till
         ("x" * 256, "is longer than"),
     ],
 )
-def test_refund_for_a_reason_that_must_not_be_stored_is_refused(refunds, till, reason, sentence):
-    payment = till.pay(till.invoice(5000))
+def test_refund_for_a_reason_that_must_not_be_stored_is_refused(refunds, payer, reason, sentence):
+    payment = payer.pay(payer.invoice(5000))
 
     ran = refunds(payment, "--reason", reason)
 
     assert (ran.code, ran.out, ran.err.count("\n"), sentence in ran.err) == (2, "", 1, True)
     assert "4242" not in ran.err
-    assert till.gateway.refunds == {}
+    assert payer.gateway.refunds == {}
 
 
 @pytest.mark.parametrize("payment", ["pay_unknown", "pay_0351NVaOhsYXswh5OTufqs"])
@@ -409,12 +409,12 @@ def test_refund_of_a_payment_that_is_not_the_merchants_is_refused(refunds, payme
     assert (ran.code, ran.err) == (1, f"portal: this merchant has no payment {payment}\n")
 
 
-def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):
-    payment = till.pay(till.invoice())
-    till.gateway.refund = lambda request: RefundOutcome(State.UNKNOWN, request.reference)
-    refund_payment(till.services, till.scope.merchant_id, payment, 100, reason=None, actor=STAFF)
-    given = {"merchant_id": till.scope.merchant_id, "gateway": "sandbox", "type": "x", "received_at": _LONG_AGO}
-    with till.services.database.unit_of_work() as session:
+def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, payer):
+    payment = payer.pay(payer.invoice())
+    payer.gateway.refund = lambda request: RefundOutcome(State.UNKNOWN, request.reference)
+    refund_payment(payer.services, payer.scope.merchant_id, payment, 100, reason=None, actor=STAFF)
+    given = {"merchant_id": payer.scope.merchant_id, "gateway": "sandbox", "type": "x", "received_at": _LONG_AGO}
+    with payer.services.database.unit_of_work() as session:
         session.add(ProviderEvent(**given, event_id="evt_waits", due_at=_LONG_AGO))
         session.add(ProviderEvent(**given, event_id="evt_dead", dead_at=_LONG_AGO, fault="unknown_here"))
 
@@ -424,13 +424,13 @@ def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, till):
     assert "evt_dead of " in ran.out and "days ago: unknown_here" in ran.out
 
 
-def test_doctor_lists_each_difference_with_its_age_and_both_sides(commands, till):
-    slug = till.scope.merchant_id[-10:].lower()
-    payment = till.pay(till.invoice())
-    foreign = ListedCharge("ch_shop", None, State.SUCCEEDED, Money(900, "USD"), till.clock.now())
-    wrong = ListedCharge(f"ch_{payment}", payment, State.SUCCEEDED, Money(4900, "USD"), till.clock.now())
-    till.gateway.list_charges = lambda since, until: (foreign, wrong)
-    compare_charges(till.services)
+def test_doctor_lists_each_difference_with_its_age_and_both_sides(commands, payer):
+    slug = payer.slug
+    payment = payer.pay(payer.invoice())
+    foreign = ListedCharge("ch_shop", None, State.SUCCEEDED, Money(900, "USD"), payer.clock.now())
+    wrong = ListedCharge(f"ch_{payment}", payment, State.SUCCEEDED, Money(4900, "USD"), payer.clock.now())
+    payer.gateway.list_charges = lambda since, until: (foreign, wrong)
+    compare_charges(payer.services)
 
     ran = commands.run("doctor")
 
@@ -468,9 +468,9 @@ def test_json_of_a_merchant_is_one_line(commands):
     assert len(ran.out.splitlines()) == 1
 
 
-def test_doctor_checks_the_ledger_alone_without_the_network(commands, till, monkeypatch):
+def test_doctor_checks_the_ledger_alone_without_the_network(commands, payer, monkeypatch):
     monkeypatch.setenv("PORTAL_SMTP_URL", "smtp://127.0.0.1:1")
-    till.pay(till.invoice(5000))
+    payer.pay(payer.invoice(5000))
 
     ran = commands.run("doctor", "--ledger")
 
@@ -478,8 +478,8 @@ def test_doctor_checks_the_ledger_alone_without_the_network(commands, till, monk
     assert "2 transactions of 4 entries sum to zero" in ran.out
 
 
-def test_doctor_names_the_first_row_of_the_ledger_that_is_wrong(commands, till, database):
-    till.pay(till.invoice(5000))
+def test_doctor_names_the_first_row_of_the_ledger_that_is_wrong(commands, payer, database):
+    payer.pay(payer.invoice(5000))
     with database.unit_of_work() as session:
         session.execute(sa.text("update invoices set total = total + 1 where merchant_id is not null"))
 

@@ -14,18 +14,18 @@ from portal.events.operations import record
 from portal.events.rules import COMMAND, Event, EventType
 from portal.invoices.models import Invoice
 from portal.invoices.operations import balance
-from tests.support.paying import Till
+from tests.support.paying import PayingCustomer
 
 
-def test_balances_changed_in_parallel_lose_nothing(till: Till) -> None:
+def test_balances_changed_in_parallel_lose_nothing(payer: PayingCustomer) -> None:
     """Read, change and write through the ORM lost 1,385 of 1,600 updates when it was tried; the guarded UPDATE loses none."""
-    invoice = till.invoice(10_000)
-    merchant = till.scope.merchant_id
+    invoice = payer.invoice(10_000)
+    merchant = payer.scope.merchant_id
 
     def reserve() -> None:
         for _ in range(25):
-            till.services.database.run(
-                lambda session: balance.reserve(session, merchant, invoice, 7, at=till.clock.now())
+            payer.services.database.run(
+                lambda session: balance.reserve(session, merchant, invoice, 7, at=payer.clock.now())
             )
 
     threads = [threading.Thread(target=reserve) for _ in range(8)]
@@ -34,17 +34,17 @@ def test_balances_changed_in_parallel_lose_nothing(till: Till) -> None:
     for thread in threads:
         thread.join()
 
-    assert till.balance(invoice) == ("open", 0, 200 * 7)
+    assert payer.balance(invoice) == ("open", 0, 200 * 7)
 
 
-def test_reservations_racing_past_the_balance_are_refused(till: Till) -> None:
-    invoice = till.invoice(1000)
-    merchant, taken = till.scope.merchant_id, []
+def test_reservations_racing_past_the_balance_are_refused(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(1000)
+    merchant, taken = payer.scope.merchant_id, []
 
     def reserve() -> None:
         taken.append(
-            till.services.database.run(
-                lambda session: balance.reserve(session, merchant, invoice, 400, at=till.clock.now())
+            payer.services.database.run(
+                lambda session: balance.reserve(session, merchant, invoice, 400, at=payer.clock.now())
             )
         )
 
@@ -55,55 +55,55 @@ def test_reservations_racing_past_the_balance_are_refused(till: Till) -> None:
         thread.join()
 
     assert sorted(taken) == [False] * 4 + [True] * 2
-    assert till.balance(invoice) == ("open", 0, 800)
+    assert payer.balance(invoice) == ("open", 0, 800)
 
 
-def test_invoice_is_never_paid_beyond_its_total(till: Till) -> None:
-    invoice = till.invoice(1000)
+def test_invoice_is_never_paid_beyond_its_total(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(1000)
 
-    with pytest.raises(sa.exc.IntegrityError), till.services.database.unit_of_work() as session:
+    with pytest.raises(sa.exc.IntegrityError), payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Invoice)
-            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .where(Invoice.merchant_id == payer.scope.merchant_id, Invoice.id == invoice)
             .values(amount_paid=1001)
         )
 
 
 @pytest.mark.parametrize("statement", ["update audit_entries set action = 'nothing'", "delete from audit_entries"])
-def test_audit_log_is_append_only(till: Till, statement: str) -> None:
-    with till.services.database.unit_of_work() as session:
+def test_audit_log_is_append_only(payer: PayingCustomer, statement: str) -> None:
+    with payer.services.database.unit_of_work() as session:
         event = Event(
-            type=EventType.SETTINGS_UPDATED, merchant_id=till.scope.merchant_id, object_id=None, at=till.clock.now()
+            type=EventType.SETTINGS_UPDATED, merchant_id=payer.scope.merchant_id, object_id=None, at=payer.clock.now()
         )
         record(session, COMMAND, event)
 
-    with pytest.raises(sa.exc.DBAPIError, match="append-only"), till.services.database.unit_of_work() as session:
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), payer.services.database.unit_of_work() as session:
         session.execute(sa.text(statement).execution_options(tenant_wide=True))
 
-    assert [entry.action for entry in till.rows(AuditEntry)] == ["settings.updated"]
+    assert [entry.action for entry in payer.rows(AuditEntry)] == ["settings.updated"]
 
 
-def test_text_in_a_column_of_numbers_is_refused(till: Till) -> None:
-    invoice = till.invoice(1000)
+def test_text_in_a_column_of_numbers_is_refused(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(1000)
 
-    with pytest.raises(sa.exc.DBAPIError), till.services.database.unit_of_work() as session:
+    with pytest.raises(sa.exc.DBAPIError), payer.services.database.unit_of_work() as session:
         session.execute(
             sa.text("update invoices set total = '12abc' where merchant_id = :m and id = :i"),
-            {"m": till.scope.merchant_id, "i": invoice},
+            {"m": payer.scope.merchant_id, "i": invoice},
         )
 
 
-def test_instants_and_days_come_back_as_they_went(till: Till) -> None:
+def test_instants_and_days_come_back_as_they_went(payer: PayingCustomer) -> None:
     at = datetime(2026, 3, 19, 10, 42, 7, 123456, tzinfo=UTC)
-    invoice = till.invoice(1000)
-    with till.services.database.unit_of_work() as session:
+    invoice = payer.invoice(1000)
+    with payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Invoice)
-            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .where(Invoice.merchant_id == payer.scope.merchant_id, Invoice.id == invoice)
             .values(sent_at=at, due_on=date(2028, 2, 29))
         )
 
-    (row,) = till.rows(Invoice)
+    (row,) = payer.rows(Invoice)
 
     assert (row.sent_at, row.due_on) == (at, date(2028, 2, 29))
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 
 import pytest
 import sqlalchemy as sa
 
 from portal.customers.models import Customer
 from portal.emails.messages import HEADERS, HeaderRefused, check_head
-from portal.invoices.models import Invoice
 from portal.merchants.models import Merchant
 from portal.outbox.models import OutboxMessage
 from portal.outbox.operations import enqueue
 from portal.payments.models import Payment, PaymentAllocation
-from portal.public_ids import new_id
+from tests.support.customers import add_invoice, insert_payment
 from tests.support.site import ADDRESS
 
 EVIL_NAMES = [
@@ -180,37 +178,21 @@ def test_html_part_has_its_styles_inline_and_loads_nothing(site):
 
 def pay(site, name="Team plan"):
     """A complete payment of one invoice, and its receipt in the outbox."""
-    now = site.clock.now()
-    merchant_id, customer_id = site.scope.merchant_id, site.scope.customer_id
-    payment_id, invoice_id = new_id("pay", now), new_id("inv", now)
+    now, scope, total = site.clock.now(), site.scope, 32598
     with site.services.database.unit_of_work() as session:
-        session.add(
-            Invoice(
-                merchant_id=merchant_id, id=invoice_id, customer_id=customer_id, number="ACME-0412", status="paid", currency="USD",
-                description=name, subtotal=32598, total=32598, amount_paid=32598, issued_on=date(2026, 3, 1), due_on=date(2026, 3, 30),
-                created_at=now, updated_at=now, paid_at=now,
-            )
-        )  # fmt: skip
-        session.add(
-            Payment(
-                merchant_id=merchant_id, id=payment_id, customer_id=customer_id, status="complete", currency="USD", amount=32598,
-                description=name, gateway="sandbox", method_type="card", method_brand="visa", method_last4="4242",
-                created_at=now, updated_at=now, expires_at=now, completed_at=now,
-            )
-        )  # fmt: skip
-        session.flush()
-        session.add(
-            PaymentAllocation(
-                merchant_id=merchant_id,
-                payment_id=payment_id,
-                invoice_id=invoice_id,
-                amount=32598,
-                state="settled",
-                slot=1,
-                invoice_version=1,
-            )
+        invoice_id = add_invoice(
+            session,
+            scope,
+            total,
+            at=now,
+            number="ACME-0412",
+            description=name,
+            status="paid",
+            amount_paid=total,
+            paid_at=now,
         )
-        enqueue(session, merchant_id, "receipt_mail", {"payment": payment_id}, at=now)
+        payment_id = insert_payment(session, scope, amount=total, at=now, description=name, pays={invoice_id: total})
+        enqueue(session, scope.merchant_id, "receipt_mail", {"payment": payment_id}, at=now)
     return payment_id
 
 

@@ -30,28 +30,29 @@ from tests.support.accounts import Account, make_account
 from tests.support.actors import STAFF
 from tests.support.importing import importer_of
 from tests.support.page_client import PageClient
-from tests.support.paying import Till
+from tests.support.paying import PayingCustomer
 
+PAYMENT = "pay_0000000000000000000000"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1"
 
 
-def audited(till: Till, object_id: str) -> list[tuple[str, str, str]]:
+def audited(payer: PayingCustomer, object_id: str) -> list[tuple[str, str, str]]:
     """What the audit log says of an object, oldest first: action, and who it was."""
-    rows = sorted(till.rows(AuditEntry, object_id=object_id), key=lambda row: row.id)
+    rows = sorted(payer.rows(AuditEntry, object_id=object_id), key=lambda row: row.id)
     return [(row.action, row.actor_type, row.actor_id) for row in rows]
 
 
-def events(till: Till, object_id: str) -> list[dict[str, Any]]:
-    with till.services.database.read() as reader:
-        return [event.shape for event in list_events(reader, till.scope.merchant_id, object_id)]
+def events(payer: PayingCustomer, object_id: str) -> list[dict[str, Any]]:
+    with payer.services.database.read() as reader:
+        return [event.shape for event in list_events(reader, payer.scope.merchant_id, object_id)]
 
 
-def test_payment_has_one_event_for_each_status_it_takes_by_who_did_it(till: Till) -> None:
-    payment = till.pay(till.invoice(5000))
-    refund_payment(till.services, till.scope.merchant_id, payment, 5000, reason=None, actor=STAFF)
+def test_payment_has_one_event_for_each_status_it_takes_by_who_did_it(payer: PayingCustomer) -> None:
+    payment = payer.pay(payer.invoice(5000))
+    refund_payment(payer.services, payer.scope.merchant_id, payment, 5000, reason=None, actor=STAFF)
 
-    customer = ("customer", till.scope.customer_id)
-    assert audited(till, payment) == [
+    customer = ("customer", payer.scope.customer_id)
+    assert audited(payer, payment) == [
         ("payment.created", *customer),
         ("checkout.method_chosen", *customer),
         ("checkout.opened", *customer),
@@ -59,7 +60,7 @@ def test_payment_has_one_event_for_each_status_it_takes_by_who_did_it(till: Till
         ("payment.complete", "gateway", "sandbox"),
         ("payment.refunded", "staff", "staff"),
     ]
-    assert [(event["type"], event["data"]["previous"].get("status")) for event in events(till, payment)] == [
+    assert [(event["type"], event["data"]["previous"].get("status")) for event in events(payer, payment)] == [
         ("payment.created", None),
         ("payment.processing", "incomplete"),
         ("payment.complete", "processing"),
@@ -67,29 +68,30 @@ def test_payment_has_one_event_for_each_status_it_takes_by_who_did_it(till: Till
     ]
 
 
-def test_invoice_says_how_it_was_paid(till: Till) -> None:
-    invoice = till.invoice(5000, amount_mode="editable")
+def test_invoice_says_how_it_was_paid(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000, amount_mode="editable")
 
-    till.pay(invoice, amount=Exact(2000))
-    till.pay(invoice, amount=Exact(1000))
-    till.pay(invoice)
+    payer.pay(invoice, amount=Exact(2000))
+    payer.pay(invoice, amount=Exact(1000))
+    payer.pay(invoice)
 
     shown = [
-        (event["type"], event["data"]["previous"]["amount_due"], event["data"]["object"]["amount_due"])
-        for event in events(till, invoice)
+        (event["type"], event["data"]["previous"].get("amount_due"), event["data"]["object"]["amount_due"])
+        for event in events(payer, invoice)
     ]
     assert shown == [
+        ("invoice.opened", None, 5000),
         ("invoice.partially_paid", 5000, 3000),
         ("invoice.updated", 3000, 2000),
         ("invoice.paid", 2000, 0),
     ]
 
 
-def test_payload_is_the_whole_object_as_it_was_then(till: Till) -> None:
-    invoice = till.invoice(5000)
-    payment = till.pay(invoice)
+def test_payload_is_the_whole_object_as_it_was_then(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000)
+    payment = payer.pay(invoice)
 
-    complete = events(till, payment)[-1]
+    complete = events(payer, payment)[-1]
 
     assert {name: complete[name] for name in ("object", "type", "version", "created_at", "request_id", "actor")} == {
         "object": "event",
@@ -100,47 +102,47 @@ def test_payload_is_the_whole_object_as_it_was_then(till: Till) -> None:
         "actor": {"type": "gateway", "id": "sandbox", "person": None},
     }
     assert complete["data"]["object"] == {
-        "id": payment, "object": "payment", "customer": till.scope.customer_id, "amount": 5000, "currency": "USD",
+        "id": payment, "object": "payment", "customer": payer.scope.customer_id, "amount": 5000, "currency": "USD",
         "status": "complete", "channel": "card", "payment_method": {"type": "card", "brand": "visa", "last4": "4242"},
         "invoices": [{"invoice": invoice, "amount": 5000}], "amount_refunded": 0, "failure_code": None,
         "failure_message": None, "reference": None, "gateway": "sandbox",
-        "gateway_reference": till.payment(payment).gateway_reference, "metadata": {}, "checkout_url": None,
+        "gateway_reference": payer.payment(payment).gateway_reference, "metadata": {}, "checkout_url": None,
         "created_at": "2026-03-19T10:42:00Z", "completed_at": "2026-03-19T10:42:00Z",
     }  # fmt: skip
 
 
-def test_checkout_that_ends_unconfirmed_says_who_ended_it(till: Till) -> None:
-    canceled, superseded, abandoned = (till.checkout(till.invoice(5000)) for _ in range(3))
-    (share,) = till.invoices_of(superseded)
+def test_checkout_that_ends_unconfirmed_says_who_ended_it(payer: PayingCustomer) -> None:
+    canceled, superseded, abandoned = (payer.checkout(payer.invoice(5000)) for _ in range(3))
+    (share,) = payer.invoices_of(superseded)
 
-    cancel_payment(till.services, till.scope, canceled, actor=till.actor)
-    till.checkout(share)
-    till.clock.advance(hours=4)
-    expire_checkouts(till.services)
+    cancel_payment(payer.services, payer.scope, canceled, actor=payer.actor)
+    payer.checkout(share)
+    payer.clock.advance(hours=4)
+    expire_checkouts(payer.services)
 
-    customer = ("customer", till.scope.customer_id)
-    assert audited(till, canceled)[-1] == ("payment.canceled", *customer)
-    assert audited(till, superseded)[-2:] == [("payment.canceled", *customer), ("checkout.superseded", *customer)]
-    assert audited(till, abandoned)[-1] == ("payment.abandoned", "system", "worker")
+    customer = ("customer", payer.scope.customer_id)
+    assert audited(payer, canceled)[-1] == ("payment.canceled", *customer)
+    assert audited(payer, superseded)[-2:] == [("payment.canceled", *customer), ("checkout.superseded", *customer)]
+    assert audited(payer, abandoned)[-1] == ("payment.abandoned", "system", "worker")
 
 
-def test_what_is_rolled_back_did_not_happen(till: Till) -> None:
+def test_what_is_rolled_back_did_not_happen(payer: PayingCustomer) -> None:
     heard: list[str] = []
 
     def fail(session: Session) -> None:
-        record(session, COMMAND, _event(till))
+        record(session, COMMAND, _event(payer))
         raise RuntimeError
 
     with signals.payment_complete.connected_to(lambda _merchant, **ids: heard.append(ids["event_id"])):
         with pytest.raises(RuntimeError):
-            till.services.database.run(fail)
-        assert (heard, till.rows(AuditEntry), till.rows(EventRecord), till.rows(OutboxMessage)) == ([], [], [], [])
-        till.services.database.run(lambda session: record(session, COMMAND, _event(till)))
+            payer.services.database.run(fail)
+        assert (heard, *_written(payer), payer.rows(OutboxMessage)) == ([], [], [], [])
+        payer.services.database.run(lambda session: record(session, COMMAND, _event(payer)))
 
-    assert heard == [row.id for row in till.rows(EventRecord)] == [row.id for row in till.rows(AuditEntry)]
+    assert [heard, heard] == _written(payer)
 
 
-def test_receiver_that_fails_undoes_nothing_and_keeps_no_other_from_its_turn(till: Till) -> None:
+def test_receiver_that_fails_undoes_nothing_and_keeps_no_other_from_its_turn(payer: PayingCustomer) -> None:
     heard: list[str] = []
 
     def fail(_merchant: str, **_ids: str) -> None:
@@ -150,18 +152,18 @@ def test_receiver_that_fails_undoes_nothing_and_keeps_no_other_from_its_turn(til
         heard.append(ids["payment_id"])
 
     with signals.payment_complete.connected_to(fail), signals.payment_complete.connected_to(note):
-        payment = till.pay(till.invoice())
+        payment = payer.pay(payer.invoice())
 
-    assert (till.status(payment), heard) == ("complete", [payment])
+    assert (payer.status(payment), heard) == ("complete", [payment])
 
 
-def test_internal_event_is_audited_and_not_given_out(till: Till) -> None:
-    payment = till.checkout(till.invoice())
+def test_internal_event_is_audited_and_not_given_out(payer: PayingCustomer) -> None:
+    payment = payer.checkout(payer.invoice())
 
-    assert [entry.details for entry in till.rows(AuditEntry, action="checkout.opened")] == [
+    assert [entry.details for entry in payer.rows(AuditEntry, action="checkout.opened")] == [
         {"step": "review", "method_type": "card", "device": None}
     ]
-    assert [event["type"] for event in events(till, payment)] == ["payment.created"]
+    assert [event["type"] for event in events(payer, payment)] == ["payment.created"]
 
 
 def test_opened_checkout_says_on_which_class_of_device(pages: PageClient, app: Flask, services: Services) -> None:
@@ -179,25 +181,25 @@ def test_opened_checkout_says_on_which_class_of_device(pages: PageClient, app: F
     assert request_id
 
 
-def test_events_are_kept_as_long_as_the_operator_says_and_the_audit_log_for_ever(till: Till) -> None:
-    old = till.pay(till.invoice())
-    till.clock.advance(days=20)
-    new = till.pay(till.invoice())
-    till.clock.advance(days=71)
+def test_events_are_kept_as_long_as_the_operator_says_and_the_audit_log_for_ever(payer: PayingCustomer) -> None:
+    old = payer.pay(payer.invoice())
+    payer.clock.advance(days=20)
+    new = payer.pay(payer.invoice())
+    payer.clock.advance(days=71)
 
-    clean_up(till.services)
+    clean_up(payer.services)
 
-    assert events(till, old) == []
-    assert [event["type"] for event in events(till, new)][-1] == "payment.complete"
-    assert ("payment.complete", "gateway", "sandbox") in audited(till, old)
+    assert events(payer, old) == []
+    assert [event["type"] for event in events(payer, new)][-1] == "payment.complete"
+    assert ("payment.complete", "gateway", "sandbox") in audited(payer, old)
 
 
-def test_events_are_listed_page_by_page_and_of_one_merchant_alone(till: Till) -> None:
-    payment = till.pay(till.invoice())
-    listed = [event["id"] for event in events(till, payment)]
+def test_events_are_listed_page_by_page_and_of_one_merchant_alone(payer: PayingCustomer) -> None:
+    payment = payer.pay(payer.invoice())
+    listed = [event["id"] for event in events(payer, payment)]
 
-    with till.services.database.read() as reader:
-        page = list_events(reader, till.scope.merchant_id, payment, after=listed[0], limit=1)
+    with payer.services.database.read() as reader:
+        page = list_events(reader, payer.scope.merchant_id, payment, after=listed[0], limit=1)
         foreign = list_events(reader, "mer_0000000000000000000000", payment)
 
     assert [event.id for event in page] == listed[1:2]
@@ -267,20 +269,26 @@ def test_host_reads_the_events_of_one_object(host: Flask, account: Account) -> N
     client = PageClient(host.test_client())
     client.submit(client.get(portal.sign_in_url(account.scope.customer_id)))
     with account.database.read() as reader:
-        session_id = reader.execute(sa.select(EventRecord.object_id)).scalar_one()
+        of_sign_in = EventRecord.type == EventType.PORTAL_SIGNED_IN
+        session_id = reader.execute(sa.select(EventRecord.object_id).where(of_sign_in)).scalar_one()
 
     (event,) = portal.list_events(str(session_id))
 
     assert (event["type"], event["actor"]["id"]) == ("portal.signed_in", account.scope.customer_id)
-    assert portal.list_events(account.scope.customer_id) == []
+    assert [event["type"] for event in portal.list_events(account.scope.customer_id)] == ["customer.created"]
 
 
-def _event(till: Till) -> Event:
+def _written(payer: PayingCustomer) -> list[list[str]]:
+    """The ids of what the audit log and the events have of `_event`."""
+    return [[row.id for row in payer.rows(table, object_id=PAYMENT)] for table in (AuditEntry, EventRecord)]
+
+
+def _event(payer: PayingCustomer) -> Event:
     return Event(
         type=EventType.PAYMENT_COMPLETE,
-        merchant_id=till.scope.merchant_id,
-        object_id="pay_0000000000000000000000",
-        customer_id=till.scope.customer_id,
-        object={"id": "pay_0000000000000000000000", "status": "complete"},
-        at=till.clock.now() + timedelta(seconds=1),
+        merchant_id=payer.scope.merchant_id,
+        object_id=PAYMENT,
+        customer_id=payer.scope.customer_id,
+        object={"id": PAYMENT, "status": "complete"},
+        at=payer.clock.now() + timedelta(seconds=1),
     )

@@ -19,7 +19,7 @@ from portal.worker import build_handlers, deliver_due
 from tests.support.bundled import bundled_renderer
 from tests.support.site import Site
 
-# The door's clock stands in the middle of March 2026; eight weeks on is the middle of May.
+# The site's clock stands in the middle of March 2026; eight weeks on is the middle of May.
 
 
 def save(site: Site, month: int | None = 4, year: int | None = 2026, **given: Any) -> str:

@@ -25,77 +25,77 @@ from portal.money import Money
 from portal.payments.operations.paying import resolve_payment
 from portal.refunds.operations import refund_payment
 from tests.support.actors import STAFF
-from tests.support.paying import Till, give_credit
+from tests.support.paying import PayingCustomer, grant_credit
 
 TABLES = ("ledger_transactions", "ledger_entries", "ledger_seals")
 
 
-def test_year_of_payments_refunds_and_failures_is_proved(till: Till) -> None:
-    paid = till.pay(till.invoice(5000), till.invoice(700))
-    refund_payment(till.services, till.scope.merchant_id, paid, 1200, reason=None, actor=STAFF)
-    till.gateway.becomes.append(State.FAILED)
-    till.pay(till.invoice(900))
-    till.gateway.becomes.append(State.PENDING)
-    till.pay(till.invoice(800))
-    seal_ledger(till.services)
+def test_year_of_payments_refunds_and_failures_is_proved(payer: PayingCustomer) -> None:
+    paid = payer.pay(payer.invoice(5000), payer.invoice(700))
+    refund_payment(payer.services, payer.scope.merchant_id, paid, 1200, reason=None, actor=STAFF)
+    payer.gateway.becomes.append(State.FAILED)
+    payer.pay(payer.invoice(900))
+    payer.gateway.becomes.append(State.PENDING)
+    payer.pay(payer.invoice(800))
+    seal_ledger(payer.services)
 
-    proof = prove(till)
+    proof = prove(payer)
 
     assert proof.wrong is None
     assert proof.sealed_count == proof.transaction_count == 4 + 1 + 2
     assert proof.entry_count == 4 * 2 + 3 + 2 * 2
-    assert sums(till) == {"receivable": 1700, "gateway": 5700 - 1200, "refunds": 1200, "sales": -7400}
+    assert sums(payer) == {"receivable": 1700, "gateway": 5700 - 1200, "refunds": 1200, "sales": -7400}
 
 
-def test_entries_that_do_not_sum_to_zero_are_refused_before_the_database(till: Till) -> None:
+def test_entries_that_do_not_sum_to_zero_are_refused_before_the_database(payer: PayingCustomer) -> None:
     with pytest.raises(Unbalanced):
-        Posting("test", "x", till.clock.now(), (Entry("sales", Money(1, "USD")), Entry("credit", Money(-1, "EUR"))))
+        Posting("test", "x", payer.clock.now(), (Entry("sales", Money(1, "USD")), Entry("credit", Money(-1, "EUR"))))
 
 
-def test_database_refuses_a_transaction_that_does_not_sum_to_zero(till: Till) -> None:
+def test_database_refuses_a_transaction_that_does_not_sum_to_zero(payer: PayingCustomer) -> None:
     def write(session: Session) -> None:
-        session.execute(sa.insert(LedgerEntry.__table__), [entry(till, 1, 100), entry(till, 2, -99)])  # type: ignore[arg-type]
-        session.execute(sa.insert(LedgerTransaction.__table__), [header(till, 2)])  # type: ignore[arg-type]
+        session.execute(sa.insert(LedgerEntry.__table__), [entry(payer, 1, 100), entry(payer, 2, -99)])  # type: ignore[arg-type]
+        session.execute(sa.insert(LedgerTransaction.__table__), [header(payer, 2)])  # type: ignore[arg-type]
 
-    assert "do not sum to zero" in refused(till, write)
+    assert "do not sum to zero" in refused(payer, write)
 
 
-def test_database_refuses_entries_of_no_transaction(till: Till) -> None:
+def test_database_refuses_entries_of_no_transaction(payer: PayingCustomer) -> None:
     def write(session: Session) -> None:
-        session.execute(sa.insert(LedgerEntry.__table__), [entry(till, 1, 100), entry(till, 2, -100)])  # type: ignore[arg-type]
+        session.execute(sa.insert(LedgerEntry.__table__), [entry(payer, 1, 100), entry(payer, 2, -100)])  # type: ignore[arg-type]
 
-    refused(till, write)
+    refused(payer, write)
 
 
-def test_database_refuses_more_entries_of_a_closed_transaction(till: Till) -> None:
-    till.invoice(5000)
-    transaction = till.rows(LedgerTransaction)[0]
+def test_database_refuses_more_entries_of_a_closed_transaction(payer: PayingCustomer) -> None:
+    payer.invoice(5000)
+    transaction = payer.rows(LedgerTransaction)[0]
 
     def write(session: Session) -> None:
-        more = {**entry(till, 3, 100), "transaction_id": transaction.id}
+        more = {**entry(payer, 3, 100), "transaction_id": transaction.id}
         session.execute(sa.insert(LedgerEntry.__table__), [more])  # type: ignore[arg-type]
 
-    assert "closed" in refused(till, write)
+    assert "closed" in refused(payer, write)
 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("verb", ["update", "delete"])
-def test_database_refuses_to_change_or_delete(till: Till, table: str, verb: str) -> None:
-    till.pay(till.invoice(5000))
-    seal_ledger(till.services)
+def test_database_refuses_to_change_or_delete(payer: PayingCustomer, table: str, verb: str) -> None:
+    payer.pay(payer.invoice(5000))
+    seal_ledger(payer.services)
     statement = f"update {table} set merchant_id = merchant_id" if verb == "update" else f"delete from {table}"
 
-    message = refused(till, lambda session: session.execute(sa.text(statement)))
+    message = refused(payer, lambda session: session.execute(sa.text(statement)))
 
     assert "append-only" in message
 
 
-def test_happening_counts_once(till: Till) -> None:
-    invoice = till.invoice(5000)
-    again = invoice_opened(till.scope.customer_id, invoice, Money(5000, "USD"), at=till.clock.now())
+def test_happening_counts_once(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000)
+    again = invoice_opened(payer.scope.customer_id, invoice, Money(5000, "USD"), at=payer.clock.now())
 
-    with pytest.raises(IntegrityError), till.services.database.unit_of_work() as session:
-        post(session, till.scope.merchant_id, again)
+    with pytest.raises(IntegrityError), payer.services.database.unit_of_work() as session:
+        post(session, payer.scope.merchant_id, again)
 
 
 @pytest.mark.parametrize(
@@ -139,50 +139,50 @@ def test_happening_counts_once(till: Till) -> None:
         ),
     ],
 )
-def test_whatever_is_changed_is_named_with_its_reason(till: Till, statements: list[str], named: str) -> None:
-    till.invoice(5000)
-    till.invoice(700)
-    seal_ledger(till.services)
-    first, second = (till.rows(LedgerSeal, sequence=sequence)[0].transaction_id for sequence in (1, 2))
-    zero = binary(till, bytes(1))
+def test_whatever_is_changed_is_named_with_its_reason(payer: PayingCustomer, statements: list[str], named: str) -> None:
+    payer.invoice(5000)
+    payer.invoice(700)
+    seal_ledger(payer.services)
+    first, second = (payer.rows(LedgerSeal, sequence=sequence)[0].transaction_id for sequence in (1, 2))
+    zero = binary(payer, bytes(1))
 
-    tamper(till, *(statement.format(first=first, zero=zero) for statement in statements))
+    tamper(payer, *(statement.format(first=first, zero=zero) for statement in statements))
 
-    assert str(prove(till).wrong) == named.format(first=first, second=second)
+    assert str(prove(payer).wrong) == named.format(first=first, second=second)
 
 
-def test_transaction_forged_with_its_digests_still_has_to_sum_to_zero(till: Till) -> None:
-    invoice = till.invoice(5000)
-    forged = till.rows(LedgerEntry)[0]
-    said = Entry(forged.account, Money(6000, "USD"), till.scope.customer_id, invoice)
-    digest = entry_digest(till.scope.merchant_id, forged.transaction_id, forged.position, said)
+def test_transaction_forged_with_its_digests_still_has_to_sum_to_zero(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000)
+    forged = payer.rows(LedgerEntry)[0]
+    said = Entry(forged.account, Money(6000, "USD"), payer.scope.customer_id, invoice)
+    digest = entry_digest(payer.scope.merchant_id, forged.transaction_id, forged.position, said)
 
     tamper(
-        till,
-        f"update ledger_entries set amount = 6000, digest = {binary(till, digest)}"
+        payer,
+        f"update ledger_entries set amount = 6000, digest = {binary(payer, digest)}"
         f" where transaction_id = '{forged.transaction_id}' and position = {forged.position}",
     )
 
-    assert str(prove(till).wrong) == f"ledger_transactions {forged.transaction_id}: does not sum to zero in USD"
+    assert str(prove(payer).wrong) == f"ledger_transactions {forged.transaction_id}: does not sum to zero in USD"
 
 
-def test_link_forged_as_a_whole_does_not_fit_the_next_one(till: Till) -> None:
-    till.invoice(5000)
-    till.invoice(700)
-    seal_ledger(till.services)
-    first = till.rows(LedgerTransaction, id=till.rows(LedgerSeal, sequence=1)[0].transaction_id)[0]
+def test_link_forged_as_a_whole_does_not_fit_the_next_one(payer: PayingCustomer) -> None:
+    payer.invoice(5000)
+    payer.invoice(700)
+    seal_ledger(payer.services)
+    first = payer.rows(LedgerTransaction, id=payer.rows(LedgerSeal, sequence=1)[0].transaction_id)[0]
     entries = [
-        row.digest for row in sorted(till.rows(LedgerEntry, transaction_id=first.id), key=lambda row: row.position)
+        row.digest for row in sorted(payer.rows(LedgerEntry, transaction_id=first.id), key=lambda row: row.position)
     ]
-    forged = digest_of(till.scope.merchant_id, first.id, first.kind, "another", first.at, entries)
+    forged = digest_of(payer.scope.merchant_id, first.id, first.kind, "another", first.at, entries)
 
     tamper(
-        till,
-        f"update ledger_transactions set source = 'another', digest = {binary(till, forged)} where id = '{first.id}'",
-        f"update ledger_seals set digest = {binary(till, seal_digest(b'', 1, forged))} where sequence = 1",
+        payer,
+        f"update ledger_transactions set source = 'another', digest = {binary(payer, forged)} where id = '{first.id}'",
+        f"update ledger_seals set digest = {binary(payer, seal_digest(b'', 1, forged))} where sequence = 1",
     )
 
-    wrong = prove(till).wrong
+    wrong = prove(payer).wrong
     assert wrong is not None
     assert (wrong.table, wrong.row) == ("ledger_seals", "2")
 
@@ -208,17 +208,17 @@ def test_link_forged_as_a_whole_does_not_fit_the_next_one(till: Till) -> None:
         ),
     ],
 )
-def test_balance_that_was_changed_by_hand_is_named(till: Till, statement: str, named: str) -> None:
-    till.gateway.becomes.append(State.PENDING)
-    invoice = till.invoice(5000)
-    payment = till.pay(invoice)
-    resolve_twice(till, payment)
-    assert till.wrong_row() is None
+def test_balance_that_was_changed_by_hand_is_named(payer: PayingCustomer, statement: str, named: str) -> None:
+    payer.gateway.becomes.append(State.PENDING)
+    invoice = payer.invoice(5000)
+    payment = payer.pay(invoice)
+    resolve_twice(payer, payment)
+    assert payer.wrong_row() is None
 
-    change(till, statement.format(payment=payment))
+    change(payer, statement.format(payment=payment))
 
-    told = named.format(invoice=invoice, payment=payment, customer=till.scope.customer_id)
-    assert str(till.wrong_row()) == told
+    told = named.format(invoice=invoice, payment=payment, customer=payer.scope.customer_id)
+    assert str(payer.wrong_row()) == told
 
 
 @pytest.mark.parametrize(
@@ -247,114 +247,116 @@ def test_balance_that_was_changed_by_hand_is_named(till: Till, statement: str, n
     ],
 )
 @pytest.mark.parametrize("state", [State.PENDING, State.REQUIRES_ACTION, State.UNKNOWN])
-def test_hold_that_was_changed_by_hand_is_named(till: Till, state: State, statement: str, named: str) -> None:
-    give_credit(till, 3000)
-    till.gateway.becomes.append(state)
-    free, held = till.invoice(700), till.invoice(5000)
-    till.pay(held, use_credit=True)
-    assert till.wrong_row() is None
+def test_hold_that_was_changed_by_hand_is_named(
+    payer: PayingCustomer, state: State, statement: str, named: str
+) -> None:
+    grant_credit(payer, 3000)
+    payer.gateway.becomes.append(state)
+    free, held = payer.invoice(700), payer.invoice(5000)
+    payer.pay(held, use_credit=True)
+    assert payer.wrong_row() is None
 
-    change(till, statement.format(free=free, held=held))
+    change(payer, statement.format(free=free, held=held))
 
-    assert str(till.wrong_row()) == named.format(free=free, held=held, customer=till.scope.customer_id)
-
-
-def test_what_has_ended_or_has_not_begun_holds_nothing(till: Till) -> None:
-    give_credit(till, 3000)
-    till.pay(till.invoice(1000), use_credit=True)
-    till.gateway.becomes.append(State.FAILED)
-    till.pay(till.invoice(4000), use_credit=True)
-    till.checkout(till.invoice(5000), use_credit=True)
-
-    assert till.wrong_row() is None
+    assert str(payer.wrong_row()) == named.format(free=free, held=held, customer=payer.scope.customer_id)
 
 
-def test_refund_under_way_that_was_changed_by_hand_is_named(till: Till) -> None:
-    payment = till.pay(till.invoice(5000))
-    till.gateway.refund = lambda request: RefundOutcome(State.PENDING, request.reference, "gr", request.money)  # type: ignore[method-assign]
-    refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
-    assert till.wrong_row() is None
+def test_what_has_ended_or_has_not_begun_holds_nothing(payer: PayingCustomer) -> None:
+    grant_credit(payer, 3000)
+    payer.pay(payer.invoice(1000), use_credit=True)
+    payer.gateway.becomes.append(State.FAILED)
+    payer.pay(payer.invoice(4000), use_credit=True)
+    payer.checkout(payer.invoice(5000), use_credit=True)
 
-    change(till, "update refunds set amount = amount + 1")
-
-    assert str(till.wrong_row()) == f"refunds {payment}: says 701 USD where the ledger says 700"
+    assert payer.wrong_row() is None
 
 
-def test_sealing_goes_on_where_it_stopped_and_empties_its_queue(till: Till) -> None:
-    till.invoice(1)
-    assert seal_ledger(till.services) == 1
-    head = prove(till).head
-    till.invoice(2)
-    assert len(till.rows(UnsealedTransaction)) == 1
+def test_refund_under_way_that_was_changed_by_hand_is_named(payer: PayingCustomer) -> None:
+    payment = payer.pay(payer.invoice(5000))
+    payer.gateway.refund = lambda request: RefundOutcome(State.PENDING, request.reference, "gr", request.money)  # type: ignore[method-assign]
+    refund_payment(payer.services, payer.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
+    assert payer.wrong_row() is None
 
-    seal_ledger(till.services)
+    change(payer, "update refunds set amount = amount + 1")
 
-    proof = prove(till)
+    assert str(payer.wrong_row()) == f"refunds {payment}: says 701 USD where the ledger says 700"
+
+
+def test_sealing_goes_on_where_it_stopped_and_empties_its_queue(payer: PayingCustomer) -> None:
+    payer.invoice(1)
+    assert seal_ledger(payer.services) == 1
+    head = prove(payer).head
+    payer.invoice(2)
+    assert len(payer.rows(UnsealedTransaction)) == 1
+
+    seal_ledger(payer.services)
+
+    proof = prove(payer)
     assert (proof.sealed_count, proof.wrong) == (2, None)
     assert proof.head != head
-    assert till.rows(UnsealedTransaction) == []
-    assert seal_ledger(till.services) == 0
+    assert payer.rows(UnsealedTransaction) == []
+    assert seal_ledger(payer.services) == 0
 
 
-def test_head_in_the_log_is_the_head_that_is_proved(till: Till, caplog: pytest.LogCaptureFixture) -> None:
+def test_head_in_the_log_is_the_head_that_is_proved(payer: PayingCustomer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     for number in range(1, 4):
-        till.invoice(number)
-        seal_ledger(till.services)
+        payer.invoice(number)
+        seal_ledger(payer.services)
 
     lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.message == "ledger.sealed"]
 
     assert [line["sequence"] for line in lines] == [1, 2, 3]
-    assert lines[-1]["digest"] == prove(till).head
+    assert lines[-1]["digest"] == prove(payer).head
     assert all(line["digest"].isalpha() and len(line["digest"]) == 64 for line in lines)
 
 
-def test_what_is_not_sealed_yet_is_proved_all_the_same(till: Till) -> None:
-    till.pay(till.invoice(5000))
+def test_what_is_not_sealed_yet_is_proved_all_the_same(payer: PayingCustomer) -> None:
+    payer.pay(payer.invoice(5000))
 
-    proof = prove(till)
+    proof = prove(payer)
 
     assert (proof.sealed_count, proof.wrong) == (0, None)
 
 
-def prove(till: Till) -> LedgerReport:
-    with till.services.database.snapshot() as reader:
-        return verify_ledger(reader, till.scope.merchant_id)
+def prove(payer: PayingCustomer) -> Proof:
+    with payer.services.database.snapshot() as reader:
+        return prove_ledger(reader, payer.scope.merchant_id)
 
 
-def sums(till: Till) -> dict[str, int]:
+def sums(payer: PayingCustomer) -> dict[str, int]:
     """What each account holds, those at zero left out."""
     found: dict[str, int] = {}
-    for row in till.rows(LedgerEntry):
+    for row in payer.rows(LedgerEntry):
         found[row.account] = found.get(row.account, 0) + row.amount
     return {account: amount for account, amount in found.items() if amount}
 
 
-def resolve_twice(till: Till, payment: str) -> None:
+def resolve_twice(payer: PayingCustomer, payment: str) -> None:
     """The money came after the payment had been given up and its invoice paid by another: a surplus, which is credit."""
-    till.clock.advance(hours=4)
-    resolve_payment(till.services, till.scope.merchant_id, payment)
-    other = till.pay(*till.invoices_of(payment))
-    assert till.status(other) == "complete"
-    till.gateway.settle(payment, State.SUCCEEDED)
-    till.record(payment)
+    payer.clock.advance(hours=4)
+    resolve_payment(payer.services, payer.scope.merchant_id, payment)
+    other = payer.pay(*payer.invoices_of(payment))
+    assert payer.status(other) == "complete"
+    payer.gateway.settle(payment, State.SUCCEEDED)
+    payer.record(payment)
 
 
-def refused(till: Till, write: Callable[[Session], object]) -> str:
-    with pytest.raises(DBAPIError) as fault, till.services.database.unit_of_work() as session:
+def refused(payer: PayingCustomer, write: Callable[[Session], object]) -> str:
+    with pytest.raises(DBAPIError) as fault, payer.services.database.unit_of_work() as session:
         write(session)
     return str(fault.value.orig)
 
 
-def change(till: Till, statement: str) -> None:
+def change(payer: PayingCustomer, statement: str) -> None:
     """What somebody does to a table that no trigger watches."""
-    with till.services.database.unit_of_work() as session:
+    with payer.services.database.unit_of_work() as session:
         session.execute(sa.text(statement))
 
 
-def tamper(till: Till, *statements: str) -> None:
+def tamper(payer: PayingCustomer, *statements: str) -> None:
     """What somebody with the database's own password can do: past the triggers and the foreign keys."""
-    database: Database = till.services.database
+    database: Database = payer.services.database
     if database.is_sqlite:
         dropped = [f"drop trigger {table}_{verb}_refused" for table in TABLES for verb in ("update", "delete")]
         # SQLite checks foreign keys where a connection asks for it, and this one does not.
@@ -368,21 +370,21 @@ def tamper(till: Till, *statements: str) -> None:
             connection.exec_driver_sql(statement)
 
 
-def binary(till: Till, value: bytes) -> str:
+def binary(payer: PayingCustomer, value: bytes) -> str:
     """The bytes as a word of SQL."""
-    return f"x'{value.hex()}'" if till.services.database.is_sqlite else f"'\\x{value.hex()}'::bytea"
+    return f"x'{value.hex()}'" if payer.services.database.is_sqlite else f"'\\x{value.hex()}'::bytea"
 
 
-def entry(till: Till, position: int, amount: int) -> dict[str, object]:
+def entry(payer: PayingCustomer, position: int, amount: int) -> dict[str, object]:
     return {
-        "merchant_id": till.scope.merchant_id, "transaction_id": "ltx_test", "position": position, "account": "sales",
+        "merchant_id": payer.scope.merchant_id, "transaction_id": "ltx_test", "position": position, "account": "sales",
         "amount": amount, "currency": "USD", "digest": b"",
     }  # fmt: skip
 
 
-def header(till: Till, count: int) -> dict[str, object]:
-    at = till.clock.now() + timedelta(seconds=1)
+def header(payer: PayingCustomer, count: int) -> dict[str, object]:
+    at = payer.clock.now() + timedelta(seconds=1)
     return {
-        "merchant_id": till.scope.merchant_id, "id": "ltx_test", "kind": "test", "source": "x", "at": at, "entry_count": count,
+        "merchant_id": payer.scope.merchant_id, "id": "ltx_test", "kind": "test", "source": "x", "at": at, "entry_count": count,
         "digest": b"",
     }  # fmt: skip

@@ -22,7 +22,7 @@ from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.setups import SetupOptions, begin_setup, record_setup, resolve_setup
 from portal.tenancy import Scope
 from tests.support.actors import CUSTOMER
-from tests.support.paying import Killed, Till, killing_at
+from tests.support.paying import Killed, PayingCustomer, killing_at
 from tests.support.scripted_gateway import ABLE, VISA
 
 MASTERCARD = MethodDetails("card", "mastercard", "5100", 4, 2031, fingerprint="fp-mc", token="tok_mc")
@@ -32,16 +32,16 @@ PAGES = "http://127.0.0.1/acme/payment-methods/new"
 
 @dataclass
 class Desk:
-    """Setups of the till's customer."""
+    """Setups of the payer."""
 
-    till: Till
+    payer: PayingCustomer
 
     def begin(self, *, crash_point: CrashPoint | None = None, scope: Scope | None = None, **wish: Any) -> str:
-        services = self.till.with_crash_point(crash_point) if crash_point else self.till.services
+        services = self.payer.with_crash_point(crash_point) if crash_point else self.payer.services
         return begin_setup(
             services,
-            scope or self.till.scope,
-            SetupOptions(**wish),
+            scope or self.payer.scope,
+            Wish(**wish),
             consent=WORD,
             locale="en",
             pages_url=PAGES,
@@ -49,32 +49,32 @@ class Desk:
         )
 
     def setup(self) -> PaymentMethodSetup:
-        (setup,) = self.till.rows(PaymentMethodSetup)
+        (setup,) = self.payer.rows(PaymentMethodSetup)
         assert isinstance(setup, PaymentMethodSetup)
         return setup
 
     def active(self) -> dict[str, PaymentMethod]:
-        return {method.last4: method for method in self.till.rows(PaymentMethod, status="active")}
+        return {method.last4: method for method in self.payer.rows(PaymentMethod, status="active")}
 
     def acts(self) -> list[str]:
-        return sorted(act.action for act in self.till.rows(AuditEntry))
+        return sorted(act.action for act in self.payer.rows(AuditEntry) if act.object_id.startswith("pm"))
 
 
 @pytest.fixture
-def desk(till: Till) -> Desk:
-    return Desk(till)
+def desk(payer: PayingCustomer) -> Desk:
+    return Desk(payer)
 
 
 def finish(desk: Desk, setup_id: str, method: MethodDetails = MASTERCARD) -> None:
     """The customer enters the method at the gateway and comes back to the setup's page."""
-    desk.till.gateway.finish_setup(setup_id, method)
-    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+    desk.payer.gateway.finish_setup(setup_id, method)
+    resolve_setup(desk.payer.services, desk.payer.scope.merchant_id, setup_id)
 
 
 def test_setup_is_opened_with_the_setups_id_as_reference(desk: Desk) -> None:
     setup_id = desk.begin()
 
-    assert desk.till.gateway.calls == [("setup", setup_id)]
+    assert desk.payer.gateway.calls == [("setup", setup_id)]
     setup = desk.setup()
     assert (setup.status, setup.return_url) == ("requires_action", f"{PAGES}/{setup_id}")
     assert setup.action_url == f"http://localhost:9/setup/{setup_id}"
@@ -87,7 +87,7 @@ def test_method_entered_at_the_gateway_is_kept_with_its_consent(desk: Desk) -> N
 
     method = desk.active()["5100"]
     assert (method.token, method.nickname, method.is_default) == ("tok_mc", "Lena’s card", False)
-    (consent,) = desk.till.rows(PaymentMethodConsent)
+    (consent,) = desk.payer.rows(PaymentMethodConsent)
     assert (consent.setup_id, consent.payment_method_id) == (setup_id, method.id)
     assert (consent.wording, consent.locale, consent.network_address) == ("Acme may keep it.", "en", "203.0.113.7")
     assert desk.setup().next_check_at is None
@@ -100,7 +100,7 @@ def test_method_entered_at_the_gateway_is_kept_with_its_consent(desk: Desk) -> N
 def test_return_without_the_gateways_word_keeps_nothing(desk: Desk) -> None:
     setup_id = desk.begin()
 
-    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+    resolve_setup(desk.payer.services, desk.payer.scope.merchant_id, setup_id)
 
     assert desk.setup().status == "requires_action"
     assert list(desk.active()) == ["4242"]
@@ -111,10 +111,10 @@ def test_same_outcome_from_page_and_worker_keeps_one_method(desk: Desk) -> None:
     finish(desk, setup_id)
 
     for _ in range(2):
-        with desk.till.services.database.unit_of_work() as session:
+        with desk.payer.services.database.unit_of_work() as session:
             outcome = SetupOutcome(State.SUCCEEDED, setup_id, method=MASTERCARD)
             record_setup(
-                session, METHOD_USERS, desk.till.scope.merchant_id, setup_id, outcome, at=desk.till.clock.now()
+                session, METHOD_USERS, desk.payer.scope.merchant_id, setup_id, outcome, at=desk.payer.clock.now()
             )
 
     assert sorted(desk.active()) == ["4242", "5100"]
@@ -127,46 +127,46 @@ def test_killed_while_opening_is_found_by_the_worker(desk: Desk, label: str) -> 
         desk.begin(crash_point=killing_at(label))
     assert desk.setup().status == "processing"
 
-    desk.till.clock.advance(seconds=11)
-    assert check_setups(desk.till.services) == 1
+    desk.payer.clock.advance(seconds=11)
+    assert check_setups(desk.payer.services) == 1
 
     setup = desk.setup()
     assert setup.status == "requires_action"
-    assert {reference for _, reference in desk.till.gateway.calls} == {setup.id}
+    assert {reference for _, reference in desk.payer.gateway.calls} == {setup.id}
     finish(desk, setup.id)
     assert "5100" in desk.active()
 
 
 def test_killed_while_asking_leaves_the_question_open(desk: Desk) -> None:
     setup_id = desk.begin()
-    desk.till.gateway.finish_setup(setup_id, MASTERCARD)
-    broken = desk.till.with_crash_point(killing_at("setup.looked_up"))
+    desk.payer.gateway.finish_setup(setup_id, MASTERCARD)
+    broken = desk.payer.with_crash_point(killing_at("setup.looked_up"))
     with pytest.raises(Killed):
-        resolve_setup(broken, desk.till.scope.merchant_id, setup_id)
+        resolve_setup(broken, desk.payer.scope.merchant_id, setup_id)
 
-    desk.till.clock.advance(seconds=11)
-    check_setups(desk.till.services)
+    desk.payer.clock.advance(seconds=11)
+    check_setups(desk.payer.services)
 
     assert desk.setup().status == "complete"
     assert "5100" in desk.active()
 
 
 def test_lost_answer_is_processing_and_not_opened_twice_at_once(desk: Desk) -> None:
-    gateway = desk.till.gateway
+    gateway = desk.payer.gateway
     gateway.open_setup = lambda request: SetupOutcome(State.UNKNOWN, request.reference)  # type: ignore[method-assign]
     setup_id = desk.begin()
 
-    desk.till.clock.advance(seconds=5)
-    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+    desk.payer.clock.advance(seconds=5)
+    resolve_setup(desk.payer.services, desk.payer.scope.merchant_id, setup_id)
 
     assert desk.setup().status == "processing"
 
 
 def test_setup_that_nobody_finishes_expires_and_a_late_return_still_counts(desk: Desk) -> None:
     setup_id = desk.begin()
-    desk.till.clock.advance(hours=3, seconds=1)
+    desk.payer.clock.advance(hours=3, seconds=1)
 
-    check_setups(desk.till.services)
+    check_setups(desk.payer.services)
 
     assert (desk.setup().status, desk.setup().next_check_at) == ("expired", None)
     finish(desk, setup_id)
@@ -180,9 +180,9 @@ def test_setup_that_nobody_finishes_expires_and_a_late_return_still_counts(desk:
 )
 def test_refusal_keeps_nothing_and_says_why(desk: Desk, code: str | None, status: str) -> None:
     setup_id = desk.begin()
-    desk.till.gateway.setups[setup_id] = SetupOutcome(State.FAILED, setup_id, failure_code=code)
+    desk.payer.gateway.setups[setup_id] = SetupOutcome(State.FAILED, setup_id, failure_code=code)
 
-    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+    resolve_setup(desk.payer.services, desk.payer.scope.merchant_id, setup_id)
 
     assert (desk.setup().status, desk.setup().failure_code) == (status, code)
     assert list(desk.active()) == ["4242"]
@@ -198,9 +198,9 @@ def test_refusal_keeps_nothing_and_says_why(desk: Desk, code: str | None, status
 )
 def test_word_that_does_not_fit_keeps_nothing(desk: Desk, outcome: SetupOutcome) -> None:
     setup_id = desk.begin()
-    desk.till.gateway.setups[setup_id] = replace(outcome, reference=outcome.reference or setup_id)
+    desk.payer.gateway.setups[setup_id] = replace(outcome, reference=outcome.reference or setup_id)
 
-    resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+    resolve_setup(desk.payer.services, desk.payer.scope.merchant_id, setup_id)
 
     assert desk.setup().status == "requires_action"
     assert list(desk.active()) == ["4242"]
@@ -212,8 +212,8 @@ def test_same_card_again_is_the_same_method_with_its_new_expiry(desk: Desk) -> N
     finish(desk, setup_id, replace(VISA, exp_year=2034))
 
     (method,) = desk.active().values()
-    assert (method.id, method.exp_year) == (desk.till.method_id, 2034)
-    assert desk.till.rows(OutboxMessage, kind="detach_method") == []
+    assert (method.id, method.exp_year) == (desk.payer.method_id, 2034)
+    assert desk.payer.rows(OutboxMessage, kind="detach_method") == []
 
 
 def test_same_card_without_an_expiry_keeps_the_one_it_has(desk: Desk) -> None:
@@ -225,13 +225,13 @@ def test_same_card_without_an_expiry_keeps_the_one_it_has(desk: Desk) -> None:
 def test_card_entered_in_two_tabs_at_once_is_one_method(desk: Desk) -> None:
     setups = [desk.begin() for _ in range(4)]
     for setup_id in setups:
-        desk.till.gateway.finish_setup(setup_id, MASTERCARD)
+        desk.payer.gateway.finish_setup(setup_id, MASTERCARD)
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda one: resolve_setup(desk.till.services, desk.till.scope.merchant_id, one), setups))
+        list(pool.map(lambda one: resolve_setup(desk.payer.services, desk.payer.scope.merchant_id, one), setups))
 
     assert sorted(desk.active()) == ["4242", "5100"]
-    assert {setup.status for setup in desk.till.rows(PaymentMethodSetup)} == {"complete"}
+    assert {setup.status for setup in desk.payer.rows(PaymentMethodSetup)} == {"complete"}
     assert desk.acts().count("payment_method.added") == 1
 
 
@@ -239,27 +239,27 @@ def test_old_token_of_the_same_card_is_forgotten_at_the_gateway(desk: Desk) -> N
     finish(desk, desk.begin(), replace(VISA, token="tok_visa_2"))
 
     assert desk.active()["4242"].token == "tok_visa_2"
-    (old,) = desk.till.rows(PaymentMethod, status="removed")
+    (old,) = desk.payer.rows(PaymentMethod, status="removed")
     assert old.token == "tok_visa"
-    (message,) = desk.till.rows(OutboxMessage, kind="detach_method")
+    (message,) = desk.payer.rows(OutboxMessage, kind="detach_method")
     assert message.payload == {"method": old.id}
 
 
 def test_replacing_moves_the_default_and_removes_the_old_one(desk: Desk) -> None:
-    old = desk.till.method_id
+    old = desk.payer.method_id
 
     finish(desk, desk.begin(replaces=old))
 
     (method,) = desk.active().values()
     assert (method.last4, method.is_default) == ("5100", True)
-    assert [message.payload for message in desk.till.rows(OutboxMessage, kind="detach_method")] == [{"method": old}]
+    assert [message.payload for message in desk.payer.rows(OutboxMessage, kind="detach_method")] == [{"method": old}]
 
 
 def test_replacing_a_card_by_itself_renews_it(desk: Desk) -> None:
-    finish(desk, desk.begin(replaces=desk.till.method_id), replace(VISA, exp_year=2034))
+    finish(desk, desk.begin(replaces=desk.payer.method_id), replace(VISA, exp_year=2034))
 
     (method,) = desk.active().values()
-    assert (method.id, method.exp_year, method.is_default) == (desk.till.method_id, 2034, True)
+    assert (method.id, method.exp_year, method.is_default) == (desk.payer.method_id, 2034, True)
 
 
 def test_wish_to_be_the_default_is_kept_until_the_method_comes(desk: Desk) -> None:
@@ -271,19 +271,19 @@ def test_wish_to_be_the_default_is_kept_until_the_method_comes(desk: Desk) -> No
 
 def test_somebody_elses_method_is_not_replaced(desk: Desk, make_scope: Any) -> None:
     with pytest.raises(NoResultFound):
-        desk.begin(replaces=desk.till.method_id, scope=make_scope())
+        desk.begin(replaces=desk.payer.method_id, scope=make_scope())
 
-    assert desk.till.gateway.calls == []
+    assert desk.payer.gateway.calls == []
 
 
 def test_gateway_without_a_page_for_it_is_never_asked(desk: Desk) -> None:
-    desk.till.gateway.capabilities = replace(ABLE, setup_page=False)
+    desk.payer.gateway.capabilities = replace(ABLE, setup_page=False)
 
     with pytest.raises(SetupsUnavailable):
         desk.begin()
 
-    assert desk.till.gateway.calls == []
-    assert desk.till.rows(PaymentMethodSetup) == []
+    assert desk.payer.gateway.calls == []
+    assert desk.payer.rows(PaymentMethodSetup) == []
 
 
 @pytest.mark.parametrize(
@@ -294,30 +294,30 @@ def test_name_that_cannot_be_kept_begins_nothing(desk: Desk, nickname: str, faul
     with pytest.raises(fault):
         desk.begin(nickname=nickname)
 
-    assert desk.till.rows(PaymentMethodSetup) == []
+    assert desk.payer.rows(PaymentMethodSetup) == []
 
 
 def test_cards_cannot_be_tried_out_without_end(desk: Desk) -> None:
-    most = desk.till.services.settings.payment_attempts_per_customer_per_hour
+    most = desk.payer.services.settings.payment_attempts_per_customer_per_hour
     for _ in range(most):
         desk.begin()
 
     with pytest.raises(TooManySetups):
         desk.begin()
 
-    desk.till.clock.advance(hours=1, seconds=1)
+    desk.payer.clock.advance(hours=1, seconds=1)
     desk.begin()
 
 
 def test_order_names_the_token_by_which_the_gateway_knows_the_customer(desk: Desk) -> None:
     requests: list[SetupRequest] = []
-    opened = desk.till.gateway.open_setup
+    opened = desk.payer.gateway.open_setup
 
     def note(request: SetupRequest) -> SetupOutcome:
         requests.append(request)
         return opened(request)
 
-    desk.till.gateway.open_setup = note  # type: ignore[method-assign]
+    desk.payer.gateway.open_setup = note  # type: ignore[method-assign]
 
     desk.begin()
 
@@ -333,6 +333,6 @@ def test_host_is_told_of_a_kept_method_once(desk: Desk) -> None:
     with signals.payment_method_added.connected_to(listen):
         setup_id = desk.begin()
         finish(desk, setup_id)
-        resolve_setup(desk.till.services, desk.till.scope.merchant_id, setup_id)
+        resolve_setup(desk.payer.services, desk.payer.scope.merchant_id, setup_id)
 
     assert told == [desk.active()["5100"].id]

@@ -14,25 +14,25 @@ from portal.settings import Settings
 from tests.support.actors import STAFF
 from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import MailCatcher
-from tests.support.paying import Till
+from tests.support.paying import PayingCustomer
 
 
 @pytest.fixture
-def office(till: Till, services: Services, settings: Settings, mail: MailCatcher) -> Services:
-    """The till's services, with what it takes to write to its customer."""
-    return replace(till.services, settings=settings.model_copy(update={"smtp_url": mail.url}))
+def office(payer: PayingCustomer, services: Services, settings: Settings, mail: MailCatcher) -> Services:
+    """The payer's services, with what it takes to write to its customer."""
+    return replace(payer.services, settings=settings.model_copy(update={"smtp_url": mail.url}))
 
 
-def refunded(till: Till) -> str:
-    payment = till.pay(till.invoice())
-    return refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
+def refunded(payer: PayingCustomer) -> str:
+    payment = payer.pay(payer.invoice())
+    return refund_payment(payer.services, payer.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
 
 
-def test_refund_says_how_much_is_on_its_way(till: Till, office: Services, mail: MailCatcher) -> None:
-    refund_id = refunded(till)
+def test_refund_says_how_much_is_on_its_way(payer: PayingCustomer, office: Services, mail: MailCatcher) -> None:
+    refund_id = refunded(payer)
 
     send_refund_mail(
-        bundled_renderer(), office, till.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1"
+        bundled_renderer(), office, payer.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1"
     )
 
     (caught,) = mail.take()
@@ -40,11 +40,13 @@ def test_refund_says_how_much_is_on_its_way(till: Till, office: Services, mail: 
     assert "few days" in caught.text and refund_id in caught.text
 
 
-def test_refund_that_came_back_says_where_the_money_is(till: Till, office: Services, mail: MailCatcher) -> None:
-    refund_id = refunded(till)
+def test_refund_that_came_back_says_where_the_money_is(
+    payer: PayingCustomer, office: Services, mail: MailCatcher
+) -> None:
+    refund_id = refunded(payer)
 
     send_refund_mail(
-        bundled_renderer(), office, till.scope.merchant_id, {"object": refund_id, "type": "refund.failed"}, "obx_1"
+        bundled_renderer(), office, payer.scope.merchant_id, {"object": refund_id, "type": "refund.failed"}, "obx_1"
     )
 
     (caught,) = mail.take()
@@ -53,25 +55,29 @@ def test_refund_that_came_back_says_where_the_money_is(till: Till, office: Servi
 
 
 def test_refund_that_came_back_before_its_mail_left_is_not_announced_any_more(
-    till: Till, office: Services, mail: MailCatcher
+    payer: PayingCustomer, office: Services, mail: MailCatcher
 ) -> None:
-    refund_id = refunded(till)
-    with till.services.database.unit_of_work() as session:
-        row = session.get(Refund, (till.scope.merchant_id, refund_id))
+    refund_id = refunded(payer)
+    with payer.services.database.unit_of_work() as session:
+        row = session.get(Refund, (payer.scope.merchant_id, refund_id))
         assert row is not None
         row.status = "failed"
 
     send_refund_mail(
-        bundled_renderer(), office, till.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1"
+        bundled_renderer(), office, payer.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1"
     )
 
     assert mail.take() == []
 
 
-def test_surplus_says_how_much_stands_to_the_customers_credit(till: Till, office: Services, mail: MailCatcher) -> None:
-    payment = till.pay(till.invoice())
+def test_surplus_says_how_much_stands_to_the_customers_credit(
+    payer: PayingCustomer, office: Services, mail: MailCatcher
+) -> None:
+    payment = payer.pay(payer.invoice())
 
-    send_surplus_mail(bundled_renderer(), office, till.scope.merchant_id, {"payment": payment, "amount": 3000}, "obx_1")
+    send_surplus_mail(
+        bundled_renderer(), office, payer.scope.merchant_id, {"payment": payment, "amount": 3000}, "obx_1"
+    )
 
     (caught,) = mail.take()
     assert caught.message["Subject"] == "$30.00 stands to your credit at Acme Software Inc."

@@ -23,12 +23,12 @@ from portal.payments.errors import AmountChanged
 from portal.refunds.errors import RefundTooLarge
 from portal.refunds.operations import refund_payment
 from tests.support.actors import GATEWAY, STAFF
-from tests.support.paying import Till, give_credit
+from tests.support.paying import PayingCustomer, grant_credit
 
 
-def test_sixteen_hundred_balance_updates_at_once_lose_nothing(till: Till) -> None:
+def test_sixteen_hundred_balance_updates_at_once_lose_nothing(payer: PayingCustomer) -> None:
     """Read, change and write through the ORM lost 1,385 of 1,600 on SQLite and 338 of 400 on PostgreSQL when it was tried."""
-    invoice, scope, at = till.invoice(100_000), till.scope, till.clock.now()
+    invoice, scope, at = payer.invoice(100_000), payer.scope, payer.clock.now()
 
     def pay_seven(session: Session) -> None:
         assert balance.reserve(session, scope.merchant_id, invoice, 7, at=at)
@@ -45,22 +45,22 @@ def test_sixteen_hundred_balance_updates_at_once_lose_nothing(till: Till) -> Non
     def change_all(_number: int) -> None:
         for _ in range(50):
             for change in changes:
-                till.services.database.run(change)
+                payer.services.database.run(change)
 
     at_once(8, change_all)
 
-    (kept,) = till.rows(CustomerBalance)
+    (kept,) = payer.rows(CustomerBalance)
     assert (kept.amount, kept.amount_reserved) == (400 * (5 - 3), 0)
-    assert till.balance(invoice) == ("partially_paid", 400 * 7, 0)
+    assert payer.balance(invoice) == ("partially_paid", 400 * 7, 0)
 
 
-def test_many_payers_of_one_credit_spend_it_once(till: Till) -> None:
-    give_credit(till, 5000)
-    payments = [till.checkout(till.invoice(1000), use_credit=True) for _ in range(12)]
+def test_many_payers_of_one_credit_spend_it_once(payer: PayingCustomer) -> None:
+    grant_credit(payer, 5000)
+    payments = [payer.checkout(payer.invoice(1000), use_credit=True) for _ in range(12)]
 
     def pay(number: int) -> str:
         try:
-            till.confirm(payments[number])
+            payer.confirm(payments[number])
         except AmountChanged:
             return "asked again"
         return "paid"
@@ -68,70 +68,70 @@ def test_many_payers_of_one_credit_spend_it_once(till: Till) -> None:
     answers = at_once(12, pay)
 
     assert Counter(answers) == {"paid": 5, "asked again": 7}
-    (kept,) = till.rows(CustomerBalance)
+    (kept,) = payer.rows(CustomerBalance)
     assert (kept.amount, kept.amount_reserved) == (0, 0)
-    assert till.wrong_row() is None
+    assert payer.wrong_row() is None
 
 
 @pytest.mark.parametrize(
     "change", ["amount_reserved = amount + 1", "amount = amount_reserved - 1", "amount_reserved = -1"]
 )
-def test_database_itself_refuses_credit_beyond_what_is_there(till: Till, change: str) -> None:
-    give_credit(till, 5000)
-    statement = f"update customer_balances set {change} where merchant_id = '{till.scope.merchant_id}'"
+def test_database_itself_refuses_credit_beyond_what_is_there(payer: PayingCustomer, change: str) -> None:
+    grant_credit(payer, 5000)
+    statement = f"update customer_balances set {change} where merchant_id = '{payer.scope.merchant_id}'"
 
-    with pytest.raises(IntegrityError), till.services.database.unit_of_work() as session:
+    with pytest.raises(IntegrityError), payer.services.database.unit_of_work() as session:
         session.execute(sa.text(statement))
 
 
-def test_refunds_at_once_give_back_no_more_than_was_captured(till: Till) -> None:
-    payment = till.pay(till.invoice(5000))
+def test_refunds_at_once_give_back_no_more_than_was_captured(payer: PayingCustomer) -> None:
+    payment = payer.pay(payer.invoice(5000))
 
-    def give_back(_number: int) -> str:
+    def refund_as_staff(_number: int) -> str:
         try:
-            refund_payment(till.services, till.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
+            refund_payment(payer.services, payer.scope.merchant_id, payment, 700, reason=None, actor=STAFF)
         except RefundTooLarge:
             return "refused"
         return "refunded"
 
-    answers = at_once(12, give_back)
+    answers = at_once(12, refund_as_staff)
 
     assert Counter(answers) == {"refunded": 7, "refused": 5}
-    assert till.payment(payment).amount_refunded == 4900
-    assert till.wrong_row() is None
+    assert payer.payment(payment).amount_refunded == 4900
+    assert payer.wrong_row() is None
 
 
-def test_payments_go_through_while_the_ledger_is_sealed(till: Till) -> None:
-    payments = [till.checkout(till.invoice(1000)) for _ in range(20)]
+def test_payments_go_through_while_the_ledger_is_sealed(payer: PayingCustomer) -> None:
+    payments = [payer.checkout(payer.invoice(1000)) for _ in range(20)]
 
     def pay(number: int) -> None:
         for payment in payments[number::5]:
-            till.confirm(payment)
+            payer.confirm(payment)
 
-    with sealing(till):
+    with sealing(payer):
         at_once(5, pay)
-        statuses = [till.status(payment) for payment in payments]
+        statuses = [payer.status(payment) for payment in payments]
 
     assert statuses == ["complete"] * 20
-    seal_ledger(till.services)
-    assert till.wrong_row() is None
+    seal_ledger(payer.services)
+    assert payer.wrong_row() is None
 
 
 @contextmanager
-def sealing(till: Till) -> Iterator[None]:
+def sealing(payer: PayingCustomer) -> Iterator[None]:
     """The ledger's chain is being written all through the block: on PostgreSQL by a transaction that stays open. SQLite has one
     writer at a time, and its lock goes from hand to hand: there one short seal follows the other."""
-    merchant_id = till.scope.merchant_id
-    if not till.services.database.is_sqlite:
-        with till.services.database.unit_of_work() as session:
-            assert seal_next(session, merchant_id, at=till.clock.now()) is not None
+    merchant_id = payer.scope.merchant_id
+    if not payer.services.database.is_sqlite:
+        with payer.services.database.unit_of_work() as session:
+            assert seal_next(session, merchant_id, at=payer.clock.now()) is not None
             yield
         return
     is_over = threading.Event()
 
     def seal_on() -> None:
         while not is_over.is_set():
-            seal_ledger(till.services)
+            seal_ledger(payer.services)
 
     sealer = threading.Thread(target=seal_on)
     sealer.start()

@@ -9,8 +9,9 @@ from flask import Flask
 
 from portal.invoices import page_builders
 from portal.services import Services
-from tests.support.accounts import Account, make_account, statements_of
+from tests.support.accounts import Account, make_account
 from tests.support.page_client import Page, PageClient
+from tests.support.statements import counted_statements
 
 
 @pytest.fixture
@@ -247,7 +248,7 @@ def test_invoice_names_the_method_it_would_be_paid_with(pages: PageClient, accou
 def test_looking_at_an_invoice_changes_nothing(pages: PageClient, account: Account) -> None:
     invoice = account.invoice()
 
-    with statements_of(account.database) as sent:
+    with counted_statements(account.database) as sent:
         pages.get(f"/acme/invoices/{invoice}")
 
     assert all(statement.lstrip().lower().startswith("select") for statement in sent)
@@ -268,7 +269,7 @@ def test_page_takes_three_statements_at_most(pages: PageClient, account: Account
         "/acme/invoices?status=paid",
         "/acme/invoices?status=all",
     ):
-        with statements_of(account.database) as sent:
+        with counted_statements(account.database) as sent:
             pages.get(path)
         assert len(sent) == 3, path
 

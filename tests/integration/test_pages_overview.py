@@ -9,8 +9,9 @@ import pytest
 from flask import Flask
 
 from portal.services import Services
-from tests.support.accounts import Account, make_account, statements_of
+from tests.support.accounts import Account, make_account
 from tests.support.page_client import Page, PageClient
+from tests.support.statements import counted_statements
 
 
 @pytest.fixture
@@ -167,7 +168,7 @@ def test_full_account_takes_three_statements(pages: PageClient, account: Account
     account.method(is_default=True)
     pages.get("/acme/")
 
-    with statements_of(account.database) as sent:
+    with counted_statements(account.database) as sent:
         pages.get("/acme/")
 
     assert len(sent) == 3

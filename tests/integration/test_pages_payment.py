@@ -15,9 +15,10 @@ from portal.gateways.contract import ChargeOutcome, ChargeRequest
 from portal.money import Money
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.services import Services
-from tests.support.accounts import Account, make_account, statements_of
+from tests.support.accounts import Account, make_account
 from tests.support.page_client import Page, PageClient
 from tests.support.scripted_gateway import ScriptedGateway
+from tests.support.statements import counted_statements
 
 
 @pytest.fixture
@@ -480,7 +481,7 @@ def test_page_takes_three_statements_at_most(pages: PageClient, account: Account
     account.refund(payment, 5000)
     pages.get("/acme/payments")
 
-    with statements_of(account.database) as sent:
+    with counted_statements(account.database) as sent:
         pages.get(f"/acme/payments/{payment}")
 
     assert len(sent) == 3

@@ -10,8 +10,9 @@ from flask import Flask
 from portal.merchants.models import Merchant
 from portal.rendering.renderer import Renderer
 from portal.services import Services
-from tests.support.accounts import Account, make_account, statements_of
+from tests.support.accounts import Account, make_account
 from tests.support.page_client import Page, PageClient
+from tests.support.statements import counted_statements
 
 
 @pytest.fixture
@@ -206,10 +207,10 @@ def test_page_takes_three_statements_at_most(pages: PageClient, account: Account
         "/acme/payments?status=failed",
         "/acme/payments?status=expired",
     ):
-        with statements_of(account.database) as sent:
+        with counted_statements(account.database) as sent:
             pages.get(path)
         assert len(sent) <= 3, path
-    with statements_of(account.database) as sent:
+    with counted_statements(account.database) as sent:
         pages.get("/acme/payments?status=complete")
     assert len(sent) == 2
 

@@ -31,102 +31,102 @@ from portal.payments.queries.shares import chosen_pricing, list_shares, shown_ve
 from portal.public_ids import new_id
 from portal.tenancy import Scope
 from tests.support.actors import CUSTOMER
-from tests.support.paying import Killed, Till, killing_at
+from tests.support.paying import Killed, PayingCustomer, killing_at
 
 
-def test_paid_invoice_is_charged_once_and_settled(till: Till) -> None:
-    invoice = till.invoice(5000)
+def test_paid_invoice_is_charged_once_and_settled(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000)
 
-    payment = till.pay(invoice)
+    payment = payer.pay(invoice)
 
-    assert till.status(payment) == "complete"
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert till.gateway.captured == [payment]
-    assert [message.kind for message in till.rows(OutboxMessage)] == ["receipt_mail"]
-
-
-def test_several_invoices_are_paid_by_one_charge(till: Till) -> None:
-    first, second = till.invoice(5000, due_in_days=1), till.invoice(700, due_in_days=2)
-
-    payment = till.pay(first, second)
-
-    assert till.payment(payment).amount == 5700
-    assert till.balance(first)[0] == till.balance(second)[0] == "paid"
+    assert payer.status(payment) == "complete"
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    assert payer.gateway.captured == [payment]
+    assert [message.kind for message in payer.rows(OutboxMessage)] == ["receipt_mail"]
 
 
-def test_declined_payment_takes_nothing_and_frees_the_invoice(till: Till) -> None:
-    invoice = till.invoice()
-    till.gateway.becomes.append(State.FAILED)
+def test_several_invoices_are_paid_by_one_charge(payer: PayingCustomer) -> None:
+    first, second = payer.invoice(5000, due_in_days=1), payer.invoice(700, due_in_days=2)
 
-    payment = till.pay(invoice)
+    payment = payer.pay(first, second)
 
-    assert (till.status(payment), till.payment(payment).failure_code) == ("failed", "card_declined")
-    assert till.balance(invoice) == ("open", 0, 0)
-    assert till.status(till.pay(invoice)) == "complete"
+    assert payer.payment(payment).amount == 5700
+    assert payer.balance(first)[0] == payer.balance(second)[0] == "paid"
 
 
-def test_card_number_in_the_gateways_words_is_not_kept(till: Till) -> None:
-    till.gateway.becomes.append(State.FAILED)
-    till.gateway.answers.append(lambda told: replace(told, failure_message="Card 4000 0000 0000 0002 declined"))
+def test_declined_payment_takes_nothing_and_frees_the_invoice(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    payer.gateway.becomes.append(State.FAILED)
 
-    payment = till.pay(till.invoice())
+    payment = payer.pay(invoice)
 
-    assert till.payment(payment).failure_message == "Card •••• 0002 declined"
-
-
-def test_pay_pressed_twice_charges_once(till: Till) -> None:
-    payment = till.checkout(till.invoice())
-    till.confirm(payment)
-
-    till.confirm(payment)
-
-    assert till.gateway.captured == [payment]
-    assert [call for call in till.gateway.calls if call[0] == "charge"] == [("charge", payment)]
+    assert (payer.status(payment), payer.payment(payment).failure_code) == ("failed", "card_declined")
+    assert payer.balance(invoice) == ("open", 0, 0)
+    assert payer.status(payer.pay(invoice)) == "complete"
 
 
-def test_second_tab_cannot_pay_what_is_being_paid(till: Till) -> None:
-    invoice = till.invoice()
-    mine = till.checkout(invoice)
-    till.gateway.becomes.append(State.PENDING)
-    till.confirm(mine)
+def test_card_number_in_the_gateways_words_is_not_kept(payer: PayingCustomer) -> None:
+    payer.gateway.becomes.append(State.FAILED)
+    payer.gateway.answers.append(lambda told: replace(told, failure_message="Card 4000 0000 0000 0002 declined"))
+
+    payment = payer.pay(payer.invoice())
+
+    assert payer.payment(payment).failure_message == "Card •••• 0002 declined"
+
+
+def test_pay_pressed_twice_charges_once(payer: PayingCustomer) -> None:
+    payment = payer.checkout(payer.invoice())
+    payer.confirm(payment)
+
+    payer.confirm(payment)
+
+    assert payer.gateway.captured == [payment]
+    assert [call for call in payer.gateway.calls if call[0] == "charge"] == [("charge", payment)]
+
+
+def test_second_tab_cannot_pay_what_is_being_paid(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    mine = payer.checkout(invoice)
+    payer.gateway.becomes.append(State.PENDING)
+    payer.confirm(mine)
 
     with pytest.raises(InvoiceBeingPaid) as refusal:
-        till.checkout(invoice)
+        payer.checkout(invoice)
 
     assert refusal.value.payment_id == mine
-    assert till.balance(invoice) == ("open", 0, 5000)
+    assert payer.balance(invoice) == ("open", 0, 5000)
 
 
-def test_hold_that_ended_between_two_reads_is_told_as_one(till: Till) -> None:
+def test_hold_that_ended_between_two_reads_is_told_as_one(payer: PayingCustomer) -> None:
     """On PostgreSQL the invoice is read as held, and a statement later its payment is over: found by two hundred payers at once."""
-    invoice = till.invoice(5000, amount_reserved=5000)
+    invoice = payer.invoice(5000, amount_reserved=5000)
 
     with pytest.raises(InvoiceBeingPaid) as refusal:
-        till.checkout(invoice)
+        payer.checkout(invoice)
 
     assert refusal.value.payment_id is None
 
 
-def test_newer_checkout_supersedes_the_older_unconfirmed_one(till: Till) -> None:
-    invoice = till.invoice()
-    older = till.checkout(invoice)
-    newer = till.checkout(invoice)
+def test_newer_checkout_supersedes_the_older_unconfirmed_one(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    older = payer.checkout(invoice)
+    newer = payer.checkout(invoice)
 
     with pytest.raises(CheckoutEnded):
-        till.confirm(older)
-    till.confirm(newer)
+        payer.confirm(older)
+    payer.confirm(newer)
 
-    assert till.gateway.captured == [newer]
-    assert till.payment(older).listed is False
+    assert payer.gateway.captured == [newer]
+    assert payer.payment(older).listed is False
 
 
-def test_confirmations_posted_at_once_charge_once(till: Till) -> None:
-    payment = till.checkout(till.invoice())
+def test_confirmations_posted_at_once_charge_once(payer: PayingCustomer) -> None:
+    payment = payer.checkout(payer.invoice())
     faults: list[BaseException] = []
 
     def press() -> None:
         try:
-            till.confirm(payment)
+            payer.confirm(payment)
         except BaseException as fault:
             faults.append(fault)
 
@@ -137,30 +137,30 @@ def test_confirmations_posted_at_once_charge_once(till: Till) -> None:
         thread.join()
 
     assert faults == []
-    assert till.gateway.captured == [payment]
-    assert till.status(payment) == "complete"
+    assert payer.gateway.captured == [payment]
+    assert payer.status(payment) == "complete"
 
 
-def test_checkouts_of_one_invoice_confirmed_at_once_charge_once(till: Till) -> None:
+def test_checkouts_of_one_invoice_confirmed_at_once_charge_once(payer: PayingCustomer) -> None:
     """Two drafts of one invoice can exist when the second came from elsewhere: the index decides, not the order."""
-    invoice = till.invoice()
-    drafts = [till.checkout(invoice) for _ in range(2)]
-    with till.services.database.unit_of_work() as session:
+    invoice = payer.invoice()
+    drafts = [payer.checkout(invoice) for _ in range(2)]
+    with payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Payment)
-            .where(Payment.merchant_id == till.scope.merchant_id, Payment.id == drafts[0])
+            .where(Payment.merchant_id == payer.scope.merchant_id, Payment.id == drafts[0])
             .values(status="incomplete")
         )
         session.execute(
             sa.update(PaymentAllocation)
-            .where(PaymentAllocation.merchant_id == till.scope.merchant_id, PaymentAllocation.payment_id == drafts[0])
+            .where(PaymentAllocation.merchant_id == payer.scope.merchant_id, PaymentAllocation.payment_id == drafts[0])
             .values(state="proposed")
         )
     answers: list[str] = []
 
     def press(draft: str) -> None:
         try:
-            till.confirm(draft)
+            payer.confirm(draft)
             answers.append("paid")
         except (InvoiceBeingPaid, InvoiceSettled, CheckoutEnded) as refusal:
             answers.append(type(refusal).__name__)
@@ -172,18 +172,18 @@ def test_checkouts_of_one_invoice_confirmed_at_once_charge_once(till: Till) -> N
         thread.join()
 
     assert len(answers) == 2 and answers.count("paid") == 1
-    assert len(till.gateway.captured) == 1
-    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert len(payer.gateway.captured) == 1
+    assert payer.balance(invoice) == ("paid", 5000, 0)
 
 
-def test_checkout_begun_while_another_tab_confirms_leaves_that_payment_alone(till: Till) -> None:
-    invoice = till.invoice()
-    mine = till.checkout(invoice)
+def test_checkout_begun_while_another_tab_confirms_leaves_that_payment_alone(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    mine = payer.checkout(invoice)
     begun: list[object] = []
 
     def begin() -> None:
         try:
-            begun.append(till.checkout(invoice))
+            begun.append(payer.checkout(invoice))
         except (InvoiceBeingPaid, InvoiceSettled) as refusal:
             begun.append(refusal)
 
@@ -194,25 +194,25 @@ def test_checkout_begun_while_another_tab_confirms_leaves_that_payment_alone(til
             other_tab.start()
             other_tab.join(0.3)  # It cannot end before the confirmation commits, which waits for it here.
 
-    till.confirm(mine, services=till.with_crash_point(reached))
+    payer.confirm(mine, services=payer.with_crash_point(reached))
     other_tab.join()
 
-    assert till.status(mine) == "complete"
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert till.rows(CustomerBalance) == []
+    assert payer.status(mine) == "complete"
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    assert payer.rows(CustomerBalance) == []
     assert [type(refusal) for refusal in begun] in ([InvoiceBeingPaid], [InvoiceSettled])
 
 
-def test_two_active_attempts_of_one_invoice_are_refused_by_the_index(till: Till) -> None:
-    invoice = till.invoice()
-    till.gateway.becomes.append(State.PENDING)
-    till.pay(invoice)
-    other = till.checkout(till.invoice())
+def test_two_active_attempts_of_one_invoice_are_refused_by_the_index(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    payer.gateway.becomes.append(State.PENDING)
+    payer.pay(invoice)
+    other = payer.checkout(payer.invoice())
 
-    with pytest.raises(sa.exc.IntegrityError) as refusal, till.services.database.unit_of_work() as session:
+    with pytest.raises(sa.exc.IntegrityError) as refusal, payer.services.database.unit_of_work() as session:
         session.add(
             PaymentAllocation(
-                merchant_id=till.scope.merchant_id,
+                merchant_id=payer.scope.merchant_id,
                 payment_id=other,
                 invoice_id=invoice,
                 slot=1,
@@ -225,238 +225,242 @@ def test_two_active_attempts_of_one_invoice_are_refused_by_the_index(till: Till)
     assert is_second_attempt(refusal.value)
 
 
-def test_check_of_amounts_is_not_taken_for_a_second_attempt(till: Till) -> None:
-    invoice = till.invoice(1000)
+def test_check_of_amounts_is_not_taken_for_a_second_attempt(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(1000)
 
-    with pytest.raises(sa.exc.IntegrityError) as refusal, till.services.database.unit_of_work() as session:
+    with pytest.raises(sa.exc.IntegrityError) as refusal, payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Invoice)
-            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .where(Invoice.merchant_id == payer.scope.merchant_id, Invoice.id == invoice)
             .values(amount_paid=1001)
         )
 
     assert not is_second_attempt(refusal.value)
 
 
-def test_new_card_goes_to_the_gateways_page_and_back(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.pay(invoice, method="new", save=True)
-    assert till.status(payment) == "requires_action"
-    assert till.payment(payment).action_url == f"http://localhost:9/pay/{payment}"
+def test_new_card_goes_to_the_gateways_page_and_back(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    payment = payer.pay(invoice, method="new", save=True)
+    assert payer.status(payment) == "requires_action"
+    assert payer.payment(payment).action_url == f"http://localhost:9/pay/{payment}"
 
-    till.gateway.pay_page(payment)
-    till.clock.advance(seconds=3)
-    resolve_payment(till.services, till.scope.merchant_id, payment)
+    payer.gateway.pay_page(payment)
+    payer.clock.advance(seconds=3)
+    resolve_payment(payer.services, payer.scope.merchant_id, payment)
 
-    assert till.status(payment) == "complete"
-    assert till.balance(invoice)[0] == "paid"
-    assert till.payment(payment).method_last4 == "4242"
+    assert payer.status(payment) == "complete"
+    assert payer.balance(invoice)[0] == "paid"
+    assert payer.payment(payment).method_last4 == "4242"
 
 
-def test_customer_back_from_the_gateways_page_in_no_time_sees_the_truth(till: Till) -> None:
-    payment = till.pay(till.invoice(), method="new")
+def test_customer_back_from_the_gateways_page_in_no_time_sees_the_truth(payer: PayingCustomer) -> None:
+    payment = payer.pay(payer.invoice(), method="new")
 
     def load_page() -> None:
-        resolve_payment(till.services, till.scope.merchant_id, payment, unless_checked_within=MIN_LOOKUP_INTERVAL)
+        resolve_payment(payer.services, payer.scope.merchant_id, payment, unless_checked_within=ASK_AT_MOST_EVERY)
 
     load_page()
-    till.gateway.pay_page(payment)
+    payer.gateway.pay_page(payment)
     load_page()
 
-    assert till.status(payment) == "complete"
+    assert payer.status(payment) == "complete"
 
 
-def test_saved_card_again_stays_one_method(till: Till) -> None:
-    payment = till.pay(till.invoice(), method="new", save=True)
-    till.gateway.pay_page(payment)
-    till.clock.advance(seconds=3)
-    resolve_payment(till.services, till.scope.merchant_id, payment)
+def test_saved_card_again_stays_one_method(payer: PayingCustomer) -> None:
+    payment = payer.pay(payer.invoice(), method="new", save=True)
+    payer.gateway.pay_page(payment)
+    payer.clock.advance(seconds=3)
+    resolve_payment(payer.services, payer.scope.merchant_id, payment)
 
-    assert [method.id for method in till.rows(PaymentMethod)] == [till.method_id]
+    assert [method.id for method in payer.rows(PaymentMethod)] == [payer.method_id]
 
 
-def test_card_is_not_saved_without_consent(till: Till) -> None:
-    with till.services.database.unit_of_work() as session:
+def test_card_is_not_saved_without_consent(payer: PayingCustomer) -> None:
+    with payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(PaymentMethod)
-            .where(PaymentMethod.merchant_id == till.scope.merchant_id)
+            .where(PaymentMethod.merchant_id == payer.scope.merchant_id)
             .values(status="removed", is_default=False)
         )
-    payment = till.pay(till.invoice(), method="new", save=False)
-    till.gateway.pay_page(payment)
-    till.clock.advance(seconds=3)
-    resolve_payment(till.services, till.scope.merchant_id, payment)
+    payment = payer.pay(payer.invoice(), method="new", save=False)
+    payer.gateway.pay_page(payment)
+    payer.clock.advance(seconds=3)
+    resolve_payment(payer.services, payer.scope.merchant_id, payment)
 
-    assert till.status(payment) == "complete"
-    assert till.rows(PaymentMethod, status="active") == []
-
-
-def test_cancelled_page_frees_the_invoice(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.pay(invoice, method="new")
-
-    assert cancel_payment(till.services, till.scope, payment, actor=CUSTOMER) == "canceled"
-    assert till.balance(invoice) == ("open", 0, 0)
+    assert payer.status(payment) == "complete"
+    assert payer.rows(PaymentMethod, status="active") == []
 
 
-def test_cancelling_what_was_paid_meanwhile_tells_that_it_was_paid(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.pay(invoice, method="new")
-    till.gateway.pay_page(payment)
+def test_cancelled_page_frees_the_invoice(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    payment = payer.pay(invoice, method="new")
 
-    assert cancel_payment(till.services, till.scope, payment, actor=CUSTOMER) == "complete"
-    assert till.balance(invoice)[0] == "paid"
+    assert cancel_payment(payer.services, payer.scope, payment, actor=CUSTOMER) == "canceled"
+    assert payer.balance(invoice) == ("open", 0, 0)
 
 
-def test_amount_changed_since_it_was_shown_is_asked_again(till: Till) -> None:
-    invoice = till.invoice(5000)
-    payment = till.checkout(invoice)
-    shown = _shown(till, payment, invoice, 5000)
-    with till.services.database.unit_of_work() as session:
+def test_cancelling_what_was_paid_meanwhile_tells_that_it_was_paid(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    payment = payer.pay(invoice, method="new")
+    payer.gateway.pay_page(payment)
+
+    assert cancel_payment(payer.services, payer.scope, payment, actor=CUSTOMER) == "complete"
+    assert payer.balance(invoice)[0] == "paid"
+
+
+def test_amount_changed_since_it_was_shown_is_asked_again(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000)
+    payment = payer.checkout(invoice)
+    shown = _shown(payer, payment, invoice, 5000)
+    with payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Invoice)
-            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .where(Invoice.merchant_id == payer.scope.merchant_id, Invoice.id == invoice)
             .values(total=6000, subtotal=6000)
         )
 
     with pytest.raises(AmountChanged):
-        till.confirm(payment, version=shown)
-    assert till.gateway.calls == []
-    till.confirm(payment, version=_shown(till, payment, invoice, 6000))
+        payer.confirm(payment, version=shown)
+    assert payer.gateway.calls == []
+    payer.confirm(payment, version=_shown(payer, payment, invoice, 6000))
 
-    assert till.payment(payment).amount == 6000
-    assert till.balance(invoice) == ("paid", 6000, 0)
+    assert payer.payment(payment).amount == 6000
+    assert payer.balance(invoice) == ("paid", 6000, 0)
 
 
-def test_invoice_settled_meanwhile_is_not_charged(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.checkout(invoice)
-    with till.services.database.unit_of_work() as session:
+def test_invoice_settled_meanwhile_is_not_charged(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    payment = payer.checkout(invoice)
+    with payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Invoice)
-            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .where(Invoice.merchant_id == payer.scope.merchant_id, Invoice.id == invoice)
             .values(status="paid", amount_paid=5000)
         )
 
     with pytest.raises(InvoiceSettled):
-        till.confirm(payment)
-    assert till.gateway.calls == []
+        payer.confirm(payment)
+    assert payer.gateway.calls == []
 
 
-def test_invoice_whose_currency_changed_since_is_not_charged(till: Till) -> None:
+def test_invoice_whose_currency_changed_since_is_not_charged(payer: PayingCustomer) -> None:
     """Threats 121: as much of another currency would have the same figures."""
-    invoice = till.invoice(5000, currency="USD")
-    payment = till.checkout(invoice)
-    with till.services.database.unit_of_work() as session:
+    invoice = payer.invoice(5000, currency="USD")
+    payment = payer.checkout(invoice)
+    with payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Invoice)
-            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .where(Invoice.merchant_id == payer.scope.merchant_id, Invoice.id == invoice)
             .values(currency="EUR")
         )
 
     with pytest.raises(InvoiceSettled):
-        till.confirm(payment)
-    assert till.gateway.calls == []
-    with till.services.database.read() as reader:
-        assert [share.due for share in list_shares(reader, till.scope, payment, PaymentOptions())] == [None]
+        payer.confirm(payment)
+    assert payer.gateway.calls == []
+    with payer.services.database.read() as reader:
+        assert [share.due for share in list_shares(reader, payer.scope, payment, PaymentOptions())] == [None]
 
 
-def test_method_removed_meanwhile_is_not_charged(till: Till) -> None:
-    invoice = till.invoice()
-    payment = till.checkout(invoice)
-    with till.services.database.unit_of_work() as session:
+def test_method_removed_meanwhile_is_not_charged(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    payment = payer.checkout(invoice)
+    with payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(PaymentMethod)
-            .where(PaymentMethod.merchant_id == till.scope.merchant_id, PaymentMethod.id == till.method_id)
+            .where(PaymentMethod.merchant_id == payer.scope.merchant_id, PaymentMethod.id == payer.method_id)
             .values(status="removed")
         )
 
     with pytest.raises(MethodUnknown):
-        till.confirm(payment)
-    assert till.gateway.calls == []
-    assert till.balance(invoice) == ("open", 0, 0)
+        payer.confirm(payment)
+    assert payer.gateway.calls == []
+    assert payer.balance(invoice) == ("open", 0, 0)
 
 
-def test_currencies_are_never_mixed(till: Till) -> None:
+def test_currencies_are_never_mixed(payer: PayingCustomer) -> None:
     with pytest.raises(CurrenciesMixed):
-        till.checkout(till.invoice(currency="USD"), till.invoice(currency="EUR"))
+        payer.checkout(payer.invoice(currency="USD"), payer.invoice(currency="EUR"))
 
 
-def test_somebody_elses_invoice_method_and_payment_are_unknown(till: Till, make_scope: Callable[[], Scope]) -> None:
+def test_somebody_elses_invoice_method_and_payment_are_unknown(
+    payer: PayingCustomer, make_scope: Callable[[], Scope]
+) -> None:
     stranger = make_scope()
-    theirs = till.invoice(scope=stranger)
-    mine = till.invoice()
-    payment = till.checkout(mine)
+    theirs = payer.invoice(scope=stranger)
+    mine = payer.invoice()
+    payment = payer.checkout(mine)
 
     with pytest.raises(NoInvoiceChosen):
-        till.checkout(theirs)
-    other_till = replace(till, scope=stranger)
+        payer.checkout(theirs)
+    other_till = replace(payer, scope=stranger)
     with pytest.raises(MethodUnknown):
         other_till.checkout(theirs)
     with pytest.raises(sa.exc.NoResultFound):
         other_till.confirm(payment)
     with pytest.raises(sa.exc.NoResultFound):
-        cancel_payment(till.services, stranger, payment, actor=CUSTOMER)
-    assert till.gateway.calls == []
+        cancel_payment(payer.services, stranger, payment, actor=CUSTOMER)
+    assert payer.gateway.calls == []
 
 
-def test_another_customer_of_the_same_merchant_can_neither_confirm_nor_cancel(till: Till) -> None:
-    payment = till.checkout(till.invoice())
-    stranger = Scope(till.scope.merchant_id, new_id("cus", till.clock.now()))
+def test_another_customer_of_the_same_merchant_can_neither_confirm_nor_cancel(payer: PayingCustomer) -> None:
+    payment = payer.checkout(payer.invoice())
+    stranger = Scope(payer.scope.merchant_id, new_id("cus", payer.clock.now()))
 
     with pytest.raises(sa.exc.NoResultFound):
-        replace(till, scope=stranger).confirm(payment)
+        replace(payer, scope=stranger).confirm(payment)
     with pytest.raises(sa.exc.NoResultFound):
-        cancel_payment(till.services, stranger, payment, actor=CUSTOMER)
+        cancel_payment(payer.services, stranger, payment, actor=CUSTOMER)
 
-    assert till.status(payment) == "incomplete"
-    assert till.gateway.calls == []
+    assert payer.status(payment) == "incomplete"
+    assert payer.gateway.calls == []
 
 
-def test_attempts_are_limited_by_the_hour(till: Till) -> None:
+def test_attempts_are_limited_by_the_hour(payer: PayingCustomer) -> None:
     limited = replace(
-        till.services, settings=till.services.settings.model_copy(update={"payment_attempts_per_customer_per_hour": 2})
+        payer.services,
+        settings=payer.services.settings.model_copy(update={"payment_attempts_per_customer_per_hour": 2}),
     )
     for _ in range(2):
-        till.confirm(till.checkout(till.invoice()), services=limited)
+        payer.confirm(payer.checkout(payer.invoice()), services=limited)
 
     with pytest.raises(TooManyAttempts):
-        till.confirm(till.checkout(till.invoice()), services=limited)
-    till.clock.advance(hours=1, minutes=1)
-    till.confirm(till.checkout(till.invoice()), services=limited)
+        payer.confirm(payer.checkout(payer.invoice()), services=limited)
+    payer.clock.advance(hours=1, minutes=1)
+    payer.confirm(payer.checkout(payer.invoice()), services=limited)
 
 
-def test_limit_of_attempts_tells_when_the_next_one_may_be_made(till: Till) -> None:
+def test_limit_of_attempts_tells_when_the_next_one_may_be_made(payer: PayingCustomer) -> None:
     limited = replace(
-        till.services, settings=till.services.settings.model_copy(update={"payment_attempts_per_customer_per_hour": 2})
+        payer.services,
+        settings=payer.services.settings.model_copy(update={"payment_attempts_per_customer_per_hour": 2}),
     )
     for _ in range(2):
-        till.confirm(till.checkout(till.invoice()), services=limited)
-        till.clock.advance(minutes=25)
-    payment = till.checkout(till.invoice())
+        payer.confirm(payer.checkout(payer.invoice()), services=limited)
+        payer.clock.advance(minutes=25)
+    payment = payer.checkout(payer.invoice())
 
     with pytest.raises(TooManyAttempts) as refusal:
-        till.confirm(payment, services=limited)
+        payer.confirm(payment, services=limited)
 
     assert refusal.value.seconds == 10 * 60  # The first of the two was made fifty minutes ago.
-    till.clock.advance(seconds=refusal.value.seconds - 1)
+    payer.clock.advance(seconds=refusal.value.seconds - 1)
     with pytest.raises(TooManyAttempts):
-        till.confirm(payment, services=limited)
-    till.clock.advance(seconds=1)
-    till.confirm(payment, services=limited)
+        payer.confirm(payment, services=limited)
+    payer.clock.advance(seconds=1)
+    payer.confirm(payment, services=limited)
 
 
-def test_nothing_is_called_when_the_intent_cannot_be_written(till: Till) -> None:
-    payment = till.checkout(till.invoice())
-    broken = till.with_crash_point(killing_at("payment.intent_written"))
+def test_nothing_is_called_when_the_intent_cannot_be_written(payer: PayingCustomer) -> None:
+    payment = payer.checkout(payer.invoice())
+    broken = payer.with_crash_point(killing_at("payment.intent_written"))
 
     with pytest.raises(Killed):
-        till.confirm(payment, services=broken)
+        payer.confirm(payment, services=broken)
 
-    assert till.gateway.calls == []
-    assert till.status(payment) == "incomplete"
+    assert payer.gateway.calls == []
+    assert payer.status(payment) == "incomplete"
 
 
-def _shown(till: Till, payment: str, invoice: str, amount: int) -> str:
+def _shown(payer: PayingCustomer, payment: str, invoice: str, amount: int) -> str:
     """The fingerprint of a review that shows this much of one invoice, by the customer's card."""
-    return shown_version(payment, chosen_pricing("USD", amount, 0, [(invoice, amount, None)]), till.method_id)
+    return shown_version(payment, chosen_pricing("USD", amount, 0, [(invoice, amount, None)]), payer.method_id)

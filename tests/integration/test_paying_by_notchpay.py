@@ -31,15 +31,15 @@ from tests.support.notchpay_server import (
     NotchPayBooks,
     NotchPayServer,
 )
-from tests.support.paying import Killed, Till, killing_at
+from tests.support.paying import Killed, PayingCustomer, killing_at
 from tests.support.scripted_gateway import OneGateway
 
 
 @dataclass
 class Shop:
-    """A till whose merchant takes payments through Notch Pay, and Notch Pay itself."""
+    """A payer whose merchant takes payments through Notch Pay, and Notch Pay itself."""
 
-    till: Till
+    payer: PayingCustomer
     server: NotchPayServer
 
     @property
@@ -47,56 +47,58 @@ class Shop:
         return self.server.books
 
     def checkout(self, invoice_id: str, method: str | None = None) -> str:
-        """By telephone, or by a `method` as in `Till.choice`."""
+        """By telephone, or by a `method` as in `PayingCustomer.choice`."""
         way = Prompt("cm.mtn", "+237677000001") if method is None else None
-        return self.till.checkout(invoice_id, method=method, way=way)
+        return self.payer.checkout(invoice_id, method=method, way=way)
 
     def pay(self, invoice_id: str, method: str | None = None) -> str:
         payment_id = self.checkout(invoice_id, method)
-        self.till.confirm(payment_id)
+        self.payer.confirm(payment_id)
         return payment_id
 
     def ask(self, payment_id: str) -> str:
-        resolve_payment(self.till.services, self.till.scope.merchant_id, payment_id)
-        return self.till.status(payment_id)
+        resolve_payment(self.payer.services, self.payer.scope.merchant_id, payment_id)
+        return self.payer.status(payment_id)
 
     def page_of(self, payment_id: str) -> PaymentPage:
-        with self.till.services.database.read() as reader:
-            found = read_payment_page(reader, self.till.scope, payment_id)
+        with self.payer.services.database.read() as reader:
+            found = read_payment_page(reader, self.payer.scope, payment_id)
         return build_payment_page(
             found, (), payee="Acme", gateway_name="Notch Pay", can_cancel_at_gateway=True, prompt_channels=(), zone=UTC,
-            root="/acme", now=self.till.clock.now(), can_pay=True, has_mail=True,
+            root="/acme", now=self.payer.clock.now(), can_pay=True, has_mail=True,
         )  # fmt: skip
 
 
 @pytest.fixture
-def shop(till: Till) -> Iterator[Shop]:
-    server = NotchPayServer(NotchPayBooks(till.clock.now))
-    gateway = NotchPayGateway(Keys(PUBLIC_KEY, PRIVATE_KEY, (EVENT_SECRET,)), 5, origin=server.origin, clock=till.clock)
-    till.services = replace(till.services, gateways=OneGateway(gateway))
-    yield Shop(till, server)
+def shop(payer: PayingCustomer) -> Iterator[Shop]:
+    server = NotchPayServer(NotchPayBooks(payer.clock.now))
+    gateway = NotchPayGateway(
+        Keys(PUBLIC_KEY, PRIVATE_KEY, (EVENT_SECRET,)), 5, origin=server.origin, clock=payer.clock
+    )
+    payer.services = replace(payer.services, gateways=OneGateway(gateway))
+    yield Shop(payer, server)
     server.close()
 
 
 def test_prompt_that_is_approved_pays_the_invoice(shop: Shop) -> None:
-    invoice = shop.till.invoice(5000, currency="XAF")
+    invoice = shop.payer.invoice(5000, currency="XAF")
     payment = shop.pay(invoice)
-    waiting = shop.till.status(payment)
+    waiting = shop.payer.status(payment)
     shop.books.settle(payment, "complete")
 
     assert (waiting, shop.ask(payment)) == ("pending", "complete")
-    assert shop.till.balance(invoice) == ("paid", 5000, 0)
+    assert shop.payer.balance(invoice) == ("paid", 5000, 0)
     assert shop.books.rings == [(payment, "cm.mtn", "+237677000001")]
-    assert shop.till.payment(payment).method_brand == "mtn_momo"
+    assert shop.payer.payment(payment).method_brand == "mtn_momo"
 
 
 def test_page_is_led_to_and_its_address_stays_while_the_customer_is_there(shop: Shop) -> None:
-    payment = shop.pay(shop.till.invoice(5000, currency="XAF"), "new")
-    address = shop.till.payment(payment).action_url
+    payment = shop.pay(shop.payer.invoice(5000, currency="XAF"), "new")
+    address = shop.payer.payment(payment).action_url
 
     assert shop.ask(payment) == "requires_action"
     assert address is not None
-    assert shop.till.payment(payment).action_url == address
+    assert shop.payer.payment(payment).action_url == address
     shop.books.settle(payment, "complete")
     assert shop.ask(payment) == "complete"
 
@@ -106,56 +108,56 @@ def test_page_is_led_to_and_its_address_stays_while_the_customer_is_there(shop: 
     [("failed", "failed"), ("canceled", "canceled"), ("expired", "expired"), ("rejected", "rejected")],
 )
 def test_each_end_there_is_one_here_and_frees_the_invoice(shop: Shop, status: str, ends_as: str) -> None:
-    invoice = shop.till.invoice(5000, currency="XAF")
+    invoice = shop.payer.invoice(5000, currency="XAF")
     payment = shop.pay(invoice)
     shop.books.settle(payment, status)
 
     assert shop.ask(payment) == ends_as
-    assert shop.till.balance(invoice) == ("open", 0, 0)
+    assert shop.payer.balance(invoice) == ("open", 0, 0)
 
 
 @pytest.mark.parametrize("fates", [[LOST], [NEVER_ARRIVED], [None, LOST], [None, NEVER_ARRIVED]], ids=str)
 def test_lost_calls_end_in_one_payment_and_one_ring_at_most(shop: Shop, fates) -> None:
     shop.server.mischief = list(fates)
-    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+    payment = shop.pay(shop.payer.invoice(5000, currency="XAF"))
 
     for _ in range(4):
-        shop.till.clock.advance(minutes=1)
-        check_payments(shop.till.services)
+        shop.payer.clock.advance(minutes=1)
+        check_payments(shop.payer.services)
 
     assert (len(shop.books.payments), len(shop.books.rings) <= 1) == (1, True)
-    assert shop.till.status(payment) == "pending"
+    assert shop.payer.status(payment) == "pending"
     shop.books.settle(payment, "complete")
     assert shop.ask(payment) == "complete"
-    assert shop.till.wrong_row() is None
+    assert shop.payer.wrong_row() is None
 
 
 @pytest.mark.parametrize("label", ["payment.intent_committed", "payment.gateway_answered", "payment.outcome_recorded"])
 def test_killed_anywhere_ends_in_one_payment_and_one_ring(shop: Shop, label: str) -> None:
-    invoice = shop.till.invoice(5000, currency="XAF")
+    invoice = shop.payer.invoice(5000, currency="XAF")
     payment = shop.checkout(invoice)
     with pytest.raises(Killed):
-        shop.till.confirm(payment, services=shop.till.with_crash_point(killing_at(label)))
+        shop.payer.confirm(payment, services=shop.payer.with_crash_point(killing_at(label)))
 
-    shop.till.clock.advance(seconds=15)
-    check_payments(shop.till.services)
+    shop.payer.clock.advance(seconds=15)
+    check_payments(shop.payer.services)
     shop.books.settle(payment, "complete")
 
     assert shop.ask(payment) == "complete"
     assert (len(shop.books.payments), shop.books.rings) == (1, [(payment, "cm.mtn", "+237677000001")])
-    assert shop.till.balance(invoice) == ("paid", 5000, 0)
+    assert shop.payer.balance(invoice) == ("paid", 5000, 0)
 
 
 @pytest.mark.parametrize("fate", [LOST, NEVER_ARRIVED], ids=str)
 def test_page_of_which_the_answer_is_lost_asks_nobody(shop: Shop, fate) -> None:
     shop.server.mischief = [fate]
-    payment = shop.pay(shop.till.invoice(5000, currency="XAF"), "new")
+    payment = shop.pay(shop.payer.invoice(5000, currency="XAF"), "new")
 
     told = []
     for _ in range(2):
-        told.append((shop.till.status(payment), shop.page_of(payment).is_unasked))
-        shop.till.clock.advance(minutes=1)
-        check_payments(shop.till.services)
+        told.append((shop.payer.status(payment), shop.page_of(payment).is_unasked))
+        shop.payer.clock.advance(minutes=1)
+        check_payments(shop.payer.services)
 
     # An order that arrived has a page that is told once, with the answer; one that did not is given again, with its page.
     assert told == [("processing", True), ("pending", True) if fate is LOST else ("requires_action", False)]
@@ -163,8 +165,8 @@ def test_page_of_which_the_answer_is_lost_asks_nobody(shop: Shop, fate) -> None:
 
 
 def test_page_nobody_came_to_is_called_off_after_its_time(shop: Shop) -> None:
-    payment = shop.pay(shop.till.invoice(5000, currency="XAF"), "new")
-    shop.till.clock.advance(hours=4)
+    payment = shop.pay(shop.payer.invoice(5000, currency="XAF"), "new")
+    shop.payer.clock.advance(hours=4)
 
     assert shop.ask(payment) in ("expired", "abandoned")
     assert shop.books.of(payment)["status"] == "canceled"
@@ -172,77 +174,77 @@ def test_page_nobody_came_to_is_called_off_after_its_time(shop: Shop) -> None:
 
 def test_prompt_that_never_rang_is_called_off_by_the_customer(shop: Shop) -> None:
     shop.server.mischief = [None, NEVER_ARRIVED]
-    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+    payment = shop.pay(shop.payer.invoice(5000, currency="XAF"))
     shop.ask(payment)
 
-    assert cancel_payment(shop.till.services, shop.till.scope, payment, actor=CUSTOMER) == "canceled"
+    assert cancel_payment(shop.payer.services, shop.payer.scope, payment, actor=CUSTOMER) == "canceled"
     assert (shop.books.of(payment)["status"], shop.books.rings) == ("canceled", [])
 
 
 def test_approval_after_it_was_given_up_stands_in_the_list(shop: Shop) -> None:
-    invoice = shop.till.invoice(5000, currency="XAF")
+    invoice = shop.payer.invoice(5000, currency="XAF")
     payment = shop.pay(invoice)
     shop.books.settle(payment, "expired")
     shop.ask(payment)
     shop.books.settle(payment, "complete")
-    gateway = shop.till.services.gateways.find(shop.till.scope.merchant_id)
+    gateway = shop.payer.services.gateways.find(shop.payer.scope.merchant_id)
     assert gateway is not None
 
-    listed = gateway.list_charges(shop.till.clock.now(), shop.till.clock.advance(hours=1))
+    listed = gateway.list_charges(shop.payer.clock.now(), shop.payer.clock.advance(hours=1))
 
     # No payment that ended is asked for again: it is the daily comparison that sees it.
     assert [(charge.reference, charge.state) for charge in listed or ()] == [(payment, State.SUCCEEDED)]
 
 
 def test_event_has_notch_pay_asked_at_once_and_a_forged_one_does_not(shop: Shop) -> None:
-    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+    payment = shop.pay(shop.payer.invoice(5000, currency="XAF"))
     shop.books.settle(payment, "complete")
     data = shop.books.of(payment)
     asked = len(shop.server.requests)
 
     assert receive_event(
-        shop.till.services, shop.till.scope.merchant_id, "notchpay", *shop.books.event("payment.complete", data)
+        shop.payer.services, shop.payer.scope.merchant_id, "notchpay", *shop.books.event("payment.complete", data)
     )
     assert not receive_event(
-        shop.till.services, shop.till.scope.merchant_id, "notchpay", *shop.books.event("payment.complete", data)
+        shop.payer.services, shop.payer.scope.merchant_id, "notchpay", *shop.books.event("payment.complete", data)
     )
-    handle_events(shop.till.services)
+    handle_events(shop.payer.services)
 
-    assert shop.till.status(payment) == "complete"
+    assert shop.payer.status(payment) == "complete"
     assert len(shop.server.requests) == asked + 1
 
 
 def test_refund_of_which_the_answer_is_lost_is_given_once(shop: Shop) -> None:
-    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+    payment = shop.pay(shop.payer.invoice(5000, currency="XAF"))
     shop.books.settle(payment, "complete")
     shop.ask(payment)
     shop.server.mischief = [LOST]
 
-    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor=STAFF)
+    refund_payment(shop.payer.services, shop.payer.scope.merchant_id, payment, 2000, reason=None, actor=STAFF)
     for _ in range(4):
-        shop.till.clock.advance(minutes=2)
-        check_refunds(shop.till.services)
+        shop.payer.clock.advance(minutes=2)
+        check_refunds(shop.payer.services)
     shop.books.refunds[0]["status"] = "complete"
-    shop.till.clock.advance(hours=1)
-    check_refunds(shop.till.services)
+    shop.payer.clock.advance(hours=1)
+    check_refunds(shop.payer.services)
 
     assert len(shop.books.refunds) == 1
-    assert [refund.status for refund in shop.till.rows(Refund)] == ["complete"]
-    assert shop.till.status(payment) == "partially_refunded"
+    assert [refund.status for refund in shop.payer.rows(Refund)] == ["complete"]
+    assert shop.payer.status(payment) == "partially_refunded"
 
 
 def test_refund_that_never_arrived_is_given_once_it_cannot_be_on_its_way(shop: Shop) -> None:
-    payment = shop.pay(shop.till.invoice(5000, currency="XAF"))
+    payment = shop.pay(shop.payer.invoice(5000, currency="XAF"))
     shop.books.settle(payment, "complete")
     shop.ask(payment)
     shop.server.mischief = [NEVER_ARRIVED]
-    refund_payment(shop.till.services, shop.till.scope.merchant_id, payment, 2000, reason=None, actor=STAFF)
+    refund_payment(shop.payer.services, shop.payer.scope.merchant_id, payment, 2000, reason=None, actor=STAFF)
 
-    shop.till.clock.advance(seconds=15)
-    check_refunds(shop.till.services)
+    shop.payer.clock.advance(seconds=15)
+    check_refunds(shop.payer.services)
     early = len(shop.books.refunds)
     for _ in range(3):
-        shop.till.clock.advance(minutes=2)
-        check_refunds(shop.till.services)
+        shop.payer.clock.advance(minutes=2)
+        check_refunds(shop.payer.services)
 
     assert (early, len(shop.books.refunds)) == (0, 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from portal.gateways.contract import State
@@ -18,100 +16,101 @@ from portal.provider_events.operations import receive_event
 from portal.services import Services
 from tests.support.accounts import make_account
 from tests.support.actors import CUSTOMER
-from tests.support.paying import Till
+from tests.support.customers import add_customer
+from tests.support.paying import PayingCustomer
 
 PHONE = "+237677000012"
 
 
-def prompt(till: Till, invoice: str, phone: str = PHONE) -> str:
-    return till.pay(invoice, way=Prompt("cm.mtn", phone))
+def prompt(payer: PayingCustomer, invoice: str, phone: str = PHONE) -> str:
+    return payer.pay(invoice, way=Prompt("cm.mtn", phone))
 
 
-def test_seventh_prompt_of_a_telephone_in_an_hour_is_refused_before_anything_is_sent(till: Till) -> None:
+def test_seventh_prompt_of_a_telephone_in_an_hour_is_refused_before_anything_is_sent(payer: PayingCustomer) -> None:
     for _ in range(6):
-        prompt(till, till.invoice())
-    invoice = till.invoice()
+        prompt(payer, payer.invoice())
+    invoice = payer.invoice()
 
     with pytest.raises(TooManyPrompts):
-        prompt(till, invoice)
+        prompt(payer, invoice)
 
-    assert len(till.gateway.ledger) == 6
-    assert till.balance(invoice) == ("open", 0, 0)
-    till.clock.advance(hours=1)
-    prompt(till, invoice)
+    assert len(payer.gateway.ledger) == 6
+    assert payer.balance(invoice) == ("open", 0, 0)
+    payer.clock.advance(hours=1)
+    prompt(payer, invoice)
 
 
-def test_prompts_are_counted_by_number_whoever_asks(till: Till, make_scope) -> None:
+def test_prompts_are_counted_by_number_whoever_asks(payer: PayingCustomer, make_scope) -> None:
     for _ in range(6):
-        prompt(till, till.invoice())
-    stranger = _other_customer(till)
-    till.scope = stranger
+        prompt(payer, payer.invoice())
+    stranger = _other_customer(payer)
+    payer.scope = stranger
 
     with pytest.raises(TooManyPrompts):
-        prompt(till, till.invoice(scope=stranger))
-    prompt(till, till.invoice(scope=stranger), phone="+237677000099")
+        prompt(payer, payer.invoice(scope=stranger))
+    prompt(payer, payer.invoice(scope=stranger), phone="+237677000099")
 
 
-def test_prompts_are_counted_by_customer_whatever_the_number(till: Till) -> None:
+def test_prompts_are_counted_by_customer_whatever_the_number(payer: PayingCustomer) -> None:
     for number in range(6):
-        prompt(till, till.invoice(), phone=f"+23767700001{number}")
+        prompt(payer, payer.invoice(), phone=f"+23767700001{number}")
 
     with pytest.raises(TooManyPrompts):
-        prompt(till, till.invoice(), phone="+237677000099")
+        prompt(payer, payer.invoice(), phone="+237677000099")
 
 
-def test_checkouts_made_long_before_they_are_confirmed_count_all_the_same(till: Till) -> None:
+def test_checkouts_made_long_before_they_are_confirmed_count_all_the_same(payer: PayingCustomer) -> None:
     """An id tells when a payment was made; a checkout lives for three hours before it is confirmed."""
-    begun = [till.checkout(till.invoice(), way=Prompt("cm.mtn", PHONE)) for _ in range(7)]
-    till.clock.advance(hours=2)
+    begun = [payer.checkout(payer.invoice(), way=Prompt("cm.mtn", PHONE)) for _ in range(7)]
+    payer.clock.advance(hours=2)
     for payment in begun[:6]:
-        till.confirm(payment)
+        payer.confirm(payment)
 
     with pytest.raises(TooManyPrompts):
-        till.confirm(begun[6])
+        payer.confirm(begun[6])
 
 
-def test_cards_are_not_counted_as_prompts(till: Till) -> None:
+def test_cards_are_not_counted_as_prompts(payer: PayingCustomer) -> None:
     for _ in range(8):
-        till.pay(till.invoice())
+        payer.pay(payer.invoice())
 
-    assert len(till.gateway.captured) == 8
-    prompt(till, till.invoice())
+    assert len(payer.gateway.captured) == 8
+    prompt(payer, payer.invoice())
 
 
-def test_two_prompts_both_approved_pay_once_and_the_surplus_is_told(till: Till) -> None:
-    invoice = till.invoice()
-    first = prompt(till, invoice)
-    cancel_payment(till.services, till.scope, first, actor=CUSTOMER)
-    second = prompt(till, invoice)
-    till.gateway.settle(second, State.SUCCEEDED)
-    till.gateway.settle(first, State.SUCCEEDED)
-    till.clock.advance(seconds=10)
-    check_payments(till.services)
+def test_two_prompts_both_approved_pay_once_and_the_surplus_is_told(payer: PayingCustomer) -> None:
+    invoice = payer.invoice()
+    first = prompt(payer, invoice)
+    cancel_payment(payer.services, payer.scope, first, actor=CUSTOMER)
+    second = prompt(payer, invoice)
+    payer.gateway.settle(second, State.SUCCEEDED)
+    payer.gateway.settle(first, State.SUCCEEDED)
+    payer.clock.advance(seconds=10)
+    check_payments(payer.services)
 
-    receive_event(till.services, till.scope.merchant_id, "sandbox", {"Signature": "right"}, f"evt {first}".encode())
-    handle_events(till.services)
+    receive_event(payer.services, payer.scope.merchant_id, "sandbox", {"Signature": "right"}, f"evt {first}".encode())
+    handle_events(payer.services)
 
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    (mail,) = till.rows(OutboxMessage, kind="surplus_mail")
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    (mail,) = payer.rows(OutboxMessage, kind="surplus_mail")
     assert (mail.payload["payment"], mail.payload["amount"]) == (first, 5000)
-    with till.services.database.read() as reader:
-        assert read_payment_page(reader, till.scope, first).surplus == 5000
-        assert read_payment_page(reader, till.scope, second).surplus == 0
-    assert till.wrong_row() is None
+    with payer.services.database.read() as reader:
+        assert read_payment_page(reader, payer.scope, first).surplus == 5000
+        assert read_payment_page(reader, payer.scope, second).surplus == 0
+    assert payer.wrong_row() is None
 
 
 @pytest.mark.parametrize("code", ["wrong_pin", "limit_exceeded", "insufficient_funds"])
-def test_prompt_that_was_refused_leaves_the_invoice_open_with_its_reason(till: Till, code: str) -> None:
-    invoice = till.invoice()
-    payment = prompt(till, invoice)
-    till.gateway.settle(payment, State.FAILED, code)
+def test_prompt_that_was_refused_leaves_the_invoice_open_with_its_reason(payer: PayingCustomer, code: str) -> None:
+    invoice = payer.invoice()
+    payment = prompt(payer, invoice)
+    payer.gateway.settle(payment, State.FAILED, code)
 
-    till.clock.advance(seconds=10)
-    check_payments(till.services)
+    payer.clock.advance(seconds=10)
+    check_payments(payer.services)
 
-    assert (till.status(payment), till.payment(payment).failure_code) == ("failed", code)
-    assert till.balance(invoice) == ("open", 0, 0)
+    assert (payer.status(payment), payer.payment(payment).failure_code) == ("failed", code)
+    assert payer.balance(invoice) == ("open", 0, 0)
 
 
 def test_waiting_page_says_who_asks_which_telephone_until_when_and_what_to_dial(app, services: Services) -> None:
@@ -129,14 +128,6 @@ def test_waiting_page_says_who_asks_which_telephone_until_when_and_what_to_dial(
     assert "We wait for your answer until" in page.text
 
 
-def _other_customer(till: Till):
-    from portal.customers.models import Customer
-    from portal.public_ids import new_id
-
-    now = till.clock.now()
-    customer_id = new_id("cus", now)
-    with till.services.database.unit_of_work() as session:
-        session.add(
-            Customer(merchant_id=till.scope.merchant_id, id=customer_id, name="Ada", created_at=now, updated_at=now)
-        )
-    return replace(till.scope, customer_id=customer_id)
+def _other_customer(payer: PayingCustomer):
+    with payer.services.database.unit_of_work() as session:
+        return add_customer(session, payer.scope.merchant_id, at=payer.clock.now(), name="Ada")

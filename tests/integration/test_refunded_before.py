@@ -12,31 +12,33 @@ from portal.migrations import downgrade, upgrade
 from portal.money import Money
 from portal.payments.rules.choices import Exact
 from portal.public_ids import new_id
-from tests.support.paying import Till, allow, credit
+from tests.support.paying import PayingCustomer, allow, credit
 
 
 @pytest.mark.parametrize(("given_back", "granted"), [(2000, 0), (1500, 500), (0, 2000)])
-def test_what_was_refunded_before_keeps_its_credit_and_is_proved(till: Till, given_back: int, granted: int) -> None:
+def test_what_was_refunded_before_keeps_its_credit_and_is_proved(
+    payer: PayingCustomer, given_back: int, granted: int
+) -> None:
     """Money in advance of 2,000, given back by the code of before, which left the credit where it was; then the migration."""
-    allow(till, top_ups={"USD": AmountLimits(100, 5000)})
-    payment = till.pay(top_up="USD", amount=Exact(2000))
-    database = till.services.database
+    allow(payer, top_ups={"USD": AmountLimits(100, 5000)})
+    payment = payer.pay(top_up="USD", amount=Exact(2000))
+    database = payer.services.database
     downgrade(database, "2026_11_24_provider_inbox")
     if given_back:
-        _refund_as_before(till, payment, given_back)
+        _refund_as_before(payer, payment, given_back)
 
     upgrade(database)
     database.dispose()  # No connection goes on with what it has prepared for the tables of before.
 
-    assert till.payment(payment).credit_granted == granted
-    assert credit(till) == (2000, 0)
-    assert till.wrong_row() is None
+    assert payer.payment(payment).credit_granted == granted
+    assert credit(payer) == (2000, 0)
+    assert payer.wrong_row() is None
 
 
-def _refund_as_before(till: Till, payment: str, amount: int) -> None:
-    at, told = till.clock.now(), {"merchant": till.scope.merchant_id, "payment": payment, "amount": amount}
+def _refund_as_before(payer: PayingCustomer, payment: str, amount: int) -> None:
+    at, told = payer.clock.now(), {"merchant": payer.scope.merchant_id, "payment": payment, "amount": amount}
     refund_id = new_id("re", at)
-    with till.services.database.unit_of_work() as session:
+    with payer.services.database.unit_of_work() as session:
         session.execute(
             sa.text(
                 "insert into refunds (merchant_id, id, payment_id, status, currency, amount, check_count, created_at, completed_at)"
@@ -51,6 +53,6 @@ def _refund_as_before(till: Till, payment: str, amount: int) -> None:
             ),
             {**told, "status": "refunded" if amount == 2000 else "partially_refunded"},
         )
-        names, money = (till.scope.customer_id, payment, refund_id), Money(amount, "USD")
+        names, money = (payer.scope.customer_id, payment, refund_id), Money(amount, "USD")
         begun = refund_begun(*names, money, credit_taken=Money(0, "USD"), at=at)
-        post(session, till.scope.merchant_id, begun, refund_succeeded(*names, "sandbox", money, at=at))
+        post(session, payer.scope.merchant_id, begun, refund_succeeded(*names, "sandbox", money, at=at))

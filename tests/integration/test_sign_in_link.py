@@ -9,7 +9,8 @@ import pytest
 from portal.audit.models import AuditEntry
 from portal.sign_in.models import Challenge, SignInSession
 from portal.worker import clean_up
-from tests.support.site import ADDRESS, contents, path_of
+from tests.support.site import ADDRESS, path_of
+from tests.support.statements import contents
 
 
 def test_link_signs_in_after_a_click(site):

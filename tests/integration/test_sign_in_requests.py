@@ -10,7 +10,8 @@ from portal.outbox.models import OutboxMessage
 from portal.sign_in.models import Challenge, RateCounter
 from portal.worker import clean_up
 from tests.support.mail_catcher import Caught
-from tests.support.site import ADDRESS, contents, counted_statements, path_of
+from tests.support.site import ADDRESS, path_of
+from tests.support.statements import contents, counted_statements
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 UNKNOWN = "nobody@lindqvist.example"

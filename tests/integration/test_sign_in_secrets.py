@@ -9,7 +9,8 @@ import sys
 from portal.sign_in.operations import create_portal_session
 from portal.sign_in.rules.tokens import token_digest
 from tests.support.actors import OPERATOR
-from tests.support.site import contents, path_of
+from tests.support.site import path_of
+from tests.support.statements import contents
 
 CARD = "4000056655665556"
 

@@ -33,400 +33,402 @@ from portal.payments.queries.shares import shown_version
 from portal.payments.rules.choices import Exact, FirstPart, Prompt
 from portal.public_ids import new_id
 from tests.support.actors import CUSTOMER
-from tests.support.paying import Till, allow, credit, give_credit
+from tests.support.paying import PayingCustomer, allow, credit, grant_credit
 from tests.support.scripted_gateway import lost
 
 
-def test_part_is_paid_oldest_first_and_the_rest_stays_open(till: Till) -> None:
-    allow(till, amount_mode="editable")
-    old, new = till.invoice(5000, due_in_days=1), till.invoice(3000, due_in_days=2)
+def test_part_is_paid_oldest_first_and_the_rest_stays_open(payer: PayingCustomer) -> None:
+    allow(payer, amount_mode="editable")
+    old, new = payer.invoice(5000, due_in_days=1), payer.invoice(3000, due_in_days=2)
 
-    payment = till.pay(new, old, amount=Exact(6000))
+    payment = payer.pay(new, old, amount=Exact(6000))
 
-    assert till.status(payment) == "complete"
-    assert till.balance(old) == ("paid", 5000, 0)
-    assert till.balance(new) == ("partially_paid", 1000, 0)
-    assert till.gateway.ledger[payment].money == Money(6000, "USD")
-    assert till.wrong_row() is None
+    assert payer.status(payment) == "complete"
+    assert payer.balance(old) == ("paid", 5000, 0)
+    assert payer.balance(new) == ("partially_paid", 1000, 0)
+    assert payer.gateway.ledger[payment].money == Money(6000, "USD")
+    assert payer.wrong_row() is None
 
 
-def test_amount_outside_the_merchants_limits_begins_nothing(till: Till) -> None:
-    invoice = till.invoice(5000, amount_mode="editable", minimum_amount=1000, maximum_amount=3000)
+def test_amount_outside_the_merchants_limits_begins_nothing(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000, amount_mode="editable", minimum_amount=1000, maximum_amount=3000)
 
     with pytest.raises(AmountTooLow):
-        till.checkout(invoice, amount=Exact(999))
+        payer.checkout(invoice, amount=Exact(999))
     with pytest.raises(AmountTooHigh):
-        till.checkout(invoice, amount=Exact(3001))
+        payer.checkout(invoice, amount=Exact(3001))
     with pytest.raises(AmountTooLow):
-        till.checkout(till.invoice(5000), amount=Exact(4999))
+        payer.checkout(payer.invoice(5000), amount=Exact(4999))
 
 
-def test_merchants_limits_hold_for_an_invoice_that_has_none_itself(till: Till) -> None:
-    allow(till, amount_mode="editable", amounts={"USD": AmountLimits(1000, 3000, (2000,))})
-    plain, own = till.invoice(5000), till.invoice(5000, minimum_amount=200)
+def test_merchants_limits_hold_for_an_invoice_that_has_none_itself(payer: PayingCustomer) -> None:
+    allow(payer, amount_mode="editable", amounts={"USD": AmountLimits(1000, 3000, (2000,))})
+    plain, own = payer.invoice(5000), payer.invoice(5000, minimum_amount=200)
 
     for invoice, amount in ((plain, 999), (own, 199)):
         with pytest.raises(AmountTooLow):
-            till.checkout(invoice, amount=Exact(amount))
+            payer.checkout(invoice, amount=Exact(amount))
     with pytest.raises(AmountTooHigh):
-        till.checkout(plain, amount=Exact(3001))
+        payer.checkout(plain, amount=Exact(3001))
 
-    till.pay(own, amount=Exact(4000))
-    assert till.balance(own) == ("partially_paid", 4000, 0)
-
-
-def test_deposit_then_the_rest(till: Till) -> None:
-    invoice = till.invoice(5000, deposit_amount=1500)
-
-    till.pay(invoice, amount=Exact(1500))
-    assert till.balance(invoice) == ("partially_paid", 1500, 0)
-    till.pay(invoice)
-
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert till.wrong_row() is None
+    payer.pay(own, amount=Exact(4000))
+    assert payer.balance(own) == ("partially_paid", 4000, 0)
 
 
-def test_lower_amount_is_offered_only_after_a_method_had_too_little(till: Till) -> None:
-    invoice = till.invoice(5000, amount_mode="editable_after_insufficient_funds")
+def test_deposit_then_the_rest(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000, deposit_amount=1500)
+
+    payer.pay(invoice, amount=Exact(1500))
+    assert payer.balance(invoice) == ("partially_paid", 1500, 0)
+    payer.pay(invoice)
+
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    assert payer.wrong_row() is None
+
+
+def test_lower_amount_is_offered_only_after_a_method_had_too_little(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000, amount_mode="editable_after_insufficient_funds")
     with pytest.raises(AmountTooLow):
-        till.checkout(invoice, amount=Exact(2000))
-    till.gateway.becomes.append(State.FAILED)
-    till.gateway.answers.append(lambda outcome: replace(outcome, failure_code="insufficient_funds"))
-    till.pay(invoice)
+        payer.checkout(invoice, amount=Exact(2000))
+    payer.gateway.becomes.append(State.FAILED)
+    payer.gateway.answers.append(lambda outcome: replace(outcome, failure_code="insufficient_funds"))
+    payer.pay(invoice)
 
     with pytest.raises(AmountTooHigh):
-        till.checkout(invoice, amount=Exact(5001))
-    till.pay(invoice, amount=Exact(2000))
+        payer.checkout(invoice, amount=Exact(5001))
+    payer.pay(invoice, amount=Exact(2000))
 
-    assert till.balance(invoice) == ("partially_paid", 2000, 0)
-
-
-def test_credit_goes_first_and_the_method_pays_the_rest(till: Till) -> None:
-    give_credit(till, 2000)
-    invoice = till.invoice(5000)
-
-    payment = till.pay(invoice, use_credit=True)
-
-    assert till.gateway.ledger[payment].money == Money(3000, "USD")
-    assert (till.payment(payment).amount, till.payment(payment).credit_amount) == (5000, 2000)
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert credit(till) == (0, 0)
-    assert till.wrong_row() is None
+    assert payer.balance(invoice) == ("partially_paid", 2000, 0)
 
 
-def test_credit_that_pays_all_asks_no_gateway(till: Till) -> None:
-    give_credit(till, 9000)
-    invoice = till.invoice(5000)
+def test_credit_goes_first_and_the_method_pays_the_rest(payer: PayingCustomer) -> None:
+    grant_credit(payer, 2000)
+    invoice = payer.invoice(5000)
 
-    payment = till.pay(invoice, method="", use_credit=True)
+    payment = payer.pay(invoice, use_credit=True)
 
-    assert till.status(payment) == "complete"
-    assert till.gateway.calls == []
-    assert credit(till) == (4000, 0)
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert till.wrong_row() is None
-
-
-def test_credit_is_held_while_the_method_is_asked_and_given_back_when_it_fails(till: Till) -> None:
-    give_credit(till, 2000)
-    invoice = till.invoice(5000)
-    till.gateway.becomes.append(State.PENDING)
-    payment = till.pay(invoice, use_credit=True)
-    assert credit(till) == (2000, 2000)
-
-    till.gateway.settle(payment, State.FAILED, "card_declined")
-    resolve_payment(till.services, till.scope.merchant_id, payment)
-
-    assert till.status(payment) == "failed"
-    assert credit(till) == (2000, 0)
-    assert till.balance(invoice) == ("open", 0, 0)
+    assert payer.gateway.ledger[payment].money == Money(3000, "USD")
+    assert (payer.payment(payment).amount, payer.payment(payment).credit_amount) == (5000, 2000)
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    assert credit(payer) == (0, 0)
+    assert payer.wrong_row() is None
 
 
-def test_credit_is_not_spent_twice_by_two_payments(till: Till) -> None:
-    give_credit(till, 2000)
-    first, second = (till.checkout(till.invoice(5000), use_credit=True) for _ in range(2))
-    till.gateway.becomes.append(State.PENDING)
-    till.confirm(first)
+def test_credit_that_pays_all_asks_no_gateway(payer: PayingCustomer) -> None:
+    grant_credit(payer, 9000)
+    invoice = payer.invoice(5000)
 
-    with pytest.raises(AmountChanged):
-        till.confirm(second)
+    payment = payer.pay(invoice, method="", use_credit=True)
 
-    assert credit(till) == (2000, 2000)
-    assert [reference for _, reference in till.gateway.calls] == [first]
+    assert payer.status(payment) == "complete"
+    assert payer.gateway.calls == []
+    assert credit(payer) == (4000, 0)
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    assert payer.wrong_row() is None
 
 
-def test_credit_that_came_meanwhile_is_asked_about_again(till: Till) -> None:
-    invoice = till.invoice(5000)
-    payment = till.checkout(invoice, use_credit=True)
-    give_credit(till, 9000)
+def test_credit_is_held_while_the_method_is_asked_and_given_back_when_it_fails(payer: PayingCustomer) -> None:
+    grant_credit(payer, 2000)
+    invoice = payer.invoice(5000)
+    payer.gateway.becomes.append(State.PENDING)
+    payment = payer.pay(invoice, use_credit=True)
+    assert credit(payer) == (2000, 2000)
+
+    payer.gateway.settle(payment, State.FAILED, "card_declined")
+    resolve_payment(payer.services, payer.scope.merchant_id, payment)
+
+    assert payer.status(payment) == "failed"
+    assert credit(payer) == (2000, 0)
+    assert payer.balance(invoice) == ("open", 0, 0)
+
+
+def test_credit_is_not_spent_twice_by_two_payments(payer: PayingCustomer) -> None:
+    grant_credit(payer, 2000)
+    first, second = (payer.checkout(payer.invoice(5000), use_credit=True) for _ in range(2))
+    payer.gateway.becomes.append(State.PENDING)
+    payer.confirm(first)
 
     with pytest.raises(AmountChanged):
-        till.confirm(payment)
+        payer.confirm(second)
 
-    assert till.gateway.calls == []
+    assert credit(payer) == (2000, 2000)
+    assert [reference for _, reference in payer.gateway.calls] == [first]
 
 
-def test_credit_that_left_meanwhile_wants_a_method(till: Till) -> None:
-    give_credit(till, 5000)
-    first, second = till.invoice(5000), till.invoice(5000)
-    planned = till.checkout(first, method="", use_credit=True)
-    till.pay(second, method="", use_credit=True)
+def test_credit_that_came_meanwhile_is_asked_about_again(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000)
+    payment = payer.checkout(invoice, use_credit=True)
+    grant_credit(payer, 9000)
+
+    with pytest.raises(AmountChanged):
+        payer.confirm(payment)
+
+    assert payer.gateway.calls == []
+
+
+def test_credit_that_left_meanwhile_wants_a_method(payer: PayingCustomer) -> None:
+    grant_credit(payer, 5000)
+    first, second = payer.invoice(5000), payer.invoice(5000)
+    planned = payer.checkout(first, method="", use_credit=True)
+    payer.pay(second, method="", use_credit=True)
 
     with pytest.raises((AmountChanged, MethodMissing)):
-        till.confirm(planned)
+        payer.confirm(planned)
 
-    assert till.balance(first) == ("open", 0, 0)
+    assert payer.balance(first) == ("open", 0, 0)
 
 
-def test_late_money_of_a_payment_with_credit_pays_what_it_brought(till: Till) -> None:
+def test_late_money_of_a_payment_with_credit_pays_what_it_brought(payer: PayingCustomer) -> None:
     """Threats, rule 23: the credit went back when we gave up, and stays the customer's; the charge that came late is booked."""
-    give_credit(till, 2000)
-    invoice = till.invoice(5000)
-    till.gateway.becomes.append(State.PENDING)
-    payment = till.pay(invoice, use_credit=True)
-    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
-    assert credit(till) == (2000, 0)
+    grant_credit(payer, 2000)
+    invoice = payer.invoice(5000)
+    payer.gateway.becomes.append(State.PENDING)
+    payment = payer.pay(invoice, use_credit=True)
+    cancel_payment(payer.services, payer.scope, payment, actor=CUSTOMER)
+    assert credit(payer) == (2000, 0)
 
-    till.gateway.settle(payment, State.SUCCEEDED)
-    till.record(payment)
+    payer.gateway.settle(payment, State.SUCCEEDED)
+    payer.record(payment)
 
-    assert till.status(payment) == "complete"
-    assert till.balance(invoice) == ("partially_paid", 3000, 0)
-    assert credit(till) == (2000, 0)
-    assert till.wrong_row() is None
+    assert payer.status(payment) == "complete"
+    assert payer.balance(invoice) == ("partially_paid", 3000, 0)
+    assert credit(payer) == (2000, 0)
+    assert payer.wrong_row() is None
 
 
-def test_two_methods_pay_one_invoice_one_after_the_other(till: Till) -> None:
-    allow(till, allow_split=True)
-    invoice = till.invoice(5000)
+def test_two_methods_pay_one_invoice_one_after_the_other(payer: PayingCustomer) -> None:
+    allow(payer, allow_split=True)
+    invoice = payer.invoice(5000)
 
-    first = till.pay(invoice, amount=FirstPart(2000))
-    second = till.pay(invoice, split_of=first)
+    first = payer.pay(invoice, amount=FirstPart(2000))
+    second = payer.pay(invoice, split_of=first)
 
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert [till.gateway.ledger[payment].money for payment in (first, second)] == [
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    assert [payer.gateway.ledger[payment].money for payment in (first, second)] == [
         Money(2000, "USD"),
         Money(3000, "USD"),
     ]
-    assert till.wrong_row() is None
+    assert payer.wrong_row() is None
 
 
-def test_second_method_may_pay_while_the_first_is_on_its_way(till: Till) -> None:
-    allow(till, allow_split=True)
-    invoice = till.invoice(5000)
-    till.gateway.becomes.append(State.PENDING)
-    first = till.pay(invoice, amount=FirstPart(2000))
+def test_second_method_may_pay_while_the_first_is_on_its_way(payer: PayingCustomer) -> None:
+    allow(payer, allow_split=True)
+    invoice = payer.invoice(5000)
+    payer.gateway.becomes.append(State.PENDING)
+    first = payer.pay(invoice, amount=FirstPart(2000))
     with pytest.raises(InvoiceBeingPaid):
-        till.checkout(invoice)
+        payer.checkout(invoice)
 
-    second = till.pay(invoice, split_of=first)
+    second = payer.pay(invoice, split_of=first)
 
-    assert till.balance(invoice) == ("partially_paid", 3000, 2000)
+    assert payer.balance(invoice) == ("partially_paid", 3000, 2000)
     with pytest.raises(InvoiceBeingPaid):
-        till.checkout(invoice, split_of=first)
-    till.gateway.settle(first, State.SUCCEEDED)
-    resolve_payment(till.services, till.scope.merchant_id, first)
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert [row.slot for row in till.rows(PaymentAllocation, payment_id=second)] == [2]
+        payer.checkout(invoice, split_of=first)
+    payer.gateway.settle(first, State.SUCCEEDED)
+    resolve_payment(payer.services, payer.scope.merchant_id, first)
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    assert [row.slot for row in payer.rows(PaymentAllocation, payment_id=second)] == [2]
 
 
-def test_second_method_does_not_pay_after_the_first_failed(till: Till) -> None:
-    allow(till, allow_split=True)
-    invoice = till.invoice(5000)
-    till.gateway.becomes.append(State.PENDING)
-    first = till.pay(invoice, amount=FirstPart(2000))
-    second = till.checkout(invoice, split_of=first)
-    till.gateway.settle(first, State.FAILED, "card_declined")
+def test_second_method_does_not_pay_after_the_first_failed(payer: PayingCustomer) -> None:
+    allow(payer, allow_split=True)
+    invoice = payer.invoice(5000)
+    payer.gateway.becomes.append(State.PENDING)
+    first = payer.pay(invoice, amount=FirstPart(2000))
+    second = payer.checkout(invoice, split_of=first)
+    payer.gateway.settle(first, State.FAILED, "card_declined")
 
     with pytest.raises(SplitNotAllowed):
-        till.confirm(second)
+        payer.confirm(second)
 
-    assert till.balance(invoice) == ("open", 0, 0)
+    assert payer.balance(invoice) == ("open", 0, 0)
 
 
-def test_split_is_the_merchants_to_allow_and_leaves_something_for_each(till: Till) -> None:
-    invoice = till.invoice(5000)
+def test_split_is_the_merchants_to_allow_and_leaves_something_for_each(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000)
     with pytest.raises(SplitNotAllowed):
-        till.checkout(invoice, amount=FirstPart(2000))
-    allow(till, allow_split=True)
+        payer.checkout(invoice, amount=FirstPart(2000))
+    allow(payer, allow_split=True)
 
     with pytest.raises(AmountTooHigh):
-        till.checkout(invoice, amount=FirstPart(5000))
+        payer.checkout(invoice, amount=FirstPart(5000))
     with pytest.raises(SplitNotAllowed):
-        till.checkout(invoice, split_of=new_id("pay", till.clock.now()))
+        payer.checkout(invoice, split_of=new_id("pay", payer.clock.now()))
 
 
-def test_first_part_of_a_split_has_to_reach_each_invoice(till: Till) -> None:
+def test_first_part_of_a_split_has_to_reach_each_invoice(payer: PayingCustomer) -> None:
     """The second payment pays the rest of what the first began, and knows of no other invoice."""
-    allow(till, allow_split=True)
-    old, new = till.invoice(5000, due_in_days=1), till.invoice(3000, due_in_days=2)
+    allow(payer, allow_split=True)
+    old, new = payer.invoice(5000, due_in_days=1), payer.invoice(3000, due_in_days=2)
 
-    with pytest.raises(FirstPartTooSmall):
-        till.checkout(old, new, amount=FirstPart(5000))
-    first = till.pay(old, new, amount=FirstPart(5001))
-    till.pay(new, split_of=first)
+    with pytest.raises(AmountUnreached):
+        payer.checkout(old, new, amount=FirstPart(5000))
+    first = payer.pay(old, new, amount=FirstPart(5001))
+    payer.pay(new, split_of=first)
 
-    assert (till.balance(old)[0], till.balance(new)[0]) == ("paid", "paid")
+    assert (payer.balance(old)[0], payer.balance(new)[0]) == ("paid", "paid")
 
 
-def test_priced_invoice_is_paid_in_the_currency_that_was_chosen(till: Till) -> None:
-    invoice = till.invoice(5000, prices={"EUR": 4600})
+def test_priced_invoice_is_paid_in_the_currency_that_was_chosen(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000, prices={"EUR": 4600})
 
-    payment = till.pay(invoice, currency="EUR")
+    payment = payer.pay(invoice, currency="EUR")
 
-    assert till.gateway.ledger[payment].money == Money(4600, "EUR")
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert till.wrong_row() is None
+    assert payer.gateway.ledger[payment].money == Money(4600, "EUR")
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    assert payer.wrong_row() is None
     with pytest.raises(CurrenciesMixed):
-        till.checkout(till.invoice(5000), currency="EUR")
+        payer.checkout(payer.invoice(5000), currency="EUR")
 
 
-def test_invoice_in_another_currency_is_never_paid_in_parts(till: Till) -> None:
+def test_invoice_in_another_currency_is_never_paid_in_parts(payer: PayingCustomer) -> None:
     """A cent of the price in euros once settled all of it."""
-    allow(till, allow_split=True, amount_mode="editable")
-    invoice = till.invoice(10_000, prices={"EUR": 9000})
+    allow(payer, allow_split=True, amount_mode="editable")
+    invoice = payer.invoice(10_000, prices={"EUR": 9000})
 
     with pytest.raises(SplitNotAllowed):
-        till.checkout(invoice, currency="EUR", amount=FirstPart(1))
+        payer.checkout(invoice, currency="EUR", amount=FirstPart(1))
     with pytest.raises(AmountTooLow):
-        till.checkout(invoice, currency="EUR", amount=Exact(1))
+        payer.checkout(invoice, currency="EUR", amount=Exact(1))
 
-    assert till.gateway.calls == []
+    assert payer.gateway.calls == []
 
 
-def test_invoice_whose_currency_was_corrected_to_one_of_its_prices_is_asked_about_and_booked(till: Till) -> None:
-    invoice = till.invoice(5000, prices={"USD": 5500, "EUR": 4600})
-    payment = till.checkout(invoice)
-    correct(till, invoice, Money(4600, "EUR"))
+def test_invoice_whose_currency_was_corrected_to_one_of_its_prices_is_asked_about_and_booked(
+    payer: PayingCustomer,
+) -> None:
+    invoice = payer.invoice(5000, prices={"USD": 5500, "EUR": 4600})
+    payment = payer.checkout(invoice)
+    correct(payer, invoice, Money(4600, "EUR"))
 
     with pytest.raises(AmountChanged):
-        till.confirm(payment)
-    till.confirm(payment, version=version_now(till, payment))
+        payer.confirm(payment)
+    payer.confirm(payment, version=version_now(payer, payment))
 
-    assert till.gateway.ledger[payment].money == Money(5500, "USD")
-    assert (till.status(payment), till.balance(invoice)) == ("complete", ("paid", 4600, 0))
-    assert till.wrong_row() is None
+    assert payer.gateway.ledger[payment].money == Money(5500, "USD")
+    assert (payer.status(payment), payer.balance(invoice)) == ("complete", ("paid", 4600, 0))
+    assert payer.wrong_row() is None
 
 
-def test_lower_amount_is_lower_in_the_currency_of_the_refusal_alone(till: Till) -> None:
-    invoice = till.invoice(10_000, amount_mode="editable_after_insufficient_funds", prices={"XAF": 65_000})
-    till.gateway.becomes.append(State.FAILED)
-    till.gateway.answers.append(lambda outcome: replace(outcome, failure_code="insufficient_funds"))
+def test_lower_amount_is_lower_in_the_currency_of_the_refusal_alone(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(10_000, amount_mode="editable_after_insufficient_funds", prices={"XAF": 65_000})
+    payer.gateway.becomes.append(State.FAILED)
+    payer.gateway.answers.append(lambda outcome: replace(outcome, failure_code="insufficient_funds"))
 
-    till.pay(invoice, currency="XAF")
+    payer.pay(invoice, currency="XAF")
 
     with pytest.raises(AmountTooLow):
-        till.checkout(invoice, amount=Exact(9000))
+        payer.checkout(invoice, amount=Exact(9000))
 
 
-def test_method_that_another_gateway_keeps_is_not_taken(till: Till) -> None:
-    method = keep_elsewhere(till)
+def test_method_that_another_gateway_keeps_is_not_taken(payer: PayingCustomer) -> None:
+    method = keep_elsewhere(payer)
 
     with pytest.raises(MethodUnknown):
-        till.checkout(till.invoice(), method=method)
+        payer.checkout(payer.invoice(), method=method)
 
 
-def test_price_that_changed_meanwhile_is_asked_about_again(till: Till) -> None:
-    invoice = till.invoice(5000, prices={"EUR": 4600})
-    payment = till.checkout(invoice, currency="EUR")
-    with till.services.database.unit_of_work() as session:
+def test_price_that_changed_meanwhile_is_asked_about_again(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000, prices={"EUR": 4600})
+    payment = payer.checkout(invoice, currency="EUR")
+    with payer.services.database.unit_of_work() as session:
         session.execute(
             sa.update(Invoice)
-            .where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            .where(Invoice.merchant_id == payer.scope.merchant_id, Invoice.id == invoice)
             .values(prices={"EUR": 4700})
         )
 
     with pytest.raises(AmountChanged):
-        till.confirm(payment)
+        payer.confirm(payment)
 
-    assert till.gateway.calls == []
+    assert payer.gateway.calls == []
 
 
-def test_money_in_advance_stands_to_the_customers_credit(till: Till) -> None:
+def test_money_in_advance_stands_to_the_customers_credit(payer: PayingCustomer) -> None:
     with pytest.raises(TopUpNotAllowed):
-        till.checkout(top_up="USD", amount=Exact(2000))
-    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
+        payer.checkout(top_up="USD", amount=Exact(2000))
+    allow(payer, top_ups={"USD": AmountLimits(1000, 5000)})
     with pytest.raises(AmountTooLow):
-        till.checkout(top_up="USD", amount=Exact(999))
+        payer.checkout(top_up="USD", amount=Exact(999))
 
-    payment = till.pay(top_up="USD", amount=Exact(2000))
+    payment = payer.pay(top_up="USD", amount=Exact(2000))
 
-    assert till.status(payment) == "complete"
-    assert credit(till) == (2000, 0)
-    assert till.gateway.ledger[payment].money == Money(2000, "USD")
-    assert till.wrong_row() is None
-
-
-def test_money_in_advance_that_comes_late_is_credited_all_the_same(till: Till) -> None:
-    allow(till, top_ups={"USD": AmountLimits(1000, 5000)})
-    till.gateway.becomes.append(State.PENDING)
-    payment = till.pay(top_up="USD", amount=Exact(2000))
-    cancel_payment(till.services, till.scope, payment, actor=CUSTOMER)
-
-    till.gateway.settle(payment, State.SUCCEEDED)
-    till.record(payment)
-
-    assert credit(till) == (2000, 0)
-    assert till.wrong_row() is None
+    assert payer.status(payment) == "complete"
+    assert credit(payer) == (2000, 0)
+    assert payer.gateway.ledger[payment].money == Money(2000, "USD")
+    assert payer.wrong_row() is None
 
 
-def test_telephone_is_asked_once_however_often_pay_is_pressed(till: Till) -> None:
-    invoice = till.invoice(5000)
-    payment = till.checkout(invoice, way=Prompt("cm.mtn", "+237677000012"))
-    till.gateway.answers.append(lost)
+def test_money_in_advance_that_comes_late_is_credited_all_the_same(payer: PayingCustomer) -> None:
+    allow(payer, top_ups={"USD": AmountLimits(1000, 5000)})
+    payer.gateway.becomes.append(State.PENDING)
+    payment = payer.pay(top_up="USD", amount=Exact(2000))
+    cancel_payment(payer.services, payer.scope, payment, actor=CUSTOMER)
 
-    till.confirm(payment)
-    till.confirm(payment)
-    till.clock.advance(seconds=30)
-    resolve_payment(till.services, till.scope.merchant_id, payment)
-    till.gateway.settle(payment, State.SUCCEEDED)
-    resolve_payment(till.services, till.scope.merchant_id, payment)
+    payer.gateway.settle(payment, State.SUCCEEDED)
+    payer.record(payment)
 
-    assert till.gateway.captured == [payment]
-    assert [call for call in till.gateway.calls if call[0] == "prompt"] == [("prompt", payment)]
-    assert till.balance(invoice) == ("paid", 5000, 0)
+    assert credit(payer) == (2000, 0)
+    assert payer.wrong_row() is None
 
 
-def test_two_telephones_that_both_approve_leave_the_surplus_as_credit(till: Till) -> None:
+def test_telephone_is_asked_once_however_often_pay_is_pressed(payer: PayingCustomer) -> None:
+    invoice = payer.invoice(5000)
+    payment = payer.checkout(invoice, way=Prompt("cm.mtn", "+237677000012"))
+    payer.gateway.answers.append(lost)
+
+    payer.confirm(payment)
+    payer.confirm(payment)
+    payer.clock.advance(seconds=30)
+    resolve_payment(payer.services, payer.scope.merchant_id, payment)
+    payer.gateway.settle(payment, State.SUCCEEDED)
+    resolve_payment(payer.services, payer.scope.merchant_id, payment)
+
+    assert payer.gateway.captured == [payment]
+    assert [call for call in payer.gateway.calls if call[0] == "prompt"] == [("prompt", payment)]
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+
+
+def test_two_telephones_that_both_approve_leave_the_surplus_as_credit(payer: PayingCustomer) -> None:
     """Threats 101: the first prompt was given up, the second paid, then the first was approved after all."""
-    invoice = till.invoice(5000)
-    first = till.pay(invoice, way=Prompt("cm.mtn", "+237677000012"))
-    cancel_payment(till.services, till.scope, first, actor=CUSTOMER)
-    second = till.pay(invoice, way=Prompt("cm.mtn", "+237677000099"))
-    till.gateway.settle(second, State.SUCCEEDED)
-    resolve_payment(till.services, till.scope.merchant_id, second)
+    invoice = payer.invoice(5000)
+    first = payer.pay(invoice, way=Prompt("cm.mtn", "+237677000012"))
+    cancel_payment(payer.services, payer.scope, first, actor=CUSTOMER)
+    second = payer.pay(invoice, way=Prompt("cm.mtn", "+237677000099"))
+    payer.gateway.settle(second, State.SUCCEEDED)
+    resolve_payment(payer.services, payer.scope.merchant_id, second)
 
-    till.gateway.settle(first, State.SUCCEEDED)
-    till.record(first)
+    payer.gateway.settle(first, State.SUCCEEDED)
+    payer.record(first)
 
-    assert till.balance(invoice) == ("paid", 5000, 0)
-    assert credit(till) == (5000, 0)
-    assert till.wrong_row() is None
+    assert payer.balance(invoice) == ("paid", 5000, 0)
+    assert credit(payer) == (5000, 0)
+    assert payer.wrong_row() is None
 
 
-def correct(till: Till, invoice: str, total: Money) -> None:
+def correct(payer: PayingCustomer, invoice: str, total: Money) -> None:
     """The merchant writes an open invoice anew, as an import does; its prices stay."""
-    with till.services.database.unit_of_work() as session:
+    with payer.services.database.unit_of_work() as session:
         row = session.execute(
-            sa.select(Invoice).where(Invoice.merchant_id == till.scope.merchant_id, Invoice.id == invoice)
+            sa.select(Invoice).where(Invoice.merchant_id == payer.scope.merchant_id, Invoice.id == invoice)
         ).scalar_one()
         before = Money(row.total, row.currency)
         row.total, row.subtotal, row.currency, row.version = total.amount, total.amount, total.currency, row.version + 1
-        told = (till.scope.customer_id, invoice, row.version, before, total)
-        post(session, till.scope.merchant_id, invoice_corrected(*told, at=till.clock.now()))
+        told = (payer.scope.customer_id, invoice, row.version, before, total)
+        post(session, payer.scope.merchant_id, invoice_corrected(*told, at=payer.clock.now()))
 
 
-def version_now(till: Till, payment: str) -> str:
+def version_now(payer: PayingCustomer, payment: str) -> str:
     """What the review of the checkout posts back."""
-    with till.services.database.read() as reader:
-        checkout = get_checkout(reader, till.scope, payment, PaymentOptions())
+    with payer.services.database.read() as reader:
+        checkout = get_checkout(reader, payer.scope, payment, PaymentOptions())
     pricing = checkout.price_now()
     assert pricing is not None
     return shown_version(checkout.id, pricing, checkout.method_id)
 
 
-def keep_elsewhere(till: Till) -> str:
+def keep_elsewhere(payer: PayingCustomer) -> str:
     """A card of the customer that the gateway of before keeps."""
     facts = MethodDetails("card", "visa", "1881", 12, 2030, fingerprint="fp-elsewhere", token="tok_elsewhere")
-    with till.services.database.unit_of_work() as session:
-        return remember_method(session, till.scope, "elsewhere", facts, actor=CUSTOMER, at=till.clock.now())
+    with payer.services.database.unit_of_work() as session:
+        return remember_method(session, payer.scope, "elsewhere", facts, actor=CUSTOMER, at=payer.clock.now())

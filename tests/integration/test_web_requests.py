@@ -17,8 +17,9 @@ from portal.sign_in.models import SignInSession
 from portal.web.flood import build_flood_limit
 from portal.web.runtime import EXTENSION
 from portal.web.tenants import CACHE_SECONDS
-from tests.support.accounts import Account, make_account, statements_of
+from tests.support.accounts import Account, make_account
 from tests.support.page_client import SAME_ORIGIN, PageClient
+from tests.support.statements import counted_statements
 
 LARGEST_BODY = 64 * 1024
 AppWith = Callable[..., Flask]
@@ -306,7 +307,7 @@ def test_use_is_stamped_every_five_minutes_at_most(signed_in: PageClient, servic
 def test_page_costs_one_statement_for_its_visitor(signed_in: PageClient, services: Services) -> None:
     signed_in.get("/acme/payment-methods")  # The merchant is in the cache now.
 
-    with statements_of(services.database) as sent:
+    with counted_statements(services.database) as sent:
         signed_in.client.get("/acme/sign-in")
 
     assert len([statement for statement in sent if "sign_in_sessions" in statement]) == 1

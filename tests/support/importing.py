@@ -15,8 +15,8 @@ from portal.database import Database
 from portal.importing.operations.files import ImportRequest, Summary, prepare_import, run_import
 from portal.merchants.operations import NewMerchant, create_merchant
 from portal.merchants.queries import MerchantProfile
-from portal.migrations import all_tables
 from tests.support.actors import OPERATOR
+from tests.support.statements import contents
 
 
 class Silence:
@@ -55,12 +55,9 @@ class Importer:
         with self.database.read() as reader:
             return reader.execute(statement).all()
 
-    def everything(self) -> dict[str, list[str]]:
+    def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of all tables, to be compared."""
-        with self.database.read() as reader:
-            return {
-                table.name: sorted(map(repr, reader.execute(sa.select(table)))) for table in all_tables().sorted_tables
-            }
+        return contents(self.database)
 
     def change(self, statement: sa.Update) -> None:
         with self.database.unit_of_work() as session:

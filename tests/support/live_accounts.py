@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import requests
 import sqlalchemy as sa
 
-from portal.customers.operations import create_customer
 from portal.customers.queries.customers import list_customers_by_email
-from portal.customers.rules import CustomerDetails
 from portal.database import Database
 from portal.gateways.contract import MethodDetails
 from portal.invoices.models import Invoice
-from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.merchants.queries import MerchantProfile, find_merchant
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
@@ -34,6 +30,7 @@ from portal.sign_in.operations import Visitor, create_portal_session, start_sess
 from portal.sign_in.rules.tokens import new_token
 from portal.tenancy import MerchantScope, Scope
 from tests.support.actors import CUSTOMER, OPERATOR
+from tests.support.customers import add_customer, add_invoice
 
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
 CAREFUL_CARD, BROKEN_CARD = "4000000000003220", "4000000000000119"
@@ -135,18 +132,14 @@ class Account:
         return self.live.settings.page_url(self.slug, "")
 
     def open_invoice(self, amount: int = 4900, title: str = "Extra storage", *, due_in_days: int = 12) -> str:
-        """An open invoice of `amount` minor units; tells its id."""
+        """An open invoice of `amount` minor units; return its id."""
         now = _now()
-        new = NewInvoice(
-            number=f"T-{new_id('inv', now)[-10:]}",
-            currency=self.merchant.currency,
-            issued_on=now.date() - timedelta(days=3),
-            due_on=now.date() + timedelta(days=due_in_days),
-            description=title,
-            lines=(NewLine(title, Decimal(1), Decimal(amount)),),
-        )
+        number, issued_on = f"T-{new_id('inv', now)[-10:]}", now.date() - timedelta(days=3)
         with self.live.database.unit_of_work() as session:
-            return open_invoice(session, self.scope, new, actor=OPERATOR, at=now)
+            return add_invoice(
+                session, self.scope, amount, at=now, currency=self.merchant.currency, due_in_days=due_in_days,
+                description=title, number=number, issued_on=issued_on,
+            )  # fmt: skip
 
     def save_card(self, number: str = GOOD_CARD) -> str:
         """A saved card; the first one is the default."""
@@ -171,7 +164,7 @@ class Account:
         return self.root + minted.path
 
     def begin(self, *invoice_ids: str, method: str | None = None) -> str:
-        """A checkout that awaits its confirmation; tells the payment's id."""
+        """A checkout that awaits its confirmation; return the payment's id."""
         with self.live.database.unit_of_work() as session:
             return begin_checkout(
                 session,
@@ -311,9 +304,10 @@ class LiveAccounts:
         merchant = self._merchant(slug)
         email = f"{new_id('cus', _now())[-12:].lower()}@customer.example"
         with self.database.unit_of_work() as session:
-            details = CustomerDetails(reference=email, name=name, email=email, locale=locale or merchant.locale)
-            customer_id = create_customer(session, merchant.id, details, actor=OPERATOR, at=_now())
-        return Account(self, merchant, Scope(merchant.id, customer_id), email)
+            scope = add_customer(
+                session, merchant.id, email, at=_now(), reference=email, name=name, locale=locale or merchant.locale
+            )
+        return Account(self, merchant, scope, email)
 
     def find(self, slug: str, email: str) -> Account:
         """A customer that is there."""

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.crash_points import CrashPoint
-from portal.credit import operations as credit_balance
 from portal.credit.models import CustomerBalance
 from portal.events.rules import Actor, customer_actor
 from portal.gateways.contract import Lookup
 from portal.invoices.models import Invoice
-from portal.ledger.operations.checking import WrongRow, verify_ledger
-from portal.ledger.operations.posting import post
-from portal.ledger.rules import credit_granted, invoice_opened
+from portal.ledger.operations.checking import WrongRow, prove_ledger
 from portal.merchants.operations import set_payment_options
+from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
-from portal.money import Money
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.outcomes import record_outcome
 from portal.payments.operations.paying import confirm_payment
 from portal.payments.rules.choices import Choice, CreditAlone, Invoices, NewMethod, SavedMethod, TopUp, Way
-from portal.public_ids import new_id
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import Scope
+from tests.support import customers
 from tests.support.actors import GATEWAY, OPERATOR, STAFF
 from tests.support.scripted_gateway import ScriptedGateway
 
@@ -39,7 +36,7 @@ CONSENT = Consent("Keep the new method for next time", "en", "127.0.0.1", "Tests
 
 
 @dataclass
-class Till:
+class PayingCustomer:
     """What a test of paying works with: the real operations against a scripted gateway, under a clock that it moves."""
 
     services: Services
@@ -48,41 +45,16 @@ class Till:
     method_id: str
     clock: MovableClock
 
-    def invoice(
-        self,
-        total: int = 5000,
-        *,
-        currency: str = "USD",
-        due_in_days: int = 7,
-        scope: Scope | None = None,
-        **given: Any,
-    ) -> str:
-        """An open invoice of the customer, in minor units; `given` are further columns."""
-        scope = scope or self.scope
-        now = self.clock.now()
-        invoice_id = new_id("inv", now)
+    def invoice(self, total: int = 5000, *, scope: Scope | None = None, **details: Any) -> str:
+        """An open invoice of the customer, in minor units; `details` are as in `add_invoice`."""
         with self.services.database.unit_of_work() as session:
-            session.add(
-                Invoice(
-                    merchant_id=scope.merchant_id,
-                    id=invoice_id,
-                    customer_id=scope.customer_id,
-                    number=invoice_id[-8:],
-                    status="open",
-                    currency=currency,
-                    description="Team plan",
-                    subtotal=total,
-                    total=total,
-                    issued_on=date(2026, 3, 1),
-                    due_on=now.date() + timedelta(days=due_in_days),
-                    created_at=now,
-                    updated_at=now,
-                    **given,
-                )
-            )
-            money = Money(total, currency)
-            post(session, scope.merchant_id, invoice_opened(scope.customer_id, invoice_id, money, at=now))
-        return invoice_id
+            return customers.add_invoice(session, scope or self.scope, total, at=self.clock.now(), **details)
+
+    @property
+    def slug(self) -> str:
+        """The merchant's, as addresses and commands name it."""
+        with self.services.database.read() as reader:
+            return get_merchant(reader, self.scope.merchant_id).slug
 
     @property
     def actor(self) -> Actor:
@@ -169,7 +141,7 @@ class Till:
         return [row.invoice_id for row in self.rows(PaymentAllocation, payment_id=payment_id)]
 
     def record(self, payment_id: str) -> None:
-        """The gateway is asked about a payment, though it may have ended here, and its word is recorded."""
+        """Look a payment up at the gateway, though it may have ended here, and record the outcome."""
         outcome = self.gateway.look_up(Lookup(payment_id, self.clock.now()))
         with self.services.database.unit_of_work() as session:
             record_outcome(session, self.scope.merchant_id, payment_id, outcome, actor=GATEWAY, at=self.clock.now())
@@ -191,31 +163,28 @@ class Till:
             ).scalar_one()
 
 
-def allow(till: Till, **options: Any) -> None:
+def allow(payer: PayingCustomer, **options: Any) -> None:
     """The merchant takes payments in these ways from now on."""
-    with till.services.database.unit_of_work() as session:
+    with payer.services.database.unit_of_work() as session:
         set_payment_options(
-            session, till.scope.merchant_id, PaymentOptions(**options), actor=OPERATOR, at=till.clock.now()
+            session, payer.scope.merchant_id, PaymentOptions(**options), actor=OPERATOR, at=payer.clock.now()
         )
 
 
-def give_back(till: Till, payment: str, amount: int, reason: str | None = None) -> str:
-    """The merchant's staff refund so much of a payment; tells the refund's id."""
-    return refund_payment(till.services, till.scope.merchant_id, payment, amount, reason=reason, actor=STAFF)
+def refund_as_staff(payer: PayingCustomer, payment: str, amount: int, reason: str | None = None) -> str:
+    """The merchant's staff refund so much of a payment; return the refund's id."""
+    return refund_payment(payer.services, payer.scope.merchant_id, payment, amount, reason=reason, actor=STAFF)
 
 
-def give_credit(till: Till, amount: int) -> None:
+def grant_credit(payer: PayingCustomer, amount: int) -> None:
     """Money to the customer's credit as a credit note brings it."""
-    money, at = Money(amount, "USD"), till.clock.now()
-    with till.services.database.unit_of_work() as session:
-        credit_balance.grant(session, till.scope, money, at=at)
-        note = new_id("cn", at)
-        post(session, till.scope.merchant_id, credit_granted(till.scope.customer_id, note, money, at=at))
+    with payer.services.database.unit_of_work() as session:
+        customers.grant_credit(session, payer.scope, amount, at=payer.clock.now())
 
 
-def credit(till: Till) -> tuple[int, int]:
+def credit(payer: PayingCustomer) -> tuple[int, int]:
     """What stands to the customer's credit in dollars, and how much of it is held."""
-    rows = till.rows(CustomerBalance, currency="USD")
+    rows = payer.rows(CustomerBalance, currency="USD")
     return (rows[0].amount, rows[0].amount_reserved) if rows else (0, 0)
 
 

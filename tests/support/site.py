@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from flask import Flask
-from sqlalchemy import event
 
 from portal.app import create_app
 from portal.clock import MovableClock
 from portal.customers.models import Customer
-from portal.customers.rules import email_key
 from portal.database import Database
-from portal.merchants.models import Merchant
 from portal.method_users import METHOD_USERS
-from portal.migrations import all_tables
-from portal.public_ids import new_id
 from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
 from portal.worker import build_handlers, deliver_due
+from tests.support import customers
 from tests.support.apps import app_on
 from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import Caught, MailCatcher
@@ -70,10 +64,10 @@ class Site:
         return browser
 
     def add_customer(self, email: str | None, *, merchant_id: str = "", **columns: Any) -> Scope:
-        """Add another customer, whose address is stored unchanged; return its scope."""
+        """Another customer; the address is stored in the form given."""
         merchant_id = merchant_id or self.scope.merchant_id
         with self.services.database.unit_of_work() as session:
-            return _add_customer(session, merchant_id, email, self.clock, **columns)
+            return customers.add_customer(session, merchant_id, email, at=self.clock.now(), **columns)
 
     def change_customer(self, scope: Scope, **columns: Any) -> None:
         with self.services.database.unit_of_work() as session:
@@ -107,60 +101,10 @@ def make_site(database: Database, settings: Settings, clock: MovableClock, mail:
     """Return a site on the test's database."""
     settings = settings.model_copy(update={"smtp_url": mail.url, "mail_from": "billing@portal.example"})
     services = Services(settings, database, OneGateway(ScriptedGateway()), METHOD_USERS, clock)
+    at = clock.now()
     with database.unit_of_work() as session:
-        scope, other = (_add_merchant(session, slug, clock) for slug in ("acme", "savane"))
+        scope, other = (
+            customers.add_customer(session, customers.add_merchant(session, slug, theme=slug, at=at), ADDRESS, at=at)
+            for slug in ("acme", "savane")
+        )
     return Site(services, app_on(services), clock, mail, scope, other)
-
-
-@contextmanager
-def counted_statements(database: Database) -> Iterator[list[str]]:
-    """Collect every statement sent to the database, without parameters."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    for engine in (database.reader, database.writer):
-        event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        for engine in (database.reader, database.writer):
-            event.remove(engine, "before_cursor_execute", note)
-
-
-def _add_merchant(session: Any, slug: str, clock: MovableClock) -> Scope:
-    now = clock.now()
-    merchant_id = new_id("mer", now)
-    session.add(
-        Merchant(
-            id=merchant_id, slug=slug, mode="test", status="active", name=slug.title(), legal_name=f"{slug.title()} Inc.",
-            currency="USD", locale="en", timezone="UTC", theme=slug, gateway="sandbox", support_email=f"help@{slug}.example",
-            created_at=now, updated_at=now,
-        )
-    )  # fmt: skip
-    session.flush()
-    return _add_customer(session, merchant_id, ADDRESS, clock, name="Maya Lindqvist")
-
-
-def _add_customer(session: Any, merchant_id: str, email: str | None, clock: MovableClock, **columns: Any) -> Scope:
-    customer_id = new_id("cus", clock.now())
-    session.add(
-        Customer(
-            **{
-                "merchant_id": merchant_id, "id": customer_id, "email": email, "email_key": email_key(email) if email else None,
-                "created_at": clock.now(), "updated_at": clock.now(), **columns,
-            }
-        )
-    )  # fmt: skip
-    session.flush()
-    return Scope(merchant_id, customer_id)
-
-
-def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every row of every table, to compare before and after."""
-    with database.read() as reader:
-        return {
-            table.name: sorted(map(tuple, reader.execute(sa.select(table))), key=repr)
-            for table in all_tables().sorted_tables
-        }

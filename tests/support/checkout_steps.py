@@ -15,14 +15,14 @@ NEW_METHOD = re.compile(r"^(A new method|Un nouveau moyen)")
 
 
 def go_to_review(page: Page, account: Account, invoice_id: str, *, with_new: bool = False, keep: bool = False) -> str:
-    """From the invoice's page to the checkout's second step; tells the payment's id. Without `with_new` the default pays."""
+    """From the invoice's page to the checkout's second step; return the payment's id. Without `with_new` the default pays."""
     page.goto(f"{account.root}/invoices/{invoice_id}")
     page.get_by_role("main").get_by_role("link", name=PAY).click()
     return choose(page, with_new=with_new, keep=keep)
 
 
 def choose(page: Page, *, with_new: bool = False, keep: bool = False) -> str:
-    """Take the checkout's first step; tells the payment's id."""
+    """Take the checkout's first step; return the payment's id."""
     if with_new:
         page.get_by_role("radio", name=NEW_METHOD).check()
         page.get_by_role("checkbox").set_checked(keep)
