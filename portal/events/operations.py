@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEntry
-from portal.database import Base, run_after_commit
+from portal.database import run_after_commit
 from portal.events.listeners import LISTENERS
 from portal.events.models import EventRecord
 from portal.events.rules import EVENT_VERSION, IMPORT, Actor, Event
@@ -47,9 +47,9 @@ def record_all(session: Session, actor: Actor, events: Sequence[Event]) -> None:
     if not events:
         return
     named = [(new_ordered_id("evt", event.at), event) for event in events]
-    _insert(session, AuditEntry, [_audit_row(event_id, actor, event) for event_id, event in named])
+    _insert(session, sa.insert(AuditEntry), [_audit_row(event_id, actor, event) for event_id, event in named])
     public = [(event_id, event) for event_id, event in named if event.type.is_public]
-    _insert(session, EventRecord, [_event_row(event_id, actor, event) for event_id, event in public])
+    _insert(session, sa.insert(EventRecord), [_event_row(event_id, actor, event) for event_id, event in public])
     for event_id, event in public:
         if has_receivers(event.type):
             run_after_commit(session, partial(send_signal, event_id, event))
@@ -58,7 +58,7 @@ def record_all(session: Session, actor: Actor, events: Sequence[Event]) -> None:
 def record_imported(session: Session, events: Iterable[Event]) -> None:
     """Record the events of an import, as `record` does with the actor `IMPORT`, in one statement."""
     rows = [_audit_row(new_ordered_id("evt", event.at), IMPORT, event) for event in events]
-    _insert(session, AuditEntry, rows)
+    _insert(session, sa.insert(AuditEntry), rows)
 
 
 def delete_old_events(session: Session, merchant_id: str, *, retention_days: int, at: datetime) -> int:
@@ -74,9 +74,9 @@ def delete_old_events(session: Session, merchant_id: str, *, retention_days: int
     return int(result.rowcount)
 
 
-def _insert(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+def _insert(session: Session, statement: sa.Insert, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        session.execute(sa.insert(cast(sa.Table, model.__table__)), rows)
+        session.execute(statement, rows)
 
 
 def _audit_row(event_id: str, actor: Actor, event: Event) -> dict[str, Any]:

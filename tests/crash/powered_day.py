@@ -13,7 +13,7 @@ from portal.database import Database
 from portal.gateways.contract import MethodDetails
 from portal.ledger.jobs import seal_ledger
 from portal.ledger.models import LedgerSeal
-from portal.ledger.operations.checking import prove_ledger
+from portal.ledger.operations.checking import verify_ledger
 from portal.method_users import METHOD_USERS
 from portal.payment_methods.operations.methods import remember_method
 from portal.payments.models import Payment

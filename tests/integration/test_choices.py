@@ -117,7 +117,7 @@ def test_payment_by_credit_has_no_gateway_to_look_for_late_money_at(payer: Payin
     grant_credit(payer, 5000)
     payment = payer.pay(payer.invoice(5000), way=CreditAlone(), use_credit=True)
 
-    look_for_late_money(payer.services, payer.scope.merchant_id, payment)
+    check_ended_payment(payer.services, payer.scope.merchant_id, payment)
 
     assert payer.gateway.calls == []
 

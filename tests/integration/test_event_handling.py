@@ -275,7 +275,13 @@ def test_event_of_a_failed_refund_restores_its_amount(payer: PayingCustomer, nam
 def test_event_of_a_setup_causes_its_lookup(payer: PayingCustomer) -> None:
     word = Consent("Acme may keep it.", "en", "203.0.113.7", "Mozilla/5.0")
     setup = begin_setup(
-        payer.services, payer.scope, Wish(), consent=word, locale="en", pages_url="http://127.0.0.1/m", actor=CUSTOMER
+        payer.services,
+        payer.scope,
+        SetupOptions(),
+        consent=word,
+        locale="en",
+        pages_url="http://127.0.0.1/m",
+        actor=CUSTOMER,
     )
     payer.gateway.finish_setup(setup)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,14 +16,20 @@ from sqlalchemy.orm import Session
 
 from portal import Portal, signals
 from portal.audit.models import AuditEntry
+from portal.credit import operations as credit
+from portal.credit.models import CustomerBalance
 from portal.events.models import EventRecord
 from portal.events.operations import record
 from portal.events.queries import list_events
 from portal.events.rules import COMMAND, Event, EventType
+from portal.events.signals import EventSignal
+from portal.money import Money
 from portal.outbox.models import OutboxMessage
 from portal.payments.jobs import expire_checkouts
 from portal.payments.operations.paying import cancel_payment
 from portal.payments.rules.choices import Exact
+from portal.public_ids import new_ordered_id
+from portal.refunds.models import Refund
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.worker import clean_up
@@ -155,6 +163,73 @@ def test_receiver_that_fails_undoes_nothing_and_keeps_no_other_from_its_turn(pay
         payment = payer.pay(payer.invoice())
 
     assert (payer.status(payment), heard) == ("complete", [payment])
+
+
+def fails_after_commit(payer: PayingCustomer, fault: Exception) -> None:
+    """The host's teardown fails at the first event, after our commit; somebody listens, so that its context is entered."""
+    host, torn_down = Flask("shop"), []
+
+    @host.teardown_appcontext
+    def tear_down(_fault: BaseException | None) -> None:
+        torn_down.append(1)
+        if len(torn_down) == 1:
+            raise fault
+
+    payer.services.database.application_context = host.app_context
+
+
+@contextmanager
+def listened_to(signal: EventSignal) -> Iterator[None]:
+    with signal.connected_to(lambda _merchant, **_ids: None):
+        yield
+
+
+def test_work_is_not_done_again_when_the_hosts_database_fails_after_the_commit(payer: PayingCustomer) -> None:
+    """Its deadlock has the code of one of ours."""
+
+    class Deadlock(Exception):
+        sqlstate = "40P01"
+
+    fails_after_commit(payer, sa.exc.OperationalError("select 1", {}, Deadlock()))
+    money = Money(700, "USD")
+
+    with listened_to(signals.credit_added):
+        payer.services.database.run(
+            lambda session: credit.add(
+                session, payer.scope, money, actor=COMMAND, source="credit_note", at=payer.clock.now()
+            )
+        )
+
+    (balance,) = payer.rows(CustomerBalance)
+    assert balance.amount == 700
+
+
+def test_refund_is_not_reported_as_failed_when_the_host_fails_after_the_commit(payer: PayingCustomer) -> None:
+    payment = payer.pay(payer.invoice(5000))
+    fails_after_commit(payer, RuntimeError("the host's own"))
+
+    with listened_to(signals.refund_created):
+        refund = refund_payment(payer.services, payer.scope.merchant_id, payment, 1000, reason=None, actor=STAFF)
+
+    assert [(row.id, row.status) for row in payer.rows(Refund)] == [(refund, "complete")]
+
+
+def test_events_of_one_payment_are_in_order_whatever_other_threads_record(payer: PayingCustomer, monkeypatch) -> None:
+    """Another thread records something of another millisecond between two events of ours."""
+
+    def busy(prefix: str, at: datetime) -> str:
+        made = new_ordered_id(prefix, at)
+        other = Thread(target=new_ordered_id, args=(prefix, at + timedelta(milliseconds=7)))
+        other.start()
+        other.join()
+        return made
+
+    monkeypatch.setattr("portal.events.operations.new_ordered_id", busy)
+    payments = [payer.pay(payer.invoice(300)) for _ in range(5)]
+
+    for payment in payments:
+        types = [event["type"] for event in events(payer, payment)]
+        assert types == ["payment.created", "payment.processing", "payment.complete"]
 
 
 def test_internal_event_is_audited_and_not_given_out(payer: PayingCustomer) -> None:

@@ -164,3 +164,15 @@ def test_same_reference_with_another_amount_is_refused(importer):
     ((_, reason),) = importer.refusals(HEAD, PAID.replace("1240", "1000"), kind="payments")
 
     assert "another customer or amount" in reason
+
+
+@pytest.mark.parametrize("later", ["canceled", "expired", "complete"])
+def test_file_may_correct_how_a_payment_ended(importer, later):
+    """Beside good rows: whatever a payment was called before, its own system's newest word is taken."""
+    failed = PAID.replace("complete", "failed")
+    importer.text(HEAD, failed, kind="payments")
+
+    summary = importer.text(HEAD, PAID.replace("complete", later), kind="payments")
+
+    assert (summary.updated, summary.rejected) == (1, 0)
+    assert importer.rows(sa.select(Payment.status)) == [(later,)]

@@ -319,9 +319,9 @@ def test_what_is_not_sealed_yet_is_proved_all_the_same(payer: PayingCustomer) ->
     assert (proof.sealed_count, proof.wrong) == (0, None)
 
 
-def prove(payer: PayingCustomer) -> Proof:
+def prove(payer: PayingCustomer) -> LedgerReport:
     with payer.services.database.snapshot() as reader:
-        return prove_ledger(reader, payer.scope.merchant_id)
+        return verify_ledger(reader, payer.scope.merchant_id)
 
 
 def sums(payer: PayingCustomer) -> dict[str, int]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import NoResultFound
 from portal import signals
 from portal.audit.models import AuditEntry
 from portal.crash_points import CrashPoint
+from portal.events.models import EventRecord
 from portal.gateways.contract import MethodDetails, SetupOutcome, SetupRequest, State
 from portal.method_users import METHOD_USERS
 from portal.outbox.models import OutboxMessage
@@ -41,7 +42,7 @@ class Desk:
         return begin_setup(
             services,
             scope or self.payer.scope,
-            Wish(**wish),
+            SetupOptions(**wish),
             consent=WORD,
             locale="en",
             pages_url=PAGES,
@@ -336,3 +337,12 @@ def test_host_is_told_of_a_kept_method_once(desk: Desk) -> None:
         resolve_setup(desk.payer.services, desk.payer.scope.merchant_id, setup_id)
 
     assert told == [desk.active()["5100"].id]
+
+
+def test_event_of_a_new_method_has_the_nickname_that_was_asked_for(desk: Desk) -> None:
+    setup_id = desk.begin(nickname="Firm card")
+
+    finish(desk, setup_id)
+
+    (event,) = [row for row in desk.payer.rows(EventRecord) if row.type == "payment_method.added"]
+    assert event.data["object"]["nickname"] == "Firm card"

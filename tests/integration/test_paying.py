@@ -257,7 +257,7 @@ def test_customer_back_from_the_gateways_page_in_no_time_sees_the_truth(payer: P
     payment = payer.pay(payer.invoice(), method="new")
 
     def load_page() -> None:
-        resolve_payment(payer.services, payer.scope.merchant_id, payment, unless_checked_within=ASK_AT_MOST_EVERY)
+        resolve_payment(payer.services, payer.scope.merchant_id, payment, unless_checked_within=MIN_LOOKUP_INTERVAL)
 
     load_page()
     payer.gateway.pay_page(payment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.invoices.rules import InvoiceStatus
-from portal.ledger.operations.checking import prove_ledger
+from portal.ledger.operations.checking import verify_ledger
 from portal.payments.rules.statuses import CAPTURED, PAYMENT_STATUSES
 from portal.services import Services
 from tests.support.accounts import Account, make_account
@@ -60,5 +60,5 @@ def test_inserted_payment_that_holds_its_invoice_is_proved(services: Services) -
 
 def assert_proved(account: Account, *, posted: int) -> None:
     with account.database.snapshot() as reader:
-        proof = prove_ledger(reader, account.scope.merchant_id)
+        proof = verify_ledger(reader, account.scope.merchant_id)
     assert (proof.wrong, proof.transaction_count) == (None, posted)

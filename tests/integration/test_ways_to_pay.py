@@ -261,7 +261,7 @@ def test_first_part_of_a_split_has_to_reach_each_invoice(payer: PayingCustomer) 
     allow(payer, allow_split=True)
     old, new = payer.invoice(5000, due_in_days=1), payer.invoice(3000, due_in_days=2)
 
-    with pytest.raises(AmountUnreached):
+    with pytest.raises(FirstPartTooSmall):
         payer.checkout(old, new, amount=FirstPart(5000))
     first = payer.pay(old, new, amount=FirstPart(5001))
     payer.pay(new, split_of=first)

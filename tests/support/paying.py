@@ -15,7 +15,7 @@ from portal.credit.models import CustomerBalance
 from portal.events.rules import Actor, customer_actor
 from portal.gateways.contract import Lookup
 from portal.invoices.models import Invoice
-from portal.ledger.operations.checking import WrongRow, prove_ledger
+from portal.ledger.operations.checking import WrongRow, verify_ledger
 from portal.merchants.operations import set_payment_options
 from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
