@@ -30,8 +30,8 @@ def test_run_that_is_killed_itself_leaves_no_process_behind(tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     run = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
-        # The run, multiprocessing's two, the sandbox, the web server and the worker.
-        wait_for(lambda: len(_processes(run.pid)) >= 6, seconds=30, sentence="the run did not start its processes")
+        # The run, multiprocessing's two, the sandbox, the web server and the worker; between other tests that takes a while.
+        wait_for(lambda: len(_processes(run.pid)) >= 6, seconds=120, sentence="the run did not start its processes")
     finally:
         run.kill()
         run.wait()
