@@ -236,7 +236,7 @@ def test_internal_event_is_audited_and_not_given_out(payer: PayingCustomer) -> N
     payment = payer.checkout(payer.invoice())
 
     assert [entry.details for entry in payer.rows(AuditEntry, action="checkout.opened")] == [
-        {"step": "review", "method_type": "card", "device": None}
+        {"step": "review", "method_type": "card", "way": "saved_method", "device": None}
     ]
     assert [event["type"] for event in events(payer, payment)] == ["payment.created"]
 

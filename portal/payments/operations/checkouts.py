@@ -178,7 +178,8 @@ def supersede(
 
 def _record_opened(session: Session, payment: Payment, *, actor: Actor, device: str | None, at: datetime) -> None:
     """Record for conversion reports that a checkout was opened, with which method, on which class of device ("phone", "tablet", "desktop")."""
-    details = {"method_type": payment.method_type, "device": device}
+    # A new method has no type before it is entered at the gateway, but a way.
+    details = {"method_type": payment.method_type, "way": payment.way, "device": device}
     _record_checkout(session, payment, EventType.CHECKOUT_METHOD_CHOSEN, actor=actor, at=at, **details)
     _record_checkout(session, payment, EventType.CHECKOUT_OPENED, actor=actor, at=at, step="review", **details)
 
