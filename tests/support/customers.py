@@ -38,7 +38,6 @@ from portal.tenancy import Scope
 from tests.support.actors import OPERATOR
 
 # A new merchant's timezone is looked up among the names of some 600 files: read once a process, not for each test (12 ms).
-vars(merchant_rules)["available_timezones"] = cache(available_timezones)
 
 _CUSTOMER_DETAILS = {each.name for each in fields(CustomerDetails)}
 _INVOICE_DETAILS = {each.name for each in fields(NewInvoice)}
