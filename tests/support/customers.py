@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from typing import Any, TypeVar
-from zoneinfo import available_timezones
 
 from sqlalchemy.orm import Session
 
@@ -27,7 +25,6 @@ from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoic
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import Entry, Posting, credit_granted, invoice_opened
 from portal.merchants.operations import NewMerchant, create_merchant
-from portal.merchants.rules import merchants as merchant_rules
 from portal.money import Money
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.models import Payment, PaymentAllocation
@@ -36,8 +33,6 @@ from portal.public_ids import new_id
 from portal.refunds.models import Refund
 from portal.tenancy import Scope
 from tests.support.actors import OPERATOR
-
-# A new merchant's timezone is looked up among the names of some 600 files: read once a process, not for each test (12 ms).
 
 _CUSTOMER_DETAILS = {each.name for each in fields(CustomerDetails)}
 _INVOICE_DETAILS = {each.name for each in fields(NewInvoice)}
