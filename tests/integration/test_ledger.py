@@ -174,7 +174,9 @@ def test_link_forged_as_a_whole_does_not_fit_the_next_one(payer: PayingCustomer)
     entries = [
         row.digest for row in sorted(payer.rows(LedgerEntry, transaction_id=first.id), key=lambda row: row.position)
     ]
-    forged = digest_of(payer.scope.merchant_id, first.id, first.kind, "another", first.at, entries)
+    forged = digest_of(
+        payer.scope.merchant_id, first.id, kind=first.kind, source="another", at=first.at, entries=entries
+    )
 
     tamper(
         payer,

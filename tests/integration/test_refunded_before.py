@@ -53,6 +53,8 @@ def _refund_as_before(payer: PayingCustomer, payment: str, amount: int) -> None:
             ),
             {**told, "status": "refunded" if amount == 2000 else "partially_refunded"},
         )
-        names, money = (payer.scope.customer_id, payment, refund_id), Money(amount, "USD")
-        begun = refund_begun(*names, money, credit_taken=Money(0, "USD"), at=at)
-        post(session, payer.scope.merchant_id, begun, refund_succeeded(*names, "sandbox", money, at=at))
+        ids = {"customer_id": payer.scope.customer_id, "payment_id": payment, "refund_id": refund_id}
+        money = Money(amount, "USD")
+        begun = refund_begun(**ids, money=money, credit_taken=Money(0, "USD"), at=at)
+        succeeded = refund_succeeded(**ids, gateway="sandbox", money=money, at=at)
+        post(session, payer.scope.merchant_id, begun, succeeded)

@@ -149,7 +149,7 @@ def _settle(session: Session, payment: Payment, actor: Actor, at: datetime, *, c
     posting = payment_captured(
         payment.customer_id,
         payment.id,
-        payment.gateway,
+        gateway=payment.gateway,
         charged=charged,
         credit_used=used,
         credit_granted=surplus,

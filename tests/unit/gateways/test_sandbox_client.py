@@ -48,7 +48,8 @@ class Provider:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def gateway(self, timeout_seconds: float = 5) -> SandboxGateway:
-        return SandboxGateway(f"http://127.0.0.1:{self._server.server_port}", "sk", "whsec", timeout_seconds)
+        origin = f"http://127.0.0.1:{self._server.server_port}"
+        return SandboxGateway(origin, secret_key="sk", event_secret="whsec", timeout_seconds=timeout_seconds)
 
     def close(self) -> None:
         self._server.shutdown()
