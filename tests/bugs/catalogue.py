@@ -456,7 +456,7 @@ BUGS = (
     ),
     _bug(
         "forms of other sites are taken",
-        ("portal/customer_pages/guard.py", "    if not verdict:\n", "    if verdict is None:\n"),
+        ("portal/customer_pages/guard.py", "    if not is_own_page:\n", "    if is_own_page is None:\n"),
         likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
     ),
     # --- card numbers ---
