@@ -351,7 +351,7 @@ BUGS = (
         likely=(_DATABASE,),
     ),
     _bug(
-        "a commit is not on the disk when it is told",
+        "a commit is not on the disk when it is reported",
         ("portal/database.py", '"synchronous=FULL"', '"synchronous=NORMAL"'),
         likely=(_POWER_CUTS, _DATABASE),
     ),

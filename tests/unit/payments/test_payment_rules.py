@@ -113,7 +113,7 @@ def test_failure_is_named_after_what_happened(code: str | None, was_opened: bool
     assert decide("processing", outcome, was_opened=was_opened).status == status
 
 
-def test_unknown_is_asked_for_ever_less_often_and_never_given_up():
+def test_unknown_is_looked_up_ever_less_often_and_never_abandoned():
     now = datetime(2026, 3, 19, tzinfo=UTC)
     waits = [statuses.next_check(count, now) - now for count in range(30)]
 
@@ -141,7 +141,7 @@ def test_end_that_may_not_follow_is_a_failure():
 
 
 @pytest.mark.parametrize("code", ["method_invalid", "amount_unsupported"])
-def test_order_that_no_bank_was_asked_about_is_rejected(code: str):
+def test_order_that_reached_no_bank_is_rejected(code: str):
     assert decide("processing", ChargeOutcome(State.FAILED, "pay_1", failure_code=code)).status == "rejected"
 
 
