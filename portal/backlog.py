@@ -125,10 +125,11 @@ def _differences(database: Database, merchants: list[MerchantProfile]) -> Iterat
             f"{currency} {sums['listed']} listed and {sums['booked']} booked"
             for currency, sums in sorted(compared.totals.items())
         )
+        unknown = compared.unknown_charge_count
         sentence = (
             f"{names.get(compared.merchant_id, compared.merchant_id)}: {compared.gateway} was compared "
             f"{_ago(compared.compared_until, now)}; {compared.charge_count} charges agree"
-            f"{f', {sums}' if sums else ''}{f'; {compared.stranger_count} are not ours' if compared.stranger_count else ''}"
+            f"{f', {sums}' if sums else ''}{f'; {unknown} are not ours' if unknown else ''}"
         )
         is_stale = compared.compared_until < now - STALE_AFTER
         yield Finding(Level.WARNING if is_stale else Level.OK, "differences", sentence)

@@ -58,10 +58,10 @@ def refuse_foreign(runtime: Runtime, request: Request) -> None:
         if request.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not _is_navigation(request):
             raise CrossSiteRequest
         return
-    verdict = is_from_own_page(runtime, request)
-    if verdict is None:
-        verdict = runtime.csrf.accepts(request.form.get(FIELD, ""), csrf_binding())
-    if not verdict:
+    is_own_page = is_from_own_page(runtime, request)
+    if is_own_page is None:
+        is_own_page = runtime.csrf.accepts(request.form.get(FIELD, ""), csrf_binding())
+    if not is_own_page:
         raise CrossSiteRequest
 
 

@@ -84,7 +84,12 @@ def make_gateway(name: str, mode: str, secrets: Mapping[str, str], settings: Set
 
         if not settings.sandbox_url:
             return None
-        return SandboxGateway(settings.sandbox_url, checked["secret_key"], checked["event_secret"], timeout)
+        return SandboxGateway(
+            settings.sandbox_url,
+            secret_key=checked["secret_key"],
+            event_secret=checked["event_secret"],
+            timeout_seconds=timeout,
+        )
     if name == "notchpay":
         from portal.gateways.notchpay import Keys, NotchPayGateway
 

@@ -83,7 +83,7 @@ def credit_granted(customer_id: str, source: str, money: Money, *, at: datetime)
 
 
 def credit_corrected(
-    customer_id: str, source: str, version: str, before: Money, after: Money, *, at: datetime
+    customer_id: str, source: str, *, version: str, before: Money, after: Money, at: datetime
 ) -> Posting | None:
     """An unused credit note was rewritten. None when its amount did not change."""
     if before == after:
@@ -97,8 +97,8 @@ def credit_corrected(
 def payment_captured(
     customer_id: str,
     payment_id: str,
-    gateway: str | None,
     *,
+    gateway: str | None,
     charged: Money,
     credit_used: Money,
     credit_granted: Money,
@@ -120,7 +120,7 @@ def payment_captured(
 
 
 def payment_recorded(
-    customer_id: str, payment_id: str, gateway: str, money: Money, settled: Sequence[Settled], *, at: datetime
+    customer_id: str, payment_id: str, *, gateway: str, money: Money, settled: Sequence[Settled], at: datetime
 ) -> Posting:
     """A payment made elsewhere was imported: the part beyond our invoices counts as sales that were not billed here."""
     entries = [Entry("gateway", money, customer_id, None, payment_id, gateway)]
@@ -133,7 +133,7 @@ def payment_recorded(
 
 
 def refund_begun(
-    customer_id: str, payment_id: str, refund_id: str, money: Money, *, credit_taken: Money, at: datetime
+    *, customer_id: str, payment_id: str, refund_id: str, money: Money, credit_taken: Money, at: datetime
 ) -> Posting:
     """A refund was requested: the money is in transit, still at the gateway. `credit_taken` of it was the customer's credit."""
     entries = [
@@ -145,7 +145,7 @@ def refund_begun(
 
 
 def refund_succeeded(
-    customer_id: str, payment_id: str, refund_id: str, gateway: str, money: Money, *, at: datetime
+    *, customer_id: str, payment_id: str, refund_id: str, gateway: str, money: Money, at: datetime
 ) -> Posting:
     """The gateway refunded the money."""
     return Posting(
@@ -160,12 +160,12 @@ def refund_succeeded(
 
 
 def refund_failed(
+    *,
     customer_id: str,
     payment_id: str,
     refund_id: str,
     gateway: str,
     money: Money,
-    *,
     credit_taken: Money,
     had_succeeded: bool,
     at: datetime,
@@ -195,7 +195,7 @@ def entry_digest(merchant_id: str, transaction_id: str, position: int, entry: En
 
 
 def digest_of(
-    merchant_id: str, transaction_id: str, kind: str, source: str, at: datetime, entries: Iterable[bytes]
+    merchant_id: str, transaction_id: str, *, kind: str, source: str, at: datetime, entries: Iterable[bytes]
 ) -> bytes:
     """Return the SHA-256 of a transaction and the digests of its entries, in their order."""
     instant = at.astimezone(UTC).isoformat(timespec="microseconds")

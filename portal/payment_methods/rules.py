@@ -121,7 +121,7 @@ _STATUS_OF_FAILURE = MappingProxyType(
 )
 
 
-def judge_setup(status: str, reference: str, outcome: SetupOutcome) -> str:
+def decide_setup_status(status: str, reference: str, outcome: SetupOutcome) -> str:
     """Return the status that an outcome means for a setup; its own where nothing changes.
 
     A success counts however late it comes: the customer did enter the method. Nothing follows a success. An outcome of another

@@ -65,7 +65,7 @@ def _claim_next(services: Services) -> _Claimed | None:
     row = claim_next(services, _DUE)
     if row is None:
         return None
-    # A try that came to nothing may have asked, and not recorded the answer: the next one asks in any case.
+    # An attempt that failed may have looked the payment up without recording the outcome: the next one looks it up in any case.
     fresh_after = row.received_at if row.attempts == 1 else services.clock.now()
     hint = Hint(row.merchant_id, row.gateway, row.reference, row.gateway_reference, fresh_after)
     return _Claimed(row.merchant_id, row.gateway, row.event_id, row.attempts, hint)

@@ -15,7 +15,7 @@ class GatewayComparison(Base):
     """A merchant's account at a gateway, and how the last comparison with it went.
 
     `due_at` is when it is compared next: the worker that moves it forward first does the work. `compared_until` is null before
-    the first comparison. `charge_count` charges agreed, `stranger_count` were not created by the portal; `totals` has both
+    the first comparison. `charge_count` charges agreed, `unknown_charge_count` were not created by the portal; `totals` has both
     sides' sums of the portal's charges by currency, {"XAF": {"listed": 5000, "booked": 5000}} in minor units.
     """
 
@@ -27,7 +27,7 @@ class GatewayComparison(Base):
     due_at: Mapped[datetime] = mapped_column(Instant)
     compared_until: Mapped[datetime | None] = mapped_column(Instant)
     charge_count: Mapped[int] = mapped_column(Count, default=0)
-    stranger_count: Mapped[int] = mapped_column(Count, default=0)
+    unknown_charge_count: Mapped[int] = mapped_column("stranger_count", Count, key="unknown_charge_count", default=0)
     totals: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
 
 

@@ -159,7 +159,8 @@ def _record(
     comparison_row = session.get(GatewayComparison, (merchant_id, gateway))
     assert comparison_row is not None, "the job has claimed the row before"
     comparison_row.compared_until, comparison_row.due_at = at, at + COMPARE_EVERY
-    comparison_row.charge_count, comparison_row.stranger_count = comparison.charge_count, comparison.stranger_count
+    comparison_row.charge_count = comparison.charge_count
+    comparison_row.unknown_charge_count = comparison.unknown_charge_count
     comparison_row.totals = {
         currency: {"listed": listed, "booked": booked} for currency, (listed, booked) in comparison.totals.items()
     }

@@ -39,7 +39,7 @@ class Compared(NamedTuple):
     gateway: str
     compared_until: datetime
     charge_count: int
-    stranger_count: int
+    unknown_charge_count: int
     totals: dict[str, Any]
 
 

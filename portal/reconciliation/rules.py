@@ -64,7 +64,7 @@ class Comparison:
 
     differences: tuple[Difference, ...]
     charge_count: int
-    stranger_count: int
+    unknown_charge_count: int
     totals: Mapping[str, tuple[int, int]]
     compared: frozenset[str]
 
@@ -77,10 +77,10 @@ def compare(listed: Iterable[ListedCharge], booked: Iterable[Booked], expected: 
     """
     charged: dict[str, list[ListedCharge]] = defaultdict(list)
     not_charged: set[str] = set()
-    stranger_count = 0
+    unknown_charge_count = 0
     for charge in listed:
         if charge.reference is None or not is_id("pay", charge.reference):
-            stranger_count += 1
+            unknown_charge_count += 1
         elif charge.state is State.SUCCEEDED:
             charged[charge.reference].append(charge)
         else:
@@ -102,7 +102,7 @@ def compare(listed: Iterable[ListedCharge], booked: Iterable[Booked], expected: 
     return Comparison(
         tuple(differences),
         count,
-        stranger_count,
+        unknown_charge_count,
         {currency: (listed, booked) for currency, (listed, booked) in totals.items()},
         frozenset({*charged, *expected, *agreed}),
     )

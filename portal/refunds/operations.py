@@ -107,7 +107,14 @@ def record_refund_outcome(
         post(
             session,
             merchant_id,
-            refund_succeeded(payment.customer_id, payment.id, refund.id, payment.gateway, money, at=at),
+            refund_succeeded(
+                customer_id=payment.customer_id,
+                payment_id=payment.id,
+                refund_id=refund.id,
+                gateway=payment.gateway,
+                money=money,
+                at=at,
+            ),
         )
         _become(session, refund, payment, RefundStatus.COMPLETE, actor, at)
 
@@ -123,8 +130,8 @@ def _fail(session: Session, refund: Refund, payment: Payment, actor: Actor, at: 
     payment.amount_refunded -= refund.amount
     money = Money(refund.amount, refund.currency)
     posting = refund_failed(
-        payment.customer_id, payment.id, refund.id, payment.gateway, money,
-        credit_taken=taken, had_succeeded=was_complete, at=at,
+        customer_id=payment.customer_id, payment_id=payment.id, refund_id=refund.id, gateway=payment.gateway,
+        money=money, credit_taken=taken, had_succeeded=was_complete, at=at,
     )  # fmt: skip
     post(session, payment.merchant_id, posting)
     _become(session, refund, payment, RefundStatus.FAILED, actor, at)
@@ -199,7 +206,14 @@ def _write_intent(
     session.flush()
     _record(session, refund, payment, EventType.REFUND_CREATED, actor, now)
     _update_payment_status(session, payment, actor, now)
-    begun = refund_begun(payment.customer_id, payment.id, refund.id, money, credit_taken=taken, at=now)
+    begun = refund_begun(
+        customer_id=payment.customer_id,
+        payment_id=payment.id,
+        refund_id=refund.id,
+        money=money,
+        credit_taken=taken,
+        at=now,
+    )
     post(session, merchant_id, begun)
     return RefundRequest(refund.id, charge, money)
 

@@ -132,7 +132,7 @@ def _compile_money(
             return writers[currency](amount)
         except KeyError:
             before, after = _affixes(locale, currency)
-            writers[currency] = _money_writer(exponent(currency), before, after, point, group)
+            writers[currency] = _money_writer(exponent(currency), before=before, after=after, point=point, group=group)
         return writers[currency](amount)
 
     def money_parts(amount: int, currency: str) -> MoneyParts:
@@ -160,7 +160,7 @@ def _compile_unit_price(
 
 
 def _money_writer(
-    digits: int, before: str, after: str, point: str, group: Callable[[int], str]
+    digits: int, *, before: str, after: str, point: str, group: Callable[[int], str]
 ) -> Callable[[int], str]:
     negative = MINUS + before
     if digits == 0:

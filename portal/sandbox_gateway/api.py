@@ -158,7 +158,7 @@ def post_webhook_endpoint() -> tuple[Response, int]:
     url = fields.url(body, "url")
     secret = fields.text(body, "secret", 200)
     with current_gateway().database.write() as connection:
-        record_endpoint(connection, g.account, url, secret)
+        record_endpoint(connection, g.account, url=url, secret=secret)
     return jsonify(url=url), 201
 
 
@@ -214,6 +214,8 @@ def _read_instrument(body: dict[str, Any], now: int) -> Instrument:
         return read_mobile_money(fields.text(body, "phone", 40), fields.text(body, "operator", 20, "").lower())
     if channel == "bank_account":
         return read_bank_account(
-            fields.text(body, "account_number", 60), fields.text(body, "bank_name", 120, ""), holder
+            account_number=fields.text(body, "account_number", 60),
+            bank_name=fields.text(body, "bank_name", 120, ""),
+            holder=holder,
         )
     raise InvalidRequest("type", "one of " + ", ".join(CHANNELS))

@@ -47,11 +47,11 @@ def respond_once(body: dict[str, Any], operation: Callable[[sqlite3.Connection, 
     now = gateway.clock.now()
     fingerprint = request_fingerprint(f"{request.method} {request.path}", body)
     with gateway.database.write() as connection:
-        response = find_stored_response(connection, g.account, key, fingerprint, now)
+        response = find_stored_response(connection, g.account, key=key, request=fingerprint, now=now)
         if response is None:
             response = operation(connection, now)
             if response.stored:
-                record_response(connection, g.account, key, fingerprint, response, now)
+                record_response(connection, g.account, key=key, request=fingerprint, response=response, now=now)
     if response.delay_seconds:
         gateway.wait(response.delay_seconds)
     if response.drops_connection:

@@ -65,19 +65,19 @@ def queue_behaviour(
 
 def take_behaviour_of_charge(connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
     """Remove and return the first that matches a charge; one for its reference comes before one for any."""
-    return _take(connection, "(reference IS NULL OR reference = ?)", account, reference)
+    return _take(connection, account, reference, condition="(reference IS NULL OR reference = ?)")
 
 
 def take_behaviour_of_reference(connection: sqlite3.Connection, account: str, reference: str) -> Behaviour:
     """For a refund or a setup, which only a behaviour for its reference matches; one for any reference is a charge's."""
-    return _take(connection, "reference = ?", account, reference)
+    return _take(connection, account, reference, condition="reference = ?")
 
 
 def clear_behaviours(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM behaviours")
 
 
-def _take(connection: sqlite3.Connection, condition: str, account: str, reference: str) -> Behaviour:
+def _take(connection: sqlite3.Connection, account: str, reference: str, *, condition: str) -> Behaviour:
     row = connection.execute(
         f"SELECT * FROM behaviours WHERE {condition} AND (account IS NULL OR account = ?)"  # noqa: S608 - one of the two above
         " ORDER BY reference IS NULL, account IS NULL, id LIMIT 1",

@@ -34,7 +34,7 @@ def json_response(status: int, body: dict[str, Any]) -> ApiResponse:
 
 
 def find_stored_response(
-    connection: sqlite3.Connection, account: str, key: str, request: str, now: int
+    connection: sqlite3.Connection, account: str, *, key: str, request: str, now: int
 ) -> ApiResponse | None:
     """Return the response stored for this key, to be replayed.
 
@@ -54,7 +54,7 @@ def find_stored_response(
 
 
 def record_response(
-    connection: sqlite3.Connection, account: str, key: str, request: str, response: ApiResponse, now: int
+    connection: sqlite3.Connection, account: str, *, key: str, request: str, response: ApiResponse, now: int
 ) -> None:
     connection.execute(
         "INSERT INTO idempotency_keys (account, key, request, status, body, created_at, in_flight_until)"

@@ -121,7 +121,7 @@ def read_prompted_phone(phone: str, channel: str) -> Instrument:
     return read_mobile_money(phone, operator)
 
 
-def read_bank_account(account_number: str, bank_name: str, holder: str = "") -> Instrument:
+def read_bank_account(*, account_number: str, bank_name: str, holder: str = "") -> Instrument:
     """A bank account to debit. Raises InvalidInstrument on `account_number`, `bank_name`, `holder`."""
     number = re.sub(r"[\s\-.]", "", account_number).upper()
     errors: dict[str, str] = {}

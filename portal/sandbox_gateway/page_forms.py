@@ -38,4 +38,4 @@ def read_submitted_instrument(page: sqlite3.Row, now: int) -> Instrument:
         return read_card(form.get("number", ""), expiry, form.get("holder", ""), now, cvc=form.get("cvc", ""))
     if channel == "mobile_money":
         return read_mobile_money(form.get("phone", ""))
-    return read_bank_account(form.get("account_number", ""), form.get("bank_name", ""))
+    return read_bank_account(account_number=form.get("account_number", ""), bank_name=form.get("bank_name", ""))

@@ -48,12 +48,12 @@ def render_challenge(
 
 def render_settled_charge(status: str, locale: str) -> Response:
     """What a charge without a return URL shows after 3-D Secure."""
-    return _render_message(locale, "settled_title", f"settled_{status}", 200)
+    return _render_message(200, locale=locale, title_key="settled_title", text_key=f"settled_{status}")
 
 
 def render_http_error(status: int) -> Response:
     key = _ERRORS.get(status, "refused")
-    return _render_message(reader_locale(None), f"{key}_title", f"{key}_text", status)
+    return _render_message(status, locale=reader_locale(None), title_key=f"{key}_title", text_key=f"{key}_text")
 
 
 def page_policy(form_targets: Sequence[str] = ("'self'",)) -> str:
@@ -116,7 +116,7 @@ def _render_page_message(pages: HostedPages, page: sqlite3.Row, key: str, back_u
     return make_response(html, status)
 
 
-def _render_message(locale: str, title_key: str, text_key: str, status: int) -> Response:
+def _render_message(status: int, *, locale: str, title_key: str, text_key: str) -> Response:
     texts = TEXTS[locale]
     html = render_template("message.html", locale=locale, texts=texts, title=texts[title_key], text=texts[text_key])
     return make_response(html, status)

@@ -28,7 +28,7 @@ REQUEST_TIMEOUT_SECONDS = 10
 MAX_PAUSE_SECONDS = 0.5
 
 
-def record_endpoint(connection: sqlite3.Connection, account: str, url: str, secret: str) -> None:
+def record_endpoint(connection: sqlite3.Connection, account: str, *, url: str, secret: str) -> None:
     """Set the URL and secret for the account's events, including those that are still queued."""
     connection.execute(
         "INSERT INTO webhook_endpoints (account, url, secret) VALUES (?, ?, ?)"
@@ -59,7 +59,7 @@ def record_event(
         at += (delay_seconds or LATE_DELAY_SECONDS) * 1_000
     subject = str(data["id"])
     held = mode == "out_of_order" and event_type == "charge.pending"
-    _queue(connection, account, subject, event_type, data, now, at=None if held else at)
+    _queue(connection, account, subject=subject, event_type=event_type, data=data, now=now, at=None if held else at)
     if mode == "twice":
         connection.execute(
             "INSERT INTO deliveries (account, subject, event, body, next_attempt_at)"
@@ -73,7 +73,13 @@ def record_event(
         if not released:
             earlier = {**data, "status": "pending", "completed_at": None, "failure_code": None, "failure_message": None}
             _queue(
-                connection, account, subject, "charge.pending", earlier, now, at=at + OUT_OF_ORDER_DELAY_MILLISECONDS
+                connection,
+                account,
+                subject=subject,
+                event_type="charge.pending",
+                data=earlier,
+                now=now,
+                at=at + OUT_OF_ORDER_DELAY_MILLISECONDS,
             )
 
 
@@ -144,6 +150,7 @@ class WebhookSender:
 def _queue(
     connection: sqlite3.Connection,
     account: str,
+    *,
     subject: str,
     event_type: str,
     data: dict[str, Any],

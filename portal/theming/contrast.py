@@ -57,10 +57,12 @@ def find_unreadable(theme: ThemeFile, values: TokenValues) -> Iterator[Fault]:
                     what = (
                         f"{_in_css(name)} on {_in_css(ground)} has a contrast of {ratio:.2f}, and {least} is the least"
                     )
-                    yield Fault(theme.slug, theme.path, _line(theme, mode, name, ground), f"{what} ({mode})")
+                    yield Fault(
+                        theme.slug, theme.path, _line(theme, mode=mode, name=name, ground=ground), f"{what} ({mode})"
+                    )
 
 
-def _line(theme: ThemeFile, mode: str, name: str, ground: str) -> int:
+def _line(theme: ThemeFile, *, mode: str, name: str, ground: str) -> int:
     tokens = _SOURCES.get(name, (name,)) + _SOURCES.get(ground, (ground,))
     tables = ("tokens.dark", "tokens") if mode == "dark" else ("tokens",)
     return theme.line(*(f"{table}.{token}" for table in tables for token in tokens), *tables)

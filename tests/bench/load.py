@@ -37,7 +37,7 @@ def load(target: Target, requests: int, connections: int) -> float:
         started = time.perf_counter()
         for link in links:
             link.sendall(question)
-        unasked = requests - len(links)
+        unsent = requests - len(links)
         while waiting:
             ready = selector.select(timeout=PATIENCE_SECONDS)
             if not ready or time.perf_counter() - started > PATIENCE_SECONDS:
@@ -53,9 +53,9 @@ def load(target: Target, requests: int, connections: int) -> float:
                     continue
                 answer.clear()
                 waiting -= 1
-                if unasked:
+                if unsent:
                     answering.sendall(question)
-                    unasked -= 1
+                    unsent -= 1
         return time.perf_counter() - started
 
 

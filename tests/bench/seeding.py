@@ -65,7 +65,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How values are written into a database that is not asked by SQLAlchemy."""
+    """How values are written into a database without SQLAlchemy."""
 
     instant: Callable[[datetime], Any]
     day: Callable[[date], Any]
@@ -263,7 +263,7 @@ def _write_postgresql(database: Database, batches: Iterable[Rows]) -> None:
         assert isinstance(raw, psycopg.Connection)
         raw.execute(
             "SET session_replication_role = replica"
-        )  # The rows fit: a foreign key is not asked a million times.
+        )  # The rows fit: a foreign key is not checked a million times.
         for rows in batches:
             for table, columns in _TABLES.items():
                 if rows.get(table):

@@ -40,11 +40,11 @@ def test_waiting_page_takes_over_the_outcome_and_stops_asking(shown: ShownPages,
     expect(page.get_by_text("Paid. Receipt sent to")).to_be_visible()
     expect(page.get_by_role("main")).to_be_focused()
     assert page.title().startswith("Payment of $325.98")
-    asked_count = shown.fetched_count
+    count_before = shown.fetched_count
 
     page.clock.run_for(120_000)
 
-    assert shown.fetched_count == asked_count == 2
+    assert shown.fetched_count == count_before == 2
 
 
 def test_waiting_page_asks_ever_less_often_while_nothing_changes(shown: ShownPages, page: Page) -> None:

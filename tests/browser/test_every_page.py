@@ -1,4 +1,4 @@
-"""Every page of the running system in a real browser: none scrolls sideways, axe finds nothing, strangers and newcomers are told."""
+"""Every page of the running system in a real browser: none scrolls sideways, axe finds nothing, strangers and newcomers read what to do."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_full_account_fits_every_width_and_axe(live_portal, page, enter, slug,
     assert not faults, "\n".join(faults)
 
 
-def test_a_newcomer_is_told_that_there_is_nothing_and_what_will_come(live_portal, page, enter):
+def test_a_newcomer_reads_that_there_is_nothing_and_what_will_come(live_portal, page, enter):
     example = EXAMPLES["acme"]
     assert example.new_customer.email is not None
     account = live_portal.accounts.find("acme", example.new_customer.email)

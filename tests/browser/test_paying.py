@@ -70,7 +70,7 @@ def test_the_demos_customers_pay_the_first_of_what_they_owe_with_what_stands_fir
     account.check_money(is_settled=False)
 
 
-def test_a_new_card_is_kept_only_when_asked_to(live_portal, page, enter):
+def test_a_new_card_is_saved_only_on_request(live_portal, page, enter):
     account = live_portal.accounts.create()
     first, second = account.open_invoice(1900), account.open_invoice(2900)
     enter(account)
@@ -186,7 +186,7 @@ def test_cancel_leads_out_of_each_step_and_takes_nothing(live_portal, page, ente
 
 
 @pytest.mark.browser_context_args(**PHONE)
-def test_a_phone_is_asked_and_says_yes(live_portal, page, enter):
+def test_a_prompt_on_a_phone_is_approved(live_portal, page, enter):
     account = live_portal.accounts.create("savane", name="Blaise Tchami")
     phone, invoice = account.save_phone(), account.open_invoice(5000, "Entretien annuel du compteur")
     enter(account)

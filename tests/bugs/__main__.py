@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.bugs.catalogue import BUGS, Bug, TextGone
-from tests.bugs.trial import TrialVoid, Verdict, try_bug
+from tests.bugs.trial import TrialResult, TrialVoid, try_bug
 
 
 def main() -> None:
@@ -28,20 +28,20 @@ def main() -> None:
 def _try_all(bugs: list[Bug], jobs: int) -> Iterator[str]:
     """A sentence for each bug that was not caught, "" for each that was."""
     with ThreadPoolExecutor(jobs) as pool:
-        for bug, verdict in zip(bugs, pool.map(_try, bugs), strict=True):
-            if isinstance(verdict, str):
-                print(f"VOID    {bug.name}: {verdict}", flush=True)
-                yield f"{bug.name}: {verdict}"
-            elif verdict.caught_by is None:
-                print(f"MISSED  {bug.name} ({verdict.seconds:.0f} s)", flush=True)
+        for bug, result in zip(bugs, pool.map(_try, bugs), strict=True):
+            if isinstance(result, str):
+                print(f"VOID    {bug.name}: {result}", flush=True)
+                yield f"{bug.name}: {result}"
+            elif result.caught_by is None:
+                print(f"MISSED  {bug.name} ({result.seconds:.0f} s)", flush=True)
                 yield f"nothing notices that {bug.name}"
             else:
-                by = f"{verdict.caught_by}{', in the whole suite' if verdict.whole else ''}"
-                print(f"caught  {bug.name} ({verdict.seconds:.0f} s)\n        by {by}", flush=True)
+                by = f"{result.caught_by}{', in the whole suite' if result.whole else ''}"
+                print(f"caught  {bug.name} ({result.seconds:.0f} s)\n        by {by}", flush=True)
                 yield ""
 
 
-def _try(bug: Bug) -> Verdict | str:
+def _try(bug: Bug) -> TrialResult | str:
     try:
         return try_bug(bug)
     except (TextGone, TrialVoid) as fault:

@@ -351,7 +351,7 @@ BUGS = (
         likely=(_DATABASE,),
     ),
     _bug(
-        "a commit is not on the disk when it is told",
+        "a commit is not on the disk when it is reported",
         ("portal/database.py", '"synchronous=FULL"', '"synchronous=NORMAL"'),
         likely=(_POWER_CUTS, _DATABASE),
     ),
@@ -456,7 +456,7 @@ BUGS = (
     ),
     _bug(
         "forms of other sites are taken",
-        ("portal/customer_pages/guard.py", "    if not verdict:\n", "    if verdict is None:\n"),
+        ("portal/customer_pages/guard.py", "    if not is_own_page:\n", "    if is_own_page is None:\n"),
         likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
     ),
     # --- card numbers ---

@@ -28,7 +28,7 @@ class TrialVoid(Exception):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TrialResult:
     """`caught_by` is the first test that failed, None when none did; `whole`: the likely tests had stayed green."""
 
     bug: str
@@ -37,7 +37,7 @@ class Verdict:
     seconds: float
 
 
-def try_bug(bug: Bug) -> Verdict:
+def try_bug(bug: Bug) -> TrialResult:
     """Put the bug into a fresh copy and run its likely tests, then the whole suite; what fails must pass without the bug.
 
     Raises TextGone, TrialVoid.
@@ -55,7 +55,7 @@ def try_bug(bug: Bug) -> Verdict:
         with _fresh_copy() as copy:
             if first_failure(copy, ["-n0", caught_by]) is not None:
                 raise TrialVoid(f"{caught_by} fails without the bug too")
-    return Verdict(bug.name, caught_by, whole, time.monotonic() - began)
+    return TrialResult(bug.name, caught_by, whole, time.monotonic() - began)
 
 
 @contextmanager

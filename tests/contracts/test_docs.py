@@ -49,7 +49,7 @@ TEXT_OF_OTHERS = ("tests/support/axe/",)
 _PICTURES = {".png", ".ico", ".jpg", ".webp", ".woff2"}
 
 
-# --- what is asked of the documents ---
+# --- what the documents have to hold ---
 
 
 @cache

@@ -25,7 +25,7 @@ from tests.support.provider_server import (
     TRUNCATED,
     Fault,
     Reply,
-    told,
+    json_reply,
 )
 
 CREATED = (State.SUCCEEDED, State.PENDING, State.REQUIRES_ACTION)
@@ -67,7 +67,7 @@ def test_request_resent_after_its_response_was_lost_is_carried_out_once(bench, c
 def test_refusal_as_a_duplicate_means_that_it_exists(bench, caller, operation):
     prepared = PreparedRequest.prepare(operation, caller)
     status, body = bench.duplicate
-    duplicate = Fault("duplicate", True, lambda _reply: told(status, body))
+    duplicate = Fault("duplicate", True, lambda _reply: json_reply(status, body))
 
     with bench.server.spoiling(duplicate, prepared.call):
         outcome = prepared.send()
@@ -174,7 +174,7 @@ def test_unreachable_provider_raises_nothing(bench, caller):
 def test_provider_that_accepts_our_key_is_reachable(bench):
     assert bench.gateway.is_reachable()
 
-    with bench.server.spoiling(Fault("no_key", False, lambda _reply: told(401))):
+    with bench.server.spoiling(Fault("no_key", False, lambda _reply: json_reply(401))):
         assert not bench.gateway.is_reachable()
 
 

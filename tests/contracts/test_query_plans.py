@@ -234,7 +234,7 @@ def explain(database: Database, crowd: Crowd) -> Iterator[Callable[[Question], l
 
 # Reading the rows that a part of a UNION ALL has already limited is no scan of a table.
 SCAN = re.compile(r"SCAN (?!anon_|\(subquery)|Seq Scan")
-# Reading a merchant from its first row on, until enough of them have what is asked for.
+# Reading a merchant from its first row on, until enough of them have what is requested.
 WALK = re.compile(r"SEARCH \w+ USING .*\(merchant_id=\?( AND id<=?\?)?\)$|Index Cond: \(merchant_id = [^()]*\)$")
 NARROW = (" of a rare status", " of statuses", " of one", "outstanding", "overdue", "void")
 SORT = re.compile(r"USE TEMP B-TREE|(-> +)?(Incremental )?Sort$")

@@ -43,12 +43,12 @@ class Progress:
         """Go on where the file ends, or begin anew. A seed that is not the file's is refused."""
         if file is None or not file.exists():
             return cls(SystemRandom().randrange(10**6) if seed is None else seed)
-        told = json.loads(file.read_text())
-        if seed not in (None, told["seed"]):
-            sys.exit(f"{file} is of seed {told['seed']}, not {seed}")
-        tally = Tally(**told.pop("tally"))
+        saved = json.loads(file.read_text())
+        if seed not in (None, saved["seed"]):
+            sys.exit(f"{file} is of seed {saved['seed']}, not {seed}")
+        tally = Tally(**saved.pop("tally"))
         tally.taken, tally.booked = Counter(tally.taken), Counter(tally.booked)
-        return cls(**told, tally=tally)
+        return cls(**saved, tally=tally)
 
     def save(self, file: Path | None) -> None:
         if file is not None:

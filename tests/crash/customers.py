@@ -121,7 +121,7 @@ class Customer:
     def _pay_at_gateway(self, purchase: Purchase, browser: Browser) -> None:
         url = self.account.payment(purchase.payment_id).action_url
         if url is None:
-            return  # The order's answer was lost: the payment is asked for, and nobody was sent anywhere.
+            return  # The order's answer was lost: the payment is looked up, and nobody was sent anywhere.
         form = browser.open(url).form(url.rsplit("/", 1)[1])
         assert form is not None, "the gateway's page has its form"
         browser.send(form, channel="card", number=GOOD_CARD, expiry="08/40", cvc="123")

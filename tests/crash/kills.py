@@ -151,7 +151,7 @@ class _Chaos:
         installation = self._installation
         self._serve()
         for number in range(SETTLING_ROUNDS):
-            # At first by minutes, so that orders which never arrived are given again; then past the time of every checkout.
+            # At first by minutes, so that orders which never arrived are resent; then past the time of every checkout.
             self._age(timedelta(minutes=1) if number < 4 else timedelta(hours=4))
             assert installation.work() == 0
             if not self._unsettled():

@@ -40,7 +40,7 @@ CHECKPOINTS_OFTEN = "wal_autocheckpoint=25"
 
 @dataclass
 class PoweredDay:
-    """`promises` are what somebody was told: (after how many steps of the disk, of what, how far it is)."""
+    """`promises` are what was reported to somebody: (after how many steps of the disk, of what, how far it is)."""
 
     template: Path
     folder: Path

@@ -1,4 +1,4 @@
-"""What the fork server hands on: every template in the dress and language of the tests' merchants, and an application's routes."""
+"""What the fork server hands on: every template in the theme and language of the tests' merchants, and an application's routes."""
 
 from __future__ import annotations
 

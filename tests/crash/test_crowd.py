@@ -1,4 +1,4 @@
-"""Two hundred pay one invoice at once, through the pages of a real server: one charge, and every other is told what happened."""
+"""Two hundred pay one invoice at once, through the pages of a real server: one charge, and every other reads what happened."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def test_two_hundred_payers_of_one_invoice_charge_it_once(installation):
             page = browser.open(f"{account.root}/checkout?invoice={invoice}")
             form = page.form("/checkout")
             if form is None:
-                return _told(page, 200)
+                return _reported(page, 200)
             page = browser.send(form, payment_method=card)
             if page.status != 303:
-                return _told(page, 422)
+                return _reported(page, 422)
             form = browser.open(page.leads_to).form("/confirmation")
             if form is None:
                 return "ended"  # A newer checkout took its place before it was shown.
             page = browser.send(form)
-            return "paid" if page.status == 303 else _told(page, 409, 422)
+            return "paid" if page.status == 303 else _reported(page, 409, 422)
 
     with ThreadPoolExecutor(PAYERS) as pool:
         answers = Counter(pool.map(pay, range(PAYERS)))
@@ -95,7 +95,7 @@ def _open(cookie: tuple[str, str], url: str) -> Page:
         return browser.open(url)
 
 
-def _told(page: Page, *statuses: int) -> str:
+def _reported(page: Page, *statuses: int) -> str:
     """What the page says of the invoice; only these statuses may say it."""
     assert page.status in statuses, f"{page.url} answered {page.status}"
     for word, sentence in (

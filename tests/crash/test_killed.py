@@ -1,4 +1,4 @@
-"""Real processes killed by SIGKILL at every crash point and at any moment: one charge at most, and the invoice told truly."""
+"""Real processes killed by SIGKILL at every crash point and at any moment: one charge at most, and the invoice in its right state."""
 
 from __future__ import annotations
 
@@ -315,7 +315,7 @@ def test_web_server_killed_at_any_moment_leaves_at_most_one_charge_a_customer(in
         account.check_money()
 
 
-def test_web_server_asked_to_end_finishes_the_charge_in_hand(installation):
+def test_web_server_signaled_to_end_finishes_the_charge_in_hand(installation):
     account = installation.accounts.create()
     payment = account.begin(account.open_invoice(), method=account.save_card())
     visitor = installation.visit(account)
@@ -372,7 +372,7 @@ def _make_comparison_due(account) -> None:
 
 
 def _age_setup(account):
-    """The customer's one setup, due to be asked for as though a minute had gone by."""
+    """The customer's one setup, due to be looked up as though a minute had gone by."""
     with account.live.database.unit_of_work() as session:
         setup = session.execute(
             sa.select(PaymentMethodSetup).where(PaymentMethodSetup.customer_id == account.scope.customer_id)
@@ -384,7 +384,7 @@ def _age_setup(account):
 
 
 def _age_refund(account, payment_id: str) -> str:
-    """Make the payment's refund due to be asked for and old enough to be given again, and tell its id."""
+    """Make the payment's refund due to be looked up and old enough to be resent, and return its id."""
     with account.live.database.unit_of_work() as session:
         refund = session.execute(
             sa.select(Refund).where(Refund.merchant_id == account.merchant.id, Refund.payment_id == payment_id)

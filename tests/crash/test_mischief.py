@@ -15,7 +15,7 @@ from tests.support.waiting import wait_for
 
 
 @pytest.mark.parametrize("answer", ["error_after", "drop_after", "drop_before", "slow", "broken_card"])
-def test_an_order_without_an_answer_is_asked_for_and_charged_once(installation, answer):
+def test_an_order_without_an_answer_is_looked_up_and_charged_once(installation, answer):
     account = installation.accounts.create()
     invoice = account.open_invoice()
     payment = account.begin(invoice, method=account.save_card(BROKEN_CARD if answer == "broken_card" else GOOD_CARD))
@@ -77,8 +77,8 @@ def test_events_late_twice_out_of_order_or_never_end_in_the_same_truth(installat
         assert account.payment(payments[kind]).status == "pending"
 
     wait_for(lambda: all(account.charges() for account in accounts.values()), seconds=15)
-    told = [account for kind, account in accounts.items() if kind != "never"]
-    wait_for(lambda: all("charge.succeeded" in _events(account) for account in told), seconds=15)
+    notified = [account for kind, account in accounts.items() if kind != "never"]
+    wait_for(lambda: all("charge.succeeded" in _events(account) for account in notified), seconds=15)
     accounts["never"].age(payments["never"])
     assert installation.work() == 0
 
@@ -123,7 +123,7 @@ def test_two_tabs_with_two_methods_at_once_charge_once(installation):
 
 
 def _events(account) -> list[str]:
-    """What the gateway has told of this customer's payments."""
+    """What the gateway has reported of this customer's payments."""
     mine = [payment.id for payment in account.payments()]
     with account.live.database.unit_of_work() as session:
         statement = sa.select(ProviderEvent.type).where(

@@ -1,4 +1,4 @@
-"""Power cuts while customers pay, on SQLite: what was told to anybody is there afterwards, and the ledger is proved."""
+"""Power cuts while customers pay, on SQLite: what was reported to anybody is there afterwards, and the ledger is proved."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def live_a_day(run: Run, tmp_path: Path) -> Callable[..., PoweredDay]:
     return live
 
 
-def test_nothing_that_was_told_is_lost_in_a_power_cut(live_a_day: Callable[..., PoweredDay]) -> None:
+def test_nothing_that_was_reported_is_lost_in_a_power_cut(live_a_day: Callable[..., PoweredDay]) -> None:
     day = live_a_day()
 
     assert len(day.promises) == 3 * 5

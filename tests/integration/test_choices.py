@@ -153,7 +153,7 @@ def test_gateway_is_sent_the_name_of_a_top_up_in_the_customers_language(
     assert [order.description for order in orders] == [text]
 
 
-def test_deposit_that_changed_is_asked_about_before_it_is_paid(payer: PayingCustomer) -> None:
+def test_deposit_that_changed_is_confirmed_again_before_it_is_paid(payer: PayingCustomer) -> None:
     invoice = payer.invoice(5000, deposit_amount=1500)
     payment = payer.checkout(invoice, amount=Deposit())
     change(payer, invoice, deposit_amount=1700)

@@ -101,7 +101,7 @@ def test_merchant_is_connected_by_lines_on_standard_input(connect, database, not
     assert accounts_of(database, SECRET_KEY) == {
         "notchpay": {"public_key": PUBLIC_KEY, "private_key": PRIVATE_KEY, "event_secrets": EVENT_SECRET}
     }
-    assert notchpay.asked == ["GET /payments"]
+    assert notchpay.requested == ["GET /payments"]
     with database.read() as reader:
         assert reader.execute(sa.select(Merchant.gateway)).scalar() == "notchpay"
         (act,) = reader.execute(sa.select(AuditEntry.__table__).where(AuditEntry.action == "gateway.connected"))
@@ -178,7 +178,7 @@ def test_what_does_not_fit_is_named_without_a_secret_and_stores_nothing(
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (1, "", 1)
     assert sentence in ran.err
     assert not any(secret in ran.err for secret in SHOWN_NEVER)
-    assert (accounts_of(database, SECRET_KEY), notchpay.asked) == ({}, [])
+    assert (accounts_of(database, SECRET_KEY), notchpay.requested) == ({}, [])
 
 
 def test_variable_without_a_name_is_wrong_usage_and_is_not_repeated(connect, notchpay, acme):
@@ -206,7 +206,7 @@ def test_key_that_the_gateway_refuses_stores_nothing(connect, database, acme):
 def test_offline_sends_no_request(connect, database, notchpay, acme):
     ran = connect(LINES.replace(PUBLIC_KEY, "pk_test.another"), "--offline")
 
-    assert (ran.code, notchpay.asked) == (0, [])
+    assert (ran.code, notchpay.requested) == (0, [])
     assert accounts_of(database, SECRET_KEY)["notchpay"]["public_key"] == "pk_test.another"
 
 

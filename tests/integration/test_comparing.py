@@ -161,7 +161,7 @@ def test_charges_that_are_not_ours_are_only_counted(payer: PayingCustomer) -> No
     compare_charges(payer.services)
 
     (comparison,) = payer.rows(GatewayComparison)
-    assert (comparison.stranger_count, comparison.charge_count, differences(payer)) == (1, 0, [])
+    assert (comparison.unknown_charge_count, comparison.charge_count, differences(payer)) == (1, 0, [])
 
 
 def test_payment_that_a_restored_backup_does_not_have_is_a_difference(payer: PayingCustomer) -> None:

@@ -53,7 +53,7 @@ def send(site: Site) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("month", "year", "is_told"),
+    ("month", "year", "is_notified"),
     [
         (3, 2026, True),
         (4, 2026, True),
@@ -64,12 +64,12 @@ def send(site: Site) -> list[Any]:
         (None, None, False),
     ],
 )
-def test_customer_is_told_eight_weeks_before_and_once(
-    site: Site, month: int | None, year: int | None, is_told: bool
+def test_customer_is_notified_eight_weeks_before_and_once(
+    site: Site, month: int | None, year: int | None, is_notified: bool
 ) -> None:
     save(site, month, year)
 
-    assert len(send(site)) == is_told
+    assert len(send(site)) == is_notified
     assert send(site) == []
 
 
@@ -117,7 +117,7 @@ def test_outbox_holds_ids_only(site: Site) -> None:
     assert is_id("evt", event)
 
 
-def test_new_expiry_of_the_same_method_is_told_again_when_its_time_comes(site: Site) -> None:
+def test_new_expiry_of_the_same_method_is_notified_again_when_its_time_comes(site: Site) -> None:
     save(site)
     assert len(send(site)) == 1
 
@@ -158,7 +158,7 @@ def test_nobody_is_written_to_about_what_is_gone_meanwhile(site: Site, table: An
     assert site.mail.take() == []
 
 
-def test_what_is_told_is_what_pages_call_expiring() -> None:
+def test_what_is_notified_is_what_pages_call_expiring() -> None:
     for today in (date(2026, 1, 1), date(2026, 3, 6), date(2026, 3, 7), date(2026, 8, 31), date(2026, 12, 31)):
         first, last = expiries_to_notify(today)
 

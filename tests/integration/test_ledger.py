@@ -174,7 +174,9 @@ def test_link_forged_as_a_whole_does_not_fit_the_next_one(payer: PayingCustomer)
     entries = [
         row.digest for row in sorted(payer.rows(LedgerEntry, transaction_id=first.id), key=lambda row: row.position)
     ]
-    forged = digest_of(payer.scope.merchant_id, first.id, first.kind, "another", first.at, entries)
+    forged = digest_of(
+        payer.scope.merchant_id, first.id, kind=first.kind, source="another", at=first.at, entries=entries
+    )
 
     tamper(
         payer,
@@ -217,8 +219,8 @@ def test_balance_that_was_changed_by_hand_is_named(payer: PayingCustomer, statem
 
     change(payer, statement.format(payment=payment))
 
-    told = named.format(invoice=invoice, payment=payment, customer=payer.scope.customer_id)
-    assert str(payer.wrong_row()) == told
+    expected = named.format(invoice=invoice, payment=payment, customer=payer.scope.customer_id)
+    assert str(payer.wrong_row()) == expected
 
 
 @pytest.mark.parametrize(
@@ -333,7 +335,7 @@ def sums(payer: PayingCustomer) -> dict[str, int]:
 
 
 def resolve_twice(payer: PayingCustomer, payment: str) -> None:
-    """The money came after the payment had been given up and its invoice paid by another: a surplus, which is credit."""
+    """The money came after the payment had expired and its invoice paid by another: a surplus, which is credit."""
     payer.clock.advance(hours=4)
     resolve_payment(payer.services, payer.scope.merchant_id, payment)
     other = payer.pay(*payer.invoices_of(payment))

@@ -1,4 +1,4 @@
-"""Keeping a method without paying: entered on the gateway's page, asked for until it is known, kept once."""
+"""Keeping a method without paying: entered on the gateway's page, looked up until it is known, kept once."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_somebody_elses_method_is_not_replaced(desk: Desk, make_scope: Any) -> N
     assert desk.payer.gateway.calls == []
 
 
-def test_gateway_without_a_page_for_it_is_never_asked(desk: Desk) -> None:
+def test_gateway_without_a_page_for_it_is_never_called(desk: Desk) -> None:
     desk.payer.gateway.capabilities = replace(ABLE, setup_page=False)
 
     with pytest.raises(SetupsUnavailable):
@@ -325,21 +325,21 @@ def test_order_names_the_token_by_which_the_gateway_knows_the_customer(desk: Des
     assert (requests[0].payer.known_token, requests[0].payee) == ("tok_visa", "Acme Software Inc.")
 
 
-def test_host_is_told_of_a_kept_method_once(desk: Desk) -> None:
-    told: list[str] = []
+def test_host_receives_a_signal_of_a_kept_method_once(desk: Desk) -> None:
+    received: list[str] = []
 
     def listen(_merchant: str, **ids: str) -> None:
-        told.append(ids["payment_method_id"])
+        received.append(ids["payment_method_id"])
 
     with signals.payment_method_added.connected_to(listen):
         setup_id = desk.begin()
         finish(desk, setup_id)
         resolve_setup(desk.payer.services, desk.payer.scope.merchant_id, setup_id)
 
-    assert told == [desk.active()["5100"].id]
+    assert received == [desk.active()["5100"].id]
 
 
-def test_event_of_a_new_method_has_the_nickname_that_was_asked_for(desk: Desk) -> None:
+def test_event_of_a_new_method_has_the_requested_nickname(desk: Desk) -> None:
     setup_id = desk.begin(nickname="Firm card")
 
     finish(desk, setup_id)

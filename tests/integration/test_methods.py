@@ -95,11 +95,11 @@ def test_method_kept_while_paying_has_the_words_that_were_agreed_to(payer: Payin
 MASTERCARD = MethodDetails("card", "mastercard", "5100", 12, 2031, fingerprint="fp-5100", token="tok_5100")
 
 
-def test_host_is_told_of_a_method_that_was_kept_while_paying(payer: PayingCustomer) -> None:
-    told: list[str] = []
+def test_host_receives_a_signal_of_a_method_that_was_kept_while_paying(payer: PayingCustomer) -> None:
+    received: list[str] = []
 
     def note(_merchant: str, **ids: str) -> None:
-        told.append(ids["payment_method_id"])
+        received.append(ids["payment_method_id"])
 
     with signals.payment_method_added.connected_to(note):
         payment = payer.pay(payer.invoice(), method="new", save=True)
@@ -108,7 +108,7 @@ def test_host_is_told_of_a_method_that_was_kept_while_paying(payer: PayingCustom
         payer.clock.advance(seconds=11)
         check_payments(payer.services)
 
-    assert told == [payer.payment(payment).payment_method_id]
+    assert received == [payer.payment(payment).payment_method_id]
 
 
 def test_nothing_is_recorded_where_nothing_is_to_be_kept(payer: PayingCustomer) -> None:
@@ -310,7 +310,7 @@ def test_token_is_kept_while_a_payment_under_way_may_need_it(payer: PayingCustom
     assert payer.wrong_row() is None
 
 
-def test_order_that_never_arrived_is_not_given_again_with_a_removed_method(payer: PayingCustomer) -> None:
+def test_order_that_never_arrived_is_not_resent_with_a_removed_method(payer: PayingCustomer) -> None:
     payer.gateway.answers.append(lost)
     payment = payer.pay(payer.invoice())
     payer.gateway.ledger.clear()
@@ -334,7 +334,7 @@ def test_token_that_is_saved_again_is_not_forgotten(payer: PayingCustomer) -> No
     assert detached(payer) == []
 
 
-def test_gateway_that_does_not_answer_is_told_again(payer: PayingCustomer) -> None:
+def test_detachment_that_the_gateway_does_not_answer_is_retried(payer: PayingCustomer) -> None:
     said: list[str] = []
 
     def refuse_once(token: str) -> bool:
@@ -353,7 +353,7 @@ def test_gateway_that_does_not_answer_is_told_again(payer: PayingCustomer) -> No
     assert message.done_at is not None
 
 
-def test_gateway_that_cannot_forget_is_not_asked_to(payer: PayingCustomer) -> None:
+def test_gateway_that_cannot_detach_is_not_called(payer: PayingCustomer) -> None:
     payer.gateway.capabilities = replace(ABLE, setup_page=False)
     remove(payer, payer.method_id)
 

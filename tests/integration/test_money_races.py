@@ -62,12 +62,12 @@ def test_many_payers_of_one_credit_spend_it_once(payer: PayingCustomer) -> None:
         try:
             payer.confirm(payments[number])
         except AmountChanged:
-            return "asked again"
+            return "to confirm again"
         return "paid"
 
     answers = at_once(12, pay)
 
-    assert Counter(answers) == {"paid": 5, "asked again": 7}
+    assert Counter(answers) == {"paid": 5, "to confirm again": 7}
     (kept,) = payer.rows(CustomerBalance)
     assert (kept.amount, kept.amount_reserved) == (0, 0)
     assert payer.wrong_row() is None

@@ -102,31 +102,31 @@ def test_method_that_was_entered_at_the_gateway_is_shown_and_its_page_forgotten(
     assert row.action_url is None
 
 
-def test_gateway_is_asked_by_the_page_that_it_named_first(payer: PayingCustomer) -> None:
-    asked: list[Lookup] = []
+def test_payment_is_looked_up_by_the_page_that_was_named_first(payer: PayingCustomer) -> None:
+    lookups: list[Lookup] = []
     look_up = payer.gateway.look_up
 
     def note(lookup: Lookup) -> ChargeOutcome:
-        asked.append(lookup)
+        lookups.append(lookup)
         return look_up(lookup)
 
     payer.gateway.look_up = note  # type: ignore[method-assign]
-    payer.gateway.answers.append(lambda told: replace(told, page_reference="cs_1"))
+    payer.gateway.answers.append(lambda outcome: replace(outcome, page_reference="cs_1"))
     payment = payer.pay(payer.invoice(), method="new")
 
-    payer.gateway.look_ups.append(lambda told: replace(told, page_reference="cs_2"))
+    payer.gateway.look_ups.append(lambda outcome: replace(outcome, page_reference="cs_2"))
     for _ in range(2):
         resolve_payment(payer.services, payer.scope.merchant_id, payment)
 
-    assert [lookup.page_reference for lookup in asked] == ["cs_1", "cs_1"]
+    assert [lookup.page_reference for lookup in lookups] == ["cs_1", "cs_1"]
 
 
 @pytest.mark.parametrize("garbage", ["\x00", "\ud800"])
 def test_signs_that_no_database_takes_keep_no_outcome_from_being_recorded(payer: PayingCustomer, garbage: str) -> None:
     payer.gateway.becomes.append(State.FAILED)
     payer.gateway.answers.append(
-        lambda told: replace(
-            told, gateway_reference=f"ch{garbage}", failure_message=f"declined{garbage}", evidence=f"order{garbage}"
+        lambda outcome: replace(
+            outcome, gateway_reference=f"ch{garbage}", failure_message=f"declined{garbage}", evidence=f"order{garbage}"
         )
     )
 
@@ -161,7 +161,7 @@ def test_signs_that_no_database_takes_keep_no_method_from_being_kept(payer: Payi
 def test_success_is_the_gateways_act_with_its_evidence(payer: PayingCustomer) -> None:
     payment = pending(payer, payer.invoice())
     payer.gateway.settle(payment, State.SUCCEEDED)
-    payer.gateway.look_ups.append(lambda told: replace(told, evidence="looked up"))
+    payer.gateway.look_ups.append(lambda outcome: replace(outcome, evidence="looked up"))
 
     resolve_payment(payer.services, payer.scope.merchant_id, payment)
 
@@ -244,7 +244,7 @@ def test_money_in_advance_that_comes_late_is_no_surplus_either(
     payer: PayingCustomer, caplog: pytest.LogCaptureFixture
 ) -> None:
     allow(payer, top_ups={"USD": AmountLimits(1000, 5000)})
-    payment = given_up(payer, top_up="USD", amount=Exact(2000))
+    payment = canceled(payer, top_up="USD", amount=Exact(2000))
 
     come_late(payer, payment)
 
@@ -291,8 +291,8 @@ def test_refusal_of_its_own_keeps_its_reason_when_the_time_is_up(payer: PayingCu
     payment = pending(payer, payer.invoice())
     payer.clock.advance(hours=3, seconds=1)
     payer.gateway.look_ups += [
-        lambda told: told,
-        lambda told: replace(told, state=State.FAILED, failure_code="insufficient_funds"),
+        lambda outcome: outcome,
+        lambda outcome: replace(outcome, state=State.FAILED, failure_code="insufficient_funds"),
     ]
 
     check_payments(payer.services)
@@ -304,7 +304,10 @@ def test_money_that_comes_as_we_call_it_off_is_booked(payer: PayingCustomer) -> 
     invoice = payer.invoice()
     payment = pending(payer, invoice)
     payer.clock.advance(hours=3, seconds=1)
-    payer.gateway.look_ups += [lambda told: told, lambda told: replace(told, state=State.SUCCEEDED, failure_code=None)]
+    payer.gateway.look_ups += [
+        lambda outcome: outcome,
+        lambda outcome: replace(outcome, state=State.SUCCEEDED, failure_code=None),
+    ]
 
     check_payments(payer.services)
 
@@ -316,7 +319,7 @@ def test_money_that_comes_as_we_call_it_off_is_booked(payer: PayingCustomer) -> 
 
 def test_late_money_is_all_that_the_payment_amounts_to(payer: PayingCustomer) -> None:
     grant_credit(payer, 2000)
-    payment = given_up(payer, payer.invoice(5000), use_credit=True)
+    payment = canceled(payer, payer.invoice(5000), use_credit=True)
 
     come_late(payer, payment)
 
@@ -329,7 +332,7 @@ def test_late_money_pays_the_oldest_invoices_as_far_as_it_goes(payer: PayingCust
     first = payer.invoice(3000)
     payer.clock.advance(days=1)
     second = payer.invoice(2000)
-    payment = given_up(payer, first, second, use_credit=True)
+    payment = canceled(payer, first, second, use_credit=True)
 
     come_late(payer, payment)
 
@@ -341,7 +344,7 @@ def test_late_money_pays_the_oldest_invoices_as_far_as_it_goes(payer: PayingCust
 
 def test_late_money_in_another_currency_pays_at_the_price_of_then(payer: PayingCustomer) -> None:
     invoice = payer.invoice(5000, prices={"EUR": 4600})
-    payment = given_up(payer, invoice, currency="EUR")
+    payment = canceled(payer, invoice, currency="EUR")
 
     come_late(payer, payment)
 
@@ -353,7 +356,7 @@ def test_late_money_in_another_currency_pays_at_the_price_of_then(payer: PayingC
 def test_late_money_in_another_currency_pays_no_part_of_an_invoice(payer: PayingCustomer) -> None:
     allow(payer, amount_mode="editable")
     invoice = payer.invoice(5000, prices={"EUR": 4600})
-    payment = given_up(payer, invoice, currency="EUR")
+    payment = canceled(payer, invoice, currency="EUR")
     payer.pay(invoice, amount=Exact(1000))
 
     come_late(payer, payment)
@@ -365,7 +368,7 @@ def test_late_money_in_another_currency_pays_no_part_of_an_invoice(payer: Paying
 
 def test_late_money_does_not_pay_an_invoice_that_is_in_another_currency_by_now(payer: PayingCustomer) -> None:
     invoice = payer.invoice(5000)
-    payment = given_up(payer, invoice)
+    payment = canceled(payer, invoice)
     correct(payer, invoice, Money(5000, "EUR"))
 
     come_late(payer, payment)
@@ -377,7 +380,7 @@ def test_late_money_does_not_pay_an_invoice_that_is_in_another_currency_by_now(p
 
 def test_late_money_pays_an_invoice_that_is_in_its_own_currency_by_now(payer: PayingCustomer) -> None:
     invoice = payer.invoice(5000, prices={"EUR": 4600})
-    payment = given_up(payer, invoice, currency="EUR")
+    payment = canceled(payer, invoice, currency="EUR")
     correct(payer, invoice, Money(3000, "EUR"))
 
     come_late(payer, payment)
@@ -395,7 +398,7 @@ def test_new_method_is_kept_with_the_word_that_allowed_it(payer: PayingCustomer)
     payer.gateway.pay_page(payment)
     payer.gateway.ledger[payment] = replace(payer.gateway.ledger[payment], method=MASTERCARD)
 
-    with heard(signals.payment_method_added) as told:
+    with heard(signals.payment_method_added) as received:
         for _ in range(2):
             resolve_payment(payer.services, payer.scope.merchant_id, payment)
 
@@ -404,16 +407,16 @@ def test_new_method_is_kept_with_the_word_that_allowed_it(payer: PayingCustomer)
         (kept, "tok_5100")
     ]
     assert [row.payment_method_id for row in payer.rows(PaymentMethodConsent)] == [kept]
-    assert [ids["payment_method_id"] for ids in told] == [kept]
+    assert [ids["payment_method_id"] for ids in received] == [kept]
     assert last_used(payer) == {payer.method_id: None, kept: payer.clock.now()}
 
 
 def test_saved_method_that_paid_was_used_then_and_is_not_kept_anew(payer: PayingCustomer) -> None:
-    with heard(signals.payment_method_added) as told:
+    with heard(signals.payment_method_added) as received:
         payer.pay(payer.invoice())
 
     assert last_used(payer) == {payer.method_id: payer.clock.now()}
-    assert told == []
+    assert received == []
 
 
 def test_method_that_did_not_pay_was_not_used(payer: PayingCustomer) -> None:
@@ -427,7 +430,7 @@ def test_method_that_did_not_pay_was_not_used(payer: PayingCustomer) -> None:
 # --- the host ---
 
 
-def test_host_is_told_of_each_change_once(payer: PayingCustomer) -> None:
+def test_host_receives_a_signal_of_each_change_once(payer: PayingCustomer) -> None:
     with heard(signals.payment_processing) as under_way, heard(signals.payment_complete) as completed:
         payment = pending(payer, payer.invoice())
         resolve_payment(payer.services, payer.scope.merchant_id, payment)
@@ -439,7 +442,7 @@ def test_host_is_told_of_each_change_once(payer: PayingCustomer) -> None:
     assert [(ids["payment_id"], ids["customer_id"]) for ids in completed] == [(payment, payer.scope.customer_id)]
 
 
-def test_host_is_told_of_what_credit_paid(payer: PayingCustomer) -> None:
+def test_host_receives_a_signal_of_what_credit_paid(payer: PayingCustomer) -> None:
     grant_credit(payer, 5000)
 
     with heard(signals.payment_complete) as completed:
@@ -454,8 +457,8 @@ def pending(payer: PayingCustomer, *invoices: str, **chosen: Any) -> str:
     return payer.pay(*invoices, **chosen)
 
 
-def given_up(payer: PayingCustomer, *invoices: str, **chosen: Any) -> str:
-    """A payment that was called off while it was pending."""
+def canceled(payer: PayingCustomer, *invoices: str, **chosen: Any) -> str:
+    """A payment that was canceled while it was pending."""
     payment = pending(payer, *invoices, **chosen)
     assert cancel_payment(payer.services, payer.scope, payment, actor=CUSTOMER) == "canceled"
     return payment
@@ -510,11 +513,11 @@ def last_used(payer: PayingCustomer) -> dict[str, datetime | None]:
 
 @contextmanager
 def heard(signal: Any) -> Iterator[list[dict[str, str]]]:
-    """What a host that listens to the signal is told meanwhile."""
-    told: list[dict[str, str]] = []
+    """What a host that listens to the signal receives meanwhile."""
+    received: list[dict[str, str]] = []
 
     def listen(_merchant: str, **ids: str) -> None:
-        told.append(ids)
+        received.append(ids)
 
     with signal.connected_to(listen):
-        yield told
+        yield received

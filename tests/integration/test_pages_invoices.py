@@ -293,7 +293,7 @@ def test_strange_ids_are_one_and_the_same_not_found(app: Flask, services: Servic
     assert shown(pages.get("/acme/invoices")) == [own]
 
 
-def test_invoice_is_told_in_french(pages: PageClient, account: Account) -> None:
+def test_invoice_is_shown_in_french(pages: PageClient, account: Account) -> None:
     invoice = account.invoice(124_000, number="ACME-1", bill_to={"name": "Maya", "address": {"country": "DE"}})
 
     page = pages.get(f"/acme/invoices/{invoice}?locale=fr")

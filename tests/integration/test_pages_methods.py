@@ -343,11 +343,11 @@ def test_bank_account_is_named_by_its_bank(pages: PageClient, account: Account) 
     assert "Expires" not in page.text
 
 
-def test_host_is_told_what_became_of_a_method(pages: PageClient, account: Account) -> None:
-    method, told = account.method(is_default=True), []
+def test_host_receives_signals_of_what_became_of_a_method(pages: PageClient, account: Account) -> None:
+    method, received = account.method(is_default=True), []
 
     def note(verb: str) -> Callable[..., None]:
-        return lambda merchant, **ids: told.append((verb, ids["payment_method_id"]))
+        return lambda merchant, **ids: received.append((verb, ids["payment_method_id"]))
 
     updated, removed = note("updated"), note("removed")
     with signals.payment_method_updated.connected_to(updated), signals.payment_method_removed.connected_to(removed):
@@ -355,7 +355,7 @@ def test_host_is_told_what_became_of_a_method(pages: PageClient, account: Accoun
         pages.post(f"/acme/payment-methods/{method}", {"nickname": "x" * 41}, status=422)
         pages.post(f"/acme/payment-methods/{method}/removal")
 
-    assert told == [("updated", method), ("removed", method)]
+    assert received == [("updated", method), ("removed", method)]
 
 
 def test_removed_method_is_gone_from_every_page(pages: PageClient, account: Account) -> None:

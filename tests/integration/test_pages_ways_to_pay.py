@@ -61,7 +61,7 @@ def test_part_is_reviewed_with_what_stays_open_before_it_is_paid(
         ("30.01", "This is more than can be paid here."),
     ],
 )
-def test_amount_that_cannot_be_paid_is_told_at_its_field_and_kept(
+def test_amount_that_cannot_be_paid_is_reported_at_its_field_and_kept(
     pages: PageClient, account: Account, typed: str, sentence: str
 ) -> None:
     invoice = account.invoice(5000, amount_mode="editable", minimum_amount=1000, maximum_amount=3000)
@@ -231,7 +231,7 @@ def test_money_in_advance_is_not_found_where_the_merchant_takes_none(pages: Page
     pages.get("/acme/checkout?top_up=USD", status=404)
 
 
-def test_telephone_is_asked_where_the_gateway_can_and_the_currency_is_its_own(
+def test_prompt_is_offered_where_the_gateway_can_and_the_currency_is_its_own(
     pages: PageClient, account: Account, gateway: ScriptedGateway
 ) -> None:
     assert "approved on your phone" not in pages.get(f"/acme/checkout?invoice={account.invoice(5000)}").text

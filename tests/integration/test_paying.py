@@ -1,4 +1,4 @@
-"""Paying an invoice: one charge, and the invoice told truly, whatever happens on the way."""
+"""Paying an invoice: one charge, and the invoice in its right state, whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_declined_payment_takes_nothing_and_frees_the_invoice(payer: PayingCusto
 
 def test_card_number_in_the_gateways_words_is_not_kept(payer: PayingCustomer) -> None:
     payer.gateway.becomes.append(State.FAILED)
-    payer.gateway.answers.append(lambda told: replace(told, failure_message="Card 4000 0000 0000 0002 declined"))
+    payer.gateway.answers.append(lambda outcome: replace(outcome, failure_message="Card 4000 0000 0000 0002 declined"))
 
     payment = payer.pay(payer.invoice())
 
@@ -97,7 +97,7 @@ def test_second_tab_cannot_pay_what_is_being_paid(payer: PayingCustomer) -> None
     assert payer.balance(invoice) == ("open", 0, 5000)
 
 
-def test_hold_that_ended_between_two_reads_is_told_as_one(payer: PayingCustomer) -> None:
+def test_hold_that_ended_between_two_reads_is_reported_as_one(payer: PayingCustomer) -> None:
     """On PostgreSQL the invoice is read as held, and a statement later its payment is over: found by two hundred payers at once."""
     invoice = payer.invoice(5000, amount_reserved=5000)
 
@@ -308,7 +308,7 @@ def test_cancelling_what_was_paid_meanwhile_tells_that_it_was_paid(payer: Paying
     assert payer.balance(invoice)[0] == "paid"
 
 
-def test_amount_changed_since_it_was_shown_is_asked_again(payer: PayingCustomer) -> None:
+def test_amount_changed_since_it_was_shown_is_confirmed_again(payer: PayingCustomer) -> None:
     invoice = payer.invoice(5000)
     payment = payer.checkout(invoice)
     shown = _shown(payer, payment, invoice, 5000)
@@ -392,11 +392,11 @@ def test_somebody_elses_invoice_method_and_payment_are_unknown(
 
     with pytest.raises(NoInvoiceChosen):
         payer.checkout(theirs)
-    other_till = replace(payer, scope=stranger)
+    other_customer = replace(payer, scope=stranger)
     with pytest.raises(MethodUnknown):
-        other_till.checkout(theirs)
+        other_customer.checkout(theirs)
     with pytest.raises(sa.exc.NoResultFound):
-        other_till.confirm(payment)
+        other_customer.confirm(payment)
     with pytest.raises(sa.exc.NoResultFound):
         cancel_payment(payer.services, stranger, payment, actor=CUSTOMER)
     assert payer.gateway.calls == []

@@ -1,4 +1,4 @@
-"""The real operations of paying through Notch Pay on loopback: what it asked of telephones and took is what our books say."""
+"""The real operations of paying through Notch Pay on loopback: what it prompted and took is what our books say."""
 
 from __future__ import annotations
 
@@ -153,14 +153,14 @@ def test_page_of_which_the_answer_is_lost_asks_nobody(shop: Shop, fate) -> None:
     shop.server.mischief = [fate]
     payment = shop.pay(shop.payer.invoice(5000, currency="XAF"), "new")
 
-    told = []
+    seen = []
     for _ in range(2):
-        told.append((shop.payer.status(payment), shop.page_of(payment).is_unasked))
+        seen.append((shop.payer.status(payment), shop.page_of(payment).is_unasked))
         shop.payer.clock.advance(minutes=1)
         check_payments(shop.payer.services)
 
-    # An order that arrived has a page that is told once, with the answer; one that did not is given again, with its page.
-    assert told == [("processing", True), ("pending", True) if fate is LOST else ("requires_action", False)]
+    # An order that arrived has a page that is given once, with the answer; one that did not is resent, with its page.
+    assert seen == [("processing", True), ("pending", True) if fate is LOST else ("requires_action", False)]
     assert shop.books.rings == []
 
 
@@ -181,7 +181,7 @@ def test_prompt_that_never_rang_is_called_off_by_the_customer(shop: Shop) -> Non
     assert (shop.books.of(payment)["status"], shop.books.rings) == ("canceled", [])
 
 
-def test_approval_after_it_was_given_up_stands_in_the_list(shop: Shop) -> None:
+def test_approval_after_the_end_stands_in_the_list(shop: Shop) -> None:
     invoice = shop.payer.invoice(5000, currency="XAF")
     payment = shop.pay(invoice)
     shop.books.settle(payment, "expired")
@@ -192,15 +192,15 @@ def test_approval_after_it_was_given_up_stands_in_the_list(shop: Shop) -> None:
 
     listed = gateway.list_charges(shop.payer.clock.now(), shop.payer.clock.advance(hours=1))
 
-    # No payment that ended is asked for again: it is the daily comparison that sees it.
+    # No payment that ended is looked up again: it is the daily comparison that sees it.
     assert [(charge.reference, charge.state) for charge in listed or ()] == [(payment, State.SUCCEEDED)]
 
 
-def test_event_has_notch_pay_asked_at_once_and_a_forged_one_does_not(shop: Shop) -> None:
+def test_event_has_the_payment_looked_up_at_notch_pay_at_once_and_a_forged_one_does_not(shop: Shop) -> None:
     payment = shop.pay(shop.payer.invoice(5000, currency="XAF"))
     shop.books.settle(payment, "complete")
     data = shop.books.of(payment)
-    asked = len(shop.server.requests)
+    before = len(shop.server.requests)
 
     assert receive_event(
         shop.payer.services, shop.payer.scope.merchant_id, "notchpay", *shop.books.event("payment.complete", data)
@@ -211,7 +211,7 @@ def test_event_has_notch_pay_asked_at_once_and_a_forged_one_does_not(shop: Shop)
     handle_events(shop.payer.services)
 
     assert shop.payer.status(payment) == "complete"
-    assert len(shop.server.requests) == asked + 1
+    assert len(shop.server.requests) == before + 1
 
 
 def test_refund_of_which_the_answer_is_lost_is_given_once(shop: Shop) -> None:

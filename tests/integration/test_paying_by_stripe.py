@@ -129,13 +129,13 @@ def test_bank_that_asks_for_the_customer_gets_them(shop: Shop, proves: bool, end
     payment = shop.payer.checkout(invoice, method=shop.keep_card(ASKS))
 
     shop.payer.confirm(payment)
-    asked = shop.payer.payment(payment)
-    assert (asked.status, asked.action_url) == (
+    processing = shop.payer.payment(payment)
+    assert (processing.status, processing.action_url) == (
         "requires_action",
-        f"https://hooks.stripe.example/3d_secure_2/{asked.gateway_reference}",
+        f"https://hooks.stripe.example/3d_secure_2/{processing.gateway_reference}",
     )
-    assert asked.gateway_reference is not None
-    shop.books.answer_bank(asked.gateway_reference, proves=proves)
+    assert processing.gateway_reference is not None
+    shop.books.answer_bank(processing.gateway_reference, proves=proves)
 
     assert shop.ask(payment) == ends_as
     assert shop.payer.balance(invoice)[0] == ("paid" if proves else "open")
@@ -240,7 +240,7 @@ def test_page_is_called_off_by_the_customer(shop: Shop) -> None:
     assert cancel_payment(shop.payer.services, shop.payer.scope, payment, actor=CUSTOMER) == "canceled"
 
 
-def test_event_has_stripe_asked_at_once_and_once(shop: Shop) -> None:
+def test_event_has_the_payment_looked_up_at_stripe_at_once_and_once(shop: Shop) -> None:
     payment = shop.pay_on_page(shop.payer.invoice(5000))
     shop.complete_page(payment)
     (page,) = shop.books.objects["checkout.session"].values()

@@ -1,4 +1,4 @@
-"""Telephones that are asked to pay: how often, what the page of the payment says, and what becomes of a late approval."""
+"""Prompts to pay on a telephone: how often, what the page of the payment says, and what becomes of a late approval."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_cards_are_not_counted_as_prompts(payer: PayingCustomer) -> None:
     prompt(payer, payer.invoice())
 
 
-def test_two_prompts_both_approved_pay_once_and_the_surplus_is_told(payer: PayingCustomer) -> None:
+def test_two_prompts_both_approved_pay_once_and_the_surplus_is_reported(payer: PayingCustomer) -> None:
     invoice = payer.invoice()
     first = prompt(payer, invoice)
     cancel_payment(payer.services, payer.scope, first, actor=CUSTOMER)

@@ -36,7 +36,7 @@ def test_what_was_refunded_before_keeps_its_credit_and_is_proved(
 
 
 def _refund_as_before(payer: PayingCustomer, payment: str, amount: int) -> None:
-    at, told = payer.clock.now(), {"merchant": payer.scope.merchant_id, "payment": payment, "amount": amount}
+    at, parameters = payer.clock.now(), {"merchant": payer.scope.merchant_id, "payment": payment, "amount": amount}
     refund_id = new_id("re", at)
     with payer.services.database.unit_of_work() as session:
         session.execute(
@@ -45,14 +45,16 @@ def _refund_as_before(payer: PayingCustomer, payment: str, amount: int) -> None:
                 " select merchant_id, :refund, id, 'succeeded', currency, :amount, 0, created_at, created_at from payments"
                 " where merchant_id = :merchant and id = :payment"
             ),
-            {**told, "refund": refund_id},
+            {**parameters, "refund": refund_id},
         )
         session.execute(
             sa.text(
                 "update payments set amount_refunded = :amount, status = :status where merchant_id = :merchant and id = :payment"
             ),
-            {**told, "status": "refunded" if amount == 2000 else "partially_refunded"},
+            {**parameters, "status": "refunded" if amount == 2000 else "partially_refunded"},
         )
-        names, money = (payer.scope.customer_id, payment, refund_id), Money(amount, "USD")
-        begun = refund_begun(*names, money, credit_taken=Money(0, "USD"), at=at)
-        post(session, payer.scope.merchant_id, begun, refund_succeeded(*names, "sandbox", money, at=at))
+        ids = {"customer_id": payer.scope.customer_id, "payment_id": payment, "refund_id": refund_id}
+        money = Money(amount, "USD")
+        begun = refund_begun(**ids, money=money, credit_taken=Money(0, "USD"), at=at)
+        succeeded = refund_succeeded(**ids, gateway="sandbox", money=money, at=at)
+        post(session, payer.scope.merchant_id, begun, succeeded)

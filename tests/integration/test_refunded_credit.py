@@ -36,7 +36,7 @@ def test_money_in_advance_that_was_spent_is_not_given_back_too(payer: PayingCust
         refund_as_staff(payer, payment, 801)
     refund_as_staff(payer, payment, 800)
 
-    assert [told.money for told in payer.gateway.refunds.values()] == [Money(800, "USD")]
+    assert [refund.money for refund in payer.gateway.refunds.values()] == [Money(800, "USD")]
     assert credit(payer) == (0, 0)
     assert payer.wrong_row() is None
 

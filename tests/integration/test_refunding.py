@@ -104,7 +104,7 @@ def test_refund_that_fails_later_gives_its_amount_back(payer: PayingCustomer) ->
     assert (payer.status(payment), payer.payment(payment).amount_refunded) == ("complete", 0)
 
 
-def test_refund_that_never_arrived_is_given_again_under_its_reference(payer: PayingCustomer) -> None:
+def test_refund_that_never_arrived_is_resent_under_its_reference(payer: PayingCustomer) -> None:
     payment = payer.pay(payer.invoice(5000))
     really = payer.gateway.refund
     payer.gateway.refund = lambda request: RefundOutcome(State.UNKNOWN, request.reference)  # type: ignore[method-assign]
@@ -131,13 +131,13 @@ def test_two_who_ask_at_once_give_a_refund_again_once(payer: PayingCustomer) -> 
     really = payer.gateway.look_up_refund
 
     def look_up(request: RefundRequest) -> RefundOutcome:
-        told = really(request)
+        outcome = really(request)
         both_heard.wait(10)
-        return told
+        return outcome
 
     payer.gateway.look_up_refund = look_up  # type: ignore[method-assign]
-    asked = (payer.services, payer.scope.merchant_id, refund_id)
-    threads = [threading.Thread(target=resolve_refund, args=asked) for _ in range(2)]
+    arguments = (payer.services, payer.scope.merchant_id, refund_id)
+    threads = [threading.Thread(target=resolve_refund, args=arguments) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -146,8 +146,8 @@ def test_two_who_ask_at_once_give_a_refund_again_once(payer: PayingCustomer) -> 
     assert requests == [refund_id] * 2, "once by whoever gave it first, and once again"
 
 
-def test_answer_from_before_a_refund_was_given_again_gives_it_no_third_time(payer: PayingCustomer) -> None:
-    """One who asked was held up for more than a minute, in which another gave the refund again."""
+def test_answer_from_before_a_refund_was_resent_sends_it_no_third_time(payer: PayingCustomer) -> None:
+    """One lookup was held up for more than a minute, in which another caller resent the refund."""
     payment = payer.pay(payer.invoice(5000))
     requests = lose_refunds(payer)
     refund_id = refund_as_staff(payer, payment, 700)
@@ -155,11 +155,11 @@ def test_answer_from_before_a_refund_was_given_again_gives_it_no_third_time(paye
     really = payer.gateway.look_up_refund
 
     def look_up_slowly(request: RefundRequest) -> RefundOutcome:
-        told = really(request)
+        outcome = really(request)
         payer.gateway.look_up_refund = really  # type: ignore[method-assign]
         resolve_refund(payer.services, payer.scope.merchant_id, refund_id)
         payer.clock.advance(minutes=2)
-        return told
+        return outcome
 
     payer.gateway.look_up_refund = look_up_slowly  # type: ignore[method-assign]
     resolve_refund(payer.services, payer.scope.merchant_id, refund_id)
@@ -270,25 +270,25 @@ def test_refund_keeps_its_reason_and_refuses_one_that_must_not_be_kept(payer: Pa
 
 def test_asking_for_a_refund_tells_whether_the_gateway_answered(payer: PayingCustomer) -> None:
     payment = payer.pay(payer.invoice(5000))
-    asked = (payer.scope.merchant_id, refund_as_staff(payer, payment, 100))
-    assert resolve_refund(payer.services, *asked) is True
+    ids = (payer.scope.merchant_id, refund_as_staff(payer, payment, 100))
+    assert resolve_refund(payer.services, *ids) is True
 
     payer.gateway.look_up_refund = lambda request: RefundOutcome(State.UNKNOWN, request.reference)  # type: ignore[method-assign]
-    assert resolve_refund(payer.services, *asked) is False
+    assert resolve_refund(payer.services, *ids) is False
     without = replace(payer.services, gateways=OneGateway(None))
-    assert resolve_refund(without, *asked) is False
+    assert resolve_refund(without, *ids) is False
 
 
 def test_refund_that_was_called_done_is_looked_at_again_for_a_month(payer: PayingCustomer) -> None:
-    """The bank sent it back after ten days, and the event that told so was lost."""
+    """The bank sent it back after ten days, and the event that reported it was lost."""
     payment = payer.pay(payer.invoice())
     refund_id = refund_as_staff(payer, payment, 700)
     looked = []
     for day in range(1, 40):
         payer.clock.advance(days=1)
         if day == 10:
-            told = payer.gateway.refunds[refund_id]
-            payer.gateway.refunds[refund_id] = replace(told, state=State.FAILED)
+            outcome = payer.gateway.refunds[refund_id]
+            payer.gateway.refunds[refund_id] = replace(outcome, state=State.FAILED)
         if check_refunds(payer.services):
             looked.append(day)
 
@@ -318,7 +318,7 @@ def test_refund_that_took_long_is_looked_at_as_often_afterwards(payer: PayingCus
     assert looked == [1, 3, 7, 14, 30]
 
 
-def test_refund_that_was_called_done_is_never_given_again(payer: PayingCustomer) -> None:
+def test_refund_that_was_reported_complete_is_never_resent(payer: PayingCustomer) -> None:
     payment = payer.pay(payer.invoice())
     refund_as_staff(payer, payment, 700)
     payer.gateway.refunds.clear()

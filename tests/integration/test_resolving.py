@@ -1,4 +1,4 @@
-"""Payments whose outcome is not known at once: asked for, given again, given up, and booked whenever the money comes."""
+"""Payments whose outcome is not known at once: looked up, resent, ended, and booked whenever the money comes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_lost_answer_is_processing_until_the_gateway_tells(payer: PayingCustomer
     assert payer.gateway.captured == [payment]
 
 
-def test_order_that_never_arrived_is_given_again_under_the_same_reference(payer: PayingCustomer) -> None:
+def test_order_that_never_arrived_is_resent_under_the_same_reference(payer: PayingCustomer) -> None:
     invoice = payer.invoice()
     payment = payer.checkout(invoice)
     with pytest.raises(Killed):
@@ -58,7 +58,7 @@ def test_order_that_never_arrived_is_given_again_under_the_same_reference(payer:
     assert payer.balance(invoice) == ("paid", 5000, 0)
 
 
-def test_absent_order_is_not_given_again_while_it_may_be_on_its_way(payer: PayingCustomer) -> None:
+def test_absent_order_is_not_resent_while_it_may_be_in_flight(payer: PayingCustomer) -> None:
     payment = payer.checkout(payer.invoice())
     with pytest.raises(Killed):
         payer.confirm(payment, services=payer.with_crash_point(killing_at("payment.intent_committed")))
@@ -88,8 +88,8 @@ def test_killed_anywhere_ends_with_one_truth(payer: PayingCustomer, label: str, 
         payer.confirm(payment)
     check_payments(payer.services)
 
-    told = {State.SUCCEEDED: ("complete", ("paid", 5000, 0)), State.FAILED: ("failed", ("open", 0, 0))}[answer]
-    assert (payer.status(payment), payer.balance(invoice)) == told
+    expected = {State.SUCCEEDED: ("complete", ("paid", 5000, 0)), State.FAILED: ("failed", ("open", 0, 0))}[answer]
+    assert (payer.status(payment), payer.balance(invoice)) == expected
     assert list(payer.gateway.ledger) == [payment]
 
 
@@ -168,7 +168,7 @@ def test_page_left_open_is_abandoned_and_closed_at_the_gateway(payer: PayingCust
 
 
 def test_bank_transfer_entered_on_the_gateways_page_is_not_called_off(payer: PayingCustomer) -> None:
-    """Nobody came back, and its event was lost: that it is a transfer is told by the very answer after the three hours."""
+    """Nobody came back, and its event was lost: that it is a transfer is known from the very lookup after the three hours."""
     payment = payer.pay(payer.invoice(), method="new")
     payer.clock.advance(hours=2, minutes=50)
     payer.gateway.pay_page(payment, State.PENDING)
@@ -245,7 +245,7 @@ def test_success_for_other_money_is_quarantined(payer: PayingCustomer, foreign: 
     assert payer.payment(payment).gateway_reference is None
 
 
-def test_failure_told_after_success_changes_nothing(payer: PayingCustomer) -> None:
+def test_failure_reported_after_success_changes_nothing(payer: PayingCustomer) -> None:
     invoice = payer.invoice()
     payment = payer.pay(invoice)
 
@@ -263,19 +263,19 @@ def test_failure_told_after_success_changes_nothing(payer: PayingCustomer) -> No
     assert payer.balance(invoice) == ("paid", 5000, 0)
 
 
-def test_unknown_outcome_is_asked_for_on_schedule(payer: PayingCustomer) -> None:
+def test_unknown_outcome_is_looked_up_on_schedule(payer: PayingCustomer) -> None:
     payer.gateway.answers.append(lost)
     payment = payer.pay(payer.invoice())
-    asked = []
+    waits = []
     payer.gateway.look_ups = [lost] * 6
     for _ in range(6):
         due = payer.payment(payment).next_check_at
         assert due is not None
-        asked.append(due - payer.clock.now())
+        waits.append(due - payer.clock.now())
         payer.clock.move_to(due)
         check_payments(payer.services)
 
-    assert asked == [
+    assert waits == [
         timedelta(seconds=10),
         timedelta(seconds=30),
         timedelta(minutes=1),
@@ -286,7 +286,7 @@ def test_unknown_outcome_is_asked_for_on_schedule(payer: PayingCustomer) -> None
     assert payer.status(payment) == "processing"
 
 
-def test_order_whose_method_was_removed_is_not_given_again(payer: PayingCustomer) -> None:
+def test_order_whose_method_was_removed_is_not_resent(payer: PayingCustomer) -> None:
     invoice = payer.invoice()
     payment = payer.checkout(invoice)
     with pytest.raises(Killed):
@@ -318,7 +318,7 @@ def test_look_up_that_fails_keeps_the_way_to_the_gateways_page(payer: PayingCust
     assert (payer.status(payment), payer.payment(payment).action_url) == ("requires_action", page)
 
 
-def test_another_gateway_is_never_asked_nor_given_the_order_anew(payer: PayingCustomer) -> None:
+def test_another_gateway_is_never_called_nor_sent_the_order_anew(payer: PayingCustomer) -> None:
     """The merchant changed its gateway: the new one has never heard of the payment, and would charge a second time."""
     payer.gateway.answers.append(lost)
     payment = payer.pay(payer.invoice())

@@ -36,7 +36,9 @@ def guess_csrf_token(guess: str) -> bool:
 
 
 def guess_signature(guess: str) -> bool:
-    gateway = SandboxGateway("http://localhost:9", "sk_sandbox_test", "secret", 1)
+    gateway = SandboxGateway(
+        "http://localhost:9", secret_key="sk_sandbox_test", event_secret="secret", timeout_seconds=1
+    )
     return is_taken(lambda: gateway.read_event({"Sandbox-Signature": f"t=1,v1={guess}"}, b"{}", NOW))
 
 

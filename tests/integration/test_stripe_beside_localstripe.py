@@ -30,9 +30,9 @@ def origin() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.support.localstripe_process"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told = json.loads(process.stdout.readline())
-        print(f"localstripe: {told['left_out']}")
-        yield f"http://127.0.0.1:{told['port']}"
+        report = json.loads(process.stdout.readline())
+        print(f"localstripe: {report['left_out']}")
+        yield f"http://127.0.0.1:{report['port']}"
         process.terminate()
 
 
@@ -134,8 +134,8 @@ def test_webhook_is_verified_and_speaks_of_our_charge(gateway, sdk, origin):
     threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True).start()
     try:
         address = f"http://127.0.0.1:{listener.server_port}/hooks/acme/stripe"
-        told = {"url": address, "secret": EVENT_SECRET}
-        requests.post(f"{origin}/_config/webhooks/portal", data=told, timeout=PATIENCE_SECONDS).raise_for_status()
+        endpoint = {"url": address, "secret": EVENT_SECRET}
+        requests.post(f"{origin}/_config/webhooks/portal", data=endpoint, timeout=PATIENCE_SECONDS).raise_for_status()
         outcome = charge(gateway, keep_card(sdk, "4242424242424242"))
         notice = _next(heard, gateway, outcome.reference)
     finally:

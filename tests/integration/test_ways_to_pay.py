@@ -127,7 +127,7 @@ def test_credit_that_pays_all_asks_no_gateway(payer: PayingCustomer) -> None:
     assert payer.wrong_row() is None
 
 
-def test_credit_is_held_while_the_method_is_asked_and_given_back_when_it_fails(payer: PayingCustomer) -> None:
+def test_credit_is_held_while_the_method_is_charged_and_released_when_it_fails(payer: PayingCustomer) -> None:
     grant_credit(payer, 2000)
     invoice = payer.invoice(5000)
     payer.gateway.becomes.append(State.PENDING)
@@ -155,7 +155,7 @@ def test_credit_is_not_spent_twice_by_two_payments(payer: PayingCustomer) -> Non
     assert [reference for _, reference in payer.gateway.calls] == [first]
 
 
-def test_credit_that_came_meanwhile_is_asked_about_again(payer: PayingCustomer) -> None:
+def test_credit_that_came_meanwhile_is_confirmed_again(payer: PayingCustomer) -> None:
     invoice = payer.invoice(5000)
     payment = payer.checkout(invoice, use_credit=True)
     grant_credit(payer, 9000)
@@ -294,7 +294,7 @@ def test_invoice_in_another_currency_is_never_paid_in_parts(payer: PayingCustome
     assert payer.gateway.calls == []
 
 
-def test_invoice_whose_currency_was_corrected_to_one_of_its_prices_is_asked_about_and_booked(
+def test_invoice_whose_currency_was_corrected_to_one_of_its_prices_is_confirmed_again_and_booked(
     payer: PayingCustomer,
 ) -> None:
     invoice = payer.invoice(5000, prices={"USD": 5500, "EUR": 4600})
@@ -328,7 +328,7 @@ def test_method_that_another_gateway_keeps_is_not_taken(payer: PayingCustomer) -
         payer.checkout(payer.invoice(), method=method)
 
 
-def test_price_that_changed_meanwhile_is_asked_about_again(payer: PayingCustomer) -> None:
+def test_price_that_changed_meanwhile_is_confirmed_again(payer: PayingCustomer) -> None:
     invoice = payer.invoice(5000, prices={"EUR": 4600})
     payment = payer.checkout(invoice, currency="EUR")
     with payer.services.database.unit_of_work() as session:
@@ -372,7 +372,7 @@ def test_money_in_advance_that_comes_late_is_credited_all_the_same(payer: Paying
     assert payer.wrong_row() is None
 
 
-def test_telephone_is_asked_once_however_often_pay_is_pressed(payer: PayingCustomer) -> None:
+def test_telephone_is_prompted_once_however_often_pay_is_pressed(payer: PayingCustomer) -> None:
     invoice = payer.invoice(5000)
     payment = payer.checkout(invoice, way=Prompt("cm.mtn", "+237677000012"))
     payer.gateway.answers.append(lost)
@@ -390,7 +390,7 @@ def test_telephone_is_asked_once_however_often_pay_is_pressed(payer: PayingCusto
 
 
 def test_two_telephones_that_both_approve_leave_the_surplus_as_credit(payer: PayingCustomer) -> None:
-    """Threats 101: the first prompt was given up, the second paid, then the first was approved after all."""
+    """Threats 101: the first prompt was canceled, the second paid, then the first was approved after all."""
     invoice = payer.invoice(5000)
     first = payer.pay(invoice, way=Prompt("cm.mtn", "+237677000012"))
     cancel_payment(payer.services, payer.scope, first, actor=CUSTOMER)
@@ -414,8 +414,8 @@ def correct(payer: PayingCustomer, invoice: str, total: Money) -> None:
         ).scalar_one()
         before = Money(row.total, row.currency)
         row.total, row.subtotal, row.currency, row.version = total.amount, total.amount, total.currency, row.version + 1
-        told = (payer.scope.customer_id, invoice, row.version, before, total)
-        post(session, payer.scope.merchant_id, invoice_corrected(*told, at=payer.clock.now()))
+        correction = (payer.scope.customer_id, invoice, row.version, before, total)
+        post(session, payer.scope.merchant_id, invoice_corrected(*correction, at=payer.clock.now()))
 
 
 def version_now(payer: PayingCustomer, payment: str) -> str:

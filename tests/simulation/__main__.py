@@ -35,7 +35,7 @@ def main() -> int:
     print(f"seconds {seconds:.1f}, seeds a second {total.seeds / seconds:.1f}")
     for failure in total.failures[:1]:
         print(*failure.trace[-_TRACE_SHOWN:], sep="\n")
-        print(f"FAILED: seed {failure.seed} at step {failure.step}: {failure.told}")
+        print(f"FAILED: seed {failure.seed} at step {failure.step}: {failure.detail}")
         again = f"python -m tests.simulation --seeds 1 --first {failure.seed} --steps {options.steps}"
         print(again + (f" --plant {options.plant}" if options.plant else ""))
     return 1 if total.failures else 0

@@ -112,7 +112,7 @@ def _intent_written(cell: Cell) -> str | None:
         return "the transaction was rolled back: the payment is what it was before"
     if cell.retrier != "customer":
         return "an unconfirmed payment is the customer's alone, and the provider has never heard of it"
-    return _not_an_order(cell, "was never asked for")
+    return _not_an_order(cell, "was never sent")
 
 
 def _intent_committed(cell: Cell) -> str | None:
@@ -121,8 +121,8 @@ def _intent_committed(cell: Cell) -> str | None:
     if cell.retrier == "webhook":
         return "the provider has never heard of the payment"
     if cell.answer in ("none", "absent"):
-        return "nobody asked" if cell.answer == "none" else None
-    return _not_an_order(cell, "is asked for, and sent when it is absent")
+        return "nothing was looked up" if cell.answer == "none" else None
+    return _not_an_order(cell, "is looked up, and sent when it is absent")
 
 
 def _gateway_answered(cell: Cell) -> str | None:
@@ -136,7 +136,7 @@ def _outcome_recorded(cell: Cell) -> str | None:
     if cell.state != status:
         return f"by this answer the payment became {status}"
     if cell.retrier == "worker" and cell.state not in UNSETTLED:
-        return "what has come to its end is not asked for by schedule"
+        return "what has come to its end is not looked up by schedule"
     return _no_event(cell) or _not_an_order(cell, "was just sent")
 
 
@@ -146,18 +146,18 @@ def _looked_up(cell: Cell) -> str | None:
     if cell.state in _LATE:
         return _looked_up_late(cell)
     if cell.state not in UNSETTLED:
-        return "only what is unsettled is asked for, and what ended without money"
+        return "only what is unsettled is looked up, and what ended without money"
     if cell.state == "pending" and cell.answer == "requires_action":
         return "a provider that has begun to collect does not send the payer back"
     if cell.state != "processing" and cell.answer == "absent":
-        return "the provider knows what it has told us of"
+        return "the provider knows what it has reported to us"
     if cell.retrier == "webhook" and cell.answer == "absent":
         return "the provider has never heard of the payment"
     return None
 
 
 def _looked_up_late(cell: Cell) -> str | None:
-    """A payment that ended without money is asked for when an event speaks of it: money may have come after all."""
+    """A payment that ended without money is looked up when an event is about it: money may have come after all."""
     if cell.answer in NOT_HEARD:
         return None
     if cell.answer not in _LATE[cell.state]:
@@ -169,7 +169,7 @@ def _cancel_answered(cell: Cell) -> str | None:
     if cell.state not in ("requires_action", "pending"):
         return "only what waits for the payer is called off"
     if cell.answer in ("none", "absent"):
-        return "the provider knows what it has told us of"
+        return "the provider knows what it has reported to us"
     if cell.answer == "requires_action":
         return "what waits for the payer's next step can always be called off"
     return None
@@ -179,13 +179,13 @@ def _refund_intent_committed(cell: Cell) -> str | None:
     if cell.retrier == "webhook":
         return "the provider has never heard of the refund"
     if cell.answer == "none":
-        return "nobody asked"
+        return "nothing was looked up"
     return _not_a_refund(cell)
 
 
 def _refund_answered(cell: Cell) -> str | None:
     if cell.answer in ("none", "absent"):
-        return "the provider was just told to give it back"
+        return "the refund was just sent"
     if cell.retrier == "webhook" and cell.answer in NOT_EXECUTED:
         return "the provider has done nothing that it could tell of"
     return _not_a_refund(cell)
@@ -205,7 +205,7 @@ def _event(cell: Cell) -> str | None:
     if cell.state in ("incomplete", "rejected"):
         return "the provider has never heard of the payment, and refuses no order"
     if cell.answer != "none":
-        return "an event is a hint: what is asked because of it stands in the payment's own cells"
+        return "an event is a hint: what is looked up because of it stands in the payment's own cells"
     if cell.retrier == "customer":
         return "a customer knows of no event"
     return "it is stored already: to send it again moves nothing" if _is_after_storing(cell) else None
@@ -219,7 +219,7 @@ def _delivery(cell: Cell) -> str | None:
     if cell.state not in CAPTURED:
         return "a receipt is for money that came"
     if cell.answer != "none":
-        return "no gateway is asked for a receipt"
+        return "no gateway takes part in a receipt"
     return None if cell.retrier == "worker" else "only the worker delivers"
 
 
@@ -237,7 +237,7 @@ def _not_a_refund(cell: Cell, *also: str) -> str | None:
     if cell.retrier == "customer":
         return "a customer gives no refund"
     if cell.answer in ("requires_action", "insufficient_funds", "canceled"):
-        return "no payer is asked for a refund, and none can call it off"
+        return "no payer confirms a refund, and none can call it off"
     return None
 
 

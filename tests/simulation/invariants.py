@@ -172,7 +172,7 @@ def _check_payment(world: World, row: PaymentRow) -> None:
     charge = world.provider.charges.get(row.id)
     if row.status in CAPTURED and not world.provider.is_captured(row.id):
         raise Broken("nothing is booked that was not taken", f"{world.name(row.id)} is {row.status}")
-    if row.status in ENDED_WITHOUT_MONEY and charge is not None and not charge.has_told_failure:
+    if row.status in ENDED_WITHOUT_MONEY and charge is not None and not charge.has_reported_failure:
         raise Broken("a failure is proven", f"{world.name(row.id)} is {row.status}, the provider says {charge.state}")
     if row.status in ENDED_WITHOUT_MONEY and row.was_sent and world.provider.is_expected(row.id) and charge is None:
         raise Broken("a failure is proven", f"{world.name(row.id)} is {row.status}, and its order still under way")
@@ -203,10 +203,10 @@ def _check_questions(world: World) -> None:
 
 
 def _check_receipts(world: World, payments: dict[str, PaymentRow]) -> None:
-    told = Counter(payment_id for kind, payment_id, _ in world.mails if kind == "receipt_mail")
+    receipt_counts = Counter(payment_id for kind, payment_id, _ in world.mails if kind == "receipt_mail")
     for row in payments.values():
-        if row.status in CAPTURED and told[row.id] != 1:
-            raise Broken("one receipt a payment", f"{world.name(row.id)} has {told[row.id]}")
+        if row.status in CAPTURED and receipt_counts[row.id] != 1:
+            raise Broken("one receipt a payment", f"{world.name(row.id)} has {receipt_counts[row.id]}")
 
 
 def _given_back(world: World, reference: str) -> int:

@@ -41,7 +41,7 @@ ABLE = Capabilities(
 )
 FAULTS = ("lost_before", "server_error", "lost_after", "garbage", "other_amount", "late")
 """What the network or the provider does to a call. Of an order, `lost_before` and `server_error` are not executed, `late` only
-after we have given up waiting; the others are executed, and the answer is none, unreadable, or of another amount."""
+after our timeout; the others are executed, and the answer is none, unreadable, or of another amount."""
 UNHEARD = frozenset({"lost_before", "server_error", "lost_after", "garbage", "late"})
 """Faults of which we hear nothing that can be understood: UNKNOWN."""
 FAIR = ""
@@ -54,7 +54,7 @@ class Line:
     """One process's way to the provider. `faults` are what happens to the next calls, FAIR for none; where the list is empty,
     every call fails at the rate `fault_rate`.
 
-    `meanwhile` is called while a call is under way: what others do in that time. `told` is what this process heard last of each
+    `meanwhile` is called while a call is under way: what others do in that time. `reported` is what this process heard last of each
     reference, the newest at the end. `in_transaction` says whether it holds one, which it never may (threats, rule 17).
     """
 
@@ -65,7 +65,7 @@ class Line:
     meanwhile: Callable[[], None] = lambda: None
     fault_rate: float = 0.0
     faults: list[str] = field(default_factory=list)
-    told: dict[str, str] = field(default_factory=dict)
+    reported: dict[str, str] = field(default_factory=dict)
 
     name: str = "simulated"
     title: str = "Simulated Pay"
@@ -120,8 +120,8 @@ class Line:
     def read_event(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedEvent:
         if headers.get("signature") != "right":
             raise EventRefused("signature wrong")
-        told = json.loads(body)
-        return VerifiedEvent(told["id"], "charge.changed", told["reference"])
+        payload = json.loads(body)
+        return VerifiedEvent(payload["id"], "charge.changed", payload["reference"])
 
     def open_setup(self, request: SetupRequest) -> SetupOutcome:
         raise NotImplementedError("this provider has no page for keeping a method")
@@ -174,7 +174,7 @@ class Line:
         if fault == "other_amount" and outcome.money is not None:
             self._hear(reference, fault)
             return replace(outcome, money=_more(outcome.money))
-        charge.has_told_failure = charge.has_told_failure or charge.state is State.FAILED
+        charge.has_reported_failure = charge.has_reported_failure or charge.state is State.FAILED
         self._hear(reference, _word(outcome.state, outcome.failure_code))
         return outcome
 
@@ -193,8 +193,8 @@ class Line:
         return outcome
 
     def _hear(self, reference: str, answer: str) -> None:
-        self.told.pop(reference, None)
-        self.told[reference] = answer
+        self.reported.pop(reference, None)
+        self.reported[reference] = answer
 
 
 def _more(money: Money) -> Money:

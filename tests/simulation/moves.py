@@ -73,7 +73,7 @@ def begin(world: World, payer: Payer, choice: Choice) -> str:
     """Begin the checkout; tells the payment's id, or the name of the fault that refused it."""
     return world.operate(
         "customer",
-        f"{payer.name} chooses {_told(world, choice)}",
+        f"{payer.name} chooses {_described(world, choice)}",
         lambda services: world.name(_begin(services, payer.scope, choice)),
     )
 
@@ -192,7 +192,7 @@ def approve_late(world: World) -> bool:
     charges = [
         charge
         for charge in world.provider.charges.values()
-        if charge.failure_code in ("payer_canceled", "page_canceled") and charge.has_told_failure
+        if charge.failure_code in ("payer_canceled", "page_canceled") and charge.has_reported_failure
     ]
     if not charges or world.chance.random() < 0.7:
         return False
@@ -222,7 +222,7 @@ def event(world: World) -> bool:
 
 def send_event(world: World, event: Event, *, dies_at: str | int = NEVER) -> None:
     body = json.dumps({"id": event.id, "reference": event.reference}).encode()
-    told = world.operate(
+    result = world.operate(
         "webhook",
         f"{event.id} about {world.name(event.reference)}",
         lambda services: receive_event(services, world.merchant_id, GATEWAY, {"signature": "right"}, body),
@@ -230,7 +230,7 @@ def send_event(world: World, event: Event, *, dies_at: str | int = NEVER) -> Non
         brings=event.id,
         dies_at=dies_at,
     )
-    if not told.startswith("killed"):
+    if not result.startswith("killed"):
         world.note_event(event)
 
 
@@ -421,7 +421,7 @@ def _way(method_id: str | None, phone: str | None, *, save: bool) -> Way:
     return Prompt("cm.mtn", phone, save) if phone else NewMethod(save)
 
 
-def _told(world: World, choice: Choice) -> str:
+def _described(world: World, choice: Choice) -> str:
     what, amount = choice.what, amount_of(choice.amount)
     parts = [
         " ".join(world.name(invoice_id) for invoice_id in what.ids) if isinstance(what, Invoices) else "a top-up",

@@ -21,7 +21,7 @@ class PlantedBug:
 
 
 class _Wrapped:
-    """A line with something wrong about it; what is not told here is the line's own."""
+    """A line with something wrong about it; what is not defined here is the line's own."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
@@ -31,7 +31,7 @@ class _Wrapped:
 
 
 class _NewReferences(_Wrapped):
-    """An order that is given again goes out under a new reference."""
+    """An order that is resent goes out under a new reference."""
 
     def charge(self, request: ChargeRequest) -> ChargeOutcome:
         return self._back(
@@ -44,8 +44,8 @@ class _NewReferences(_Wrapped):
         )
 
     def _reference(self, reference: str) -> str:
-        has_asked = reference in self.line.told  # It was asked for first: it is given again.
-        return f"{reference}-2" if has_asked else reference
+        was_sent = reference in self.line.reported  # It was looked up first: it is resent.
+        return f"{reference}-2" if was_sent else reference
 
     @staticmethod
     def _back(outcome: ChargeOutcome, reference: str) -> ChargeOutcome:

@@ -33,7 +33,7 @@ _FAILURES = {"declined": "card_declined", "insufficient_funds": "insufficient_fu
 @dataclass
 class Charge:
     """What the provider knows under one reference. `page` is the page of ours that the order led back to: of which payment it
-    is, whatever its reference says. `has_told_failure`: the provider said so to somebody, who may rely on it."""
+    is, whatever its reference says. `has_reported_failure`: the provider said so to somebody, who may rely on it."""
 
     number: int
     reference: str
@@ -43,7 +43,7 @@ class Charge:
     state: State
     failure_code: str | None = None
     method: MethodDetails | None = None
-    has_told_failure: bool = False
+    has_reported_failure: bool = False
     can_be_canceled: bool = True
 
     def tell(self) -> ChargeOutcome:
@@ -191,11 +191,11 @@ class Provider:
     def _note_refund(self, request: RefundRequest, fate: str) -> None:
         state = State.FAILED if fate == "declined" else State(fate)
         code = "processing_error" if fate == "declined" else None
-        told = RefundOutcome(state, request.reference, f"gr_{len(self.refunds)}", request.money, code)
+        outcome = RefundOutcome(state, request.reference, f"gr_{len(self.refunds)}", request.money, code)
         known = self.refunds.get(request.reference)
         if known is not None:
-            told = replace(told, gateway_reference=known[1].gateway_reference)
-        self.refunds[request.reference] = (request, told)
+            outcome = replace(outcome, gateway_reference=known[1].gateway_reference)
+        self.refunds[request.reference] = (request, outcome)
         self._owe_event(request.reference)
 
     def _owe_event(self, reference: str) -> None:

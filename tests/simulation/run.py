@@ -32,7 +32,7 @@ class Failure:
     seed: int
     step: int
     invariant: str
-    told: str
+    detail: str
     trace: tuple[str, ...]
 
 
@@ -116,7 +116,7 @@ def rest(world: World) -> None:
         if not _is_busy(world):
             break
         _end_what_cannot_be_called_off(world)
-    # A refund that was called done is asked for again for a month.
+    # A refund that was reported complete is looked up for a month.
     for days in (4, 10, 20) if world.provider.refunds else ():
         world.pass_time(days=days)
         moves.work_round(world, _REFUNDS)

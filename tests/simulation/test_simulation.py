@@ -37,7 +37,7 @@ def test_seeds_break_no_invariant(first):
     for seed in range(first, first + SEEDS_A_TEST):
         total.add(run_seed(seed)[0])
 
-    assert [(failure.seed, failure.step, failure.told) for failure in total.failures] == []
+    assert [(failure.seed, failure.step, failure.detail) for failure in total.failures] == []
     assert total.steps == SEEDS_A_TEST * STEPS
     assert total.captures
     assert total.crashes

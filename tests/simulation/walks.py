@@ -109,7 +109,7 @@ def _refund_intent_committed(world: World, cell: Cell) -> None:
     moves.give_back(world, payment, _refunded(cell, payment), dies_at=cell.label)
     check(world)
     world.provider.fates.append(_fate(cell.answer))
-    # Until its minute is up the order may still be on its way: it is asked for, and not given again.
+    # Until its minute is up the order may still be on its way: it is looked up, and not resent.
     world.pass_time(seconds=11 if cell.answer == "absent" else 61)
     moves.work_round(world, _CHECKS, faults=[FAIR, _fault(cell.answer)])
 
@@ -145,7 +145,7 @@ def _refund_looked_up(world: World, cell: Cell) -> None:
 
 
 def _failed_refund_looked_up(world: World, cell: Cell) -> None:
-    """An event speaks of a refund that failed, and whose share was given back: it is asked for all the same."""
+    """An event is about a refund that failed, and whose share was restored: it is looked up all the same."""
     payment = _pay(world)
     world.provider.fates.append("declined")
     moves.give_back(world, payment, payment.charge_amount)
@@ -297,7 +297,7 @@ def _event(world: World, payment: PaymentRow) -> Event:
     charge: Charge = world.provider.charges[payment.id]
     found = [event for event in world.provider.events if event.reference == payment.id]
     if not found:
-        assert charge.state in OPEN, "what has ended has told of it"
+        assert charge.state in OPEN, "what has ended has been reported"
         world.provider.finish(charge, "succeeded")
         found = world.provider.events[-1:]
     return found[-1]

@@ -36,8 +36,8 @@ NEVER = 0
 class Broken(Exception):
     """Something does not hold. `invariant` names what."""
 
-    def __init__(self, invariant: str, told: str) -> None:
-        super().__init__(f"{invariant}: {told}")
+    def __init__(self, invariant: str, detail: str) -> None:
+        super().__init__(f"{invariant}: {detail}")
         self.invariant = invariant
 
 
@@ -155,20 +155,20 @@ class World:
         )  # fmt: skip
         self._running.append(process)
         try:
-            told = str(work(services))
+            result = str(work(services))
         except Killed:
-            told = f"killed at {process.died_at}"
+            result = f"killed at {process.died_at}"
         except (PortalError, NoResultFound, EventRefused) as fault:
-            told = type(fault).__name__
+            result = type(fault).__name__
         finally:
             self._running.pop()
-        self.answers.update(line.told.values())
+        self.answers.update(line.reported.values())
         self._note_end(process)
-        answers = ", ".join(f"{self.name(reference)} {answer}" for reference, answer in line.told.items())
-        self.tell(f"{actor} {words}: {told}" + (f" ({answers})" if answers else ""))
+        answers = ", ".join(f"{self.name(reference)} {answer}" for reference, answer in line.reported.items())
+        self.tell(f"{actor} {words}: {result}" + (f" ({answers})" if answers else ""))
         if self.connection.in_transaction:
             raise Broken("no transaction is left open", words)
-        return told
+        return result
 
     def handler(self, kind: str) -> Handler:
         """What delivers messages of this kind: a mail server that takes what it is given, or fails."""
@@ -177,7 +177,7 @@ class World:
     def note_event(self, event: Event) -> None:
         """An event has come, and was answered."""
         if self._running:
-            # It came while somebody waited: who goes on by it, and who by themselves, is not to be told apart.
+            # It came while somebody waited: who goes on by it, and who by themselves, cannot be distinguished.
             self.deaths.pop(event.reference, None)
             return
         death = self.deaths.get(event.reference)
@@ -205,7 +205,7 @@ class World:
         return self._labels[row_id]
 
     def has_changed(self) -> bool:
-        """Whether anything was written, here or at the provider, since this was asked last."""
+        """Whether anything was written, here or at the provider, since the last call."""
         before, self._written = self._written, (self.connection.total_changes, self.provider.event_count)
         return self._written != before
 
@@ -242,7 +242,7 @@ class World:
     def _note_end(self, process: Process) -> None:
         if process.died_at is not None:
             self.crash_count += 1
-        touched = {*process.line.told, *process.delivered, process.about if process.actor == "customer" else None}
+        touched = {*process.line.reported, *process.delivered, process.about if process.actor == "customer" else None}
         if process.is_overtaken or self._running:
             # What a death or a sequel means when others went on meanwhile has no one state: it is counted, and the invariants
             # are checked.
@@ -257,12 +257,12 @@ class World:
             touched.discard(self._note_death(process, process.died_at))
         for subject in [subject for subject in self.deaths if subject in touched]:
             death = self.deaths[subject]
-            met = process.line.told.get(subject, "none")
+            met = process.line.reported.get(subject, "none")
             if process.actor == "webhook" and death.label != "event.stored":
                 continue  # It is stored already: to send it again moves nothing.
-            is_asked_for = death.label.startswith("payment.") and death.state in UNSETTLED | {"incomplete"}
-            if met == "none" and is_asked_for:
-                continue  # It did not ask: somebody had just asked, or it was refused.
+            is_looked_up = death.label.startswith("payment.") and death.state in UNSETTLED | {"incomplete"}
+            if met == "none" and is_looked_up:
+                continue  # It looked nothing up: somebody just had, or it was refused.
             actor = "webhook" if process.actor == "worker" and death.has_event else process.actor
             self._sequel(subject, actor, met if death.answer is None else death.answer)
 
@@ -272,8 +272,8 @@ class World:
         if label == "event.stored" and subject not in self._waiting_events():
             return subject  # Another copy of what is done with.
         state = self.status(payment_id)
-        told = "none" if label.startswith(("outbox.", "event.")) else process.line.told.get(subject)
-        self.deaths[subject] = Death(label, state, told)
+        answer = "none" if label.startswith(("outbox.", "event.")) else process.line.reported.get(subject)
+        self.deaths[subject] = Death(label, state, answer)
         return subject
 
     def _subject(self, process: Process, label: str) -> tuple[str, str]:
@@ -287,13 +287,13 @@ class World:
         if label.startswith("event."):
             return self._event_in_hand(process)
         if label == "refund.looked_up":
-            refund_id = [reference for reference in process.line.told if reference.startswith("re_")][-1]
+            refund_id = [reference for reference in process.line.reported if reference.startswith("re_")][-1]
             return refund_id, self._payment_of(refund_id)
         if label.startswith("refund."):
             row = self.connection.execute("select id, payment_id from refunds order by rowid desc limit 1").fetchone()
             return str(row[0]), str(row[1])
-        told = [reference for reference in process.line.told if reference.startswith("pay_")]
-        subject = told[-1] if told and ".intent_" not in label else process.about
+        reported = [reference for reference in process.line.reported if reference.startswith("pay_")]
+        subject = reported[-1] if reported and ".intent_" not in label else process.about
         assert subject is not None, "a payment was in hand"
         return subject, subject
 
@@ -367,17 +367,17 @@ class Faults(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.told: list[str] = []
+        self.unexpected: list[str] = []
 
     def check(self) -> None:
         """Raises Broken where the portal logged a failure that nobody expected."""
-        if self.told:
-            raise Broken("nothing fails but by a named fault", "; ".join(self.told))
+        if self.unexpected:
+            raise Broken("nothing fails but by a named fault", "; ".join(self.unexpected))
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage() not in self.EXPECTED:
             fault = record.exc_info[1] if record.exc_info else None
-            self.told.append(f"{record.getMessage()} {fault!r}")
+            self.unexpected.append(f"{record.getMessage()} {fault!r}")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ LEFT_OUT = (
 
 
 def main() -> None:
-    """Serve on a free port, told with what is left out as a line of JSON on standard output, until the process is ended."""
+    """Serve on a free port, reported with what is left out as a line of JSON on standard output, until the process is ended."""
     store.dump_to_disk = lambda: None
     PaymentIntent.amount_received = property(lambda intent: intent.amount if intent.status == "succeeded" else 0)
     create = PaymentIntent._api_create

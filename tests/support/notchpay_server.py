@@ -47,7 +47,7 @@ class NotchPayBooks:
     payments: dict[str, Body] = field(default_factory=dict)
     refunds: list[Body] = field(default_factory=list)
     rings: list[tuple[str, str, str]] = field(default_factory=list)
-    """(our reference, channel, telephone), once for each time that a telephone was asked."""
+    """(our reference, channel, telephone), once for each prompt that a telephone was sent."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     # --- the API ---
@@ -85,7 +85,7 @@ class NotchPayBooks:
             "status": "Accepted",
             "message": "Payment initialized",
             "code": 201,
-            "transaction": self._told(self.payments[theirs]),
+            "transaction": self._shown(self.payments[theirs]),
             "authorization_url": f"https://pay.notchpay.co/{theirs.removeprefix('trx.')}",
         }
 
@@ -95,7 +95,7 @@ class NotchPayBooks:
             "status": "Accepted",
             "message": "Transaction retrieved",
             "code": 202,
-            "transaction": self._told(self._payment(reference)),
+            "transaction": self._shown(self._payment(reference)),
         }
 
     def process(self, reference: str, body: Body) -> Body:
@@ -130,7 +130,7 @@ class NotchPayBooks:
             if query.get("search", "") in payment["reference"]
             and query.get("date_start", "") <= payment["created_at"][:10] <= query.get("date_end", "9")
         ]
-        return self._page("Payments retrieved", [self._told(payment) for payment in found], query)
+        return self._page("Payments retrieved", [self._shown(payment) for payment in found], query)
 
     def refund(self, body: Body) -> Body:
         """`accept-payments/refunds`."""
@@ -192,7 +192,7 @@ class NotchPayBooks:
                 return payment
         raise Refusal(404, "Payment not found")
 
-    def _told(self, payment: Body) -> Body:
+    def _shown(self, payment: Body) -> Body:
         hidden = () if self.tells_our_reference else ("trxref", "merchant_reference")
         hidden = hidden if self.tells_channel else (*hidden, "channel")
         return {name: value for name, value in payment.items() if name not in hidden}
@@ -216,7 +216,7 @@ class NotchPayBooks:
 def answer_of(
     books: NotchPayBooks, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: Body
 ) -> tuple[int, Body]:
-    """Status and body of one request; who asks is told as in `api-reference/authentication` and `/errors`: by the raw public key,
+    """Status and body of one request; the caller is authenticated as in `api-reference/authentication` and `/errors`: by the raw public key,
     and by the private one too where money goes out."""
     try:
         if headers.get("Authorization") != PUBLIC_KEY:
@@ -301,8 +301,8 @@ class NotchPayServer:
         self._server.server_close()
 
     @property
-    def asked(self) -> list[str]:
-        """What was asked for, as "METHOD /path" without queries."""
+    def requested(self) -> list[str]:
+        """What was requested, as "METHOD /path" without queries."""
         return [f"{method} {path}" for method, path, _, _ in self.requests]
 
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
@@ -315,8 +315,8 @@ class NotchPayServer:
             status, answer = 200, b"{}"
             if mischief is None or mischief.acts:
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-                status, told = answer_of(self.books, handler.command, parts.path, query, dict(handler.headers), body)
-                answer = json.dumps(told).encode()
+                status, payload = answer_of(self.books, handler.command, parts.path, query, dict(handler.headers), body)
+                answer = json.dumps(payload).encode()
         with suppress(OSError):  # Who was kept waiting has hung up.
             if mischief is None:
                 _send(handler, status, answer)

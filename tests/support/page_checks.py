@@ -62,7 +62,7 @@ def tag_of(element: Element) -> str:
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
-@lru_cache(maxsize=8)  # A page is checked, and then asked: of both, reading it costs the most.
+@lru_cache(maxsize=8)  # A page is checked, and then queried: reading it costs the most of both.
 def _parse(html: str) -> tuple[Element, list[str]]:
     parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"), namespaceHTMLElements=False)
     with warnings.catch_warnings():

@@ -43,7 +43,7 @@ class Fault:
     spoil: Callable[[Reply], Reply | None]
 
 
-def told(status: int, body: bytes = b"{}") -> Reply:
+def json_reply(status: int, body: bytes = b"{}") -> Reply:
     return Reply(status, (("Content-Type", "application/json"),), body)
 
 
@@ -52,7 +52,7 @@ def _cut(_reply: Reply) -> None:
 
 
 def _always(status: int, body: bytes = b"{}") -> Callable[[Reply], Reply]:
-    return lambda _reply: told(status, body)
+    return lambda _reply: json_reply(status, body)
 
 
 REQUEST_LOST = Fault("request_lost", False, _cut)
@@ -141,7 +141,7 @@ class ProviderServer:
             self._spoilt = None
 
     def close(self) -> None:
-        """From now on nobody answers; what drips still is given up."""
+        """From now on nobody answers; what still drips is cut off."""
         self._stopping.set()
         self._http.shutdown()
         self._thread.join()
@@ -153,7 +153,7 @@ class ProviderServer:
         self.requests.append(Sent(call, tuple(handler.headers.items()), body))
         spoilt = self._spoilt
         fault = spoilt[1] if spoilt and spoilt[0].fullmatch(call) else None
-        reply: Reply | None = told(200)
+        reply: Reply | None = json_reply(200)
         if fault is None or fault.reaches:
             reply = self._carry_out(handler, body)
         if fault and reply:

@@ -95,7 +95,7 @@ def _check(_connection: Any, _cursor: Any, _sql: str, _parameters: Any, context:
         return
     faults = _faults_of(context.compiled)
     unscoped = set() if context.execution_options.get("tenant_wide") else faults.unscoped
-    if (unscoped or faults.locked) and (place := _asked_by_portal()):
+    if (unscoped or faults.locked) and (place := _line_of_portal()):
         does = (
             f"reads {_list(unscoped)} without {TENANT}" if unscoped else f"locks {_list(faults.locked)} over merchants"
         )
@@ -177,7 +177,7 @@ def _named_in(text: str) -> set[str]:
     return {table.name for table in Base.metadata.tables.values() if TENANT in table.c and table.name in words}
 
 
-def _asked_by_portal() -> str:
+def _line_of_portal() -> str:
     """The portal's line that ran the statement, or nothing where a test did."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and any(part in frame.f_code.co_filename for part in _PASSED_OVER):

@@ -102,7 +102,7 @@ class NotchPayGateway:
 
     def open_page(self, request: PageRequest) -> ChargeOutcome:
         if request.payer.email is None and request.payer.phone is None:
-            return _refused(request.reference, "processing_error", "a payer without an address")
+            return _refused(request.reference, code="processing_error", evidence="a payer without an address")
         initialised = self._initialise(request, request.payer)
         if isinstance(initialised, ChargeOutcome):
             return initialised
@@ -118,9 +118,9 @@ class NotchPayGateway:
     def prompt(self, request: PromptRequest) -> ChargeOutcome:
         channel = find_channel(request.channel)
         if channel is None:
-            return _refused(request.reference, "method_invalid", "no such channel")
+            return _refused(request.reference, code="method_invalid", evidence="no such channel")
         if request.money.currency != CURRENCY_OF_COUNTRY[channel.country]:
-            return _refused(request.reference, "amount_unsupported", "another country's currency")
+            return _refused(request.reference, code="amount_unsupported", evidence="another country's currency")
         initialised = self._initialise(
             request, Payer(request.payer.id, request.payer.name, request.payer.email, request.phone)
         )
@@ -246,7 +246,7 @@ class NotchPayGateway:
         try:
             amount = to_notchpay(request.money)
         except AmountError:
-            return _refused(request.reference, "amount_unsupported", "currency")
+            return _refused(request.reference, code="amount_unsupported", evidence="currency")
         customer = {"name": payer.name, "email": payer.email, "phone": payer.phone}
         body = {
             "amount": amount,
@@ -272,7 +272,10 @@ class NotchPayGateway:
         if response.status in (400, 422):
             code = "amount_unsupported" if invalid & {"amount", "currency"} else "processing_error"
             return _refused(
-                request.reference, code, f"request: {response.status}", read_text(response.body.get("message"))
+                request.reference,
+                code=code,
+                evidence=f"request: {response.status}",
+                message=read_text(response.body.get("message")),
             )
         return ChargeOutcome(State.UNKNOWN, request.reference, evidence=f"request: {response.status}")
 
@@ -309,10 +312,10 @@ class NotchPayGateway:
             message = read_text(response.body.get("message"))
             return _refused(
                 request.reference,
-                "method_invalid",
-                f"prompt: {response.status}",
-                message,
-                transaction.gateway_reference,
+                code="method_invalid",
+                evidence=f"prompt: {response.status}",
+                message=message,
+                gateway_reference=transaction.gateway_reference,
             )
         return charge_outcome(payment, None, "prompt", method)
 
@@ -352,7 +355,7 @@ class _Initialised:
 
 
 def _refused(
-    reference: str, code: str, evidence: str, message: str | None = None, gateway_reference: str | None = None
+    reference: str, *, code: str, evidence: str, message: str | None = None, gateway_reference: str | None = None
 ) -> ChargeOutcome:
     return ChargeOutcome(
         State.FAILED,

@@ -68,7 +68,7 @@ class SandboxGateway:
         page_types=_CHANNELS,
     )
 
-    def __init__(self, origin: str, secret_key: str, event_secret: str, timeout_seconds: float) -> None:
+    def __init__(self, origin: str, *, secret_key: str, event_secret: str, timeout_seconds: float) -> None:
         self.form_action_origins: tuple[str, ...] = (origin,)
         self._event_secret = event_secret.encode()
         self._http = JsonClient(origin, {"Authorization": f"Bearer {secret_key}"}, timeout_seconds)

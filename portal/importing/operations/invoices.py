@@ -247,7 +247,9 @@ def _write_credit_note(
     batch.credits.append((scope, Money(-before.amount, before.currency), context.now))
     # With the time, since a note may be corrected back to an earlier content.
     version = f"{document.digest}:{context.now.isoformat()}"
-    batch.postings.append(credit_corrected(customer_id, old.id, version, before, money, at=context.now))
+    batch.postings.append(
+        credit_corrected(customer_id, old.id, version=version, before=before, after=money, at=context.now)
+    )
     return Change.UPDATED
 
 
@@ -301,7 +303,9 @@ def _book_payment(
     payment_id = new_id("pay", paid_at)
     total = Money(document.total, document.currency)
     settled = [Settled(invoice_id, total, total)]
-    batch.postings.append(payment_recorded(customer_id, payment_id, IMPORT_GATEWAY, total, settled, at=paid_at))
+    batch.postings.append(
+        payment_recorded(customer_id, payment_id, gateway=IMPORT_GATEWAY, money=total, settled=settled, at=paid_at)
+    )
     batch.payments.append(
         {
             "merchant_id": context.merchant.id, "id": payment_id, "customer_id": customer_id, "status": "complete",

@@ -190,7 +190,9 @@ def _post(session: Session, context: Context, payment: Payment, shares: Sequence
         taken = Money(share.amount, payment.currency)
         settled.append(Settled(share.invoice_id, taken, taken))
     money, at = Money(payment.amount, payment.currency), payment.completed_at or context.now
-    posting = payment_recorded(payment.customer_id, payment.id, payment.gateway, money, settled, at=at)
+    posting = payment_recorded(
+        payment.customer_id, payment.id, gateway=payment.gateway, money=money, settled=settled, at=at
+    )
     post(session, context.merchant.id, posting)
 
 
@@ -206,10 +208,10 @@ def _refund(session: Session, context: Context, payment: Payment, amount: int) -
             currency=payment.currency, amount=amount, created_at=at, completed_at=at,
         )
     )  # fmt: skip
-    ids = (payment.customer_id, payment.id, refund_id)
+    ids = {"customer_id": payment.customer_id, "payment_id": payment.id, "refund_id": refund_id}
     post(
         session,
         context.merchant.id,
-        refund_begun(*ids, money, credit_taken=Money(0, payment.currency), at=at),
-        refund_succeeded(*ids, payment.gateway, money, at=at),
+        refund_begun(**ids, money=money, credit_taken=Money(0, payment.currency), at=at),
+        refund_succeeded(**ids, gateway=payment.gateway, money=money, at=at),
     )

@@ -119,7 +119,8 @@ def _wrong_in(
     uneven = next((currency for currency, amount in sums.items() if amount), None)
     if uneven:
         return WrongRow("ledger_transactions", header.id, f"does not sum to zero in {uneven}")
-    expected = digest_of(merchant_id, header.id, header.kind, header.source, header.at, (row.digest for row in entries))
+    digests = (row.digest for row in entries)
+    expected = digest_of(merchant_id, header.id, kind=header.kind, source=header.source, at=header.at, entries=digests)
     if expected != header.digest:
         return WrongRow("ledger_transactions", header.id, "was changed after it was written")
     return None

@@ -49,7 +49,9 @@ def post(session: Session, merchant_id: str, *postings: Posting | None) -> None:
             {
                 "merchant_id": merchant_id, "id": transaction_id, "kind": posting.kind, "source": posting.source,
                 "at": posting.at, "entry_count": len(posting.entries),
-                "digest": digest_of(merchant_id, transaction_id, posting.kind, posting.source, posting.at, digests),
+                "digest": digest_of(
+                    merchant_id, transaction_id, kind=posting.kind, source=posting.source, at=posting.at, entries=digests
+                ),
             }
         )  # fmt: skip
     # Entries first: the transaction's own row closes it, and the database sums them up then.

@@ -24,7 +24,7 @@ from portal.payment_methods.operations.methods import get_method, lock_methods, 
 from portal.payment_methods.operations.removal import replace_method
 from portal.payment_methods.operations.uses import MethodUsers
 from portal.payment_methods.queries.at_gateways import get_payer
-from portal.payment_methods.rules import SETUP_UNSETTLED, is_contradiction, judge_setup, read_nickname
+from portal.payment_methods.rules import SETUP_UNSETTLED, decide_setup_status, is_contradiction, read_nickname
 from portal.public_ids import first_id, new_id
 from portal.services import Services
 from portal.tenancy import Scope
@@ -133,7 +133,7 @@ def record_setup(
     """
     setup = _lock(session, merchant_id, setup_id)
     before = setup.status
-    status = judge_setup(before, setup.id, outcome)
+    status = decide_setup_status(before, setup.id, outcome)
     if is_contradiction(setup.id, outcome):
         log.error("setup.outcome_contradicted", extra={"setup": setup.id, "outcome": outcome.state.value})
         return RecordedSetup(setup.id, setup.customer_id, before, before, setup.payment_method_id)
@@ -252,7 +252,7 @@ def _save_method(
     session: Session, users: MethodUsers, setup: PaymentMethodSetup, outcome: SetupOutcome, at: datetime
 ) -> None:
     """Save the new method, with the options that the customer chose for it."""
-    assert outcome.method is not None, "a success has a method (judge_setup)"
+    assert outcome.method is not None, "a success has a method (decide_setup_status)"
     scope, actor = Scope(setup.merchant_id, setup.customer_id), customer_actor(setup.customer_id)
     # The customer asked for it on our page, whoever reports the outcome.
     setup.payment_method_id = remember_method(

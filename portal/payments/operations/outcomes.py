@@ -59,14 +59,14 @@ def record_outcome(
     lock_invoices_of(session, merchant_id, payment_id)
     payment = lock_payment(session, merchant_id, payment_id)
     before = payment.status
-    verdict = statuses.judge(
+    decision = statuses.decide_status(
         before,
         Money(payment.charge_amount, payment.currency),
         payment.id,
         outcome,
         was_opened=payment.opened_at is not None,
     )
-    if verdict.is_contradiction:
+    if decision.is_contradiction:
         # Nothing of it is stored: it may be about somebody else's charge.
         _record_contradiction(session, payment, outcome, actor, at)
         return RecordedOutcome(payment.id, payment.customer_id, before, before)
@@ -76,17 +76,17 @@ def record_outcome(
         payment.method_type, payment.method_last4 = outcome.method.type, outcome.method.last4
         brand = shown_brand(outcome.method.type, outcome.method.brand, outcome.method.bank_name)
         payment.method_brand = mask_card_numbers(brand) if brand else None
-    if verdict.status != "requires_action":
+    if decision.status != "requires_action":
         payment.action_url = None
     elif outcome.state is State.REQUIRES_ACTION:
         # A lookup that failed says nothing about the page, which is still there.
         payment.action_url = outcome.action_url
     method_before = payment.payment_method_id
     payment.updated_at = at
-    if verdict.status not in statuses.UNSETTLED:
+    if decision.status not in statuses.UNSETTLED:
         payment.next_check_at = None
-    if verdict.status != before:
-        _apply_status(session, payment, verdict.status, outcome, actor, at)
+    if decision.status != before:
+        _apply_status(session, payment, decision.status, outcome, actor, at)
     saved_method_id = payment.payment_method_id if method_before is None else None
     return RecordedOutcome(payment.id, payment.customer_id, before, payment.status, saved_method_id)
 
@@ -149,7 +149,7 @@ def _settle(session: Session, payment: Payment, actor: Actor, at: datetime, *, c
     posting = payment_captured(
         payment.customer_id,
         payment.id,
-        payment.gateway,
+        gateway=payment.gateway,
         charged=charged,
         credit_used=used,
         credit_granted=surplus,

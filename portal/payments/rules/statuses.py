@@ -78,7 +78,7 @@ def may_follow(status: str, following: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StatusDecision:
     """What an outcome means for a payment: its next status (its own when nothing changes), and whether it is a
     contradiction that the operator has to examine."""
 
@@ -86,9 +86,9 @@ class Verdict:
     is_contradiction: bool = False
 
 
-def judge(
+def decide_status(
     status: str, requested: Money, reference: str, outcome: ChargeOutcome, *, was_opened: bool = False
-) -> Verdict:
+) -> StatusDecision:
     """Return what an outcome means for a payment of which `requested` was charged under `reference`.
 
     Money of another amount, currency or reference is never booked as this payment (threats 94); a success after an end
@@ -98,13 +98,13 @@ def judge(
         outcome.money != requested if outcome.state is State.SUCCEEDED else outcome.money not in (None, requested)
     )
     if outcome.reference != reference or is_other_money:
-        return Verdict(status, is_contradiction=True)
+        return StatusDecision(status, is_contradiction=True)
     match outcome.state:
         case State.SUCCEEDED:
             following = status if status in CAPTURED else "complete"
         case State.FAILED:
             if status in CAPTURED:
-                return Verdict(status, is_contradiction=True)
+                return StatusDecision(status, is_contradiction=True)
             following = _STATUS_OF_FAILURE.get(outcome.failure_code or "", "failed")
             if outcome.failure_code == "page_expired" and was_opened:
                 following = "abandoned"
@@ -115,5 +115,5 @@ def judge(
         case State.REQUIRES_ACTION:
             following = "requires_action"
         case _:
-            return Verdict(status)
-    return Verdict(following if following != status and may_follow(status, following) else status)
+            return StatusDecision(status)
+    return StatusDecision(following if following != status and may_follow(status, following) else status)

@@ -41,7 +41,7 @@ class _AheadClock:
 
 class NotchPayBench(GatewayBench):
     """Notch Pay's books behind the suite's own line. What it does not document is off: the reason `insufficient_funds`, dated
-    events, the address of a page told twice, and calling off what a telephone is asked."""
+    events, the address of a page given twice, and cancelling a prompt."""
 
     capabilities = NotchPayGateway.capabilities
     money = Money(5000, "XAF")
@@ -64,10 +64,10 @@ class NotchPayBench(GatewayBench):
         @Request.application
         def app(request: Request) -> Response:
             body = request.get_json() if request.data else {}
-            status, told = answer_of(
+            status, payload = answer_of(
                 self._books, request.method, request.path, request.args.to_dict(), dict(request.headers), body
             )
-            return Response(json.dumps(told), status, mimetype="application/json")
+            return Response(json.dumps(payload), status, mimetype="application/json")
 
         self.server = ProviderServer(lambda _origin: app)
         keys = Keys(PUBLIC_KEY, PRIVATE_KEY, (EVENT_SECRET,))
@@ -109,8 +109,8 @@ class NotchPayBench(GatewayBench):
         raise LookupError("3-D Secure is its page's own matter")
 
     def settle(self, reference: str) -> None:
-        for asked, _, phone in self._books.rings:
-            if asked == reference and phone in _ENDS:
+        for prompted, _, phone in self._books.rings:
+            if prompted == reference and phone in _ENDS:
                 self._books.settle(reference, _ENDS[phone])
 
     def approve_late(self, reference: str) -> None:

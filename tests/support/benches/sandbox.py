@@ -70,9 +70,14 @@ class SandboxBench(GatewayBench):
             return self._app
 
         self.server = ProviderServer(make_app)
-        self.gateway = SandboxGateway(self.server.origin, KEY, EVENT_SECRET, 30)
-        self.hasty_gateway = SandboxGateway(self.server.origin, KEY, EVENT_SECRET, 0.33)
+        self.gateway = self._gateway(timeout_seconds=30)
+        self.hasty_gateway = self._gateway(timeout_seconds=0.33)
         self._keys = count()
+
+    def _gateway(self, *, timeout_seconds: float) -> SandboxGateway:
+        return SandboxGateway(
+            self.server.origin, secret_key=KEY, event_secret=EVENT_SECRET, timeout_seconds=timeout_seconds
+        )
 
     @classmethod
     def start(cls, folder: Path) -> Self:

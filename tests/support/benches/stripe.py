@@ -86,7 +86,7 @@ class StripeBench(GatewayBench):
         return "cus_nobody/pm_nobodyknowsthisone" if card == "unknown" else self._books.keep_card(_CARDS[card])
 
     def telephone(self, kind: Telephone) -> tuple[str, str]:
-        raise LookupError("no telephone is asked")
+        raise LookupError("no telephone is prompted")
 
     def pay_page(self, action_url: str, card: Card) -> None:
         page = self._books.get("checkout.session", _last(action_url))
@@ -111,7 +111,7 @@ class StripeBench(GatewayBench):
         """Cards are answered at once."""
 
     def approve_late(self, reference: str) -> None:
-        raise LookupError("no telephone is asked")
+        raise LookupError("no telephone is prompted")
 
     def fail_refund(self, reference: str) -> None:
         (refund,) = (row for row in self._all("refund") if row["metadata"]["portal_reference"] == reference)
@@ -150,8 +150,8 @@ def _application(api: StripeApi) -> WSGIApplication:
         seen = Seen.read(
             request.method, request.path, request.query_string.decode(), request.get_data(), dict(request.headers)
         )
-        told = api.answer(seen)
-        return Response(told.body, told.status, told.headers)
+        reply = api.answer(seen)
+        return Response(reply.body, reply.status, reply.headers)
 
     return answer
 

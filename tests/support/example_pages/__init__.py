@@ -30,15 +30,15 @@ def examples() -> Iterator[Example]:
 
 
 def example_shell(themes: ThemeSet, *, theme: str, locale: str, current: str = "", direction: str = "ltr") -> Shell:
-    """A shell in the dress of a bundled theme; signed in where `current` names a place of the navigation."""
-    worn = themes.get(theme)
+    """A shell in a bundled theme; signed in where `current` names a place of the navigation."""
+    chosen = themes.get(theme)
     is_acme = theme != "savane"
     return Shell(
         root="/" + theme,
         static=STATIC,
         csrf_token="IjhkZjM0.example",
         merchant_name="Acme Software Inc." if is_acme else "Savane Énergie SA",
-        brand=build_brand(worn, name="Acme" if is_acme else "Savane Énergie", static=STATIC, locale=locale),
+        brand=build_brand(chosen, name="Acme" if is_acme else "Savane Énergie", static=STATIC, locale=locale),
         customer_name=("Maya Lindqvist" if is_acme else "Aïcha Njoya") if current else None,
         customer_company=("Lindqvist Studio" if is_acme else "Boulangerie Njoya") if current else None,
         signed_in=bool(current),

@@ -1,7 +1,7 @@
 """Stripe on loopback: its API as it is documented, with what goes wrong on request, and books of its own.
 
 Shapes are those of https://docs.stripe.com/api; which cards do what, https://docs.stripe.com/testing. `books` is what happens at
-Stripe, `api` how it is asked (keys, idempotency, lists), `forms` reads what the SDK writes, `server` is HTTP, `mischief` goes wrong.
+Stripe, `api` how requests are answered (keys, idempotency, lists), `forms` reads what the SDK writes, `server` is HTTP, `mischief` goes wrong.
 """
 
 from tests.support.stripe_server.api import SECRET_KEY

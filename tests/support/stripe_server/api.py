@@ -65,7 +65,7 @@ class Answer:
 
 @dataclass
 class StripeApi:
-    """Answers requests out of the books. A list has at most `largest_page` objects a page, whatever is asked for."""
+    """Answers requests out of the books. A list has at most `largest_page` objects a page, whatever was requested."""
 
     books: StripeBooks
     largest_page: int = 100
@@ -77,9 +77,9 @@ class StripeApi:
         if refusal := _not_admitted(seen):
             return _refused(refusal)
         if seen.key is None or seen.method == "GET":
-            return _told(mischief, self._carried_out(seen, mischief))
+            return _replaced(mischief, self._carried_out(seen, mischief))
         if mischief and mischief.status and not mischief.acts and not mischief.keeps:
-            return _told(mischief, Answer(0, b""))  # Rate limiters run before the idempotency layer.
+            return _replaced(mischief, Answer(0, b""))  # Rate limiters run before the idempotency layer.
         fingerprint = json.dumps([seen.path, seen.given], sort_keys=True)
         with self.books.lock:
             self._forget()
@@ -91,13 +91,13 @@ class StripeApi:
             self._in_flight.add(seen.key)
         try:
             answer = self._carried_out(seen, mischief)
-            kept = _told(mischief, answer) if mischief and mischief.keeps else answer
+            kept = _replaced(mischief, answer) if mischief and mischief.keeps else answer
             if kept.began:
                 replay = Answer(kept.status, kept.body, is_replayed=True)
                 self._kept[seen.key] = (fingerprint, replay, self.books.now().timestamp())
         finally:
             self._in_flight.discard(seen.key)
-        return _told(mischief, answer)
+        return _replaced(mischief, answer)
 
     def _carried_out(self, seen: Seen, mischief: Mischief | None) -> Answer:
         if mischief and not mischief.acts:
@@ -169,7 +169,7 @@ def _refused(refusal: Refusal) -> Answer:
     return Answer(refusal.status, error_body(refusal), began=refusal.began)
 
 
-def _told(mischief: Mischief | None, truth: Answer) -> Answer:
+def _replaced(mischief: Mischief | None, truth: Answer) -> Answer:
     """What is answered in truth's place."""
     if mischief is None or mischief.status is None:
         return truth

@@ -61,7 +61,7 @@ class StripeBooks:
             return session
 
     def answer_bank(self, intent_id: str, *, proves: bool = True) -> None:
-        """The customer is on the bank's page of a charge that asked for them."""
+        """The customer is on the bank's page of a charge that requires them."""
         with self.lock:
             intent = self.get("payment_intent", intent_id)
             assert intent["status"] == "requires_action", "nobody asks"

@@ -54,8 +54,8 @@ class StripeServer:
         self._server.server_close()
 
     @property
-    def asked(self) -> list[str]:
-        """What was asked for, as "METHOD path" with ids left out."""
+    def requested(self) -> list[str]:
+        """What was requested, as "METHOD path" with ids left out."""
         return [f"{seen.method} {seen.route}" for seen in self.requests]
 
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
@@ -87,7 +87,7 @@ def event(
 ) -> tuple[dict[str, str], bytes]:
     """A webhook as Stripe sends it now: headers and body (https://docs.stripe.com/api/events/object)."""
     stamp = books.stamp()
-    told = {
+    event = {
         "id": f"evt_{kind.replace('.', '')}{subject.get('id', '')[-4:]}",
         "object": "event",
         "api_version": API_VERSION,
@@ -98,7 +98,7 @@ def event(
         "request": {"id": None, "idempotency_key": None},
         "type": kind,
     }
-    body = json.dumps(told, indent=2).encode()
+    body = json.dumps(event, indent=2).encode()
     return {"Stripe-Signature": sign(body, stamp, secrets)}, body
 
 
@@ -114,5 +114,5 @@ def _send(handler: BaseHTTPRequestHandler, answer: Answer, *, cut: int | None = 
         handler.send_header(name, value)
     handler.send_header("Content-Length", str(len(answer.body)))
     handler.end_headers()
-    with suppress(BrokenPipeError, ConnectionResetError):  # Whoever asked has heard enough.
+    with suppress(BrokenPipeError, ConnectionResetError):  # The client has read enough.
         handler.wfile.write(answer.body[:cut])

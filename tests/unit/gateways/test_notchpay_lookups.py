@@ -78,12 +78,12 @@ def test_payment_that_cannot_be_read_is_unknown(notchpay: NotchPayServer, gatewa
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "expected"),
     [({"amount": 9000}, (REFERENCE, Money(9000, "XAF"))), ({"currency": "XOF"}, (REFERENCE, Money(5000, "XOF"))),
      ({"trxref": "pay_x", "merchant_reference": "pay_x"}, ("pay_x", MONEY))],
 )  # fmt: skip
 def test_another_amount_currency_or_reference_is_returned_as_it_is(
-    notchpay: NotchPayServer, gateway, clock, part, told
+    notchpay: NotchPayServer, gateway, clock, part, expected
 ):
     opened = gateway.open_page(PAGE)
     notchpay.books.settle(REFERENCE, "complete")
@@ -91,7 +91,7 @@ def test_another_amount_currency_or_reference_is_returned_as_it_is(
 
     outcome = gateway.look_up(lookup(clock, opened))
 
-    assert (outcome.state, outcome.reference, outcome.money) == (State.SUCCEEDED, *told)
+    assert (outcome.state, outcome.reference, outcome.money) == (State.SUCCEEDED, *expected)
 
 
 def test_shape_of_the_reference_pages_is_read_too(notchpay: NotchPayServer, gateway, clock):
@@ -216,7 +216,7 @@ def test_payment_that_cannot_be_cancelled_any_more_is_returned_unchanged(
     outcome = gateway.cancel(lookup(clock, opened))
 
     assert (outcome.state, notchpay.books.of(REFERENCE)["status"]) == (state, status)
-    assert not any(asked.startswith("DELETE") for asked in notchpay.asked)
+    assert not any(line.startswith("DELETE") for line in notchpay.requested)
 
 
 @pytest.mark.parametrize(

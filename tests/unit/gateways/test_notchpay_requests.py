@@ -44,7 +44,7 @@ def test_page_is_opened_under_our_reference_with_the_public_key_alone(notchpay: 
 def test_page_of_a_payer_without_mail_or_telephone_is_refused_before_any_request(notchpay: NotchPayServer, gateway):
     outcome = gateway.open_page(replace(PAGE, payer=Payer("cus_1", "Aïcha Njoya")))
 
-    assert (outcome.state, outcome.failure_code, notchpay.asked) == (State.FAILED, "processing_error", [])
+    assert (outcome.state, outcome.failure_code, notchpay.requested) == (State.FAILED, "processing_error", [])
 
 
 def test_look_up_of_an_open_page_keeps_its_address(notchpay: NotchPayServer, gateway, clock):
@@ -136,7 +136,7 @@ def test_approval_after_the_end_is_found(notchpay: NotchPayServer, gateway, cloc
 def test_impossible_prompt_is_refused_before_any_request(notchpay: NotchPayServer, gateway, change, code):
     outcome = gateway.prompt(replace(PROMPT, **change))
 
-    assert (outcome.state, outcome.failure_code, notchpay.asked) == (State.FAILED, code, [])
+    assert (outcome.state, outcome.failure_code, notchpay.requested) == (State.FAILED, code, [])
 
 
 def test_telephone_that_is_not_accepted_ends_the_payment_without_a_prompt(notchpay: NotchPayServer, gateway):
@@ -187,16 +187,16 @@ def test_whatever_is_lost_between_the_requests_at_most_one_prompt_is_sent_and_th
     notchpay.books.finds_by_our_reference = finds_by_our_reference
     notchpay.mischief = [FATES[first], FATES[second]]
 
-    told = seen = gateway.prompt(PROMPT)
+    prompted = seen = gateway.prompt(PROMPT)
     notchpay.mischief = []
     # As the portal continues: with and without the ids that it recorded; what is absent is sent once more.
-    for known in (None, told):
+    for known in (None, prompted):
         clock.advance(seconds=11)
         seen = gateway.look_up(lookup(clock, known))
         if seen.state is State.ABSENT:
             seen = gateway.prompt(PROMPT)
 
-    assert told.state in (State.PENDING, State.UNKNOWN)
+    assert prompted.state in (State.PENDING, State.UNKNOWN)
     assert len(notchpay.books.payments) == 1
     assert len(notchpay.books.rings) <= 1
     assert seen.state is State.PENDING

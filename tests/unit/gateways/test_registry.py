@@ -43,6 +43,6 @@ def test_account_with_a_key_of_the_other_mode_is_refused(mode, key):
 
 
 def test_sdk_of_stripe_is_imported_when_it_is_used_and_not_before():
-    asked = "import sys, portal.app, portal.cli, portal.gateways.registry; sys.exit('stripe' in sys.modules)"
+    source = "import sys, portal.app, portal.cli, portal.gateways.registry; sys.exit('stripe' in sys.modules)"
 
-    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", source], check=False).returncode == 0

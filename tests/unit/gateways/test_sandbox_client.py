@@ -28,7 +28,7 @@ class Provider:
     """An HTTP server on loopback that returns scripted responses in their order, and records the requests."""
 
     def __init__(self) -> None:
-        self.answering: Answering = told(200, CHARGED)
+        self.answering: Answering = answer_with(200, CHARGED)
         self.questions: list[Answering] = []
         self.bodies: list[dict[str, Any]] = []
         provider = self
@@ -48,7 +48,8 @@ class Provider:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def gateway(self, timeout_seconds: float = 5) -> SandboxGateway:
-        return SandboxGateway(f"http://127.0.0.1:{self._server.server_port}", "sk", "whsec", timeout_seconds)
+        origin = f"http://127.0.0.1:{self._server.server_port}"
+        return SandboxGateway(origin, secret_key="sk", event_secret="whsec", timeout_seconds=timeout_seconds)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -62,7 +63,7 @@ def provider() -> Iterator[Provider]:
     provider.close()
 
 
-def told(status: int, body: object, *, length: int | None = None) -> Answering:
+def answer_with(status: int, body: object, *, length: int | None = None) -> Answering:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -83,20 +84,20 @@ def test_complete_response_is_read(provider: Provider) -> None:
 @pytest.mark.parametrize(
     "answering",
     [
-        told(500, {"error": {}}),
-        told(503, b"<html>"),
-        told(200, b"{"),
-        told(200, []),
-        told(200, {}),
-        told(200, {**CHARGED, "amount": "500"}),
-        told(200, {**CHARGED, "amount": 5.0}),
-        told(200, {**CHARGED, "currency": "ZZZ"}),
-        told(200, {**CHARGED, "status": "weird"}),
-        told(200, CHARGED, length=5000),
-        told(200, b'{"a":"' + b"x" * (2 << 20) + b'"}'),
-        told(302, CHARGED),
-        told(401, {}),
-        told(429, {}),
+        answer_with(500, {"error": {}}),
+        answer_with(503, b"<html>"),
+        answer_with(200, b"{"),
+        answer_with(200, []),
+        answer_with(200, {}),
+        answer_with(200, {**CHARGED, "amount": "500"}),
+        answer_with(200, {**CHARGED, "amount": 5.0}),
+        answer_with(200, {**CHARGED, "currency": "ZZZ"}),
+        answer_with(200, {**CHARGED, "status": "weird"}),
+        answer_with(200, CHARGED, length=5000),
+        answer_with(200, b'{"a":"' + b"x" * (2 << 20) + b'"}'),
+        answer_with(302, CHARGED),
+        answer_with(401, {}),
+        answer_with(429, {}),
     ],
 )
 def test_anything_else_is_an_unknown_outcome(provider: Provider, answering: Answering) -> None:
@@ -150,11 +151,11 @@ def test_long_names_and_unprintable_characters_are_sent_as_the_sandbox_accepts_t
 def test_request_in_progress_is_unknown_and_any_other_conflict_is_looked_up(
     provider: Provider,
 ) -> None:
-    provider.questions = [told(200, {"items": [CHARGED]})]
+    provider.questions = [answer_with(200, {"items": [CHARGED]})]
     states = []
 
     for code in ("idempotency_in_flight", "idempotency_mismatch"):
-        provider.answering = told(409, {"error": {"code": code}})
+        provider.answering = answer_with(409, {"error": {"code": code}})
         states.append(provider.gateway().charge(ORDER).state)
 
     assert states == [State.UNKNOWN, State.SUCCEEDED]
@@ -164,8 +165,8 @@ def test_request_in_progress_is_unknown_and_any_other_conflict_is_looked_up(
 def test_refused_refund_has_failed_only_when_it_does_not_exist_already(provider: Provider, code: str) -> None:
     request = RefundRequest("re_1", "ch_1", Money(500, "USD"))
     made = {"id": "gr_1", "reference": "re_1", "amount": 500, "currency": "USD", "status": "succeeded"}
-    provider.answering = told(409, {"error": {"code": code}})
-    provider.questions = [told(200, {"items": []}), told(200, {"items": [made]}), told(500, {})]
+    provider.answering = answer_with(409, {"error": {"code": code}})
+    provider.questions = [answer_with(200, {"items": []}), answer_with(200, {"items": [made]}), answer_with(500, {})]
 
     outcomes = [provider.gateway().refund(request) for _ in range(3)]
 
@@ -176,25 +177,25 @@ def test_refused_refund_has_failed_only_when_it_does_not_exist_already(provider:
 @pytest.mark.parametrize(
     "second",
     [
-        told(500, {}),
-        told(200, {"items": [LISTED]}),
-        told(200, {"items": [LISTED], "next": 7}),
-        told(200, {"items": [{**LISTED, "amount": None}], "next": None}),
-        told(200, {"items": [{**LISTED, "status": "weird"}], "next": None}),
-        told(200, {"items": [{**LISTED, "created_at": "yesterday"}], "next": None}),
-        told(200, {"items": [7], "next": None}),
-        told(200, {"items": {}, "next": None}),
+        answer_with(500, {}),
+        answer_with(200, {"items": [LISTED]}),
+        answer_with(200, {"items": [LISTED], "next": 7}),
+        answer_with(200, {"items": [{**LISTED, "amount": None}], "next": None}),
+        answer_with(200, {"items": [{**LISTED, "status": "weird"}], "next": None}),
+        answer_with(200, {"items": [{**LISTED, "created_at": "yesterday"}], "next": None}),
+        answer_with(200, {"items": [7], "next": None}),
+        answer_with(200, {"items": {}, "next": None}),
     ],
 )
 def test_list_of_which_one_page_cannot_be_read_is_none(provider: Provider, second: Answering) -> None:
-    provider.questions = [told(200, {"items": [LISTED], "next": "ch_1"}), second]
+    provider.questions = [answer_with(200, {"items": [LISTED], "next": "ch_1"}), second]
 
     assert provider.gateway().list_charges(NOW, NOW) is None
 
 
 def test_list_that_goes_on_for_ever_is_none(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("portal.gateways.sandbox.client.MAXIMUM_LIST_PAGES", 3)
-    provider.questions = [told(200, {"items": [LISTED], "next": "ch_1"})] * 4
+    provider.questions = [answer_with(200, {"items": [LISTED], "next": "ch_1"})] * 4
 
     assert provider.gateway().list_charges(NOW, NOW) is None
     assert len(provider.questions) == 1
@@ -210,6 +211,6 @@ def test_list_that_goes_on_for_ever_is_none(provider: Provider, monkeypatch: pyt
     ],
 )
 def test_setup_without_its_token_is_unknown(provider: Provider, setup: dict[str, Any]) -> None:
-    provider.questions = [told(200, {"items": [{"id": "set_1", "reference": "stp_1", **setup}]})]
+    provider.questions = [answer_with(200, {"items": [{"id": "set_1", "reference": "stp_1", **setup}]})]
 
     assert provider.gateway().look_up_setup(Lookup("stp_1", NOW)).state is State.UNKNOWN

@@ -82,8 +82,8 @@ def test_amount_of_a_response_that_is_malformed_is_refused(amount, currency):
 def test_every_amount_that_can_be_sent_is_read_back_unchanged(currency, amount):
     money = Money(amount, currency)
     try:
-        told = to_stripe(money)
+        converted = to_stripe(money)
     except AmountError:
         return
 
-    assert from_stripe(told, currency.lower()) == money
+    assert from_stripe(converted, currency.lower()) == money

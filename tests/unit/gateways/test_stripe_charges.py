@@ -61,23 +61,23 @@ def test_declined_card_is_a_failure_with_its_reason(acme, stripe, build, number,
 def test_customer_authenticates_on_the_banks_page_and_is_charged_afterwards(acme, stripe, build):
     request = build.charge(stripe.books.keep_card("4000002760003184"))
 
-    asked = acme.charge(request)
-    stripe.books.answer_bank(asked.gateway_reference)
-    outcome = acme.look_up(build.lookup(request, asked))
+    charged = acme.charge(request)
+    stripe.books.answer_bank(charged.gateway_reference)
+    outcome = acme.look_up(build.lookup(request, charged))
 
-    assert asked.state is State.REQUIRES_ACTION
-    assert asked.action_url == f"https://hooks.stripe.example/3d_secure_2/{asked.gateway_reference}"
+    assert charged.state is State.REQUIRES_ACTION
+    assert charged.action_url == f"https://hooks.stripe.example/3d_secure_2/{charged.gateway_reference}"
     assert stripe.requests[1].given["return_url"] == RETURN_URL
-    assert (outcome.state, outcome.gateway_reference) == (State.SUCCEEDED, asked.gateway_reference)
+    assert (outcome.state, outcome.gateway_reference) == (State.SUCCEEDED, charged.gateway_reference)
     assert len(stripe.books.captured) == 1
 
 
 def test_failed_authentication_is_a_failure(acme, stripe, build):
     request = build.charge(stripe.books.keep_card("4000002760003184"))
 
-    asked = acme.charge(request)
-    stripe.books.answer_bank(asked.gateway_reference, proves=False)
-    outcome = acme.look_up(build.lookup(request, asked))
+    charged = acme.charge(request)
+    stripe.books.answer_bank(charged.gateway_reference, proves=False)
+    outcome = acme.look_up(build.lookup(request, charged))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "authentication_failed")
 
@@ -120,11 +120,11 @@ def test_slow_bank_is_pending_and_then_as_it_decides(acme, stripe, build):
 def test_same_reference_again_is_the_same_charge_as_it_is_now(acme, stripe, build):
     request = build.charge(stripe.books.keep_card("4000002760003184"))
 
-    asked = acme.charge(request)
-    stripe.books.answer_bank(asked.gateway_reference)
+    charged = acme.charge(request)
+    stripe.books.answer_bank(charged.gateway_reference)
     again = acme.charge(request)
 
-    assert (again.state, again.gateway_reference) == (State.SUCCEEDED, asked.gateway_reference)
+    assert (again.state, again.gateway_reference) == (State.SUCCEEDED, charged.gateway_reference)
     assert len(stripe.books.captured) == 1
 
 
@@ -266,12 +266,12 @@ def test_amount_that_stripe_does_not_accept_is_unsupported(acme, stripe, build, 
 
 
 @pytest.mark.parametrize(
-    ("money", "told"), [(Money(5, "ISK"), 500), (Money(5000, "XAF"), 5000), (Money(500, "MGA"), 5)]
+    ("money", "expected"), [(Money(5, "ISK"), 500), (Money(5000, "XAF"), 5000), (Money(500, "MGA"), 5)]
 )
-def test_amount_is_charged_in_stripes_units_and_returned_in_ours(acme, stripe, build, money, told):
+def test_amount_is_charged_in_stripes_units_and_returned_in_ours(acme, stripe, build, money, expected):
     outcome = acme.charge(build.charge(stripe.books.keep_card(), money))
 
-    assert stripe.books.captured[0]["amount_received"] == told
+    assert stripe.books.captured[0]["amount_received"] == expected
     assert outcome.money == money
 
 
@@ -294,9 +294,9 @@ def test_card_of_another_customer_is_an_invalid_method(acme, stripe, build):
 
 def test_cancelled_charge_takes_nothing_and_has_failed(acme, stripe, build):
     request = build.charge(stripe.books.keep_card("4000002760003184"))
-    asked = acme.charge(request)
+    charged = acme.charge(request)
 
-    outcome = acme.cancel(build.lookup(request, asked))
+    outcome = acme.cancel(build.lookup(request, charged))
 
     assert (outcome.state, outcome.failure_code) == (State.FAILED, "payer_canceled")
     assert acme.look_up(build.lookup(request)).failure_code == "payer_canceled"
@@ -304,18 +304,18 @@ def test_cancelled_charge_takes_nothing_and_has_failed(acme, stripe, build):
 
 def test_charge_that_succeeded_meanwhile_is_returned_when_it_is_cancelled(acme, stripe, build):
     request = build.charge(stripe.books.keep_card("4000002760003184"))
-    asked = acme.charge(request)
+    charged = acme.charge(request)
     stripe.before = lambda seen: (
-        stripe.books.answer_bank(asked.gateway_reference) if seen.path.endswith("/cancel") else None
+        stripe.books.answer_bank(charged.gateway_reference) if seen.path.endswith("/cancel") else None
     )
 
-    assert acme.cancel(build.lookup(request, asked)).state is State.SUCCEEDED
+    assert acme.cancel(build.lookup(request, charged)).state is State.SUCCEEDED
 
 
 def test_cancelling_without_a_response_is_unknown(acme, stripe, build):
     request = build.charge(stripe.books.keep_card("4000002760003184"))
-    asked = acme.charge(request)
+    charged = acme.charge(request)
     stripe.mischief = [None, happens.LOST]
 
-    assert acme.cancel(build.lookup(request, asked)).state is State.UNKNOWN
-    assert acme.look_up(build.lookup(request, asked)).failure_code == "payer_canceled"
+    assert acme.cancel(build.lookup(request, charged)).state is State.UNKNOWN
+    assert acme.look_up(build.lookup(request, charged)).failure_code == "payer_canceled"

@@ -39,7 +39,7 @@ def test_events_of_page_and_setup_have_our_reference(acme, stripe, build, clock)
     stripe.books.pay_page(opened_setup.page_reference)
     sessions, setup_intents = (stripe.books.objects[kind] for kind in ("checkout.session", "setup_intent"))
 
-    told = [
+    references = [
         acme.read_event(*event(stripe.books, kind, subject), clock.now()).reference
         for kind, subject in [
             ("checkout.session.completed", sessions[opened.page_reference]),
@@ -48,7 +48,7 @@ def test_events_of_page_and_setup_have_our_reference(acme, stripe, build, clock)
         ]
     ]
 
-    assert told == [page.reference, setup.reference, setup.reference]
+    assert references == [page.reference, setup.reference, setup.reference]
 
 
 def test_event_of_a_refund_has_our_reference_and_of_one_made_at_stripe_its_charge(acme, stripe, build, clock):

@@ -41,7 +41,7 @@ def test_charge_that_never_arrived_is_absent_when_both_lists_were_read_to_their_
     outcome = acme.look_up(build.lookup(build.page()))
 
     assert outcome.state is State.ABSENT
-    assert stripe.asked == ["GET checkout/sessions"] + ["GET payment_intents"] * 3
+    assert stripe.requested == ["GET checkout/sessions"] + ["GET payment_intents"] * 3
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_id_of_another_charge_is_returned_with_its_own_reference(acme, stripe, b
     theirs = build.charge(stripe.books.keep_card())
     outcome = acme.charge(theirs)
 
-    told = acme.look_up(Lookup(build.page().reference, clock.now(), outcome.gateway_reference))
+    found = acme.look_up(Lookup(build.page().reference, clock.now(), outcome.gateway_reference))
 
-    assert told.reference == theirs.reference
+    assert found.reference == theirs.reference
 
 
 def test_page_that_was_cancelled_long_ago_reads_as_expired(acme, stripe, build, clock):

@@ -239,10 +239,10 @@ def test_amount_that_stripe_does_not_accept_is_unsupported(acme, build, money):
 
 
 @pytest.mark.parametrize(
-    ("locale", "told"),
+    ("locale", "expected"),
     [("en", "en"), ("fr", "fr"), ("fr_CA", "fr-CA"), ("pt-BR", "pt-BR"), ("de_AT", "de"), ("wo", "auto")],
 )
-def test_page_has_the_language_if_stripe_supports_it(acme, stripe, build, locale, told):
+def test_page_has_the_language_if_stripe_supports_it(acme, stripe, build, locale, expected):
     acme.open_page(build.page(locale=locale))
 
-    assert stripe.requests[0].given["locale"] == told
+    assert stripe.requests[0].given["locale"] == expected

@@ -123,7 +123,7 @@ def test_amount_received_counts_and_not_the_amount_requested():
 
 
 @pytest.mark.parametrize(
-    ("code", "decline_code", "told"),
+    ("code", "decline_code", "expected"),
     [
         ("card_declined", "insufficient_funds", "insufficient_funds"),
         ("card_declined", "generic_decline", "card_declined"),
@@ -136,8 +136,8 @@ def test_amount_received_counts_and_not_the_amount_requested():
         ("", "", "processing_error"),
     ],
 )
-def test_decline_becomes_a_failure_code_of_the_contract(code, decline_code, told):
-    assert failure_code(code, decline_code) == told
+def test_decline_becomes_a_failure_code_of_the_contract(code, decline_code, expected):
+    assert failure_code(code, decline_code) == expected
 
 
 @pytest.mark.parametrize(

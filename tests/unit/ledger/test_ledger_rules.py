@@ -11,6 +11,7 @@ from portal.ledger.rules import Entry, Posting, Settled, Unbalanced
 from portal.money import Money
 
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+REFUND = {"customer_id": "cus_1", "payment_id": "pay_1", "refund_id": "ref_1"}
 
 
 def test_opened_invoice_is_owed():
@@ -59,21 +60,21 @@ def test_granted_credit_is_owed_to_the_customer():
 
 @pytest.mark.parametrize(("before", "after", "more"), [(300, 500, 200), (300, 0, -300)])
 def test_corrected_credit_moves_the_difference(before: int, after: int, more: int):
-    assert rules.credit_corrected("cus_1", "cn_1", "2", usd(before), usd(after), at=AT) == Posting(
+    assert rules.credit_corrected("cus_1", "cn_1", version="2", before=usd(before), after=usd(after), at=AT) == Posting(
         "credit_corrected", "cn_1:2", AT, (Entry("sales", usd(more), "cus_1"), Entry("credit", usd(-more), "cus_1"))
     )
 
 
 def test_correction_that_changes_no_amount_moves_nothing():
     assert rules.invoice_corrected("cus_1", "inv_1", 2, usd(5000), usd(5000), at=AT) is None
-    assert rules.credit_corrected("cus_1", "cn_1", "2", usd(300), usd(300), at=AT) is None
+    assert rules.credit_corrected("cus_1", "cn_1", version="2", before=usd(300), after=usd(300), at=AT) is None
 
 
 def test_captured_payment_settles_shares_by_money_and_credit_and_keeps_the_surplus_as_credit():
     posting = rules.payment_captured(
         "cus_1",
         "pay_1",
-        "stripe",
+        gateway="stripe",
         charged=usd(4500),
         credit_used=usd(1000),
         credit_granted=usd(200),
@@ -99,7 +100,7 @@ def test_invoice_paid_in_another_currency_goes_through_exchange():
     posting = rules.payment_captured(
         "cus_1",
         "pay_1",
-        "stripe",
+        gateway="stripe",
         charged=eur(4000),
         credit_used=eur(0),
         credit_granted=eur(0),
@@ -118,7 +119,7 @@ def test_invoice_paid_in_another_currency_goes_through_exchange():
 def test_recorded_payment_settles_its_shares_and_the_rest_were_sales_elsewhere():
     settled = [Settled("inv_1", usd(3000), usd(3000)), Settled("inv_2", usd(500), usd(500))]
 
-    assert rules.payment_recorded("cus_1", "pay_1", "bank", usd(4000), settled, at=AT) == Posting(
+    assert rules.payment_recorded("cus_1", "pay_1", gateway="bank", money=usd(4000), settled=settled, at=AT) == Posting(
         "payment_recorded",
         "pay_1",
         AT,
@@ -132,7 +133,7 @@ def test_recorded_payment_settles_its_shares_and_the_rest_were_sales_elsewhere()
 
 
 def test_refund_is_on_its_way_until_the_gateway_gave_the_money_back():
-    assert rules.refund_begun("cus_1", "pay_1", "ref_1", usd(700), credit_taken=usd(0), at=AT) == Posting(
+    assert rules.refund_begun(**REFUND, money=usd(700), credit_taken=usd(0), at=AT) == Posting(
         "refund_begun",
         "ref_1",
         AT,
@@ -141,7 +142,7 @@ def test_refund_is_on_its_way_until_the_gateway_gave_the_money_back():
             Entry("refunds_in_transit", usd(-700), "cus_1", None, "pay_1"),
         ),
     )
-    assert rules.refund_succeeded("cus_1", "pay_1", "ref_1", "stripe", usd(700), at=AT) == Posting(
+    assert rules.refund_succeeded(**REFUND, gateway="stripe", money=usd(700), at=AT) == Posting(
         "refund_succeeded",
         "ref_1",
         AT,
@@ -161,17 +162,17 @@ def test_refund_is_on_its_way_until_the_gateway_gave_the_money_back():
 )
 def test_refund_that_failed_is_back_where_the_money_was(had_succeeded: bool, back: Entry):
     posting = rules.refund_failed(
-        "cus_1", "pay_1", "ref_1", "stripe", usd(700), credit_taken=usd(0), had_succeeded=had_succeeded, at=AT
+        **REFUND, gateway="stripe", money=usd(700), credit_taken=usd(0), had_succeeded=had_succeeded, at=AT
     )
 
     assert posting == Posting("refund_failed", "ref_1", AT, (back, Entry("refunds", usd(-700), "cus_1", None, "pay_1")))
 
 
 def test_refund_of_what_became_credit_takes_it_and_brings_it_back():
-    begun = rules.refund_begun("cus_1", "pay_1", "ref_1", usd(700), credit_taken=usd(500), at=AT)
-    whole = rules.refund_begun("cus_1", "pay_1", "ref_1", usd(700), credit_taken=usd(700), at=AT)
+    begun = rules.refund_begun(**REFUND, money=usd(700), credit_taken=usd(500), at=AT)
+    whole = rules.refund_begun(**REFUND, money=usd(700), credit_taken=usd(700), at=AT)
     failed = rules.refund_failed(
-        "cus_1", "pay_1", "ref_1", "stripe", usd(700), credit_taken=usd(500), had_succeeded=False, at=AT
+        **REFUND, gateway="stripe", money=usd(700), credit_taken=usd(500), had_succeeded=False, at=AT
     )
 
     assert begun.entries == (
@@ -219,7 +220,9 @@ def test_digest_of_an_entry_stays_what_it_was():
 
 
 def test_digests_of_a_transaction_and_of_its_link_stay_what_they_were():
-    transaction = rules.digest_of("mer_1", "ltx_1", "payment_captured", "pay_1", AT, [b"\1" * 32, b"\2" * 32])
+    transaction = rules.digest_of(
+        "mer_1", "ltx_1", kind="payment_captured", source="pay_1", at=AT, entries=[b"\1" * 32, b"\2" * 32]
+    )
 
     assert transaction.hex() == "4605353a0ab358adef204ebbd92686629db515e1e793c3598f4896150d6a354e"
     assert (
@@ -235,7 +238,9 @@ def test_digests_of_a_transaction_and_of_its_link_stay_what_they_were():
 def test_digest_of_a_transaction_is_that_of_its_instant_wherever_it_is_read():
     elsewhere = AT.astimezone(timezone(timedelta(hours=1)))
 
-    digests = {rules.digest_of("mer_1", "ltx_1", "test", "x", at, [b"\1"]) for at in (AT, elsewhere)}
+    digests = {
+        rules.digest_of("mer_1", "ltx_1", kind="test", source="x", at=at, entries=[b"\1"]) for at in (AT, elsewhere)
+    }
 
     assert len(digests) == 1
 

@@ -23,8 +23,8 @@ OUTCOMES = st.builds(
 )
 
 
-def judge(status: str, outcome: ChargeOutcome, *, was_opened: bool = False) -> statuses.Verdict:
-    return statuses.judge(status, ORDERED, "pay_1", outcome, was_opened=was_opened)
+def decide(status: str, outcome: ChargeOutcome, *, was_opened: bool = False) -> statuses.StatusDecision:
+    return statuses.decide_status(status, ORDERED, "pay_1", outcome, was_opened=was_opened)
 
 
 def test_every_status_has_its_transitions():
@@ -41,34 +41,34 @@ def test_statuses_fall_into_kinds_that_do_not_overlap():
 
 
 @given(STATUSES, OUTCOMES, st.booleans())
-def test_verdict_is_always_an_allowed_transition_or_none(status: str, outcome: ChargeOutcome, was_opened: bool):
-    verdict = judge(status, outcome, was_opened=was_opened)
+def test_decision_is_always_an_allowed_transition_or_none(status: str, outcome: ChargeOutcome, was_opened: bool):
+    decision = decide(status, outcome, was_opened=was_opened)
 
-    assert verdict.status == status or statuses.may_follow(status, verdict.status)
+    assert decision.status == status or statuses.may_follow(status, decision.status)
 
 
 @given(OUTCOMES, st.booleans())
 def test_money_that_came_never_becomes_money_that_did_not(outcome: ChargeOutcome, was_opened: bool):
     for status in statuses.CAPTURED:
-        assert judge(status, outcome, was_opened=was_opened).status in statuses.CAPTURED
+        assert decide(status, outcome, was_opened=was_opened).status in statuses.CAPTURED
 
 
 @given(STATUSES, OUTCOMES)
 def test_same_outcome_again_changes_nothing(status: str, outcome: ChargeOutcome):
-    once = judge(status, outcome).status
+    once = decide(status, outcome).status
 
-    assert judge(once, outcome).status == once
+    assert decide(once, outcome).status == once
 
 
 @pytest.mark.parametrize("status", sorted(statuses.UNSETTLED | statuses.ENDED_WITHOUT_MONEY))
 def test_success_is_booked_even_after_we_gave_up(status: str):
-    assert judge(status, ChargeOutcome(State.SUCCEEDED, "pay_1", money=ORDERED)).status == "complete"
+    assert decide(status, ChargeOutcome(State.SUCCEEDED, "pay_1", money=ORDERED)).status == "complete"
 
 
 @pytest.mark.parametrize("state", [State.UNKNOWN, State.ABSENT])
 @pytest.mark.parametrize("status", statuses.PAYMENT_STATUSES)
 def test_what_is_not_known_changes_nothing(status: str, state: State):
-    assert judge(status, ChargeOutcome(state, "pay_1")) == statuses.Verdict(status)
+    assert decide(status, ChargeOutcome(state, "pay_1")) == statuses.StatusDecision(status)
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,14 @@ def test_what_is_not_known_changes_nothing(status: str, state: State):
     ],
 )
 def test_outcome_of_other_money_is_a_contradiction(outcome: ChargeOutcome):
-    assert judge("processing", outcome) == statuses.Verdict("processing", is_contradiction=True)
+    assert decide("processing", outcome) == statuses.StatusDecision("processing", is_contradiction=True)
 
 
 @pytest.mark.parametrize("status", sorted(statuses.CAPTURED))
 def test_failure_after_success_is_a_contradiction(status: str):
-    assert judge(status, ChargeOutcome(State.FAILED, "pay_1")) == statuses.Verdict(status, is_contradiction=True)
+    assert decide(status, ChargeOutcome(State.FAILED, "pay_1")) == statuses.StatusDecision(
+        status, is_contradiction=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,10 +110,10 @@ def test_failure_after_success_is_a_contradiction(status: str):
 def test_failure_is_named_after_what_happened(code: str | None, was_opened: bool, status: str):
     outcome = ChargeOutcome(State.FAILED, "pay_1", money=ORDERED, failure_code=code)
 
-    assert judge("processing", outcome, was_opened=was_opened).status == status
+    assert decide("processing", outcome, was_opened=was_opened).status == status
 
 
-def test_unknown_is_asked_for_ever_less_often_and_never_given_up():
+def test_unknown_is_looked_up_ever_less_often_and_never_abandoned():
     now = datetime(2026, 3, 19, tzinfo=UTC)
     waits = [statuses.next_check(count, now) - now for count in range(30)]
 
@@ -129,18 +131,18 @@ def test_unknown_is_asked_for_ever_less_often_and_never_given_up():
 def test_page_that_nobody_of_ours_opened_expired_and_was_not_abandoned():
     outcome = ChargeOutcome(State.FAILED, "pay_1", failure_code="page_expired")
 
-    assert statuses.judge("requires_action", ORDERED, "pay_1", outcome).status == "expired"
+    assert statuses.decide_status("requires_action", ORDERED, "pay_1", outcome).status == "expired"
 
 
 def test_end_that_may_not_follow_is_a_failure():
     outcome = ChargeOutcome(State.FAILED, "pay_1", failure_code="page_expired")
 
-    assert judge("pending", outcome, was_opened=True).status == "failed"
+    assert decide("pending", outcome, was_opened=True).status == "failed"
 
 
 @pytest.mark.parametrize("code", ["method_invalid", "amount_unsupported"])
-def test_order_that_no_bank_was_asked_about_is_rejected(code: str):
-    assert judge("processing", ChargeOutcome(State.FAILED, "pay_1", failure_code=code)).status == "rejected"
+def test_order_that_reached_no_bank_is_rejected(code: str):
+    assert decide("processing", ChargeOutcome(State.FAILED, "pay_1", failure_code=code)).status == "rejected"
 
 
 def test_unknown_is_a_persons_matter_after_a_week_and_late_money_is_looked_for_a_month():

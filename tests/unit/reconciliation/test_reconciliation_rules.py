@@ -69,7 +69,7 @@ def test_charge_with_our_reference_that_is_not_booked_is_missing_here():
 def test_charge_that_we_did_not_create_is_counted_and_no_difference(reference):
     comparison = compare([charge(reference=reference)], [], [])
 
-    assert (comparison.differences, comparison.stranger_count, comparison.totals) == ((), 1, {})
+    assert (comparison.differences, comparison.unknown_charge_count, comparison.totals) == ((), 1, {})
 
 
 def test_charge_that_is_pending_on_both_sides_is_no_difference():

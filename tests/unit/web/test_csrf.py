@@ -33,7 +33,7 @@ def test_malformed_token_is_refused_without_an_error(token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("site", "origin", "verdict"),
+    ("site", "origin", "is_same"),
     [
         ("same-origin", None, True),
         ("same-origin", "https://evil.example", True),
@@ -49,5 +49,5 @@ def test_malformed_token_is_refused_without_an_error(token: str) -> None:
         (None, None, None),
     ],
 )
-def test_headers_of_the_browser_decide_the_origin(site: str | None, origin: str | None, verdict: bool | None) -> None:
-    assert is_same_origin(site, origin, ["https://portal.example"]) is verdict
+def test_headers_of_the_browser_decide_the_origin(site: str | None, origin: str | None, is_same: bool | None) -> None:
+    assert is_same_origin(site, origin, ["https://portal.example"]) is is_same
