@@ -26,10 +26,11 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: setup browser ## Run all tests on both databases, a browser included (ARGS="tests/unit -k money")
 	$(BIN)/pytest $(ARGS)
 
+verify: export TESTS_LONG = 1
 verify: check test ## Run all tests and the long proofs beside them: simulator, kills, seeded bugs (under 45 minutes)
 	@$(MAKE) --no-print-directory simulate SEEDS=10000
-	@$(MAKE) --no-print-directory crash KILLS=200
-	@$(MAKE) --no-print-directory bugs
+	@TESTS_LONG= $(MAKE) --no-print-directory crash KILLS=200
+	@TESTS_LONG= $(MAKE) --no-print-directory bugs
 
 browser: setup # Find a Chromium for the tests, or install one
 	@$(BIN)/python -m tests.support.chromium

@@ -176,14 +176,37 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
+# What takes long and cannot be parted, one line for each worker, which begins with it: left to the end, one would run them alone.
+_SLOW = (
+    ("tests/browser/",),
+    ("tests/crash/", "tests/contracts/test_wheel.py", "tests/integration/test_commands_serving.py"),
+    ("tests/simulation/", "tests/contracts/test_query_plans.py", "tests/contracts/test_migrations.py"),
+)
+
+
 @pytest.hookimpl
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items[:] = _slow_first(items, getattr(config, "workerinput", {}).get("workercount", 1))
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         kind = parameters.get("database") or parameters.get("bare_database")
         if kind:
             # Travels with the report from a worker to the process that counts.
             item.user_properties.append(("database", kind))
+
+
+def _slow_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Return the tests in an order in which each worker, which is given its share of them in a row, begins with slow ones."""
+    slow = [[item for item in items if item.nodeid.startswith(names)] for names in _SLOW]
+    rest = [item for item in items if not item.nodeid.startswith(sum(_SLOW, ()))]
+    ordered = []
+    for worker in range(workers):
+        head = [item for share in slow[worker::workers] for item in share]
+        ordered += head
+        share = max(0, len(items) // workers - len(head)) if worker < workers - 1 else len(rest)
+        ordered += rest[:share]
+        del rest[:share]
+    return ordered
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

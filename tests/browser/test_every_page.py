@@ -11,8 +11,10 @@ from portal.demo.example_data import EXAMPLE_MERCHANTS
 from tests.support.accessibility import accessibility_faults, bring_axe
 from tests.support.checkout_steps import go_to_review, pay_at_gateway
 from tests.support.live_accounts import Account
+from tests.support.tiers import tier
 
 WIDTHS = (320, 375, 1280)
+NIGHT_ON_A_PHONE, DAY_AT_A_DESK = ("acme", "dark", 320), ("savane", "light", 1280)
 EXAMPLES = {example.slug: example for example in EXAMPLE_MERCHANTS}
 LISTS = (
     "/", "/payments", "/payments?status=failed", "/invoices", "/invoices?status=overdue", "/invoices?status=paid",
@@ -26,7 +28,7 @@ def page(page: Page) -> Page:
     return page
 
 
-@pytest.mark.parametrize(("slug", "scheme", "width"), [("acme", "dark", 320), ("savane", "light", 1280)])
+@pytest.mark.parametrize(("slug", "scheme", "width"), tier([NIGHT_ON_A_PHONE], [NIGHT_ON_A_PHONE, DAY_AT_A_DESK]))
 def test_a_full_account_fits_every_width_and_axe(live_portal, page, enter, slug, scheme, width):
     account = live_portal.accounts.find(slug, live_portal.customers[slug][0])
     enter(account)
@@ -58,7 +60,9 @@ def test_a_newcomer_reads_that_there_is_nothing_and_what_will_come(live_portal, 
         assert not re.search(r"\bNone\b|\bnull\b", words[path]) and len(words[path]) > 60, words[path]
 
 
-@pytest.mark.parametrize(("slug", "scheme", "width"), [("acme", "light", 1280), ("savane", "dark", 320)])
+@pytest.mark.parametrize(
+    ("slug", "scheme", "width"), tier([DAY_AT_A_DESK], [("acme", "light", 1280), ("savane", "dark", 320)])
+)
 def test_doors_and_the_gateways_pages_fit_every_width_and_axe(live_portal, page, slug, scheme, width):
     account = live_portal.accounts.create(slug)
     invoice = account.open_invoice()
