@@ -20,6 +20,7 @@ from portal.json_logs import write_json_logs
 from portal.method_users import METHOD_USERS
 from portal.metrics import render_metrics
 from portal.provider_events.views import add_routes as add_hooks
+from portal.readiness import WriteProof
 from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.settings import Settings
@@ -135,6 +136,7 @@ def build_runtime(
     base = urlsplit(settings.base_url)
     return Runtime(
         services=services,
+        write_proof=WriteProof(services.database),
         renderer=renderer,
         merchant=merchant,
         hosts=TrustedHosts(settings.base_url) if merchant is None else None,

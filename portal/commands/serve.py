@@ -1,12 +1,11 @@
-"""`portal serve`: the web server; one process of threads (waitress), or several (gunicorn)."""
+"""`portal serve`: the web server, in this process or in several that gunicorn looks after."""
 
 from __future__ import annotations
 
 import errno
 import signal
 import socket
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -46,29 +45,31 @@ def serve(host: str, port: int, workers: int | None) -> None:
     with open_services(settings) as services:
         app = create_app(services=services)
         if workers is None:
-            _serve_by_waitress(app, host, port, has_proxies=settings.trusted_proxies > 0)
+            _serve_alone(app, host, port, has_proxies=settings.trusted_proxies > 0)
         else:
-            _serve_by_gunicorn(app, services, host, port, workers)
+            _serve_in_processes(app, services, host, port, workers)
 
 
-def _serve_by_waitress(app: Flask, host: str, port: int, *, has_proxies: bool) -> None:
-    import waitress
+def _serve_alone(app: Flask, host: str, port: int, *, has_proxies: bool) -> None:
+    from portal.http_server import HttpServer
 
     try:
-        server = waitress.create_server(
-            app, host=host, port=port, threads=_THREADS, ident=None,
-            clear_untrusted_proxy_headers=not has_proxies,  # Our own ProxyFix reads them, as the settings say.
-        )  # fmt: skip
+        server = HttpServer(app, address=(host, port), threads=_THREADS, has_proxies=has_proxies)
     except (OSError, ValueError) as fault:
         raise click.ClickException(_why_not_listening(fault, host, port)) from fault
-    signal.signal(signal.SIGTERM, _end)
-    click.echo(f"ready at http://{_shown(host)}:{getattr(server, 'effective_port', port)}")
-    server.run()  # Returns after SIGTERM or SIGINT, when the current requests are finished.
+    for number in _STOP_SIGNALS:
+        signal.signal(number, lambda _number, _frame: server.stop())
+    click.echo(f"ready at http://{_shown(host)}:{server.port}")
+    server.run()
 
 
-def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, workers: int) -> None:
+def _serve_in_processes(app: Flask, services: Services, host: str, port: int, workers: int) -> None:
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
+
+    from portal.http_server import GRACE_SECONDS, HttpWorker
+
+    HttpWorker.has_proxies = services.settings.trusted_proxies > 0
 
     class PatientArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         def spawn_worker(self) -> int:
@@ -95,8 +96,9 @@ def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, wor
             for name, value in {
                 "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
                 "workers": workers,
-                "worker_class": "gthread",
+                "worker_class": HttpWorker,
                 "threads": _THREADS_A_WORKER,
+                "graceful_timeout": GRACE_SECONDS + 5,
                 "preload_app": True,  # One copy of the code in memory, shared by all workers.
                 "control_socket_disable": True,
                 "pre_fork": drop_connections,
@@ -104,7 +106,6 @@ def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, wor
                 "when_ready": say_ready,
                 "proc_name": "portal",
                 "loglevel": "warning",
-                "forwarded_allow_ips": "*" if services.settings.trusted_proxies else "",
             }.items():
                 self.cfg.set(name, value)
 
@@ -127,10 +128,6 @@ def _check_free(host: str, port: int) -> None:
             trial.bind((host, port))
     except OSError as fault:
         raise click.ClickException(_why_not_listening(fault, host, port)) from fault
-
-
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
 
 
 def _why_not_listening(fault: Exception, host: str, port: int) -> str:

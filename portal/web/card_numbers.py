@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Request
+from werkzeug.exceptions import BadRequest
 
 from portal.contacts import holds_card_number
 from portal.errors import NotFound
@@ -42,17 +43,24 @@ def _body_texts(request: Request) -> Iterator[str]:
     for pair in request.form.items(multi=True):
         yield from pair
     if request.is_json:
-        yield from _texts(request.get_json(silent=True))
+        yield from _texts(_document(request))
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield every text and whole number of a document, names included."""
-    if isinstance(value, dict):
-        for name, each in value.items():
-            yield name
-            yield from _texts(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _texts(each)
-    elif isinstance(value, str | int):
-        yield str(value)
+def _document(request: Request) -> Any:
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        raise BadRequest("JSON that is nested too deeply") from None
+
+
+def _texts(document: Any) -> Iterator[str]:
+    """Yield every text and whole number of a document, names included; without recursion, which has an end that a sender can reach."""
+    rest = [document]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest += [*value, *value.values()]
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, str | int):
+            yield str(value)

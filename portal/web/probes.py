@@ -31,8 +31,10 @@ def show_health() -> Response:
 
 @public
 def show_readiness() -> tuple[Response, int]:
-    """Report whether requests can be served: the database is reachable, and its schema is the one this code was written for."""
-    database = current_runtime().services.database
+    """Report whether requests can be served: the database is reachable and takes writes, and its schema is the one this code was
+    written for."""
+    runtime = current_runtime()
+    database = runtime.services.database
     try:
         is_ready, is_reachable = is_current(database), database.is_same_file()
     except SQLAlchemyError:
@@ -41,6 +43,8 @@ def show_readiness() -> tuple[Response, int]:
         return _plain(jsonify(status="unavailable", reason="the database does not answer")), 503
     if not is_ready:
         return _plain(jsonify(status="unavailable", reason="the schema is not current: run `portal db upgrade`")), 503
+    if not runtime.write_proof.holds():
+        return _plain(jsonify(status="unavailable", reason="the database takes no writes")), 503
     return _plain(jsonify(status="ready")), 200
 
 

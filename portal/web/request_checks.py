@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from portal.errors import NotFound
 from portal.web.csrf import SAFE_METHODS, is_same_origin
@@ -46,7 +46,11 @@ def _refuse_unreadable_form(runtime: Runtime, request: Request) -> None:
     endpoint = request.endpoint
     if endpoint is None or runtime.policies[endpoint] is Policy.GATEWAY_SIGNED:
         return
-    if any("\0" in name or "\0" in value for name, value in request.form.items(multi=True)):
+    if request.blueprint == PAGES and request.is_json:
+        # Its forms would be filled from it (Flask-WTF), whatever its shape; no page of ours sends any.
+        raise UnsupportedMediaType
+    # A part of a multipart body that has no name is None there, whatever the types say.
+    if any(not name or "\0" in name or "\0" in value for name, value in request.form.items(multi=True)):
         raise BadRequest("unreadable form")
     if request.blueprint != PAGES and not is_from_own_page(runtime, request):
         raise CrossSiteRequest

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Request, current_app, g, request
 
 from portal.database import Reader
+from portal.readiness import WriteProof
 from portal.rendering.renderer import Brand, Renderer
 from portal.services import Services
 from portal.web.counting import RequestCounts
@@ -45,6 +46,7 @@ class Runtime:
     headers: SecurityHeaders
     flood: FloodLimit
     counts: RequestCounts
+    write_proof: WriteProof
     render_metrics: Callable[[RequestCounts, Reader, datetime], bytes]
     own_origin: str
     is_https: bool

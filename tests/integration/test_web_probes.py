@@ -22,6 +22,7 @@ from portal.reconciliation.models import GatewayDifference
 from portal.services import Services
 from tests.support.accounts import Account, make_account
 from tests.support.bundled import bundled_renderer
+from tests.support.statements import counted_statements
 
 
 @pytest.fixture
@@ -93,6 +94,41 @@ def test_not_ready_while_the_file_is_moved_away_under_open_connections(
     assert client.get("/readyz").status_code == 503
     moved.rename(path)
     assert client.get("/readyz").status_code == 200
+
+
+def test_not_ready_while_nothing_can_be_written(services: Services) -> None:
+    impatient = Database(services.database.url.render_as_string(hide_password=False), busy_seconds=0.1)
+    client = application_on(impatient, services)
+    with services.database.unit_of_work() as session:
+        # A write transaction of somebody else, which on SQLite holds the only one there is.
+        session.execute(sa.text("SELECT 1" if impatient.is_sqlite else f"LOCK TABLE {VERSION_TABLE} IN EXCLUSIVE MODE"))
+        answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.get_json()["reason"]) == (503, "the database takes no writes")
+    assert client.get("/readyz").status_code == 200
+    impatient.dispose()
+
+
+def test_not_ready_while_the_disk_is_almost_full(
+    client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not database.is_sqlite:
+        return  # The disk of a server is not this machine's.
+    monkeypatch.setattr("portal.readiness.LEAST_FREE_BYTES", 2**62)
+    assert client.get("/readyz").status_code == 503
+
+    monkeypatch.undo()
+    assert client.get("/readyz").status_code == 200
+
+
+def test_write_is_proved_seldom(client: FlaskClient, database: Database) -> None:
+    def writes() -> list[str]:
+        with counted_statements(database) as sent:
+            assert client.get("/readyz").status_code == 200
+        return [statement for statement in sent if "user_version" in statement or "UPDATE" in statement]
+
+    assert len(writes()) == 1
+    assert writes() == []
 
 
 def test_not_ready_without_a_schema(bare_database: Database, services: Services) -> None:
