@@ -93,7 +93,7 @@ def test_no_form_takes_a_card_number_in_any_field(
                 assert CARD not in answer.text
                 tried += 1
         answer = visitor.post(path, json={"a": [{"b": CARD}]}, headers=SAME_ORIGIN)
-        assert answer.status_code == 422, path
+        assert answer.status_code in (415, 422), path  # A page takes no JSON.
 
     assert tried > 100
     assert CARD not in stored(database).replace(" ", "").replace("-", "")
