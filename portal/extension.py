@@ -130,7 +130,7 @@ class Portal:
         self._routes = self.app.url_map, self._url_prefix
         _mount(app, self._url_prefix, self.app.wsgi_app)
         app.extensions[EXTENSION] = self
-        app.cli.add_command(_commands(Host(settings, app.app_context)))
+        app.cli.add_command(_commands(Host(app, self._services, self._slug)))
 
     def create_blueprint(self) -> Blueprint:
         """Return the blueprint of the pages alone, for an application without a login, to be registered under the same prefix.

@@ -3,6 +3,8 @@ neither sees anything of the other's."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from flask import Flask, Response, g
 
@@ -255,6 +257,20 @@ def test_commands_run_with_the_hosts_settings(shop: Shop) -> None:
 
     assert result.exit_code == 0, result.output
     assert result.output.startswith("http://127.0.0.1:5000/billing/sign-in/session/")
+
+
+def test_merchant_is_created_with_the_address_of_its_mount(services: Services) -> None:
+    app = build_host()
+    portal = mount(app, services, merchant="harbour")
+    run, details = app.test_cli_runner(), ["--name", "Harbour", "--currency", "USD"]
+
+    created = [run.invoke(args=["portal", "merchant", "create", slug, *details]) for slug in ("harbour", "elsewhere")]
+
+    assert [each.exit_code for each in created] == [0, 0]
+    assert json.loads(created[0].stdout)["url"] == "http://127.0.0.1:5000/billing"
+    assert json.loads(created[1].stdout)["url"] is None
+    assert created[1].stderr == "this application serves another merchant; mount elsewhere with a Portal of its own\n"
+    dispose(portal)
 
 
 @pytest.mark.parametrize("prefix", ["billing", "/", "/billing/", "", "/a//b"])
