@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from portal.emails.pages import (
     MailBrand,
@@ -23,6 +23,7 @@ from portal.emails.pages import (
 from portal.emails.rendering import build_mail_brand, render_mail
 from portal.theming.colour import contrast
 from tests.support.bundled import bundled_renderer
+from tests.support.live_portal import LivePortal
 
 WORD = "W" * 60
 NAME = f"Société {WORD} et Fils, Douala"[:80].ljust(80, "é")
@@ -113,6 +114,24 @@ def test_mark_follows_the_scheme_and_arabic_turns_the_table(page: Page) -> None:
 
     assert shown == [[True, False], [False, True]]
     assert title is not None and amount is not None and title["x"] > amount["x"]
+
+
+def test_demo_shows_a_mail_as_html_and_its_link_opens_beside_the_page(live_portal: LivePortal, page: Page) -> None:
+    account = live_portal.accounts.create("acme")
+    page.goto(f"{account.root}/sign-in")
+    page.get_by_role("textbox").fill(account.email)
+    page.get_by_role("main").get_by_role("button").click()
+    mail = live_portal.await_mail(account.email)
+
+    page.goto(f"{live_portal.origin}/demo/mail")
+    shown = page.get_by_role("listitem").filter(has_text=mail.code).first
+    shown.get_by_text("Show email").click()
+    frame = shown.frame_locator("iframe")
+    expect(frame.get_by_text(mail.code)).to_be_visible()
+    with page.context.expect_page() as opened:
+        frame.get_by_role("link", name="Sign in").click()
+
+    expect(opened.value).to_have_url(mail.link)
 
 
 def _hex(rgb: str) -> str:

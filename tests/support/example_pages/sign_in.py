@@ -121,9 +121,11 @@ def demo_examples() -> Iterator[Example]:
         at=NOW,
         link="http://127.0.0.1:5000/acme/sign-in/link/tok",
         code="K7QM-2XPA",
+        html="<p>K7QM-2XPA</p>",
+        key="abcdefghijklmnop",
     )
     receipt = replace(
-        code, to="jonas@berg.example", subject="Receipt from Acme", text="You paid.\n", link=None, code=None
+        code, to="jonas@berg.example", subject="Receipt from Acme", text="You paid.\n", link=None, code=None, html=""
     )
     mails = (code, receipt)
     yield Example("mail", "demo/mail.html", MailPage(mails))
