@@ -52,8 +52,8 @@ def _refused_mails(database: Database) -> Iterator[Finding]:
         refusals = list_refusals(reader, since=now - timedelta(days=_REFUSALS_DAYS))
     if not refusals:
         return
-    count, last_at = sum(row.count for row in refusals), max(row.last_at for row in refusals)
-    reasons = "; ".join(f"{row.step}, {row.code or 'not supported'}: {row.count}" for row in refusals)
+    count, last_at = sum(row.mail_count for row in refusals), max(row.last_at for row in refusals)
+    reasons = "; ".join(f"{row.step}, {row.code or 'not supported'}: {row.mail_count}" for row in refusals)
     yield Finding(
         Level.WARNING,
         "mail",

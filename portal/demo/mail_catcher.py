@@ -94,8 +94,9 @@ def _body(message: EmailMessage, kind: str) -> str:
 def _with_pictures(html: str, message: EmailMessage) -> str:
     """Return the HTML with the pictures of the message in place of their ids, as a mail program shows it."""
     for part in message.walk():
+        assert isinstance(part, EmailMessage)
         content_id = str(part["Content-ID"] or "").strip("<>")
         if content_id and part.get_content_type() == "image/png":
-            content = base64.b64encode(part.get_payload(decode=True) or b"").decode()
+            content = base64.b64encode(part.get_content()).decode()
             html = html.replace(f"cid:{content_id}", f"data:image/png;base64,{content}")
     return html

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from portal.database import Reader
+from portal.database import Instant, Reader
 from portal.outbox.models import OutboxMessage
 
 
@@ -43,23 +43,27 @@ class Refusal(NamedTuple):
 
     step: str
     code: int | None
-    count: int
+    mail_count: int
     last_at: datetime
 
 
 def list_refusals(reader: Reader, *, since: datetime) -> list[Refusal]:
     """Return the permanent refusals since then by step and code, the most frequent first."""
-    count = sa.func.count().label("count")
+    mail_count = sa.func.count()
     rows = reader.execute(
         sa.select(
             OutboxMessage.refused_step,
             OutboxMessage.refused_code,
-            count,
-            sa.func.max(OutboxMessage.dead_at).label("last_at"),
+            mail_count,
+            sa.func.max(OutboxMessage.dead_at, type_=Instant),
         )
         .where(OutboxMessage.refused_step.is_not(None), OutboxMessage.dead_at >= since)
         .group_by(OutboxMessage.refused_step, OutboxMessage.refused_code)
-        .order_by(count.desc(), OutboxMessage.refused_step),
+        .order_by(mail_count.desc(), OutboxMessage.refused_step),
         execution_options={"tenant_wide": True},
     )
-    return [Refusal(*row) for row in rows]
+    return [
+        Refusal(step, code, count, last_at)
+        for step, code, count, last_at in rows
+        if step is not None and last_at is not None
+    ]

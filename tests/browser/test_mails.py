@@ -93,7 +93,7 @@ def test_every_text_of_a_mail_can_be_read_in_light_and_dark(page: Page) -> None:
         for kind in ("receipt", "sign_in"):
             page.set_content(html_of(kind, mails[kind], theme))
             for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=scheme)
                 for text, ink, ground in page.evaluate(COLOURS):
                     if contrast(_hex(ink), _hex(ground)) < 4.5:
                         faults.append(f"{theme} {kind} {scheme}: {text[:30]!r} {ink} on {ground}")

@@ -51,6 +51,7 @@ _SECRETS = "tests/integration/test_sign_in_secrets.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
 _POWER_CUTS = "tests/crash/test_power_cuts.py"
 _RACES = "tests/integration/test_money_races.py"
+_REFUSED_MAIL = "tests/integration/test_refused_mail.py"
 _CLAIMS = "tests/integration/test_claims.py"
 
 
@@ -546,6 +547,22 @@ BUGS = (
         "forms of other sites are taken",
         ("portal/customer_pages/guard.py", "    if not is_own_page:\n", "    if is_own_page is None:\n"),
         likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
+    ),
+    # --- mail ---
+    _bug(
+        "a mail that the server refuses for good is tried again",
+        ("portal/emails/delivery.py", "    return 500 <= code < 600\n", "    return code == 554\n"),
+        likely=(_REFUSED_MAIL,),
+    ),
+    _bug(
+        "an address beyond ASCII is sent to a server without SMTPUTF8",
+        ("portal/emails/delivery.py", 'not server.has_extn("smtputf8")', "not server"),
+        likely=(_REFUSED_MAIL,),
+    ),
+    _bug(
+        "a mail that the server took is sent again when the session ends badly",
+        ("portal/emails/delivery.py", "        with suppress(OSError):", "        with suppress(ValueError):"),
+        likely=(_REFUSED_MAIL,),
     ),
     # --- card numbers ---
     _bug(

@@ -123,7 +123,7 @@ def test_refusals_are_counted_apart_from_what_failed_at_every_retry(site: Site) 
         refusals = list_refusals(reader, since=site.clock.now() - timedelta(days=30))
 
     assert (state.dead_count, state.refused_count) == (1, 1)
-    assert [(row.step, row.code, row.count) for row in refusals] == [("recipient", 550, 1)]
+    assert [(row.step, row.code, row.mail_count) for row in refusals] == [("recipient", 550, 1)]
 
 
 def test_message_refused_for_now_counts_as_no_refusal(site: Site) -> None:

@@ -37,7 +37,7 @@ class ScriptedSmtp:
 
 @contextmanager
 def scripted_smtp(**replies: str) -> Iterator[ScriptedSmtp]:
-    """Serve with REPLIES but for those given; underscores in a name stand for blanks (`end_of_data`)."""
+    """Serve with REPLIES but for those given; underscores in a name stand for blanks (`end_of_data`), and "" hangs up."""
     said = {**REPLIES, **{step.replace("_", " "): reply for step, reply in replies.items()}}
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = ScriptedSmtp(listener.getsockname()[1])
@@ -65,11 +65,13 @@ def _serve(listener: socket.socket, server: ScriptedSmtp, said: Mapping[str, str
 
 def _talk(connection: socket.socket, lines: Iterator[bytes], server: ScriptedSmtp, said: Mapping[str, str]) -> None:
     def reply(step: str) -> str:
+        if not said[step]:
+            raise OSError("hangs up")
         connection.sendall(f"{said[step]}\r\n".encode())
         return said[step]
 
-    reply("greeting")
     try:
+        reply("greeting")
         for line in lines:
             verb = line.split()[0].decode().upper() if line.split() else ""
             if verb not in said:
