@@ -57,7 +57,7 @@ def _refused_mails(database: Database) -> Iterator[Finding]:
     yield Finding(
         Level.WARNING,
         "mail",
-        f"{count} mails were refused permanently by the mail server in {_REFUSALS_DAYS} days, the last {_ago(last_at, now)} "
+        f"{count} {'mail was' if count == 1 else 'mails were'} refused permanently by the mail server in {_REFUSALS_DAYS} days, the last {_ago(last_at, now)} "
         f"({reasons}): see `refused_step` in `outbox_messages`",
     )
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_30_refused_mails"
-down_revision = "2026_11_29_choices_contracted"
+down_revision = "2026_11_30_host_sessions"
 branch_labels = None
 depends_on = None
 
