@@ -153,7 +153,7 @@ def build_payment_page(
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
         has_mail=has_mail,
-        is_unasked=_has_no_page(payment) and payment.status in UNSETTLED,
+        is_unasked=payment.has_no_page and payment.status in UNSETTLED,
         left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
 
@@ -169,15 +169,6 @@ def _retry_sum(unpaid: Sequence[ShareRecord]) -> tuple[int, str]:
     if len(currencies) != 1:
         return 0, ""
     return sum(share.payable or 0 for share in unpaid), currencies.pop()
-
-
-def _has_no_page(payment: PaymentDetail) -> bool:
-    """Return whether the method was to be entered on the gateway's page whose address we do not have: the response was lost."""
-    return _is_by_page(payment) and not (payment.action_url or payment.gateway_page_reference)
-
-
-def _is_by_page(payment: PaymentDetail) -> bool:
-    return payment.method_type is None and payment.channel is None and payment.status not in CAPTURED
 
 
 def _left_at(payment: PaymentDetail) -> str:
@@ -245,15 +236,15 @@ def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo
 
 
 def _sent_as(payment: PaymentDetail) -> str:
-    if not _is_by_page(payment):
+    if not payment.is_by_page:
         return "sent"
-    return "page_wanted" if _has_no_page(payment) else "page_opened"
+    return "page_wanted" if payment.has_no_page else "page_opened"
 
 
 def _now_happening(payment: PaymentDetail) -> str:
     if payment.status == "pending":
-        return "page_missing" if _has_no_page(payment) else "waiting"
-    return "unknown" if payment.status == "processing" or _has_no_page(payment) else "action_needed"
+        return "page_missing" if payment.has_no_page else "waiting"
+    return "unknown" if payment.status == "processing" or payment.has_no_page else "action_needed"
 
 
 def _in_time_order(steps: list[Step]) -> list[Step]:

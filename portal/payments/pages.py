@@ -46,6 +46,11 @@ class PaymentRow(NamedTuple):
     refunds: tuple[RefundRow, ...] = ()
     is_top_up: bool = False
 
+    @property
+    def is_returning(self) -> bool:
+        """Whether a refund of it is on its way."""
+        return any(refund.status == "pending" for refund in self.refunds)
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentMonth:
