@@ -43,11 +43,27 @@ class MoneyParts:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyNotation:
+    """How amounts of one currency are written in a language, for a script that writes them as the `money` filter does: `before` and
+    `after` the digits, the separators of groups and decimals, how many `digits` follow the latter, and the sizes of the last group and
+    of those before it."""
+
+    before: str
+    after: str
+    group: str
+    point: str
+    digits: int
+    last_group: int
+    other_groups: int
+
+
+@dataclass(frozen=True, slots=True)
 class Formats:
     """The filters of one locale. Dates and instants are written as given: the caller converts them to the merchant's timezone."""
 
     money: Callable[[int, str], str]
     money_parts: Callable[[int, str], MoneyParts]
+    money_notation: Callable[[str], MoneyNotation]
     unit_price: Callable[[Decimal, str], str]
     number: Callable[[int | Decimal], str]
     day: Callable[[date], str]
@@ -73,6 +89,7 @@ def formats_for(locale: str) -> Formats:
     return Formats(
         money,
         money_parts,
+        _compile_notation(known),
         _compile_unit_price(known, money, number),
         number,
         day,
@@ -144,6 +161,18 @@ def _compile_money(
         )
 
     return money, money_parts
+
+
+def _compile_notation(locale: Locale) -> Callable[[str], MoneyNotation]:
+    symbols = locale.number_symbols["latn"]
+    primary, secondary = locale.decimal_formats[None].grouping
+
+    def money_notation(currency: str) -> MoneyNotation:
+        before, after = _affixes(locale, currency)
+        group, point = str(symbols["group"]), str(symbols["decimal"])
+        return MoneyNotation(before, after, group, point, exponent(currency), primary, secondary)
+
+    return money_notation
 
 
 def _compile_unit_price(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from portal.gateways.contract import FAILURE_CODES
-from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel
+from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel, UnderWay
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import PaidInvoice, PaymentMonth, PaymentPage, PaymentRow, PaymentsPage, RefundRow, Step
 from portal.web.pages import Pager
@@ -29,24 +29,49 @@ def overview_examples() -> Iterator[Example]:
     april = DueInvoice(example_id("inv", 3), "Team plan, April", "ACME-0421", date(2026, 4, 1), 28750)
     workshop = DueInvoice(example_id("inv", 4), "Workshop in Lisbon, balance", "ACME-0405", date(2026, 4, 15), 45000)
     dollars = OwedPanel(
-        "USD", 61348, 3, (march, usage, april), "/acme/checkout?invoice=1&invoice=2", "/acme/checkout?invoice=1",
-        23958, 1, 14, pending_amount=9210,
+        "USD", 61348, 3, (march, usage, april), "/acme/checkout?outstanding=USD", "/acme/checkout?overdue=USD",
+        23958, 1, 14, pending_amount=9210, pay_part_url="/acme/checkout?outstanding=USD&amount=other", free_amount=61348,
     )  # fmt: skip
-    euros = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4")
-    attention = (
-        Attention("payment_failed", "/acme/payments/" + example_id("pay", 3), 23958, "USD", "insufficient_funds"),
-        Attention("action_needed", "/acme/payments/" + example_id("pay", 2), 4900, "USD"),
-        Attention("method_expiring", "/acme/payment-methods", method=MASTERCARD, expiry="04/2026"),
+    euros = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4", free_amount=45000)
+    under_way = (
+        UnderWay("EUR", 20000, 1, 0, 0, ""),
+        UnderWay("USD", 9210, 1, 4900, 1, "/acme/payments/" + example_id("pay", 2)),
     )
-    full = OverviewPage("Maya", (dollars, euros), attention, _mixed_rows()[:5], STUDIO_CARD, (Credit(4250, "USD"),))
+    attention = (
+        Attention(
+            "action_needed", "/acme/payments/" + example_id("pay", 2), 4900, "USD", title="Audit log add-on"
+        ),
+        Attention(
+            "payment_failed", "/acme/payments/" + example_id("pay", 3), 23958, "USD", "insufficient_funds", title="Team plan, March"
+        ),
+        Attention("method_expiring", "/acme/payment-methods", method=MASTERCARD, expiry="04/2026"),
+    )  # fmt: skip
+    full = OverviewPage(
+        "Maya", (dollars, euros), attention, _mixed_rows()[:5], STUDIO_CARD, (Credit(4250, "USD"),), state="owed", under_way=under_way,
+    )  # fmt: skip
     yield Example("overview", "overview.html", full, "overview")
     yield Example("overview-empty", "overview.html", OverviewPage("", (), (), (), None), "overview")
-    many = replace(dollars, count=12, overdue_count=4, overdue_amount=48211, longest_overdue_days=41, pending_amount=0)
+    settled = replace(
+        full, owed=(), attention=(), state="settled", under_way=(), top_up_url="/acme/checkout?top_up=USD"
+    )
+    yield Example("overview-settled", "overview.html", settled, "overview")
+    moving = (_mixed_rows()[0], _mixed_rows()[5])
+    on_its_way = replace(settled, state="on_its_way", under_way=under_way[:1], moving=moving[:1], credits=())
+    yield Example("overview-on-its-way", "overview.html", on_its_way, "overview")
+    waiting = replace(
+        settled, state="waiting", under_way=(replace(under_way[1], count=4),), moving=moving, to_confirm=attention[0],
+    )  # fmt: skip
+    yield Example("overview-waiting", "overview.html", waiting, "overview")
+    at_gateway = replace(waiting, to_confirm=replace(attention[0], kind="page_unfinished", title=""), moving=())
+    yield Example("overview-waiting-at-gateway", "overview.html", at_gateway, "overview")
+    many = replace(
+        dollars, count=12, overdue_count=4, overdue_amount=48211, longest_overdue_days=41, pending_amount=0, more_amount=190000
+    )  # fmt: skip
     expired = (Attention("method_expired", "/acme/payment-methods", method=VISA, expiry="02/2026"),)
     yield Example("overview-many", "overview.html", replace(full, owed=(many,), attention=expired), "overview")
-    unfinished = (replace(attention[1], kind="page_unfinished"),)
+    unfinished = (replace(attention[0], kind="page_unfinished"),)
     yield Example("overview-unfinished", "overview.html", replace(full, attention=unfinished), "overview")
-    on_time = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4")
+    on_time = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4", free_amount=45000)
     yield Example("overview-on-time", "overview.html", replace(full, owed=(on_time,), attention=()), "overview")
     francs = OwedPanel(
         "XAF", 35950, 3,
@@ -55,13 +80,13 @@ def overview_examples() -> Iterator[Example]:
             DueInvoice(example_id("inv", 6), "Kit solaire, mensualité 6 sur 12", "SAV-0190", date(2026, 3, 31), 12500),
             DueInvoice(example_id("inv", 7), "Entretien annuel du compteur", "SAV-0192", date(2026, 4, 5), 5000),
         ),
-        "/savane/checkout?invoice=1", "/savane/checkout?invoice=1", 18450, 1, 9,
+        "/savane/checkout?invoice=1", "/savane/checkout?invoice=1", 18450, 1, 9, free_amount=35950,
     )  # fmt: skip
     failed = Attention("payment_failed", "/savane/payments/" + example_id("pay", 3), 18450, "XAF", "insufficient_funds")
     yield Example(
         "overview-francs",
         "overview.html",
-        OverviewPage("Aïcha", (francs,), (failed,), _franc_rows(), PHONE),
+        OverviewPage("Aïcha", (francs,), (failed,), _franc_rows(), PHONE, state="owed"),
         "overview",
     )
 
