@@ -71,6 +71,7 @@ class Formats:
     month: Callable[[date], str]
     clock_time: Callable[[datetime], str]
     clock_seconds: Callable[[datetime], str]
+    city: Callable[[str], str]
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that templates use."""
@@ -97,6 +98,7 @@ def formats_for(locale: str) -> Formats:
         _compile_month(known),
         _compile_clock(known, "Hm"),
         _compile_clock(known, "Hms"),
+        _compile_city(known),
     )
 
 
@@ -292,6 +294,17 @@ def _compile_month(locale: Locale) -> Callable[[date], str]:
         return f"{before}{on.year}{after}"
 
     return month_and_year
+
+
+def _compile_city(locale: Locale) -> Callable[[str], str]:
+    @lru_cache(maxsize=1024)
+    def city(zone: str) -> str:
+        """Return the city that a timezone is named after: `Douala` for `Africa/Douala`."""
+        from babel.dates import get_timezone_location
+
+        return str(get_timezone_location(zone, locale=locale, return_city=True))
+
+    return city
 
 
 def _compile_clock(locale: Locale, skeleton: str) -> Callable[[datetime], str]:

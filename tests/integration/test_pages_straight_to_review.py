@@ -209,7 +209,7 @@ def test_sum_of_an_amount_that_is_not_typed_yet_names_none(pages: PageClient, ac
      ({"amount_choice": "split", "first_amount": "20"}, "$20.00", "Second payment, another method$30.00")],
 )  # fmt: skip
 def test_sum_of_a_deposit_and_of_a_split_is_the_part_that_is_paid_now(
-    pages: PageClient, account: Account, choice: dict[str, str], charged: str, rest: str
+    pages: PageClient, account: Account, choice: dict[str, Any], charged: str, rest: str
 ) -> None:
     allow(account, allow_split=True)
     account.method(is_default=True)

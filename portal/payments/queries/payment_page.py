@@ -53,7 +53,7 @@ class InvoiceShare(NamedTuple):
 class ShareRecord(NamedTuple):
     """A payment's share of an invoice, in the payment's currency. `payable` is what can be paid of that invoice now, in
     `currency`, its own; None while nothing can. `left` is what no payment has paid or holds, 0 where it was priced in another
-    currency. `state` is the allocation's."""
+    currency. `state` is the allocation's. `is_paid`: nothing of the invoice is left to pay."""
 
     invoice_id: str
     due_on: date
@@ -64,6 +64,7 @@ class ShareRecord(NamedTuple):
     payable: int | None
     left: int
     state: str
+    is_paid: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,7 @@ _ONE = (
             else_=sa.literal_column("0", Minor),
         ).label("left"),
         _ALLOCATIONS.c.state,
+        sa.type_coerce(_INVOICES.c.status == sa.literal_column("'paid'", Id), Flag()).label("is_paid"),
     )
     .select_from(
         _PAYMENTS.outerjoin(
