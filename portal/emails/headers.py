@@ -42,10 +42,11 @@ def plain_header(name: str, value: str) -> str:
 
 
 def _phrase(text: str, column: int) -> str:
-    if len(text) + column <= _MAX_LINE and _PLAIN.fullmatch(text) and "=?" not in text:
-        if _ATOMS.fullmatch(text):
-            return text
-        return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+    if _PLAIN.fullmatch(text) and "=?" not in text:
+        quoted = '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+        phrase = text if _ATOMS.fullmatch(text) else quoted
+        if column + len(phrase) <= _MAX_LINE:
+            return phrase
     return _encode(text, column)
 
 
