@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from portal.host_identity import HostIdentity
 
+_log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024
 MAX_FORM_PARTS = 500
 HOOKS = "gateway_events"
@@ -80,6 +82,8 @@ def create_app(
     if settings is None and services is None:
         settings = Settings.load(os.environ)
         write_json_logs(settings.log_level)
+        for unknown in Settings.list_unknown(os.environ):
+            _log.warning("setting.unknown: %s", unknown)
     if services is None:
         assert settings is not None
         services = build_services(settings)

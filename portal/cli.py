@@ -5,6 +5,7 @@ Each command is imported on first use, so that `portal --help` is quick.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -18,8 +19,14 @@ COMMANDS = {
     "serve": ("portal.commands.serve:serve", "The production web server."),
     "worker": ("portal.commands.worker:worker", "Background work: mail, reconciliation, jobs that are due."),
     "db": ("portal.commands.db:db", "Bring the database's schema up to date, or check it."),
-    "merchant": ("portal.commands.merchant:merchant", "Create a merchant, or change how its customers may pay."),
-    "api-key": ("portal.commands.merchant:api_key", "Create a key for the merchant API."),
+    "merchant": (
+        "portal.commands.merchant:merchant",
+        "Create, list and update merchants, or change how their customers may pay.",
+    ),
+    "api-key": ("portal.commands.api_key:api_key", "Create, list and revoke keys of the merchant API."),
+    "customer": ("portal.commands.customer:customer", "List, create, update, block and delete customers."),
+    "invoice": ("portal.commands.invoice:invoice", "List, show, create and void invoices."),
+    "payment": ("portal.commands.payment:payment", "List and show payments."),
     "gateway": (
         "portal.commands.gateway:gateway",
         "Connect a merchant to a gateway, list the accounts, rotate their keys.",
@@ -53,5 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(fault.exit_code)
     except click.Abort:
         click.echo("portal: stopped", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever reads a list has read enough, as `head` has. What is still in the buffer has nowhere to go at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

@@ -31,6 +31,8 @@ def examine(values: Mapping[str, Any], *, loaded: Settings | None = None) -> Ite
         yield from (Finding(Level.FAULT, "settings", sentence) for sentence in fault.faults)
         return
     yield from _settings(settings)
+    if loaded is None:
+        yield from (Finding(Level.WARNING, "settings", str(unknown)) for unknown in Settings.list_unknown(values))
     database = Database(settings.database_url, busy_seconds=2)
     try:
         reached = list(_database(database))

@@ -7,6 +7,7 @@ environment. The host's `SECRET_KEY` is never used in place of a missing `PORTAL
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
@@ -35,7 +36,7 @@ from portal.host_identity import Customer, HostIdentity, UnknownCustomer, list_c
 from portal.merchants.queries import find_merchant
 from portal.rendering.renderer import Renderer
 from portal.settings import PREFIX, Settings
-from portal.sign_in.operations import create_portal_session, expire_portal_sessions, revoke_sessions
+from portal.sign_in.operations import create_portal_session, end_access
 from portal.tenancy import MerchantScope, Scope
 from portal.theming.themes import load_themes
 from portal.web.card_numbers import refuse_card_numbers
@@ -43,14 +44,12 @@ from portal.web.responses import finish_page
 from portal.web.runtime import PAGES, Runtime
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-    from sqlalchemy.orm import Session
     from werkzeug.routing import Map
 
     from portal.services import Services
 
+_log = logging.getLogger(__name__)
 _HOST_ROOT = "portal.host_root"
 """The path of the host itself, in the WSGI environment of a request to the portal."""
 EXTENSION = "portal"
@@ -217,7 +216,7 @@ class Portal:
         if not found:
             raise UnknownCustomer("no customer is named so")
         return sum(
-            services.database.run(partial(_end_sessions, scope=Scope(merchant_id, each), actor=actor, at=at))
+            services.database.run(partial(end_access, scope=Scope(merchant_id, each), actor=actor, at=at))
             for each in found
         )
 
@@ -263,6 +262,8 @@ class Portal:
     def _settings_of(self, config: Mapping[str, Any], instance: Path) -> Settings:
         """Return the settings of the host's config, then the environment; the default SQLite file is in the instance folder."""
         own = {name: value for name, value in config.items() if name.startswith(PREFIX)}
+        for unknown in Settings.list_unknown({**os.environ, **own}):
+            _log.warning("setting.unknown: %s", unknown)
         return Settings.load({**os.environ, **own, f"{PREFIX}URL_PREFIX": self._url_prefix}, instance=instance)
 
     def _finish_registration(self, state: BlueprintSetupState, runtime: Runtime) -> None:
@@ -302,11 +303,6 @@ def _root_of_host() -> str:
         return ""
     # A receiver of a signal runs within a request of ours, whose own root is below the prefix.
     return str(request.environ.get(_HOST_ROOT, request.root_path)).rstrip("/")
-
-
-def _end_sessions(session: Session, *, scope: Scope, actor: Actor, at: datetime) -> int:
-    expire_portal_sessions(session, scope, at=at)
-    return revoke_sessions(session, scope, actor=actor, at=at)
 
 
 def _mount(host: Flask, prefix: str, portal: WSGIApplication) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +13,8 @@ from portal.database import Reader
 PAGE_SIZE = 25
 READ_SIZE = PAGE_SIZE + 1
 """One row more than is shown, to know whether there is a next page."""
+EXPORT_SIZE = 500
+"""Rows of a page that nobody sees."""
 
 Row = TypeVar("Row")
 
@@ -60,6 +62,18 @@ def read_newest_first(
     statement = limited[0] if len(limited) == 1 else sa.union_all(*(sa.select(part.subquery()) for part in limited))
     rows = sorted((make(row) for row in reader.execute(statement)), key=id_of, reverse=True)
     return cut(rows, cursor, lambda row: id_of(row) > cursor.key, limit)
+
+
+def read_pages(list_page: Callable[[Cursor, int], Slice[Row]], id_of: Callable[[Row], str]) -> Iterator[list[Row]]:
+    """Yield the pages of a whole list, newest first, for exports that stream: no more than one page is in memory."""
+    cursor = FIRST
+    while True:
+        page = list_page(cursor, EXPORT_SIZE)
+        if page.rows:
+            yield page.rows
+        if not page.has_next:
+            return
+        cursor = Cursor("after", id_of(page.rows[-1]))
 
 
 def count_up_to(reader: Reader, ranges: Sequence[sa.Select[Any]], most: int, *, id_column: Any) -> int | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -11,7 +13,20 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "PORTAL_"
+_OF_TESTS = f"{PREFIX}TEST_"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSetting:
+    """A key that begins as ours do and is none of them; `nearest` is the setting that may have been meant."""
+
+    name: str
+    nearest: str | None
+
+    def __str__(self) -> str:
+        meant = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"there is no setting {self.name}{meant}"
 
 
 class SettingsFault(Exception):
@@ -127,6 +142,15 @@ class Settings(BaseSettings):
             raise SettingsFault(
                 [_sentence(error) for error in fault.errors(include_input=False, include_url=False)]
             ) from None
+
+    @classmethod
+    def list_unknown(cls, values: Mapping[str, Any]) -> list[UnknownSetting]:
+        """Return the `PORTAL_…` keys that are no setting, by name: most are misspelt, and would do nothing without a word."""
+        known = [PREFIX + name.upper() for name in cls.model_fields]
+        unknown = sorted(
+            name for name in values if name.startswith(PREFIX) and name not in known and not name.startswith(_OF_TESTS)
+        )
+        return [UnknownSetting(name, next(iter(get_close_matches(name, known, 1)), None)) for name in unknown]
 
     @field_validator("secret_key", mode="before")
     @classmethod

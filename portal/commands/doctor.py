@@ -6,9 +6,9 @@ import os
 
 import click
 
+from portal.commands.environment import find_host
 from portal.doctor import examine, examine_ledger
 from portal.findings import Level
-from portal.settings import Settings
 
 
 @click.command()
@@ -23,7 +23,8 @@ def doctor(context: click.Context, ledger: bool) -> None:
     """
     has_fault = False
     run_checks = examine_ledger if ledger else examine
-    for finding in run_checks(os.environ, loaded=context.find_object(Settings)):
+    host = find_host()
+    for finding in run_checks(os.environ, loaded=host.settings if host else None):
         click.echo(str(finding))
         has_fault |= finding.level is Level.FAULT
     if has_fault:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.database import Database
+from portal.customers.errors import UnknownCustomer
+from portal.customers.queries.customers import (
+    StoredCustomer,
+    find_customer_by_reference,
+    get_customer,
+    list_customers_by_email,
+)
+from portal.database import Database, Reader
 from portal.errors import PortalError
 from portal.merchants.errors import UnknownMerchant
 from portal.merchants.queries import MerchantProfile, find_merchant
+from portal.public_ids import is_id
 from portal.settings import Settings
+from portal.tenancy import MerchantScope
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -42,9 +53,16 @@ class Host:
 
 
 def load_settings() -> Settings:
-    """Return the settings that a host application passed to its command, or those of the environment. Raises SettingsFault."""
+    """Return the settings that a host application passed to its command, or those of the environment; warn of variables that are none.
+
+    Raises SettingsFault.
+    """
     host = find_host()
-    return host.settings if host else Settings.load(os.environ)
+    if host:
+        return host.settings  # Its unknown keys are in its own log.
+    for unknown in Settings.list_unknown(os.environ):
+        click.echo(f"portal: {unknown}", err=True)
+    return Settings.load(os.environ)
 
 
 def find_host() -> Host | None:
@@ -97,9 +115,11 @@ def _enter_host(database: Database) -> None:
 
 
 def require_current_schema(database: Database) -> None:
-    """Raise SchemaBehind unless the schema is current."""
-    from portal.migrations import is_current
+    """Raise SchemaBehind unless the schema is current. With it every table is known, also those that only a foreign key names: a
+    command imports no more of the portal than it uses, and the first insert would fail."""
+    from portal.migrations import all_tables, is_current
 
+    all_tables()
     if not is_current(database):
         raise SchemaBehind
 
@@ -117,6 +137,36 @@ def pages_url(settings: Settings, slug: str) -> str | None:
     """Return the URL of a merchant's pages; None in a host application that serves another merchant's alone."""
     host = find_host()
     return None if host and host.merchant != slug else settings.page_url(slug, "")
+
+
+def named_customer(reader: Reader, merchant: MerchantProfile, text: str) -> StoredCustomer:
+    """Return the one living customer of this id, reference or mail address.
+
+    Raises UnknownCustomer, CustomerDeleted, and a ClickException that names the ids where several customers are meant.
+    """
+    scope = MerchantScope(merchant.id)
+    if is_id("cus", text):
+        return get_customer(reader, scope, text)
+    found = {row.id: row for row in list_customers_by_email(reader, scope, text)} if "@" in text else {}
+    if (referred := find_customer_by_reference(reader, scope, text)) is not None:
+        found[referred.id] = referred
+    if not found:
+        raise UnknownCustomer(f"{merchant.slug} has no customer {text}: name an id, a reference or a mail address")
+    if len(found) > 1:
+        raise click.ClickException(f"{len(found)} customers are called so; name one by id: {', '.join(sorted(found))}")
+    return next(iter(found.values()))
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], limit: int | None = None) -> None:
+    """Print objects as JSON, one a line, as they come; at most `limit` of them."""
+    for row in islice(rows, limit):
+        click.echo(json.dumps(row))
+
+
+merchant_option = click.option("--merchant", "slug", required=True, help="The slug of the merchant.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=1), help="Print at most so many; without it all of them."
+)
 
 
 def webhook_url(settings: Settings, slug: str, gateway: str) -> str:

@@ -1,27 +1,62 @@
-"""`portal merchant` and `portal api-key`: merchants and their API keys."""
+"""`portal merchant`: the merchants of an installation."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any, TypeVar
 
 import click
 
 from portal.clock import SystemClock
-from portal.commands.environment import load_settings, named_merchant, open_database, pages_url, wrong_usage
+from portal.commands.environment import (
+    load_settings,
+    named_merchant,
+    open_database,
+    pages_url,
+    print_rows,
+    wrong_usage,
+)
 from portal.commands.sandbox_account import new_account, register_webhook
 from portal.events.rules import COMMAND
-from portal.merchants.errors import InvalidMerchant, SlugReserved, UnknownScope
-from portal.merchants.operations import SANDBOX, NewMerchant, connect_gateway, create_merchant, set_payment_options
-from portal.merchants.operations import create_api_key as make_api_key
-from portal.merchants.rules.merchants import SCOPES
+from portal.merchants.errors import InvalidMerchant, SlugReserved
+from portal.merchants.operations import (
+    SANDBOX,
+    MerchantChanges,
+    NewMerchant,
+    connect_gateway,
+    create_merchant,
+    set_payment_options,
+    update_merchant,
+)
+from portal.merchants.queries import MerchantProfile, list_merchants
 from portal.merchants.rules.payment_options import AMOUNT_MODES, AmountLimits, PaymentOptions, stored_options
 from portal.money import AmountError, minor_units, parse_decimal
+from portal.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_SETTINGS = (
+    click.option(
+        "--locale", help="The language of pages and mails, unless a customer has one; en unless another is given."
+    ),
+    click.option("--timezone", help="The timezone of the merchant's dates; UTC unless another is given."),
+    click.option(
+        "--theme", help="The theme of the pages, as `portal theme list` names them; base unless another is given."
+    ),
+    click.option("--support-email", help="The support address on pages and in mails."),
+)
 
 
 @click.group()
 def merchant() -> None:
-    """Create a merchant, or change how its customers may pay."""
+    """Create, list, show and update merchants, or change how their customers may pay."""
+
+
+def _settings(command: Command) -> Command:
+    for option in reversed(_SETTINGS):
+        command = option(command)
+    return command
 
 
 @merchant.command("create")
@@ -31,30 +66,16 @@ def merchant() -> None:
 @click.option(
     "--mode", type=click.Choice(["test", "live"]), default="test", show_default=True, help="Whether payments are real."
 )
-@click.option(
-    "--locale", default="en", show_default=True, help="The language of pages and mails, unless a customer has one."
-)
-@click.option("--timezone", default="UTC", show_default=True, help="The timezone of the merchant's dates.")
-@click.option(
-    "--theme", default="base", show_default=True, help="The theme of the pages; `portal theme list` names them."
-)
-@click.option("--support-email", help="The support address on pages and in mails.")
-def create(
-    slug: str, name: str, currency: str, mode: str, locale: str, timezone: str, theme: str, support_email: str | None
-) -> None:
+@_settings
+def create(slug: str, name: str, currency: str, mode: str, **settings_given: str | None) -> None:
     """Create a merchant and print it as JSON; `url` is where its pages are.
 
     One slug is one merchant in one mode: for both, create `shop` live and `shop-test`.
     """
-    from portal.theming.checking import list_themes
-
     settings = load_settings()
-    themes = {row.slug for row in list_themes(settings.themes_dir) if row.sound}
     at = SystemClock().now()
-    new = NewMerchant(
-        slug=slug, name=name, currency=currency, mode=mode, locale=locale, timezone=timezone, theme=theme, themes=themes,
-        support_email=support_email,
-    )  # fmt: skip
+    given = {option: value for option, value in settings_given.items() if value is not None}
+    new = NewMerchant(slug=slug, name=name, currency=currency, mode=mode, themes=_themes(settings), **given)  # type: ignore[arg-type]  # Texts all.
     accounts = new_account(slug) if mode == "test" and settings.sandbox_url else None
     with open_database(settings) as database, database.unit_of_work() as session:
         with wrong_usage(InvalidMerchant, SlugReserved):
@@ -63,10 +84,43 @@ def create(
             connect_gateway(session, made, SANDBOX, accounts, keys=settings.keys, actor=COMMAND, at=at)
     if accounts:
         register_webhook(settings, made.slug, accounts)
-    url = pages_url(settings, made.slug)
-    if url is None:
+    if pages_url(settings, made.slug) is None:
         click.echo(f"this application serves another merchant; mount {made.slug} with a Portal of its own", err=True)
-    click.echo(json.dumps({**asdict(made), "object": "merchant", "livemode": made.is_live, "url": url}))
+    print_rows([_shape(settings, made)])
+
+
+@merchant.command("list")
+def list_() -> None:
+    """Print all merchants as JSON, one a line, by their slugs."""
+    settings = load_settings()
+    with open_database(settings) as database, database.read() as reader:
+        print_rows(_shape(settings, each) for each in list_merchants(reader))
+
+
+@merchant.command("show")
+@click.argument("slug")
+def show(slug: str) -> None:
+    """Print a merchant as JSON."""
+    settings = load_settings()
+    with open_database(settings) as database:
+        print_rows([_shape(settings, named_merchant(database, slug))])
+
+
+@merchant.command("update")
+@click.argument("slug")
+@click.option("--name", help="The name that customers see.")
+@click.option("--currency", help="The currency of most invoices, by ISO 4217.")
+@_settings
+def update(slug: str, **given: str | None) -> None:
+    """Change what is named, and print the merchant as JSON. An empty --support-email removes it."""
+    settings = load_settings()
+    with open_database(settings) as database:
+        known = named_merchant(database, slug)
+        with database.unit_of_work() as session, wrong_usage(InvalidMerchant):
+            changed = update_merchant(
+                session, known.id, MerchantChanges(**given), themes=_themes(settings), actor=COMMAND, at=SystemClock().now()
+            )  # fmt: skip
+        print_rows([_shape(settings, changed)])
 
 
 @merchant.command("options")
@@ -121,23 +175,14 @@ def options(
     click.echo(json.dumps(stored_options(new)))
 
 
-@click.group("api-key")
-def api_key() -> None:
-    """Create a key for the merchant API."""
+def _shape(settings: Settings, shown: MerchantProfile) -> dict[str, Any]:
+    return {**asdict(shown), "object": "merchant", "livemode": shown.is_live, "url": pages_url(settings, shown.slug)}
 
 
-@api_key.command("create")
-@click.option("--merchant", "slug", required=True, help="The slug of the merchant.")
-@click.option(
-    "--scope", "scopes", multiple=True, help=f"What the key may do; all of it when none is named: {', '.join(SCOPES)}."
-)
-def create_key(slug: str, scopes: tuple[str, ...]) -> None:
-    """Create a key and print it, the only time: just a digest of it is stored."""
-    with open_database(load_settings()) as database:
-        owner = named_merchant(database, slug)
-        with database.unit_of_work() as session, wrong_usage(UnknownScope):
-            key = make_api_key(session, owner, scopes, actor=COMMAND, at=SystemClock().now())
-    click.echo(key)
+def _themes(settings: Settings) -> set[str]:
+    from portal.theming.checking import list_themes
+
+    return {row.slug for row in list_themes(settings.themes_dir) if row.sound}
 
 
 def _read_limits(option: str, texts: tuple[str, ...]) -> dict[str, AmountLimits]:

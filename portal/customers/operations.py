@@ -1,4 +1,4 @@
-"""What is done with customers: create one, update one."""
+"""What is done with customers: create, update, block and delete them."""
 
 from __future__ import annotations
 
@@ -60,19 +60,19 @@ def update_customer(
     *,
     actor: Actor,
     at: datetime,
+    allow_duplicate: bool = False,
 ) -> bool:
-    """Change what is given; return whether that changed anything. Raises InvalidCustomer, DuplicateCustomer (of the
-    reference alone), UnknownCustomer and CustomerDeleted."""
-    customer = session.get(Customer, (merchant_id, customer_id), with_for_update=True)
-    if customer is None:
-        raise UnknownCustomer
-    if customer.deleted_at is not None:
-        raise CustomerDeleted
+    """Change what is given; return whether that changed anything.
+
+    Raises InvalidCustomer, UnknownCustomer, CustomerDeleted, and DuplicateCustomer when another customer has the new reference, address
+    or telephone; with `allow_duplicate` only the reference must be unique.
+    """
+    customer = _lock_living(session, merchant_id, customer_id)
     changes = changes_of(customer, details)
     if not changes:
         return False
-    if "reference" in changes:
-        _refuse_duplicates(session, merchant_id, changes, ("reference",), but=customer_id)
+    unique = ("reference",) if allow_duplicate else ("reference", "email", "phone")
+    _refuse_duplicates(session, merchant_id, changes, unique, but=customer_id)
     before = shape_customer(session, customer)
     for name, value in changes.items():
         setattr(customer, name, value)
@@ -81,6 +81,29 @@ def update_customer(
     previous = {name: value for name, value in before.items() if after[name] != value and name != "updated_at"}
     _record(session, customer, EventType.CUSTOMER_UPDATED, actor, at, previous, changed=sorted(previous))
     return True
+
+
+def mark_blocked(session: Session, scope: Scope, *, actor: Actor, at: datetime) -> bool:
+    """Block a customer; return False where it is blocked already. `portal.sign_in.operations.block_customer` signs it out too.
+
+    Raises UnknownCustomer and CustomerDeleted.
+    """
+    return _set_blocked(session, scope, is_blocked=True, actor=actor, at=at)
+
+
+def unblock_customer(session: Session, scope: Scope, *, actor: Actor, at: datetime) -> bool:
+    """Let a blocked customer sign in again; return False where it is not blocked. Raises UnknownCustomer and CustomerDeleted."""
+    return _set_blocked(session, scope, is_blocked=False, actor=actor, at=at)
+
+
+def mark_deleted(session: Session, scope: Scope, *, actor: Actor, at: datetime) -> None:
+    """Delete a customer softly: its invoices, payments and reference stay. `portal.sign_in.operations.delete_customer` signs it out too.
+
+    Raises UnknownCustomer, and CustomerDeleted for one that was deleted before.
+    """
+    customer = _lock_living(session, scope.merchant_id, scope.customer_id)
+    customer.deleted_at = customer.updated_at = at
+    _record(session, customer, EventType.CUSTOMER_DELETED, actor, at)
 
 
 def lock_customer(session: Session, scope: Scope) -> None:
@@ -103,6 +126,25 @@ def changes_of(customer: Customer, details: CustomerDetails) -> dict[str, Any]:
         attribute = _ATTRIBUTES.get(name, name)
         new_values[attribute] = merged_document(name, getattr(customer, attribute), new)
     return {name: value for name, value in new_values.items() if getattr(customer, name) != value}
+
+
+def _lock_living(session: Session, merchant_id: str, customer_id: str) -> Customer:
+    customer = session.get(Customer, (merchant_id, customer_id), with_for_update=True)
+    if customer is None:
+        raise UnknownCustomer
+    if customer.deleted_at is not None:
+        raise CustomerDeleted
+    return customer
+
+
+def _set_blocked(session: Session, scope: Scope, *, is_blocked: bool, actor: Actor, at: datetime) -> bool:
+    customer = _lock_living(session, scope.merchant_id, scope.customer_id)
+    if customer.blocked == is_blocked:
+        return False
+    customer.blocked, customer.updated_at = is_blocked, at
+    event_type = EventType.CUSTOMER_BLOCKED if is_blocked else EventType.CUSTOMER_UNBLOCKED
+    _record(session, customer, event_type, actor, at, {"blocked": not is_blocked})
+    return True
 
 
 def _record(
@@ -131,10 +173,12 @@ def _record(
 def _refuse_duplicates(
     session: Session, merchant_id: str, columns: dict[str, Any], unique: tuple[str, ...], *, but: str | None = None
 ) -> None:
+    values = {field: columns.get("email_key" if field == "email" else field) for field in unique}
+    if not any(values.values()):
+        return
     # One at a time within a merchant: addresses and telephones have no unique index, since some customers share one on purpose.
     lock_merchant(session, merchant_id)
-    for field in unique:
-        value = columns.get("email_key" if field == "email" else field)
+    for field, value in values.items():
         if not value:
             continue
         column = {"reference": Customer.reference, "email": Customer.email_key, "phone": Customer.phone}[field]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -17,6 +17,7 @@ from portal.customers.errors import InvalidCustomer
 TYPES = ("individual", "business")
 ADDRESS_PARTS = ("line1", "line2", "line3", "city", "state", "postal_code", "country")
 MAX_ENTRIES = 10
+MIN_SEARCH_LENGTH = 3
 MAX_VALUE_LENGTH = 500
 _ENTRY_KEY = re.compile(r"[A-Za-z0-9_.-]{1,40}", re.ASCII)
 _REFERENCE_LENGTH = 200
@@ -41,6 +42,12 @@ def is_same_mailbox(one: str, other: str) -> bool:
     two mailboxes (threats 18).
     """
     return _mailbox(one) == _mailbox(other)
+
+
+def is_found_in(texts: Iterable[str | None], search: str) -> bool:
+    """Return whether one of the texts holds what was searched for, whatever its case, accents composed or not, and blanks in a number."""
+    wanted = _searchable(search)
+    return any(text is not None and wanted in _searchable(text) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +257,11 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise InvalidCustomer(name, f"{name} is one of {', '.join(allowed)}")
     return value
+
+
+def _searchable(text: str) -> str:
+    folded = unicodedata.normalize("NFC", text).casefold().strip()
+    return "".join(folded.split()) if folded.lstrip("+").replace(" ", "").isdigit() else folded
 
 
 def _mailbox(address: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from portal.clock import write_instant
 from portal.customers.models import Customer
+from portal.customers.queries.customers import StoredCustomer
 from portal.database import Flag, Id, Reader
-from portal.merchants.queries import get_merchant
+from portal.merchants.queries import MerchantProfile, get_merchant
 
 _ADDRESS = ("line1", "line2", "line3", "city", "state", "postal_code", "country")
 # By name, not by model: payment methods are in a higher package, and the shape has the id of the default one.
@@ -26,14 +27,38 @@ _METHODS = sa.table(
 
 def shape_customer(reader: Reader, customer: Customer) -> dict[str, Any]:
     """Return a customer as the API returns it, metadata included."""
-    default = reader.execute(
-        sa.select(_METHODS.c.id).where(
-            _METHODS.c.merchant_id == customer.merchant_id,
-            _METHODS.c.customer_id == customer.id,
+    defaults = _default_methods(reader, customer.merchant_id, [customer.id])
+    merchant = get_merchant(reader, customer.merchant_id)
+    return _shape(customer, customer.custom_metadata, defaults.get(customer.id), is_live=merchant.is_live)
+
+
+def shape_customers(
+    reader: Reader, merchant: MerchantProfile, customers: Sequence[StoredCustomer]
+) -> list[dict[str, Any]]:
+    """Return customers of a merchant as the API returns them, in two statements however many they are."""
+    defaults = _default_methods(reader, merchant.id, [customer.id for customer in customers])
+    return [
+        _shape(customer, customer.metadata, defaults.get(customer.id), is_live=merchant.is_live)
+        for customer in customers
+    ]
+
+
+def _default_methods(reader: Reader, merchant_id: str, customer_ids: Sequence[str]) -> Mapping[str, str]:
+    """Return the id of the default method of each of these customers that has one."""
+    rows = reader.execute(
+        sa.select(_METHODS.c.customer_id, _METHODS.c.id).where(
+            _METHODS.c.merchant_id == merchant_id,
+            _METHODS.c.customer_id.in_(customer_ids),
             _METHODS.c.is_default,
             _METHODS.c.status == "active",
         )
-    ).scalar()
+    )
+    return {row.customer_id: row.id for row in rows}
+
+
+def _shape(
+    customer: Customer | StoredCustomer, metadata: Mapping[str, Any], default_method: str | None, *, is_live: bool
+) -> dict[str, Any]:
     return {
         "id": customer.id,
         "object": "customer",
@@ -51,10 +76,10 @@ def shape_customer(reader: Reader, customer: Customer) -> dict[str, Any]:
         "timezone": None,
         "email_pending": None,
         "fields": dict(customer.fields),
-        "metadata": dict(customer.custom_metadata),
-        "default_payment_method": default,
+        "metadata": dict(metadata),
+        "default_payment_method": default_method,
         "blocked": customer.blocked,
-        "livemode": get_merchant(reader, customer.merchant_id).is_live,
+        "livemode": is_live,
         "created_at": write_instant(customer.created_at),
         "updated_at": write_instant(customer.updated_at),
     }

@@ -106,6 +106,16 @@ class Invoice(Base):
         return self.total - self.amount_paid - self.amount_credited
 
 
+class InvoiceNumber(Base):
+    """The last of the numbers that a merchant's invoices got here: they have no gaps, since it is counted with the invoice itself."""
+
+    __tablename__ = "invoice_numbers"
+    __table_args__ = (sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]), STRICT)
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    last: Mapped[int] = mapped_column(Count)
+
+
 class InvoiceLine(Base):
     """A line of an invoice. `unit_amount_decimal` is in minor units with up to 8 decimals, as the merchant wrote it."""
 

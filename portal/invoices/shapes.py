@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
-
 from portal.clock import write_instant
 from portal.database import Reader
-from portal.invoices.models import CreditNote, Invoice, InvoiceLine
+from portal.invoices.models import CreditNote, Invoice
+from portal.invoices.queries.invoices import StoredInvoice, StoredLine, list_lines
 from portal.invoices.rules import OUTSTANDING
-from portal.merchants.queries import get_merchant
+from portal.merchants.queries import MerchantProfile, get_merchant
+from portal.tenancy import MerchantScope
 
 
 def shape_invoice(reader: Reader, invoice: Invoice, *, at: datetime) -> dict[str, Any]:
     """Return an invoice as the API returns it; `at` decides whether it is overdue, on the merchant's day."""
     merchant = get_merchant(reader, invoice.merchant_id)
-    lines = reader.execute(
-        sa.select(
-            InvoiceLine.description,
-            InvoiceLine.quantity,
-            InvoiceLine.unit_amount_decimal,
-            InvoiceLine.tax_rate,
-            InvoiceLine.amount,
-        )
-        .where(InvoiceLine.merchant_id == invoice.merchant_id, InvoiceLine.invoice_id == invoice.id)
-        .order_by(InvoiceLine.position)
-    ).all()
+    lines = list_lines(reader, MerchantScope(invoice.merchant_id), [invoice.id])
+    return _shape(invoice, lines[invoice.id], merchant, at)
+
+
+def shape_invoices(
+    reader: Reader, merchant: MerchantProfile, invoices: Sequence[StoredInvoice], *, at: datetime
+) -> list[dict[str, Any]]:
+    """Return invoices of a merchant as the API returns them, in one statement however many they are."""
+    lines = list_lines(reader, MerchantScope(merchant.id), [invoice.id for invoice in invoices])
+    return [_shape(invoice, lines[invoice.id], merchant, at) for invoice in invoices]
+
+
+def _shape(
+    invoice: Invoice | StoredInvoice, lines: Sequence[StoredLine], merchant: MerchantProfile, at: datetime
+) -> dict[str, Any]:
     return {
         "id": invoice.id,
         "object": "invoice",

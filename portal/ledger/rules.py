@@ -77,6 +77,13 @@ def invoice_corrected(
     return _posting("invoice_corrected", f"{invoice_id}:{version}", at, _summed([*taken_back, *billed]))
 
 
+def invoice_voided(customer_id: str, invoice_id: str, due: Money, *, at: datetime) -> Posting | None:
+    """What was left to pay of an invoice is not owed any more. None where nothing was left."""
+    return _posting(
+        "invoice_voided", invoice_id, at, _billed(customer_id, invoice_id, Money(-due.amount, due.currency))
+    )
+
+
 def credit_granted(customer_id: str, source: str, money: Money, *, at: datetime) -> Posting | None:
     """A credit note was granted: credit without a payment."""
     return _posting("credit_granted", source, at, _granted(customer_id, money))

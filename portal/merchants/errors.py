@@ -23,6 +23,11 @@ class UnknownMerchant(PortalError):
     sentence = "There is no merchant with this slug."
 
 
+class UnknownApiKey(PortalError):
+    status = 404
+    sentence = "There is no API key with this id."
+
+
 class UnknownScope(PortalError):
     """An API key was requested with a scope that does not exist; the sentence lists the existing ones."""
 

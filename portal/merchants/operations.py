@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from portal.contacts import ContactRefused, normalise_email, normalise_name
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
-from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SecretsUnreadable, SlugTaken
+from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SecretsUnreadable, SlugTaken, UnknownApiKey
 from portal.merchants.models import MODES, ApiKey, GatewayAccount, Merchant
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.merchants.rules.merchants import (
@@ -69,6 +69,45 @@ def create_merchant(session: Session, new: NewMerchant, *, actor: Actor, at: dat
     return get_merchant(session, merchant.id)
 
 
+@dataclass(frozen=True, slots=True)
+class MerchantChanges:
+    """What is to be changed of a merchant; None leaves it as it is. An empty `support_email` removes it."""
+
+    name: str | None = None
+    currency: str | None = None
+    locale: str | None = None
+    timezone: str | None = None
+    theme: str | None = None
+    support_email: str | None = None
+
+
+def update_merchant(
+    session: Session,
+    merchant_id: str,
+    changes: MerchantChanges,
+    *,
+    themes: Collection[str],
+    actor: Actor,
+    at: datetime,
+) -> MerchantProfile:
+    """Change what is given, and return the merchant. `themes` are the slugs of the themes that the installation has.
+
+    A legal name that was the name goes with it; what invoices say already stays. Raises InvalidMerchant.
+    """
+    merchant = session.get_one(Merchant, merchant_id, with_for_update=True)
+    new = _checked_changes(changes, themes)
+    if "name" in new and merchant.legal_name == merchant.name:
+        new["legal_name"] = new["name"]
+    changed = sorted(name for name, value in new.items() if getattr(merchant, name) != value)
+    if changed:
+        for name in changed:
+            setattr(merchant, name, new[name])
+        merchant.updated_at = at
+        session.flush()
+        _record(session, merchant.id, EventType.MERCHANT_UPDATED, merchant.id, actor, at, changed=changed)
+    return get_merchant(session, merchant.id)
+
+
 def create_api_key(
     session: Session,
     merchant: MerchantProfile,
@@ -90,6 +129,19 @@ def create_api_key(
     )  # fmt: skip
     _record(session, merchant.id, EventType.API_KEY_CREATED, key_id, actor, at, scopes=list(allowed))
     return key
+
+
+def revoke_api_key(session: Session, merchant_id: str, key_id: str, *, actor: Actor, at: datetime) -> bool:
+    """Make an API key worthless from now on; return False where it was revoked before. Raises UnknownApiKey."""
+    key = session.get(ApiKey, (merchant_id, key_id), with_for_update=True)
+    if key is None:
+        raise UnknownApiKey
+    if key.revoked_at is not None:
+        return False
+    key.revoked_at = at
+    session.flush()
+    _record(session, merchant_id, EventType.API_KEY_REVOKED, key_id, actor, at)
+    return True
 
 
 def set_payment_options(
@@ -191,21 +243,51 @@ _ALL_ACCOUNTS = (
 )
 
 
-def _checked(new: NewMerchant, at: datetime) -> Merchant:
-    if new.mode not in MODES:
-        raise InvalidMerchant("the mode is test or live")
-    if new.theme not in new.themes:
-        raise InvalidMerchant(f"there is no theme {new.theme}; there are {', '.join(sorted(new.themes))}")
-    gateway = new.gateway or (SANDBOX if new.mode == "test" else NO_GATEWAY)
-    if new.mode == "live" and gateway == SANDBOX:
-        raise SandboxNotForLive
+def _checked_changes(changes: MerchantChanges, themes: Collection[str]) -> dict[str, Any]:
+    """Return what is given in the form that is stored, by column. Raises InvalidMerchant."""
+    checks: dict[str, Callable[[str], str | None]] = {
+        "name": _checked_name,
+        "currency": checked_currency,
+        "locale": checked_locale,
+        "timezone": checked_timezone,
+        "theme": lambda theme: _checked_theme(theme, themes),
+        "support_email": _checked_email,
+    }
+    given = {name: getattr(changes, name) for name in checks}
+    return {name: checks[name](value) for name, value in given.items() if value is not None}
+
+
+def _checked_theme(theme: str, themes: Collection[str]) -> str:
+    if theme not in themes:
+        raise InvalidMerchant(f"there is no theme {theme}; there are {', '.join(sorted(themes))}")
+    return theme
+
+
+def _checked_name(text: str) -> str:
     try:
-        name = normalise_name(new.name)
-        support_email = normalise_email(new.support_email) if new.support_email else None
+        name = normalise_name(text)
     except ContactRefused as fault:
         raise InvalidMerchant(f"the merchant’s {fault}") from fault
     if not name:
         raise InvalidMerchant("the merchant’s name is empty")
+    return name
+
+
+def _checked_email(address: str | None) -> str | None:
+    try:
+        return normalise_email(address) if address else None
+    except ContactRefused as fault:
+        raise InvalidMerchant(f"the merchant’s {fault}") from fault
+
+
+def _checked(new: NewMerchant, at: datetime) -> Merchant:
+    if new.mode not in MODES:
+        raise InvalidMerchant("the mode is test or live")
+    _checked_theme(new.theme, new.themes)
+    gateway = new.gateway or (SANDBOX if new.mode == "test" else NO_GATEWAY)
+    if new.mode == "live" and gateway == SANDBOX:
+        raise SandboxNotForLive
+    name, support_email = _checked_name(new.name), _checked_email(new.support_email)
     return Merchant(
         id=new_id("mer", at), slug=checked_slug(new.slug), mode=new.mode, name=name, legal_name=new.legal_name or name,
         address_lines=list(new.address_lines), currency=checked_currency(new.currency), locale=checked_locale(new.locale),

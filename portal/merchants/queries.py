@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.database import Reader
-from portal.merchants.models import GatewayAccount, Merchant
+from portal.merchants.models import ApiKey, GatewayAccount, Merchant
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.tenancy import MerchantScope
 
@@ -78,6 +78,31 @@ def lock_merchant(session: Session, merchant_id: str) -> None:
 def list_merchants(reader: Reader) -> list[MerchantProfile]:
     """Return all merchants of the installation, by slug."""
     return [MerchantProfile(*row) for row in reader.execute(sa.select(*_COLUMNS).order_by(Merchant.slug))]
+
+
+class StoredKey(NamedTuple):
+    """An API key as it may be shown: the key itself is not stored."""
+
+    id: str
+    shown_prefix: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+def list_api_keys(reader: Reader, scope: MerchantScope) -> list[StoredKey]:
+    """Return all API keys of a merchant, revoked ones too, newest first; they are never many."""
+    columns = [getattr(ApiKey, name) for name in StoredKey._fields]
+    rows = reader.execute(sa.select(*columns).where(ApiKey.merchant_id == scope.merchant_id).order_by(ApiKey.id.desc()))
+    return [StoredKey._make(row) for row in rows]
+
+
+def find_key_owner(reader: Reader, key_id: str) -> str | None:
+    """Return the id of the merchant of an API key, None for an unknown key: for a command, which names the key alone."""
+    statement = sa.select(ApiKey.merchant_id).where(ApiKey.id == key_id).execution_options(tenant_wide=True)
+    return reader.execute(statement).scalar()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-
-import sqlalchemy as sa
 
 from portal.clock import write_instant
 from portal.database import Reader
-from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.models import Payment
+from portal.payments.queries.payments import PaymentShare, StoredPayment, list_shares
+from portal.tenancy import MerchantScope
 
 
 def shape_payment(reader: Reader, payment: Payment) -> dict[str, Any]:
     """Return a payment as the API returns it, with its share of each invoice."""
-    shares = reader.execute(
-        sa.select(PaymentAllocation.invoice_id, PaymentAllocation.amount)
-        .where(
-            PaymentAllocation.merchant_id == payment.merchant_id,
-            PaymentAllocation.payment_id == payment.id,
-        )
-        .order_by(PaymentAllocation.invoice_id)
-    ).all()
+    shares = list_shares(reader, MerchantScope(payment.merchant_id), [payment.id])
+    return _shape(payment, shares[payment.id])
+
+
+def shape_payments(reader: Reader, scope: MerchantScope, payments: Sequence[StoredPayment]) -> list[dict[str, Any]]:
+    """Return payments of a merchant as the API returns them, in one statement however many they are."""
+    shares = list_shares(reader, scope, [payment.id for payment in payments])
+    return [_shape(payment, shares[payment.id]) for payment in payments]
+
+
+def _shape(payment: Payment | StoredPayment, shares: Sequence[PaymentShare]) -> dict[str, Any]:
     method = {"type": payment.method_type, "brand": payment.method_brand, "last4": payment.method_last4}
     return {
         "id": payment.id,

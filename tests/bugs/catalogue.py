@@ -413,6 +413,47 @@ BUGS = (
         likely=(_CLAIMS,),
     ),
     _bug(
+        "an invoice that is being paid can be voided",
+        (
+            "portal/invoices/operations/invoices.py",
+            "    if invoice.amount_reserved:\n        raise PaymentInProgress\n",
+            "",
+        ),
+        likely=("tests/integration/test_invoices_written.py",),
+    ),
+    _bug(
+        "a voided invoice is owed in the ledger for ever",
+        (
+            "portal/invoices/operations/invoices.py",
+            "        post(session, merchant_id, invoice_voided(invoice.customer_id, invoice.id, due, at=at))\n",
+            "        assert due\n",
+        ),
+        likely=("tests/integration/test_invoices_written.py",),
+    ),
+    _bug(
+        "a session of a blocked customer comes back when it is unblocked",
+        (
+            "portal/sign_in/operations/access.py",
+            "    is_changed = mark_blocked(session, scope, actor=actor, at=at)\n    end_access(session, scope, actor=actor, at=at)\n",
+            "    is_changed = mark_blocked(session, scope, actor=actor, at=at)\n",
+        ),
+        likely=("tests/integration/test_customers.py",),
+    ),
+    _bug(
+        "an update gives a customer what another one has",
+        (
+            "portal/customers/operations.py",
+            "    _refuse_duplicates(session, merchant_id, changes, unique, but=customer_id)\n",
+            "    assert unique\n",
+        ),
+        likely=("tests/integration/test_customers.py",),
+    ),
+    _bug(
+        "customers of one address are created at once",
+        ("portal/customers/operations.py", "    lock_merchant(session, merchant_id)\n", ""),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
         "the host's log-out leaves the portal signed in",
         (
             "portal/customer_pages/identification.py",
@@ -496,7 +537,7 @@ BUGS = (
     ),
     _bug(
         "a URL that nobody used yet outlives the end of the sessions",
-        ("portal/extension.py", "    expire_portal_sessions(session, scope, at=at)\n", ""),
+        ("portal/sign_in/operations/access.py", "    expire_portal_sessions(session, scope, at=at)\n", ""),
         likely=(_HOST_IDENTITY,),
     ),
     _bug(

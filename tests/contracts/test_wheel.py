@@ -13,13 +13,16 @@ import time
 import urllib.request
 import venv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import pytest
 from packaging.requirements import Requirement
+
+from tests.support.tiers import tier
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +36,24 @@ class Installation:
     environment: dict[str, str]
 
     def run(self, *arguments: str) -> str:
-        result = subprocess.run(
+        result = self._run(arguments)
+        assert result.returncode == 0, f"portal {' '.join(arguments)}: {result.stderr}"
+        return result.stdout
+
+    def fail(self, *arguments: str) -> str:
+        """The one line with which a command refuses."""
+        result = self._run(arguments)
+        assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1), result.stderr
+        return result.stderr
+
+    def with_database(self, name: str) -> Installation:
+        """The same on another database, which is empty until a command upgrades it."""
+        return replace(
+            self, environment={**self.environment, "PORTAL_DATABASE_URL": f"sqlite:///{self.folder}/{name}.db"}
+        )
+
+    def _run(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [str(self.bin / "portal"), *arguments],
             cwd=self.folder,
             env=self.environment,
@@ -42,8 +62,6 @@ class Installation:
             timeout=60,
             check=False,
         )
-        assert result.returncode == 0, f"portal {' '.join(arguments)}: {result.stderr}"
-        return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +137,100 @@ def test_page_and_what_it_loads_are_served(served):
     assert any(address.endswith(".css") for address in addresses), html
     for address in addresses:
         assert _fetch(served + address)
+
+
+_HELP = """
+import sys, click
+from portal.cli import cli
+def walk(command, path):
+    if command.main([*path, "--help"] if command is cli else ["--help"], prog_name=" ".join(["portal", *path]), standalone_mode=False):
+        sys.exit(1)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            walk(command.get_command(context, name), [*path, name])
+walk(cli, [])
+"""
+
+
+def test_every_command_has_its_help(installation):
+    """In one process; `make verify` starts one for each."""
+    python = str(installation.bin / "python")
+    ran = subprocess.run(
+        [python, "-c", _HELP], cwd=installation.folder, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    helped = re.findall(r"^Usage: portal ?(.*?) \[OPTIONS\]", ran.stdout, re.MULTILINE)
+    assert {"", "customer list", "invoice void", "import payments", "theme check", "doctor"} <= set(helped)
+    for path in tier([], helped):
+        assert installation.run(*path.split(), "--help").startswith(f"Usage: portal {path}".rstrip())
+
+
+def test_every_command_does_its_work_in_a_process_of_its_own(installation):
+    """On a database that was empty before, each in a process that has imported nothing but what it needs."""
+    shop = installation.with_database("fresh")
+    files = {
+        "customers": "reference,name,email\nB-1,Noah Berg,noah@berg.example\n",
+        "invoices": "number,customer,customer_email,issued_on,currency,description,unit_amount\nF-1,B-1,noah@berg.example,2026-01-05,USD,Plan,49.00\n",
+        "payments": "reference,customer,amount,currency,status,created_at\nP-1,B-1,49.00,USD,complete,2026-01-06T10:00:00Z\n",
+    }  # fmt: skip
+    for kind, text in files.items():
+        (installation.folder / f"{kind}.csv").write_text(text)
+
+    def run(*words: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in shop.run(*words).splitlines()]
+
+    def of_acme(*words: str) -> list[dict[str, Any]]:
+        return run(*words, "--merchant", "acme")
+
+    assert "upgraded from nothing" in shop.run("db", "upgrade")
+    assert "is current" in shop.run("db", "check")
+    run("merchant", "create", "acme", "--name", "Acme", "--currency", "USD")
+    assert [row["name"] for row in run("merchant", "update", "acme", "--name", "Acme Inc.")] == ["Acme Inc."]
+    assert run("merchant", "list") == run("merchant", "show", "acme")
+    assert run("merchant", "options", "acme", "--amount-mode", "editable")[0]["amount_mode"] == "editable"
+    assert shop.run("api-key", "create", "--merchant", "acme").startswith("sk_test_")
+    (key,) = run("api-key", "list")
+    assert "is revoked" in shop.run("api-key", "revoke", key["id"])
+    for kind in files:
+        (counts,) = of_acme("import", kind, f"{kind}.csv")
+        assert counts["created"] == 1, kind
+    (lena,) = of_acme("customer", "create", "--email", "lena@berg.example")
+    assert of_acme("customer", "update", "lena@berg.example", "--reference", "B-2")[0]["reference"] == "B-2"
+    assert of_acme("customer", "block", "B-2")[0]["blocked"]
+    assert not of_acme("customer", "unblock", "B-2")[0]["blocked"]
+    assert of_acme("customer", "show", "B-2")[0]["id"] == lena["id"]
+    assert of_acme("invoice", "create", "--customer", "B-2", "--line", "Plan=12.00")[0]["total"] == 1200
+    assert of_acme("invoice", "void", "ACME-0001")[0]["status"] == "void"
+    assert of_acme("invoice", "show", "F-1")[0]["total"] == 4900
+    assert len(of_acme("invoice", "list")) == 2
+    (payment,) = of_acme("payment", "list", "--customer", "B-1")
+    assert of_acme("payment", "show", payment["id"]) == [payment]
+    assert of_acme("customer", "delete", "B-2")[0]["deleted"]
+    assert [row["reference"] for row in of_acme("customer", "list")] == ["B-1"]
+    assert "/acme/sign-in/session/" in shop.run("session", "create", "--merchant", "acme", "--customer", "B-1")
+    assert shop.fail("refund", payment["id"], "--merchant", "acme").startswith("portal: ")
+    assert shop.run("gateway", "list") is not None
+    assert "base" in shop.run("theme", "list")
+    shop.run("theme", "check")
+    assert "0 done" in shop.run("worker", "--once")
+    assert "fault" not in shop.run("doctor", "--ledger")
+
+
+def test_reader_that_has_read_enough_is_no_traceback(installation):
+    shop = installation.with_database("fresh")
+    listing = subprocess.Popen(
+        [str(shop.bin / "portal"), "api-key", "create", "--help"],
+        cwd=shop.folder, env=shop.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert listing.stdout is not None
+    listing.stdout.close()
+
+    assert listing.wait(timeout=60) == 1
+    assert listing.stderr is not None
+    assert listing.stderr.read() == ""
+    listing.stderr.close()
 
 
 def _link_dependencies(packages: Path) -> None:

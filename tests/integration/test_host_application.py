@@ -273,6 +273,24 @@ def test_merchant_is_created_with_the_address_of_its_mount(services: Services) -
     dispose(portal)
 
 
+def test_key_of_the_config_that_is_no_setting_is_in_the_hosts_log(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = build_host()
+    app.config["PORTAL_SMPT_URL"] = "smtp://mail.example"
+
+    dispose(mount(app, services))
+
+    sentence = "setting.unknown: there is no setting PORTAL_SMPT_URL; did you mean PORTAL_SMTP_URL?"
+    assert [record.getMessage() for record in caplog.records] == [sentence]
+
+
+def test_doctor_examines_the_hosts_installation(shop: Shop) -> None:
+    ran = shop.app.test_cli_runner().invoke(args=["portal", "doctor", "--ledger"])
+
+    assert (ran.exit_code, ran.output.split()[:3]) == (0, ["ok", "ledger", "acme"])
+
+
 @pytest.mark.parametrize("prefix", ["billing", "/", "/billing/", "", "/a//b"])
 def test_prefix_that_cannot_be_is_refused(prefix: str) -> None:
     app = Flask("shop", static_folder=None)

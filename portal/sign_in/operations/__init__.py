@@ -1,11 +1,11 @@
 """The operations of signing in. Each writes inside a unit of work of the caller; the outbox sends mail after the commit."""
 
+from portal.sign_in.operations.access import block_customer, delete_customer, end_access
 from portal.sign_in.operations.housekeeping import delete_old_rows
 from portal.sign_in.operations.mailing import SignInMailContent, prepare_sign_in_mail
 from portal.sign_in.operations.portal_sessions import (
     PortalSessionUrl,
     create_portal_session,
-    expire_portal_sessions,
     use_portal_session,
 )
 from portal.sign_in.operations.requesting import request_sign_in, resend_message
@@ -35,11 +35,13 @@ __all__ = [
     "SignInMailContent",
     "SignInResult",
     "Visitor",
+    "block_customer",
     "create_portal_session",
+    "delete_customer",
     "delete_old_rows",
+    "end_access",
     "end_session",
     "enter_code",
-    "expire_portal_sessions",
     "prepare_sign_in_mail",
     "refuse_link",
     "request_sign_in",

@@ -51,6 +51,16 @@ def test_invoice_corrected_to_another_currency_is_taken_back_and_billed_anew():
     )
 
 
+def test_voided_invoice_is_owed_no_more():
+    assert rules.invoice_voided("cus_1", "inv_1", usd(3000), at=AT) == Posting(
+        "invoice_voided",
+        "inv_1",
+        AT,
+        (Entry("receivable", usd(-3000), "cus_1", "inv_1"), Entry("sales", usd(3000), "cus_1", "inv_1")),
+    )
+    assert rules.invoice_voided("cus_1", "inv_1", usd(0), at=AT) is None
+
+
 def test_granted_credit_is_owed_to_the_customer():
     assert rules.credit_granted("cus_1", "cn_1", usd(300), at=AT) == Posting(
         "credit_granted", "cn_1", AT, (Entry("sales", usd(300), "cus_1"), Entry("credit", usd(-300), "cus_1"))

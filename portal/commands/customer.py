@@ -1,0 +1,238 @@
+"""`portal customer`: who pays a merchant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import click
+
+from portal.clock import SystemClock
+from portal.commands.arguments import read_entries, read_instant
+from portal.commands.environment import (
+    limit_option,
+    load_settings,
+    merchant_option,
+    named_customer,
+    named_merchant,
+    open_database,
+    print_rows,
+    wrong_usage,
+)
+from portal.contacts import ContactRefused, normalise_phone
+from portal.customers.errors import InvalidCustomer
+from portal.customers.operations import create_customer, unblock_customer, update_customer
+from portal.customers.queries.customers import StoredCustomer, get_customer, list_customers
+from portal.customers.rules import ADDRESS_PARTS, MIN_SEARCH_LENGTH, TYPES, CustomerDetails, is_found_in
+from portal.customers.shapes import shape_customers
+from portal.database import Database, Reader
+from portal.events.rules import COMMAND
+from portal.merchants.queries import MerchantProfile
+from portal.paging import read_pages
+from portal.tenancy import MerchantScope, Scope
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_DOCUMENTS = {
+    "billing_address": "--billing-address",
+    "shipping_address": "--shipping-address",
+    "fields": "--field",
+    "metadata": "--metadata",
+}
+_WHO = click.argument("customer_name", metavar="CUSTOMER")
+_ALLOW_DUPLICATE = click.option(
+    "--allow-duplicate", is_flag=True, help="Let several customers have this email or telephone."
+)
+
+
+@click.group()
+def customer() -> None:
+    """List, show, create, update, block and delete customers.
+
+    CUSTOMER is an id (cus_…), the merchant's own reference, or a mail address.
+    """
+
+
+@customer.command("list")
+@merchant_option
+@click.option("--search", help="A part of the name, company, email or telephone; at least three characters.")
+@click.option("--email", help="Those with this mail address.")
+@click.option("--phone", help="The one with this telephone number, such as +237670000000.")
+@click.option("--reference", help="The one with this reference.")
+@click.option("--created-after", help="Those created after this instant or day, such as 2026-01-31T12:00:00Z.")
+@click.option("--metadata", "metadata", multiple=True, metavar="KEY=VALUE", help="Those with this entry.")
+@limit_option
+def list_(
+    slug: str,
+    search: str | None,
+    email: str | None,
+    phone: str | None,
+    reference: str | None,
+    created_after: str | None,
+    metadata: tuple[str, ...],
+    limit: int | None,
+) -> None:
+    """Print the customers as JSON, one a line, newest first; all filters must fit."""
+    if search is not None and len(search.strip()) < MIN_SEARCH_LENGTH:
+        raise click.BadParameter(f"has at least {MIN_SEARCH_LENGTH} characters", param_hint="--search")
+    entries = read_entries("--metadata", metadata)
+    with open_database(load_settings()) as database:
+        merchant = named_merchant(database, slug)
+        since = read_instant("--created-after", created_after, merchant) if created_after else None
+        with database.read() as reader, wrong_usage(ContactRefused):
+            pages = read_pages(
+                lambda cursor, size: list_customers(
+                    reader,
+                    MerchantScope(merchant.id),
+                    email=email,
+                    phone=normalise_phone(phone) if phone else None,
+                    reference=reference,
+                    created_after=since,
+                    cursor=cursor,
+                    limit=size,
+                ),
+                lambda row: row.id,
+            )
+            chosen = ([row for row in page if _is_chosen(row, search, entries)] for page in pages)
+            print_rows(_shapes(reader, merchant, chosen), limit)
+
+
+@customer.command("show")
+@merchant_option
+@_WHO
+def show(slug: str, customer_name: str) -> None:
+    """Print a customer as JSON."""
+    with open_database(load_settings()) as database:
+        merchant = named_merchant(database, slug)
+        with database.read() as reader:
+            print_rows(_shapes(reader, merchant, iter([[named_customer(reader, merchant, customer_name)]])))
+
+
+def _details(command: Command) -> Command:
+    """Add the options that say what a customer is, in the order in which they are shown."""
+    options = (
+        click.option("--email", help="The mail address."),
+        click.option("--phone", help="The telephone number with its country, such as +237670000000."),
+        click.option("--reference", help="The merchant's own name for the customer."),
+        click.option("--name", help="The person's name."),
+        click.option("--company-name", help="The company's name."),
+        click.option("--type", "type_", type=click.Choice(TYPES), help="Whether it is a person or a business."),
+        click.option("--locale", help="The language of pages and mails, such as fr."),
+        click.option("--billing-address", multiple=True, metavar="PART=VALUE", help=f"A part of it: {', '.join(ADDRESS_PARTS)}."),
+        click.option("--shipping-address", multiple=True, metavar="PART=VALUE", help="A part of the shipping address."),
+        click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="A field such as date_of_birth."),
+        click.option("--metadata", multiple=True, metavar="KEY=VALUE", help="An entry of the merchant's own."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@customer.command("create")
+@merchant_option
+@_details
+@_ALLOW_DUPLICATE
+def create(slug: str, allow_duplicate: bool, **given: Any) -> None:
+    """Create a customer with an email, a telephone or a reference, and print it as JSON."""
+    details, at = _read_details(given), SystemClock().now()
+    with open_database(load_settings()) as database:
+        merchant = named_merchant(database, slug)
+        with database.unit_of_work() as session, wrong_usage(InvalidCustomer):
+            customer_id = create_customer(
+                session, merchant.id, details, actor=COMMAND, at=at, allow_duplicate=allow_duplicate
+            )
+        _print(database, merchant, customer_id)
+
+
+@customer.command("update")
+@merchant_option
+@_WHO
+@_details
+@_ALLOW_DUPLICATE
+def update(slug: str, customer_name: str, allow_duplicate: bool, **given: Any) -> None:
+    """Change what is named, and print the customer as JSON. An empty value removes what was there."""
+    details, at = _read_details(given), SystemClock().now()
+    with open_database(load_settings()) as database:
+        merchant, customer_id = _find(database, slug, customer_name)
+        with database.unit_of_work() as session, wrong_usage(InvalidCustomer):
+            update_customer(
+                session, merchant.id, customer_id, details, actor=COMMAND, at=at, allow_duplicate=allow_duplicate
+            )
+        _print(database, merchant, customer_id)
+
+
+@customer.command("block")
+@merchant_option
+@_WHO
+def block(slug: str, customer_name: str) -> None:
+    """Sign a customer out everywhere and let it sign in no more, and print it as JSON."""
+    from portal.sign_in.operations import block_customer
+
+    with open_database(load_settings()) as database:
+        merchant, customer_id = _find(database, slug, customer_name)
+        database.run(
+            partial(block_customer, scope=Scope(merchant.id, customer_id), actor=COMMAND, at=SystemClock().now())
+        )
+        _print(database, merchant, customer_id)
+
+
+@customer.command("unblock")
+@merchant_option
+@_WHO
+def unblock(slug: str, customer_name: str) -> None:
+    """Let a blocked customer sign in again, and print it as JSON."""
+    with open_database(load_settings()) as database:
+        merchant, customer_id = _find(database, slug, customer_name)
+        database.run(
+            partial(unblock_customer, scope=Scope(merchant.id, customer_id), actor=COMMAND, at=SystemClock().now())
+        )
+        _print(database, merchant, customer_id)
+
+
+@customer.command("delete")
+@merchant_option
+@_WHO
+def delete(slug: str, customer_name: str) -> None:
+    """Delete a customer, who is signed out everywhere. Invoices, payments and the reference stay, for the books."""
+    from portal.sign_in.operations import delete_customer
+
+    with open_database(load_settings()) as database:
+        merchant, customer_id = _find(database, slug, customer_name)
+        database.run(
+            partial(delete_customer, scope=Scope(merchant.id, customer_id), actor=COMMAND, at=SystemClock().now())
+        )
+    print_rows([{"id": customer_id, "object": "customer", "deleted": True}])
+
+
+def _find(database: Database, slug: str, customer_name: str) -> tuple[MerchantProfile, str]:
+    merchant = named_merchant(database, slug)
+    with database.read() as reader:
+        return merchant, named_customer(reader, merchant, customer_name).id
+
+
+def _print(database: Database, merchant: MerchantProfile, customer_id: str) -> None:
+    with database.read() as reader:
+        stored = get_customer(reader, MerchantScope(merchant.id), customer_id)
+        print_rows(_shapes(reader, merchant, iter([[stored]])))
+
+
+def _shapes(
+    reader: Reader, merchant: MerchantProfile, pages: Iterator[list[StoredCustomer]]
+) -> Iterator[dict[str, Any]]:
+    for page in pages:
+        yield from shape_customers(reader, merchant, page)
+
+
+def _read_details(given: dict[str, Any]) -> CustomerDetails:
+    """Return the details of the options; a document of which nothing is given is not touched."""
+    documents: dict[str, Any] = {
+        name: read_entries(option, given.pop(name)) or None for name, option in _DOCUMENTS.items()
+    }
+    return CustomerDetails(type=given.pop("type_"), **given, **documents)
+
+
+def _is_chosen(row: StoredCustomer, search: str | None, entries: Mapping[str, str | None]) -> bool:
+    texts = (row.name, row.company_name, row.email, row.phone)
+    return (search is None or is_found_in(texts, search)) and all(
+        row.metadata.get(key) == value for key, value in entries.items()
+    )
