@@ -46,7 +46,10 @@ def test_the_link_waits_for_its_reader_in_another_browser_and_where_another_site
     mail = live_portal.await_mail(account.email)
 
     # From a page of another site, as a mail program in the browser is one.
-    page.route("http://mail.test/", lambda route: route.fulfill(body=f"<a href='{mail.link}'>Sign in</a>", content_type="text/html"))
+    page.route(
+        "http://mail.test/",
+        lambda route: route.fulfill(body=f"<a href='{mail.link}'>Sign in</a>", content_type="text/html"),
+    )
     page.goto("http://mail.test/")
     page.get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Is this you?")

@@ -19,7 +19,7 @@ def test_link_that_was_mailed_before_works_after_the_migration_and_posts_itself_
     asker.client.set_cookie("portal_browser_acme", "b" * 43)
     database, at = site.services.database, site.clock.now()
     downgrade(database, BEFORE)
-    open_id, withheld_id = (_insert_as_before(site, "b" * 43, at, withheld=withheld) for withheld in (False, True))
+    open_id, _withheld_id = (_insert_as_before(site, "b" * 43, at, withheld=withheld) for withheld in (False, True))
 
     upgrade(database)
     database.dispose()  # No connection goes on with what it has prepared for the tables of before.
