@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from portal.outbox.models import OutboxMessage
 from portal.sign_in.models import Challenge, RateCounter
@@ -63,6 +65,55 @@ def test_known_and_unknown_addresses_are_the_same_work_and_answer(site):
     assert known["rows"]["sign_in_challenges"] == known["rows"]["outbox_messages"] == 1
     assert len(mails) == 1
     assert none == []
+
+
+def test_signing_in_reads_no_table_from_end_to_end(site):
+    """Strangers make the rows: what costs more with each of them is a way to slow everybody down."""
+    add_challenges(site, 3000)
+    browser = site.browser()
+    sent = []
+
+    def note(_connection, _cursor, statement, parameters, _context, is_many):
+        if not is_many and "sign_in_" in statement and statement.split(maxsplit=1)[0] in ("SELECT", "UPDATE", "DELETE"):
+            sent.append((statement, parameters))
+
+    for engine in {site.services.database.reader, site.services.database.writer}:
+        sa.event.listen(engine, "before_cursor_execute", note)
+    caught = site.request_mail(browser)
+    browser.get("/acme/sign-in/code")
+    browser.post("/acme/sign-in/code", {"code": "BBBB-BBBB"}, status=422)
+    browser.get(path_of(caught))
+    browser.post(path_of(caught))
+    for engine in {site.services.database.reader, site.services.database.writer}:
+        sa.event.remove(engine, "before_cursor_execute", note)
+
+    assert len(sent) > 10
+    explain = "EXPLAIN QUERY PLAN" if site.services.database.is_sqlite else "EXPLAIN"
+    with site.services.database.read() as reader:
+        plans = {
+            statement: [str(row) for row in reader.exec_driver_sql(f"{explain} {statement}", parameters)]
+            for statement, parameters in sent
+        }
+    walked = re.compile(r"SCAN sign_in_|Seq Scan on sign_in_challenges|SEARCH sign_in_challenges .*\(merchant_id=\?\)'")
+    assert {statement: plan for statement, plan in plans.items() if walked.search("\n".join(plan))} == {}
+
+
+def add_challenges(site, count):
+    """Challenges of as many other mailboxes, whose time is over."""
+    at = site.clock.now() - timedelta(hours=1)
+    rows = [
+        {
+            "merchant_id": site.scope.merchant_id, "id": f"sic_{number:022d}", "address_digest": number.to_bytes(32, "big"),
+            "masked_address": "x", "browser_digest": number.to_bytes(32, "big"), "target": "/", "locale": "en", "tries_left": 5,
+            "created_at": at, "mailed_at": at, "expires_at": at, "is_joinable": True,
+        }
+        for number in range(count)
+    ]  # fmt: skip
+    with site.services.database.unit_of_work() as session:
+        session.execute(sa.insert(Challenge), rows)
+    if not site.services.database.is_sqlite:
+        with site.services.database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("ANALYZE sign_in_challenges")
 
 
 @pytest.mark.parametrize("change", [{"blocked": True}, {"deleted_at": "now"}])
