@@ -13,6 +13,15 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
 
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
+"""How far the clocks of two processes may be apart (threats 220)."""
+
+
+def has_begun(began_at: datetime, at: datetime) -> bool:
+    """Return whether an instant that another process's clock gave has come, although the clock of `at` may be five minutes behind it."""
+    return began_at <= at + CLOCKS_DIFFER_BY
+
+
 def write_instant(at: datetime) -> str:
     """Return an instant as the API writes it: `2026-01-31T12:00:00Z`, to the second."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

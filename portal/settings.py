@@ -76,16 +76,27 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(8, ge=1, le=200, description="connections in the pool of a process")
 
     sign_in_minutes: int = Field(10, ge=1, le=60, description="life of a mailed link and code, in minutes from sending")
-    sign_in_tries: int = Field(5, ge=1, le=20, description="wrong codes until a challenge ends")
-    sign_in_mails_per_address_per_minute: int = Field(1, ge=1, description="mails to one address a minute; more wait")
-    sign_in_mails_per_address_per_hour: int = Field(5, ge=1, description="mails to one address an hour")
+    sign_in_tries: int = Field(5, ge=1, le=20, description="wrong codes from one browser for one address an hour")
+    sign_in_mails_per_address_per_minute: int = Field(1, ge=1, description="mails to one address a minute")
+    sign_in_mails_per_address_per_hour: int = Field(
+        10, ge=1, description="mails to one address an hour for all strangers together, and for each known browser"
+    )
     sign_in_mails_per_ip_per_hour: int = Field(
         60, ge=1, description="messages requested from one network address an hour"
     )
-    sign_in_mails_per_hour: int = Field(5000, ge=1, description="messages requested at one merchant an hour")
+    sign_in_mails_per_hour: int = Field(
+        5000, ge=1, description="messages that strangers request at one merchant an hour; then the spare ones are left"
+    )
+    sign_in_spare_mails_per_ip_per_hour: int = Field(
+        5, ge=1, description="messages a network address may request an hour when the merchant's are used up"
+    )
+    sign_in_spare_mails_per_network_per_hour: int = Field(
+        60, ge=1, description="the same for an IPv6 /48, which looks like many network addresses"
+    )
     sign_in_failures_per_address_per_hour: int = Field(20, ge=1, description="wrong codes for one address an hour")
     sign_in_failures_in_a_row: int = Field(100, ge=1, description="wrong codes for one address without a success")
     sign_in_failures_per_ip_per_hour: int = Field(100, ge=1, description="wrong codes from one network address an hour")
+    sign_in_failures_per_hour: int = Field(25_000, ge=1, description="wrong codes of strangers at one merchant an hour")
     session_days: int = Field(30, ge=1, le=400, description="life of a customer's own session, in days")
     session_idle_hours: int = Field(24, ge=1, description="a customer's own session ends after so many idle hours")
     session_cap: int = Field(50, ge=1, description="sessions a customer may have; the oldest end")

@@ -1,7 +1,9 @@
-"""The portal's three cookies: the session, the browser that requests sign-in messages, and the language; their names, paths and lifetimes."""
+"""The portal's cookies: the session, the browser that requests sign-in messages and the address typed there, the browser in which
+somebody was signed in before, and the language; their names, paths and lifetimes."""
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
 
 from flask import Request, Response, g, request
@@ -10,8 +12,11 @@ from portal.sign_in.rules.tokens import is_token, new_token
 from portal.web.runtime import Cookies, Runtime, current_g
 
 _BROWSER_LIFE = timedelta(days=180)
+_KNOWN_LIFE = timedelta(days=365)
+_ADDRESS_LIFE = timedelta(hours=1)
 _LOCALE_LIFE = timedelta(days=365)
 _MAX_NAMES = 4096
+_MAX_ADDRESS = 512
 
 
 def name_cookies(runtime: Runtime, request: Request, *, slug: str, root: str) -> Cookies:
@@ -26,8 +31,14 @@ def name_cookies(runtime: Runtime, request: Request, *, slug: str, root: str) ->
         if len(runtime.cookies) >= _MAX_NAMES:
             runtime.cookies.clear()
         known = runtime.cookies[key] = Cookies(
-            f"{start}portal_{slug}", f"{start}portal_browser_{slug}", f"{start}portal_locale_{slug}", path, is_secure
-        )  # fmt: skip
+            session=f"{start}portal_{slug}",
+            browser=f"{start}portal_browser_{slug}",
+            known=f"{start}portal_known_{slug}",
+            address=f"{start}portal_address_{slug}",
+            locale=f"{start}portal_locale_{slug}",
+            path=path,
+            is_secure=is_secure,
+        )
     return known
 
 
@@ -66,6 +77,32 @@ def sent_browser_token() -> str | None:
     """Return the token that this browser sent; None when it sent none, so that it has no challenge."""
     sent = _sent(g.cookies.browser) or ""
     return sent if is_token(sent) else None
+
+
+def known_browser_token() -> str | None:
+    """Return the token that this browser was given when somebody signed in here; None when it sent none."""
+    sent = _sent(g.cookies.known) or ""
+    return sent if is_token(sent) else None
+
+
+def set_known_browser_cookie(response: Response, token: str) -> None:
+    """Let this browser be known as one in which the customer was signed in. It stays when the customer signs out."""
+    _set(response, g.cookies.known, token, _KNOWN_LIFE)
+
+
+def typed_address() -> str:
+    """Return the mail address that was typed in this browser within the hour, as its cookie has it; "" when there is none."""
+    sent = _sent(g.cookies.address) or ""
+    try:
+        return urlsafe_b64decode(sent.encode("ascii") + b"==").decode() if len(sent) <= _MAX_ADDRESS else ""
+    except ValueError:
+        return ""
+
+
+def set_address_cookie(response: Response, address: str) -> None:
+    """Remember in this browser alone what was typed here, so that its own pages can show it in full; "" forgets it."""
+    value = urlsafe_b64encode(address.encode()).rstrip(b"=").decode()
+    _set(response, g.cookies.address, value, _ADDRESS_LIFE if address else timedelta(0))
 
 
 def locale_choice() -> str | None:

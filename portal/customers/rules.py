@@ -41,13 +41,19 @@ def is_same_mailbox(one: str, other: str) -> bool:
     Stricter than `email_key`, which also folds letters of other scripts: `ſ` and `s` find the same customer, but are
     two mailboxes (threats 18).
     """
-    return _mailbox(one) == _mailbox(other)
+    return mailbox_of(one) == mailbox_of(other)
 
 
 def is_found_in(texts: Iterable[str | None], search: str) -> bool:
     """Return whether one of the texts holds what was searched for, whatever its case, accents composed or not, and blanks in a number."""
     wanted = _searchable(search)
     return any(text is not None and wanted in _searchable(text) for text in texts)
+
+
+def mailbox_of(address: str) -> str:
+    """Return the mailbox of an address, in the form in which two of them are compared (`is_same_mailbox`)."""
+    text = unicodedata.normalize("NFC", address.strip())
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,11 +268,6 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
 def _searchable(text: str) -> str:
     folded = unicodedata.normalize("NFC", text).casefold().strip()
     return "".join(folded.split()) if folded.lstrip("+").replace(" ", "").isdigit() else folded
-
-
-def _mailbox(address: str) -> str:
-    text = unicodedata.normalize("NFC", address.strip())
-    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
 def _ascii_domain(domain: str) -> str:

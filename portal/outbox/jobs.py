@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.claims import Queue, Row, claim_next
+from portal.clock import CLOCKS_DIFFER_BY
 from portal.database import Database
 from portal.outbox.errors import Refused, Undeliverable
 from portal.outbox.models import OutboxMessage
@@ -102,7 +103,9 @@ def _is_due(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(
         OutboxMessage.done_at.is_(None),
         OutboxMessage.dead_at.is_(None),
-        OutboxMessage.due_at <= now,
+        OutboxMessage.due_at <= now + CLOCKS_DIFFER_BY,
+        # What was due when it was written is due for a worker whose clock is behind, too.
+        sa.or_(OutboxMessage.due_at <= now, OutboxMessage.due_at == OutboxMessage.created_at),
         sa.or_(
             OutboxMessage.leased_until.is_(None),
             OutboxMessage.leased_until <= now,

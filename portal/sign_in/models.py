@@ -7,14 +7,20 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import STRICT, Base, Count, Digest, Id, Instant, Text
+from portal.database import STRICT, Base, Count, Digest, Flag, Id, Instant, Text
 
 
 class Challenge(Base):
-    """One request to sign in by mail. Its link and code are derived from the installation's secret when the mail is sent.
+    """One link and one code by mail, which all browsers share that request them for a mailbox within ten minutes (`SignInRequest`).
 
-    `customer_id` is null when the address is unknown: the row is there all the same, so that known and unknown addresses look alike.
-    `expires_at` is null until the mail is being sent, since the ten minutes begin then.
+    Both are derived from the installation's secret when the mail is sent. `address_digest` is that of the mailbox. `customer_id` is
+    null when the address is unknown: the row is there all the same, so that known and unknown addresses look alike. While
+    `is_joinable`, further requests join it, and the index lets a mailbox have no second one. `mail_requested_at` is when its
+    mail was due last. `expires_at` is null until the mail is being sent, since the ten minutes begin then. `target` and `locale`
+    are of the request that came last.
+
+    `browser_digest`, `tries_left` and `withheld_until` are of the release before, which bound a challenge to one browser. Nothing
+    reads them; they go with the next migration that contracts.
     """
 
     __tablename__ = "sign_in_challenges"
@@ -23,6 +29,14 @@ class Challenge(Base):
         sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
         sa.Index("ix_sign_in_challenges_merchant_id_browser_digest", "merchant_id", "browser_digest", "id"),
         sa.Index("ix_sign_in_challenges_merchant_id_customer_id", "merchant_id", "customer_id"),
+        sa.Index(
+            "uq_sign_in_challenges_joinable",
+            "merchant_id",
+            "address_digest",
+            unique=True,
+            sqlite_where=sa.text("is_joinable"),
+            postgresql_where=sa.text("is_joinable"),
+        ),
         sa.CheckConstraint("tries_left >= 0", name="tries_left_not_negative"),
         STRICT,
     )
@@ -41,6 +55,47 @@ class Challenge(Base):
     mailed_at: Mapped[datetime | None] = mapped_column(Instant)
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
+    is_joinable: Mapped[bool] = mapped_column(Flag, server_default=sa.false())
+    mail_requested_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class SignInRequest(Base):
+    """A browser that requested the mail of a challenge: the only ones that its code is good in, and whose link posts itself.
+
+    `masked_address` is the address as it was typed there; `target` is where signing in leads there.
+    """
+
+    __tablename__ = "sign_in_requests"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "challenge_id"], ["sign_in_challenges.merchant_id", "sign_in_challenges.id"]
+        ),
+        sa.Index("ix_sign_in_requests_browser", "merchant_id", "browser_digest", "requested_at"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    challenge_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    browser_digest: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    masked_address: Mapped[str] = mapped_column(Text)
+    target: Mapped[str] = mapped_column(Text)
+    requested_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class KnownBrowser(Base):
+    """A browser in which a customer was signed in. Its cookie's token signs nobody in: it only gives the browser budgets of its own."""
+
+    __tablename__ = "sign_in_known_browsers"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.Index("ix_sign_in_known_browsers_customer", "merchant_id", "customer_id"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    browser_digest: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    signed_in_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class SignInSession(Base):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from portal.customers.queries.accounts import Account
@@ -19,7 +20,7 @@ from portal.sign_in.pages import (
     Target,
 )
 from portal.sign_in.queries import ChallengeRow, MintedSession, SignedIn
-from portal.sign_in.rules.challenges import ChallengeState, CodeFault
+from portal.sign_in.rules.challenges import ChallengeState, CodeFault, mask_address
 
 _KINDS = {"invoices": "invoices", "payments": "payments", "checkout": "checkout", "payment-methods": "payment_methods"}
 _ONE = {"invoices": ("inv", "invoice"), "payments": ("pay", "payment")}
@@ -37,65 +38,60 @@ def build_target(path: str, name: str = "") -> Target:
     return Target(path, _KINDS.get(parts[0], "other") if is_known else "other")
 
 
-def build_code_page(challenge: ChallengeRow | None, *, minutes: int, at: datetime, is_resent: bool) -> CodePage:
+def build_code_page(challenge: ChallengeRow, *, address: str, minutes: int, at: datetime) -> CodePage:
     """Return the page of the empty form; `at` is in the merchant's timezone, and so are the instants on the page."""
-    if challenge is None:
-        return CodePage(None, minutes=minutes)
-    if challenge.withheld_until is not None and challenge.withheld_until > at:
-        return CodePage(
-            challenge.masked_address, "withheld", minutes=minutes, until=_in_timezone_of(at, challenge.withheld_until)
-        )
-    return CodePage(challenge.masked_address, "sent_again" if is_resent else "sent", minutes=minutes)
+    sent_at = _in_timezone_of(at, challenge.mailed_at) if challenge.mailed_at else None
+    return CodePage(address, minutes=minutes, sent_at=sent_at, target=build_target(challenge.target))
 
 
-def build_answered_code_page(attempt: CodeAttempt, typed: TypedCode, *, minutes: int, at: datetime) -> CodePage:
+def sent_state(page: CodePage, sent: str | None) -> str:
+    """Return the state of the page after a request for a mail: `sent` is "again", "before" or anything else, of the URL's query."""
+    return f"sent_{sent}" if page.address is not None and sent in ("again", "before") else "sent"
+
+
+def add_attempt(page: CodePage, attempt: CodeAttempt, typed: TypedCode, *, at: datetime) -> CodePage:
     """Return the page after a code that did not sign in."""
-    challenge = attempt.challenge
-    if challenge is None:
-        return CodePage(None, minutes=minutes)
-    if attempt.result is SignInResult.LOCKED:
-        until = _in_timezone_of(at, attempt.until) if attempt.until else None
-        return CodePage(challenge.masked_address, "locked", minutes=minutes, until=until)
-    if attempt.result is SignInResult.NO_CHALLENGE:
-        # Its message was withheld, so there is no code to compare with.
-        return build_code_page(challenge, minutes=minutes, at=at, is_resent=False)
     if attempt.result is SignInResult.EXPIRED:
-        page = build_code_page(challenge, minutes=minutes, at=at, is_resent=True)
-        return page if page.state == "withheld" else CodePage(challenge.masked_address, "expired", minutes=minutes)
-    return CodePage(challenge.masked_address, "wrong", typed.shown, minutes, attempt.tries_left)
+        return replace(page, state="expired", sent_at=None if attempt.is_sent else page.sent_at)
+    if attempt.result is SignInResult.LOCKED or (attempt.result is SignInResult.WRONG and not attempt.tries_left):
+        return replace(page, state="locked", until=_in_timezone_of(at, attempt.until) if attempt.until else None)
+    if attempt.result is SignInResult.WRONG:
+        return replace(page, state="wrong", code=typed.shown, tries_left=attempt.tries_left)
+    return page
 
 
-def build_faulty_code_page(
-    challenge: ChallengeRow | None, typed: TypedCode, fault: CodeFault, *, minutes: int
-) -> CodePage:
+def add_fault(page: CodePage, typed: TypedCode, fault: CodeFault) -> CodePage:
     """Return the page after an input that is not a code."""
-    if challenge is None:
-        return CodePage(None, minutes=minutes)
-    return CodePage(challenge.masked_address, "short", typed.shown, minutes, missing_count=fault.missing_count)
+    if page.address is None:
+        return page
+    return replace(page, state="short", code=typed.shown, missing_count=fault.missing_count)
 
 
 def build_link_page(
     token: str,
-    challenge: ChallengeRow,
     accounts: list[Account],
     target: Target,
     *,
+    address: str,
     signed_in: SignedIn | None,
     user_agent: str,
+    may_post_itself: bool,
 ) -> LinkPage:
     """Return the page of a link that works. With several accounts of one address it has no name: the next page lets one be chosen."""
+    signed_in_as = _other_customer_name(signed_in, {account.id for account in accounts})
     return LinkPage(
         token=token,
-        name=account_name(accounts[0]) if len(accounts) == 1 else "",
-        address=challenge.masked_address,
+        name=_name(accounts[0]) if len(accounts) == 1 else "",
+        address=address,
         target=target,
         device="phone" if "Mobi" in user_agent else "computer",
-        signed_in_as=_other_customer_name(signed_in, {account.id for account in accounts}),
+        signed_in_as=signed_in_as,
+        posts_itself=may_post_itself and signed_in_as is None,
     )
 
 
 def build_link_expired_page(
-    challenge: ChallengeRow | None, token: str, *, minutes: int, at: datetime, is_used: bool
+    challenge: ChallengeRow | None, token: str, *, address: str, minutes: int, at: datetime, is_used: bool
 ) -> LinkExpiredPage:
     """Return the page of a link that does not work any more, which leads to a new one with the same target.
 
@@ -104,14 +100,14 @@ def build_link_expired_page(
     if challenge is None:
         return LinkExpiredPage("expired", minutes=minutes)
     state = "used" if is_used or challenge.state(at) is ChallengeState.USED else "expired"
-    return LinkExpiredPage(state, build_target(challenge.target), token, challenge.masked_address, minutes)
+    return LinkExpiredPage(state, build_target(challenge.target), token, address, minutes)
 
 
 def build_session_page(token: str, minted: MintedSession, *, signed_in: SignedIn | None) -> SessionPage:
     """Return the page of a session from the API that is not used yet."""
     return SessionPage(
         token=token,
-        name=minted.name or minted.company_name or "",
+        name=minted.name or minted.company_name or (mask_address(minted.email) if minted.email else ""),
         target=build_target(minted.target),
         signed_in_as=_other_customer_name(signed_in, {minted.customer_id}),
     )
@@ -123,13 +119,13 @@ def build_choose_account_page(action: str, accounts: Iterable[Account], *, code:
     `action` is below the merchant's root.
     """
     choices = tuple(
-        AccountChoice(account.id, account_name(account), account.company_name or "" if account.name else "")
+        AccountChoice(account.id, _name(account) or account.email, account.company_name or "" if account.name else "")
         for account in accounts
     )
     return ChooseAccountPage(action, choices, code)
 
 
-def account_name(account: Account) -> str:
+def _name(account: Account) -> str:
     """Return the name of an account, or its company's where it has none."""
     return account.name or account.company_name or ""
 
@@ -137,7 +133,7 @@ def account_name(account: Account) -> str:
 def _other_customer_name(signed_in: SignedIn | None, customer_ids: set[str]) -> str | None:
     if signed_in is None or signed_in.customer_id in customer_ids:
         return None
-    return signed_in.name or signed_in.company_name or signed_in.email or "?"
+    return signed_in.name or signed_in.company_name or signed_in.email or ""
 
 
 def _in_timezone_of(at: datetime, instant: datetime) -> datetime:

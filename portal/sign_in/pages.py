@@ -23,8 +23,8 @@ class Target:
 class AddressPage:
     """sign_in/address.html; posts `email` and `next` to /sign-in.
 
-    `fault`: None, "missing" or "malformed" (422, `email` holds what was typed). `notice`: None, "needed" (a page
-    requires it), "idle" (signed out after a day without use), "signed_out", "no_account" (logged in to the host application, and no
+    `fault`: None, "missing" or "malformed" (422, `email` holds what was typed). `notice`: None, "idle" (signed out after
+    a day without use), "signed_out", "no_account" (logged in to the host application, and no
     customer here).
     """
 
@@ -38,10 +38,11 @@ class AddressPage:
 class CodePage:
     """sign_in/code.html; posts `code` to /sign-in/code, "Send again" posts to /sign-in/code/fresh.
 
-    `address` is masked ("m•••@lindqvist.example"), None when this browser has no challenge (the page then leads to
-    /sign-in). `state`: "sent"; "sent_again"; "short" (`missing_count`, negative: too many); "wrong" (`tries_left`);
-    "expired" (a fresh message has been sent); "locked" (too many attempts, `until`); "withheld" (too many messages,
-    `until`). `code` is what was typed. `minutes` is how long a code lives. `until` is in the merchant's zone.
+    `address` is as it was typed in this browser, or masked where that is not known any more ("m•••@lindqvist.example"); None when
+    this browser requested no mail (the page then leads to /sign-in). `state`: "sent"; "sent_again"; "sent_before" (the last mail
+    has to do, sent at `sent_at`, None while it is under way); "short" (`missing_count`, negative: too many); "wrong" (`tries_left`);
+    "expired" (a fresh message has been sent); "locked" (too many attempts, `until`; None: only a link signs in). `code` is what was
+    typed. `minutes` is how long a code lives. Instants are in the merchant's zone.
     """
 
     address: str | None
@@ -51,14 +52,17 @@ class CodePage:
     tries_left: int = 0
     missing_count: int = 0
     until: datetime | None = None
+    sent_at: datetime | None = None
+    target: Target = Target()
 
 
 @dataclass(frozen=True, slots=True)
 class LinkPage:
     """sign_in/link.html: "Is this you?"; its POST to /sign-in/link/<token> uses the link up.
 
-    `address` is masked. `signed_in_as` is the name of another customer who is signed in in this browser: the page
-    then says that they will be signed out here. `device` is "phone" or "computer".
+    `name` is "" for a customer without one. `address` is masked, but in the browser in which it was typed. `signed_in_as` is the
+    name of another customer who is signed in in this browser ("" for one without name and address, None where there is none): the
+    page then says that they will be signed out here. `device` is "phone" or "computer". `posts_itself`: this browser requested the mail, so that a script sends the form at once.
     """
 
     token: str
@@ -67,14 +71,15 @@ class LinkPage:
     target: Target
     device: str = "computer"
     signed_in_as: str | None = None
+    posts_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LinkExpiredPage:
     """sign_in/link_expired.html. `state`: "expired", "used" or "damaged".
 
-    With `token` (the challenge is known) the button posts to /sign-in/link/<token>/fresh and names the masked
-    `address`; without it, it leads to /sign-in with the same target. `minutes` is how long a link works.
+    With `token` (the challenge is known) the button posts to /sign-in/link/<token>/fresh and names the
+    `address`, masked but in the browser in which it was typed; without it, it leads to /sign-in with the same target. `minutes` is how long a link works.
     """
 
     state: str
@@ -86,7 +91,10 @@ class LinkExpiredPage:
 
 @dataclass(frozen=True, slots=True)
 class SessionPage:
-    """sign_in/session.html: a session created through the API; posts to /sign-in/session/<token>."""
+    """sign_in/session.html: a session created through the API; posts to /sign-in/session/<token>.
+
+    `name` is the customer's, the masked address of one without a name, or "" where there is neither.
+    """
 
     token: str
     name: str
@@ -96,7 +104,8 @@ class SessionPage:
 
 @dataclass(frozen=True, slots=True)
 class AccountChoice:
-    """A customer that the verified address may sign in as; `company` is "" when the name is the company's."""
+    """A customer that the verified address may sign in as; `name` is the address of one without a name. `company` is "" when the name is
+    the company's."""
 
     id: str
     name: str

@@ -5,20 +5,22 @@ Optimised for every request of a signed-in customer: a session is read with its 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from portal.clock import has_begun
 from portal.customers.models import Customer
 from portal.customers.queries.accounts import MAY_SIGN_IN, Account, list_accounts_beside
-from portal.customers.rules import is_same_mailbox
+from portal.customers.rules import mailbox_of
 from portal.database import Reader
 from portal.public_ids import is_id
-from portal.sign_in.models import Challenge, PortalSession, SignInSession
+from portal.sign_in.models import Challenge, KnownBrowser, PortalSession, SignInRequest, SignInSession
 from portal.sign_in.rules.challenges import TOUCH_EVERY, ChallengeState, challenge_state
-from portal.sign_in.rules.tokens import CHALLENGE, is_token, token_digest
+from portal.sign_in.rules.tokens import CHALLENGE, Keys, is_address_digest, is_token, token_digest
 from portal.tenancy import Scope
 
 
@@ -65,7 +67,10 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeRow:
-    """A challenge as it was read. `customer_id` is None when the address is unknown."""
+    """A challenge as it was read for one browser. `customer_id` is None when the address is unknown.
+
+    `is_requested_here`: this browser requested its mail; `masked_address` and `target` are then this browser's own.
+    """
 
     id: str
     customer_id: str | None
@@ -73,12 +78,12 @@ class ChallengeRow:
     masked_address: str
     target: str
     locale: str
-    tries_left: int
     created_at: datetime
-    withheld_until: datetime | None
+    mail_requested_at: datetime | None
     mailed_at: datetime | None
     expires_at: datetime | None
     used_at: datetime | None
+    is_requested_here: bool
 
     def state(self, at: datetime) -> ChallengeState:
         return challenge_state(mailed_at=self.mailed_at, expires_at=self.expires_at, used_at=self.used_at, at=at)
@@ -86,12 +91,13 @@ class ChallengeRow:
 
 @dataclass(frozen=True, slots=True)
 class MintedSession:
-    """A portal session and the name of the customer that it signs in."""
+    """A portal session and the customer that it signs in."""
 
     id: str
     customer_id: str
     name: str | None
     company_name: str | None
+    email: str | None
     target: str
     expires_at: datetime
     used_at: datetime | None
@@ -125,7 +131,24 @@ _SESSION_BY_TOKEN = (
         SignInSession.token_digest == sa.bindparam("token_digest"),
     )
 )
-_CHALLENGE_COLUMNS = [getattr(Challenge, name) for name in ChallengeRow.__dataclass_fields__]
+_CHALLENGE_COLUMNS = (
+    Challenge.id,
+    Challenge.customer_id,
+    Challenge.address_digest,
+    sa.func.coalesce(SignInRequest.masked_address, Challenge.masked_address),
+    sa.func.coalesce(SignInRequest.target, Challenge.target),
+    Challenge.locale,
+    Challenge.created_at,
+    Challenge.mail_requested_at,
+    Challenge.mailed_at,
+    Challenge.expires_at,
+    Challenge.used_at,
+    SignInRequest.browser_digest,
+)
+_REQUEST_OF_CHALLENGE = sa.and_(
+    SignInRequest.merchant_id == Challenge.merchant_id, SignInRequest.challenge_id == Challenge.id
+)
+_MAX_REQUESTS = 10
 
 
 def find_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | None:
@@ -149,7 +172,7 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
     idle_at = last_used_at + timedelta(seconds=idle_seconds)
     if revoked_at is not None:
         return EndedSession("revoked")
-    if at >= expires_at or at < created_at:
+    if at >= expires_at or not has_begun(created_at, at):
         return EndedSession("expired")
     if at >= idle_at:
         return EndedSession("idle")
@@ -176,38 +199,64 @@ def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow
     return [SessionRow(*row[:-1]) for row in rows if row.last_used_at + timedelta(seconds=row.idle_seconds) > at]
 
 
-def find_challenge(reader: Reader, merchant_id: str, challenge_id: str) -> ChallengeRow | None:
-    """Return the challenge of an id, whatever its state."""
+def find_challenge(reader: Reader, merchant_id: str, challenge_id: str, browser: str | None) -> ChallengeRow | None:
+    """Return the challenge of an id, whatever its state, as it is for the browser of a token (None: for one without)."""
     if not is_id(CHALLENGE, challenge_id):
         return None
-    return _find_challenge_row(reader, Challenge.merchant_id == merchant_id, Challenge.id == challenge_id)
+    of_browser = sa.and_(_REQUEST_OF_CHALLENGE, SignInRequest.browser_digest == token_digest(browser or ""))
+    row = reader.execute(
+        sa.select(*_CHALLENGE_COLUMNS)
+        .join_from(Challenge, SignInRequest, of_browser, isouter=True)
+        .where(Challenge.merchant_id == merchant_id, Challenge.id == challenge_id)
+    ).first()
+    return _challenge_row(row) if row else None
 
 
-def find_last_challenge(reader: Reader, merchant_id: str, browser: str) -> ChallengeRow | None:
-    """Return this browser's last challenge, withheld ones included; for the page that says where the mail was sent."""
-    return _find_challenge_row(
-        reader, Challenge.merchant_id == merchant_id, Challenge.browser_digest == token_digest(browser)
-    )
+def list_requested_challenges(reader: Reader, merchant_id: str, browser: str | None) -> list[ChallengeRow]:
+    """Return the challenges whose code this browser may enter: those that it requested for the address that it requested last.
 
-
-def find_code_challenge(reader: Reader, merchant_id: str, browser: str) -> ChallengeRow | None:
-    """Return the challenge whose code this browser may type: the newest that was not withheld, a live one before a used one."""
-    return _find_challenge_row(
-        reader,
-        Challenge.merchant_id == merchant_id,
-        Challenge.browser_digest == token_digest(browser),
-        Challenge.withheld_until.is_(None),
-    )
-
-
-def list_verified_accounts(reader: Reader, merchant_id: str, customer_id: str | None) -> list[Account]:
-    """Return the customers whom a message to this customer's address may sign in: all with the same mailbox who may sign in.
-
-    Empty when the customer is unknown, blocked or deleted.
+    The one requested last comes first; empty when this browser requested none.
     """
-    accounts = list_accounts_beside(reader, Scope(merchant_id, customer_id or ""))
-    mailed = next((account for account in accounts if account.id == customer_id), None)
-    return [account for account in accounts if mailed and is_same_mailbox(account.email, mailed.email)]
+    rows = reader.execute(
+        sa.select(*_CHALLENGE_COLUMNS)
+        .join_from(SignInRequest, Challenge, _REQUEST_OF_CHALLENGE)
+        .where(
+            SignInRequest.merchant_id == merchant_id,
+            Challenge.merchant_id == merchant_id,
+            SignInRequest.browser_digest == token_digest(browser or ""),
+        )
+        .order_by(SignInRequest.requested_at.desc(), SignInRequest.challenge_id.desc())
+        .limit(_MAX_REQUESTS)
+    )
+    challenges = [_challenge_row(row) for row in rows]
+    return [each for each in challenges if each.address_digest == challenges[0].address_digest]
+
+
+def list_verified_accounts(
+    reader: Reader, keys: Keys, merchant_id: str, challenge: ChallengeRow | None
+) -> list[Account]:
+    """Return the customers whom the mail of a challenge may sign in: all who have its mailbox now, and may sign in.
+
+    Empty when the customer is unknown, blocked or deleted, or has another mailbox since.
+    """
+    scope = Scope(merchant_id, (challenge.customer_id if challenge else None) or "")
+    digest = challenge.address_digest if challenge else b""
+    return [
+        account
+        for account in list_accounts_beside(reader, scope)
+        if is_address_digest(keys, merchant_id, mailbox_of(account.email), digest=digest)
+    ]
+
+
+def is_known_browser(reader: Reader, merchant_id: str, token: str | None, accounts: Iterable[Account]) -> bool:
+    """Return whether one of the accounts was signed in before in the browser whose cookie of known browsers has this token."""
+    rows = reader.execute(
+        sa.select(KnownBrowser.customer_id).where(
+            KnownBrowser.merchant_id == merchant_id, KnownBrowser.browser_digest == token_digest(token or "")
+        )
+    )
+    customer_ids = {row.customer_id for row in rows}
+    return any(account.id in customer_ids for account in accounts)
 
 
 def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedSession | None:
@@ -220,6 +269,7 @@ def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedS
             PortalSession.customer_id,
             Customer.name,
             Customer.company_name,
+            Customer.email,
             PortalSession.target,
             PortalSession.expires_at,
             PortalSession.used_at,
@@ -241,11 +291,7 @@ def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedS
     return MintedSession(*row) if row else None
 
 
-def _find_challenge_row(reader: Reader, *conditions: Any) -> ChallengeRow | None:
-    row = reader.execute(
-        sa.select(*_CHALLENGE_COLUMNS)
-        .where(*conditions)
-        .order_by(Challenge.used_at.is_not(None), Challenge.id.desc())
-        .limit(1)
-    ).first()
-    return ChallengeRow(*row) if row else None
+def _challenge_row(row: Any) -> ChallengeRow:
+    values = list(row)
+    values[-1] = values[-1] is not None
+    return ChallengeRow(*values)

@@ -8,12 +8,14 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
+from portal.networks import network_of
+
 WINDOW_SECONDS = 60
 _MAX_ADDRESSES = 50_000
 
 
 class FloodLimit(Protocol):
-    """Counts requests. `count` returns None, or the seconds until the address may continue."""
+    """Counts requests of a network (IPv6: a /64). `count` returns None, or the seconds until the address may continue."""
 
     def count(self, address: str) -> int | None: ...
 
@@ -24,7 +26,7 @@ def build_flood_limit(per_minute: int, redis_url: str = "", *, now: Callable[[],
 
 
 class _MemoryFlood:
-    """A fixed window an address. Loses a count now and then under threads, which is precise enough."""
+    """A fixed window a network. Loses a count now and then under threads, which is precise enough."""
 
     def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
         self._limit = per_minute
@@ -37,8 +39,8 @@ class _MemoryFlood:
         window = int(now // WINDOW_SECONDS)
         if window != self._window or len(self._counts) > _MAX_ADDRESSES:
             self._window, self._counts = window, {}
-        counts = self._counts
-        counts[address] = counted = counts.get(address, 0) + 1
+        counts, network = self._counts, network_of(address)
+        counts[network] = counted = counts.get(network, 0) + 1
         if counted <= self._limit:
             return None
         return None if _is_loopback(address) else WINDOW_SECONDS - int(now % WINDOW_SECONDS)
@@ -59,7 +61,7 @@ class _RedisFlood:
 
     def count(self, address: str) -> int | None:
         try:
-            if self._limiter.hit(self._item, address) or _is_loopback(address):
+            if self._limiter.hit(self._item, network_of(address)) or _is_loopback(address):
                 return None
         except self._errors:
             return None

@@ -42,6 +42,20 @@ def is_from_own_page(runtime: Runtime, request: Request) -> bool | None:
     return is_same_origin(request.environ.get("HTTP_SEC_FETCH_SITE"), request.environ.get("HTTP_ORIGIN"), own_origins)
 
 
+def is_from_another_site(runtime: Runtime, request: Request) -> bool:
+    """Return whether a page was reached from another site, as the browser's headers say; another host of our own domain is one too.
+
+    What is typed, a bookmark, or a link in a mail program comes from nowhere. Where a browser sends no Sec-Fetch-Site, the Referer
+    says it; pages that send none are taken for nowhere.
+    """
+    site = request.environ.get("HTTP_SEC_FETCH_SITE")
+    if site is not None and site not in ("none", "same-origin"):
+        return True
+    referrer: str = request.environ.get("HTTP_REFERER", "")
+    own_origins = (f"{request.scheme}://{request.host}", runtime.own_origin)
+    return bool(referrer) and not any(f"{referrer}/".startswith(f"{origin}/") for origin in own_origins)
+
+
 def _refuse_unreadable_form(runtime: Runtime, request: Request) -> None:
     endpoint = request.endpoint
     if endpoint is None or runtime.policies[endpoint] is Policy.GATEWAY_SIGNED:

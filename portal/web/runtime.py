@@ -64,10 +64,12 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Cookies:
-    """The names of a merchant's three cookies, and where and how they are set."""
+    """The names of a merchant's cookies, and where and how they are set."""
 
     session: str
     browser: str
+    known: str
+    address: str
     locale: str
     path: str
     is_secure: bool

@@ -48,6 +48,7 @@ _DATABASE = "tests/integration/test_database.py"
 _REFUNDING = "tests/integration/test_refunding.py"
 _HOST_IDENTITY = "tests/integration/test_host_identity.py"
 _SECRETS = "tests/integration/test_sign_in_secrets.py"
+_STRANGERS = "tests/integration/test_sign_in_strangers.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
 _POWER_CUTS = "tests/crash/test_power_cuts.py"
 _RACES = "tests/integration/test_money_races.py"
@@ -560,11 +561,58 @@ BUGS = (
     _bug(
         "wrong codes are not counted",
         (
-            "portal/sign_in/operations/verifying.py",
-            ".values(tries_left=Challenge.tries_left - 1)",
-            ".values(tries_left=Challenge.tries_left)",
+            "portal/sign_in/operations/budgets.py",
+            "is_judged=own.count <= settings.sign_in_tries",
+            "is_judged=True",
         ),
         likely=("tests/integration/test_sign_in_code.py",),
+    ),
+    _bug(
+        "another mail renews the tries of a browser",
+        (
+            "portal/sign_in/operations/requesting.py",
+            "    count_request(session, settings, asker, at)\n",
+            "    count_request(session, settings, asker, at)\n"
+            "    from portal.sign_in.operations.limits import reset_count\n\n"
+            '    reset_count(session, merchant_id, asker.key("code-browser"))\n',
+        ),
+        likely=("tests/integration/test_sign_in_code.py",),
+    ),
+    _bug(
+        "each request has a link and a code of its own",
+        (
+            "portal/sign_in/operations/requesting.py",
+            "is_joinable=True,\n",
+            "is_joinable=False,\n",
+        ),
+        likely=(_STRANGERS,),
+    ),
+    _bug(
+        "a browser is known in which somebody else was signed in",
+        (
+            "portal/sign_in/queries.py",
+            "    return any(account.id in customer_ids for account in accounts)\n",
+            "    return bool(customer_ids)\n",
+        ),
+        likely=(_STRANGERS,),
+    ),
+    _bug(
+        "the page of a link posts itself wherever it is opened",
+        (
+            "portal/sign_in/views/links.py",
+            "challenge.is_requested_here and not is_from_another_site(current_runtime(), request)",
+            "True",
+        ),
+        likely=("tests/integration/test_sign_in_link.py",),
+    ),
+    _bug(
+        "a mail signs in whoever has the mailbox that its customer has moved to",
+        (
+            "portal/sign_in/queries.py",
+            "        if is_address_digest(keys, merchant_id, mailbox_of(account.email), digest=digest)\n",
+            "",
+        ),
+        likely=(_STRANGERS,),
     ),
     _bug(
         "codes and links are compared letter by letter",

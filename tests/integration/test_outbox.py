@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from portal.clock import MovableClock
 from portal.outbox.errors import Undeliverable
 from portal.outbox.jobs import count_dead_letters, deliver_next, lease_next
 from portal.outbox.models import OutboxMessage
@@ -52,6 +53,19 @@ def test_message_is_delivered_once_with_its_id(site):
 
     assert handler.calls == [(site.scope.merchant_id, {"number": 7}, message_id)]
     assert row(site, message_id).done_at == site.clock.now()
+
+
+def test_message_that_was_due_at_once_does_not_wait_for_a_worker_whose_clock_is_behind(site):
+    """Threats 220: five minutes are no reason to send a mail five minutes late; a retry keeps its pause."""
+    handler = Recorder(OSError())
+    put(site)
+    behind = replace(site.services, clock=MovableClock(site.clock.now() - timedelta(minutes=5)))
+
+    assert deliver_next(behind, {"work": handler}) == "retried"
+
+    assert deliver_next(behind, {"work": handler}) is None
+    behind.clock.advance(minutes=1)
+    assert deliver_next(behind, {"work": handler}) == "done"
 
 
 def test_message_waits_until_it_is_due(site):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from portal.audit.models import AuditEntry
-from portal.sign_in.models import Challenge, SignInSession
+from portal.sign_in.models import Challenge, RateCounter, SignInSession
 from portal.sign_in.rules.tokens import code_of
 from tests.support.site import ADDRESS, path_of
 
-WRONG = "0000-0000"
+WRONG = "BBBB-BBBB"
 
 
 def enter(browser, code, status=422):
@@ -26,13 +26,13 @@ def test_code_signs_in_the_browser_that_requested_it(site):
     assert page.path == "/acme/"
 
 
-def test_code_does_not_work_in_another_browser(site):
+def test_code_does_not_work_in_a_browser_that_did_not_request_it(site):
     asker, stranger = site.browser(), site.browser()
     code = site.request_mail(asker).code
 
     assert "Start with your address" in enter(stranger, code).get_data(as_text=True)
-    site.request_sign_in(stranger)
-    assert "not the code we sent last" in enter(stranger, code).get_data(as_text=True)
+    site.request_sign_in(stranger, "somebody@else.example")
+    assert "not the code from our email" in enter(stranger, code).get_data(as_text=True)
 
     enter(asker, code, 303)
 
@@ -47,24 +47,67 @@ def test_code_of_one_merchant_is_refused_by_another(site):
     assert site.count(SignInSession) == 0
 
 
-def test_five_wrong_codes_end_a_challenge(site):
+def test_five_wrong_codes_use_up_the_tries_of_a_browser_and_leave_the_link(site):
     browser = site.browser()
     caught = site.request_mail(browser)
-    for left in (4, 3, 2, 1, 0):
+    for left in (4, 3, 2, 1):
         assert f"{left} tr" in enter(browser, WRONG).get_data(as_text=True)
+    fifth = enter(browser, WRONG).get_data(as_text=True)
+    assert "You can enter one again at 11:42" in fifth
+    assert "The link in the email still signs you in" in fifth
 
-    answer = enter(browser, caught.code).get_data(as_text=True)
+    sixth = enter(browser, caught.code, 429)
 
-    assert "We have sent a fresh one" in answer
+    assert sixth.headers["Retry-After"] == "3600"
     assert site.count(SignInSession) == 0
+    assert site.deliver() == []
     assert refusals(site) == ["no_tries_left"]
+    browser.post(path_of(caught))
 
 
-def test_link_still_works_after_five_wrong_codes(site):
+def test_tries_are_not_renewed_by_asking_again(site):
+    browser = site.browser()
+    site.request_mail(browser)
+    for number in range(4):
+        enter(browser, WRONG)
+        site.clock.advance(minutes=2)
+        (browser.post if number % 2 else lambda _: site.request_sign_in(browser))("/acme/sign-in/code/fresh")
+        site.deliver()
+
+    # The ten minutes are over: a challenge of its own, with a code of its own, and the last of the same five tries.
+    site.clock.advance(minutes=10)
+    caught = site.request_mail(browser)
+    assert "You can enter one again" in enter(browser, WRONG).get_data(as_text=True)
+    enter(browser, caught.code, 429)
+    site.clock.advance(minutes=41)
+    caught = site.request_mail(browser)
+    enter(browser, caught.code, 429)
+
+    site.clock.advance(minutes=1)
+    enter(browser, caught.code, 303)
+
+
+def test_other_browsers_of_the_same_address_have_tries_of_their_own(site):
+    attacker, owner = site.browser(), site.browser()
+    site.request_sign_in(attacker)
+    site.request_sign_in(owner)
+    (caught,) = site.deliver()
+    for _ in range(5):
+        enter(attacker, WRONG)
+    enter(attacker, caught.code, 429)
+
+    enter(owner, caught.code, 303)
+
+
+def test_link_works_on_after_wrong_codes_whatever_was_requested_since(site):
     browser = site.browser()
     caught = site.request_mail(browser)
     for _ in range(5):
         enter(browser, WRONG)
+    enter(browser, WRONG, 429)
+    site.clock.advance(minutes=2)
+    site.request_sign_in(browser)
+    site.deliver()
 
     browser.post(path_of(caught))
 
@@ -74,7 +117,7 @@ def test_expired_code_leads_to_a_fresh_one(site):
     caught = site.request_mail(browser, next="/invoices")
     site.clock.advance(minutes=10)
 
-    assert "This code has run out" in enter(browser, caught.code).get_data(as_text=True)
+    assert "This code no longer works. We have sent you a new one" in enter(browser, caught.code).get_data(as_text=True)
     (fresh,) = site.deliver()
 
     assert enter(browser, fresh.code, 303).headers["Location"] == "/acme/invoices"
@@ -98,7 +141,7 @@ def test_code_is_used_up_by_the_link_and_the_link_by_the_code(site):
     site.clock.advance(minutes=2)
     caught = site.request_mail(browser)
     other.post(path_of(caught))
-    enter(browser, caught.code)
+    assert "This code no longer works" in enter(browser, caught.code).get_data(as_text=True)
 
 
 def test_code_is_not_known_before_the_mail_leaves(site):
@@ -107,27 +150,42 @@ def test_code_is_not_known_before_the_mail_leaves(site):
     (challenge,) = site.rows(Challenge)
     code = code_of(site.services.settings.keys, site.scope.merchant_id, challenge.id)
 
-    assert "not the code we sent last" in enter(browser, code).get_data(as_text=True)
+    assert "not the code from our email" in enter(browser, code).get_data(as_text=True)
 
     assert site.count(SignInSession) == 0
     assert site.count(Challenge) == 1
 
 
-def test_new_request_supersedes_the_earlier_one_of_this_browser(site):
+def test_mail_sent_again_has_the_same_link_and_code(site):
     browser = site.browser()
     first = site.request_mail(browser)
     site.clock.advance(minutes=1)
     page = browser.submit(browser.get("/acme/sign-in/code"), "Send again")
-    assert "A fresh message is on its way" in page.text
+    assert "Another email is on its way" in page.text
+
     (second,) = site.deliver()
 
-    enter(browser, first.code)
-    browser.post(path_of(first), status=410)
+    assert (second.code, second.link) == (first.code, first.link)
+    site.clock.advance(minutes=9, seconds=59)
+    enter(browser, first.code, 303)
 
-    enter(browser, second.code, 303)
+
+def test_code_of_an_earlier_mail_works_until_its_own_time_is_over(site):
+    browser = site.browser()
+    site.request_mail(browser)
+    site.clock.advance(minutes=9)
+    browser.post("/acme/sign-in/code/fresh")
+    (first,) = site.deliver()
+    site.clock.advance(minutes=2)
+
+    # The ten minutes in which requests join are over.
+    second = site.request_mail(browser)
+    assert second.code != first.code
+
+    enter(browser, first.code, 303)
 
 
-def test_request_does_not_supersede_that_of_another_browser(site):
+def test_requests_and_wrong_codes_of_another_browser_leave_the_code_valid(site):
     owner, attacker = site.browser(), site.browser()
     code = site.request_mail(owner).code
 
@@ -140,17 +198,18 @@ def test_request_does_not_supersede_that_of_another_browser(site):
 
 
 NO_CODES = [
-    ("K7QM-2X", "2 are missing"),
-    ("K7QM2XP", "1 is missing"),
+    ("WDJB-MJ", "2 are missing"),
+    ("WDJBMJH", "1 is missing"),
     ("", "8 are missing"),
-    ("K7QM-2XPA9", "this is longer"),
-    ("A" * 50_000, "this is longer"),
-    ("²²²²-²²²²", "other signs"),
-    ("١٢٣٤٥٦٧٨", "other signs"),
-    ("K7QM-2XPU", "other signs"),
-    ("ıſK7-2XPA", "other signs"),
-    ("K7QM\ud800", "other signs"),
-    ("<script>", "other signs"),
+    ("WDJB-MJHTTT", "This is longer"),
+    ("B" * 50_000, "This is longer"),
+    ("²²²²-²²²²", "other characters"),
+    ("١٢٣٤٥٦٧٨", "other characters"),
+    ("WDJB-MJH7", "other characters"),
+    ("WDJB-MJHA", "other characters"),
+    ("ıſWD-JBMJ", "other characters"),
+    ("WDJB\ud800", "other characters"),
+    ("<script>", "other characters"),
 ]
 
 
@@ -162,28 +221,28 @@ def test_malformed_code_is_reported_and_costs_no_attempt(site):
         answer = browser.post("/acme/sign-in/code", {"code": typed.encode("utf-8", "surrogatepass")}, status=422)
         assert says in answer.get_data(as_text=True)
 
-    assert [row.tries_left for row in site.rows(Challenge)] == [5]
+    assert tries(site) == []
 
 
 def test_bytes_that_no_form_has_are_refused(site):
     browser = site.browser()
     site.request_mail(browser)
 
-    browser.post("/acme/sign-in/code", {"code": "K7QM\0"}, status=400)
-    browser.post("/acme/sign-in/code", {"code": ["K7QM-2XPA", "K7QM-2XPB"]}, status=422)
+    browser.post("/acme/sign-in/code", {"code": "WDJB\0"}, status=400)
+    browser.post("/acme/sign-in/code", {"code": ["WDJB-MJHT", "WDJB-MJHV"]}, status=422)
 
-    assert [row.tries_left for row in site.rows(Challenge)] == [5]
+    assert tries(site) == []
 
 
 def test_guessing_stops_for_an_address_and_the_owner_signs_in_by_the_link(site):
-    site = site.with_settings(sign_in_mails_per_address_per_hour=50)
-    owner, attacker = site.browser(), site.browser()
+    owner = site.browser()
     caught = site.request_mail(owner)
-    guess_wrongly(site, attacker, 20)
+    guess_wrongly(site, 20)
 
+    attacker = site.browser()
     site.request_sign_in(attacker)
     answer = enter(attacker, WRONG, 429)
-    assert "Too many tries. You can go on at 11:42" in answer.get_data(as_text=True)
+    assert "You can enter one again at 11:42" in answer.get_data(as_text=True)
     assert 0 < int(answer.headers["Retry-After"]) <= 3600
     assert refusals(site).count("too_many_codes") == 1
     enter(owner, caught.code, 429)
@@ -192,8 +251,7 @@ def test_guessing_stops_for_an_address_and_the_owner_signs_in_by_the_link(site):
 
 
 def test_lock_ends_after_an_hour(site):
-    site = site.with_settings(sign_in_mails_per_address_per_hour=50)
-    guess_wrongly(site, site.browser(), 20)
+    guess_wrongly(site, 20)
     site.clock.advance(hours=1)
 
     owner = site.browser()
@@ -201,36 +259,29 @@ def test_lock_ends_after_an_hour(site):
     enter(owner, site.request_mail(owner).code, 303)
 
 
-def test_code_entered_after_too_many_messages_says_when_to_continue(site):
-    for _ in range(5):
-        site.request_sign_in(site.browser())
-    owner = site.browser()
-    site.request_sign_in(owner)
-
-    assert "No more messages before 11:42" in owner.get("/acme/sign-in/code").text
-    assert "No more messages before 11:42" in enter(owner, WRONG).get_data(as_text=True)
-
-
-def guess_wrongly(site, attacker, times):
-    """Wrong codes for Maya's address from one browser, which requests a new challenge when one has no attempts left."""
+def guess_wrongly(site, times):
+    """Wrong codes for Maya's address, five from each browser, as often as one has any tries left."""
+    browsers = [site.browser() for _ in range((times + 4) // 5)]
+    for browser in browsers:
+        site.request_sign_in(browser)
     for number in range(times):
-        if number % 5 == 0:
-            site.request_sign_in(attacker)
-        enter(attacker, WRONG)
+        enter(browsers[number // 5], WRONG)
 
 
 def test_failures_in_a_row_shut_codes_until_a_link_is_used(site):
-    site = site.with_settings(sign_in_failures_in_a_row=6, sign_in_mails_per_address_per_hour=50)
-    owner, attacker = site.browser(), site.browser()
-    guess_wrongly(site, attacker, 6)
+    site = site.with_settings(sign_in_failures_in_a_row=6)
+    owner = site.browser()
+    guess_wrongly(site, 6)
     site.clock.advance(hours=3)
     caught = site.request_mail(owner)
 
-    assert "Too many tries with codes" in enter(owner, caught.code, 429).get_data(as_text=True)
+    page = enter(owner, caught.code, 429).get_data(as_text=True)
+    assert "Too many wrong codes." in page and "again at" not in page
     owner.post(path_of(caught))
     site.clock.advance(minutes=5)
 
-    enter(owner, site.request_mail(owner).code, 303)
+    stranger = site.browser()
+    enter(stranger, site.request_mail(stranger).code, 303)
 
 
 def test_one_network_address_cannot_guess_at_many_customers(site):
@@ -268,52 +319,61 @@ def test_forged_headers_do_not_reset_the_limit(site):
 
 
 def test_correct_code_is_not_counted_as_a_failure(site):
-    site = site.with_settings(sign_in_failures_per_ip_per_hour=2, sign_in_mails_per_address_per_hour=50)
+    site = site.with_settings(sign_in_failures_per_ip_per_hour=2)
     for _ in range(5):
         browser = site.browser()
         enter(browser, site.request_mail(browser).code, 303)
         site.clock.advance(minutes=2)
 
 
-def test_concurrent_guesses_do_not_exceed_the_attempts(site):
+def test_concurrent_guesses_do_not_exceed_the_tries_of_a_browser(site):
     browser = site.browser()
     site.request_mail(browser)
-    (challenge,) = site.rows(Challenge)
-    cookie = browser.client.get_cookie("portal_browser_acme")
 
-    def guess(_number):
-        client = site.app.test_client()
-        client.set_cookie("portal_browser_acme", cookie.value)
-        return client.post(
-            "/acme/sign-in/code", data={"code": WRONG}, headers={"Sec-Fetch-Site": "same-origin"}
-        ).status_code
+    answers = at_once(site, [browser] * 8, WRONG)
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(guess, range(8)))
-
-    (guessed,) = site.rows(Challenge, id=challenge.id)
-    assert guessed.tries_left == 0
+    assert sorted(answers) == [422] * 5 + [429] * 3
     assert refusals(site) == ["no_tries_left"]
     assert site.count(SignInSession) == 0
 
 
-def test_twenty_right_codes_at_once_make_one_session(site):
-    browser = site.browser()
-    code = site.request_mail(browser).code
-    cookie = browser.client.get_cookie("portal_browser_acme")
+def test_concurrent_guesses_of_many_browsers_do_not_exceed_those_of_an_address(site):
+    browsers = [site.browser() for _ in range(12)]
+    for browser in browsers:
+        site.request_sign_in(browser)
+    site.deliver()
 
-    def enter_at_once(_number):
+    answers = at_once(site, browsers * 2, WRONG)
+
+    assert sorted(answers) == [422] * 20 + [429] * 4
+    assert refusals(site) == ["too_many_codes"]
+
+
+def test_right_code_from_twenty_browsers_at_once_makes_one_session(site):
+    """Ten posts of one browser, and ten of others, which joined its request."""
+    browsers = [site.browser() for _ in range(11)]
+    for browser in browsers:
+        site.request_sign_in(browser)
+    (caught,) = site.deliver()
+
+    answers = at_once(site, [browsers[0]] * 10 + browsers[1:], caught.code)
+
+    assert answers.count(303) == 1
+    assert site.count(SignInSession) == 1
+
+
+def at_once(site, browsers, code):
+    """Post a code from each of the browsers at the same time; return the statuses."""
+
+    def post(browser):
         client = site.app.test_client()
-        client.set_cookie("portal_browser_acme", cookie.value)
+        client.set_cookie("portal_browser_acme", browser.client.get_cookie("portal_browser_acme").value)
         return client.post(
             "/acme/sign-in/code", data={"code": code}, headers={"Sec-Fetch-Site": "same-origin"}
         ).status_code
 
-    with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(enter_at_once, range(20)))
-
-    assert answers.count(303) == 1
-    assert site.count(SignInSession) == 1
+    with ThreadPoolExecutor(len(browsers)) as pool:
+        return list(pool.map(post, browsers))
 
 
 def test_two_customers_of_one_mailbox_choose_after_the_code(site):
@@ -323,7 +383,7 @@ def test_two_customers_of_one_mailbox_choose_after_the_code(site):
 
     answer = enter(browser, code)
     assert "Which account?" in answer.get_data(as_text=True)
-    assert [row.tries_left for row in site.rows(Challenge)] == [5]
+    assert tries(site) == [0]
     browser.post("/acme/sign-in/code", {"code": code, "account": second.customer_id})
 
     assert [row.customer_id for row in site.rows(SignInSession)] == [second.customer_id]
@@ -332,3 +392,8 @@ def test_two_customers_of_one_mailbox_choose_after_the_code(site):
 def refusals(site):
     """Why somebody was refused, as the audit log says."""
     return [entry.details["reason"] for entry in site.rows(AuditEntry, action="portal.sign_in_refused")]
+
+
+def tries(site):
+    """The counts of tries that were judged, by browser."""
+    return [row.count for row in site.rows(RateCounter) if row.key.startswith("code-browser:")]

@@ -33,6 +33,8 @@ HOUSEKEEPING = frozenset(
     {
         ("update", "sign_in_challenges"),
         ("delete", "sign_in_challenges"),
+        ("delete", "sign_in_requests"),
+        ("delete", "sign_in_known_browsers"),
         ("delete", "portal_sessions"),
         ("delete", "sign_in_sessions"),
         ("delete", "rate_counters"),

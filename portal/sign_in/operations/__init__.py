@@ -3,12 +3,8 @@
 from portal.sign_in.operations.access import block_customer, delete_customer, end_access
 from portal.sign_in.operations.housekeeping import delete_old_rows
 from portal.sign_in.operations.mailing import SignInMailContent, prepare_sign_in_mail
-from portal.sign_in.operations.portal_sessions import (
-    PortalSessionUrl,
-    create_portal_session,
-    use_portal_session,
-)
-from portal.sign_in.operations.requesting import request_sign_in, resend_message
+from portal.sign_in.operations.portal_sessions import PortalSessionUrl, create_portal_session, use_portal_session
+from portal.sign_in.operations.requesting import RequestedMail, request_again, request_sign_in
 from portal.sign_in.operations.sessions import (
     NewSession,
     Visitor,
@@ -32,6 +28,7 @@ __all__ = [
     "LinkAttempt",
     "NewSession",
     "PortalSessionUrl",
+    "RequestedMail",
     "SignInMailContent",
     "SignInResult",
     "Visitor",
@@ -44,8 +41,8 @@ __all__ = [
     "enter_code",
     "prepare_sign_in_mail",
     "refuse_link",
+    "request_again",
     "request_sign_in",
-    "resend_message",
     "revoke_session",
     "revoke_sessions",
     "start_session",

@@ -8,25 +8,38 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.sign_in.models import Challenge, PortalSession, SignInSession
+from portal.clock import CLOCKS_DIFFER_BY
+from portal.sign_in.models import Challenge, KnownBrowser, PortalSession, SignInRequest, SignInSession
 from portal.sign_in.operations.limits import delete_old_counters
 
 _CHALLENGE_RETENTION = timedelta(days=3)
 _SESSION_RETENTION = timedelta(days=30)
+KNOWN_FOR = timedelta(days=365)
+"""How long a browser is known after the last time that the customer signed in there."""
 
 
 def delete_old_rows(session: Session, *, at: datetime) -> int:
-    """Close expired challenges, and delete old challenges, portal sessions, ended sessions and counters of all merchants.
+    """Close expired challenges, and delete old challenges, portal sessions, ended sessions, known browsers and counters of all merchants.
 
     Return the number of deleted rows. Expired challenges stay for three days, so that their links still lead to a new one
     with the same target.
     """
     _run(
         session,
-        sa.update(Challenge).where(Challenge.used_at.is_(None), Challenge.expires_at <= at).values(used_at=at),
+        # Not before every process's clock says that they have expired.
+        sa.update(Challenge)
+        .where(Challenge.used_at.is_(None), Challenge.expires_at <= at - CLOCKS_DIFFER_BY)
+        .values(used_at=at, is_joinable=False),
+    )
+    old = sa.and_(
+        Challenge.merchant_id == SignInRequest.merchant_id,
+        Challenge.id == SignInRequest.challenge_id,
+        Challenge.created_at < at - _CHALLENGE_RETENTION,
     )
     return sum(
         (
+            _run(session, sa.delete(SignInRequest).where(sa.exists().where(old))),
+            _run(session, sa.delete(KnownBrowser).where(KnownBrowser.signed_in_at < at - KNOWN_FOR)),
             _run(session, sa.delete(Challenge).where(Challenge.created_at < at - _CHALLENGE_RETENTION)),
             _run(session, sa.delete(PortalSession).where(PortalSession.expires_at < at - _CHALLENGE_RETENTION)),
             _run(

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.customers.queries.accounts import find_account
+from portal.clock import CLOCKS_DIFFER_BY
+from portal.customers.queries.accounts import Account, find_account
+from portal.customers.rules import mailbox_of
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
 from portal.sign_in.rules import tokens
@@ -32,27 +34,34 @@ def prepare_sign_in_mail(
 ) -> SignInMailContent | None:
     """Start the challenge's time, again at each attempt to send, so that no link has expired when it arrives (threats 37).
 
-    Return None when there is no recipient: an unknown address, a customer blocked or deleted since, a challenge that is used
-    or superseded. The statements are the same either way.
+    Return None when there is no recipient: an unknown address, a customer who has another one now, or is blocked or deleted since,
+    a challenge that is used. The statements are the same either way.
     """
+    requested_at = session.execute(
+        sa.select(Challenge.mail_requested_at).where(Challenge.merchant_id == merchant_id, Challenge.id == challenge_id)
+    ).scalar()
+    # Where this process's clock is behind that of the request, the time that the link has would else be shorter by as much.
+    mailed_at = max(at, min(requested_at or at, at + CLOCKS_DIFFER_BY))
     started = session.execute(
         sa.update(Challenge)
-        .where(
-            Challenge.merchant_id == merchant_id,
-            Challenge.id == challenge_id,
-            Challenge.used_at.is_(None),
-            Challenge.withheld_until.is_(None),
-        )
-        .values(mailed_at=at, expires_at=at + timedelta(minutes=settings.sign_in_minutes))
-        .returning(Challenge.customer_id, Challenge.locale)
+        .where(Challenge.merchant_id == merchant_id, Challenge.id == challenge_id, Challenge.used_at.is_(None))
+        .values(mailed_at=mailed_at, expires_at=mailed_at + timedelta(minutes=settings.sign_in_minutes))
+        .returning(Challenge.customer_id, Challenge.address_digest, Challenge.locale)
         .execution_options(synchronize_session=False)
     ).first()
     customer = find_account(session, Scope(merchant_id, (started.customer_id if started else None) or ""))
     content = SignInMailContent(
-        to=customer.email if customer else "",
+        to=_address(settings, merchant_id, customer, started.address_digest if started else b""),
         locale=(customer.locale if customer else None) or (started.locale if started else ""),
         code=format_code(tokens.code_of(settings.keys, merchant_id, challenge_id)),
         token=tokens.link_token(settings.keys, merchant_id, challenge_id),
         minutes=settings.sign_in_minutes,
     )
     return content if content.to else None
+
+
+def _address(settings: Settings, merchant_id: str, customer: Account | None, digest: bytes) -> str:
+    """Return the customer's address while it is the mailbox of the challenge: who has the earlier mail has its link and code too."""
+    address = customer.email if customer else ""
+    is_same = tokens.is_address_digest(settings.keys, merchant_id, mailbox_of(address), digest=digest)
+    return address if is_same else ""

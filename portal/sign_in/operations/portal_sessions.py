@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.clock import CLOCKS_DIFFER_BY
 from portal.customers.queries.accounts import find_account, select_account_ids
 from portal.errors import NotFound
 from portal.events.operations import record
@@ -97,7 +98,7 @@ def use_portal_session(
             PortalSession.token_digest == token_digest(token),
             PortalSession.used_at.is_(None),
             PortalSession.expires_at > at,
-            PortalSession.created_at <= at,
+            PortalSession.created_at <= at + CLOCKS_DIFFER_BY,
             PortalSession.customer_id.in_(select_account_ids(merchant_id)),
         )
         .values(used_at=at)

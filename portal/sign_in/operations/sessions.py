@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from portal.contacts import mask_card_numbers
@@ -14,19 +16,21 @@ from portal.events.operations import record
 from portal.events.rules import SYSTEM, Actor, Event, EventType, customer_actor
 from portal.public_ids import is_id, new_id
 from portal.settings import Settings
-from portal.sign_in.models import SignInSession
+from portal.sign_in.models import KnownBrowser, SignInSession
 from portal.sign_in.rules.challenges import TOUCH_EVERY, lifetime
 from portal.sign_in.rules.tokens import SESSION, is_token, new_token, token_digest
 from portal.tenancy import Scope
 
 _MAX_USER_AGENT = 200
+_REMEMBERED = frozenset({"mail", "api", "host"})
+"""Kinds of sessions that begin with an act of the reader in the browser, whose response sets its cookies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Where a request came from. `browser` is its browser cookie's token, `session_token` its session cookie's, if any.
 
-    `network` is the remote address as reported by trusted proxies, never by a header that anybody can send.
+    `known_browser` is the token of the cookie of a browser in which somebody was signed in before, if it has one. `network` is the remote address as reported by trusted proxies, never by a header that anybody can send.
     """
 
     browser: str
@@ -34,11 +38,15 @@ class Visitor:
     user_agent: str = ""
     session_token: str | None = None
     request_id: str | None = None
+    known_browser: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A new session. `token` is stored in the cookie alone; `target` is a path below the merchant's root."""
+    """A new session. `token` and `known_browser` are stored in cookies alone; `target` is a path below the merchant's root.
+
+    `known_browser` tells this browser from strangers when the customer signs in the next time; None where that is not remembered.
+    """
 
     session_id: str
     customer_id: str
@@ -46,6 +54,7 @@ class NewSession:
     expires_at: datetime
     target: str
     kind: str
+    known_browser: str | None
 
 
 def start_session(
@@ -78,7 +87,10 @@ def start_session(
     beyond = _revoke_beyond_cap(session, scope, settings.session_cap, at)
     _record_ended(session, scope.merchant_id, beyond, actor=SYSTEM, at=at, reason="too_many")
     life = lifetime(kind, settings)
-    new_session = NewSession(new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind)
+    known_browser = _remember_browser(session, scope, visitor, at) if kind in _REMEMBERED else None
+    new_session = NewSession(
+        new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind, known_browser
+    )
     session.add(
         SignInSession(
             merchant_id=scope.merchant_id,
@@ -156,6 +168,34 @@ def revoke_sessions(session: Session, scope: Scope, *, actor: Actor, at: datetim
     ended = _revoke(session, *_of(scope), SignInSession.id != keep, at=at)
     _record_ended(session, scope.merchant_id, ended, actor=actor, at=at, reason="ended")
     return len(ended)
+
+
+def _remember_browser(session: Session, scope: Scope, visitor: Visitor, at: datetime) -> str:
+    """Note that the customer was signed in in this browser; return the token for its cookie.
+
+    A token that it has already goes on if it was issued here: several customers may share a browser.
+    """
+    sent = visitor.known_browser if visitor.known_browser and is_token(visitor.known_browser) else None
+    is_issued = session.execute(
+        sa.select(sa.func.count())
+        .select_from(KnownBrowser)
+        .where(KnownBrowser.merchant_id == scope.merchant_id, KnownBrowser.browser_digest == token_digest(sent or ""))
+    ).scalar()
+    token = sent if sent and is_issued else new_token()
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    session.execute(
+        insert(KnownBrowser)
+        .values(
+            merchant_id=scope.merchant_id,
+            browser_digest=token_digest(token),
+            customer_id=scope.customer_id,
+            signed_in_at=at,
+        )
+        .on_conflict_do_update(
+            index_elements=["merchant_id", "browser_digest", "customer_id"], set_={"signed_in_at": at}
+        )
+    )
+    return token
 
 
 def _record_ended(

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.clock import CLOCKS_DIFFER_BY
 from portal.customers.queries.accounts import Account
 from portal.events.operations import record
 from portal.events.rules import SYSTEM, Event, EventType
+from portal.networks import network_of
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
-from portal.sign_in.operations.limits import HOUR, Tally, count_down, count_in_a_row, count_up, limit_key, reset_count
-from portal.sign_in.operations.requesting import resend_message
+from portal.sign_in.operations.budgets import Asker, count_try, forget_failures_in_a_row, give_back_try
+from portal.sign_in.operations.limits import HOUR, count_up, limit_key
+from portal.sign_in.operations.requesting import request_again
 from portal.sign_in.operations.sessions import NewSession, Visitor, start_session
-from portal.sign_in.queries import ChallengeRow, find_challenge, find_code_challenge, list_verified_accounts
+from portal.sign_in.queries import (
+    ChallengeRow,
+    find_challenge,
+    is_known_browser,
+    list_requested_challenges,
+    list_verified_accounts,
+)
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
 from portal.tenancy import Scope
@@ -29,7 +38,7 @@ class SignInResult(StrEnum):
     """The result of entering a code or using a link.
 
     SIGNED_IN; CHOOSE_ACCOUNT (verified, and several customers have this address); NO_CHALLENGE (this browser has none);
-    WRONG; EXPIRED (of a code: a new message was requested); USED (of a link); LOCKED (too many attempts).
+    WRONG; EXPIRED (of a code, used or run out: another one was requested); USED (of a link); LOCKED (too many attempts).
     """
 
     SIGNED_IN = "signed_in"
@@ -43,7 +52,11 @@ class SignInResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeAttempt:
-    """`challenge` is the current one. `until` is set with LOCKED; None there: only the link signs in."""
+    """`challenge` is the one that this browser requested last.
+
+    `tries_left` is this browser's, with WRONG; `until`, with WRONG and LOCKED, is when there are tries again (None: after a link has
+    signed in). `is_sent`, with EXPIRED: a mail goes for the challenge.
+    """
 
     result: SignInResult
     challenge: ChallengeRow | None = None
@@ -51,6 +64,7 @@ class CodeAttempt:
     accounts: tuple[Account, ...] = ()
     tries_left: int = 0
     until: datetime | None = None
+    is_sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,41 +87,42 @@ def enter_code(
     account: str | None = None,
     at: datetime,
 ) -> CodeAttempt:
-    """Verify the code (as `rules.read_code` returns it) of this browser's newest challenge, and sign in.
+    """Verify the code (as `rules.read_code` returns it) of the challenges that this browser requested, and sign in.
 
     An attempt is counted before the code is compared, so that concurrent attempts cannot exceed the limits; a correct code
-    takes its count back. `account` is the customer chosen among several of one address.
+    takes its count back, and a request for another mail does not. `account` is the customer chosen among several of one address.
     """
-    challenge = find_code_challenge(session, merchant_id, visitor.browser)
-    if challenge is None:
+    requested = list_requested_challenges(session, merchant_id, visitor.browser)
+    if not requested:
         return CodeAttempt(SignInResult.NO_CHALLENGE)
-    if challenge.state(at) not in (ChallengeState.OPEN, ChallengeState.WAITING) or challenge.tries_left <= 0:
-        return CodeAttempt(
-            SignInResult.EXPIRED, resend_message(session, settings, merchant_id, visitor, challenge, at=at)
-        )
-    limits = _CodeLimits(settings, merchant_id, visitor, challenge)
-    locked = limits.count_attempt(session, at)
-    if locked is not None:
-        return replace(locked, challenge=challenge)
-    is_correct = tokens.is_code_of(settings.keys, merchant_id, challenge.id, code=code)
-    accounts = list_verified_accounts(session, merchant_id, challenge.customer_id)
-    if not is_correct or not accounts or challenge.state(at) is not ChallengeState.OPEN:
-        return _wrong_code(session, merchant_id, challenge, at)
+    newest = requested[0]
+    open_ones = [each for each in requested if each.state(at) is ChallengeState.OPEN]
+    if not open_ones and newest.state(at) is not ChallengeState.WAITING:
+        return _expired_code(session, settings, merchant_id, visitor, newest, at)
+    accounts = list_verified_accounts(session, settings.keys, merchant_id, newest)
+    is_known = is_known_browser(session, merchant_id, visitor.known_browser, accounts)
+    asker = Asker(merchant_id, visitor, newest.address_digest, is_known)
+    counted = count_try(session, settings, asker, at)
+    if not counted.is_judged:
+        if counted.is_first_refused:
+            _record_refused(session, merchant_id, newest, "too_many_codes", at)
+        return CodeAttempt(SignInResult.LOCKED, newest, until=counted.until)
+    right = [each for each in open_ones if tokens.is_code_of(settings.keys, merchant_id, each.id, code=code)]
+    accounts = list_verified_accounts(session, settings.keys, merchant_id, right[0]) if right else []
+    if not right or not accounts:
+        if counted.left == 0:
+            _record_refused(session, merchant_id, newest, "no_tries_left", at)
+        return CodeAttempt(SignInResult.WRONG, newest, tries_left=counted.left, until=counted.until)
+    give_back_try(session, settings, asker)
     chosen = _chosen(accounts, account)
     if chosen is None:
-        limits.uncount_attempt(session)
-        return CodeAttempt(SignInResult.CHOOSE_ACCOUNT, challenge, accounts=tuple(accounts))
-    if not _mark_used(session, merchant_id, challenge.id, at, Challenge.tries_left > 0):
-        return CodeAttempt(
-            SignInResult.EXPIRED, resend_message(session, settings, merchant_id, visitor, challenge, at=at)
-        )
-    limits.uncount_attempt(session)
-    reset_count(session, merchant_id, _row_key(challenge))
+        return CodeAttempt(SignInResult.CHOOSE_ACCOUNT, right[0], accounts=tuple(accounts))
+    if not _mark_used(session, merchant_id, right[0].id, at):
+        return _expired_code(session, settings, merchant_id, visitor, newest, at)
+    forget_failures_in_a_row(session, merchant_id, newest.address_digest)
     scope = Scope(merchant_id, chosen.id)
-    new_session = start_session(
-        session, settings, scope, visitor, kind="mail", by="code", target=challenge.target, at=at
-    )
-    return CodeAttempt(SignInResult.SIGNED_IN, challenge, new_session)
+    new_session = start_session(session, settings, scope, visitor, kind="mail", by="code", target=newest.target, at=at)
+    return CodeAttempt(SignInResult.SIGNED_IN, right[0], new_session)
 
 
 def use_link(
@@ -124,8 +139,8 @@ def use_link(
 
     `challenge_id` is what `tokens.challenge_of` verified. The link works after wrong codes too (threats 12).
     """
-    challenge = find_challenge(session, merchant_id, challenge_id)
-    accounts = list_verified_accounts(session, merchant_id, challenge.customer_id if challenge else None)
+    challenge = find_challenge(session, merchant_id, challenge_id, visitor.browser)
+    accounts = list_verified_accounts(session, settings.keys, merchant_id, challenge)
     if challenge is None or challenge.state(at) is not ChallengeState.OPEN or not accounts:
         is_used = challenge is not None and challenge.state(at) is ChallengeState.USED
         return LinkAttempt(SignInResult.USED if is_used else SignInResult.EXPIRED, challenge)
@@ -134,7 +149,7 @@ def use_link(
         return LinkAttempt(SignInResult.CHOOSE_ACCOUNT, challenge, accounts=tuple(accounts))
     if not _mark_used(session, merchant_id, challenge.id, at):
         return LinkAttempt(SignInResult.USED, challenge)
-    reset_count(session, merchant_id, _row_key(challenge))
+    forget_failures_in_a_row(session, merchant_id, challenge.address_digest)
     scope = Scope(merchant_id, chosen.id)
     new_session = start_session(
         session, settings, scope, visitor, kind="mail", by="link", target=challenge.target, at=at
@@ -144,55 +159,18 @@ def use_link(
 
 def refuse_link(session: Session, settings: Settings, merchant_id: str, visitor: Visitor, *, at: datetime) -> None:
     """Record that a link was posted that is not this merchant's (threats 9); a few an hour for one network address."""
-    network = tokens.network_digest(settings.keys, merchant_id, visitor.network)
+    network = tokens.network_digest(settings.keys, merchant_id, network_of(visitor.network))
     tally = count_up(session, merchant_id, limit_key("link-network", network), at=at, window=HOUR)
     if tally.count <= _MAX_REFUSALS_RECORDED:
         _record_refused(session, merchant_id, None, "foreign_link", at)
 
 
-@dataclass(frozen=True, slots=True)
-class _CodeLimits:
-    """The limits of wrong codes: of one network address, of one mail address an hour, and of it without a success."""
-
-    settings: Settings
-    merchant_id: str
-    visitor: Visitor
-    challenge: ChallengeRow
-
-    def count_attempt(self, session: Session, at: datetime) -> CodeAttempt | None:
-        """Count one attempt; return a LOCKED attempt where a limit is reached, else None."""
-        for key, limit in (
-            (self._network, self.settings.sign_in_failures_per_ip_per_hour),
-            (self._hour, self.settings.sign_in_failures_per_address_per_hour),
-        ):
-            tally = count_up(session, self.merchant_id, key, at=at, window=HOUR)
-            if tally.count > limit:
-                return self._locked(session, tally, limit, at)
-        if (
-            count_in_a_row(session, self.merchant_id, _row_key(self.challenge), at=at)
-            > self.settings.sign_in_failures_in_a_row
-        ):
-            return CodeAttempt(SignInResult.LOCKED)
-        return None
-
-    def uncount_attempt(self, session: Session) -> None:
-        """Take the attempt back: the code was correct."""
-        count_down(session, self.merchant_id, self._network, self._hour, _row_key(self.challenge))
-
-    def _locked(self, session: Session, tally: Tally, limit: int, at: datetime) -> CodeAttempt:
-        if tally.count == limit + 1:
-            _record_refused(session, self.merchant_id, self.challenge, "too_many_codes", at)
-        return CodeAttempt(SignInResult.LOCKED, until=tally.started_at + HOUR)
-
-    @property
-    def _network(self) -> str:
-        return limit_key(
-            "code-network", tokens.network_digest(self.settings.keys, self.merchant_id, self.visitor.network)
-        )
-
-    @property
-    def _hour(self) -> str:
-        return limit_key("code-address", self.challenge.address_digest)
+def _expired_code(
+    session: Session, settings: Settings, merchant_id: str, visitor: Visitor, challenge: ChallengeRow, at: datetime
+) -> CodeAttempt:
+    """Return that the code has run out or is used, and request another one, since that is what comes next."""
+    requested = request_again(session, settings, merchant_id, visitor, challenge, at=at)
+    return CodeAttempt(SignInResult.EXPIRED, requested.challenge, is_sent=requested.is_sent)
 
 
 def _record_refused(
@@ -209,32 +187,13 @@ def _record_refused(
     record(session, SYSTEM, event)
 
 
-def _row_key(challenge: ChallengeRow) -> str:
-    return limit_key("code-row", challenge.address_digest)
-
-
-def _wrong_code(session: Session, merchant_id: str, challenge: ChallengeRow, at: datetime) -> CodeAttempt:
-    tries_left = session.execute(
-        sa.update(Challenge)
-        .where(Challenge.merchant_id == merchant_id, Challenge.id == challenge.id, Challenge.tries_left > 0)
-        .values(tries_left=Challenge.tries_left - 1)
-        .returning(Challenge.tries_left)
-        .execution_options(synchronize_session=False)
-    ).scalar()
-    if tries_left == 0:
-        _record_refused(session, merchant_id, challenge, "no_tries_left", at)
-    return CodeAttempt(SignInResult.WRONG, challenge, tries_left=tries_left or 0)
-
-
 def _chosen(accounts: list[Account], account: str | None) -> Account | None:
     if len(accounts) == 1:
         return accounts[0]
     return next((one for one in accounts if one.id == account), None)
 
 
-def _mark_used(
-    session: Session, merchant_id: str, challenge_id: str, at: datetime, *conditions: sa.ColumnElement[bool]
-) -> bool:
+def _mark_used(session: Session, merchant_id: str, challenge_id: str, at: datetime) -> bool:
     """Mark the challenge used; return False when a concurrent call already did."""
     used = session.execute(
         sa.update(Challenge)
@@ -242,11 +201,10 @@ def _mark_used(
             Challenge.merchant_id == merchant_id,
             Challenge.id == challenge_id,
             Challenge.used_at.is_(None),
-            Challenge.mailed_at <= at,
+            Challenge.mailed_at <= at + CLOCKS_DIFFER_BY,
             Challenge.expires_at > at,
-            *conditions,
         )
-        .values(used_at=at)
+        .values(used_at=at, is_joinable=False)
         .returning(Challenge.id)
         .execution_options(synchronize_session=False)
     ).scalar()

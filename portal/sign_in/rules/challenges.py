@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from portal.clock import has_begun
 from portal.contacts import holds_card_number
 from portal.settings import Settings
 
-CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: without I, L, O (read as 1, 1, 0) and U."""
+CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+"""RFC 8628, 6.1: consonants alone, so that one keyboard types a code, no two of its letters look alike, and it is no word."""
 CODE_LENGTH = 8
 
 OF_HOST = frozenset({"host", "identified"})
@@ -24,22 +25,21 @@ TOUCH_EVERY = timedelta(minutes=5)
 MAX_ADDRESS_LENGTH = 254
 MAX_TARGET_LENGTH = 500
 """Characters of a path to go to after signing in; a longer one is not stored."""
-_READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _CODE_CHARACTERS = frozenset(CODE_LETTERS)
-_IGNORED_IN_CODE = re.compile(r"[\s-]+")
+# Hyphens of every kind: what pastes a code may have made the one of the mail a better one.
+_IGNORED_IN_CODE = re.compile(r"[\s\u00ad\u200b\u2010-\u2015\u2060\u2212\ufe63\uff0d-]+")
 # What our own addresses are made of. Percent characters only in the query: `%2f%2fe` and `%5ce` have no place in a path.
 _TARGET = re.compile(r"/(?:[A-Za-z0-9_.~-]+/)*(?:[A-Za-z0-9_.~-]+)?(?:\?[A-Za-z0-9_.~=&%+:,-]*)?", re.ASCII)
 _INVALID_IN_ADDRESS = re.compile(r"[\x00-\x1f\x7f-\x9f\s,;:<>()\[\]\\\"\ud800-\udfff\ufffd]")
 
 
 class ChallengeState(StrEnum):
-    """WAITING: its mail has not left; OPEN: link and code work; EXPIRED; USED: it made a session; SUPERSEDED by a newer one."""
+    """WAITING: its mail has not left; OPEN: link and code work; EXPIRED; USED: it made a session."""
 
     WAITING = "waiting"
     OPEN = "open"
     EXPIRED = "expired"
     USED = "used"
-    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,16 @@ class Lifetime:
 def challenge_state(
     *, mailed_at: datetime | None, expires_at: datetime | None, used_at: datetime | None, at: datetime
 ) -> ChallengeState:
-    """Return the state at an instant. A clock that was set back to before the mailing reopens nothing (threats 38)."""
+    """Return the state at an instant, by a clock that may be up to five minutes behind that of the process which sent the mail.
+
+    A clock that was set back further than that, to before the mailing, reopens nothing (threats 38).
+    """
     if used_at is not None:
-        # A superseded challenge expires at the instant it is marked used; a used one always had time left.
-        return ChallengeState.SUPERSEDED if expires_at is not None and used_at >= expires_at else ChallengeState.USED
+        # An expired challenge is closed at some instant after its end; a used one always had time left.
+        return ChallengeState.EXPIRED if expires_at is not None and used_at >= expires_at else ChallengeState.USED
     if mailed_at is None or expires_at is None:
         return ChallengeState.WAITING
-    return ChallengeState.OPEN if mailed_at <= at < expires_at else ChallengeState.EXPIRED
+    return ChallengeState.OPEN if has_begun(mailed_at, at) and at < expires_at else ChallengeState.EXPIRED
 
 
 def read_code(typed: str) -> str | CodeFault:
@@ -77,14 +80,14 @@ def read_code(typed: str) -> str | CodeFault:
     cleaned = _IGNORED_IN_CODE.sub("", typed[:200])
     if not cleaned.isascii():
         return CodeFault(0)
-    letters = cleaned.upper().translate(_READ_AS)
+    letters = cleaned.upper()
     if not _CODE_CHARACTERS.issuperset(letters):
         return CodeFault(0)
     return letters if len(letters) == CODE_LENGTH else CodeFault(CODE_LENGTH - len(letters))
 
 
 def format_code(code: str) -> str:
-    """Return the code as it is shown: `XXXX-XXXX`."""
+    """Return the code as it is shown: `WDJB-MJHT`."""
     return f"{code[:4]}-{code[4:]}"
 
 

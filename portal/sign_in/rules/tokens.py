@@ -7,7 +7,6 @@ signs; every secret of the list verifies.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import re
 import secrets
 from base64 import urlsafe_b64encode
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from portal.public_ids import LENGTH
-from portal.sign_in.rules.challenges import CODE_LETTERS
+from portal.sign_in.rules.challenges import CODE_LENGTH, CODE_LETTERS
 
 CHALLENGE = "sic"
 SESSION = "ses"
@@ -44,7 +43,7 @@ def challenge_of(keys: Keys, merchant_id: str, token: str) -> str | None:
 
 
 def code_of(keys: Keys, merchant_id: str, challenge_id: str) -> str:
-    """Return the code of a challenge: 40 bits as eight letters of Crockford's base 32, without the hyphen it is shown with."""
+    """Return the code of a challenge: eight of the twenty letters, 34.6 bits, without the hyphen it is shown with."""
     return _code(keys[0], merchant_id, challenge_id)
 
 
@@ -53,22 +52,24 @@ def is_code_of(keys: Keys, merchant_id: str, challenge_id: str, *, code: str) ->
     return _is_one_of(code.encode(), [_code(key, merchant_id, challenge_id).encode() for key in keys])
 
 
-def address_digest(keys: Keys, merchant_id: str, email_key: str) -> bytes:
-    """Return the digest that stands for an address in limits and challenges."""
-    return _mac(keys[0], "sign-in-address", merchant_id=merchant_id, subject=email_key)
+def address_digest(keys: Keys, merchant_id: str, mailbox: str) -> bytes:
+    """Return the digest that stands for a mailbox (`challenges.mailbox_of`) in limits and challenges."""
+    return _address_digest(keys[0], merchant_id, mailbox)
 
 
-def network_digest(keys: Keys, merchant_id: str, remote_address: str) -> bytes:
-    """Return the digest that stands for a network in limits: an IPv4 address, or the /64 of an IPv6 address."""
-    try:
-        address = ipaddress.ip_address(remote_address)
-    except ValueError:
-        network = "unknown"
-    else:
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        plain = str(mapped or address).partition("%")[0]
-        network = str(ipaddress.ip_network(f"{plain}/{64 if ':' in plain else 32}", strict=False))
+def is_address_digest(keys: Keys, merchant_id: str, mailbox: str, *, digest: bytes) -> bool:
+    """Return whether a stored digest is that of the mailbox, under any of the secrets."""
+    return _is_one_of(digest, [_address_digest(key, merchant_id, mailbox) for key in keys])
+
+
+def network_digest(keys: Keys, merchant_id: str, network: str) -> bytes:
+    """Return the digest that stands for a network (`portal.networks`) in limits."""
     return _mac(keys[0], "sign-in-network", merchant_id=merchant_id, subject=network)
+
+
+def browser_subject(browser_digest: bytes, address_digest: bytes) -> bytes:
+    """Return what stands in limits for one browser and one mailbox together, from the digests of both."""
+    return sha256(browser_digest + address_digest).digest()
 
 
 def new_token() -> str:
@@ -95,8 +96,17 @@ def _link_proof(key: bytes, merchant_id: str, challenge_id: str) -> str:
 
 
 def _code(key: bytes, merchant_id: str, challenge_id: str) -> str:
-    number = int.from_bytes(_mac(key, "sign-in-code", merchant_id=merchant_id, subject=challenge_id)[:5], "big")
-    return "".join(CODE_LETTERS[number >> shift & 31] for shift in range(35, -1, -5))
+    # Of 256 bits, so that what is left over by a division by twenty makes no letter likelier than another.
+    number = int.from_bytes(_mac(key, "sign-in-code", merchant_id=merchant_id, subject=challenge_id), "big")
+    letters = []
+    for _ in range(CODE_LENGTH):
+        number, place = divmod(number, len(CODE_LETTERS))
+        letters.append(CODE_LETTERS[place])
+    return "".join(letters)
+
+
+def _address_digest(key: bytes, merchant_id: str, mailbox: str) -> bytes:
+    return _mac(key, "sign-in-address", merchant_id=merchant_id, subject=mailbox)
 
 
 def _mac(key: bytes, purpose: str, *, merchant_id: str, subject: str) -> bytes:

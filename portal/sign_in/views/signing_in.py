@@ -7,26 +7,28 @@ from dataclasses import replace
 from flask import Blueprint, Response, g, request
 
 from portal.customer_pages.context import current_services, local, now, redirect_to
-from portal.customer_pages.cookies import clear_session_cookie, sent_browser_token, session_token
+from portal.customer_pages.cookies import clear_session_cookie, sent_browser_token, session_token, set_address_cookie
 from portal.sign_in import operations, page_builders
 from portal.sign_in.forms import AddressForm, CodeForm, echoed, typed_code
 from portal.sign_in.operations import CodeAttempt, SignInResult
-from portal.sign_in.pages import AddressPage
-from portal.sign_in.queries import EndedSession, find_last_challenge, inspect_session
+from portal.sign_in.pages import AddressPage, CodePage
+from portal.sign_in.queries import ChallengeRow, EndedSession, inspect_session, list_requested_challenges
 from portal.sign_in.rules.challenges import CodeFault, checked_target
 from portal.sign_in.views import links as link_views
 from portal.sign_in.views.responses import (
     UNPROCESSABLE,
+    address_shown,
     choose_account,
     current_visitor,
     redirect_signed_in,
-    resend_message,
+    request_again,
 )
 from portal.web.policies import public
 from portal.web.render import render_page
 from portal.web.runtime import request_number
 
 TOO_MANY = 429
+_SIGNED_OUT = "signed_out"
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -70,48 +72,39 @@ def request_message() -> Response:
             at=now(),
         )
     )
-    return redirect_to("/sign-in/code")
+    response = redirect_to("/sign-in/code")
+    set_address_cookie(response, form.address)
+    return response
 
 
 @public
 def request_fresh_code() -> Response:
     """Send a new message for this browser's last challenge."""
-    services, visitor = current_services(), current_visitor()
-    with services.database.read() as reader:
-        challenge = find_last_challenge(reader, g.merchant.id, visitor.browser)
+    challenge = _last_challenge()
     if challenge is None:
         return redirect_to("/sign-in")
-    return resend_message(challenge)
+    return request_again(challenge)
 
 
 @public
 def code() -> Response:
     """Show the form for the code, in the browser that requested it."""
-    services, browser = current_services(), sent_browser_token()
-    with services.database.read() as reader:
-        challenge = find_last_challenge(reader, g.merchant.id, browser) if browser else None
+    challenge = _last_challenge()
     if g.signed_in is not None and (challenge is None or challenge.used_at is not None):
         return redirect_to(challenge.target if challenge else "/")
-    page = page_builders.build_code_page(
-        challenge,
-        minutes=services.settings.sign_in_minutes,
-        at=local(now()),
-        is_resent=request.args.get("sent") == "again",
-    )
-    return render_page("sign_in/code.html", page)
+    page = _empty_code_page(challenge)
+    sent = request.args.get("sent")
+    return render_page("sign_in/code.html", replace(page, state=page_builders.sent_state(page, sent)))
 
 
 @public
 def enter_code() -> Response:
     """Sign in by the code."""
     services, visitor = current_services(), current_visitor()
-    minutes = services.settings.sign_in_minutes
     form = CodeForm(formdata=request.form)
     typed = typed_code(form)
     if isinstance(typed.read, CodeFault):
-        with services.database.read() as reader:
-            challenge = find_last_challenge(reader, g.merchant.id, visitor.browser)
-        page = page_builders.build_faulty_code_page(challenge, typed, typed.read, minutes=minutes)
+        page = page_builders.add_fault(_empty_code_page(_last_challenge()), typed, typed.read)
         return render_page("sign_in/code.html", page, UNPROCESSABLE)
     read = typed.read
     attempt: CodeAttempt = services.database.run(
@@ -123,14 +116,11 @@ def enter_code() -> Response:
         return redirect_signed_in(attempt.new_session)
     if attempt.result is SignInResult.CHOOSE_ACCOUNT:
         return choose_account("/sign-in/code", attempt.accounts, code=typed.shown)
-    if attempt.result is SignInResult.NO_CHALLENGE:
-        with services.database.read() as reader:
-            attempt = replace(attempt, challenge=find_last_challenge(reader, g.merchant.id, visitor.browser))
-    page = page_builders.build_answered_code_page(attempt, typed, minutes=minutes, at=local(now()))
+    page = page_builders.add_attempt(_empty_code_page(attempt.challenge), attempt, typed, at=local(now()))
     response = render_page(
         "sign_in/code.html", page, TOO_MANY if attempt.result is SignInResult.LOCKED else UNPROCESSABLE
     )
-    if attempt.until is not None:
+    if attempt.result is SignInResult.LOCKED and attempt.until is not None:
         response.headers["Retry-After"] = str(max(1, int((attempt.until - now()).total_seconds())))
     return response
 
@@ -143,16 +133,34 @@ def sign_out() -> Response:
         services.database.run(
             lambda session: operations.end_session(session, g.merchant.id, token, request_id=request_number(), at=now())
         )
-    response = redirect_to("/sign-in")
+    response = redirect_to(f"/sign-in?{_SIGNED_OUT}=1")
     clear_session_cookie(response)
     # Never cookies: other merchants and the host application share the origin.
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
 
+def _last_challenge() -> ChallengeRow | None:
+    """Return the challenge that this browser requested last; None when it requested none."""
+    with current_services().database.read() as reader:
+        requested = list_requested_challenges(reader, g.merchant.id, sent_browser_token())
+    return requested[0] if requested else None
+
+
+def _empty_code_page(challenge: ChallengeRow | None) -> CodePage:
+    if challenge is None:
+        return CodePage(None)
+    return page_builders.build_code_page(
+        challenge,
+        address=address_shown(challenge),
+        minutes=current_services().settings.sign_in_minutes,
+        at=local(now()),
+    )
+
+
 def _notice() -> str | None:
     """Return why the form is shown: "no_account" for a user of the host application who has none here, "idle" for a session that
-    ended, "needed" where a page requires signing in."""
+    ended, "signed_out" after signing out."""
     if g.get("is_without_account"):
         return "no_account"
     token = session_token()
@@ -161,4 +169,4 @@ def _notice() -> str | None:
             ended = inspect_session(reader, g.merchant.id, token, now())
         if isinstance(ended, EndedSession) and ended.reason == "idle":
             return "idle"
-    return "needed" if request.args.get("next") else None
+    return "signed_out" if _SIGNED_OUT in request.args else None

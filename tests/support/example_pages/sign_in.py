@@ -29,24 +29,35 @@ def sign_in_examples() -> Iterator[Example]:
     yield Example("sign-in", "sign_in/address.html", AddressPage())
     yield Example("sign-in-malformed", "sign_in/address.html", AddressPage(invoice, "maya@lindqvist", "malformed"))
     yield Example("sign-in-missing", "sign_in/address.html", AddressPage(fault="missing"))
+    yield Example(
+        "sign-in-target", "sign_in/address.html", AddressPage(Target("/invoices/inv_0Yc3mQ9sT7vLkPzE000001", "invoice"))
+    )
     yield Example("sign-in-idle", "sign_in/address.html", AddressPage(invoice, notice="idle"))
     yield Example("sign-in-signed-out", "sign_in/address.html", AddressPage(notice="signed_out"))
     yield Example("sign-in-no-account", "sign_in/address.html", AddressPage(notice="no_account"))
 
-    code = CodePage("m•••@lindqvist.example")
+    code = CodePage("maya@lindqvist.example")
     later = NOW + timedelta(minutes=15)
     yield Example("code", "sign_in/code.html", code)
-    yield Example("code-wrong", "sign_in/code.html", replace(code, state="wrong", code="K7QM-2XPA", tries_left=4))
-    yield Example("code-short", "sign_in/code.html", replace(code, state="short", code="K7QM-2X", missing_count=2))
-    yield Example("code-long", "sign_in/code.html", replace(code, state="short", code="K7QM2XPAA", missing_count=-1))
+    yield Example("code-wrong", "sign_in/code.html", replace(code, state="wrong", code="WDJB-MJHT", tries_left=4))
+    yield Example("code-short", "sign_in/code.html", replace(code, state="short", code="WDJB-MJ", missing_count=2))
+    yield Example("code-long", "sign_in/code.html", replace(code, state="short", code="WDJBMJHTT", missing_count=-1))
     yield Example("code-expired", "sign_in/code.html", replace(code, state="expired"))
+    yield Example("code-expired-before", "sign_in/code.html", replace(code, state="expired", sent_at=NOW))
+    yield Example("code-target", "sign_in/code.html", replace(code, target=Target("/invoices", "invoices")))
     yield Example("code-sent-again", "sign_in/code.html", replace(code, state="sent_again"))
+    yield Example("code-sent-before", "sign_in/code.html", replace(code, state="sent_before", sent_at=NOW))
+    yield Example("code-under-way", "sign_in/code.html", replace(code, state="sent_before"))
     yield Example("code-locked", "sign_in/code.html", replace(code, state="locked", until=later))
-    yield Example("code-withheld", "sign_in/code.html", replace(code, state="withheld", until=later))
     yield Example("code-unasked", "sign_in/code.html", CodePage(None))
 
     link = LinkPage("tok", "Maya Lindqvist", "m•••@lindqvist.example", invoice, device="phone")
     yield Example("link", "sign_in/link.html", link)
+    yield Example(
+        "link-posts-itself", "sign_in/link.html", replace(link, address="maya@lindqvist.example", posts_itself=True)
+    )
+    yield Example("link-nameless", "sign_in/link.html", replace(link, name="", device="computer"))
+    yield Example("link-switch-nameless", "sign_in/link.html", replace(link, signed_in_as=""))
     yield Example("link-switch", "sign_in/link.html", replace(link, signed_in_as="Jonas Berg", target=Target()))
     expired = LinkExpiredPage("expired", invoice, "tok", "m•••@lindqvist.example")
     yield Example("link-expired", "sign_in/link_expired.html", expired)
@@ -58,9 +69,10 @@ def sign_in_examples() -> Iterator[Example]:
         AccountChoice("cus_2", "Maya Lindqvist", "Lindqvist & Berg AB"),
     )
     yield Example(
-        "choose-account", "sign_in/choose_account.html", ChooseAccountPage("/sign-in/code", accounts, "K7QM-2XPA")
+        "choose-account", "sign_in/choose_account.html", ChooseAccountPage("/sign-in/code", accounts, "WDJB-MJHT")
     )
     yield Example("session", "sign_in/session.html", SessionPage("tok", "Maya Lindqvist", invoice))
+    yield Example("session-nameless", "sign_in/session.html", SessionPage("tok", "", invoice))
     yield Example("session-switch", "sign_in/session.html", SessionPage("tok", "Maya", Target(), "Jonas Berg"))
 
 
@@ -116,12 +128,12 @@ def demo_examples() -> Iterator[Example]:
     yield Example("demo", "demo/start.html", start)
     code = CaughtMail(
         to="maya@lindqvist.example",
-        subject="K7QM-2XPA is your code for Acme",
-        text="K7QM-2XPA\n\nhttp://127.0.0.1:5000/…\n",
+        subject="WDJB-MJHT is your code for Acme",
+        text="WDJB-MJHT\n\nhttp://127.0.0.1:5000/…\n",
         at=NOW,
         link="http://127.0.0.1:5000/acme/sign-in/link/tok",
-        code="K7QM-2XPA",
-        html="<p>K7QM-2XPA</p>",
+        code="WDJB-MJHT",
+        html="<p>WDJB-MJHT</p>",
         key="abcdefghijklmnop",
     )
     receipt = replace(

@@ -15,6 +15,7 @@ from portal.gateways.contract import FAILURE_CODES
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import PaymentMonth, PaymentsPage
 from portal.rendering.renderer import Renderer
+from portal.rendering.translations import available_locales
 from portal.theming.themes import ThemeSet
 from portal.web.pages import Pager
 from tests.support.example_pages import STATIC as STATIC_ROOT
@@ -24,7 +25,7 @@ from tests.support.page_checks import page_faults
 EXAMPLES = {example.name: example for example in examples()}
 MAIL = SignInMail(
     MailBrand("Tom & Co", "Tom & Co Ltd.", "help@tom.example"),
-    "K7QM-2XPA",
+    "WDJB-MJHT",
     "https://portal.example/tom/sign-in/link/tok?a=1&b=2",
 )
 RECEIPT = ReceiptMail(
@@ -143,14 +144,17 @@ def test_checkout_that_cannot_be_paid_has_no_pay_button(state: str, renderer: Re
     assert "/confirmation" not in html
 
 
-def test_sign_in_mail_has_the_code_then_the_link_each_alone_on_a_line(renderer: Renderer) -> None:
-    subject, _, text = _mail(renderer, "sign_in.txt", MAIL).partition("\n\n")
+@pytest.mark.parametrize("locale", available_locales())
+def test_sign_in_mail_has_the_code_then_the_link_each_alone_on_a_line(locale: str, renderer: Renderer) -> None:
+    subject, _, text = _mail(renderer, "sign_in.txt", MAIL, locale).partition("\n\n")
     lines = text.splitlines()
 
-    assert subject == "K7QM-2XPA is your code for Tom & Co"
+    assert subject.startswith("WDJB-MJHT ") and subject.endswith(" Tom & Co")
     assert lines.index(MAIL.code) < lines.index(MAIL.link)
+    # What reads the mail for its reader takes the first code and the first address that it finds.
     before = "\n".join(lines[: lines.index(MAIL.link)])
-    assert "@" not in before and "://" not in before
+    assert re.findall(r"[A-Z]{4}-[A-Z]{4}", before) == [MAIL.code]
+    assert "@" not in before and not re.search(r"\w[.:/]\w", before)
 
 
 @pytest.mark.parametrize("locale", ["en", "fr"])

@@ -1,4 +1,4 @@
-"""The flood limit: a window an address, never for this machine, and never a fault of its own."""
+"""The flood limit: a window a network, never for this machine, and never a fault of its own."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ def test_each_address_is_counted_separately(limit: FloodLimit) -> None:
     assert [limit.count(f"203.0.113.{number}") for number in range(20)] == [None] * 20
 
 
+def test_addresses_of_one_ipv6_network_are_counted_together(limit: FloodLimit) -> None:
+    waits = [limit.count(f"2001:db8:0:1::{number:x}") for number in range(3)]
+
+    assert waits[:2] == [None, None]
+    assert waits[2] is not None
+    assert limit.count("2001:db8:0:2::1") is None
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "", "unix:"])
 def test_loopback_is_never_limited(limit: FloodLimit, address: str) -> None:
     assert [limit.count(address) for _ in range(10)] == [None] * 10
@@ -53,7 +61,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = build_flood_limit(1)
 
     for number in range(100):
-        limit.count(f"2001:db8::{number:x}")
+        limit.count(f"2001:db8:{number:x}::1")
 
     assert len(limit._counts) <= 12  # type: ignore[attr-defined]
 
