@@ -335,7 +335,9 @@ def test_cookie_of_another_customers_browser_makes_nobody_known(site, spent):
     enter(mallory, site.deliver()[-1].code, 429)
 
 
-@pytest.mark.parametrize("token", [new_token(), "a" * 43, "", "x"])
+@pytest.mark.parametrize(
+    "token", [new_token(), "a" * 43, "", "x"], ids=["of its form", "of one letter", "empty", "short"]
+)
 def test_cookie_that_was_never_issued_makes_nobody_known(site, spent, token):
     stranger = site.browser()
     stranger.client.set_cookie(KNOWN, token)

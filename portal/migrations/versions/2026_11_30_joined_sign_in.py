@@ -8,7 +8,7 @@ from alembic import op
 from portal.database import Digest, Flag, Id, Instant, Text
 
 revision = "2026_11_30_joined_sign_in"
-down_revision = "2026_11_30_refused_mails"
+down_revision = "2026_11_30_invoice_numbers"
 branch_labels = None
 depends_on = None
 
