@@ -98,6 +98,39 @@ def test_refunds_are_told_below_their_payment(importer):
     assert sorted(amount for (amount,) in importer.rows(sa.select(Refund.amount))) == [240, 1000]
 
 
+REFUND = PAID.replace("12.40", "-2.40").replace("A-1", "")
+
+
+def test_refund_with_a_row_of_its_own_belongs_to_the_payment_of_its_reference(importer):
+    rows = PAID, REFUND, REFUND.replace("-2.40", "(1.00)").replace("complete", "refunded")
+
+    assert importer.text(HEAD, *rows, kind="payments") == Summary(rows=3, created=3)
+    assert importer.text(HEAD, *rows, kind="payments") == Summary(rows=3, unchanged=3)
+
+    assert importer.rows(sa.select(Payment.status, Payment.amount_refunded)) == [("partially_refunded", 340)]
+    assert balances(importer)[0] == ("paid", 1240)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ((PAID, REFUND.replace("-2.40", "-12.41")), "more than its amount"),
+        ((PAID, f"{REFUND},EUR"), "differ in currency"),
+        ((PAID.replace("complete", "failed"), REFUND), "was not complete"),
+        ((PAID.replace(",,,R-1", ",2.00,,R-1"), REFUND), "not what the refunds of this payment come to"),
+        ((REFUND.replace("complete", "failed"),), "it was not made"),
+    ],
+)
+def test_refund_that_does_not_fit_its_payment_is_refused_with_it(importer, rows, reason):
+    before = importer.everything()
+    rows = tuple(row if row.count(",") > 10 else f"{row}," for row in rows)
+
+    refused = importer.refusals(f"{HEAD},currency", *rows, kind="payments")
+
+    assert [reason in told for _, told in refused] == [True] * len(rows)
+    assert importer.everything() == before
+
+
 def test_failed_payment_may_turn_out_complete_and_never_back(importer):
     failed = PAID.replace("complete", "failed")
     importer.text(HEAD, failed, kind="payments")
@@ -117,10 +150,10 @@ def test_failed_payment_may_turn_out_complete_and_never_back(importer):
         ("12.40", "99.99", "more than what is left"),
         ("12.40", "12.405", "more decimals"),
         ("12.40", "0", "amount is not positive"),
-        ("12.40", "-12.40", "amount_refunded of its payment"),
+        ("12.40", "-12.40", "the payment that it refunds is not in the file"),
         ("complete", "pending", "has not ended"),
         ("complete", "mystery", "--values"),
-        ("card", "cash", "channel is one of"),
+        ("card", "seashells", "channel seashells is not a known word"),
         ("R-1", "", "reference and gateway_reference are empty"),
         ("2026-02-03T10:00:00Z", "2027-02-03", "in the future"),
         ("2026-02-03T10:00:00Z", "", "created_at is empty"),

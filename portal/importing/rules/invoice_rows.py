@@ -33,7 +33,7 @@ from portal.importing.rules.values import key_text, read_text
 from portal.money import major_units
 
 _ROW_AMOUNTS = ("quantity", "unit_amount", "tax_rate", "tax_amount", "shipping", "discount", "total")
-_INVOICE_AMOUNTS = ("amount_paid", "amount_refunded")
+_INVOICE_AMOUNTS = ("amount_paid", "amount_refunded", "open_balance")
 FIELDS = Fields(
     names=(
         "number", "customer", "customer_name", "customer_email", "customer_phone", "customer_country", "issued_on", "due_on",
@@ -310,6 +310,7 @@ def _settlement(
         given["status"],
         total=price.total,
         paid=amounts["amount_paid"],
+        left=amounts["open_balance"],
         refunded=amounts["amount_refunded"],
         currency=currency,
     )

@@ -6,21 +6,20 @@ Amounts are decimals in major units, as in every kind of file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from portal.customers.rules import email_key
-from portal.gateways.contract import METHOD_TYPES
 from portal.importing.rules.amounts import read_amount, read_currency
 from portal.importing.rules.groups import Built, Group, Keys, Reading
 from portal.importing.rules.mapping import Fields
 from portal.importing.rules.people import is_total
 from portal.importing.rules.refusals import ValueRefused, attempt
 from portal.importing.rules.results import Change, Context
-from portal.importing.rules.statuses import read_payment_status
+from portal.importing.rules.statuses import read_channel, read_payment_status
 from portal.importing.rules.values import key_text, read_email, read_phone, read_text
 from portal.money import major_units
 
@@ -92,9 +91,8 @@ class PaymentRows:
         payload |= self._amounts(values, currency or self.context.merchant.currency, reasons)
         for field in _TEXTS:
             payload[field] = attempt(reasons, read_text, field, values[field]) if field in values else None
-        payload["type"] = values.get("payment_method.type") or values.get("channel")
-        if payload["type"] is not None and payload["type"] not in METHOD_TYPES:
-            reasons.append(f"channel is one of {', '.join(METHOD_TYPES)}: --values channel:Word={METHOD_TYPES[0]}")
+        channel = values.get("payment_method.type") or values.get("channel")
+        payload["type"] = attempt(reasons, read_channel, "channel", channel) if channel else None
         shares = values.get("invoices", "")
         payload["shares"] = attempt(reasons, self._read_shares, "invoices", shares, currency) if currency else []
         created_at = self._times(values, payload, reasons)
@@ -127,15 +125,15 @@ class PaymentRows:
             reasons.append("amount is empty")
         else:
             amount = attempt(reasons, read_amount, "amount", values["amount"], currency, style)
-        if amount is not None and amount < 0:
-            reasons.append("amount is below zero; a refund is the amount_refunded of its payment")
-        elif amount == 0:
+        if amount == 0:
             reasons.append("amount is not positive")
         if "amount_refunded" in values:
             refunded = attempt(reasons, read_amount, "amount_refunded", values["amount_refunded"], currency, style)
         word = attempt(reasons, read_payment_status, "status", values["status"]) if "status" in values else "complete"
         if amount is None or word is None:
             return {"amount": amount, "status": word or "", "amount_refunded": 0}
+        if amount < 0:
+            return {"amount": amount, "status": _of_refund(word, reasons), "amount_refunded": 0}
         status, refunded = _settled(word, amount, abs(refunded) if refunded is not None else None, reasons)
         return {"amount": amount, "status": status, "amount_refunded": refunded}
 
@@ -159,27 +157,56 @@ class PaymentRows:
 
 
 def build_payment(_: Context, group: Group) -> Built:
-    """Return the payment of a single row; further rows of it are refused."""
+    """Return the payment of its row, less the refunds that have rows of their own: amounts below zero under the same reference.
+
+    A second payment under one reference is refused, and so is a refund without its payment.
+    """
     good = [row for row in group.rows if row.reason is None]
     refused = {row.line: "; ".join(row.payload["reasons"]) for row in good if row.payload.get("reasons")}
     kept = [row for row in good if row.line not in refused]
-    if not kept:
-        return Built(None, refused)
-    refused |= {row.line: f"line {kept[0].line} is of the same payment" for row in kept[1:]}
-    found = kept[0].payload
-    payment = ImportedPayment(
+    paid = next((row for row in kept if row.payload["amount"] > 0), None)
+    refunds = [row for row in kept if row.payload["amount"] < 0]
+    if paid is None:
+        reason = "amount is below zero, and the payment that it refunds is not in the file under this reference"
+        return Built(None, refused | {row.line: reason for row in refunds})
+    refused |= {row.line: f"line {paid.line} is of the same payment" for row in kept if row not in (paid, *refunds)}
+    try:
+        status, refunded = _after_refunds(paid.payload, [row.payload for row in refunds])
+    except ValueRefused as fault:
+        return Built(None, refused | {row.line: str(fault) for row in (paid, *refunds)})
+    lines = tuple(sorted(row.line for row in (paid, *refunds)))
+    return Built(_payment(paid.payload, status, refunded, lines), refused)
+
+
+def _after_refunds(paid: Mapping[str, Any], refunds: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
+    """Return status and refunded amount of a payment with its refunds. What its own row says has to be the same."""
+    if not refunds:
+        return paid["status"], paid["amount_refunded"]
+    total = -sum(row["amount"] for row in refunds)
+    if any(row["currency"] != paid["currency"] for row in refunds):
+        raise ValueRefused("the payment and its refund differ in currency")
+    if paid["status"] not in CAPTURED:
+        raise ValueRefused("the payment was not complete, and has a refund")
+    if paid["amount_refunded"] not in (0, total):
+        raise ValueRefused("amount_refunded is not what the refunds of this payment come to")
+    if total > paid["amount"]:
+        raise ValueRefused("the refunds of this payment come to more than its amount")
+    return "refunded" if total == paid["amount"] else "partially_refunded", total
+
+
+def _payment(found: Mapping[str, Any], status: str, refunded: int, lines: tuple[int, ...]) -> ImportedPayment:
+    return ImportedPayment(
         payer=Payer(found.get("customer"), found.get("email"), found.get("phone")),
-        amount=found["amount"], currency=found["currency"], status=found["status"],
-        amount_refunded=found["amount_refunded"], gateway=found["gateway"], gateway_reference=found["gateway_reference"],
+        amount=found["amount"], currency=found["currency"], status=status,
+        amount_refunded=refunded, gateway=found["gateway"], gateway_reference=found["gateway_reference"],
         reference=found["reference"], description=found["description"] or "", method_type=found["type"],
         method_brand=found["payment_method.brand"], method_last4=found["payment_method.last4"],
         failure_code=found["failure_code"], failure_message=found["failure_message"],
         shares=tuple((invoice, amount) for invoice, amount in found["shares"]),
         created_at=datetime.fromisoformat(found["created_at"]),
         completed_at=datetime.fromisoformat(found["completed_at"]) if found["completed_at"] else None,
-        file_lines=(kept[0].line,),
+        file_lines=lines,
     )  # fmt: skip
-    return Built(payment, refused)
 
 
 def preview(payment: ImportedPayment) -> tuple[str, ...]:
@@ -220,6 +247,13 @@ def _payer(values: Mapping[str, str], reasons: list[str]) -> dict[str, str | Non
     if not found:
         reasons.append("customer is empty")
     return found
+
+
+def _of_refund(status: str, reasons: list[str]) -> str:
+    """Return the status of a refund's own row; one that did not take place refunds nothing."""
+    if status not in CAPTURED:
+        reasons.append("amount is below zero, a refund, and its status says that it was not made")
+    return "refunded"
 
 
 def _settled(status: str, amount: int, stated: int | None, reasons: list[str]) -> tuple[str, int]:

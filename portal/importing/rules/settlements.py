@@ -20,12 +20,23 @@ class Settlement:
     refunded: int = 0
 
 
-def settle(word: str | None, *, total: int, paid: int | None, refunded: int | None, currency: str) -> Settlement:
-    """Return how an invoice of a total stands. `word` is from `statuses.read_invoice_status`, None where the file says nothing.
+def settle(
+    word: str | None,
+    *,
+    total: int,
+    paid: int | None,
+    refunded: int | None,
+    currency: str,
+    left: int | None = None,
+) -> Settlement:
+    """Return how an invoice of a total stands. `word` is from `statuses.read_invoice_status`, None where the file says nothing;
+    `left` what is still to be paid, where the file says that instead of what is `paid`.
 
     Raises ValueRefused where the columns contradict each other.
     """
     status = word or "open"
+    if left is not None and status not in ("draft", "void"):
+        paid = _paid_by_balance(total, paid, left, currency)
     if total < 0:
         return _of_credit_note(status, paid or 0)
     _check_range(total, paid, currency)
@@ -48,6 +59,17 @@ def settle(word: str | None, *, total: int, paid: int | None, refunded: int | No
     return _by_amount(status, total, paid or 0, _refunded(status, paid or 0, refunded))
 
 
+def _paid_by_balance(total: int, paid: int | None, left: int, currency: str) -> int:
+    if paid is not None and paid != total - left:
+        raise ValueRefused(
+            f"amount_paid is {major_units(paid, currency):f}, but open_balance is {major_units(left, currency):f} of"
+            f" {major_units(total, currency):f}"
+        )
+    if not min(0, total) <= left <= max(0, total):
+        raise ValueRefused("open_balance is not between nothing and the total")
+    return total - left
+
+
 def _by_amount(status: str, total: int, paid: int, refunded: int) -> Settlement:
     if status == "uncollectible":
         return Settlement("uncollectible", paid, refunded)
@@ -62,7 +84,7 @@ def _of_credit_note(status: str, paid: int) -> Settlement:
             f"the total is below zero, a credit note, and status is {status}: nothing of it is left to import"
         )
     if paid:
-        raise ValueRefused("a credit note cannot be paid")
+        raise ValueRefused("a part of the credit note is used already: a credit note cannot be paid")
     return Settlement("open")
 
 

@@ -1,4 +1,4 @@
-"""The words in which other systems say how an invoice or a payment stands.
+"""The words in which other systems say how an invoice or a payment stands, and with what it was paid.
 
 Case, blanks, hyphens and underscores do not count. A word that means two things is in no list: `--values` says what it means.
 """
@@ -36,6 +36,15 @@ _PAYMENT_WORDS = {
     "abandoned": "abandoned",
     "expired": "expired",
 }
+_CHANNEL_WORDS = {
+    "card": "card, cards, credit card, debit card, visa, mastercard, amex, american express",
+    "mobile_money": "mobile money, momo, mtn, mtn momo, mtn mobile money, orange money, orange, moov money, wave, airtel money, m pesa, mpesa",
+    "bank_account": "bank account, bank, bank transfer, transfer, wire, sepa, sepa debit, sepa direct debit, ach, ach debit, us bank account, "
+    "direct debit, bacs, bacs debit",
+    "other": "other, cash, cheque, check, paypal",
+}
+# Notch Pay's channels of telephones: the country and the operator, such as cm.mtn.
+_TELEPHONE_CHANNEL = re.compile(r"[a-z]{2}\.(?:mtn|orange|mobile|moov|wave|airtel|mpesa|tmoney|free|vodafone)")
 _NOT_ENDED = frozenset(
     {
         "incomplete", "pending", "processing", "requires action", "requires payment method", "requires confirmation", "requires capture",
@@ -64,6 +73,16 @@ def read_payment_status(field: str, text: str) -> str:
     raise ValueRefused(_unknown(field, text, "complete"))
 
 
+def read_channel(field: str, text: str) -> str:
+    """Return with what a payment was made: card, mobile_money, bank_account or other."""
+    if _TELEPHONE_CHANNEL.fullmatch(text.strip().casefold()):
+        return "mobile_money"
+    found = _CHANNELS.get(_key(text))
+    if found is None:
+        raise ValueRefused(_unknown(field, text, "card"))
+    return found
+
+
 def _unknown(field: str, text: str, status: str) -> str:
     word = mask_card_numbers(" ".join(text.split()))[:40]
     return f"{field} {word} is not a known word; say what it means: --values '{field}:{word}={status}'"
@@ -80,3 +99,4 @@ def _by_word(words: dict[str, str]) -> dict[str, str]:
 
 _INVOICES = _by_word(_INVOICE_WORDS)
 _PAYMENTS = _by_word(_PAYMENT_WORDS)
+_CHANNELS = _by_word({channel: words.replace(",", ";") for channel, words in _CHANNEL_WORDS.items()})

@@ -38,6 +38,38 @@ def test_status_and_amounts_say_how_it_stands(word, paid, refunded, settlement):
     assert settled(word, paid, refunded) == settlement
 
 
+@pytest.mark.parametrize(
+    ("word", "left", "total", "settlement"),
+    [
+        (None, 10_000, 10_000, Settlement("open")),
+        (None, 4_000, 10_000, Settlement("partially_paid", 6_000)),
+        ("partially_paid", 4_000, 10_000, Settlement("partially_paid", 6_000)),
+        (None, 0, 10_000, Settlement("paid", 10_000)),
+        ("paid", 0, 10_000, Settlement("paid", 10_000)),
+        ("void", 0, 10_000, Settlement("void")),
+        (None, 0, 0, Settlement("paid")),
+        (None, -5_000, -5_000, Settlement("open")),
+    ],
+)
+def test_what_is_left_says_what_is_paid(word, left, total, settlement):
+    assert settle(word, total=total, paid=None, left=left, refunded=None, currency="USD") == settlement
+
+
+@pytest.mark.parametrize(
+    ("word", "paid", "left", "total", "reason"),
+    [
+        ("paid", None, 1, 10_000, "amount_paid is 99.99 of 100.00"),
+        (None, 5_000, 4_000, 10_000, "open_balance is 40.00 of 100.00"),
+        (None, None, 10_001, 10_000, "open_balance is not between"),
+        (None, None, -1, 10_000, "open_balance is not between"),
+        (None, None, -2_000, -5_000, "used already"),
+    ],
+)
+def test_balance_that_contradicts_the_rest_is_refused(word, paid, left, total, reason):
+    with pytest.raises(ValueRefused, match=reason):
+        settle(word, total=total, paid=paid, left=left, refunded=None, currency="USD")
+
+
 @pytest.mark.parametrize(("word", "status"), [(None, "paid"), ("open", "paid"), ("void", "void"), ("draft", "draft")])
 def test_nothing_to_pay_is_paid(word, status):
     assert settled(word, 0, total=0) == Settlement(status)

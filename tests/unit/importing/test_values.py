@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from portal.gateways.contract import METHOD_TYPES
 from portal.importing.errors import MappingFault
 from portal.importing.rules.refusals import ValueRefused
-from portal.importing.rules.statuses import read_invoice_status, read_payment_status
+from portal.importing.rules.statuses import read_channel, read_invoice_status, read_payment_status
 from portal.importing.rules.values import checked_calendar
 
 LONDON = checked_calendar("%m/%d/%Y %H:%M", "Europe/London")
@@ -94,6 +95,25 @@ def test_status_of_an_invoice_in_the_words_of_other_systems(words, status):
 )
 def test_status_of_a_payment_in_the_words_of_other_systems(words, status):
     assert {read_payment_status("status", word) for word in words} == {status}
+
+
+@pytest.mark.parametrize(
+    ("words", "channel"),
+    [
+        (["card", "Credit Card", "VISA"], "card"),
+        (["mobile_money", "Mobile Money", "cm.mtn", "CM.Orange", "Orange Money"], "mobile_money"),
+        (["bank_account", "Bank transfer", "sepa_debit"], "bank_account"),
+        (["other", "Cash", "PayPal"], "other"),
+    ],
+)
+def test_channel_in_the_words_of_other_systems(words, channel):
+    assert {read_channel("channel", word) for word in words} == {channel}
+    assert channel in METHOD_TYPES
+
+
+def test_unknown_channel_is_refused():
+    with pytest.raises(ValueRefused, match="--values 'channel:seashells=card'"):
+        read_channel("channel", "seashells")
 
 
 @pytest.mark.parametrize("word", ["pending", "Processing", "incomplete", "Uncaptured", "authorized", "requires_action"])
