@@ -234,7 +234,9 @@ class Payers:
 def taken(word: str, other: Identity) -> str:
     """Return the sentence that a mail address or a telephone number is another customer's."""
     name = f"{other.reference} ({other.id})" if other.reference else other.id
-    return f"the {word} is that of customer {name}, and one {word} is one customer’s"
+    return (
+        f"the {word} is that of customer {name}, and one {word} is one customer’s: mend the row, or --ignore the column"
+    )
 
 
 def _may_be(found: Identity, person: Person) -> bool:

@@ -8,7 +8,7 @@ from alembic import op
 from portal.database import Count, Id, Instant, Text
 
 revision = "2026_11_30_import_runs"
-down_revision = "2026_11_29_choices_contracted"
+down_revision = "2026_11_30_refused_mails"
 branch_labels = None
 depends_on = None
 
