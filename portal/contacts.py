@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 
 from portal.errors import PortalError
@@ -25,19 +26,32 @@ _CLOSE_GAP = re.compile(rf"[{_SEPARATORS}]{{0,3}}")
 _GROUP = re.compile(r"\d+")
 _SHORTEST_CARD, _LONGEST_CARD, _SMALLEST_GROUP, _LARGEST_PRINTED = 13, 19, 4, 6
 _LONGEST_PHONE = 15  # Of E.164, after the plus.
+# Blanks, controls, formatting, lone marks, what is not assigned; and letters that are drawn as nothing (fillers of Hangul, the
+# empty Braille cell).
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Mn", "Me", "Zl", "Zp", "Zs"})
+_UNSEEN_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# What people put between the digits of a number. A letter is none of it: telephones would dial the digit that is printed beside it.
+_PHONE = re.compile(r"[+＋]?[\d\s()（）./\-‐-―−·]+")
 
 
 class ContactRefused(PortalError):
     """A name, an address or a number is invalid; the message says why, without repeating it."""
 
 
+def is_blank(text: str) -> bool:
+    """Return whether nobody sees anything of a text: it is empty, or made of blanks and invisible characters alone."""
+    if text.isascii():
+        return not text.strip()
+    return all(letter in _UNSEEN_LETTERS or unicodedata.category(letter) in _UNSEEN for letter in text)
+
+
 def normalise_name(text: str, *, field: str = "name") -> str:
-    """Return one line of text in NFC, trimmed, with single spaces; "" when nothing is left.
+    """Return one line of text in NFC, trimmed, with single spaces; "" when nothing visible is left (`is_blank`).
 
     Raises ContactRefused for control characters, encoded words (they can become mail headers), a card number, or more
     than 255 characters.
     """
-    line = " ".join(unicodedata.normalize("NFC", text).split())
+    line = "" if is_blank(text) else " ".join(unicodedata.normalize("NFC", text).split())
     if len(line) > MAXIMUM_TEXT:
         raise ContactRefused(f"{field} is longer than {MAXIMUM_TEXT} characters")
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Co") for letter in line):
@@ -63,19 +77,25 @@ def normalise_email(text: str, *, field: str = "email") -> str:
 
 
 @lru_cache(maxsize=4096)
-def normalise_phone(text: str, region: str | None = None, *, field: str = "phone") -> str:
+def normalise_phone(
+    text: str, region: str | None = None, *, field: str = "phone", only_country: str | None = None
+) -> str:
     """Return a telephone number in E.164 (`+237670000000`); `region` (ISO 3166) is for one without a country prefix.
 
-    Raises ContactRefused.
+    Raises ContactRefused for letters and extensions, for a number that does not exist in its country's plan, and, with
+    `only_country` (ISO 3166), for one of another country.
     """
     import phonenumbers
 
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        number = None
-    if number is None or not phonenumbers.is_possible_number(number):
+    digits = "".join(letter for letter in text if unicodedata.category(letter) != "Cf").strip()
+    number = None
+    if _PHONE.fullmatch(digits):
+        with suppress(phonenumbers.NumberParseException):
+            number = phonenumbers.parse(digits, region)
+    if number is None or not phonenumbers.is_valid_number(number):
         raise ContactRefused(f"{field} is not a telephone number with its country, such as +237 670 00 00 00")
+    if only_country is not None and not phonenumbers.is_valid_number_for_region(number, only_country):
+        raise ContactRefused(f"{field} is not a telephone number of this country")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

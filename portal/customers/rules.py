@@ -11,7 +11,15 @@ from typing import Any
 
 import idna
 
-from portal.contacts import ContactRefused, holds_card_number, normalise_email, normalise_name, normalise_phone
+from portal.contacts import (
+    ContactRefused,
+    holds_card_number,
+    is_blank,
+    normalise_email,
+    normalise_name,
+    normalise_phone,
+)
+from portal.countries import is_country
 from portal.customers.errors import InvalidCustomer
 
 TYPES = ("individual", "business")
@@ -127,7 +135,7 @@ def normalise_details(details: CustomerDetails) -> NormalDetails:
     if details.type is not None:
         columns["type"] = _one_of("type", details.type, TYPES)
     if details.email is not None:
-        columns["email"] = _contact("email", normalise_email, details.email) if details.email.strip() else None
+        columns["email"] = _contact("email", normalise_email, details.email) if not is_blank(details.email) else None
         columns["email_key"] = email_key(columns["email"]) if columns["email"] else None
     if details.phone is not None:
         columns["phone"] = _phone("phone", details.phone, region)
@@ -170,7 +178,7 @@ def _address(name: str, given: Mapping[str, str | None] | None) -> dict[str, str
     country = address.get("country")
     if country:
         address["country"] = country.upper()
-        if not _is_country(address["country"] or ""):
+        if not is_country(address["country"] or ""):
             raise InvalidCustomer(f"{name}.country", f"{name}.country is not a country code of ISO 3166 such as CM")
     return address
 
@@ -209,7 +217,7 @@ def _entries(name: str, given: Mapping[str, str | None] | None) -> dict[str, str
 
 
 def _checked_value(name: str, value: str | None) -> str | None:
-    if value is None or not value.strip():
+    if value is None or is_blank(value):
         return None
     if holds_card_number(value):  # In the whole value: a number may span several lines.
         raise InvalidCustomer(name, f"{name} looks like it holds a card number, which is never stored here")
@@ -227,7 +235,7 @@ def _line(name: str, value: str) -> str:
 
 
 def _phone(name: str, value: str, region: str | None) -> str | None:
-    if not value.strip():
+    if is_blank(value):
         return None
     try:
         return normalise_phone(value, region, field=name)
@@ -251,12 +259,6 @@ def _locale(value: str) -> str | None:
         return str(Locale.parse(value.strip().replace("_", "-"), sep="-")).replace("_", "-")
     except (UnknownLocaleError, ValueError):
         raise InvalidCustomer("locale", "locale is not a language such as en, fr or pt-BR") from None
-
-
-def _is_country(code: str) -> bool:
-    from babel import Locale
-
-    return len(code) == 2 and code.isalpha() and code in Locale("en").territories
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:

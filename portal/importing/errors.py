@@ -10,13 +10,19 @@ class FileUnreadable(PortalError):
 
 
 class MappingFault(PortalError):
-    """The command names a column or a field that does not exist, or omits a required one; nothing was written."""
+    """The command names a column or a field that does not exist, or omits a required one; nothing was written.
+
+    `lacks_columns`: the header has not what is needed, so that it may not be the header at all.
+    """
+
+    def __init__(self, sentence: str, *, lacks_columns: bool = False) -> None:
+        self.lacks_columns = lacks_columns
+        super().__init__(sentence)
 
 
-class RowRefused(PortalError):
-    """A row cannot be imported. `spoils`: neither can the other rows of its object, which would be wrong without it."""
+class UnknownRun(PortalError):
+    """There is no run of an import with this id, or not of this merchant."""
 
-    def __init__(self, reasons: list[str], *, spoils: bool = True) -> None:
-        self.reasons = reasons
-        self.spoils = spoils
-        super().__init__("; ".join(reasons))
+
+class CannotUndo(PortalError):
+    """A run is undone already, or something of what it made was paid, used or refunded since; the sentence says what."""

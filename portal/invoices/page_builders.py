@@ -147,7 +147,7 @@ def build_invoice_page(
             )
             for line in invoice.lines
         ),
-        taxes=tuple(TaxSum(rate, amount) for rate, amount in taxes_by_rate(invoice.tax, lines)),
+        taxes=_taxes(invoice.tax, lines),
         subtotal=invoice.subtotal,
         total=record.total,
         amount_paid=record.amount_paid,
@@ -207,6 +207,12 @@ def _kind(row: InvoiceRow) -> str:
     if not row.is_being_paid:
         return "to_pay"
     return "waiting" if row.standing == "requires_action" else "on_its_way"
+
+
+def _taxes(tax: int, lines: Iterable[tuple[Decimal | None, int]]) -> tuple[TaxSum, ...]:
+    """The tax by rate; in one sum where no line has a rate, as in an invoice that was imported."""
+    by_rate = taxes_by_rate(tax, lines)
+    return tuple(TaxSum(rate, amount) for rate, amount in by_rate) if by_rate or not tax else (TaxSum(None, tax),)
 
 
 def _payment(share: InvoiceShare, refunds: Sequence[StoredRefund], zone: tzinfo) -> InvoicePayment:

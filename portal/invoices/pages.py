@@ -97,9 +97,9 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True)
 class TaxSum:
-    """The tax of one rate; `rate` in per cent."""
+    """The tax of one rate in per cent; None where only the amount of the tax is known."""
 
-    rate: Decimal
+    rate: Decimal | None
     amount: int
 
 

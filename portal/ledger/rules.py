@@ -139,6 +139,12 @@ def payment_recorded(
     return Posting("payment_recorded", payment_id, at, _without_zero(entries))
 
 
+def import_undone(source: str, entries: Iterable[Entry], *, at: datetime) -> Posting | None:
+    """What an import booked for a payment is taken back, entry for entry: the ledger only ever grows. None when nothing is left."""
+    left = [Entry(entry.account, _negative(entry.money), *_objects(entry)) for entry in entries]
+    return _posting("import_undone", source, at, _summed(left))
+
+
 def refund_begun(
     *, customer_id: str, payment_id: str, refund_id: str, money: Money, credit_taken: Money, at: datetime
 ) -> Posting:
@@ -229,18 +235,15 @@ def _summed(entries: Iterable[Entry]) -> list[Entry]:
     """Return entries of the same account, currency and objects summed into one; zero sums are left out."""
     sums: dict[tuple[str | None, ...], int] = {}
     for entry in entries:
-        key = (
-            entry.account,
-            entry.money.currency,
-            entry.customer_id,
-            entry.invoice_id,
-            entry.payment_id,
-            entry.gateway,
-        )
+        key = (entry.account, entry.money.currency, *_objects(entry))
         sums[key] = sums.get(key, 0) + entry.money.amount
     return [
         Entry(str(account), Money(amount, str(currency)), *ids) for (account, currency, *ids), amount in sums.items()
     ]
+
+
+def _objects(entry: Entry) -> tuple[str | None, str | None, str | None, str | None]:
+    return entry.customer_id, entry.invoice_id, entry.payment_id, entry.gateway
 
 
 def _posting(kind: str, source: str, at: datetime, entries: Sequence[Entry]) -> Posting | None:

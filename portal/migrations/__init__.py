@@ -30,6 +30,7 @@ MODEL_PACKAGES = (
     "outbox",
     "audit",
     "events",
+    "importing",
 )
 _FOLDER = Path(__file__).parent
 

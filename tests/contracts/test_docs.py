@@ -45,7 +45,7 @@ _MACHINES = tuple(
     )
 )  # fmt: skip
 NAMES_OF_MACHINES = re.compile("|".join(_MACHINES))
-TEXT_OF_OTHERS = ("tests/support/axe/",)
+TEXT_OF_OTHERS = ("tests/support/axe/", "tests/data/import/")
 _PICTURES = {".png", ".ico", ".jpg", ".webp", ".woff2"}
 
 

@@ -130,6 +130,21 @@ def test_merchant_is_printed_as_json(installation):
     assert merchant["slug"] == "shop"
 
 
+def test_command_that_imports_little_knows_every_table_that_its_own_name(installation, tmp_path):
+    """Each is a process of its own: a table that only a foreign key names would be missing at the first insert."""
+    installation.run("db", "upgrade")
+    installation.run("merchant", "create", "till", "--name", "Till", "--currency", "USD")
+    files = {
+        "customers": "reference\nP1\n",
+        "payments": "customer,amount,reference,created_at\nP1,49.00,pp-1,2025-11-01\n",
+    }
+
+    for kind, text in files.items():
+        path = tmp_path / f"{kind}.csv"
+        path.write_text(text)
+        assert json.loads(installation.run("import", kind, str(path), "--merchant", "till"))["created"] == 1
+
+
 def test_page_and_what_it_loads_are_served(served):
     html = _fetch(f"{served}/acme/sign-in")
 

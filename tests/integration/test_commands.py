@@ -29,6 +29,7 @@ from portal.sign_in.models import PortalSession
 from tests.conftest import SECRET_KEY
 from tests.support.actors import STAFF
 from tests.support.commands import Commands, Ran
+from tests.support.customers import add_customer
 from tests.support.mail_catcher import catch_mail
 from tests.support.paying import allow
 from tests.support.scripted_gateway import lost
@@ -199,7 +200,9 @@ def test_import_prints_its_summary_as_one_line_and_writes_the_report(commands, a
     ("more", "sentence"),
     [
         (["--map", "due_on=Due"], "no column Due"), (["--map", "nonsense=Country"], "no field nonsense"), (["--map", "due_on"], "not of the form"),
-        (["--set", "currency=USD"], "given twice"), (["--delimiter", ";;"], "single character"), (["--set", "description={Nope}"], "no column Nope"),
+        (["--set", "currency=USD"], "given twice"), (["--ignore", "Nope"], "no column Nope"), (["--values", "status=open"], "not of the form"),
+        (["--none", "customer"], "not of the form"), (["--decimal", ";"], "--decimal"), (["--skip-rows", "-1"], "--skip-rows"),
+        (["--delimiter", ";;"], "single character"), (["--set", "description={Nope}"], "no column Nope"),
     ],
 )  # fmt: skip
 def test_wrong_import_is_2_and_one_line_before_anything_is_written(commands, database, acme, more, sentence):
@@ -244,10 +247,11 @@ def test_session_for_nobody_is_refused(commands, acme, customer):
     assert (ran.code, ran.out, len(ran.err.splitlines())) == (1, "", 1)
 
 
-def test_session_for_one_of_several_asks_for_an_id(commands, acme, tmp_path):
-    file = tmp_path / "customers.csv"
-    file.write_text("reference,email\n1,a@shop.example\n2,a@shop.example\n")
-    commands.run("import", "customers", str(file), "--merchant", "acme")
+def test_session_for_one_of_several_asks_for_an_id(commands, database, acme, clock):
+    with database.unit_of_work() as session:
+        (merchant_id,) = session.execute(sa.select(Merchant.id).where(Merchant.slug == "acme")).one()
+        for _ in range(2):
+            add_customer(session, merchant_id, "a@shop.example", at=clock.now())
 
     ran = commands.run("session", "create", "--merchant", "acme", "--customer", "a@shop.example")
 

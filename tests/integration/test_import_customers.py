@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from portal.clock import MovableClock
 from portal.customers.models import Customer
 from portal.database import Database
-from portal.importing.operations.files import Summary
+from portal.importing.rules.runs import Summary
 from portal.public_ids import new_id
 from tests.support.importing import Importer, importer_of
 
@@ -60,20 +60,50 @@ def test_dry_run_writes_nothing(importer):
 
 
 def test_reference_says_who_is_who(importer):
-    importer.text("reference,name,email", "1,Ann,a@shop.example", "2,Bob,a@shop.example", kind="customers")
+    importer.text("reference,name,email", "1,Ann,a@shop.example", "2,Bob,b@shop.example", kind="customers")
 
     assert importer.text("reference,name", "2,Robert", kind="customers") == Summary(rows=1, updated=1)
     assert importer.rows(sa.select(Customer.name, Customer.email).order_by(Customer.reference)) == [
-        ("Ann", "a@shop.example"), ("Robert", "a@shop.example"),
+        ("Ann", "a@shop.example"), ("Robert", "b@shop.example"),
     ]  # fmt: skip
 
 
-def test_without_a_reference_the_mail_address_decides_and_two_are_refused(importer):
-    importer.text("reference,email", "1,a@shop.example", "2,b@shop.example", "3,b@shop.example", kind="customers")
+@pytest.mark.parametrize(
+    ("head", "first", "second"),
+    [
+        ("reference,email", "1,a@shop.example", "2,A@Shop.example"),
+        ("reference,phone", "1,+237670000000", "2,+237 670 00 00 00"),
+    ],
+)
+@pytest.mark.parametrize("files", [1, 2])
+def test_address_or_phone_of_another_reference_is_refused_and_says_whose_it_is(importer, head, first, second, files):
+    if files == 2:
+        importer.text(head, first, kind="customers")
+
+    rows = (second,) if files == 2 else (first, second)
+    ((line, reason),) = importer.refusals(head, *rows, kind="customers")
+
+    ((customer_id,),) = importer.rows(sa.select(Customer.id))
+    assert (line, f"customer 1 ({customer_id})" in reason) == (len(rows) + 1, True)
+
+
+def test_customer_does_not_get_the_address_of_another(importer):
+    importer.text("reference,email", "1,a@shop.example", "2,b@shop.example", kind="customers")
+
+    assert importer.text("reference,email", "2,a@shop.example", kind="customers") == Summary(rows=1, rejected=1)
+    assert importer.text("reference,email", "2,c@shop.example", kind="customers") == Summary(rows=1, updated=1)
+
+
+def test_address_that_two_have_already_decides_nothing(importer):
+    importer.text("reference,email", "1,a@shop.example", "2,b@shop.example", "3,c@shop.example", kind="customers")
+    importer.change(
+        sa.update(Customer).where(Customer.reference == "3").values(email="b@shop.example", email_key="b@shop.example")
+    )
 
     assert importer.text("email,name", "A@Shop.example,Ann", kind="customers") == Summary(rows=1, updated=1)
     ((line, reason),) = importer.refusals("email,name", "b@shop.example,Bob", kind="customers")
     assert (line, "more than one customer" in reason) == (2, True)
+    assert importer.text("reference,name,email", "3,Cid,b@shop.example", kind="customers") == Summary(rows=1, updated=1)
 
 
 def test_phone_decides_where_there_is_nothing_else(importer):
@@ -99,11 +129,38 @@ def test_empty_cell_says_nothing_and_other_entries_stay(importer):
     ]
 
 
-def test_second_row_of_a_customer_is_refused(importer):
-    assert importer.refusals("reference,name", "1,Ann", "1,Bob", kind="customers") == [
-        (3, "line 2 is of the same customer")
-    ]
-    assert importer.rows(sa.select(Customer.name)) == [("Ann",)]
+ONE_PERSON = ("1,a@shop.example,+237670000000,Ann", ",A@shop.example,,Anna", ",,+237 670 00 00 00,Anne")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_person_in_several_rows_is_one_customer_as_in_several_files(importer, order):
+    rows = [ONE_PERSON[place] for place in order]
+
+    first = importer.text("reference,email,phone,name", *rows, kind="customers")
+    before = importer.everything()
+    again = importer.text("reference,email,phone,name", *rows, kind="customers")
+
+    assert (first, again) == (Summary(rows=3, created=1, updated=2), Summary(rows=3, unchanged=3))
+    assert importer.rows(sa.select(Customer.reference, Customer.name)) == [("1", rows[-1].rpartition(",")[2])]
+    assert importer.everything() == before
+
+
+def test_row_that_says_the_same_again_changes_nothing(importer):
+    assert importer.text("reference,name", "1,Ann", "1,Ann", kind="customers") == Summary(
+        rows=2, created=1, unchanged=1
+    )
+
+
+def test_another_address_for_a_reference_within_a_file_is_refused(importer):
+    refused = importer.refusals(
+        "reference,email", "0,lea@martin.example", "0,gast@haus.example", ",gast@haus.example", kind="customers"
+    )
+
+    ((line, reason),) = refused
+    assert (line, "lea@martin.example" in reason, "gast@haus.example" in reason) == (3, True, True)
+    assert importer.rows(sa.select(Customer.reference, Customer.email).order_by(Customer.email)) == [
+        (None, "gast@haus.example"), ("0", "lea@martin.example"),
+    ]  # fmt: skip
 
 
 def test_our_own_id_is_found_and_a_strange_one_refused(importer):
@@ -126,7 +183,9 @@ def test_our_own_id_is_found_and_a_strange_one_refused(importer):
         ("reference,blocked", "1,maybe", "neither true nor false"),
         ("reference,metadata", "1,[]", "not a JSON object"),
         ("reference,name", "1,4242 4242 4242 4242", "card number"),
-        ("reference,email", ",", "are empty"),
+        ("reference,email,name", ",,Ann", "are empty"),
+        ("reference,name", "TOTAL,", "totals of a report"),
+        ("reference,phone,billing_address.country", "1,6700000O0,CM", "phone is not a telephone number"),
     ],
 )
 def test_wrong_row_is_refused_with_its_reason(importer, head, row, reason):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.database import Database
-from portal.importing.operations.files import Summary
+from portal.importing.rules.runs import Summary
 from portal.invoices.models import Invoice
 from portal.outbox.models import OutboxMessage
 from portal.payments.models import Payment, PaymentAllocation
@@ -18,7 +18,7 @@ from portal.refunds.models import Refund
 from tests.support.importing import Importer, importer_of
 
 HEAD = "customer,amount,status,channel,payment_method.brand,payment_method.last4,invoices,amount_refunded,failure_code,reference,created_at"
-PAID = "c1,1240,complete,card,visa,4242,A-1,,,R-1,2026-02-03T10:00:00Z"
+PAID = "c1,12.40,complete,card,visa,4242,A-1,,,R-1,2026-02-03T10:00:00Z"
 
 
 @pytest.fixture
@@ -65,14 +65,14 @@ def test_dry_run_writes_nothing(importer):
 
 
 def test_payment_of_several_invoices_fills_them_in_turn(importer):
-    importer.text(HEAD, PAID.replace("1240", "1500").replace("A-1", "A-1;A-2"), kind="payments")
+    importer.text(HEAD, PAID.replace("12.40", "15.00").replace("A-1", "A-1;A-2"), kind="payments")
 
     assert balances(importer) == [("paid", 1240), ("partially_paid", 260)]
 
 
 def test_shares_as_the_api_writes_them(importer):
-    row = PAID.replace("1240", "1500").replace(
-        "A-1", '"[{""invoice"":""A-1"",""amount"":1000},{""invoice"":""A-2"",""amount"":500}]"'
+    row = PAID.replace("12.40", "15.00").replace(
+        "A-1", '"[{""invoice"":""A-1"",""amount"":10},{""invoice"":""A-2"",""amount"":5.00}]"'
     )
 
     importer.text(HEAD, row, kind="payments")
@@ -81,21 +81,54 @@ def test_shares_as_the_api_writes_them(importer):
 
 
 def test_failed_payment_settles_nothing(importer):
-    importer.text(HEAD, "c1,1240,failed,card,visa,0002,A-1,,card_declined,R-1,2026-02-03", kind="payments")
+    importer.text(HEAD, "c1,12.40,failed,card,visa,0002,A-1,,card_declined,R-1,2026-02-03", kind="payments")
 
     assert importer.rows(sa.select(Payment.status, Payment.failure_code)) == [("failed", "card_declined")]
     assert balances(importer)[0] == ("open", 0)
 
 
 def test_refunds_are_told_below_their_payment(importer):
-    importer.text(HEAD, "c1,1240,partially_refunded,card,,,,240,,R-1,2026-02-03", kind="payments")
+    importer.text(HEAD, "c1,12.40,partially_refunded,card,,,,2.40,,R-1,2026-02-03", kind="payments")
 
-    assert importer.text(HEAD, "c1,1240,refunded,card,,,,,,R-1,2026-02-03", kind="payments") == Summary(
+    assert importer.text(HEAD, "c1,12.40,refunded,card,,,,,,R-1,2026-02-03", kind="payments") == Summary(
         rows=1, updated=1
     )
 
     assert importer.rows(sa.select(Payment.status, Payment.amount_refunded)) == [("refunded", 1240)]
     assert sorted(amount for (amount,) in importer.rows(sa.select(Refund.amount))) == [240, 1000]
+
+
+REFUND = PAID.replace("12.40", "-2.40").replace("A-1", "")
+
+
+def test_refund_with_a_row_of_its_own_belongs_to_the_payment_of_its_reference(importer):
+    rows = PAID, REFUND, REFUND.replace("-2.40", "(1.00)").replace("complete", "refunded")
+
+    assert importer.text(HEAD, *rows, kind="payments") == Summary(rows=3, created=3)
+    assert importer.text(HEAD, *rows, kind="payments") == Summary(rows=3, unchanged=3)
+
+    assert importer.rows(sa.select(Payment.status, Payment.amount_refunded)) == [("partially_refunded", 340)]
+    assert balances(importer)[0] == ("paid", 1240)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ((PAID, REFUND.replace("-2.40", "-12.41")), "more than its amount"),
+        ((PAID, f"{REFUND},EUR"), "differ in currency"),
+        ((PAID.replace("complete", "failed"), REFUND), "was not complete"),
+        ((PAID.replace(",,,R-1", ",2.00,,R-1"), REFUND), "not what the refunds of this payment come to"),
+        ((REFUND.replace("complete", "failed"),), "it was not made"),
+    ],
+)
+def test_refund_that_does_not_fit_its_payment_is_refused_with_it(importer, rows, reason):
+    before = importer.everything()
+    rows = tuple(row if row.count(",") > 10 else f"{row}," for row in rows)
+
+    refused = importer.refusals(f"{HEAD},currency", *rows, kind="payments")
+
+    assert [reason in told for _, told in refused] == [True] * len(rows)
+    assert importer.everything() == before
 
 
 def test_failed_payment_may_turn_out_complete_and_never_back(importer):
@@ -114,11 +147,13 @@ def test_failed_payment_may_turn_out_complete_and_never_back(importer):
     [
         ("c1", "c9", "no such customer"),
         ("A-1", "Z-9", "no such invoice"),
-        ("1240", "9999", "more than what is left"),
-        ("1240", "12.40", "not a whole number"),
-        ("1240", "0", "amount is not positive"),
-        ("complete", "pending", "in which a payment has ended"),
-        ("card", "cash", "channel is one of"),
+        ("12.40", "99.99", "more than what is left"),
+        ("12.40", "12.405", "more decimals"),
+        ("12.40", "0", "amount is not positive"),
+        ("12.40", "-12.40", "the payment that it refunds is not in the file"),
+        ("complete", "pending", "has not ended"),
+        ("complete", "mystery", "--values"),
+        ("card", "seashells", "channel seashells is not a known word"),
         ("R-1", "", "reference and gateway_reference are empty"),
         ("2026-02-03T10:00:00Z", "2027-02-03", "in the future"),
         ("2026-02-03T10:00:00Z", "", "created_at is empty"),
@@ -137,7 +172,7 @@ def test_wrong_row_is_refused_with_its_reason(importer, old, new, reason):
     ("gateway", "reason"), [("t\x07ill", "gateway has a control character"), ("4242 4242 4242 4242", "a card number")]
 )
 def test_gateway_that_cannot_be_kept_is_refused_and_the_rest_comes_in(importer, gateway, reason):
-    rows = f"{PAID},{gateway}", PAID.replace("A-1", "A-2").replace("R-1", "R-2").replace("1240", "500") + ",till"
+    rows = f"{PAID},{gateway}", PAID.replace("A-1", "A-2").replace("R-1", "R-2").replace("12.40", "5.00") + ",till"
 
     ((line, told),) = importer.refusals(f"{HEAD},gateway", *rows, kind="payments")
 
@@ -161,7 +196,7 @@ def test_two_payments_of_one_file_never_pay_an_invoice_twice(importer):
 def test_same_reference_with_another_amount_is_refused(importer):
     importer.text(HEAD, PAID, kind="payments")
 
-    ((_, reason),) = importer.refusals(HEAD, PAID.replace("1240", "1000"), kind="payments")
+    ((_, reason),) = importer.refusals(HEAD, PAID.replace("12.40", "10.00"), kind="payments")
 
     assert "another customer or amount" in reason
 

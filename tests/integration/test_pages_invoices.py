@@ -244,6 +244,15 @@ def test_taxes_of_several_rates_sum_to_the_tax(pages: PageClient, account: Accou
     assert "Tax 15%$7.50" in page.text
 
 
+def test_tax_without_a_rate_is_one_sum(pages: PageClient, account: Account) -> None:
+    invoice = account.invoice(25_000, subtotal=21_739, tax=3261)
+    account.line(invoice, 1, 21_739)
+
+    text = pages.get(f"/acme/invoices/{invoice}").text
+
+    assert [each for each in ("Subtotal$217.39", "Tax$32.61", "Total$250.00") if each not in text] == []
+
+
 def test_credit_notes_lower_what_is_left(pages: PageClient, account: Account) -> None:
     invoice = account.invoice(5000, amount_credited=1200)
     account.credit_note(invoice, 1200, "C-17")

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.database import Database
-from portal.importing.operations.files import ImportRequest, Summary, prepare_import, run_import
+from portal.importing.operations.files import ImportRequest, prepare_import, run_import
+from portal.importing.rules.runs import Summary
 from portal.merchants.operations import NewMerchant, create_merchant
 from portal.merchants.queries import MerchantProfile
 from tests.support.actors import OPERATOR
@@ -39,7 +40,7 @@ class Importer:
         self, path: Path, *, kind: str = "invoices", report: io.StringIO | None = None, progress: Any = None, **how: Any
     ) -> Summary:
         prepared = prepare_import(ImportRequest(kind, path, **how), self.merchant, self.clock)
-        return run_import(self.database, prepared, progress or Silence(), report)
+        return run_import(self.database, prepared, progress or Silence(), report).summary
 
     def text(self, *lines: str, **how: Any) -> Summary:
         path = self._folder / "file.csv"
@@ -49,7 +50,8 @@ class Importer:
     def refusals(self, *lines: str, **how: Any) -> list[tuple[int, str]]:
         report = io.StringIO()
         self.text(*lines, report=report, **how)
-        return [(int(line), reason) for line, reason, _ in list(csv.reader(io.StringIO(report.getvalue())))[1:]]
+        rows = list(csv.reader(io.StringIO(report.getvalue()), delimiter=how.get("delimiter", ",")))
+        return [(int(row[0]), row[1]) for row in rows[1:]]
 
     def rows(self, statement: sa.Select[*tuple[Any, ...]]) -> Sequence[sa.Row[Any]]:
         with self.database.read() as reader:

@@ -96,7 +96,8 @@ def _prompt_from(fields: CheckoutFields, gateway: Gateway | None, currency: str)
     if channel not in list_channels(gateway, currency):
         raise CurrencyNotAccepted
     try:
-        return Prompt(channel.id, normalise_phone(fields.phone or "", channel.country), fields.save_method)
+        phone = normalise_phone(fields.phone or "", channel.country, only_country=channel.country)
+        return Prompt(channel.id, phone, fields.save_method)
     except ContactRefused:
         raise PhoneUnreadable from None
 

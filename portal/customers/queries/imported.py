@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,11 +13,15 @@ from portal.database import Reader
 from portal.tenancy import MerchantScope
 
 
-class NamedCustomer(NamedTuple):
-    """A customer by one of the things it goes by, `name`; `is_deleted` ones too, whose invoices still go by it."""
+class Identity(NamedTuple):
+    """A customer by all that it goes by; deleted ones too, whose invoices still go by it. `email_key` is the address as it is compared
+    (`rules.email_key`)."""
 
-    name: str
     id: str
+    reference: str | None
+    email: str | None
+    email_key: str | None
+    phone: str | None
     is_deleted: bool
 
 
@@ -45,32 +49,30 @@ def lock_customers(
     )
 
 
-def list_by_reference(reader: Reader, scope: MerchantScope, references: Collection[str]) -> list[NamedCustomer]:
-    """Return the customers of these references, by id."""
-    return _named(reader, scope, Customer.reference, references)
-
-
-def list_by_email_key(reader: Reader, scope: MerchantScope, email_keys: Collection[str]) -> list[NamedCustomer]:
-    """Return the customers of these addresses (`rules.email_key`), by id; there may be several of one."""
-    return _named(reader, scope, Customer.email_key, email_keys)
-
-
-def find_ids(reader: Reader, scope: MerchantScope, names: Collection[str]) -> Mapping[str, str]:
-    """Return the ids of the customers that these ids or references name, by name."""
-    rows = reader.execute(
-        sa.select(Customer.id, Customer.reference).where(
-            Customer.merchant_id == scope.merchant_id, sa.or_(Customer.id.in_(names), Customer.reference.in_(names))
-        )
-    ).all()
-    return {row.id: row.id for row in rows} | {row.reference: row.id for row in rows if row.reference}
-
-
-def _named(reader: Reader, scope: MerchantScope, column: Any, names: Collection[str]) -> list[NamedCustomer]:
-    if not names:
-        return []
-    rows = reader.execute(
-        sa.select(column, Customer.id, Customer.deleted_at.is_not(None))
-        .where(Customer.merchant_id == scope.merchant_id, column.in_(names))
-        .order_by(Customer.id)
-    )
-    return [NamedCustomer(name, customer_id, bool(is_deleted)) for name, customer_id, is_deleted in rows]
+def list_identities(
+    reader: Reader,
+    scope: MerchantScope,
+    *,
+    ids: Collection[str] = (),
+    references: Collection[str] = (),
+    email_keys: Collection[str] = (),
+    phones: Collection[str] = (),
+) -> list[Identity]:
+    """Return the customers that go by any of these, by id; there may be several of one address or telephone number."""
+    wanted = {Customer.id: ids, Customer.reference: references, Customer.email_key: email_keys, Customer.phone: phones}
+    found: dict[str, Identity] = {}
+    # A statement for each, so that each is read by its own index.
+    for column, values in wanted.items():
+        if values:
+            rows = reader.execute(
+                sa.select(
+                    Customer.id,
+                    Customer.reference,
+                    Customer.email,
+                    Customer.email_key,
+                    Customer.phone,
+                    Customer.deleted_at.is_not(None),
+                ).where(Customer.merchant_id == scope.merchant_id, column.in_(sorted(values)))
+            )
+            found |= {row.id: Identity(*row[:-1], bool(row[-1])) for row in rows}
+    return [found[customer_id] for customer_id in sorted(found)]

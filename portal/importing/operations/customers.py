@@ -11,34 +11,36 @@ from sqlalchemy.orm import Session
 from portal.customers.errors import InvalidCustomer
 from portal.customers.models import Customer
 from portal.customers.operations import changes_of
-from portal.customers.queries.imported import lock_customers
+from portal.customers.queries.imported import Identity, lock_customers
 from portal.customers.rules import NormalDetails, merged_document, normalise_details
 from portal.events.operations import record_imported
 from portal.events.rules import Event, EventType
+from portal.importing.operations.people import KnownPeople, taken
 from portal.importing.rules.customer_rows import ImportedCustomer
-from portal.importing.rules.results import Change, Context, Refused, WriteResult
+from portal.importing.rules.results import Change, Context, Refused, WriteResult, Written
 from portal.public_ids import new_id
 from portal.tenancy import MerchantScope
 
 
-def write_customers(session: Session, context: Context, customers: Sequence[ImportedCustomer]) -> list[WriteResult]:
-    """Write the customers of a batch, and return the result of each.
+def write_customers(session: Session, context: Context, customers: Sequence[ImportedCustomer]) -> Written:
+    """Write the customers of a batch.
 
-    The merchant's reference identifies the customer; without one, the mail address, then the phone. Two references with one mail
-    address are two customers: the merchant's own reference decides.
+    Our id identifies the customer, else the merchant's reference, else the mail address, else the phone. An address and a phone
+    are one customer's (contract, section 5): a row that would give them to a second one is refused.
     """
     normal = [normalise_details(customer.details) for customer in customers]
-    existing_customers = _ExistingCustomers(session, context.merchant.id, customers, normal)
+    existing = _Existing(session, context.merchant.id, customers, normal)
     new: list[dict[str, Any]] = []
     events: list[Event] = []
     results: list[WriteResult] = []
     for customer, details in zip(customers, normal, strict=True):
-        found = existing_customers.find(customer, details)
+        found = existing.find(customer, details)
         if isinstance(found, Refused):
             results.append(found)
         elif found is None:
             row = _row(context, customer, details)
             new.append(row)
+            existing.add(row)
             events.append(_event(context, EventType.CUSTOMER_CREATED, row["id"]))
             results.append(Change.CREATED)
         else:
@@ -50,10 +52,10 @@ def write_customers(session: Session, context: Context, customers: Sequence[Impo
     if new:
         session.execute(sa.insert(cast(sa.Table, Customer.__table__)), new)
     record_imported(session, events)
-    return results
+    return Written(results, [row["id"] for row in new])
 
 
-class _ExistingCustomers:
+class _Existing:
     """The customers in the database that a batch may refer to, locked, by each of their keys."""
 
     def __init__(
@@ -66,46 +68,69 @@ class _ExistingCustomers:
             ids={customer.id for customer in customers if customer.id},
             references={found["reference"] for found in columns if found.get("reference")},
             email_keys={found["email_key"] for found in columns if found.get("email_key")},
-            phones={
-                found["phone"]
-                for found in columns
-                if found.get("phone") and not (found.get("reference") or found.get("email_key"))
-            },
+            phones={found["phone"] for found in columns if found.get("phone")},
         )
-        self._by_id = {row.id: row for row in rows}
-        self._by_reference = {row.reference: row for row in rows if row.reference}
-        self._active = [row for row in rows if row.deleted_at is None]
-        self._by_email: dict[str, list[Customer]] = {}
-        self._by_phone: dict[str, list[Customer]] = {}
-        for row in self._active:
-            self._by_email.setdefault(row.email_key or "", []).append(row)
-            self._by_phone.setdefault(row.phone or "", []).append(row)
+        self._rows = {row.id: row for row in rows}
+        self._known = KnownPeople(
+            Identity(row.id, row.reference, row.email, row.email_key, row.phone, row.deleted_at is not None)
+            for row in rows
+        )
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add a customer that the batch makes."""
+        self._known.add(Identity(row["id"], row["reference"], row["email"], row["email_key"], row["phone"], False))
 
     def find(self, customer: ImportedCustomer, details: NormalDetails) -> Customer | Refused | None:
-        columns = details.columns
-        if customer.id:
-            found = self._by_id.get(customer.id)
-            return _unless_deleted(found) if found else Refused("there is no customer with this id")
-        if columns.get("reference"):
-            found = self._by_reference.get(columns["reference"])
-            if found:
-                return _unless_deleted(found)
-            # Somebody who signed up by mail only becomes the merchant's customer of that reference.
-            nameless = [row for row in self._by_email.get(columns.get("email_key") or "-", []) if not row.reference]
-            if len(nameless) == 1:
-                self._by_reference[columns["reference"]] = nameless[0]
-                return nameless[0]
+        """Return the customer of a row, None for a new one."""
+        found = self._identity(customer, details)
+        if isinstance(found, Refused):
+            return found
+        if found is not None and found.is_deleted:
+            return Refused("the customer was deleted")
+        stranger = self._stranger(details, found)
+        if stranger is not None:
+            return stranger
+        if found is None:
             return None
-        key, same = ("mail address", self._by_email.get(columns["email_key"], [])) if columns.get("email_key") else (
-            "phone", self._by_phone.get(columns.get("phone") or "-", [])
-        )  # fmt: skip
-        if len(same) > 1:
-            return Refused(f"more than one customer has this {key}; give a reference")
-        return same[0] if same else None
+        return self._rows.get(found.id) or Refused("the row is of a customer that another row of the file makes")
+
+    def _identity(self, customer: ImportedCustomer, details: NormalDetails) -> Identity | Refused | None:
+        columns, known = details.columns, self._known
+        if customer.id:
+            return known.by_id.get(customer.id) or Refused("there is no customer with this id")
+        emails, phones = known.with_email(columns.get("email_key")), known.with_phone(columns.get("phone"))
+        reference = columns.get("reference")
+        if reference:
+            return known.by_reference.get(reference) or _nameless(emails) or _nameless(phones, but_for_email=True)
+        if len(emails) > 1:
+            return Refused("more than one customer has this mail address; give a reference")
+        if emails or columns.get("email_key"):
+            return emails[0] if emails else _nameless(phones, but_for_email=True)
+        if len(phones) > 1:
+            return Refused("more than one customer has this phone; give a reference")
+        return phones[0] if phones else None
+
+    def _stranger(self, details: NormalDetails, found: Identity | None) -> Refused | None:
+        """Return the refusal of an address or a phone that is another customer's; those that a customer has already may stay."""
+        columns = details.columns
+        own_id = found.id if found else None
+        for word, column, same in (
+            ("mail address", "email_key", self._known.with_email(columns.get("email_key"))),
+            ("phone", "phone", self._known.with_phone(columns.get("phone"))),
+        ):
+            has_it = found is not None and getattr(found, column) == columns.get(column)
+            others = [each for each in same if each.id != own_id]
+            if others and not has_it:
+                return Refused(taken(word, others[0]))
+        return None
 
 
-def _unless_deleted(found: Customer) -> Customer | Refused:
-    return found if found.deleted_at is None else Refused("the customer was deleted")
+def _nameless(same: Sequence[Identity], *, but_for_email: bool = False) -> Identity | None:
+    """Return the one customer who has no reference yet, and with `but_for_email` no mail address either: somebody who signed up by
+    mail or telephone only becomes the merchant's customer of a reference."""
+    if len(same) != 1 or same[0].reference or (but_for_email and same[0].email_key):
+        return None
+    return same[0]
 
 
 def _update(context: Context, found: Customer, customer: ImportedCustomer) -> WriteResult:

@@ -5,8 +5,9 @@ Memory does not grow with the file. Killed at any point, it can be run again: ob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -15,25 +16,34 @@ from sqlalchemy.orm import Session
 
 from portal.clock import Clock
 from portal.database import Database
-from portal.importing.errors import MappingFault, RowRefused
-from portal.importing.operations.csv_reader import CsvFile, open_csv, raw_text, read_records
+from portal.importing.errors import MappingFault
+from portal.importing.operations.csv_reader import CsvFile, Record, open_csv, read_records, suggest_options
 from portal.importing.operations.kinds import KINDS
 from portal.importing.operations.reports import write_report
+from portal.importing.operations.runs import finish_run, remember
 from portal.importing.operations.spool import Spool
+from portal.importing.rules.amounts import NumberStyle, read_currency
 from portal.importing.rules.groups import Group
-from portal.importing.rules.mapping import Sources, compile_sources
-from portal.importing.rules.results import Context, Kind, Refused, RowReader, WriteResult
-from portal.importing.rules.values import ValueRefused, checked_calendar, read_currency
+from portal.importing.rules.mapping import Command, Sources, compile_sources
+from portal.importing.rules.refusals import ValueRefused
+from portal.importing.rules.results import Change, Context, Kind, Refused, RowReader, WriteResult
+from portal.importing.rules.runs import Run, Summary
+from portal.importing.rules.values import checked_calendar
 from portal.merchants.queries import MerchantProfile
+from portal.public_ids import new_id
 
 BATCH_OBJECTS = 2000
 BATCH_ROWS = 6000
+PREVIEWED_OBJECTS = 5
 _RETRIES = 3
+_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """What to import. `maps` are (field, column), `sets` are (field, value or template), in the command's order."""
+    """What to import. `maps` are (field, column), `sets` (field, value or template), `ignored` columns, `words` (field, word, value
+    or "" for none), in the command's order. `decimal` is the decimal sign, None where the command gives none; `name` what the
+    file is called where it is remembered."""
 
     kind: str
     path: Path
@@ -43,20 +53,11 @@ class ImportRequest:
     timezone: str | None = None
     delimiter: str = ","
     is_dry_run: bool = False
-
-
-@dataclass(slots=True)
-class Summary:
-    """How many rows had which result; the four sum to `rows`."""
-
-    rows: int = 0
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    rejected: int = 0
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)
+    decimal: str | None = None
+    skip_rows: int = 0
+    ignored: Sequence[str] = ()
+    words: Sequence[tuple[str, str, str]] = ()
+    name: str | None = None
 
 
 class Progress(Protocol):
@@ -77,7 +78,28 @@ class PreparedImport:
     sources: Sources
     context: Context
     kind: Kind
+    run: Run
+    clock: Clock
     request: ImportRequest = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The first objects of a file as they would become, in cells below `head`, and the first rows that would be refused."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    refused: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an import: the counts, the run that can be undone (None for a dry run and where nothing was made), and the reasons
+    that most rows were refused for."""
+
+    summary: Summary
+    run_id: str | None
+    reasons: Sequence[tuple[str, int]]
 
 
 class _DryRun(Exception):
@@ -87,23 +109,38 @@ class _DryRun(Exception):
 def prepare_import(request: ImportRequest, merchant: MerchantProfile, clock: Clock) -> PreparedImport:
     """Check the command against the file. Raises MappingFault and FileUnreadable."""
     kind = KINDS[request.kind]
-    file = open_csv(request.path, request.delimiter)
-    sources = compile_sources(kind.fields, file.columns, request.maps, request.sets)
+    file = open_csv(request.path, request.delimiter, request.skip_rows)
+    command = Command(request.maps, request.sets, request.ignored, request.words)
+    try:
+        sources = compile_sources(kind.fields, file.columns, command)
+    except MappingFault as fault:
+        hints = suggest_options(file, request.skip_rows) if fault.lacks_columns else []
+        raise MappingFault("; ".join([str(fault), *hints])) from None
     calendar = checked_calendar(request.date_format, request.timezone or merchant.timezone)
     _check_constants(sources)
-    context = Context(merchant, calendar, frozenset(sources.names), clock.now())
-    return PreparedImport(file, sources, context, kind, request)
+    context = Context(merchant, calendar, NumberStyle(request.decimal), clock.now())
+    run = Run(new_id("imp", context.now), request.kind, request.name or request.path.name, context.now)
+    return PreparedImport(file, sources, context, kind, run, clock, request)
 
 
 def run_import(
-    database: Database, prepared: PreparedImport, progress: Progress, report: TextIO | None = None
-) -> Summary:
-    """Import what was prepared, write the report of refused rows, and return the counts of rows."""
+    database: Database,
+    prepared: PreparedImport,
+    progress: Progress,
+    report: TextIO | None = None,
+    show: Callable[[Preview], None] | None = None,
+) -> Outcome:
+    """Import what was prepared, write the report of refused rows, and return the counts of rows.
+
+    `show` is called with the first objects as they would become, before anything is written.
+    """
     summary = Summary()
     with Spool() as spool:
         progress.begin("reading", prepared.file.size)
         _read(prepared, spool, progress)
         progress.end()
+        if show is not None:
+            show(_preview(prepared, spool))
         progress.begin("writing", spool.row_count())
         for groups in _batches(spool.groups()):
             _write(database, prepared, spool, groups, summary)
@@ -111,11 +148,12 @@ def run_import(
         progress.end()
         summary.rows, summary.rejected = spool.row_count(), spool.refusal_count()
         if report is not None:
-            write_report(report, spool.refusals())
+            write_report(report, prepared.file, spool.refusals())
+        reasons = spool.reasons(_REASONS)
     assert summary.created + summary.updated + summary.unchanged + summary.rejected == summary.rows, (
         "each row is counted once"
     )
-    return summary
+    return Outcome(summary, _finished(database, prepared, summary), reasons)
 
 
 def _check_constants(sources: Sources) -> None:
@@ -128,50 +166,79 @@ def _check_constants(sources: Sources) -> None:
 
 
 def _read(prepared: PreparedImport, spool: Spool, progress: Progress) -> None:
-    reader = prepared.kind.reader(prepared.context)
-    for record in read_records(prepared.file, progress.advance):
-        raw = raw_text(record.cells)
+    reader, sources = prepared.kind.reader(prepared.context), prepared.sources
+    width = len(prepared.file.columns)
+
+    def looks_like_row(cells: list[str]) -> bool:
+        return len(cells) == width and reader.looks_like_row(sources.values(cells))
+
+    for record in read_records(prepared.file, progress.advance, looks_like_row):
         if record.fault is not None:
-            spool.refuse(record.line, record.fault, raw)
-            continue
-        _spool_row(spool, reader, record.line, prepared.sources.values(record.cells), raw)
+            spool.refuse(record.line, record.fault, record.cells, object_=_object_of(prepared, reader, record))
+        else:
+            _spool_row(spool, reader, record, sources.values(record.cells))
+    if prepared.kind.has_people:
+        spool.find_owners()
 
 
-def _spool_row(spool: Spool, reader: RowReader, line: int, values: dict[str, str], raw: str) -> None:
-    key = reader.key_of(values)
-    try:
-        at, payload = reader.read(values)
-    except RowRefused as fault:
-        owner, object_ = key or (None, None)
-        spool.refuse(line, str(fault), raw, owner=owner, object_=object_, spoils=fault.spoils)
+def _object_of(prepared: PreparedImport, reader: RowReader, record: Record) -> str | None:
+    """Return the object of a row that cannot be read as a whole, as far as its first cells tell: that object is not whole without it."""
+    cells = [*record.cells, *[""] * len(prepared.file.columns)][: len(prepared.file.columns)]
+    return reader.read(prepared.sources.values(cells)).keys.object
+
+
+def _spool_row(spool: Spool, reader: RowReader, record: Record, values: Mapping[str, str]) -> None:
+    reading = reader.read(values)
+    keys = reading.keys
+    if keys.object is None or not keys.has_owner:
+        assert reading.reasons, "a row without its object is refused"
+        spool.refuse(record.line, "; ".join(reading.reasons), record.cells, object_=keys.object)
         return
-    assert key is not None, "a row without its object was refused"
-    spool.add(line, *key, at, payload, raw)
+    spool.add(record.line, reading, record.cells)
+
+
+def _preview(prepared: PreparedImport, spool: Spool) -> Preview:
+    rows, refused = [], []
+    for group in islice(spool.groups(), PREVIEWED_OBJECTS):
+        built = prepared.kind.build(prepared.context, group)
+        if built.object is not None:
+            rows.append(prepared.kind.preview(built.object))
+        refused += sorted(built.refused.items())
+    refused += [(line, reason) for line, reason, _ in islice(spool.refusals(), PREVIEWED_OBJECTS)]
+    return Preview(prepared.kind.preview_head, tuple(rows), tuple(sorted(refused)[:PREVIEWED_OBJECTS]))
+
+
+def _finished(database: Database, prepared: PreparedImport, summary: Summary) -> str | None:
+    if prepared.request.is_dry_run or not (summary.created or summary.updated):
+        return None
+    at = prepared.clock.now()
+    database.run(lambda session: finish_run(session, prepared.context.merchant.id, prepared.run, summary, at=at))
+    return prepared.run.id
 
 
 def _write(
     database: Database, prepared: PreparedImport, spool: Spool, groups: Sequence[Group], summary: Summary
 ) -> None:
-    objects = list(_built(prepared.kind, spool, groups))
+    objects = list(_built(prepared, spool, groups))
+    refusals: dict[int, str] = {}
     for made, result in zip(objects, _write_batch(database, prepared, objects), strict=True):
         if isinstance(result, Refused):
-            spool.refuse_spooled(list(made.file_lines), result.reason)
-        else:
-            setattr(summary, result.value, getattr(summary, result.value) + len(made.file_lines))
-
-
-def _built(kind: Kind, spool: Spool, groups: Iterable[Group]) -> Iterator[Any]:
-    for group in groups:
-        good = [row.line for row in group.rows if row.reason is None]
-        if not good:
+            refusals |= dict.fromkeys(made.file_lines, result.reason)
             continue
-        if kind.is_one_row and len(good) > 1:
-            spool.refuse_spooled(good[1:], f"line {good[0]} is of the same {kind.noun}")
-            group = replace(group, rows=tuple(row for row in group.rows if row.line == good[0]))
-        try:
-            yield kind.build(group)
-        except RowRefused as fault:
-            spool.refuse_spooled(good, str(fault))
+        later = made.later_changes if result is Change.CREATED and made.later_changes else ()
+        summary.count(result, len(made.file_lines) - len(later))
+        for change in later:
+            summary.count(change, 1)
+    spool.refuse_spooled(refusals)
+
+
+def _built(prepared: PreparedImport, spool: Spool, groups: Iterable[Group]) -> Iterator[Any]:
+    for group in groups:
+        built = prepared.kind.build(prepared.context, group)
+        if built.refused:
+            spool.refuse_spooled(built.refused)
+        if built.object is not None:
+            yield built.object
 
 
 def _write_batch(database: Database, prepared: PreparedImport, objects: Sequence[Any]) -> list[WriteResult]:
@@ -179,12 +246,13 @@ def _write_batch(database: Database, prepared: PreparedImport, objects: Sequence
     dry_run_results: list[WriteResult] = []
 
     def work(session: Session) -> list[WriteResult]:
-        results = prepared.kind.write(session, prepared.context, objects)
+        written = prepared.kind.write(session, prepared.context, objects)
         session.flush()
         if prepared.request.is_dry_run:
-            dry_run_results[:] = results
+            dry_run_results[:] = written.results
             raise _DryRun
-        return results
+        remember(session, prepared.context.merchant.id, prepared.run, written.made)
+        return written.results
 
     if not objects:
         return []

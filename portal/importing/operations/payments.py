@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from portal.customers.queries.imported import find_ids
 from portal.events.rules import IMPORT
+from portal.importing.operations.bookings import Share, book, post_payment, refund, settle
+from portal.importing.operations.people import Payers
 from portal.importing.rules.payment_rows import CAPTURED, ImportedPayment
-from portal.importing.rules.results import Change, Context, Refused, WriteResult
-from portal.invoices.operations.balance import settle_unreserved
+from portal.importing.rules.results import Change, Context, Refused, WriteResult, Written
 from portal.invoices.queries.payable import lock_named
 from portal.invoices.rules import OUTSTANDING
-from portal.ledger.operations.posting import post
-from portal.ledger.rules import Settled, payment_recorded, refund_begun, refund_succeeded
-from portal.money import Money
-from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.models import Payment
 from portal.payments.operations.status import correct, record_status
 from portal.payments.queries.at_gateways import lock_by_reference
 from portal.public_ids import new_id
-from portal.refunds.models import Refund
 from portal.tenancy import MerchantScope, Scope
 
 _CHANGEABLE = ("status", "amount_refunded", "failure_code", "failure_message")
 
 
-@dataclass(frozen=True, slots=True)
-class _Share:
-    invoice_id: str
-    number: str
-    title: str
-    amount: int
-    version: int
-
-
-def write_payments(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> list[WriteResult]:
-    """Write the payments of a batch, and return the result of each."""
-    customers = _customers_of(session, context, payments)
+def write_payments(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> Written:
+    """Write the payments of a batch."""
+    payers = Payers(session, context, [payment.payer for payment in payments])
     existing = _existing(session, context, payments)
-    return [_write(session, context, payment, customers, existing) for payment in payments]
-
-
-def _customers_of(session: Session, context: Context, payments: Sequence[ImportedPayment]) -> Mapping[str, str]:
-    names = sorted({payment.customer for payment in payments})
-    return find_ids(session, MerchantScope(context.merchant.id), names)
+    made: list[str] = []
+    results = [_write(session, context, payment, payers, existing, made) for payment in payments]
+    return Written(results, made)
 
 
 def _existing(
@@ -64,19 +47,30 @@ def _write(
     session: Session,
     context: Context,
     payment: ImportedPayment,
-    customers: Mapping[str, str],
+    payers: Payers,
     existing: dict[tuple[str | None, str], Payment],
+    made: list[str],
 ) -> WriteResult:
-    customer_id = customers.get(payment.customer)
-    if customer_id is None:
-        return Refused("there is no such customer; import the customers first")
+    customer = payers.customer_of(payment.payer)
     old = existing.get((payment.gateway, payment.gateway_reference))
-    if old is None:
-        return _create(session, context, payment, customer_id)
-    return _update(session, context, payment, customer_id, old)
+    if old is not None and not _changes(payment, old) and isinstance(customer, Refused):
+        return Change.UNCHANGED  # Whoever made it has another address or reference by now.
+    if isinstance(customer, Refused):
+        return customer
+    if old is not None:
+        return _update(session, context, payment, customer, old)
+    conflict = payers.conflict_of(payment.payer, customer)
+    if conflict is not None:
+        return Refused(conflict)
+    result = _create(session, context, payment, customer)
+    if isinstance(result, Refused):
+        return result
+    made.append(result)
+    return Change.CREATED
 
 
-def _create(session: Session, context: Context, payment: ImportedPayment, customer_id: str) -> WriteResult:
+def _create(session: Session, context: Context, payment: ImportedPayment, customer_id: str) -> str | Refused:
+    """Return the id of the payment that was made."""
     shares = _shares(session, context, payment, customer_id)
     if isinstance(shares, Refused):
         return shares
@@ -95,11 +89,14 @@ def _create(session: Session, context: Context, payment: ImportedPayment, custom
     )  # fmt: skip
     session.add(made)
     session.flush()
-    _settle(session, context, made, shares)
-    _post(session, context, made, shares)
-    _refund(session, context, made, payment.amount_refunded)
+    book(session, context, made, shares)
     record_status(session, made, actor=IMPORT, at=context.now, previous={})
-    return Change.CREATED
+    return payment_id
+
+
+def _changes(payment: ImportedPayment, old: Payment) -> bool:
+    names = (*_CHANGEABLE, "amount", "currency")
+    return any(getattr(payment, name) != getattr(old, name) for name in names)
 
 
 def _update(
@@ -123,18 +120,18 @@ def _update(
     for name, value in changes.items():
         setattr(old, name, value)
     old.completed_at, old.updated_at = old.completed_at or payment.completed_at, context.now
-    _settle(session, context, old, shares)
+    settle(session, context, old, shares)
     if status != old.status:
         correct(session, old, status, actor=IMPORT, at=context.now)
     else:
         old.version += 1
     if not was_captured:
-        _post(session, context, old, shares)
-    _refund(session, context, old, more_refunded)
+        post_payment(session, context, old, shares)
+    refund(session, context, old, more_refunded)
     return Change.UPDATED
 
 
-def _shares(session: Session, context: Context, payment: ImportedPayment, customer_id: str) -> list[_Share] | Refused:
+def _shares(session: Session, context: Context, payment: ImportedPayment, customer_id: str) -> list[Share] | Refused:
     """Return the invoices that the payment pays, each with its share; locked until the end of the transaction."""
     if payment.status not in CAPTURED or not payment.shares:
         return []
@@ -152,66 +149,10 @@ def _shares(session: Session, context: Context, payment: ImportedPayment, custom
             return Refused(
                 "the payment is more than what is left to pay of its invoices, or a payment of them is under way"
             )
-        shares.append(_Share(row.id, row.number, row.description, amount, row.version))
+        shares.append(Share(row.id, row.number, row.description, amount, row.version))
         left -= amount
     if left and all(wanted is None for _, wanted in payment.shares):
         return Refused(
             "the payment is more than what is left to pay of its invoices, or a payment of them is under way"
         )
     return shares
-
-
-def _settle(session: Session, context: Context, payment: Payment, shares: Sequence[_Share]) -> None:
-    for share in shares:
-        taken = settle_unreserved(
-            session,
-            context.merchant.id,
-            share.invoice_id,
-            share.amount,
-            actor=IMPORT,
-            at=payment.completed_at or context.now,
-        )
-        assert taken == share.amount, "the invoice is locked since its balance was read"
-        session.add(
-            PaymentAllocation(
-                merchant_id=context.merchant.id, payment_id=payment.id, invoice_id=share.invoice_id, slot=1, state="settled",
-                amount=share.amount, invoice_version=share.version,
-            )
-        )  # fmt: skip
-    session.flush()
-
-
-def _post(session: Session, context: Context, payment: Payment, shares: Sequence[_Share]) -> None:
-    if payment.status not in CAPTURED:
-        return
-    assert payment.gateway is not None, "an imported payment names its gateway"
-    settled = []
-    for share in shares:
-        taken = Money(share.amount, payment.currency)
-        settled.append(Settled(share.invoice_id, taken, taken))
-    money, at = Money(payment.amount, payment.currency), payment.completed_at or context.now
-    posting = payment_recorded(
-        payment.customer_id, payment.id, gateway=payment.gateway, money=money, settled=settled, at=at
-    )
-    post(session, context.merchant.id, posting)
-
-
-def _refund(session: Session, context: Context, payment: Payment, amount: int) -> None:
-    if amount <= 0:
-        return
-    assert payment.gateway is not None, "an imported payment names its gateway"
-    at = payment.completed_at or context.now
-    refund_id, money = new_id("re", at), Money(amount, payment.currency)
-    session.add(
-        Refund(
-            merchant_id=context.merchant.id, id=refund_id, payment_id=payment.id, status="complete",
-            currency=payment.currency, amount=amount, created_at=at, completed_at=at,
-        )
-    )  # fmt: skip
-    ids = {"customer_id": payment.customer_id, "payment_id": payment.id, "refund_id": refund_id}
-    post(
-        session,
-        context.merchant.id,
-        refund_begun(**ids, money=money, credit_taken=Money(0, payment.currency), at=at),
-        refund_succeeded(**ids, gateway=payment.gateway, money=money, at=at),
-    )

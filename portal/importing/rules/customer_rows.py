@@ -1,20 +1,23 @@
-"""From a row of a file to a customer's details. Pure: knows no database."""
+"""From rows of a file to a customer's details. Pure: knows no database."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from portal.contacts import ContactRefused, normalise_email, normalise_phone
+from portal.countries import find_country
 from portal.customers.errors import InvalidCustomer
 from portal.customers.rules import ADDRESS_PARTS, CustomerDetails, email_key, normalise_details
-from portal.importing.errors import RowRefused
-from portal.importing.rules.groups import Group
+from portal.importing.rules.groups import Built, Group, Keys, Reading, SpooledRow
 from portal.importing.rules.mapping import Fields
-from portal.importing.rules.results import Context
-from portal.importing.rules.values import attempt, find_country, key_text
+from portal.importing.rules.people import heading_of, is_total
+from portal.importing.rules.refusals import attempt
+from portal.importing.rules.results import Change, Context
+from portal.importing.rules.values import key_text
 from portal.public_ids import is_id
 
 _PLAIN = ("reference", "type", "name", "company_name", "email", "phone", "locale")
@@ -31,12 +34,17 @@ FIELDS = Fields(
 
 @dataclass(frozen=True, slots=True)
 class ImportedCustomer:
-    """A customer of the file. `id` is ours, when the file has it; `created_at` is None when the file has none."""
+    """A customer of the file. `id` is ours, when the file has it; `created_at` is None when the file has none.
+
+    Several rows of one customer are put together as several files would be: what a later row says counts. `later_changes` is what
+    each row after the first adds to those before it.
+    """
 
     id: str | None
     details: CustomerDetails
     created_at: datetime | None
     file_lines: tuple[int, ...]
+    later_changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +53,14 @@ class CustomerRows:
 
     context: Context
 
-    def key_of(self, values: Mapping[str, str]) -> tuple[str, str] | None:
-        """Return the customer's key: our id, else the merchant's reference, else mail address, else phone."""
-        for field in ("id", "reference", "email", "phone"):
-            if field in values:
-                text = email_key(values[field]) if field == "email" else key_text(values[field])
-                return f"{field}:{text}", ""
-        return None
-
-    def read(self, values: Mapping[str, str]) -> tuple[datetime | None, dict[str, Any]]:
-        reasons: list[str] = [] if self.key_of(values) else ["reference, email and phone are empty"]
+    def read(self, values: Mapping[str, str]) -> Reading:
+        reasons: list[str] = []
+        if not any(name in values for name in ("id", "reference", "email", "phone")):
+            reasons.append("reference, email and phone are empty")
         if "id" in values and not is_id("cus", values["id"]):
             reasons.append("id is not a customer’s id")
+        if is_total(values.get("reference")) and heading_of({k: v for k, v in values.items() if k in _PLAIN}):
+            reasons.append("this looks like the totals of a report, which are no customer")
         created_at = (
             attempt(reasons, self.context.calendar.instant, "created_at", values["created_at"])
             if "created_at" in values
@@ -68,26 +72,88 @@ class CustomerRows:
         if "blocked" in values:
             payload["blocked"] = _flag(values["blocked"], reasons)
         payload |= _documents(values, reasons)
-        if not reasons:
-            try:
-                normalise_details(_details(payload))
-            except InvalidCustomer as fault:
-                reasons.append(str(fault))
-        if reasons:
-            raise RowRefused(reasons)
-        return created_at, payload
+        try:
+            normalise_details(_details(payload))
+        except InvalidCustomer as fault:
+            reasons.append(str(fault))
+        return Reading(_keys(payload), created_at, payload, reasons)
+
+    def looks_like_row(self, values: Mapping[str, str]) -> bool:
+        return bool(_normal(normalise_email, values.get("email"))) or (
+            "reference" in values and bool(_normal(normalise_phone, values.get("phone")))
+        )
 
 
-def build_customer(group: Group) -> ImportedCustomer:
-    """The customer of a single row."""
-    (row,) = (row for row in group.rows if row.reason is None)
-    created_at = row.payload.get("created_at")
-    return ImportedCustomer(
-        row.payload.get("id"),
-        _details(row.payload),
-        datetime.fromisoformat(created_at) if created_at else None,
-        (row.line,),
+def build_customer(_: Context, group: Group) -> Built:
+    """Return the customer of one or more rows."""
+    good = [row for row in group.rows if row.reason is None]
+    faults = {row.line: "; ".join(row.payload["reasons"]) for row in good if row.payload.get("reasons")}
+    kept = [row for row in good if row.line not in faults]
+    if not kept:
+        return Built(None, faults)
+    details = _details(kept[0].payload)
+    changes = []
+    for row in kept[1:]:
+        merged = _merged(details, _details(row.payload))
+        changes.append(Change.UNCHANGED if merged == details else Change.UPDATED)
+        details = merged
+    created_at = _first(kept, "created_at")
+    return Built(
+        ImportedCustomer(
+            _first(kept, "id"),
+            details,
+            datetime.fromisoformat(created_at) if created_at else None,
+            tuple(row.line for row in kept),
+            tuple(changes),
+        ),
+        faults,
     )
+
+
+def preview(customer: ImportedCustomer) -> tuple[str, ...]:
+    """Return the customer in the cells of `PREVIEW_HEAD`."""
+    details = customer.details
+    return tuple(text or "" for text in (details.reference or customer.id, details.name, details.email, details.phone))
+
+
+PREVIEW_HEAD = ("reference", "name", "email", "phone")
+
+
+def _keys(payload: Mapping[str, Any]) -> Keys:
+    email = _normal(normalise_email, payload.get("email"))
+    region = (payload.get("billing_address") or {}).get("country")
+    reference = payload.get("reference")
+    return Keys(
+        id=payload.get("id"),
+        reference=key_text(reference) if reference else None,
+        email=email,
+        email_key=email_key(email) if email else None,
+        phone=_normal(lambda text: normalise_phone(text, region), payload.get("phone")),
+    )
+
+
+def _normal(normalise: Any, text: str | None) -> str | None:
+    try:
+        return normalise(text) if text else None
+    except ContactRefused:
+        return None
+
+
+def _merged(before: CustomerDetails, after: CustomerDetails) -> CustomerDetails:
+    changes: dict[str, Any] = {}
+    for name in (*_PLAIN, "blocked"):
+        value = getattr(after, name)
+        if value is not None:
+            changes[name] = value
+    for name in _DOCUMENTS:
+        document = getattr(after, name)
+        if document is not None:
+            changes[name] = {**(getattr(before, name) or {}), **document}
+    return replace(before, **changes)
+
+
+def _first(rows: Sequence[SpooledRow], name: str) -> Any:
+    return next((row.payload[name] for row in rows if row.payload.get(name)), None)
 
 
 def _details(payload: Mapping[str, Any]) -> CustomerDetails:

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
-from portal.importing.rules.groups import Group
+from portal.importing.rules.amounts import NumberStyle
+from portal.importing.rules.groups import Built, Group, Reading
 from portal.importing.rules.mapping import Fields
 from portal.importing.rules.values import Calendar
 from portal.merchants.queries import MerchantProfile
@@ -32,23 +33,35 @@ class Refused:
 WriteResult = Change | Refused
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of a batch: a result for each object, in their order, and the ids of what was made, so that it can be undone."""
+
+    results: list[WriteResult]
+    made: list[str]
+
+
 class RowReader(Protocol):
     """Reads the rows of one file."""
 
-    def key_of(self, values: Mapping[str, str]) -> tuple[str, str] | None:
-        """Owner and object of a row, by which rows of one object are grouped; None when the row has none."""
+    def read(self, values: Mapping[str, str]) -> Reading:
+        """Return the row as it is by itself, with every fault that it has."""
         ...
 
-    def read(self, values: Mapping[str, str]) -> tuple[datetime | None, dict[str, Any]]:
-        """When it happened, and its values in a form for the spool. Raises RowRefused."""
+    def looks_like_row(self, values: Mapping[str, str]) -> bool:
+        """Return whether these are the values of a row, and not a line of a text: what can be checked of them holds."""
         ...
 
 
 class WrittenObject(Protocol):
-    """The object of a group of rows."""
+    """The object of a group of rows. Its first row counts as the result of the writing; `later_changes` are the results of its other
+    rows where it was created, empty where they count as the first."""
 
     @property
     def file_lines(self) -> tuple[int, ...]: ...
+
+    @property
+    def later_changes(self) -> tuple[Change, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +70,22 @@ class Context:
 
     merchant: MerchantProfile
     calendar: Calendar
-    mapped: frozenset[str]
+    style: NumberStyle
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of import. `noun` names its object; `is_one_row` says that a second row of an object is refused.
+    """One kind of import. `noun` names its object; `has_people` says that rows are grouped by the person whom they name.
 
-    `build` raises RowRefused; `write` returns a result for each object, in their order, and must
-    change nothing outside of the session's transaction: it may be retried."""
+    `write` must change nothing outside of the session's transaction: it may be retried. `preview` is an object in a few words, cell by cell below `preview_head`.
+    """
 
     noun: str
-    is_one_row: bool
+    has_people: bool
     fields: Fields
     reader: Callable[[Context], RowReader]
-    build: Callable[[Group], Any]
-    write: Callable[[Session, Context, Sequence[Any]], list[WriteResult]]
+    build: Callable[[Context, Group], Built]
+    write: Callable[[Session, Context, Sequence[Any]], Written]
+    preview_head: tuple[str, ...]
+    preview: Callable[[Any], tuple[str, ...]]

@@ -1,37 +1,22 @@
-"""Reads the single values of a row: dates in the file's zone, decimals, currencies, countries. Each returns a value or raises with a reason."""
+"""Reads the single values of a row that are no numbers: dates in the file's zone, texts, mail addresses, telephone numbers."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
-from functools import cache, lru_cache
-from typing import TypeVar
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from portal.contacts import ContactRefused, normalise_email, normalise_name, normalise_phone
 from portal.importing.errors import MappingFault
-from portal.money import CURRENCIES, AmountError, exponent, minor_units, parse_decimal
+from portal.importing.rules.refusals import ValueRefused
 
-T = TypeVar("T")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200  # Our ids hold no instant before 1970.
-_ALIASES = {
-    "eire": "IE",
-    "rsa": "ZA",
-    "usa": "US",
-    "u.s.a.": "US",
-    "uk": "GB",
-    "england": "GB",
-    "scotland": "GB",
-    "wales": "GB",
-    "uae": "AE",
-}
-
-
-class ValueRefused(ValueError):
-    """A value cannot be read; the sentence begins with its field and does not repeat the value."""
+_ZONE_APART = re.compile(r"[  ](?P<offset>[+-][0-9]{2}:?[0-9]{2})$")
+_NAMED_UTC = re.compile(r"[  ]?(?:UTC|GMT|Z)$", re.IGNORECASE)
+_EXAMPLE_OPTION = "--date-format '%d/%m/%Y'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +37,9 @@ class Calendar:
         try:
             found = _parse_instant(text, self.format)
         except (ValueError, OverflowError):
-            raise ValueRefused(f"{field} is not a date as {self.format or 'YYYY-MM-DD'} writes it") from None
+            raise ValueRefused(
+                f"{field} is not a date as {self.format or 'YYYY-MM-DD'} writes it: {_EXAMPLE_OPTION}"
+            ) from None
         if not _FIRST_YEAR < found.year < _LAST_YEAR:
             raise ValueRefused(f"{field} is before {_FIRST_YEAR + 1} or after {_LAST_YEAR - 1}")
         return found.astimezone(self.zone) if found.tzinfo else found.replace(tzinfo=self.zone)
@@ -74,44 +61,6 @@ def checked_calendar(date_format: str | None, timezone: str) -> Calendar:
                 f"the date format {date_format} does not tell a day, such as '%m/%d/%Y %H:%M' does"
             ) from None
     return Calendar(date_format, zone)
-
-
-def read_currency(field: str, text: str) -> str:
-    if text.upper() not in CURRENCIES:
-        raise ValueRefused(f"{field} is not a currency of ISO 4217")
-    return text.upper()
-
-
-def read_decimal(field: str, text: str) -> Decimal:
-    try:
-        return parse_decimal(text)
-    except AmountError as fault:
-        raise ValueRefused(f"{field} {fault}") from None
-
-
-def read_minor(field: str, value: Decimal, currency: str) -> int:
-    """Major units as minor units, rounded half up."""
-    try:
-        return minor_units(value, currency)
-    except AmountError as fault:
-        raise ValueRefused(f"{field} {fault}") from None
-
-
-def read_exact_minor(field: str, text: str, currency: str) -> int:
-    """Major units as minor units; refused when the currency has fewer decimals."""
-    value = read_decimal(field, text)
-    amount = read_minor(field, value, currency)
-    if Decimal(amount).scaleb(-exponent(currency)) != value:
-        raise ValueRefused(f"{field} has more decimals than {currency} has")
-    return amount
-
-
-def read_whole(field: str, text: str) -> int:
-    """A whole number of minor units, as the API writes an amount."""
-    value = read_decimal(field, text)
-    if value != value.to_integral_value():
-        raise ValueRefused(f"{field} is not a whole number of minor units")
-    return int(value)
 
 
 def read_text(field: str, text: str, limit: int = 255) -> str:
@@ -138,47 +87,38 @@ def read_phone(field: str, text: str, region: str | None) -> str:
         raise ValueRefused(str(fault)) from None
 
 
-@cache
-def find_country(name: str) -> str | None:
-    """Return the ISO 3166 code of a country from its code or English name; None for what is no single country."""
-    from babel import Locale
-
-    territories = {
-        code: str(title) for code, title in Locale("en").territories.items() if len(code) == 2 and code.isalpha()
-    }
-    if name.upper() in territories:
-        return name.upper()
-    by_title = {title.casefold(): code for code, title in territories.items() if code not in ("EU", "EZ", "UN", "ZZ")}
-    key = name.casefold()
-    # Babel says Czechia; many files still say Czech Republic.
-    return (
-        _ALIASES.get(key)
-        or by_title.get(key)
-        or {"czech republic": "CZ", "hong kong": "HK", "macau": "MO", "turkey": "TR"}.get(key)
-    )
-
-
 def key_text(text: str) -> str:
     """Return a number or a reference in the form that is compared: in NFC, with single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def attempt(reasons: list[str], read: Callable[..., T], field: str, *arguments: object) -> T | None:
-    """Return the value, or None with the reason appended: a row reports all its faults at once."""
-    try:
-        return read(field, *arguments)
-    except ValueRefused as fault:
-        reasons.append(str(fault))
-        return None
-
-
 @lru_cache(maxsize=4096)
 def _parse_instant(text: str, date_format: str | None) -> datetime:
-    if date_format is not None:
+    """Read a date in the file's format, or its day alone where the format has a time too, or in ISO 8601."""
+    text = _with_ascii_digits(text)
+    for each in _formats(date_format):
         try:
-            return datetime.strptime(text, date_format)  # noqa: DTZ007 - the caller puts the file's zone to it
+            return datetime.strptime(text, each)  # noqa: DTZ007 - the caller puts the file's zone to it
         except ValueError:
-            pass  # A second column may be plain ISO.
+            continue
     if len(text) <= 10:
         return datetime.combine(date.fromisoformat(text), time())
-    return datetime.fromisoformat(text)
+    return datetime.fromisoformat(_NAMED_UTC.sub("+00:00", _ZONE_APART.sub(r"\g<offset>", text)))
+
+
+@lru_cache(maxsize=16)
+def _formats(date_format: str | None) -> tuple[str, ...]:
+    if date_format is None:
+        return ()
+    day_alone = re.split(r"[ T,]+(?=%[HIXcR])", date_format)[0]
+    return (date_format,) if day_alone == date_format else (date_format, day_alone)
+
+
+def _with_ascii_digits(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(
+        str(unicodedata.decimal(letter)) if letter.isdecimal() else letter
+        for letter in text
+        if unicodedata.category(letter) != "Cf"
+    )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.events.rules import Actor, EventType
 from portal.invoices.models import Invoice
-from portal.invoices.operations.status import become, record_invoice
+from portal.invoices.operations.status import become, correct, record_invoice
 from portal.invoices.rules import OUTSTANDING, InvoiceStatus
 
 _LEFT = Invoice.total - Invoice.amount_paid - Invoice.amount_credited
@@ -77,6 +77,21 @@ def settle_unreserved(
     assert changed, "the row is locked by this transaction"
     _update_status(session, merchant_id, invoice_id, taken, actor, at)
     return taken
+
+
+def unsettle(session: Session, invoice: Invoice, amount: int, *, actor: Actor, at: datetime) -> None:
+    """Take back what a payment settled that should never have been booked: an import that is undone. The invoice is locked."""
+    previous = {"amount_paid": invoice.amount_paid, "amount_due": invoice.amount_due}
+    assert invoice.amount_paid >= amount, "what is taken back was settled"
+    invoice.amount_paid -= amount
+    invoice.version += 1
+    status = invoice.status
+    if status in (InvoiceStatus.PAID, InvoiceStatus.PARTIALLY_PAID):
+        status = InvoiceStatus.PARTIALLY_PAID if invoice.amount_paid else InvoiceStatus.OPEN
+        invoice.paid_at = None
+    # What the file said of its payment does not hold any more: the same file may be imported again.
+    invoice.import_digest = None
+    correct(session, invoice, status, actor=actor, at=at, previous=previous)
 
 
 def _update_status(session: Session, merchant_id: str, invoice_id: str, paid: int, actor: Actor, at: datetime) -> None:

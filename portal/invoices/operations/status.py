@@ -51,6 +51,30 @@ def become(
     record_invoice(session, invoice, event_type, actor=actor, at=at, previous={"status": before, **previous}, **details)
 
 
+def correct(
+    session: Session, invoice: Invoice, status: str, *, actor: Actor, at: datetime, previous: Mapping[str, Any]
+) -> None:
+    """Give an invoice the status that it has without a payment that should never have been booked: there no transition of ours was
+    followed. `previous` is what else changed, as it was."""
+    before = {"status": invoice.status, **previous}
+    invoice.status = InvoiceStatus(status).value
+    invoice.updated_at = at
+    record_invoice(session, invoice, EventType.INVOICE_UPDATED, actor=actor, at=at, previous=before)
+
+
+def take_back(session: Session, invoice: Invoice, number: str, *, actor: Actor, at: datetime, **details: Any) -> None:
+    """Make an invoice that should never have been opened a draft again, under another number, so that no customer sees it and its own
+    number is free: an import that is undone. There no transition of ours was followed; the caller posts what is not owed any more.
+    """
+    before = {"status": invoice.status, "number": invoice.number}
+    assert invoice.amount_paid == invoice.amount_credited == invoice.amount_reserved == 0, "nothing of it was paid"
+    invoice.status = InvoiceStatus.DRAFT.value
+    invoice.number, invoice.import_digest, invoice.paid_at = number, None, None
+    invoice.version += 1
+    invoice.updated_at = at
+    record_invoice(session, invoice, EventType.INVOICE_UPDATED, actor=actor, at=at, previous=before, **details)
+
+
 def record_invoice(
     session: Session,
     invoice: Invoice,

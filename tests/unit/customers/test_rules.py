@@ -143,3 +143,47 @@ def test_details_of_another_kind_name_their_field(values, field):
         read_details(values)
 
     assert raised.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("670 00 00 00", "CM", "+237670000000"), ("237670000000", "CM", "+237670000000"), ("00237 670 00 00 00", "CM", "+237670000000"),
+        ("٦٧٠٠٠٠٠٠٠", "CM", "+237670000000"), ("\u202a+237 670\u00a000 00 00\u202c", None, "+237670000000"),
+        ("+44 (0)20 7946 0018", None, "+442079460018"), ("(415) 555-2671", "US", "+14155552671"), ("+33 6.12.34.56.78", "CM", "+33612345678"),
+    ],
+)  # fmt: skip
+def test_phone_is_read_as_people_write_it(text, region, number):
+    assert normalise_phone(text, region) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+2376700000O0", "6700000O0", "67000000", "MTN670000000", "+1 415 555 2671 ext. 89", "+237670000000;ext=5", "1-800-FLOWERS", "tel:+237670000000",
+        "2.3767E+11", "++237670000000", "+237 +670000000", "+237 270 00 00 00", "+999 123456", "+", "", "\u3164",
+    ],
+)  # fmt: skip
+def test_phone_with_letters_or_that_its_country_does_not_have_is_refused(text):
+    with pytest.raises(ContactRefused, match="telephone"):
+        normalise_phone(text, "CM")
+
+
+def test_phone_of_another_country_is_refused_where_one_is_asked_for():
+    assert normalise_phone("6 70 00 00 00", "CM", only_country="CM") == "+237670000000"
+    for foreign in ("+33612345678", "+225 07 07 07 07 07"):
+        with pytest.raises(ContactRefused, match="of this country"):
+            normalise_phone(foreign, "CM", only_country="CM")
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    ["", " ", "\u200b", "\u2060\ufeff", "\u3164", "\u2800\u2800", "\u00ad", "\u202e", "\ufe0f", "\u00a0\u3000"],
+)
+def test_what_nobody_sees_is_empty(unseen):
+    details = CustomerDetails(reference=unseen, name=unseen, email=unseen, phone=unseen, metadata={"plan": unseen})
+
+    normal = normalise_details(details)
+
+    assert set(normal.columns.values()) == {None}
+    assert normal.documents == {"metadata": {"plan": None}}
