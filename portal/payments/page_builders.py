@@ -265,7 +265,7 @@ def checkout_url(root: str, invoice_ids: Sequence[str]) -> str:
 def _steps(
     payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo, *, unanswered_at: datetime | None
 ) -> list[Step]:
-    """Return the steps of a payment, oldest first: past, current, and the one that is still to come. `unanswered_at` is when the
+    """Return the steps of a payment, oldest first, the last of which is what is so now. `unanswered_at` is when the
     telephone had not answered in its operator's time."""
 
     def step(kind: str, at: datetime | None, amount: int | None = None) -> Step:
@@ -274,21 +274,15 @@ def _steps(
     steps = [step("created", payment.created_at)]
     if payment.sent_at:
         steps.append(step(_sent_as(payment), payment.sent_at))
-    if steps[-1].kind == "page_opened" and payment.status == "requires_action":
-        # The customer was sent to the gateway's page, and may still be there.
-        steps.append(Step("complete", None))
-    elif unanswered_at is not None:
+    # The customer was sent to the gateway's page, and may still be there.
+    is_on_page = steps[-1].kind == "page_opened" and payment.status == "requires_action"
+    if unanswered_at is not None:
         steps.append(step("unanswered", unanswered_at))
-    elif payment.status in UNSETTLED:
-        now_happening = _now_happening(payment)
-        steps.append(Step(now_happening, None))
-        if now_happening != "page_missing":
-            steps.append(Step("complete", None))
+    elif payment.status in UNSETTLED and not is_on_page:
+        steps.append(Step(_now_happening(payment), None))
     elif payment.status in CAPTURED:
         steps.append(step("complete", payment.completed_at or payment.updated_at))
-    elif payment.status == "incomplete":
-        steps.append(Step("complete", None))
-    else:
+    elif payment.status in ENDED_WITHOUT_MONEY:
         steps.append(step(payment.status, payment.completed_at or payment.updated_at))
     steps = _in_time_order(steps)
     for refund in refunds:

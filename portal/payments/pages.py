@@ -92,13 +92,13 @@ class PaidInvoice:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step in the progress of a payment; `at` in the merchant's zone, None for what is so now and for a step still to come.
+    """One step in the progress of a payment; `at` in the merchant's zone, None for what is so now.
 
     `kind`: created (by the customer), sent (to the gateway), page_wanted (its page was requested), page_opened,
     page_missing (the gateway has the request, and we have no address of its page), action_needed, waiting, unknown, unanswered (a
     telephone, in the time that its operator gives), complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`),
     refund_failed. What is so now is action_needed, waiting, unknown or page_missing, and has no time: that of our last question is
-    `PaymentPage.last_checked_at`. A step to come is `complete` without `at`.
+    `PaymentPage.last_checked_at`. What is still to come is no step: nobody knows.
     """
 
     kind: str

@@ -287,7 +287,7 @@ def test_payment_that_waits_for_the_bank_leads_to_it(
 
     assert page.link("Continue to confirm $50.00") == "http://localhost:9/3ds"
     assert page.form(action="/cancellation").action == f"/acme/checkout/{payment}/cancellation"
-    assert steps(page)[-2:] == ["Your bank asked you to confirm", "Paid"]
+    assert steps(page)[-2:] == ["Sandbox Pay asked for the money", "Your bank asked you to confirm"]
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_lost_order_of_a_page_says_that_nobody_was_asked(pages: PageClient, acco
     assert "nothing is asked of you" in page.text
     assert "on its way" not in page.text and "Choose there" not in page.text
     assert steps(page) == [
-        "You started the payment", "We asked Sandbox Pay for its page", "No clear answer; we keep asking", "Paid",
+        "You started the payment", "We asked Sandbox Pay for its page", "No clear answer; we keep asking",
     ]  # fmt: skip
 
 

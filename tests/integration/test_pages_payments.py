@@ -232,7 +232,7 @@ def test_twenty_five_rows_stay_under_sixteen_kilobytes(pages: PageClient, accoun
     assert len(pages.get("/acme/payments").html.encode()) < 16_000
 
 
-@pytest.mark.parametrize(("locale", "name"), [("en", "Money in advance"), ("fr", "Avance")])
+@pytest.mark.parametrize(("locale", "name"), [("en", "Added credit"), ("fr", "Ajout de crédit")])
 def test_money_in_advance_is_named_in_the_readers_language(
     pages: PageClient, account: Account, locale: str, name: str
 ) -> None:

@@ -282,7 +282,11 @@ def _list_chosen(
     if fields.top_up:
         return [], _NO_FAULTS, None
     if not fields.invoice_ids:
-        return _chosen_by_sum(fields, payable) if is_first else [], _NO_FAULTS, None
+        chosen = _chosen_by_sum(fields, payable) if is_first else []
+        held = next((invoice for invoice in payable if invoice.is_held), None) if is_first and not chosen else None
+        if held is None:
+            return chosen, _NO_FAULTS, None
+        return [], {"invoice": "in_progress"}, next(iter(list_holders(reader, scope, held.id)), None)
     found = list_chosen(reader, scope, fields.invoice_ids, g.merchant.options)
     holders = {
         invoice.id: list_holders(reader, scope, invoice.id)

@@ -137,7 +137,7 @@ def payment_examples() -> Iterator[Example]:
         RefundRow(NOW.date(), 10000, "USD", "complete", VISA),
         RefundRow(NOW.date(), 500, "USD", "pending", VISA),
     )
-    open_steps = (created, sent, Step("waiting", None), Step("complete", None))
+    open_steps = (created, sent, Step("waiting", None))
     variants = {
         "complete": replace(pay, shares=two, amount=32598),
         "just-paid": replace(moment, shares=two, amount=32598, credit_amount=2500),
@@ -149,7 +149,7 @@ def payment_examples() -> Iterator[Example]:
         "not-stopped": replace(pay, status="processing", steps=(created, sent, Step("unknown", None)), could_not_stop=True),
         "unasked": replace(
             pay, status="processing", method=None, is_unasked=True,
-            steps=(created, Step("page_wanted", sent.at), Step("unknown", None), Step("complete", None)), state="processing",
+            steps=(created, Step("page_wanted", sent.at), Step("unknown", None)), state="processing",
         ),
         "unasked-for-good": replace(
             pay, status="pending", method=None, is_unasked=True, can_cancel=True,
@@ -157,7 +157,7 @@ def payment_examples() -> Iterator[Example]:
         ),
         "requires-action": replace(
             pay, status="requires_action", continue_url="http://localhost:9/challenge/ch_1", can_cancel=True,
-            steps=(created, sent, Step("action_needed", None), Step("complete", None)), **checked,
+            steps=(created, sent, Step("action_needed", None)), **checked,
         ),
         "incomplete": replace(
             pay, status="incomplete", method=None, continue_url="http://localhost:9/pay/pg_1", can_cancel=True,
@@ -221,7 +221,7 @@ def payment_examples() -> Iterator[Example]:
         "by-credit-too": replace(pay, credit_amount=4250),
         "unfinished-by-credit-too": replace(
             pay, status="incomplete", credit_amount=4250, continue_url="/acme/checkout/pay_1", can_cancel=True,
-            steps=(created, Step("complete", None)),
+            steps=(created,),
         ),
         "surplus": replace(pay, surplus=23958, shares=()),
         "split": replace(pay, amount=20000, rest_url="/acme/checkout?split=pay_1", rest_amount=3000),

@@ -1,0 +1,528 @@
+"""What the pages say about money is so: each state of payment, invoice and method on every page that mentions it.
+
+A case is a customer in one state. Every sentence about money that its pages show is a claim with a condition, checked against the
+state; a new sentence without a condition fails, and so does a new status without a case. A second test lays all states into one
+account and compares figures and counts between the pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from html import unescape
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from portal.assets import TEMPLATES
+from portal.invoices.rules import InvoiceStatus
+from portal.payments.rules.statuses import CAPTURED, PAYMENT_STATUSES, UNSETTLED
+from portal.rendering import catalogues
+from portal.services import Services
+from tests.support.accounts import Account, make_account
+from tests.support.page_checks import text_of
+from tests.support.page_client import Page, PageClient
+
+PAGES = (
+    "overview.html", "invoices/list.html", "invoices/detail.html", "checkout/choose.html", "checkout/review.html",
+    "payments/detail.html", "payments/list.html", "components/failure.html", "components/timeline.html", "components/status.html",
+    "components/payment_rows.html", "components/payment_panel.html",
+)  # fmt: skip
+TOTAL = 5000
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is so of a case: a customer with at most one invoice and one payment of it. Amounts in minor units.
+
+    `payment` and `invoice` are their statuses ("" for none), `shown` the payment's as pages show it. `owed` is free to be paid, `held` by
+    the payment. `refunded` was sent back, `returning` is on its way back.
+    """
+
+    payment: str = ""
+    shown: str = ""
+    invoice: str = "open"
+    owed: int = 0
+    held: int = 0
+    refunded: int = 0
+    returning: int = 0
+    is_overdue: bool = False
+    way: str = "card"
+    is_late: bool = False
+    is_credited: bool = False
+    failure: str = ""
+    method: str = "active"
+
+    @property
+    def captured(self) -> bool:
+        return self.payment in CAPTURED
+
+    @property
+    def unsettled(self) -> bool:
+        return self.payment in UNSETTLED
+
+    @property
+    def moving(self) -> bool:
+        return self.shown == "pending"
+
+    @property
+    def checked(self) -> bool:
+        return self.shown == "processing"
+
+    @property
+    def waiting(self) -> bool:
+        return self.shown == "requires_action"
+
+    @property
+    def settled(self) -> bool:
+        return not self.owed and not self.held
+
+    @property
+    def went_back(self) -> bool:
+        return self.refunded > 0 or self.returning > 0
+
+    @property
+    def on_phone(self) -> bool:
+        return self.moving and self.way == "phone" and not self.is_late
+
+
+OF_A_MAIL = r"[Tt]he receipt is on its way|Receipt sent|The receipt could not be delivered"
+"""Said of a payment that was made here; no case of these was (`test_pages_after_pay.py`)."""
+Claim = tuple[str, Callable[[Truth], bool]]
+
+# In this order, and each text is taken out once it is found: a denial before what it denies, the special before the general.
+CLAIMS: list[Claim] = [
+    # What is so of the whole account.
+    (r"Nothing is due, and no payment is on its way\.|All your invoices are settled\.", lambda t: t.settled),
+    (r"Everything that is due is on its way\.", lambda t: not t.owed and (t.moving or t.checked)),
+    (r"Nothing to pay at the moment", lambda t: not t.owed and (t.moving or t.checked)),
+    (r"Nothing else to pay\.", lambda t: not t.owed and t.waiting),
+    (r"Nothing to pay|There is nothing that could be paid now", lambda t: not t.owed and not t.unsettled),
+    (r"There is nothing left to pay\.?|This is settled already|Settled already|[Ss]ettled on|\bSettled\b",
+     lambda t: t.settled and t.invoice in ("paid", "void", "uncollectible")),
+    (r"A credit note covers all of it\.", lambda t: t.is_credited),
+    (r"You are on time with everything|Nothing overdue", lambda t: not t.is_overdue),
+    (r"What you have paid is settled|No payment is on its way", lambda t: not t.unsettled),
+    (r"No failed payment", lambda t: t.payment not in ("failed", "rejected")),
+    (r"No refund so far", lambda t: not t.went_back),
+    (r"You approve it now(.*?Paid)?|It counts until|You do nothing(.*?Expired)?|The request ends by itself", lambda t: t.moving and t.is_late),
+    # Owed.
+    (r"You owe|1 overdue by|Not counted above|Stays open|stays open|[Ss]till open|is open again|What can be paid|the next due|invoices?, due", lambda t: t.owed > 0),
+    (r"the overdue invoice|everything overdue|\d overdue, the oldest|Overdue (by|since)|overdue by|Was due|\$[\d.]+ overdue", lambda t: t.is_overdue),
+    (r"Pay all, \$|Pay \$|Review \$|Continue to pay \$|You pay\$", lambda t: t.owed > 0 or t.waiting),
+    # Under way.
+    (r"nothing was taken now", lambda t: t.settled),
+    (OF_A_MAIL, lambda t: t.payment == "complete"),
+    (r"The receipt goes to|The payment’s page is your receipt", lambda t: t.owed > 0),
+    (r"is on its way back to you|Refund on its way|On its way to you", lambda t: t.returning > 0),
+    (r"What is on its way cannot be paid twice\.", lambda t: t.unsettled),
+    (r"Your bank is sending it|two working days", lambda t: t.moving and t.way == "bank"),
+    (r"[Oo]n its way|On their way|Waiting for the money|the invoice counts as being paid", lambda t: t.moving or t.checked),
+    (r"[Bb]eing checked|We do not know yet|No clear answer; we keep asking|We are asking whether|Do not pay again|Nothing is taken twice",
+     lambda t: t.checked),
+    (r"To confirm|[Ww]aits for you|[Cc]onfirm your payment|Finish your payment|[Yy]our bank (needs|asked) you to confirm|Confirm \$"
+     r"|Continue to confirm|Confirm on your bank’s page|You pay on the page of|You finish it on the page|Choose there what to pay with"
+     r"|with your bank|[Tt]o be paid on the gateway’s page",
+     lambda t: t.waiting),
+    (r"You cannot pay it twice|This is being paid|Being paid already|Under way|Another payment of it", lambda t: t.held > 0),
+    (r"Approve on your phone|Waiting for your PIN|Enter your PIN there|The request ends at|min \d+ s left|Unlock your phone|then enter your PIN",
+     lambda t: t.on_phone),
+    (r"Still no answer|No answer within|What can still happen|Send the request again|Both cancel the first request|went out at", lambda t: t.moving and t.is_late),
+    (r"Stop, and pay another way", lambda t: t.unsettled),
+    (r"[Tt]he page of .* could not be opened|nothing is asked of you|Its page did not reach us", lambda t: t.way == "lost page"),
+    # Over.
+    (r"[Nn]othing (was|has been) taken( (yet|now|so far))?|took nothing|No money reached us|nothing is taken",
+     lambda t: not t.captured),
+    (r"Paid in full|What you paid|Paid \$", lambda t: t.payment == "complete" and t.invoice == "paid"),
+    (r"Partly refunded", lambda t: t.refunded > 0 and t.payment == "partially_refunded"),
+    (r"Refunded|[Ss]ent back|Sent on|sent back to you|Refund to|It can take some days", lambda t: t.refunded > 0 or t.returning > 0),
+    (r"Part paid|Paid so far", lambda t: t.invoice == "partially_paid"),
+    (r"Paid elsewhere", lambda t: t.captured),
+    (r"\bPaid\b", lambda t: (t.captured and not t.returning) or t.invoice == "paid"),
+    (r"did not go through|\bFailed\b|Failed payment|Refused|said no|It did not go through|Something failed at the gateway|refused the PIN|could not confirm it was you", lambda t: t.payment in ("failed", "rejected")),
+    (r"cancelled this invoice", lambda t: t.invoice == "void"),
+    (r"no longer asks for this invoice|Written off", lambda t: t.invoice == "uncollectible"),
+    (r"You stopped (this payment|it)", lambda t: t.failure == "page_canceled"),
+    (r"The request was cancelled", lambda t: t.failure == "payer_canceled"),
+    (r"Cancelled|This payment was cancelled", lambda t: t.payment == "canceled" or t.invoice == "void"),
+    (r"There was no answer from your phone|No answer from your phone", lambda t: t.failure == "timeout"),
+    (r"[Nn]ot finished in time|never confirmed|was left on the gateway’s page|Left unfinished", lambda t: t.payment in ("abandoned", "expired")),
+    (r"(This payment is )?[Nn]ot finished", lambda t: t.payment == "incomplete"),
+    # Methods.
+    (r"expires soon|Expires soon|It can be used until the end of", lambda t: t.method == "expiring"),
+    (r"has expired|It expired in", lambda t: t.method == "expired"),
+    (r"Expired", lambda t: t.payment == "expired" or t.method == "expired"),
+    (r"Not usable any more", lambda t: t.method == "elsewhere"),
+]  # fmt: skip
+
+# Sentences with a word of money that promise or ask something whatever the state is, or stand on pages that only an input leads to.
+SAID_ANYWHERE = """
+Recent payments|All payments|Payments, newest first|Pay with|Payment methods|Payments|Payments of this invoice|Pay another amount|Pay another way
+Pay what is open|Pay other invoices|Pay others at the same time|Pay the rest|Pay the rest another way|Choose what to pay|Choose what to pay with.
+Everything|You pay|Of which now|Second payment, another method|First payment|In two payments|Amount to pay now|The payment method pays the rest.
+A part now, the rest right after with another payment method.|This can only be paid in full.|What can be paid|Review and pay|Your credit
+You see everything once more before you pay.|You see everything once more before you pay. However often you press, you pay once.
+However often you press, you pay once.|The next page shows what you pay.|Nothing is taken yet. You see everything once more.|See the payment
+See your payments|See all payments|Pay %(amount)s another way|the rest|Payment|Payment of|Payment of %(amount)s|Due|Due date|due %(day)s|Due %(day)s
+An invoice moves here once it is paid in full.|No paid invoice yet|Your first payment will be listed here.|Your invoices will be listed here, with what is left to pay.
+All your payments are one tab away.|That is good news. All your payments are one tab away.|No payment here|No payment yet|To pay|Overdue|not counted above
+A refund will hang below the payment it belongs to.|Refund|A payment that also paid other invoices was refunded in part.|Details of the payment
+You started the payment|This is the first of two payments|Cancel this payment|Mobile money, approved on your phone|On your phone|Use your credit first
+Used first when you next pay, unless you choose otherwise.|Your credit does, as far as it goes.|Your credit pays all of it; nobody else is asked.
+Your phone will ask you to approve it.|Your bank may ask you to confirm.|A new payment method|A new payment method, on the page of %(gateway)s
+Afterwards, with another payment method|No payment method pays in %(currency)s here at the moment.|Choose another payment method|Payment method
+%(payee)s keeps it as credit for your next payment.|It cannot be paid here. Write to %(address)s.|One payment has one currency.|Payment pending
+These invoices are in different ones. Pay them one after the other; nothing has been taken.|Something you chose is settled already|About an invoice or a payment:
+It has been left out. What is below can be paid.|It was paid or withdrawn, and nothing was taken now.|This card has expired|This card has expired. Choose another payment method.
+This payment method is no longer saved. Choose another one.|This does not pay in %(currency)s. Choose another payment method.|Too many payments in one hour
+Only so many payments can be tried in an hour, so that nobody tries out stolen cards. You can pay at %(time)s.|This is above what you may spend for now
+A phone is asked only a few times in an hour. It can be asked again at %(time)s; another payment method can pay now.|It stayed open too long.
+It was cancelled, or a newer one took its place.|This payment method is no longer accepted|This amount cannot be paid with this payment method
+There was not enough money. You can pay a part now and the rest later.|The first payment has to reach each of these invoices: from %(least)s. Or leave the last ones out.
+This amount does not divide over these invoices: some are paid whole only, or within limits of their own. Leave those out, or choose another amount.
+Your bank returned it unpaid.|Your bank returned the payment unpaid|%(amount)s of it came after what it was to pay had been paid another way, or taken back. It stands to your credit.
+A refund of %(amount)s did not go through|To have it sent back:|Nothing on the screen? Dial %(code)s.|Nothing on the screen? Look in the messages of your operator.
+%(gateway)s asks for the number on its own page, and brings you back.|Back to overview|Back to the review|Confirm|Last checked at %(time)s
+There is nothing to do. This page updates itself; you can also close it.|It could not be stopped|It may still go through. We keep asking, and this page says what became of it.|It is above your limit. Nothing was taken.
+""".strip().replace("\n", "|").split("|")  # fmt: skip
+MONEY_WORDS = re.compile(
+    r"\b(paid|unpaid|pays?|paying|payments?|owes?|taken?|took|refund(ed)?|back|way|confirm(ed)?|overdue|open|receipt|settled|due|nothing"
+    r"|checked|stopped|cancelled|expired?s?|unfinished|finished|answer|charged?|approve|refused|failed)\b",
+    re.IGNORECASE,
+)
+
+
+class _Values(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return {"amount": "$1.00", "num": "7", "count": "7"}.get(name, "X")
+
+
+_VALUES = _Values()
+
+
+def test_every_sentence_about_money_has_a_condition() -> None:
+    said = {
+        text
+        for name in PAGES
+        for _, message, _, _ in catalogues._extract_template(BytesIO((TEMPLATES / name).read_bytes()))
+        for text in ([message] if isinstance(message, str) else message)
+    }
+    about_money = {text for text in said if MONEY_WORDS.search(text)}
+
+    patterns = [re.compile(pattern) for pattern, _ in CLAIMS]
+    written = {text: text % _VALUES for text in about_money - set(SAID_ANYWHERE)}
+    without = {text for text, as_shown in written.items() if not any(pattern.search(as_shown) for pattern in patterns)}
+    assert without == set()
+
+
+# --- the cases ---
+
+
+def cases() -> Iterator[tuple[str, Callable[[Account], tuple[str | None, str | None]], Truth]]:
+    """Each case: its name, what makes its invoice and payment, and what is so then."""
+    for status in PAYMENT_STATUSES:
+        for way, given in _WAYS.items():
+            if way in ("card", "overdue") or status in UNSETTLED:
+                yield _payment_case(status, way, given)
+    for amount, state in ((TOTAL, "complete"), (1500, "complete"), (TOTAL, "pending"), (1500, "pending")):
+        yield _refund_case(amount, state)
+    yield _payment_case("complete", "elsewhere", {"gateway": "import", **_PAGE})
+    for code in ("page_canceled", "payer_canceled"):
+        yield _payment_case("canceled", f"phone {code}", {"failure_code": code, **_WAYS["phone"]})
+    yield _payment_case("expired", "phone timeout", {"failure_code": "timeout", **_WAYS["phone"]})
+    for invoice_status in InvoiceStatus:
+        yield _invoice_case(invoice_status.value)
+    yield (
+        "credited",
+        lambda account: (account.invoice(status="paid", amount_credited=TOTAL), None),
+        Truth(invoice="paid", is_credited=True),
+    )
+    yield "nothing", lambda account: (None, None), Truth(invoice="")
+    for state, columns in _METHODS.items():
+        yield _method_case(state, columns)
+
+
+_PAGE: dict[str, Any] = {"method_type": None, "method_brand": None, "method_last4": None}
+_WAYS: dict[str, dict[str, Any]] = {
+    "card": {"action_url": "http://localhost:9/3ds"},
+    "overdue": {"action_url": "http://localhost:9/3ds"},
+    "bank": {"method_type": "bank_account", "method_brand": "Chase", "action_url": "http://localhost:9/bank"},
+    "phone": {"method_type": "mobile_money", "method_brand": "mtn_momo", "method_last4": "0012", "action_url": "http://localhost:9/phone"},
+    "late phone": {"method_type": "mobile_money", "method_brand": "mtn_momo", "method_last4": "0012", "action_url": "http://localhost:9/phone"},
+    "page": {**_PAGE, "action_url": "http://localhost:9/page", "gateway_page_reference": "pg_1"},
+    "lost page": _PAGE,
+}  # fmt: skip
+_METHODS: dict[str, dict[str, Any]] = {
+    "active": {},
+    "expiring": {"exp_month": 4, "exp_year": 2026},
+    "expired": {"exp_month": 2, "exp_year": 2026},
+    "elsewhere": {"status": "expired"},
+}
+
+
+def _payment_case(
+    status: str, way: str, given: dict[str, Any]
+) -> tuple[str, Callable[[Account], tuple[str | None, str | None]], Truth]:
+    is_held, is_paid = status in UNSETTLED, status in CAPTURED
+    is_overdue, is_late = way == "overdue" and not is_held and not is_paid, way == "late phone" and status == "pending"
+    state = "active" if is_held else "settled" if is_paid else "proposed" if status == "incomplete" else "released"
+
+    def make(account: Account) -> tuple[str, str]:
+        columns: dict[str, Any] = {"reserved": TOTAL} if is_held else {}
+        invoice = account.invoice(
+            TOTAL,
+            status="paid" if is_paid else "open",
+            amount_paid=TOTAL if is_paid else 0,
+            amount_reserved=columns.get("reserved", 0),
+            paid_at=account.now if is_paid else None,
+            due_in_days=-3 if way == "overdue" else 7,
+        )
+        sent_at = account.now - timedelta(minutes=4) if is_late else account.now
+        refunded = {"refunded": TOTAL, "partially_refunded": 1500}.get(status, 0)
+        payment = account.payment(
+            status, pays={invoice: TOTAL}, state=state, amount_refunded=refunded,
+            **{"checked_at": account.now, "sent_at": sent_at, "created_at": sent_at, **given, **_unconfirmed(status)},
+        )  # fmt: skip
+        if refunded:
+            account.refund(payment, refunded)
+        return invoice, payment
+
+    shown = "processing" if is_held and way == "lost page" else status
+    kind = "phone" if "phone" in way else way
+    return (
+        f"{status} {way}",
+        make,
+        Truth(
+            payment=status,
+            shown=shown,
+            invoice="paid" if is_paid else "open",
+            owed=0 if is_held or is_paid else TOTAL,
+            held=TOTAL if is_held else 0,
+            refunded={"refunded": TOTAL, "partially_refunded": 1500}.get(status, 0),
+            is_overdue=is_overdue,
+            way=kind,
+            is_late=is_late,
+            failure=given.get("failure_code", ""),
+        ),
+    )
+
+
+def _unconfirmed(status: str) -> dict[str, Any]:
+    if status == "incomplete":
+        return {"confirmed_at": None, "sent_at": None, "checked_at": None, "action_url": None}
+    return {} if status in UNSETTLED else {"action_url": None}
+
+
+def _refund_case(amount: int, state: str) -> tuple[str, Callable[[Account], tuple[str | None, str | None]], Truth]:
+    status = "refunded" if amount == TOTAL else "partially_refunded"
+
+    def make(account: Account) -> tuple[str, str]:
+        invoice = account.invoice(TOTAL, status="paid", amount_paid=TOTAL)
+        payment = account.payment(status, pays={invoice: TOTAL}, amount_refunded=amount)
+        account.refund(payment, amount, state)
+        return invoice, payment
+
+    is_pending = state == "pending"
+    return f"{status} {state}", make, Truth(
+        payment=status, shown="returning" if is_pending else status, invoice="paid",
+        refunded=0 if is_pending else amount, returning=amount if is_pending else 0,
+    )  # fmt: skip
+
+
+def _invoice_case(status: str) -> tuple[str, Callable[[Account], tuple[str | None, str | None]], Truth]:
+    paid = {"paid": TOTAL, "partially_paid": 2000}.get(status, 0)
+
+    def make(account: Account) -> tuple[str | None, str | None]:
+        invoice = account.invoice(TOTAL, status=status, amount_paid=paid)
+        return (None if status == "draft" else invoice), None
+
+    owed = TOTAL - paid if status in ("open", "partially_paid") else 0
+    return f"invoice {status}", make, Truth(invoice="" if status == "draft" else status, owed=owed)
+
+
+def _method_case(
+    state: str, columns: dict[str, Any]
+) -> tuple[str, Callable[[Account], tuple[str | None, str | None]], Truth]:
+    def make(account: Account) -> tuple[str, None]:
+        account.method(is_default=True, **columns)
+        return account.invoice(TOTAL), None
+
+    return f"method {state}", make, Truth(owed=TOTAL, method=state)
+
+
+# --- the walk ---
+
+
+def test_no_page_says_anything_that_is_not_so(app: Flask, services: Services) -> None:
+    first = make_account(services)
+    seen: set[str] = set()
+    faults = []
+    for name, make, truth in cases():
+        account = make_account(services, merchant_id=first.scope.merchant_id)
+        with account.together():
+            invoice, payment = make(account)
+        pages = account.sign_in(app)
+        for path in _paths(invoice, payment, truth):
+            # Not through the checks of a PageClient, which other tests make of each page: they take longer than the page.
+            answer = pages.client.get(f"/acme{path}", headers={"Sec-Fetch-Site": "none"})
+            assert answer.status_code == 200, (name, path)
+            html = answer.get_data(as_text=True)
+            main = html.partition("<main")[2].partition("</main>")[0]
+            said = words_of("<main" + main)
+            faults += [f"{name}: {path}: {fault}" for fault in _faults(said, truth, seen)]
+            faults += [f"{name}: {path}: {fault}" for fault in _false_ticks(main, path, truth)]
+            faults += [f"{name}: {path}: {fault}" for fault in _wrong_figures(main, path, truth)]
+
+    assert "\n".join(faults) == ""
+    # Each claim was made somewhere: a claim that is never made is a claim that nobody checks.
+    assert {pattern for pattern, _ in CLAIMS} - seen == {OF_A_MAIL}
+
+
+def _paths(invoice: str | None, payment: str | None, truth: Truth) -> Iterator[str]:
+    yield from ("/", "/invoices", "/payments", "/checkout")
+    if truth.way == "card":
+        yield from ("/invoices?status=all", "/invoices?status=overdue", "/invoices?status=paid")
+        yield from ("/payments?status=pending", "/payments?status=failed", "/payments?status=refunded")
+    if truth.method != "active":
+        yield "/payment-methods"
+    if invoice:
+        yield f"/invoices/{invoice}"
+        yield f"/checkout?invoice={invoice}"
+    if payment:
+        yield f"/payments/{payment}"
+        if truth.payment == "incomplete":
+            yield f"/checkout/{payment}"
+
+
+def words_of(main: str) -> str:
+    """What main says, without its tabs, which name states that the account is not in. By patterns: a parser takes longer than a page."""
+    main = re.sub(r"<(nav|summary)\b.*?</\1>", "", main, flags=re.DOTALL)
+    return re.sub(r"To pay\$0\.00", "", _text(main))
+
+
+def _text(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", html)).split())
+
+
+def _faults(said: str, truth: Truth, seen: set[str]) -> Iterator[str]:
+    for pattern, is_so in CLAIMS:
+        found = re.search(pattern, said)
+        if found is None:
+            continue
+        seen.add(pattern)
+        if not is_so(truth):
+            yield f"says {found.group()!r} in {said[max(0, found.start() - 60) : found.end() + 40]!r}"
+        said = re.sub(pattern, "¶", said)
+
+
+def _false_ticks(main: str, path: str, truth: Truth) -> Iterator[str]:
+    """A large tick is for what is over: never while something is owed, under way or to confirm, nor beside money that went back."""
+    speaks_of_one = path.startswith(("/invoices/", "/payments/"))
+    is_over = truth.settled and not (speaks_of_one and (truth.returning or truth.refunded == TOTAL))
+    for classes in re.findall(r'<svg class="([^"]*)"', main):
+        kinds = set(classes.split())
+        if kinds & {"icon-large", "icon-huge"} and "good" in kinds and not is_over:
+            yield "has a large tick"
+
+
+def _wrong_figures(main: str, path: str, truth: Truth) -> Iterator[str]:
+    """Each button that pays names what is owed; each that confirms what waits."""
+    for button in re.findall(r"<button.*?</button>", main, flags=re.DOTALL):
+        for word, amount in re.findall(r"(Pay(?: all,)?|Review|Confirm) \$([\d.]+)", _text(button)):
+            expected = truth.held if word == "Confirm" else truth.owed
+            if amount != f"{expected / 100:.2f}":
+                yield f"has the button {word} ${amount}"
+    if path == "/invoices":
+        tabs = [_text(link) for link in re.findall(r"<a.*?</a>", main, flags=re.DOTALL)]
+        counted = [text for text in tabs if text.startswith(("To pay ", "Overdue "))]
+        if counted and counted != [f"To pay {int(truth.owed > 0)}", f"Overdue {int(truth.is_overdue)}"]:
+            yield f"counts {counted}"
+
+
+# --- figures and counts between the pages ---
+
+
+@pytest.fixture
+def account(services: Services) -> Account:
+    """One customer in all states at once."""
+    account = make_account(services)
+    account.method(is_default=True)
+    for name, make, _ in cases():
+        if not name.startswith(("method", "nothing")):
+            with account.together():
+                make(account)
+    return account
+
+
+@pytest.fixture
+def pages(app: Flask, account: Account) -> PageClient:
+    return account.sign_in(app)
+
+
+def test_pages_agree_on_what_is_owed_on_its_way_and_to_confirm(pages: PageClient, account: Account) -> None:
+    overview, invoices, choice = (pages.get(path) for path in ("/acme/", "/acme/invoices", "/acme/checkout"))
+    rows = [row for page in _all_pages(pages, "/acme/invoices") for row in _rows(page)]
+    moving = [row for page in _all_pages(pages, "/acme/payments?status=pending") for row in _rows(page)]
+    to_pay = [row for row in rows if not row.is_quiet]
+
+    owed = sum(row.amount for row in to_pay)
+    assert f"You owe {_written(owed)} {len(to_pay)} invoices" in overview.text
+    assert f"You owe {_written(owed)} in {len(to_pay)} invoices" in invoices.text
+    assert f"To pay {len(to_pay)}" in invoices.texts("a")
+    assert f"Overdue {sum('Overdue' in row.words for row in to_pay)}" in invoices.texts("a")
+    assert f"Invoices ({len(to_pay)}){_written(owed)}" in choice.text
+    assert f"You pay{_written(owed)}" in choice.text
+    assert [text for text, _ in choice.buttons("/checkout")] == [f"Review {_written(owed)}"]
+    assert len(choice.form(action="/checkout").fields["invoice"]) == len(to_pay)
+
+    waiting = sum(row.amount for row in moving if "To confirm" in row.words)
+    on_its_way = sum(row.amount for row in moving if "To confirm" not in row.words)
+    held = [row for row in rows if row.is_quiet]
+    assert overview.link(f"{_written(on_its_way)} on its way")
+    assert overview.link(f"{_written(waiting)} waits for you")
+    assert sum(row.amount for row in held if "To confirm" in row.words) == waiting
+    assert sum(row.amount for row in held if "To confirm" not in row.words) == on_its_way
+
+    overdue = sum(row.amount for row in to_pay if "Overdue" in row.words)
+    (button,) = [text for text, fields in overview.buttons("/checkout") if "overdue" in fields]
+    assert button.startswith(f"Pay {_written(overdue)}")
+    assert [text for text, _ in invoices.buttons("/checkout")] == [f"Pay {_written(overdue)} overdue"]
+    review = pages.submit(overview, button)
+    assert [text for text, _ in review.buttons("/confirmation")] == [f"Pay {_written(overdue)} to Acme Software Inc."]
+    assert f"{_written(owed - overdue)} stays open" in review.text
+
+
+@dataclass(frozen=True)
+class _Row:
+    words: str
+    amount: int
+    is_quiet: bool
+
+
+def _rows(page: Page) -> list[_Row]:
+    """The rows of the page's table that have an amount."""
+    found = []
+    for row in page.all("tr"):
+        amount = re.search(r"\$([\d,.]+)$", text_of(row))
+        if amount and "ledger-child" not in (row.get("class") or ""):
+            minor = int(re.sub(r"\D", "", amount.group(1)))
+            found.append(_Row(text_of(row), minor, "quiet" in (row.get("class") or "")))
+    return found
+
+
+def _all_pages(pages: PageClient, path: str) -> Iterator[Page]:
+    while True:
+        page = pages.get(path)
+        yield page
+        following = [link.get("href", "") for link in page.all("a") if link.get("rel") == "next"]
+        if not following:
+            return
+        path = path.partition("?")[0] + following[0]
+
+
+def _written(minor: int) -> str:
+    return f"${minor / 100:,.2f}"
