@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 
+from portal.checkout.forms.choices import amount_from
 from portal.checkout.forms.fields import DEPOSIT, FULL, NEW_METHOD, OTHER, SPLIT, CheckoutFields
 from portal.checkout.pages import (
     AmountChoice,
+    ChoiceSum,
     ChoosePage,
     CreditChoice,
     CurrencyOffer,
+    HeldBy,
     InvoiceChoice,
     MethodChoice,
     NamedAmount,
@@ -24,12 +27,21 @@ from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
 from portal.payment_methods.queries.own_methods import MethodRecord
 from portal.payment_methods.rules import preferred_method
-from portal.payments.errors import AmountNotDivisible, DepositNotOffered
+from portal.payments.errors import AmountNotDivisible, CheckoutFault, DepositNotOffered
 from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
+from portal.payments.queries.payment_page import PaymentDetail
 from portal.payments.queries.shares import Share, shown_version
-from portal.payments.rules.amounts import Due, Part, amount_rule, currencies_of, least_first_part
-from portal.payments.rules.choices import Deposit, FirstPart, Prompt
+from portal.payments.rules.amounts import (
+    Due,
+    Part,
+    amount_rule,
+    check_amount,
+    currencies_of,
+    least_first_part,
+    price_choice,
+)
+from portal.payments.rules.choices import Deposit, FirstPart, Prompt, amount_of
 
 MAX_OTHERS = 10
 MAX_TITLES = 3
@@ -66,12 +78,15 @@ def build_choose_page(
     root: str,
     today: date,
     zone: tzinfo,
+    locale: str,
     faults: Mapping[str, str],
-    in_progress_payment_id: str | None,
+    held_by: PaymentDetail | None,
+    stopped_amount: int = 0,
 ) -> ChoosePage:
-    """Build step one. `chosen` are the invoices to pay, `payable` all that could be paid."""
+    """Build step one. `chosen` are the invoices to pay, `payable` all that could be paid; `held_by` is a payment that holds what was to
+    be paid, `stopped_amount` what the payment was of that was just stopped. A typed amount is read in `locale`."""
     dues = [invoice.due for invoice in chosen]
-    currency = payment_currency(fields, dues) or (payable[0].currency if payable else context.usual_currency)
+    currency = page_currency(fields, dues, payable) or context.usual_currency
     ids = [invoice.id for invoice in chosen]
     can_change = len(ids) < MAX_CHANGEABLE and fields.split_of is None
     others = [
@@ -81,8 +96,9 @@ def build_choose_page(
     ]
     proposed = preferred_method(methods, today)
     usual = proposed.id if proposed else NEW_METHOD if context.can_add else ""
-    total = sum(due.price_in(currency) or 0 for due in dues)
-    return ChoosePage(
+    choice = _amount_choice(fields, dues, currency, context)
+    credit = CreditChoice(context.credit, fields.use_credit) if context.credit and not fields.top_up else None
+    page = ChoosePage(
         kind="top_up" if fields.top_up else "split" if fields.split_of else "invoices",
         split_of=fields.split_of or "",
         invoices=tuple(
@@ -97,7 +113,7 @@ def build_choose_page(
             MethodChoice(row.id, row.label, row.state, row.is_default)
             for row in (build_method_row(method, today=today, zone=zone) for method in methods)
         ),
-        amount=total,
+        amount=sum(due.price_in(currency) or 0 for due in dues),
         currency=currency,
         payee=context.payee,
         gateway_name=context.gateway_name,
@@ -106,21 +122,79 @@ def build_choose_page(
         page_types=context.page_types,
         can_save=context.can_add and context.can_save,
         save_method=fields.save_method,
-        amount_choice=_amount_choice(fields, dues, currency, context),
+        amount_choice=choice,
         currencies=_currency_offers(fields, dues, currency, context, root),
         by_currency=_by_currency(chosen, root) if faults.get("invoice") == "currencies" else (),
-        credit=CreditChoice(context.credit, fields.use_credit) if context.credit and not fields.top_up else None,
+        credit=credit,
         telephone=_telephone(fields, context),
         faults=dict(faults),
-        in_progress_payment_id=in_progress_payment_id,
+        in_progress_payment_id=held_by.id if held_by else None,
+        held_by=_held_by(held_by, zone) if held_by else None,
+        sum=_sum(fields, dues, currency, choice, credit, context, locale),
+        stopped_amount=stopped_amount,
     )
+    return replace(page, nothing=_nothing(page))
 
 
-def payment_currency(fields: CheckoutFields, dues: Sequence[Due]) -> str | None:
-    """Return the currency of the payment: the requested one where all of it can be paid in that one, else its own."""
+def _nothing(page: ChoosePage) -> str:
+    """Return why there is nothing to fill in; "" where there is."""
+    fault = page.faults.get("invoice")
+    if fault == "currencies":
+        return fault
+    if page.kind != "top_up" and not page.invoices and (fault in ("in_progress", "settled") or not page.others):
+        return fault if fault in ("in_progress", "settled") else "none"
+    return "" if page.has_ways or _credit_is_enough(page) else "no_way"
+
+
+def _credit_is_enough(page: ChoosePage) -> bool:
+    """Whether credit alone can pay an amount that may be chosen."""
+    choice = page.amount_choice
+    least = [page.amount, *([option.amount for option in choice.options] if choice else [])]
+    least += [choice.minimum] if choice and choice.is_editable else []
+    return page.credit is not None and page.credit.available >= min(least)
+
+
+def _held_by(payment: PaymentDetail, zone: tzinfo) -> HeldBy:
+    on = payment.created_at.astimezone(zone).date()
+    return HeldBy(payment.id, payment.shown_status, payment.amount, payment.currency, on)
+
+
+def _sum(
+    fields: CheckoutFields,
+    dues: Sequence[Due],
+    currency: str,
+    choice: AmountChoice | None,
+    credit: CreditChoice | None,
+    context: CheckoutContext,
+    locale: str,
+) -> ChoiceSum:
+    """Return what the fields come to as they stand, by the rules that price a checkout."""
+    total = sum(due.price_in(currency) or 0 for due in dues)
+    picked = replace(fields, amount_choice=choice.chosen if choice else FULL)
+    is_split = picked.amount_choice == SPLIT
+    available = credit.available if credit and credit.is_used else 0
+    try:
+        amount = amount_from(picked, currency, locale)
+        if fields.top_up:
+            named = amount_of(amount)
+            is_offered = choice is not None and named is not None and choice.minimum <= named <= choice.maximum
+            return ChoiceSum(0, 0, named, charge=named) if is_offered else ChoiceSum(0, 0, None)
+        if not dues:
+            return ChoiceSum(0, 0, None)
+        check_amount(dues, currency, amount, refused_amount=context.refused_amount)
+        pricing = price_choice(dues, currency, amount, credit=available)
+    except CheckoutFault:
+        return ChoiceSum(len(dues), total, None, is_split=is_split)
+    rest = total - pricing.total
+    return ChoiceSum(len(dues), total, pricing.total, pricing.credit, pricing.charge, rest, is_split)
+
+
+def page_currency(fields: CheckoutFields, dues: Sequence[Due], payable: Sequence[Payable]) -> str | None:
+    """Return the currency of the choice: the requested one where all of it can be paid in that one, else its own; with nothing chosen the
+    one in which something could be."""
     if fields.top_up:
         return fields.top_up
-    possible = currencies_of(dues)
+    possible = currencies_of(dues) or tuple(invoice.currency for invoice in ([] if dues else payable))
     if fields.currency in possible:
         return fields.currency
     return possible[0] if possible else dues[0].currency if dues else None
@@ -157,10 +231,13 @@ def _amount_choice(
         fields.amount,
         amounts.is_editable,
         can_split,
+        # A theme's page of before has these limits for both fields.
         amounts.minimum if amounts.is_editable else least or 1,
         amounts.maximum if amounts.is_editable else amounts.total - 1,
         amounts.is_after_refusal,
         least or 0,
+        amounts.total - 1,
+        fields.first_amount,
     )
 
 
@@ -258,8 +335,11 @@ def build_review_page(
     root: str,
     other_payment_id: str | None,
     until: datetime | None = None,
+    receipt_to: str | None = None,
+    owed: int = 0,
 ) -> ReviewPage:
-    """Build step two, with the current amounts, in a `review_state`, or in a state "too_many…" with `until`."""
+    """Build step two, with the current amounts, in a `review_state`, or in a state "too_many…" with `until`. `owed` is all that the
+    customer owes in its currency and that no payment holds."""
     pricing = checkout.price_now()
     shown = pricing or checkout.chosen
     is_first_part = isinstance(checkout.choice.amount, FirstPart)
@@ -295,7 +375,13 @@ def build_review_page(
         can_cancel=checkout.status == "incomplete" and ended_by != "time",
         until=until,
         other_payment_id=other_payment_id,
+        receipt_to=receipt_to,
+        open_after=max(0, owed - sum(part.share for part, share in paid if _is_of(share, checkout.currency))),
     )
+
+
+def _is_of(share: Share, currency: str) -> bool:
+    return share.due is not None and share.due.currency == currency
 
 
 def back_path(checkout: Checkout) -> str:
@@ -306,6 +392,8 @@ def back_path(checkout: Checkout) -> str:
 
 
 def _change_url(checkout: Checkout, invoice_ids: Sequence[str], root: str) -> str:
+    if checkout.status == "incomplete":
+        return f"{root}/checkout?payment={checkout.id}"
     if checkout.is_top_up:
         return f"{root}/checkout?top_up={checkout.currency}"
     if checkout.split_of:

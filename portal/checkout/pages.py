@@ -12,9 +12,8 @@ from portal.payments.pages import PaidInvoice
 
 @dataclass(frozen=True, slots=True)
 class InvoiceChoice:
-    """An invoice that is paid (`change_url` is the checkout without it) or could be (the checkout with it).
-
-    `change_url` is None for the only one. `amount` is what is left to pay of it, in `currency`.
+    """An invoice that is paid or could be: a box named `invoice`. `change_url` is the checkout without it, or with it; None for the
+    only one. `amount` is what is left to pay of it, in `currency`.
     """
 
     id: str
@@ -48,9 +47,9 @@ class NamedAmount:
 
 @dataclass(frozen=True, slots=True)
 class AmountChoice:
-    """How much is paid: `options` by name, then "other" where `is_editable` and "split" where `can_split`, both with the field
-    `amount`. `chosen` is the radio to tick, `typed` the value of the field; limits in minor units, `least_first_part` that of
-    "split".
+    """How much is paid: `options` by name, then "other" where `is_editable`, with the field `amount`, and "split" where `can_split`, with
+    the field `first_amount`. `chosen` is the radio to tick, `typed` and `typed_first` the values of the fields; limits in minor units,
+    `minimum` and `maximum` those of "other", `least_first_part` and `most_first_part` those of "split".
 
     `is_after_refusal`: another amount is offered after insufficient funds, lower than the one that was tried.
     """
@@ -64,6 +63,34 @@ class AmountChoice:
     maximum: int = 0
     is_after_refusal: bool = False
     least_first_part: int = 0
+    most_first_part: int = 0
+    typed_first: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceSum:
+    """What the choice comes to as the page is loaded, in minor units of its currency: `total` of `count` invoices (0 for a top-up), of
+    which `now` is paid: `credit` by the customer's credit and `charge` by the method. `rest` stays open, or where `is_split` is paid by a
+    second payment. `now` and `charge` are None while nobody can say: no amount is typed, or one that cannot be paid."""
+
+    count: int
+    total: int
+    now: int | None
+    credit: int = 0
+    charge: int | None = None
+    rest: int = 0
+    is_split: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """The payment that holds what was to be paid: `status` is processing, pending or requires_action, `on` the day it was made."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +131,9 @@ class ChoosePage:
     paid here). `invoices` are what is paid, oldest due first, all in `currency`; `others` what could be added (ten at most).
     `amount` is all that can be paid here. `currencies` are the ways to pay the same in several currencies; `by_currency` is
     offered where the chosen invoices have no currency in common.
+    `sum` is what the choice comes to as it is loaded; the page's script follows the choice from there. `nothing` says why there is no
+    form: "in_progress" (`held_by` is the payment), "settled", "none" (nothing is owed that could be chosen), "no_way" (nothing pays in
+    the currency), "currencies"; "" where there is one. `stopped_amount` was to be paid by the payment that was just stopped.
     `chosen` is the radio to tick: an id, "new", "telephone" or "" (nothing). `can_add` offers "new", and `can_save` its consent
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
     `page_types` are what the gateway's page accepts, of card, mobile_money, bank_account, other.
@@ -133,6 +163,10 @@ class ChoosePage:
     telephone: TelephoneChoice | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
     in_progress_payment_id: str | None = None
+    sum: ChoiceSum = ChoiceSum(0, 0, None)
+    nothing: str = ""
+    held_by: HeldBy | None = None
+    stopped_amount: int = 0
 
     @property
     def has_ways(self) -> bool:
@@ -154,8 +188,10 @@ class ReviewPage:
     all. `rest_amount` is paid by another method afterwards. `is_top_up`: the payment becomes credit and pays no invoice.
     `method` None: a new one, entered on the gateway's page, or the telephone `phone`, which gets a prompt.
     `version` is posted back as the hidden field `version`, so that what is charged is what was shown.
-    `change_url` is step one with the same invoices, `back_url` what the customer came from: Cancel leads there, and ends the
+    `change_url` is step one with the same choice, `back_url` what the customer came from: Cancel leads there, and ends the
     checkout first where it `can_cancel`. Confirmation and cancellation are POSTs below /checkout/<payment_id>.
+    `receipt_to` is the address that gets the receipt, None where there is none. `open_after` is what is owed in this currency when this
+    payment has been made.
     """
 
     payment_id: str
@@ -177,6 +213,8 @@ class ReviewPage:
     can_cancel: bool = True
     until: datetime | None = None
     other_payment_id: str | None = None
+    receipt_to: str | None = None
+    open_after: int = 0
 
     @property
     def is_payable(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -302,15 +302,21 @@ class EventRefused(Exception):
     """An event's signature, timestamp or payload is invalid; nothing of it is stored."""
 
 
+PROMPT_WINDOW = timedelta(minutes=3)
+"""For how long operators usually leave a prompt on the telephone."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptChannel:
     """A mobile money operator that can be prompted: `id` at the provider ("cm.mtn"), `brand` on our pages ("mtn_momo"), the
-    country code (ISO 3166), and the number to dial when no prompt appears on the telephone."""
+    country code (ISO 3166), the number to dial when no prompt appears on the telephone, and for how long the operator leaves the prompt
+    on it. An answer after that is rare, and counts all the same."""
 
     id: str
     brand: str
     country: str
     dial_code: str | None = None
+    answer_within: timedelta = PROMPT_WINDOW
 
 
 @dataclass(frozen=True, slots=True)

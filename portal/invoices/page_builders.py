@@ -14,13 +14,14 @@ from portal.invoices.pages import (
     InvoiceLine,
     InvoicePage,
     InvoicePayment,
+    InvoiceRefund,
     InvoiceRow,
     InvoicesPage,
     Owed,
     Party,
     TaxSum,
 )
-from portal.invoices.queries.invoice_list import InvoiceRecord, OwedSum, is_by_due_date
+from portal.invoices.queries.invoice_list import ListedInvoice, OwedSum, is_by_due_date
 from portal.invoices.queries.invoice_page import InvoiceDetail
 from portal.invoices.rules import MAX_INVOICES_PER_PAYMENT, OUTSTANDING, days_overdue, is_payable, taxes_by_rate
 from portal.payment_methods.pages import MethodLabel, method_name
@@ -28,11 +29,12 @@ from portal.web.pages import Pager
 
 if TYPE_CHECKING:
     from portal.payments.queries.payment_page import InvoiceShare
+    from portal.refunds.queries import StoredRefund
 
 
 def build_invoices_page(
     status: str,
-    records: Sequence[InvoiceRecord],
+    records: Sequence[ListedInvoice],
     owed: Sequence[OwedSum],
     pager: Pager,
     *,
@@ -50,8 +52,10 @@ def build_invoices_page(
             Owed(
                 each.currency,
                 each.amount,
-                each.overdue_amount,
+                each.free_overdue_amount,
                 *(pay_urls(each, owed, root) if can_pay else (None, None)),
+                each.payable_count,
+                each.free_amount,
             )
             for each in owed
             if each.amount
@@ -59,8 +63,8 @@ def build_invoices_page(
         pager=pager,
         has_any=has_any,
         counts={
-            "outstanding": sum(each.outstanding_count for each in owed),
-            "overdue": sum(each.overdue_total_count for each in owed),
+            "outstanding": sum(each.payable_count for each in owed),
+            "overdue": sum(each.overdue_count for each in owed),
         },
     )
 
@@ -70,34 +74,39 @@ def pay_urls(one: OwedSum, owed: Sequence[OwedSum], root: str) -> tuple[str | No
 
     None for nothing, and for more invoices than one checkout may have: the button would name a sum that it does not pay.
     """
-    can_all = one.amount > 0 and sum(each.outstanding_count for each in owed) <= MAX_INVOICES_PER_PAYMENT
-    can_overdue = one.overdue_amount > 0 and sum(each.overdue_total_count for each in owed) <= MAX_INVOICES_PER_PAYMENT
+    can_all = one.free_amount > 0 and sum(each.outstanding_count for each in owed) <= MAX_INVOICES_PER_PAYMENT
+    can_overdue = (
+        one.free_overdue_amount > 0 and sum(each.overdue_total_count for each in owed) <= MAX_INVOICES_PER_PAYMENT
+    )
     return (
         f"{root}/checkout?outstanding={one.currency}" if can_all else None,
         f"{root}/checkout?overdue={one.currency}" if can_overdue else None,
     )
 
 
-def build_invoice_row(record: InvoiceRecord, today: date) -> InvoiceRow:
-    """One invoice in a list: what is left of it while something is to pay, else its total."""
-    id, number, status, currency, description, total, paid, credited, reserved, _, due_on = record
+def build_invoice_row(record: ListedInvoice, today: date) -> InvoiceRow:
+    """One invoice in a list: what is free to be paid of it, what payments hold where that is all, else its total."""
+    id, number, status, currency, description, total, paid, credited, reserved, _, due_on, standing = record
     has_title = description and description != number
+    free = total - paid - credited - reserved
     return InvoiceRow(
         id,
         description if has_title else number,
         number if has_title else "",
         due_on,
         status,
-        total - paid - credited if status in OUTSTANDING else total,
+        (free or reserved) if status in OUTSTANDING else total,
         currency,
         days_overdue(status, due_on, today),
-        reserved > 0,
+        reserved > 0 and free <= 0,
+        standing or ("pending" if reserved else ""),
     )
 
 
 def build_invoice_page(
     invoice: InvoiceDetail,
-    shares: Iterable[InvoiceShare],
+    shares: Sequence[InvoiceShare],
+    refunds: Mapping[str, Sequence[StoredRefund]],
     *,
     seller: Party,
     buyer_name: str,
@@ -107,9 +116,15 @@ def build_invoice_page(
     root: str,
     can_pay: bool,
 ) -> InvoicePage:
-    """Build one invoice's page. `buyer_name` is shown where the invoice has none; `country_name` turns CM into a country's name."""
+    """Build one invoice's page. `refunds` are by payment. `buyer_name` is shown where the invoice has none; `country_name` turns CM into a country's name."""
     record = invoice.record
-    payments = [(share.is_active, _payment(share, zone)) for share in shares]
+    payments = [(share.is_active, _payment(share, refunds.get(share.payment_id, ()), zone)) for share in shares]
+    holders = [payment for is_active, payment in payments if is_active]
+    holders.sort(key=lambda payment: payment.status != "requires_action")
+    left = record.amount_due - record.amount_reserved if record.status in OUTSTANDING else 0
+    refunded = _refunded(
+        payment for share, (_, payment) in zip(shares, payments, strict=True) if share.state == "settled"
+    )
     may_pay = can_pay and is_payable(record.status, record.amount_due, record.amount_reserved)
     lines = [(_decimal(line.tax_rate), line.amount) for line in invoice.lines]
     return InvoicePage(
@@ -140,17 +155,45 @@ def build_invoice_page(
         amount_due=record.amount_due,
         credit_notes=tuple(CreditNoteRow(note.number, note.issued_on, note.amount_applied) for note in invoice.notes),
         payments=tuple(payment for _, payment in payments),
-        in_progress=next((payment for is_active, payment in payments if is_active), None),
+        in_progress=holders[0] if holders else None,
         pay_url=f"{root}/checkout?invoice={record.id}" if may_pay else None,
         pay_with=_pay_with(invoice),
         paid_on=invoice.paid_at.astimezone(zone).date() if invoice.paid_at else None,
+        amount_left=left,
+        rest_url=f"{root}/payments/{holders[-1].id}" if can_pay and holders and left > 0 else None,
+        **refunded,
     )
 
 
-def _groups(records: Sequence[InvoiceRecord], rows: Sequence[InvoiceRow], *, by_month: bool) -> Iterable[InvoiceGroup]:
-    """Rows below the months in which they were issued, or below no heading where the order is that of due dates."""
+def _refunded(payments: Iterable[InvoicePayment]) -> dict[str, Any]:
+    """Return the fields about money that went back, from the payments that paid the invoice."""
+    paid = list(payments)
+    refunds = [refund for payment in paid for refund in payment.refunds]
+    complete = [refund for refund in refunds if refund.status == "complete"]
+    pending = [refund for refund in refunds if refund.status == "pending"]
+    # A payment of several invoices that was refunded whole took each of its shares back; an imported one has no rows of refunds.
+    whole = [payment for payment in paid if payment.status == "refunded" and not payment.refunds]
+    last = max([*complete, *pending], key=lambda refund: refund.on, default=None)
+    return {
+        "amount_refunded": sum(refund.amount for refund in complete) + sum(payment.amount for payment in whole),
+        "amount_returning": sum(refund.amount for refund in pending),
+        "refunded_on": last.on if last else None,
+        "refund_method": last.method if last else next((payment.method for payment in whole), ""),
+        "is_refund_shared": any(
+            payment.status in ("partially_refunded", "returning") and not payment.refunds for payment in paid
+        ),
+    }
+
+
+def _groups(records: Sequence[ListedInvoice], rows: Sequence[InvoiceRow], *, by_month: bool) -> Iterable[InvoiceGroup]:
+    """Rows below the months in which they were issued; where the order is that of due dates, what is to pay, then what is on its way."""
     if not by_month:
-        return [InvoiceGroup(None, tuple(rows))] if rows else []
+        kinds = [(row, _kind(row)) for row in rows]
+        divided = (
+            InvoiceGroup(None, tuple(row for row, its_kind in kinds if its_kind == kind), kind)
+            for kind in ("to_pay", "waiting", "on_its_way")
+        )
+        return [group for group in divided if group.rows]
     groups: list[tuple[date, list[InvoiceRow]]] = []
     for record, row in zip(records, rows, strict=True):
         month = record.issued_on.replace(day=1)
@@ -160,11 +203,29 @@ def _groups(records: Sequence[InvoiceRecord], rows: Sequence[InvoiceRow], *, by_
     return [InvoiceGroup(month, tuple(of_month)) for month, of_month in groups]
 
 
-def _payment(share: InvoiceShare, zone: tzinfo) -> InvoicePayment:
+def _kind(row: InvoiceRow) -> str:
+    if not row.is_being_paid:
+        return "to_pay"
+    return "waiting" if row.standing == "requires_action" else "on_its_way"
+
+
+def _payment(share: InvoiceShare, refunds: Sequence[StoredRefund], zone: tzinfo) -> InvoicePayment:
     brand = share.method_brand
     method = method_name(share.method_type, brand, share.method_last4, brand) if share.method_type else ""
+    is_returning = any(refund.status == "pending" for refund in refunds)
+    own = refunds if share.is_alone else ()
     return InvoicePayment(
-        share.payment_id, share.created_at.astimezone(zone).date(), method, share.status, share.amount
+        share.payment_id,
+        share.created_at.astimezone(zone).date(),
+        method,
+        "returning" if is_returning else share.status,
+        share.amount,
+        tuple(
+            InvoiceRefund(
+                (refund.completed_at or refund.created_at).astimezone(zone).date(), refund.amount, refund.status, method
+            )
+            for refund in own
+        ),
     )
 
 

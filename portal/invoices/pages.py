@@ -16,8 +16,11 @@ class InvoiceRow(NamedTuple):
     """One invoice in a list; a tuple, since a page makes 25 of them and a frozen dataclass is slower to make.
 
     `title` says what it is for (else the number); `number` is "" when the title is the number.
-    `amount` is what is left to pay while open or partially_paid, else the total. `days_overdue` is 0 when not overdue.
-    `is_being_paid`: a payment of it is in flight; it reads "Payment pending" and cannot be paid.
+    `amount` is what is left to pay while open or partially_paid, else the total; of an invoice in the group of what is on its way it
+    is what payments hold of it, and of one of which they hold a part what is free. `days_overdue` is 0 when not overdue.
+    `is_being_paid`: a payment holds all that is left of it, and it cannot be paid. `standing` is what payments do with it: the status of
+    the one that holds it or a part of it (processing, pending, requires_action), or of a paid one "returning" (a refund is on its way),
+    "refunded" or "partially_refunded"; "" for none of these.
     """
 
     id: str
@@ -29,32 +32,39 @@ class InvoiceRow(NamedTuple):
     currency: str
     days_overdue: int = 0
     is_being_paid: bool = False
+    standing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceGroup:
-    """Rows below one heading: the month they were issued in, or no heading at all (None)."""
+    """Rows below one heading: the month they were issued in, or no heading at all (None). `kind` divides the list of what is to pay:
+    "to_pay" is what its sums count, "waiting" (the payment waits for the customer) and "on_its_way" are held by payments; "" of months."""
 
     month: date | None
     rows: tuple[InvoiceRow, ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What is owed in one currency, over all pages of the list; what is being paid is not in `amount` any more."""
+    """What is owed in one currency for `count` invoices, over all pages of the list; what is being paid is not in `amount` any more.
+    `overdue_amount` and `free_amount` are what the two checkouts pay, as in the overview's OwedPanel."""
 
     currency: str
     amount: int
     overdue_amount: int
     pay_all_url: str | None
     pay_overdue_url: str | None
+    count: int = 0
+    free_amount: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class InvoicesPage:
     """invoices/list.html. `status` is "outstanding", "overdue", "paid" or "all".
 
-    `owed` has one entry a currency, the one with overdue invoices first. `counts` has the tabs whose total is known.
+    `owed` has one entry a currency, the one with overdue invoices first. `counts` has the tabs whose total is known: how many invoices
+    can be paid, which are those that `owed` sums; what is on its way is listed with them and not counted.
     `has_any` is False only for a customer without any invoice.
     """
 
@@ -103,23 +113,38 @@ class CreditNoteRow:
 
 
 @dataclass(frozen=True, slots=True)
+class InvoiceRefund:
+    """Money of a payment of this invoice that went back; `status` is pending, complete or failed."""
+
+    on: date
+    amount: int
+    status: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class InvoicePayment:
-    """A payment's share of this invoice. `method` is `method_name(…)`."""
+    """A payment's share of this invoice. `method` is `method_name(…)`, `status` that of the payment, or "returning" while a refund of it
+    is on its way. `refunds` are those of a payment that paid this invoice alone."""
 
     id: str
     on: date
     method: str
     status: str
     amount: int
+    refunds: tuple[InvoiceRefund, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class InvoicePage:
     """invoices/detail.html. All amounts in `currency`.
 
-    `in_progress` is the payment in flight: the panel then names it and offers no second one.
-    `pay_url` is the checkout of this invoice, None when it cannot be paid (settled, void, in progress, no gateway).
-    `pay_with` is the method the checkout will propose.
+    `in_progress` is the payment in flight: the panel then names it and offers no second one. `amount_left` is what no payment holds of
+    what is due; where one holds a part, the rest is paid at `rest_url`, that payment's page.
+    `pay_url` is the checkout of this invoice, where amount and method are chosen; None when it cannot be paid (settled, void, in
+    progress, no gateway). A form that posts `invoice` pays it. `pay_with` is the method the checkout will propose.
+    `amount_refunded` of what paid the invoice was sent back, `amount_returning` is on its way back. `is_refund_shared`: a payment that
+    paid other invoices too was refunded in part, and how much of that is of this one nobody can say.
     """
 
     id: str
@@ -145,3 +170,10 @@ class InvoicePage:
     pay_url: str | None
     pay_with: MethodLabel | None
     paid_on: date | None = None
+    amount_left: int = 0
+    rest_url: str | None = None
+    amount_refunded: int = 0
+    amount_returning: int = 0
+    refunded_on: date | None = None
+    refund_method: str = ""
+    is_refund_shared: bool = False

@@ -15,7 +15,9 @@ from portal.invoices.pages import Party
 from portal.invoices.queries.invoice_list import FILTERS, is_by_due_date, read_invoice_list, sum_owed
 from portal.invoices.queries.invoice_page import read_invoice_page
 from portal.payments.queries.payment_page import list_invoice_shares
+from portal.payments.queries.standing import standing_of_invoice
 from portal.public_ids import is_id
+from portal.refunds.queries import list_refunds_of
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -38,7 +40,7 @@ def invoices() -> Response:
     by_due_date = is_by_due_date(status)
     cursor = read_cursor(request.args, _read_due_key if by_due_date else _read_id)
     with reading() as reader:
-        found = read_invoice_list(reader, scope, status, cursor, today())
+        found = read_invoice_list(reader, scope, status, cursor, today(), standing=standing_of_invoice)
         owed, has_any = sum_owed(reader, scope, today())
     page = build_invoices_page(
         status,
@@ -60,9 +62,12 @@ def invoice(invoice_id: str) -> Response:
     with reading() as reader:
         found = read_invoice_page(reader, scope, invoice_id)
         shares = list_invoice_shares(reader, scope, found.record.id)
+        went_back = [share.payment_id for share in shares if share.status in ("partially_refunded", "refunded")]
+        refunds = list_refunds_of(reader, scope, went_back)
     page = build_invoice_page(
         found,
         shares,
+        refunds,
         seller=Party(g.merchant.legal_name, tuple(line for line in g.merchant.address_lines if line)),
         buyer_name=g.signed_in.company_name or g.signed_in.name or g.signed_in.email or "",
         country_name=_country_name,

@@ -1,14 +1,16 @@
-"""Reads of the outbox for the operator, over all merchants."""
+"""Reads of the outbox: for the operator over all merchants, and whether one message has left."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from portal.database import Reader
 from portal.outbox.models import OutboxMessage
+from portal.public_ids import first_id
+from portal.tenancy import MerchantScope
 
 
 class OutboxState(NamedTuple):
@@ -33,3 +35,24 @@ def read_outbox(reader: Reader, *, late_before: datetime) -> OutboxState:
         sa.select(sa.func.count()).where(OutboxMessage.dead_at.is_not(None)), execution_options={"tenant_wide": True}
     ).scalar_one()
     return OutboxState(waiting_count, oldest_due_at, late_count, dead_count)
+
+
+def find_delivery(
+    reader: Reader, scope: MerchantScope, kind: str, object_id: str, *, queued_at: datetime
+) -> str | None:
+    """Return what became of the message of this kind about an object that was queued at that instant, which is its event's: "sent",
+    "queued" (it may be tried again) or "failed"; None where there is none, or none any more."""
+    m = OutboxMessage
+    # An id carries the millisecond in which it was made: a short range of the primary key.
+    rows = reader.execute(
+        sa.select(m.payload, m.done_at, m.dead_at).where(
+            m.merchant_id == scope.merchant_id,
+            m.id >= first_id("obx", queued_at),
+            m.id < first_id("obx", queued_at + timedelta(milliseconds=1)),
+            m.kind == kind,
+        )
+    )
+    found = next((row for row in rows if row.payload.get("object") == object_id), None)
+    if found is None:
+        return None
+    return "sent" if found.done_at else "failed" if found.dead_at else "queued"

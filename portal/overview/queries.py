@@ -19,6 +19,7 @@ from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.queries.own_methods import MethodRecord, in_order
 from portal.payments.models import Payment
 from portal.payments.queries.history import PaymentRecord, RefundRecord, listed, read_refunds
+from portal.payments.queries.standing import is_unsettled, shown_status
 from portal.tenancy import Scope
 
 NEWEST = 5
@@ -26,6 +27,8 @@ _FIRST_DUE = 60
 """Invoices that are read for the first three of each currency."""
 _MAX_TROUBLED = 3
 """How many of the newest failed payments are read to find one whose invoices are still unpaid."""
+_MAX_MOVING = 3
+"""How many of the newest payments in each status of what is under way are read to be named."""
 
 _INVOICES = Invoice.__table__
 _METHODS = PaymentMethod.__table__
@@ -43,9 +46,19 @@ class DueRecord(NamedTuple):
     description: str
 
 
+class MovingSum(NamedTuple):
+    """Payments under way in one currency and one status (the one that pages show): their sum in minor units, and how many they are."""
+
+    status: str
+    currency: str
+    amount: int
+    payment_count: int
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the overview shows beside what is owed. `troubled` are payments that failed or wait, the newest first.
+    """What the overview shows beside what is owed. `troubled` are payments that failed, `moving` those under way, the newest first: a few
+    of each, while `under_way` sums all that are.
 
     `credits` is the customer's credit that no payment holds: (minor units, currency), one a currency.
     """
@@ -53,6 +66,8 @@ class Account:
     newest: list[PaymentRecord]
     refunds: list[RefundRecord]
     troubled: list[PaymentRecord]
+    moving: list[PaymentRecord]
+    under_way: list[MovingSum]
     methods: list[MethodRecord]
     credits: list[tuple[int, str]]
 
@@ -75,15 +90,15 @@ def read_owed(reader: Reader, scope: Scope, today: date) -> tuple[list[OwedSum],
 
 
 def read_account(reader: Reader, scope: Scope) -> Account:
-    """Return the newest payments with their refunds, payments that failed or wait, and the saved methods."""
-    account = Account([], [], [], [], [])
+    """Return the newest payments with their refunds, those that failed, what is under way, and the saved methods."""
+    account = Account([], [], [], [], [], [], [])
     width = len(PaymentRecord._fields)
     for row in reader.execute(_ACCOUNT, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).all():
         kind, values = row[0], row[1:]
-        if kind == "newest":
-            account.newest.append(PaymentRecord._make(values[:width]))
-        elif kind == "troubled":
-            account.troubled.append(PaymentRecord._make(values[:width]))
+        if kind in ("newest", "troubled", "moving"):
+            getattr(account, kind).append(PaymentRecord._make(values[:width]))
+        elif kind == "under_way":
+            account.under_way.append(MovingSum(row.status, row.currency, row.amount, row.more_count))
         elif kind == "credit":
             account.credits.append((row.amount, row.currency))
         else:
@@ -95,6 +110,7 @@ def read_account(reader: Reader, scope: Scope) -> Account:
             )  # fmt: skip
     account.newest.sort(reverse=True)
     account.troubled.sort(reverse=True)
+    account.moving.sort(reverse=True)
     account.refunds[:] = read_refunds(account.newest)
     account.methods[:] = in_order(account.methods)
     account.credits.sort(reverse=True)
@@ -161,6 +177,20 @@ def _account() -> sa.CompoundSelect[Any]:
         m.merchant_id == sa.bindparam("merchant_id"), m.customer_id == sa.bindparam("customer_id"),
         m.status != sa.literal_column("'removed'", Id),
     )  # fmt: skip
+    under_way = (
+        others(
+            "under_way",
+            {
+                "status": shown_status(), "currency": p.currency,
+                "amount": sa.cast(sa.func.sum(p.amount), Minor), "more_count": sa.cast(sa.func.count(), Count),
+            },
+        )
+        .where(
+            p.merchant_id == sa.bindparam("merchant_id"), p.customer_id == sa.bindparam("customer_id"), p.listed == sa.true(),
+            is_unsettled(),
+        )
+        .group_by(shown_status(), p.currency)
+    )  # fmt: skip
     free = _BALANCES.c.amount - _BALANCES.c.amount_reserved
     credits = others("credit", {"amount": free, "currency": _BALANCES.c.currency}).where(
         _BALANCES.c.merchant_id == sa.bindparam("merchant_id"),
@@ -169,7 +199,9 @@ def _account() -> sa.CompoundSelect[Any]:
     )
     return sa.union_all(
         payments("newest", None, NEWEST),
-        *(payments("troubled", status, _MAX_TROUBLED) for status in ("failed", "rejected", "requires_action")),
+        *(payments("troubled", status, _MAX_TROUBLED) for status in ("failed", "rejected")),
+        *(payments("moving", status, _MAX_MOVING) for status in ("requires_action", "pending", "processing")),
+        under_way,
         methods,
         credits,
     )

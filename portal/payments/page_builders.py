@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta, tzinfo
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
 
-from portal.gateways.contract import PromptChannel
+from portal.gateways.contract import PROMPT_WINDOW, PromptChannel
+from portal.invoices.queries.invoice_list import OwedSum
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import (
     PaidInvoice,
@@ -17,6 +19,7 @@ from portal.payments.pages import (
     PaymentsPage,
     RefundRow,
     Step,
+    StillOpen,
 )
 from portal.payments.queries.history import PaymentRecord, RefundRecord
 from portal.payments.queries.payment_page import PaymentDetail, ShareRecord
@@ -26,6 +29,8 @@ from portal.web.pages import Pager
 if TYPE_CHECKING:
     from portal.refunds.queries import StoredRefund
 
+NEW_FOR = timedelta(hours=1)
+"""For how long after a payment its page is the moment after Pay: what is still open, and where the receipt went."""
 MAX_INVOICES = 20
 """How many invoices the address of a checkout lists."""
 
@@ -94,10 +99,14 @@ def build_payment_page(
     root: str,
     now: datetime,
     can_pay: bool,
-    has_mail: bool,
+    email: str | None,
+    receipt: str | None = None,
+    owed: OwedSum | None = None,
+    could_not_stop: bool = False,
 ) -> PaymentPage:
     """Build one payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet;
-    `prompt_channels` are its operators of prompts by telephone; `has_mail`: a receipt can reach the customer."""
+    `prompt_channels` are its operators of prompts by telephone. `email` is the customer's address, `receipt` what became of the mail,
+    and `owed` what they owe in the payment's currency, both None for a payment that is not new."""
     method = None
     if payment.method_type:
         is_bank = payment.method_type == "bank_account"
@@ -119,9 +128,13 @@ def build_payment_page(
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
     returning = sum(refund.amount for refund in refunds if refund.status == "pending")
     is_phone_prompt = payment.status == "pending" and method is not None and method.type == "mobile_money"
+    prompt = _prompt(payment, prompt_channels, now) if is_phone_prompt and payment.sent_at else None
+    is_late = prompt is not None and now >= prompt.answer_by
+    is_new = is_just_paid(payment, now)
     return PaymentPage(
         id=payment.id,
         status=payment.status,
+        state="returning" if returning else payment.shown_status,
         amount=payment.amount,
         currency=payment.currency,
         payee=payee,
@@ -129,11 +142,19 @@ def build_payment_page(
         gateway_name=gateway_name,
         method=method,
         shares=tuple(
-            PaidInvoice(share.invoice_id, share.number, share.description or share.number, share.amount)
+            PaidInvoice(
+                share.invoice_id,
+                share.number,
+                share.description or share.number,
+                share.amount,
+                share.left,
+                share.currency,
+                share.is_paid,
+            )
             for share in payment.shares
             if share.state == "settled" or payment.status not in CAPTURED
         ),
-        steps=tuple(_steps(payment, refunds, zone)),
+        steps=tuple(_steps(payment, refunds, zone, unanswered_at=prompt.answer_by if prompt and is_late else None)),
         refunds=_refund_rows(refunds, method.name if method else "", zone),
         # The payment's sum includes pending refunds; an imported payment has the sum alone, and no rows of refunds.
         amount_refunded=payment.amount_refunded - returning,
@@ -144,16 +165,27 @@ def build_payment_page(
         retry_amount=retry_amount,
         retry_currency=retry_currency,
         can_cancel=is_open_checkout or waits_for_customer,
-        asked_at=payment.sent_at.astimezone(zone) if is_phone_prompt and payment.sent_at else None,
-        answer_by=payment.expires_at.astimezone(zone) if is_phone_prompt and payment.sent_at else None,
-        dial=_dial_code(payment, prompt_channels) if is_phone_prompt else None,
+        asked_at=payment.sent_at.astimezone(zone) if prompt and payment.sent_at else None,
+        answer_by=prompt.answer_by.astimezone(zone) if prompt else None,
+        window_seconds=prompt.window_seconds if prompt else 0,
+        seconds_left=max(0, ceil((prompt.answer_by - now).total_seconds())) if prompt else 0,
+        is_late=is_late,
+        ends_at=payment.expires_at.astimezone(zone) if prompt else None,
+        last_checked_at=_last_checked_at(payment, zone),
+        zone=str(zone),
+        could_not_stop=could_not_stop and payment.status in UNSETTLED,
+        dial=prompt.dial_code if prompt else None,
+        receipt=(receipt or "") if is_new else "",
+        receipt_to=email if is_new and receipt else None,
+        is_new=is_new,
+        still_open=_still_open(owed, root, can_pay) if is_new and owed and owed.amount else None,
         surplus=payment.surplus,
         credit_amount=payment.credit_amount,
         is_top_up=payment.kind == "top_up",
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
-        has_mail=has_mail,
-        is_unasked=_has_no_page(payment) and payment.status in UNSETTLED,
+        has_mail=bool(email),
+        is_unasked=payment.has_no_page and payment.status in UNSETTLED,
         left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
 
@@ -171,15 +203,6 @@ def _retry_sum(unpaid: Sequence[ShareRecord]) -> tuple[int, str]:
     return sum(share.payable or 0 for share in unpaid), currencies.pop()
 
 
-def _has_no_page(payment: PaymentDetail) -> bool:
-    """Return whether the method was to be entered on the gateway's page whose address we do not have: the response was lost."""
-    return _is_by_page(payment) and not (payment.action_url or payment.gateway_page_reference)
-
-
-def _is_by_page(payment: PaymentDetail) -> bool:
-    return payment.method_type is None and payment.channel is None and payment.status not in CAPTURED
-
-
 def _left_at(payment: PaymentDetail) -> str:
     if payment.sent_at is None:
         # An imported payment was never opened here: where it was left is unknown.
@@ -192,12 +215,39 @@ def _masked(phone: str | None) -> str | None:
     return f"{phone[:4]} •• {phone[-2:]}" if phone else None
 
 
-def _dial_code(payment: PaymentDetail, channels: Iterable[PromptChannel]) -> str | None:
-    """Return the code to dial when no prompt appears: that of the prompted channel, or of the saved method's brand."""
+def is_just_paid(payment: PaymentDetail, now: datetime) -> bool:
+    """Whether the payment was made within the hour, so that its page is the moment after Pay."""
+    return payment.status == "complete" and now - (payment.completed_at or payment.updated_at) < NEW_FOR
+
+
+class _PromptOnPhone(NamedTuple):
+    """A prompt on a telephone: when its operator takes it back, in how many seconds from the start, and the code that shows a lost one."""
+
+    answer_by: datetime
+    window_seconds: int
+    dial_code: str | None
+
+
+def _prompt(payment: PaymentDetail, channels: Iterable[PromptChannel], now: datetime) -> _PromptOnPhone:
+    """Return what the operator of the prompted channel says, or that of the saved method's brand."""
+    window, dial_code = PROMPT_WINDOW, None
     for channel in channels:
         if payment.channel in (channel.id, None) and (payment.channel or channel.brand == payment.method_brand):
-            return channel.dial_code
-    return None
+            window, dial_code = channel.answer_within, channel.dial_code
+            break
+    sent_at = payment.sent_at or now
+    answer_by = min(sent_at + window, payment.expires_at)
+    return _PromptOnPhone(answer_by, max(1, int((answer_by - sent_at).total_seconds())), dial_code)
+
+
+def _last_checked_at(payment: PaymentDetail, zone: tzinfo) -> datetime | None:
+    is_open = payment.status in UNSETTLED and payment.checked_at is not None
+    return payment.checked_at.astimezone(zone) if is_open and payment.checked_at else None
+
+
+def _still_open(owed: OwedSum, root: str, can_pay: bool) -> StillOpen:
+    pay_url = f"{root}/checkout?outstanding={owed.currency}" if can_pay and owed.free_amount == owed.amount else None
+    return StillOpen(owed.amount, owed.payable_count, owed.first_due_on, pay_url)
 
 
 def retry_url(root: str, payment_id: str, invoice_ids: Sequence[str]) -> str:
@@ -212,8 +262,11 @@ def checkout_url(root: str, invoice_ids: Sequence[str]) -> str:
     return f"{root}/checkout?" + "&".join(f"invoice={invoice_id}" for invoice_id in invoice_ids)
 
 
-def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo) -> list[Step]:
-    """Return the steps of a payment, oldest first: past, current, and the one that is still to come."""
+def _steps(
+    payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo, *, unanswered_at: datetime | None
+) -> list[Step]:
+    """Return the steps of a payment, oldest first: past, current, and the one that is still to come. `unanswered_at` is when the
+    telephone had not answered in its operator's time."""
 
     def step(kind: str, at: datetime | None, amount: int | None = None) -> Step:
         return Step(kind, at.astimezone(zone) if at else None, amount)
@@ -224,9 +277,11 @@ def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo
     if steps[-1].kind == "page_opened" and payment.status == "requires_action":
         # The customer was sent to the gateway's page, and may still be there.
         steps.append(Step("complete", None))
+    elif unanswered_at is not None:
+        steps.append(step("unanswered", unanswered_at))
     elif payment.status in UNSETTLED:
         now_happening = _now_happening(payment)
-        steps.append(step(now_happening, payment.checked_at or payment.updated_at))
+        steps.append(Step(now_happening, None))
         if now_happening != "page_missing":
             steps.append(Step("complete", None))
     elif payment.status in CAPTURED:
@@ -245,15 +300,15 @@ def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo
 
 
 def _sent_as(payment: PaymentDetail) -> str:
-    if not _is_by_page(payment):
+    if not payment.is_by_page:
         return "sent"
-    return "page_wanted" if _has_no_page(payment) else "page_opened"
+    return "page_wanted" if payment.has_no_page else "page_opened"
 
 
 def _now_happening(payment: PaymentDetail) -> str:
     if payment.status == "pending":
-        return "page_missing" if _has_no_page(payment) else "waiting"
-    return "unknown" if payment.status == "processing" or _has_no_page(payment) else "action_needed"
+        return "page_missing" if payment.has_no_page else "waiting"
+    return "unknown" if payment.status == "processing" or payment.has_no_page else "action_needed"
 
 
 def _in_time_order(steps: list[Step]) -> list[Step]:

@@ -46,6 +46,11 @@ class PaymentRow(NamedTuple):
     refunds: tuple[RefundRow, ...] = ()
     is_top_up: bool = False
 
+    @property
+    def is_returning(self) -> bool:
+        """Whether a refund of it is on its way."""
+        return any(refund.status == "pending" for refund in self.refunds)
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentMonth:
@@ -74,7 +79,7 @@ class PaymentsPage:
 @dataclass(frozen=True, slots=True)
 class PaidInvoice:
     """A payment's share of one invoice, `amount` in the payment's currency; `left` (of `left_currency`, the
-    invoice's own) stays open of it afterwards."""
+    invoice's own) stays open of it afterwards. `is_paid`: nothing of the invoice is left to pay now."""
 
     invoice_id: str
     number: str
@@ -82,16 +87,18 @@ class PaidInvoice:
     amount: int
     left: int = 0
     left_currency: str = ""
+    is_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step in the progress of a payment; `at` in the merchant's zone, None for a step still to come.
+    """One step in the progress of a payment; `at` in the merchant's zone, None for what is so now and for a step still to come.
 
     `kind`: created (by the customer), sent (to the gateway), page_wanted (its page was requested), page_opened,
-    page_missing (the gateway has the request, and we have no address of its page), action_needed, waiting, unknown,
-    complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`), refund_failed.
-    A step to come is `complete` without `at`.
+    page_missing (the gateway has the request, and we have no address of its page), action_needed, waiting, unknown, unanswered (a
+    telephone, in the time that its operator gives), complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`),
+    refund_failed. What is so now is action_needed, waiting, unknown or page_missing, and has no time: that of our last question is
+    `PaymentPage.last_checked_at`. A step to come is `complete` without `at`.
     """
 
     kind: str
@@ -100,11 +107,26 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class StillOpen:
+    """What the customer owes beside a payment that has just been made: `amount` for `count` invoices, of which the next is due on
+    `next_due_on`; `pay_url` is the checkout of all of it, None where nothing can be paid here."""
+
+    amount: int
+    count: int
+    next_due_on: date
+    pay_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentPage:
     """payments/detail.html, for a payment in any status.
 
     `at` is when it was completed, else when it was made (merchant's zone). `payee` is the merchant's legal name.
-    `method` is None until one is chosen. `receipt_to` is the address the receipt went to, None when none went.
+    `method` is None until one is chosen. `state` is the status that the page shows: that of the payment, but "processing" where its page
+    never reached us, and "returning" while a refund is on its way.
+    `receipt` is "sent" or "queued" (it is on its way), "failed" where the mail was refused, "" where nothing is known of one;
+    `receipt_to` the address, None for an older payment, whose address may have changed since.
+    `is_new`: it was made within the hour, so that this page is the moment after Pay; `still_open` is what is owed beside it, by then.
     `continue_url` leads to the gateway's page (requires_action, incomplete) and is None when that page is closed.
     `retry_url` is the checkout of what this payment would have paid, None when nothing of it is left to pay;
     `retry_amount` is the current amount of that checkout, in `retry_currency`, in which it opens: the invoices' own, which may
@@ -112,7 +134,10 @@ class PaymentPage:
     `left_at` is where an abandoned one was left: "here", unconfirmed, or on the page of the "gateway"; "" when that never opened.
     `is_unasked`: the gateway was to show a page of its own, of which we have no address: the customer never saw it.
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
-    `answer_by` is when a prompt on the phone expires, `asked_at` when it was sent: together they make the progress bar.
+    `asked_at` is when a prompt was sent to the phone, `answer_by` when the operator takes it back: together they make the progress bar,
+    of `window_seconds`, of which `seconds_left` are left. `is_late`: that time is over; an answer counts until `ends_at` all the same.
+    `last_checked_at` is when the gateway was asked last. `zone` is the name of the zone of all these times ("Africa/Douala").
+    `could_not_stop`: the customer has just tried to stop it, and the gateway did not.
     `dial` is the code that shows a lost prompt ("*126#").
     `credit_amount` is the part of the amount that the customer's credit paid. `is_top_up`: the payment becomes credit and
     pays no invoice. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
@@ -152,6 +177,22 @@ class PaymentPage:
     left_at: str = ""
     has_mail: bool = True
     is_unasked: bool = False
+    state: str = ""
+    receipt: str = ""
+    is_new: bool = False
+    still_open: StillOpen | None = None
+    window_seconds: int = 0
+    seconds_left: int = 0
+    is_late: bool = False
+    ends_at: datetime | None = None
+    last_checked_at: datetime | None = None
+    zone: str = "UTC"
+    could_not_stop: bool = False
+
+    @property
+    def is_waiting_for_phone(self) -> bool:
+        """Whether a prompt is on the telephone, or was, and has no answer yet."""
+        return self.status == "pending" and self.is_by_phone and not self.is_unasked
 
     @property
     def charge_amount(self) -> int:

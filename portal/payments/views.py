@@ -7,14 +7,20 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
-from portal.customer_pages.context import current_scope, current_services, now, reading, root
+from portal.customer_pages.context import current_scope, current_services, now, reading, root, today
+from portal.database import Reader
+from portal.events.queries import list_events
+from portal.events.rules import EventType
+from portal.invoices.queries.invoice_list import sum_owed
+from portal.outbox.queries import find_delivery
 from portal.payments.operations.paying import MIN_LOOKUP_INTERVAL, resolve_payment
-from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page
+from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page, is_just_paid
 from portal.payments.queries.history import FILTERS, has_payments, read_history, read_refunds
 from portal.payments.queries.payment_page import read_payment_page
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.public_ids import is_id
 from portal.refunds.queries import StoredRefund, list_refunds_of
+from portal.tenancy import MerchantScope, Scope
 from portal.web.gateway_threads import look_up_if_free
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
@@ -58,9 +64,14 @@ def payment(payment_id: str) -> Response:
         with services.database.read() as reader:
             found = read_payment_page(reader, scope, payment_id)
     refunds: Sequence[StoredRefund] = ()
+    receipt, owed = None, None
     if found.status in CAPTURED:
         with services.database.read() as reader:
             refunds = list_refunds_of(reader, scope, [payment_id])[payment_id]
+            if is_just_paid(found, now()):
+                receipt = _find_receipt(reader, scope, payment_id)
+                sums, _ = sum_owed(reader, scope, today())
+                owed = next((each for each in sums if each.currency == found.currency), None)
     gateway = services.gateways.find_named(scope.merchant_id, found.gateway)
     page = build_payment_page(
         found,
@@ -73,6 +84,18 @@ def payment(payment_id: str) -> Response:
         root=root(),
         now=now(),
         can_pay=services.gateways.find(scope.merchant_id) is not None,
-        has_mail=bool(g.signed_in.email),
+        email=g.signed_in.email,
+        receipt=receipt,
+        owed=owed,
+        could_not_stop=request.args.get("stop") == "failed",
     )
     return render_page("payments/detail.html", page)
+
+
+def _find_receipt(reader: Reader, scope: Scope, payment_id: str) -> str | None:
+    """Return what became of the mail with the receipt, as `find_delivery` does; an imported payment has none."""
+    events = list_events(reader, scope.merchant_id, payment_id)
+    paid_at = next((event.created_at for event in events if event.type == EventType.PAYMENT_COMPLETE), None)
+    if paid_at is None or not g.signed_in.email:
+        return None
+    return find_delivery(reader, MerchantScope(scope.merchant_id), "receipt_mail", payment_id, queued_at=paid_at)

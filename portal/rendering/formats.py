@@ -43,11 +43,27 @@ class MoneyParts:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyNotation:
+    """How amounts of one currency are written in a language, for a script that writes them as the `money` filter does: `before` and
+    `after` the digits, the separators of groups and decimals, how many `digits` follow the latter, and the sizes of the last group and
+    of those before it."""
+
+    before: str
+    after: str
+    group: str
+    point: str
+    digits: int
+    last_group: int
+    other_groups: int
+
+
+@dataclass(frozen=True, slots=True)
 class Formats:
     """The filters of one locale. Dates and instants are written as given: the caller converts them to the merchant's timezone."""
 
     money: Callable[[int, str], str]
     money_parts: Callable[[int, str], MoneyParts]
+    money_notation: Callable[[str], MoneyNotation]
     unit_price: Callable[[Decimal, str], str]
     number: Callable[[int | Decimal], str]
     day: Callable[[date], str]
@@ -55,6 +71,7 @@ class Formats:
     month: Callable[[date], str]
     clock_time: Callable[[datetime], str]
     clock_seconds: Callable[[datetime], str]
+    city: Callable[[str], str]
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that templates use."""
@@ -73,6 +90,7 @@ def formats_for(locale: str) -> Formats:
     return Formats(
         money,
         money_parts,
+        _compile_notation(known),
         _compile_unit_price(known, money, number),
         number,
         day,
@@ -80,6 +98,7 @@ def formats_for(locale: str) -> Formats:
         _compile_month(known),
         _compile_clock(known, "Hm"),
         _compile_clock(known, "Hms"),
+        _compile_city(known),
     )
 
 
@@ -144,6 +163,18 @@ def _compile_money(
         )
 
     return money, money_parts
+
+
+def _compile_notation(locale: Locale) -> Callable[[str], MoneyNotation]:
+    symbols = locale.number_symbols["latn"]
+    primary, secondary = locale.decimal_formats[None].grouping
+
+    def money_notation(currency: str) -> MoneyNotation:
+        before, after = _affixes(locale, currency)
+        group, point = str(symbols["group"]), str(symbols["decimal"])
+        return MoneyNotation(before, after, group, point, exponent(currency), primary, secondary)
+
+    return money_notation
 
 
 def _compile_unit_price(
@@ -263,6 +294,17 @@ def _compile_month(locale: Locale) -> Callable[[date], str]:
         return f"{before}{on.year}{after}"
 
     return month_and_year
+
+
+def _compile_city(locale: Locale) -> Callable[[str], str]:
+    @lru_cache(maxsize=1024)
+    def city(zone: str) -> str:
+        """Return the city that a timezone is named after: `Douala` for `Africa/Douala`."""
+        from babel.dates import get_timezone_location
+
+        return str(get_timezone_location(zone, locale=locale, return_city=True))
+
+    return city
 
 
 def _compile_clock(locale: Locale, skeleton: str) -> Callable[[datetime], str]:

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from portal.theming.colour import contrast
 from portal.theming.faults import Fault
 from portal.theming.files import ThemeFile
-from portal.theming.tokens import TokenValues, palette
-
-TEXT, BOUNDARY = 4.5, 3.0
+from portal.theming.tokens import BOUNDARY, TEXT, TokenValues, palette
 
 # What stands on what, as the pages use it (design, section 4).
 _PAIRS: tuple[tuple[str, tuple[str, ...], float], ...] = (

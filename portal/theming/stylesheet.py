@@ -10,6 +10,7 @@ from portal.theming.tokens import TOKENS, Kind, TokenValues, palette
 _COMPUTED = (
     "surface_raised", "line_strong", "accent_strong", "accent_soft", "bad_soft", "caution_soft", "rail_current", "hover",
 )  # fmt: skip
+_PAY_BUTTON = ("pay_fill", "pay_text")
 _SHADOWS = {
     "light": "0 1px 2px #1018280f,0 14px 34px -18px #10182838",
     "dark": "0 1px 2px #0000,0 14px 34px -18px #000",
@@ -17,7 +18,7 @@ _SHADOWS = {
 
 
 def compile_stylesheet(values: TokenValues) -> str:
-    """One stylesheet in the `theme` layer.
+    """One stylesheet in the `theme` layer, but for the colours of the button that pays, which belong to the payment panel.
 
     Colours are written once, with light-dark(). What light-dark() cannot hold (art that differs in the dark) and, behind @supports,
     everything for browsers without light-dark() or color-mix(), is written for the device's mode and for `data-color-scheme`.
@@ -30,7 +31,28 @@ def compile_stylesheet(values: TokenValues) -> str:
     dark_art = {name: text for name, text in values.dark.items() if TOKENS[name] is Kind.ART}
     modern = _rule(":root", properties) + (_dark_rules(dark_art) if dark_art else "")
     older = _rule(":root", _computed(values, "light")) + _dark_rules(_computed(values, "dark"))
-    return f"@layer theme{{{modern}@supports not (color:light-dark(#000,#fff)){{{older}}}}}\n"
+    return (
+        f"@layer theme{{{modern}}}@layer components{{{_pay_button(values)}}}"
+        f"@supports not (color:light-dark(#000,#fff)){{@layer theme{{{older}}}@layer components{{{_older_pay_button(values)}}}}}\n"
+    )
+
+
+def _pay_button(values: TokenValues) -> str:
+    """The colours that were checked for the button that pays, where no theme reaches: important, and in the layer of the panel itself."""
+    light, dark = palette(values, "light"), palette(values, "dark")
+    return _panel_rule({name: f"light-dark({light[name]},{dark[name]})" for name in _PAY_BUTTON})
+
+
+def _older_pay_button(values: TokenValues) -> str:
+    light, dark = ({name: palette(values, mode)[name] for name in _PAY_BUTTON} for mode in ("light", "dark"))
+    device = _panel_rule(dark, ':root:not([data-color-scheme="light"]) ')
+    forced = _panel_rule(dark, ':root[data-color-scheme="dark"] ')
+    return f"{_panel_rule(light)}@media (prefers-color-scheme:dark){{{device}}}{forced}"
+
+
+def _panel_rule(texts: Mapping[str, str], within: str = "") -> str:
+    selector = f"{within}.payment-panel,{within}.payment-panel *"
+    return _rule(selector, {name: f"{text}!important" for name, text in texts.items()})
 
 
 def _both(name: str, light: str, dark: str | None) -> str:

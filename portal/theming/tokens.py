@@ -37,7 +37,11 @@ TOKENS: dict[str, Kind] = {
     **dict.fromkeys(("rail_fill", "rail_text", "rail_muted", "rail_line", "rail_mark", "due_fill", "due_line", "art_fill", "art_text"), Kind.COLOUR),
     "rail_art": Kind.ART, "art": Kind.ART, "art_small": Kind.ART,
 }  # fmt: skip
+PANEL = {"light": ("#ffffff", "#14171c"), "dark": ("#15181d", "#f1f3f6")}
+"""Paper and ink of the payment panel, the same on every brand (static/css/components.css)."""
 COMPONENT_TOKENS = tuple(name for name in TOKENS if name.startswith(("rail_", "due_", "art")))
+TEXT, BOUNDARY = 4.5, 3.0
+"""The least contrast of text, and of the boundary of a control (WCAG 2.2)."""
 _SEE_THROUGH = {"color_border", "rail_line", "due_line"}
 _LIMITS_PIXELS = {
     "font_size_base": (14, 22),
@@ -116,7 +120,8 @@ def palette(values: TokenValues, mode: str) -> Mapping[str, str]:
         "accent": primary, "accent_strong": mix(0.86, primary, text), "accent_soft": mix(0.07, primary, ground),
         "on_accent": own["accessible_color_on_color_primary"],
         "good": own["color_success"], "caution": own["color_warning"], "bad": own["color_danger"],
-        "bad_soft": mix(0.07, own["color_danger"], ground), "caution_soft": mix(0.09, own["color_warning"], ground),
+        "bad_soft": mix(0.15 if mode == "dark" else 0.07, own["color_danger"], ground),
+        "caution_soft": mix(0.15 if mode == "dark" else 0.09, own["color_warning"], ground),
         "hover": f"{text}0d",
     }  # fmt: skip
     parts = {
@@ -124,7 +129,14 @@ def palette(values: TokenValues, mode: str) -> Mapping[str, str]:
         "due_fill": raised, "due_line": meanings["line"], "art_fill": meanings["accent_soft"], "art_text": text,
     } | {name: colour for name, colour in own.items() if name in COMPONENT_TOKENS}  # fmt: skip
     parts["rail_current"] = mix(0.08, parts["rail_text"], parts["rail_fill"])
-    return meanings | parts
+    return meanings | parts | pay_button(primary, meanings["on_accent"], mode)
+
+
+def pay_button(primary: str, on_primary: str, mode: str) -> dict[str, str]:
+    """Return the colours of the button that pays: the merchant's own where it stands out from the panel's paper, else the panel's ink."""
+    paper, ink = PANEL[mode]
+    fill, text = (primary, on_primary) if contrast(primary, paper) >= BOUNDARY else (ink, paper)
+    return {"pay_fill": fill, "pay_text": text}
 
 
 def _settle_on_primary(values: TokenValues, light: dict[str, str], dark: dict[str, str]) -> None:

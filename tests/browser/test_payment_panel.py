@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
+from tests.support.bundled import bundled_themes
 from tests.support.shown_pages import ShownPages
 
 _WORST = """
@@ -25,7 +26,9 @@ _WORST = """
 """
 _HOSTILE = (
     "@layer theme { .payment-panel, .payment-panel *, .payment-panel *::before, .payment-panel *::after,"
-    " .payment-panel::before, .payment-panel::after { " + _WORST + "--ink: red !important; --paper: red !important; } }"
+    " .payment-panel::before, .payment-panel::after { "
+    + _WORST
+    + "--ink: red !important; --paper: red !important; --pay-fill: red !important; --pay-text: red !important; } }"
 )
 
 
@@ -35,11 +38,11 @@ def test_hostile_theme_changes_not_one_pixel_of_the_payment_panel(scheme: str, p
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     panel = page.locator(".payment-panel")
 
-    shown.theme_css = ""
     shown.open("review-ready")
     sound = panel.screenshot()
-    shown.theme_css = _HOSTILE
+    shown.theme_css = bundled_themes().get("acme").stylesheet + _HOSTILE
     shown.open("review-ready")
 
     assert panel.screenshot() == sound
+    page.wait_for_timeout(700)  # Pay takes no press in its first moments.
     assert panel.get_by_role("button").evaluate("button => getComputedStyle(button).pointerEvents") == "auto"

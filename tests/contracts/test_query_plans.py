@@ -27,6 +27,7 @@ from portal.payments.queries import payments
 from portal.payments.queries.history import FILTERS, has_payments, read_history
 from portal.payments.queries.holders import find_other_holders
 from portal.payments.queries.payment_page import list_invoice_shares, read_payment_page
+from portal.payments.queries.standing import standing_of_invoice
 from portal.refunds import queries as refunds
 from portal.refunds.queries import list_refunds_of
 from portal.tenancy import MerchantScope, ReadScope
@@ -52,7 +53,7 @@ def invoice_list(status: str, direction: str, number: int) -> Question:
         invoice_id = crowd.invoice_id(number)
         key = (date(2025, 9, 1), invoice_id) if is_by_due_date(status) else invoice_id
         cursor = FIRST if direction == "first" else Cursor(direction, key)
-        found = read_invoice_list(reader, crowd.scope, status, cursor, TODAY)
+        found = read_invoice_list(reader, crowd.scope, status, cursor, TODAY, standing=standing_of_invoice)
         assert found.rows, "a plan over nothing proves nothing"
         return found
 

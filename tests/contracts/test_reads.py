@@ -25,6 +25,9 @@ PACKED: Mapping[str, tuple[set[str], str]] = {
     "portal.payments.queries.payment_page": (
         {"Invoice", "PaymentMethod"}, "the page of a payment is one statement, and is loaded again while its outcome is open",
     ),
+    "portal.payments.queries.standing": (
+        {"Refund"}, "each row of the list of invoices says in its own column whether its money is on its way back",
+    ),
     "portal.payments.queries.shares": (
         {"Invoice"}, "the review reads invoices, shares and payment in one statement",
     ),

@@ -268,7 +268,7 @@ def test_expired_card_is_told_at_the_field(pages: PageClient, account: Account) 
 
     answer = pages.post("/acme/checkout", {"invoice": invoice, "payment_method": expired}, status=422)
 
-    assert "This card has run out" in Page("/acme/checkout", answer).text
+    assert "This card has expired" in Page("/acme/checkout", answer).text
     assert payments_of(account) == []
 
 
@@ -384,7 +384,7 @@ def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Fla
 
     assert "Pay $50.00" not in pages.get(f"/acme/invoices/{invoice}").text
     answer = pages.post("/acme/checkout", {"invoice": invoice, "payment_method": account.method()}, status=409)
-    assert "No method pays in USD here at the moment." in Page("/acme/checkout", answer).text
+    assert "No payment method pays in USD here at the moment." in Page("/acme/checkout", answer).text
     assert payments_of(account) == []
 
 

@@ -45,7 +45,7 @@ def test_invoices_to_pay_come_in_the_order_of_their_due_dates(pages: PageClient,
     page = pages.get("/acme/invoices")
 
     assert shown(page) == [overdue, soon, late]
-    assert "Overdue 14 days" in page.text
+    assert "Overdue by 14 days" in page.text
 
 
 def test_list_steps_through_equal_due_dates_without_losing_one(pages: PageClient, account: Account) -> None:
@@ -113,8 +113,11 @@ def test_what_is_owed_is_summed_in_each_currency_over_all_pages(pages: PageClien
 
     page = pages.get("/acme/invoices")
 
-    assert "You owe $320.00 and €450.00" in page.text
-    assert page.link("Pay $20.00 overdue") == "/acme/checkout?overdue=USD"
+    assert "You owe $320.00 in 31 invoices, €450.00 in 1 invoice" in page.text
+    assert "To pay 32" in page.texts("a")
+    assert [(text, fields["overdue"]) for text, fields in page.buttons("/checkout")] == [
+        ("Pay $20.00 overdue", ["USD"])
+    ]
     assert page.link("Choose what to pay") == "/acme/checkout?outstanding=USD"
 
 
@@ -128,19 +131,59 @@ def test_sum_that_one_checkout_cannot_pay_has_no_button(
     page = pages.get("/acme/invoices")
 
     assert "You owe $50.00" in page.text
-    assert page.link("Pay $20.00 overdue") == "/acme/checkout?overdue=USD"
+    assert [text for text, _ in page.buttons("/checkout")] == ["Pay $20.00 overdue"]
     assert "outstanding=USD" not in page.html
     assert "outstanding=USD" not in pages.get("/acme/").html
 
 
-def test_invoice_that_is_being_paid_says_so(pages: PageClient, account: Account) -> None:
-    account.invoice(amount_reserved=5000, due_in_days=-2)
+def test_what_is_under_way_has_groups_of_its_own_which_no_sum_counts(pages: PageClient, account: Account) -> None:
+    owed = account.invoice(900, due_in_days=3)
+    made = {}
+    for status in ("requires_action", "pending", "processing"):
+        made[status] = account.invoice(5000, due_in_days=-2, amount_reserved=5000)
+        account.payment(status, pays={made[status]: 5000}, state="active")
 
     page = pages.get("/acme/invoices")
 
-    assert "Payment pending" in page.text
+    assert "You owe $9.00 in 1 invoice" in page.text
+    assert {"To pay 1", "Overdue 0"} <= set(page.texts("a"))
+    assert shown(page) == [owed, made["requires_action"], *sorted([made["pending"], made["processing"]])]
+    for words in (
+        "To confirm · not counted above",
+        "On their way · not counted above",
+        "To confirm$50.00",
+        "Being checked$50.00",
+    ):
+        assert words in page.text, words
+    assert "Overdue by" not in page.text
+
+
+def test_lists_where_all_is_under_way_speak_of_nothing_that_is_owed(pages: PageClient, account: Account) -> None:
+    account.payment("pending", pays={account.invoice(amount_reserved=5000, due_in_days=-2): 5000}, state="active")
+
+    page = pages.get("/acme/invoices")
+
+    assert "On their way" in page.text and "counted" not in page.text
     assert "You owe" not in page.text
-    assert not [link for link in page.texts("a") if link.startswith("Pay ")]
+    assert page.buttons("/checkout") == []
+
+
+def test_paid_invoice_whose_money_went_back_says_so_in_the_list(pages: PageClient, account: Account) -> None:
+    for status, refunded in (("refunded", 5000), ("partially_refunded", 1500)):
+        payment = account.payment(
+            status, pays={account.invoice(status="paid", amount_paid=5000): 5000}, amount_refunded=refunded
+        )
+        account.refund(payment, refunded)
+    returning = account.payment(
+        "refunded", pays={account.invoice(status="paid", amount_paid=5000): 5000}, amount_refunded=5000
+    )
+    account.refund(returning, 5000, "pending")
+    account.payment("complete", pays={account.invoice(status="paid", amount_paid=5000): 5000})
+
+    text = pages.get("/acme/invoices?status=paid").text
+
+    for words in ("Refunded$50.00", "Partly refunded$50.00", "Refund on its way$50.00", "Paid$50.00"):
+        assert words in text, words
 
 
 def test_account_without_invoices_says_so(pages: PageClient, account: Account) -> None:
@@ -186,7 +229,8 @@ def test_invoice_tells_parties_lines_and_sums(pages: PageClient, account: Accoun
         "Team plan, 10 seats", "10 × $20.00", "$220.00", "Tax 8.9%", "$19.58", "$239.58", "Overdue since Mar 5, 2026",
     ):  # fmt: skip
         assert words in page.text, words
-    assert page.link("Pay $239.58") == f"/acme/checkout?invoice={invoice}"
+    assert [(text, fields["invoice"]) for text, fields in page.buttons("/checkout")] == [("Pay $239.58", [invoice])]
+    assert page.link("Pay another way") == f"/acme/checkout?invoice={invoice}"
 
 
 def test_taxes_of_several_rates_sum_to_the_tax(pages: PageClient, account: Account) -> None:
@@ -208,7 +252,7 @@ def test_credit_notes_lower_what_is_left(pages: PageClient, account: Account) ->
 
     assert "Credit note C-17" in page.text
     assert "−$12.00" in page.text
-    assert page.link("Pay $38.00")
+    assert [text for text, _ in page.buttons("/checkout")] == ["Pay $38.00"]
 
 
 def test_invoice_lists_its_payments(pages: PageClient, account: Account) -> None:

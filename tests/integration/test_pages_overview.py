@@ -28,6 +28,18 @@ def hrefs(page: Page, part: str) -> list[str]:
     return [href for link in page.all("a") if part in (href := link.get("href", ""))]
 
 
+def pays(page: Page) -> list[tuple[str, str, str]]:
+    """What the buttons that pay say, and which field names what they pay."""
+    what = ("invoice", "overdue", "outstanding")
+    return [
+        (text, *next((n, v[0]) for n, v in fields.items() if n in what)) for text, fields in page.buttons("/checkout")
+    ]
+
+
+def due_panel(page: Page) -> str:
+    return page.html.partition('class="due"')[2].partition("</section>")[0]
+
+
 def test_empty_account_owes_nothing(pages: PageClient) -> None:
     page = pages.get("/acme/")
 
@@ -50,10 +62,10 @@ def test_panel_sums_what_is_owed_and_leads_to_paying_what_is_overdue(pages: Page
 
     assert "$269.58" in page.text
     assert "4 invoices, 1 overdue by 14 days" in page.text
-    assert hrefs(page, "/checkout") == ["/acme/checkout?overdue=USD", "/acme/checkout?outstanding=USD"]
-    assert "Pay $239.58" in page.text
+    assert pays(page) == [("Pay $239.58the overdue invoice", "overdue", "USD")]
+    assert page.link("Pay all, $269.58") == "/acme/checkout?outstanding=USD"
     assert [href.rpartition("/")[2] for href in hrefs(page, "/invoices/inv_")] == [overdue, *later[:2]]
-    assert "and 1 more" in page.text
+    assert "and 1 more$10.00" in page.text
 
 
 def test_currencies_are_never_added_and_the_overdue_one_comes_first(pages: PageClient, account: Account) -> None:
@@ -63,30 +75,70 @@ def test_currencies_are_never_added_and_the_overdue_one_comes_first(pages: PageC
 
     page = pages.get("/acme/")
 
-    assert hrefs(page, "/checkout") == [
-        "/acme/checkout?overdue=EUR",
-        "/acme/checkout?outstanding=USD",
-        "/acme/checkout?outstanding=XAF",
+    assert pays(page) == [
+        ("Pay €450.00the overdue invoice", "overdue", "EUR"),
+        ("Pay $50.00", "outstanding", "USD"),
+        ("Pay 7,000 FCFA", "outstanding", "XAF"),
     ]
-    assert "Pay €450.00" in page.text
-    assert "Pay $50.00" in page.text
 
 
-def test_what_is_being_paid_is_told_apart(pages: PageClient, account: Account) -> None:
-    account.invoice(5000, due_in_days=-3, amount_reserved=5000)
+def test_what_is_under_way_is_told_apart_and_not_counted(pages: PageClient, account: Account) -> None:
+    sent, to_confirm = (account.invoice(amount, due_in_days=-3, amount_reserved=amount) for amount in (5000, 700))
+    account.payment("pending", pays={sent: 5000}, state="active", method_type="bank_account")
+    waiting = account.payment("requires_action", 700, pays={to_confirm: 700}, state="active", action_url="http://x/3ds")
     account.invoice(1500, due_in_days=3)
 
     page = pages.get("/acme/")
 
-    assert hrefs(page, "/checkout") == ["/acme/checkout?outstanding=USD"]
-    assert "Pay $15.00" in page.text
-    assert "$50.00 more is being paid right now" in page.text
+    assert pays(page) == [("Pay $15.00", "outstanding", "USD")]
+    assert "You owe $15.00 1 invoice" in page.text
+    assert page.link("$50.00 on its way") == "/acme/payments?status=pending"
+    assert page.link("$7.00 waits for you") == f"/acme/payments/{waiting}"
+    assert "overdue" not in page.text
 
 
-def test_everything_being_paid_leaves_nothing_to_pay(pages: PageClient, account: Account) -> None:
+def test_what_waits_for_the_customer_is_the_pages_act_where_nothing_is_owed(
+    pages: PageClient, account: Account
+) -> None:
+    sent, to_confirm = (account.invoice(amount, amount_reserved=amount) for amount in (5000, 700))
+    account.payment("processing", pays={sent: 5000}, state="active")
+    waiting = account.payment("requires_action", 700, pays={to_confirm: 700}, state="active", action_url="http://x/3ds")
+
+    page = pages.get("/acme/")
+
+    assert page.texts("h2")[:2] == ["Waits for you to confirm", "On its way"]
+    assert page.buttons(f"/payments/{waiting}") == [("Confirm $7.00with your bank", {})]
+    assert "Nothing to pay" not in page.text
+    assert "#paid" not in due_panel(page)
+
+
+@pytest.mark.parametrize("status", ["pending", "processing"])
+def test_money_on_its_way_is_neither_owed_nor_settled(pages: PageClient, account: Account, status: str) -> None:
+    account.payment(status, pays={account.invoice(5000, amount_reserved=5000): 5000}, state="active")
+
+    page = pages.get("/acme/")
+
+    assert page.texts("h2")[:2] == ["Nothing to pay at the moment", "On its way"]
+    assert "#paid" not in due_panel(page)
+
+
+def test_held_invoice_is_never_called_settled(pages: PageClient, account: Account) -> None:
     account.invoice(5000, amount_reserved=5000)
 
-    assert "Nothing to pay" in pages.get("/acme/").texts("h2")
+    assert "#paid" not in due_panel(pages.get("/acme/"))
+
+
+def test_rest_of_an_invoice_that_is_held_in_part_is_owed_and_not_in_the_button(
+    pages: PageClient, account: Account
+) -> None:
+    part = account.invoice(5000, amount_reserved=2000)
+    account.payment("pending", 2000, pays={part: 2000}, state="active", amount_choice="first_part", way="new_method")
+    account.invoice(700, due_in_days=9)
+
+    page = pages.get("/acme/")
+
+    assert "You owe $37.00" in page.text
+    assert pays(page) == [("Pay $7.00", "outstanding", "USD")]
 
 
 def test_newest_five_payments_come_with_their_refunds(pages: PageClient, account: Account) -> None:
@@ -118,22 +170,24 @@ def test_attention_is_asked_for_what_failed_and_is_still_owed(pages: PageClient,
 
 
 def test_attention_is_asked_for_a_payment_that_waits(pages: PageClient, account: Account) -> None:
+    account.invoice(1500)
     waiting = account.payment("requires_action", 4900)
 
     page = pages.get("/acme/")
 
-    assert "Your payment of $49.00 waits for you" in page.text
+    assert "Confirm your payment of $49.00" in page.text
     assert page.link("Confirm") == f"/acme/payments/{waiting}"
 
 
 def test_payment_that_waits_on_the_gateways_page_is_not_laid_to_a_bank(pages: PageClient, account: Account) -> None:
     no_method: dict[str, Any] = {"method_type": None, "method_brand": None, "method_last4": None}
+    account.invoice(1500)
     waiting = account.payment("requires_action", 4900, action_url="http://localhost:9/pay", **no_method)
 
     found = [pages.get(path) for path in ("/acme/", "/acme/payments")]
 
-    assert found[0].link("Go on") == f"/acme/payments/{waiting}"
-    assert "You pay on the gateway’s page" in found[0].text
+    assert found[0].link("Continue") == f"/acme/payments/{waiting}"
+    assert "Finish your payment of $49.00" in found[0].text
     assert "To be paid on the gateway’s page" in found[1].text
     assert not any("Your bank" in page.text for page in found)
 
@@ -146,7 +200,7 @@ def test_attention_is_asked_for_cards_that_run_out(pages: PageClient, account: A
 
     page = pages.get("/acme/")
 
-    assert "Visa •••• 4242 has run out" in page.text
+    assert "Visa •••• 4242 has expired" in page.text
     assert "Mastercard •••• 5100 expires soon" in page.text
     assert "1111" not in page.text
     assert "2222" not in page.text

@@ -153,7 +153,7 @@ def test_review_with_a_removed_method_is_the_first_step_again_with_what_was_chos
     pressed = Page(old.path, pages.post(*confirmation(old), status=422))
 
     for shown in (page, pressed):
-        assert "This method is no longer saved. Choose another one." in shown.text
+        assert "This payment method is no longer saved. Choose another one." in shown.text
         fields = shown.form(action="/checkout").fields
         assert fields["invoice"] == [first, second]
         assert (fields["amount_choice"], fields["amount"]) == (["other"], ["60.00"])
@@ -163,12 +163,12 @@ def test_review_with_a_removed_method_is_the_first_step_again_with_what_was_chos
 
 def test_split_with_a_removed_method_stays_one(pages: PageClient, account: Account, method: str) -> None:
     allow(account, allow_split=True)
-    old = go_on(pages, account.invoice(5000), amount_choice="split", amount="20")
+    old = go_on(pages, account.invoice(5000, amount_mode="editable"), amount_choice="split", first_amount="20")
     account.change(PaymentMethod, method, status="removed")
 
     fields = pages.get(old.path).form(action="/checkout").fields
 
-    assert (fields["amount_choice"], fields["amount"]) == (["split"], ["20.00"])
+    assert (fields["amount_choice"], fields["amount"], fields["first_amount"]) == (["split"], [""], ["20.00"])
 
 
 def test_second_payment_of_a_split_with_a_removed_method_stays_the_second(
@@ -176,7 +176,7 @@ def test_second_payment_of_a_split_with_a_removed_method_stays_the_second(
 ) -> None:
     allow(account, allow_split=True)
     invoice, other = account.invoice(5000), account.method(fingerprint="b")
-    pay(pages, go_on(pages, invoice, payment_method=other, amount_choice="split", amount="20"))
+    pay(pages, go_on(pages, invoice, payment_method=other, amount_choice="split", first_amount="20"))
     first = gateway.captured[0]
     old = start(pages, f"/acme/checkout?split={first}", payment_method=method)
     account.change(PaymentMethod, method, status="removed")
@@ -227,7 +227,7 @@ def test_money_in_advance_with_a_removed_method_is_chosen_again(
 
     page = Page(old.path, pages.post(*confirmation(old), status=422))
 
-    assert "This method is no longer saved" in page.text
+    assert "This payment method is no longer saved" in page.text
     fields = page.form(action="/checkout").fields
     assert (fields["top_up"], fields["amount_choice"], fields["amount"]) == (["USD"], [ticked], [written])
 

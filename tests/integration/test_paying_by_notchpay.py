@@ -65,7 +65,7 @@ class Shop:
             found = read_payment_page(reader, self.payer.scope, payment_id)
         return build_payment_page(
             found, (), payee="Acme", gateway_name="Notch Pay", can_cancel_at_gateway=True, prompt_channels=(), zone=UTC,
-            root="/acme", now=self.payer.clock.now(), can_pay=True, has_mail=True,
+            root="/acme", now=self.payer.clock.now(), can_pay=True, email="maya@lindqvist.example",
         )  # fmt: skip
 
 

@@ -61,6 +61,18 @@ class Page:
         assert len(found) == 1, f"{len(found)} links {text!r} among {self.texts('a')}"
         return urljoin(self.path, found.pop())
 
+    def buttons(self, action: str) -> list[tuple[str, dict[str, list[str]]]]:
+        """The buttons of main whose forms go to an address that ends in `action`: what each says, and the fields that it sends."""
+        forms = [form for form in self.all("main")[0].iter() if tag_of(form) == "form"]
+        found = [Form(form, urljoin(self.path, form.get("action") or self.path), "") for form in forms]
+        return [
+            (text_of(button), form.fields)
+            for form in found
+            if urlsplit(form.action).path.endswith(action)
+            for button in form.element.iter()
+            if tag_of(button) == "button"
+        ]
+
     def form(self, button: str = "", *, action: str = "") -> Form:
         """The form with a button that says `button`, or that goes to an address ending in `action`, or the only one of main."""
         within = self.root if button or action else self.all("main")[0]

@@ -42,7 +42,7 @@ def choice_from(fields: CheckoutFields, gateway: Gateway | None, *, usual_curren
     )
     way = _way_from(fields, gateway, what.currency or usual_currency)
     return Choice(
-        what, way, _amount_from(fields, what.currency, locale), fields.use_credit and isinstance(what, Invoices)
+        what, way, amount_from(fields, what.currency, locale), fields.use_credit and isinstance(what, Invoices)
     )
 
 
@@ -52,7 +52,8 @@ def fields_from(choice: Choice, amount: str) -> CheckoutFields:
         currency=choice.what.currency,
         payment_method="",
         amount_choice=_amount_field(choice.amount),
-        amount=amount,
+        amount="" if isinstance(choice.amount, FirstPart) else amount,
+        first_amount=amount if isinstance(choice.amount, FirstPart) else "",
         use_credit=choice.use_credit,
     )
     match choice.what:
@@ -100,27 +101,28 @@ def _prompt_from(fields: CheckoutFields, gateway: Gateway | None, currency: str)
         raise PhoneUnreadable from None
 
 
-def _amount_from(fields: CheckoutFields, currency: str | None, locale: str) -> Amount:
+def amount_from(fields: CheckoutFields, currency: str | None, locale: str) -> Amount:
+    """Return the amount that the fields choose, an amount that is typed as it is written in `locale`. Raises AmountUnreadable."""
     match fields.amount_choice:
         case "" | "full":
             return Full()
         case "deposit":
             return Deposit()
         case "other":
-            return Exact(_typed_amount(fields, currency, locale))
+            return Exact(_typed_amount(fields.amount, currency, locale))
         case "split":
-            return FirstPart(_typed_amount(fields, currency, locale))
+            return FirstPart(_typed_amount(fields.first_amount, currency, locale))
         case preset if preset.isascii() and preset.isdecimal() and len(preset) <= _MAX_PRESET_LENGTH:
             return Preset(int(preset))
     raise AmountUnreadable
 
 
-def _typed_amount(fields: CheckoutFields, currency: str | None, locale: str) -> int:
+def _typed_amount(text: str, currency: str | None, locale: str) -> int:
     """Return the typed amount in minor units, read in the page's language. Raises AmountUnreadable."""
     if currency is None:
         raise AmountUnreadable
     try:
-        return parse_amount(fields.amount, currency=currency, locale=locale)
+        return parse_amount(text, currency=currency, locale=locale)
     except AmountError:
         raise AmountUnreadable from None
 

@@ -16,11 +16,21 @@ from portal.checkout.page_builders import (
     review_state,
 )
 from portal.checkout.queries import Checkout, get_checkout
-from portal.checkout.views.choose import begin, choose, show_choices
-from portal.customer_pages.context import current_actor, current_scope, current_services, local, now, redirect_to, root
+from portal.checkout.views.choose import begin, begin_choice, choose, show_choices
+from portal.customer_pages.context import (
+    current_actor,
+    current_scope,
+    current_services,
+    local,
+    now,
+    redirect_to,
+    root,
+    today,
+)
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import Gateway
+from portal.invoices.queries.invoice_list import sum_owed
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.queries.own_methods import list_own_methods
@@ -38,6 +48,7 @@ from portal.payments.errors import (
 from portal.payments.operations.paying import cancel_payment, confirm_payment
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payments import find_settling_payment
+from portal.payments.rules.statuses import ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import format_amount
 from portal.services import Services
@@ -97,16 +108,30 @@ def confirm(payment_id: str) -> Response:
 
 @signed_in
 def cancel(payment_id: str) -> Response:
-    """Cancel; a payment that came through meanwhile is shown as what it is."""
+    """Cancel. A payment that was stopped leads to the other ways to pay, or with `again` to the same one once more; one that came through
+    meanwhile is shown as what it is."""
     if not is_id("pay", payment_id):
         raise NotFound
     scope = current_scope()
     with current_services().database.read() as reader:
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
-    cancel_payment(current_services(), scope, payment_id, actor=current_actor())
-    if checkout.confirmed_at is not None:
-        return redirect_to(f"/payments/{payment_id}")
-    return redirect_to(back_path(checkout))
+    status = cancel_payment(current_services(), scope, payment_id, actor=current_actor())
+    if checkout.confirmed_at is None:
+        return redirect_to(back_path(checkout))
+    if status not in ENDED_WITHOUT_MONEY:
+        # It came through meanwhile, or the gateway could not stop it: what is so, and in the second case that it may still come.
+        return redirect_to(f"/payments/{payment_id}" + ("?stop=failed" if status in UNSETTLED else ""))
+    return _begin_again(checkout) if request.form.get("again") else redirect_to(f"/checkout?payment={payment_id}")
+
+
+def _begin_again(checkout: Checkout) -> Response:
+    """Lead to the review of the same choice anew, for a request that its telephone did not answer; else to the other ways."""
+    gateway = current_services().gateways.find(g.merchant.id)
+    try:
+        payment_id = begin_choice(checkout.choice, gateway)
+    except (CheckoutFault, NoGateway):
+        return redirect_to(f"/checkout?payment={checkout.id}")
+    return redirect_to(f"/checkout/{payment_id}")
 
 
 def _consent(services: Services) -> Consent:
@@ -126,6 +151,7 @@ def _review_page(
             return redirect_to(f"/payments/{payment_id}")
         methods = {method.id: method for method in list_own_methods(reader, scope)}
         other_payment_id = _find_other_payment(reader, scope, checkout)
+        owed, _ = sum_owed(reader, scope, today())
     ended_by = _ended_by(checkout, gateway)
     state = review_state(checkout, ended_by=ended_by, has_changed=has_changed)
     if not ended_by and state in ("ready", "changed", "expired"):
@@ -146,6 +172,8 @@ def _review_page(
         root=root(),
         other_payment_id=other_payment_id,
         until=_minute_after(refused.seconds) if refused is not None else None,
+        receipt_to=g.signed_in.email,
+        owed=sum(each.amount for each in owed if each.currency == checkout.currency),
     )
     return render_page("checkout/review.html", page, status)
 

@@ -1,14 +1,16 @@
 """Packed for the customer's list of invoices and the overview: a page by due date or by time, and what is owed in each currency.
 
 Each is one statement, made once and narrowed to what those pages show, since they are opened most (`tests/bench`). Everybody else
-reads by `queries.invoices`.
+reads by `queries.invoices`. What payments do with an invoice is a column that the caller brings: payments know invoices, not the
+other way round.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -18,6 +20,8 @@ from portal.paging import READ_SIZE, Cursor, Slice, cut
 from portal.tenancy import Scope
 
 FILTERS = ("outstanding", "overdue", "paid", "all")
+Standing: TypeAlias = Callable[[Any], sa.ColumnElement[Any]]
+"""Makes the column `ListedInvoice.standing` from the columns of the invoices' table; a function of a module, since statements are kept by it."""
 
 _INVOICES = Invoice.__table__
 
@@ -43,10 +47,28 @@ class InvoiceRecord(NamedTuple):
         return self.total - self.amount_paid - self.amount_credited
 
 
+class ListedInvoice(NamedTuple):
+    """An invoice of the list: the fields of an InvoiceRecord, and `standing`, what payments do with it (`Standing`)."""
+
+    id: str
+    number: str
+    status: str
+    currency: str
+    description: str
+    total: int
+    amount_paid: int
+    amount_credited: int
+    amount_reserved: int
+    issued_on: date
+    due_on: date
+    standing: str | None
+
+
 class OwedSum(NamedTuple):
     """What is owed in one currency, over all outstanding invoices.
 
-    `amount`, `overdue_amount` and their counts are of what is not being paid yet; `pending_amount` is being paid.
+    `amount`, `overdue_amount` and their counts are of what is not being paid yet; `pending_amount` is being paid. `free_amount` and
+    `free_overdue_amount` are the same without the rest of an invoice of which a payment holds a part: a checkout pays them.
     `outstanding_count` and `overdue_total_count` count every row of the two tabs.
     """
 
@@ -59,9 +81,13 @@ class OwedSum(NamedTuple):
     overdue_amount: int
     pending_amount: int
     first_due_on: date
+    free_amount: int
+    free_overdue_amount: int
 
 
-def read_invoice_list(reader: Reader, scope: Scope, status: str, cursor: Cursor, today: date) -> Slice[InvoiceRecord]:
+def read_invoice_list(
+    reader: Reader, scope: Scope, status: str, cursor: Cursor, today: date, *, standing: Standing
+) -> Slice[ListedInvoice]:
     """Return a page of the customer's invoices; drafts are the merchant's own and are never listed. `status` is one of FILTERS.
 
     Outstanding and overdue ones come in the order in which they fall due, and a cursor's key is (due_on, id); paid ones
@@ -79,7 +105,8 @@ def read_invoice_list(reader: Reader, scope: Scope, status: str, cursor: Cursor,
         del parameters["today"]
     if cursor.direction == "first" or not is_by_due_date(status):
         del parameters["due_on"]
-    rows = [InvoiceRecord._make(row) for row in reader.execute(_list(status, cursor.direction), parameters).all()]
+    found = reader.execute(_list(status, cursor.direction, standing), parameters).all()
+    rows = [ListedInvoice._make(row) for row in found]
     if is_by_due_date(status):
         if cursor.direction == "before":
             rows.sort(key=lambda row: (row.due_on, row.id))
@@ -126,6 +153,7 @@ def owed_sums() -> sa.Select[Any]:
     i, one, zero = _INVOICES.c, sa.literal_column("1", Count), sa.literal_column("0", Count)
     left = i.total - i.amount_paid - i.amount_credited - i.amount_reserved
     is_overdue, is_payable = i.due_on < sa.bindparam("today", type_=Day()), left > zero
+    is_free = i.amount_reserved == zero
 
     def total(amount: sa.ColumnElement[Any], *when: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
         counted = sa.case((sa.and_(*when), amount), else_=zero) if when else amount
@@ -141,15 +169,17 @@ def owed_sums() -> sa.Select[Any]:
         "overdue_amount": total(left, is_overdue),
         "pending_amount": total(i.amount_reserved),
         "first_due_on": sa.type_coerce(sa.func.min(i.due_on), Day()),
+        "free_amount": total(left, is_free),
+        "free_overdue_amount": total(left, is_free, is_overdue),
     }
     return sa.select(*(column.label(name) for name, column in sums.items())).where(outstanding()).group_by(i.currency)
 
 
 @cache
-def _list(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+def _list(status: str, direction: str, standing: Standing) -> sa.Select[Any] | sa.CompoundSelect[Any]:
     """Return the statement of a filter and a direction, built once: a range of one index, read in its order."""
     i, key = _INVOICES.c, sa.bindparam("key", type_=Id)
-    statement = sa.select(*(i[name] for name in InvoiceRecord._fields))
+    statement = sa.select(*(i[name] for name in InvoiceRecord._fields), standing(i).label("standing"))
     if is_by_due_date(status):
         statement = statement.where(outstanding())
         if status == "overdue":

@@ -279,6 +279,11 @@ def is_cancellation(outcome: ChargeOutcome) -> bool:
     return outcome.state is State.FAILED and outcome.failure_code in ("page_canceled", "payer_canceled")
 
 
+def stopped(outcome: ChargeOutcome) -> ChargeOutcome:
+    """Return the outcome of a cancellation that the customer requested on our page: a gateway says the same of one on the telephone."""
+    return replace(outcome, failure_code="page_canceled", evidence="stopped")
+
+
 def expired(outcome: ChargeOutcome) -> ChargeOutcome:
     """Return the outcome of a cancellation that we requested because the time was up: the payment expired, nobody canceled it."""
     code = "page_expired" if outcome.failure_code == "page_canceled" else "timeout"

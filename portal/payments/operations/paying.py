@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.events.rules import SYSTEM, Actor, gateway_actor
+from portal.events.rules import SYSTEM, Actor, ActorType, gateway_actor
 from portal.gateways.contract import ChargeOutcome, Lookup, State
 from portal.gateways.polling import RESEND_AFTER
 from portal.payment_methods.operations.consents import Consent
@@ -21,7 +21,14 @@ from portal.payments.operations.checkouts import end_checkout
 from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request, lookup_of, send_request
 from portal.payments.operations.intents import write_intent
 from portal.payments.operations.locks import lock_own_payment, lock_payment
-from portal.payments.operations.outcomes import RecordedOutcome, expired, failed, is_cancellation, record_outcome
+from portal.payments.operations.outcomes import (
+    RecordedOutcome,
+    expired,
+    failed,
+    is_cancellation,
+    record_outcome,
+    stopped,
+)
 from portal.payments.queries.holders import find_other_holders
 from portal.payments.queries.payments import find_payment, get_payment
 from portal.payments.rules import statuses
@@ -163,6 +170,8 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
     services.crash_point("payment.cancel_answered")
     # A cancellation is recorded as the act of who canceled; any other outcome as the gateway's.
     decided_by = actor if is_cancellation(outcome) else gateway_actor(gateway.name)
+    if is_cancellation(outcome) and actor.type is ActorType.CUSTOMER:
+        outcome = stopped(outcome)
     return _record(services, scope.merchant_id, payment_id, outcome, actor=decided_by).status
 
 

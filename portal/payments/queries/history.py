@@ -19,6 +19,7 @@ from portal.database import Id, Minor, Reader, Text
 from portal.invoices.models import Invoice, is_outstanding
 from portal.paging import READ_SIZE, Cursor, Slice, cut
 from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.queries.standing import shown_status
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.refunds.models import Refund
 from portal.tenancy import Scope
@@ -89,8 +90,8 @@ class RefundRecord(NamedTuple):
 
 
 class PaymentRecord(NamedTuple):
-    """A payment as lists need it. `unpaid_invoices` are ids of what a failed one would have paid and can be paid now;
-    `refunds` is what `read_refunds` reads."""
+    """A payment as lists need it. `status` is the one that pages show (`rules.statuses.shown_status`). `unpaid_invoices` are ids of
+    what a failed one would have paid and can be paid now; `refunds` is what `read_refunds` reads."""
 
     id: str
     status: str
@@ -159,7 +160,9 @@ def payment_columns() -> list[sa.ColumnElement[Any]]:
     )
     # Evaluated for failed payments alone, and for refunded ones: other rows skip the subqueries.
     return [
-        *(p[name] for name in PaymentRecord._fields[:-2]),
+        p.id,
+        shown_status().label("status"),
+        *(p[name] for name in PaymentRecord._fields[2:-2]),
         sa.case((p.status.in_(_FAILED), unpaid)).label("unpaid_invoices"),
         sa.case((p.amount_refunded > sa.literal_column("0", Minor), refunds)).label("refunds"),
     ]

@@ -12,12 +12,15 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from portal.database import Id, Minor, Reader
+from portal.database import Flag, Id, Minor, Reader
 from portal.errors import NotFound
 from portal.invoices.models import Invoice, is_outstanding
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.queries.holders import ACTIVE
+from portal.payments.queries.standing import shown_status
+from portal.payments.rules import statuses
+from portal.payments.rules.statuses import CAPTURED
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 
@@ -28,12 +31,14 @@ _METHODS = PaymentMethod.__table__
 
 
 class InvoiceShare(NamedTuple):
-    """A payment beside its share of one invoice; `state` is active while it holds what it would pay."""
+    """A payment beside its share of one invoice; `status` is the one that pages show, `state` is active while it holds what it would
+    pay. `is_alone`: the payment pays this invoice and nothing else, so that a refund of it is one of this invoice."""
 
     payment_id: str
     status: str
     amount: int
     state: str
+    is_alone: bool
     method_type: str | None
     method_brand: str | None
     method_last4: str | None
@@ -48,7 +53,7 @@ class InvoiceShare(NamedTuple):
 class ShareRecord(NamedTuple):
     """A payment's share of an invoice, in the payment's currency. `payable` is what can be paid of that invoice now, in
     `currency`, its own; None while nothing can. `left` is what no payment has paid or holds, 0 where it was priced in another
-    currency. `state` is the allocation's."""
+    currency. `state` is the allocation's. `is_paid`: nothing of the invoice is left to pay."""
 
     invoice_id: str
     due_on: date
@@ -59,6 +64,7 @@ class ShareRecord(NamedTuple):
     payable: int | None
     left: int
     state: str
+    is_paid: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,21 @@ class PaymentDetail:
     def is_first_of_two(self) -> bool:
         """Whether a second payment by another method was to pay the rest of its invoices."""
         return self.amount_choice == "first_part"
+
+    @property
+    def is_by_page(self) -> bool:
+        """Whether the customer was to choose and enter a method on the gateway's page, and none is known yet."""
+        return self.method_type is None and self.channel is None and self.status not in CAPTURED
+
+    @property
+    def has_no_page(self) -> bool:
+        """Whether that page's address never reached us: the response was lost, and nothing is asked of the customer."""
+        return self.is_by_page and not (self.action_url or self.gateway_page_reference)
+
+    @property
+    def shown_status(self) -> str:
+        """The status that pages show."""
+        return statuses.shown_status(self.status, nobody_is_asked=self.has_no_page)
 
     @property
     def surplus(self) -> int:
@@ -167,6 +188,7 @@ _ONE = (
             else_=sa.literal_column("0", Minor),
         ).label("left"),
         _ALLOCATIONS.c.state,
+        sa.type_coerce(_INVOICES.c.status == sa.literal_column("'paid'", Id), Flag()).label("is_paid"),
     )
     .select_from(
         _PAYMENTS.outerjoin(
@@ -191,9 +213,10 @@ _ONE = (
 _SHARES = (
     sa.select(
         _PAYMENTS.c.id,
-        _PAYMENTS.c.status,
+        shown_status(),
         _ALLOCATIONS.c.amount,
         _ALLOCATIONS.c.state,
+        sa.type_coerce(sa.and_(_ALLOCATIONS.c.amount == _PAYMENTS.c.amount, _ALLOCATIONS.c.price.is_(None)), Flag()),
         _PAYMENTS.c.method_type,
         _PAYMENTS.c.method_brand,
         _PAYMENTS.c.method_last4,

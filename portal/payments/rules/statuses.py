@@ -54,6 +54,13 @@ TRANSITIONS = MappingProxyType(
     }
 )
 
+
+def shown_status(status: str, *, nobody_is_asked: bool) -> str:
+    """Return the status that the customer's pages show. `nobody_is_asked`: the response with the address of the page on which the
+    customer was to act was lost, so that all there is to do is to ask the gateway (`queries.standing` is the same in SQL)."""
+    return "processing" if status in UNSETTLED and nobody_is_asked else status
+
+
 STUCK_AFTER = timedelta(days=7)
 """An outcome that is unknown for longer needs the operator: `portal doctor` and `/metrics` report it."""
 LATE_MONEY_WITHIN = timedelta(days=30)

@@ -33,8 +33,8 @@ export function connect(main) {
     if (status !== 200 || !fresh) return later();
     if (new URL(responseURL).pathname !== location.pathname) return location.reload();
     const settled = !fresh.dataset.behaviour?.includes("poll");
-    if (!settled && fresh.textContent === main.textContent) {
-      renewProgress(fresh);
+    if (!settled && lasting(fresh) === lasting(main)) {
+      renewLive(fresh);
       return later();
     }
     const hadFocus = main.contains(document.activeElement);
@@ -44,15 +44,22 @@ export function connect(main) {
     if (settled) {
       delete main.dataset.behaviour;
       removeEventListener("visibilitychange", onShow, true);
+      main.removeEventListener("due", onShow);
     }
     if (settled || hadFocus) main.focus();
     if (!settled) later();
   }
 
-  function renewProgress(fresh) {
-    const bar = main.querySelector("progress");
-    const now = fresh.querySelector("progress");
-    if (bar && now) bar.value = now.value;
+  /* What the page says, but for what moves by itself: it is renewed in place, so that whoever reads or presses is not disturbed. */
+  function lasting(root) {
+    const copy = root.cloneNode(true);
+    for (const live of copy.querySelectorAll("[data-live]")) live.remove();
+    return copy.textContent;
+  }
+
+  function renewLive(fresh) {
+    const now = fresh.querySelectorAll("[data-live]:not([data-words], progress)");
+    main.querySelectorAll("[data-live]:not([data-words], progress)").forEach((live, place) => (live.textContent = now[place]?.textContent ?? ""));
   }
 
   function onShow() {
@@ -63,5 +70,6 @@ export function connect(main) {
   }
 
   addEventListener("visibilitychange", onShow, true);
+  main.addEventListener("due", onShow);
   later();
 }

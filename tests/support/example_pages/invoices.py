@@ -9,9 +9,11 @@ from decimal import Decimal
 
 from portal.checkout.pages import (
     AmountChoice,
+    ChoiceSum,
     ChoosePage,
     CreditChoice,
     CurrencyOffer,
+    HeldBy,
     InvoiceChoice,
     MethodChoice,
     NamedAmount,
@@ -24,6 +26,7 @@ from portal.invoices.pages import (
     InvoiceLine,
     InvoicePage,
     InvoicePayment,
+    InvoiceRefund,
     InvoiceRow,
     InvoicesPage,
     Owed,
@@ -53,24 +56,54 @@ def invoice_examples() -> Iterator[Example]:
     )
     settled = (
         InvoiceRow(
-            example_id("inv", 8), "Usage, January top-up", "ACME-0417", date(2026, 3, 20), "open", 9210, "USD", 0, True
+            example_id("inv", 8),
+            "Usage, January top-up",
+            "ACME-0417",
+            date(2026, 3, 20),
+            "open",
+            9210,
+            "USD",
+            0,
+            True,
+            "pending",
+        ),
+        InvoiceRow(
+            example_id("inv", 13), "Training", "ACME-0397", date(2026, 2, 28), "paid", 7735, "USD", standing="refunded"
+        ),
+        InvoiceRow(
+            example_id("inv", 14),
+            "Onboarding",
+            "ACME-0396",
+            date(2026, 2, 28),
+            "paid",
+            7735,
+            "USD",
+            standing="returning",
         ),
         InvoiceRow(example_id("inv", 9), "Usage, January", "ACME-0409", date(2026, 2, 28), "paid", 7735, "USD"),
         InvoiceRow(example_id("inv", 10), "Team plan, February", "ACME-0403", date(2026, 2, 5), "void", 23958, "USD"),
         InvoiceRow(example_id("inv", 11), "ACME-0398", "", date(2025, 12, 5), "uncollectible", 23958, "USD"),
         InvoiceRow(example_id("inv", 12), "Draft", "", None, "draft", 100, "USD"),
     )
-    dollars = Owed("USD", 61348, 23958, "/acme/checkout?invoice=1&invoice=2", "/acme/checkout?invoice=1")
-    euros = Owed("EUR", 45000, 0, "/acme/checkout?invoice=4", None)
-    counts = {"outstanding": 4, "overdue": 1}
+    dollars = Owed("USD", 32598, 23958, "/acme/checkout?outstanding=USD", "/acme/checkout?overdue=USD", 2, 32598)
+    euros = Owed("EUR", 45000, 0, "/acme/checkout?invoice=4", None, 1, 45000)
+    counts = {"outstanding": 3, "overdue": 1}
     groups = (InvoiceGroup(date(2026, 3, 1), due), InvoiceGroup(date(2026, 2, 1), settled))
     everything = InvoicesPage(
         "all", groups, (dollars, euros), Pager(None, "?status=all&after=b", 1, 8, 41), True, counts
     )
     yield Example("invoices", "invoices/list.html", everything, "invoices")
-    outstanding = replace(everything, status="outstanding", groups=(InvoiceGroup(None, due),), pager=Pager(None, None))
+    to_confirm = settled[0]._replace(id=example_id("inv", 15), title="Audit log add-on", standing="requires_action")
+    divided = (
+        InvoiceGroup(None, due, "to_pay"),
+        InvoiceGroup(None, (to_confirm,), "waiting"),
+        InvoiceGroup(None, settled[:1], "on_its_way"),
+    )
+    outstanding = replace(everything, status="outstanding", groups=divided, pager=Pager(None, None))
     yield Example("invoices-outstanding", "invoices/list.html", replace(outstanding, owed=(euros,)), "invoices")
-    three = (dollars, euros, Owed("XAF", 5000, 0, None, None))
+    all_sent = replace(outstanding, owed=(), groups=divided[1:], counts={"outstanding": 0, "overdue": 0})
+    yield Example("invoices-on-their-way", "invoices/list.html", all_sent, "invoices")
+    three = (dollars, euros, Owed("XAF", 5000, 0, None, None, 1, 0))
     yield Example("invoices-three", "invoices/list.html", replace(outstanding, owed=three), "invoices")
     for status in ("outstanding", "overdue", "paid"):
         page = InvoicesPage(status, (), (), Pager(None, None), True)
@@ -97,26 +130,53 @@ def _invoice_details() -> Iterator[Example]:
         ),
         taxes=(TaxSum(Decimal("8.9"), 1958),), subtotal=22000, total=23958, amount_paid=0, amount_credited=0,
         amount_due=23958, credit_notes=(), payments=(), in_progress=None,
-        pay_url="/acme/checkout?invoice=1", pay_with=STUDIO_CARD,
+        pay_url="/acme/checkout?invoice=1", pay_with=STUDIO_CARD, amount_left=23958,
     )  # fmt: skip
     note = CreditNoteRow("CN-0007", date(2026, 3, 1), 1000)
     part = replace(
         invoice, status="partially_paid", days_overdue=0, amount_paid=5000, amount_credited=1000, amount_due=17958,
-        credit_notes=(note,), payments=payments,
+        credit_notes=(note,), payments=payments, amount_left=17958,
     )  # fmt: skip
     on_its_way = InvoicePayment(example_id("pay", 1), date(2026, 3, 18), VISA, "pending", 23958)
+    held = replace(invoice, in_progress=on_its_way, payments=(on_its_way,), pay_url=None, amount_left=0)
+    paid = replace(
+        invoice, status="paid", days_overdue=0, amount_paid=23958, amount_due=0, pay_url=None, amount_left=0,
+        payments=(replace(on_its_way, status="complete"),), paid_on=date(2026, 3, 18),
+    )  # fmt: skip
+    refund = InvoiceRefund(date(2026, 3, 19), 23958, "complete", VISA)
+    refunded = replace(
+        paid, amount_refunded=23958, refunded_on=refund.on, refund_method=VISA,
+        payments=(replace(on_its_way, status="refunded", refunds=(refund,)),),
+    )  # fmt: skip
+    returning = replace(refund, status="pending", amount=5000)
     variants = {
         "overdue": invoice,
         "part-paid": part,
-        "in-progress": replace(invoice, in_progress=on_its_way, payments=(on_its_way,), pay_url=None),
-        "paid": replace(
-            invoice, status="paid", days_overdue=0, amount_paid=23958, amount_due=0, pay_url=None,
-            payments=(replace(on_its_way, status="complete"),), paid_on=date(2026, 3, 18),
+        "in-progress": held,
+        "to-confirm": replace(held, in_progress=replace(on_its_way, status="requires_action")),
+        "being-checked": replace(held, in_progress=replace(on_its_way, status="processing")),
+        "held-in-part": replace(
+            held, in_progress=replace(on_its_way, amount=20000), amount_left=3958, rest_url="/acme/payments/pay_1"
         ),
+        "paid": paid,
+        "refunded": refunded,
+        "refunded-by-import": replace(refunded, refunded_on=None, refund_method=""),
+        "partly-refunded": replace(
+            paid, amount_refunded=5000, refunded_on=refund.on, refund_method=VISA,
+            payments=(replace(on_its_way, status="partially_refunded", refunds=(replace(refund, amount=5000),)),),
+        ),
+        "refund-on-its-way": replace(
+            paid, amount_refunded=1000, amount_returning=5000, refunded_on=refund.on, refund_method=VISA,
+            payments=(replace(on_its_way, status="returning", refunds=(replace(refund, amount=1000), returning)),),
+        ),
+        "refund-shared": replace(
+            paid, is_refund_shared=True, payments=(replace(on_its_way, status="partially_refunded"),)
+        ),
+        "credited": replace(paid, amount_paid=0, amount_credited=23958, payments=(), paid_on=None),
         "unpayable": replace(invoice, pay_url=None, pay_with=None),
-        "void": replace(invoice, status="void", pay_url=None),
-        "uncollectible": replace(invoice, status="uncollectible", pay_url=None),
-        "draft": replace(invoice, status="draft", pay_url=None, due_on=None),
+        "void": replace(invoice, status="void", pay_url=None, amount_left=0),
+        "uncollectible": replace(invoice, status="uncollectible", pay_url=None, amount_left=0),
+        "draft": replace(invoice, status="draft", pay_url=None, due_on=None, amount_left=0),
     }  # fmt: skip
     for name, page in variants.items():
         yield Example(f"invoice-{name}", "invoices/detail.html", page, "invoices")
@@ -147,11 +207,13 @@ def checkout_examples() -> Iterator[Example]:
         "Sandbox Pay",
         example_id("pm", 1),
         can_save=True,
+        sum=ChoiceSum(2, 32598, 32598, 0, 32598),
     )
     yield Example("choose", "checkout/choose.html", choose, "invoices")
     bare = replace(
-        choose, invoices=(replace(first, change_url=None),), others=(), methods=(), chosen="new", amount=23958
-    )
+        choose, invoices=(replace(first, change_url=None),), others=(), methods=(), chosen="new", amount=23958,
+        sum=ChoiceSum(1, 23958, 23958, 0, 23958),
+    )  # fmt: skip
     yield Example("choose-first-time", "checkout/choose.html", bare, "invoices")
     for kind in ("missing", "unknown", "expired", "currency"):
         page = replace(choose, chosen="", faults={"payment_method": kind})
@@ -162,12 +224,31 @@ def checkout_examples() -> Iterator[Example]:
         ),
         CurrencyOffer("EUR", 9000, "/acme/checkout?invoice=2", titles=("Workshop in Lisbon, balance",)),
     )  # fmt: skip
-    for kind in ("missing", "in_progress", "settled", "currencies"):
-        offers = by_currency if kind == "currencies" else ()
-        page = replace(
-            choose, faults={"invoice": kind}, in_progress_payment_id=example_id("pay", 1), by_currency=offers
-        )
+    unchosen = replace(
+        choose, invoices=(), others=(first, second), sum=ChoiceSum(0, 0, None), faults={"invoice": "missing"}
+    )
+    yield Example("choose-invoice-missing", "checkout/choose.html", unchosen, "invoices")
+    holder = HeldBy(example_id("pay", 1), "pending", 23958, "USD", date(2026, 3, 18))
+    for kind in ("in_progress", "settled"):
+        page = replace(choose, faults={"invoice": kind}, in_progress_payment_id=holder.id, held_by=holder)
         yield Example(f"choose-invoice-{kind}", "checkout/choose.html", page, "invoices")
+        held_by = holder if kind == "in_progress" else None
+        alone = replace(page, invoices=(), nothing=kind, held_by=held_by)
+        yield Example(f"choose-nothing-{kind}", "checkout/choose.html", alone, "invoices")
+    nothing = replace(choose, invoices=())
+    for status in ("requires_action", "processing"):
+        held = replace(
+            nothing, faults={"invoice": "in_progress"}, nothing="in_progress", held_by=replace(holder, status=status)
+        )
+        yield Example(f"choose-nothing-{status}", "checkout/choose.html", held, "invoices")
+    unknown = replace(nothing, faults={"invoice": "in_progress"}, nothing="in_progress", held_by=None, others=())
+    yield Example("choose-nothing-held-by-nobody", "checkout/choose.html", unknown, "invoices")
+    none = replace(nothing, faults={}, nothing="none", others=())
+    yield Example("choose-nothing-none", "checkout/choose.html", none, "invoices")
+    mixed = replace(choose, faults={"invoice": "currencies"}, by_currency=by_currency, nothing="currencies")
+    yield Example("choose-invoice-currencies", "checkout/choose.html", mixed, "invoices")
+    stopped = replace(choose, stopped_amount=23958)
+    yield Example("choose-after-stop", "checkout/choose.html", stopped, "invoices")
     yield from _ways_to_pay(choose)
 
     shares = (
@@ -177,7 +258,7 @@ def checkout_examples() -> Iterator[Example]:
     review = ReviewPage(
         example_id("pay", 20), "ready", 32598, "USD", "Acme Software Inc.", shares, STUDIO_CARD, "Sandbox Pay", "1",
         "/acme/checkout?invoice=1&invoice=2", f"/acme/invoices/{example_id('inv', 1)}",
-        other_payment_id=example_id("pay", 1),
+        other_payment_id=example_id("pay", 1), receipt_to="maya@lindqvist.example", open_after=28750,
     )  # fmt: skip
     for state in ("ready", "changed", "in_progress", "settled"):
         yield Example(f"review-{state}", "checkout/review.html", replace(review, state=state), "invoices")
@@ -199,6 +280,7 @@ def checkout_examples() -> Iterator[Example]:
         "review-settled-elsewhere": replace(review, state="settled", can_cancel=False, other_payment_id=None),
         "review-top-up-expired": replace(expired, ended_by="time", is_top_up=True, shares=()),
         "review-telephone": replace(review, method=None, phone="+237677000012"),
+        "review-without-mail": replace(review, receipt_to=None, open_after=0, method=BANK),
     }  # fmt: skip
     for name, shown_review in shown.items():
         yield Example(name, "checkout/review.html", shown_review, "invoices")
@@ -212,22 +294,39 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
         NamedAmount("full", "full", 32598),
         NamedAmount("5000", "preset", 5000),
     )
-    amounts = AmountChoice(named, "full", "", True, True, 1000, 32598, least_first_part=23959)
+    amounts = AmountChoice(
+        named, "full", "", True, True, 1000, 32598, least_first_part=23959, most_first_part=32597, typed_first="250.00"
+    )
     telephone = TelephoneChoice((("cm.mtn", "MTN MoMo"), ("cm.orange", "Orange Money")), "cm.mtn", "+237677000012")
     offers = (CurrencyOffer("USD", 32598, "?currency=USD", True), CurrencyOffer("EUR", 30000, "?currency=EUR"))
     shown = {
-        "amounts": replace(choose, amount_choice=amounts, credit=CreditChoice(4250, True)),
+        "amounts": replace(
+            choose, amount_choice=amounts, credit=CreditChoice(4250, True), sum=ChoiceSum(2, 32598, 32598, 4250, 28348)
+        ),
+        "part": replace(
+            choose, amount_choice=replace(amounts, chosen="other", typed="275.00"), credit=CreditChoice(4250, True),
+            sum=ChoiceSum(2, 32598, 27500, 4250, 23250, 5098),
+        ),
+        "in-two-payments": replace(
+            choose, amount_choice=replace(amounts, chosen="split"), sum=ChoiceSum(2, 32598, 25000, 0, 25000, 7598, True)
+        ),
+        "amount-open": replace(choose, amount_choice=replace(amounts, chosen="other"), sum=ChoiceSum(2, 32598, None)),
+        "all-by-credit": replace(choose, credit=CreditChoice(90000, True), sum=ChoiceSum(2, 32598, 32598, 32598, 0)),
         "after-refusal": replace(
-            choose, amount_choice=AmountChoice(named[1:2], "other", "", True, False, 100, 32597, is_after_refusal=True)
+            choose, amount_choice=AmountChoice(named[1:2], "other", "", True, False, 100, 32597, is_after_refusal=True),
+            sum=ChoiceSum(2, 32598, None),
         ),
         "split": replace(choose, kind="split", split_of=example_id("pay", 1), others=()),
         "currencies": replace(choose, currencies=offers),
-        "no-way": replace(choose, methods=(), can_add=False),
-        "no-way-but-credit": replace(choose, methods=(), can_add=False, credit=CreditChoice(4250, True)),
+        "no-way": replace(choose, methods=(), can_add=False, nothing="no_way"),
+        "no-way-but-credit": replace(choose, methods=(), can_add=False, credit=CreditChoice(42500, True)),
         "no-way-for-the-rest": replace(
-            choose, methods=(), can_add=False, credit=CreditChoice(4250, True), faults={"payment_method": "missing"}
+            choose, methods=(), can_add=False, credit=CreditChoice(42500, True), faults={"payment_method": "missing"}
         ),
-        "no-way-in-this-currency": replace(choose, methods=(), can_add=False, currencies=offers),
+        "no-way-beside-credit": replace(
+            choose, methods=(), can_add=False, credit=CreditChoice(4250, True), nothing="no_way"
+        ),
+        "no-way-in-this-currency": replace(choose, methods=(), can_add=False, currencies=offers, nothing="no_way"),
         "many-types": replace(choose, page_types=("card", "mobile_money", "bank_account", "other")),
         "telephone": replace(choose, telephone=telephone, chosen="telephone"),
         "telephone-unreadable": replace(
@@ -235,13 +334,16 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
         ),
         "top-up": replace(
             choose, kind="top_up", invoices=(), others=(), amount=0, currencies=offers,
-            amount_choice=AmountChoice(named[2:], "5000", "", True, False, 1000, 50000),
+            amount_choice=AmountChoice(named[2:], "5000", "", True, False, 1000, 50000), sum=ChoiceSum(0, 0, 5000, 0, 5000),
         ),
     }  # fmt: skip
     for name, page in shown.items():
         yield Example(f"choose-{name}", "checkout/choose.html", page, "invoices")
     typed = replace(amounts, chosen="other", typed="0.50")
     for kind in ("unreadable", "low", "high", "unplaceable", "unreached", "not_allowed"):
-        page = replace(choose, amount_choice=typed, faults={"amount": kind})
+        wrong = replace(typed, chosen="split") if kind == "unreached" else typed
+        page = replace(choose, amount_choice=wrong, faults={"amount": kind}, sum=ChoiceSum(2, 32598, None))
         yield Example(f"choose-amount-{kind}", "checkout/choose.html", page, "invoices")
+    gone = replace(choose, amount_choice=amounts, faults={"amount": "not_allowed"})
+    yield Example("choose-amount-gone", "checkout/choose.html", gone, "invoices")
     yield Example("choose-amount-fixed", "checkout/choose.html", replace(choose, faults={"amount": "low"}), "invoices")

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 from portal.gateways.contract import FAILURE_CODES
-from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel
+from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel, UnderWay
 from portal.payment_methods.pages import MethodLabel, method_name
-from portal.payments.pages import PaidInvoice, PaymentMonth, PaymentPage, PaymentRow, PaymentsPage, RefundRow, Step
+from portal.payments.pages import (
+    PaidInvoice,
+    PaymentMonth,
+    PaymentPage,
+    PaymentRow,
+    PaymentsPage,
+    RefundRow,
+    Step,
+    StillOpen,
+)
 from portal.web.pages import Pager
 from tests.support.example_pages.parts import (
     BANK,
@@ -29,24 +39,49 @@ def overview_examples() -> Iterator[Example]:
     april = DueInvoice(example_id("inv", 3), "Team plan, April", "ACME-0421", date(2026, 4, 1), 28750)
     workshop = DueInvoice(example_id("inv", 4), "Workshop in Lisbon, balance", "ACME-0405", date(2026, 4, 15), 45000)
     dollars = OwedPanel(
-        "USD", 61348, 3, (march, usage, april), "/acme/checkout?invoice=1&invoice=2", "/acme/checkout?invoice=1",
-        23958, 1, 14, pending_amount=9210,
+        "USD", 61348, 3, (march, usage, april), "/acme/checkout?outstanding=USD", "/acme/checkout?overdue=USD",
+        23958, 1, 14, pending_amount=9210, pay_part_url="/acme/checkout?outstanding=USD&amount=other", free_amount=61348,
     )  # fmt: skip
-    euros = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4")
-    attention = (
-        Attention("payment_failed", "/acme/payments/" + example_id("pay", 3), 23958, "USD", "insufficient_funds"),
-        Attention("action_needed", "/acme/payments/" + example_id("pay", 2), 4900, "USD"),
-        Attention("method_expiring", "/acme/payment-methods", method=MASTERCARD, expiry="04/2026"),
+    euros = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4", free_amount=45000)
+    under_way = (
+        UnderWay("EUR", 20000, 1, 0, 0, ""),
+        UnderWay("USD", 9210, 1, 4900, 1, "/acme/payments/" + example_id("pay", 2)),
     )
-    full = OverviewPage("Maya", (dollars, euros), attention, _mixed_rows()[:5], STUDIO_CARD, (Credit(4250, "USD"),))
+    attention = (
+        Attention(
+            "action_needed", "/acme/payments/" + example_id("pay", 2), 4900, "USD", title="Audit log add-on"
+        ),
+        Attention(
+            "payment_failed", "/acme/payments/" + example_id("pay", 3), 23958, "USD", "insufficient_funds", title="Team plan, March"
+        ),
+        Attention("method_expiring", "/acme/payment-methods", method=MASTERCARD, expiry="04/2026"),
+    )  # fmt: skip
+    full = OverviewPage(
+        "Maya", (dollars, euros), attention, _mixed_rows()[:5], STUDIO_CARD, (Credit(4250, "USD"),), state="owed", under_way=under_way,
+    )  # fmt: skip
     yield Example("overview", "overview.html", full, "overview")
     yield Example("overview-empty", "overview.html", OverviewPage("", (), (), (), None), "overview")
-    many = replace(dollars, count=12, overdue_count=4, overdue_amount=48211, longest_overdue_days=41, pending_amount=0)
+    settled = replace(
+        full, owed=(), attention=(), state="settled", under_way=(), top_up_url="/acme/checkout?top_up=USD"
+    )
+    yield Example("overview-settled", "overview.html", settled, "overview")
+    moving = (_mixed_rows()[0], _mixed_rows()[5])
+    on_its_way = replace(settled, state="on_its_way", under_way=under_way[:1], moving=moving[:1], credits=())
+    yield Example("overview-on-its-way", "overview.html", on_its_way, "overview")
+    waiting = replace(
+        settled, state="waiting", under_way=(replace(under_way[1], count=4),), moving=moving, to_confirm=attention[0],
+    )  # fmt: skip
+    yield Example("overview-waiting", "overview.html", waiting, "overview")
+    at_gateway = replace(waiting, to_confirm=replace(attention[0], kind="page_unfinished", title=""), moving=())
+    yield Example("overview-waiting-at-gateway", "overview.html", at_gateway, "overview")
+    many = replace(
+        dollars, count=12, overdue_count=4, overdue_amount=48211, longest_overdue_days=41, pending_amount=0, more_amount=190000
+    )  # fmt: skip
     expired = (Attention("method_expired", "/acme/payment-methods", method=VISA, expiry="02/2026"),)
     yield Example("overview-many", "overview.html", replace(full, owed=(many,), attention=expired), "overview")
-    unfinished = (replace(attention[1], kind="page_unfinished"),)
+    unfinished = (replace(attention[0], kind="page_unfinished"),)
     yield Example("overview-unfinished", "overview.html", replace(full, attention=unfinished), "overview")
-    on_time = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4")
+    on_time = OwedPanel("EUR", 45000, 1, (workshop,), "/acme/checkout?invoice=4", free_amount=45000)
     yield Example("overview-on-time", "overview.html", replace(full, owed=(on_time,), attention=()), "overview")
     francs = OwedPanel(
         "XAF", 35950, 3,
@@ -55,13 +90,13 @@ def overview_examples() -> Iterator[Example]:
             DueInvoice(example_id("inv", 6), "Kit solaire, mensualité 6 sur 12", "SAV-0190", date(2026, 3, 31), 12500),
             DueInvoice(example_id("inv", 7), "Entretien annuel du compteur", "SAV-0192", date(2026, 4, 5), 5000),
         ),
-        "/savane/checkout?invoice=1", "/savane/checkout?invoice=1", 18450, 1, 9,
+        "/savane/checkout?invoice=1", "/savane/checkout?invoice=1", 18450, 1, 9, free_amount=35950,
     )  # fmt: skip
     failed = Attention("payment_failed", "/savane/payments/" + example_id("pay", 3), 18450, "XAF", "insufficient_funds")
     yield Example(
         "overview-francs",
         "overview.html",
-        OverviewPage("Aïcha", (francs,), (failed,), _franc_rows(), PHONE),
+        OverviewPage("Aïcha", (francs,), (failed,), _franc_rows(), PHONE, state="owed"),
         "overview",
     )
 
@@ -82,34 +117,47 @@ def payment_examples() -> Iterator[Example]:
 
     asked = NOW - timedelta(minutes=2)
     created, sent = Step("created", asked), Step("sent", asked + timedelta(seconds=1))
-    shares = (PaidInvoice(example_id("inv", 1), "ACME-0412", "Team plan, March", 23958),)
+    shares = (PaidInvoice(example_id("inv", 1), "ACME-0412", "Team plan, March", 23958, 0, "USD", True),)
     pay = PaymentPage(
         id=example_id("pay", 1), status="complete", amount=23958, currency="USD", payee="Acme Software Inc.", at=asked,
-        gateway_name="Sandbox Pay", method=STUDIO_CARD, shares=shares, receipt_to="m•••@lindqvist.example", retry_amount=23958,
+        gateway_name="Sandbox Pay", method=STUDIO_CARD, shares=shares, retry_amount=23958,
         retry_currency="USD",
         steps=(created, sent, Step("complete", asked + timedelta(seconds=4))),
     )  # fmt: skip
     retry = "/acme/checkout?invoice=1"
-    two = (shares[0], PaidInvoice(example_id("inv", 2), "ACME-0419", "Usage, February", 8640))
+    two = (shares[0], PaidInvoice(example_id("inv", 2), "ACME-0419", "Usage, February", 8640, 1360, "USD"))
+    address = "maya@lindqvist.example"
+    still_open = StillOpen(155609, 3, date(2026, 3, 31), "/acme/checkout?outstanding=USD")
+    moment = replace(
+        pay, at=NOW, is_new=True, receipt="queued", receipt_to=address,
+        still_open=still_open,
+    )  # fmt: skip
+    checked: dict[str, Any] = {"last_checked_at": NOW}
     refunds = (
         RefundRow(NOW.date(), 10000, "USD", "complete", VISA),
         RefundRow(NOW.date(), 500, "USD", "pending", VISA),
     )
-    open_steps = (created, sent, Step("waiting", sent.at), Step("complete", None))
+    open_steps = (created, sent, Step("waiting", None), Step("complete", None))
     variants = {
         "complete": replace(pay, shares=two, amount=32598),
-        "processing": replace(pay, status="processing", steps=(created, sent, Step("unknown", NOW))),
+        "just-paid": replace(moment, shares=two, amount=32598, credit_amount=2500),
+        "just-paid-and-mailed": replace(moment, receipt="sent", still_open=replace(still_open, count=1, pay_url=None)),
+        "just-paid-not-mailed": replace(moment, receipt="failed", still_open=None),
+        "just-paid-in-advance": replace(moment, receipt="", receipt_to=None, still_open=None, shares=(), is_top_up=True),
+        "just-paid-first-part": replace(moment, amount=20000, rest_url="/acme/checkout?split=pay_1", rest_amount=3000),
+        "processing": replace(pay, status="processing", steps=(created, sent, Step("unknown", None)), **checked),
+        "not-stopped": replace(pay, status="processing", steps=(created, sent, Step("unknown", None)), could_not_stop=True),
         "unasked": replace(
             pay, status="processing", method=None, is_unasked=True,
-            steps=(created, Step("page_wanted", sent.at), Step("unknown", NOW), Step("complete", None)),
+            steps=(created, Step("page_wanted", sent.at), Step("unknown", None), Step("complete", None)), state="processing",
         ),
         "unasked-for-good": replace(
             pay, status="pending", method=None, is_unasked=True, can_cancel=True,
-            steps=(created, Step("page_wanted", sent.at), Step("page_missing", NOW)),
+            steps=(created, Step("page_wanted", sent.at), Step("page_missing", None)), state="processing",
         ),
         "requires-action": replace(
             pay, status="requires_action", continue_url="http://localhost:9/challenge/ch_1", can_cancel=True,
-            steps=(created, sent, Step("action_needed", NOW), Step("complete", None)),
+            steps=(created, sent, Step("action_needed", None), Step("complete", None)), **checked,
         ),
         "incomplete": replace(
             pay, status="incomplete", method=None, continue_url="http://localhost:9/pay/pg_1", can_cancel=True,
@@ -123,8 +171,27 @@ def payment_examples() -> Iterator[Example]:
         "card-pending": replace(pay, status="pending", steps=open_steps),
         "phone": replace(
             pay, status="pending", method=PHONE, amount=12500, currency="XAF", payee="Savane Énergie SA",
-            asked_at=asked, answer_by=asked + timedelta(minutes=5), dial="*126#", can_cancel=True, steps=open_steps,
+            asked_at=asked, answer_by=asked + timedelta(minutes=3), dial="*126#", can_cancel=True, steps=open_steps,
+            window_seconds=180, seconds_left=60, zone="Africa/Douala", **checked,
             shares=(PaidInvoice(example_id("inv", 6), "SAV-0190", "Kit solaire, mensualité 6 sur 12", 12500),),
+        ),
+        "phone-late": replace(
+            pay, status="pending", method=PHONE, amount=12500, currency="XAF", payee="Savane Énergie SA",
+            asked_at=asked, answer_by=asked + timedelta(minutes=1), ends_at=asked + timedelta(hours=3), is_late=True, can_cancel=True,
+            steps=(created, sent, Step("unanswered", asked + timedelta(minutes=1))), window_seconds=60, zone="Africa/Douala",
+            shares=(PaidInvoice(example_id("inv", 6), "SAV-0190", "Kit solaire, mensualité 6 sur 12", 12500),), **checked,
+        ),
+        "phone-late-for-good": replace(
+            pay, status="pending", method=PHONE, asked_at=asked, answer_by=asked + timedelta(minutes=1), is_top_up=True, shares=(),
+            ends_at=asked + timedelta(hours=3), is_late=True, could_not_stop=True, steps=(created, sent),
+        ),
+        "phone-not-stopped": replace(
+            pay, status="pending", method=PHONE, asked_at=asked, answer_by=asked + timedelta(minutes=3), window_seconds=180,
+            seconds_left=60, could_not_stop=True, steps=open_steps,
+        ),
+        "stopped": replace(
+            pay, status="canceled", method=PHONE, failure_code="page_canceled", retry_url=retry,
+            steps=(created, sent, Step("canceled", NOW)),
         ),
         "phone-bare": replace(pay, status="pending", method=MethodLabel("mobile_money"), steps=open_steps),
         "canceled": replace(pay, status="canceled", retry_url=retry, steps=(created, Step("canceled", NOW))),
@@ -146,10 +213,10 @@ def payment_examples() -> Iterator[Example]:
             steps=(*pay.steps, Step("refund", NOW, 23958)),
         ),
         "partially-refunded": replace(
-            pay, status="partially_refunded", amount_refunded=10000, amount_returning=500, refunds=refunds,
+            pay, status="partially_refunded", amount_refunded=10000, amount_returning=500, refunds=refunds, state="returning",
             steps=(*pay.steps, Step("refund", NOW, 10000), Step("refund_failed", NOW, 700)),
         ),
-        "without-invoice": replace(pay, shares=(), receipt_to=None),
+        "without-invoice": replace(pay, shares=()),
         "in-advance": replace(pay, shares=(), is_top_up=True),
         "by-credit-too": replace(pay, credit_amount=4250),
         "unfinished-by-credit-too": replace(

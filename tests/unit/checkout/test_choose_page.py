@@ -59,8 +59,9 @@ def _choose(count: int, *, others: int) -> ChoosePage:
         root="/acme",
         today=date(2026, 3, 19),
         zone=UTC,
+        locale="en",
         faults={},
-        in_progress_payment_id=None,
+        held_by=None,
     )
 
 

@@ -11,7 +11,7 @@ from portal.theming.checking import check_themes, list_themes
 from portal.theming.colour import contrast
 from portal.theming.marks import draw_mark
 from portal.theming.themes import load_themes
-from portal.theming.tokens import TOKENS, palette
+from portal.theming.tokens import TOKENS, palette, pay_button
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_bundled_themes_are_sound():
         ("acme", "dark", "line_strong", "surface_inset", 4.03),
         ("acme", "light", "on_accent", "accent_strong", 10.09),
         ("savane", "light", "caution", "caution_soft", 5.56),
-        ("savane", "dark", "bad", "bad_soft", 7.97),
+        ("savane", "dark", "bad", "bad_soft", 7.00),
         ("savane", "light", "rail_mark", "rail_fill", 5.53),
         ("savane", "dark", "rail_muted", "rail_fill", 9.66),
     ],
@@ -75,6 +75,16 @@ def test_stylesheet_has_computed_colours_for_browsers_of_before_light_dark():
     assert "color-mix" not in css
     assert '@media (prefers-color-scheme:dark){:root:not([data-color-scheme="light"])' in older
     assert css.count("{") == css.count("}")
+
+
+def test_pay_wears_the_brands_colour_only_where_it_stands_out_from_the_panel(write_theme):
+    loaded = load_themes([write_theme('name = "Loud"\n[tokens]\ncolor_primary = "#b00060"\n')])
+    bright = palette(loaded.get("loud").values, "light")
+    unseen = pay_button("#ffe680", "#000000", "light")
+
+    assert (bright["pay_fill"], bright["pay_text"]) == ("#b00060", "#ffffff")
+    assert unseen == {"pay_fill": "#14171c", "pay_text": "#ffffff"}
+    assert ".payment-panel *{--pay-fill:light-dark(#b00060,#" in loaded.get("loud").stylesheet
 
 
 def test_theme_inherits_texts_brand_and_tokens(write_theme):

@@ -1,0 +1,102 @@
+"""How a payment stands for its customer, as columns for the pages' own statements.
+
+A payment that is `requires_action` asks something of the customer only where there is something to do: a bank's or a gateway's page.
+Where the response with the page's address was lost, nobody is asked, and it is shown as what is being checked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.database import Id, Minor
+from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.queries.holders import ACTIVE
+from portal.payments.rules.statuses import UNSETTLED
+from portal.refunds.models import Refund
+
+_PAYMENTS = Payment.__table__
+_ALLOCATIONS = PaymentAllocation.__table__
+_REFUNDS = Refund.__table__
+_BY_WEIGHT = [(name, sa.literal_column(f"'{name}'", Id)) for name in ("requires_action", "processing", "pending")]
+_UNSETTLED = [sa.literal_column(f"'{status}'", Id) for status in sorted(UNSETTLED)]
+
+
+def is_unsettled() -> sa.ColumnElement[bool]:
+    """Return the condition that money is under way: confirmed, and without a proven outcome. Its statuses are literals, for an index."""
+    condition: sa.ColumnElement[bool] = _PAYMENTS.c.status.in_(_UNSETTLED)
+    return condition
+
+
+def shown_status() -> sa.ColumnElement[str]:
+    """Return the status that pages show (`rules.statuses.shown_status` in SQL)."""
+    p = _PAYMENTS.c
+    nobody_is_asked = sa.and_(
+        is_unsettled(),
+        p.method_type.is_(None),
+        p.channel.is_(None),
+        p.action_url.is_(None),
+        p.gateway_page_reference.is_(None),
+    )
+    return sa.case((nobody_is_asked, sa.literal_column("'processing'", Id)), else_=p.status)
+
+
+def standing_of_invoice(invoices: Any) -> sa.ColumnElement[str | None]:
+    """Return what payments do with an invoice, for the columns of `invoices` in the statement around it: the shown status of the payment
+    that holds it, what `refund_status` says of a paid one, else null."""
+    i = invoices
+    return sa.case(
+        (i.amount_reserved > sa.literal_column("0", Minor), holder_status(i.merchant_id, i.id)),
+        (i.status == sa.literal_column("'paid'", Id), refund_status(i.merchant_id, i.id)),
+    )
+
+
+def holder_status(merchant_id: Any, invoice_id: Any) -> sa.ScalarSelect[str]:
+    """Return the shown status of the payment that holds an invoice; of the two of a split the one that asks most of the customer.
+
+    The arguments are columns of the statement around it.
+    """
+    # The one that is first by its digit: without an order, which would sort for each row.
+    ranked = sa.case(
+        *(
+            (shown_status() == status, sa.literal_column(f"'{rank}{name}'", Id))
+            for rank, (name, status) in enumerate(_BY_WEIGHT)
+        )
+    )
+    return (
+        _of_invoice(sa.func.substr(sa.func.min(ranked), sa.literal_column("2")), merchant_id, invoice_id)
+        .where(_ALLOCATIONS.c.state == sa.literal_column(f"'{ACTIVE}'", Id))
+        .scalar_subquery()
+    )
+
+
+def refund_status(merchant_id: Any, invoice_id: Any) -> sa.ScalarSelect[str]:
+    """Return "returning" while money of the payments that paid an invoice is on its way back, "refunded" where all of them went back,
+    "partially_refunded" where something did, else null."""
+    p, r = _PAYMENTS.c, _REFUNDS.c
+    returning, refunded, partially, complete = (
+        sa.literal_column(f"'{word}'", Id) for word in ("returning", "refunded", "partially_refunded", "complete")
+    )
+    is_returning = sa.exists().where(
+        r.merchant_id == p.merchant_id, r.payment_id == p.id, r.status == sa.literal_column("'pending'", Id)
+    )
+    money_went_back = p.amount_refunded > sa.literal_column("0", Minor)
+    state = sa.case((sa.and_(money_went_back, is_returning), returning), else_=p.status)
+    # By the alphabet: complete, partially_refunded, refunded, returning.
+    least, most = sa.func.min(state), sa.func.max(state)
+    standing = sa.case((most == returning, returning), (least == refunded, refunded), (most > complete, partially))
+    return (
+        _of_invoice(standing, merchant_id, invoice_id)
+        .where(_ALLOCATIONS.c.state == sa.literal_column("'settled'", Id))
+        .scalar_subquery()
+    )
+
+
+def _of_invoice(column: sa.ColumnElement[str], merchant_id: Any, invoice_id: Any) -> sa.Select[Any]:
+    p, a = _PAYMENTS.c, _ALLOCATIONS.c
+    return (
+        sa.select(column)
+        .select_from(_ALLOCATIONS.join(_PAYMENTS, sa.and_(p.merchant_id == a.merchant_id, p.id == a.payment_id)))
+        .where(a.merchant_id == merchant_id, a.invoice_id == invoice_id)
+    )
