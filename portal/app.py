@@ -42,6 +42,8 @@ from portal.web.trusted_hosts import TrustedHosts
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+    from portal.host_identity import HostIdentity
+
 MAX_BODY_BYTES = 64 * 1024
 MAX_FORM_PARTS = 500
 HOOKS = "gateway_events"
@@ -68,11 +70,12 @@ def create_app(
     services: Services | None = None,
     renderer: Renderer | None = None,
     merchant: str | None = None,
+    identity: HostIdentity | None = None,
 ) -> Flask:
     """Return the application. Without arguments it is standalone: settings from the environment, JSON lines for logs.
 
     `merchant` is the slug of the only merchant it serves, at its root, for mounting in a host application, which then decides
-    about hosts and proxies. Raises SettingsFault, and RouteWithoutPolicy when a route does not declare who may call it.
+    about hosts and proxies, and with `identity` about who is signed in. Raises SettingsFault, and RouteWithoutPolicy when a route does not declare who may call it.
     """
     if settings is None and services is None:
         settings = Settings.load(os.environ)
@@ -82,6 +85,7 @@ def create_app(
         services = build_services(settings)
     renderer = renderer or build_renderer(services.settings)
     runtime = build_runtime(services, renderer, merchant)
+    runtime.identity = identity
     app = Application("portal", static_folder=None, template_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,

@@ -11,11 +11,13 @@ from portal.merchants.queries import MerchantProfile
 
 _LATE = timedelta(minutes=5)
 _MOST_LISTED = 20
+_REFUSALS_DAYS = 30
 
 
 def list_backlog(database: Database, merchants: list[MerchantProfile]) -> Iterator[Finding]:
     """Yield a finding for each problem, and an `ok` for each kind of work without one."""
     yield from _outbox(database)
+    yield from _refused_mails(database)
     yield _unknown_payments(database)
     yield _unknown_refunds(database)
     yield from _events(database)
@@ -28,7 +30,7 @@ def _outbox(database: Database) -> Iterator[Finding]:
 
     with database.read() as reader:
         outbox = read_outbox(reader, late_before=datetime.now(UTC) - _LATE)
-    late, dead = outbox.late_count, outbox.dead_count
+    late, dead = outbox.late_count, outbox.dead_count - outbox.refused_count
     if late:
         yield Finding(
             Level.WARNING, "outbox", f"{late} messages are more than five minutes late: is `portal worker` running?"
@@ -39,6 +41,25 @@ def _outbox(database: Database) -> Iterator[Finding]:
         )
     if not late and not dead:
         yield Finding(Level.OK, "outbox", "nothing is late")
+
+
+def _refused_mails(database: Database) -> Iterator[Finding]:
+    """Mails that the mail server refused for good: those of one recipient are for the merchant, all others for the operator."""
+    from portal.outbox.queries import list_refusals
+
+    now = datetime.now(UTC)
+    with database.read() as reader:
+        refusals = list_refusals(reader, since=now - timedelta(days=_REFUSALS_DAYS))
+    if not refusals:
+        return
+    count, last_at = sum(row.mail_count for row in refusals), max(row.last_at for row in refusals)
+    reasons = "; ".join(f"{row.step}, {row.code or 'not supported'}: {row.mail_count}" for row in refusals)
+    yield Finding(
+        Level.WARNING,
+        "mail",
+        f"{count} {'mail was' if count == 1 else 'mails were'} refused permanently by the mail server in {_REFUSALS_DAYS} days, the last {_ago(last_at, now)} "
+        f"({reasons}): see `refused_step` in `outbox_messages`",
+    )
 
 
 def _unknown_payments(database: Database) -> Finding:

@@ -135,9 +135,12 @@ def _version(reader: sa.Connection) -> tuple[int, ...]:
 
 def _mail(settings: Settings) -> Finding:
     from portal.emails.delivery import check_connection
+    from portal.outbox.errors import Refused
 
     try:
         check_connection(settings.smtp_url)
+    except Refused as fault:
+        return Finding(Level.FAULT, "mail", f"the server of SMTP_URL cannot be used: {fault}; nobody can sign in")
     except OSError as fault:  # smtplib's exceptions are subclasses of it.
         return Finding(
             Level.FAULT, "mail", f"the server of SMTP_URL cannot be used: {type(fault).__name__}; nobody can sign in"

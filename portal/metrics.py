@@ -59,6 +59,9 @@ def _outbox(reader: Reader, now: datetime) -> Iterator[Metric]:
         "portal_outbox_oldest_seconds", "How long the oldest of them has been due.", _age(outbox.oldest_due_at, now)
     )
     yield _gauge("portal_outbox_dead", "Dead letters: messages that failed at every retry.", outbox.dead_count)
+    yield _gauge(
+        "portal_outbox_refused", "Those that the mail server refused permanently, at once.", outbox.refused_count
+    )
 
 
 def _payments(reader: Reader, now: datetime) -> Iterator[Metric]:

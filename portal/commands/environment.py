@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +17,8 @@ from portal.merchants.queries import MerchantProfile, find_merchant
 from portal.settings import Settings
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from portal.services import Services
 
 
@@ -28,19 +30,25 @@ class SchemaBehind(PortalError):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The host application whose command runs: its settings for the portal, and its application context."""
+    """The host application whose command runs, the services of the portal mounted in it, and the slug of the merchant that it serves."""
 
-    settings: Settings
-    application_context: Callable[[], AbstractContextManager[Any]]
+    app: Flask
+    services: Services
+    merchant: str
+
+    @property
+    def settings(self) -> Settings:
+        return self.services.settings
 
 
 def load_settings() -> Settings:
     """Return the settings that a host application passed to its command, or those of the environment. Raises SettingsFault."""
-    host = _host()
+    host = find_host()
     return host.settings if host else Settings.load(os.environ)
 
 
-def _host() -> Host | None:
+def find_host() -> Host | None:
+    """Return the host application whose command runs, None for a command of `portal`."""
     context = click.get_current_context(silent=True)
     return context.find_object(Host) if context else None
 
@@ -73,10 +81,10 @@ def open_services(settings: Settings) -> Iterator[Services]:
     """Yield the services of a server or a worker, their connections closed at the end. Raises SchemaBehind."""
     from portal.app import build_services
 
-    services = build_services(settings)
+    host = find_host()
+    services = host.services if host else build_services(settings)
     try:
         require_current_schema(services.database)
-        _enter_host(services.database)
         yield services
     finally:
         services.database.dispose()
@@ -84,8 +92,8 @@ def open_services(settings: Settings) -> Iterator[Services]:
 
 def _enter_host(database: Database) -> None:
     """Send the signals of a command to the host's receivers in the host's application context."""
-    if host := _host():
-        database.application_context = host.application_context
+    if host := find_host():
+        database.application_context = host.app.app_context
 
 
 def require_current_schema(database: Database) -> None:
@@ -103,6 +111,12 @@ def named_merchant(database: Database, slug: str) -> MerchantProfile:
     if merchant is None:
         raise UnknownMerchant(f"there is no merchant {slug}; `portal merchant create {slug} …` makes one")
     return merchant
+
+
+def pages_url(settings: Settings, slug: str) -> str | None:
+    """Return the URL of a merchant's pages; None in a host application that serves another merchant's alone."""
+    host = find_host()
+    return None if host and host.merchant != slug else settings.page_url(slug, "")
 
 
 def webhook_url(settings: Settings, slug: str, gateway: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from portal.clock import SystemClock
-from portal.commands.environment import load_settings, named_merchant, open_database, wrong_usage
+from portal.commands.environment import load_settings, named_merchant, open_database, pages_url, wrong_usage
 from portal.commands.sandbox_account import new_account, register_webhook
 from portal.events.rules import COMMAND
 from portal.merchants.errors import InvalidMerchant, SlugReserved, UnknownScope
@@ -42,7 +42,7 @@ def merchant() -> None:
 def create(
     slug: str, name: str, currency: str, mode: str, locale: str, timezone: str, theme: str, support_email: str | None
 ) -> None:
-    """Create a merchant whose pages are below /SLUG, and print it as JSON.
+    """Create a merchant and print it as JSON; `url` is where its pages are.
 
     One slug is one merchant in one mode: for both, create `shop` live and `shop-test`.
     """
@@ -63,11 +63,10 @@ def create(
             connect_gateway(session, made, SANDBOX, accounts, keys=settings.keys, actor=COMMAND, at=at)
     if accounts:
         register_webhook(settings, made.slug, accounts)
-    click.echo(
-        json.dumps(
-            {**asdict(made), "object": "merchant", "livemode": made.is_live, "url": f"{settings.base_url}/{made.slug}"}
-        )
-    )
+    url = pages_url(settings, made.slug)
+    if url is None:
+        click.echo(f"this application serves another merchant; mount {made.slug} with a Portal of its own", err=True)
+    click.echo(json.dumps({**asdict(made), "object": "merchant", "livemode": made.is_live, "url": url}))
 
 
 @merchant.command("options")

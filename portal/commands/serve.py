@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from portal.commands.environment import load_settings, open_services
+from portal.commands.environment import find_host, load_settings, open_services
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -32,22 +32,25 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 )
 @click.option("--workers", type=click.IntRange(1, 256), help="Serve from so many processes instead of one.")
 def serve(host: str, port: int, workers: int | None) -> None:
-    """Serve the pages until a signal; prints `ready` and the URL once it listens.
+    """Serve the pages until a signal; prints `ready` and the URL once it listens. In a host application, its own pages too.
 
     The worker is a process of its own: run `portal worker` beside it.
     """
     from portal.app import create_app
     from portal.json_logs import write_json_logs
 
-    settings = load_settings()
-    write_json_logs(settings.log_level)
+    settings, mount = load_settings(), find_host()
+    if mount is None:
+        write_json_logs(settings.log_level)
     _check_free(host, port)
     with open_services(settings) as services:
-        app = create_app(services=services)
+        app = mount.app if mount else create_app(services=services)
+        # Which proxies are trusted is decided by a host application itself.
+        has_proxies = settings.trusted_proxies > 0 or mount is not None
         if workers is None:
-            _serve_alone(app, host, port, has_proxies=settings.trusted_proxies > 0)
+            _serve_alone(app, host, port, has_proxies=has_proxies)
         else:
-            _serve_in_processes(app, services, host, port, workers)
+            _serve_in_processes(app, services, host, port, workers, has_proxies=has_proxies)
 
 
 def _serve_alone(app: Flask, host: str, port: int, *, has_proxies: bool) -> None:
@@ -63,13 +66,15 @@ def _serve_alone(app: Flask, host: str, port: int, *, has_proxies: bool) -> None
     server.run()
 
 
-def _serve_in_processes(app: Flask, services: Services, host: str, port: int, workers: int) -> None:
+def _serve_in_processes(
+    app: Flask, services: Services, host: str, port: int, workers: int, *, has_proxies: bool
+) -> None:
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
 
     from portal.http_server import GRACE_SECONDS, HttpWorker
 
-    HttpWorker.has_proxies = services.settings.trusted_proxies > 0
+    HttpWorker.has_proxies = has_proxies
 
     class PatientArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         def spawn_worker(self) -> int:

@@ -1,7 +1,8 @@
 """What a view reads of its request: services, merchant, who is signed in; and redirects below the merchant's root.
 
-In `flask.g`: `merchant` (MerchantProfile), `root` (str), `signed_in` (SignedIn or None), `shell` (Shell). A view whose form
-is redirected to a gateway sets `g.form_action_origins`.
+In `flask.g`: `merchant` (MerchantProfile), `root` (str), `signed_in` (SignedIn or None), `shell` (Shell); `is_named_by_host` and
+`is_without_account` where the host application names somebody, and somebody who has no account here. A view whose form is redirected
+to a gateway sets `g.form_action_origins`.
 """
 
 from __future__ import annotations

@@ -46,6 +46,11 @@ def clear_session_cookie(response: Response) -> None:
     _set(response, g.cookies.session, "", timedelta(0))
 
 
+def set_session_cookie_later(token: str, life: timedelta) -> None:
+    """Sign this browser in with whatever response the request gets; "" and no time sign it out."""
+    g.session_cookie = (token, life)
+
+
 def browser_token() -> str:
     """Return the random token of this browser, created when it has none; its cookie is set with the response."""
     token: str | None = g.get("browser_token")
@@ -69,8 +74,13 @@ def locale_choice() -> str | None:
 
 
 def write_cookies(response: Response) -> None:
-    """Set the cookies that the request created: a new browser token, a chosen language."""
+    """Set the cookies that the request created: a new browser token, a chosen language, the session that the guard started or ended.
+
+    A session that the view itself started or ended comes after the guard's, and stands.
+    """
     here = current_g()
+    if "session_cookie" in here and not _is_set(response, here.cookies.session):
+        _set(response, here.cookies.session, *here.session_cookie)
     if "new_browser_token" in here:
         _set(response, here.cookies.browser, here.new_browser_token, _BROWSER_LIFE)
     if "new_locale" in here:
@@ -87,6 +97,10 @@ def _sent(name: str) -> str | None:
         if key.strip() == name:
             return value
     return None
+
+
+def _is_set(response: Response, name: str) -> bool:
+    return any(cookie.startswith(f"{name}=") for cookie in response.headers.getlist("Set-Cookie"))
 
 
 def _set(response: Response, name: str, value: str, life: timedelta) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.customer_pages.context import local, now
+from portal.customer_pages.identification import hide_who_is_not_named
 from portal.customer_pages.locales import other_languages
 from portal.customer_pages.shells import build_bare_shell, build_shell
 from portal.customer_pages.visits import enter_merchant, load_session, referring_page
@@ -22,7 +23,7 @@ from portal.web.errors import CardNumberSubmitted
 from portal.web.headers import forbid_storing
 from portal.web.pages import ErrorPage
 from portal.web.render import render_page
-from portal.web.runtime import current_runtime, request_number
+from portal.web.runtime import current_request, current_runtime, request_number
 
 _log = logging.getLogger(__name__)
 _PORTAL = str(Path(__file__).resolve().parents[1])
@@ -102,6 +103,8 @@ def _enter() -> None:
             slug = runtime.merchant if runtime.merchant is not None else request.path.split("/", 2)[1]
             if enter_merchant(runtime, slug):
                 load_session()
+        if "merchant" in g:
+            hide_who_is_not_named(runtime, current_request())
     except DBAPIError:
         # The page must be shown without the database too; its failure is logged where it occurred.
         g.pop("merchant", None)

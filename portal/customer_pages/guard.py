@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.customer_pages.context import now, redirect_to
 from portal.customer_pages.cookies import write_cookies
+from portal.customer_pages.identification import follow_host
 from portal.customer_pages.shells import build_shell, csrf_binding
 from portal.customer_pages.visits import enter_merchant, load_session, referring_page
 from portal.errors import NotFound
@@ -34,8 +35,12 @@ def open_request() -> ResponseReturnValue | None:
     wait = runtime.flood.count(request.remote_addr or "")
     if wait is not None:
         raise TooManyRequests(wait)
-    signed_in = load_session()
+    load_session()
     refuse_foreign(runtime, request)
+    if follow_host(runtime, request) and request.method not in SAFE_METHODS:
+        # The form was another customer's, or nobody's: whom the host names now has not seen what it would do.
+        return redirect_to(_page_of_form())
+    signed_in = g.signed_in
     if signed_in is not None:
         _record_use(runtime, signed_in)
     elif runtime.policies[request.endpoint or ""] is Policy.SIGNED_IN:
@@ -77,12 +82,17 @@ def _redirect_to_sign_in(request: Request) -> Response:
         if request.query_string:
             target = f"{target}?{request.query_string.decode('ascii')}"
     else:
-        target = (referring_page() or g.root)[len(g.root) :] or "/"
+        target = _page_of_form()
     if len(target) > MAX_TARGET_LENGTH:
         # A target that is too long to be stored loses its query.
         path = target.partition("?")[0]
         target = path if len(path) <= MAX_TARGET_LENGTH else "/"
     return redirect_to("/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}")
+
+
+def _page_of_form() -> str:
+    """Return the page from which a form was sent, below the merchant's root; the overview where that is not known."""
+    return (referring_page() or g.root)[len(g.root) :] or "/"
 
 
 def _record_use(runtime: Runtime, signed_in: SignedIn) -> None:

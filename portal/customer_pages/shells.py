@@ -46,6 +46,7 @@ def build_shell() -> Shell:
         privacy_url=theme.brand.privacy_url,
         terms_url=theme.brand.terms_url,
         now=now().astimezone(ZoneInfo(merchant.timezone)),
+        can_sign_out="is_named_by_host" not in here,
     )
 
 

@@ -16,6 +16,7 @@ from portal.customers.rules import CustomerDetails, merged_document, normalise_d
 from portal.customers.shapes import shape_customer
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
+from portal.merchants.queries import lock_merchant
 from portal.public_ids import new_id
 from portal.tenancy import Scope
 
@@ -130,6 +131,8 @@ def _record(
 def _refuse_duplicates(
     session: Session, merchant_id: str, columns: dict[str, Any], unique: tuple[str, ...], *, but: str | None = None
 ) -> None:
+    # One at a time within a merchant: addresses and telephones have no unique index, since some customers share one on purpose.
+    lock_merchant(session, merchant_id)
     for field in unique:
         value = columns.get("email_key" if field == "email" else field)
         if not value:

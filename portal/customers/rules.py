@@ -34,6 +34,24 @@ def email_key(address: str) -> str:
     return unicodedata.normalize("NFC", f"{local}{at}{_ascii_domain(domain)}".casefold())
 
 
+def is_same_mailbox(one: str, other: str) -> bool:
+    """Return whether verifying one address verifies the other: equal but for the case of ASCII letters.
+
+    Stricter than `email_key`, which also folds letters of other scripts: `ſ` and `s` find the same customer, but are
+    two mailboxes (threats 18).
+    """
+    return _mailbox(one) == _mailbox(other)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerName:
+    """The one thing by which somebody names a customer: its id, the merchant's reference, or a mail address that was verified."""
+
+    id: str | None = None
+    reference: str | None = None
+    email: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class CustomerDetails:
     """A customer's details as input; `normalise_details` brings them into the form that is stored.
@@ -54,6 +72,24 @@ class CustomerDetails:
     fields: Mapping[str, str | None] | None = None
     metadata: Mapping[str, str | None] | None = None
     blocked: bool | None = None
+
+
+_DOCUMENTS = ("billing_address", "shipping_address", "fields", "metadata")
+_DETAIL_NAMES = tuple(name for name in CustomerDetails.__dataclass_fields__ if name != "blocked")
+
+
+def read_details(values: Mapping[str, Any]) -> CustomerDetails:
+    """Return the details of a document with the API's field names; None counts as absent. Raises InvalidCustomer, which names
+    the field that is unknown or not of its kind."""
+    for name, value in values.items():
+        if name not in _DETAIL_NAMES:
+            raise InvalidCustomer(str(name), f"a customer has no field {name}; there are {', '.join(_DETAIL_NAMES)}")
+        if name in _DOCUMENTS:
+            if value is not None and not _is_document(value):
+                raise InvalidCustomer(name, f"{name} is a document of texts")
+        elif not isinstance(value, str | None):
+            raise InvalidCustomer(name, f"{name} is a text")
+    return CustomerDetails(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +129,12 @@ def normalise_details(details: CustomerDetails) -> NormalDetails:
         "metadata": _entries("metadata", details.metadata),
     }
     return NormalDetails(columns, {name: document for name, document in documents.items() if document is not None})
+
+
+def _is_document(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(key, str) and isinstance(entry, str | None) for key, entry in value.items()
+    )
 
 
 def merged_document(name: str, old: Mapping[str, Any], new: Mapping[str, str | None]) -> dict[str, Any]:
@@ -208,6 +250,11 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise InvalidCustomer(name, f"{name} is one of {', '.join(allowed)}")
     return value
+
+
+def _mailbox(address: str) -> str:
+    text = unicodedata.normalize("NFC", address.strip())
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
 def _ascii_domain(domain: str) -> str:

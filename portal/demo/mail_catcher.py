@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import mailbox
 import re
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from portal.demo.pages import CaughtMail
+from portal.fingerprints import fingerprint
 
 HOST = "127.0.0.1"
 _MAX_ATTEMPTS = 5
@@ -58,6 +60,11 @@ def list_mails(folder: Path) -> list[CaughtMail]:
     return [mail for _, mail in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 
+def find_mail(folder: Path, key: str) -> CaughtMail | None:
+    """Return the mail of this key, or None."""
+    return next((mail for mail in list_mails(folder) if mail.key == key), None)
+
+
 def _free_port() -> int:
     with socket.create_server((HOST, 0)) as probe:
         port: int = probe.getsockname()[1]
@@ -71,13 +78,25 @@ def _read(message: EmailMessage, path: Path) -> CaughtMail:
         to=str(message["To"]),
         subject=str(message["Subject"]),
         text=text,
-        html=_body(message, "html"),
+        html=_with_pictures(_body(message, "html"), message),
         at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
         link=link.group() if link else None,
         code=code.group() if code else None,
+        key=fingerprint(path.name.encode()),
     )
 
 
 def _body(message: EmailMessage, kind: str) -> str:
     body = message.get_body(preferencelist=(kind,))
     return str(body.get_content()) if body is not None else ""
+
+
+def _with_pictures(html: str, message: EmailMessage) -> str:
+    """Return the HTML with the pictures of the message in place of their ids, as a mail program shows it."""
+    for part in message.walk():
+        assert isinstance(part, EmailMessage)
+        content_id = str(part["Content-ID"] or "").strip("<>")
+        if content_id and part.get_content_type() == "image/png":
+            content = base64.b64encode(part.get_content()).decode()
+            html = html.replace(f"cid:{content_id}", f"data:image/png;base64,{content}")
+    return html

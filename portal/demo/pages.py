@@ -8,7 +8,8 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class CaughtMail:
-    """`link` is the first address in the text, `code` the sign-in code; None where the mail has none."""
+    """`link` is the first address in the text, `code` the sign-in code; None where the mail has none. `html` has the pictures that the
+    mail carries in it; `key` names the mail in the address of its HTML."""
 
     to: str
     subject: str
@@ -17,13 +18,15 @@ class CaughtMail:
     link: str | None = None
     code: str | None = None
     html: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MailPage:
-    """demo/mail.html; newest first."""
+    """demo/mail.html; newest first. The HTML of each is at `url`, a slash and its key."""
 
     mails: tuple[CaughtMail, ...]
+    url: str = "/demo/mail"
 
 
 @dataclass(frozen=True, slots=True)

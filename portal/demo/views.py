@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import sqlalchemy as sa
-from flask import Blueprint, Response, g, jsonify
+from flask import Blueprint, Response, abort, g, jsonify
 
 from portal.customer_pages.context import current_services
 from portal.customer_pages.shells import build_bare_shell
 from portal.customers.queries.customers import list_customers_by_email
 from portal.demo.example_data import EXAMPLE_MERCHANTS, ExampleMerchant
-from portal.demo.mail_catcher import list_mails
+from portal.demo.mail_catcher import find_mail, list_mails
 from portal.demo.pages import DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
 from portal.merchants.queries import list_merchants
 from portal.phrases import phrase
@@ -52,6 +52,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/", "start", start)
     blueprint.add_url_rule("/demo/mail", "mail", mail)
     blueprint.add_url_rule("/demo/mail.json", "mail_json", mail_json)
+    blueprint.add_url_rule("/demo/mail/<key>", "mail_html", mail_html)
 
 
 @public
@@ -78,6 +79,18 @@ def start() -> Response:
 def mail() -> Response:
     """Every mail caught, newest first."""
     return _page("demo/mail.html", MailPage(tuple(list_mails(_folder()))))
+
+
+@public
+def mail_html(key: str) -> Response:
+    """The HTML of one mail, for the frame on the page of all: its links open beside the page, and nothing in it runs."""
+    caught = find_mail(_folder(), key)
+    if caught is None or not caught.html:
+        abort(404)
+    g.shows_mail = True
+    response = Response(caught.html.replace("<head>", '<head><base target="_blank">', 1), mimetype="text/html")
+    forbid_storing(response)
+    return response
 
 
 @public

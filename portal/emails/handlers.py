@@ -179,12 +179,17 @@ def _receipt_lines(reader: Reader, scope: Scope, payment: StoredPayment) -> tupl
         return (ReceiptLine(payment.description, "", payment.amount),)
     return tuple(
         ReceiptLine(
-            invoices[share.invoice_id].description,
+            _title_without_number(invoices[share.invoice_id].description, invoices[share.invoice_id].number),
             invoices[share.invoice_id].number,
             share.amount if share.price is None else share.price,
         )
         for share in shares
     )
+
+
+def _title_without_number(description: str, number: str) -> str:
+    """Return what an invoice is for: "Team plan" of "Team plan, ACME-0412"; the number has a line of its own."""
+    return description.removesuffix(number).rstrip(" ,:;#-–—") if number else description
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ from datetime import datetime
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.utils import format_datetime
 
 import idna
 
+from portal.emails.headers import mailbox_header, plain_header, text_header
 from portal.emails.rendering import RenderedMail
 from portal.outbox.errors import Undeliverable
 
@@ -47,7 +49,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The message that is sent to the mail server, byte for byte. `needs_utf8`: the address has letters beyond ASCII before its @."""
+    """The message that is sent to the mail server, byte for byte. `needs_utf8`: an address has letters beyond ASCII before its @."""
 
     sender: str
     to: str
@@ -56,26 +58,27 @@ class Message:
 
 
 def build_message(mail: RenderedMail, envelope: Envelope) -> Message:
-    """Return a message of two parts, text and HTML. Raises HeaderRefused (threats, rule 9).
+    """Return a message of two parts, text and HTML with its pictures. Raises HeaderRefused (threats, rule 9).
 
-    Python 3.11 turns an encoded word that holds a line break into a real `Bcc:`, so such values are refused, and the
-    finished bytes are checked once more.
+    Its headers are written by `portal.emails.headers`, its body is ASCII, so that any server takes it. Python 3.11 turns an encoded
+    word that holds a line break into a real `Bcc:`, so such values are refused, and the finished bytes are checked once more.
     """
     sender, to = _address(envelope.sender), _address(envelope.to)
-    needs_utf8 = not (to.username.isascii() and sender.username.isascii())
-    message = EmailMessage(policy=policy.SMTPUTF8 if needs_utf8 else policy.SMTP)
-    message["From"] = Address(_header_text(envelope.sender_name), sender.username, sender.domain)
-    message["To"] = to
+    head = [
+        mailbox_header("From", _header_text(envelope.sender_name), sender.addr_spec),
+        mailbox_header("To", "", to.addr_spec),
+    ]
     if envelope.reply_to:
-        message["Reply-To"] = _address(envelope.reply_to)
-    message["Subject"] = _header_text(mail.subject)
-    message["Date"] = envelope.at
-    message["Message-ID"] = f"<{_header_text(envelope.message_id)}@{sender.domain}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
-    content = message.as_bytes()
+        head.append(mailbox_header("Reply-To", "", _address(envelope.reply_to).addr_spec))
+    head += [
+        text_header("Subject", _header_text(mail.subject)),
+        plain_header("Date", format_datetime(envelope.at)),
+        plain_header("Message-ID", f"<{_header_text(envelope.message_id)}@{sender.domain}>"),
+        plain_header("Auto-Submitted", "auto-generated"),
+    ]
+    content = "".join(head).encode() + _body(mail)
     check_head(content)
+    needs_utf8 = not content.partition(b"\r\n\r\n")[0].isascii()
     return Message(sender.addr_spec, to.addr_spec, content, needs_utf8)
 
 
@@ -89,6 +92,18 @@ def check_head(content: bytes) -> None:
     ]
     if not HEADERS.issuperset(names) or len(set(names)) != len(names) or b"\n" in head.replace(b"\r\n", b""):
         raise HeaderRefused
+
+
+def _body(mail: RenderedMail) -> bytes:
+    """Return the parts of the message, after the headers that say how to read them."""
+    message = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))
+    message.set_content(mail.text)
+    message.add_alternative(mail.html, subtype="html")
+    html = message.get_payload(1)
+    assert isinstance(html, EmailMessage)
+    for picture in mail.pictures:
+        html.add_related(picture.png, "image", "png", cid=f"<{picture.cid}>", disposition="inline")
+    return message.as_bytes()
 
 
 def _header_text(text: str) -> str:

@@ -11,16 +11,71 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
+class MailColours:
+    """The colours of one scheme, in hex: the ground, the sheet of paper on it, the band on top of that, and what stands on each.
+    `foot` is for text on the ground."""
+
+    ground: str
+    sheet: str
+    inset: str
+    text: str
+    muted: str
+    foot: str
+    line: str
+    accent: str
+    on_accent: str
+    band: str
+    band_text: str
+
+
+LIGHT = MailColours(
+    ground="#eef0f4", sheet="#ffffff", inset="#f5f6f8", text="#171a21", muted="#575e6b", foot="#575e6b", line="#e1e4e9",
+    accent="#33418f", on_accent="#ffffff", band="#f5f6f8", band_text="#171a21",
+)  # fmt: skip
+DARK = MailColours(
+    ground="#111317", sheet="#191c22", inset="#111317", text="#eceef2", muted="#a5acb9", foot="#a5acb9", line="#2c313a",
+    accent="#aab6ff", on_accent="#10163a", band="#22262d", band_text="#eceef2",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MailMark:
+    """The merchant's mark, a picture that the message carries: its id for `cid:`, that of the one for the dark or "", and its size in
+    pixels."""
+
+    cid: str
+    dark_cid: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class MailBrand:
-    """Colours are computed ones, in hex, of the light scheme; `legal_name` and `support_email` stand at the foot."""
+    """`legal_name` and `support_email` are at the foot. `font` and `heading_font` are CSS lists of names, `button_radius` is in pixels;
+    `mark` is None where the theme has no logo that a mail program shows."""
 
     name: str
     legal_name: str
     support_email: str
-    accent: str = "#33418f"
-    on_accent: str = "#ffffff"
     locale: str = "en"
     dir: str = "ltr"
+    light: MailColours = LIGHT
+    dark: MailColours = DARK
+    font: str = "system-ui, Roboto, Arial, sans-serif"
+    heading_font: str = "system-ui, Roboto, Arial, sans-serif"
+    heading_weight: str = "600"
+    button_radius: int = 8
+    mark: MailMark | None = None
+
+    @property
+    def accent(self) -> str:
+        """The former name of `light.accent`."""
+        return self.light.accent
+
+    @property
+    def on_accent(self) -> str:
+        """The former name of `light.on_accent`."""
+        return self.light.on_accent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +116,8 @@ class SurplusMail:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
+    """What was paid: `title` without the invoice's number, or "" where there is no description; `number` "" without an invoice."""
+
     title: str
     number: str
     amount: int
@@ -82,6 +139,11 @@ class ReceiptMail:
     reference: str
     credit_amount: int = 0
     is_top_up: bool = False
+
+    @property
+    def method_amount(self) -> int:
+        """The part of the amount that the method paid."""
+        return self.amount - self.credit_amount
 
 
 @dataclass(frozen=True, slots=True)

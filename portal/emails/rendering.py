@@ -6,26 +6,34 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from portal.emails.pages import MailBrand
+from markupsafe import Markup
+
+from portal.emails.marks import Picture, build_mark
+from portal.emails.pages import MailBrand, MailColours
 from portal.rendering.translations import available_locales, choose_locale, direction
+from portal.theming.colour import contrast, mix
 from portal.theming.tokens import palette
 
 if TYPE_CHECKING:
     from portal.merchants.queries import MerchantProfile
     from portal.rendering.renderer import Renderer
+    from portal.theming.themes import Theme
+
+_READABLE = 4.5
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedMail:
-    """A rendered mail, not yet addressed. `subject` is one line."""
+    """A rendered mail, not yet addressed. `subject` is one line; `pictures` are those that the HTML shows."""
 
     subject: str
     text: str
     html: str
+    pictures: tuple[Picture, ...] = ()
 
 
 def build_mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
-    """Return name, colours and language of a merchant's mail: the first available of the reader's, the merchant's, English."""
+    """Return name, mark, colours and language of a merchant's mail: the first available of the reader's, the merchant's, English."""
     theme = renderer.themes.get(merchant.theme)
     chosen = choose_locale(
         customer_locale=locale,
@@ -33,27 +41,76 @@ def build_mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str 
         accept_language=None,
         available=available_locales(),
     )
-    colours = palette(theme.values, "light")
+    tokens = theme.values.light
+    light, dark = _colours(theme, "light"), _colours(theme, "dark")
     return MailBrand(
         name=merchant.name,
         legal_name=merchant.legal_name,
         support_email=merchant.support_email or theme.brand.support_email,
-        accent=colours["accent"],
-        on_accent=colours["on_accent"],
         locale=chosen,
         dir=direction(chosen),
+        light=light,
+        dark=dark,
+        font=_font(tokens["font_family"]),
+        heading_font=_font(tokens.get("font_family_heading", tokens["font_family"])),
+        heading_weight=tokens.get("title_weight", tokens["font_weight_bold"]),
+        button_radius=_pixels(tokens.get("button_border_radius", tokens["border_radius"])),
+        mark=build_mark(theme, light, dark)[0],
     )
 
 
 def render_mail(renderer: Renderer, name: str, page: Any, *, theme: str) -> RenderedMail:
     """Render `emails/<name>.txt` (subject, empty line, text) and `emails/<name>.html`, its styles put inline."""
-    locale = page.brand.locale
+    brand = page.brand
 
     def render(kind: str) -> str:
-        return renderer.template(f"emails/{name}.{kind}", theme=theme, locale=locale, static="").render(page=page)
+        return renderer.template(f"emails/{name}.{kind}", theme=theme, locale=brand.locale, static="").render(page=page)
 
     subject, _, text = render("txt").strip().partition("\n")
-    return RenderedMail(subject.strip(), text.strip() + "\n", _inliner().inline(render("html")))
+    html = _inliner().inline(render("html"))
+    pictures = build_mark(renderer.themes.get(theme), brand.light, brand.dark)[1]
+    shown = tuple(picture for picture in pictures if f"cid:{picture.cid}" in html)
+    return RenderedMail(subject.strip(), text.strip() + "\n", html, shown)
+
+
+def _colours(theme: Theme, mode: str) -> MailColours:
+    """Return a mail's colours in one mode. The ground is a little darker than any surface, so that the sheet and its corners show."""
+    colours = palette(theme.values, mode)
+    is_dark = mode == "dark"
+    sheet = colours["surface_raised"]
+    ground = (
+        mix(0.8, colours["surface"], "#000000") if is_dark else mix(0.96, colours["surface_inset"], colours["text"])
+    )
+    band = colours["rail_fill"]
+    return MailColours(
+        ground=ground,
+        sheet=sheet,
+        inset=mix(0.92, sheet, colours["text"]) if is_dark else colours["surface_inset"],
+        text=colours["text"],
+        muted=colours["muted"],
+        foot=colours["muted"] if contrast(colours["muted"], ground) >= _READABLE else colours["text"],
+        line=_opaque(colours["line"], sheet),
+        accent=colours["accent"],
+        on_accent=colours["on_accent"],
+        band=mix(0.94, band, colours["rail_text"]) if band == sheet else band,
+        band_text=colours["rail_text"],
+    )
+
+
+def _font(names: str) -> Markup:
+    """Return a list of fonts as a style element has it, where quotation marks are not escaped; `clean_value` checked it."""
+    return Markup(names)  # noqa: S704  # Names of letters, digits, blanks, hyphens, in quotation marks, and commas.
+
+
+def _opaque(colour: str, ground: str) -> str:
+    """Return a line's colour without its transparency, which some mail programs do not know."""
+    if len(colour) <= len("#rrggbb"):
+        return colour
+    return mix(int(colour[7:9], 16) / 255, colour[:7], ground)
+
+
+def _pixels(length: str) -> int:
+    return round(float(length.removesuffix("rem")) * 16 if length.endswith("rem") else float(length.removesuffix("px")))
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from portal.database import Reader
 from portal.merchants.models import GatewayAccount, Merchant
@@ -64,6 +65,14 @@ def find_merchant(reader: Reader, slug: str) -> MerchantProfile | None:
 def get_merchant(reader: Reader, merchant_id: str) -> MerchantProfile:
     """Return the merchant of an id of a stored row. Raises NoResultFound when there is none."""
     return MerchantProfile(*reader.execute(_BY_ID, {"id": merchant_id}).one())
+
+
+def lock_merchant(session: Session, merchant_id: str) -> None:
+    """Take the merchant's turn until the end of the transaction, for what has to be unique within it and has no index that says so.
+
+    Rows that refer to the merchant are still written meanwhile.
+    """
+    session.execute(sa.select(Merchant.id).where(Merchant.id == merchant_id).with_for_update(key_share=True))
 
 
 def list_merchants(reader: Reader) -> list[MerchantProfile]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.claims import Queue, Row, claim_next
 from portal.database import Database
-from portal.outbox.errors import Undeliverable
+from portal.outbox.errors import Refused, Undeliverable
 from portal.outbox.models import OutboxMessage
 from portal.outbox.rules import LEASE, MAX_ATTEMPTS, is_last_try, retry_delay
 from portal.services import Services
@@ -137,6 +137,11 @@ def _record_failure(services: Services, leased: LeasedMessage, fault: Exception)
     at = services.clock.now()
     is_dead = isinstance(fault, Undeliverable) or is_last_try(leased.attempts)
     error = _describe(fault)
+    if isinstance(fault, Refused):
+        _log.warning("message.refused", extra={**_fields(leased), "step": fault.step, "code": fault.code})
+        refusal = {"refused_step": fault.step, "refused_code": fault.code}
+        services.database.run(lambda session: _store_result(session, leased, dead_at=at, last_error=error, **refusal))
+        return "dead"
     if is_dead:
         _log.error("message.dead_lettered", extra={**_fields(leased), "error": error})
         services.database.run(lambda session: _store_result(session, leased, dead_at=at, last_error=error))

@@ -12,7 +12,10 @@ from portal.database import STRICT, Base, Count, Id, Instant, Json, Text
 
 
 class OutboxMessage(Base):
-    """One thing to do, at least once, with a stable id. `payload` names rows by id and holds no secret."""
+    """One thing to do, at least once, with a stable id. `payload` names rows by id and holds no secret.
+
+    `refused_step` and `refused_code` are set of a mail that the mail server refused permanently (`portal.outbox.errors.Refused`).
+    """
 
     __tablename__ = "outbox_messages"
     __table_args__ = (
@@ -38,3 +41,5 @@ class OutboxMessage(Base):
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     dead_at: Mapped[datetime | None] = mapped_column(Instant)
     last_error: Mapped[str | None] = mapped_column(Text)
+    refused_step: Mapped[str | None] = mapped_column(Text)
+    refused_code: Mapped[int | None] = mapped_column(Count)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from portal.database import Reader
+from portal.database import Instant, Reader
 from portal.outbox.models import OutboxMessage
 from portal.public_ids import first_id
 from portal.tenancy import MerchantScope
@@ -15,12 +15,13 @@ from portal.tenancy import MerchantScope
 
 class OutboxState(NamedTuple):
     """Messages that are not delivered yet and when the first of them was due, how many of them were due before `late_before`,
-    and how many are dead letters."""
+    how many are dead letters, and how many of these the mail server refused permanently."""
 
     waiting_count: int
     oldest_due_at: datetime | None
     late_count: int
     dead_count: int
+    refused_count: int
 
 
 def read_outbox(reader: Reader, *, late_before: datetime) -> OutboxState:
@@ -31,10 +32,43 @@ def read_outbox(reader: Reader, *, late_before: datetime) -> OutboxState:
         sa.select(sa.func.count(), sa.func.min(OutboxMessage.due_at), sa.func.count().filter(late)).where(waiting),
         execution_options={"tenant_wide": True},
     ).one()
-    dead_count = reader.execute(
-        sa.select(sa.func.count()).where(OutboxMessage.dead_at.is_not(None)), execution_options={"tenant_wide": True}
-    ).scalar_one()
-    return OutboxState(waiting_count, oldest_due_at, late_count, dead_count)
+    dead_count, refused_count = reader.execute(
+        sa.select(sa.func.count(), sa.func.count(OutboxMessage.refused_step)).where(OutboxMessage.dead_at.is_not(None)),
+        execution_options={"tenant_wide": True},
+    ).one()
+    return OutboxState(waiting_count, oldest_due_at, late_count, dead_count, refused_count)
+
+
+class Refusal(NamedTuple):
+    """How many mails the mail server refused permanently at one step with one code, and the last time. `code` is None where the
+    server lacks what the mail needs ("smtputf8")."""
+
+    step: str
+    code: int | None
+    mail_count: int
+    last_at: datetime
+
+
+def list_refusals(reader: Reader, *, since: datetime) -> list[Refusal]:
+    """Return the permanent refusals since then by step and code, the most frequent first."""
+    mail_count = sa.func.count()
+    rows = reader.execute(
+        sa.select(
+            OutboxMessage.refused_step,
+            OutboxMessage.refused_code,
+            mail_count,
+            sa.func.max(OutboxMessage.dead_at, type_=Instant),
+        )
+        .where(OutboxMessage.refused_step.is_not(None), OutboxMessage.dead_at >= since)
+        .group_by(OutboxMessage.refused_step, OutboxMessage.refused_code)
+        .order_by(mail_count.desc(), OutboxMessage.refused_step),
+        execution_options={"tenant_wide": True},
+    )
+    return [
+        Refusal(step, code, count, last_at)
+        for step, code, count, last_at in rows
+        if step is not None and last_at is not None
+    ]
 
 
 def find_delivery(

@@ -57,7 +57,10 @@ class Language:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """What every template gets beside its page. `root` and `static` have no slash at the end; `now` is in the merchant's timezone."""
+    """What every template gets beside its page. `root` and `static` have no slash at the end; `now` is in the merchant's timezone.
+
+    `can_sign_out` is False where the host application decides who is signed in: signing out is done there.
+    """
 
     root: str
     static: str
@@ -76,6 +79,7 @@ class Shell:
     privacy_url: str
     terms_url: str
     now: datetime
+    can_sign_out: bool = True
 
 
 class Renderer:

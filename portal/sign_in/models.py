@@ -52,7 +52,7 @@ class SignInSession(Base):
         sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
         sa.UniqueConstraint("merchant_id", "token_digest"),
         sa.Index("ix_sign_in_sessions_merchant_id_customer_id", "merchant_id", "customer_id"),
-        sa.CheckConstraint("kind in ('mail', 'api', 'frame')", name="kind_known"),
+        sa.CheckConstraint("kind in ('mail', 'api', 'frame', 'host', 'identified')", name="kind_known"),
         STRICT,
     )
 
@@ -71,7 +71,7 @@ class SignInSession(Base):
 
 
 class PortalSession(Base):
-    """A session created through the API, the command or the host application: its URL works once."""
+    """A session created through the API, the command (`kind` api) or by the host application (host): its URL works once."""
 
     __tablename__ = "portal_sessions"
     __table_args__ = (
@@ -79,6 +79,7 @@ class PortalSession(Base):
         sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
         sa.UniqueConstraint("merchant_id", "token_digest"),
         sa.Index("ix_portal_sessions_merchant_id_customer_id", "merchant_id", "customer_id"),
+        sa.CheckConstraint("kind in ('api', 'host')", name="kind_known"),
         STRICT,
     )
 
@@ -86,6 +87,7 @@ class PortalSession(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     customer_id: Mapped[str] = mapped_column(Id)
     token_digest: Mapped[bytes] = mapped_column(Digest)
+    kind: Mapped[str] = mapped_column(Id, default="api", server_default="api")
     target: Mapped[str] = mapped_column(Text)
     return_url: Mapped[str | None] = mapped_column(Text)
     locale: Mapped[str | None] = mapped_column(Id)

@@ -24,7 +24,8 @@ class AddressPage:
     """sign_in/address.html; posts `email` and `next` to /sign-in.
 
     `fault`: None, "missing" or "malformed" (422, `email` holds what was typed). `notice`: None, "needed" (a page
-    requires it), "idle" (signed out after a day without use), "signed_out".
+    requires it), "idle" (signed out after a day without use), "signed_out", "no_account" (logged in to the host application, and no
+    customer here).
     """
 
     target: Target = Target()

@@ -13,17 +13,18 @@ import sqlalchemy as sa
 
 from portal.customers.models import Customer
 from portal.customers.queries.accounts import MAY_SIGN_IN, Account, list_accounts_beside
+from portal.customers.rules import is_same_mailbox
 from portal.database import Reader
 from portal.public_ids import is_id
 from portal.sign_in.models import Challenge, PortalSession, SignInSession
-from portal.sign_in.rules.challenges import TOUCH_EVERY, ChallengeState, challenge_state, is_same_mailbox
+from portal.sign_in.rules.challenges import TOUCH_EVERY, ChallengeState, challenge_state
 from portal.sign_in.rules.tokens import CHALLENGE, is_token, token_digest
 from portal.tenancy import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The session of a request and its customer. `kind`: mail, api or frame. `idle_at` is when it ends without further use."""
+    """The session of a request and its customer. `kind`: mail, api, frame, host or identified. `idle_at` is when it ends without further use."""
 
     session_id: str
     customer_id: str

@@ -26,7 +26,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Theme:
-    """One complete theme. Folders are listed own first, then the parents'; paths in public are relative to the static root."""
+    """One complete theme. Folders are listed own first, then the parents'; paths in public are relative to the static root.
+
+    `mark` is the logo where it can be drawn inline; `logo_path` and `logo_dark_path` are its files.
+    """
 
     slug: str
     name: str
@@ -39,6 +42,8 @@ class Theme:
     email_folders: tuple[Path, ...]
     static_folder: Path | None
     mark: Markup | None
+    logo_path: Path | None = None
+    logo_dark_path: Path | None = None
 
     @cached_property
     def stylesheet(self) -> str:
@@ -150,6 +155,7 @@ def _join(files: list[ThemeFile]) -> Theme:
             name: f"themes/{file.slug}/{value.removeprefix('static/')}" for name, value in file.brand.files().items()
         }
     logo = next((file.folder / file.brand.logo for file in files if file.brand.logo), None)
+    logo_dark = next((file.folder / file.brand.logo_dark for file in files if file.brand.logo_dark), None)
     return Theme(
         slug=own.slug,
         name=own.name,
@@ -162,6 +168,8 @@ def _join(files: list[ThemeFile]) -> Theme:
         email_folders=_folders(files, "emails"),
         static_folder=own.folder / "static" if (own.folder / "static").is_dir() else None,
         mark=draw_mark(logo.read_bytes()) if logo is not None and logo.suffix == ".svg" else None,
+        logo_path=logo,
+        logo_dark_path=logo_dark,
     )
 
 

@@ -6,7 +6,11 @@ from werkzeug.wrappers import Response
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'{actions}; base-uri 'none'; frame-ancestors {ancestors}; require-trusted-types-for 'script'"
+    "form-action 'self'{actions}; {frames}base-uri 'none'; frame-ancestors {ancestors}; require-trusted-types-for 'script'"
+)
+_MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 _FEATURES = (
     "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(self), "
@@ -19,10 +23,11 @@ _MAX_KINDS = 256
 
 
 class SecurityHeaders:
-    """Builds the headers. `is_https` adds HSTS; `is_demo` lets pages of this machine frame the portal."""
+    """Builds the headers. `is_https` adds HSTS; `is_demo` lets pages of this machine frame the portal, and its page of mail frame each."""
 
     def __init__(self, *, is_https: bool, is_demo: bool) -> None:
         self._ancestors = _DEMO_ANCESTORS if is_demo else "'none'"
+        self._frames = "frame-src 'self'; " if is_demo else ""
         self._kinds: dict[tuple[tuple[str, ...], bool], list[tuple[str, str]]] = {}
         self._fixed = [
             ("X-Content-Type-Options", "nosniff"),
@@ -46,10 +51,17 @@ class SecurityHeaders:
                 self._kinds.clear()
             headers = self._kinds[kind] = [
                 *self._fixed,
-                ("Content-Security-Policy", _POLICY.format(actions=actions, ancestors=self._ancestors)),
+                (
+                    "Content-Security-Policy",
+                    _POLICY.format(actions=actions, frames=self._frames, ancestors=self._ancestors),
+                ),
                 ("Referrer-Policy", "same-origin" if has_token_in_address else "strict-origin-when-cross-origin"),
             ]
         return headers
+
+    def for_mail(self) -> list[tuple[str, str]]:
+        """Return the security headers of a mail's HTML, which runs nothing, fetches nothing and shows on a page of ours alone."""
+        return [*self._fixed, ("Content-Security-Policy", _MAIL_POLICY), ("Referrer-Policy", "no-referrer")]
 
 
 def forbid_storing(response: Response) -> None:

@@ -28,7 +28,11 @@ def finish_response(response: Response) -> Response:
     """Choose the headers of a response, and count it; after each request of the application."""
     runtime, request, here = current_runtime(), current_request(), current_g()
     has_token = "token" in request.view_args if request.view_args else False
-    request.environ[_HEADERS] = runtime.headers.for_page(tuple(here.get("form_action_origins", ())), has_token)
+    request.environ[_HEADERS] = (
+        runtime.headers.for_mail()
+        if here.get("shows_mail")
+        else runtime.headers.for_page(tuple(here.get("form_action_origins", ())), has_token)
+    )
     runtime.counts.add(request.endpoint, response.status_code)
     return response
 

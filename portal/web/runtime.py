@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Request, current_app, g, request
 
@@ -23,6 +23,9 @@ from portal.web.static_files import StaticFiles
 from portal.web.tenants import Tenants
 from portal.web.trusted_hosts import TrustedHosts
 
+if TYPE_CHECKING:
+    from portal.host_identity import HostIdentity
+
 EXTENSION = "portal_runtime"
 PAGES = "portal"
 """The name of the blueprint with the pages of a merchant."""
@@ -33,7 +36,8 @@ class Runtime:
     """Made by the composition root, one an application. `merchant` is the slug of a mount, None where the path names it.
 
     `prefix` is that of a blueprint registered alone. `hosts` None: a host application decides which hosts are served. `policies` and `nav` are by endpoint, `brands` and `cookies` caches.
-    `own_origin` is that of `BASE_URL` as a browser writes it, `is_https` whether it is one of https.
+    `own_origin` is that of `BASE_URL` as a browser writes it, `is_https` whether it is one of https. `identity` asks the host application
+    who is logged in, where it was told to.
     """
 
     services: Services
@@ -50,6 +54,7 @@ class Runtime:
     render_metrics: Callable[[RequestCounts, Reader, datetime], bytes]
     own_origin: str
     is_https: bool
+    identity: HostIdentity | None = None
     prefix: str = ""
     policies: dict[str, Policy] = field(default_factory=dict)
     nav: dict[str, str] = field(default_factory=dict)

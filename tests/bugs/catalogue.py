@@ -46,10 +46,12 @@ _WAYS = "tests/integration/test_ways_to_pay.py"
 _LEDGER = "tests/integration/test_ledger.py"
 _DATABASE = "tests/integration/test_database.py"
 _REFUNDING = "tests/integration/test_refunding.py"
+_HOST_IDENTITY = "tests/integration/test_host_identity.py"
 _SECRETS = "tests/integration/test_sign_in_secrets.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
 _POWER_CUTS = "tests/crash/test_power_cuts.py"
 _RACES = "tests/integration/test_money_races.py"
+_REFUSED_MAIL = "tests/integration/test_refused_mail.py"
 _CLAIMS = "tests/integration/test_claims.py"
 
 
@@ -411,6 +413,93 @@ BUGS = (
         likely=(_CLAIMS,),
     ),
     _bug(
+        "the host's log-out leaves the portal signed in",
+        (
+            "portal/customer_pages/identification.py",
+            "        if before is not None and before.kind in OF_HOST:\n            _end(runtime, before)\n",
+            "",
+        ),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "a session of a URL of the host is one of the API",
+        ("portal/sign_in/operations/portal_sessions.py", "kind=used.kind,", 'kind="api",'),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "an address that the host has not verified names a customer",
+        (
+            "portal/host_identity.py",
+            "    if customer.email is not None and not customer.is_verified:\n        return []\n",
+            "",
+        ),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "an address that folds to the same key names a customer",
+        (
+            "portal/customers/queries/accounts.py",
+            "return [account for account in accounts if is_same_mailbox(account.email, name.email)]",
+            "return accounts",
+        ),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "the form of another customer's page is carried out for whom the host names",
+        (
+            "portal/customer_pages/guard.py",
+            "    if follow_host(runtime, request) and request.method not in SAFE_METHODS:",
+            "    if follow_host(runtime, request) and not request:",
+        ),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "the host is asked before a request of another site is refused",
+        (
+            "portal/customer_pages/guard.py",
+            "    load_session()\n    refuse_foreign(runtime, request)\n",
+            "    load_session()\n    follow_host(runtime, request)\n    refuse_foreign(runtime, request)\n",
+        ),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "a page shows who was signed in while the host fails",
+        (
+            "portal/customer_pages/identification.py",
+            "    _sign_in(None)\n    current_g().is_host_asked = True\n",
+            "    current_g().is_host_asked = True\n",
+        ),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "a page of an error shows whom the host does not name",
+        (
+            "portal/customer_pages/error_pages.py",
+            "            hide_who_is_not_named(runtime, current_request())\n",
+            "            pass\n",
+        ),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "a host whose contexts are left behind takes our request along",
+        ("portal/host_identity.py", "return copy_context().run(ask)", "return ask()"),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "the host reads the body that is ours",
+        (
+            "portal/host_identity.py",
+            'environ.update({"wsgi.input": BytesIO(), "CONTENT_LENGTH": "0"})',
+            "environ.update({})",
+        ),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
+        "a URL that nobody used yet outlives the end of the sessions",
+        ("portal/extension.py", "    expire_portal_sessions(session, scope, at=at)\n", ""),
+        likely=(_HOST_IDENTITY,),
+    ),
+    _bug(
         "a checkout that ended meanwhile is ended again",
         ("portal/payments/jobs.py", 'if payment.status != "incomplete" or payment.expires_at > at:', "if False:"),
         likely=(_RESOLVING,),
@@ -458,6 +547,22 @@ BUGS = (
         "forms of other sites are taken",
         ("portal/customer_pages/guard.py", "    if not is_own_page:\n", "    if is_own_page is None:\n"),
         likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
+    ),
+    # --- mail ---
+    _bug(
+        "a mail that the server refuses for good is tried again",
+        ("portal/emails/delivery.py", "    return 500 <= code < 600\n", "    return code == 554\n"),
+        likely=(_REFUSED_MAIL,),
+    ),
+    _bug(
+        "an address beyond ASCII is sent to a server without SMTPUTF8",
+        ("portal/emails/delivery.py", 'not server.has_extn("smtputf8")', "not server"),
+        likely=(_REFUSED_MAIL,),
+    ),
+    _bug(
+        "a mail that the server took is sent again when the session ends badly",
+        ("portal/emails/delivery.py", "        with suppress(OSError):", "        with suppress(ValueError):"),
+        likely=(_REFUSED_MAIL,),
     ),
     # --- card numbers ---
     _bug(

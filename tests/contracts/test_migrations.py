@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -16,6 +18,11 @@ from portal.migrations import (
     is_current,
     upgrade,
 )
+from portal.sign_in.models import SignInSession
+from portal.tenancy import Scope
+from tests.support import customers
+
+AT = datetime(2026, 3, 19, 10, 42, tzinfo=UTC)
 
 
 def test_new_database_has_no_schema(bare_database: Database):
@@ -66,6 +73,29 @@ def test_fresh_tables_equal_migrated_ones(bare_database: Database):
     migrated = _schema(bare_database)
     migrated.pop(VERSION_TABLE)
     assert migrated == fresh
+
+
+def test_sessions_of_hosts_come_and_go_with_their_kinds(bare_database: Database):
+    upgrade(bare_database)
+    with bare_database.unit_of_work() as session:
+        scope = customers.add_customer(session, customers.add_merchant(session, at=AT), at=AT)
+        for kind in ("mail", "host", "identified"):
+            session.add(_session(scope, kind))
+
+    downgrade(bare_database, "2026_11_29_choices_contracted")
+    upgrade(bare_database)
+
+    with bare_database.unit_of_work() as session:
+        left = session.execute(sa.select(SignInSession.kind, SignInSession.expires_at)).all()
+        session.add(_session(scope, "host"))
+    assert left == [("mail", AT)]
+
+
+def _session(scope: Scope, kind: str) -> SignInSession:
+    return SignInSession(
+        merchant_id=scope.merchant_id, id=f"ses_{kind}", customer_id=scope.customer_id, token_digest=kind.encode(), kind=kind,
+        idle_seconds=1, user_agent="", created_at=AT, last_used_at=AT, expires_at=AT,
+    )  # fmt: skip
 
 
 def test_every_sqlite_table_is_strict(bare_database: Database):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 import pytest
 
+from portal import Portal
 from portal.clock import MovableClock
 from portal.crash_points import do_nothing
 from portal.database import Database
@@ -15,6 +18,8 @@ from portal.services import Services
 from portal.settings import Settings
 from portal.tenancy import Scope
 from tests.support import customers
+from tests.support.accounts import make_account
+from tests.support.hosts import OpenShop, Shop, build_host, dispose, mount
 from tests.support.mail_catcher import MailCatcher, catch_mail
 from tests.support.paying import PayingCustomer
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
@@ -70,3 +75,21 @@ def mail(_mail_server: MailCatcher) -> MailCatcher:
 def site(database: Database, settings: Settings, clock: MovableClock, mail: MailCatcher) -> Site:
     """A portal with a mail server on the test's database."""
     return make_site(database, settings, clock, mail)
+
+
+@pytest.fixture
+def open_shop(services: Services, clock: MovableClock) -> Iterator[OpenShop]:
+    """Opens a shop whose portal has the test's database; its clock is the machine's. Options are those of `Portal`."""
+    clock.move_to(datetime.now(UTC))
+    account = make_account(services)
+    opened: list[Portal] = []
+
+    def open_one(proxy: str = "", **options: Any) -> Shop:
+        app = build_host(proxy)
+        portal = mount(app, services, proxy=proxy, **options)
+        opened.append(portal)
+        return Shop(app, portal, account)
+
+    yield open_one
+    for portal in opened:
+        dispose(portal)

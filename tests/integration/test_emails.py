@@ -131,7 +131,7 @@ def test_recipient_refused_permanently_is_a_dead_letter_without_the_address(site
 
     (row,) = site.rows(OutboxMessage)
     assert row.dead_at is not None
-    assert row.last_error == "Undeliverable recipient refused, 550"
+    assert row.last_error == "Refused recipient refused, 550"
 
 
 def test_recipient_refused_temporarily_is_retried(site, mail):
@@ -169,11 +169,37 @@ def test_mail_to_an_address_of_another_script_arrives(site):
 def test_html_part_has_its_styles_inline_and_loads_nothing(site):
     caught = site.request_mail(site.browser())
 
-    assert "<style" not in caught.html
+    (rest,) = re.findall(r"<style>(.*?)</style>", caught.html, re.DOTALL)
+    assert set(re.findall(r"@media [^{]+", rest)) == {
+        "@media (max-width: 480px) ",
+        "@media (prefers-color-scheme: dark) ",
+    }
+    assert re.sub(r"@media[^{]+\{(?:[^{}]*\{[^{}]*\})*\s*\}", "", rest).strip() == ""
     assert "style=" in caught.html
-    assert "<img" not in caught.html
     assert "<script" not in caught.html
-    assert re.findall(r'(?:src|href)="(?!mailto:)([^"]*)"', caught.html) == [caught.link]
+    assert "url(" not in caught.html and "@import" not in caught.html
+    addresses = re.findall(r'(?:src|href)="(?!mailto:|cid:)([^"]*)"', caught.html)
+    assert addresses == [caught.link]
+
+
+def test_mail_carries_the_merchants_mark_for_light_and_dark(site):
+    caught = site.request_mail(site.browser())
+
+    shown = re.findall(r'src="cid:([^"]*)"', caught.html)
+    pictures = {part["Content-ID"]: part for part in caught.message.walk() if part.get_content_maintype() == "image"}
+    assert [f"<{cid}>" for cid in shown] == list(pictures) and len(shown) == 2
+    for part in pictures.values():
+        assert part.get_content_type() == "image/png" and part.get_content().startswith(b"\x89PNG")
+        assert part.get_content_disposition() == "inline"
+
+
+def test_message_is_ascii_for_servers_without_8bitmime(site):
+    site.change_customer(site.scope, locale="fr")
+
+    caught = site.request_mail(site.browser())
+
+    assert "é" in caught.text
+    assert caught.content.isascii()
 
 
 def pay(site, name="Team plan"):
@@ -203,14 +229,43 @@ def test_receipt_has_payee_amount_method_and_invoice(site):
 
     assert caught.recipients == (ADDRESS,)
     assert caught.message["Subject"] == "You paid $325.98 to Acme Inc."
-    for word in ("$325.98", "Acme Inc.", "Visa\u00a0••••\u00a04242", "Team plan <b>& more</b>, ACME-0412", payment_id):
+    for word in (
+        "$325.98",
+        "Acme Inc.",
+        "Visa\u00a0••••\u00a04242",
+        "Team plan <b>& more</b>",
+        "ACME-0412",
+        payment_id,
+    ):
         assert word in caught.text, word
     assert caught.link == f"http://127.0.0.1:5000/acme/payments/{payment_id}"
     assert "Team plan &lt;b&gt;&amp; more&lt;/b&gt;" in caught.html
     assert set(header_names(caught.content)) <= HEADERS
 
 
-@pytest.mark.parametrize(("locale", "name"), [("en", "Money in advance"), ("fr", "Avance")])
+@pytest.mark.parametrize(
+    ("description", "item"),
+    [
+        ("Team plan", "Team plan"),
+        ("Invoice ACME-0412", "Invoice"),
+        ("Team plan, ACME-0412", "Team plan"),
+        ("ACME-0412", "Invoice"),
+        ("", "Invoice"),
+    ],
+)
+def test_item_and_reference_of_a_receipt_have_lines_of_their_own(site, description, item):
+    pay(site, description)
+
+    (caught,) = site.deliver()
+
+    lines = caught.text.splitlines()
+    at = lines.index("ACME-0412")
+    assert lines[at - 1 : at + 2] == [item, "ACME-0412", "$325.98"]
+    assert re.search(rf"<td[^>]*>{item}<span[^>]*>ACME-0412</span></td>\s*<td[^>]*>\$325.98</td>", caught.html)
+    assert caught.html.count("ACME-0412") == 1
+
+
+@pytest.mark.parametrize(("locale", "name"), [("en", "Credit added"), ("fr", "Crédit ajouté")])
 def test_receipt_of_money_in_advance_names_it_in_the_customers_language(site, locale, name):
     payment_id = pay(site)
     with site.services.database.unit_of_work() as session:

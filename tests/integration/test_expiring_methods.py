@@ -78,12 +78,12 @@ def test_mail_names_the_method_and_leads_to_its_page(site: Site) -> None:
 
     (caught,) = send(site)
 
-    assert caught.message["Subject"] == "Visa\u00a0••••\u00a04242 runs out soon"
+    assert caught.message["Subject"] == "Visa\u00a0••••\u00a04242 expires soon"
     for part in (caught.text, caught.html):
-        assert "It is good until the end of 04/2026." in part
+        assert "This payment method can be used until the end of 04/2026." in part
         assert "Studio card" in part
         assert f"/acme/payment-methods/{method_id}" in part
-        assert "It is your default" in part
+        assert "It is your default payment method" in part
     assert caught.message["Auto-Submitted"] == "auto-generated"
 
 
@@ -94,7 +94,7 @@ def test_mail_is_in_the_customers_language(site: Site) -> None:
     (caught,) = send(site)
 
     assert "expire bientôt" in caught.message["Subject"]
-    assert "runs out" not in caught.text + caught.html
+    assert "expires" not in caught.text + caught.html
 
 
 def test_method_that_ran_out_unnoticed_is_called_so(site: Site) -> None:
@@ -102,8 +102,8 @@ def test_method_that_ran_out_unnoticed_is_called_so(site: Site) -> None:
 
     (caught,) = send(site)
 
-    assert caught.message["Subject"].endswith("has run out")
-    assert "pays nothing any more" in caught.text
+    assert caught.message["Subject"].endswith("has expired")
+    assert "can no longer be used" in caught.text
 
 
 def test_outbox_holds_ids_only(site: Site) -> None:

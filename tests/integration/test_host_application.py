@@ -3,141 +3,25 @@ neither sees anything of the other's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import json
 
-import flask_login
 import pytest
-from flask import Flask, Response, g, render_template, session
-from flask_babel import Babel, gettext
-from flask_login import LoginManager, UserMixin, login_required, login_user
-from flask_wtf.csrf import CSRFProtect, generate_csrf
-from jinja2 import DictLoader
-from werkzeug.middleware.proxy_fix import ProxyFix
+from flask import Flask, Response, g
 
 from portal import Portal
-from portal.clock import MovableClock
 from portal.database import Database
 from portal.errors import NotFound
 from portal.extension import EXTENSION, LoginConflict, NotMounted
 from portal.services import Services
 from portal.settings import SettingsFault
 from tests.conftest import SECRET_KEY
-from tests.support.accounts import Account, make_account
+from tests.support.accounts import make_account
+from tests.support.hosts import HTTPS, OpenShop, Shop, build_host, dispose, mount
 from tests.support.page_client import SAME_ORIGIN, PageClient
 
-HTTPS = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example"}
-LAYOUT = "<!doctype html><title>The shop</title><p>{{ word }}, {{ current_user.get_id() or 'nobody' }}"
-
-
-class ShopUser(UserMixin):  # type: ignore[misc]  # Flask-Login brings no types.
-    """User 1 of the shop, who is nobody to the portal."""
-
-    id = "1"
-
-
-@dataclass
-class Shop:
-    """A host application with the portal of `acme` under /billing."""
-
-    app: Flask
-    portal: Portal
-    account: Account
-
-    def client(self) -> PageClient:
-        return PageClient(self.app.test_client())
-
-    def sign_in(self) -> PageClient:
-        """A browser that the shop has signed in and sent on to the portal."""
-        client = self.client()
-        client.client.post("/login", headers=SAME_ORIGIN, data={"csrf_token": self._token(client)})
-        page = client.get(self.portal.sign_in_url(self.account.scope.customer_id, next="/payments"))
-        client.submit(page)
-        return client
-
-    def _token(self, client: PageClient) -> str:
-        return client.client.get("/token").text
-
-
-def build_host(proxy: str = "") -> Flask:
-    """A shop as one writes it with Flask's usual extensions; `proxy` says whether ProxyFix comes before or after the mount."""
-    app = Flask("shop", static_folder=None)
-    app.config.update(SECRET_KEY="the shop's own", WTF_CSRF_SSL_STRICT=False, BABEL_DEFAULT_LOCALE="de", TESTING=True)
-    names = ("overview.html", "payments/list.html", "layouts/base.html", "errors/not_found.html")
-    app.jinja_loader = DictLoader(dict.fromkeys(names, LAYOUT))
-    Babel(app, locale_selector=lambda: "de")
-    CSRFProtect(app)
-    manager = LoginManager(app)
-    manager.login_view = "login"
-    manager.user_loader(lambda user_id: ShopUser() if user_id == "1" else None)
-    if proxy == "before":
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
-
-    @app.get("/")
-    def home() -> str:
-        return render_template("overview.html", word=gettext("Payments"))
-
-    @app.get("/token")
-    def token() -> str:
-        return str(generate_csrf())
-
-    @app.post("/login")
-    def login() -> str:
-        session["basket"] = "three apples"
-        login_user(ShopUser(), remember=True)
-        return "in"
-
-    @app.get("/account")
-    @login_required  # type: ignore[untyped-decorator]  # Flask-Login brings no types.
-    def account() -> str:
-        return f"{flask_login.current_user.get_id()} {session['basket']}"
-
-    @app.errorhandler(404)
-    def missing(_fault: Exception) -> tuple[str, int]:
-        return "the shop has no such page", 404
-
-    @app.after_request
-    def sign(response: Response) -> Response:
-        response.headers["X-Shop"] = "yes"
-        return response
-
-    return app
-
-
-def mount(app: Flask, services: Services, *, proxy: str = "") -> Portal:
-    app.config.update(
-        PORTAL_SECRET_KEY=SECRET_KEY,
-        PORTAL_DATABASE_URL=services.database.url.render_as_string(hide_password=False),
-        PORTAL_BASE_URL="http://127.0.0.1:5000",
-    )
-    portal = Portal(app, url_prefix="/billing", merchant="acme")
-    if proxy == "after":
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
-    return portal
-
 
 @pytest.fixture
-def open_shop(services: Services, clock: MovableClock) -> Iterator[Callable[..., Shop]]:
-    """Opens a shop whose portal has the test's database; its clock is the machine's."""
-    clock.move_to(datetime.now(UTC))
-    account = make_account(services)
-    opened: list[Portal] = []
-
-    def open_one(proxy: str = "") -> Shop:
-        app = build_host(proxy)
-        portal = mount(app, services, proxy=proxy)
-        opened.append(portal)
-        return Shop(app, portal, account)
-
-    yield open_one
-    for portal in opened:
-        assert portal._services is not None
-        portal._services.database.dispose()
-
-
-@pytest.fixture
-def shop(open_shop: Callable[..., Shop]) -> Shop:
+def shop(open_shop: OpenShop) -> Shop:
     return open_shop()
 
 
@@ -317,7 +201,7 @@ def test_merchant_of_the_mount_is_the_only_one(shop: Shop, services: Services) -
 
 
 @pytest.mark.parametrize("proxy", ["before", "after"])
-def test_portal_sees_the_client_that_the_shop_sees(open_shop: Callable[..., Shop], proxy: str) -> None:
+def test_portal_sees_the_client_that_the_shop_sees(open_shop: OpenShop, proxy: str) -> None:
     shop = open_shop(proxy)
     client = shop.app.test_client()
     path = shop.portal.sign_in_url(shop.account.scope.customer_id)
@@ -332,7 +216,7 @@ def test_portal_sees_the_client_that_the_shop_sees(open_shop: Callable[..., Shop
 
 
 @pytest.mark.parametrize("proxy", ["before", "after"])
-def test_headers_of_a_proxy_that_is_not_there_are_not_believed(open_shop: Callable[..., Shop], proxy: str) -> None:
+def test_headers_of_a_proxy_that_is_not_there_are_not_believed(open_shop: OpenShop, proxy: str) -> None:
     client = open_shop().app.test_client()
 
     answer = client.get("/billing/sign-in", headers=HTTPS)
@@ -373,6 +257,20 @@ def test_commands_run_with_the_hosts_settings(shop: Shop) -> None:
 
     assert result.exit_code == 0, result.output
     assert result.output.startswith("http://127.0.0.1:5000/billing/sign-in/session/")
+
+
+def test_merchant_is_created_with_the_address_of_its_mount(services: Services) -> None:
+    app = build_host()
+    portal = mount(app, services, merchant="harbour")
+    run, details = app.test_cli_runner(), ["--name", "Harbour", "--currency", "USD"]
+
+    created = [run.invoke(args=["portal", "merchant", "create", slug, *details]) for slug in ("harbour", "elsewhere")]
+
+    assert [each.exit_code for each in created] == [0, 0]
+    assert json.loads(created[0].stdout)["url"] == "http://127.0.0.1:5000/billing"
+    assert json.loads(created[1].stdout)["url"] is None
+    assert created[1].stderr == "this application serves another merchant; mount elsewhere with a Portal of its own\n"
+    dispose(portal)
 
 
 @pytest.mark.parametrize("prefix", ["billing", "/", "/billing/", "", "/a//b"])
@@ -426,8 +324,7 @@ def test_blueprint_serves_an_application_without_a_login(environment: None, serv
     assert portal.url_for("payments") == "/billing/payments"
     assert client.client.get("/billing/payments").headers["Location"] == "/billing/sign-in?next=/payments"
     assert client.client.post("/billing/sign-in", headers={"Origin": "https://evil.example"}).status_code == 403
-    assert portal._services is not None
-    portal._services.database.dispose()
+    dispose(portal)
 
 
 def test_blueprint_refuses_an_application_with_a_login(environment: None, services: Services) -> None:

@@ -36,7 +36,7 @@ def test_refund_says_how_much_is_on_its_way(payer: PayingCustomer, office: Servi
     )
 
     (caught,) = mail.take()
-    assert caught.message["Subject"] == "Acme Software Inc. is sending you $7.00 back"
+    assert caught.message["Subject"] == "Your refund of $7.00 from Acme Software Inc."
     assert "few days" in caught.text and refund_id in caught.text
 
 
@@ -50,8 +50,8 @@ def test_refund_that_came_back_says_where_the_money_is(
     )
 
     (caught,) = mail.take()
-    assert caught.message["Subject"] == "Your refund from Acme Software Inc. could not be delivered"
-    assert "It is not lost" in caught.text
+    assert caught.message["Subject"] == "Your refund from Acme Software Inc. did not go through"
+    assert "The money is not lost" in caught.text
 
 
 def test_refund_that_came_back_before_its_mail_left_is_not_announced_any_more(
@@ -80,5 +80,5 @@ def test_surplus_says_how_much_stands_to_the_customers_credit(
     )
 
     (caught,) = mail.take()
-    assert caught.message["Subject"] == "$30.00 stands to your credit at Acme Software Inc."
+    assert caught.message["Subject"] == "$30.00 was added to your credit at Acme Software Inc."
     assert "approved after all" in caught.text

@@ -185,6 +185,7 @@ def test_empty_installation_has_nothing_waiting(client: FlaskClient) -> None:
         "portal_outbox_waiting": 0,
         "portal_outbox_oldest_seconds": 0,
         "portal_outbox_dead": 0,
+        "portal_outbox_refused": 0,
         "portal_payments_unknown": 0,
         "portal_payments_unknown_oldest_seconds": 0,
         "portal_refunds_unknown": 0,

@@ -2,7 +2,12 @@
 
 from portal.sign_in.operations.housekeeping import delete_old_rows
 from portal.sign_in.operations.mailing import SignInMailContent, prepare_sign_in_mail
-from portal.sign_in.operations.portal_sessions import PortalSessionUrl, create_portal_session, use_portal_session
+from portal.sign_in.operations.portal_sessions import (
+    PortalSessionUrl,
+    create_portal_session,
+    expire_portal_sessions,
+    use_portal_session,
+)
 from portal.sign_in.operations.requesting import request_sign_in, resend_message
 from portal.sign_in.operations.sessions import (
     NewSession,
@@ -34,6 +39,7 @@ __all__ = [
     "delete_old_rows",
     "end_session",
     "enter_code",
+    "expire_portal_sessions",
     "prepare_sign_in_mail",
     "refuse_link",
     "request_sign_in",

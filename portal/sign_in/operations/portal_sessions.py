@@ -40,11 +40,13 @@ def create_portal_session(
     at: datetime,
     return_url: str | None = None,
     locale: str | None = None,
+    kind: str = "api",
 ) -> PortalSessionUrl:
     """Create a URL that signs the customer in once within five minutes and leads to `target`.
 
     The caller has authenticated the customer. Raises NotFound when the customer is unknown, blocked or deleted.
-    `actor` is the command, the host application or an API key.
+    `actor` is the command, the host application or an API key; `kind` is host for the host application, whose log-out ends the
+    session.
     """
     if not is_id("cus", scope.customer_id) or find_account(session, scope) is None:
         raise NotFound
@@ -63,6 +65,7 @@ def create_portal_session(
             target=checked_target(target),
             return_url=return_url,
             locale=locale,
+            kind=kind,
             created_at=at,
             expires_at=minted.expires_at,
         )
@@ -98,7 +101,7 @@ def use_portal_session(
             PortalSession.customer_id.in_(select_account_ids(merchant_id)),
         )
         .values(used_at=at)
-        .returning(PortalSession.customer_id, PortalSession.target, PortalSession.return_url)
+        .returning(PortalSession.customer_id, PortalSession.target, PortalSession.return_url, PortalSession.kind)
         .execution_options(synchronize_session=False)
     ).first()
     if used is None:
@@ -108,9 +111,24 @@ def use_portal_session(
         settings,
         Scope(merchant_id, used.customer_id),
         visitor,
-        kind="api",
+        kind=used.kind,
         by="session",
         target=used.target,
         return_url=used.return_url,
         at=at,
+    )
+
+
+def expire_portal_sessions(session: Session, scope: Scope, *, at: datetime) -> None:
+    """Make every unused URL of the customer worthless."""
+    session.execute(
+        sa.update(PortalSession)
+        .where(
+            PortalSession.merchant_id == scope.merchant_id,
+            PortalSession.customer_id == scope.customer_id,
+            PortalSession.used_at.is_(None),
+            PortalSession.expires_at > at,
+        )
+        .values(expires_at=at)
+        .execution_options(synchronize_session=False)
     )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.customers.queries.accounts import list_accounts
-from portal.customers.rules import email_key
+from portal.customers.rules import email_key, is_same_mailbox
 from portal.outbox.operations import enqueue
 from portal.public_ids import new_id
 from portal.settings import Settings
@@ -18,7 +18,7 @@ from portal.sign_in.operations.limits import HOUR, count_up, limit_key, take_tur
 from portal.sign_in.operations.sessions import Visitor
 from portal.sign_in.queries import ChallengeRow
 from portal.sign_in.rules import tokens
-from portal.sign_in.rules.challenges import is_same_mailbox, mask_address
+from portal.sign_in.rules.challenges import mask_address
 from portal.tenancy import MerchantScope
 
 MAIL_KIND = "sign_in_mail"

@@ -59,12 +59,14 @@ def start_session(
     target: str,
     at: datetime,
     return_url: str | None = None,
+    actor: Actor | None = None,
 ) -> NewSession:
     """Sign this browser in under a new token; end its session before, and the oldest sessions beyond the cap.
 
-    `kind` is mail, api or frame; `by` is recorded with the event: link, code, or session.
+    `kind` is mail, api, frame, host or identified; `by` is recorded with the event: link, code, session or host. `actor` is the
+    customer unless the host application signs its own user in.
     """
-    actor = customer_actor(scope.customer_id, request_id=visitor.request_id)
+    actor = actor or customer_actor(scope.customer_id, request_id=visitor.request_id)
     if visitor.session_token:
         replaced = _revoke(
             session,
@@ -135,12 +137,17 @@ def end_session(session: Session, merchant_id: str, token: str, *, request_id: s
     return bool(ended)
 
 
-def revoke_session(session: Session, scope: Scope, session_id: str, *, actor: Actor, at: datetime) -> bool:
-    """Sign out one of the customer's browsers from another; False for an id that is not one of its live sessions."""
+def revoke_session(
+    session: Session, scope: Scope, session_id: str, *, actor: Actor, at: datetime, reason: str = "ended"
+) -> bool:
+    """Sign out one of the customer's browsers from elsewhere; False for an id that is not one of its live sessions.
+
+    `reason` is recorded with the event: ended, or host where the host application names nobody or somebody else.
+    """
     if not is_id(SESSION, session_id):
         return False
     ended = _revoke(session, *_of(scope), SignInSession.id == session_id, at=at)
-    _record_ended(session, scope.merchant_id, ended, actor=actor, at=at, reason="ended")
+    _record_ended(session, scope.merchant_id, ended, actor=actor, at=at, reason=reason)
     return bool(ended)
 
 

@@ -15,6 +15,9 @@ CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: without I, L, O (read as 1, 1, 0) and U."""
 CODE_LENGTH = 8
 
+OF_HOST = frozenset({"host", "identified"})
+"""The kinds of sessions that the host application made, by a URL or because it named who is logged in: its log-out ends them."""
+
 TOUCH_EVERY = timedelta(minutes=5)
 """`last_used_at` of a session is updated at most this often (contract, 4); it may end that much early, never late."""
 
@@ -113,15 +116,6 @@ def mask_address(address: str) -> str:
     return f"{local[:1]}•••@{domain}"
 
 
-def is_same_mailbox(one: str, other: str) -> bool:
-    """Return whether verifying one address verifies the other: equal but for the case of ASCII letters.
-
-    Stricter than `email_key`, which also folds letters of other scripts: `ſ` and `s` find the same customer, but are
-    two mailboxes (threats 18).
-    """
-    return _mailbox(one) == _mailbox(other)
-
-
 def checked_target(text: str | None) -> str:
     """Return where to go after signing in: a path below the merchant's root, or "/" for anything that is not plainly one.
 
@@ -138,16 +132,12 @@ def checked_target(text: str | None) -> str:
 
 
 def lifetime(kind: str, settings: Settings) -> Lifetime:
-    """Return the lifetime of a session by `mail`, from the `api` (one hour, idle or not), or in a `frame` (contract, 4: Times)."""
+    """Return the lifetime of a session by `mail`, from the `api` or a URL of the `host` (one hour, idle or not), in a `frame`, or of who
+    is `identified` by the host, which is asked again for each page (contract, 4: Times)."""
     own = timedelta(days=settings.session_days)
-    if kind == "api":
+    if kind in ("api", "host"):
         hour = timedelta(minutes=settings.portal_session_minutes)
         return Lifetime(hour, hour)
     if kind == "frame":
         return Lifetime(own, timedelta(hours=1))
     return Lifetime(own, timedelta(hours=settings.session_idle_hours))
-
-
-def _mailbox(address: str) -> str:
-    text = unicodedata.normalize("NFC", address.strip())
-    return "".join(letter.lower() if letter.isascii() else letter for letter in text)

@@ -151,7 +151,10 @@ def sign_out() -> Response:
 
 
 def _notice() -> str | None:
-    """Return why the form is shown: "idle" for a session that ended, "needed" where a page requires signing in."""
+    """Return why the form is shown: "no_account" for a user of the host application who has none here, "idle" for a session that
+    ended, "needed" where a page requires signing in."""
+    if g.get("is_without_account"):
+        return "no_account"
     token = session_token()
     if token:
         with current_services().database.read() as reader:

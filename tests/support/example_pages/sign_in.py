@@ -31,6 +31,7 @@ def sign_in_examples() -> Iterator[Example]:
     yield Example("sign-in-missing", "sign_in/address.html", AddressPage(fault="missing"))
     yield Example("sign-in-idle", "sign_in/address.html", AddressPage(invoice, notice="idle"))
     yield Example("sign-in-signed-out", "sign_in/address.html", AddressPage(notice="signed_out"))
+    yield Example("sign-in-no-account", "sign_in/address.html", AddressPage(notice="no_account"))
 
     code = CodePage("m•••@lindqvist.example")
     later = NOW + timedelta(minutes=15)
@@ -125,9 +126,11 @@ def demo_examples() -> Iterator[Example]:
         at=NOW,
         link="http://127.0.0.1:5000/acme/sign-in/link/tok",
         code="K7QM-2XPA",
+        html="<p>K7QM-2XPA</p>",
+        key="abcdefghijklmnop",
     )
     receipt = replace(
-        code, to="jonas@berg.example", subject="Receipt from Acme", text="You paid.\n", link=None, code=None
+        code, to="jonas@berg.example", subject="Receipt from Acme", text="You paid.\n", link=None, code=None, html=""
     )
     mails = (code, receipt)
     yield Example("mail", "demo/mail.html", MailPage(mails))

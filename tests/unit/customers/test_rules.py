@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from portal.contacts import ContactRefused, normalise_name, normalise_phone
 from portal.customers.errors import InvalidCustomer
-from portal.customers.rules import CustomerDetails, email_key, merged_document, normalise_details
+from portal.customers.rules import (
+    CustomerDetails,
+    email_key,
+    is_same_mailbox,
+    merged_document,
+    normalise_details,
+    read_details,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +109,37 @@ def test_name_and_phone_that_cannot_be_used_are_refused():
         normalise_name("x" * 256)
     with pytest.raises(ContactRefused, match="telephone"):
         normalise_phone("670 00 00 00")
+
+
+def test_mailboxes_are_equal_but_for_ascii_case():
+    assert is_same_mailbox("Maya@Lindqvist.example ", "maya@lindqvist.EXAMPLE")
+    assert not is_same_mailbox("\u017fam@x.example", "sam@x.example")
+    assert not is_same_mailbox("É@x.example", "é@x.example")
+
+
+def test_details_of_a_document_have_the_names_of_the_api():
+    values = {
+        "name": "Maya",
+        "email": None,
+        "billing_address": {"city": "Lund", "line2": None},
+        "metadata": {"plan": "gold"},
+    }
+
+    assert read_details(values) == CustomerDetails(
+        name="Maya", billing_address={"city": "Lund", "line2": None}, metadata={"plan": "gold"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"nmae": "Maya"}, "nmae"), ({"blocked": True}, "blocked"), ({"id": "cus_1"}, "id"), ({"name": 7}, "name"), ({7: "x"}, "7"),
+        ({"metadata": "gold"}, "metadata"), ({"metadata": {"plan": 1}}, "metadata"), ({"fields": {1: "x"}}, "fields"),
+        ({"billing_address": ["Lund"]}, "billing_address"),
+    ],
+)  # fmt: skip
+def test_details_of_another_kind_name_their_field(values, field):
+    with pytest.raises(InvalidCustomer) as raised:
+        read_details(values)
+
+    assert raised.value.field == field
