@@ -112,8 +112,8 @@ def _enter() -> None:
         g.shell = build_bare_shell()
         return
     shell = build_shell()
-    # A missing page has no other language, and an unknown id must look like that of another customer.
-    g.shell = replace(shell, languages=other_languages(shell.locale, path=f"{g.root}/"))
+    # A missing page has no other language and no place in the navigation, and an unknown id must look like that of another customer.
+    g.shell = replace(shell, current="", languages=other_languages(shell.locale, path=f"{g.root}/"))
 
 
 def _until(seconds: int | None) -> datetime | None:

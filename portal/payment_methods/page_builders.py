@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, tzinfo
 
-from portal.payment_methods.pages import MethodLabel, MethodPage, MethodRow, RemovalPage, SetupPage, UseRow
+from portal.payment_methods.pages import MethodEntry, MethodLabel, MethodRow, SetupPage, UseRow
 from portal.payment_methods.queries.own_methods import MethodDetailRecord, MethodRecord
 from portal.payment_methods.queries.setups import SetupRecord
 from portal.payment_methods.rules import UNUSABLE, Use, method_state
@@ -30,65 +31,69 @@ def build_method_label(method: MethodRecord) -> MethodLabel:
     )  # fmt: skip
 
 
-def build_method_page(
-    method: MethodRecord,
-    detail: MethodDetailRecord,
-    uses: Iterable[Use],
-    *,
-    gateway_name: str,
-    can_replace: bool,
-    root: str,
-    today: date,
-    zone: tzinfo,
-    nickname: str | None = None,
-    fault: str = "",
-) -> MethodPage:
-    """One method; `nickname` is what was typed, None for the one it has."""
-    row = build_method_row(method, today=today, zone=zone)
-    return MethodPage(
-        id=row.id,
-        label=row.label,
-        state=row.state,
-        is_default=row.is_default,
-        gateway_name=gateway_name,
-        added_on=detail.created_at.astimezone(zone).date(),
-        nickname=(method.nickname or "") if nickname is None else nickname,
-        fault=fault,
-        holder=detail.holder,
-        last_used_on=row.last_used_on,
-        consent_on=detail.consent_at.astimezone(zone).date() if detail.consent_at else None,
-        consent_wording=detail.consent_wording,
-        consent_locale=detail.consent_locale,
-        uses=build_use_rows(uses, root=root),
-        can_be_default=not row.is_default and row.state not in UNUSABLE,
-        can_replace=can_replace,
-    )
+@dataclass(frozen=True, slots=True)
+class OpenMethod:
+    """What of which method stands open, with what was typed or chosen there; fields as in MethodEntry. None: what is stored."""
+
+    id: str
+    open: str
+    nickname: str | None = None
+    fault: str = ""
+    chosen: str | None = None
+    is_choice_missing: bool = False
 
 
-def build_removal_page(
-    method: MethodRecord,
+def build_method_entries(
     methods: Sequence[MethodRecord],
+    details: Mapping[str, MethodDetailRecord],
     uses: Iterable[Use],
     *,
-    can_replace: bool,
+    opened: OpenMethod | None,
+    gateway_names: Mapping[str, str],
+    payee: str,
     root: str,
     today: date,
     zone: tzinfo,
-    chosen: str = "",
-    is_fault: bool = False,
-) -> RemovalPage:
-    """The removal of one of the customer's `methods`: what depends on it, and which could replace it."""
-    rows = [build_method_row(each, today=today, zone=zone) for each in methods if each.id != method.id]
-    return RemovalPage(
-        id=method.id,
-        label=build_method_label(method),
-        is_default=method.is_default,
-        uses=build_use_rows(uses, root=root),
-        candidates=tuple(row for row in rows if row.state not in UNUSABLE),
-        chosen=chosen,
-        is_fault=is_fault,
-        can_replace=can_replace,
-    )
+) -> tuple[MethodEntry, ...]:
+    """All of the customer's methods with what depends on each. `gateway_names` are titles by a gateway's name; `payee` stands for one
+    that is not there any more."""
+    rows = {method.id: build_method_row(method, today=today, zone=zone) for method in methods}
+    usable = [row for row in rows.values() if row.state not in UNUSABLE]
+    uses_of: dict[str, list[Use]] = {}
+    for use in uses:
+        uses_of.setdefault(use.method_id, []).append(use)
+    entries = []
+    for method in methods:
+        row, detail = rows[method.id], details[method.id]
+        here = opened if opened is not None and opened.id == method.id else OpenMethod(method.id, "")
+        candidates = tuple(other for other in usable if other.id != method.id)
+        entries.append(
+            MethodEntry(
+                row,
+                gateway_name=gateway_names.get(detail.gateway, payee),
+                added_on=detail.created_at.astimezone(zone).date(),
+                open=here.open,
+                nickname=(method.nickname or "") if here.nickname is None else here.nickname,
+                fault=here.fault,
+                holder=detail.holder,
+                consent_on=detail.consent_at.astimezone(zone).date() if detail.consent_at else None,
+                consent_wording=detail.consent_wording,
+                consent_locale=detail.consent_locale,
+                can_be_default=not row.is_default and row.state not in UNUSABLE,
+                uses=build_use_rows(uses_of.get(method.id, ()), root=root),
+                candidates=candidates,
+                chosen=_proposed_successor(candidates) if here.chosen is None else here.chosen,
+                is_choice_missing=here.is_choice_missing,
+            )
+        )
+    return tuple(entries)
+
+
+def _proposed_successor(candidates: Sequence[MethodRow]) -> str:
+    """Return the only one, or the default, which the customer has chosen before; "" where nothing speaks for one of them."""
+    if len(candidates) == 1:
+        return candidates[0].id
+    return next((row.id for row in candidates if row.is_default), "")
 
 
 def build_use_rows(uses: Iterable[Use], *, root: str) -> tuple[UseRow, ...]:

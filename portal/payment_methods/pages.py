@@ -98,17 +98,6 @@ class MethodRow:
 
 
 @dataclass(frozen=True, slots=True)
-class MethodsPage:
-    """payment_methods/list.html. The default comes first. `gateway_name` is who stores the numbers ("Sandbox Pay"); `can_add`:
-    it has a page on which a method is saved without paying; `removed` is the one that was removed just now."""
-
-    methods: tuple[MethodRow, ...]
-    gateway_name: str
-    can_add: bool = False
-    removed: MethodLabel | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class UseRow:
     """One thing that depends on a method. `kind` is "checkout" (open, can be moved) or "payment" (in progress); `amount` minor units."""
 
@@ -120,57 +109,66 @@ class UseRow:
 
 
 @dataclass(frozen=True, slots=True)
-class MethodPage:
-    """payment_methods/detail.html: one method, its name, what depends on it.
+class MethodEntry:
+    """One method of payment_methods/list.html with all that can be done with it.
 
-    `nickname` is the value of its field, to which `fault` ("", "too_long", "unusable") belongs. `consent_on`,
-    `consent_wording` and its language are of the customer's consent, all None for a method without one. `can_replace`: the gateway has a
-    page for it; `can_be_default`: it is not, and can be charged.
+    `open` is what of it stands open when the page comes: "" (nothing), "details", "name" or "removal". `nickname` is the value of its
+    field, to which `fault` belongs: "", "too_long", "unusable" or "card_number". `gateway_name` stores its number. `consent_on`,
+    `consent_wording` and its language are of the customer's consent, all None for a method without one. `can_be_default`: it is not, and
+    can be charged. `candidates` are the methods that could take over, `chosen` the id of one of them or ""; `is_choice_missing`: there
+    are several, and none was chosen.
     """
 
-    id: str
-    label: MethodLabel
-    state: str
-    is_default: bool
+    row: MethodRow
     gateway_name: str
     added_on: date
+    open: str = ""
     nickname: str = ""
     fault: str = ""
     holder: str | None = None
-    last_used_on: date | None = None
     consent_on: date | None = None
     consent_wording: str | None = None
     consent_locale: str | None = None
-    uses: tuple[UseRow, ...] = ()
     can_be_default: bool = False
-    can_replace: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RemovalPage:
-    """payment_methods/removal.html. `candidates` are the methods that could replace it, `chosen` the id of one of them or "";
-    `has_to_move`: something depends on it. `is_fault`: there are several candidates, and none was chosen."""
-
-    id: str
-    label: MethodLabel
-    is_default: bool
     uses: tuple[UseRow, ...] = ()
     candidates: tuple[MethodRow, ...] = ()
     chosen: str = ""
-    is_fault: bool = False
-    can_replace: bool = False
+    is_choice_missing: bool = False
 
     @property
     def movable(self) -> tuple[UseRow, ...]:
+        """The open checkouts, which another method takes over."""
         return tuple(use for use in self.uses if use.kind == "checkout")
 
     @property
-    def under_way(self) -> tuple[UseRow, ...]:
+    def in_progress(self) -> tuple[UseRow, ...]:
+        """The payments that were sent, and are finished with this method."""
         return tuple(use for use in self.uses if use.kind == "payment")
 
     @property
     def has_to_move(self) -> bool:
-        return self.is_default or bool(self.movable)
+        return self.row.is_default or bool(self.movable) or self.is_choice_missing
+
+
+@dataclass(frozen=True, slots=True)
+class MethodNotice:
+    """What was done just now, to which method: `kind` is "named", "unnamed", "default" or "removed"; `successor` is what took over
+    from a removed one, None where nothing had to."""
+
+    kind: str
+    label: MethodLabel
+    successor: MethodLabel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodsPage:
+    """payment_methods/list.html, for the list and for the address of each method, which opens it there. The default comes first.
+    `gateway_name` is who stores the numbers ("Sandbox Pay"); `can_add`: it has a page on which a method is saved without paying."""
+
+    methods: tuple[MethodEntry, ...]
+    gateway_name: str
+    can_add: bool = False
+    done: MethodNotice | None = None
 
 
 @dataclass(frozen=True, slots=True)

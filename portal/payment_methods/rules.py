@@ -149,9 +149,10 @@ def is_contradiction(reference: str, outcome: SetupOutcome) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One thing that depends on a saved method. `kind` is "checkout" (open, not confirmed) or "payment" (in progress: the
+    """One thing that depends on the saved method `method_id`. `kind` is "checkout" (open, not confirmed) or "payment" (in progress: the
     request was sent, and cannot be moved). `id` is its public id, `amount` minor units of `currency`. `title` is "" for a top-up."""
 
+    method_id: str
     kind: str
     id: str
     title: str

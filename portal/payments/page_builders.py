@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
+from itertools import groupby
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,19 +37,34 @@ MAX_INVOICES = 20
 
 
 def build_payments_page(status: str, rows: Sequence[PaymentRow], pager: Pager, *, has_any: bool) -> PaymentsPage:
-    """Build the history's page: rows, newest first, grouped by the month in which they were made."""
-    months: list[list[PaymentRow]] = []
-    month = None
-    for row in rows:
-        if month != (month := (row.on.year, row.on.month)):
-            months.append([])
-        months[-1].append(row)
-    return PaymentsPage(
-        status=status,
-        months=tuple(PaymentMonth(rows_of_month[0].on, tuple(rows_of_month)) for rows_of_month in months),
-        pager=pager,
-        has_any=has_any,
-    )
+    """Build the history's page: rows, newest first, under the months in which they were made."""
+    return PaymentsPage(status=status, months=group_by_month(rows), pager=pager, has_any=has_any)
+
+
+def group_by_month(rows: Sequence[PaymentRow]) -> tuple[PaymentMonth, ...]:
+    """Group rows, newest first, by month. Months of one payment that follow each other share a heading; one that stands alone
+    shares that of the month before it, the newest page's last one that of the month after it."""
+    months = [list(of_month) for _, of_month in groupby(rows, key=lambda row: (row.on.year, row.on.month))]
+    groups: list[list[PaymentRow]] = []
+    was_sparse = False
+    for month in months:
+        is_sparse = len(month) == 1
+        # The heading before is open to this month where it has had none but sparse ones.
+        if groups and was_sparse and (is_sparse or len(groups[-1]) == 1):
+            groups[-1] += month
+        else:
+            groups.append(month)
+        was_sparse = is_sparse
+    if len(groups) > 1 and len(groups[-1]) == 1:
+        last = groups.pop()
+        groups[-1] += last
+    return tuple(_month_of(group) for group in groups)
+
+
+def _month_of(rows: Sequence[PaymentRow]) -> PaymentMonth:
+    newest, oldest = rows[0].on, rows[-1].on
+    is_one = (newest.year, newest.month) == (oldest.year, oldest.month)
+    return PaymentMonth(newest, tuple(rows), None if is_one else oldest)
 
 
 def build_payment_rows(

@@ -54,10 +54,11 @@ class PaymentRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PaymentMonth:
-    """The payments of one month on this page; `on` is any day of it."""
+    """The payments of one month on this page, of which `on` is any day; or of several with one payment each, back to that of `since`."""
 
     on: date
     rows: tuple[PaymentRow, ...]
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class Formats:
     day: Callable[[date], str]
     day_short: Callable[[date, date], str]
     month: Callable[[date], str]
+    months: Callable[[date, date], str]
     clock_time: Callable[[datetime], str]
     clock_seconds: Callable[[datetime], str]
     city: Callable[[str], str]
@@ -96,6 +97,7 @@ def formats_for(locale: str) -> Formats:
         day,
         day_short,
         _compile_month(known),
+        _compile_months(known),
         _compile_clock(known, "Hm"),
         _compile_clock(known, "Hms"),
         _compile_city(known),
@@ -294,6 +296,21 @@ def _compile_month(locale: Locale) -> Callable[[date], str]:
         return f"{before}{on.year}{after}"
 
     return month_and_year
+
+
+def _compile_months(locale: Locale) -> Callable[[date, date], str]:
+    @lru_cache(maxsize=1024)
+    def interval(first: date, last: date) -> str:
+        from babel.dates import format_interval
+
+        text = format_interval(first, last, "yMMMM", locale=locale).translate(_BIDI_MARKS)
+        return text[:1].upper() + text[1:]
+
+    def months(first: date, last: date) -> str:
+        """Write the months from one day's to another's, as the heading of a group of rows."""
+        return interval(first.replace(day=1), last.replace(day=1))
+
+    return months
 
 
 def _compile_city(locale: Locale) -> Callable[[str], str]:

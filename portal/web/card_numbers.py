@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from functools import wraps
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-from flask import Request
+from flask import Request, Response, current_app
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import BadRequest
 
 from portal.contacts import holds_card_number
@@ -14,12 +16,31 @@ from portal.errors import NotFound
 from portal.web.csrf import SAFE_METHODS
 from portal.web.errors import CardNumberSubmitted
 from portal.web.policies import Policy
-from portal.web.runtime import current_request, current_runtime
+from portal.web.runtime import current_g, current_request, current_runtime
+
+Shown = TypeVar("Shown", bound=Callable[..., Response])
+_FIELDS = "portal_card_number_fields"
+
+
+def card_number_shown_by(show: Callable[..., Response], *, fields: Collection[str]) -> Callable[[Shown], Shown]:
+    """Decorate a view that takes a form: when one of its `fields` has a card number, `show` answers in its place, with the view's own
+    arguments, by the form's page with a fault at the field. By then the value is "" and the guard has let the request pass; the view
+    itself never sees a form out of which something was taken."""
+
+    def decorate(view: Shown) -> Shown:
+        @wraps(view)
+        def checked(*args: Any, **values: Any) -> Response:
+            return (show if current_g().get("has_card_number") else view)(*args, **values)
+
+        setattr(checked, _FIELDS, frozenset(fields))
+        return checked  # type: ignore[return-value]  # wraps() keeps the signature.
+
+    return decorate
 
 
 def refuse_card_numbers() -> None:
     """Refuse a request with a card number: in the query, a form or JSON (names and values) by a 422, in the path by a 404
-    (threats 167). Signed events of gateways are exempt: what is stored of them is masked."""
+    (threats 167). A field whose page can show the fault is emptied instead (`card_number_shown_by`). Signed events of gateways are exempt: what is stored of them is masked."""
     runtime, request = current_runtime(), current_request()
     if holds_card_number(request.path):
         raise NotFound
@@ -30,8 +51,22 @@ def refuse_card_numbers() -> None:
         return
     if runtime.policies[request.endpoint] is Policy.GATEWAY_SIGNED:
         return
+    if _empty_shown_fields(request):
+        current_g().has_card_number = True
     if any(holds_card_number(text) for text in _body_texts(request)):
         raise CardNumberSubmitted
+
+
+def _empty_shown_fields(request: Request) -> bool:
+    """Empty the fields with a card number whose fault the view's page shows, and return whether there was one."""
+    shown: Collection[str] = getattr(current_app.view_functions[request.endpoint or ""], _FIELDS, ())
+    if not any(holds_card_number(value) for name in shown for value in request.form.getlist(name)):
+        return False
+    pairs = request.form.items(multi=True)
+    emptied = [(name, "" if name in shown and holds_card_number(value) else value) for name, value in pairs]
+    # The parsed form is all that is kept of the body.
+    request.form = ImmutableMultiDict(emptied)
+    return True
 
 
 def _query_pairs(request: Request) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from portal.overview import queries as overview
 from portal.paging import FIRST, Cursor, Slice
 from portal.payment_methods.operations.uses import list_dependents
 from portal.payment_methods.queries import methods
-from portal.payment_methods.queries.own_methods import list_own_methods
+from portal.payment_methods.queries.own_methods import list_method_details, list_own_methods
 from portal.payments.queries import payments
 from portal.payments.queries.history import FILTERS, has_payments, read_history
 from portal.payments.queries.holders import find_other_holders
@@ -86,11 +86,12 @@ OTHERS: dict[str, Question] = {
     "what is owed": lambda reader, crowd: overview.read_owed(reader, crowd.scope, TODAY),
     "account": lambda reader, crowd: overview.read_account(reader, crowd.scope),
     "methods": lambda reader, crowd: list_own_methods(reader, crowd.scope),
-    "what depends on a method": lambda reader, crowd: list_dependents(
+    "details of methods": lambda reader, crowd: list_method_details(reader, crowd.scope),
+    "what depends on methods": lambda reader, crowd: list_dependents(
         reader,
         METHOD_USERS,
         crowd.scope,
-        list_own_methods(reader, crowd.scope)[0].id,
+        [method.id for method in list_own_methods(reader, crowd.scope)],
         at=datetime(2026, 3, 19, tzinfo=UTC),
     ),
 }

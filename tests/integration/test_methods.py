@@ -268,9 +268,9 @@ def test_what_depends_on_a_method_is_named(payer: PayingCustomer) -> None:
     checkout = payer.checkout(payer.invoice(700))
 
     with payer.services.database.read() as reader:
-        found = list_dependents(reader, METHOD_USERS, payer.scope, payer.method_id, at=payer.clock.now())
+        found = list_dependents(reader, METHOD_USERS, payer.scope, [payer.method_id], at=payer.clock.now())
         later = list_dependents(
-            reader, METHOD_USERS, payer.scope, payer.method_id, at=payer.clock.now() + timedelta(hours=4)
+            reader, METHOD_USERS, payer.scope, [payer.method_id], at=payer.clock.now() + timedelta(hours=4)
         )
 
     assert [(use.kind, use.id, use.amount) for use in found] == [

@@ -16,11 +16,13 @@ from portal.payment_methods.models import PaymentMethod, PaymentMethodConsent, P
 from portal.payment_methods.operations.methods import update_methods_for_gateway
 from portal.payment_methods.operations.setups import resolve_setup
 from portal.payment_methods.views.consent_texts import SAVE_WHILE_PAYING, checkout_consent_text
+from portal.payments.models import Payment
 from portal.rendering.translations import translator
 from portal.services import Services
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR
-from tests.support.page_client import PageClient
+from tests.support.page_checks import text_of
+from tests.support.page_client import Page, PageClient
 from tests.support.scripted_gateway import ABLE, ScriptedGateway
 
 MASTERCARD = MethodDetails("card", "mastercard", "5100", 4, 2031, holder="MAYA L", fingerprint="fp-mc", token="tok_mc")
@@ -45,6 +47,18 @@ def leave_for_sandbox(account: Account) -> None:
         )
 
 
+def opened(page: Page) -> str:
+    """What of which method stands open on the page."""
+    (details,) = [each for each in page.all("details") if each.get("open") is not None]
+    return text_of(next(iter(details)))
+
+
+def told(page: Page) -> str:
+    """What the page confirms."""
+    (notice,) = [each for each in page.all("p") if each.get("role") == "status"]
+    return text_of(notice)
+
+
 def rows(account: Account, table: type) -> list:
     with account.database.unit_of_work() as session:
         return session.query(table).filter_by(merchant_id=account.scope.merchant_id).all()
@@ -54,19 +68,19 @@ def rows(account: Account, table: type) -> list:
 
 
 def test_method_is_added_on_the_gateways_page(pages: PageClient, account: Account, gateway: ScriptedGateway) -> None:
-    form = pages.get(pages.get("/acme/payment-methods").link("Add a method"))
-    assert form.headline == "Add a method"
+    form = pages.submit(pages.get("/acme/payment-methods"), "Add a payment method")
+    assert form.headline == "Add a payment method"
 
-    waiting = pages.submit(form, "Go on to Sandbox Pay", nickname="Studio card")
+    waiting = pages.submit(form, "Continue to Sandbox Pay", nickname="Studio card")
 
     (setup,) = rows(account, PaymentMethodSetup)
-    assert waiting.headline == "Enter the new method"
+    assert waiting.headline == "Enter the new payment method"
     assert waiting.link("Continue to Sandbox Pay") == f"http://localhost:9/setup/{setup.id}"
     gateway.finish_setup(setup.id, MASTERCARD)
     saved = pages.get(f"/acme/payment-methods/new/{setup.id}")
-    assert saved.headline == "Your method is saved"
-    detail = pages.get(saved.link("Details and name"))
-    assert detail.headline == "Studio card"
+    assert saved.headline == "Your payment method is saved"
+    detail = pages.get(saved.link("Details"))
+    assert opened(detail) == "Details Studio card"
     assert "Mastercard •••• 5100" in detail.text
     assert "MAYA L" in detail.text
     assert "04/2031" in detail.text
@@ -98,7 +112,7 @@ def test_return_address_alone_saves_nothing(pages: PageClient, account: Account)
 
     page = pages.get(f"/acme/payment-methods/new/{setup.id}?status=success&token=tok_evil")
 
-    assert page.headline == "Enter the new method"
+    assert page.headline == "Enter the new payment method"
     assert rows(account, PaymentMethod) == []
 
 
@@ -133,10 +147,10 @@ def test_gateway_without_a_page_for_it_offers_none_and_says_so(
     method = account.method()
 
     listed = pages.get("/acme/payment-methods")
-    assert "Add a method" not in listed.text
-    assert "A further one can be kept when you pay with it." in listed.text
-    assert "Replace" not in pages.get(f"/acme/payment-methods/{method}").texts("a")
-    assert "A method is kept here while you pay" in pages.get("/acme/payment-methods/new").text
+    assert "Add a payment method" not in listed.text
+    assert "To add another payment method, pay with it" in listed.text
+    assert "Replace" not in pages.get(f"/acme/payment-methods/{method}").text
+    assert "A payment method is saved while you pay" in pages.get("/acme/payment-methods/new").text
     pages.post("/acme/payment-methods/new", {}, status=409)
     assert rows(account, PaymentMethodSetup) == []
 
@@ -150,15 +164,15 @@ def test_too_many_cards_tried_are_refused(pages: PageClient, services: Services)
 
 def test_replacing_moves_what_depends_on_it(pages: PageClient, account: Account, gateway: ScriptedGateway) -> None:
     old = account.method(is_default=True, exp_month=account.today.month, exp_year=account.today.year)
-    form = pages.get(pages.get(f"/acme/payment-methods/{old}").link("Replace"))
+    form = pages.get(pages.get(f"/acme/payment-methods/{old}").link("Replace Visa •••• 4242"))
     assert form.headline.startswith("Replace Visa")
 
-    pages.submit(form, "Go on to Sandbox Pay")
+    pages.submit(form, "Continue to Sandbox Pay")
     (setup,) = rows(account, PaymentMethodSetup)
     gateway.finish_setup(setup.id, MASTERCARD)
     saved = pages.get(f"/acme/payment-methods/new/{setup.id}")
 
-    assert "It stands in its place now" in saved.text
+    assert "It has taken the old one’s place" in saved.text
     listed = pages.get("/acme/payment-methods")
     assert [text for text in listed.texts("h2") if text] == ["Mastercard •••• 5100"]
     assert "Default" in listed.text
@@ -182,10 +196,12 @@ def test_name_is_given_and_taken_away(pages: PageClient, account: Account) -> No
     method = account.method()
     page = pages.get(f"/acme/payment-methods/{method}")
 
-    named = pages.submit(page, "Save the name", nickname="  Studio   card ")
-    assert named.headline == "Studio card"
+    named = pages.submit(page, "Save name", nickname="  Studio   card ")
+    assert told(named) == "Visa •••• 4242 is now called Studio card."
+    assert "Studio card" in named.texts("h2")
 
-    assert pages.submit(named, "Save the name", nickname="").headline == "Visa •••• 4242"
+    unnamed = pages.submit(named, "Save name", nickname="")
+    assert told(unnamed) == "The name was removed. It is shown as Visa •••• 4242."
 
 
 @pytest.mark.parametrize("nickname", ["x" * 41, "tab\x07", "=?utf-8?q?x?="])
@@ -193,16 +209,17 @@ def test_name_that_cannot_be_kept_is_shown_with_its_fault(pages: PageClient, acc
     method = account.method(nickname="Studio card")
     page = pages.get(f"/acme/payment-methods/{method}")
 
-    refused = pages.submit(page, "Save the name", nickname=nickname, status=422)
+    refused = pages.submit(page, "Save name", nickname=nickname, status=422)
 
     assert "This name" in refused.text
-    assert pages.get(f"/acme/payment-methods/{method}").headline == "Studio card"
+    assert opened(refused) == "Edit name Studio card"
+    assert "Studio card" in pages.get(f"/acme/payment-methods/{method}").texts("h2")
 
 
 def test_method_that_came_without_a_word_shows_none(pages: PageClient, account: Account) -> None:
     page = pages.get(f"/acme/payment-methods/{account.method()}")
 
-    assert "You allowed this" not in page.text
+    assert "Your consent" not in page.text
     assert "Nothing depends on it." in page.text
 
 
@@ -214,12 +231,13 @@ def test_default_is_chosen_from_the_list(pages: PageClient, account: Account) ->
     chosen = pages.submit(page, action=f"{other}/default")
 
     assert [text for text in chosen.texts("h2") if text] == ["Second", "First"]
+    assert told(chosen) == "Second is now your default."
 
 
 def test_card_that_has_run_out_is_not_offered_as_the_default(pages: PageClient, account: Account) -> None:
     method = account.method(exp_year=2020)
 
-    assert "Make default" not in pages.get("/acme/payment-methods").text
+    assert "Use as default" not in pages.get("/acme/payment-methods").text
     pages.post(f"/acme/payment-methods/{method}/default", status=409)
 
 
@@ -231,8 +249,8 @@ def test_method_that_the_gateway_of_before_keeps_is_said_to_be_of_no_use_and_not
 
     page = pages.get(f"/acme/payment-methods/{kept}")
 
-    assert "cannot be charged here any more" in page.text and "ran out" not in page.text
-    assert "Sandbox Pay" not in page.text
+    assert "It can no longer be charged." in page.text and "Expired" not in page.text
+    assert "Stored by" in page.text and "Stored by Sandbox Pay" not in page.text
     listed = pages.get("/acme/payment-methods").text
     assert "Not usable any more" in listed and "Default" not in listed and "Expired" not in listed
     assert "run out" not in pages.get("/acme/").text
@@ -245,12 +263,12 @@ def test_new_method_takes_the_place_of_one_that_the_gateway_of_before_keeps(
     kept = account.method(is_default=True, gateway="stripe")
     leave_for_sandbox(account)
 
-    pages.submit(pages.get(f"/acme/payment-methods/new?replaces={kept}"), "Go on to Sandbox Pay")
+    pages.submit(pages.get(f"/acme/payment-methods/new?replaces={kept}"), "Continue to Sandbox Pay")
     (setup,) = rows(account, PaymentMethodSetup)
     gateway.finish_setup(setup.id, MASTERCARD)
     done = pages.get(f"/acme/payment-methods/new/{setup.id}")
 
-    assert "stands in its place" in done.text
+    assert "taken the old one’s place" in done.text
     states = {method.id: (method.status, method.is_default) for method in rows(account, PaymentMethod)}
     assert states.pop(kept) == ("removed", False)
     assert list(states.values()) == [("active", True)]
@@ -261,7 +279,7 @@ def test_method_that_is_kept_when_its_gateway_was_left_takes_nobodys_place(
 ) -> None:
     kept = account.method(gateway="stripe")
     leave_for_sandbox(account)
-    pages.submit(pages.get(f"/acme/payment-methods/new?replaces={kept}"), "Go on to Sandbox Pay")
+    pages.submit(pages.get(f"/acme/payment-methods/new?replaces={kept}"), "Continue to Sandbox Pay")
     (setup,) = rows(account, PaymentMethodSetup)
     with account.database.unit_of_work() as session:
         merchant = session.get_one(Merchant, account.scope.merchant_id)
@@ -284,12 +302,12 @@ def test_method_that_is_kept_when_its_gateway_was_left_takes_nobodys_place(
 def test_only_method_is_removed_after_a_word_of_warning(pages: PageClient, account: Account) -> None:
     method = account.method(is_default=True)
     page = pages.get(f"/acme/payment-methods/{method}/removal")
-    assert "It is the only method that could pay" in page.text
+    assert "No other payment method can take over" in page.text
 
-    left = pages.submit(page, "Remove the method")
+    left = pages.submit(page, "Remove Visa •••• 4242")
 
-    assert "No method saved" in left.text
-    assert "Visa •••• 4242 has been removed" in left.text.replace("\u00a0", " ")
+    assert "No payment method saved" in left.text
+    assert told(left) == "Visa •••• 4242 was removed. Nothing new is paid with it."
     pages.get(f"/acme/payment-methods/{method}", status=404)
 
 
@@ -298,7 +316,8 @@ def test_nothing_is_said_of_a_method_that_is_saved_or_a_strangers(
 ) -> None:
     stranger = make_account(services, merchant_id=account.scope.merchant_id)
     for named in (account.method(), stranger.method(status="removed", removed_at=stranger.now), "pm_nothing", ""):
-        assert "has been removed" not in pages.get(f"/acme/payment-methods?removed={named}").text
+        for done in ("removed", "default"):
+            assert "toast" not in pages.get(f"/acme/payment-methods?done={done}&method={named}&to={named}").html
 
 
 def test_default_of_several_asks_what_takes_over(pages: PageClient, account: Account) -> None:
@@ -307,11 +326,34 @@ def test_default_of_several_asks_what_takes_over(pages: PageClient, account: Acc
     other = account.method(last4="6011")
     page = pages.get(f"/acme/payment-methods/{method}/removal")
 
-    refused = pages.submit(page, "Move it, and remove the method", status=422)
+    refused = pages.submit(page, "Move it, and remove Visa •••• 4242", status=422)
     assert "Nothing has been removed yet" in refused.text
-    left = pages.submit(refused, "Move it, and remove the method", move_to=other)
+    assert opened(refused) == "Remove Visa •••• 4242"
+    left = pages.submit(refused, "Move it, and remove Visa •••• 4242", move_to=other)
 
     assert [text[-4:] for text in left.texts("h2") if text] == ["6011", "5100"]
+    assert told(left) == "Visa •••• 4242 was removed. What depended on it moved to Visa •••• 6011."
+
+
+def test_default_is_proposed_for_what_another_method_leaves(pages: PageClient, account: Account) -> None:
+    default, other = account.method(is_default=True), account.method(last4="5100")
+    account.method(last4="6011")
+    checkout = account.payment("incomplete", payment_method_id=other, expires_at=account.now + timedelta(hours=3))
+
+    left = pages.submit(pages.get(f"/acme/payment-methods/{other}/removal"), "Move it, and remove Visa •••• 5100")
+
+    assert told(left) == "Visa •••• 5100 was removed. What depended on it moved to Visa •••• 4242."
+    with account.database.unit_of_work() as session:
+        assert session.get_one(Payment, (account.scope.merchant_id, checkout)).payment_method_id == default
+
+
+def test_method_on_which_nothing_depends_is_said_to_have_moved_nothing(pages: PageClient, account: Account) -> None:
+    account.method(is_default=True)
+    other = account.method(last4="5100")
+
+    left = pages.submit(pages.get(f"/acme/payment-methods/{other}/removal"), "Remove Visa •••• 5100")
+
+    assert told(left) == "Visa •••• 5100 was removed. Nothing new is paid with it."
 
 
 def test_what_depends_on_a_method_is_named_before_it_goes(pages: PageClient, account: Account) -> None:
@@ -328,7 +370,7 @@ def test_what_depends_on_a_method_is_named_before_it_goes(pages: PageClient, acc
 
     assert page.link("Usage, February") == f"/acme/checkout/{open_checkout}"
     assert page.link("Team plan, March") == f"/acme/payments/{under_way}"
-    assert "it will be finished with this method" in page.text
+    assert "it will be finished with this payment method" in page.text
 
 
 def test_bank_account_is_named_by_its_bank(pages: PageClient, account: Account) -> None:
@@ -338,8 +380,8 @@ def test_bank_account_is_named_by_its_bank(pages: PageClient, account: Account) 
 
     page = pages.get(f"/acme/payment-methods/{method}")
 
-    assert page.headline == "Chase •••• 6789"
-    assert "up to two working days each time" in page.text
+    assert "Chase •••• 6789" in page.texts("h2")
+    assert "up to two working days" in page.text
     assert "Expires" not in page.text
 
 
@@ -366,3 +408,52 @@ def test_removed_method_is_gone_from_every_page(pages: PageClient, account: Acco
         pages.get(f"/acme/payment-methods/{method}{path}", status=404)
     for path in ("", "/default", "/removal"):
         pages.post(f"/acme/payment-methods/{method}{path}", status=404)
+
+
+# --- a card number in a form ---
+
+
+def test_pasted_card_number_keeps_the_form_and_the_other_fields(pages: PageClient, account: Account) -> None:
+    account.method(is_default=True)
+    form = pages.get("/acme/payment-methods/new")
+
+    refused = pages.submit(form, "Continue to Sandbox Pay", nickname=f"it is {CARD}", default="yes", status=422)
+
+    assert refused.headline == "Add a payment method"
+    assert (
+        "That looks like a card number." in refused.text
+        and CARD[-4:] not in refused.form().fields.get("nickname", [""])[0]
+    )
+    (default,) = [field for field in refused.all("input") if field.get("name") == "default"]
+    assert default.get("checked") is not None
+    assert rows(account, PaymentMethodSetup) == []
+
+
+def test_pasted_card_number_is_no_name_and_takes_none_away(pages: PageClient, account: Account) -> None:
+    method = account.method(nickname="Studio card")
+    page = pages.get(f"/acme/payment-methods/{method}")
+
+    refused = pages.submit(page, "Save name", nickname=CARD, status=422)
+
+    assert opened(refused) == "Edit name Studio card"
+    assert "That looks like a card number." in refused.text
+    assert "Sign out" in refused.text
+    assert CARD not in refused.html
+    assert [row.nickname for row in rows(account, PaymentMethod)] == ["Studio card"]
+
+
+def test_card_number_is_shown_at_nobodys_method(pages: PageClient, services: Services, account: Account) -> None:
+    theirs = make_account(services, merchant_id=account.scope.merchant_id).method()
+
+    pages.post(f"/acme/payment-methods/{theirs}", {"nickname": CARD}, status=404)
+
+
+def test_card_number_of_another_site_or_of_nobody_is_refused_before_any_page(app: Flask, account: Account) -> None:
+    pages, method = account.sign_in(app), account.method()
+    path, form = f"/acme/payment-methods/{method}", {"nickname": CARD}
+
+    foreign = pages.client.post(path, data=form, headers={"Sec-Fetch-Site": "cross-site"})
+    nobody = app.test_client().post(path, data=form, headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert foreign.status_code == 403
+    assert (nobody.status_code, CARD in nobody.text) == (303, False)

@@ -156,8 +156,10 @@ def test_unlisted_payment_is_left_out(pages: PageClient, account: Account) -> No
 
 def test_months_are_those_of_the_merchant(pages: PageClient, account: Account) -> None:
     account.change(Merchant, account.scope.merchant_id, timezone="Asia/Tokyo")
-    account.payment(created_at=datetime(2026, 2, 28, 16, 0, tzinfo=UTC))  # The first of March in Tokyo.
-    account.payment(created_at=datetime(2026, 2, 28, 14, 0, tzinfo=UTC))
+    for hour in (16, 17):  # The first of March in Tokyo.
+        account.payment(created_at=datetime(2026, 2, 28, hour, tzinfo=UTC))
+    for hour in (13, 14):
+        account.payment(created_at=datetime(2026, 2, 28, hour, tzinfo=UTC))
 
     page = pages.get("/acme/payments")
 

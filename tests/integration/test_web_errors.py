@@ -266,3 +266,18 @@ def test_schema_that_is_missing_is_no_reason_not_to_start(
     assert "Something broke on our side" in answer.text
     # Our own calling line is in the log, however deep in a library the error was raised.
     assert "portal/merchants/queries.py" in lines[-1]
+
+
+def test_missing_page_keeps_the_navigation_of_who_is_signed_in_and_of_nobody_else(
+    app: Flask, services: Services
+) -> None:
+    account = make_account(services)
+    theirs = make_account(services, merchant_id=account.scope.merchant_id).method()
+    pages = account.sign_in(app)
+
+    for path in ("/acme/nothing", f"/acme/payment-methods/{theirs}", "/acme/payments/pay_x"):
+        page = pages.get(path, status=404)
+        assert page.headline == "Nothing at this address"
+        assert page.link("Payment methods") == "/acme/payment-methods"
+        assert 'aria-current="page"' not in page.html
+    assert "Sign out" not in PageClient(app.test_client()).get("/acme/nothing", status=404).text

@@ -15,7 +15,7 @@ with warnings.catch_warnings():
 
 _CONTROLS = ("input", "select", "textarea")
 _UNLABELLED_INPUTS = ("hidden", "submit", "button", "image", "reset")
-_NOT_PRIMARY = {"button-second", "link", "icon-button"}
+_NOT_PRIMARY = {"button-second", "button-danger", "link", "icon-button"}
 _REFERENCES = (
     "for",
     "aria-labelledby",
@@ -145,6 +145,9 @@ def _main_act(root: Element) -> Iterator[str]:
         ]
         if len(primary) > 1:
             yield f"{len(primary)} primary submit buttons in main: {', '.join(primary)}"
+        marked = [button for button in _all(main, "button") if button.get("data-primary") is not None]
+        if len(marked) > 1 or any(_NOT_PRIMARY & set(button.get("class", "").split()) for button in marked):
+            yield f"data-primary is not on the one main act: {', '.join(map(text_of, marked))}"
     for form in _all(root, "form"):
         if form.get("method", "get").lower() == "post" and not any(
             field.get("name") == "csrf_token" and field.get("value") for field in _all(form, "input")

@@ -148,16 +148,26 @@ def _tree(name: str) -> nodes.Template:
 
 
 def _extended(name: str) -> str:
-    parents = [each.template.as_const() for each in _tree(name).find_all(nodes.Extends)]
-    return ", ".join(f"`{parent}`" for parent in parents)
+    return ", ".join(f"`{parent}`" for parent in _parents(name))
+
+
+def _parents(name: str) -> list[str]:
+    """The templates that one extends: more than one where it chooses between them."""
+    return [
+        const.value
+        for each in _tree(name).find_all(nodes.Extends)
+        for const in (
+            [each.template] if isinstance(each.template, nodes.Const) else each.template.find_all(nodes.Const)
+        )
+    ]
 
 
 def _blocks(name: str) -> dict[str, bool]:
     """The blocks that a template has, those of what it extends included; True where one has to be filled."""
     tree = _tree(name)
     found: dict[str, bool] = {}
-    for each in tree.find_all(nodes.Extends):
-        found.update(_blocks(each.template.as_const()))
+    for parent in _parents(name):
+        found.update(_blocks(parent))
     found.update({block.name: block.required for block in tree.find_all(nodes.Block)})
     return found
 

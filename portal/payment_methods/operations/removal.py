@@ -44,8 +44,8 @@ def remove_method(
     move_to: str,
     actor: Actor,
     at: datetime,
-) -> None:
-    """Remove a method. What depends on it moves to `move_to`, or to the only method left, or to none where none is left. `move_to` is
+) -> str | None:
+    """Remove a method, and return the id of the one that took over, None where nothing depended on it or none is left. What depends on it moves to `move_to`, or to the only method left, or to none where none is left. `move_to` is
     "" where nothing was chosen.
 
     Raises SuccessorMissing when several methods are left and none of them was chosen, and NoResultFound for a method that is not
@@ -56,12 +56,12 @@ def remove_method(
     today = get_merchant(session, scope.merchant_id).day_of(at)
     candidates = [other for other in methods if other.id != method.id and method_state(other, today) not in UNUSABLE]
     successor = _choose(session, users, scope, method, candidates, move_to, at)
-    if successor is not None:
-        move_dependents(session, users, scope, method.id, successor, at=at)
+    moved_count = move_dependents(session, users, scope, method.id, successor, at=at) if successor is not None else 0
     was_default = method.is_default
     mark_removed(session, method, actor=actor, at=at)
     if successor is not None and was_default:
         prefer(session, methods, successor, actor=actor, at=at)
+    return successor.id if successor is not None and (was_default or moved_count) else None
 
 
 def replace_method(
@@ -139,7 +139,7 @@ def _choose(
         return chosen
     if not move_to and len(candidates) == 1:
         return candidates[0]
-    if move_to or method.is_default or list_dependents(session, users, scope, method.id, at=at):
+    if move_to or method.is_default or list_dependents(session, users, scope, [method.id], at=at):
         raise SuccessorMissing
     return None
 

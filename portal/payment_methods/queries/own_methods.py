@@ -63,7 +63,7 @@ def find_removed(reader: Reader, scope: Scope, method_id: str) -> MethodRecord |
 
 
 class MethodDetailRecord(NamedTuple):
-    """What the page of one method shows beside a MethodRecord; `gateway` is where it is saved. `consent_*` is the customer's newest
+    """What the page of methods shows beside a MethodRecord; `gateway` is where it is saved. `consent_*` is the customer's newest
     consent, None for a method without one (imported, migrated from another platform)."""
 
     holder: str | None
@@ -74,24 +74,24 @@ class MethodDetailRecord(NamedTuple):
     consent_locale: str | None
 
 
-def get_method_detail(reader: Reader, scope: Scope, method_id: str) -> MethodDetailRecord:
-    """Return holder, age and consent of one of the customer's methods. Raises NotFound."""
+def list_method_details(reader: Reader, scope: Scope) -> dict[str, MethodDetailRecord]:
+    """Return holder, age and newest consent of each of the customer's saved methods, by its id."""
     m, consent = _METHODS.c, PaymentMethodConsent.__table__.c
     statement = (
-        sa.select(m.holder, m.gateway, m.created_at, consent.created_at, consent.wording, consent.locale)
+        sa.select(m.id, m.holder, m.gateway, m.created_at, consent.created_at, consent.wording, consent.locale)
         .outerjoin_from(
             _METHODS,
             PaymentMethodConsent.__table__,
             sa.and_(consent.merchant_id == m.merchant_id, consent.payment_method_id == m.id),
         )
-        .where(m.merchant_id == scope.merchant_id, m.customer_id == scope.customer_id, m.id == method_id)
-        .order_by(consent.created_at.desc())
-        .limit(1)
+        .where(
+            m.merchant_id == scope.merchant_id,
+            m.customer_id == scope.customer_id,
+            m.status != sa.literal_column("'removed'", Id),
+        )
+        .order_by(consent.created_at)
     )
-    row = reader.execute(statement).first()
-    if row is None:
-        raise NotFound
-    return MethodDetailRecord._make(row)
+    return {id: MethodDetailRecord._make(rest) for id, *rest in reader.execute(statement)}
 
 
 def in_order(methods: list[MethodRecord]) -> list[MethodRecord]:

@@ -1,7 +1,8 @@
-"""The customer's saved payment methods: the list, one of them, its name, the default, its removal."""
+"""The customer's saved payment methods: one page with all of them, and what is done on it: name, default, removal."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
@@ -17,23 +18,25 @@ from portal.customer_pages.context import (
     root,
     today,
 )
+from portal.database import Reader
 from portal.errors import NotFound
 from portal.payment_methods.errors import HasExpired, MethodFault, SuccessorMissing
 from portal.payment_methods.operations.methods import make_default, rename_method
 from portal.payment_methods.operations.removal import remove_method
 from portal.payment_methods.operations.uses import list_dependents
-from portal.payment_methods.page_builders import (
-    build_method_label,
-    build_method_page,
-    build_method_row,
-    build_removal_page,
+from portal.payment_methods.page_builders import OpenMethod, build_method_entries, build_method_label
+from portal.payment_methods.pages import MethodNotice, MethodsPage
+from portal.payment_methods.queries.own_methods import (
+    MethodRecord,
+    find_removed,
+    list_method_details,
+    list_own_methods,
 )
-from portal.payment_methods.pages import MethodsPage
-from portal.payment_methods.queries.own_methods import find_removed, get_method_detail, get_own_method, list_own_methods
 from portal.payment_methods.rules import echoed_nickname
 from portal.payment_methods.views.setups import add_routes as add_setup_routes
 from portal.payment_methods.views.setups import setup_gateway
 from portal.public_ids import is_id
+from portal.web.card_numbers import card_number_shown_by
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 
@@ -54,29 +57,22 @@ def add_routes(blueprint: Blueprint) -> None:
 
 @signed_in
 def payment_methods() -> Response:
-    """The saved methods, the default first; `removed` is the id of one that was removed just now."""
-    services, scope = current_services(), current_scope()
-    with reading() as reader:
-        methods = list_own_methods(reader, scope)
-        removed = find_removed(reader, scope, request.args["removed"]) if "removed" in request.args else None
-    gateway = services.gateways.find(scope.merchant_id)
-    rows = tuple(build_method_row(method, today=today(), zone=_zone()) for method in methods)
-    page = MethodsPage(
-        rows,
-        gateway_name=gateway.title if gateway else g.merchant.name,
-        can_add=setup_gateway() is not None,
-        removed=build_method_label(removed) if removed else None,
-    )
-    return render_page("payment_methods/list.html", page)
+    """The saved methods, the default first; `done`, `method` and `to` are what was done just now."""
+    return _methods_page()
 
 
 @signed_in
 def payment_method(method_id: str) -> Response:
-    """One method, its name and what depends on it."""
-    return _method_page(method_id)
+    """The same page with the details of one method open."""
+    return _methods_page(OpenMethod(method_id, "details"))
+
+
+def _refuse_card_number_as_name(method_id: str) -> Response:
+    return _methods_page(OpenMethod(method_id, "name", nickname="", fault="card_number"), status=_UNPROCESSABLE)
 
 
 @signed_in
+@card_number_shown_by(_refuse_card_number_as_name, fields=("nickname",))
 def rename(method_id: str) -> Response:
     """Set the customer's own name of a method; an empty one removes it."""
     typed = request.form.get("nickname", "")
@@ -89,8 +85,9 @@ def rename(method_id: str) -> Response:
     except NoResultFound:
         raise NotFound from None
     except MethodFault as fault:
-        return _method_page(method_id, nickname=echoed_nickname(typed), fault=fault.code, status=_UNPROCESSABLE)
-    return redirect_to(f"/payment-methods/{method_id}")
+        opened = OpenMethod(method_id, "name", nickname=echoed_nickname(typed), fault=fault.code)
+        return _methods_page(opened, status=_UNPROCESSABLE)
+    return _redirect_after("named", method_id)
 
 
 @signed_in
@@ -103,14 +100,14 @@ def prefer(method_id: str) -> Response:
     except NoResultFound:
         raise NotFound from None
     except HasExpired:
-        return _method_page(method_id, status=HasExpired.status)
-    return redirect_to("/payment-methods")
+        return _methods_page(OpenMethod(method_id, "details"), status=HasExpired.status)
+    return _redirect_after("default", method_id)
 
 
 @signed_in
 def removal(method_id: str) -> Response:
-    """What depends on the method, and which could replace it."""
-    return _removal_page(method_id)
+    """The same page with the removal of one method open: what depends on it, and which could take over."""
+    return _methods_page(OpenMethod(method_id, "removal"))
 
 
 @signed_in
@@ -118,7 +115,7 @@ def remove(method_id: str) -> Response:
     """Move what depends on it, and remove it: both or neither."""
     chosen = request.form.get("move_to", "")
     try:
-        current_services().database.run(
+        successor_id = current_services().database.run(
             lambda session: remove_method(
                 session,
                 current_services().method_users,
@@ -132,57 +129,66 @@ def remove(method_id: str) -> Response:
     except NoResultFound:
         raise NotFound from None
     except SuccessorMissing:
-        return _removal_page(method_id, chosen=chosen, is_fault=True, status=_UNPROCESSABLE)
-    return redirect_to(f"/payment-methods?removed={method_id}")
+        opened = OpenMethod(method_id, "removal", chosen=chosen, is_choice_missing=True)
+        return _methods_page(opened, status=_UNPROCESSABLE)
+    return _redirect_after("removed", method_id, to=successor_id)
 
 
-def _method_page(method_id: str, *, nickname: str | None = None, fault: str = "", status: int = 200) -> Response:
-    scope = current_scope()
+def _redirect_after(done: str, method_id: str, *, to: str | None = None) -> Response:
+    return redirect_to(f"/payment-methods?done={done}&method={method_id}" + (f"&to={to}" if to else ""))
+
+
+def _methods_page(opened: OpenMethod | None = None, *, status: int = 200) -> Response:
+    """Return the page of all methods. Raises NotFound where the one that stands open is not the customer's."""
+    services, scope = current_services(), current_scope()
     with reading() as reader:
-        method = get_own_method(reader, scope, method_id)
-        detail = get_method_detail(reader, scope, method_id)
-        uses = list_dependents(reader, current_services().method_users, scope, method_id, at=now())
-    gateway = current_services().gateways.find_named(scope.merchant_id, detail.gateway)
-    page = build_method_page(
-        method,
-        detail,
-        uses,
-        gateway_name=gateway.title if gateway else g.merchant.name,
-        can_replace=setup_gateway() is not None,
-        root=root(),
-        today=today(),
-        zone=_zone(),
-        nickname=nickname,
-        fault=fault,
-    )
-    return render_page("payment_methods/detail.html", page, status)
-
-
-def _removal_page(method_id: str, *, chosen: str = "", is_fault: bool = False, status: int = 200) -> Response:
-    scope = current_scope()
-    with reading() as reader:
-        method = get_own_method(reader, scope, method_id)
         methods = list_own_methods(reader, scope)
-        uses = list_dependents(reader, current_services().method_users, scope, method_id, at=now())
-    page = build_removal_page(
-        method,
-        methods,
-        uses,
-        can_replace=setup_gateway() is not None,
-        root=root(),
-        today=today(),
-        zone=_zone(),
-        chosen=chosen,
-        is_fault=is_fault,
+        if opened is not None and opened.id not in {method.id for method in methods}:
+            raise NotFound
+        details = list_method_details(reader, scope)
+        uses = list_dependents(reader, services.method_users, scope, [method.id for method in methods], at=now())
+        done = _notice(reader, methods)
+    gateway = services.gateways.find(scope.merchant_id)
+    kept_at = {
+        detail.gateway: services.gateways.find_named(scope.merchant_id, detail.gateway) for detail in details.values()
+    }
+    page = MethodsPage(
+        build_method_entries(
+            methods,
+            details,
+            uses,
+            opened=opened,
+            gateway_names={name: found.title for name, found in kept_at.items() if found is not None},
+            payee=g.merchant.name,
+            root=root(),
+            today=today(),
+            zone=ZoneInfo(g.merchant.timezone),
+        ),
+        gateway_name=gateway.title if gateway else g.merchant.name,
+        can_add=setup_gateway() is not None,
+        done=done,
     )
-    return render_page("payment_methods/removal.html", page, status)
+    return render_page("payment_methods/list.html", page, status)
+
+
+def _notice(reader: Reader, methods: Sequence[MethodRecord]) -> MethodNotice | None:
+    """Return what was done just now, as far as the methods agree: an address that somebody made up says nothing."""
+    kind, method_id, successor_id = (request.args.get(name, "") for name in ("done", "method", "to"))
+    saved = {method.id: method for method in methods}
+    if kind == "removed":
+        removed, successor = find_removed(reader, current_scope(), method_id), saved.get(successor_id)
+        if removed is None:
+            return None
+        return MethodNotice(kind, build_method_label(removed), build_method_label(successor) if successor else None)
+    method = saved.get(method_id)
+    if method is None:
+        return None
+    if kind == "named":
+        return MethodNotice("named" if method.nickname else "unnamed", build_method_label(method))
+    return MethodNotice(kind, build_method_label(method)) if kind == "default" and method.is_default else None
 
 
 def _checked(method_id: str) -> str:
     if not is_id("pm", method_id):
         raise NotFound
     return method_id
-
-
-def _zone() -> ZoneInfo:
-    return ZoneInfo(g.merchant.timezone)

@@ -18,6 +18,7 @@ from portal.payment_methods.queries.setups import get_setup
 from portal.payment_methods.rules import SETUP_UNSETTLED, echoed_nickname
 from portal.payment_methods.views.consent_texts import current_consent, setup_consent_text
 from portal.public_ids import is_id
+from portal.web.card_numbers import card_number_shown_by
 from portal.web.gateway_threads import look_up_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -44,7 +45,14 @@ def new() -> Response:
     return _new_page(SetupOptions(replaces=request.args.get("replaces") or None))
 
 
+def _refuse_card_number_as_name() -> Response:
+    form = NewMethodForm()
+    options = SetupOptions("", form.default.data, form.replaces.data or None)
+    return _new_page(options, fault="card_number", status=_UNPROCESSABLE)
+
+
 @signed_in
+@card_number_shown_by(_refuse_card_number_as_name, fields=("nickname",))
 def begin() -> Response:
     """Begin the setup, open the gateway's page, and redirect to our page, which links to it."""
     form = NewMethodForm()

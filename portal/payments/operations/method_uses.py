@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -18,21 +19,23 @@ from portal.tenancy import Scope
 _MAX_SHOWN = 20
 
 
-def list_uses(reader: Reader, scope: Scope, method_id: str, *, at: datetime) -> list[Use]:
-    """Return the open checkouts and the payments in progress that use the method, oldest first; at most twenty."""
+def list_uses(reader: Reader, scope: Scope, method_ids: Collection[str], *, at: datetime) -> list[Use]:
+    """Return the open checkouts and the payments in progress that use the methods, oldest first; at most twenty a method on average."""
+    p = Payment
     statement = (
-        sa.select(Payment.id, Payment.status, Payment.description, Payment.note, Payment.amount, Payment.currency)
+        sa.select(p.payment_method_id, p.id, p.status, p.description, p.note, p.amount, p.currency)
         .where(
             Payment.merchant_id == scope.merchant_id,
             Payment.customer_id == scope.customer_id,
-            Payment.payment_method_id == method_id,
+            Payment.payment_method_id.in_(method_ids),
             sa.or_(Payment.status.in_(UNSETTLED), sa.and_(Payment.status == "incomplete", Payment.expires_at > at)),
         )
         .order_by(Payment.id)
-        .limit(_MAX_SHOWN)
+        .limit(_MAX_SHOWN * len(method_ids))
     )
     return [
         Use(
+            row.payment_method_id,
             "checkout" if row.status == "incomplete" else "payment",
             row.id,
             row.description or row.note,
@@ -43,9 +46,9 @@ def list_uses(reader: Reader, scope: Scope, method_id: str, *, at: datetime) -> 
     ]
 
 
-def move_uses(session: Session, scope: Scope, method_id: str, successor: PaymentMethod, *, at: datetime) -> None:
-    """Change open checkouts to `successor`; a customer who has one on the screen has to confirm it again."""
-    session.execute(
+def move_uses(session: Session, scope: Scope, method_id: str, successor: PaymentMethod, *, at: datetime) -> int:
+    """Change open checkouts to `successor` and return how many; a customer who has one on the screen has to confirm it again."""
+    moved = session.execute(
         sa.update(Payment)
         .where(
             Payment.merchant_id == scope.merchant_id,
@@ -61,7 +64,9 @@ def move_uses(session: Session, scope: Scope, method_id: str, successor: Payment
             method_last4=successor.last4,
             updated_at=at,
         )
+        .returning(Payment.id)
     )
+    return len(moved.all())
 
 
 def needs_token(reader: Reader, method: PaymentMethod) -> bool:

@@ -1,17 +1,18 @@
-"""Examples of the saved methods: the list, one of them, its removal, and a new one in every state."""
+"""Examples of the saved methods: the page of all with each act open, and a new one in every state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from portal.payment_methods.pages import (
-    MethodPage,
+    MethodEntry,
+    MethodNotice,
     MethodRow,
     MethodsPage,
     NewMethodPage,
-    RemovalPage,
     SetupPage,
     UseRow,
 )
@@ -36,65 +37,71 @@ UNDER_WAY = UseRow("payment", f"/acme/payments/{example_id('pay', 2)}", "Team pl
 
 def method_examples() -> Iterator[Example]:
     """Every page about saved methods, each state of it once."""
-    saved = MethodsPage((STUDIO, OTHER, ACCOUNT, TELEPHONE, EXPIRED), "Sandbox Pay", can_add=True)
-    yield Example("methods", "payment_methods/list.html", saved, PLACE)
-    yield Example("methods-removed", "payment_methods/list.html", replace(saved, removed=OTHER_CARD), PLACE)
-    yield Example("methods-no-setup", "payment_methods/list.html", replace(saved, can_add=False), PLACE)
+    template = "payment_methods/list.html"
+    entries = (
+        MethodEntry(
+            STUDIO, "Sandbox Pay", date(2025, 11, 3), nickname="Studio card", holder="Maya Lindqvist", consent_on=date(2025, 11, 3),
+            consent_wording=CONSENT, consent_locale="en", uses=(UNDER_WAY, CHECKOUT), candidates=(OTHER, ACCOUNT, TELEPHONE),
+        ),
+        MethodEntry(
+            OTHER, "Sandbox Pay", date(2025, 12, 1), can_be_default=True, uses=(UNDER_WAY,),
+            candidates=(STUDIO, ACCOUNT, TELEPHONE), chosen=STUDIO.id,
+        ),
+        MethodEntry(
+            ACCOUNT, "Sandbox Pay", date(2025, 12, 1), can_be_default=True, uses=(CHECKOUT,), candidates=(STUDIO, OTHER, TELEPHONE),
+            chosen=STUDIO.id,
+        ),
+        MethodEntry(
+            TELEPHONE, "Notch Pay", date(2025, 12, 1), nickname=PHONE.nickname or "", can_be_default=True,
+            candidates=(STUDIO, OTHER, ACCOUNT), chosen=STUDIO.id,
+        ),
+        MethodEntry(EXPIRED, "Sandbox Pay", date(2024, 12, 1), candidates=(STUDIO, OTHER, ACCOUNT, TELEPHONE), chosen=STUDIO.id),
+    )  # fmt: skip
+    saved = MethodsPage(entries, "Sandbox Pay", can_add=True)
+    yield Example("methods", template, saved, PLACE)
+    yield Example("methods-no-setup", template, replace(saved, can_add=False), PLACE)
     for can_add in (False, True):
         none = MethodsPage((), "Sandbox Pay", can_add=can_add)
-        yield Example("methods-none-yet" if can_add else "methods-none", "payment_methods/list.html", none, PLACE)
-    yield from _details()
-    yield from _removals()
+        yield Example("methods-none-yet" if can_add else "methods-none", template, none, PLACE)
+    for name, notice in {
+        "named": MethodNotice("named", STUDIO_CARD),
+        "unnamed": MethodNotice("unnamed", OTHER_CARD),
+        "default": MethodNotice("default", STUDIO_CARD),
+        "removed": MethodNotice("removed", OTHER_CARD),
+        "moved": MethodNotice("removed", OTHER_CARD, STUDIO_CARD),
+    }.items():
+        yield Example(f"methods-{name}", template, replace(saved, done=notice), PLACE)
+    yield from _opened(template, saved)
     yield from _new_ones()
 
 
-def _details() -> Iterator[Example]:
-    studio = MethodPage(
-        STUDIO.id, STUDIO_CARD, "active", True, "Sandbox Pay", date(2025, 11, 3), nickname="Studio card",
-        holder="Maya Lindqvist", last_used_on=date(2026, 2, 5), consent_on=date(2025, 11, 3), consent_wording=CONSENT, consent_locale="en",
-        uses=(UNDER_WAY, CHECKOUT), can_replace=True,
-    )  # fmt: skip
+def _opened(template: str, saved: MethodsPage) -> Iterator[Example]:
+    """The page at the address of one method, or with a fault: something of one method stands open."""
+
+    def with_entry(place: int, **changes: Any) -> MethodsPage:
+        entries = list(saved.methods)
+        entries[place] = replace(entries[place], **changes)
+        return replace(saved, methods=tuple(entries))
+
+    elsewhere = replace(EXPIRED, state="elsewhere", is_default=True)
+    only = replace(saved.methods[0], open="removal", uses=(), candidates=())
     pages = {
-        "default": studio,
-        "too-long": replace(studio, nickname="x" * 41, fault="too_long"),
-        "unusable": replace(studio, nickname="4242", fault="unusable"),
-        "expiring": replace(
-            studio,
-            id=OTHER.id,
-            label=OTHER_CARD,
-            state="expiring",
-            is_default=False,
-            nickname="",
-            uses=(),
-            can_be_default=True,
-        ),
-        "expired": replace(studio, id=EXPIRED.id, label=EXPIRED_CARD, state="expired", is_default=False, nickname=""),
-        "expired-for-good": replace(
-            studio, id=EXPIRED.id, label=EXPIRED_CARD, state="expired", is_default=False, nickname="", can_replace=False
-        ),
-        "bank": MethodPage(
-            ACCOUNT.id, BANK, "active", False, "Sandbox Pay", date(2025, 12, 1), can_be_default=True, can_replace=True
-        ),
-        "phone": MethodPage(TELEPHONE.id, PHONE, "active", False, "Notch Pay", date(2025, 12, 1), can_be_default=True),
+        "method-details": with_entry(0, open="details"),
+        "method-bank": with_entry(2, open="details"),
+        "method-elsewhere": with_entry(4, row=elsewhere, gateway_name="Stripe", open="details"),
+        "method-name": with_entry(0, open="name"),
+        "method-too-long": with_entry(0, open="name", nickname="x" * 41, fault="too_long"),
+        "method-unusable": with_entry(0, open="name", nickname="4242", fault="unusable"),
+        "method-card-number": with_entry(0, open="name", nickname="", fault="card_number"),
+        "removal-choice": with_entry(0, open="removal"),
+        "removal-not-chosen": with_entry(0, open="removal", is_choice_missing=True),
+        "removal-proposed": with_entry(2, open="removal"),
+        "removal-in-progress": with_entry(1, open="removal"),
+        "removal-free": with_entry(3, open="removal"),
+        "removal-last": replace(saved, methods=(only,)),
     }
     for name, page in pages.items():
-        yield Example(f"method-{name}", "payment_methods/detail.html", page, PLACE)
-
-
-def _removals() -> Iterator[Example]:
-    studio = RemovalPage(
-        STUDIO.id, STUDIO_CARD, True, (UNDER_WAY, CHECKOUT), (OTHER, ACCOUNT, TELEPHONE), can_replace=True
-    )
-    pages = {
-        "choice": studio,
-        "not-chosen": replace(studio, is_fault=True),
-        "one-other": replace(studio, uses=(), candidates=(ACCOUNT,)),
-        "last": replace(studio, uses=(), candidates=()),
-        "under-way": RemovalPage(OTHER.id, OTHER_CARD, False, (UNDER_WAY,), (STUDIO, ACCOUNT)),
-        "free": RemovalPage(ACCOUNT.id, BANK, False, (), (STUDIO,)),
-    }
-    for name, page in pages.items():
-        yield Example(f"removal-{name}", "payment_methods/removal.html", page, PLACE)
+        yield Example(name, template, page, PLACE)
 
 
 def _new_ones() -> Iterator[Example]:
@@ -104,6 +111,7 @@ def _new_ones() -> Iterator[Example]:
         "first": replace(new, is_first=True, types=("card",)),
         "replacing": replace(new, replaces_id=OTHER.id, replaces=OTHER_CARD),
         "fault": replace(new, nickname="x" * 41, fault="too_long", make_default=True),
+        "card-number": replace(new, fault="card_number", make_default=True),
         "none": NewMethodPage("Notch Pay"),
     }
     for name, page in pages.items():

@@ -10,6 +10,7 @@ from typing import Any
 from portal.gateways.contract import FAILURE_CODES
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel, UnderWay
 from portal.payment_methods.pages import MethodLabel, method_name
+from portal.payments.page_builders import group_by_month
 from portal.payments.pages import (
     PaidInvoice,
     PaymentMonth,
@@ -288,10 +289,7 @@ def _franc_rows() -> tuple[PaymentRow, ...]:
 
 
 def _by_month(rows: tuple[PaymentRow, ...]) -> tuple[PaymentMonth, ...]:
-    months: dict[date, list[PaymentRow]] = {}
-    for row in rows:
-        months.setdefault(row.on.replace(day=1), []).append(row)
-    return tuple(PaymentMonth(first, tuple(of_month)) for first, of_month in months.items())
+    return group_by_month(sorted(rows, key=lambda row: row.on, reverse=True))
 
 
 def payment_rows(count: int) -> tuple[PaymentRow, ...]:

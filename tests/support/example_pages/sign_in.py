@@ -88,6 +88,11 @@ def error_examples() -> Iterator[Example]:
     yield Example("too-many", "errors/too_many.html", ErrorPage("8F2A-41C7", until=NOW + timedelta(minutes=15)))
     yield Example("too-many-vague", "errors/too_many.html", ErrorPage("8F2A-41C7"))
     yield Example("broken", "errors/broken.html", ErrorPage("8F2A-41C7"))
+    for name in ("not_found", "card_number", "broken"):
+        signed_in = Example(
+            f"{name}-signed-in".replace("_", "-"), f"errors/{name}.html", ErrorPage("8F2A-41C7"), "nowhere"
+        )
+        yield signed_in
     yield Example("method-not-allowed", "errors/method_not_allowed.html", ErrorPage("8F2A-41C7"))
 
 

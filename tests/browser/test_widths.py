@@ -1,0 +1,130 @@
+"""No page scrolls sideways, whatever stands in it: words of 60 characters, names of 80, UUIDs and amounts of 15 digits, in every
+example of every page. `make test` looks at each template in one of the brands and one of its states in three, by turns; `make verify`
+at all of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.test_accessibility import Site, site  # noqa: F401  # The fixture.
+from tests.support.example_pages import Example, example_shell, examples, render_example
+from tests.support.tiers import tier
+
+WIDTHS = (320, 360, 1024)
+WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunter"[:60]
+NAME = f"{WORD} {WORD}"[:80]
+UUID = "0a6f7c9e-58d1-4c3b-9e27-5b1d90f4c8aa"
+AMOUNT = 999_999_999_999_999
+CODES = frozenset(
+    "currency retry_currency status state kind type brand code locale consent_locale target notice open fault shape tone dir receipt"
+    " left_at pay_with_kind country mark last4 channel failure_code dial zone chosen window template reason action phone standing".split()
+)
+"""Fields that are a word of ours or of the gateway, by which templates decide; and what is never longer than it is."""
+NAMES = frozenset("nickname holder name title description note bank_name customer_name customer_company payee".split())
+EXAMPLES: dict[str, list[Example]] = defaultdict(list)
+for _example in examples():
+    EXAMPLES[_example.template].append(_example)
+BRANDS = (("acme", "en"), ("savane", "fr"))
+TURNS = 3
+LOOKS = [
+    (template, *brand)
+    for place, template in enumerate(EXAMPLES)
+    for brand in tier(BRANDS[place % 2 : place % 2 + 1], BRANDS)
+]
+
+# What runs over, named so that the fault can be found: the innermost elements that end beyond the page.
+_OVER = """
+() => {
+  const wide = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= wide) return [];
+  const over = [...document.body.querySelectorAll("*")].filter(each => {
+    const box = each.getBoundingClientRect();
+    return box.width > 1 && !each.closest('.hidden-text') && each.localName !== 'use' && (box.right > wide + 1 || box.left < -1);
+  });
+  const innermost = over.filter(each => ![...each.children].some(child => over.includes(child)));
+  return innermost.slice(0, 3).map(each => `<${each.localName} class="${each.className.baseVal ?? each.className}"> ${each.textContent.trim().slice(0, 40)}`)
+    .concat(over.length ? [] : [`${document.documentElement.scrollWidth} px`]);
+}
+"""
+
+
+def lengthened(value: Any, name: str = "") -> Any:
+    """Return an example's page with every text as long as a merchant or customer can make it, and every amount of 15 digits."""
+    if isinstance(value, str):
+        return _longer(value, name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return AMOUNT if value and ("amount" in name or name in AMOUNTS) else value
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(
+            value,
+            **{each.name: lengthened(getattr(value, each.name), each.name) for each in fields(value) if each.init},
+        )
+    if hasattr(value, "_fields"):
+        return value._replace(**{each: lengthened(getattr(value, each), each) for each in value._fields})
+    if isinstance(value, tuple | list):
+        return type(value)(lengthened(each, name) for each in value)
+    return value
+
+
+AMOUNTS = frozenset(
+    "total subtotal surplus charge fee credit left rest paid owed balance overdue free least most".split()
+)
+
+
+def _longer(text: str, name: str) -> str:
+    if (
+        not text
+        or name in CODES
+        or name == "id"
+        or name.endswith(("_id", "url", "href", "path", "kind", "_on", "_at", "currency"))
+    ):
+        return text
+    if "number" in name or "reference" in name:
+        return UUID
+    if "email" in name or name == "address" or name.endswith("_to"):
+        return f"{WORD}@{WORD[:50].lower()}.example"
+    return NAME if name in NAMES else text if text.startswith("/") else f"{text} {WORD}"
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": WIDTHS[0], "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.parametrize(("template", "theme", "locale"), LOOKS)
+def test_no_page_scrolls_sideways(request, site, tab, renderer, themes, template, theme, locale):  # noqa: F811
+    turn = list(EXAMPLES).index(template) % TURNS
+    chosen = tier(EXAMPLES[template][turn::TURNS] or EXAMPLES[template][:1], EXAMPLES[template])
+
+    faults = []
+    for example in chosen:
+        shell = example_shell(themes, theme=theme, locale=locale, current=example.current)
+        shell = replace(
+            shell,
+            merchant_name=NAME,
+            customer_name=shell.customer_name and NAME,
+            customer_company=shell.customer_company and NAME,
+        )
+        site.html = render_example(renderer, replace(example, page=lengthened(example.page)), shell)
+        tab.goto(site.address)
+        for width in WIDTHS:
+            tab.set_viewport_size({"width": width, "height": 800})
+            faults += [f"{example.name} at {width} px: {fault}" for fault in tab.evaluate(_OVER)]
+
+    assert not faults, "\n".join(faults)
+
+
+def test_examples_are_lengthened_where_people_write(renderer, themes):
+    longer = {example.name: lengthened(example.page) for example in examples()}
+
+    texts: Mapping[str, str] = {name: repr(page) for name, page in longer.items()}
+    assert all(WORD in texts[name] for name in ("overview-full", "payments", "methods", "checkout") if name in texts)
+    assert str(AMOUNT) in texts["payments"]
