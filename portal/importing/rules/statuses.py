@@ -16,7 +16,7 @@ _WITH_DAYS = re.compile(r"^(overdue|due in|due|past due|late) ?(?:by )?[0-9]+ da
 # Stripe, Xero, QuickBooks, Shopify, WooCommerce and Notch Pay, in this order; the first word is ours.
 _INVOICE_WORDS = {
     "open": "open; authorised, awaiting payment, approved; unpaid, overdue, due, due today, past due, not due, not paid; pending, "
-    "authorized; pending payment, on hold, wc on hold, wc pending; outstanding, issued, late, due in",
+    "authorized; pending payment, on hold, wc on hold, wc pending; incomplete; outstanding, issued, late, due in",
     "draft": "draft; submitted, awaiting approval; checkout draft, wc checkout draft",
     "paid": "paid; deposited, paid not deposited, not deposited, closed; completed, processing, wc completed, wc processing; complete; "
     "paid in full, settled",

@@ -66,7 +66,7 @@ def test_zone_that_is_none_is_refused(zone):
     [
         # Stripe, Xero, QuickBooks, Shopify, WooCommerce, Notch Pay
         (["open", "past_due", "AUTHORISED", "Awaiting Payment", "Unpaid", "Overdue 12 days", "Due in 3 days"], "open"),
-        (["pending", "authorized", "wc-on-hold", "Pending payment", "ON-HOLD"], "open"),
+        (["pending", "incomplete", "authorized", "wc-on-hold", "Pending payment", "ON-HOLD"], "open"),
         (["Paid", "PAID", "Paid, not deposited", "Deposited", "wc-completed", "processing", "complete"], "paid"),
         (["draft", "Submitted", "Awaiting Approval", "checkout-draft"], "draft"),
         (["void", "Voided", "VOIDED", "Cancelled", "canceled", "wc-failed", "expired"], "void"),
