@@ -8,7 +8,7 @@ from alembic import op
 from portal.database import Count, Id
 
 revision = "2026_11_30_invoice_numbers"
-down_revision = "2026_11_30_host_sessions"
+down_revision = "2026_11_30_joined_sign_in"
 branch_labels = None
 depends_on = None
 
