@@ -1,4 +1,4 @@
-"""The checks of `portal doctor`: settings, database, mail, gateways, themes, backlog, ledger. They change nothing."""
+"""The checks of `portal doctor`: settings, database, mail and its sender, gateways, themes, backlog, ledger. They change nothing."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def examine(values: Mapping[str, Any], *, loaded: Settings | None = None) -> Ite
             yield from list_backlog(database, merchants)
             yield from _ledgers(database)
         yield _mail(settings)
+        yield from _sender(settings)
         if merchants is not None:
             yield from _gateways(settings, database, merchants)
         yield from _themes(settings, merchants or [])
@@ -148,6 +149,12 @@ def _mail(settings: Settings) -> Finding:
             Level.FAULT, "mail", f"the server of SMTP_URL cannot be used: {type(fault).__name__}; nobody can sign in"
         )
     return Finding(Level.OK, "mail", "the server of SMTP_URL answers")
+
+
+def _sender(settings: Settings) -> Iterator[Finding]:
+    from portal.sender_domain import examine_sender
+
+    return examine_sender(settings)
 
 
 def _gateways(settings: Settings, database: Database, merchants: list[MerchantProfile]) -> Iterator[Finding]:

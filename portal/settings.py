@@ -61,6 +61,10 @@ class Settings(BaseSettings):
         "smtp://127.0.0.1:25", description="smtp://, smtp+starttls:// or smtps://, with user and password if needed"
     )
     mail_from: str = Field("portal@localhost.example", description="sender of all mail")
+    dkim_selectors: Annotated[tuple[str, ...], NoDecode, _split_on(",")] = Field(
+        (),
+        description="selectors of the DKIM keys with which the mail server signs, comma-separated; for portal doctor",
+    )
     themes_dir: Annotated[tuple[Path, ...], NoDecode, _split_on(":")] = Field(
         (), description="more theme folders, colon-separated"
     )

@@ -17,7 +17,7 @@ from portal.findings import Level
 )
 @click.pass_context
 def doctor(context: click.Context, ledger: bool) -> None:
-    """Check settings, database, mail, gateways and ledger and themes: one line each, ok, warning or fault.
+    """Check settings, database, mail and its sender's domain, gateways, ledger and themes: one line each, ok, warning or fault.
 
     Exits 1 when there is a fault; warnings do not count.
     """

@@ -11,6 +11,8 @@ from pathlib import Path
 # Debian's shell is Chromium without windows: it spares up to a fifth of the browser tests' time (measured). Older ones have none.
 PACKAGES = ("chromium-headless-shell", "chromium")
 NAMES = (*PACKAGES, "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+APT = Path(__file__).resolve().parents[2] / ".ci/apt"
+"""apt-get that waits while another package manager is at work."""
 SETTING = "PORTAL_TEST_CHROMIUM"
 ARGUMENTS = (
     "--no-sandbox",
@@ -46,15 +48,12 @@ def find_chromium() -> Path | None:
 def install_chromium() -> Path:
     """Install Debian's package where we may, else let Playwright download one. Raises ChromiumMissing."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        installing = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "fonts-noto-core"]
-        if not _succeeds([*installing, PACKAGES[0]], environment) and _succeeds(
-            ["apt-get", "update", "-q"], environment
-        ):
-            any(_succeeds([*installing, package], environment) for package in PACKAGES)
+        installing = [str(APT), "install", "-y", "-q", "--no-install-recommends", "fonts-noto-core"]
+        if not _succeeds([*installing, PACKAGES[0]]) and _succeeds([str(APT), "update", "-q"]):
+            any(_succeeds([*installing, package]) for package in PACKAGES)
     if not find_chromium():
         dependencies = ["--with-deps"] if os.geteuid() == 0 and shutil.which("apt-get") else []
-        _succeeds([sys.executable, "-m", "playwright", "install", *dependencies, "chromium"], dict(os.environ))
+        _succeeds([sys.executable, "-m", "playwright", "install", *dependencies, "chromium"])
     found = find_chromium()
     if found is None:
         raise ChromiumMissing(
@@ -76,9 +75,9 @@ def _runs(path: str) -> bool:
     return answer.returncode == 0 and any(name in answer.stdout for name in ("Chromium", "Chrome"))
 
 
-def _succeeds(command: list[str], environment: dict[str, str]) -> bool:
+def _succeeds(command: list[str]) -> bool:
     print(f"make test: no Chromium yet, trying {' '.join(command)}", file=sys.stderr, flush=True)
-    return subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def main() -> None:
