@@ -138,7 +138,7 @@ class ChoosePage:
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
     `page_types` are what the gateway's page accepts, of card, mobile_money, bank_account, other.
     `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired" | "currency",
-    "invoice": "missing" | "in_progress" | "settled" | "currencies",
+    "invoice": "missing" | "in_progress" | "settled" | "currencies" | "too_much",
     "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
     """
 

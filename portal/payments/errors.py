@@ -28,6 +28,13 @@ class CurrenciesMixed(CheckoutFault):
     sentence = "One payment has one currency."
 
 
+class TooMuchTogether(CheckoutFault):
+    """The invoices sum to more than one payment can be (`money.MAX_AMOUNT`)."""
+
+    code = "too_much"
+    sentence = "These invoices together are more than one payment can be."
+
+
 class InvoiceBeingPaid(CheckoutFault):
     """Another payment holds the invoice. `payment_id` is that one, None when this customer may not see it."""
 

@@ -404,3 +404,18 @@ def test_review_of_a_merchant_that_has_lost_its_gateway_has_ended(
     for shown in (closed.get(page.path), Page(page.path, closed.post(path, fields, status=409))):
         assert shown.headline == "This checkout has ended"
         assert "not offered any more" in shown.text
+
+
+def test_invoices_that_are_more_than_one_payment_can_be_are_refused_together(
+    pages: PageClient, account: Account
+) -> None:
+    method = account.method()
+    invoices = [account.invoice(999_999_999_999_999) for _ in range(3)]
+    query = "&".join(f"invoice={invoice}" for invoice in invoices)
+    choose = pages.get(f"/acme/checkout?{query}")
+
+    form = choose.form(action="/checkout")
+    answer = pages.post(form.action, {**form.fields, "payment_method": method}, status=422)
+
+    assert "more than one payment can be" in answer.text
+    assert payments_of(account) == []

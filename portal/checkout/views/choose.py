@@ -229,7 +229,7 @@ def show_choices(
         zone=ZoneInfo(g.merchant.timezone),
         locale=g.shell.locale,
         # What is said of invoices is what is so now.
-        faults={**faults, **offer.faults} if faults.get("invoice") in (None, "missing") else offer.faults,
+        faults={**faults, **offer.faults} if faults.get("invoice") in (None, "missing", "too_much") else offer.faults,
         held_by=_read_holder(offer.holder),
         stopped_amount=stopped_amount,
     )

@@ -20,6 +20,7 @@ from portal.invoices.queries.payable import PayableInvoice, list_chosen
 from portal.invoices.rules import MAX_INVOICES_PER_PAYMENT, OUTSTANDING
 from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
+from portal.money import MAX_AMOUNT
 from portal.payment_methods.queries.at_gateways import find_chargeable
 from portal.payment_methods.queries.methods import StoredMethod
 from portal.payment_methods.rules import UNUSABLE, method_state, shown_brand
@@ -35,6 +36,7 @@ from portal.payments.errors import (
     NoGateway,
     NoInvoiceChosen,
     SplitNotAllowed,
+    TooMuchTogether,
     TopUpNotAllowed,
 )
 from portal.payments.models import Payment, PaymentAllocation
@@ -262,7 +264,10 @@ def _price(
         refused = find_refused_amount(session, scope, [due.invoice_id for due in dues], currency)
     check_amount(dues, currency, choice.amount, refused_amount=refused)
     credit = free_credit(session, scope, currency) if choice.use_credit else 0
-    return price_choice(dues, currency, choice.amount, credit=credit)
+    pricing = price_choice(dues, currency, choice.amount, credit=credit)
+    if pricing.total > MAX_AMOUNT:
+        raise TooMuchTogether
+    return pricing
 
 
 def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> None:
