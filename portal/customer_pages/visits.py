@@ -39,7 +39,10 @@ def load_session() -> SignedIn | None:
 def referring_page() -> str | None:
     """Return the page of this merchant that the request's Referer names, with its query; None for any other page."""
     request = current_request()
-    parts = urlsplit(request.referrer or "")
+    try:
+        parts = urlsplit(request.referrer or "")
+    except ValueError:  # Such as `http://[`.
+        return None
     if parts.netloc != request.host or parts.scheme != request.scheme or not parts.path.startswith(f"{g.root}/"):
         return None
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -31,7 +31,7 @@ SEED = int(os.environ.get("FUZZ_SEED", random.SystemRandom().randrange(10**9)))
 MOST = 999_999_999_999_999
 BROKEN = (
     "", " ", "\0", "\x1b", "é", "\ud800", "\u202e", "\ufeff", "%", "%00", "%ff%fe", "%ED%A0%80", "'", '"', "<script>", "{{7*7}}", "../..",
-    "-1", "0", "1e9", "NaN", "٣٤", "9" * 5000, "x" * 5000, "4242424242424242", "None", "[]", "{}", "\r\nX: y", "inv_", "=", "&", ";", "٪",
+    "-1", "0", "1e9", "NaN", "٣٤", "9" * 5000, "x" * 5000, "4242424242424242", "None", "[]", "{}", "\r\nX: y", "inv_", "http://[", "//", "=", "&", ";", "٪",
 )  # fmt: skip
 KINDS = (
     "application/x-www-form-urlencoded", "application/json", "multipart/form-data; boundary=b", "multipart/form-data", "text/plain",
