@@ -20,6 +20,8 @@ _CHUNK_BYTES = 1 << 20
 _LINE_CHARACTERS = 1 << 17
 _QUOTED_CHARACTERS, _QUOTED_LINES = 64 * 1024, 200
 """How long a quoted cell may be: one that is longer was never closed."""
+CUT_OFF = 'a quote (") is opened in this row and never closed: the file ends inside of it'
+"""What is wrong with a row in which the file ends: it may be cut off."""
 _LOOKED_AT_FOR_HEADER = 30
 _SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>[^"\r\n])"?[,;\t]*[\r\n]*', re.IGNORECASE)
 _QUOTED_CELL = re.compile(r'"((?:[^"]++|"")*+)"')
@@ -245,7 +247,7 @@ def _rest_of_cell(lines: _Lines, line_count: int, length: int) -> tuple[list[str
 
 def _never_closed(ends: str) -> str:
     if ends == "end":
-        return 'a quote (") is opened in this row and never closed: the file ends inside of it'
+        return CUT_OFF
     return 'a quote (") is opened in this row and never closed'
 
 

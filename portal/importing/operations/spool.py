@@ -12,6 +12,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, Self
 
+from portal.importing.operations.csv_reader import CUT_OFF
 from portal.importing.rules.groups import MAX_GROUP_ROWS, Group, Reading, SpooledRow
 
 _BATCH = 1000
@@ -160,12 +161,15 @@ class Spool:
             yield line, reason, json.loads(raw)
 
     def reasons(self, most: int) -> list[tuple[str, int]]:
-        """The reasons that most rows were refused for, and how many rows each."""
+        """The reasons that most rows were refused for, and how many rows each. That the file ends within a quote is among them: it may
+        be cut off."""
         self._flush()
-        return self._connection.execute(
-            "SELECT reason, count(*) FROM rows WHERE reason IS NOT NULL GROUP BY reason ORDER BY 2 DESC, 1 LIMIT ?",
-            [most],
+        found: list[tuple[str, int]] = self._connection.execute(
+            "SELECT reason, count(*) FROM rows WHERE reason IS NOT NULL"
+            " GROUP BY reason ORDER BY reason = ? DESC, 2 DESC, 1 LIMIT ?",
+            [CUT_OFF, most],
         ).fetchall()
+        return found
 
     def refusal_count(self) -> int:
         self._flush()

@@ -58,7 +58,7 @@ class CustomerRows:
         if not any(name in values for name in ("id", "reference", "email", "phone")):
             reasons.append("reference, email and phone are empty")
         if "id" in values and not is_id("cus", values["id"]):
-            reasons.append("id is not a customer’s id")
+            reasons.append("id is not a customer’s id of ours; the merchant’s own is a reference: --map reference=id")
         if is_total(values.get("reference")) and heading_of({k: v for k, v in values.items() if k in _PLAIN}):
             reasons.append("this looks like the totals of a report, which are no customer")
         created_at = (
