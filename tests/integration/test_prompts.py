@@ -125,7 +125,7 @@ def test_waiting_page_says_who_asks_which_telephone_until_when_and_what_to_dial(
     assert page.headline == "Approve on your phone"
     assert "+237 •• 12" in page.text and PHONE not in page.text
     assert "Dial *126#" in page.text
-    assert "We wait for your answer until" in page.text
+    assert "The request ends at" in page.text
 
 
 def _other_customer(payer: PayingCustomer):

@@ -10,7 +10,7 @@ from portal.rendering.translations import translator
 
 SAVE_WHILE_PAYING = (
     phrase("Keep the new method for next time"),
-    phrase("%(gateway)s keeps the number; we see the last digits only."),
+    phrase("Stored securely by %(gateway)s; we see the last digits only."),
 )
 """The box of the checkout and the hint below it."""
 SAVE_BY_SETUP = phrase(
