@@ -9,8 +9,8 @@ from portal.phrases import phrase
 from portal.rendering.translations import translator
 
 SAVE_WHILE_PAYING = (
-    phrase("Keep the new method for next time"),
-    phrase("%(gateway)s keeps the number; we see the last digits only."),
+    phrase("Keep this payment method for next time"),
+    phrase("Stored securely by %(gateway)s; we see the last digits only."),
 )
 """The box of the checkout and the hint below it."""
 SAVE_BY_SETUP = phrase(
