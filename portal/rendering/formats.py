@@ -14,6 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from portal.money import exponent
 
@@ -76,7 +77,7 @@ class Formats:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that templates use."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"iso": iso}
+        return {name: getattr(self, name) for name in self.__slots__} | {"iso": iso, "query": query}
 
 
 @lru_cache(maxsize=64)
@@ -107,6 +108,11 @@ def formats_for(locale: str) -> Formats:
 def iso(moment: date | datetime) -> str:
     """Return a date or an instant for the `datetime` attribute: `2026-03-05`, `2026-03-05T10:47:07+01:00`."""
     return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()
+
+
+def query(address: str) -> list[tuple[str, str]]:
+    """Return the fields in the query of an address, for the form of a button that leads there: such a form has a query of its own."""
+    return parse_qsl(urlsplit(address).query, keep_blank_values=True)
 
 
 def _compile_number(locale: Locale) -> tuple[Callable[[int | Decimal], str], Callable[[int], str]]:

@@ -33,13 +33,13 @@ def test_form_pressed_twice_goes_out_once_and_wakes_when_shown_again(shown: Show
 def test_waiting_page_takes_over_the_outcome_and_stops_asking(shown: ShownPages, page: Page) -> None:
     page.clock.install()
     shown.open("payment-processing")
-    shown.prepare("payment-complete")
+    shown.prepare("payment-just-paid")
 
     page.clock.run_for(3_000)
 
-    expect(page.get_by_text("Paid. Receipt sent to")).to_be_visible()
+    expect(page.get_by_text("The receipt is on its way to")).to_be_visible()
     expect(page.get_by_role("main")).to_be_focused()
-    assert page.title().startswith("Payment of $325.98")
+    assert page.title().startswith("Paid $325.98")
     count_before = shown.fetched_count
 
     page.clock.run_for(120_000)

@@ -9,7 +9,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support.accessibility import check_accessibility
 from tests.support.checkout_steps import (
-    PAY,
+    CHANGE,
+    ON_REVIEW,
     choose,
     enter_card,
     go_to_review,
@@ -29,16 +30,16 @@ def test_a_saved_card_pays_an_invoice_from_the_overview_to_the_receipt(live_port
     enter(account)
 
     page.goto(f"{account.root}/")
-    page.get_by_role("main").get_by_role("link", name="Pay $49.00").click()
-    expect(page.get_by_role("radio", name="Visa •••• 4242")).to_be_checked()
-    payment = choose(page)
+    page.get_by_role("button", name="Pay $49.00").click()
+    page.wait_for_url(ON_REVIEW)
+    payment = payment_id_of(page)
     panel = page.get_by_role("region", name="Payment", exact=True)
     for words in ("Acme Software Inc.", "$49.00", "Extra storage", "Visa •••• 4242"):
         expect(panel).to_contain_text(words)
     page.get_by_role("button", name="Pay $49.00 to Acme Software Inc.").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Payment of $49.00")
-    expect(page.get_by_role("main")).to_contain_text("Paid")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Paid $49.00")
+    expect(page.get_by_role("main")).to_contain_text(account.email)
     page.get_by_role("link", name="See the invoice").click()
     expect(page.get_by_role("main")).to_contain_text("There is nothing left to pay.")
     (charge,) = live_portal.sandbox.ledger(payment)
@@ -58,7 +59,10 @@ def test_the_demos_customers_pay_the_first_of_what_they_owe_with_what_stands_fir
 
     page.goto(f"{account.root}/invoices")
     page.get_by_role("main").get_by_role("row").nth(1).get_by_role("link").first.click()
-    page.get_by_role("main").get_by_role("link", name=PAY).click()
+    pay_button(page).click()
+    page.wait_for_url(ON_REVIEW)
+    page.get_by_role("link", name=CHANGE).click()
+    page.wait_for_url(re.compile("/checkout[?]"))
     expect(page.locator("input[name=payment_method]").first).to_be_checked()
     expect(page.locator("input[name=payment_method]").first).to_have_accessible_name(re.compile("4242"))
     payment = choose(page)
@@ -108,10 +112,10 @@ def test_the_gateways_page_puts_mistakes_right_and_takes_nothing_when_left(live_
     page.get_by_role("button", name="Cancel and go back").click()
 
     page.wait_for_url(re.compile("/payments/pay_"))
-    expect(page.get_by_role("main")).to_contain_text("This payment was cancelled")
+    expect(page.get_by_role("main")).to_contain_text("You stopped this payment")
     expect(page.get_by_role("main")).to_contain_text("Nothing was taken.")
     assert payment_id_of(page) == payment and live_portal.sandbox.ledger(payment) == []
-    page.get_by_role("link", name="Pay $19.00").click()
+    page.get_by_role("button", name="Pay $19.00").click()
     choose(page, with_new=True)
     pay_at_gateway(page)
     enter_card(page)
@@ -155,7 +159,7 @@ def test_a_declined_card_says_why_and_leads_to_another_way(live_portal, page, en
     expect(page.get_by_role("heading", level=1)).to_have_text("Failed payment of $49.00")
     expect(page.get_by_role("main")).to_contain_text("Your bank said no, and did not say why")
     check_accessibility(page)
-    page.get_by_role("link", name="Pay $49.00 another way").click()
+    page.get_by_role("button", name="Pay $49.00 another way").click()
     page.get_by_role("radio", name="Visa •••• 4242").check()
     choose(page)
     pay(page)
@@ -233,7 +237,7 @@ def test_a_phone_that_never_answers_is_waited_for_truthfully(live_portal, browse
     page.get_by_role("link", name="Vérifier maintenant").click()
     expect(main).to_contain_text("Validez sur votre téléphone")
     page.goto(f"{account.root}/invoices/{invoice}")
-    expect(main).to_contain_text("Cette facture est en cours de paiement.")
+    expect(main).to_contain_text("Un paiement de cette facture est en cours. Vous ne pouvez pas la payer deux fois.")
     page.goto(f"{account.root}/payments/{payment}")
     page.get_by_role("button", name="Arrêter").click()
     expect(main).to_contain_text("Rien n’a été débité")
@@ -262,9 +266,12 @@ def test_a_keyboard_alone_pays(live_portal, page, enter):
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Aller au contenu")).to_be_focused()
     page.keyboard.press("Enter")
-    tab_to("link", re.compile("^Payer"))
+    tab_to("button", re.compile("^Payer"))
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile("/checkout"))
+    page.wait_for_url(ON_REVIEW)
+    tab_to("link", CHANGE)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/checkout[?]"))
     tab_to("radio", re.compile("4242"))
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("radio", name="4242")).not_to_be_checked()

@@ -51,7 +51,7 @@ def test_reload_back_and_pay_again_charge_once(live_portal, page, enter):
         pay(page)
     expect(page.get_by_role("main")).to_contain_text("Paid")
     page.goto(f"{account.root}/checkout?invoice={invoice}")
-    expect(page.get_by_role("main")).to_contain_text("This is settled already. There is nothing left to pay.")
+    expect(page.get_by_role("main")).to_contain_text("There is nothing left to pay.")
 
     assert len(account.charges()) == 1
     account.check_money()
@@ -86,7 +86,7 @@ def test_of_two_tabs_one_pays_and_the_other_says_so(live_portal, page, enter):
     pay_button(page).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("This checkout has ended")
     expect(page.get_by_role("main")).to_contain_text("Nothing was taken")
-    page.get_by_role("link", name="Start again").click()
+    page.get_by_role("button", name="Start again").click()
     choose(page)
     pay(page)
     expect(page.get_by_role("main")).to_contain_text("Paid")
@@ -110,7 +110,7 @@ def test_a_payment_under_way_keeps_the_other_tab_from_paying(live_portal, page, 
     expect(page.get_by_role("main")).to_contain_text("We do not know yet whether it went through")
 
     other.get_by_role("button", name="Review $49.00").click()
-    expect(other.get_by_role("alert")).to_contain_text("This invoice is being paid. You cannot pay it twice.")
+    expect(other.get_by_role("alert")).to_contain_text("What you chose is being paid. You cannot pay it twice.")
     other.get_by_role("link", name="See the payment").click()
     other.wait_for_url(re.compile(payment))
     expect(other.get_by_role("main")).to_contain_text("Do not pay again")

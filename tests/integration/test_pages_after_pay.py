@@ -114,7 +114,7 @@ def test_invoice_that_was_paid_in_part_says_what_is_open_of_it(pages: PageClient
     text = pages.get(f"/acme/payments/{payment}").text
 
     assert "$30.00 of it is still open" in text and "Paid in full" not in text
-    assert "Less your credit−$5.00" in text
+    assert "From your credit$5.00" in text and "$15.00" in text
 
 
 # --- by telephone ---

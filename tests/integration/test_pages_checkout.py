@@ -233,7 +233,7 @@ def test_declined_card_says_why_and_offers_another_way(
     page = pages.get(answer.headers["Location"])
 
     assert "Nothing was taken" in page.text
-    assert invoice in page.link("Pay $50.00 another way")
+    assert invoice in page.way("Pay $50.00 another way")
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_review_whose_place_a_newer_checkout_took_says_that_nothing_was_taken(
 
     assert page.headline == "This checkout has ended"
     assert "a newer one took its place" in page.text and "Nothing was taken" in page.text
-    assert invoice in page.link("Start again")
+    assert invoice in page.way("Start again")
 
 
 def test_review_that_ran_out_says_so(pages: PageClient, account: Account) -> None:
@@ -123,7 +123,7 @@ def test_review_for_another_gateway_than_the_merchants_has_ended(
     for shown in (page, pressed):
         assert shown.headline == "This checkout has ended"
         assert "Pay $50.00" not in shown.text
-        assert shown.link("Start again")
+        assert shown.way("Start again")
     assert gateway.ledger == {}
 
 

@@ -208,8 +208,8 @@ def test_currencies_that_do_not_meet_are_offered_one_by_one(pages: PageClient, a
     assert "Team plan, March" in page.text and "Workshop in Lisbon" in page.text
 
     assert "One payment has one currency." in page.text
-    assert page.link("Pay $50.00").endswith(f"/checkout?invoice={dollars}")
-    assert page.link("Pay €7.00").endswith(f"/checkout?invoice={euros}")
+    assert page.way("Pay $50.00").endswith(f"/checkout?invoice={dollars}")
+    assert page.way("Pay €7.00").endswith(f"/checkout?invoice={euros}")
 
 
 def test_money_in_advance_is_offered_where_the_merchant_takes_it(
@@ -257,7 +257,7 @@ def test_gateway_that_cannot_keep_methods_offers_none(
     page = pages.get(f"/acme/checkout?invoice={account.invoice(5000)}")
 
     assert page.form("Review $50.00").fields["payment_method"] == ["new"]
-    assert "Visa" not in page.text and "Keep the new method" not in page.text
+    assert "Visa" not in page.text and "Keep this payment method" not in page.text
 
 
 def test_new_method_names_what_the_gateways_page_takes(

@@ -187,7 +187,7 @@ This amount does not divide over these invoices: some are paid whole only, or wi
 Your bank returned it unpaid.|Your bank returned the payment unpaid|%(amount)s of it came after what it was to pay had been paid another way, or taken back. It stands to your credit.
 A refund of %(amount)s did not go through|To have it sent back:|Nothing on the screen? Dial %(code)s.|Nothing on the screen? Look in the messages of your operator.
 %(gateway)s asks for the number on its own page, and brings you back.|Back to overview|Back to the review|Confirm|Last checked at %(time)s
-There is nothing to do. This page updates itself; you can also close it.|It could not be stopped|It may still go through. We keep asking, and this page says what became of it.|It is above your limit. Nothing was taken.
+There is nothing to do. This page updates itself; you can also close it.|It could not be stopped|It may still go through. We keep asking, and this page says what became of it.|It is above your limit. Nothing was taken.|Keep this payment method for next time
 """.strip().replace("\n", "|").split("|")  # fmt: skip
 MONEY_WORDS = re.compile(
     r"\b(paid|unpaid|pays?|paying|payments?|owes?|taken?|took|refund(ed)?|back|way|confirm(ed)?|overdue|open|receipt|settled|due|nothing"

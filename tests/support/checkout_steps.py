@@ -10,29 +10,37 @@ from tests.support.live_accounts import GOOD_CARD, Account
 
 PAY = re.compile(r"^(Pay|Payer) ")
 REVIEW = re.compile(r"^(Review|Vérifier) ")
+ON_REVIEW = re.compile(r"/checkout/pay_\w+$")
 AT_GATEWAY = re.compile(r"//localhost:\d+/(pay|challenge)/")
-NEW_METHOD = re.compile(r"^(A new method|Un nouveau moyen)")
+CHANGE = re.compile("^(Change|Modifier)$")
+NEW_METHOD = re.compile(r"^(A new payment method|Un nouveau moyen de paiement)")
+KEEP = re.compile(r"^(Keep this|Garder ce) ")
 
 
 def go_to_review(page: Page, account: Account, invoice_id: str, *, with_new: bool = False, keep: bool = False) -> str:
-    """From the invoice's page to the checkout's second step; return the payment's id. Without `with_new` the default pays."""
+    """From the invoice to the checkout's review; return the payment's id. Without `with_new` the default method pays, and the press on
+    the invoice's page leads straight there."""
+    if with_new:
+        page.goto(f"{account.root}/checkout?invoice={invoice_id}")
+        return choose(page, with_new=True, keep=keep)
     page.goto(f"{account.root}/invoices/{invoice_id}")
-    page.get_by_role("main").get_by_role("link", name=PAY).click()
-    return choose(page, with_new=with_new, keep=keep)
+    pay_button(page).click()
+    page.wait_for_url(ON_REVIEW)
+    return payment_id_of(page)
 
 
 def choose(page: Page, *, with_new: bool = False, keep: bool = False) -> str:
     """Take the checkout's first step; return the payment's id."""
     if with_new:
         page.get_by_role("radio", name=NEW_METHOD).check()
-        page.get_by_role("checkbox").set_checked(keep)
+        page.get_by_role("checkbox", name=KEEP).set_checked(keep)
     page.get_by_role("button", name=REVIEW).click()
-    page.wait_for_url(re.compile(r"/checkout/pay_\w+$"))
+    page.wait_for_url(ON_REVIEW)
     return payment_id_of(page)
 
 
 def pay_button(page: Page) -> Locator:
-    """The button that takes the money, on the review."""
+    """The button that pays: on the review it takes the money, elsewhere it leads there."""
     return page.get_by_role("main").get_by_role("button", name=PAY)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 from xml.etree.ElementTree import Element
 
 from flask.testing import FlaskClient
@@ -60,6 +60,12 @@ class Page:
         }
         assert len(found) == 1, f"{len(found)} links {text!r} among {self.texts('a')}"
         return urljoin(self.path, found.pop())
+
+    def way(self, button: str) -> str:
+        """The path, with its query, to which the one button of a GET form leads that says `button`."""
+        form = self.form(button)
+        assert form.method == "GET"
+        return f"{form.action}?{urlencode(form.fields, doseq=True)}".removesuffix("?")
 
     def buttons(self, action: str) -> list[tuple[str, dict[str, list[str]]]]:
         """The buttons of main whose forms go to an address that ends in `action`: what each says, and the fields that it sends."""

@@ -32,7 +32,7 @@ from tests.support import customers
 from tests.support.actors import GATEWAY, OPERATOR, STAFF
 from tests.support.scripted_gateway import ScriptedGateway
 
-CONSENT = Consent("Keep the new method for next time", "en", "127.0.0.1", "Tests")
+CONSENT = Consent("Keep this payment method for next time", "en", "127.0.0.1", "Tests")
 
 
 @dataclass

@@ -9,7 +9,7 @@ from portal.phrases import phrase
 from portal.rendering.translations import translator
 
 SAVE_WHILE_PAYING = (
-    phrase("Keep the new method for next time"),
+    phrase("Keep this payment method for next time"),
     phrase("Stored securely by %(gateway)s; we see the last digits only."),
 )
 """The box of the checkout and the hint below it."""
