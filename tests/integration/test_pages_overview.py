@@ -261,7 +261,7 @@ def test_saved_methods_stand_with_the_default_first(pages: PageClient, account: 
 
 
 def test_customer_without_methods_is_told_how_to_save_one(pages: PageClient) -> None:
-    assert "No method saved" in pages.get("/acme/payment-methods").texts("h2")
+    assert "No payment method saved" in pages.get("/acme/payment-methods").texts("h2")
 
 
 def test_credit_that_no_payment_holds_is_told_by_currency(pages: PageClient, account: Account) -> None:

@@ -175,7 +175,7 @@ You started the payment|This is the first of two payments|Cancel this payment|Mo
 Used first when you next pay, unless you choose otherwise.|Your credit does, as far as it goes.|Your credit pays all of it; nobody else is asked.
 Your phone will ask you to approve it.|Your bank may ask you to confirm.|A new payment method|A new payment method, on the page of %(gateway)s
 Afterwards, with another payment method|No payment method pays in %(currency)s here at the moment.|Choose another payment method|Payment method
-%(payee)s keeps it as credit for your next payment.|It cannot be paid here. Write to %(address)s.|One payment has one currency.|Payment pending
+%(payee)s keeps it as credit for your next payment.|It cannot be paid here. Write to %(address)s.|One payment has one currency.|These invoices together are more than one payment can be.|Payment pending
 These invoices are in different ones. Pay them one after the other; nothing has been taken.|Something you chose is settled already|About an invoice or a payment:
 It has been left out. What is below can be paid.|It was paid or withdrawn, and nothing was taken now.|This card has expired|This card has expired. Choose another payment method.
 This payment method is no longer saved. Choose another one.|This does not pay in %(currency)s. Choose another payment method.|Too many payments in one hour
