@@ -91,6 +91,10 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
         "payment_methods (merchant_id, id, customer_id, gateway, token, fingerprint, type, is_default, status, created_at)":
         f"'{_id('mer', 1)}', {named('pm', 'n')}, {named('cus', '1 + n % 401')}, 'sandbox', 'tok_' || n, 'fp_' || n, 'card',"
         f" case when n <= 401 then {yes} else {no} end, 'active', {at('n')} from {series(1203)}",
+        "payment_method_consents (merchant_id, id, customer_id, payment_id, payment_method_id, wording, locale, network_address,"
+        " user_agent, created_at)":
+        f"'{_id('mer', 1)}', {named('pmc', 'n')}, {named('cus', '1 + n % 401')}, {named('pay', 'n')}, {named('pm', 'n')}, 'Keep it',"
+        f" 'en', '127.0.0.1', 'Tests', {at('n')} from {series(1203)}",
     }  # fmt: skip
     with database.writer.begin() as connection:
         if is_postgresql:
