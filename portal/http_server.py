@@ -1,6 +1,6 @@
 """The web server: waitress, which reads a request whole before a thread has it, in this process or in each of gunicorn's.
 
-What waitress does not do by itself is here: a request that trickles in is given up after a time, the oldest unfinished one makes
+What waitress does not do by itself is here: a request that trickles in is closed after a time, the oldest unfinished one makes
 room where there are too many connections, probes have a thread of their own, and the end waits for responses that are being sent.
 """
 

@@ -106,7 +106,7 @@ class Spool:
         self._connection.close()
 
     def add(self, line: int, reading: Reading, cells: list[str]) -> None:
-        """Store a row that belongs to an object. Its own faults go with it: they are told when all rows of the object are known."""
+        """Store a row that belongs to an object. Its own faults go with it: they are reported when all rows of the object are known."""
         keys = reading.keys
         at = int(reading.at.timestamp() * 1_000_000) if reading.at and not reading.reasons else None
         payload = {**reading.payload, "reasons": reading.reasons} if reading.reasons else reading.payload
