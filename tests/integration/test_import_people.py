@@ -202,6 +202,37 @@ _PEOPLE = st.tuples(
     st.sampled_from(["", "a@x.example", "A@X.example", "b@x.example", "c@x.example"]),
     st.sampled_from(["", "+237670000000", "+237670000001"]),
 )
+
+
+def test_one_customer_named_in_two_ways_has_one_invoice_of_a_number(importer: Importer) -> None:
+    importer.text(HEAD, row("N1", "c1", "a@x.example"))
+    rows = [row("N5", "c1", total="2.50"), row("N5", "", "a@x.example", total="2.00")]
+
+    refusals = importer.refusals(HEAD, *rows)
+    again = importer.text(HEAD, *rows)
+
+    assert [(line, "in another way" in reason) for line, reason in refusals] == [(3, True)]
+    assert (again.created, again.updated, again.unchanged) == (0, 0, 1)
+
+
+def test_customer_without_a_reference_becomes_one_references_alone(importer: Importer) -> None:
+    importer.text(HEAD, row("N1", "", "b@x.example"))
+
+    refusals = importer.refusals(HEAD, row("N2", "c1", "b@x.example"), row("N3", "c9", "b@x.example"))
+
+    assert [(line, "c1" in reason) for line, reason in refusals] == [(3, True)]
+    assert owners(importer) == [("N1", "c1", "b@x.example"), ("N2", "c1", "b@x.example")]
+
+
+def test_file_of_customers_gives_one_without_a_reference_one_reference(importer: Importer) -> None:
+    importer.text("email", "b@x.example", kind="customers")
+
+    refusals = importer.refusals("reference,email", "c1,b@x.example", "c9,b@x.example", kind="customers")
+
+    assert [(line, "c1" in reason) for line, reason in refusals] == [(3, True)]
+    assert importer.rows(sa.select(Customer.reference)) == [("c1",)]
+
+
 _ROWS = st.lists(
     st.tuples(st.integers(1, 4), _PEOPLE, st.sampled_from(["1.00", "2.50", "-1.00"])), min_size=1, max_size=8
 )
@@ -218,6 +249,7 @@ def test_nobodys_invoice_is_ever_somebody_elses(importer, tmp_path, files):
     """Whatever a file says: an accepted row belongs to a customer of its own reference and its own address, and no address to two."""
     own = importer_of(importer.database, importer.clock, tmp_path, f"shop-{next(_NUMBERS)}")
 
+    known: set[tuple[str, str | None]] = set()
     for rows in files:
         lines = [row(f"N{number}", customer, email, phone, total) for number, (customer, email, phone), total in rows]
         refused = {line for line, _ in own.refusals(HEAD, *lines)}
@@ -235,7 +267,10 @@ def test_nobodys_invoice_is_ever_somebody_elses(importer, tmp_path, files):
                 if each.number == f"N{number}" and reference in ("", each.reference or "")
                 and (not email or each.email_key in (None, email_key(email)))
             ]  # fmt: skip
-            assert fitting or _is_part_of_a_credit_note(accepted, number, reference, email)
+            # What was there before and is left as it is says nothing of who it belongs to.
+            is_unchanged = any(n == f"N{number}" and reference in ("", r or "") for n, r in known)
+            assert fitting or is_unchanged or _is_part_of_a_credit_note(accepted, number, reference, email)
+        known |= {(each.number, each.reference) for each in people}
         again = own.text(HEAD, *lines)
         assert (again.created, again.updated) == (0, 0)
     keys = [key for (key,) in own.rows(sa.select(Customer.email_key).where(Customer.merchant_id == own.merchant.id)) if key]  # fmt: skip

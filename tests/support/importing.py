@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from portal.merchants.operations import NewMerchant, create_merchant
 from portal.merchants.queries import MerchantProfile
 from tests.support.actors import OPERATOR
 from tests.support.statements import contents
-
-_MILLISECONDS = count(1)
 
 
 class Silence:
@@ -70,11 +67,7 @@ class Importer:
 
 
 def importer_of(database: Database, clock: MovableClock, folder: Path, slug: str = "acme") -> Importer:
-    """An importer into a new merchant in London that bills in pounds.
-
-    Each works in a millisecond of its own: a process orders the ids of 4,096 events of one, and imports make that many.
-    """
-    clock.advance(milliseconds=next(_MILLISECONDS))
+    """An importer into a new merchant in London that bills in pounds."""
     with database.unit_of_work() as session:
         merchant = create_merchant(
             session, NewMerchant(slug, slug.title(), "GBP", timezone="Europe/London"), actor=OPERATOR, at=clock.now()

@@ -318,7 +318,7 @@ def _encoding_of(path: Path) -> str:
             raise FileUnreadable(f"{path} begins as UTF-16 and is not; save it as CSV UTF-8")
         return "utf-16"
     for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
-        if zeros and zeros.count(0) > len(zeros) * 0.7 and _decodes(path, encoding):
+        if zeros and 10 * zeros.count(0) > 7 * len(zeros) and _decodes(path, encoding):
             return encoding
     for encoding in ("utf-8-sig", "cp1252"):
         if _decodes(path, encoding):

@@ -46,6 +46,7 @@ def write_customers(session: Session, context: Context, customers: Sequence[Impo
         else:
             result = _update(context, found, customer)
             if result is Change.UPDATED:
+                existing.update(found)
                 events.append(_event(context, EventType.CUSTOMER_UPDATED, found.id))
             results.append(result)
     session.flush()
@@ -71,14 +72,15 @@ class _Existing:
             phones={found["phone"] for found in columns if found.get("phone")},
         )
         self._rows = {row.id: row for row in rows}
-        self._known = KnownPeople(
-            Identity(row.id, row.reference, row.email, row.email_key, row.phone, row.deleted_at is not None)
-            for row in rows
-        )
+        self._known = KnownPeople(_identity_of(row) for row in rows)
 
     def add(self, row: dict[str, Any]) -> None:
         """Add a customer that the batch makes."""
         self._known.add(Identity(row["id"], row["reference"], row["email"], row["email_key"], row["phone"], False))
+
+    def update(self, row: Customer) -> None:
+        """Know a customer by what the batch has changed of it: who got a reference is nobody else's any more."""
+        self._known.replace(_identity_of(row))
 
     def find(self, customer: ImportedCustomer, details: NormalDetails) -> Customer | Refused | None:
         """Return the customer of a row, None for a new one."""
@@ -123,6 +125,10 @@ class _Existing:
             if others and not has_it:
                 return Refused(taken(word, others[0]))
         return None
+
+
+def _identity_of(row: Customer) -> Identity:
+    return Identity(row.id, row.reference, row.email, row.email_key, row.phone, row.deleted_at is not None)
 
 
 def _nameless(same: Sequence[Identity], *, but_for_email: bool = False) -> Identity | None:

@@ -100,12 +100,20 @@ def write_documents(session: Session, context: Context, documents: Sequence[Docu
     invoices = lock_invoices_by_number(session, scope, numbers)
     notes = lock_credit_notes_by_number(session, scope, numbers)
     results: list[WriteResult] = []
+    seen: set[tuple[str, str]] = set()
     for document in documents:
         customer = owners.customer_of(document)
         if isinstance(customer, Refused):
             results.append(customer)
             continue
         key = (document.number, customer)
+        if key in seen:
+            # By a reference and by an address, say: what would be two invoices of one number, or each the other's correction.
+            results.append(
+                Refused(f"other rows name the customer of {document.number} in another way; name it alike on all")
+            )
+            continue
+        seen.add(key)
         old_invoice, old_note = invoices.get(key), notes.get(key)
         if _is_known(document, old_invoice or old_note):
             results.append(Change.UNCHANGED)

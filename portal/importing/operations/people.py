@@ -43,6 +43,16 @@ class KnownPeople:
         if identity.phone:
             self._by_phone[identity.phone].append(identity)
 
+    def replace(self, identity: Identity) -> None:
+        """Know a customer by what it goes by now, and by nothing that it went by before."""
+        before = self.by_id.get(identity.id)
+        if before is not None:
+            for known in (self._by_email[before.email_key or ""], self._by_phone[before.phone or ""]):
+                known[:] = [each for each in known if each.id != identity.id]
+            if before.reference:
+                self.by_reference.pop(before.reference, None)
+        self.add(identity)
+
     def with_email(self, key: str | None) -> list[Identity]:
         """The customers of a mail address that are not deleted."""
         return [each for each in self._by_email.get(key or "", []) if not each.is_deleted]
@@ -164,7 +174,7 @@ class DocumentOwners:
                 .where(Customer.merchant_id == context.merchant.id, Customer.id == found.id)
                 .values(reference=reference, updated_at=context.now)
             )
-            self._known.by_reference[reference] = self._known.by_id[found.id] = found._replace(reference=reference)
+            self._known.replace(found._replace(reference=reference))
             self.events.append(_event(context, EventType.CUSTOMER_UPDATED, found.id, changed=["reference"]))
         return found.id
 
