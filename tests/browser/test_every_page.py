@@ -77,9 +77,10 @@ def test_doors_and_the_gateways_pages_fit_every_width_and_axe(live_portal, page,
     page.get_by_role("main").get_by_role("button").click()
     page.wait_for_url(re.compile("/sign-in/code"))
     faults += _faults(page, width)
+    page.context.clear_cookies()  # In the browser that asked, the page of the link posts itself and is gone at once.
     page.goto(live_portal.await_mail(account.email).link)
     faults += _faults(page, width)
-    page.get_by_role("main").get_by_role("button").click()
+    page.get_by_role("main").get_by_role("button").first.click()
     page.wait_for_url(re.compile(invoice))
     go_to_review(page, account, invoice, with_new=True)
     faults += _faults(page, width)
