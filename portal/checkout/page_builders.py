@@ -41,7 +41,7 @@ MAX_CHANGEABLE = 50
 class CheckoutContext:
     """What the merchant and its gateway offer at this checkout, in its currency. `channels` are the operators that can send
     a prompt, as (id, name); `page_types` what the gateway's page accepts; `credit` is what the customer may spend in it;
-    `refused_amount` is as for `amounts.amount_rule`."""
+    `refused_amount` is as for `amounts.amount_rule`; `is_gateway_slow`: it takes long to answer at the moment."""
 
     payee: str
     gateway_name: str
@@ -54,6 +54,7 @@ class CheckoutContext:
     channels: tuple[tuple[str, str], ...] = ()
     known_phone: str = ""
     page_types: tuple[str, ...] = ("card",)
+    is_gateway_slow: bool = False
 
 
 def build_choose_page(
@@ -113,6 +114,7 @@ def build_choose_page(
         telephone=_telephone(fields, context),
         faults=dict(faults),
         in_progress_payment_id=in_progress_payment_id,
+        is_gateway_slow=context.is_gateway_slow,
     )
 
 
@@ -258,6 +260,7 @@ def build_review_page(
     root: str,
     other_payment_id: str | None,
     until: datetime | None = None,
+    is_gateway_slow: bool = False,
 ) -> ReviewPage:
     """Build step two, with the current amounts, in a `review_state`, or in a state "too_many…" with `until`."""
     pricing = checkout.price_now()
@@ -295,6 +298,7 @@ def build_review_page(
         can_cancel=checkout.status == "incomplete" and ended_by != "time",
         until=until,
         other_payment_id=other_payment_id,
+        is_gateway_slow=is_gateway_slow and shown.charge > 0,
     )
 
 

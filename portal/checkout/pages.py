@@ -106,6 +106,7 @@ class ChoosePage:
     offered where the chosen invoices have no currency in common.
     `chosen` is the radio to tick: an id, "new", "telephone" or "" (nothing). `can_add` offers "new", and `can_save` its consent
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
+    `is_gateway_slow`: the gateway takes long to answer at the moment; paying is possible all the same.
     `page_types` are what the gateway's page accepts, of card, mobile_money, bank_account, other.
     `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired" | "currency",
     "invoice": "missing" | "in_progress" | "settled" | "currencies",
@@ -133,6 +134,7 @@ class ChoosePage:
     telephone: TelephoneChoice | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
     in_progress_payment_id: str | None = None
+    is_gateway_slow: bool = False
 
     @property
     def has_ways(self) -> bool:
@@ -153,6 +155,7 @@ class ReviewPage:
     `amount` is what the method pays; `credit_amount` is paid by the customer's credit beside it. With an amount of 0 credit pays
     all. `rest_amount` is paid by another method afterwards. `is_top_up`: the payment becomes credit and pays no invoice.
     `method` None: a new one, entered on the gateway's page, or the telephone `phone`, which gets a prompt.
+    `is_gateway_slow` is as in ChoosePage, false where credit pays all.
     `version` is posted back as the hidden field `version`, so that what is charged is what was shown.
     `change_url` is step one with the same invoices, `back_url` what the customer came from: Cancel leads there, and ends the
     checkout first where it `can_cancel`. Confirmation and cancellation are POSTs below /checkout/<payment_id>.
@@ -177,6 +180,7 @@ class ReviewPage:
     can_cancel: bool = True
     until: datetime | None = None
     other_payment_id: str | None = None
+    is_gateway_slow: bool = False
 
     @property
     def is_payable(self) -> bool:

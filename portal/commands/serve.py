@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from portal.services import Services
 
-_THREADS = 8
-_THREADS_A_WORKER = 4
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -46,17 +44,19 @@ def serve(host: str, port: int, workers: int | None) -> None:
     with open_services(settings) as services:
         app = create_app(services=services)
         if workers is None:
-            _serve_by_waitress(app, host, port, has_proxies=settings.trusted_proxies > 0)
+            _serve_by_waitress(
+                app, host, port, threads=settings.server_threads, has_proxies=settings.trusted_proxies > 0
+            )
         else:
             _serve_by_gunicorn(app, services, host, port, workers)
 
 
-def _serve_by_waitress(app: Flask, host: str, port: int, *, has_proxies: bool) -> None:
+def _serve_by_waitress(app: Flask, host: str, port: int, *, threads: int, has_proxies: bool) -> None:
     import waitress
 
     try:
         server = waitress.create_server(
-            app, host=host, port=port, threads=_THREADS, ident=None,
+            app, host=host, port=port, threads=threads, ident=None,
             clear_untrusted_proxy_headers=not has_proxies,  # Our own ProxyFix reads them, as the settings say.
         )  # fmt: skip
     except (OSError, ValueError) as fault:
@@ -96,7 +96,7 @@ def _serve_by_gunicorn(app: Flask, services: Services, host: str, port: int, wor
                 "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
                 "workers": workers,
                 "worker_class": "gthread",
-                "threads": _THREADS_A_WORKER,
+                "threads": services.settings.server_threads,
                 "preload_app": True,  # One copy of the code in memory, shared by all workers.
                 "control_socket_disable": True,
                 "pre_fork": drop_connections,

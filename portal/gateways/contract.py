@@ -119,10 +119,11 @@ FAILURE_CODES = frozenset(
         "page_canceled",
         "page_expired",
         "processing_error",
+        "not_sent",
     }
 )
 """Why a charge or a setup failed. With `method_invalid` and `amount_unsupported` (an amount or a currency that the provider
-does not accept) the request never reached a bank."""
+does not accept) the request never reached a bank; with `not_sent`, which is ours, it never reached the provider."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from portal.payments.pages import (
 )
 from portal.payments.queries.history import PaymentRecord, RefundRecord
 from portal.payments.queries.payment_page import PaymentDetail, ShareRecord
+from portal.payments.rules import sending
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.web.pages import Pager
 
@@ -118,6 +119,8 @@ def build_payment_page(
     leaves_a_rest = payment.is_first_of_two and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
     returning = sum(refund.amount for refund in refunds if refund.status == "pending")
+    is_being_sent = _is_being_sent(payment, now)
+    is_unsent = is_being_sent and payment.sent_at is None
     is_phone_prompt = payment.status == "pending" and method is not None and method.type == "mobile_money"
     return PaymentPage(
         id=payment.id,
@@ -133,7 +136,7 @@ def build_payment_page(
             for share in payment.shares
             if share.state == "settled" or payment.status not in CAPTURED
         ),
-        steps=tuple(_steps(payment, refunds, zone)),
+        steps=tuple(_steps(payment, refunds, zone, is_being_sent=is_being_sent)),
         refunds=_refund_rows(refunds, method.name if method else "", zone),
         # The payment's sum includes pending refunds; an imported payment has the sum alone, and no rows of refunds.
         amount_refunded=payment.amount_refunded - returning,
@@ -143,7 +146,7 @@ def build_payment_page(
         retry_url=retry_url(root, payment.id, [share.invoice_id for share in unpaid]) if unpaid else None,
         retry_amount=retry_amount,
         retry_currency=retry_currency,
-        can_cancel=is_open_checkout or waits_for_customer,
+        can_cancel=is_open_checkout or waits_for_customer or is_unsent,
         asked_at=payment.sent_at.astimezone(zone) if is_phone_prompt and payment.sent_at else None,
         answer_by=payment.expires_at.astimezone(zone) if is_phone_prompt and payment.sent_at else None,
         dial=_dial_code(payment, prompt_channels) if is_phone_prompt else None,
@@ -153,9 +156,17 @@ def build_payment_page(
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
         has_mail=has_mail,
-        is_unasked=_has_no_page(payment) and payment.status in UNSETTLED,
+        is_unasked=_has_no_page(payment) and payment.status in UNSETTLED and not is_being_sent,
+        is_being_sent=is_being_sent,
+        is_unsent=is_unsent,
         left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
+
+
+def _is_being_sent(payment: PaymentDetail, now: datetime) -> bool:
+    if payment.status != "processing" or payment.confirmed_at is None:
+        return False
+    return sending.is_being_sent(payment.last_sent_at or payment.sent_at, payment.updated_at, now)
 
 
 def _unpaid(payment: PaymentDetail) -> list[ShareRecord]:
@@ -212,13 +223,15 @@ def checkout_url(root: str, invoice_ids: Sequence[str]) -> str:
     return f"{root}/checkout?" + "&".join(f"invoice={invoice_id}" for invoice_id in invoice_ids)
 
 
-def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo) -> list[Step]:
+def _steps(payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo, *, is_being_sent: bool) -> list[Step]:
     """Return the steps of a payment, oldest first: past, current, and the one that is still to come."""
 
     def step(kind: str, at: datetime | None, amount: int | None = None) -> Step:
         return Step(kind, at.astimezone(zone) if at else None, amount)
 
     steps = [step("created", payment.created_at)]
+    if is_being_sent:
+        return [*steps, step("sending", payment.confirmed_at), Step("complete", None)]
     if payment.sent_at:
         steps.append(step(_sent_as(payment), payment.sent_at))
     if steps[-1].kind == "page_opened" and payment.status == "requires_action":

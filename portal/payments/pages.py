@@ -88,7 +88,7 @@ class PaidInvoice:
 class Step:
     """One step in the progress of a payment; `at` in the merchant's zone, None for a step still to come.
 
-    `kind`: created (by the customer), sent (to the gateway), page_wanted (its page was requested), page_opened,
+    `kind`: created (by the customer), sending (to the gateway), sent, page_wanted (its page was requested), page_opened,
     page_missing (the gateway has the request, and we have no address of its page), action_needed, waiting, unknown,
     complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`), refund_failed.
     A step to come is `complete` without `at`.
@@ -111,6 +111,7 @@ class PaymentPage:
     differ from the payment's; "" and no amount where they have several.
     `left_at` is where an abandoned one was left: "here", unconfirmed, or on the page of the "gateway"; "" when that never opened.
     `is_unasked`: the gateway was to show a page of its own, of which we have no address: the customer never saw it.
+    `is_being_sent`: the gateway has not answered, and has not been given the time to; `is_unsent`: nobody has set out to send it.
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
     `answer_by` is when a prompt on the phone expires, `asked_at` when it was sent: together they make the progress bar.
     `dial` is the code that shows a lost prompt ("*126#").
@@ -152,6 +153,8 @@ class PaymentPage:
     left_at: str = ""
     has_mail: bool = True
     is_unasked: bool = False
+    is_being_sent: bool = False
+    is_unsent: bool = False
 
     @property
     def charge_amount(self) -> int:

@@ -136,6 +136,7 @@ class Line:
         return True
 
     def _order(self, reference: str, execute: Callable[[], Charge]) -> ChargeOutcome:
+        self.provider.sendings.append((reference, self.clock.now()))
         fault = self._begin(reference)
         is_known = reference in self.provider.charges
         if fault == "late":

@@ -31,16 +31,16 @@ from portal.payment_methods.pages import BRAND_NAMES
 from portal.payment_methods.queries.own_methods import MethodRecord, list_own_methods
 from portal.payments.errors import CheckoutFault, InvoiceBeingPaid, NoGateway
 from portal.payments.operations.checkouts import begin_checkout, find_refused_amount
-from portal.payments.operations.paying import MIN_LOOKUP_INTERVAL, resolve_payment
+from portal.payments.operations.paying import look_up_for_page
 from portal.payments.queries.holders import list_holders
 from portal.payments.rules.amounts import currencies_of
 from portal.payments.rules.choices import Choice
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 from portal.web.devices import device_class
-from portal.web.gateway_threads import look_up_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
+from portal.web.runtime import is_gateway_slow
 
 _NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 _UNPROCESSABLE, _CONFLICT = 422, 409
@@ -120,10 +120,7 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
 
 def _look_up_payment(payment_id: str) -> None:
     """Look up a payment that holds an invoice before the customer sees that it does, as that payment's page does."""
-    services, merchant_id = current_services(), current_scope().merchant_id
-    look_up_if_free(
-        lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
-    )
+    look_up_for_page(current_services(), current_scope().merchant_id, payment_id)
 
 
 def _with_known_invoices(fields: CheckoutFields) -> CheckoutFields:
@@ -194,6 +191,7 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None) -> _Offer:
         context = CheckoutContext(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",
+            is_gateway_slow=is_gateway_slow(scope.merchant_id, gateway.name if gateway else None),
             can_add=able.hosted_page,
             can_save=able.saved_methods,
             options=options,

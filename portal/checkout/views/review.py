@@ -44,6 +44,7 @@ from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.policies import signed_in
 from portal.web.render import render_page
+from portal.web.runtime import is_gateway_slow
 
 _UNPROCESSABLE, _CONFLICT = 422, 409
 
@@ -146,6 +147,7 @@ def _review_page(
         root=root(),
         other_payment_id=other_payment_id,
         until=_minute_after(refused.seconds) if refused is not None else None,
+        is_gateway_slow=is_gateway_slow(scope.merchant_id, checkout.gateway),
     )
     return render_page("checkout/review.html", page, status)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from sqlalchemy.orm import Session
 
@@ -19,19 +20,28 @@ from portal.payment_methods.operations.consents import Consent, record_consent
 from portal.payments.errors import AmountChanged, CheckoutEnded, InvoiceBeingPaid, MethodMissing, MethodUnknown
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.checkouts import check_first_of_split, supersede
-from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request
+from portal.payments.operations.gateway_requests import build_gateway_request
 from portal.payments.operations.limits import limit_attempts, limit_prompts
 from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_own_payment
-from portal.payments.operations.outcomes import RecordedOutcome, record_paid_by_credit
+from portal.payments.operations.outcomes import record_paid_by_credit
 from portal.payments.operations.status import become
 from portal.payments.queries.holders import find_holder, list_holders
 from portal.payments.queries.shares import chosen_pricing, lock_dues, shown_version
 from portal.payments.rules import statuses
 from portal.payments.rules.amounts import Pricing, reprice_choice
 from portal.payments.rules.choices import read_amount
+from portal.payments.rules.sending import TAKE_OVER_AFTER
 from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
 from portal.tenancy import Scope
+
+
+class Intent(Enum):
+    """What writing an intent came to: it is to be sent now, was confirmed before, or credit has paid all of it."""
+
+    WRITTEN = auto()
+    CONFIRMED_BEFORE = auto()
+    PAID_BY_CREDIT = auto()
 
 
 def write_intent(
@@ -46,18 +56,17 @@ def write_intent(
     locale: str,
     consent: Consent | None,
     actor: Actor,
-) -> GatewayRequest | RecordedOutcome | None:
-    """Write the intent in the caller's transaction, and return the request to send to the gateway.
+) -> Intent:
+    """Write the intent in the caller's transaction; nothing is sent.
 
-    Returns None for a payment that was confirmed before, and the recorded outcome where credit pays all. The arguments are those
-    of `confirm_payment`; `gateway` is the merchant's. Raises what `confirm_payment` raises except NoGateway: the transaction is
-    then rolled back, and nothing is reserved.
+    The arguments are those of `confirm_payment`; `gateway` is the merchant's. Raises what `confirm_payment` raises except NoGateway:
+    the transaction is then rolled back, and nothing is reserved.
     """
     now = services.clock.now()
     lock_invoices_of(session, scope.merchant_id, payment_id)
     payment = lock_own_payment(session, scope, payment_id)
     if payment.status in statuses.UNSETTLED or payment.status in statuses.CAPTURED or payment.confirmed_at is not None:
-        return None
+        return Intent.CONFIRMED_BEFORE
     if payment.status != "incomplete" or payment.expires_at <= now:
         raise CheckoutEnded
     if payment.gateway is not None and (gateway is None or payment.gateway != gateway.name):
@@ -87,9 +96,9 @@ def write_intent(
     )
     _reserve(session, scope, payment, allocations, now)
     payment.return_url, payment.locale = return_url, locale
-    payment.confirmed_at = payment.sent_at = payment.checked_at = payment.updated_at = now
+    payment.confirmed_at = payment.checked_at = payment.updated_at = now
     payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
-    payment.next_check_at = statuses.next_check(0, now)
+    payment.next_check_at = now + TAKE_OVER_AFTER
     _record_consent(session, scope, payment, consent, now)
     become(
         session,
@@ -104,12 +113,12 @@ def write_intent(
     )
     session.flush()
     if payment.charge_amount == 0:
-        return record_paid_by_credit(session, payment, actor=actor, at=now)
-    request = build_gateway_request(session, payment)
-    if request is None:
+        record_paid_by_credit(session, payment, actor=actor, at=now)
+        return Intent.PAID_BY_CREDIT
+    if build_gateway_request(session, payment) is None:
         raise MethodUnknown
     services.crash_point("payment.intent_written")
-    return request
+    return Intent.WRITTEN
 
 
 def _reprice(

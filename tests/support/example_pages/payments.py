@@ -99,6 +99,13 @@ def payment_examples() -> Iterator[Example]:
     variants = {
         "complete": replace(pay, shares=two, amount=32598),
         "processing": replace(pay, status="processing", steps=(created, sent, Step("unknown", NOW))),
+        "being-sent": replace(
+            pay, status="processing", is_being_sent=True, is_unsent=True, can_cancel=True,
+            steps=(created, Step("sending", sent.at), Step("complete", None)),
+        ),
+        "on-its-way": replace(
+            pay, status="processing", is_being_sent=True, steps=(created, Step("sending", sent.at), Step("complete", None)),
+        ),
         "unasked": replace(
             pay, status="processing", method=None, is_unasked=True,
             steps=(created, Step("page_wanted", sent.at), Step("unknown", NOW), Step("complete", None)),
