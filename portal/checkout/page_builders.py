@@ -19,17 +19,18 @@ from portal.checkout.pages import (
     TelephoneChoice,
 )
 from portal.checkout.queries import Checkout, Payable
+from portal.gateways.contract import ANY_AMOUNT, ChargeLimits
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
 from portal.payment_methods.queries.own_methods import MethodRecord
 from portal.payment_methods.rules import preferred_method
-from portal.payments.errors import AmountNotDivisible, DepositNotOffered
+from portal.payments.errors import AmountUnchargeable
 from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
 from portal.payments.queries.shares import Share, shown_version
 from portal.payments.rules.amounts import Due, Part, amount_rule, currencies_of, least_first_part
-from portal.payments.rules.choices import Deposit, FirstPart, Prompt
+from portal.payments.rules.choices import FirstPart, Prompt
 
 MAX_OTHERS = 10
 MAX_TITLES = 3
@@ -41,7 +42,7 @@ MAX_CHANGEABLE = 50
 class CheckoutContext:
     """What the merchant and its gateway offer at this checkout, in its currency. `channels` are the operators that can send
     a prompt, as (id, name); `page_types` what the gateway's page accepts; `credit` is what the customer may spend in it;
-    `refused_amount` is as for `amounts.amount_rule`; `is_gateway_slow`: it takes long to answer at the moment."""
+    `refused_amount` is as for `amounts.amount_rule`; `is_gateway_slow`: it takes long to answer at the moment; `limits`: what it charges."""
 
     payee: str
     gateway_name: str
@@ -55,6 +56,7 @@ class CheckoutContext:
     known_phone: str = ""
     page_types: tuple[str, ...] = ("card",)
     is_gateway_slow: bool = False
+    limits: ChargeLimits = ANY_AMOUNT
 
 
 def build_choose_page(
@@ -112,10 +114,19 @@ def build_choose_page(
         by_currency=_by_currency(chosen, root) if faults.get("invoice") == "currencies" else (),
         credit=CreditChoice(context.credit, fields.use_credit) if context.credit and not fields.top_up else None,
         telephone=_telephone(fields, context),
-        faults=dict(faults),
+        faults=dict(faults) or _too_small(fields, total, context),
+        least_amount=context.limits.least,
         in_progress_payment_id=in_progress_payment_id,
         is_gateway_slow=context.is_gateway_slow,
     )
+
+
+def _too_small(fields: CheckoutFields, total: int, context: CheckoutContext) -> dict[str, str]:
+    """Return the fault of invoices that come to less than the gateway charges and credit pays."""
+    is_chargeable = context.limits.allows(total) or total <= context.credit
+    if fields.top_up or total == 0 or is_chargeable or not context.gateway_name:
+        return {}
+    return {AmountUnchargeable.field: AmountUnchargeable.code}
 
 
 def payment_currency(fields: CheckoutFields, dues: Sequence[Due]) -> str | None:
@@ -135,15 +146,17 @@ def _amount_choice(
         rule = context.options.top_ups.get(currency)
         if rule is None:
             return None
-        options = tuple(NamedAmount(str(amount), "preset", amount) for amount in rule.presets)
+        minimum = context.limits.round_up(rule.minimum)
+        offered = [amount for amount in rule.presets if context.limits.allows(amount)]
+        options = tuple(NamedAmount(str(amount), "preset", amount) for amount in offered)
         usual = options[0].value if options else OTHER
         chosen = _selected_value(fields, [*(option.value for option in options), OTHER], usual)
-        return AmountChoice(options, chosen, fields.amount, True, False, rule.minimum, rule.maximum)
+        return AmountChoice(options, chosen, fields.amount, True, False, minimum, rule.maximum)
     if not dues or fields.split_of or currency not in currencies_of(dues):
         return None
-    amounts = amount_rule(dues, currency, refused_amount=context.refused_amount)
-    least = least_first_part(dues, currency)
-    can_split = context.options.allow_split and least is not None and least < amounts.total
+    amounts = amount_rule(dues, currency, refused_amount=context.refused_amount, limits=context.limits)
+    least = least_first_part(dues, currency, context.limits)
+    can_split = context.options.allow_split and least is not None
     if not amounts.has_choice and not can_split:
         return None
     named = [NamedAmount(FULL, "full", amounts.total)]
@@ -160,7 +173,7 @@ def _amount_choice(
         amounts.is_editable,
         can_split,
         amounts.minimum if amounts.is_editable else least or 1,
-        amounts.maximum if amounts.is_editable else amounts.total - 1,
+        amounts.maximum if amounts.is_editable else amounts.total - context.limits.least,
         amounts.is_after_refusal,
         least or 0,
     )
@@ -230,10 +243,9 @@ def find_choice_fault(checkout: Checkout, method_ids: Collection[str]) -> Mappin
     """Return what of an open checkout cannot be paid as it was chosen, by its field: the customer has to repeat step one."""
     if checkout.method_id is not None and checkout.method_id not in method_ids:
         return {"payment_method": "unknown"}
-    if checkout.price_now() is None and any(share.due for share in checkout.shares):
-        fault = DepositNotOffered if isinstance(checkout.choice.amount, Deposit) else AmountNotDivisible
-        return {fault.field: fault.code}
-    return {}
+    fault = checkout.find_fault()
+    is_open = checkout.is_top_up or any(share.due for share in checkout.shares)
+    return {fault.field: fault.code} if fault is not None and is_open else {}
 
 
 def review_state(checkout: Checkout, *, ended_by: str, has_changed: bool = False) -> str:

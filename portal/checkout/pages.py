@@ -107,10 +107,11 @@ class ChoosePage:
     `chosen` is the radio to tick: an id, "new", "telephone" or "" (nothing). `can_add` offers "new", and `can_save` its consent
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
     `is_gateway_slow`: the gateway takes long to answer at the moment; paying is possible all the same.
+    `least_amount` is what the gateway charges at least, in minor units.
     `page_types` are what the gateway's page accepts, of card, mobile_money, bank_account, other.
     `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired" | "currency",
     "invoice": "missing" | "in_progress" | "settled" | "currencies",
-    "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
+    "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "rest" | "unchargeable" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
     """
 
     invoices: tuple[InvoiceChoice, ...]
@@ -135,6 +136,7 @@ class ChoosePage:
     faults: Mapping[str, str] = field(default_factory=dict)
     in_progress_payment_id: str | None = None
     is_gateway_slow: bool = False
+    least_amount: int = 1
 
     @property
     def has_ways(self) -> bool:

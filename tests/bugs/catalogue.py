@@ -41,6 +41,8 @@ _OPERATIONS = "portal/payments/operations/paying.py"
 _INTENTS = "portal/payments/operations/intents.py"
 _SENDING = "portal/payments/operations/sending.py"
 _SENDING_RULES = "portal/payments/rules/sending.py"
+_AMOUNTS = "portal/payments/rules/amounts.py"
+_LEAST = "tests/integration/test_least_amounts.py"
 _CALLS = "portal/gateway_calls.py"
 _EVENTS = "tests/integration/test_events.py"
 _SENT = "tests/integration/test_sending.py"
@@ -241,6 +243,25 @@ BUGS = (
             "        outcome = send_request(gateway, claim.request)\n",
         ),
         likely=(_PAYING, _RESOLVING, "tests/simulation/test_simulation.py", _POWER_CUTS),
+    ),
+    _bug(
+        "what a part leaves may be less than is charged",
+        (
+            _AMOUNTS,
+            "    if not limits.allows(total - amount):\n        raise RestTooSmall(limits.least, total - limits.least)\n",
+            "",
+        ),
+        likely=("tests/unit/payments/test_amounts.py", _LEAST),
+    ),
+    _bug(
+        "credit leaves less than is charged",
+        (_AMOUNTS, "    if charge == 0 or limits.allows(charge):\n", "    if charge >= 0:\n"),
+        likely=("tests/unit/payments/test_amounts.py", _LEAST),
+    ),
+    _bug(
+        "the confirmation takes the gateway's least amount for granted",
+        (_INTENTS, "read_amount(payment), credit=credit, limits=limits)", "read_amount(payment), credit=credit)"),
+        likely=(_LEAST,),
     ),
     _bug(
         "attempts are without a limit",

@@ -10,6 +10,7 @@ from portal.gateways.contract import State
 from portal.ledger.operations.checking import verify_ledger
 from portal.payments.rules.sending import SEND_WITHIN
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
+from tests.simulation.line import ABLE
 from tests.simulation.moves import page_of
 from tests.simulation.world import Broken, PaymentRow, World
 
@@ -188,6 +189,8 @@ def _check_payment(world: World, row: PaymentRow) -> None:
     if row.charge_amount == 0:
         return
     charge = world.provider.charges.get(row.id)
+    if charge is not None and not ABLE.charge_limits[charge.money.currency].allows(charge.money.amount):
+        raise Broken("nothing is ordered that is not charged", f"{world.name(row.id)}: {charge.money}")
     if row.status in CAPTURED and not world.provider.is_captured(row.id):
         raise Broken("nothing is booked that was not taken", f"{world.name(row.id)} is {row.status}")
     if row.status in ENDED_WITHOUT_MONEY and charge is not None and not charge.has_told_failure:

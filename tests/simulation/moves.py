@@ -32,6 +32,7 @@ from portal.tenancy import Scope
 from portal.worker import JOBS, clean_up, run_once
 from tests.simulation import installation
 from tests.simulation.installation import GATEWAY, Payer
+from tests.simulation.line import ABLE
 from tests.simulation.provider import END, OPEN, Charge, Event
 from tests.simulation.world import NEVER, Broken, PaymentRow, World
 from tests.support.actors import STAFF
@@ -82,7 +83,7 @@ def _begin(services: Services, scope: Scope, choice: Choice) -> str:
     with services.database.unit_of_work() as session:
         return begin_checkout(
             session, scope, choice, gateway=GATEWAY, expires_after=timedelta(hours=CHECKOUT_HOURS),
-            actor=customer_actor(scope.customer_id), at=services.clock.now()
+            actor=customer_actor(scope.customer_id), charge_limits=ABLE.charge_limits, at=services.clock.now()
         )  # fmt: skip
 
 
@@ -398,7 +399,7 @@ def _choice(world: World, payer: Payer) -> Choice | None:
     alike = [row for row in invoices if row[1] == first[1]]
     chosen = alike if chance.random() < 0.12 else chance.sample(alike, min(len(alike), chance.choice((1, 1, 1, 2, 3))))
     left = sum(row[2] for row in chosen)
-    amount = chance.choice((None, None, None, None, left, left // 2, 3000))
+    amount = chance.choice((None, None, None, None, left, left // 2, 3000, max(1, left - 20)))
     method, phone = _method(world, payer)
     splits = len(chosen) == 1 and chance.random() < 0.1
     exact = Full() if amount is None else Exact(amount)

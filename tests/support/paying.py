@@ -73,6 +73,7 @@ class PayingCustomer:
                 gateway=self.gateway_name,
                 expires_after=timedelta(hours=3),
                 actor=self.actor,
+                charge_limits=self.gateway.capabilities.charge_limits,
                 at=self.clock.now(),
             )
 

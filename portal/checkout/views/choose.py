@@ -26,7 +26,7 @@ from portal.customer_pages.context import current_actor, current_scope, current_
 from portal.customers.queries.customers import get_contact
 from portal.database import Reader
 from portal.errors import NotFound
-from portal.gateways.contract import Capabilities, Gateway
+from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, Capabilities, Gateway
 from portal.payment_methods.pages import BRAND_NAMES
 from portal.payment_methods.queries.own_methods import MethodRecord, list_own_methods
 from portal.payments.errors import CheckoutFault, InvoiceBeingPaid, NoGateway
@@ -113,6 +113,7 @@ def _begin(choice: Choice, gateway: Gateway | None) -> str:
             expires_after=timedelta(hours=services.settings.payment_expires_hours),
             actor=current_actor(),
             device=device_class(request.user_agent.string) or None,
+            charge_limits=gateway.capabilities.charge_limits if gateway else NO_LIMITS,
             at=now(),
         )
     )
@@ -191,6 +192,7 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None) -> _Offer:
         context = CheckoutContext(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",
+            limits=able.charge_limits.get(currency, ANY_AMOUNT),
             is_gateway_slow=is_gateway_slow(scope.merchant_id, gateway.name if gateway else None),
             can_add=able.hosted_page,
             can_save=able.saved_methods,

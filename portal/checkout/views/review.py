@@ -20,7 +20,7 @@ from portal.checkout.views.choose import begin, choose, show_choices
 from portal.customer_pages.context import current_actor, current_scope, current_services, local, now, redirect_to, root
 from portal.database import Reader
 from portal.errors import NotFound
-from portal.gateways.contract import Gateway
+from portal.gateways.contract import NO_LIMITS, Gateway
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.queries.own_methods import list_own_methods
@@ -122,7 +122,8 @@ def _review_page(
     services, scope = current_services(), current_scope()
     gateway = services.gateways.find(scope.merchant_id)
     with services.database.read() as reader:
-        checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
+        limits = gateway.capabilities.charge_limits if gateway is not None else NO_LIMITS
+        checkout = get_checkout(reader, scope, payment_id, g.merchant.options, limits)
         if checkout.confirmed_at is not None:
             return redirect_to(f"/payments/{payment_id}")
         methods = {method.id: method for method in list_own_methods(reader, scope)}

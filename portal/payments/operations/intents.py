@@ -12,12 +12,19 @@ from sqlalchemy.orm import Session
 from portal.credit import operations as credit
 from portal.credit.queries import free_credit
 from portal.events.rules import Actor
-from portal.gateways.contract import Gateway
+from portal.gateways.contract import ANY_AMOUNT, ChargeLimits, Gateway
 from portal.invoices.operations import balance
 from portal.merchants.queries import get_merchant
 from portal.money import Money
 from portal.payment_methods.operations.consents import Consent, record_consent
-from portal.payments.errors import AmountChanged, CheckoutEnded, InvoiceBeingPaid, MethodMissing, MethodUnknown
+from portal.payments.errors import (
+    AmountChanged,
+    AmountUnchargeable,
+    CheckoutEnded,
+    InvoiceBeingPaid,
+    MethodMissing,
+    MethodUnknown,
+)
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.checkouts import check_first_of_split, supersede
 from portal.payments.operations.gateway_requests import build_gateway_request
@@ -81,7 +88,8 @@ def write_intent(
         payment.credit_amount,
         [(share.invoice_id, share.amount, share.price) for share in allocations],
     )
-    pricing, currencies = _reprice(session, scope, payment, allocations)
+    limits = gateway.capabilities.charge_limits.get(payment.currency, ANY_AMOUNT) if gateway is not None else ANY_AMOUNT
+    pricing, currencies = _reprice(session, scope, payment, allocations, limits)
     method_id = payment.payment_method_id
     if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
@@ -122,11 +130,18 @@ def write_intent(
 
 
 def _reprice(
-    session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation]
+    session: Session,
+    scope: Scope,
+    payment: Payment,
+    allocations: Sequence[PaymentAllocation],
+    limits: ChargeLimits,
 ) -> tuple[Pricing, Mapping[str, str]]:
     """Return what the payment amounts to now, under the locks of its invoices, and the currency of each of them, which may have been
-    corrected since the choice. Raises InvoiceBeingPaid, InvoiceSettled."""
+    corrected since the choice. Raises InvoiceBeingPaid, InvoiceSettled, and where the gateway does not charge what it would come to,
+    or what it would leave, AmountUnchargeable or RestTooSmall."""
     if payment.kind == "top_up":
+        if not limits.allows(payment.amount):
+            raise AmountUnchargeable(limits.least)
         return Pricing(payment.currency, (), payment.amount), {}
     options = get_merchant(session, scope.merchant_id).options
     if payment.split_of is not None:
@@ -137,7 +152,7 @@ def _reprice(
         if holders and holders != [payment.split_of]:
             raise InvoiceBeingPaid(holders[0])
     credit = free_credit(session, scope, payment.currency) if payment.use_credit else 0
-    pricing = reprice_choice(dues, payment.currency, read_amount(payment), credit=credit)
+    pricing = reprice_choice(dues, payment.currency, read_amount(payment), credit=credit, limits=limits)
     return pricing, {due.invoice_id: due.currency for due in dues}
 
 

@@ -55,7 +55,7 @@ def confirm_payment(
     `version` is `shown_version` of the page that was confirmed; "" is the version of the amounts as they were chosen.
     `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
     `consent` is recorded where the customer asked to save the new method; without it none is saved.
-    Raises AmountChanged, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
+    Raises AmountChanged, AmountUnchargeable, RestTooSmall, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
     NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
     """
     gateway = services.gateways.find(scope.merchant_id)
