@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,9 @@ from portal.customer_pages.error_pages import register_errors
 from portal.customer_pages.guard import close_request
 from portal.customer_pages.login import NoSession, register_login
 from portal.database import Database
+from portal.gateway_calls import GatewayCalls
+from portal.gateway_health import GatewayHealth
+from portal.gateways.measuring import MeasuredGateways
 from portal.gateways.registry import AccountGateways
 from portal.json_logs import write_json_logs
 from portal.method_users import METHOD_USERS
@@ -30,6 +34,7 @@ from portal.web.card_numbers import refuse_card_numbers
 from portal.web.counting import RequestCounts
 from portal.web.csrf import CsrfTokens
 from portal.web.flood import build_flood_limit
+from portal.web.gateway_waits import build_gateway_calls
 from portal.web.headers import SecurityHeaders
 from portal.web.policies import collect_policies
 from portal.web.probes import add_probes
@@ -133,13 +138,25 @@ def build_renderer(settings: Settings) -> Renderer:
 
 
 def build_runtime(
-    services: Services, renderer: Renderer, merchant: str | None = None, *, static_files: StaticFiles | None = None
+    services: Services,
+    renderer: Renderer,
+    merchant: str | None = None,
+    *,
+    static_files: StaticFiles | None = None,
+    calls: GatewayCalls | None = None,
 ) -> Runtime:
     """Return the state of the web layer. With `merchant`, a host application decides about hosts.
 
-    `static_files` are those of the renderer's themes, if they are built already.
+    `static_files` are those of the renderer's themes, if they are built already. `calls` makes the requests' calls to gateways; by
+    default no request waits longer than two seconds, and no more than half of the server's threads wait at a time.
     """
     settings = services.settings
+    health = GatewayHealth()
+    services = replace(
+        services,
+        gateways=MeasuredGateways(services.gateways, health),
+        calls=calls or build_gateway_calls(settings.server_threads),
+    )
     is_https = not settings.is_loopback_http
     base = urlsplit(settings.base_url)
     return Runtime(
@@ -154,6 +171,7 @@ def build_runtime(
         headers=SecurityHeaders(is_https=is_https, is_demo=settings.demo),
         flood=build_flood_limit(settings.pages_per_ip_per_minute, settings.redis_url),
         counts=RequestCounts(),
+        gateway_health=health,
         render_metrics=render_metrics,
         own_origin=f"{base.scheme}://{base.netloc}",
         is_https=is_https,

@@ -12,12 +12,14 @@ from portal.merchants.queries import MerchantProfile
 _LATE = timedelta(minutes=5)
 _MOST_LISTED = 20
 _REFUSALS_DAYS = 30
+_UNSENT_AFTER = timedelta(minutes=1)
 
 
 def list_backlog(database: Database, merchants: list[MerchantProfile]) -> Iterator[Finding]:
     """Yield a finding for each problem, and an `ok` for each kind of work without one."""
     yield from _outbox(database)
     yield from _refused_mails(database)
+    yield _unsent_payments(database)
     yield _unknown_payments(database)
     yield _unknown_refunds(database)
     yield from _events(database)
@@ -59,6 +61,21 @@ def _refused_mails(database: Database) -> Iterator[Finding]:
         "mail",
         f"{count} {'mail was' if count == 1 else 'mails were'} refused permanently by the mail server in {_REFUSALS_DAYS} days, the last {_ago(last_at, now)} "
         f"({reasons}): see `refused_step` in `outbox_messages`",
+    )
+
+
+def _unsent_payments(database: Database) -> Finding:
+    """A payment is sent within seconds, if not by the server then by a worker; ten minutes after the press never any more."""
+    from portal.payments.queries.at_gateways import read_unsent_payments
+
+    with database.read() as reader:
+        count, _ = read_unsent_payments(reader, before=datetime.now(UTC) - _UNSENT_AFTER)
+    if not count:
+        return Finding(Level.OK, "payments", "none waits to be sent")
+    return Finding(
+        Level.WARNING,
+        "payments",
+        f"{count} were confirmed more than a minute ago and not sent: is `portal worker` running, does the gateway answer?",
     )
 
 

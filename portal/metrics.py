@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from portal.database import Reader
 from portal.outbox.queries import read_outbox
-from portal.payments.queries.at_gateways import read_unknown_payments
+from portal.payments.queries.at_gateways import read_unknown_payments, read_unsent_payments
 from portal.provider_events.queries import read_inbox
 from portal.reconciliation.queries import count_open_differences, list_comparisons
 from portal.reconciliation.rules import DifferenceKind
@@ -65,6 +65,13 @@ def _outbox(reader: Reader, now: datetime) -> Iterator[Metric]:
 
 
 def _payments(reader: Reader, now: datetime) -> Iterator[Metric]:
+    unsent = read_unsent_payments(reader)
+    yield _gauge("portal_payments_unsent", "Confirmed payments that nobody has sent.", unsent.unknown_count)
+    yield _gauge(
+        "portal_payments_unsent_oldest_seconds",
+        "How long ago the oldest of them was confirmed.",
+        _age(unsent.oldest_at, now),
+    )
     unknown = read_unknown_payments(reader)
     yield _gauge(
         "portal_payments_unknown", "Payments whose outcome the gateway has yet to report.", unknown.unknown_count

@@ -76,6 +76,12 @@ class Settings(BaseSettings):
     notchpay_url: str = Field("https://api.notchpay.co", description="origin of Notch Pay's API; another one for tests")
     stripe_url: str = Field("https://api.stripe.com", description="origin of Stripe's API; another one for tests")
     gateway_timeout_seconds: float = Field(10, gt=0, le=60, description="timeout of a request to a gateway")
+    server_threads: int = Field(
+        8,
+        ge=1,
+        le=256,
+        description="threads of each process of the web server, also of one of your own: at most half of them wait for a gateway",
+    )
     database_busy_seconds: float = Field(15, gt=0, le=120, description="SQLite: how long a writer waits for another")
     database_pool_size: int = Field(8, ge=1, le=200, description="connections in the pool of a process")
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from portal.emails.handlers import build_mail_handlers
 from portal.events.operations import delete_old_events
+from portal.gateway_calls import CallsSideBySide
 from portal.ledger.jobs import seal_ledger
 from portal.merchants.queries import list_merchants
 from portal.outbox.jobs import Handler, delete_delivered, deliver_next
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
 from portal.payment_methods.operations.removal import detach_method
-from portal.payments.jobs import check_payments, expire_checkouts
+from portal.payments.jobs import check_payments, expire_checkouts, send_payments
 from portal.provider_events.jobs import handle_events
 from portal.reconciliation.jobs import compare_charges
 from portal.refunds.jobs import check_refunds
@@ -37,12 +39,28 @@ def build_handlers(renderer: Renderer) -> Mapping[str, Handler]:
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """Jobs of a worker that run one after the other, beside those of other lanes. `calls_at_once` is how many calls to gateways they
+    make at a time, None where they make them one by one."""
+
+    name: str
+    calls_at_once: int | None = None
+
+
+ORDERS = Lane("orders", 16)
+"""So many that a minute is enough for a hundred payments at a gateway which takes ten seconds not to answer."""
+LOOKUPS = Lane("lookups", 8)
+OTHERS = Lane("jobs")
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A periodic job; `run` returns how many rows it processed."""
 
     name: str
     every: timedelta
     run: Callable[[Services], int]
+    lane: Lane = OTHERS
 
 
 def clean_up(services: Services) -> int:
@@ -59,7 +77,8 @@ def clean_up(services: Services) -> int:
 
 JOBS: tuple[Job, ...] = (
     Job("handled", timedelta(seconds=1), handle_events),
-    Job("checked", timedelta(seconds=2), check_payments),
+    Job("sent", timedelta(seconds=1), send_payments, ORDERS),
+    Job("checked", timedelta(seconds=2), check_payments, LOOKUPS),
     Job("checked_refunds", timedelta(seconds=2), check_refunds),
     Job("checked_setups", timedelta(seconds=2), check_setups),
     Job("sealed", timedelta(seconds=5), seal_ledger),
@@ -68,7 +87,8 @@ JOBS: tuple[Job, ...] = (
     Job("mailed_expiring", timedelta(days=1), mail_expiring_methods),
     Job("cleaned", timedelta(minutes=5), clean_up),
 )
-"""In the order in which one round runs them."""
+"""In the order in which one round runs them. What waits for gateways longest has lanes of its own: a gateway that does not answer must
+not keep a payment at another one from being sent within its minute."""
 
 
 @dataclass(slots=True)
@@ -111,25 +131,39 @@ def run_forever(
 ) -> None:
     """Work until `stop` is set; current work is finished first, which takes less than ten seconds.
 
-    Jobs have their own thread, so that a gateway which does not respond does not delay mail. An unreachable database is
-    retried.
+    Each lane of jobs has its own thread, so that a gateway which does not respond delays neither mail nor other gateways. An
+    unreachable database is retried.
     """
-    schedule = Schedule(jobs)
 
     def deliver() -> bool:
         return sum(deliver_due(services, handlers, stop=stop, limit=_MAX_AT_ONCE).values()) >= _MAX_AT_ONCE
+
+    # Daemons: a lookup that is still running when the time is up is repeated by the next worker.
+    threads = [
+        threading.Thread(target=_repeat, args=(stop, _runner(services, lane, jobs)), name=lane.name, daemon=True)
+        for lane in dict.fromkeys(job.lane for job in jobs)
+    ]
+    _log.info("worker.started")
+    for thread in threads:
+        thread.start()
+    _repeat(stop, deliver)
+    until = time.monotonic() + _END_WITHIN_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    _log.info("worker.stopped")
+
+
+def _runner(services: Services, lane: Lane, jobs: tuple[Job, ...]) -> Callable[[], bool]:
+    """Return what runs the due jobs of a lane."""
+    schedule = Schedule(tuple(job for job in jobs if job.lane == lane))
+    if lane.calls_at_once is not None:
+        services = replace(services, calls=CallsSideBySide(lane.calls_at_once))
 
     def run_jobs() -> bool:
         schedule.run_due(services)
         return False
 
-    # A daemon: a lookup that is still running when the time is up is repeated by the next worker.
-    jobs_thread = threading.Thread(target=_repeat, args=(stop, run_jobs), name="jobs", daemon=True)
-    _log.info("worker.started")
-    jobs_thread.start()
-    _repeat(stop, deliver)
-    jobs_thread.join(_END_WITHIN_SECONDS)
-    _log.info("worker.stopped")
+    return run_jobs
 
 
 def _repeat(stop: threading.Event, work: Callable[[], bool]) -> None:

@@ -22,12 +22,13 @@ from portal.checkout.pages import (
     TelephoneChoice,
 )
 from portal.checkout.queries import Checkout, Payable
+from portal.gateways.contract import ANY_AMOUNT, ChargeLimits
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.pages import MethodLabel
 from portal.payment_methods.queries.own_methods import MethodRecord
 from portal.payment_methods.rules import preferred_method
-from portal.payments.errors import AmountNotDivisible, CheckoutFault, DepositNotOffered
+from portal.payments.errors import AmountUnchargeable, CheckoutFault
 from portal.payments.page_builders import checkout_url, retry_url
 from portal.payments.pages import PaidInvoice
 from portal.payments.queries.payment_page import PaymentDetail
@@ -41,7 +42,7 @@ from portal.payments.rules.amounts import (
     least_first_part,
     price_choice,
 )
-from portal.payments.rules.choices import Deposit, FirstPart, Prompt, amount_of
+from portal.payments.rules.choices import FirstPart, Prompt, amount_of
 
 MAX_OTHERS = 10
 MAX_TITLES = 3
@@ -53,7 +54,7 @@ MAX_CHANGEABLE = 50
 class CheckoutContext:
     """What the merchant and its gateway offer at this checkout, in its currency. `channels` are the operators that can send
     a prompt, as (id, name); `page_types` what the gateway's page accepts; `credit` is what the customer may spend in it;
-    `refused_amount` is as for `amounts.amount_rule`."""
+    `refused_amount` is as for `amounts.amount_rule`; `is_gateway_slow`: it takes long to answer at the moment; `limits`: what it charges."""
 
     payee: str
     gateway_name: str
@@ -66,6 +67,8 @@ class CheckoutContext:
     channels: tuple[tuple[str, str], ...] = ()
     known_phone: str = ""
     page_types: tuple[str, ...] = ("card",)
+    is_gateway_slow: bool = False
+    limits: ChargeLimits = ANY_AMOUNT
 
 
 def build_choose_page(
@@ -98,6 +101,8 @@ def build_choose_page(
     usual = proposed.id if proposed else NEW_METHOD if context.can_add else ""
     choice = _amount_choice(fields, dues, currency, context)
     credit = CreditChoice(context.credit, fields.use_credit) if context.credit and not fields.top_up else None
+    total = sum(due.price_in(currency) or 0 for due in dues)
+    too_small = _too_small(fields, total, context)
     page = ChoosePage(
         kind="top_up" if fields.top_up else "split" if fields.split_of else "invoices",
         split_of=fields.split_of or "",
@@ -113,7 +118,7 @@ def build_choose_page(
             MethodChoice(row.id, row.label, row.state, row.is_default)
             for row in (build_method_row(method, today=today, zone=zone) for method in methods)
         ),
-        amount=sum(due.price_in(currency) or 0 for due in dues),
+        amount=total,
         currency=currency,
         payee=context.payee,
         gateway_name=context.gateway_name,
@@ -127,13 +132,15 @@ def build_choose_page(
         by_currency=_by_currency(chosen, root) if faults.get("invoice") == "currencies" else (),
         credit=credit,
         telephone=_telephone(fields, context),
-        faults=dict(faults),
+        faults=dict(faults) or too_small,
+        least_amount=context.limits.least,
         in_progress_payment_id=held_by.id if held_by else None,
         held_by=_held_by(held_by, zone) if held_by else None,
         sum=_sum(fields, dues, currency, choice, credit, context, locale),
         stopped_amount=stopped_amount,
+        is_gateway_slow=context.is_gateway_slow,
     )
-    return replace(page, nothing=_nothing(page))
+    return replace(page, nothing=_nothing(page) or ("too_small" if too_small and not page.others else ""))
 
 
 def _nothing(page: ChoosePage) -> str:
@@ -181,12 +188,20 @@ def _sum(
             return ChoiceSum(0, 0, named, charge=named) if is_offered else ChoiceSum(0, 0, None)
         if not dues:
             return ChoiceSum(0, 0, None)
-        check_amount(dues, currency, amount, refused_amount=context.refused_amount)
-        pricing = price_choice(dues, currency, amount, credit=available)
+        check_amount(dues, currency, amount, refused_amount=context.refused_amount, limits=context.limits)
+        pricing = price_choice(dues, currency, amount, credit=available, limits=context.limits)
     except CheckoutFault:
         return ChoiceSum(len(dues), total, None, is_split=is_split)
     rest = total - pricing.total
     return ChoiceSum(len(dues), total, pricing.total, pricing.credit, pricing.charge, rest, is_split)
+
+
+def _too_small(fields: CheckoutFields, total: int, context: CheckoutContext) -> dict[str, str]:
+    """Return the fault of invoices that come to less than the gateway charges and credit pays."""
+    is_chargeable = context.limits.allows(total) or total <= context.credit
+    if fields.top_up or total == 0 or is_chargeable or not context.gateway_name:
+        return {}
+    return {AmountUnchargeable.field: AmountUnchargeable.code}
 
 
 def page_currency(fields: CheckoutFields, dues: Sequence[Due], payable: Sequence[Payable]) -> str | None:
@@ -207,15 +222,17 @@ def _amount_choice(
         rule = context.options.top_ups.get(currency)
         if rule is None:
             return None
-        options = tuple(NamedAmount(str(amount), "preset", amount) for amount in rule.presets)
+        minimum = context.limits.round_up(rule.minimum)
+        offered = [amount for amount in rule.presets if context.limits.allows(amount)]
+        options = tuple(NamedAmount(str(amount), "preset", amount) for amount in offered)
         usual = options[0].value if options else OTHER
         chosen = _selected_value(fields, [*(option.value for option in options), OTHER], usual)
-        return AmountChoice(options, chosen, fields.amount, True, False, rule.minimum, rule.maximum)
+        return AmountChoice(options, chosen, fields.amount, True, False, minimum, rule.maximum)
     if not dues or fields.split_of or currency not in currencies_of(dues):
         return None
-    amounts = amount_rule(dues, currency, refused_amount=context.refused_amount)
-    least = least_first_part(dues, currency)
-    can_split = context.options.allow_split and least is not None and least < amounts.total
+    amounts = amount_rule(dues, currency, refused_amount=context.refused_amount, limits=context.limits)
+    least = least_first_part(dues, currency, context.limits)
+    can_split = context.options.allow_split and least is not None
     if not amounts.has_choice and not can_split:
         return None
     named = [NamedAmount(FULL, "full", amounts.total)]
@@ -233,10 +250,10 @@ def _amount_choice(
         can_split,
         # A theme's page of before has these limits for both fields.
         amounts.minimum if amounts.is_editable else least or 1,
-        amounts.maximum if amounts.is_editable else amounts.total - 1,
+        amounts.maximum if amounts.is_editable else amounts.total - context.limits.least,
         amounts.is_after_refusal,
         least or 0,
-        amounts.total - 1,
+        amounts.total - context.limits.least,
         fields.first_amount,
     )
 
@@ -305,10 +322,9 @@ def find_choice_fault(checkout: Checkout, method_ids: Collection[str]) -> Mappin
     """Return what of an open checkout cannot be paid as it was chosen, by its field: the customer has to repeat step one."""
     if checkout.method_id is not None and checkout.method_id not in method_ids:
         return {"payment_method": "unknown"}
-    if checkout.price_now() is None and any(share.due for share in checkout.shares):
-        fault = DepositNotOffered if isinstance(checkout.choice.amount, Deposit) else AmountNotDivisible
-        return {fault.field: fault.code}
-    return {}
+    fault = checkout.find_fault()
+    is_open = checkout.is_top_up or any(share.due for share in checkout.shares)
+    return {fault.field: fault.code} if fault is not None and is_open else {}
 
 
 def review_state(checkout: Checkout, *, ended_by: str, has_changed: bool = False) -> str:
@@ -337,6 +353,7 @@ def build_review_page(
     until: datetime | None = None,
     receipt_to: str | None = None,
     owed: int = 0,
+    is_gateway_slow: bool = False,
 ) -> ReviewPage:
     """Build step two, with the current amounts, in a `review_state`, or in a state "too_many…" with `until`. `owed` is all that the
     customer owes in its currency and that no payment holds."""
@@ -377,6 +394,7 @@ def build_review_page(
         other_payment_id=other_payment_id,
         receipt_to=receipt_to,
         open_after=max(0, owed - sum(part.share for part, share in paid if _is_of(share, checkout.currency))),
+        is_gateway_slow=is_gateway_slow and shown.charge > 0,
     )
 
 

@@ -133,13 +133,17 @@ class ChoosePage:
     offered where the chosen invoices have no currency in common.
     `sum` is what the choice comes to as it is loaded; the page's script follows the choice from there. `nothing` says why there is no
     form: "in_progress" (`held_by` is the payment), "settled", "none" (nothing is owed that could be chosen), "no_way" (nothing pays in
-    the currency), "currencies"; "" where there is one. `stopped_amount` was to be paid by the payment that was just stopped.
+    the currency), "too_small" (for the gateway, and there is nothing to pay with it), "currencies"; "" where there is one. `stopped_amount` was to be paid by the payment that was just stopped.
     `chosen` is the radio to tick: an id, "new", "telephone" or "" (nothing). `can_add` offers "new", and `can_save` its consent
     `save_method`; `save_method` is the state of that box. `amount_choice` None: paid in full.
+    `is_gateway_slow`: the gateway takes long to answer at the moment; paying is possible all the same.
+    `least_amount` is what the gateway charges at least, in minor units.
     `page_types` are what the gateway's page accepts, of card, mobile_money, bank_account, other.
     `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired" | "currency",
     "invoice": "missing" | "in_progress" | "settled" | "currencies" | "too_much",
     "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
+    "invoice": "missing" | "in_progress" | "settled" | "currencies",
+    "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "rest" | "unchargeable" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
     """
 
     invoices: tuple[InvoiceChoice, ...]
@@ -167,6 +171,8 @@ class ChoosePage:
     nothing: str = ""
     held_by: HeldBy | None = None
     stopped_amount: int = 0
+    is_gateway_slow: bool = False
+    least_amount: int = 1
 
     @property
     def has_ways(self) -> bool:
@@ -187,6 +193,7 @@ class ReviewPage:
     `amount` is what the method pays; `credit_amount` is paid by the customer's credit beside it. With an amount of 0 credit pays
     all. `rest_amount` is paid by another method afterwards. `is_top_up`: the payment becomes credit and pays no invoice.
     `method` None: a new one, entered on the gateway's page, or the telephone `phone`, which gets a prompt.
+    `is_gateway_slow` is as in ChoosePage, false where credit pays all.
     `version` is posted back as the hidden field `version`, so that what is charged is what was shown.
     `change_url` is step one with the same choice, `back_url` what the customer came from: Cancel leads there, and ends the
     checkout first where it `can_cancel`. Confirmation and cancellation are POSTs below /checkout/<payment_id>.
@@ -215,6 +222,7 @@ class ReviewPage:
     other_payment_id: str | None = None
     receipt_to: str | None = None
     open_after: int = 0
+    is_gateway_slow: bool = False
 
     @property
     def is_payable(self) -> bool:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from portal.credit.queries import free_credit
 from portal.database import Reader
 from portal.errors import NotFound
+from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, ChargeLimits
 from portal.invoices.queries import payable
 from portal.invoices.queries.payable import PayableInvoice, list_outstanding
 from portal.invoices.rules import MAX_INVOICES_PER_PAYMENT, OUTSTANDING
 from portal.merchants.rules.payment_options import PaymentOptions
-from portal.payments.errors import AmountNotDivisible, DepositNotOffered, InvoiceSettled
+from portal.payments.errors import AmountUnchargeable, CheckoutFault
 from portal.payments.queries.payments import get_payment
 from portal.payments.queries.payments import list_shares as list_shares_of_payments
 from portal.payments.queries.shares import Share, chosen_pricing, due_of, list_shares
@@ -41,7 +42,8 @@ class Payable:
 @dataclass(frozen=True, slots=True)
 class Checkout:
     """An unconfirmed payment as the review shows it: the `choice` as it was stored, and its amounts. A newer checkout may be
-    paying its invoices meanwhile, or have paid them. `gateway` is None where credit alone pays."""
+    paying its invoices meanwhile, or have paid them. `gateway` is None where credit alone pays. `limits` are those of the merchant's
+    gateway in the payment's currency."""
 
     id: str
     status: str
@@ -54,6 +56,7 @@ class Checkout:
     choice: Choice
     shares: tuple[Share, ...]
     free_credit: int
+    limits: ChargeLimits = ANY_AMOUNT
 
     @property
     def is_top_up(self) -> bool:
@@ -87,13 +90,27 @@ class Checkout:
 
     def price_now(self) -> Pricing | None:
         """The payment as it would be confirmed now; None when nothing is left to pay, or the choice is no longer possible."""
+        try:
+            return self._reprice()
+        except CheckoutFault:
+            return None
+
+    def find_fault(self) -> CheckoutFault | None:
+        """Return why the payment cannot be confirmed as it was chosen; None where it can."""
+        try:
+            self._reprice()
+        except CheckoutFault as fault:
+            return fault
+        return None
+
+    def _reprice(self) -> Pricing:
+        """Raises what `reprice_choice` raises."""
         if self.is_top_up:
+            if not self.limits.allows(self.amount):
+                raise AmountUnchargeable(self.limits.least)
             return self.chosen
         dues = [share.due for share in self.shares if share.due]
-        try:
-            return reprice_choice(dues, self.currency, self.choice.amount, credit=self.free_credit)
-        except (InvoiceSettled, AmountNotDivisible, DepositNotOffered):
-            return None
+        return reprice_choice(dues, self.currency, self.choice.amount, credit=self.free_credit, limits=self.limits)
 
 
 def list_payable(reader: Reader, scope: Scope, options: PaymentOptions) -> list[Payable]:
@@ -134,8 +151,17 @@ def list_invoices_of(reader: Reader, scope: Scope, payment_id: str) -> list[str]
     return [share.invoice_id for share in shares]
 
 
-def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: PaymentOptions) -> Checkout:
-    """One payment of the customer with its shares, whatever its status. Raises NotFound, also for one that was not chosen here."""
+def get_checkout(
+    reader: Reader,
+    scope: Scope,
+    payment_id: str,
+    options: PaymentOptions,
+    charge_limits: Mapping[str, ChargeLimits] = NO_LIMITS,
+) -> Checkout:
+    """One payment of the customer with its shares, whatever its status. Raises NotFound, also for one that was not chosen here.
+
+    `charge_limits` are those of the merchant's gateway, by currency.
+    """
     payment = get_payment(reader, scope, payment_id)
     shares = tuple(list_shares(reader, scope, payment_id, options))
     choice = read_choice(payment, [share.invoice_id for share in shares])
@@ -153,6 +179,7 @@ def get_checkout(reader: Reader, scope: Scope, payment_id: str, options: Payment
         choice,
         shares,
         free_credit=free_credit(reader, scope, payment.currency) if choice.use_credit else 0,
+        limits=charge_limits.get(payment.currency, ANY_AMOUNT),
     )
 
 

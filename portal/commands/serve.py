@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from portal.services import Services
 
-_THREADS = 8
-_THREADS_A_WORKER = 4
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -48,16 +46,16 @@ def serve(host: str, port: int, workers: int | None) -> None:
         # Which proxies are trusted is decided by a host application itself.
         has_proxies = settings.trusted_proxies > 0 or mount is not None
         if workers is None:
-            _serve_alone(app, host, port, has_proxies=has_proxies)
+            _serve_alone(app, host, port, threads=settings.server_threads, has_proxies=has_proxies)
         else:
             _serve_in_processes(app, services, host, port, workers, has_proxies=has_proxies)
 
 
-def _serve_alone(app: Flask, host: str, port: int, *, has_proxies: bool) -> None:
+def _serve_alone(app: Flask, host: str, port: int, *, threads: int, has_proxies: bool) -> None:
     from portal.http_server import HttpServer
 
     try:
-        server = HttpServer(app, address=(host, port), threads=_THREADS, has_proxies=has_proxies)
+        server = HttpServer(app, address=(host, port), threads=threads, has_proxies=has_proxies)
     except (OSError, ValueError) as fault:
         raise click.ClickException(_why_not_listening(fault, host, port)) from fault
     for number in _STOP_SIGNALS:
@@ -102,7 +100,7 @@ def _serve_in_processes(
                 "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
                 "workers": workers,
                 "worker_class": HttpWorker,
-                "threads": _THREADS_A_WORKER,
+                "threads": services.settings.server_threads,
                 "graceful_timeout": GRACE_SECONDS + 5,
                 "preload_app": True,  # One copy of the code in memory, shared by all workers.
                 "control_socket_disable": True,

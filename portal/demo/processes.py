@@ -86,7 +86,13 @@ class _Demo:
 
         write_json_logs(settings.log_level)
         app = create_app(settings)
-        server = create_server(app, sockets=[server_socket], threads=8, clear_untrusted_proxy_headers=True, ident=None)
+        server = create_server(
+            app,
+            sockets=[server_socket],
+            threads=settings.server_threads,
+            clear_untrusted_proxy_headers=True,
+            ident=None,
+        )
         threading.Thread(target=self._announce, args=(settings,), daemon=True).start()
         server.run()
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from portal.gateways.sanitizing import MAX_ADDRESS_LENGTH, number_within, printable, storable_id, storable_instant
@@ -119,10 +120,11 @@ FAILURE_CODES = frozenset(
         "page_canceled",
         "page_expired",
         "processing_error",
+        "not_sent",
     }
 )
 """Why a charge or a setup failed. With `method_invalid` and `amount_unsupported` (an amount or a currency that the provider
-does not accept) the request never reached a bank."""
+does not accept) the request never reached a bank; with `not_sent`, which is ours, it never reached the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,13 +322,39 @@ class PromptChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargeLimits:
+    """Which amounts of a currency a provider charges, in minor units: from `least` on, in multiples of `step`."""
+
+    least: int = 1
+    step: int = 1
+
+    def allows(self, amount: int) -> bool:
+        """Return whether the amount can be charged."""
+        return amount >= self.least and amount % self.step == 0
+
+    def round_up(self, amount: int) -> int:
+        """Return the lowest amount that can be charged and is not below this one."""
+        return -(-max(amount, self.least) // self.step) * self.step
+
+    def round_down(self, amount: int) -> int:
+        """Return the highest amount that can be charged and is not above this one; 0 where there is none."""
+        rounded = amount // self.step * self.step
+        return rounded if self.allows(rounded) else 0
+
+
+ANY_AMOUNT = ChargeLimits()
+NO_LIMITS: Mapping[str, ChargeLimits] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a provider supports; pages offer nothing else.
 
     `hosted_page`: customers can pay on a page of the provider. `saved_methods`: a saved method can be charged by its token.
     `setup_page`: a method can be saved without paying. `prompt_channels`: the mobile money operators that can be prompted.
     `cancel`: a pending charge can be cancelled. `refunds`: in whole or in part. `lists_charges`: its charges can be
-    reconciled. `currencies`: those that it accepts; None for all.
+    reconciled. `currencies`: those that it accepts; None for all. `charge_limits`: by currency, the amounts that it charges, where
+    these are known; a currency that is not listed has no limits that we know of.
     """
 
     hosted_page: bool = False
@@ -339,6 +367,7 @@ class Capabilities:
     currencies: frozenset[str] | None = None
     page_types: tuple[str, ...] = field(default=("card",))
     """The method types that its hosted page accepts, of `METHOD_TYPES`."""
+    charge_limits: Mapping[str, ChargeLimits] = field(default_factory=dict)
 
     def accepts(self, currency: str) -> bool:
         return self.currencies is None or currency in self.currencies

@@ -97,6 +97,25 @@ class AmountTooHigh(AmountOutOfRange):
     sentence = "This is more than may be paid here."
 
 
+class RestTooSmall(AmountOutOfRange):
+    """What would be left could not be charged by the gateway: all of it is to be paid, or more is to be left."""
+
+    code = "rest"
+    sentence = "What would be left could not be paid any more."
+
+
+class AmountUnchargeable(CheckoutFault):
+    """The gateway does not charge this amount, and credit does not pay all of it. `least` is what it charges at least, in minor units."""
+
+    field = "amount"
+    code = "unchargeable"
+    sentence = "The gateway does not charge such an amount."
+
+    def __init__(self, least: int) -> None:
+        super().__init__()
+        self.least = least
+
+
 class AmountNotDivisible(CheckoutFault):
     field = "amount"
     code = "unplaceable"

@@ -1,10 +1,12 @@
-"""Jobs of the worker for payments: look up those that are due, and end checkouts that nobody confirmed."""
+"""Jobs of the worker for payments: send those that nobody has sent yet, look up those that are due, and end checkouts that nobody
+confirmed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,15 +15,27 @@ from sqlalchemy.orm import Session
 from portal.claims import Queue, Row, claim_next
 from portal.database import Reader
 from portal.events.rules import WORKER
+from portal.gateways.polling import RESEND_AFTER
 from portal.payments.models import Payment
 from portal.payments.operations.checkouts import end_checkout
 from portal.payments.operations.locks import lock_payment
 from portal.payments.operations.paying import resolve_payment
-from portal.payments.rules import statuses
+from portal.payments.operations.sending import send_payment
+from portal.payments.rules import sending, statuses
 from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
+
+
+def send_payments(services: Services) -> int:
+    """Send the confirmed payments that no process has sent, because it died or had no thread for it; return how many were claimed.
+
+    Each that cannot be sent any more, ten minutes after the press, ends.
+    """
+    return _work(
+        services, _TO_SEND, lambda row: send_payment(services, row.merchant_id, row.id, row.gateway, last_sent_at=None)
+    )
 
 
 def check_payments(services: Services) -> int:
@@ -30,14 +44,7 @@ def check_payments(services: Services) -> int:
     Each is claimed by moving its next check, so that two workers check different payments and a killed worker's payment becomes
     due again by itself.
     """
-    count = 0
-    while count < _BATCH and (payment := claim_next(services, _TO_CHECK)) is not None:
-        count += 1
-        try:
-            resolve_payment(services, payment.merchant_id, payment.id)
-        except Exception:  # one payment that cannot be resolved must not stop the others; it stays due and is reported
-            log.exception("payment.check_failed", extra={"payment": payment.id})
-    return count
+    return _work(services, _TO_CHECK, lambda row: resolve_payment(services, row.merchant_id, row.id))
 
 
 def expire_checkouts(services: Services) -> int:
@@ -54,17 +61,53 @@ def expire_checkouts(services: Services) -> int:
     return count
 
 
-def _claimed(payment: Row, now: datetime) -> dict[str, Any]:
-    count = payment.check_count + 1
-    return {"check_count": count, "next_check_at": statuses.next_check(count, now)}
+def _work(services: Services, queue: Queue, work: Callable[[Row], None]) -> int:
+    """Do the work on each payment that is due, one after the other; return how many there were."""
+    count = 0
+    while count < _BATCH and (payment := claim_next(services, queue)) is not None:
+        count += 1
+        services.calls.send(payment.id, partial(_try, work, payment))
+    return count
+
+
+def _try(work: Callable[[Row], None], payment: Row) -> None:
+    try:
+        work(payment)
+    except Exception:  # One payment that fails must not stop the others; it stays due and is reported.
+        log.exception("payment.check_failed", extra={"payment": payment.id})
+
+
+def _claimed_to_check(payment: Row, now: datetime) -> dict[str, Any]:
+    if payment.status == "processing" and payment.confirmed_at is not None:
+        last_sent_at = payment.last_sent_at or payment.sent_at
+        count, due = sending.next_lookup(payment.check_count, payment.confirmed_at, last_sent_at, now)
+    else:
+        count = payment.check_count + 1
+        due = statuses.next_check(count, now)
+    return {"check_count": count, "next_check_at": due}
 
 
 _TO_CHECK = Queue(
     Payment,
-    columns=(Payment.check_count, Payment.next_check_at),
-    is_due=lambda now: Payment.next_check_at <= now,
+    columns=(
+        Payment.check_count,
+        Payment.next_check_at,
+        Payment.status,
+        Payment.confirmed_at,
+        Payment.sent_at,
+        Payment.last_sent_at,
+    ),
+    is_due=lambda now: sa.and_(Payment.next_check_at <= now, Payment.sent_at.is_not(None)),
     order_by=(Payment.next_check_at,),
-    claim=_claimed,
+    claim=_claimed_to_check,
+)
+_TO_SEND = Queue(
+    Payment,
+    columns=(Payment.gateway, Payment.next_check_at),
+    is_due=lambda now: sa.and_(Payment.next_check_at <= now, Payment.sent_at.is_(None)),
+    order_by=(Payment.next_check_at,),
+    # Due again soon: a worker that dies before it has claimed the sending leaves nothing else behind.
+    claim=lambda _payment, now: {"next_check_at": now + RESEND_AFTER},
 )
 
 

@@ -18,7 +18,9 @@ class Payment(Base):
     `amount` and `amount_refunded` are minor units of `currency`. `method_*` is what was used, as it was then.
     `description` is the first invoice's title, `note` its number, `more_count` how many further invoices it pays: a list
     needs no second query for them.
-    `next_check_at` is when the worker looks the payment up again; null when nothing is unknown;
+    `confirmed_at` is when the customer pressed Pay. `sent_at` is when a process first set out to send it to the gateway, null while
+    none has; `last_sent_at` when one did so last.
+    `next_check_at` is when the worker sends it or looks it up next; null when nothing is unknown;
     `checked_at` is when it was looked up last.
     `return_url` is the payment's own page, absolute, where the gateway sends the customer back to; `action_url` is the
     gateway's page where the customer goes on.
@@ -172,6 +174,7 @@ class Payment(Base):
     opened_at: Mapped[datetime | None] = mapped_column(Instant)
     confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    last_sent_at: Mapped[datetime | None] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
 

@@ -24,6 +24,7 @@ from portal.payments.pages import (
 )
 from portal.payments.queries.history import PaymentRecord, RefundRecord
 from portal.payments.queries.payment_page import PaymentDetail, ShareRecord
+from portal.payments.rules import sending
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.web.pages import Pager
 
@@ -143,6 +144,8 @@ def build_payment_page(
     leaves_a_rest = payment.is_first_of_two and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
     returning = sum(refund.amount for refund in refunds if refund.status == "pending")
+    is_being_sent = _is_being_sent(payment, now)
+    is_unsent = is_being_sent and payment.sent_at is None
     is_phone_prompt = payment.status == "pending" and method is not None and method.type == "mobile_money"
     prompt = _prompt(payment, prompt_channels, now) if is_phone_prompt and payment.sent_at else None
     is_late = prompt is not None and now >= prompt.answer_by
@@ -150,7 +153,7 @@ def build_payment_page(
     return PaymentPage(
         id=payment.id,
         status=payment.status,
-        state="returning" if returning else payment.shown_status,
+        state="returning" if returning else "sending" if is_being_sent else payment.shown_status,
         amount=payment.amount,
         currency=payment.currency,
         payee=payee,
@@ -170,7 +173,15 @@ def build_payment_page(
             for share in payment.shares
             if share.state == "settled" or payment.status not in CAPTURED
         ),
-        steps=tuple(_steps(payment, refunds, zone, unanswered_at=prompt.answer_by if prompt and is_late else None)),
+        steps=tuple(
+            _steps(
+                payment,
+                refunds,
+                zone,
+                is_being_sent=is_being_sent,
+                unanswered_at=prompt.answer_by if prompt and is_late else None,
+            )
+        ),
         refunds=_refund_rows(refunds, method.name if method else "", zone),
         # The payment's sum includes pending refunds; an imported payment has the sum alone, and no rows of refunds.
         amount_refunded=payment.amount_refunded - returning,
@@ -180,7 +191,7 @@ def build_payment_page(
         retry_url=retry_url(root, payment.id, [share.invoice_id for share in unpaid]) if unpaid else None,
         retry_amount=retry_amount,
         retry_currency=retry_currency,
-        can_cancel=is_open_checkout or waits_for_customer,
+        can_cancel=is_open_checkout or waits_for_customer or is_unsent,
         asked_at=payment.sent_at.astimezone(zone) if prompt and payment.sent_at else None,
         answer_by=prompt.answer_by.astimezone(zone) if prompt else None,
         window_seconds=prompt.window_seconds if prompt else 0,
@@ -201,9 +212,17 @@ def build_payment_page(
         rest_url=f"{root}/checkout?split={payment.id}" if rest else None,
         rest_amount=rest,
         has_mail=bool(email),
-        is_unasked=payment.has_no_page and payment.status in UNSETTLED,
+        is_unasked=payment.has_no_page and payment.status in UNSETTLED and not is_being_sent,
+        is_being_sent=is_being_sent,
+        is_unsent=is_unsent,
         left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
+
+
+def _is_being_sent(payment: PaymentDetail, now: datetime) -> bool:
+    if payment.status != "processing" or payment.confirmed_at is None:
+        return False
+    return sending.is_being_sent(payment.last_sent_at or payment.sent_at, payment.updated_at, now)
 
 
 def _unpaid(payment: PaymentDetail) -> list[ShareRecord]:
@@ -279,7 +298,12 @@ def checkout_url(root: str, invoice_ids: Sequence[str]) -> str:
 
 
 def _steps(
-    payment: PaymentDetail, refunds: Sequence[StoredRefund], zone: tzinfo, *, unanswered_at: datetime | None
+    payment: PaymentDetail,
+    refunds: Sequence[StoredRefund],
+    zone: tzinfo,
+    *,
+    is_being_sent: bool,
+    unanswered_at: datetime | None,
 ) -> list[Step]:
     """Return the steps of a payment, oldest first, the last of which is what is so now. `unanswered_at` is when the
     telephone had not answered in its operator's time."""
@@ -288,6 +312,8 @@ def _steps(
         return Step(kind, at.astimezone(zone) if at else None, amount)
 
     steps = [step("created", payment.created_at)]
+    if is_being_sent:
+        return [*steps, Step("sending", None)]
     if payment.sent_at:
         steps.append(step(_sent_as(payment), payment.sent_at))
     # The customer was sent to the gateway's page, and may still be there.

@@ -95,10 +95,10 @@ class PaidInvoice:
 class Step:
     """One step in the progress of a payment; `at` in the merchant's zone, None for what is so now.
 
-    `kind`: created (by the customer), sent (to the gateway), page_wanted (its page was requested), page_opened,
+    `kind`: created (by the customer), sending (to the gateway), sent, page_wanted (its page was requested), page_opened,
     page_missing (the gateway has the request, and we have no address of its page), action_needed, waiting, unknown, unanswered (a
     telephone, in the time that its operator gives), complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`),
-    refund_failed. What is so now is action_needed, waiting, unknown or page_missing, and has no time: that of our last question is
+    refund_failed. What is so now is sending, action_needed, waiting, unknown or page_missing, and has no time: that of our last question is
     `PaymentPage.last_checked_at`. What is still to come is no step: nobody knows.
     """
 
@@ -134,6 +134,7 @@ class PaymentPage:
     differ from the payment's; "" and no amount where they have several.
     `left_at` is where an abandoned one was left: "here", unconfirmed, or on the page of the "gateway"; "" when that never opened.
     `is_unasked`: the gateway was to show a page of its own, of which we have no address: the customer never saw it.
+    `is_being_sent`: the gateway has not answered, and has not been given the time to; `is_unsent`: nobody has set out to send it.
     `can_cancel`: the page offers POST /checkout/<id>/cancellation.
     `asked_at` is when a prompt was sent to the phone, `answer_by` when the operator takes it back: together they make the progress bar,
     of `window_seconds`, of which `seconds_left` are left. `is_late`: that time is over; an answer counts until `ends_at` all the same.
@@ -194,6 +195,9 @@ class PaymentPage:
     def is_waiting_for_phone(self) -> bool:
         """Whether a prompt is on the telephone, or was, and has no answer yet."""
         return self.status == "pending" and self.is_by_phone and not self.is_unasked
+
+    is_being_sent: bool = False
+    is_unsent: bool = False
 
     @property
     def charge_amount(self) -> int:

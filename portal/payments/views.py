@@ -13,7 +13,7 @@ from portal.events.queries import list_events
 from portal.events.rules import EventType
 from portal.invoices.queries.invoice_list import sum_owed
 from portal.outbox.queries import find_delivery
-from portal.payments.operations.paying import MIN_LOOKUP_INTERVAL, resolve_payment
+from portal.payments.operations.paying import look_up_for_page
 from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page, is_just_paid
 from portal.payments.queries.history import FILTERS, has_payments, read_history, read_refunds
 from portal.payments.queries.payment_page import read_payment_page
@@ -21,7 +21,6 @@ from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.public_ids import is_id
 from portal.refunds.queries import StoredRefund, list_refunds_of
 from portal.tenancy import MerchantScope, Scope
-from portal.web.gateway_threads import look_up_if_free
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -58,9 +57,7 @@ def payment(payment_id: str) -> Response:
     with services.database.read() as reader:
         found = read_payment_page(reader, scope, payment_id)
     if found.status in UNSETTLED:
-        look_up_if_free(
-            lambda: resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
-        )
+        look_up_for_page(services, scope.merchant_id, payment_id)
         with services.database.read() as reader:
             found = read_payment_page(reader, scope, payment_id)
     refunds: Sequence[StoredRefund] = ()

@@ -169,7 +169,7 @@ def read_charge_parameters(body: dict[str, Any]) -> ChargeParameters:
         account=g.account,
         reference=fields.text(body, "reference", 200),
         idempotency_key=idempotency_key(),
-        amount=fields.amount(body),
+        amount=fields.charged_amount(body),
         currency=fields.currency(body),
         description=fields.text(body, "description", 500, ""),
         return_url=return_url,

@@ -12,6 +12,12 @@ from flask import request
 from portal.sandbox_gateway.errors import InvalidRequest, UnsupportedAmount
 
 MAX_AMOUNT = 10**12
+LEAST_AMOUNTS = {
+    **dict.fromkeys(("USD", "EUR", "CAD", "AUD", "CHF"), 50),
+    "GBP": 30,
+    **dict.fromkeys(("XAF", "XOF"), 100),
+}
+"""The least that is charged, by currency, in minor units; other currencies have none."""
 MAX_INTEGER = 10**18
 _REQUIRED: Any = object()
 ChoiceT = TypeVar("ChoiceT", bound=str)
@@ -86,6 +92,14 @@ def amount(body: dict[str, Any]) -> int:
     value = integer(body, "amount", 1, MAX_INTEGER)
     if value > MAX_AMOUNT:
         raise UnsupportedAmount(f"amount: {MAX_AMOUNT} is the most")
+    return value
+
+
+def charged_amount(body: dict[str, Any]) -> int:
+    """Return the minor units of a charge. Raises UnsupportedAmount outside of what is charged in its currency."""
+    value, least = amount(body), LEAST_AMOUNTS.get(currency(body), 1)
+    if value < least:
+        raise UnsupportedAmount(f"amount: {least} is the least")
     return value
 
 

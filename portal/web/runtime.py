@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Request, current_app, g, request
 
 from portal.database import Reader
+from portal.gateway_health import GatewayHealth
 from portal.readiness import WriteProof
 from portal.rendering.renderer import Brand, Renderer
 from portal.services import Services
@@ -36,8 +37,8 @@ class Runtime:
     """Made by the composition root, one an application. `merchant` is the slug of a mount, None where the path names it.
 
     `prefix` is that of a blueprint registered alone. `hosts` None: a host application decides which hosts are served. `policies` and `nav` are by endpoint, `brands` and `cookies` caches.
-    `own_origin` is that of `BASE_URL` as a browser writes it, `is_https` whether it is one of https. `identity` asks the host application
-    who is logged in, where it was told to.
+    `gateway_health` says which gateways are slow to answer this process. `own_origin` is that of `BASE_URL` as a browser writes it,
+    `is_https` whether it is one of https. `identity` asks the host application who is logged in, where it was told to.
     """
 
     services: Services
@@ -51,6 +52,7 @@ class Runtime:
     flood: FloodLimit
     counts: RequestCounts
     write_proof: WriteProof
+    gateway_health: GatewayHealth
     render_metrics: Callable[[RequestCounts, Reader, datetime], bytes]
     own_origin: str
     is_https: bool
@@ -79,6 +81,11 @@ def current_runtime() -> Runtime:
     """Return the runtime of the application that handles the current request."""
     runtime: Runtime = current_app.extensions[EXTENSION]
     return runtime
+
+
+def is_gateway_slow(merchant_id: str, gateway: str | None) -> bool:
+    """Return whether the merchant's gateway of this name takes long to answer at the moment; false for None."""
+    return gateway is not None and current_runtime().gateway_health.is_slow(merchant_id, gateway)
 
 
 def current_request() -> Request:

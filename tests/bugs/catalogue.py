@@ -39,7 +39,14 @@ class Bug:
 _MONEY = "portal/migrations/versions/2026_11_24_money.py"
 _OPERATIONS = "portal/payments/operations/paying.py"
 _INTENTS = "portal/payments/operations/intents.py"
+_SENDING = "portal/payments/operations/sending.py"
+_SENDING_RULES = "portal/payments/rules/sending.py"
+_AMOUNTS = "portal/payments/rules/amounts.py"
+_LEAST = "tests/integration/test_least_amounts.py"
+_CALLS = "portal/gateway_calls.py"
 _EVENTS = "tests/integration/test_events.py"
+_SENT = "tests/integration/test_sending.py"
+_UNIT_CALLS = "tests/unit/test_gateway_calls.py"
 _PAYING = "tests/integration/test_paying.py"
 _RESOLVING = "tests/integration/test_resolving.py"
 _WAYS = "tests/integration/test_ways_to_pay.py"
@@ -58,6 +65,22 @@ _CLAIMS = "tests/integration/test_claims.py"
 
 def _bug(name: str, *changes: tuple[str, str, str], likely: tuple[str, ...]) -> Bug:
     return Bug(name, tuple(Change(*change) for change in changes), likely)
+
+
+def _new_reference(condition: str) -> tuple[tuple[str, str, str], ...]:
+    """The changes by which a payment is sent under another reference, where the condition holds."""
+    return (
+        (
+            _SENDING,
+            "from dataclasses import dataclass\n",
+            "from dataclasses import dataclass, replace\nfrom portal.public_ids import first_id\n",
+        ),
+        (
+            _SENDING,
+            "send_request(gateway, claim.request)",
+            f'send_request(gateway, replace(claim.request, payment_id=first_id("pay", services.clock.now())) if {condition} else claim.request)',
+        ),
+    )
 
 
 BUGS = (
@@ -143,17 +166,66 @@ BUGS = (
     ),
     _bug(
         "a request is resent under a new reference",
-        (
-            _OPERATIONS,
-            "from dataclasses import dataclass\n",
-            "from dataclasses import dataclass, replace\nfrom portal.public_ids import first_id\n",
-        ),
-        (
-            _OPERATIONS,
-            "send_request(gateway, pending.request)",
-            'send_request(gateway, replace(pending.request, payment_id=first_id("pay", now)))',
-        ),
+        *_new_reference("last_sent_at is not None"),
         likely=(_RESOLVING,),
+    ),
+    _bug(
+        "a payment that the worker takes over is sent under a new reference",
+        *_new_reference("claim.claimed_at >= claim.confirmed_at + sending.TAKE_OVER_AFTER and last_sent_at is None"),
+        likely=(_SENT,),
+    ),
+    _bug(
+        "a payment may be sent a month after the press",
+        (_SENDING_RULES, "SEND_WITHIN = timedelta(minutes=10)", "SEND_WITHIN = timedelta(days=30)"),
+        likely=(_SENT,),
+    ),
+    _bug(
+        "a process that was stopped sends when it goes on",
+        (
+            _SENDING,
+            "    if not sending.may_send(claim.confirmed_at, claim.claimed_at, services.clock.now()):\n        return\n",
+            "",
+        ),
+        likely=(_SENT,),
+    ),
+    _bug(
+        "several processes send one payment",
+        (_SENDING, "or last_sending(payment) != last_sent_at\n", "or False\n"),
+        likely=(_SENT,),
+    ),
+    _bug(
+        "a request in flight is counted as never sent",
+        (_SENDING_RULES, "ARRIVES_WITHIN = timedelta(minutes=3)", "ARRIVES_WITHIN = timedelta(0)"),
+        likely=(_SENT,),
+    ),
+    _bug(
+        "a payment that somebody is sending ends as never sent",
+        (
+            _SENDING,
+            'if payment.status == "processing" and last_sending(payment) == last_sent_at:',
+            'if payment.status == "processing":',
+        ),
+        likely=(_SENT,),
+    ),
+    _bug(
+        "nobody carries on a payment that the server left",
+        ("portal/worker.py", '    Job("sent", timedelta(seconds=1), send_payments, ORDERS),\n', ""),
+        likely=(_SENT, "tests/crash/test_killed.py"),
+    ),
+    _bug(
+        "all threads of a server may wait for gateways",
+        (_CALLS, "self._waiting = threading.Semaphore(self.most_waiting)", "self._waiting = threading.Semaphore(999)"),
+        likely=(_UNIT_CALLS,),
+    ),
+    _bug(
+        "each call of a request waits two seconds of its own",
+        (_CALLS, "        budget.seconds_left -= time.monotonic() - began\n", ""),
+        likely=(_UNIT_CALLS,),
+    ),
+    _bug(
+        "a request waits as long as its gateway",
+        (_CALLS, "        finished.wait(max(0.0, budget.seconds_left))\n", "        finished.wait()\n"),
+        likely=(_UNIT_CALLS,),
     ),
     _bug(
         "a request that may be in flight is resent at once",
@@ -167,22 +239,32 @@ BUGS = (
     _bug(
         "the gateway is called inside a transaction",
         (
-            _INTENTS,
-            "import GatewayRequest, build_gateway_request\n",
-            "import GatewayRequest, build_gateway_request, send_request\n",
+            _SENDING,
+            "    outcome = send_request(gateway, claim.request)\n",
+            "    with services.database.unit_of_work() as session:\n"
+            "        lock_payment(session, merchant_id, payment_id)\n"
+            "        outcome = send_request(gateway, claim.request)\n",
         ),
+        likely=(_PAYING, _RESOLVING, "tests/simulation/test_simulation.py", _POWER_CUTS),
+    ),
+    _bug(
+        "what a part leaves may be less than is charged",
         (
-            _INTENTS,
-            '    services.crash_point("payment.intent_written")\n',
-            '    services.crash_point("payment.intent_written")\n'
-            "    write_intent.sent = {payment.id: send_request(services.gateways.find(scope.merchant_id), request)}\n",
+            _AMOUNTS,
+            "    if not limits.allows(total - amount):\n        raise RestTooSmall(limits.least, total - limits.least)\n",
+            "",
         ),
-        (
-            _OPERATIONS,
-            "    outcome = send_request(gateway, written)\n",
-            "    outcome = write_intent.sent.pop(payment_id)\n",
-        ),
-        likely=(_PAYING, _RESOLVING, _POWER_CUTS),
+        likely=("tests/unit/payments/test_amounts.py", _LEAST),
+    ),
+    _bug(
+        "credit leaves less than is charged",
+        (_AMOUNTS, "    if charge == 0 or limits.allows(charge):\n", "    if charge >= 0:\n"),
+        likely=("tests/unit/payments/test_amounts.py", _LEAST),
+    ),
+    _bug(
+        "the confirmation takes the gateway's least amount for granted",
+        (_INTENTS, "read_amount(payment), credit=credit, limits=limits)", "read_amount(payment), credit=credit)"),
+        likely=(_LEAST,),
     ),
     _bug(
         "attempts are without a limit",

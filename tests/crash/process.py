@@ -25,6 +25,7 @@ from portal.method_users import METHOD_USERS
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
+from portal.web.gateway_waits import build_gateway_calls
 from portal.worker import build_handlers, run_forever, run_once
 from tests.crash.lifeline import end_with
 from tests.crash.prepared import RENDERER
@@ -36,7 +37,9 @@ def serve(env: Mapping[str, str], crash_at: str, port: int, parent: Connection) 
     """The web server, until SIGTERM; tells its parent when it listens."""
     end_with(parent)
     services = _build(env, crash_at)
-    server = waitress.create_server(app_on(services), host="127.0.0.1", port=port, threads=8, ident=None)
+    threads = services.settings.server_threads
+    app = app_on(services, calls=build_gateway_calls(threads))
+    server = waitress.create_server(app, host="127.0.0.1", port=port, threads=threads, ident=None)
     signal.signal(signal.SIGTERM, _end)
     parent.send("ready")
     server.run()

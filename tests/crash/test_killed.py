@@ -24,6 +24,7 @@ from tests.support.waiting import wait_for
 WHILE_PAYING = (
     "payment.intent_written",
     "payment.intent_committed",
+    "payment.send_claimed",
     "payment.gateway_answered",
     "payment.outcome_recorded",
 )
@@ -80,7 +81,7 @@ def test_web_server_killed_while_paying_leaves_one_charge(installation, label):
     account.check_money()
 
 
-@pytest.mark.parametrize("label", ["payment.intent_committed", "payment.gateway_answered"])
+@pytest.mark.parametrize("label", ["payment.intent_committed", "payment.send_claimed", "payment.gateway_answered"])
 def test_after_a_kill_the_customers_own_page_finds_the_truth(installation, label):
     account = installation.accounts.create()
     invoice, card = account.open_invoice(), account.save_card()
@@ -99,6 +100,70 @@ def test_after_a_kill_the_customers_own_page_finds_the_truth(installation, label
     page = visitor.look(f"/payments/{payment}")
 
     assert "Paid" in page
+    assert len(account.charges()) == 1
+    account.check_money()
+
+
+@pytest.mark.parametrize("label", ["payment.intent_committed", "payment.send_claimed"])
+def test_payment_that_nobody_went_on_with_for_ten_minutes_is_never_charged(installation, label):
+    account = installation.accounts.create()
+    invoice, card = account.open_invoice(), account.save_card()
+    payment = account.begin(invoice, method=card)
+    visitor = installation.visit(account)
+    installation.serve(crash_at=label)
+    with pytest.raises(requests.ConnectionError):
+        visitor.confirm(payment)
+    assert installation.await_end() == DEAD
+
+    account.age(payment, timedelta(minutes=10))
+    assert installation.work() == 0
+    installation.serve()
+
+    assert (account.payment(payment).status, account.payment(payment).failure_code) == ("failed", "not_sent")
+    assert (account.charges(), account.invoice(invoice).amount_reserved) == ([], 0)
+    assert "Nothing was charged, and nothing will be." in visitor.look(f"/payments/{payment}")
+    assert visitor.confirm(payment) == 303  # Pressed again, it stays what it is.
+    again = account.begin(invoice, method=card)
+    assert visitor.confirm(again) == 303
+    assert len(account.charges()) == 1
+    assert account.invoice(invoice).status == "paid"
+    account.check_money()
+
+
+def test_request_that_the_gateway_does_not_answer_is_answered_in_time_and_its_payment_goes_on(installation):
+    account = installation.accounts.create()
+    payment = account.begin(account.open_invoice(), method=account.save_card())
+    visitor = installation.visit(account)
+    installation.accounts.sandbox.behave(payment, answer="slow", delay_seconds=4)
+    installation.serve(gateway_timeout_seconds=9)
+
+    began = time.monotonic()
+    assert visitor.confirm(payment) == 303
+    took = time.monotonic() - began
+    page = visitor.look(f"/payments/{payment}")
+
+    assert 2 <= took < 4
+    assert "Your payment is being sent to Sandbox Pay" in page
+    wait_for(lambda: account.payment(payment).status == "complete")
+    assert len(account.charges()) == 1
+    account.check_money()
+
+
+def test_web_server_killed_with_a_payment_in_another_thread_leaves_one_charge(installation):
+    account = installation.accounts.create()
+    payment = account.begin(account.open_invoice(), method=account.save_card())
+    visitor = installation.visit(account)
+    installation.accounts.sandbox.behave(payment, answer="slow", delay_seconds=8, webhooks="never")
+    installation.serve(gateway_timeout_seconds=9)
+    assert visitor.confirm(payment) == 303
+
+    installation.kill()
+    assert installation.await_end() == DEAD
+    assert account.payment(payment).status == "processing"
+    account.age(payment)
+    assert installation.work() == 0
+
+    assert account.payment(payment).status == "complete"
     assert len(account.charges()) == 1
     account.check_money()
 

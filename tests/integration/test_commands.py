@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ from tests.support.actors import STAFF
 from tests.support.commands import Commands, Ran
 from tests.support.customers import add_customer
 from tests.support.mail_catcher import catch_mail
-from tests.support.paying import allow
+from tests.support.paying import Killed, allow, killing_at
 from tests.support.scripted_gateway import lost
 
 SLICE = Path(__file__).parents[1] / "data" / "online-retail-slice.csv"
@@ -411,6 +411,17 @@ def test_refund_of_a_payment_that_is_not_the_merchants_is_refused(refunds, payme
     ran = refunds(payment)
 
     assert (ran.code, ran.err) == (1, f"portal: this merchant has no payment {payment}\n")
+
+
+def test_doctor_names_payments_that_nobody_has_sent(commands, payer):
+    payer.clock.move_to(datetime.now(UTC) - timedelta(minutes=2))
+    payment = payer.checkout(payer.invoice())
+    with pytest.raises(Killed):
+        payer.confirm(payment, services=payer.with_crash_point(killing_at("payment.intent_committed")))
+
+    ran = commands.run("doctor")
+
+    assert "1 were confirmed more than a minute ago and not sent: is `portal worker` running" in ran.out
 
 
 def test_doctor_names_refunds_and_events_that_wait_for_a_person(commands, payer):

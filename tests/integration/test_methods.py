@@ -322,7 +322,7 @@ def test_order_that_never_arrived_is_not_resent_with_a_removed_method(payer: Pay
 
     payer.clock.advance(hours=3)
     check_payments(payer.services)
-    assert payer.status(payment) == "expired"
+    assert payer.status(payment) == "failed"
 
 
 def test_token_that_is_saved_again_is_not_forgotten(payer: PayingCustomer) -> None:

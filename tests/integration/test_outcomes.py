@@ -275,7 +275,7 @@ def test_what_we_call_off_when_its_time_is_up_has_expired(payer: PayingCustomer,
     assert details(payer, payment)["evidence"] == "expired"
 
 
-def test_order_that_never_left_expires_with_that_as_its_evidence(payer: PayingCustomer) -> None:
+def test_order_that_never_arrived_fails_with_that_as_its_evidence(payer: PayingCustomer) -> None:
     payer.gateway.answers.append(lost)
     payment = payer.pay(payer.invoice())
     del payer.gateway.ledger[payment]
@@ -283,7 +283,7 @@ def test_order_that_never_left_expires_with_that_as_its_evidence(payer: PayingCu
     payer.clock.advance(hours=3, seconds=1)
     check_payments(payer.services)
 
-    assert (payer.status(payment), payer.payment(payment).failure_code) == ("expired", "timeout")
+    assert (payer.status(payment), payer.payment(payment).failure_code) == ("failed", "not_sent")
     assert details(payer, payment)["evidence"] == "never sent"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from flask import Flask
 
 from portal.clock import MovableClock
-from portal.gateways.contract import ChargeOutcome, ChargeRequest
+from portal.gateways.contract import ChargeRequest
 from portal.money import Money
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.services import Services
@@ -410,37 +408,6 @@ def test_story_does_not_move_when_the_page_is_loaded_again(
 
     assert story() == before
     assert "Last checked at 10:43:10" in page.text
-
-
-def test_gateway_that_does_not_answer_holds_up_two_pages_at_most(
-    app: Flask, account: Account, gateway: ScriptedGateway
-) -> None:
-    payments = [account.payment("processing") for _ in range(3)]
-    answers, asked = threading.Event(), threading.Event()
-
-    def hang(outcome: ChargeOutcome) -> ChargeOutcome:
-        asked.set()
-        answers.wait(20)
-        return outcome
-
-    gateway.look_ups.append(hang)
-    waiting = [
-        threading.Thread(target=account.sign_in(app).get, args=(f"/acme/payments/{payment}",))
-        for payment in payments[:2]
-    ]
-    try:
-        for thread in waiting:
-            thread.start()
-        assert asked.wait(5)
-        time.sleep(0.3)  # Until the other one waits for the gateway as well.
-
-        page = account.sign_in(app).get(f"/acme/payments/{payments[2]}")
-        assert "We do not know yet" in page.text
-        assert [thread.is_alive() for thread in waiting] == [True, True]
-    finally:
-        answers.set()
-        for thread in waiting:
-            thread.join()
 
 
 def test_settled_payment_asks_nobody(pages: PageClient, account: Account, gateway: ScriptedGateway) -> None:

@@ -30,7 +30,7 @@ from tests.support.page_client import Page, PageClient
 PAGES = (
     "overview.html", "invoices/list.html", "invoices/detail.html", "checkout/choose.html", "checkout/review.html",
     "payments/detail.html", "payments/list.html", "components/failure.html", "components/timeline.html", "components/status.html",
-    "components/payment_rows.html", "components/payment_panel.html",
+    "components/payment_rows.html", "components/payment_panel.html", "components/slow_gateway.html",
 )  # fmt: skip
 TOTAL = 5000
 
@@ -55,6 +55,7 @@ class Truth:
     is_late: bool = False
     is_credited: bool = False
     failure: str = ""
+    is_sending: bool = False
     method: str = "active"
 
     @property
@@ -115,6 +116,9 @@ CLAIMS: list[Claim] = [
     (r"the overdue invoice|everything overdue|\d overdue, the oldest|Overdue (by|since)|overdue by|Was due|\$[\d.]+ overdue", lambda t: t.is_overdue),
     (r"Pay all, \$|Pay \$|Review \$|Continue to pay \$|You pay\$", lambda t: t.owed > 0 or t.waiting),
     # Under way.
+    (r"(Your payment is b|B)eing sent( to)?|Nothing has been charged yet|We send it as soon as|within ten minutes or not at all|There is nothing to do, and you pay only once",
+     lambda t: t.is_sending),
+    (r"[Nn]ever sent|We could not send it within ten minutes|Nothing was charged(, and nothing will be)?", lambda t: t.failure == "not_sent"),
     (r"nothing was taken now", lambda t: t.settled),
     (OF_A_MAIL, lambda t: t.payment == "complete"),
     (r"The receipt goes to|The payment’s page is your receipt", lambda t: t.owed > 0),
@@ -122,7 +126,7 @@ CLAIMS: list[Claim] = [
     (r"What is on its way cannot be paid twice\.", lambda t: t.unsettled),
     (r"Your bank is sending it|two working days", lambda t: t.moving and t.way == "bank"),
     (r"[Oo]n its way|On their way|Waiting for the money|the invoice counts as being paid", lambda t: t.moving or t.checked),
-    (r"[Bb]eing checked|We do not know yet|No clear answer; we keep asking|We are asking whether|Do not pay again|Nothing is taken twice",
+    (r"[Bb]eing checked|We do not know yet|No clear answer; we keep asking|is not known yet|Do not pay again|Nothing is taken twice",
      lambda t: t.checked),
     (r"To confirm|[Ww]aits for you|[Cc]onfirm your payment|Finish your payment|[Yy]our bank (needs|asked) you to confirm|Confirm \$"
      r"|Continue to confirm|Confirm on your bank’s page|You pay on the page of|You finish it on the page|Choose there what to pay with"
@@ -188,6 +192,10 @@ Your bank returned it unpaid.|Your bank returned the payment unpaid|%(amount)s o
 A refund of %(amount)s did not go through|To have it sent back:|Nothing on the screen? Dial %(code)s.|Nothing on the screen? Look in the messages of your operator.
 %(gateway)s asks for the number on its own page, and brings you back.|Back to overview|Back to the review|Confirm|Last checked at %(time)s
 There is nothing to do. This page updates itself; you can also close it.|It could not be stopped|It may still go through. We keep asking, and this page says what became of it.|It is above your limit. Nothing was taken.|Keep this payment method for next time
+%(gateway)s is slow to answer at the moment|You can still pay, and you pay only once. If we cannot send your payment within ten minutes, nothing is charged.
+Pay all of it, or leave at least %(least)s to pay later: %(gateway)s charges no less than that.
+%(gateway)s charges at least %(least)s. Pay this together with something else, or with your credit.|%(amount)s is too little to be paid alone
+%(gateway)s charges at least %(least)s. Pay it together with your next invoice.
 """.strip().replace("\n", "|").split("|")  # fmt: skip
 MONEY_WORDS = re.compile(
     r"\b(paid|unpaid|pays?|paying|payments?|owes?|taken?|took|refund(ed)?|back|way|confirm(ed)?|overdue|open|receipt|settled|due|nothing"
@@ -226,7 +234,10 @@ def cases() -> Iterator[tuple[str, Callable[[Account], tuple[str | None, str | N
     """Each case: its name, what makes its invoice and payment, and what is so then."""
     for status in PAYMENT_STATUSES:
         for way, given in _WAYS.items():
-            if way in ("card", "overdue") or status in UNSETTLED:
+            if way == "unsent":
+                if status == "processing":
+                    yield _payment_case(status, way, given)
+            elif way in ("card", "overdue") or status in UNSETTLED:
                 yield _payment_case(status, way, given)
     for amount, state in ((TOTAL, "complete"), (1500, "complete"), (TOTAL, "pending"), (1500, "pending")):
         yield _refund_case(amount, state)
@@ -234,6 +245,7 @@ def cases() -> Iterator[tuple[str, Callable[[Account], tuple[str | None, str | N
     for code in ("page_canceled", "payer_canceled"):
         yield _payment_case("canceled", f"phone {code}", {"failure_code": code, **_WAYS["phone"]})
     yield _payment_case("expired", "phone timeout", {"failure_code": "timeout", **_WAYS["phone"]})
+    yield _payment_case("failed", "never sent", {"failure_code": "not_sent", "sent_at": None})
     for invoice_status in InvoiceStatus:
         yield _invoice_case(invoice_status.value)
     yield (
@@ -255,6 +267,7 @@ _WAYS: dict[str, dict[str, Any]] = {
     "late phone": {"method_type": "mobile_money", "method_brand": "mtn_momo", "method_last4": "0012", "action_url": "http://localhost:9/phone"},
     "page": {**_PAGE, "action_url": "http://localhost:9/page", "gateway_page_reference": "pg_1"},
     "lost page": _PAGE,
+    "unsent": {"sent_at": None, "action_url": None},
 }  # fmt: skip
 _METHODS: dict[str, dict[str, Any]] = {
     "active": {},
@@ -307,6 +320,7 @@ def _payment_case(
             way=kind,
             is_late=is_late,
             failure=given.get("failure_code", ""),
+            is_sending=way == "unsent",
         ),
     )
 

@@ -186,6 +186,8 @@ def test_empty_installation_has_nothing_waiting(client: FlaskClient) -> None:
         "portal_outbox_oldest_seconds": 0,
         "portal_outbox_dead": 0,
         "portal_outbox_refused": 0,
+        "portal_payments_unsent": 0,
+        "portal_payments_unsent_oldest_seconds": 0,
         "portal_payments_unknown": 0,
         "portal_payments_unknown_oldest_seconds": 0,
         "portal_refunds_unknown": 0,
@@ -231,6 +233,18 @@ def test_metrics_have_the_age_of_payments_with_unknown_outcome(
 
     assert metrics["portal_payments_unknown"] == 1
     assert metrics["portal_payments_unknown_oldest_seconds"] == 7200
+
+
+def test_metrics_have_the_age_of_payments_that_nobody_has_sent(
+    client: FlaskClient, account: Account, services: Services
+) -> None:
+    now = services.clock.now()
+    account.payment("processing", sent_at=None, confirmed_at=now - timedelta(seconds=90), next_check_at=now)
+    account.payment("processing", next_check_at=now)
+
+    metrics = read_metrics(client)
+
+    assert (metrics["portal_payments_unsent"], metrics["portal_payments_unsent_oldest_seconds"]) == (1, 90)
 
 
 def test_event_metrics_have_waiting_events_and_dead_letters(

@@ -101,9 +101,7 @@ def why_unreachable(cell: Cell) -> str | None:
     if reasons is None:
         raise LookupError(f"no cells are written down for the crash point {cell.label}")
     if cell.answer == "duplicate":
-        return (
-            "an order is given twice only after a question, in the same process, and no crash point stands after that"
-        )
+        return "an order is given again only after the provider said that it does not know it, in the same process and instant"
     return reasons(cell)
 
 
@@ -120,9 +118,19 @@ def _intent_committed(cell: Cell) -> str | None:
         return "the intent was committed, and nothing after it"
     if cell.retrier == "webhook":
         return "the provider has never heard of the payment"
-    if cell.answer in ("none", "absent"):
-        return "nothing was looked up" if cell.answer == "none" else None
-    return _not_an_order(cell, "is looked up, and sent when it is absent")
+    if cell.answer == "absent":
+        return "nobody has set out to send it: it is sent without a question"
+    return None  # Without an answer, it was too late to send it, or it was called off here.
+
+
+def _send_claimed(cell: Cell) -> str | None:
+    if cell.state != "processing":
+        return "the claim was committed, and nothing after it"
+    if cell.answer == "none":
+        return "somebody has set out to send it: it is asked for first"
+    if cell.retrier == "webhook" and cell.answer != "absent":
+        return "the provider has never heard of the payment, unless an earlier order of it was late"
+    return None
 
 
 def _gateway_answered(cell: Cell) -> str | None:
@@ -250,6 +258,7 @@ def _no_event(cell: Cell) -> str | None:
 _REASONS = {
     "payment.intent_written": _intent_written,
     "payment.intent_committed": _intent_committed,
+    "payment.send_claimed": _send_claimed,
     "payment.gateway_answered": _gateway_answered,
     "payment.outcome_recorded": _outcome_recorded,
     "payment.looked_up": _looked_up,

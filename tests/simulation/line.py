@@ -12,6 +12,7 @@ from typing import TypeVar
 from portal.clock import Clock
 from portal.gateways.contract import (
     Capabilities,
+    ChargeLimits,
     ChargeOutcome,
     ChargeRequest,
     EventRefused,
@@ -38,6 +39,7 @@ ABLE = Capabilities(
     refunds=True,
     lists_charges=True,
     page_types=("card", "mobile_money"),
+    charge_limits={"USD": ChargeLimits(50), "EUR": ChargeLimits(50), "XAF": ChargeLimits(100, 5)},
 )
 FAULTS = ("lost_before", "server_error", "lost_after", "garbage", "other_amount", "late")
 """What the network or the provider does to a call. Of an order, `lost_before` and `server_error` are not executed, `late` only
@@ -136,6 +138,7 @@ class Line:
         return True
 
     def _order(self, reference: str, execute: Callable[[], Charge]) -> ChargeOutcome:
+        self.provider.sendings.append((reference, self.clock.now()))
         fault = self._begin(reference)
         is_known = reference in self.provider.charges
         if fault == "late":

@@ -32,6 +32,7 @@ from portal.tenancy import Scope
 from portal.worker import JOBS, clean_up, run_once
 from tests.simulation import installation
 from tests.simulation.installation import GATEWAY, Payer
+from tests.simulation.line import ABLE
 from tests.simulation.provider import END, OPEN, Charge, Event
 from tests.simulation.world import NEVER, Broken, PaymentRow, World
 from tests.support.actors import STAFF
@@ -56,7 +57,7 @@ def aside(world: World) -> None:
     if world.chance.random() > 0.12:
         return
     world.pass_time(seconds=world.chance.choice((0.2, 1, 4, 9)))
-    world.chance.choice((look, press_again, cancel, payer_acts, event, work))(world)
+    world.chance.choice((look, press_again, cancel, thread_goes_on, payer_acts, event, work))(world)
 
 
 def choose(world: World) -> bool:
@@ -82,7 +83,7 @@ def _begin(services: Services, scope: Scope, choice: Choice) -> str:
     with services.database.unit_of_work() as session:
         return begin_checkout(
             session, scope, choice, gateway=GATEWAY, expires_after=timedelta(hours=CHECKOUT_HOURS),
-            actor=customer_actor(scope.customer_id), at=services.clock.now()
+            actor=customer_actor(scope.customer_id), charge_limits=ABLE.charge_limits, at=services.clock.now()
         )  # fmt: skip
 
 
@@ -104,7 +105,14 @@ def press_again(world: World) -> bool:
     return True
 
 
-def confirm(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, faults: list[str] | None = None) -> str:
+def confirm(
+    world: World,
+    payment: PaymentRow,
+    *,
+    dies_at: str | int = NEVER,
+    faults: list[str] | None = None,
+    fate: str | None = None,
+) -> str:
     scope = world.payer(payment.customer_id).scope
     return world.operate(
         "customer",
@@ -121,6 +129,7 @@ def confirm(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, fa
         about=payment.id,
         dies_at=dies_at,
         faults=faults,
+        fate=fate,
     )
 
 
@@ -169,6 +178,16 @@ def call_off(world: World, payment: PaymentRow, *, dies_at: str | int = NEVER, f
         dies_at=dies_at,
         faults=faults,
     )
+
+
+def thread_goes_on(world: World) -> bool:
+    """A call whose request was answered is made now; or its process ends before, and it never is."""
+    if not world.detached:
+        return False
+    call = world.detached.pop(world.chance.randrange(len(world.detached)))
+    if world.chance.random() < 0.8:
+        world.go_on(call, dies_at=_death(world))
+    return True
 
 
 def payer_acts(world: World) -> bool:
@@ -330,7 +349,7 @@ def grant(world: World) -> bool:
 
 def wait(world: World) -> bool:
     """Nothing happens for a while."""
-    seconds = world.chance.choice((5, 11, 31, 61, 301, 901, 3601, 10_801, 86_401))
+    seconds = world.chance.choice((5, 11, 31, 61, 301, 599, 901, 3601, 10_801, 86_401))
     world.pass_time(seconds=seconds)
     world.tell(f"{seconds} s pass")
     return True
@@ -343,6 +362,7 @@ MOVES: tuple[tuple[Move, int], ...] = (
     (press_again, 2),
     (look, 7),
     (cancel, 5),
+    (thread_goes_on, 6),
     (payer_acts, 13),
     (approve_late, 3),
     (event, 11),
@@ -379,7 +399,7 @@ def _choice(world: World, payer: Payer) -> Choice | None:
     alike = [row for row in invoices if row[1] == first[1]]
     chosen = alike if chance.random() < 0.12 else chance.sample(alike, min(len(alike), chance.choice((1, 1, 1, 2, 3))))
     left = sum(row[2] for row in chosen)
-    amount = chance.choice((None, None, None, None, left, left // 2, 3000))
+    amount = chance.choice((None, None, None, None, left, left // 2, 3000, max(1, left - 20)))
     method, phone = _method(world, payer)
     splits = len(chosen) == 1 and chance.random() < 0.1
     exact = Full() if amount is None else Exact(amount)

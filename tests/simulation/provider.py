@@ -81,7 +81,8 @@ class Event:
 
 @dataclass
 class Provider:
-    """`fates` are what the next new things become; where the list is empty, chance decides."""
+    """`fates` are what the next new things become; where the list is empty, chance decides. `sendings` are all orders that left us,
+    with the instant, whatever became of them on their way."""
 
     chance: Random
     clock: Clock
@@ -91,6 +92,7 @@ class Provider:
     events: list[Event] = field(default_factory=list)
     under_way: list[tuple[datetime, str, Callable[[], object]]] = field(default_factory=list)
     fates: list[str] = field(default_factory=list)
+    sendings: list[tuple[str, datetime]] = field(default_factory=list)
     event_count: int = 0
 
     def charge(self, request: ChargeRequest) -> Charge:

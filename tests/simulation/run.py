@@ -20,6 +20,10 @@ STEPS = 50
 PROOF_EVERY = 25
 """Steps between two of the portal's own proofs of the ledger, which read all of it, before the last one at rest; our own sums are
 checked after each step."""
+HANDOVER_RATE = 0.15
+"""How many of the customers' requests have no thread for their calls, or are answered before these are made."""
+STALL_RATE = 0.1
+"""How many processes are stopped for a while between their claim of a payment and its sending."""
 _WEATHERS = (0.0, 0.05, 0.15, 0.4)
 _MOST_ROUNDS = 15
 _REFUNDS = tuple(job for job in moves.ROUND if job.run is check_refunds)
@@ -68,6 +72,7 @@ def run_seed(seed: int, *, steps: int = STEPS, plant: str | None = None) -> tupl
     if planted:
         planted.prepare(world.connection)
     world.meanwhile = moves.aside
+    world.handover_rate, world.stall_rate = HANDOVER_RATE, STALL_RATE
     report = Report(seeds=1)
     at = 0
     with faults_shown() as faults:
@@ -99,7 +104,8 @@ def rest(world: World) -> None:
 
     No event is sent any more: asking alone finds everything out.
     """
-    world.fault_rate = world.mail_fault_rate = 0.0
+    world.fault_rate = world.mail_fault_rate = world.handover_rate = world.stall_rate = 0.0
+    world.detached.clear()  # The web server was started anew.
     world.meanwhile = None
     world.provider.events.clear()
     world.pass_time(minutes=3)

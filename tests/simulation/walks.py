@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
-from portal.payments.jobs import check_payments
+from portal.payments.jobs import check_payments, send_payments
 from portal.payments.rules.choices import Choice, Invoices, NewMethod, Prompt, SavedMethod
 from portal.payments.rules.statuses import UNSETTLED
 from portal.provider_events.jobs import handle_events
@@ -18,7 +19,7 @@ from tests.simulation.provider import OPEN, Charge, Event
 from tests.simulation.run import rest
 from tests.simulation.world import PaymentRow, World, faults_shown
 
-_CHECKS = tuple(job for job in moves.ROUND if job.run in (handle_events, check_payments, check_refunds))
+_CHECKS = tuple(job for job in moves.ROUND if job.run in (handle_events, send_payments, check_payments, check_refunds))
 _EVENTS = tuple(job for job in moves.ROUND if job.run is handle_events)
 
 
@@ -47,13 +48,44 @@ def _intent_committed(world: World, cell: Cell) -> None:
     payment = _begin(world, cell.answer)
     moves.confirm(world, payment, dies_at=cell.label)
     check(world)
+    if cell.answer == "none":
+        # Too late to send it, and nobody needs to be asked: nobody has set out to.
+        world.pass_time(minutes=10)
+        _go_on(world, cell, payment)
+        return
+    world.provider.fates.append(_fate(cell.answer))
+    world.pass_time(seconds=11)
+    _go_on(world, cell, payment, [_fault(cell.answer)])
+
+
+def _send_claimed(world: World, cell: Cell) -> None:
+    if cell.retrier == "webhook":
+        _resend_claimed(world, cell)
+        return
+    payment = _begin(world, cell.answer)
+    moves.confirm(world, payment, dies_at=cell.label)
+    check(world)
     world.provider.fates.append(_fate(cell.answer))
     if cell.answer == "absent":
-        # Too late to send it again: what the provider never heard of has expired.
-        world.pass_time(hours=4)
+        # Too late to send it again: what the provider never heard of has failed.
+        world.pass_time(minutes=11)
     else:
         world.pass_time(seconds=11)
     _go_on(world, cell, payment, [FAIR, _fault(cell.answer)])
+
+
+def _resend_claimed(world: World, cell: Cell) -> None:
+    """The first order was late, and is there before the second, whose process died: the provider tells of the first."""
+    payment = _begin(world, cell.answer)
+    world.provider.fates.append("succeeded")
+    moves.confirm(world, payment, faults=["late"])
+    ((_, reference, request),) = world.provider.under_way
+    world.provider.under_way = [(world.clock.now() + timedelta(minutes=1), reference, request)]
+    world.pass_time(seconds=11)
+    moves.open_page(world, payment, dies_at=cell.label, faults=[FAIR])
+    check(world)
+    world.pass_time(minutes=1)
+    _go_on(world, cell, payment)
 
 
 def _confirmed(world: World, cell: Cell) -> None:
@@ -190,6 +222,7 @@ def _delivery(world: World, cell: Cell) -> None:
 _WALKS = {
     "payment.intent_written": _intent_written,
     "payment.intent_committed": _intent_committed,
+    "payment.send_claimed": _send_claimed,
     "payment.gateway_answered": _confirmed,
     "payment.outcome_recorded": _confirmed,
     "payment.looked_up": _looked_up,

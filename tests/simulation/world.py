@@ -29,6 +29,8 @@ from tests.simulation.line import Line
 from tests.simulation.provider import Event, Provider
 
 Plant = Callable[[Line], Gateway]
+STALLS = (2, 4, 7, 61, 301, 660)
+"""For how many seconds a process is stopped that stops."""
 NEVER = 0
 """The crash point to die at, of those that a process passes; the first is 1."""
 
@@ -69,6 +71,26 @@ class Process:
 
 
 @dataclass
+class Threads:
+    """What becomes of the calls of one request: `made` by its own thread as long as it waits, `late` by another one that goes on
+    without it, or `never`, since no thread was free. `late` ones are added to `detached`."""
+
+    fate: str
+    detached: list[partial]
+
+    def send(self, subject: str, call: Callable[[], object]) -> None:
+        if self.fate == "made":
+            call()
+        elif self.fate == "late":
+            assert isinstance(call, partial) and isinstance(call.args[0], Services), "a call takes the services first"
+            self.detached.append(call)
+
+    def ask(self, subject: str, call: Callable[[], object]) -> None:
+        if self.fate == "made":
+            call()
+
+
+@dataclass
 class Death:
     """A process that died at a crash point; it becomes a cell when somebody comes to go on with its work."""
 
@@ -91,6 +113,8 @@ class PaymentRow:
     amount_refunded: int
     kind: str
     was_sent: bool
+    confirmed_at: int | None
+    failure_code: str | None
 
     @property
     def charge_amount(self) -> int:
@@ -114,6 +138,8 @@ class World:
         self.provider = Provider(self.chance, self.clock)
         self.fault_rate = fault_rate
         self.mail_fault_rate = fault_rate / 2
+        self.handover_rate = self.stall_rate = 0.0
+        self.detached: list[partial] = []
         self.meanwhile: Callable[[World], None] | None = None
         self.plant = plant
         self.mails: Counter[tuple[str, str, str]] = Counter()
@@ -136,10 +162,12 @@ class World:
         brings: str | None = None,
         dies_at: str | int = NEVER,
         faults: list[str] | None = None,
+        fate: str | None = None,
     ) -> str:
         """Let a process of its own do `work`; tells what came of it. It may die, or refuse with a named fault; no other end is allowed.
 
         `brings` is the event that it was called with. `faults` are what happens to its calls, by chance where there are none.
+        `fate` is as for `Threads`, by chance where it is not given: only a customer's request spares the threads of a server.
         """
         self.clock.advance(milliseconds=1)
         line = Line(self.provider, self.chance, self.clock, lambda: self.connection.in_transaction)
@@ -150,8 +178,8 @@ class World:
         line.meanwhile = lambda: self._let_others(process)
         gateway = self.plant(line) if self.plant else cast(Gateway, line)
         services = Services(
-            self.installation.settings, self.database, _One(gateway), METHOD_USERS, self.clock, process.reach,
-            self.chance.random,
+            self.installation.settings, self.database, _One(gateway), METHOD_USERS, self.clock,
+            lambda label: self._reach(process, label), self.chance.random, Threads(fate or self._fate(actor), self.detached),
         )  # fmt: skip
         self._running.append(process)
         try:
@@ -169,6 +197,16 @@ class World:
         if self.connection.in_transaction:
             raise Broken("no transaction is left open", words)
         return result
+
+    def go_on(self, call: partial, *, dies_at: str | int = NEVER, faults: list[str] | None = None) -> str:
+        """Let the thread of a request that was answered make its call."""
+        _, *arguments = call.args
+
+        def work(services: Services) -> str:
+            call.func(services, *arguments, **call.keywords)
+            return "done"
+
+        return self.operate("thread", f"goes on with {call.func.__name__}", work, dies_at=dies_at, faults=faults)
 
     def handler(self, kind: str) -> Handler:
         """What delivers messages of this kind: a mail server that takes what it is given, or fails."""
@@ -215,8 +253,8 @@ class World:
     def payments(self, *statuses: str) -> list[PaymentRow]:
         """The payments as they are committed, oldest first; of these statuses, or all."""
         rows = self.connection.execute(
-            "select id, customer_id, status, currency, amount, credit_amount, amount_refunded, kind, sent_at is not null"
-            " from payments order by rowid"
+            "select id, customer_id, status, currency, amount, credit_amount, amount_refunded, kind, sent_at is not null,"
+            " confirmed_at, failure_code from payments order by rowid"
         )
         found = [PaymentRow(*row) for row in rows]
         return [row for row in found if row.status in statuses] if statuses else found
@@ -232,6 +270,20 @@ class World:
         self._running[-1].delivered.append(message_id)
         self.mails[(kind, str(payload.get("payment") or payload.get("object")), message_id)] += 1
 
+    def _fate(self, actor: str) -> str:
+        if actor != "customer" or self.chance.random() >= self.handover_rate:
+            return "made"
+        return self.chance.choice(("late", "never"))
+
+    def _reach(self, process: Process, label: str) -> None:
+        process.reach(label)
+        if label == "payment.send_claimed" and self.chance.random() < self.stall_rate:
+            # Stopped by its machine, and going on as though no time had passed; others do something meanwhile.
+            process.is_overtaken = True
+            self.tell(f"{process.actor} is stopped at {label}")
+            self.pass_time(seconds=self.chance.choice(STALLS))
+            self._let_others(process)
+
     def _let_others(self, process: Process) -> None:
         if self.meanwhile is None or len(self._running) > 1:
             return
@@ -243,14 +295,14 @@ class World:
         if process.died_at is not None:
             self.crash_count += 1
         touched = {*process.line.reported, *process.delivered, process.about if process.actor == "customer" else None}
-        if process.is_overtaken or self._running:
+        if process.is_overtaken or self._running or process.actor == "thread":
             # What a death or a sequel means when others went on meanwhile has no one state: it is counted, and the invariants
             # are checked.
             self.overtaken_count += 1
             for subject in touched:
                 self.deaths.pop(subject or "", None)
             return
-        touched |= self._handled_events(process)
+        touched |= self._handled_events(process) | self._ended_unasked(process)
         if process.died_at == "event.stored" and process.about in self.deaths:
             self.deaths[process.about].has_event = True  # It was not answered, and the worker finds it all the same.
         if process.died_at is not None and process.died_at not in NOT_OF_PAYMENTS:
@@ -261,7 +313,8 @@ class World:
             if process.actor == "webhook" and death.label != "event.stored":
                 continue  # It is stored already: to send it again moves nothing.
             is_looked_up = death.label.startswith("payment.") and death.state in UNSETTLED | {"incomplete"}
-            if met == "none" and is_looked_up:
+            has_ended_unasked = death.label == "payment.intent_committed" and self.status(subject) not in UNSETTLED
+            if met == "none" and is_looked_up and not has_ended_unasked:
                 continue  # It looked nothing up: somebody just had, or it was refused.
             actor = "webhook" if process.actor == "worker" and death.has_event else process.actor
             self._sequel(subject, actor, met if death.answer is None else death.answer)
@@ -292,10 +345,20 @@ class World:
         if label.startswith("refund."):
             row = self.connection.execute("select id, payment_id from refunds order by rowid desc limit 1").fetchone()
             return str(row[0]), str(row[1])
+        if label == "payment.send_claimed":
+            claimed_id = self._just_claimed(process)
+            return claimed_id, claimed_id
         reported = [reference for reference in process.line.reported if reference.startswith("pay_")]
         subject = reported[-1] if reported and ".intent_" not in label else process.about
         assert subject is not None, "a payment was in hand"
         return subject, subject
+
+    def _just_claimed(self, process: Process) -> str:
+        """The payment that was claimed last, and not sent yet: of it the process has heard at most that the provider does not know it."""
+        rows = self.connection.execute(
+            "select id from payments where last_sent_at = (select max(last_sent_at) from payments)"
+        ).fetchall()
+        return next(str(row[0]) for row in rows if process.line.reported.get(row[0], "absent") == "absent")
 
     def _event_in_hand(self, process: Process) -> tuple[str, str]:
         """The event that was brought, or that the worker has just taken by moving its time on; and its payment."""
@@ -326,6 +389,16 @@ class World:
     def _waiting_events(self) -> set[str]:
         rows = self.connection.execute("select event_id from provider_events where due_at is not null")
         return {str(row[0]) for row in rows}
+
+    def _ended_unasked(self, process: Process) -> set[str | None]:
+        """The payments that somebody died over before they were sent, and that have ended without a call."""
+        if process.actor != "worker":
+            return set()
+        return {
+            subject
+            for subject, death in self.deaths.items()
+            if death.label == "payment.intent_committed" and self.status(subject) not in UNSETTLED
+        }
 
     def _sequel(self, subject: str, retrier: str, answer: str) -> None:
         death = self.deaths.pop(subject)

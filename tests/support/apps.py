@@ -8,6 +8,7 @@ from dataclasses import replace
 from flask import Flask
 
 from portal.app import build_runtime, create_app
+from portal.gateway_calls import GatewayCalls
 from portal.services import Services
 from portal.web.runtime import EXTENSION, Runtime
 from tests.support.bundled import bundled_renderer
@@ -15,8 +16,11 @@ from tests.support.bundled import bundled_renderer
 _MADE: dict[bool, Flask] = {}
 
 
-def app_on(services: Services) -> Flask:
-    """An application on these services, with a runtime and view functions that no other test has. Not for behind a proxy."""
+def app_on(services: Services, *, calls: GatewayCalls | None = None) -> Flask:
+    """An application on these services, with a runtime and view functions that no other test has. Not for behind a proxy.
+
+    It calls gateways as the services do, mostly at once; `calls` are those of a web server, or any other.
+    """
     settings = services.settings
     assert not settings.trusted_proxies, "a proxy stands before one application, and create_app puts it there"
     made = _MADE.get(settings.demo)
@@ -29,7 +33,9 @@ def app_on(services: Services) -> Flask:
     app.extensions = {
         **made.extensions,
         EXTENSION: replace(
-            build_runtime(services, bundled_renderer(), static_files=before.static_files),
+            build_runtime(
+                services, bundled_renderer(), static_files=before.static_files, calls=calls or services.calls
+            ),
             policies=before.policies,
             nav=before.nav,
         ),

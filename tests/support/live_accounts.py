@@ -324,7 +324,7 @@ class LiveAccounts:
 
 
 def _set_back(row: Payment | Refund, by: timedelta) -> None:
-    for name in ("sent_at", "checked_at", "next_check_at", "confirmed_at", "expires_at"):
+    for name in ("sent_at", "last_sent_at", "checked_at", "next_check_at", "confirmed_at", "expires_at"):
         if (at := getattr(row, name, None)) is not None:
             setattr(row, name, at - by)
 

@@ -20,6 +20,7 @@ from portal.merchants.operations import set_payment_options
 from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.operations.consents import Consent
+from portal.payments.jobs import check_payments, send_payments
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.outcomes import record_outcome
@@ -72,6 +73,7 @@ class PayingCustomer:
                 gateway=self.gateway_name,
                 expires_after=timedelta(hours=3),
                 actor=self.actor,
+                charge_limits=self.gateway.capabilities.charge_limits,
                 at=self.clock.now(),
             )
 
@@ -161,6 +163,12 @@ class PayingCustomer:
             return session.execute(
                 sa.select(table).where(table.merchant_id == self.scope.merchant_id, table.id == row_id)
             ).scalar_one()
+
+
+def carry_on(payer: PayingCustomer) -> None:
+    """What the worker does about payments that are due: send those that nobody has sent, and look up the others."""
+    send_payments(payer.services)
+    check_payments(payer.services)
 
 
 def allow(payer: PayingCustomer, **options: Any) -> None:

@@ -27,13 +27,13 @@ from portal.customer_pages.context import current_actor, current_scope, current_
 from portal.customers.queries.customers import get_contact
 from portal.database import Reader
 from portal.errors import NotFound
-from portal.gateways.contract import Capabilities, Gateway
+from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, Capabilities, Gateway
 from portal.payment_methods.pages import BRAND_NAMES
 from portal.payment_methods.queries.own_methods import MethodRecord, list_own_methods
 from portal.payment_methods.rules import UNUSABLE, method_state
 from portal.payments.errors import CheckoutFault, InvoiceBeingPaid, NoGateway
 from portal.payments.operations.checkouts import begin_checkout, find_refused_amount
-from portal.payments.operations.paying import MIN_LOOKUP_INTERVAL, resolve_payment
+from portal.payments.operations.paying import look_up_for_page
 from portal.payments.page_builders import checkout_url
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payment_page import PaymentDetail, read_payment_page
@@ -44,9 +44,9 @@ from portal.public_ids import is_id
 from portal.rendering.typed_amounts import format_amount
 from portal.tenancy import Scope
 from portal.web.devices import device_class
-from portal.web.gateway_threads import look_up_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
+from portal.web.runtime import is_gateway_slow
 
 _NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 _UNPROCESSABLE, _CONFLICT = 422, 409
@@ -170,6 +170,7 @@ def begin_choice(choice: Choice, gateway: Gateway | None) -> str:
             expires_after=timedelta(hours=services.settings.payment_expires_hours),
             actor=current_actor(),
             device=device_class(request.user_agent.string) or None,
+            charge_limits=gateway.capabilities.charge_limits if gateway else NO_LIMITS,
             at=now(),
         )
     )
@@ -177,10 +178,7 @@ def begin_choice(choice: Choice, gateway: Gateway | None) -> str:
 
 def _look_up_payment(payment_id: str) -> None:
     """Look up a payment that holds an invoice before the customer sees that it does, as that payment's page does."""
-    services, merchant_id = current_services(), current_scope().merchant_id
-    look_up_if_free(
-        lambda: resolve_payment(services, merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
-    )
+    look_up_for_page(current_services(), current_scope().merchant_id, payment_id)
 
 
 def _with_known_invoices(fields: CheckoutFields) -> CheckoutFields:
@@ -257,6 +255,8 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None, *, is_first: bo
         context = CheckoutContext(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",
+            limits=able.charge_limits.get(currency, ANY_AMOUNT),
+            is_gateway_slow=is_gateway_slow(scope.merchant_id, gateway.name if gateway else None),
             can_add=able.hosted_page,
             can_save=able.saved_methods,
             options=options,

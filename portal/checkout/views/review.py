@@ -29,7 +29,7 @@ from portal.customer_pages.context import (
 )
 from portal.database import Reader
 from portal.errors import NotFound
-from portal.gateways.contract import Gateway
+from portal.gateways.contract import NO_LIMITS, Gateway
 from portal.invoices.queries.invoice_list import sum_owed
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
@@ -55,6 +55,7 @@ from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.policies import signed_in
 from portal.web.render import render_page
+from portal.web.runtime import is_gateway_slow
 
 _UNPROCESSABLE, _CONFLICT = 422, 409
 
@@ -146,7 +147,8 @@ def _review_page(
     services, scope = current_services(), current_scope()
     gateway = services.gateways.find(scope.merchant_id)
     with services.database.read() as reader:
-        checkout = get_checkout(reader, scope, payment_id, g.merchant.options)
+        limits = gateway.capabilities.charge_limits if gateway is not None else NO_LIMITS
+        checkout = get_checkout(reader, scope, payment_id, g.merchant.options, limits)
         if checkout.confirmed_at is not None:
             return redirect_to(f"/payments/{payment_id}")
         methods = {method.id: method for method in list_own_methods(reader, scope)}
@@ -174,6 +176,7 @@ def _review_page(
         until=_minute_after(refused.seconds) if refused is not None else None,
         receipt_to=g.signed_in.email,
         owed=sum(each.amount for each in owed if each.currency == checkout.currency),
+        is_gateway_slow=is_gateway_slow(scope.merchant_id, checkout.gateway),
     )
     return render_page("checkout/review.html", page, status)
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from portal.gateways.contract import (
     Capabilities,
+    ChargeLimits,
     ChargeOutcome,
     ChargeRequest,
     EventRefused,
@@ -43,6 +44,12 @@ EVENT_TOLERANCE_SECONDS = 300
 MAXIMUM_LIST_PAGES = 1_000
 """Of a hundred charges each; a longer list counts as one that could not be read completely."""
 
+_CHARGE_LIMITS = {
+    **{currency: ChargeLimits(50) for currency in ("USD", "EUR", "CAD", "AUD", "CHF")},
+    "GBP": ChargeLimits(30),
+    **{currency: ChargeLimits(100) for currency in ("XAF", "XOF")},
+}
+"""The sandbox's own, like those of real providers: half a dollar or euro, a hundred francs. Other currencies have none."""
 _CHANNELS = ("card", "mobile_money", "bank_account")
 _LONGEST_PAYEE, _LONGEST_DESCRIPTION = 120, 500
 _SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})", re.ASCII)
@@ -66,6 +73,7 @@ class SandboxGateway:
         refunds=True,
         lists_charges=True,
         page_types=_CHANNELS,
+        charge_limits=_CHARGE_LIMITS,
     )
 
     def __init__(self, origin: str, *, secret_key: str, event_secret: str, timeout_seconds: float) -> None:

@@ -26,6 +26,7 @@ from portal.gateways.contract import (
 )
 from portal.gateways.http import UnusableResponse
 from portal.gateways.stripe import events, request_params
+from portal.gateways.stripe.amounts import CHARGE_LIMITS
 from portal.gateways.stripe.client import IdempotencyKeyReused, RequestRefused, StripeApi, StripeResponse
 from portal.gateways.stripe.parsing import (
     REFERENCE,
@@ -86,6 +87,7 @@ class StripeGateway:
         refunds=True,
         lists_charges=True,
         page_types=("card",),
+        charge_limits=CHARGE_LIMITS,
     )
 
     def __init__(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -68,7 +69,8 @@ def begin_setup(
     locale: str,
     pages_url: str,
 ) -> str:
-    """Begin to save a method: store the setup with the consent, open the gateway's page, and return the setup's id.
+    """Begin to save a method: store the setup with the consent, open the gateway's page, and return the setup's id. The page may not
+    be open yet when this returns (`Services.calls`).
 
     The setup's own page is `pages_url` and its id; `locale` is the language of the gateway's page. Raises SetupsUnavailable,
     TooManySetups, NicknameTooLong, NicknameUnusable, and NoResultFound when `options.replaces` is not this customer's; then
@@ -92,10 +94,14 @@ def begin_setup(
         )
     )
     services.crash_point("setup.intent_committed")
-    outcome = gateway.open_setup(request)
-    services.crash_point("setup.gateway_answered")
-    _record(services, scope.merchant_id, request.reference, outcome)
+    services.calls.send(request.reference, partial(_open, services, scope.merchant_id, gateway, request))
     return request.reference
+
+
+def look_up_setup_for_page(services: Services, merchant_id: str, setup_id: str) -> None:
+    """Resolve a setup before a page shows it, if it was not looked up a moment ago and there is a thread for it."""
+    look_up = partial(resolve_setup, services, merchant_id, setup_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
+    services.calls.ask(setup_id, look_up)
 
 
 def resolve_setup(
@@ -211,6 +217,12 @@ def _build_request(session: Session, setup: PaymentMethodSetup) -> SetupRequest:
         cancel_url=setup.return_url,
         locale=setup.locale,
     )
+
+
+def _open(services: Services, merchant_id: str, gateway: Gateway, request: SetupRequest) -> None:
+    outcome = gateway.open_setup(request)
+    services.crash_point("setup.gateway_answered")
+    _record(services, merchant_id, request.reference, outcome)
 
 
 @dataclass(frozen=True, slots=True)

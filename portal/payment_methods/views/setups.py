@@ -10,7 +10,7 @@ from portal.errors import NotFound
 from portal.gateways.contract import Gateway
 from portal.payment_methods.errors import MethodFault, SetupsUnavailable
 from portal.payment_methods.forms import NewMethodForm
-from portal.payment_methods.operations.setups import MIN_LOOKUP_INTERVAL, SetupOptions, begin_setup, resolve_setup
+from portal.payment_methods.operations.setups import SetupOptions, begin_setup, look_up_setup_for_page
 from portal.payment_methods.page_builders import build_method_label, build_setup_page
 from portal.payment_methods.pages import NewMethodPage
 from portal.payment_methods.queries.own_methods import get_own_method, list_own_methods
@@ -19,7 +19,6 @@ from portal.payment_methods.rules import SETUP_UNSETTLED, echoed_nickname
 from portal.payment_methods.views.consent_texts import current_consent, setup_consent_text
 from portal.public_ids import is_id
 from portal.web.card_numbers import card_number_shown_by
-from portal.web.gateway_threads import look_up_if_free
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 
@@ -88,9 +87,7 @@ def setup(setup_id: str) -> Response:
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)
     if found.status in SETUP_UNSETTLED or found.status == "expired":
-        look_up_if_free(
-            lambda: resolve_setup(services, scope.merchant_id, setup_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
-        )
+        look_up_setup_for_page(services, scope.merchant_id, setup_id)
     with reading() as reader:
         found = get_setup(reader, scope, setup_id)
         method = next((each for each in list_own_methods(reader, scope) if each.id == found.payment_method_id), None)

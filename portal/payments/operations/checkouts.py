@@ -5,7 +5,7 @@ An unconfirmed payment reserves nothing and blocks nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -16,6 +16,7 @@ from portal.credit.queries import free_credit
 from portal.database import Reader
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
+from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, ChargeLimits
 from portal.invoices.queries.payable import PayableInvoice, list_chosen
 from portal.invoices.rules import MAX_INVOICES_PER_PAYMENT, OUTSTANDING
 from portal.merchants.queries import get_merchant
@@ -27,6 +28,7 @@ from portal.payment_methods.rules import UNUSABLE, method_state, shown_brand
 from portal.payments.errors import (
     AmountTooHigh,
     AmountTooLow,
+    AmountUnchargeable,
     CurrenciesMixed,
     InvoiceBeingPaid,
     InvoiceSettled,
@@ -75,12 +77,13 @@ def begin_checkout(
     expires_after: timedelta,
     actor: Actor,
     device: str | None = None,
+    charge_limits: Mapping[str, ChargeLimits] = NO_LIMITS,
     at: datetime,
 ) -> str:
     """Create an unconfirmed payment of what was chosen, and return its id; nothing is reserved.
 
     `gateway` is the merchant's; None where there is none, and credit has to pay all. Where credit pays all, the way is credit
-    alone, whatever method was chosen. Supersedes older unconfirmed payments of the same invoices. Raises NoGateway, or a CheckoutFault,
+    alone, whatever method was chosen. `charge_limits` are the gateway's, by currency. Supersedes older unconfirmed payments of the same invoices. Raises NoGateway, or a CheckoutFault,
     which names the field, and changes nothing then.
     """
     merchant = get_merchant(session, scope.merchant_id)
@@ -89,14 +92,14 @@ def begin_checkout(
     named = ("", "", 0)
     match choice.what:
         case TopUp(currency):
-            pricing = _price_top_up(currency, choice.amount, options)
+            pricing = _price_top_up(currency, choice.amount, options, charge_limits.get(currency, ANY_AMOUNT))
         case what:
             # First, since it waits for a confirmation in progress: the invoices are then read as that one left them.
             wanted = list(dict.fromkeys(what.ids))[:MAX_INVOICES_PER_PAYMENT]
             lock_invoices(session, scope, wanted)
             supersede(session, scope, wanted, except_payment_id=None, actor=actor, at=at)
             dues, titles = _get_payable(session, scope, wanted, what.split_of, options)
-            pricing = _price(session, scope, choice, what, dues, options)
+            pricing = _price(session, scope, choice, what, dues, options, charge_limits)
             paid_titles = [titles[part.invoice_id] for part in pricing.parts]
             named = (*paid_titles[0], len(paid_titles) - 1)
     if pricing.charge and gateway is None:
@@ -250,9 +253,16 @@ def _refuse_held(session: Session, scope: Scope, split_of: str | None, invoices:
 
 
 def _price(
-    session: Session, scope: Scope, choice: Choice, what: Invoices, dues: Sequence[Due], options: PaymentOptions
+    session: Session,
+    scope: Scope,
+    choice: Choice,
+    what: Invoices,
+    dues: Sequence[Due],
+    options: PaymentOptions,
+    charge_limits: Mapping[str, ChargeLimits],
 ) -> Pricing:
     currency = what.currency or dues[0].currency
+    limits = charge_limits.get(currency, ANY_AMOUNT)
     if currency not in currencies_of(dues):
         raise CurrenciesMixed
     if (isinstance(choice.amount, FirstPart) or what.split_of) and not options.allow_split:
@@ -262,9 +272,9 @@ def _price(
     refused = None
     if isinstance(choice.amount, Preset | Exact):
         refused = find_refused_amount(session, scope, [due.invoice_id for due in dues], currency)
-    check_amount(dues, currency, choice.amount, refused_amount=refused)
+    check_amount(dues, currency, choice.amount, refused_amount=refused, limits=limits)
     credit = free_credit(session, scope, currency) if choice.use_credit else 0
-    pricing = price_choice(dues, currency, choice.amount, credit=credit)
+    pricing = price_choice(dues, currency, choice.amount, credit=credit, limits=limits)
     if pricing.total > MAX_AMOUNT:
         raise TooMuchTogether
     return pricing
@@ -291,16 +301,19 @@ def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> Non
         raise SplitNotAllowed
 
 
-def _price_top_up(currency: str, amount: Amount, options: PaymentOptions) -> Pricing:
+def _price_top_up(currency: str, amount: Amount, options: PaymentOptions, limits: ChargeLimits) -> Pricing:
     rule = options.top_ups.get(currency)
     if rule is None:
         raise TopUpNotAllowed
     # A top-up has no full amount, no deposit and no first part: these choices name no amount.
     named = amount.amount if isinstance(amount, Preset | Exact) else 0
-    if named < rule.minimum:
-        raise AmountTooLow(rule.minimum, rule.maximum)
+    minimum = limits.round_up(rule.minimum)
+    if named < minimum:
+        raise AmountTooLow(minimum, rule.maximum)
     if named > rule.maximum:
-        raise AmountTooHigh(rule.minimum, rule.maximum)
+        raise AmountTooHigh(minimum, rule.maximum)
+    if not limits.allows(named):
+        raise AmountUnchargeable(limits.least)
     return Pricing(currency, (), named)
 
 

@@ -5,33 +5,50 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from sqlalchemy.orm import Session
 
 from portal.credit import operations as credit
 from portal.credit.queries import free_credit
 from portal.events.rules import Actor
-from portal.gateways.contract import Gateway
+from portal.gateways.contract import ANY_AMOUNT, ChargeLimits, Gateway
 from portal.invoices.operations import balance
 from portal.merchants.queries import get_merchant
 from portal.money import Money
 from portal.payment_methods.operations.consents import Consent, record_consent
-from portal.payments.errors import AmountChanged, CheckoutEnded, InvoiceBeingPaid, MethodMissing, MethodUnknown
+from portal.payments.errors import (
+    AmountChanged,
+    AmountUnchargeable,
+    CheckoutEnded,
+    InvoiceBeingPaid,
+    MethodMissing,
+    MethodUnknown,
+)
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.checkouts import check_first_of_split, supersede
-from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request
+from portal.payments.operations.gateway_requests import build_gateway_request
 from portal.payments.operations.limits import limit_attempts, limit_prompts
 from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_own_payment
-from portal.payments.operations.outcomes import RecordedOutcome, record_paid_by_credit
+from portal.payments.operations.outcomes import record_paid_by_credit
 from portal.payments.operations.status import become
 from portal.payments.queries.holders import find_holder, list_holders
 from portal.payments.queries.shares import chosen_pricing, lock_dues, shown_version
 from portal.payments.rules import statuses
 from portal.payments.rules.amounts import Pricing, reprice_choice
 from portal.payments.rules.choices import read_amount
+from portal.payments.rules.sending import TAKE_OVER_AFTER
 from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
 from portal.tenancy import Scope
+
+
+class Intent(Enum):
+    """What writing an intent came to: it is to be sent now, was confirmed before, or credit has paid all of it."""
+
+    WRITTEN = auto()
+    CONFIRMED_BEFORE = auto()
+    PAID_BY_CREDIT = auto()
 
 
 def write_intent(
@@ -46,18 +63,17 @@ def write_intent(
     locale: str,
     consent: Consent | None,
     actor: Actor,
-) -> GatewayRequest | RecordedOutcome | None:
-    """Write the intent in the caller's transaction, and return the request to send to the gateway.
+) -> Intent:
+    """Write the intent in the caller's transaction; nothing is sent.
 
-    Returns None for a payment that was confirmed before, and the recorded outcome where credit pays all. The arguments are those
-    of `confirm_payment`; `gateway` is the merchant's. Raises what `confirm_payment` raises except NoGateway: the transaction is
-    then rolled back, and nothing is reserved.
+    The arguments are those of `confirm_payment`; `gateway` is the merchant's. Raises what `confirm_payment` raises except NoGateway:
+    the transaction is then rolled back, and nothing is reserved.
     """
     now = services.clock.now()
     lock_invoices_of(session, scope.merchant_id, payment_id)
     payment = lock_own_payment(session, scope, payment_id)
     if payment.status in statuses.UNSETTLED or payment.status in statuses.CAPTURED or payment.confirmed_at is not None:
-        return None
+        return Intent.CONFIRMED_BEFORE
     if payment.status != "incomplete" or payment.expires_at <= now:
         raise CheckoutEnded
     if payment.gateway is not None and (gateway is None or payment.gateway != gateway.name):
@@ -72,7 +88,8 @@ def write_intent(
         payment.credit_amount,
         [(share.invoice_id, share.amount, share.price) for share in allocations],
     )
-    pricing, currencies = _reprice(session, scope, payment, allocations)
+    limits = gateway.capabilities.charge_limits.get(payment.currency, ANY_AMOUNT) if gateway is not None else ANY_AMOUNT
+    pricing, currencies = _reprice(session, scope, payment, allocations, limits)
     method_id = payment.payment_method_id
     if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
@@ -87,9 +104,9 @@ def write_intent(
     )
     _reserve(session, scope, payment, allocations, now)
     payment.return_url, payment.locale = return_url, locale
-    payment.confirmed_at = payment.sent_at = payment.checked_at = payment.updated_at = now
+    payment.confirmed_at = payment.checked_at = payment.updated_at = now
     payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
-    payment.next_check_at = statuses.next_check(0, now)
+    payment.next_check_at = now + TAKE_OVER_AFTER
     _record_consent(session, scope, payment, consent, now)
     become(
         session,
@@ -104,20 +121,27 @@ def write_intent(
     )
     session.flush()
     if payment.charge_amount == 0:
-        return record_paid_by_credit(session, payment, actor=actor, at=now)
-    request = build_gateway_request(session, payment)
-    if request is None:
+        record_paid_by_credit(session, payment, actor=actor, at=now)
+        return Intent.PAID_BY_CREDIT
+    if build_gateway_request(session, payment) is None:
         raise MethodUnknown
     services.crash_point("payment.intent_written")
-    return request
+    return Intent.WRITTEN
 
 
 def _reprice(
-    session: Session, scope: Scope, payment: Payment, allocations: Sequence[PaymentAllocation]
+    session: Session,
+    scope: Scope,
+    payment: Payment,
+    allocations: Sequence[PaymentAllocation],
+    limits: ChargeLimits,
 ) -> tuple[Pricing, Mapping[str, str]]:
     """Return what the payment amounts to now, under the locks of its invoices, and the currency of each of them, which may have been
-    corrected since the choice. Raises InvoiceBeingPaid, InvoiceSettled."""
+    corrected since the choice. Raises InvoiceBeingPaid, InvoiceSettled, and where the gateway does not charge what it would come to,
+    or what it would leave, AmountUnchargeable or RestTooSmall."""
     if payment.kind == "top_up":
+        if not limits.allows(payment.amount):
+            raise AmountUnchargeable(limits.least)
         return Pricing(payment.currency, (), payment.amount), {}
     options = get_merchant(session, scope.merchant_id).options
     if payment.split_of is not None:
@@ -128,7 +152,7 @@ def _reprice(
         if holders and holders != [payment.split_of]:
             raise InvoiceBeingPaid(holders[0])
     credit = free_credit(session, scope, payment.currency) if payment.use_credit else 0
-    pricing = reprice_choice(dues, payment.currency, read_amount(payment), credit=credit)
+    pricing = reprice_choice(dues, payment.currency, read_amount(payment), credit=credit, limits=limits)
     return pricing, {due.invoice_id: due.currency for due in dues}
 
 

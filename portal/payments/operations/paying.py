@@ -1,37 +1,33 @@
-"""Paying: write the intent, call the gateway, record the outcome; and resolving payments whose outcome is unknown.
+"""Paying: write the intent, send it to the gateway, record the outcome; and resolving payments whose outcome is unknown.
 
-No call to a gateway is ever made inside a transaction, and none without a committed intent (threats, rules 16 and 17).
+No call to a gateway is ever made inside a transaction, and none without a committed intent (threats, rules 16 and 17). What a
+request causes goes through `Services.calls`, which spares the threads of a web server: any call may go on after the request, or be
+left to the worker.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.events.rules import SYSTEM, Actor, ActorType, gateway_actor
-from portal.gateways.contract import ChargeOutcome, Lookup, State
-from portal.gateways.polling import RESEND_AFTER
+from portal.gateways.contract import ChargeOutcome, Gateway, Lookup, State
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.errors import InvoiceBeingPaid, NoGateway
 from portal.payments.models import is_second_attempt
 from portal.payments.operations.checkouts import end_checkout
-from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request, lookup_of, send_request
-from portal.payments.operations.intents import write_intent
-from portal.payments.operations.locks import lock_own_payment, lock_payment
-from portal.payments.operations.outcomes import (
-    RecordedOutcome,
-    expired,
-    failed,
-    is_cancellation,
-    record_outcome,
-    stopped,
-)
+from portal.payments.operations.gateway_requests import lookup_of
+from portal.payments.operations.intents import Intent, write_intent
+from portal.payments.operations.locks import lock_invoices_of, lock_own_payment, lock_payment
+from portal.payments.operations.outcomes import expired, failed, is_cancellation, record_outcome, stopped
+from portal.payments.operations.sending import end_unsent, last_sending, record, send_payment
 from portal.payments.queries.holders import find_other_holders
 from portal.payments.queries.payments import find_payment, get_payment
-from portal.payments.rules import statuses
+from portal.payments.rules import sending, statuses
 from portal.payments.rules.statuses import PaymentStatus
 from portal.services import Services
 from portal.tenancy import MerchantScope, Scope
@@ -51,21 +47,24 @@ def confirm_payment(
     locale: str,
     consent: Consent | None = None,
 ) -> None:
-    """Pay a checkout: reserve, charge, record. Called again, it only looks up the outcome of the first call.
+    """Pay a checkout: reserve, send, record. Called again, it only looks up the outcome of the first call.
+
+    When this returns, the payment is confirmed and what it pays is reserved. The gateway may not have answered yet, and where
+    `services.calls` spares the threads of a server, the payment may not have been sent yet: it goes on without this request.
 
     `version` is `shown_version` of the page that was confirmed; "" is the version of the amounts as they were chosen.
     `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
     `consent` is recorded where the customer asked to save the new method; without it none is saved.
-    Raises AmountChanged, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
+    Raises AmountChanged, AmountUnchargeable, RestTooSmall, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
     NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
     """
     gateway = services.gateways.find(scope.merchant_id)
     if gateway is None and not _is_paid_by_credit(services, scope, payment_id):
         raise NoGateway
     for other_id in _other_attempts(services, scope, payment_id):
-        resolve_payment(services, scope.merchant_id, other_id)
+        services.calls.ask(other_id, partial(resolve_payment, services, scope.merchant_id, other_id))
     try:
-        written = services.database.run(
+        intent = services.database.run(
             lambda session: write_intent(
                 session,
                 services=services,
@@ -84,52 +83,62 @@ def confirm_payment(
             raise
         # The index "one active attempt an invoice and slot" decided a race that the reservation had let through.
         raise InvoiceBeingPaid(next(iter(_other_attempts(services, scope, payment_id)), None)) from None
-    if written is None:
-        resolve_payment(services, scope.merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
-        return
-    if isinstance(written, RecordedOutcome):
-        return
-    services.crash_point("payment.intent_committed")
-    assert gateway is not None, "only a payment by credit alone has no gateway, and it is never sent"
-    outcome = send_request(gateway, written)
-    services.crash_point("payment.gateway_answered")
-    _record(services, scope.merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
-    services.crash_point("payment.outcome_recorded")
+    match intent:
+        case Intent.PAID_BY_CREDIT:
+            return
+        case Intent.CONFIRMED_BEFORE:
+            look_up_for_page(services, scope.merchant_id, payment_id)
+        case Intent.WRITTEN:
+            services.crash_point("payment.intent_committed")
+            assert gateway is not None, "only a payment by credit alone has no gateway, and it is never sent"
+            send = partial(send_payment, services, scope.merchant_id, payment_id, gateway.name, last_sent_at=None)
+            services.calls.send(payment_id, send)
+
+
+def look_up_for_page(services: Services, merchant_id: str, payment_id: str) -> None:
+    """Resolve a payment before a page shows it, if it was not looked up a moment ago and there is a thread for it."""
+    look_up = partial(resolve_payment, services, merchant_id, payment_id, unless_checked_within=MIN_LOOKUP_INTERVAL)
+    services.calls.ask(payment_id, look_up)
 
 
 def resolve_payment(
     services: Services, merchant_id: str, payment_id: str, *, unless_checked_within: timedelta = timedelta(0)
 ) -> None:
-    """Look up a payment without a proven outcome at its gateway, and record the outcome.
+    """Look up a payment without a proven outcome at its gateway, and record the outcome; one that was never sent is sent.
 
-    A request that the gateway does not know is resent under the same reference, until its time is up. Safe to call from
-    anywhere at any time.
+    A request that the gateway does not know is resent under the same reference, within ten minutes of the press; after that the
+    payment ends (`not_sent`). Safe to call from anywhere at any time.
     """
     now = services.clock.now()
     pending = services.database.run(
         lambda session: _begin_lookup(session, merchant_id, payment_id, now, unless_checked_within)
     )
-    gateway = services.gateways.find_named(merchant_id, pending.gateway) if pending is not None else None
-    if pending is None or gateway is None:
+    if pending is None:
         return
-    lookup = pending.lookup
-    actor = gateway_actor(gateway.name)
-    outcome = gateway.look_up(lookup)
+    if pending.last_sent_at is None:
+        send_payment(services, merchant_id, payment_id, pending.gateway, last_sent_at=None)
+        return
+    gateway = services.gateways.find_named(merchant_id, pending.gateway)
+    if gateway is None:
+        return
+    outcome = gateway.look_up(pending.lookup)
     services.crash_point("payment.looked_up")
-    if outcome.state is State.ABSENT and now >= lookup.sent_at + RESEND_AFTER:
-        if now >= pending.expires_at:
-            outcome, actor = failed(payment_id, "timeout"), SYSTEM
-        elif pending.request is not None:
-            outcome = send_request(gateway, pending.request)
+    if outcome.state is State.ABSENT and pending.status == "processing":
+        _carry_on_absent(services, merchant_id, payment_id, gateway, pending, pending.last_sent_at, now)
+        return
+    actor = gateway_actor(gateway.name)
+    if outcome.state is State.ABSENT and now >= pending.expires_at:
+        # It has told us of the payment, and does not know it any more.
+        outcome, actor = failed(payment_id, "timeout"), SYSTEM
     elif (
         outcome.state in (State.REQUIRES_ACTION, State.PENDING)
         and now >= pending.expires_at
         and _method_type(pending, outcome) != "bank_account"
     ):
-        outcome = gateway.cancel(lookup)
+        outcome = gateway.cancel(pending.lookup)
         if is_cancellation(outcome):
             outcome, actor = expired(outcome), SYSTEM
-    _record(services, merchant_id, payment_id, outcome, actor=actor)
+    record(services, merchant_id, payment_id, outcome, actor=actor)
 
 
 def check_ended_payment(services: Services, merchant_id: str, payment_id: str) -> bool:
@@ -146,44 +155,84 @@ def check_ended_payment(services: Services, merchant_id: str, payment_id: str) -
         return False
     outcome = gateway.look_up(lookup_of(row))
     services.crash_point("payment.looked_up")
-    _record(services, merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
+    record(services, merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
     return outcome.state is not State.UNKNOWN
 
 
 def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: Actor) -> str:
-    """Cancel a payment: a checkout ends at once; what was sent to the gateway is cancelled there, and its outcome recorded.
+    """Cancel a payment: a checkout, and a payment that was not sent yet, end at once; what was sent to the gateway is cancelled there,
+    and its outcome recorded.
 
     Return the status afterwards, which is `complete` when the money had come already. Raises NoResultFound.
     """
     now = services.clock.now()
     with services.database.unit_of_work() as session:
+        lock_invoices_of(session, scope.merchant_id, payment_id)
         payment = lock_own_payment(session, scope, payment_id)
         if payment.status == "incomplete":
             end_checkout(session, payment, PaymentStatus.CANCELED, actor=actor, at=now)
             return payment.status
+        if payment.status == "processing" and last_sending(payment) is None:
+            outcome = failed(payment_id, "page_canceled")
+            return record_outcome(session, scope.merchant_id, payment_id, outcome, actor=actor, at=now).status
         status, gateway_name = payment.status, payment.gateway
         lookup = lookup_of(payment)
     gateway = services.gateways.find_named(scope.merchant_id, gateway_name)
     if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
         return status
+    services.calls.send(
+        payment_id, partial(_cancel_at_gateway, services, scope.merchant_id, gateway.name, lookup, actor)
+    )
+    with services.database.read() as reader:
+        return get_payment(reader, scope, payment_id).status
+
+
+@dataclass(frozen=True, slots=True)
+class _PendingLookup:
+    """A payment whose outcome is looked up. `last_sent_at` is None for one that was never sent."""
+
+    status: str
+    gateway: str | None
+    lookup: Lookup
+    confirmed_at: datetime | None
+    last_sent_at: datetime | None
+    expires_at: datetime
+    method_type: str | None
+
+
+def _carry_on_absent(
+    services: Services,
+    merchant_id: str,
+    payment_id: str,
+    gateway: Gateway,
+    pending: _PendingLookup,
+    last_sent_at: datetime,
+    now: datetime,
+) -> None:
+    """Resend a payment that the gateway does not know, or end it once it is certain that it will never arrive."""
+    assert pending.confirmed_at is not None, "a payment was confirmed before it was sent"
+    if sending.may_resend(pending.confirmed_at, last_sent_at, now):
+        send_payment(services, merchant_id, payment_id, gateway.name, last_sent_at=last_sent_at)
+    elif now >= sending.never_arrives_from(pending.confirmed_at, last_sent_at):
+        # What of it is at the gateway all the same, such as a payment without its prompt, is closed first.
+        outcome = gateway.cancel(pending.lookup) if gateway.capabilities.cancel else None
+        if outcome is None or outcome.state is State.ABSENT or is_cancellation(outcome):
+            end_unsent(services, merchant_id, payment_id, "not_sent", last_sent_at=last_sent_at)
+        else:
+            record(services, merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
+
+
+def _cancel_at_gateway(services: Services, merchant_id: str, gateway_name: str, lookup: Lookup, actor: Actor) -> None:
+    gateway = services.gateways.find_named(merchant_id, gateway_name)
+    if gateway is None:
+        return
     outcome = gateway.cancel(lookup)
     services.crash_point("payment.cancel_answered")
     # A cancellation is recorded as the act of who canceled; any other outcome as the gateway's.
     decided_by = actor if is_cancellation(outcome) else gateway_actor(gateway.name)
     if is_cancellation(outcome) and actor.type is ActorType.CUSTOMER:
         outcome = stopped(outcome)
-    return _record(services, scope.merchant_id, payment_id, outcome, actor=decided_by).status
-
-
-@dataclass(frozen=True, slots=True)
-class _PendingLookup:
-    """A payment whose outcome is looked up. `request` may be resent; None when its saved method was removed."""
-
-    gateway: str | None
-    lookup: Lookup
-    request: GatewayRequest | None
-    expires_at: datetime
-    method_type: str | None
+    record(services, merchant_id, lookup.reference, outcome, actor=decided_by)
 
 
 def _method_type(pending: _PendingLookup, outcome: ChargeOutcome) -> str | None:
@@ -197,26 +246,20 @@ def _begin_lookup(
 ) -> _PendingLookup | None:
     """Store that the gateway is being looked up now; return None when nothing is unknown, or a lookup was made just before."""
     payment = lock_payment(session, merchant_id, payment_id)
-    if payment.status not in statuses.UNSETTLED or payment.sent_at is None:
+    if payment.status not in statuses.UNSETTLED:
         return None
     was_just_looked_up = payment.checked_at is not None and now < payment.checked_at + unless_checked_within
     if was_just_looked_up and payment.status != "requires_action":
         return None
     payment.checked_at = now
     return _PendingLookup(
+        payment.status,
         payment.gateway,
         lookup_of(payment),
-        build_gateway_request(session, payment),
+        payment.confirmed_at,
+        last_sending(payment),
         payment.expires_at,
         payment.method_type,
-    )
-
-
-def _record(
-    services: Services, merchant_id: str, payment_id: str, outcome: ChargeOutcome, *, actor: Actor
-) -> RecordedOutcome:
-    return services.database.run(
-        lambda session: record_outcome(session, merchant_id, payment_id, outcome, actor=actor, at=services.clock.now())
     )
 
 

@@ -32,6 +32,17 @@ def read_unknown_payments(reader: Reader, *, before: datetime | None = None) -> 
     return UnknownPayments._make(reader.execute(statement.execution_options(tenant_wide=True)).one())
 
 
+def read_unsent_payments(reader: Reader, *, before: datetime | None = None) -> UnknownPayments:
+    """Return the confirmed payments of all merchants that nobody has sent, and when the oldest of them was confirmed; or only those
+    that were confirmed before an instant."""
+    statement = sa.select(sa.func.count(), sa.func.min(Payment.confirmed_at)).where(
+        Payment.next_check_at.is_not(None), Payment.sent_at.is_(None)
+    )
+    if before is not None:
+        statement = statement.where(Payment.confirmed_at < before)
+    return UnknownPayments._make(reader.execute(statement.execution_options(tenant_wide=True)).one())
+
+
 def count_unknown(
     reader: Reader, scope: MerchantScope, *, gateways: Collection[str] = (), other_than: Collection[str] = ()
 ) -> int:

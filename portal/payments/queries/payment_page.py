@@ -95,6 +95,7 @@ class PaymentDetail:
     opened_at: datetime | None
     confirmed_at: datetime | None
     sent_at: datetime | None
+    last_sent_at: datetime | None
     checked_at: datetime | None
     expires_at: datetime
     completed_at: datetime | None

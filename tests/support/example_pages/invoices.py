@@ -214,6 +214,7 @@ def checkout_examples() -> Iterator[Example]:
         choose, invoices=(replace(first, change_url=None),), others=(), methods=(), chosen="new", amount=23958,
         sum=ChoiceSum(1, 23958, 23958, 0, 23958),
     )  # fmt: skip
+    yield Example("choose-slow-gateway", "checkout/choose.html", replace(choose, is_gateway_slow=True), "invoices")
     yield Example("choose-first-time", "checkout/choose.html", bare, "invoices")
     for kind in ("missing", "unknown", "expired", "currency"):
         page = replace(choose, chosen="", faults={"payment_method": kind})
@@ -284,6 +285,7 @@ def checkout_examples() -> Iterator[Example]:
     }  # fmt: skip
     for name, shown_review in shown.items():
         yield Example(name, "checkout/review.html", shown_review, "invoices")
+    yield Example("review-slow-gateway", "checkout/review.html", replace(review, is_gateway_slow=True), "invoices")
     yield Example("review-new-method", "checkout/review.html", replace(review, method=None), "invoices")
 
 

@@ -23,7 +23,7 @@ def test_same_key_and_another_body_is_409(account):
     token = account.card()
     account.charge(token, key="K")
 
-    response = account.charge(token, key="K", amount=1)
+    response = account.charge(token, key="K", amount=200)
 
     assert (response.status_code, response.json["error"]["code"]) == (409, "idempotency_mismatch")
 

@@ -10,7 +10,7 @@ from portal.sandbox_gateway.texts import FIELD_ERRORS, SETUP_TEXTS, TEXTS
 from tests.support.sandbox_pages import assert_is_sound, fetch_page
 
 PAGE = {
-    "amount": 1,
+    "amount": 50,
     "currency": "USD",
     "payee": "A",
     "return_url": "http://a.example/",

@@ -58,7 +58,7 @@ def test_saved_phone_can_be_prompted_again(account):
 )
 def test_phone_that_cannot_be_prompted_is_rejected(account, telephone):
     response = account.post(
-        "/v1/charges", {"reference": "R1", "amount": 1, "currency": "XAF", "mobile_money": telephone}
+        "/v1/charges", {"reference": "R1", "amount": 100, "currency": "XAF", "mobile_money": telephone}
     )
 
     assert (response.status_code, response.json["error"]["code"]) == (400, "unusable_method")
