@@ -260,7 +260,9 @@ class World:
         return [row for row in found if row.status in statuses] if statuses else found
 
     def status(self, payment_id: str) -> str:
-        return str(self.connection.execute("select status from payments where id = ?", (payment_id,)).fetchone()[0])
+        """Its status; "absent" for a reference that only a planted bug knows."""
+        row = self.connection.execute("select status from payments where id = ?", (payment_id,)).fetchone()
+        return str(row[0]) if row else "absent"
 
     def _deliver(
         self, kind: str, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
