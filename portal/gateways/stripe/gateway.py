@@ -74,7 +74,7 @@ class StripeGateway:
     """`secret_key` is of the merchant's mode, `event_secrets` are of its webhook endpoint, newest first; tests set `origin`.
 
     Thread-safe. Stripe replays its first response to an idempotency key, a 500 too: such a request is UNKNOWN each time it is
-    resent, is looked up in Stripe's lists, and ends when the payment expires.
+    resent, is looked up in Stripe's lists, and ends as never sent where these do not have it by thirteen minutes after the press.
     """
 
     name = "stripe"
