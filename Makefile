@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test verify check format bench simulate crash bugs mutate browser lock clean
+.PHONY: help setup demo test verify check format bench simulate crash bugs mutate browser firefox lock clean
 
 PYTHON ?= python3
 KILLS ?= 200
@@ -27,13 +27,16 @@ test: setup browser ## Run all tests on both databases, a browser included (ARGS
 	$(BIN)/pytest $(ARGS)
 
 verify: export TESTS_LONG = 1
-verify: check test ## Run all tests and the long proofs beside them: simulator, kills, seeded bugs (under 45 minutes)
+verify: firefox check test ## Run all tests and the long proofs beside them: simulator, kills, seeded bugs (under 45 minutes)
 	@$(MAKE) --no-print-directory simulate SEEDS=10000
 	@TESTS_LONG= $(MAKE) --no-print-directory crash KILLS=200
 	@TESTS_LONG= $(MAKE) --no-print-directory bugs
 
 browser: setup # Find a Chromium for the tests, or install one
 	@$(BIN)/python -m tests.support.chromium
+
+firefox: setup # Find a Firefox for the long tests, or install one
+	@$(BIN)/python -m tests.support.firefox
 
 check: setup ## Check format, lint, types, import rules, templates, translations
 	$(BIN)/ruff format --check .

@@ -11,6 +11,9 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from tests.support.chromium import ARGUMENTS, ChromiumMissing, find_chromium
 from tests.support.live_accounts import Account
 from tests.support.live_portal import LivePortal, run_demo
+from tests.support.tiers import IS_LONG
+
+collect_ignore = [] if IS_LONG else ["test_firefox.py"]
 
 
 @pytest.fixture(scope="session")

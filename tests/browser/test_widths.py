@@ -39,7 +39,7 @@ LOOKS = [
 ]
 
 # What runs over, named so that the fault can be found: the innermost elements that end beyond the page.
-_OVER = """
+OVER = """
 () => {
   const wide = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= wide) return [];
@@ -117,7 +117,7 @@ def test_no_page_scrolls_sideways(request, site, tab, renderer, themes, template
         tab.goto(site.address)
         for width in WIDTHS:
             tab.set_viewport_size({"width": width, "height": 800})
-            faults += [f"{example.name} at {width} px: {fault}" for fault in tab.evaluate(_OVER)]
+            faults += [f"{example.name} at {width} px: {fault}" for fault in tab.evaluate(OVER)]
 
     assert not faults, "\n".join(faults)
 
