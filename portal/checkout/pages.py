@@ -141,9 +141,9 @@ class ChoosePage:
     `page_types` are what the gateway's page accepts, of card, mobile_money, bank_account, other.
     `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired" | "currency",
     "invoice": "missing" | "in_progress" | "settled" | "currencies" | "too_much",
-    "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
-    "invoice": "missing" | "in_progress" | "settled" | "currencies",
-    "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "rest" | "unchargeable" | "not_allowed", "phone": "unreadable"}. `in_progress_payment_id` goes with "in_progress": the page links to that payment.
+    "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "rest" | "unchargeable" | "not_allowed",
+    "phone": "unreadable"}, and "amount", "first_amount" and "phone" to "card_number" where one was pasted there.
+    `in_progress_payment_id` goes with "in_progress": the page links to that payment.
     """
 
     invoices: tuple[InvoiceChoice, ...]

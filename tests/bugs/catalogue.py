@@ -60,6 +60,7 @@ _COMPARISONS = "tests/integration/test_secret_comparisons.py"
 _POWER_CUTS = "tests/crash/test_power_cuts.py"
 _RACES = "tests/integration/test_money_races.py"
 _REFUSED_MAIL = "tests/integration/test_refused_mail.py"
+_PASTED = "tests/contracts/test_pasted_card_numbers.py"
 _CLAIMS = "tests/integration/test_claims.py"
 
 
@@ -809,6 +810,20 @@ BUGS = (
         likely=("tests/integration/test_import_undo.py",),
     ),
     # --- card numbers ---
+    _bug(
+        "a card number pasted into an amount throws the form away",
+        (
+            "portal/checkout/views/choose.py",
+            'fields=("amount", "first_amount", "phone")',
+            'fields=("first_amount", "phone")',
+        ),
+        likely=(_PASTED,),
+    ),
+    _bug(
+        "a pasted card number stays in its field",
+        ("portal/web/card_numbers.py", '"" if name in pasted else value', "value"),
+        likely=(_PASTED,),
+    ),
     _bug(
         "a card number in a gateway's words is kept",
         (
