@@ -16,8 +16,8 @@ PHONE = {"viewport": {"width": 375, "height": 812}, "locale": "fr-FR", "has_touc
 
 @pytest.fixture
 def account(live_portal) -> Account:
-    """Two invoices of 90 and 60, the first with a deposit of 15, and 25 of credit, which is ticked."""
-    account = live_portal.accounts.create(name="Ines Vogel")
+    """A customer with a card and 25 of credit, which the choice proposes to use."""
+    account: Account = live_portal.accounts.create(name="Ines Vogel")
     account.save_card()
     account.grant_credit(2500)
     return account
