@@ -47,6 +47,13 @@ def test_sum_follows_each_choice_at_a_desk(page, enter, account):
     expect_sum(page, "$0.00", button="$15.00")  # Credit pays all of it.
     page.locator("#use-credit").uncheck()
     expect_review(page, "$15.00", rest="$75.00 of it stays open")
+    # Neither what is left for the card nor what stays open is less than the gateway charges, $0.50: of the credit less is used.
+    page.locator("#use-credit").check()
+    page.locator("#amount-other").check()
+    page.locator("#amount").fill("89.80")
+    expect_sum(page, "–", button="")
+    page.locator("#amount").fill("25.20")
+    expect_review(page, "$0.50", rest="$64.80 of it stays open")
 
 
 @pytest.mark.browser_context_args(**PHONE)

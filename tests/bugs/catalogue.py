@@ -826,7 +826,12 @@ BUGS = (
     ),
     _bug(
         "the live total of the choice forgets the credit",
-        ("static/js/behaviours/sum.js", "now === null ? null : now - credit", "now"),
+        ("static/js/behaviours/sum.js", "Math.max(0, amount - available)", "amount"),
+        likely=(_LIVE_TOTALS,),
+    ),
+    _bug(
+        "the live total lets credit leave less than the gateway charges",
+        ("static/js/behaviours/sum.js", "if (rest === 0 || canCharge(rest)) return rest;", "return rest;"),
         likely=(_LIVE_TOTALS,),
     ),
     _bug(
