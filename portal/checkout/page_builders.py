@@ -134,6 +134,7 @@ def build_choose_page(
         telephone=_telephone(fields, context),
         faults=dict(faults) or too_small,
         least_amount=context.limits.least,
+        amount_step=context.limits.step,
         in_progress_payment_id=held_by.id if held_by else None,
         held_by=_held_by(held_by, zone) if held_by else None,
         sum=_sum(fields, dues, currency, choice, credit, context, locale),

@@ -23,7 +23,7 @@ class Target:
 class AddressPage:
     """sign_in/address.html; posts `email` and `next` to /sign-in.
 
-    `fault`: None, "missing" or "malformed" (422, `email` holds what was typed). `notice`: None, "idle" (signed out after
+    `fault`: None, "missing", "malformed" (422, `email` holds what was typed) or "card_number" (it is ""). `notice`: None, "idle" (signed out after
     a day without use), "signed_out", "no_account" (logged in to the host application, and no
     customer here).
     """
@@ -41,6 +41,7 @@ class CodePage:
     `address` is as it was typed in this browser, or masked where that is not known any more ("m•••@lindqvist.example"); None when
     this browser requested no mail (the page then leads to /sign-in). `state`: "sent"; "sent_again"; "sent_before" (the last mail
     has to do, sent at `sent_at`, None while it is under way); "short" (`missing_count`, negative: too many); "wrong" (`tries_left`);
+    "card_number" (was typed in its place; `code` is "");
     "expired" (a fresh message has been sent); "locked" (too many attempts, `until`; None: only a link signs in). `code` is what was
     typed. `minutes` is how long a code lives. Instants are in the merchant's zone.
     """

@@ -19,23 +19,29 @@ from portal.web.policies import Policy
 from portal.web.runtime import current_g, current_request, current_runtime
 
 Shown = TypeVar("Shown", bound=Callable[..., Response])
-_FIELDS = "portal_card_number_fields"
+_FIELDS, _PASTED = "portal_card_number_fields", "portal_pasted_fields"
 
 
 def card_number_shown_by(show: Callable[..., Response], *, fields: Collection[str]) -> Callable[[Shown], Shown]:
     """Decorate a view that takes a form: when one of its `fields` has a card number, `show` answers in its place, with the view's own
-    arguments, by the form's page with a fault at the field. By then the value is "" and the guard has let the request pass; the view
-    itself never sees a form out of which something was taken."""
+    arguments, by the form's page with a fault at each of `pasted_fields`. By then their value is "" and the guard has let the request
+    pass; the view itself never sees a form out of which something was taken. A test finds the fields of text that no page shows."""
 
     def decorate(view: Shown) -> Shown:
         @wraps(view)
         def checked(*args: Any, **values: Any) -> Response:
-            return (show if current_g().get("has_card_number") else view)(*args, **values)
+            return (show if pasted_fields() else view)(*args, **values)
 
         setattr(checked, _FIELDS, frozenset(fields))
         return checked  # type: ignore[return-value]  # wraps() keeps the signature.
 
     return decorate
+
+
+def pasted_fields() -> frozenset[str]:
+    """Return the fields of the request's form that had a card number, and are "" now."""
+    pasted: frozenset[str] = current_g().get(_PASTED, frozenset())
+    return pasted
 
 
 def refuse_card_numbers() -> None:
@@ -51,22 +57,20 @@ def refuse_card_numbers() -> None:
         return
     if runtime.policies[request.endpoint] is Policy.GATEWAY_SIGNED:
         return
-    if _empty_shown_fields(request):
-        current_g().has_card_number = True
+    setattr(current_g(), _PASTED, _empty_shown_fields(request))
     if any(holds_card_number(text) for text in _body_texts(request)):
         raise CardNumberSubmitted
 
 
-def _empty_shown_fields(request: Request) -> bool:
-    """Empty the fields with a card number whose fault the view's page shows, and return whether there was one."""
+def _empty_shown_fields(request: Request) -> frozenset[str]:
+    """Empty the fields with a card number whose fault the view's page shows, and return their names."""
     shown: Collection[str] = getattr(current_app.view_functions[request.endpoint or ""], _FIELDS, ())
-    if not any(holds_card_number(value) for name in shown for value in request.form.getlist(name)):
-        return False
-    pairs = request.form.items(multi=True)
-    emptied = [(name, "" if name in shown and holds_card_number(value) else value) for name, value in pairs]
-    # The parsed form is all that is kept of the body.
-    request.form = ImmutableMultiDict(emptied)
-    return True
+    pasted = frozenset(name for name in shown if any(map(holds_card_number, request.form.getlist(name))))
+    if pasted:
+        # The parsed form is all that is kept of the body. A field that was sent twice keeps nothing of either.
+        pairs = request.form.items(multi=True)
+        request.form = ImmutableMultiDict((name, "" if name in pasted else value) for name, value in pairs)
+    return pasted
 
 
 def _query_pairs(request: Request) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.shown_pages import ShownPages
 
@@ -28,6 +28,55 @@ def test_form_pressed_twice_goes_out_once_and_wakes_when_shown_again(shown: Show
     page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
 
     assert form.evaluate("form => form.inert") is False
+
+
+def test_pay_takes_no_press_in_its_first_moments_on_the_screen(shown: ShownPages, page: Page) -> None:
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    shown.open("review-ready")
+    page.clock.run_for(1_000)
+
+    # On a page that was just opened by the stylesheet, whether or not its scripts have arrived.
+    page.evaluate(AS_JUST_OPENED, 590)
+    assert not _press(page)
+    page.evaluate(AS_JUST_OPENED, 610)
+    assert _press(page)
+
+    # Where it comes into view later, as by a scroll, from then on.
+    page.set_viewport_size({"width": 375, "height": 200})
+    shown.open("review-ready")
+    page.clock.run_for(1_000)
+    page.evaluate(AS_JUST_OPENED, 610)
+    _pay(page).evaluate("button => button.scrollIntoView({block: 'center'})")
+    expect(_pay(page)).to_have_attribute("data-new", "")
+    page.clock.run_for(590)
+    assert not _press(page)
+    page.clock.run_for(20)
+    assert _press(page)
+
+
+AS_JUST_OPENED = """
+(milliseconds) => {
+  const panel = document.querySelector(".payment-panel"), { parentNode, nextSibling } = panel;
+  panel.remove();
+  parentNode.insertBefore(panel, nextSibling);
+  for (const animation of panel.getAnimations()) { animation.pause(); animation.currentTime = milliseconds; }
+}
+"""
+"""The panel so many milliseconds after it was first drawn, and no later until this is called again."""
+
+
+def _pay(page: Page) -> Locator:
+    return page.get_by_role("button", name="Pay $325.98 to Acme Software Inc.")
+
+
+def _press(page: Page) -> bool:
+    """Press at the place of the button, whatever takes the press there, and return whether its form goes out: a person does not wait for
+    it to be ready."""
+    place = _pay(page).bounding_box()
+    assert place
+    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    return page.locator(".payment-panel form").get_attribute("aria-busy") == "true"
 
 
 def test_waiting_page_takes_over_the_outcome_and_stops_asking(shown: ShownPages, page: Page) -> None:

@@ -43,6 +43,15 @@ def pay(pages: PageClient, account: Account, amount: int = 5000, **method: Any) 
     return pages.post(form.action, form.fields).headers["Location"]
 
 
+def test_headline_is_divided_where_credit_paid_a_part(pages: PageClient, account: Account) -> None:
+    account.credit(2000)
+
+    page = pages.get(pay(pages, account))
+
+    assert page.headline == "Paid $50.00"
+    assert "$30.00 with Visa •••• 4242 and $20.00 from your credit" in page.text
+
+
 def mark_receipt(account: Account, **columns: Any) -> None:
     with account.database.unit_of_work() as session:
         mine = OutboxMessage.merchant_id == account.scope.merchant_id

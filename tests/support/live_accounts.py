@@ -30,7 +30,7 @@ from portal.sign_in.operations import Visitor, create_portal_session, start_sess
 from portal.sign_in.rules.tokens import new_token
 from portal.tenancy import MerchantScope, Scope
 from tests.support.actors import CUSTOMER, OPERATOR
-from tests.support.customers import add_customer, add_invoice
+from tests.support.customers import add_customer, add_invoice, grant_credit
 
 GOOD_CARD, DECLINED_CARD, POOR_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
 CAREFUL_CARD, BROKEN_CARD = "4000000000003220", "4000000000000119"
@@ -131,15 +131,22 @@ class Account:
         """The address of its merchant's pages."""
         return self.live.settings.page_url(self.slug, "")
 
-    def open_invoice(self, amount: int = 4900, title: str = "Extra storage", *, due_in_days: int = 12) -> str:
-        """An open invoice of `amount` minor units; return its id."""
+    def open_invoice(
+        self, amount: int = 4900, title: str = "Extra storage", *, due_in_days: int = 12, **details: Any
+    ) -> str:
+        """An open invoice of `amount` minor units; return its id. `details` are as in `NewInvoice`."""
         now = _now()
         number, issued_on = f"T-{new_id('inv', now)[-10:]}", now.date() - timedelta(days=3)
         with self.live.database.unit_of_work() as session:
             return add_invoice(
                 session, self.scope, amount, at=now, currency=self.merchant.currency, due_in_days=due_in_days,
-                description=title, number=number, issued_on=issued_on,
+                description=title, number=number, issued_on=issued_on, **details,
             )  # fmt: skip
+
+    def grant_credit(self, amount: int) -> None:
+        """Credit in the merchant's currency, in minor units."""
+        with self.live.database.unit_of_work() as session:
+            grant_credit(session, self.scope, amount, self.merchant.currency, at=_now())
 
     def save_card(self, number: str = GOOD_CARD) -> str:
         """A saved card; the first one is the default."""

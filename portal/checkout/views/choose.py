@@ -43,6 +43,7 @@ from portal.payments.rules.choices import Choice, read_choice
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import format_amount
 from portal.tenancy import Scope
+from portal.web.card_numbers import card_number_shown_by, pasted_fields
 from portal.web.devices import device_class
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -81,7 +82,13 @@ def choose() -> Response:
     return show_choices(replace(fields, invoice_ids=ids) if ids else fields, stopped_amount=stopped_amount)
 
 
+def _refuse_card_number() -> Response:
+    fields = _with_known_invoices(_with_sum(posted_fields()))
+    return show_choices(fields, faults=dict.fromkeys(pasted_fields(), "card_number"), status=_UNPROCESSABLE)
+
+
 @signed_in
+@card_number_shown_by(_refuse_card_number, fields=("amount", "first_amount", "phone"))
 def begin() -> Response:
     """Create the checkout and redirect to the review; a choice that is refused is shown again, as it was made. A form that names the
     default method, where that cannot be charged or several invoices are not all overdue, leads to the choice."""

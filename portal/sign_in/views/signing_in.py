@@ -23,6 +23,7 @@ from portal.sign_in.views.responses import (
     redirect_signed_in,
     request_again,
 )
+from portal.web.card_numbers import card_number_shown_by
 from portal.web.policies import public
 from portal.web.render import render_page
 from portal.web.runtime import request_number
@@ -51,11 +52,17 @@ def sign_in() -> Response:
     return render_page("sign_in/address.html", AddressPage(page_builders.build_target(target), notice=_notice()))
 
 
+def _refuse_card_number_as_address() -> Response:
+    page = AddressPage(page_builders.build_target(_posted_target()), fault="card_number")
+    return render_page("sign_in/address.html", page, UNPROCESSABLE)
+
+
 @public
+@card_number_shown_by(_refuse_card_number_as_address, fields=("email",))
 def request_message() -> Response:
     """Request a message; the response is the same whatever the address."""
     form = AddressForm(formdata=request.form)
-    target = checked_target(request.form.get("next") or request.args.get("next"))
+    target = _posted_target()
     if not form.validate():
         page = AddressPage(page_builders.build_target(target), echoed(form.address), form.fault or "malformed")
         return render_page("sign_in/address.html", page, UNPROCESSABLE)
@@ -97,7 +104,13 @@ def code() -> Response:
     return render_page("sign_in/code.html", replace(page, state=page_builders.sent_state(page, sent)))
 
 
+def _refuse_card_number_as_code() -> Response:
+    page = replace(_empty_code_page(_last_challenge()), state="card_number")
+    return render_page("sign_in/code.html", page, UNPROCESSABLE)
+
+
 @public
+@card_number_shown_by(_refuse_card_number_as_code, fields=("code",))
 def enter_code() -> Response:
     """Sign in by the code."""
     services, visitor = current_services(), current_visitor()
@@ -138,6 +151,10 @@ def sign_out() -> Response:
     # Never cookies: other merchants and the host application share the origin.
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
+
+
+def _posted_target() -> str:
+    return checked_target(request.form.get("next") or request.args.get("next"))
 
 
 def _last_challenge() -> ChallengeRow | None:

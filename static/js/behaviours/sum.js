@@ -16,11 +16,11 @@ export function connect(form) {
     const invoices = [...form.querySelectorAll('[name="invoice"]:is([type="hidden"], :checked)')];
     const total = invoices.reduce((sum, invoice) => sum + Number(invoice.dataset.amount), 0);
     const now = isTopUp || invoices.length ? amountNow(total) : null;
-    const credit = Math.min(Number(chosen("use_credit")?.dataset.amount ?? 0), now ?? 0);
-    const charge = now === null ? null : now - credit;
-    const rest = isTopUp || now === null ? 0 : total - now;
+    const charge = now === null ? null : chargeOf(now, Number(chosen("use_credit")?.dataset.amount ?? 0));
+    const credit = charge === null ? 0 : now - charge;
+    const rest = isTopUp || charge === null ? 0 : total - now;
     const isSplit = chosen("amount_choice")?.value === "split";
-    const values = { count: invoices.length, total, now, credit: -credit, open: rest, follows: rest, charge, button: now === null ? null : charge || now };
+    const values = { count: invoices.length, total, now: charge === null ? null : now, credit: -credit, open: rest, follows: rest, charge, button: charge === null ? null : charge || now };
     const shown = { now: isTopUp || rest > 0, credit: credit > 0, open: rest > 0 && !isSplit, follows: rest > 0 && isSplit };
     for (const place of form.querySelectorAll("[data-sum]")) {
       const name = place.dataset.sum;
@@ -38,7 +38,21 @@ export function connect(form) {
     if (choice.dataset.amount) return Number(choice.dataset.amount);
     const field = form.elements[choice.value === "split" ? "first_amount" : "amount"];
     const typed = read(field.value, form.dataset);
-    return typed >= Number(field.dataset.least) && typed <= Number(field.dataset.most) ? typed : null;
+    if (!(typed >= Number(field.dataset.least) && typed <= Number(field.dataset.most))) return null;
+    return typed === total || (canCharge(typed) && (isTopUp || canCharge(total - typed))) ? typed : null;
+  }
+
+  /* What credit leaves to be charged: it pays less where the rest would be one that the gateway does not charge. */
+  function chargeOf(amount, available) {
+    const rest = Math.max(0, amount - available);
+    if (rest === 0 || canCharge(rest)) return rest;
+    const step = Number(form.dataset.chargeStep);
+    const raised = Math.ceil(Math.max(rest, Number(form.dataset.chargeLeast)) / step) * step;
+    return raised <= amount ? raised : null;
+  }
+
+  function canCharge(amount) {
+    return amount >= Number(form.dataset.chargeLeast) && amount % Number(form.dataset.chargeStep) === 0;
   }
 
   function put(place, amount) {

@@ -347,5 +347,7 @@ def _ways_to_pay(choose: ChoosePage) -> Iterator[Example]:
         page = replace(choose, amount_choice=wrong, faults={"amount": kind}, sum=ChoiceSum(2, 32598, None))
         yield Example(f"choose-amount-{kind}", "checkout/choose.html", page, "invoices")
     gone = replace(choose, amount_choice=amounts, faults={"amount": "not_allowed"})
+    pasted = replace(choose, amount_choice=amounts, faults={"amount": "card_number"})
+    yield Example("choose-amount-pasted", "checkout/choose.html", pasted, "invoices")
     yield Example("choose-amount-gone", "checkout/choose.html", gone, "invoices")
     yield Example("choose-amount-fixed", "checkout/choose.html", replace(choose, faults={"amount": "low"}), "invoices")

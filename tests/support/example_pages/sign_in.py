@@ -42,6 +42,7 @@ def sign_in_examples() -> Iterator[Example]:
     yield Example("code-wrong", "sign_in/code.html", replace(code, state="wrong", code="WDJB-MJHT", tries_left=4))
     yield Example("code-short", "sign_in/code.html", replace(code, state="short", code="WDJB-MJ", missing_count=2))
     yield Example("code-long", "sign_in/code.html", replace(code, state="short", code="WDJBMJHTT", missing_count=-1))
+    yield Example("code-pasted-card", "sign_in/code.html", replace(code, state="card_number"))
     yield Example("code-expired", "sign_in/code.html", replace(code, state="expired"))
     yield Example("code-expired-before", "sign_in/code.html", replace(code, state="expired", sent_at=NOW))
     yield Example("code-target", "sign_in/code.html", replace(code, target=Target("/invoices", "invoices")))
