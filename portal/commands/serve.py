@@ -40,9 +40,8 @@ def serve(host: str, port: int, workers: int | None) -> None:
     if mount is None:
         write_json_logs(settings.log_level)
     _check_free(host, port)
-    from portal.app import (
-        create_app,
-    )  # Half of the time of starting, which nobody needs to wait for a port that is taken.
+    # Half of the time of starting, which nobody needs to wait for a port that is taken.
+    from portal.app import create_app
 
     with open_services(settings) as services:
         app = mount.app if mount else create_app(services=services)

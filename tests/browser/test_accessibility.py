@@ -100,7 +100,7 @@ def _tab(browser: Browser, **options: Any) -> Iterator[Page]:
 def test_page_is_accessible_in_each_of_its_states(request, site, renderer, themes, template, tab, theme, locale):
     page = request.getfixturevalue(tab)
 
-    states = {}
+    states: dict[object, tuple[str, str]] = {}
     for example in EXAMPLES[template]:
         html = render_example(
             renderer, example, example_shell(themes, theme=theme, locale=locale, current=example.current)
