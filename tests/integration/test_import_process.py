@@ -10,11 +10,12 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,16 @@ def counts(**given: int) -> dict[str, int]:
     return {"rows": 0, "created": 0, "updated": 0, "unchanged": 0, "rejected": 0, **given}
 
 
+@pytest.fixture
+def shop(new_shop: Shop, tmp_path: Path) -> Shop:
+    """With a database that no other test has imported anything into."""
+    for file in new_shop.folder.glob("portal.db*"):
+        shutil.copy(file, tmp_path)
+    return replace(new_shop, folder=tmp_path)
+
+
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def new_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("shop")
     with CommandForks(sys.executable, folder) as forks:
         shop = Shop(folder, forks)
