@@ -183,8 +183,11 @@ def pytest_collection_finish() -> None:
 _SLOW = (
     ("tests/browser/",),
     ("tests/crash/", "tests/contracts/test_wheel.py", "tests/integration/test_commands_serving.py"),
-    ("tests/simulation/", "tests/contracts/test_query_plans.py", "tests/contracts/test_migrations.py"),
-)
+    (
+        "tests/simulation/", "tests/contracts/test_query_plans.py", "tests/contracts/test_migrations.py",
+        "tests/contracts/test_documented_shop.py", "tests/integration/test_import_process.py",
+    ),
+)  # fmt: skip
 
 
 @pytest.hookimpl

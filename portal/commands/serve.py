@@ -34,13 +34,15 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
     The worker is a process of its own: run `portal worker` beside it.
     """
-    from portal.app import create_app
     from portal.json_logs import write_json_logs
 
     settings, mount = load_settings(), find_host()
     if mount is None:
         write_json_logs(settings.log_level)
     _check_free(host, port)
+    # Half of the time of starting, which nobody needs to wait for a port that is taken.
+    from portal.app import create_app
+
     with open_services(settings) as services:
         app = mount.app if mount else create_app(services=services)
         # Which proxies are trusted is decided by a host application itself.

@@ -1,13 +1,13 @@
 """axe on every page in each of its states: one brand by day on a desk, the other by night on a phone.
 
 Of states that differ in words alone one is looked at: axe does not read. `make test` looks at every page in one of the two by
-turns, `make verify` in both.
+turns, and of its states at those that together have every element in every place; `make verify` at all in both.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from threading import Thread
@@ -20,7 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from portal.web.headers import SecurityHeaders
 from portal.web.static_files import StaticFiles
-from tests.support.accessibility import accessibility_faults, bring_axe
+from tests.support.accessibility import Part, accessibility_faults, bring_axe, parts_of
 from tests.support.bundled import bundled_static_files
 from tests.support.example_pages import STATIC, Example, example_shell, examples, render_example
 from tests.support.tiers import tier
@@ -100,19 +100,33 @@ def _tab(browser: Browser, **options: Any) -> Iterator[Page]:
 def test_page_is_accessible_in_each_of_its_states(request, site, renderer, themes, template, tab, theme, locale):
     page = request.getfixturevalue(tab)
 
-    faults, seen = [], set()
+    states: dict[object, tuple[str, str]] = {}
     for example in EXAMPLES[template]:
         html = render_example(
             renderer, example, example_shell(themes, theme=theme, locale=locale, current=example.current)
         )
-        structure = _structure_of(html)
-        if structure not in seen:
-            seen.add(structure)
-            site.html = html
-            page.goto(site.address)
-            faults += [f"{example.name}: {fault}" for fault in accessibility_faults(page)]
+        states.setdefault(_structure_of(html), (example.name, html))
+
+    faults = []
+    for name, html in tier(_fewest(states.values()), list(states.values())):
+        site.html = html
+        page.goto(site.address)
+        faults += [f"{name}: {fault}" for fault in accessibility_faults(page)]
 
     assert not faults, "\n".join(faults)
+
+
+def test_fewest_states_have_every_part_of_all():
+    pages = {
+        "links": "<main><h1>A</h1><a href=/1>B</a></main>", "all": "<main><h1>C</h1><a href=/2>D</a><p class=note>E</main>",
+        "no heading": "<main><h2>A</h2></main>", "nameless": "<main><h1>A</h1><a href=/1></a><p class=note></main>",
+        "elsewhere": "<nav><a href=/1>B</a></nav>", "other words": "<main><h1>F</h1><a href=/3>G</a></main>",
+    }  # fmt: skip
+
+    chosen = [name for name, _ in _fewest(list(pages.items()))]
+
+    assert set(chosen) == {"all", "no heading", "elsewhere"}
+    assert set().union(*(parts_of(pages[name]) for name in chosen)) == set().union(*map(parts_of, pages.values()))
 
 
 def test_states_are_alike_when_words_alone_differ(renderer, themes):
@@ -125,6 +139,18 @@ def test_states_are_alike_when_words_alone_differ(renderer, themes):
     assert structure("payment-failed-timeout") == structure("payment-failed-wrong_pin")
     assert structure("code") != structure("code-wrong")
     assert structure("payment-canceled") != structure("payment-expired")
+
+
+def _fewest(states: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Some of the states (a name and its HTML), which together have every part that one of them has: those with most first."""
+    left = {name: (parts_of(html), html) for name, html in states}
+    chosen, seen = [], set[Part]()
+    while any(parts - seen for parts, _ in left.values()):
+        name = max(left, key=lambda each: len(left[each][0] - seen))
+        parts, html = left.pop(name)
+        seen |= parts
+        chosen.append((name, html))
+    return chosen
 
 
 def _structure_of(html: str) -> tuple[object, ...]:

@@ -29,10 +29,14 @@ def test_page_is_whole(renderer: Renderer, themes: ThemeSet, example, theme, loc
 
 
 @pytest.mark.parametrize(("theme", "locale"), [("acme", "en"), ("savane", "fr")])
-@pytest.mark.parametrize("example", EXAMPLES, ids=[example.name for example in EXAMPLES])
 def test_page_is_the_same_without_fast_escaping(
-    renderer: Renderer, plain_renderer: Renderer, themes: ThemeSet, example, theme, locale
+    renderer: Renderer, plain_renderer: Renderer, themes: ThemeSet, theme, locale
 ):
-    shell = example_shell(themes, theme=theme, locale=locale, current=example.current)
+    others = []
 
-    assert render_example(plain_renderer, example, shell) == render_example(renderer, example, shell)
+    for example in EXAMPLES:
+        shell = example_shell(themes, theme=theme, locale=locale, current=example.current)
+        if render_example(plain_renderer, example, shell) != render_example(renderer, example, shell):
+            others.append(example.name)
+
+    assert others == []

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
+from portal import migrations
 from portal.database import Database
 from portal.migrations import (
     VERSION_TABLE,
+    NoOneHead,
     all_tables,
     current_revision,
     downgrade,
@@ -23,6 +28,21 @@ from portal.tenancy import Scope
 from tests.support import customers
 
 AT = datetime(2026, 3, 19, 10, 42, tzinfo=UTC)
+
+
+def test_newest_revision_is_that_of_alembic():
+    config = Config()
+    config.set_main_option("script_location", str(migrations._FOLDER))
+
+    assert head_revision() == ScriptDirectory.from_config(config).get_current_head()
+
+
+def test_two_newest_revisions_are_a_fault(tmp_path):
+    for name, before in (("a", "None"), ("b", '"a"'), ("c", '"a"')):
+        (tmp_path / f"{name}.py").write_text(f'revision = "{name}"\ndown_revision = {before}\n')
+
+    with pytest.raises(NoOneHead, match="2 revisions: b, c"):
+        migrations._newest_in(tmp_path)
 
 
 def test_new_database_has_no_schema(bare_database: Database):

@@ -22,18 +22,24 @@ from urllib.error import URLError
 import pytest
 from packaging.requirements import Requirement
 
-from tests.support.tiers import tier
+from tests.support.command_forks import CommandForks
+from tests.support.tiers import IS_LONG, tier
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The wheel, installed; commands run in `folder`, far from the checkout."""
+    """The wheel, installed; commands run in `folder`, far from the checkout.
+
+    Each is a process that has imported nothing of the portal. With `forks` it is a fork of one that has imported what others
+    wrote; without, as in `make verify`, it is started anew.
+    """
 
     folder: Path
     bin: Path
     environment: dict[str, str]
+    forks: CommandForks | None = None
 
     def run(self, *arguments: str) -> str:
         result = self._run(arguments)
@@ -53,6 +59,8 @@ class Installation:
         )
 
     def _run(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        if self.forks:
+            return self.forks.run(*arguments, folder=self.folder, environment=self.environment)
         return subprocess.run(
             [str(self.bin / "portal"), *arguments],
             cwd=self.folder,
@@ -95,6 +103,16 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 @pytest.fixture(scope="module")
+def forked(installation: Installation) -> Iterator[Installation]:
+    """The same, its processes started quickly."""
+    if IS_LONG:
+        yield installation
+        return
+    with CommandForks(installation.bin / "python", installation.folder) as forks:
+        yield replace(installation, forks=forks)
+
+
+@pytest.fixture(scope="module")
 def served(installation: Installation) -> Iterator[str]:
     """The address of `portal serve` with one merchant, `acme`."""
     installation.run("db", "upgrade")
@@ -130,10 +148,10 @@ def test_merchant_is_printed_as_json(installation):
     assert merchant["slug"] == "shop"
 
 
-def test_command_that_imports_little_knows_every_table_that_its_own_name(installation, tmp_path):
+def test_command_that_imports_little_knows_every_table_that_its_own_name(forked, tmp_path):
     """Each is a process of its own: a table that only a foreign key names would be missing at the first insert."""
-    installation.run("db", "upgrade")
-    installation.run("merchant", "create", "till", "--name", "Till", "--currency", "USD")
+    forked.run("db", "upgrade")
+    forked.run("merchant", "create", "till", "--name", "Till", "--currency", "USD")
     files = {
         "customers": "reference\nP1\n",
         "payments": "customer,amount,reference,created_at\nP1,49.00,pp-1,2025-11-01\n",
@@ -142,7 +160,7 @@ def test_command_that_imports_little_knows_every_table_that_its_own_name(install
     for kind, text in files.items():
         path = tmp_path / f"{kind}.csv"
         path.write_text(text)
-        assert json.loads(installation.run("import", kind, str(path), "--merchant", "till"))["created"] == 1
+        assert json.loads(forked.run("import", kind, str(path), "--merchant", "till"))["created"] == 1
 
 
 def test_page_and_what_it_loads_are_served(served):
@@ -182,16 +200,16 @@ def test_every_command_has_its_help(installation):
         assert installation.run(*path.split(), "--help").startswith(f"Usage: portal {path}".rstrip())
 
 
-def test_every_command_does_its_work_in_a_process_of_its_own(installation):
+def test_every_command_does_its_work_in_a_process_of_its_own(forked):
     """On a database that was empty before, each in a process that has imported nothing but what it needs."""
-    shop = installation.with_database("fresh")
+    shop = forked.with_database("fresh")
     files = {
         "customers": "reference,name,email\nB-1,Noah Berg,noah@berg.example\n",
         "invoices": "number,customer,customer_email,issued_on,currency,description,unit_amount\nF-1,B-1,noah@berg.example,2026-01-05,USD,Plan,49.00\n",
         "payments": "reference,customer,amount,currency,status,created_at\nP-1,B-1,49.00,USD,complete,2026-01-06T10:00:00Z\n",
     }  # fmt: skip
     for kind, text in files.items():
-        (installation.folder / f"{kind}.csv").write_text(text)
+        (forked.folder / f"{kind}.csv").write_text(text)
 
     def run(*words: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in shop.run(*words).splitlines()]

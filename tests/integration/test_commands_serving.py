@@ -10,24 +10,43 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from portal.database import Database
-from portal.settings import Settings
 from tests.conftest import SECRET_KEY
+from tests.support.databases import KINDS, Run, copy_sqlite, migrated_sqlite_file
+from tests.support.tiers import tier
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def start(database: Database, settings: Settings, tmp_path: Path) -> Iterator[Start]:
+def start(database: Database, tmp_path: Path) -> Iterator[Start]:
     """Starts a command as a process of its own in an empty folder; it is gone when the test ends."""
+    with starting(database.url.render_as_string(hide_password=False), tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(params=tier(KINDS[:1], KINDS))
+def start_on_one(request: pytest.FixtureRequest, run: Run, tmp_path: Path) -> Iterator[Start]:
+    """The same for what no database has a part in: on SQLite, and in `make verify` on both."""
+    if request.param == "sqlite":
+        url = copy_sqlite(migrated_sqlite_file(run), tmp_path)
+    else:
+        url = request.getfixturevalue("_worker_postgresql").url.render_as_string(hide_password=False)
+    with starting(url, tmp_path) as start:
+        yield start
+
+
+@contextmanager
+def starting(url: str, tmp_path: Path) -> Iterator[Start]:
     begun: list[subprocess.Popen[str]] = []
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
     environment |= {
-        "PORTAL_DATABASE_URL": database.url.render_as_string(hide_password=False), "PORTAL_SECRET_KEY": SECRET_KEY,
+        "PORTAL_DATABASE_URL": url, "PORTAL_SECRET_KEY": SECRET_KEY,
         "PYTHONUNBUFFERED": "1", "HOME": str(tmp_path),
     }  # fmt: skip
 
@@ -57,11 +76,19 @@ def get(port: int, path: str) -> int:
         return int(answer.status)
 
 
-@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["waitress", "gunicorn"])
-def test_server_says_ready_answers_and_ends(start, workers, tmp_path):
+def test_server_says_ready_answers_and_ends(start_on_one, tmp_path):
+    answers_and_ends(start_on_one, tmp_path)
+
+
+def test_processes_of_a_server_share_no_connection_and_end_with_it(start, tmp_path):
+    answers_and_ends(start, tmp_path, "--workers", "2")
+
+
+def answers_and_ends(start: Start, tmp_path: Path, *workers: str) -> None:
     port = free_port()
 
     server = start("serve", "--port", str(port), *workers)
+    assert server.stdout is not None
     said = server.stdout.readline()
 
     assert said == f"ready at http://127.0.0.1:{port}\n"
@@ -71,8 +98,8 @@ def test_server_says_ready_answers_and_ends(start, workers, tmp_path):
     assert list(tmp_path.glob("**/*.ctl")) == list(tmp_path.glob(".gunicorn")) == []
 
 
-def test_server_that_is_stopped_while_its_processes_start_ends_at_once(start):
-    server = start("serve", "--port", "0", "--workers", "4")
+def test_server_that_is_stopped_while_its_processes_start_ends_at_once(start_on_one):
+    server = start_on_one("serve", "--port", "0", "--workers", "4")
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
     held: list[int] = []
 
@@ -91,21 +118,21 @@ def test_server_that_is_stopped_while_its_processes_start_ends_at_once(start):
 
 
 @pytest.mark.parametrize("workers", [(), ("--workers", "1")], ids=["waitress", "gunicorn"])
-def test_taken_port_is_one_line(start, workers):
+def test_taken_port_is_one_line(start_on_one, workers):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
 
-        server = start("serve", "--port", str(port), *workers)
+        server = start_on_one("serve", "--port", str(port), *workers)
         out, err = server.communicate(timeout=30)
 
     assert (server.returncode, out) == (1, "")
     assert err == f"portal: port {port} is taken; choose another one with --port\n"
 
 
-def test_worker_ends_on_sigterm(start):
-    worker = start("worker")
+def test_worker_ends_on_sigterm(start_on_one):
+    worker = start_on_one("worker")
     for line in worker.stderr:
         if "worker.started" in line:
             break

@@ -10,16 +10,19 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import SECRET_KEY
+from tests.support.command_forks import CommandForks
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT / "tests" / "data" / "import"
@@ -30,6 +33,7 @@ class Shop:
     """An installation on SQLite with a merchant, `shop`, and no process but those that a test starts."""
 
     folder: Path
+    forks: CommandForks
 
     @property
     def environment(self) -> dict[str, str]:
@@ -41,10 +45,7 @@ class Shop:
         }
 
     def run(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "portal", *arguments], cwd=ROOT, env=self.environment, input=text, capture_output=True,
-            text=True, timeout=120, check=False,
-        )  # fmt: skip
+        return self.forks.run(*arguments, folder=ROOT, environment=self.environment, text=text or "")
 
     def imports(self, *arguments: str, text: str | None = None) -> dict[str, int]:
         """Run an import and return its summary, the one line that it prints."""
@@ -63,13 +64,23 @@ def counts(**given: int) -> dict[str, int]:
     return {"rows": 0, "created": 0, "updated": 0, "unchanged": 0, "rejected": 0, **given}
 
 
+@pytest.fixture
+def shop(new_shop: Shop, tmp_path: Path) -> Shop:
+    """With a database that no other test has imported anything into."""
+    for file in new_shop.folder.glob("portal.db*"):
+        shutil.copy(file, tmp_path)
+    return replace(new_shop, folder=tmp_path)
+
+
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    shop = Shop(tmp_path_factory.mktemp("shop"))
-    for arguments in (["db", "upgrade"], ["merchant", "create", "shop", "--name", "Shop", "--currency", "USD"]):
-        ran = shop.run(*arguments)
-        assert ran.returncode == 0, ran.stderr
-    return shop
+def new_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shop")
+    with CommandForks(sys.executable, folder) as forks:
+        shop = Shop(folder, forks)
+        for arguments in (["db", "upgrade"], ["merchant", "create", "shop", "--name", "Shop", "--currency", "USD"]):
+            ran = shop.run(*arguments)
+            assert ran.returncode == 0, ran.stderr
+        yield shop
 
 
 def test_each_import_its_list_its_undoing_and_the_ledger(shop):
