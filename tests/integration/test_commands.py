@@ -143,7 +143,7 @@ def test_live_merchant_has_no_gateway_until_one_is_connected(commands):
         (("other", "--name", "A", "--currency", "EUR", "--theme", "none"), "there is no theme none"),
         (("other", "--name", "A", "--currency", "EUR", "--timezone", "Mars"), "the timezone is not"),
         (("other", "--name", " ", "--currency", "EUR"), "name is empty"),
-        (("other", "--name", "A", "--currency", "EUR", "--support-email", "x"), "not a mail address"),
+        (("other", "--name", "A", "--currency", "EUR", "--support-email", "x"), "not an email address"),
     ],
 )
 def test_merchant_that_can_never_be_is_wrong_usage_in_one_line(commands, database, acme, arguments, sentence):
