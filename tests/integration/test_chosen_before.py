@@ -119,7 +119,7 @@ def test_credit_was_no_gateway(able: PayingCustomer, is_paid: bool) -> None:
 @pytest.mark.parametrize("amount", [Preset(3000), Exact(2500)])
 def test_money_in_advance_loses_the_text_that_somebody_read(able: PayingCustomer, amount: Amount) -> None:
     payment = able.checkout(top_up="USD", amount=amount)
-    assert before(able, payment, "description", "is_partial") == ("Added credit", False)
+    assert before(able, payment, "description", "is_partial") == ("Money in advance", False)
     _execute(able, "update payments set description = 'Avance' where kind = 'top_up'")
 
     migrate(able)
