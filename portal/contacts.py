@@ -1,4 +1,4 @@
-"""Normalisation of names, mail addresses and telephone numbers as people and files write them.
+"""Normalisation of names, email addresses and telephone numbers as people and files write them.
 
 What is refused here could do harm in a mail header, a page or an export; all forms, commands and the import use it.
 """
@@ -65,7 +65,7 @@ def normalise_name(text: str, *, field: str = "name") -> str:
 
 @lru_cache(maxsize=4096)
 def normalise_email(text: str, *, field: str = "email") -> str:
-    """Return a mail address in normal form, as mail will be sent to it. Raises ContactRefused."""
+    """Return an email address in normal form, as mail will be sent to it. Raises ContactRefused."""
     from email_validator import EmailNotValidError, validate_email
 
     if holds_card_number(text):
@@ -73,7 +73,7 @@ def normalise_email(text: str, *, field: str = "email") -> str:
     try:
         return validate_email(text.strip(), check_deliverability=False).normalized
     except EmailNotValidError:
-        raise ContactRefused(f"{field} is not a mail address") from None
+        raise ContactRefused(f"{field} is not an email address") from None
 
 
 @lru_cache(maxsize=4096)

@@ -163,7 +163,7 @@ def list_customers_of(
     actor: Actor,
     at: datetime,
 ) -> list[str]:
-    """Return the ids of those who may sign in and whom the host means: one, or none, or several of one mail address.
+    """Return the ids of those who may sign in and whom the host means: one, or none, or several of one email address.
 
     An unknown one is created with what `describe` returns. Raises InvalidCustomer, or DuplicateCustomer when another customer has
     the address or telephone of these details: nobody becomes somebody else by them.

@@ -49,14 +49,14 @@ _ALLOW_DUPLICATE = click.option(
 def customer() -> None:
     """List, show, create, update, block and delete customers.
 
-    CUSTOMER is an id (cus_…), the merchant's own reference, or a mail address.
+    CUSTOMER is an id (cus_…), the merchant's own reference, or an email address.
     """
 
 
 @customer.command("list")
 @merchant_option
 @click.option("--search", help="A part of the name, company, email or telephone; at least three characters.")
-@click.option("--email", help="Those with this mail address.")
+@click.option("--email", help="Those with this email address.")
 @click.option("--phone", help="The one with this telephone number, such as +237670000000.")
 @click.option("--reference", help="The one with this reference.")
 @click.option("--created-after", help="Those created after this instant or day, such as 2026-01-31T12:00:00Z.")
@@ -111,7 +111,7 @@ def show(slug: str, customer_name: str) -> None:
 def _details(command: Command) -> Command:
     """Add the options that say what a customer is, in the order in which they are shown."""
     options = (
-        click.option("--email", help="The mail address."),
+        click.option("--email", help="The email address."),
         click.option("--phone", help="The telephone number with its country, such as +237670000000."),
         click.option("--reference", help="The merchant's own name for the customer."),
         click.option("--name", help="The person's name."),

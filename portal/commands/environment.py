@@ -140,7 +140,7 @@ def pages_url(settings: Settings, slug: str) -> str | None:
 
 
 def named_customer(reader: Reader, merchant: MerchantProfile, text: str) -> StoredCustomer:
-    """Return the one living customer of this id, reference or mail address.
+    """Return the one living customer of this id, reference or email address.
 
     Raises UnknownCustomer, CustomerDeleted, and a ClickException that names the ids where several customers are meant.
     """
@@ -151,7 +151,7 @@ def named_customer(reader: Reader, merchant: MerchantProfile, text: str) -> Stor
     if (referred := find_customer_by_reference(reader, scope, text)) is not None:
         found[referred.id] = referred
     if not found:
-        raise UnknownCustomer(f"{merchant.slug} has no customer {text}: name an id, a reference or a mail address")
+        raise UnknownCustomer(f"{merchant.slug} has no customer {text}: name an id, a reference or an email address")
     if len(found) > 1:
         raise click.ClickException(f"{len(found)} customers are called so; name one by id: {', '.join(sorted(found))}")
     return next(iter(found.values()))

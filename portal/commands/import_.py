@@ -27,7 +27,7 @@ _DESCRIPTIONS = {
     "invoices": "Rows of one number and customer are lines of one invoice; a total below zero becomes a credit note. Customers that"
     " are not there are created. Amounts are decimals in major units: quantity × unit_amount, rounded half up, or total.",
     "payments": "Payments that ended elsewhere. Fields are those of the API's shape, but amounts are decimals in major units;"
-    " invoices are named by id or number, several with a semicolon between. A customer is named by id, reference, mail address or"
+    " invoices are named by id or number, several with a semicolon between. A customer is named by id, reference, email address or"
     " telephone number.",
 }
 _STANDARD_INPUT = "standard input"

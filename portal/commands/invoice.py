@@ -37,7 +37,7 @@ from portal.tenancy import MerchantScope
 _STATUSES = ("outstanding", "overdue", *(status.value for status in InvoiceStatus))
 _LINE = re.compile(r"(?P<description>.*)=(?P<unit>-?[0-9.]+)(?:\*(?P<quantity>[0-9.]+))?(?:@(?P<rate>[0-9.]+)%?)?")
 _WHICH = click.argument("invoice_name", metavar="INVOICE")
-_OF_CUSTOMER = click.option("--customer", help="Whose invoice, by id, reference or mail address.")
+_OF_CUSTOMER = click.option("--customer", help="Whose invoice, by id, reference or email address.")
 
 
 @click.group()
@@ -53,7 +53,7 @@ def invoice() -> None:
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice(_STATUSES), help="Those in this status; may be repeated."
 )
-@click.option("--customer", help="Those of a customer, by id, reference or mail address.")
+@click.option("--customer", help="Those of a customer, by id, reference or email address.")
 @click.option("--number", help="Those with this number.")
 @limit_option
 def list_(slug: str, statuses: tuple[str, ...], customer: str | None, number: str | None, limit: int | None) -> None:
@@ -94,7 +94,7 @@ def show(slug: str, customer: str | None, invoice_name: str) -> None:
 
 @invoice.command("create")
 @merchant_option
-@click.option("--customer", required=True, help="Who owes it, by id, reference or mail address.")
+@click.option("--customer", required=True, help="Who owes it, by id, reference or email address.")
 @click.option(
     "--line",
     "lines",

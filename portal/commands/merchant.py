@@ -136,9 +136,9 @@ def update(slug: str, **given: str | None) -> None:
     "top_ups",
     multiple=True,
     metavar="CURRENCY=LEAST-MOST[:PRESET,…]",
-    help="Take money in advance, in major units: USD=10-500:25,50. Once for each currency; they replace all previous ones.",
+    help="Let customers add credit, in major units: USD=10-500:25,50. Once for each currency; they replace all previous ones.",
 )
-@click.option("--no-top-ups", is_flag=True, help="Take no money in advance.")
+@click.option("--no-top-ups", is_flag=True, help="Let customers add no credit.")
 @click.option(
     "--amounts",
     multiple=True,

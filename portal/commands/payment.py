@@ -43,7 +43,7 @@ def payment() -> None:
     type=click.Choice(PAYMENT_STATUSES),
     help="Those in this status; may be repeated.",
 )
-@click.option("--customer", help="Those of a customer, by id, reference or mail address.")
+@click.option("--customer", help="Those of a customer, by id, reference or email address.")
 @click.option("--method", type=click.Choice(_METHOD_TYPES), help="Those paid by this kind of method.")
 @click.option("--currency", help="Those in this currency, by ISO 4217.")
 @click.option("--from", "since", help="Those created on this day or later, such as 2026-01-31.")

@@ -16,7 +16,7 @@ def session() -> None:
 
 @session.command("create")
 @merchant_option
-@click.option("--customer", required=True, help="The customer's id (cus_…), reference or mail address.")
+@click.option("--customer", required=True, help="The customer's id (cus_…), reference or email address.")
 def create(slug: str, customer: str) -> None:
     """Print a URL that signs the customer in, once and within five minutes.
 

@@ -14,7 +14,7 @@ class InvalidCustomer(PortalError):
 
 
 class DuplicateCustomer(PortalError):
-    """Another customer of the merchant has this e-mail address, phone or reference (decision 7)."""
+    """Another customer of the merchant has this email address, phone or reference (decision 7)."""
 
     status = 409
 

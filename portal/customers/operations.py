@@ -32,7 +32,7 @@ def create_customer(
     at: datetime,
     allow_duplicate: bool = False,
 ) -> str:
-    """Create a customer with an e-mail address, a phone or a reference; return its id, which carries the time `at`.
+    """Create a customer with an email address, a phone or a reference; return its id, which carries the time `at`.
 
     Raises InvalidCustomer, and DuplicateCustomer when another one has the address, the phone or the reference; with
     `allow_duplicate` only the reference must be unique.

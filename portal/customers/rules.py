@@ -1,4 +1,4 @@
-"""Validation of a customer's details, and the comparison of mail addresses; no tables."""
+"""Validation of a customer's details, and the comparison of email addresses; no tables."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def mailbox_of(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CustomerName:
-    """The one thing by which somebody names a customer: its id, the merchant's reference, or a mail address that was verified."""
+    """The one thing by which somebody names a customer: its id, the merchant's reference, or an email address that was verified."""
 
     id: str | None = None
     reference: str | None = None

@@ -25,7 +25,7 @@ _YEAR_OF_PAYMENTS, _NEW_CUSTOMER = (
     phrase("New here: nothing owed, nothing paid"),
 )
 _PAYMENT_OPTIONS = phrase(
-    "Every way to pay: a deposit, preset amounts, another currency, less after a card had too little, and credit"
+    "Every way to pay: a deposit, preset amounts, another currency, less after a card had insufficient funds, and credit"
 )
 _NUMBERS = (
     ("card", "4242 4242 4242 4242", "succeeds"),

@@ -51,7 +51,7 @@ class ImportedObject(Base):
 
 
 class ImportedAddress(Base):
-    """A mail address by which files have named a customer, as a digest (`rules.people.address_digest`).
+    """An email address by which files have named a customer, as a digest (`rules.people.address_digest`).
 
     A customer's own address may change here while files go on with the earlier one: those rows are not somebody else's, and
     make nobody a second customer.

@@ -38,4 +38,4 @@ class InvoiceNotVoidable(PortalError):
 
 class PaymentInProgress(PortalError):
     status = 409
-    sentence = "A payment of this invoice is in progress: it can be voided when the payment has ended."
+    sentence = "A payment for this invoice is in progress: it can be voided when the payment has ended."

@@ -20,7 +20,7 @@ class NicknameTooLong(MethodFault):
 
 
 class NicknameUnusable(MethodFault):
-    sentence = "This name has a character that cannot be kept, or holds a card number."
+    sentence = "This name has a character that cannot be saved, or contains a card number."
 
 
 class SuccessorMissing(MethodFault):
@@ -28,7 +28,7 @@ class SuccessorMissing(MethodFault):
 
     field = "move_to"
     code = "missing"
-    sentence = "No method was chosen to take over."
+    sentence = "No payment method was chosen to replace it."
 
 
 class HasExpired(MethodFault):
@@ -37,16 +37,16 @@ class HasExpired(MethodFault):
     status = 409
     field = "default"
     code = "expired"
-    sentence = "This method has run out."
+    sentence = "This payment method has expired."
 
 
 class SetupsUnavailable(PortalError):
     """The merchant's gateway saves no method without a payment, or there is no gateway at the moment."""
 
     status = 409
-    sentence = "A method can be kept here only while paying."
+    sentence = "A payment method can be saved here only while paying."
 
 
 class TooManySetups(PortalError):
     status = 429
-    sentence = "Too many methods were begun in the last hour. Nothing was saved."
+    sentence = "Too many payment methods were added in the last hour. Nothing was saved."

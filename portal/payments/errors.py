@@ -20,12 +20,12 @@ class NoInvoiceChosen(CheckoutFault):
 
 class InvoiceSettled(CheckoutFault):
     code = "settled"
-    sentence = "There is nothing left to pay of this invoice."
+    sentence = "There is nothing left to pay on this invoice."
 
 
 class CurrenciesMixed(CheckoutFault):
     code = "currencies"
-    sentence = "One payment has one currency."
+    sentence = "A payment can only be in one currency."
 
 
 class TooMuchTogether(CheckoutFault):
@@ -55,7 +55,7 @@ class MethodMissing(CheckoutFault):
 class MethodUnknown(CheckoutFault):
     field = "payment_method"
     code = "unknown"
-    sentence = "This payment method cannot be used any more."
+    sentence = "This payment method can no longer be used."
 
 
 class MethodExpired(CheckoutFault):
@@ -67,7 +67,7 @@ class MethodExpired(CheckoutFault):
 class CurrencyNotAccepted(CheckoutFault):
     field = "payment_method"
     code = "currency"
-    sentence = "This payment method does not pay in this currency."
+    sentence = "This payment method does not accept this currency."
 
 
 class AmountUnreadable(CheckoutFault):
@@ -89,19 +89,19 @@ class AmountOutOfRange(CheckoutFault):
 
 class AmountTooLow(AmountOutOfRange):
     code = "low"
-    sentence = "This is less than may be paid here."
+    sentence = "This is less than the minimum."
 
 
 class AmountTooHigh(AmountOutOfRange):
     code = "high"
-    sentence = "This is more than may be paid here."
+    sentence = "This is more than the maximum."
 
 
 class RestTooSmall(AmountOutOfRange):
     """What would be left could not be charged by the gateway: all of it is to be paid, or more is to be left."""
 
     code = "rest"
-    sentence = "What would be left could not be paid any more."
+    sentence = "The rest could no longer be paid."
 
 
 class AmountUnchargeable(CheckoutFault):
@@ -109,7 +109,7 @@ class AmountUnchargeable(CheckoutFault):
 
     field = "amount"
     code = "unchargeable"
-    sentence = "The gateway does not charge such an amount."
+    sentence = "The payment provider does not charge such an amount."
 
     def __init__(self, least: int) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class AmountNotDivisible(CheckoutFault):
     field = "amount"
     code = "unplaceable"
     sentence = (
-        "This amount does not divide over these invoices: some are paid whole only, or within limits of their own."
+        "This amount cannot be split over these invoices: some can only be paid in full, or have limits of their own."
     )
 
 
@@ -129,7 +129,7 @@ class FirstPartTooSmall(CheckoutFault):
 
     field = "amount"
     code = "unreached"
-    sentence = "A part of this size leaves some of these invoices out."
+    sentence = "This amount does not reach all of these invoices."
 
 
 class DepositNotOffered(CheckoutFault):
@@ -137,25 +137,25 @@ class DepositNotOffered(CheckoutFault):
 
     field = "amount"
     code = "not_allowed"
-    sentence = "No deposit is taken for this any more."
+    sentence = "A deposit is no longer offered for this."
 
 
 class TopUpNotAllowed(CheckoutFault):
     field = "amount"
     code = "not_allowed"
-    sentence = "This merchant takes no money in advance in this currency."
+    sentence = "Credit cannot be added in this currency."
 
 
 class SplitNotAllowed(CheckoutFault):
     field = "amount"
     code = "not_allowed"
-    sentence = "This merchant takes an invoice by one method."
+    sentence = "This merchant accepts one payment method for each invoice."
 
 
 class PhoneUnreadable(CheckoutFault):
     field = "phone"
     code = "unreadable"
-    sentence = "This is not a telephone number that can be asked."
+    sentence = "No request can be sent to this phone number."
 
 
 class CheckoutEnded(PortalError):
@@ -168,14 +168,14 @@ class CheckoutEnded(PortalError):
 class AmountChanged(PortalError):
     """The amount due changed since it was shown: the customer has to confirm the new amount."""
 
-    sentence = "The amount changed meanwhile. Nothing was taken."
+    sentence = "The amount has changed in the meantime. Nothing was taken."
 
 
 class TooManyAttempts(PortalError):
     """The limit of payment attempts an hour is reached; `seconds` until the next attempt is allowed."""
 
     status = 429
-    sentence = "Too many payments were tried in the last hour. Nothing was taken."
+    sentence = "Too many payments were attempted in the last hour. Nothing was taken."
 
     def __init__(self, seconds: int) -> None:
         super().__init__()
@@ -185,9 +185,9 @@ class TooManyAttempts(PortalError):
 class TooManyPrompts(TooManyAttempts):
     """The limit of prompts an hour to a telephone, or to all telephones of the customer, is reached."""
 
-    sentence = "This telephone was asked too often in the last hour. Nothing was taken."
+    sentence = "Too many requests were sent to this phone in the last hour. Nothing was taken."
 
 
 class NoGateway(PortalError):
     status = 409
-    sentence = "This merchant takes no payments here at the moment. Nothing was taken."
+    sentence = "This merchant does not accept payments here at the moment. Nothing was taken."

@@ -67,7 +67,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "not_found_text": "The address may have been cut off on its way. Go back to where you came from and begin again.",
         "forbidden_title": "This did not come from our page",
         "forbidden_text": "Nothing was taken. Open the payment again from the merchant’s site.",
-        "broken_title": "Something broke on our side",
+        "broken_title": "Something went wrong on our side",
         "broken_text": "We do not know yet whether it went through. Do not pay again: the merchant will find out and tell you.",
         "refused_title": "This could not be read",
         "refused_text": "Nothing was taken. Go back and try again.",

@@ -12,7 +12,7 @@ class TooManyMessages(PortalError):
     """One network address, or everybody at one merchant, requested too many messages; `until` and `seconds` say when to retry."""
 
     status: ClassVar[int] = 429
-    sentence: ClassVar[str] = "Too many messages were asked for. Nothing was sent."
+    sentence: ClassVar[str] = "Too many emails were requested. Nothing was sent."
 
     def __init__(self, until: datetime, at: datetime) -> None:
         self.until = until

@@ -16,7 +16,7 @@ class CardNumberSubmitted(PortalError):
     """A field or the query has a payment card's number, which is never stored or logged."""
 
     status = 422
-    sentence = "This holds a card number, which is never typed here."
+    sentence = "This contains a card number. Card numbers are never entered here."
 
 
 class TooManyRequests(PortalError):

@@ -1,4 +1,4 @@
-"""axe on every page in each of its states: one brand by day on a desk, the other by night on a phone.
+"""axe on every page in each of its states, one brand by day on a desk, the other by night on a phone; targets and focus rings on a phone.
 
 Of states that differ in words alone one is looked at: axe does not read. `make test` looks at every page in one of the two by
 turns, and of its states at those that together have every element in every place; `make verify` at all in both.
@@ -23,8 +23,10 @@ from portal.web.static_files import StaticFiles
 from tests.support.accessibility import Part, accessibility_faults, bring_axe, parts_of
 from tests.support.bundled import bundled_static_files
 from tests.support.example_pages import STATIC, Example, example_shell, examples, render_example
+from tests.support.operable import operating_faults
 from tests.support.tiers import tier
 
+PHONE_WIDTH = 375
 EXAMPLES: dict[str, list[Example]] = defaultdict(list)
 for _example in examples():
     EXAMPLES[_example.template].append(_example)
@@ -105,15 +107,36 @@ def test_page_is_accessible_in_each_of_its_states(request, site, renderer, theme
         html = render_example(
             renderer, example, example_shell(themes, theme=theme, locale=locale, current=example.current)
         )
-        states.setdefault(_structure_of(html), (example.name, html))
+        states.setdefault(structure_of(html), (example.name, html))
 
     faults = []
     for name, html in tier(_fewest(states.values()), list(states.values())):
         site.html = html
         page.goto(site.address)
-        faults += [f"{name}: {fault}" for fault in accessibility_faults(page)]
+        faults += [f"{name}: {fault}" for fault in accessibility_faults(page) + _faults_on_a_phone(page)]
 
     assert not faults, "\n".join(faults)
+
+
+def _faults_on_a_phone(page: Page) -> list[str]:
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size({"width": PHONE_WIDTH, "height": size["height"]})
+    faults = operating_faults(page)
+    page.set_viewport_size(size)
+    return faults
+
+
+def test_a_small_target_and_a_second_ring_are_found(page):
+    page.set_content(
+        "<style>p:focus-within { outline: 3px solid } button { min-width: 44px; min-height: 44px }</style>"
+        '<p>Read the <a href="/terms">terms</a> first.</p><main><a href="/small">small</a><button>large</button>'
+        "<p><button>twice</button></p></main>"
+    )
+
+    faults = operating_faults(page)
+
+    assert [fault.split('"')[1] for fault in faults] == ["small", "terms", "twice"]
 
 
 def test_fewest_states_have_every_part_of_all():
@@ -134,7 +157,7 @@ def test_states_are_alike_when_words_alone_differ(renderer, themes):
 
     def structure(name: str) -> object:
         shell = example_shell(themes, theme="acme", locale="en", current=named[name].current)
-        return _structure_of(render_example(renderer, named[name], shell))
+        return structure_of(render_example(renderer, named[name], shell))
 
     assert structure("payment-failed-timeout") == structure("payment-failed-wrong_pin")
     assert structure("code") != structure("code-wrong")
@@ -153,7 +176,8 @@ def _fewest(states: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return chosen
 
 
-def _structure_of(html: str) -> tuple[object, ...]:
+def structure_of(html: str) -> tuple[object, ...]:
+    """Return what of a page matters to what does not read: its elements and attributes, without words, addresses and amounts."""
     parser = _Structure()
     parser.feed(html)
     return tuple(parser.parts)

@@ -44,7 +44,9 @@ def test_no_page_scrolls_sideways_in_firefox(firefox: Firefox, site: Site, rende
 
 
 @pytest.mark.parametrize(("slug", "languages", "width", "dark"), WAYS.values(), ids=WAYS)
-def test_a_customer_signs_in_and_pays_in_firefox(live_portal, slug: str, languages: str, width: int, dark: bool) -> None:
+def test_a_customer_signs_in_and_pays_in_firefox(
+    live_portal, slug: str, languages: str, width: int, dark: bool
+) -> None:
     account = live_portal.accounts.create(slug)
     account.save_card()
     invoice = account.open_invoice()

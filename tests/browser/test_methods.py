@@ -141,7 +141,7 @@ def test_card_is_replaced_by_another_and_forgotten_at_the_gateway(live_portal, p
     page.wait_for_url(AT_GATEWAY)
     type_card(page, FUNDLESS_CARD)
 
-    expect(page.get_by_role("main")).to_contain_text("It has taken the old one’s place")
+    expect(page.get_by_role("main")).to_contain_text("It replaces the old one")
     statuses = {method.last4: (method.status, method.is_default) for method in account.methods()}
     assert statuses == {"4242": ("removed", False), "9995": ("active", True)}
     (token,) = [method.token for method in account.methods() if method.id == old]

@@ -157,7 +157,7 @@ def test_a_declined_card_says_why_and_leads_to_another_way(live_portal, page, en
     declined = go_to_review(page, account, invoice)
     pay(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Failed payment of $49.00")
-    expect(page.get_by_role("main")).to_contain_text("Your bank said no, and did not say why")
+    expect(page.get_by_role("main")).to_contain_text("Your bank declined it without saying why")
     check_accessibility(page)
     page.get_by_role("button", name="Pay $49.00 another way").click()
     page.get_by_role("radio", name="Visa •••• 4242").check()

@@ -100,7 +100,7 @@ def _reported(page: Page, *statuses: int) -> str:
     assert page.status in statuses, f"{page.url} answered {page.status}"
     for word, sentence in (
         ("being paid", "This invoice is being paid."),
-        ("settled", "ettled already"),
+        ("settled", "lready settled"),
         ("ended", "This checkout has ended"),
     ):
         if sentence in page.text:

@@ -131,7 +131,7 @@ def test_gateway_is_called_in_the_way_that_was_chosen(payer: PayingCustomer, way
     assert payer.gateway.calls[0] == (called, payment)
 
 
-@pytest.mark.parametrize(("locale", "text"), [("en", "Money in advance"), ("fr", "Avance")])
+@pytest.mark.parametrize(("locale", "text"), [("en", "Added credit"), ("fr", "Ajout de crédit")])
 def test_gateway_is_sent_the_name_of_a_top_up_in_the_customers_language(
     payer: PayingCustomer, locale: str, text: str
 ) -> None:

@@ -143,7 +143,7 @@ def test_live_merchant_has_no_gateway_until_one_is_connected(commands):
         (("other", "--name", "A", "--currency", "EUR", "--theme", "none"), "there is no theme none"),
         (("other", "--name", "A", "--currency", "EUR", "--timezone", "Mars"), "the timezone is not"),
         (("other", "--name", " ", "--currency", "EUR"), "name is empty"),
-        (("other", "--name", "A", "--currency", "EUR", "--support-email", "x"), "not a mail address"),
+        (("other", "--name", "A", "--currency", "EUR", "--support-email", "x"), "not an email address"),
     ],
 )
 def test_merchant_that_can_never_be_is_wrong_usage_in_one_line(commands, database, acme, arguments, sentence):
@@ -352,7 +352,7 @@ def test_refund_of_credit_that_was_spent_says_how_much_can_be_given_back(refunds
     ran = refunds(payment)
 
     assert ran.code == 1
-    assert "has spent since: it cannot be given back too. At most 7.50 USD can be refunded." in ran.err
+    assert "has used since: it cannot be refunded as well. At most 7.50 USD can be refunded." in ran.err
     assert refunds(payment, "--amount", "7.50").json["amount"] == 750
 
 
@@ -373,7 +373,7 @@ def test_refund_of_a_part_and_then_of_the_rest(refunds, payer):
     ("words", "code", "sentence"),
     [
         (["--amount", "50.01"], 1, "no more than what is left"),
-        (["--amount", "0"], 1, "more than nothing"),
+        (["--amount", "0"], 1, "more than zero"),
         (["--amount", "12,50"], 2, "--amount"),
         (["--amount", "1e2"], 2, "--amount"),
         (["--amount", "1.005"], 2, "--amount"),

@@ -113,7 +113,7 @@ def test_support_address_is_removed_by_an_empty_one(shop):
     ("option", "value", "sentence"),
     [
         ("--currency", "QQQ", "ISO 4217"), ("--locale", "xx", "not a language"), ("--timezone", "Mars", "the timezone is not"),
-        ("--theme", "none", "there is no theme none"), ("--name", " ", "name is empty"), ("--support-email", "x", "not a mail address"),
+        ("--theme", "none", "there is no theme none"), ("--name", " ", "name is empty"), ("--support-email", "x", "not an email address"),
     ],
 )  # fmt: skip
 def test_merchant_is_not_updated_to_what_cannot_be(shop, option, value, sentence):
@@ -241,7 +241,7 @@ def test_customer_is_updated_by_what_is_named(shop, customer):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--name", "Nobody"], "email, a phone or a reference"), (["--email", "x"], "not a mail address"),
+        (["--name", "Nobody"], "email, a phone or a reference"), (["--email", "x"], "not an email address"),
         (["--email", "a@berg.example", "--metadata", "plan"], "KEY=VALUE"), (["--email", "a@berg.example", "--metadata", "=x"], "KEY=VALUE"),
         (["--email", "a@berg.example", "--field", "date_of_birth=yesterday"], "not a date"), (["--phone", "12"], "telephone number"),
         (["--email", "a@berg.example", "--billing-address", "planet=Mars"], "has no part planet"),

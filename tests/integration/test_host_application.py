@@ -177,7 +177,7 @@ def test_failure_in_the_portal_is_the_portals_page(shop: Shop) -> None:
 
     page = shop.client().get("/billing/sign-in", status=500)
 
-    assert page.headline == "Something broke on our side"
+    assert page.headline == "Something went wrong on our side"
     assert "inside" not in page.html
 
 

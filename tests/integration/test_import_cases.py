@@ -197,7 +197,7 @@ def test_payments_of_stripe(importer):
 def test_customers_of_stripe_whose_own_column_id_is_a_reference(importer):
     summary, refused = run(importer, "stripe-customers-id-column.csv", "customers", maps=[("reference", "id")])
 
-    assert (summary, "email is not a mail address" in refused[5]) == (Summary(rows=6, created=5, rejected=1), True)
+    assert (summary, "email is not an email address" in refused[5]) == (Summary(rows=6, created=5, rejected=1), True)
     assert customers(importer, Customer.reference, Customer.email) == [
         ("cus_QWErtyuiop1234", "Maya@lindqvist.example"), ("cus_QWErtyuiop1235", "jonas@weber.example"), ("cus_QWErtyuiop1236", None),
         ("cus_QWErtyuiop1238", "陳大文@例子.example"), ("cus_QWErtyuiop1239", "info@ünïcode.example"),

@@ -179,7 +179,7 @@ def test_our_own_id_is_found_and_a_strange_one_refused(importer):
 @pytest.mark.parametrize(
     ("head", "row", "reason"),
     [
-        ("reference,email", "1,nobody", "email is not a mail address"),
+        ("reference,email", "1,nobody", "email is not an email address"),
         ("reference,phone", "1,670000000", "phone is not a telephone number"),
         ("reference,billing_address.country", "1,Atlantis", "country code"),
         ("reference,blocked", "1,maybe", "neither true nor false"),

@@ -34,7 +34,7 @@ def row(number: str, customer: str = "", email: str = "", phone: str = "", total
 
 
 def owners(importer: Importer) -> list[tuple[Any, ...]]:
-    """Number, reference and mail address of the customer of each invoice."""
+    """Number, reference and email address of the customer of each invoice."""
     found = importer.rows(
         sa.select(Invoice.number, Customer.reference, Customer.email)
         .join(Customer, Customer.id == Invoice.customer_id)
@@ -64,7 +64,7 @@ def test_another_address_spoils_the_invoice_of_its_row_and_no_other(importer):
 def test_second_reference_with_an_address_is_refused_and_says_whose_it_is(importer):
     ((line, reason),) = importer.refusals(HEAD, row("1", "c1", "a@x.example"), row("2", "c2", "a@x.example"))
 
-    assert (line, "the mail address is that of customer c1" in reason) == (3, True)
+    assert (line, "the email address is that of customer c1" in reason) == (3, True)
     assert owners(importer) == [("1", "c1", "a@x.example")]
 
 

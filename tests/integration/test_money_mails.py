@@ -80,5 +80,5 @@ def test_surplus_says_how_much_stands_to_the_customers_credit(
     )
 
     (caught,) = mail.take()
-    assert caught.message["Subject"] == "$30.00 was added to your credit at Acme Software Inc."
+    assert caught.message["Subject"] == "$30.00 was added to your credit with Acme Software Inc."
     assert "approved after all" in caught.text

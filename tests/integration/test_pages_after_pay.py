@@ -161,7 +161,7 @@ def test_prompt_without_an_answer_says_what_can_still_happen(
     assert page.headline == "Still no answer from your phone"
     for words in (
         "The request for $50.00 went out at 10:42 (UTC time). Nothing has been taken so far.",
-        "It counts until 13:42 (UTC time), and this page will say so.",
+        "It is accepted until 13:42 (UTC time), and this page will show it.",
         "Nothing is taken, and the invoice stays open.",
         "No answer within 3 minutes10:45:00",
         "Both cancel the first request: you cannot pay twice.",

@@ -192,7 +192,7 @@ def test_payment_that_came_through_meanwhile_is_told_as_settled(
     gateway.settle(leave_pending(pages, invoice, method, gateway), State.SUCCEEDED)
     account.services.clock.advance(seconds=1)  # type: ignore[attr-defined]  # a test's clock moves
 
-    assert "This is settled already" in pages.get(f"/acme/checkout?invoice={invoice}").text
+    assert "This is already settled" in pages.get(f"/acme/checkout?invoice={invoice}").text
 
 
 def test_gateway_is_asked_at_most_once_in_half_a_second(
@@ -239,7 +239,7 @@ def test_declined_card_says_why_and_offers_another_way(
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, "Choose what to pay with"),
+        ({}, "Choose a payment method"),
         ({"payment_method": "pm_nothing"}, "no longer saved"),
         ({"payment_method": "x" * 5000}, "no longer saved"),
         ({"payment_method": "pm_\udcff"}, "no longer saved"),
@@ -285,7 +285,7 @@ def test_two_currencies_are_never_one_payment(pages: PageClient, account: Accoun
     answer = pages.post("/acme/checkout", fields, status=422)
 
     page = Page("/acme/checkout", answer)
-    assert "One payment has one currency" in page.text
+    assert "A payment can only be in one currency" in page.text
     assert page.link("Cancel") == "/acme/invoices"
     assert payments_of(account) == []
 
@@ -339,11 +339,11 @@ def test_review_admits_the_gateways_origin_for_forms(pages: PageClient, account:
 @pytest.mark.parametrize(
     ("limit", "fields", "words"),
     [
-        ("payment_attempts_per_customer_per_hour", {}, "Only so many payments can be tried in an hour"),
+        ("payment_attempts_per_customer_per_hour", {}, "The number of attempts an hour is limited"),
         (
             "payment_prompts_per_phone_per_hour",
             {"payment_method": "telephone", "channel": "cm.mtn", "phone": "+237677000012"},
-            "A phone is asked only a few times in an hour",
+            "A phone gets only a few requests an hour",
         ),
     ],
 )
@@ -366,7 +366,7 @@ def test_limit_of_paying_says_that_nothing_was_taken_and_when_to_come_back(
     refused = Page(second.path, pages.post(*confirmation(second), status=429))
 
     assert "Nothing was taken" in refused.text and words in refused.text
-    assert "at 11:42" in refused.text and "guessing" not in refused.text
+    assert "at 11:42" in refused.text and "protects your account" not in refused.text
     assert refused.response.headers["Retry-After"] == str(29 * 60 + 40)
     assert refused.link("Back to the review") == second.path
     assert refused.form("Cancel").action.endswith("/cancellation")
@@ -384,7 +384,7 @@ def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Fla
 
     assert "Pay $50.00" not in pages.get(f"/acme/invoices/{invoice}").text
     answer = pages.post("/acme/checkout", {"invoice": invoice, "payment_method": account.method()}, status=409)
-    assert "No payment method pays in USD here at the moment." in Page("/acme/checkout", answer).text
+    assert "No payment method accepts USD here at the moment." in Page("/acme/checkout", answer).text
     assert payments_of(account) == []
 
 
@@ -403,7 +403,7 @@ def test_review_of_a_merchant_that_has_lost_its_gateway_has_ended(
     path, fields = confirmation(page)
     for shown in (closed.get(page.path), Page(page.path, closed.post(path, fields, status=409))):
         assert shown.headline == "This checkout has ended"
-        assert "not offered any more" in shown.text
+        assert "no longer offered" in shown.text
 
 
 def test_invoices_that_are_more_than_one_payment_can_be_are_refused_together(

@@ -189,7 +189,7 @@ def test_paid_invoice_whose_money_went_back_says_so_in_the_list(pages: PageClien
 def test_account_without_invoices_says_so(pages: PageClient, account: Account) -> None:
     account.invoice(status="draft")
 
-    assert "No invoice yet" in pages.get("/acme/invoices").texts("h2")
+    assert "No invoices yet" in pages.get("/acme/invoices").texts("h2")
 
 
 def test_settled_account_reads_differently(pages: PageClient, account: Account) -> None:
@@ -338,7 +338,7 @@ def test_strange_ids_are_one_and_the_same_not_found(app: Flask, services: Servic
     ]  # fmt: skip
 
     texts = {
-        pages.get(f"/acme/invoices/{path}", status=404).html.partition("<main")[2].partition("with this number")[0]
+        pages.get(f"/acme/invoices/{path}", status=404).html.partition("<main")[2].partition("quoting this number")[0]
         for path in paths
     }
 

@@ -119,10 +119,10 @@ def test_return_address_alone_saves_nothing(pages: PageClient, account: Account)
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("page_canceled", "You stopped on the page of Sandbox Pay"),
-        ("page_expired", "It stayed open too long"),
-        ("card_declined", "Your bank said no"),
-        ("processing_error", "Sandbox Pay could not take it"),
+        ("page_canceled", "You cancelled on the Sandbox Pay page"),
+        ("page_expired", "The page was open for too long"),
+        ("card_declined", "Your bank declined it"),
+        ("processing_error", "Sandbox Pay could not accept it"),
     ],
 )
 def test_what_did_not_work_says_why_and_that_nothing_was_charged(
@@ -172,7 +172,7 @@ def test_replacing_moves_what_depends_on_it(pages: PageClient, account: Account,
     gateway.finish_setup(setup.id, MASTERCARD)
     saved = pages.get(f"/acme/payment-methods/new/{setup.id}")
 
-    assert "It has taken the old one’s place" in saved.text
+    assert "It replaces the old one" in saved.text
     listed = pages.get("/acme/payment-methods")
     assert [text for text in listed.texts("h2") if text] == ["Mastercard •••• 5100"]
     assert "Default" in listed.text
@@ -231,7 +231,7 @@ def test_default_is_chosen_from_the_list(pages: PageClient, account: Account) ->
     chosen = pages.submit(page, action=f"{other}/default")
 
     assert [text for text in chosen.texts("h2") if text] == ["Second", "First"]
-    assert told(chosen) == "Second is now your default."
+    assert told(chosen) == "Second is now your default payment method."
 
 
 def test_card_that_has_run_out_is_not_offered_as_the_default(pages: PageClient, account: Account) -> None:
@@ -252,8 +252,8 @@ def test_method_that_the_gateway_of_before_keeps_is_said_to_be_of_no_use_and_not
     assert "It can no longer be charged." in page.text and "Expired" not in page.text
     assert "Stored by" in page.text and "Stored by Sandbox Pay" not in page.text
     listed = pages.get("/acme/payment-methods").text
-    assert "Not usable any more" in listed and "Default" not in listed and "Expired" not in listed
-    assert "run out" not in pages.get("/acme/").text
+    assert "No longer usable" in listed and "Default" not in listed and "Expired" not in listed
+    assert "has expired" not in pages.get("/acme/").text
     assert kept not in pages.get(f"/acme/checkout?invoice={account.invoice()}").html
 
 
@@ -268,7 +268,7 @@ def test_new_method_takes_the_place_of_one_that_the_gateway_of_before_keeps(
     gateway.finish_setup(setup.id, MASTERCARD)
     done = pages.get(f"/acme/payment-methods/new/{setup.id}")
 
-    assert "taken the old one’s place" in done.text
+    assert "replaces the old one" in done.text
     states = {method.id: (method.status, method.is_default) for method in rows(account, PaymentMethod)}
     assert states.pop(kept) == ("removed", False)
     assert list(states.values()) == [("active", True)]
@@ -307,7 +307,7 @@ def test_only_method_is_removed_after_a_word_of_warning(pages: PageClient, accou
     left = pages.submit(page, "Remove Visa •••• 4242")
 
     assert "No payment method saved" in left.text
-    assert told(left) == "Visa •••• 4242 was removed. Nothing new is paid with it."
+    assert told(left) == "Visa •••• 4242 was removed. It will not be used for new payments."
     pages.get(f"/acme/payment-methods/{method}", status=404)
 
 
@@ -353,7 +353,7 @@ def test_method_on_which_nothing_depends_is_said_to_have_moved_nothing(pages: Pa
 
     left = pages.submit(pages.get(f"/acme/payment-methods/{other}/removal"), "Remove Visa •••• 5100")
 
-    assert told(left) == "Visa •••• 5100 was removed. Nothing new is paid with it."
+    assert told(left) == "Visa •••• 5100 was removed. It will not be used for new payments."
 
 
 def test_what_depends_on_a_method_is_named_before_it_goes(pages: PageClient, account: Account) -> None:

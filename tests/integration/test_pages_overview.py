@@ -93,7 +93,7 @@ def test_what_is_under_way_is_told_apart_and_not_counted(pages: PageClient, acco
     assert pays(page) == [("Pay $15.00", "outstanding", "USD")]
     assert "You owe $15.00 1 invoice" in page.text
     assert page.link("$50.00 on its way") == "/acme/payments?status=pending"
-    assert page.link("$7.00 waits for you") == f"/acme/payments/{waiting}"
+    assert page.link("$7.00 to confirm") == f"/acme/payments/{waiting}"
     assert "overdue" not in page.text
 
 
@@ -106,7 +106,7 @@ def test_what_waits_for_the_customer_is_the_pages_act_where_nothing_is_owed(
 
     page = pages.get("/acme/")
 
-    assert page.texts("h2")[:2] == ["Waits for you to confirm", "On its way"]
+    assert page.texts("h2")[:2] == ["Waiting for your confirmation", "On its way"]
     assert page.buttons(f"/payments/{waiting}") == [("Confirm $7.00with your bank", {})]
     assert "Nothing to pay" not in page.text
     assert "#paid" not in due_panel(page)
@@ -188,7 +188,7 @@ def test_payment_that_waits_on_the_gateways_page_is_not_laid_to_a_bank(pages: Pa
 
     assert found[0].link("Continue") == f"/acme/payments/{waiting}"
     assert "Finish your payment of $49.00" in found[0].text
-    assert "To be paid on the gateway’s page" in found[1].text
+    assert "To be paid on the payment provider’s page" in found[1].text
     assert not any("Your bank" in page.text for page in found)
 
 

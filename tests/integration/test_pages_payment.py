@@ -64,7 +64,7 @@ def test_steps_are_told_oldest_first(pages: PageClient, account: Account) -> Non
     page = pages.get(f"/acme/payments/{payment}")
 
     assert steps(page) == [
-        "You started the payment", "Sandbox Pay asked for the money", "Paid", "$15.00 sent back to you",
+        "You started the payment", "Request sent to Sandbox Pay", "Paid", "$15.00 refunded",
     ]  # fmt: skip
     assert "−$15.00" in page.text
 
@@ -77,8 +77,8 @@ def test_money_on_its_way_back_is_not_told_as_sent(pages: PageClient, account: A
 
     text = pages.get(f"/acme/payments/{payment}").text
 
-    assert "$15.00 of it has been sent back to you." in text
-    assert "$5.00 of it is on its way back to you." in text
+    assert "$15.00 of it has been refunded." in text
+    assert "$5.00 of it is being refunded." in text
 
 
 def test_refund_that_failed_is_told_without_a_promise(pages: PageClient, account: Account) -> None:
@@ -94,14 +94,14 @@ def test_refund_that_is_all_on_its_way_has_sent_nothing_back(pages: PageClient, 
 
     text = pages.get(f"/acme/payments/{payment}").text
 
-    assert "has been sent back to you" not in text
-    assert "$50.00 of it is on its way back to you." in text
+    assert "has been refunded" not in text
+    assert "$50.00 of it is being refunded." in text
 
 
 def test_imported_payment_that_went_back_says_so(pages: PageClient, account: Account) -> None:
     payment = account.payment("partially_refunded", amount_refunded=1500, gateway="import")
 
-    assert "$15.00 of it has been sent back to you." in pages.get(f"/acme/payments/{payment}").text
+    assert "$15.00 of it has been refunded." in pages.get(f"/acme/payments/{payment}").text
 
 
 def test_invoices_that_were_paid_stand_oldest_first(pages: PageClient, account: Account) -> None:
@@ -152,7 +152,9 @@ def test_way_out_of_a_payment_in_another_currency_names_what_the_invoice_asks(
 
 
 @pytest.mark.parametrize(
-    ("status", "button"), [("failed", "Pay another way"), ("canceled", "Pay what is open")], ids=["failed", "canceled"]
+    ("status", "button"),
+    [("failed", "Pay another way"), ("canceled", "Pay what is still open")],
+    ids=["failed", "canceled"],
 )
 def test_way_out_of_several_currencies_names_no_amount(
     pages: PageClient, account: Account, status: str, button: str
@@ -239,7 +241,10 @@ def test_declined_money_in_advance_says_what_to_do(pages: PageClient, account: A
     ("given", "words"),
     [
         ({"sent_at": None, "confirmed_at": None}, "This payment was never confirmed"),
-        ({"gateway_page_reference": "pg_1", "method_type": None}, "This payment was left on the gateway’s page"),
+        (
+            {"gateway_page_reference": "pg_1", "method_type": None},
+            "This payment was left unfinished on the payment provider’s page",
+        ),
         ({"method_type": None}, "This payment was not finished in time"),
         ({"sent_at": None, "opened_at": None, "gateway": "import"}, "This payment was not finished in time"),
     ],
@@ -253,7 +258,7 @@ def test_abandoned_payment_says_where_it_was_left(
     text = pages.get(f"/acme/payments/{payment}").text
 
     assert words in text
-    assert ("gateway’s page" in text) == ("gateway’s page" in words)
+    assert ("payment provider’s page" in text) == ("payment provider’s page" in words)
 
 
 def test_merchant_without_gateway_offers_no_payment(pages: PageClient, account: Account, services: Services) -> None:
@@ -285,7 +290,7 @@ def test_payment_that_waits_for_the_bank_leads_to_it(
 
     assert page.link("Continue to confirm $50.00") == "http://localhost:9/3ds"
     assert page.form(action="/cancellation").action == f"/acme/checkout/{payment}/cancellation"
-    assert steps(page)[-2:] == ["Sandbox Pay asked for the money", "Your bank asked you to confirm"]
+    assert steps(page)[-2:] == ["Request sent to Sandbox Pay", "Your bank asked you to confirm"]
 
 
 @pytest.mark.parametrize(
@@ -337,7 +342,7 @@ def test_unknown_outcome_promises_no_mail_that_nobody_sends(pages: PageClient, a
 
     assert all("this page updates itself" in text and "write to you" not in text for text in texts)
     # Nothing is held for money in advance: whoever pays it again pays it twice.
-    assert ["Nothing is taken twice." in text for text in texts] == [True, False]
+    assert ["You cannot be charged twice." in text for text in texts] == [True, False]
 
 
 @pytest.mark.parametrize("status", ["processing", "requires_action"])
@@ -347,10 +352,10 @@ def test_lost_order_of_a_page_says_that_nobody_was_asked(pages: PageClient, acco
     page = pages.get(f"/acme/payments/{payment}")
 
     assert "We do not know yet whether Sandbox Pay has your order" in page.text
-    assert "nothing is asked of you" in page.text
-    assert "on its way" not in page.text and "Choose there" not in page.text
+    assert "there is nothing to do" in page.text
+    assert "on its way" not in page.text and "payment method there" not in page.text
     assert steps(page) == [
-        "You started the payment", "We asked Sandbox Pay for its page", "No clear answer; we keep asking",
+        "You started the payment", "We asked Sandbox Pay for a payment page", "No clear answer yet; we keep checking",
     ]  # fmt: skip
 
 
@@ -359,10 +364,10 @@ def test_order_whose_page_never_reached_us_can_only_be_stopped(pages: PageClient
 
     page = pages.get(f"/acme/payments/{payment}")
 
-    assert "The page of Sandbox Pay could not be opened" in page.text
+    assert "The Sandbox Pay page could not be opened" in page.text
     assert "on its way" not in page.text
     assert page.form("Stop, and pay another way").action == f"/acme/checkout/{payment}/cancellation"
-    assert steps(page)[1:] == ["We asked Sandbox Pay for its page", "Its page did not reach us"]
+    assert steps(page)[1:] == ["We asked Sandbox Pay for a payment page", "We did not receive the payment page"]
 
 
 @pytest.mark.parametrize(
@@ -370,7 +375,7 @@ def test_order_whose_page_never_reached_us_can_only_be_stopped(pages: PageClient
     [
         ("pending", {"gateway_page_reference": "pg_1"}, "The payment is on its way"),
         ("pending", {"channel": "cm.mtn", "phone": "+237677000001"}, "Approve on your phone"),
-        ("requires_action", {"action_url": "http://localhost:9/pay"}, "You pay on the page of Sandbox Pay"),
+        ("requires_action", {"action_url": "http://localhost:9/pay"}, "You pay on the Sandbox Pay page"),
     ],
     ids=["paid on the page", "telephone", "page"],
 )
@@ -382,7 +387,7 @@ def test_payment_that_asked_somebody_says_whom(
     page = pages.get(f"/acme/payments/{payment}")
 
     assert words in page.text
-    assert "nothing is asked of you" not in page.text
+    assert "there is nothing to do" not in page.text
 
 
 @pytest.mark.parametrize("status", ["pending", "incomplete", "requires_action", "processing"])
@@ -452,7 +457,7 @@ def test_strange_ids_are_one_and_the_same_not_found(app: Flask, services: Servic
     ]
 
     texts = {
-        pages.get(f"/acme/payments/{path}", status=404).html.partition("<main")[2].partition("with this number")[0]
+        pages.get(f"/acme/payments/{path}", status=404).html.partition("<main")[2].partition("quoting this number")[0]
         for path in paths
     }
 

@@ -72,15 +72,15 @@ def test_step_back_shows_a_full_first_page_when_payments_came_meanwhile(
 def test_account_without_payments_says_so(pages: PageClient) -> None:
     page = pages.get("/acme/payments")
 
-    assert "No payment yet" in page.texts("h2")
+    assert "No payments yet" in page.texts("h2")
     assert shown(page) == []
 
 
 def test_empty_filter_of_a_full_account_reads_differently(pages: PageClient, account: Account) -> None:
     account.payment("complete")
 
-    assert "No failed payment" in pages.get("/acme/payments?status=failed").texts("h2")
-    assert "No payment here" in pages.get("/acme/payments?status=abandoned").texts("h2")
+    assert "No failed payments" in pages.get("/acme/payments?status=failed").texts("h2")
+    assert "No payments here" in pages.get("/acme/payments?status=abandoned").texts("h2")
 
 
 TABS = {

@@ -43,7 +43,7 @@ def test_review_whose_invoice_a_newer_checkout_has_paid_says_that_it_is_settled(
 
     page = pages.get(old.path)
 
-    assert page.headline == "Settled already"
+    assert page.headline == "Already settled"
     assert "still open" not in page.text
     assert page.link("See the payment").endswith(gateway.captured[0])
 
@@ -58,7 +58,7 @@ def test_review_whose_invoice_a_newer_checkout_is_paying_leads_to_that_payment(
 
     page = pages.get(old.path)
 
-    assert page.headline == "Being paid already"
+    assert page.headline == "Already being paid"
     assert "still open" not in page.text
     assert page.link("See the payment").endswith(new.path.rpartition("/")[2])
 
@@ -83,8 +83,8 @@ def test_review_that_ran_out_says_so(pages: PageClient, account: Account) -> Non
 
     page = pages.get(old.path)
 
-    assert page.headline == "This checkout has run out"
-    assert "It stayed open too long." in page.text
+    assert page.headline == "This checkout has expired"
+    assert "It was open for too long." in page.text
 
 
 def test_review_of_an_invoice_that_was_withdrawn_says_that_nothing_is_left(pages: PageClient, account: Account) -> None:
@@ -94,7 +94,7 @@ def test_review_of_an_invoice_that_was_withdrawn_says_that_nothing_is_left(pages
 
     page = pages.get(old.path)
 
-    assert page.headline == "Settled already"
+    assert page.headline == "Already settled"
     assert page.link("See your payments") == "/acme/payments"
 
 
@@ -108,7 +108,7 @@ def test_review_in_a_currency_that_is_priced_no_more_does_not_call_the_invoice_s
     page = pages.get(old.path)
 
     assert page.headline == "This checkout has ended"
-    assert "not offered any more" in page.text
+    assert "no longer offered" in page.text
 
 
 def test_review_for_another_gateway_than_the_merchants_has_ended(
@@ -134,7 +134,7 @@ def test_review_of_what_credit_pays_whole_knows_no_gateway(
     old = go_on(pages, account.invoice(), use_credit="yes", payment_method=[])
     gateway.name = "stripe"
 
-    assert "Your credit pays all of it" in pages.get(old.path).text
+    assert "Your credit covers it all" in pages.get(old.path).text
 
 
 def test_review_with_a_removed_method_is_the_first_step_again_with_what_was_chosen(
@@ -145,7 +145,7 @@ def test_review_with_a_removed_method_is_the_first_step_again_with_what_was_chos
     first, second = account.invoice(5000, due_in_days=1), account.invoice(3000, due_in_days=2)
     address = f"/acme/checkout?invoice={first}&invoice={second}"
     old = start(pages, address, amount_choice="other", amount="1,060.00", status=422)
-    assert "more than can be paid" in old.text
+    assert "more than the maximum" in old.text
     old = start(pages, address, amount_choice="other", amount="60.00", use_credit=[])
     account.change(PaymentMethod, method, status="removed")
 
@@ -240,7 +240,7 @@ def test_amount_that_fits_no_more_is_chosen_again(pages: PageClient, account: Ac
 
     page = pages.get(old.path)
 
-    assert "This amount does not divide over these invoices" in page.text
+    assert "This amount cannot be split over these invoices" in page.text
 
 
 @pytest.mark.parametrize("meanwhile", ["paid", "pending", "superseded", "ran out", "gateway"])

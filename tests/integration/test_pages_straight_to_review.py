@@ -118,7 +118,7 @@ def test_pay_pressed_on_an_old_page_of_a_paid_invoice_pays_nothing(pages: PageCl
 
     page = pages.submit(old, "Pay $50.00", status=422)
 
-    assert page.headline == "This is settled already"
+    assert page.headline == "This is already settled"
     assert page.buttons("/checkout") == []
 
 
@@ -206,7 +206,7 @@ def test_sum_of_an_amount_that_is_not_typed_yet_names_none(pages: PageClient, ac
 @pytest.mark.parametrize(
     ("choice", "charged", "rest"),
     [({"amount_choice": "deposit"}, "$15.00", "Stays open$35.00"),
-     ({"amount_choice": "split", "first_amount": "20"}, "$20.00", "Second payment, another method$30.00")],
+     ({"amount_choice": "split", "first_amount": "20"}, "$20.00", "Second payment, another payment method$30.00")],
 )  # fmt: skip
 def test_sum_of_a_deposit_and_of_a_split_is_the_part_that_is_paid_now(
     pages: PageClient, account: Account, choice: dict[str, Any], charged: str, rest: str
@@ -248,7 +248,7 @@ def test_nothing_owed_has_no_form(pages: PageClient, account: Account) -> None:
 @pytest.mark.parametrize(
     ("status", "words", "acts"),
     [
-        ("requires_action", "waits for you to confirm. Nothing has been taken yet.", ["Confirm $50.00"]),
+        ("requires_action", "is waiting for your confirmation. Nothing has been taken yet.", ["Confirm $50.00"]),
         ("processing", "is being checked. If it fails, you can pay again.", []),
         ("pending", "is on its way. If it fails, you can pay again.", []),
     ],

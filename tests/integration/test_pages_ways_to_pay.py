@@ -54,11 +54,11 @@ def test_part_is_reviewed_with_what_stays_open_before_it_is_paid(
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("ten", "Write the amount in figures."),
-        ("", "Write the amount in figures."),
-        ("9" * 30, "Write the amount in figures."),
-        ("9.99", "This is less than can be paid here."),
-        ("30.01", "This is more than can be paid here."),
+        ("ten", "Enter the amount in figures."),
+        ("", "Enter the amount in figures."),
+        ("9" * 30, "Enter the amount in figures."),
+        ("9.99", "This is less than the minimum."),
+        ("30.01", "This is more than the maximum."),
     ],
 )
 def test_amount_that_cannot_be_paid_is_reported_at_its_field_and_kept(
@@ -79,7 +79,7 @@ def test_deposit_is_a_named_choice(pages: PageClient, account: Account, gateway:
     invoice = account.invoice(5000, number="A-1", deposit_amount=1500)
 
     page = pages.get(f"/acme/checkout?invoice={invoice}")
-    assert "The deposit$15.00" in page.text
+    assert "Deposit$15.00" in page.text
     review = go_on(pages, f"/acme/checkout?invoice={invoice}", amount_choice="deposit")
 
     assert pay(pages, review, gateway) == Money(1500, "USD")
@@ -100,7 +100,7 @@ def test_deposit_that_is_not_offered_any_more_is_refused_at_its_field_and_the_re
         save_method="yes",
     )
 
-    assert "This is not offered here any more. Nothing was taken." in page.text
+    assert "This is no longer offered here. Nothing was taken." in page.text
     fields = page.form(action="/checkout").fields
     assert (fields["payment_method"], fields["save_method"]) == (["new"], ["yes"])
 
@@ -115,9 +115,9 @@ def test_deposit_that_ended_while_it_was_reviewed_leads_back_to_the_first_step(
     page = pages.get(review.path)
 
     assert page.headline == "Choose what to pay"
-    assert "This is not offered here any more." in page.text
+    assert "This is no longer offered here." in page.text
     form = review.form(action="/confirmation")
-    assert "This is not offered here any more." in pages.post(form.action, form.fields, status=422).text
+    assert "This is no longer offered here." in pages.post(form.action, form.fields, status=422).text
     assert gateway.ledger == {}
 
 
@@ -167,7 +167,7 @@ def test_credit_alone_pays_without_a_method_and_without_a_gateway(
     form = review.form(action="/confirmation")
     shown = pages.get(pages.post(form.action, form.fields).headers["Location"])
 
-    assert "Your credit pays all of it" in review.text and "Carried out by" not in review.text
+    assert "Your credit covers it all" in review.text and "Carried out by" not in review.text
     assert "Paid" in shown.text
     assert gateway.calls == []
     assert balances(account) == {"A-1": 5000}
@@ -207,7 +207,7 @@ def test_currencies_that_do_not_meet_are_offered_one_by_one(pages: PageClient, a
 
     assert "Team plan, March" in page.text and "Workshop in Lisbon" in page.text
 
-    assert "One payment has one currency." in page.text
+    assert "A payment can only be in one currency." in page.text
     assert page.way("Pay $50.00").endswith(f"/checkout?invoice={dollars}")
     assert page.way("Pay €7.00").endswith(f"/checkout?invoice={euros}")
 
@@ -223,7 +223,7 @@ def test_money_in_advance_is_offered_where_the_merchant_takes_it(
     assert pay(pages, review, gateway) == Money(2500, "USD")
     assert "Your credit $25.00" in pages.get("/acme/").text
     again = go_on(pages, "/acme/checkout?top_up=USD", status=422, amount_choice="other", amount="5")
-    assert "This is less than can be paid here." in again.text
+    assert "This is less than the minimum." in again.text
 
 
 def test_money_in_advance_is_not_found_where_the_merchant_takes_none(pages: PageClient) -> None:
@@ -266,9 +266,9 @@ def test_new_method_names_what_the_gateways_page_takes(
     address = f"/acme/checkout?invoice={account.invoice(5000)}"
     gateway.capabilities = replace(gateway.capabilities, page_types=("card",))
 
-    assert "On the page of Sandbox Pay: Card Keep" in pages.get(address).text
+    assert "On the Sandbox Pay page: Card Save" in pages.get(address).text
     gateway.capabilities = replace(gateway.capabilities, page_types=("mobile_money", "card"))
-    assert "On the page of Sandbox Pay: Mobile money · Card Keep" in pages.get(address).text
+    assert "On the Sandbox Pay page: Mobile money · Card Save" in pages.get(address).text
 
 
 def forms(page: Page) -> list[str]:
@@ -283,7 +283,7 @@ def test_nothing_is_offered_in_a_currency_that_the_gateway_does_not_take(
 
     page = pages.get(f"/acme/checkout?invoice={account.invoice(5000)}")
 
-    assert "No payment method pays in USD here at the moment." in page.text
+    assert "No payment method accepts USD here at the moment." in page.text
     assert not forms(page)
     assert "Review" not in page.text
     francs = pages.get(f"/acme/checkout?invoice={account.invoice(5000, currency='XAF')}")
@@ -300,7 +300,7 @@ def test_currency_that_the_gateway_does_not_take_is_refused_at_the_field(
 
     for invoice, status in ((dollars, 422), (francs, 303)):
         answer = pages.post("/acme/checkout", {"invoice": invoice, "payment_method": chosen}, status=status)
-        assert ("No payment method pays in USD" in answer.get_data(as_text=True)) == (status == 422)
+        assert ("No payment method accepts USD" in answer.get_data(as_text=True)) == (status == 422)
 
 
 def test_credit_pays_in_a_currency_that_the_gateway_does_not_take(
@@ -311,9 +311,9 @@ def test_credit_pays_in_a_currency_that_the_gateway_does_not_take(
 
     review = go_on(pages, f"/acme/checkout?invoice={account.invoice(5000)}", use_credit="yes")
 
-    assert "Your credit pays all of it" in review.text and "Carried out by" not in review.text
+    assert "Your credit covers it all" in review.text and "Carried out by" not in review.text
     rest = pages.get(f"/acme/checkout?invoice={account.invoice(9500)}")
-    assert "No payment method pays in USD here at the moment. Your credit of $90.00 does not cover it." in rest.text
+    assert "No payment method accepts USD here at the moment. Your credit of $90.00 does not cover it." in rest.text
     assert not forms(rest)
 
 
@@ -325,7 +325,7 @@ def test_telephone_of_a_country_that_pays_in_another_currency_is_refused_at_the_
     answer = pages.post("/acme/checkout", {**fields, "phone": "+237677000012"}, status=422)
 
     page = Page("/acme/checkout", answer)
-    assert "This does not pay in EUR. Choose another payment method." in page.text
+    assert "This payment method does not accept EUR. Choose another one." in page.text
     assert gateway.ledger == {}
 
 
@@ -362,7 +362,7 @@ def test_first_part_that_does_not_reach_every_invoice_is_refused_at_the_field(
 
     page = go_on(pages, address, status=422, amount_choice="split", first_amount=amount)
 
-    assert "has to reach each of these invoices: from $20.01." in page.text
+    assert "must cover a part of each of these invoices: at least $20.01." in page.text
     assert "From $20.01 to $49.99." in page.text
     assert "Afterwards, with another payment method$29.99" in (
         go_on(pages, address, amount_choice="split", first_amount="20.01").text

@@ -97,7 +97,7 @@ def test_refund_that_fails_brings_back_the_credit_that_it_took(payer: PayingCust
 
 
 def top_up(payer: PayingCustomer, amount: int) -> str:
-    """Money in advance, which stands to the customer's credit."""
+    """Added credit, which stands to the customer's credit."""
     allow(payer, top_ups={"USD": AmountLimits(100, 5000)})
     return payer.pay(top_up="USD", amount=Exact(amount))
 

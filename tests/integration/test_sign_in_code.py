@@ -30,7 +30,7 @@ def test_code_does_not_work_in_a_browser_that_did_not_request_it(site):
     asker, stranger = site.browser(), site.browser()
     code = site.request_mail(asker).code
 
-    assert "Start with your address" in enter(stranger, code).get_data(as_text=True)
+    assert "Start with your email address" in enter(stranger, code).get_data(as_text=True)
     site.request_sign_in(stranger, "somebody@else.example")
     assert "not the code from our email" in enter(stranger, code).get_data(as_text=True)
 
@@ -51,7 +51,7 @@ def test_five_wrong_codes_use_up_the_tries_of_a_browser_and_leave_the_link(site)
     browser = site.browser()
     caught = site.request_mail(browser)
     for left in (4, 3, 2, 1):
-        assert f"{left} tr" in enter(browser, WRONG).get_data(as_text=True)
+        assert f"{left} attempt" in enter(browser, WRONG).get_data(as_text=True)
     fifth = enter(browser, WRONG).get_data(as_text=True)
     assert "You can enter one again at 11:42" in fifth
     assert "The link in the email still signs you in" in fifth

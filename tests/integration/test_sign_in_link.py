@@ -127,7 +127,7 @@ def test_somebody_without_name_and_address_who_is_signed_in_is_not_called_by_not
 
     page = browser.get(path_of(site.request_mail(browser)))
 
-    assert "Somebody else is signed in here now" in page.text
+    assert "Someone else is signed in here now" in page.text
     assert not posts_itself(page)
 
 

@@ -40,7 +40,7 @@ def test_session_ends_after_a_day_without_use_and_says_so(site):
     site.clock.advance(hours=24)
 
     page = browser.follow("/acme/invoices")
-    assert "You were signed out after a day without use" in page.text
+    assert "You were signed out after a day of inactivity" in page.text
     assert 'value="/invoices"' in page.html
 
 

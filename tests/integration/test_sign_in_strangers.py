@@ -261,7 +261,7 @@ def test_known_browser_has_tries_of_its_own(site):
     site.request_sign_in(stranger)
     enter(stranger, caught.code, 429)
     for left in (4, 3, 2, 1):
-        assert f"{left} tr" in enter(owner, WRONG).get_data(as_text=True)
+        assert f"{left} attempt" in enter(owner, WRONG).get_data(as_text=True)
 
     enter(owner, caught.code, 303)
 

@@ -102,15 +102,15 @@ CLAIMS: list[Claim] = [
     (r"Everything that is due is on its way\.", lambda t: not t.owed and (t.moving or t.checked)),
     (r"Nothing to pay at the moment", lambda t: not t.owed and (t.moving or t.checked)),
     (r"Nothing else to pay\.", lambda t: not t.owed and t.waiting),
-    (r"Nothing to pay|There is nothing that could be paid now", lambda t: not t.owed and not t.unsettled),
-    (r"There is nothing left to pay\.?|This is settled already|Settled already|[Ss]ettled on|\bSettled\b",
+    (r"Nothing to pay|There is nothing to pay now", lambda t: not t.owed and not t.unsettled),
+    (r"There is nothing left to pay\.?|This is already settled|Already settled|[Ss]ettled on|\bSettled\b",
      lambda t: t.settled and t.invoice in ("paid", "void", "uncollectible")),
     (r"A credit note covers all of it\.", lambda t: t.is_credited),
-    (r"You are on time with everything|Nothing overdue", lambda t: not t.is_overdue),
+    (r"You are up to date|Nothing overdue", lambda t: not t.is_overdue),
     (r"What you have paid is settled|No payment is on its way", lambda t: not t.unsettled),
-    (r"No failed payment", lambda t: t.payment not in ("failed", "rejected")),
-    (r"No refund so far", lambda t: not t.went_back),
-    (r"You approve it now(.*?Paid)?|It counts until|You do nothing(.*?Expired)?|The request ends by itself", lambda t: t.moving and t.is_late),
+    (r"No failed payments", lambda t: t.payment not in ("failed", "rejected")),
+    (r"No refunds so far", lambda t: not t.went_back),
+    (r"You approve it now(.*?Paid)?|It is accepted until|You do nothing(.*?Expired)?|The request ends by itself", lambda t: t.moving and t.is_late),
     # Owed.
     (r"You owe|1 overdue by|Not counted above|Stays open|stays open|[Ss]till open|is open again|What can be paid|the next due|invoices?, due", lambda t: t.owed > 0),
     (r"the overdue invoice|everything overdue|\d overdue, the oldest|Overdue (by|since)|overdue by|Was due|\$[\d.]+ overdue", lambda t: t.is_overdue),
@@ -119,82 +119,82 @@ CLAIMS: list[Claim] = [
     (r"(Your payment is b|B)eing sent( to)?|Nothing has been charged yet|We send it as soon as|within ten minutes or not at all|There is nothing to do, and you pay only once",
      lambda t: t.is_sending),
     (r"[Nn]ever sent|We could not send it within ten minutes|Nothing was charged(, and nothing will be)?", lambda t: t.failure == "not_sent"),
-    (r"nothing was taken now", lambda t: t.settled),
+    (r"[Nn]othing was taken now", lambda t: t.settled),
     (OF_A_MAIL, lambda t: t.payment == "complete"),
     (r"The receipt goes to|The payment’s page is your receipt", lambda t: t.owed > 0),
-    (r"is on its way back to you|Refund on its way|On its way to you", lambda t: t.returning > 0),
+    (r"is being refunded|Refund on its way|On its way to you", lambda t: t.returning > 0),
     (r"What is on its way cannot be paid twice\.", lambda t: t.unsettled),
     (r"Your bank is sending it|two working days", lambda t: t.moving and t.way == "bank"),
     (r"[Oo]n its way|On their way|Waiting for the money|the invoice counts as being paid", lambda t: t.moving or t.checked),
-    (r"[Bb]eing checked|We do not know yet|No clear answer; we keep asking|is not known yet|Do not pay again|Nothing is taken twice",
+    (r"[Bb]eing checked|We do not know yet|No clear answer yet; we keep checking|is not known yet|Do not pay again|You cannot be charged twice",
      lambda t: t.checked),
-    (r"To confirm|[Ww]aits for you|[Cc]onfirm your payment|Finish your payment|[Yy]our bank (needs|asked) you to confirm|Confirm \$"
-     r"|Continue to confirm|Confirm on your bank’s page|You pay on the page of|You finish it on the page|Choose there what to pay with"
-     r"|with your bank|[Tt]o be paid on the gateway’s page",
+    (r"To confirm|[Ww]aiting for your confirmation|\$[\d.]+ to confirm|[Cc]onfirm your payment|Finish your payment|[Yy]our bank (needs|asked) you to confirm|Confirm \$"
+     r"|Continue to confirm|Confirm on your bank’s page|You pay on the .* page|Finish it on the payment provider’s page|Choose a payment method there"
+     r"|with your bank|[Tt]o be paid on the payment provider’s page",
      lambda t: t.waiting),
-    (r"You cannot pay it twice|This is being paid|Being paid already|Under way|Another payment of it", lambda t: t.held > 0),
+    (r"You cannot pay it twice|This is being paid|Already being paid|Being paid|Another payment for it", lambda t: t.held > 0),
     (r"Approve on your phone|Waiting for your PIN|Enter your PIN there|The request ends at|min \d+ s left|Unlock your phone|then enter your PIN",
      lambda t: t.on_phone),
     (r"Still no answer|No answer within|What can still happen|Send the request again|Both cancel the first request|went out at", lambda t: t.moving and t.is_late),
     (r"Stop, and pay another way", lambda t: t.unsettled),
-    (r"[Tt]he page of .* could not be opened|nothing is asked of you|Its page did not reach us", lambda t: t.way == "lost page"),
+    (r"[Tt]he .* page could not be opened|, and there is nothing to do|We did not receive the payment page", lambda t: t.way == "lost page"),
     # Over.
-    (r"[Nn]othing (was|has been) taken( (yet|now|so far))?|took nothing|No money reached us|nothing is taken",
+    (r"[Nn]othing (was|has been) taken( (yet|now|so far))?|No money reached us|nothing is taken",
      lambda t: not t.captured),
     (r"Paid in full|What you paid|Paid \$", lambda t: t.payment == "complete" and t.invoice == "paid"),
     (r"Partly refunded", lambda t: t.refunded > 0 and t.payment == "partially_refunded"),
-    (r"Refunded|[Ss]ent back|Sent on|sent back to you|Refund to|It can take some days", lambda t: t.refunded > 0 or t.returning > 0),
+    (r"Refunded|refunded|Sent on|Refund to|It can take a few days", lambda t: t.refunded > 0 or t.returning > 0),
     (r"Part paid|Paid so far", lambda t: t.invoice == "partially_paid"),
     (r"Paid elsewhere", lambda t: t.captured),
     (r"\bPaid\b", lambda t: (t.captured and not t.returning) or t.invoice == "paid"),
-    (r"did not go through|\bFailed\b|Failed payment|Refused|said no|It did not go through|Something failed at the gateway|refused the PIN|could not confirm it was you", lambda t: t.payment in ("failed", "rejected")),
+    (r"did not go through|\bFailed\b|Failed payment|Declined|declined it|It did not go through|The payment provider had a problem|refused the PIN|could not confirm it was you", lambda t: t.payment in ("failed", "rejected")),
     (r"cancelled this invoice", lambda t: t.invoice == "void"),
-    (r"no longer asks for this invoice|Written off", lambda t: t.invoice == "uncollectible"),
+    (r"no longer expects payment of this invoice|Written off", lambda t: t.invoice == "uncollectible"),
     (r"You stopped (this payment|it)", lambda t: t.failure == "page_canceled"),
     (r"The request was cancelled", lambda t: t.failure == "payer_canceled"),
     (r"Cancelled|This payment was cancelled", lambda t: t.payment == "canceled" or t.invoice == "void"),
     (r"There was no answer from your phone|No answer from your phone", lambda t: t.failure == "timeout"),
-    (r"[Nn]ot finished in time|never confirmed|was left on the gateway’s page|Left unfinished", lambda t: t.payment in ("abandoned", "expired")),
+    (r"[Nn]ot finished in time|never confirmed|was left unfinished on the payment provider’s page|Left unfinished", lambda t: t.payment in ("abandoned", "expired")),
     (r"(This payment is )?[Nn]ot finished", lambda t: t.payment == "incomplete"),
     # Methods.
     (r"expires soon|Expires soon|It can be used until the end of", lambda t: t.method == "expiring"),
     (r"has expired|It expired in", lambda t: t.method == "expired"),
     (r"Expired", lambda t: t.payment == "expired" or t.method == "expired"),
-    (r"Not usable any more", lambda t: t.method == "elsewhere"),
+    (r"No longer usable", lambda t: t.method == "elsewhere"),
 ]  # fmt: skip
 
 # Sentences with a word of money that promise or ask something whatever the state is, or stand on pages that only an input leads to.
 SAID_ANYWHERE = """
-Recent payments|All payments|Payments, newest first|Pay with|Payment methods|Payments|Payments of this invoice|Pay another amount|Pay another way
-Pay what is open|Pay other invoices|Pay others at the same time|Pay the rest|Pay the rest another way|Choose what to pay|Choose what to pay with.
-Everything|You pay|Of which now|Second payment, another method|First payment|In two payments|Amount to pay now|The payment method pays the rest.
+Recent payments|All payments|Payments, newest first|Pay with|Payment methods|Payments|Payments for this invoice|Pay another amount|Pay another way
+Pay what is still open|Pay other invoices|Pay other invoices at the same time|Pay the rest|Pay the rest another way|Choose what to pay|Choose a payment method.
+Everything|You pay|Of which now|Second payment, another payment method|First payment|In two payments|Amount to pay now|The payment method pays the rest.
 A part now, the rest right after with another payment method.|This can only be paid in full.|What can be paid|Review and pay|Your credit
-You see everything once more before you pay.|You see everything once more before you pay. However often you press, you pay once.
-However often you press, you pay once.|The next page shows what you pay.|Nothing is taken yet. You see everything once more.|See the payment
+You can check everything before you pay.|You can check everything before you pay. However often you press, you pay once.
+However often you press, you pay once.|The next page shows what you pay.|Nothing is taken yet. You can check everything on the next page.|See the payment
 See your payments|See all payments|Pay %(amount)s another way|the rest|Payment|Payment of|Payment of %(amount)s|Due|Due date|due %(day)s|Due %(day)s
-An invoice moves here once it is paid in full.|No paid invoice yet|Your first payment will be listed here.|Your invoices will be listed here, with what is left to pay.
-All your payments are one tab away.|That is good news. All your payments are one tab away.|No payment here|No payment yet|To pay|Overdue|not counted above
-A refund will hang below the payment it belongs to.|Refund|A payment that also paid other invoices was refunded in part.|Details of the payment
+An invoice moves here once it is paid in full.|No paid invoices yet|Your first payment will be listed here.|Your invoices will be listed here, with what is left to pay.
+All your payments are one tab away.|That is good news. All your payments are one tab away.|No payments here|No payments yet|To pay|Overdue|not counted above
+A refund will appear below its payment.|Refund|A payment that also paid other invoices was refunded in part.|Payment details
 You started the payment|This is the first of two payments|Cancel this payment|Mobile money, approved on your phone|On your phone|Use your credit first
-Used first when you next pay, unless you choose otherwise.|Your credit does, as far as it goes.|Your credit pays all of it; nobody else is asked.
-Your phone will ask you to approve it.|Your bank may ask you to confirm.|A new payment method|A new payment method, on the page of %(gateway)s
-Afterwards, with another payment method|No payment method pays in %(currency)s here at the moment.|Choose another payment method|Payment method
-%(payee)s keeps it as credit for your next payment.|It cannot be paid here. Write to %(address)s.|One payment has one currency.|These invoices together are more than one payment can be.|Payment pending
-These invoices are in different ones. Pay them one after the other; nothing has been taken.|Something you chose is settled already|About an invoice or a payment:
-It has been left out. What is below can be paid.|It was paid or withdrawn, and nothing was taken now.|This card has expired|This card has expired. Choose another payment method.
-This payment method is no longer saved. Choose another one.|This does not pay in %(currency)s. Choose another payment method.|Too many payments in one hour
-Only so many payments can be tried in an hour, so that nobody tries out stolen cards. You can pay at %(time)s.|This is above what you may spend for now
-A phone is asked only a few times in an hour. It can be asked again at %(time)s; another payment method can pay now.|It stayed open too long.
+Used first when you next pay, unless you choose otherwise.|You can use your credit, up to its amount.|Your credit covers it all; nothing else is charged.
+Your phone will ask you to approve it.|Your bank may ask you to confirm.|A new payment method|A new payment method, on the %(gateway)s page
+Afterwards, with another payment method|No payment method accepts %(currency)s here at the moment.|Choose another payment method|Payment method|No payment method|We asked %(gateway)s for a payment page
+%(payee)s keeps it as credit for your next payment.|It cannot be paid here. Write to %(address)s.|A payment can only be in one currency.|These invoices together are more than one payment can be.|Payment pending
+These invoices are in different currencies. Pay them one after the other; nothing has been taken.|Something you chose is already settled|About an invoice or a payment:
+It has been left out. What is below can be paid.|It was paid or cancelled. Nothing was taken now.|This card has expired|This card has expired. Choose another payment method.
+This payment method is no longer saved. Choose another one.|This payment method does not accept %(currency)s. Choose another one.|Too many payments in one hour
+The number of attempts an hour is limited, to protect against stolen cards. You can pay at %(time)s.|The amount is above your current limit
+A phone gets only a few requests an hour. You can send another one at %(time)s, or use another payment method now.|It was open for too long.
 It was cancelled, or a newer one took its place.|This payment method is no longer accepted|This amount cannot be paid with this payment method
-There was not enough money. You can pay a part now and the rest later.|The first payment has to reach each of these invoices: from %(least)s. Or leave the last ones out.
-This amount does not divide over these invoices: some are paid whole only, or within limits of their own. Leave those out, or choose another amount.
-Your bank returned it unpaid.|Your bank returned the payment unpaid|%(amount)s of it came after what it was to pay had been paid another way, or taken back. It stands to your credit.
-A refund of %(amount)s did not go through|To have it sent back:|Nothing on the screen? Dial %(code)s.|Nothing on the screen? Look in the messages of your operator.
-%(gateway)s asks for the number on its own page, and brings you back.|Back to overview|Back to the review|Confirm|Last checked at %(time)s
-There is nothing to do. This page updates itself; you can also close it.|It could not be stopped|It may still go through. We keep asking, and this page says what became of it.|It is above your limit. Nothing was taken.|Keep this payment method for next time
+There was not enough money. You can pay a part now and the rest later.|The first payment must cover a part of each of these invoices: at least %(least)s. Or leave the last ones out.
+This amount cannot be split over these invoices: some can only be paid in full, or have limits of their own. Leave those out, or choose another amount.
+Your bank returned it unpaid.|Your bank returned the payment unpaid|%(amount)s of it came after what it was for had been paid another way or cancelled. It was added to your credit.
+A refund of %(amount)s did not go through|To have it refunded:|Nothing on the screen? Dial %(code)s.|Nothing on the screen? Check the messages from your operator.
+%(gateway)s asks for the number on its own page, then brings you back.|Back to overview|Back to the review|Confirm|Last checked at %(time)s
+There is nothing to do. This page updates itself; you can also close it.|It could not be stopped|It may still go through. We keep checking, and this page will show the outcome.|The amount is above your limit. Nothing was taken.|Save this payment method for next time
 %(gateway)s is slow to answer at the moment|You can still pay, and you pay only once. If we cannot send your payment within ten minutes, nothing is charged.
 Pay all of it, or leave at least %(least)s to pay later: %(gateway)s charges no less than that.
-%(gateway)s charges at least %(least)s. Pay this together with something else, or with your credit.|%(amount)s is too little to be paid alone
+%(gateway)s charges at least %(least)s. Pay this together with something else, or with your credit.|%(amount)s is too little to be paid on its own
 %(gateway)s charges at least %(least)s. Pay it together with your next invoice.
 """.strip().replace("\n", "|").split("|")  # fmt: skip
 MONEY_WORDS = re.compile(
@@ -497,7 +497,7 @@ def test_pages_agree_on_what_is_owed_on_its_way_and_to_confirm(pages: PageClient
     on_its_way = sum(row.amount for row in moving if "To confirm" not in row.words)
     held = [row for row in rows if row.is_quiet]
     assert overview.link(f"{_written(on_its_way)} on its way")
-    assert overview.link(f"{_written(waiting)} waits for you")
+    assert overview.link(f"{_written(waiting)} to confirm")
     assert sum(row.amount for row in held if "To confirm" in row.words) == waiting
     assert sum(row.amount for row in held if "To confirm" not in row.words) == on_its_way
 

@@ -79,7 +79,7 @@ def test_unexpected_failure_shows_a_number_and_nothing_else(
 
     page = signed_in.get("/acme/payments", status=500)
 
-    assert page.headline == "Something broke on our side"
+    assert page.headline == "Something went wrong on our side"
     assert "Acme" in page.html
     assert SECRET not in page.html
     assert "Traceback" not in page.html
@@ -113,7 +113,7 @@ def test_failure_that_a_domain_names_is_logged_and_shown(
 
     page = signed_in.get("/acme/payments", status=503)
 
-    assert page.headline == "Something broke on our side"
+    assert page.headline == "Something went wrong on our side"
     assert '"event": "request.failed"' in lines[0]
 
 
@@ -145,7 +145,7 @@ def test_page_appears_without_the_database(
         answer = client.client.get(path)
 
         assert answer.status_code == 503, path
-        assert "Something broke on our side" in answer.text
+        assert "Something went wrong on our side" in answer.text
         assert "select 1" not in answer.text
         assert answer.headers["Content-Security-Policy"]
     assert "away" not in "".join(lines)
@@ -263,7 +263,7 @@ def test_schema_that_is_missing_is_no_reason_not_to_start(
     answer = create_app(services=bare, renderer=bundled_renderer()).test_client().get("/acme/")
 
     assert answer.status_code in (500, 503)
-    assert "Something broke on our side" in answer.text
+    assert "Something went wrong on our side" in answer.text
     # Our own calling line is in the log, however deep in a library the error was raised.
     assert "portal/merchants/queries.py" in lines[-1]
 

@@ -14,7 +14,7 @@ ON_REVIEW = re.compile(r"/checkout/pay_\w+$")
 AT_GATEWAY = re.compile(r"//localhost:\d+/(pay|challenge)/")
 CHANGE = re.compile("^(Change|Modifier)$")
 NEW_METHOD = re.compile(r"^(A new payment method|Un nouveau moyen de paiement)")
-KEEP = re.compile(r"^(Keep this|Garder ce) ")
+KEEP = re.compile(r"^(Save this|Enregistrer ce) ")
 
 
 def go_to_review(page: Page, account: Account, invoice_id: str, *, with_new: bool = False, keep: bool = False) -> str:

@@ -42,7 +42,9 @@ class Firefox:
 
     def evaluate(self, script: str) -> Any:
         """The value of a function without arguments, `() => …`, or of an expression."""
-        return self._driver.execute_script(f"const found = ({script}); return typeof found === 'function' ? found() : found;")
+        return self._driver.execute_script(
+            f"const found = ({script}); return typeof found === 'function' ? found() : found;"
+        )
 
     def resize(self, width: int, height: int = 800) -> None:
         """Give the page so many pixels. A window cannot be as narrow as a telephone: the page in it can."""
@@ -89,6 +91,7 @@ def run_firefox(*, dark: bool = False, languages: str = "en-US") -> Iterator[Fir
     driver = Marionette(
         bin=str(found),
         headless=True,
+        gecko_log=os.devnull,
         prefs={
             "layout.css.prefers-color-scheme.content-override": _DARK if dark else _LIGHT,
             "intl.accept_languages": languages,

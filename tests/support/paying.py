@@ -33,7 +33,7 @@ from tests.support import customers
 from tests.support.actors import GATEWAY, OPERATOR, STAFF
 from tests.support.scripted_gateway import ScriptedGateway
 
-CONSENT = Consent("Keep this payment method for next time", "en", "127.0.0.1", "Tests")
+CONSENT = Consent("Save this payment method for next time", "en", "127.0.0.1", "Tests")
 
 
 @dataclass

@@ -50,7 +50,7 @@ def list_accounts(reader: Reader, scope: MerchantScope, email_key: str) -> list[
 
 
 def list_named_accounts(reader: Reader, scope: MerchantScope, name: CustomerName) -> list[Account]:
-    """Return who may sign in of those whom the name means: one at most by id or reference, several perhaps by mail address.
+    """Return who may sign in of those whom the name means: one at most by id or reference, several perhaps by email address.
 
     An id and a reference are compared as they are: nothing is trimmed or folded, so that no two names are one customer's. An address
     has to be the stored mailbox, not only equal to it under `email_key` (threats 18).

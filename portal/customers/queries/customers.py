@@ -114,7 +114,7 @@ def count_customers(
 
 
 def list_customers_by_email(reader: Reader, scope: MerchantScope, address: str) -> list[StoredCustomer]:
-    """Return all living customers of a mail address, oldest first; there may be several, and they are never many."""
+    """Return all living customers of an email address, oldest first; there may be several, and they are never many."""
     statement = _chosen(scope, address, None, None, None).order_by(Customer.id)
     return [StoredCustomer._make(row) for row in reader.execute(statement)]
 

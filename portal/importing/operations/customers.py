@@ -25,7 +25,7 @@ from portal.tenancy import MerchantScope
 def write_customers(session: Session, context: Context, customers: Sequence[ImportedCustomer]) -> Written:
     """Write the customers of a batch.
 
-    Our id identifies the customer, else the merchant's reference, else the mail address, else the phone. An address and a phone
+    Our id identifies the customer, else the merchant's reference, else the email address, else the phone. An address and a phone
     are one customer's (contract, section 5): a row that would give them to a second one is refused.
     """
     normal = [normalise_details(customer.details) for customer in customers]
@@ -105,7 +105,7 @@ class _Existing:
         if reference:
             return known.by_reference.get(reference) or _nameless(emails) or _nameless(phones, but_for_email=True)
         if len(emails) > 1:
-            return Refused("more than one customer has this mail address; give a reference")
+            return Refused("more than one customer has this email address; give a reference")
         if emails or columns.get("email_key"):
             return emails[0] if emails else _nameless(phones, but_for_email=True)
         if len(phones) > 1:
@@ -117,7 +117,7 @@ class _Existing:
         columns = details.columns
         own_id = found.id if found else None
         for word, column, same in (
-            ("mail address", "email_key", self._known.with_email(columns.get("email_key"))),
+            ("email address", "email_key", self._known.with_email(columns.get("email_key"))),
             ("phone", "phone", self._known.with_phone(columns.get("phone"))),
         ):
             has_it = found is not None and getattr(found, column) == columns.get(column)
@@ -132,7 +132,7 @@ def _identity_of(row: Customer) -> Identity:
 
 
 def _nameless(same: Sequence[Identity], *, but_for_email: bool = False) -> Identity | None:
-    """Return the one customer who has no reference yet, and with `but_for_email` no mail address either: somebody who signed up by
+    """Return the one customer who has no reference yet, and with `but_for_email` no email address either: somebody who signed up by
     mail or telephone only becomes the merchant's customer of a reference."""
     if len(same) != 1 or same[0].reference or (but_for_email and same[0].email_key):
         return None

@@ -54,7 +54,7 @@ class KnownPeople:
         self.add(identity)
 
     def with_email(self, key: str | None) -> list[Identity]:
-        """The customers of a mail address that are not deleted."""
+        """The customers of an email address that are not deleted."""
         return [each for each in self._by_email.get(key or "", []) if not each.is_deleted]
 
     def with_phone(self, phone: str | None) -> list[Identity]:
@@ -142,7 +142,7 @@ class DocumentOwners:
             return Refused("the customer was deleted") if found.is_deleted else found.id
         same = self._known.with_email(key)
         if len(same) > 1:
-            return Refused("more than one customer has this mail address; give the reference")
+            return Refused("more than one customer has this email address; give the reference")
         if same:
             return same[0].id
         if self._known.had_email(key):
@@ -156,7 +156,7 @@ class DocumentOwners:
         """Nobody goes by this reference. Somebody who has the address, and no reference yet, is the one; nobody is made twice."""
         person = document.customer
         for word, same in (
-            ("mail address", self._known.with_email(person.email_key)),
+            ("email address", self._known.with_email(person.email_key)),
             ("telephone number", self._known.with_phone(person.phone)),
         ):
             if not same:
@@ -213,15 +213,15 @@ class Payers:
         )
 
     def customer_of(self, payer: Payer) -> str | Refused:
-        """Return the id of who paid: by id or reference, else by mail address, else by telephone number."""
+        """Return the id of who paid: by id or reference, else by email address, else by telephone number."""
         named = self._known.by_id.get(payer.name or "") or self._known.by_reference.get(payer.name or "")
         if named is not None:
             return named.id
         for word, is_given, same in (
-            ("mail address", payer.email, self._known.with_email(payer.email_key)),
+            ("email address", payer.email, self._known.with_email(payer.email_key)),
             ("telephone number", payer.phone, self._known.with_phone(payer.phone)),
         ):
-            if not is_given or (not same and word == "mail address" and payer.phone):
+            if not is_given or (not same and word == "email address" and payer.phone):
                 continue
             if len(same) > 1:
                 return Refused(f"more than one customer has this {word}; give the reference")
@@ -232,7 +232,7 @@ class Payers:
         return Refused("there is no such customer; import the customers first")
 
     def conflict_of(self, payer: Payer, customer_id: str) -> str | None:
-        """Return why a payment cannot be this customer's: the file has another mail address for whom it names."""
+        """Return why a payment cannot be this customer's: the file has another email address for whom it names."""
         known = self._known.by_id.get(customer_id)
         if known is None or not (known.email_key and payer.email_key) or known.email_key == payer.email_key:
             return None
@@ -242,7 +242,7 @@ class Payers:
 
 
 def taken(word: str, other: Identity) -> str:
-    """Return the sentence that a mail address or a telephone number is another customer's."""
+    """Return the sentence that an email address or a telephone number is another customer's."""
     name = f"{other.reference} ({other.id})" if other.reference else other.id
     return (
         f"the {word} is that of customer {name}, and one {word} is one customer’s: mend the row, or --ignore the column"
@@ -250,7 +250,7 @@ def taken(word: str, other: Identity) -> str:
 
 
 def _may_be(found: Identity, person: Person) -> bool:
-    """Whether somebody without a reference is this person: by the mail address, or by a telephone number without any other address."""
+    """Whether somebody without a reference is this person: by the email address, or by a telephone number without any other address."""
     has_same_email = found.email_key is not None and found.email_key == person.email_key
     return found.reference is None and (has_same_email or found.email_key is None)
 

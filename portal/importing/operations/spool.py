@@ -42,7 +42,7 @@ INSERT INTO people SELECT owner, {", ".join(f"person_{name}" for name in _PERSON
 WHERE owner IS NOT NULL AND reason IS NULL ORDER BY line
 ON CONFLICT (owner) DO UPDATE SET {", ".join(f"{name} = coalesce({name}, excluded.{name})" for name in _PERSON)}
 """  # noqa: S608
-# One reference is one person. The first mail address of a reference in the file is that person's; where the file has none, the first
+# One reference is one person. The first email address of a reference in the file is that person's; where the file has none, the first
 # telephone number.
 _CONFLICTS = """
 CREATE TABLE first_emails AS SELECT reference, email_key, email, min(line) AS line FROM rows
@@ -62,14 +62,14 @@ UPDATE rows SET reason = 'customer ' || rows.reference || ' has the telephone nu
     || rows.reference FROM first_phones AS first
     WHERE first.reference = rows.reference AND rows.phone <> first.phone AND rows.reason IS NULL;
 """
-# A row without a reference is about the person of its mail address, and one without that about the person of its telephone number,
+# A row without a reference is about the person of its email address, and one without that about the person of its telephone number,
 # whom other rows may know by a reference.
 _OWNERS = """
 UPDATE rows SET owner = CASE WHEN id IS NOT NULL THEN 'i:' || id WHEN reference IS NOT NULL THEN 'r:' || reference END
     WHERE owner IS NULL;
 CREATE TABLE by_email AS SELECT email_key, count(*) AS count, min(reference) AS reference FROM first_emails GROUP BY email_key;
 CREATE UNIQUE INDEX by_email_key ON by_email (email_key);
-UPDATE rows SET reason = 'more than one customer of the file has this mail address; give the reference'
+UPDATE rows SET reason = 'more than one customer of the file has this email address; give the reference'
     FROM by_email WHERE rows.owner IS NULL AND by_email.email_key = rows.email_key AND by_email.count > 1 AND rows.reason IS NULL;
 UPDATE rows SET owner = 'r:' || by_email.reference
     FROM by_email WHERE rows.owner IS NULL AND by_email.email_key = rows.email_key AND by_email.count = 1;

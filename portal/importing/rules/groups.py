@@ -16,7 +16,7 @@ class Keys:
     """Whom and what a row is about. `object` is the object's own key (an invoice's number); `owner` is given where a person is not
     looked for (a payment's gateway).
 
-    A person is named by our `id`, the merchant's `reference`, a mail address (`email`, and `email_key` as it is compared) or a
+    A person is named by our `id`, the merchant's `reference`, an email address (`email`, and `email_key` as it is compared) or a
     `phone` (E.164): the first of these that is there.
     """
 
@@ -60,7 +60,7 @@ class SpooledRow:
 class Group:
     """The rows of one object, in the order of the file.
 
-    `owner` is whom it is about: `r:` and the merchant's reference, `e:` and the key of a mail address, `p:` and a telephone number, `i:`
+    `owner` is whom it is about: `r:` and the merchant's reference, `e:` and the key of an email address, `p:` and a telephone number, `i:`
     and our id, or what the kind of import says. `owner_at` is in microseconds since 1970, None when no row has a time. `person` is
     what all rows of this owner say, the first that says anything deciding. `spoilt_by` is the line of a refused row that may belong
     to the object.

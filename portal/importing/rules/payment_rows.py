@@ -40,7 +40,7 @@ FIELDS = Fields(
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Who paid, by what the file has: our id or the merchant's reference, a mail address, a telephone number (E.164)."""
+    """Who paid, by what the file has: our id or the merchant's reference, an email address, a telephone number (E.164)."""
 
     name: str | None
     email: str | None

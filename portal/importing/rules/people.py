@@ -1,4 +1,4 @@
-"""Whom a row is about: names, mail addresses, telephone numbers and countries, each in normal form or with the reason why not."""
+"""Whom a row is about: names, email addresses, telephone numbers and countries, each in normal form or with the reason why not."""
 
 from __future__ import annotations
 

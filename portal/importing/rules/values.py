@@ -1,4 +1,4 @@
-"""Reads the single values of a row that are no numbers: dates in the file's zone, texts, mail addresses, telephone numbers."""
+"""Reads the single values of a row that are no numbers: dates in the file's zone, texts, email addresses, telephone numbers."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from portal.phrases import phrase
 from portal.rendering.translations import translator
 
 SAVE_WHILE_PAYING = (
-    phrase("Keep this payment method for next time"),
+    phrase("Save this payment method for next time"),
     phrase("Stored securely by %(gateway)s; we see the last digits only."),
 )
 """The box of the checkout and the hint below it."""
 SAVE_BY_SETUP = phrase(
-    "By going on you allow %(merchant)s to keep this method with %(gateway)s and to charge it when you pay here. You can remove it"
-    " at any time."
+    "By continuing, you allow %(merchant)s to save this payment method with %(gateway)s and to charge it when you pay here. You can"
+    " remove it at any time."
 )
 
 

@@ -99,7 +99,7 @@ def send_request(gateway: Gateway, request: GatewayRequest) -> ChargeOutcome:
 def _describe(payment: Payment, locale: str) -> str:
     """Return what the payment is for, as a gateway shows it: the same whenever the request is resent, since its language is stored."""
     if payment.kind == "top_up":
-        return translator(locale).gettext("Money in advance")
+        return translator(locale).gettext("Added credit")
     return payment.description
 
 

@@ -106,7 +106,7 @@ def demo_examples() -> Iterator[Example]:
                 DemoCustomer("", "jonas@berg.example", "/acme/sign-in"),
                 DemoCustomer(
                     "Sofia Marin", "sofia@marin.example", "/acme/sign-in",
-                    "Every way to pay: a deposit, preset amounts, another currency, less after a card had too little, and credit",
+                    "Every way to pay: a deposit, preset amounts, another currency, less after a card had insufficient funds, and credit",
                 ),
             ),
         ),

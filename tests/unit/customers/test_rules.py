@@ -1,4 +1,4 @@
-"""A customer's details: one form for what is stored, and one key by which mail addresses are compared."""
+"""A customer's details: one form for what is stored, and one key by which email addresses are compared."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_unit_amount_is_kept_in_minor_units_with_its_decimals():
         ({"status": "mystery"}, "status mystery is not a known word"),
         ({"paid_at": "2026-02-01"}, "status is not paid"),
         ({"status": "paid", "paid_at": "2027-02-01"}, "in the future"),
-        ({"customer_email": "nobody"}, "customer_email is not a mail address"),
+        ({"customer_email": "nobody"}, "customer_email is not an email address"),
         ({"customer_phone": "12"}, "customer_phone is not"),
         ({"customer_name": "=?utf-8?q?x?= y"}, "customer_name has a part"),
         ({"description": "card 4242 4242 4242 4242"}, "description looks like it holds a card number"),
