@@ -14,7 +14,7 @@ from portal.invoices.models import Invoice
 from portal.merchants.operations import set_payment_options
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
-from portal.payments.errors import AmountTooLow, AmountUnchargeable, RestTooSmall, SplitNotAllowed
+from portal.payments.errors import AmountTooLow, AmountUnchargeable, DepositNotOffered, RestTooSmall, SplitNotAllowed
 from portal.payments.rules.choices import Deposit, Exact, FirstPart, Preset
 from portal.services import Services
 from tests.support.accounts import Account, make_account
@@ -130,7 +130,7 @@ def test_deposit_whose_rest_has_become_too_small_is_not_confirmed(fussy: PayingC
     payment = fussy.checkout(invoice, amount=Deposit())
     lower(fussy.services, invoice, 1040)
 
-    with pytest.raises(Exception, match="No deposit"):
+    with pytest.raises(DepositNotOffered):
         fussy.confirm(payment)
 
     assert fussy.gateway.calls == []
