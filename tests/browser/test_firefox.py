@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from tests.browser.test_accessibility import Site, site  # noqa: F401  # The fixture.
-from tests.browser.test_widths import BRANDS, EXAMPLES, NAME, OVER, WIDTHS, lengthened
-from tests.support.example_pages import example_shell, render_example
+from tests.browser.test_widths import BRANDS, EXAMPLES, OVER, long_pages
 from tests.support.firefox import Firefox, run_firefox
+from tests.support.operable import UNFOLD
 
 # The driver leaves sockets open while it waits for Firefox to listen.
 pytestmark = [
@@ -29,16 +28,17 @@ def firefox() -> Iterator[Firefox]:
 
 @pytest.mark.parametrize("template", EXAMPLES)
 def test_no_page_scrolls_sideways_in_firefox(firefox: Firefox, site: Site, renderer, themes, template: str) -> None:  # noqa: F811
+    # Of the brands one, by turns: what runs over in both is found in Chromium already.
+    theme, locale = BRANDS[list(EXAMPLES).index(template) % len(BRANDS)]
+
     faults = []
-    for theme, locale in BRANDS:
-        for example in EXAMPLES[template]:
-            shell = example_shell(themes, theme=theme, locale=locale, current=example.current)
-            shell = replace(shell, merchant_name=NAME, customer_name=shell.customer_name and NAME)
-            site.html = render_example(renderer, replace(example, page=lengthened(example.page)), shell)
-            firefox.open(site.address)
-            for width in WIDTHS:
-                firefox.resize(width)
-                faults += [f"{example.name}, {theme}, at {width} px: {fault}" for fault in firefox.evaluate(OVER)]
+    for name, html in long_pages(renderer, themes, EXAMPLES[template], theme=theme, locale=locale):
+        site.html = html
+        firefox.open(site.address)
+        firefox.evaluate(UNFOLD)
+        for width in (320, 1024):
+            firefox.resize(width)
+            faults += [f"{name} at {width} px: {fault}" for fault in firefox.evaluate(OVER)]
 
     assert not faults, "\n".join(faults)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, simplefilter
@@ -38,7 +39,10 @@ class Firefox:
         return str(self._driver.get_url())
 
     def open(self, address: str) -> None:
-        self._driver.navigate(address)
+        from marionette_driver.errors import TimeoutException
+
+        with suppress(TimeoutException):  # A page that posts itself, and stays, is not loaded as the driver sees it.
+            self._driver.navigate(address)
 
     def evaluate(self, script: str) -> Any:
         """The value of a function without arguments, `() => …`, or of an expression."""
@@ -91,6 +95,7 @@ def run_firefox(*, dark: bool = False, languages: str = "en-US") -> Iterator[Fir
     driver = Marionette(
         bin=str(found),
         headless=True,
+        port=_free_port(),  # Several may run at a time.
         gecko_log=os.devnull,
         prefs={
             "layout.css.prefers-color-scheme.content-override": _DARK if dark else _LIGHT,
@@ -101,11 +106,16 @@ def run_firefox(*, dark: bool = False, languages: str = "en-US") -> Iterator[Fir
     driver.start_session()
     try:
         driver.set_window_rect(width=2000, height=1200)
-        driver.timeout.implicit = 5
+        driver.timeout.implicit = driver.timeout.page_load = 5
         yield Firefox(driver)
     finally:
         driver.quit(in_app=False)
         driver.cleanup()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
 
 
 def find_firefox() -> Path | None:
