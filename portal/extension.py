@@ -275,6 +275,8 @@ class Portal:
         if state.url_prefix != self._url_prefix:
             raise ValueError(f"register the blueprint under {self._url_prefix}: links in mail lead there")
         register_login(app)
+        # Payments are recorded in threads of their own, outside any request.
+        runtime.services.database.application_context = app.app_context
         runtime.static_files.register(app)
         self._routes = app.url_map, ""
 

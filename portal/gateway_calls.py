@@ -83,6 +83,11 @@ class BoundedCalls:
                 self._waiting.release()
 
     def ask(self, subject: str, call: Call) -> None:
+        if self.most_waiting == 0:
+            # A server with one thread: nobody ever waits, and the next load of the page shows the answer.
+            if subject not in self._running:
+                self._start(subject, call, self._questions)
+            return
         if self._budget().seconds_left <= 0 or not self._waiting.acquire(blocking=False):
             return
         try:
@@ -127,8 +132,14 @@ class BoundedCalls:
             is_first, self._has_called = not self._has_called, True
         if is_first:
             _finish_at_exit(self)
-        # A daemon: a process that is to end waits for it, but not for ever.
-        threading.Thread(target=run, name="gateway-call", daemon=True).start()
+        try:
+            # A daemon: a process that is to end waits for it, but not for ever.
+            threading.Thread(target=run, name="gateway-call", daemon=True).start()
+        except RuntimeError:  # The machine allows no further thread, or the process ends.
+            _log.warning("gateway_call.no_thread", extra={"subject": subject})
+            free.release()
+            self._end(subject, finished)
+            return None
         return finished
 
     def _end(self, subject: str, finished: threading.Event) -> None:
@@ -144,15 +155,27 @@ class CallsSideBySide:
     for a call."""
 
     def __init__(self, most: int) -> None:
+        self._most = most
         self._free = threading.Semaphore(most)
 
     def send(self, subject: str, call: Call) -> None:
         self._free.acquire()
-        # A daemon: what is still under way when the worker ends is done again by the next one.
-        threading.Thread(target=self._run, args=(subject, call), name="gateway-call", daemon=True).start()
+        try:
+            # A daemon: what is still under way when the worker ends is done again by the next one.
+            threading.Thread(target=self._run, args=(subject, call), name="gateway-call", daemon=True).start()
+        except RuntimeError:  # The machine allows no further thread. What was to be called becomes due again.
+            self._free.release()
+            raise
 
     def ask(self, subject: str, call: Call) -> None:
         self.send(subject, call)
+
+    def finish(self, within_seconds: float) -> None:
+        """Wait until the calls under way are finished, for a worker that ends."""
+        until = time.monotonic() + within_seconds
+        for _ in range(self._most):
+            if not self._free.acquire(timeout=max(0.0, until - time.monotonic())):
+                break
 
     def _run(self, subject: str, call: Call) -> None:
         try:

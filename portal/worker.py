@@ -138,10 +138,11 @@ def run_forever(
     def deliver() -> bool:
         return sum(deliver_due(services, handlers, stop=stop, limit=_MAX_AT_ONCE).values()) >= _MAX_AT_ONCE
 
+    lanes = {job.lane: _calls_of(job.lane) for job in jobs}
     # Daemons: a lookup that is still running when the time is up is repeated by the next worker.
     threads = [
-        threading.Thread(target=_repeat, args=(stop, _runner(services, lane, jobs)), name=lane.name, daemon=True)
-        for lane in dict.fromkeys(job.lane for job in jobs)
+        threading.Thread(target=_repeat, args=(stop, _runner(services, lane, calls, jobs)), name=lane.name, daemon=True)
+        for lane, calls in lanes.items()
     ]
     _log.info("worker.started")
     for thread in threads:
@@ -150,14 +151,21 @@ def run_forever(
     until = time.monotonic() + _END_WITHIN_SECONDS
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
+    for calls in lanes.values():
+        if calls is not None:
+            calls.finish(max(0.0, until - time.monotonic()))
     _log.info("worker.stopped")
 
 
-def _runner(services: Services, lane: Lane, jobs: tuple[Job, ...]) -> Callable[[], bool]:
+def _calls_of(lane: Lane) -> CallsSideBySide | None:
+    return None if lane.calls_at_once is None else CallsSideBySide(lane.calls_at_once)
+
+
+def _runner(services: Services, lane: Lane, calls: CallsSideBySide | None, jobs: tuple[Job, ...]) -> Callable[[], bool]:
     """Return what runs the due jobs of a lane."""
     schedule = Schedule(tuple(job for job in jobs if job.lane == lane))
-    if lane.calls_at_once is not None:
-        services = replace(services, calls=CallsSideBySide(lane.calls_at_once))
+    if calls is not None:
+        services = replace(services, calls=calls)
 
     def run_jobs() -> bool:
         schedule.run_due(services)

@@ -199,7 +199,7 @@ def _sum(
 
 def _too_small(fields: CheckoutFields, total: int, context: CheckoutContext) -> dict[str, str]:
     """Return the fault of invoices that come to less than the gateway charges and credit pays."""
-    is_chargeable = context.limits.allows(total) or total <= context.credit
+    is_chargeable = total >= context.limits.least or total <= context.credit
     if fields.top_up or total == 0 or is_chargeable or not context.gateway_name:
         return {}
     return {AmountUnchargeable.field: AmountUnchargeable.code}

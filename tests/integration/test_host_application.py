@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g
 
 from portal import Portal
 from portal.database import Database
@@ -352,3 +352,16 @@ def test_blueprint_refuses_an_application_with_a_login(environment: None, servic
 
     with pytest.raises(LoginConflict):
         app.register_blueprint(portal.create_blueprint(), url_prefix="/billing")
+
+
+def test_receivers_of_a_blueprint_have_the_application_in_the_threads_of_payments_too(
+    environment: None, services: Services
+) -> None:
+    make_account(services)
+    app = Flask("plain", static_folder=None)
+    portal = Portal(url_prefix="/billing", merchant="acme")
+    app.register_blueprint(portal.create_blueprint(), url_prefix="/billing")
+
+    with portal._services_in_use.database.application_context():
+        assert current_app.name == "plain"
+    dispose(portal)

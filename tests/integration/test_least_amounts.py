@@ -249,3 +249,31 @@ def lower(services: Services, invoice: str, total: int) -> None:
     """The merchant corrects the invoice to a lower total."""
     with services.database.unit_of_work() as session:
         session.execute(sa.update(Invoice).where(Invoice.id == invoice).values(total=total, version=2))
+
+
+def test_invoices_corrected_to_more_than_one_payment_can_be_lead_back_to_the_choice(
+    pages: PageClient, account: Account
+) -> None:
+    one, two = account.invoice(300_000_000_000_000), account.invoice(300_000_000_000_000)
+    form = pages.get(f"/acme/checkout?invoice={one}&invoice={two}").form(action="/checkout")
+    review = pages.get(pages.post(form.action, form.fields, status=303).headers["Location"])
+    lower(account.services, one, 900_000_000_000_000)  # Higher.
+
+    again = pages.get(review.path)
+    confirmation = review.form(action="/confirmation")
+    refused = pages.post(confirmation.action, confirmation.fields, status=422)
+
+    for text in (again.text, refused.get_data(as_text=True)):
+        assert "These invoices together are more than one payment can be." in text
+
+
+def test_invoice_whose_last_digit_is_not_charged_is_not_called_too_little(
+    pages: PageClient, account: Account, gateway: ScriptedGateway
+) -> None:
+    """As Stripe charges dinars by tens: credit may pay the odd part."""
+    gateway.capabilities = replace(ABLE, charge_limits={"USD": ChargeLimits(10, 10)})
+    invoice = account.invoice(1005)
+    account.credit(105)
+
+    assert "too little" not in pages.get(f"/acme/checkout?invoice={invoice}").text
+    choose(pages, invoice, use_credit="yes")

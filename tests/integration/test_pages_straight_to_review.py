@@ -333,7 +333,7 @@ def test_stop_that_the_gateway_cannot_carry_out_says_so(
     page = pages.submit(pages.get(payment), "Stop, and pay another way")
 
     assert page.path == f"{payment}?stop=failed"
-    assert "It could not be stopped" in page.text
+    assert "It has not been stopped" in page.text
 
 
 def allow(account: Account, **options: Any) -> None:

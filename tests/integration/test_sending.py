@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -16,9 +17,11 @@ from portal.gateway_calls import Call
 from portal.gateways.contract import ChargeOutcome, State
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.jobs import check_payments, send_payments
+from portal.payments.models import Payment
 from portal.payments.operations.paying import cancel_payment, resolve_payment
-from portal.payments.operations.sending import end_unsent, send_payment
+from portal.payments.operations.sending import end_unsent, record, send_payment
 from portal.worker import JOBS, ORDERS, Job, run_forever
+from tests.support.actors import GATEWAY
 from tests.support.paying import Killed, PayingCustomer, carry_on, credit, grant_credit, killing_at
 from tests.support.scripted_gateway import OneGateway, lost
 from tests.support.waiting import wait_for
@@ -464,3 +467,57 @@ def test_lookups_and_other_jobs_do_not_keep_payments_from_being_sent() -> None:
 
     assert lanes[send_payments].name not in {lane.name for run, lane in lanes.items() if run is not send_payments}
     assert lanes[check_payments].name not in {lane.name for run, lane in lanes.items() if run is not check_payments}
+
+
+def test_claim_that_had_to_wait_for_the_database_is_sent_all_the_same(payer: PayingCustomer) -> None:
+    payment = payer.checkout(payer.invoice())
+    left_over = confirm_unsent(payer, payment)
+    sender = threading.Thread(target=left_over.calls.pop())
+
+    with payer.services.database.unit_of_work() as writer:
+        writer.execute(sa.update(Payment).where(Payment.id == payment).values(note="held"))
+        sender.start()
+        sender.join(0.5)  # It waits for the payment now.
+        payer.clock.advance(seconds=6)
+    sender.join(20)
+
+    assert (orders(payer), payer.status(payment)) == ([("charge", payment)], "complete")
+
+
+def test_worker_that_is_told_to_stop_finishes_the_payment_that_it_is_sending(payer: PayingCustomer) -> None:
+    payment = payer.checkout(payer.invoice())
+    confirm_unsent(payer, payment)
+    payer.clock.advance(seconds=4)
+    begun, stop = threading.Event(), threading.Event()
+
+    def take_a_moment() -> None:
+        begun.set()
+        stop.wait(10)
+        time.sleep(1)
+
+    payer.gateway.before_charge = take_a_moment
+    jobs = (Job("sent", timedelta(0), send_payments, ORDERS),)
+    worker = threading.Thread(target=run_forever, args=(payer.services, {}, stop), kwargs={"jobs": jobs})
+    worker.start()
+    assert begun.wait(10)
+
+    stop.set()
+    worker.join(20)
+
+    assert payer.status(payment) == "complete"
+
+
+def test_payment_of_which_the_gateway_has_told_meanwhile_is_not_sent_again(payer: PayingCustomer) -> None:
+    payment = payer.checkout(payer.invoice())
+    confirm_unsent(payer, payment)
+    payer.gateway.answers.append(lost)
+    send_payment(payer.services, payer.scope.merchant_id, payment, "sandbox", last_sent_at=None)
+    sent_at = payer.payment(payment).sent_at
+    payer.clock.advance(seconds=20)
+    outcome = ChargeOutcome(State.PENDING, payment, evidence="request")
+    record(payer.services, payer.scope.merchant_id, payment, outcome, actor=GATEWAY)  # The answer came late.
+
+    send_payment(payer.services, payer.scope.merchant_id, payment, "sandbox", last_sent_at=sent_at)
+
+    assert orders(payer) == [("charge", payment)]
+    assert payer.payment(payment).last_sent_at == sent_at

@@ -191,7 +191,7 @@ This amount cannot be split over these invoices: some can only be paid in full, 
 Your bank returned it unpaid.|Your bank returned the payment unpaid|%(amount)s of it came after what it was for had been paid another way or cancelled. It was added to your credit.
 A refund of %(amount)s did not go through|To have it refunded:|Nothing on the screen? Dial %(code)s.|Nothing on the screen? Check the messages from your operator.
 %(gateway)s asks for the number on its own page, then brings you back.|Back to overview|Back to the review|Confirm|Last checked at %(time)s
-There is nothing to do. This page updates itself; you can also close it.|It could not be stopped|It may still go through. We keep checking, and this page will show the outcome.|The amount is above your limit. Nothing was taken.|Save this payment method for next time
+There is nothing to do. This page updates itself; you can also close it.|It has not been stopped|It may still go through. We keep checking, and this page will show the outcome.|The amount is above your limit. Nothing was taken.|Save this payment method for next time
 %(gateway)s is slow to answer at the moment|You can still pay, and you pay only once. If we cannot send your payment within ten minutes, nothing is charged.
 Pay all of it, or leave at least %(least)s to pay later: %(gateway)s charges no less than that.
 %(gateway)s charges at least %(least)s. Pay this together with something else, or with your credit.|%(amount)s is too little to be paid on its own

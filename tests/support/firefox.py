@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, simplefilter
 
@@ -92,11 +93,13 @@ def run_firefox(*, dark: bool = False, languages: str = "en-US") -> Iterator[Fir
     found = find_firefox()
     if found is None:
         raise FirefoxMissing("no Firefox: run `make firefox`")
+    logs = TemporaryDirectory(prefix="portal-firefox-")
     driver = Marionette(
         bin=str(found),
         headless=True,
         port=_free_port(),  # Several may run at a time.
-        gecko_log=os.devnull,
+        # A folder, never os.devnull: Marionette removes a file that it is given before it writes there, as root /dev/null too.
+        gecko_log=logs.name,
         prefs={
             "layout.css.prefers-color-scheme.content-override": _DARK if dark else _LIGHT,
             "intl.accept_languages": languages,
@@ -111,6 +114,7 @@ def run_firefox(*, dark: bool = False, languages: str = "en-US") -> Iterator[Fir
     finally:
         driver.quit(in_app=False)
         driver.cleanup()
+        logs.cleanup()
 
 
 def _free_port() -> int:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from portal.gateway_calls import BoundedCalls, WaitBudget
+from portal.gateway_calls import BoundedCalls, CallsSideBySide, WaitBudget
 
 AT_ONCE = 0.5
 """Longer than anything takes that does not wait, on a busy machine too."""
@@ -192,3 +192,48 @@ def test_end_of_a_process_waits_for_its_calls_but_not_for_ever(hanging: Hanging)
     calls.send("pay_1", hanging.call)
 
     assert 0.1 <= took(lambda: calls.finish(0.1)) < AT_ONCE
+
+
+def _allow_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+def test_call_for_which_the_machine_has_no_thread_is_left_to_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, made = BoundedCalls(2, lambda: WaitBudget(5.0)), threading.Event()
+    with monkeypatch.context() as machine:
+        _allow_no_thread(machine)
+        for _ in range(20):
+            calls.send("pay_1", made.set)
+            calls.ask("pay_1", made.set)
+    assert not made.is_set()
+
+    calls.send("pay_1", made.set)
+
+    assert made.is_set()
+    calls.finish()
+
+
+def test_lane_goes_on_after_the_machine_had_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, made = CallsSideBySide(2), threading.Event()
+    with monkeypatch.context() as machine:
+        _allow_no_thread(machine)
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                calls.send("pay_1", made.set)
+    sender = threading.Thread(target=calls.send, args=("pay_1", made.set), daemon=True)
+
+    sender.start()
+
+    assert made.wait(5)
+
+
+def test_server_with_one_thread_asks_and_never_waits(hanging: Hanging) -> None:
+    calls = calls_of(1)
+
+    assert took(lambda: calls.ask("pay_1", hanging.call)) < AT_ONCE
+    assert hanging.begun.acquire(timeout=10)
+    calls.ask("pay_1", hanging.call)
+    assert not hanging.begun.acquire(timeout=0.1)

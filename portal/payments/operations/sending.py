@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from portal.clock import Clock
 from portal.events.rules import SYSTEM, Actor, gateway_actor
 from portal.gateways.contract import ChargeOutcome
 from portal.gateways.polling import next_check
@@ -18,7 +19,7 @@ from portal.payments.models import Payment
 from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request, send_request
 from portal.payments.operations.locks import lock_invoices_of, lock_payment
 from portal.payments.operations.outcomes import RecordedOutcome, failed, record_outcome
-from portal.payments.rules import sending, statuses
+from portal.payments.rules import sending
 from portal.services import Services
 
 
@@ -50,7 +51,7 @@ def send_payment(
     gateway = services.gateways.find_named(merchant_id, gateway_name)
     claim = services.database.run(
         lambda session: _claim(
-            session, merchant_id, payment_id, last_sent_at, has_gateway=gateway is not None, now=services.clock.now()
+            session, merchant_id, payment_id, last_sent_at, has_gateway=gateway is not None, clock=services.clock
         )
     )
     if isinstance(claim, _Unsendable):
@@ -104,15 +105,13 @@ def _claim(
     last_sent_at: datetime | None,
     *,
     has_gateway: bool,
-    now: datetime,
+    clock: Clock,
 ) -> _Claim | _Unsendable | None:
     """Claim a payment: of several processes, one sends it. Return None where there is nothing to send now."""
     payment = lock_payment(session, merchant_id, payment_id)
-    if (
-        payment.status not in statuses.UNSETTLED
-        or payment.confirmed_at is None
-        or last_sending(payment) != last_sent_at
-    ):
+    # Only now: the lock may have been waited for, for longer than a claim is good for.
+    now = clock.now()
+    if payment.status != "processing" or payment.confirmed_at is None or last_sending(payment) != last_sent_at:
         return None
     is_first = last_sent_at is None
     if not sending.is_in_time(payment.confirmed_at, now):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from portal.gateways.contract import ANY_AMOUNT, ChargeLimits
+from portal.money import MAX_AMOUNT
 from portal.payments.errors import (
     AmountNotDivisible,
     AmountTooHigh,
@@ -22,6 +23,7 @@ from portal.payments.errors import (
     InvoiceSettled,
     RestTooSmall,
     SplitNotAllowed,
+    TooMuchTogether,
 )
 from portal.payments.rules.choices import Amount, Deposit, Exact, FirstPart, Full, Preset, amount_of
 
@@ -227,14 +229,17 @@ def reprice_choice(
     """Return the current pricing of a choice: as much of what is left as was chosen, with as much credit as there is.
 
     Invoices that can no longer be paid in the currency are removed, since the customer never saw that sum. Raises InvoiceSettled when nothing
-    is left of any, AmountNotDivisible, RestTooSmall, AmountUnchargeable and DepositNotOffered when the choice is no longer possible.
+    is left of any, AmountNotDivisible, RestTooSmall, AmountUnchargeable, DepositNotOffered and, for invoices that were corrected to more than
+    one payment can be, TooMuchTogether when the choice is no longer possible.
     """
     payable = [due for due in dues if due.left > 0 and due.price_in(currency) is not None]
     whole = price(payable, currency)
     named = amount_of(amount)
-    if named is not None and named >= whole.total:
-        return price(payable, currency, credit=credit, limits=limits)
-    return price_choice(payable, currency, amount, credit=credit, limits=limits)
+    is_all = named is not None and named >= whole.total
+    pricing = price_choice(payable, currency, Full() if is_all else amount, credit=credit, limits=limits)
+    if pricing.total > MAX_AMOUNT:
+        raise TooMuchTogether
+    return pricing
 
 
 def price(
