@@ -196,7 +196,7 @@ BUGS = (
     ),
     _bug(
         "several processes send one payment",
-        (_SENDING, "or last_sending(payment) != last_sent_at\n", "or False\n"),
+        (_SENDING, " or last_sending(payment) != last_sent_at:\n", " or False:\n"),
         likely=(_SENT,),
     ),
     _bug(
