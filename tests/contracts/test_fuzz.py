@@ -25,7 +25,7 @@ from tests.support.page_checks import parse, tag_of
 from tests.support.page_client import SAME_ORIGIN
 from tests.support.tiers import tier
 
-REQUESTS = tier(500, 50_000)
+REQUESTS = tier(1_000, 50_000)
 """On each database."""
 SEED = int(os.environ.get("FUZZ_SEED", random.SystemRandom().randrange(10**9)))
 MOST = 999_999_999_999_999

@@ -9,10 +9,9 @@ from tests.simulation.cells import reachable_cells
 from tests.simulation.plants import PLANTS
 from tests.simulation.run import STEPS, Failure, Report, run_seed
 from tests.simulation.walks import walk
-from tests.support.tiers import tier
 
 SEEDS_A_TEST = 25
-SEEDS = tier(50, 200)
+SEEDS = 200
 MOST_SEEDS_TO_FIND = 40
 
 

@@ -317,9 +317,10 @@ class World:
             is_looked_up = death.label.startswith("payment.") and death.state in UNSETTLED | {"incomplete"}
             has_ended_unasked = death.label == "payment.intent_committed" and self.status(subject) not in UNSETTLED
             if met == "none" and is_looked_up and not has_ended_unasked:
-                # It looked nothing up: somebody just had, or it was refused.
+                # It looked nothing up: somebody just had, or it was refused. Or the payment was confirmed now and is not sent yet:
+                # who sends it goes on with that.
                 if death.label == "payment.intent_written" and self.status(subject) != death.state:
-                    del self.deaths[subject]  # Or it was confirmed now, and nobody has sent it yet: who does goes on with that.
+                    del self.deaths[subject]
                 continue
             actor = "webhook" if process.actor == "worker" and death.has_event else process.actor
             self._sequel(subject, actor, met if death.answer is None else death.answer)
