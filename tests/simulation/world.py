@@ -301,7 +301,7 @@ class World:
             # What a death or a sequel means when others went on meanwhile has no one state: it is counted, and the invariants
             # are checked.
             self.overtaken_count += 1
-            for subject in touched:
+            for subject in touched | self._claimed_since():
                 self.deaths.pop(subject or "", None)
             return
         touched |= self._handled_events(process) | self._ended_unasked(process)
@@ -358,6 +358,12 @@ class World:
         subject = reported[-1] if reported and ".intent_" not in label else process.about
         assert subject is not None, "a payment was in hand"
         return subject, subject
+
+    def _claimed_since(self) -> set[str]:
+        """Payments whose intent alone was there at a death, and which somebody has set out to send."""
+        unsent = [subject for subject, death in self.deaths.items() if death.label == "payment.intent_committed"]
+        sent = self.connection.execute("select id from payments where sent_at is not null").fetchall() if unsent else []
+        return {str(row[0]) for row in sent} & set(unsent)
 
     def _just_claimed(self, process: Process) -> str:
         """The payment that was claimed last, and not sent yet: of it the process has heard at most that the provider does not know it."""
