@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import tomllib
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
+import tomli_w
 
 from portal.clock import SystemClock
 from portal.commands.environment import (
@@ -20,19 +21,18 @@ from portal.commands.environment import (
 )
 from portal.commands.sandbox_account import new_account, register_webhook
 from portal.events.rules import COMMAND
-from portal.merchants.errors import InvalidMerchant, SlugReserved
+from portal.merchants.errors import InvalidMerchant, InvalidSettings, SlugReserved
 from portal.merchants.operations import (
     SANDBOX,
     MerchantChanges,
     NewMerchant,
+    apply_settings,
     connect_gateway,
     create_merchant,
-    set_payment_options,
     update_merchant,
 )
 from portal.merchants.queries import MerchantProfile, list_merchants
-from portal.merchants.rules.payment_options import AMOUNT_MODES, AmountLimits, PaymentOptions, stored_options
-from portal.money import AmountError, minor_units, parse_decimal
+from portal.merchants.rules.merchant_settings import MAX_BYTES, MerchantSettings, read_document, write_document
 from portal.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -50,7 +50,7 @@ _SETTINGS = (
 
 @click.group()
 def merchant() -> None:
-    """Create, list, show and update merchants, or change how their customers may pay."""
+    """Create, list, show and update merchants, or print, check and take what they decide."""
 
 
 def _settings(command: Command) -> Command:
@@ -123,81 +123,57 @@ def update(slug: str, **given: str | None) -> None:
         print_rows([_shape(settings, changed)])
 
 
-@merchant.command("options")
+@merchant.command("settings")
 @click.argument("slug")
+@click.option("--check", "checked", type=click.File("rb"), help="Only check this file (- is standard input).")
 @click.option(
-    "--amount-mode",
-    type=click.Choice(AMOUNT_MODES),
-    help="What customers may pay of an invoice without a mode of its own.",
+    "--apply",
+    "applied",
+    type=click.File("rb"),
+    help="Check this file whole, and take it as all that the merchant decides.",
 )
-@click.option("--split/--no-split", "allow_split", default=None, help="Whether two methods may pay one invoice.")
-@click.option(
-    "--top-up",
-    "top_ups",
-    multiple=True,
-    metavar="CURRENCY=LEAST-MOST[:PRESET,…]",
-    help="Let customers add credit, in major units: USD=10-500:25,50. Once for each currency; they replace all previous ones.",
-)
-@click.option("--no-top-ups", is_flag=True, help="Let customers add no credit.")
-@click.option(
-    "--amounts",
-    multiple=True,
-    metavar="CURRENCY=LEAST-MOST[:PRESET,…]",
-    help="Limits of a chosen amount of an invoice, where the invoice has none itself; as --top-up.",
-)
-@click.option("--no-amounts", is_flag=True, help="No limits of a chosen amount of an invoice.")
-def options(
-    slug: str,
-    amount_mode: str | None,
-    allow_split: bool | None,
-    top_ups: tuple[str, ...],
-    no_top_ups: bool,
-    amounts: tuple[str, ...],
-    no_amounts: bool,
-) -> None:
-    """Change how the merchant's customers may pay, and print it as JSON; without an option only print it."""
-    if top_ups and no_top_ups:
-        raise click.UsageError("--top-up and --no-top-ups contradict each other")
-    if amounts and no_amounts:
-        raise click.UsageError("--amounts and --no-amounts contradict each other")
+def settings_(slug: str, checked: BinaryIO | None, applied: BinaryIO | None) -> None:
+    """Print what a merchant decides as one TOML document, or check or take such a document.
+
+    What a document leaves out has its default. All faults are named at once, each by its path; then nothing is changed.
+    """
+    if checked is not None and applied is not None:
+        raise click.UsageError("--check and --apply contradict each other")
     with open_database(load_settings()) as database:
-        changed = named_merchant(database, slug)
-        known = changed.options
-        new = PaymentOptions(
-            amount_mode or known.amount_mode,
-            known.allow_split if allow_split is None else allow_split,
-            {} if no_top_ups else _read_limits("--top-up", top_ups) or known.top_ups,
-            {} if no_amounts else _read_limits("--amounts", amounts) or known.amounts,
-        )
-        if new != known:
-            with database.unit_of_work() as session, wrong_usage(InvalidMerchant):
-                set_payment_options(session, changed.id, new, actor=COMMAND, at=SystemClock().now())
-    click.echo(json.dumps(stored_options(new)))
+        known = named_merchant(database, slug)
+        decided = known.settings
+        if (file := checked or applied) is not None:
+            decided = _read_settings(file)
+        if applied is not None:
+            with database.unit_of_work() as session:
+                apply_settings(session, known.id, decided, actor=COMMAND, at=SystemClock().now())
+    if checked is None:
+        click.echo(tomli_w.dumps(write_document(decided)), nl=False)
+
+
+def _read_settings(file: BinaryIO) -> MerchantSettings:
+    """Return the settings of a TOML file; end with one line for each fault."""
+    from portal.rendering.translations import available_locales
+
+    try:
+        content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise click.ClickException(f"{file.name} is larger than {MAX_BYTES:,} bytes")
+        return read_document(tomllib.loads(content.decode()), languages=available_locales())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise click.ClickException(f"{file.name} is not TOML: {fault}") from None
+    except InvalidSettings as refused:
+        for path, message in refused.faults:
+            click.echo(f"{path}: {message}", err=True)
+        raise SystemExit(1) from None
 
 
 def _shape(settings: Settings, shown: MerchantProfile) -> dict[str, Any]:
-    return {**asdict(shown), "object": "merchant", "livemode": shown.is_live, "url": pages_url(settings, shown.slug)}
+    document = {name: value for name, value in asdict(shown).items() if name != "stored_settings"}
+    return {**document, "object": "merchant", "livemode": shown.is_live, "url": pages_url(settings, shown.slug)}
 
 
 def _themes(settings: Settings) -> set[str]:
     from portal.theming.checking import list_themes
 
     return {row.slug for row in list_themes(settings.themes_dir) if row.sound}
-
-
-def _read_limits(option: str, texts: tuple[str, ...]) -> dict[str, AmountLimits]:
-    return dict(_read_limit(option, text) for text in texts)
-
-
-def _read_limit(option: str, text: str) -> tuple[str, AmountLimits]:
-    """Return the currency and limits, in minor units, of `USD=10-500:25,50`."""
-    currency, _, limits = text.partition("=")
-    span, _, presets = limits.partition(":")
-    least, _, most = span.partition("-")
-    try:
-        amounts = [
-            minor_units(parse_decimal(part), currency) for part in (least, most, *filter(None, presets.split(",")))
-        ]
-    except AmountError as fault:
-        raise click.BadParameter(f"{text}: {fault}", param_hint=option) from None
-    return currency, AmountLimits(amounts[0], amounts[1], tuple(amounts[2:]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from portal.customers.rules import CustomerDetails
-from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
+from portal.merchants.rules.merchant_settings import Amounts, Limits, MerchantSettings
 
 GOOD_CARD, DECLINED_CARD, INSUFFICIENT_FUNDS_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
 THREE_D_SECURE_CARD, ERROR_CARD = "4000000000003220", "4000000000000119"
@@ -44,7 +44,7 @@ class ExampleMerchant:
     customers: tuple[CustomerDetails, ...]
     new_customer: CustomerDetails
     options_customer: CustomerDetails
-    options: PaymentOptions
+    settings: MerchantSettings
     other_currency: str
     other_price: int
     option_titles: Mapping[str, str]
@@ -134,10 +134,15 @@ ACME = ExampleMerchant(
     options_customer=CustomerDetails(
         reference="C-1004", name="Sofia Marin", email="sofia@marin.example", phone="+12065550171", locale="en"
     ),
-    options=PaymentOptions(
-        amount_mode="editable",
-        allow_split=True,
-        top_ups={"USD": AmountLimits(1000, 50000, (2500, 5000, 10000)), "EUR": AmountLimits(1000, 50000, (2500, 5000))},
+    settings=MerchantSettings(
+        amounts=Amounts(
+            mode="editable",
+            split=True,
+            credit={
+                "USD": Limits(minimum="10.00", maximum="500.00", presets=("25.00", "50.00", "100.00")),
+                "EUR": Limits(minimum="10.00", maximum="500.00", presets=("25.00", "50.00")),
+            },
+        ),
     ),
     other_currency="EUR",
     other_price=44900,
@@ -220,13 +225,15 @@ SAVANE = ExampleMerchant(
     options_customer=CustomerDetails(
         reference="AB-402", name="Samuel Ngono", email="samuel@ngono.example", phone="+237677000000", locale="fr"
     ),
-    options=PaymentOptions(
-        amount_mode="editable",
-        allow_split=True,
-        top_ups={
-            "XAF": AmountLimits(1000, 200000, (5000, 10000, 25000)),
-            "EUR": AmountLimits(500, 30000, (1000, 2500)),
-        },
+    settings=MerchantSettings(
+        amounts=Amounts(
+            mode="editable",
+            split=True,
+            credit={
+                "XAF": Limits(minimum="1000", maximum="200000", presets=("5000", "10000", "25000")),
+                "EUR": Limits(minimum="5.00", maximum="300.00", presets=("10.00", "25.00")),
+            },
+        ),
     ),
     other_currency="EUR",
     other_price=5630,

@@ -123,7 +123,7 @@ class _Seeding:
                     timezone=example.timezone,
                     theme=example.theme,
                     themes=(example.theme,),
-                    options=example.options,
+                    settings=example.settings,
                     support_email=example.support_email,
                 ),
                 actor=COMMAND,
@@ -163,7 +163,7 @@ class _Seeding:
         self._move_clock_to(self.now - timedelta(days=30))
         card = self._save_method(scope, self._create_card(GOOD_CARD))
         titles, base_amount = self.example.option_titles, self.example.monthly_amount
-        limits = self.example.options.top_ups[self.example.currency]
+        limits = self.example.settings.payment_options.top_ups[self.example.currency]
         self._confirm(
             scope,
             self._begin_checkout(

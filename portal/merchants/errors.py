@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from portal.errors import PortalError
 
 
 class InvalidMerchant(PortalError):
     """A field of the merchant is wrong; the sentence names it and says what it must be."""
+
+
+class Fault(NamedTuple):
+    """What is wrong at one path of a settings document ("amounts.limits.USD.minimum")."""
+
+    path: str
+    message: str
+
+
+class InvalidSettings(PortalError):
+    """A settings document is wrong; `faults` are all of it."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.path}: {fault.message}" for fault in faults))
+        self.faults = tuple(faults)
 
 
 class SlugTaken(PortalError):

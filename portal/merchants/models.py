@@ -38,6 +38,9 @@ class Merchant(Base):
     support_email: Mapped[str | None] = mapped_column(Text)
     due_days: Mapped[int] = mapped_column(Count, default=30)
     gateway: Mapped[str] = mapped_column(Id)
+    # What the settings document says, less its defaults (portal/merchants/rules/merchant_settings.py).
+    settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    # Read by releases before settings came; dropped by a later one.
     payment_options: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)

@@ -16,6 +16,7 @@ from portal.events.rules import Actor, Event, EventType
 from portal.merchants.errors import InvalidMerchant, SandboxNotForLive, SecretsUnreadable, SlugTaken, UnknownApiKey
 from portal.merchants.models import MODES, ApiKey, GatewayAccount, Merchant
 from portal.merchants.queries import MerchantProfile, get_merchant
+from portal.merchants.rules.merchant_settings import MerchantSettings, read_stored, stored_settings, write_document
 from portal.merchants.rules.merchants import (
     api_key_digest,
     checked_currency,
@@ -26,7 +27,6 @@ from portal.merchants.rules.merchants import (
     new_api_key,
     shown_prefix,
 )
-from portal.merchants.rules.payment_options import PaymentOptions, stored_options
 from portal.merchants.rules.secrets import encrypt_secrets, is_newest, rotate_secrets
 from portal.public_ids import new_id
 
@@ -52,7 +52,7 @@ class NewMerchant:
     support_email: str | None = None
     due_days: int = 30
     gateway: str | None = None
-    options: PaymentOptions = field(default_factory=PaymentOptions)
+    settings: MerchantSettings = field(default_factory=MerchantSettings)
 
 
 def create_merchant(session: Session, new: NewMerchant, *, actor: Actor, at: datetime) -> MerchantProfile:
@@ -144,26 +144,18 @@ def revoke_api_key(session: Session, merchant_id: str, key_id: str, *, actor: Ac
     return True
 
 
-def set_payment_options(
-    session: Session, merchant_id: str, options: PaymentOptions, *, actor: Actor, at: datetime
-) -> None:
-    """Change how the merchant's customers may pay. Open checkouts are recalculated. Raises InvalidMerchant."""
-    session.execute(
-        sa.update(Merchant)
-        .where(Merchant.id == merchant_id)
-        .values(payment_options=stored_options(options), updated_at=at)
-    )
-    _record(
-        session,
-        merchant_id,
-        EventType.SETTINGS_UPDATED,
-        merchant_id,
-        actor,
-        at,
-        amount_mode=options.amount_mode,
-        allow_split=options.allow_split,
-        top_ups=sorted(options.top_ups),
-    )
+def apply_settings(
+    session: Session, merchant_id: str, settings: MerchantSettings, *, actor: Actor, at: datetime
+) -> tuple[str, ...]:
+    """Take a settings document as all that the merchant decides; return the sections that changed. Open checkouts are recalculated."""
+    merchant = session.get_one(Merchant, merchant_id, with_for_update=True)
+    before, after = write_document(read_stored(merchant.settings)), write_document(settings)
+    changed = tuple(sorted(section for section in after if after[section] != before[section]))
+    if changed:
+        merchant.settings, merchant.updated_at = stored_settings(settings), at
+        session.flush()
+        _record(session, merchant.id, EventType.SETTINGS_UPDATED, merchant.id, actor, at, changed=list(changed))
+    return changed
 
 
 def connect_gateway(
@@ -292,5 +284,5 @@ def _checked(new: NewMerchant, at: datetime) -> Merchant:
         id=new_id("mer", at), slug=checked_slug(new.slug), mode=new.mode, name=name, legal_name=new.legal_name or name,
         address_lines=list(new.address_lines), currency=checked_currency(new.currency), locale=checked_locale(new.locale),
         timezone=checked_timezone(new.timezone), theme=new.theme, support_email=support_email, due_days=new.due_days,
-        gateway=gateway, payment_options=stored_options(new.options), created_at=at, updated_at=at,
+        gateway=gateway, settings=stored_settings(new.settings), created_at=at, updated_at=at,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.database import Reader
 from portal.merchants.models import ApiKey, GatewayAccount, Merchant
+from portal.merchants.rules.merchant_settings import MerchantSettings, read_stored
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.tenancy import MerchantScope
 
@@ -34,12 +35,17 @@ class MerchantProfile:
     support_email: str | None
     due_days: int
     gateway: str
-    payment_options: dict[str, Any]
+    stored_settings: dict[str, Any]
+
+    @property
+    def settings(self) -> MerchantSettings:
+        """What the merchant decides: pages, fields, amounts."""
+        return read_stored(self.stored_settings)
 
     @property
     def options(self) -> PaymentOptions:
         """How the merchant's customers may pay."""
-        return PaymentOptions.read(self.payment_options)
+        return self.settings.payment_options
 
     @property
     def is_live(self) -> bool:
@@ -50,7 +56,7 @@ class MerchantProfile:
         return instant.astimezone(ZoneInfo(self.timezone)).date()
 
 
-_COLUMNS = [getattr(Merchant, name) for name in MerchantProfile.__dataclass_fields__]
+_COLUMNS = [getattr(Merchant, name.removeprefix("stored_")) for name in MerchantProfile.__dataclass_fields__]
 # Built once: every page reads a merchant, and building the statement costs as much as running it.
 _BY_SLUG = sa.select(*_COLUMNS).where(Merchant.slug == sa.bindparam("slug"))
 _BY_ID = sa.select(*_COLUMNS).where(Merchant.id == sa.bindparam("id"))

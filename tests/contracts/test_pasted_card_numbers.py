@@ -13,13 +13,13 @@ from xml.etree.ElementTree import Element
 import pytest
 from flask import Flask
 
-from portal.merchants.operations import set_payment_options
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.services import Services
 from tests.contracts.test_card_numbers import CARD, WRITTEN, logged, stored
 from tests.contracts.test_routes import ids_of, path_of, rules
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR
+from tests.support.merchant_settings import set_payment_options
 from tests.support.page_checks import parse, tag_of, text_of
 from tests.support.page_client import Form, Page, PageClient
 

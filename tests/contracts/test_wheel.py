@@ -222,7 +222,10 @@ def test_every_command_does_its_work_in_a_process_of_its_own(forked):
     run("merchant", "create", "acme", "--name", "Acme", "--currency", "USD")
     assert [row["name"] for row in run("merchant", "update", "acme", "--name", "Acme Inc.")] == ["Acme Inc."]
     assert run("merchant", "list") == run("merchant", "show", "acme")
-    assert run("merchant", "options", "acme", "--amount-mode", "editable")[0]["amount_mode"] == "editable"
+    settings = forked.folder / "settings.toml"
+    settings.write_text(shop.run("merchant", "settings", "acme").replace('mode = "fixed"', 'mode = "editable"'))
+    assert shop.run("merchant", "settings", "acme", "--check", str(settings)) == ""
+    assert shop.run("merchant", "settings", "acme", "--apply", str(settings)) == settings.read_text()
     assert shop.run("api-key", "create", "--merchant", "acme").startswith("sk_test_")
     (key,) = run("api-key", "list")
     assert "is revoked" in shop.run("api-key", "revoke", key["id"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from portal.audit.models import AuditEntry
 from portal.database import Database
 from portal.gateways.contract import ListedCharge, RefundOutcome, State
 from portal.merchants.models import ApiKey, GatewayAccount, Merchant
@@ -504,26 +506,63 @@ def test_doctor_names_the_first_row_of_the_ledger_that_is_wrong(commands, payer,
     assert "invoices inv_" in ran.out
 
 
-def test_merchant_options_are_changed_and_printed(commands, acme):
-    ran = commands.run(
-        "merchant", "options", "acme", "--amount-mode", "editable", "--split", "--top-up", "USD=10-500:25,50.50",
-        "--amounts", "USD=5-1000",
-    )  # fmt: skip
+def test_settings_document_is_printed_and_taken_as_it_was_printed(commands, acme, tmp_path):
+    printed = commands.run("merchant", "settings", "acme").out
+    file = tmp_path / "settings.toml"
+    credit = '\n[amounts.credit.USD]\nminimum = "10.00"\nmaximum = "500.00"\n'
+    file.write_text(printed.replace('mode = "fixed"', 'mode = "editable"') + credit)
 
-    assert ran.json == {
-        "amount_mode": "editable",
-        "allow_split": True,
-        "top_ups": {"USD": {"minimum": 1000, "maximum": 50000, "presets": [2500, 5050]}},
-        "amounts": {"USD": {"minimum": 500, "maximum": 100000, "presets": []}},
-    }
-    assert commands.run("merchant", "options", "acme", "--no-split").json == {**ran.json, "allow_split": False}
-    assert commands.run("merchant", "options", "acme").json["amount_mode"] == "editable"
-    assert commands.run("merchant", "options", "acme", "--no-amounts").json["amounts"] == {}
+    taken = commands.run("merchant", "settings", "acme", "--apply", str(file))
+
+    assert taken.code == 0
+    assert tomllib.loads(taken.out)["amounts"] == {
+        "mode": "editable", "split": False, "limits": {},
+        "credit": {"USD": {"minimum": "10.00", "maximum": "500.00", "presets": []}},
+    }  # fmt: skip
+    assert commands.run("merchant", "settings", "acme").out == taken.out
 
 
-def test_merchant_options_that_contradict_themselves_change_nothing(commands, acme):
-    wrong = commands.run("merchant", "options", "acme", "--top-up", "USD=500-10")
-    unreadable = commands.run("merchant", "options", "acme", "--top-up", "USD=ten-20")
+def test_settings_document_is_checked_whole_and_a_wrong_one_changes_nothing(commands, acme, tmp_path):
+    before = commands.run("merchant", "settings", "acme").out
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        '[amounts]\nmode = "free"\nsplit = 1\n[amounts.limits.USD]\nminimum = "1.005"\nmaximum = "5"\n[page]\n'
+    )
 
-    assert (wrong.code, unreadable.code) == (2, 2)
-    assert commands.run("merchant", "options", "acme").json["top_ups"] == {}
+    for option in ("--check", "--apply"):
+        ran = commands.run("merchant", "settings", "acme", option, str(file))
+
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.splitlines() == [
+            "amounts.limits.USD.minimum: has more than the 2 decimals of USD",
+            'amounts.mode: is one of "fixed", "editable" or "editable_after_insufficient_funds"',
+            "amounts.split: is true or false",
+            "page: is not a key here; did you mean pages?",
+        ]
+    assert commands.run("merchant", "settings", "acme").out == before
+
+
+def test_settings_file_that_is_not_toml_is_one_clear_line(commands, acme, tmp_path):
+    file = tmp_path / "settings.toml"
+    for content in (b"[amounts\n", b"\xff\xfe", b"#" * 300_000):
+        file.write_bytes(content)
+
+        ran = commands.run("merchant", "settings", "acme", "--apply", str(file))
+
+        assert (ran.code, ran.out, len(ran.err.splitlines())) == (1, "", 1)
+
+
+def test_settings_that_changed_are_one_event_with_the_sections_that_did(commands, acme, database, tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("[amounts]\nsplit = true\n")
+
+    for _ in range(2):
+        commands.run("merchant", "settings", "acme", "--apply", str(file))
+
+    with database.read() as reader:
+        entries = reader.execute(
+            sa.select(AuditEntry.details).where(
+                AuditEntry.merchant_id == acme["id"], AuditEntry.action == "settings.updated"
+            )
+        ).scalars()
+        assert [details["changed"] for details in entries] == [["amounts"]]

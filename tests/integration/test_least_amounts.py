@@ -11,7 +11,6 @@ from flask import Flask
 
 from portal.gateways.contract import ChargeLimits
 from portal.invoices.models import Invoice
-from portal.merchants.operations import set_payment_options
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
 from portal.payments.errors import AmountTooLow, AmountUnchargeable, DepositNotOffered, RestTooSmall, SplitNotAllowed
@@ -19,6 +18,7 @@ from portal.payments.rules.choices import Deposit, Exact, FirstPart, Preset
 from portal.services import Services
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR
+from tests.support.merchant_settings import set_payment_options
 from tests.support.page_client import Page, PageClient
 from tests.support.paying import PayingCustomer, allow, credit, grant_credit
 from tests.support.scripted_gateway import ABLE, ScriptedGateway

@@ -11,13 +11,13 @@ from flask import Flask
 
 from portal.gateways.contract import Capabilities, State
 from portal.invoices.models import Invoice
-from portal.merchants.operations import set_payment_options
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.money import Money
 from portal.payment_methods.models import PaymentMethod
 from portal.services import Services
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR
+from tests.support.merchant_settings import set_payment_options
 from tests.support.page_client import Page, PageClient
 from tests.support.scripted_gateway import ScriptedGateway
 

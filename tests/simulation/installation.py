@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from portal.clock import MovableClock
-from portal.merchants.operations import set_payment_options
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.migrations import upgrade
 from portal.settings import Settings
@@ -17,6 +16,7 @@ from portal.tenancy import Scope
 from tests.simulation.memory import MemoryDatabase
 from tests.support import customers
 from tests.support.actors import OPERATOR
+from tests.support.merchant_settings import set_payment_options
 
 GATEWAY = "simulated"
 _OPTIONS = PaymentOptions("editable", allow_split=True, top_ups={"USD": AmountLimits(100, 50_000)})

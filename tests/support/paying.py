@@ -16,7 +16,6 @@ from portal.events.rules import Actor, customer_actor
 from portal.gateways.contract import Lookup
 from portal.invoices.models import Invoice
 from portal.ledger.operations.checking import WrongRow, verify_ledger
-from portal.merchants.operations import set_payment_options
 from portal.merchants.queries import get_merchant
 from portal.merchants.rules.payment_options import PaymentOptions
 from portal.payment_methods.operations.consents import Consent
@@ -31,6 +30,7 @@ from portal.services import Services
 from portal.tenancy import Scope
 from tests.support import customers
 from tests.support.actors import GATEWAY, OPERATOR, STAFF
+from tests.support.merchant_settings import set_payment_options
 from tests.support.scripted_gateway import ScriptedGateway
 
 CONSENT = Consent("Save this payment method for next time", "en", "127.0.0.1", "Tests")

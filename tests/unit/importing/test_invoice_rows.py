@@ -21,7 +21,7 @@ from portal.merchants.queries import MerchantProfile
 NOW = datetime(2026, 3, 19, tzinfo=UTC)
 MERCHANT = MerchantProfile(
     id="mer_1", slug="acme", mode="test", status="active", name="Acme", legal_name="Acme", address_lines=[], currency="GBP",
-    locale="en", timezone="UTC", theme="base", support_email=None, due_days=30, gateway="sandbox", payment_options={},
+    locale="en", timezone="UTC", theme="base", support_email=None, due_days=30, gateway="sandbox", stored_settings={},
 )  # fmt: skip
 CONTEXT = Context(MERCHANT, checked_calendar(None, "UTC"), NumberStyle(), NOW)
 READER = InvoiceRows(CONTEXT)

@@ -1,0 +1,157 @@
+"""The settings document: what is read, every fault at once by its path, what is stored and written back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal.merchants.errors import InvalidSettings
+from portal.merchants.rules.context_fields import CATALOGUE
+from portal.merchants.rules.merchant_settings import (
+    MerchantSettings,
+    read_document,
+    read_stored,
+    stored_settings,
+    write_document,
+)
+from portal.merchants.rules.payment_options import AmountLimits
+
+LANGUAGES = ("en", "fr")
+
+
+def read(document: dict[str, Any]) -> MerchantSettings:
+    return read_document(document, languages=LANGUAGES)
+
+
+def faults_of(document: dict[str, Any]) -> dict[str, str]:
+    with pytest.raises(InvalidSettings) as refused:
+        read(document)
+    return dict(refused.value.faults)
+
+
+def test_merchant_that_decided_nothing_has_every_default():
+    settings = read({})
+
+    assert settings == MerchantSettings() == read_stored({})
+    assert stored_settings(settings) == {}
+    assert {field.name for field in settings.context_fields} == set(CATALOGUE)
+
+
+def test_amounts_are_decimals_in_the_units_of_each_currency():
+    limits = {
+        "XAF": {"minimum": "500", "maximum": "5000"},
+        "USD": {"minimum": "1.50", "maximum": "20", "presets": ["5"]},
+    }
+
+    options = read({"amounts": {"limits": limits}}).payment_options
+
+    assert options.amounts == {"XAF": AmountLimits(500, 5000), "USD": AmountLimits(150, 2000, (500,))}
+
+
+def test_every_fault_is_named_at_once_by_its_path():
+    assert faults_of(
+        {
+            "version": 2,
+            "page": {},
+            "pages": {"payment_methods": "edits"},
+            "amounts": {
+                "split": "yes",
+                "limits": {
+                    "USD": {"minimum": 1, "maximum": "1e3", "presets": ["0.001"]},
+                    "EUR": {"minimum": "10", "maximum": "5"},
+                    "XXY": {},
+                },
+            },
+            "fields": {
+                "name": {"show": "gone"},
+                "phne": {"label": {"en": "Phone"}},
+                "plan": {"type": "choice", "label": {"en": ""}, "choices": ["a", "a"]},
+                "locale": {"show": "required"},
+                "phone": {"type": "text", "section": "shipping"},
+            },
+            "languages": 7,
+        }
+    ) == {
+        "version": "is one of 1",
+        "page": "is not a key here; did you mean pages?",
+        "pages.payment_methods": 'is one of "hidden", "view" or "edit"',
+        "amounts.split": "is true or false",
+        "amounts.limits.USD.minimum": "is a text in quotation marks",
+        "amounts.limits.USD.maximum": "is not a plain decimal number such as 1234.56",
+        "amounts.limits.USD.presets.0": "has more than the 2 decimals of USD",
+        "amounts.limits.EUR.minimum": "is more than the maximum",
+        "amounts.limits.XXY": "is not a currency of ISO 4217, such as EUR or XAF",
+        "fields.name.show": 'is one of "hidden", "view", "edit" or "required"',
+        "fields.phne.type": (
+            "is missing: a field of your own has one of text, date, phone, email, number, yes_no, choice; did you mean phone?"
+        ),
+        "fields.plan.label.en": "is a text of 1 to 80 characters",
+        "fields.plan.label": "is missing: a field of your own has a name in one language at least",
+        "fields.plan.choices": "has at least two different texts",
+        "fields.locale.show": "is hidden, view or edit: this one is never empty",
+        "fields.phone.type": "is for fields of your own; this one is the portal's",
+        "fields.phone.section": "is always customer",
+        "languages": "is a table",
+    }
+
+
+def test_languages_are_those_that_the_portal_has():
+    assert faults_of({"languages": {"offered": ["en", "tlh"]}}) == {"languages.offered.1": "tlh is not one of en, fr"}
+
+
+def test_merchant_has_at_most_ten_fields_of_its_own():
+    own = {f"extra_{number}": {"type": "text", "label": {"en": f"Extra {number}"}} for number in range(11)}
+
+    assert "10 are the most" in faults_of({"fields": own})["fields"]
+    del own["extra_0"]
+    assert len(read({"fields": own}).context_fields) == len(CATALOGUE) + 10
+
+
+def test_fields_stand_in_their_sections_by_position():
+    settings = read({"fields": {"badge": {"type": "text", "label": {"en": "Badge"}, "position": 15}}})
+
+    names = [field.name for field in settings.context_fields if field.show != "hidden"]
+
+    assert names == [
+        "name", "badge", "company_name", "phone", "locale", "timezone", "billing_address", "tax_id", "purchase_order", "shipping_address",
+    ]  # fmt: skip
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=8), below, max_size=3),
+    max_leaves=8,
+)
+_SECTIONS = ("version", "pages", "fields", "amounts", "languages")
+
+
+@given(st.dictionaries(st.sampled_from(_SECTIONS) | st.text(max_size=5), _JSON, max_size=5))
+def test_any_document_is_read_or_refused(document):
+    try:
+        settings = read(document)
+    except InvalidSettings:
+        return  # Another fault would be an error of the command, with a traceback.
+    assert read(write_document(settings)) == settings
+
+
+_CHOICES = st.fixed_dictionaries(
+    {},
+    optional={
+        "show": st.sampled_from(["hidden", "view", "edit"]),
+        "position": st.integers(1, 999),
+        "label": st.dictionaries(st.sampled_from(LANGUAGES), st.text("abc", min_size=1, max_size=5)),
+    },
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(CATALOGUE)), _CHOICES), st.sampled_from(["fixed", "editable"]), st.booleans()
+)
+def test_what_is_stored_and_what_is_written_reads_as_the_same(fields, mode, split):
+    settings = read({"fields": fields, "amounts": {"mode": mode, "split": split}})
+
+    assert read_stored(stored_settings(settings)) == settings
+    assert read(write_document(settings)) == settings
