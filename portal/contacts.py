@@ -99,6 +99,29 @@ def normalise_phone(
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def shown_phone(number: str) -> str:
+    """Return a stored number as people write it (`+237 6 77 00 00 03`); what is no number of E.164 as it is."""
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
+
+
+@lru_cache(maxsize=512)
+def example_phone(country: str | None) -> str:
+    """Return a mobile number as one is written in a country (ISO 3166), of France where the country has none."""
+    import phonenumbers
+
+    for region in (country, "FR"):
+        number = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE) if region else None
+        if number is not None:
+            return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
+    return ""
+
+
 def holds_card_number(text: str) -> bool:
     """Return whether 13 to 19 digits in the text are a card number by their first digits, length and check digit.
 

@@ -21,7 +21,7 @@ from portal.customers import errors
 from portal.customers.errors import DuplicateCustomer, InvalidCustomer
 from portal.customers.operations import create_customer
 from portal.customers.queries.accounts import list_named_accounts
-from portal.customers.rules import CustomerName, normalise_details, read_details
+from portal.customers.rules.profiles import CustomerName, normalise_details, read_details
 from portal.errors import PortalError
 from portal.tenancy import MerchantScope
 

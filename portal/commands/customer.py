@@ -24,7 +24,7 @@ from portal.contacts import ContactRefused, normalise_phone
 from portal.customers.errors import InvalidCustomer
 from portal.customers.operations import create_customer, unblock_customer, update_customer
 from portal.customers.queries.customers import StoredCustomer, get_customer, list_customers
-from portal.customers.rules import ADDRESS_PARTS, MIN_SEARCH_LENGTH, TYPES, CustomerDetails, is_found_in
+from portal.customers.rules.profiles import ADDRESS_PARTS, MIN_SEARCH_LENGTH, TYPES, CustomerDetails, is_found_in
 from portal.customers.shapes import shape_customers
 from portal.database import Database, Reader
 from portal.events.rules import COMMAND
@@ -118,6 +118,9 @@ def _details(command: Command) -> Command:
         click.option("--company-name", help="The company's name."),
         click.option("--type", "type_", type=click.Choice(TYPES), help="Whether it is a person or a business."),
         click.option("--locale", help="The language of pages and mails, such as fr."),
+        click.option("--timezone", help="The customer's timezone, such as Africa/Douala."),
+        click.option("--purchase-order", help="The customer's order number, printed on new invoices."),
+        click.option("--tax-id", "tax_ids", multiple=True, metavar="TYPE=VALUE", help="A tax number, such as eu_vat=DE136695976; replaces all there are."),
         click.option("--billing-address", multiple=True, metavar="PART=VALUE", help=f"A part of it: {', '.join(ADDRESS_PARTS)}."),
         click.option("--shipping-address", multiple=True, metavar="PART=VALUE", help="A part of the shipping address."),
         click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="A field such as date_of_birth."),
@@ -228,7 +231,15 @@ def _read_details(given: dict[str, Any]) -> CustomerDetails:
     documents: dict[str, Any] = {
         name: read_entries(option, given.pop(name)) or None for name, option in _DOCUMENTS.items()
     }
-    return CustomerDetails(type=given.pop("type_"), **given, **documents)
+    tax_ids = read_entries("--tax-id", given.pop("tax_ids"))
+    return CustomerDetails(
+        type=given.pop("type_"),
+        tax_ids=[{"type": type_, "value": value or ""} for type_, value in tax_ids.items() if value]
+        if tax_ids
+        else None,
+        **given,
+        **documents,
+    )
 
 
 def _is_chosen(row: StoredCustomer, search: str | None, entries: Mapping[str, str | None]) -> bool:

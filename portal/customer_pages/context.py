@@ -59,9 +59,13 @@ def now() -> datetime:
 
 
 def local(instant: datetime) -> datetime:
-    """Return an instant in the merchant's timezone."""
-    zone: ZoneInfo = ZoneInfo(g.merchant.timezone)
-    return instant.astimezone(zone)
+    """Return an instant as the reader's clock shows it."""
+    return instant.astimezone(reader_zone())
+
+
+def reader_zone() -> ZoneInfo:
+    """Return the timezone in which the reader is shown hours: its own, or else the merchant's. Days are always the merchant's."""
+    return ZoneInfo((g.signed_in.timezone if g.signed_in is not None else None) or g.merchant.timezone)
 
 
 def today() -> date:

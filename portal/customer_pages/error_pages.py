@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.customer_pages.context import local, now
 from portal.customer_pages.identification import hide_who_is_not_named
-from portal.customer_pages.locales import other_languages
+from portal.customer_pages.locales import offered_locales, other_languages
 from portal.customer_pages.shells import build_bare_shell, build_shell
 from portal.customer_pages.visits import enter_merchant, load_session, referring_page
 from portal.errors import PortalError
@@ -113,7 +113,7 @@ def _enter() -> None:
         return
     shell = build_shell()
     # A missing page has no other language and no place in the navigation, and an unknown id must look like that of another customer.
-    g.shell = replace(shell, current="", languages=other_languages(shell.locale, path=f"{g.root}/"))
+    g.shell = replace(shell, current="", languages=other_languages(shell.locale, offered_locales(), path=f"{g.root}/"))
 
 
 def _until(seconds: int | None) -> datetime | None:

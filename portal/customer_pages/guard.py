@@ -35,6 +35,7 @@ def open_request() -> ResponseReturnValue | None:
     wait = runtime.flood.count(request.remote_addr or "")
     if wait is not None:
         raise TooManyRequests(wait)
+    _refuse_closed(runtime, request)
     load_session()
     refuse_foreign(runtime, request)
     if follow_host(runtime, request) and request.method not in SAFE_METHODS:
@@ -68,6 +69,13 @@ def refuse_foreign(runtime: Runtime, request: Request) -> None:
         is_own_page = runtime.csrf.accepts(request.form.get(FIELD, ""), csrf_binding())
     if not is_own_page:
         raise CrossSiteRequest
+
+
+def _refuse_closed(runtime: Runtime, request: Request) -> None:
+    """Answer pages and acts that the merchant does not give its customers as if they were not there."""
+    access = g.merchant.settings.pages.access(runtime.nav.get(request.endpoint or "", ""))
+    if access == "hidden" or (access == "view" and request.method not in SAFE_METHODS):
+        raise NotFound
 
 
 def _is_navigation(request: Request) -> bool:

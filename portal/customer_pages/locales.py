@@ -15,20 +15,26 @@ from portal.web.runtime import current_request
 PARAMETER = "locale"
 
 
-def pick_locale(customer_locale: str | None, merchant_locale: str | None) -> str:
-    """Return the language of the response. One named in the URL is stored in a cookie (`g.new_locale`)."""
+def offered_locales() -> tuple[str, ...]:
+    """Return the languages that the request's merchant offers: those of its settings, or all that there are."""
+    offered: tuple[str, ...] = g.merchant.settings.languages.offered
+    return offered or available_locales()
+
+
+def pick_locale(customer_locale: str | None, merchant_locale: str | None, offered: tuple[str, ...]) -> str:
+    """Return the language of the response, one of those `offered`. One named in the URL is stored in a cookie (`g.new_locale`)."""
     chosen, request = locale_choice(), current_request()
     requested = request.args.get(PARAMETER) if request.query_string else None
-    if requested is not None and requested in available_locales():
+    if requested is not None and requested in offered:
         if requested != chosen:
             g.new_locale = requested
         return requested
-    preferred = chosen if chosen is not None and chosen in available_locales() else customer_locale
-    return _choose(preferred, merchant_locale, request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    preferred = chosen if chosen is not None and chosen in offered else customer_locale
+    return _choose(preferred, merchant_locale, request.environ.get("HTTP_ACCEPT_LANGUAGE", ""), offered)
 
 
-def other_languages(locale: str, path: str | None = None) -> tuple[Language, ...]:
-    """Return the other languages, each with the URL of this page (or of `path`) in it."""
+def other_languages(locale: str, offered: tuple[str, ...], path: str | None = None) -> tuple[Language, ...]:
+    """Return the other languages of those `offered`, each with the URL of this page (or of `path`) in it."""
     if path is not None:
         start = f"{path}?"
     else:
@@ -37,16 +43,22 @@ def other_languages(locale: str, path: str | None = None) -> tuple[Language, ...
         query = request.args.items(multi=True) if request.query_string else ()
         parameters = [(name, value) for name, value in query if name != PARAMETER]
         start = f"{page}?{urlencode(parameters)}&" if parameters else f"{page}?"
-    return tuple(Language(code, name, f"{start}{PARAMETER}={code}") for code, name in _names() if code != locale)
+    return tuple(
+        Language(code, name, f"{start}{PARAMETER}={code}")
+        for code, name in _names()
+        if code != locale and code in offered
+    )
 
 
 @lru_cache(maxsize=1024)
-def _choose(customer_locale: str | None, merchant_locale: str | None, accept_language: str) -> str:
+def _choose(
+    customer_locale: str | None, merchant_locale: str | None, accept_language: str, offered: tuple[str, ...]
+) -> str:
     return choose_locale(
         customer_locale=customer_locale,
         merchant_locale=merchant_locale,
         accept_language=accept_language,
-        available=available_locales(),
+        available=offered,
     )
 
 

@@ -8,7 +8,7 @@ from flask import g
 
 from portal.customer_pages.context import now
 from portal.customer_pages.cookies import browser_token
-from portal.customer_pages.locales import other_languages, pick_locale, reading_direction
+from portal.customer_pages.locales import offered_locales, other_languages, pick_locale, reading_direction
 from portal.merchants.queries import MerchantProfile
 from portal.rendering.renderer import Brand, Shell, build_brand
 from portal.rendering.translations import SOURCE_LOCALE, available_locales, choose_locale
@@ -25,7 +25,7 @@ def build_shell() -> Shell:
     runtime, request, here = current_runtime(), current_request(), current_g()
     merchant: MerchantProfile = here.merchant
     signed_in: SignedIn | None = here.signed_in
-    locale = pick_locale(signed_in.locale if signed_in else None, merchant.locale)
+    locale = pick_locale(signed_in.locale if signed_in else None, merchant.locale, offered_locales())
     theme = runtime.renderer.themes.get(merchant.theme)
     static = request.root_path.rstrip("/") + runtime.static_files.path
     return Shell(
@@ -40,12 +40,13 @@ def build_shell() -> Shell:
         current=runtime.nav.get(request.endpoint or "", ""),
         locale=locale,
         dir=reading_direction(locale),
-        languages=other_languages(locale),
+        languages=other_languages(locale, offered_locales()),
         embedded=False,
         support_email=merchant.support_email or theme.brand.support_email,
         privacy_url=theme.brand.privacy_url,
         terms_url=theme.brand.terms_url,
         now=now().astimezone(ZoneInfo(merchant.timezone)),
+        hidden_pages=merchant.settings.pages.hidden,
         can_sign_out="is_named_by_host" not in here,
     )
 

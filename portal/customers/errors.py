@@ -30,3 +30,10 @@ class UnknownCustomer(NotFound):
 
 class CustomerDeleted(NotFound):
     sentence = "This customer was deleted."
+
+
+class DetailsChanged(PortalError):
+    """Somebody changed the customer's details since they were shown; nothing was stored."""
+
+    status = 409
+    sentence = "These details were changed meanwhile."

@@ -14,7 +14,7 @@ from portal.database import STRICT, Base, Flag, Id, Instant, Json, Text
 class Customer(Base):
     """A person or business that pays one merchant. Deleting is soft: `deleted_at`; its payments and invoices stay.
 
-    `email_key` is the address as it is compared (see `customers.rules.email_key`); mail goes to `email` alone.
+    `email_key` is the address as it is compared (see `customers.rules.profiles.email_key`); mail goes to `email` alone.
     """
 
     __tablename__ = "customers"
@@ -45,10 +45,16 @@ class Customer(Base):
     locale: Mapped[str | None] = mapped_column(Id)
     billing_address: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     shipping_address: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    tax_ids: Mapped[list[dict[str, str]]] = mapped_column(Json, default=list)
+    purchase_order: Mapped[str | None] = mapped_column(Text)
+    timezone: Mapped[str | None] = mapped_column(Id)
     fields: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     # "metadata" is taken by SQLAlchemy on the class; the column has the field's own name.
     custom_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", Json, default=dict)
     blocked: Mapped[bool] = mapped_column(Flag, default=False)
+    # When the customer saved or confirmed its details last, and when it was asked for them last and put it off.
+    details_confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    details_postponed_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
     deleted_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.customers.errors import CustomerDeleted, DuplicateCustomer, InvalidCustomer, UnknownCustomer
+from portal.customers.errors import CustomerDeleted, DetailsChanged, DuplicateCustomer, InvalidCustomer, UnknownCustomer
 from portal.customers.models import Customer
-from portal.customers.rules import CustomerDetails, merged_document, normalise_details
+from portal.customers.rules.profiles import CustomerDetails, merged_document, normalise_details
+from portal.customers.rules.typed_details import details_digest
 from portal.customers.shapes import shape_customer
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
@@ -83,6 +84,28 @@ def update_customer(
     return True
 
 
+def change_details(
+    session: Session, scope: Scope, details: CustomerDetails, *, seen: str, actor: Actor, at: datetime
+) -> bool:
+    """Store what a customer typed about itself, and that it looked at its details; return whether anything changed.
+
+    `seen` is the digest of what was shown (`details_digest`). A telephone may be another customer's too: whoever types one learns
+    nothing about others. Raises DetailsChanged, InvalidCustomer, UnknownCustomer, CustomerDeleted.
+    """
+    customer = _lock_living(session, scope.merchant_id, scope.customer_id)
+    if details_digest(_by_column(customer)) != seen:
+        raise DetailsChanged
+    customer.details_confirmed_at = at
+    return update_customer(
+        session, scope.merchant_id, scope.customer_id, details, actor=actor, at=at, allow_duplicate=True
+    )
+
+
+def postpone_details(session: Session, scope: Scope, *, at: datetime) -> None:
+    """Remember that the customer put off the question for its details. Raises UnknownCustomer and CustomerDeleted."""
+    _lock_living(session, scope.merchant_id, scope.customer_id).details_postponed_at = at
+
+
 def mark_blocked(session: Session, scope: Scope, *, actor: Actor, at: datetime) -> bool:
     """Block a customer; return False where it is blocked already. `portal.sign_in.operations.block_customer` signs it out too.
 
@@ -126,6 +149,10 @@ def changes_of(customer: Customer, details: CustomerDetails) -> dict[str, Any]:
         attribute = _ATTRIBUTES.get(name, name)
         new_values[attribute] = merged_document(name, getattr(customer, attribute), new)
     return {name: value for name, value in new_values.items() if getattr(customer, name) != value}
+
+
+def _by_column(customer: Customer) -> dict[str, Any]:
+    return {column.key: getattr(customer, column.key) for column in sa.inspect(Customer).column_attrs}
 
 
 def _lock_living(session: Session, merchant_id: str, customer_id: str) -> Customer:

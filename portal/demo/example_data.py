@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from portal.customers.rules import CustomerDetails
+from portal.customers.rules.profiles import CustomerDetails
 from portal.merchants.rules.merchant_settings import Amounts, Limits, MerchantSettings
 
 GOOD_CARD, DECLINED_CARD, INSUFFICIENT_FUNDS_CARD = "4242424242424242", "4000000000000002", "4000000000009995"

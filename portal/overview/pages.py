@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from portal.customers.queries.details import WantedDetails
 from portal.payment_methods.pages import MethodLabel
 from portal.payments.pages import PaymentRow
 
@@ -96,7 +97,7 @@ class OverviewPage:
     waits either, and money is under way) or "settled" (none of these): what the page says first, and the only one with a tick is the last.
     `under_way` is one a currency; `moving` names the newest payments of it that are on their way.
     `payments` are the newest five (phones show three). `pay_with` is the default method. `credits` are one a currency.
-    `top_up_url` is the checkout of a top-up, None where the merchant accepts none.
+    `top_up_url` is the checkout of a top-up, None where the merchant accepts none. `wanted` are details that the merchant asks for.
     """
 
     first_name: str
@@ -110,6 +111,7 @@ class OverviewPage:
     under_way: tuple[UnderWay, ...] = ()
     moving: tuple[PaymentRow, ...] = ()
     to_confirm: Attention | None = None
+    wanted: WantedDetails | None = None
 
     @property
     def moving_count(self) -> int:

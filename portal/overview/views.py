@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g
 
-from portal.customer_pages.context import current_scope, current_services, reading, root, today
+from portal.customer_pages.context import current_scope, current_services, now, reading, root, today
+from portal.customers.queries.details import WantedDetails, find_wanted
+from portal.database import Reader
 from portal.overview.page_builders import build_overview_page
 from portal.overview.queries import read_account, read_owed
 from portal.web.policies import signed_in
@@ -25,6 +28,7 @@ def overview() -> Response:
     with reading() as reader:
         owed, due = read_owed(reader, scope, today())
         account = read_account(reader, scope)
+        wanted = _find_wanted(reader)
     page = build_overview_page(
         (g.signed_in.name or "").strip().partition(" ")[0],
         owed,
@@ -37,4 +41,12 @@ def overview() -> Response:
         options=g.merchant.options,
         usual_currency=g.merchant.currency,
     )
-    return render_page("overview.html", page)
+    return render_page("overview.html", replace(page, wanted=wanted))
+
+
+def _find_wanted(reader: Reader) -> WantedDetails | None:
+    """Return the details to ask for, where the customer may give them."""
+    settings = g.merchant.settings
+    if settings.pages.details != "edit":
+        return None
+    return find_wanted(reader, current_scope(), settings.context_fields, now())

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
-from portal.customer_pages.context import current_scope, current_services, now, reading, root, today
+from portal.customer_pages.context import current_scope, current_services, now, reader_zone, reading, root, today
 from portal.database import Reader
 from portal.events.queries import list_events
 from portal.events.rules import EventType
@@ -77,7 +77,7 @@ def payment(payment_id: str) -> Response:
         gateway_name=gateway.title if gateway is not None else g.merchant.name,
         can_cancel_at_gateway=gateway is not None and gateway.capabilities.cancel,
         prompt_channels=gateway.capabilities.prompt_channels if gateway is not None else (),
-        zone=ZoneInfo(g.merchant.timezone),
+        zone=reader_zone(),
         root=root(),
         now=now(),
         can_pay=services.gateways.find(scope.merchant_id) is not None,

@@ -59,6 +59,7 @@ class Language:
 class Shell:
     """What every template gets beside its page. `root` and `static` have no slash at the end; `now` is in the merchant's timezone.
 
+    `hidden_pages` are those that the merchant does not give its customers ("details", "payment_methods").
     `can_sign_out` is False where the host application decides who is signed in: signing out is done there.
     """
 
@@ -79,6 +80,7 @@ class Shell:
     privacy_url: str
     terms_url: str
     now: datetime
+    hidden_pages: frozenset[str] = frozenset()
     can_sign_out: bool = True
 
 

@@ -85,7 +85,7 @@ def available_locales() -> tuple[str, ...]:
 def choose_locale(
     *, customer_locale: str | None, merchant_locale: str | None, accept_language: str | None, available: Iterable[str]
 ) -> str:
-    """Return the first available of: the customer's language, the browser's, the merchant's, English.
+    """Return the first available of: the customer's language, the browser's, the merchant's, English, whatever is available.
 
     A region that is not available falls back to its language (`fr-CM` to `fr`). English in the browser's list ends that list:
     it is a browser's default when nobody chose a language, and then the merchant's language is better.
@@ -101,7 +101,7 @@ def choose_locale(
             if tag in known:
                 return known[tag]
             tag = tag.rpartition("-")[0]
-    return SOURCE_LOCALE
+    return next(iter(known.values()), SOURCE_LOCALE)
 
 
 def jinja_functions(locale: str) -> dict[str, Callable[..., str]]:

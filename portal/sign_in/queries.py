@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from portal.clock import has_begun
 from portal.customers.models import Customer
 from portal.customers.queries.accounts import MAY_SIGN_IN, Account, list_accounts_beside
-from portal.customers.rules import mailbox_of
+from portal.customers.rules.profiles import mailbox_of
 from portal.database import Reader
 from portal.public_ids import is_id
 from portal.sign_in.models import Challenge, KnownBrowser, PortalSession, SignInRequest, SignInSession
@@ -40,6 +40,7 @@ class SignedIn:
     company_name: str | None
     email: str | None
     locale: str | None
+    timezone: str | None
 
     def is_touch_due(self, at: datetime) -> bool:
         """Return whether `last_used_at` is to be updated."""
@@ -118,6 +119,7 @@ _SESSION_BY_TOKEN = (
         Customer.company_name,
         Customer.email,
         Customer.locale,
+        Customer.timezone,
     )
     .join(
         Customer,
@@ -167,7 +169,7 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
     # Unpacked rather than read by name: every request of a signed-in customer reads this row.
     (
         session_id, customer_id, kind, created_at, last_used_at, expires_at, idle_seconds, return_url, revoked_at,
-        name, company_name, email, locale,
+        name, company_name, email, locale, timezone,
     ) = row  # fmt: skip
     idle_at = last_used_at + timedelta(seconds=idle_seconds)
     if revoked_at is not None:
@@ -178,7 +180,7 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
         return EndedSession("idle")
     return SignedIn(
         session_id, customer_id, kind, created_at, last_used_at, expires_at, idle_at, return_url,
-        name, company_name, email, locale,
+        name, company_name, email, locale, timezone,
     )  # fmt: skip
 
 

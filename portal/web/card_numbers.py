@@ -25,7 +25,8 @@ _FIELDS, _PASTED = "portal_card_number_fields", "portal_pasted_fields"
 def card_number_shown_by(show: Callable[..., Response], *, fields: Collection[str]) -> Callable[[Shown], Shown]:
     """Decorate a view that takes a form: when one of its `fields` has a card number, `show` answers in its place, with the view's own
     arguments, by the form's page with a fault at each of `pasted_fields`. By then their value is "" and the guard has let the request
-    pass; the view itself never sees a form out of which something was taken. A test finds the fields of text that no page shows."""
+    pass; the view itself never sees a form out of which something was taken. A name that ends in a point stands for all that begin with
+    it. A test finds the fields of text that no page shows."""
 
     def decorate(view: Shown) -> Shown:
         @wraps(view)
@@ -65,7 +66,12 @@ def refuse_card_numbers() -> None:
 def _empty_shown_fields(request: Request) -> frozenset[str]:
     """Empty the fields with a card number whose fault the view's page shows, and return their names."""
     shown: Collection[str] = getattr(current_app.view_functions[request.endpoint or ""], _FIELDS, ())
-    pasted = frozenset(name for name in shown if any(map(holds_card_number, request.form.getlist(name))))
+    prefixes = tuple(name for name in shown if name.endswith("."))
+    pasted = frozenset(
+        name
+        for name, values in request.form.lists()
+        if (name in shown or (prefixes and name.startswith(prefixes))) and any(map(holds_card_number, values))
+    )
     if pasted:
         # The parsed form is all that is kept of the body. A field that was sent twice keeps nothing of either.
         pairs = request.form.items(multi=True)

@@ -10,7 +10,7 @@ from portal.customers.errors import CustomerDeleted, DuplicateCustomer, InvalidC
 from portal.customers.models import Customer
 from portal.customers.operations import create_customer, unblock_customer, update_customer
 from portal.customers.queries.customers import find_customer_by_reference, get_customer, list_customers_by_email
-from portal.customers.rules import CustomerDetails
+from portal.customers.rules.profiles import CustomerDetails
 from portal.events.models import EventRecord
 from portal.merchants.operations import NewMerchant, create_merchant
 from portal.public_ids import new_id

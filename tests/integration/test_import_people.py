@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from portal.clock import MovableClock
 from portal.customers.models import Customer
-from portal.customers.rules import email_key
+from portal.customers.rules.profiles import email_key
 from portal.database import Database
 from portal.importing.rules.runs import Summary
 from portal.invoices.models import Invoice

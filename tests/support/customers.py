@@ -18,7 +18,7 @@ from portal.contacts import ContactRefused, normalise_email
 from portal.credit import operations as credit
 from portal.customers.models import Customer
 from portal.customers.operations import create_customer
-from portal.customers.rules import CustomerDetails, email_key
+from portal.customers.rules.profiles import CustomerDetails, email_key
 from portal.database import Base
 from portal.invoices.models import CreditNote, Invoice
 from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice

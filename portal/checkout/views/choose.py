@@ -265,7 +265,7 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None, *, is_first: bo
             limits=able.charge_limits.get(currency, ANY_AMOUNT),
             is_gateway_slow=is_gateway_slow(scope.merchant_id, gateway.name if gateway else None),
             can_add=able.hosted_page,
-            can_save=able.saved_methods,
+            can_save=able.saved_methods and g.merchant.settings.pages.payment_methods == "edit",
             options=options,
             usual_currency=g.merchant.currency,
             credit=free_credit(reader, scope, currency),

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.customers.models import Customer
-from portal.customers.rules import CustomerName, email_key, is_same_mailbox
+from portal.customers.rules.profiles import CustomerName, email_key, is_same_mailbox
 from portal.database import Reader
 from portal.tenancy import MerchantScope, ReadScope, Scope, within
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from portal.customers.errors import CustomerDeleted, UnknownCustomer
 from portal.customers.models import Customer
-from portal.customers.rules import email_key
+from portal.customers.rules.profiles import email_key
 from portal.database import Reader
 from portal.paging import FIRST, PAGE_SIZE, Cursor, Slice, count_up_to, read_newest_first
 from portal.public_ids import first_id, is_id
@@ -29,6 +29,9 @@ class StoredCustomer(NamedTuple):
     locale: str | None
     billing_address: dict[str, Any]
     shipping_address: dict[str, Any]
+    tax_ids: list[dict[str, str]]
+    purchase_order: str | None
+    timezone: str | None
     fields: dict[str, Any]
     metadata: dict[str, Any]
     blocked: bool

@@ -12,7 +12,7 @@ from portal.customers.errors import InvalidCustomer
 from portal.customers.models import Customer
 from portal.customers.operations import changes_of
 from portal.customers.queries.imported import Identity, lock_customers
-from portal.customers.rules import NormalDetails, merged_document, normalise_details
+from portal.customers.rules.profiles import NormalDetails, merged_document, normalise_details
 from portal.events.operations import record_imported
 from portal.events.rules import Event, EventType
 from portal.importing.operations.people import KnownPeople, taken

@@ -11,7 +11,7 @@ from typing import Any
 from portal.contacts import ContactRefused, normalise_email, normalise_phone
 from portal.countries import find_country
 from portal.customers.errors import InvalidCustomer
-from portal.customers.rules import ADDRESS_PARTS, CustomerDetails, email_key, normalise_details
+from portal.customers.rules.profiles import ADDRESS_PARTS, CustomerDetails, email_key, normalise_details
 from portal.importing.rules.groups import Built, Group, Keys, Reading, SpooledRow
 from portal.importing.rules.mapping import Fields
 from portal.importing.rules.people import heading_of, is_total

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from portal.customers.rules import email_key
+from portal.customers.rules.profiles import email_key
 from portal.importing.rules.amounts import read_amount, read_currency
 from portal.importing.rules.groups import Built, Group, Keys, Reading
 from portal.importing.rules.mapping import Fields

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from portal.countries import find_country
-from portal.customers.rules import email_key
+from portal.customers.rules.profiles import email_key
 from portal.importing.rules.refusals import attempt
 from portal.importing.rules.values import read_email, read_phone, read_text
 

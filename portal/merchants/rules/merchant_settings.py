@@ -134,7 +134,18 @@ def _limit_faults(limits: Limits, currency: str) -> Iterator[tuple[tuple[str | i
 class Pages(_Section):
     """Which pages customers have, and what they may do there: "hidden", only "view", or "edit"."""
 
+    details: Access = "edit"
     payment_methods: Access = "edit"
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Return the names of the pages that customers do not have."""
+        return frozenset(name for name, access in self if access == "hidden")
+
+    def access(self, page: str) -> Access:
+        """Return what customers may do on a page; all of it where the merchant has no say."""
+        access: Access = getattr(self, page, "edit")
+        return access
 
 
 class Amounts(_Section):

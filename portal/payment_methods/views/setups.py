@@ -33,7 +33,9 @@ def add_routes(blueprint: Blueprint) -> None:
 
 
 def setup_gateway() -> Gateway | None:
-    """Return the merchant's gateway, if it has a page on which a method is saved without paying."""
+    """Return the merchant's gateway, if it has a page on which a method is saved without paying, and the merchant lets customers add one."""
+    if g.merchant.settings.pages.payment_methods != "edit":
+        return None
     gateway = current_services().gateways.find(g.merchant.id)
     return gateway if gateway is not None and gateway.capabilities.setup_page else None
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.clock import CLOCKS_DIFFER_BY
 from portal.customers.queries.accounts import Account, find_account
-from portal.customers.rules import mailbox_of
+from portal.customers.rules.profiles import mailbox_of
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
 from portal.sign_in.rules import tokens

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from portal.clock import CLOCKS_DIFFER_BY
 from portal.customers.queries.accounts import Account, list_accounts
-from portal.customers.rules import email_key, is_same_mailbox, mailbox_of
+from portal.customers.rules.profiles import email_key, is_same_mailbox, mailbox_of
 from portal.outbox.operations import enqueue
 from portal.public_ids import new_id
 from portal.settings import Settings

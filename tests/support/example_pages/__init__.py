@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from portal.rendering.renderer import Language, Renderer, Shell, build_brand
 from portal.theming.themes import ThemeSet
+from tests.support.example_pages.details import details_examples
 from tests.support.example_pages.invoices import checkout_examples, invoice_examples
 from tests.support.example_pages.methods import method_examples
 from tests.support.example_pages.parts import NOW, Example
@@ -25,6 +26,7 @@ def examples() -> Iterator[Example]:
     yield from invoice_examples()
     yield from checkout_examples()
     yield from method_examples()
+    yield from details_examples()
     yield from error_examples()
     yield from demo_examples()
 

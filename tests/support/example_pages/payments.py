@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from portal.customers.queries.details import WantedDetails
 from portal.gateways.contract import FAILURE_CODES
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel, UnderWay
 from portal.payment_methods.pages import MethodLabel, method_name
@@ -62,6 +63,8 @@ def overview_examples() -> Iterator[Example]:
     )  # fmt: skip
     yield Example("overview", "overview.html", full, "overview")
     yield Example("overview-empty", "overview.html", OverviewPage("", (), (), (), None), "overview")
+    for name, count in (("wanted", 2), ("stale", 0)):
+        yield Example(f"overview-{name}", "overview.html", replace(full, wanted=WantedDetails(count)), "overview")
     settled = replace(
         full, owed=(), attention=(), state="settled", under_way=(), top_up_url="/acme/checkout?top_up=USD"
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from portal.contacts import ContactRefused, normalise_name, normalise_phone
 from portal.customers.errors import InvalidCustomer
-from portal.customers.rules import (
+from portal.customers.rules.profiles import (
     CustomerDetails,
     email_key,
     is_same_mailbox,

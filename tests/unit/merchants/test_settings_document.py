@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from portal.merchants.errors import InvalidSettings
 from portal.merchants.rules.context_fields import CATALOGUE
 from portal.merchants.rules.merchant_settings import (
+    FieldChoice,
     MerchantSettings,
     read_document,
     read_stored,
@@ -155,3 +159,35 @@ def test_what_is_stored_and_what_is_written_reads_as_the_same(fields, mode, spli
 
     assert read_stored(stored_settings(settings)) == settings
     assert read(write_document(settings)) == settings
+
+
+def test_document_of_the_settings_lists_every_field_as_it_is_by_default():
+    text = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- fields -->")[2].partition("<!-- /fields -->")[0]
+
+    rows = [
+        f"| `{name}`{' †' if known.is_context else ''} | {known.section} | {known.position} | {known.show} |"
+        for name, known in CATALOGUE.items()
+    ]
+    assert table.strip().splitlines()[2:] == rows
+
+
+def test_every_key_of_the_settings_document_is_described():
+    text = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
+    section = text.partition("## What a merchant sets")[2].partition("## The demo")[0]
+
+    keys = {
+        f"{name}.{key}" if name != "fields" else f"fields.<name>.{key}"
+        for name, field in MerchantSettings.model_fields.items()
+        if name != "version"
+        for key in (FieldChoice if name == "fields" else field.annotation).model_fields
+    }
+    described = set(re.findall(r"`([a-z_]+(?:\.(?:<name>|[a-z_]+))+)", section))
+    beside = {"fields.<name>.choices", "fields.<name>.max_length"}  # Named in the row of the type.
+    assert keys - described == beside
+
+
+def test_example_of_the_settings_document_is_sound():
+    text = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
+
+    read(tomllib.loads(text.partition("```toml\n")[2].partition("```")[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -21,6 +21,9 @@ from portal.contacts import (
 )
 from portal.countries import is_country
 from portal.customers.errors import InvalidCustomer
+from portal.customers.rules.tax_ids import MAX_TAX_IDS, TaxIdRefused, checked_tax_id
+from portal.merchants.errors import InvalidMerchant
+from portal.merchants.rules.merchants import checked_timezone
 
 TYPES = ("individual", "business")
 ADDRESS_PARTS = ("line1", "line2", "line3", "city", "state", "postal_code", "country")
@@ -77,7 +80,8 @@ class CustomerName:
 class CustomerDetails:
     """A customer's details as input; `normalise_details` brings them into the form that is stored.
 
-    None leaves a detail unchanged when a customer is updated. `billing_address` and `shipping_address` have the parts of
+    None leaves a detail unchanged when a customer is updated. `tax_ids` are documents of `type` (`eu_vat`) and `value`, and replace all
+    there are. `billing_address` and `shipping_address` have the parts of
     `ADDRESS_PARTS`, `country` as ISO 3166; an entry of `fields` or `metadata` that is None is removed (decision 4).
     """
 
@@ -88,6 +92,9 @@ class CustomerDetails:
     email: str | None = None
     phone: str | None = None
     locale: str | None = None
+    timezone: str | None = None
+    purchase_order: str | None = None
+    tax_ids: Sequence[Mapping[str, str]] | None = None
     billing_address: Mapping[str, str | None] | None = None
     shipping_address: Mapping[str, str | None] | None = None
     fields: Mapping[str, str | None] | None = None
@@ -108,6 +115,9 @@ def read_details(values: Mapping[str, Any]) -> CustomerDetails:
         if name in _DOCUMENTS:
             if value is not None and not _is_document(value):
                 raise InvalidCustomer(name, f"{name} is a document of texts")
+        elif name == "tax_ids":
+            if value is not None and not (isinstance(value, list) and all(map(_is_document, value))):
+                raise InvalidCustomer(name, f"{name} is a list of documents with type and value")
         elif not isinstance(value, str | None):
             raise InvalidCustomer(name, f"{name} is a text")
     return CustomerDetails(**values)
@@ -126,7 +136,7 @@ def normalise_details(details: CustomerDetails) -> NormalDetails:
     columns: dict[str, Any] = {}
     billing = _address("billing_address", details.billing_address)
     region = (billing or {}).get("country")
-    for name in ("reference", "name", "company_name"):
+    for name in ("reference", "name", "company_name", "purchase_order"):
         value = getattr(details, name)
         if value is not None:
             columns[name] = _line(name, value) or None
@@ -141,6 +151,10 @@ def normalise_details(details: CustomerDetails) -> NormalDetails:
         columns["phone"] = _phone("phone", details.phone, region)
     if details.locale is not None:
         columns["locale"] = _locale(details.locale)
+    if details.timezone is not None:
+        columns["timezone"] = _timezone(details.timezone)
+    if details.tax_ids is not None:
+        columns["tax_ids"] = _tax_ids(details.tax_ids)
     if details.blocked is not None:
         columns["blocked"] = details.blocked
     documents = {
@@ -259,6 +273,35 @@ def _locale(value: str) -> str | None:
         return str(Locale.parse(value.strip().replace("_", "-"), sep="-")).replace("_", "-")
     except (UnknownLocaleError, ValueError):
         raise InvalidCustomer("locale", "locale is not a language such as en, fr or pt-BR") from None
+
+
+def _timezone(value: str) -> str | None:
+    if is_blank(value):
+        return None
+    try:
+        return checked_timezone(value.strip())
+    except InvalidMerchant as fault:
+        raise InvalidCustomer("timezone", str(fault)) from None
+
+
+def _tax_ids(given: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return tax numbers as they are stored, each once. Raises InvalidCustomer, which names the place in the list."""
+    if len(given) > MAX_TAX_IDS:
+        raise InvalidCustomer("tax_ids", f"tax_ids has {MAX_TAX_IDS} entries at most")
+    stored: list[dict[str, str]] = []
+    for place, tax_id in enumerate(given):
+        name = f"tax_ids.{place}"
+        if set(tax_id) != {"type", "value"}:
+            raise InvalidCustomer(name, f"{name} has a type and a value")
+        try:
+            type_, value = checked_tax_id(tax_id["type"], _line(f"{name}.value", tax_id["value"]))
+        except TaxIdRefused:
+            raise InvalidCustomer(
+                f"{name}.value", f"{name}.value is not a number of the type {tax_id['type'][:40]}"
+            ) from None
+        if (entry := {"type": type_, "value": value}) not in stored:
+            stored.append(entry)
+    return stored
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -1,0 +1,1 @@
+"""Validation of what a customer is: profile, postal addresses, tax numbers, fields of the merchant's; pure."""
