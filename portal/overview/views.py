@@ -41,7 +41,10 @@ def overview() -> Response:
         options=g.merchant.options,
         usual_currency=g.merchant.currency,
     )
-    return render_page("overview.html", replace(page, wanted=wanted))
+    attention = page.attention
+    if "payment_methods" in g.merchant.settings.pages.hidden:
+        attention = tuple(item for item in attention if not item.kind.startswith("method_"))
+    return render_page("overview.html", replace(page, wanted=wanted, attention=attention))
 
 
 def _find_wanted(reader: Reader) -> WantedDetails | None:

@@ -163,12 +163,14 @@ class MethodNotice:
 @dataclass(frozen=True, slots=True)
 class MethodsPage:
     """payment_methods/list.html, for the list and for the address of each method, which opens it there. The default comes first.
-    `gateway_name` is who stores the numbers ("Sandbox Pay"); `can_add`: it has a page on which a method is saved without paying."""
+    `gateway_name` is who stores the numbers ("Sandbox Pay"); `can_add`: it has a page on which a method is saved without paying.
+    `can_edit` is False where the merchant lets customers only see their methods."""
 
     methods: tuple[MethodEntry, ...]
     gateway_name: str
     can_add: bool = False
     done: MethodNotice | None = None
+    can_edit: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from portal.rendering.translations import translator
 from portal.services import Services
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR
+from tests.support.merchant_settings import change_settings
 from tests.support.page_checks import text_of
 from tests.support.page_client import Page, PageClient
 from tests.support.scripted_gateway import ABLE, ScriptedGateway
@@ -79,7 +80,7 @@ def test_method_is_added_on_the_gateways_page(pages: PageClient, account: Accoun
     gateway.finish_setup(setup.id, MASTERCARD)
     saved = pages.get(f"/acme/payment-methods/new/{setup.id}")
     assert saved.headline == "Your payment method is saved"
-    detail = pages.get(saved.link("Details"))
+    detail = pages.get(saved.link("See this payment method"))
     assert opened(detail) == "Details Studio card"
     assert "Mastercard •••• 5100" in detail.text
     assert "MAYA L" in detail.text
@@ -457,3 +458,27 @@ def test_card_number_of_another_site_or_of_nobody_is_refused_before_any_page(app
 
     assert foreign.status_code == 403
     assert (nobody.status_code, CARD in nobody.text) == (303, False)
+
+
+def test_merchant_decides_what_customers_do_with_their_methods(account, pages, clock):
+    method = account.method()
+    page = pages.get("/acme/payment-methods")
+    rename = page.form("Save name")
+    for access, status in (("view", 200), ("hidden", 404)):
+        with account.database.unit_of_work() as session:
+            change_settings(
+                session,
+                account.scope.merchant_id,
+                {"pages": {"payment_methods": access}},
+                actor=OPERATOR,
+                at=account.now,
+            )
+        clock.advance(seconds=10)
+
+        page = pages.get("/acme/payment-methods", status=status)
+
+        assert not {"Save name", "Remove", "Add a payment method"} & {*page.texts("button"), *page.texts("summary")}
+        pages.post(rename.action, {**rename.fields, "nickname": "Mine"}, status=404)
+        pages.post(f"/acme/payment-methods/{method}/removal", rename.fields, status=404)
+        if status == 404:
+            assert "payment-methods" not in pages.get("/acme/").html

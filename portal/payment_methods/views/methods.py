@@ -166,6 +166,7 @@ def _methods_page(opened: OpenMethod | None = None, *, status: int = 200) -> Res
         ),
         gateway_name=gateway.title if gateway else g.merchant.name,
         can_add=setup_gateway() is not None,
+        can_edit=g.merchant.settings.pages.payment_methods == "edit",
         done=done,
     )
     return render_page("payment_methods/list.html", page, status)
