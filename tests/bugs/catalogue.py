@@ -487,7 +487,7 @@ BUGS = (
         "a row is claimed that is not due any more",
         (
             "portal/claims.py",
-            "        .where(queue.is_due(now))\n        # And unchanged",
+            "        .where(queue.is_due)\n        # And unchanged",
             "        # And unchanged",
         ),
         likely=(_CLAIMS,),
@@ -496,7 +496,7 @@ BUGS = (
         "a row is claimed that another worker has claimed",
         (
             "portal/claims.py",
-            "        .where(*(table.c[name].is_not_distinct_from(before[name]) for name in changes))\n",
+            "        .where(*(table.c[name].is_not_distinct_from(sa.bindparam(f\"before_{name}\")) for name in changed))\n",
             "",
         ),
         likely=(_CLAIMS,),
