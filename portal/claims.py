@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from portal.database import Base, Count, Instant, Reader, table_of
 from portal.services import Services
@@ -109,7 +110,7 @@ def _select_due(queue: Queue) -> sa.Select[Any]:
 
 
 @cache
-def _update_one(queue: Queue, changed: tuple[str, ...]) -> sa.ReturningUpdate[Any]:
+def _update_one(queue: Queue, changed: tuple[str, ...]) -> ReturningUpdate[Any]:
     table = table_of(queue.model)
     return (
         sa.update(table)

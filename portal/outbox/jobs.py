@@ -92,9 +92,9 @@ def count_dead_letters(database: Database) -> int:
 def delete_delivered(session: Session, *, at: datetime) -> int:
     """Delete what was delivered over a month ago; dead letters stay. Return how many."""
     result: Any = session.execute(
-        sa.delete(OutboxMessage)
-        .where(OutboxMessage.done_at < at - _DELIVERED_RETENTION)
-        .execution_options(tenant_wide=True, synchronize_session=False)
+        sa.delete(table_of(OutboxMessage))
+        .where(table_of(OutboxMessage).c.done_at < at - _DELIVERED_RETENTION)
+        .execution_options(tenant_wide=True)
     )
     return int(result.rowcount)
 

@@ -58,19 +58,17 @@ def _compare(services: Services, merchant_id: str, gateway_name: str) -> bool:
     return compare_with_gateway(services, merchant_id, gateway) is not None
 
 
+_COMPARISONS, _MERCHANTS = table_of(GatewayComparison).c, table_of(Merchant).c
 _NEW_ACCOUNTS = (
-    sa.select(Merchant.id, Merchant.gateway)
+    sa.select(_MERCHANTS.id, _MERCHANTS.gateway)
     .outerjoin(
-        GatewayComparison,
-        sa.and_(GatewayComparison.merchant_id == Merchant.id, GatewayComparison.gateway == Merchant.gateway),
+        table_of(GatewayComparison),
+        sa.and_(_COMPARISONS.merchant_id == _MERCHANTS.id, _COMPARISONS.gateway == _MERCHANTS.gateway),
     )
-    .where(Merchant.gateway.is_not(None), Merchant.status == "active", GatewayComparison.merchant_id.is_(None))
+    .where(_MERCHANTS.gateway.is_not(None), _MERCHANTS.status == "active", _COMPARISONS.merchant_id.is_(None))
     .limit(_BATCH)
     .execution_options(tenant_wide=True)
 )
-
-
-_COMPARISONS, _MERCHANTS = table_of(GatewayComparison).c, table_of(Merchant).c
 _IS_IN_USE = sa.exists().where(
     _MERCHANTS.id == _COMPARISONS.merchant_id,
     _MERCHANTS.gateway == _COMPARISONS.gateway,

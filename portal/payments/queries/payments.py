@@ -205,9 +205,14 @@ _SHARES = within_each(
 )
 
 
-def is_within(scope: ReadScope, payment_id: Any) -> sa.ColumnElement[bool]:
-    """Return the condition that the payment of another table's row is within the scope; `payment_id` is that table's column."""
-    return sa.exists().where(*within(scope, Payment.merchant_id, Payment.customer_id), Payment.id == payment_id)
+def is_of_customer(payment_id: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that the payment of another table's row is the customer's whom `parameters_of` a scope names;
+    `payment_id` is that table's column."""
+    return sa.exists().where(
+        _P.merchant_id == sa.bindparam("merchant_id"),
+        _P.customer_id == sa.bindparam("customer_id"),
+        _P.id == payment_id,
+    )
 
 
 def _ranges(
