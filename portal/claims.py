@@ -9,34 +9,45 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias, cast
+from functools import cache
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from portal.database import Base, Reader
+from portal.database import Base, Count, Instant, Reader, table_of
 from portal.services import Services
 
 Row: TypeAlias = sa.Row[Any]
+NOW = sa.bindparam("now", type_=Instant())
+"""The instant of the claim, in the condition of a queue."""
 _CANDIDATES = 10
 _MAX_ATTEMPTS = 10
 
 
-@dataclass(frozen=True, slots=True)
+def _now_alone(now: datetime) -> Mapping[str, Any]:
+    return {"now": now}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Queue:
     """A table whose rows become due.
 
     `columns` are read beside the primary key, of which `merchant_id` is a part. `is_due` is the condition at an instant, the same
-    for a candidate and for its claim; an index over time should answer it. `claim` returns the values that claim a row: they take
-    it out of the queue for as long as its worker may need, so that the row of a killed worker becomes due again, and count the
-    attempt where attempts are counted. At least one of them differs from what was read; each is of a column in `columns`.
+    for a candidate and for its claim; an index over time should answer it. It is built once: what it compares with are
+    parameters, `NOW` or those whose values at an instant `parameters` returns. `claim` returns the values that claim a row: they
+    take it out of the queue for as long as its worker may need, so that the row of a killed worker becomes due again, and count
+    the attempt where attempts are counted. They are of the same columns for each row, and each of these is in `columns`; at least
+    one of them differs from what was read.
     """
 
     model: type[Base]
     columns: tuple[InstrumentedAttribute[Any], ...]
-    is_due: Callable[[datetime], sa.ColumnElement[bool]]
+    is_due: sa.ColumnElement[bool]
     order_by: tuple[InstrumentedAttribute[Any], ...]
     claim: Callable[[Row, datetime], Mapping[str, Any]]
+    parameters: Callable[[datetime], Mapping[str, Any]] = _now_alone
 
 
 def claim_next(services: Services, queue: Queue) -> Row | None:
@@ -61,13 +72,7 @@ def claim_next(services: Services, queue: Queue) -> Row | None:
 def list_candidates(reader: Reader, queue: Queue, now: datetime, *, limit: int) -> Sequence[Row]:
     """Return the rows of all merchants that have been due longest, at most `limit`. Nothing is locked: another worker may claim
     each of them first."""
-    return reader.execute(
-        sa.select(*_columns(queue))
-        .where(queue.is_due(now))
-        .order_by(*queue.order_by)
-        .limit(limit)
-        .execution_options(tenant_wide=True)
-    ).all()
+    return reader.execute(_select_due(queue), {**queue.parameters(now), "limit": limit}).all()
 
 
 def claim(session: Session, queue: Queue, candidate: Row, now: datetime) -> Row | None:
@@ -75,18 +80,15 @@ def claim(session: Session, queue: Queue, candidate: Row, now: datetime) -> Row 
 
     A transaction that claims several rows may wait for one that claims them in another order: claim one row in each transaction.
     """
-    table = _table(queue)
     changes = queue.claim(candidate, now)
     before = candidate._mapping  # By name: a row is a tuple too, whose methods (`count`) take precedence.
-    return session.execute(
-        sa.update(table)
-        .where(*(column == before[column.key] for column in table.primary_key))
-        .where(queue.is_due(now))
-        # And unchanged: a row that another worker claimed may be due again, or still (its next time may have passed as well).
-        .where(*(table.c[name].is_not_distinct_from(before[name]) for name in changes))
-        .values(**changes)
-        .returning(*_columns(queue))
-    ).first()
+    parameters = {
+        **queue.parameters(now),
+        **{f"of_{column.key}": before[column.key] for column in table_of(queue.model).primary_key},
+        **{f"before_{name}": before[name] for name in changes},
+        **{f"after_{name}": value for name, value in changes.items()},
+    }
+    return session.execute(_update_one(queue, tuple(changes)), parameters).first()
 
 
 def _choose_randomly(candidates: Sequence[Row], services: Services) -> Row:
@@ -94,11 +96,33 @@ def _choose_randomly(candidates: Sequence[Row], services: Services) -> Row:
     return candidates[min(int(services.chance() * len(candidates)), len(candidates) - 1)]
 
 
+# Built once for each queue: a worker that finds nothing does nothing else, several times a second, and building a statement costs
+# more than running it.
+@cache
+def _select_due(queue: Queue) -> sa.Select[Any]:
+    return (
+        sa.select(*_columns(queue))
+        .where(queue.is_due)
+        .order_by(*(table_of(queue.model).c[column.key] for column in queue.order_by))
+        .limit(sa.bindparam("limit", type_=Count))
+        .execution_options(tenant_wide=True)
+    )
+
+
+@cache
+def _update_one(queue: Queue, changed: tuple[str, ...]) -> ReturningUpdate[Any]:
+    table = table_of(queue.model)
+    return (
+        sa.update(table)
+        .where(*(column == sa.bindparam(f"of_{column.key}") for column in table.primary_key))
+        .where(queue.is_due)
+        # And unchanged: a row that another worker claimed may be due again, or still (its next time may have passed as well).
+        .where(*(table.c[name].is_not_distinct_from(sa.bindparam(f"before_{name}")) for name in changed))
+        .values({name: sa.bindparam(f"after_{name}") for name in changed})
+        .returning(*_columns(queue))
+    )
+
+
 def _columns(queue: Queue) -> list[sa.Column[Any]]:
-    table = _table(queue)
+    table = table_of(queue.model)
     return [*table.primary_key, *(table.c[column.key] for column in queue.columns)]
-
-
-def _table(queue: Queue) -> sa.Table:
-    """Return the table of a queue, whose rows are read without the ORM."""
-    return cast(sa.Table, queue.model.__table__)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,3 +39,22 @@ def within(scope: ReadScope, merchant_id: Any, customer_id: Any) -> tuple[sa.Col
     """Return the conditions that keep a statement within `scope`, on the two columns of the table that it reads."""
     of_merchant = merchant_id == scope.merchant_id
     return (of_merchant, customer_id == scope.customer_id) if isinstance(scope, Scope) else (of_merchant,)
+
+
+def within_each(
+    statement: sa.Select[Any], merchant_id: Any, customer_id: Any
+) -> Mapping[type[ReadScope], sa.Select[Any]]:
+    """Return the statement within a scope of either type, for a module that builds it once; `parameters_of` are its parameters.
+
+    The columns are those of `within`.
+    """
+    of_merchant = statement.where(merchant_id == sa.bindparam("merchant_id"))
+    of_customer = of_merchant.where(customer_id == sa.bindparam("customer_id"))
+    return MappingProxyType({MerchantScope: of_merchant, Scope: of_customer})
+
+
+def parameters_of(scope: ReadScope) -> dict[str, Any]:
+    """Return the values of the parameters `merchant_id` and, of a customer's scope, `customer_id`."""
+    if isinstance(scope, Scope):
+        return {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}
+    return {"merchant_id": scope.merchant_id}

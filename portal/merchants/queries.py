@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.merchants.models import ApiKey, GatewayAccount, Merchant
 from portal.merchants.rules.merchant_settings import MerchantSettings, read_stored
 from portal.merchants.rules.payment_options import PaymentOptions
@@ -56,10 +56,12 @@ class MerchantProfile:
         return instant.astimezone(ZoneInfo(self.timezone)).date()
 
 
-_COLUMNS = [getattr(Merchant, name.removeprefix("stored_")) for name in MerchantProfile.__dataclass_fields__]
+_MERCHANTS = table_of(Merchant).c
+_COLUMNS = [_MERCHANTS[name.removeprefix("stored_")] for name in MerchantProfile.__dataclass_fields__]
 # Built once: every page reads a merchant, and building the statement costs as much as running it.
-_BY_SLUG = sa.select(*_COLUMNS).where(Merchant.slug == sa.bindparam("slug"))
-_BY_ID = sa.select(*_COLUMNS).where(Merchant.id == sa.bindparam("id"))
+_BY_SLUG = sa.select(*_COLUMNS).where(_MERCHANTS.slug == sa.bindparam("slug"))
+_BY_ID = sa.select(*_COLUMNS).where(_MERCHANTS.id == sa.bindparam("id"))
+_ALL = sa.select(*_COLUMNS).order_by(_MERCHANTS.slug)
 
 
 def find_merchant(reader: Reader, slug: str) -> MerchantProfile | None:
@@ -83,7 +85,7 @@ def lock_merchant(session: Session, merchant_id: str) -> None:
 
 def list_merchants(reader: Reader) -> list[MerchantProfile]:
     """Return all merchants of the installation, by slug."""
-    return [MerchantProfile(*row) for row in reader.execute(sa.select(*_COLUMNS).order_by(Merchant.slug))]
+    return [MerchantProfile(*row) for row in reader.execute(_ALL)]
 
 
 class StoredKey(NamedTuple):

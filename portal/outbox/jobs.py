@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.claims import Queue, Row, claim_next
+from portal.claims import NOW, Queue, Row, claim_next
 from portal.clock import CLOCKS_DIFFER_BY
-from portal.database import Database
+from portal.database import Database, Instant, table_of
 from portal.outbox.errors import Refused, Undeliverable
 from portal.outbox.models import OutboxMessage
 from portal.outbox.rules import LEASE, MAX_ATTEMPTS, is_last_try, retry_delay
@@ -92,39 +92,41 @@ def count_dead_letters(database: Database) -> int:
 def delete_delivered(session: Session, *, at: datetime) -> int:
     """Delete what was delivered over a month ago; dead letters stay. Return how many."""
     result: Any = session.execute(
-        sa.delete(OutboxMessage)
-        .where(OutboxMessage.done_at < at - _DELIVERED_RETENTION)
-        .execution_options(tenant_wide=True, synchronize_session=False)
+        sa.delete(table_of(OutboxMessage))
+        .where(table_of(OutboxMessage).c.done_at < at - _DELIVERED_RETENTION)
+        .execution_options(tenant_wide=True)
     )
     return int(result.rowcount)
 
 
-def _is_due(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        OutboxMessage.done_at.is_(None),
-        OutboxMessage.dead_at.is_(None),
-        OutboxMessage.due_at <= now + CLOCKS_DIFFER_BY,
-        # What was due when it was written is due for a worker whose clock is behind, too.
-        sa.or_(OutboxMessage.due_at <= now, OutboxMessage.due_at == OutboxMessage.created_at),
-        sa.or_(
-            OutboxMessage.leased_until.is_(None),
-            OutboxMessage.leased_until <= now,
-            # Longer than any lease from now: the clock was ahead when it was claimed, and has been set back since.
-            OutboxMessage.leased_until > now + LEASE,
-        ),
-    )
+def _instants(now: datetime) -> dict[str, Any]:
+    return {"now": now, "latest": now + CLOCKS_DIFFER_BY, "longest_lease": now + LEASE}
 
 
 def _claimed(message: Row, now: datetime) -> dict[str, Any]:
     return {"attempts": message.attempts + 1, "leased_until": now + LEASE}
 
 
+_MESSAGES = table_of(OutboxMessage)
 _DUE = Queue(
     OutboxMessage,
     columns=(OutboxMessage.kind, OutboxMessage.payload, OutboxMessage.attempts, OutboxMessage.leased_until),
-    is_due=_is_due,
+    is_due=sa.and_(
+        _MESSAGES.c.done_at.is_(None),
+        _MESSAGES.c.dead_at.is_(None),
+        _MESSAGES.c.due_at <= sa.bindparam("latest", type_=Instant()),
+        # What was due when it was written is due for a worker whose clock is behind, too.
+        sa.or_(_MESSAGES.c.due_at <= NOW, _MESSAGES.c.due_at == _MESSAGES.c.created_at),
+        sa.or_(
+            _MESSAGES.c.leased_until.is_(None),
+            _MESSAGES.c.leased_until <= NOW,
+            # Longer than any lease from now: the clock was ahead when it was claimed, and has been set back since.
+            _MESSAGES.c.leased_until > sa.bindparam("longest_lease", type_=Instant()),
+        ),
+    ),
     order_by=(OutboxMessage.due_at,),
     claim=_claimed,
+    parameters=_instants,
 )
 
 
@@ -160,16 +162,17 @@ def _record_failure(services: Services, leased: LeasedMessage, fault: Exception)
 def _store_result(session: Session, leased: LeasedMessage, **changes: Any) -> None:
     # Only while the lease is still ours: a slow worker must not overwrite the result of the one that took over.
     session.execute(
-        sa.update(OutboxMessage)
-        .where(
-            OutboxMessage.merchant_id == leased.merchant_id,
-            OutboxMessage.id == leased.id,
-            OutboxMessage.attempts == leased.attempts,
-            OutboxMessage.done_at.is_(None),
-        )
-        .values(**changes)
-        .execution_options(synchronize_session=False)
+        _STORE_RESULT,
+        {"of_merchant": leased.merchant_id, "of_id": leased.id, "of_attempts": leased.attempts, **changes},
     )
+
+
+_STORE_RESULT = sa.update(_MESSAGES).where(
+    _MESSAGES.c.merchant_id == sa.bindparam("of_merchant"),
+    _MESSAGES.c.id == sa.bindparam("of_id"),
+    _MESSAGES.c.attempts == sa.bindparam("of_attempts"),
+    _MESSAGES.c.done_at.is_(None),
+)
 
 
 def _describe(fault: Exception) -> str:

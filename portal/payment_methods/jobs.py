@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.claims import Queue, Row, claim, claim_next, list_candidates
+from portal.claims import NOW, Queue, Row, claim, claim_next, list_candidates
+from portal.database import Count, table_of
 from portal.events.rules import WORKER, EventType
 from portal.gateways.polling import next_check
 from portal.payment_methods.models import PaymentMethod, PaymentMethodSetup
@@ -54,7 +55,7 @@ def _check_claimed(setup: Row, now: datetime) -> dict[str, Any]:
 _TO_CHECK = Queue(
     PaymentMethodSetup,
     columns=(PaymentMethodSetup.check_count, PaymentMethodSetup.next_check_at),
-    is_due=lambda now: PaymentMethodSetup.next_check_at <= now,
+    is_due=table_of(PaymentMethodSetup).c.next_check_at <= NOW,
     order_by=(PaymentMethodSetup.next_check_at,),
     claim=_check_claimed,
 )
@@ -91,21 +92,34 @@ def _mail_about(session: Session, candidate: Row, *, at: datetime) -> bool:
     return True
 
 
-def _is_expiring(now: datetime) -> sa.ColumnElement[bool]:
+def _expiries(now: datetime) -> dict[str, Any]:
     first, last = expiries_to_notify(now.date())
-    return sa.and_(
-        PaymentMethod.status == sa.literal_column("'active'"),
-        PaymentMethod.exp_year.between(first // 100, last // 100),
-        _EXPIRY.between(first, last),
-        PaymentMethod.notified_expiry.is_distinct_from(_EXPIRY),
-    )
+    return {"first": first, "first_year": first // 100, "last": last, "last_year": last // 100}
 
 
-_EXPIRY = PaymentMethod.exp_year * 100 + PaymentMethod.exp_month
+def _claimed_to_mail(method: Row, _now: datetime) -> dict[str, Any]:
+    # The expiry is changed to what it was, so that a method which expires at another time by now is not claimed.
+    expiry = {"exp_year": method.exp_year, "exp_month": method.exp_month}
+    return {"notified_expiry": method.exp_year * 100 + method.exp_month, **expiry}
+
+
+_METHODS = table_of(PaymentMethod).c
+_EXPIRY = _METHODS.exp_year * 100 + _METHODS.exp_month
 _EXPIRING = Queue(
     PaymentMethod,
-    columns=(PaymentMethod.customer_id, PaymentMethod.notified_expiry),
-    is_due=_is_expiring,
+    columns=(
+        PaymentMethod.customer_id,
+        PaymentMethod.exp_year,
+        PaymentMethod.exp_month,
+        PaymentMethod.notified_expiry,
+    ),
+    is_due=sa.and_(
+        _METHODS.status == sa.literal_column("'active'"),
+        _METHODS.exp_year.between(sa.bindparam("first_year", type_=Count), sa.bindparam("last_year", type_=Count)),
+        _EXPIRY.between(sa.bindparam("first", type_=Count), sa.bindparam("last", type_=Count)),
+        _METHODS.notified_expiry.is_distinct_from(_EXPIRY),
+    ),
     order_by=(PaymentMethod.exp_year, PaymentMethod.exp_month),
-    claim=lambda _method, _now: {"notified_expiry": _EXPIRY},
+    claim=_claimed_to_mail,
+    parameters=_expiries,
 )

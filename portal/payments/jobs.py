@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.claims import Queue, Row, claim_next
-from portal.database import Reader
+from portal.claims import NOW, Queue, Row, claim_next
+from portal.database import Reader, table_of
 from portal.events.rules import WORKER
 from portal.gateways.polling import RESEND_AFTER
 from portal.payments.models import Payment
@@ -87,6 +87,7 @@ def _claimed_to_check(payment: Row, now: datetime) -> dict[str, Any]:
     return {"check_count": count, "next_check_at": due}
 
 
+_PAYMENTS = table_of(Payment).c
 _TO_CHECK = Queue(
     Payment,
     columns=(
@@ -97,14 +98,14 @@ _TO_CHECK = Queue(
         Payment.sent_at,
         Payment.last_sent_at,
     ),
-    is_due=lambda now: sa.and_(Payment.next_check_at <= now, Payment.sent_at.is_not(None)),
+    is_due=sa.and_(_PAYMENTS.next_check_at <= NOW, _PAYMENTS.sent_at.is_not(None)),
     order_by=(Payment.next_check_at,),
     claim=_claimed_to_check,
 )
 _TO_SEND = Queue(
     Payment,
     columns=(Payment.gateway, Payment.next_check_at),
-    is_due=lambda now: sa.and_(Payment.next_check_at <= now, Payment.sent_at.is_(None)),
+    is_due=sa.and_(_PAYMENTS.next_check_at <= NOW, _PAYMENTS.sent_at.is_(None)),
     order_by=(Payment.next_check_at,),
     # Due again soon: a worker that dies before it has claimed the sending leaves nothing else behind.
     claim=lambda _payment, now: {"next_check_at": now + RESEND_AFTER},
@@ -113,14 +114,16 @@ _TO_SEND = Queue(
 
 def _list_unconfirmed(reader: Reader, now: datetime) -> Sequence[tuple[str, str]]:
     """Return merchant and id of the checkouts that expired first; read without a lock, over all merchants."""
-    statement = (
-        sa.select(Payment.merchant_id, Payment.id)
-        .where(Payment.status == sa.literal_column("'incomplete'"), Payment.expires_at <= now)
-        .order_by(Payment.expires_at)
-        .limit(_BATCH)
-        .execution_options(tenant_wide=True)
-    )
-    return [(row.merchant_id, row.id) for row in reader.execute(statement)]
+    return [(row.merchant_id, row.id) for row in reader.execute(_UNCONFIRMED, {"now": now})]
+
+
+_UNCONFIRMED = (
+    sa.select(_PAYMENTS.merchant_id, _PAYMENTS.id)
+    .where(_PAYMENTS.status == sa.literal_column("'incomplete'"), _PAYMENTS.expires_at <= NOW)
+    .order_by(_PAYMENTS.expires_at)
+    .limit(_BATCH)
+    .execution_options(tenant_wide=True)
+)
 
 
 def _expire(services: Services, merchant_id: str, payment_id: str, *, at: datetime) -> bool:

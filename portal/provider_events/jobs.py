@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.claims import Queue, Row, claim_next
+from portal.claims import NOW, Queue, Row, claim_next
+from portal.database import table_of
 from portal.provider_events.handlers import Hint, handle
 from portal.provider_events.models import ProviderEvent
 from portal.provider_events.rules import HandlingResult, is_last_try, next_try
@@ -81,7 +82,11 @@ def _settle(services: Services, event: _Claimed, fault: str | None) -> None:
         log.error("event.dead_lettered", extra={**_fields(event), "fault": fault})
     with services.database.unit_of_work() as session:
         # Only while nobody else has claimed it since: a slow worker does not speak for the one that took over.
-        session.execute(_row(event).where(ProviderEvent.attempts == event.attempts).values(**changes))
+        parameters = {
+            "of_merchant": event.merchant_id, "of_gateway": event.gateway, "of_event": event.event_id,
+            "of_attempts": event.attempts, **changes,
+        }  # fmt: skip
+        session.execute(_SETTLE, parameters)
 
 
 def _claimed(event: Row, now: datetime) -> dict[str, Any]:
@@ -89,6 +94,7 @@ def _claimed(event: Row, now: datetime) -> dict[str, Any]:
     return {"attempts": attempts, "due_at": next_try(attempts, now)}
 
 
+_EVENTS = table_of(ProviderEvent)
 _DUE = Queue(
     ProviderEvent,
     columns=(
@@ -98,22 +104,18 @@ _DUE = Queue(
         ProviderEvent.attempts,
         ProviderEvent.due_at,
     ),
-    is_due=lambda now: ProviderEvent.due_at <= now,
+    is_due=_EVENTS.c.due_at <= NOW,
     order_by=(ProviderEvent.due_at, ProviderEvent.received_at),
     claim=_claimed,
 )
 
 
-def _row(event: _Claimed) -> sa.Update:
-    return (
-        sa.update(ProviderEvent)
-        .where(
-            ProviderEvent.merchant_id == event.merchant_id,
-            ProviderEvent.gateway == event.gateway,
-            ProviderEvent.event_id == event.event_id,
-        )
-        .execution_options(synchronize_session=False)
-    )
+_SETTLE = sa.update(_EVENTS).where(
+    _EVENTS.c.merchant_id == sa.bindparam("of_merchant"),
+    _EVENTS.c.gateway == sa.bindparam("of_gateway"),
+    _EVENTS.c.event_id == sa.bindparam("of_event"),
+    _EVENTS.c.attempts == sa.bindparam("of_attempts"),
+)
 
 
 def _fields(event: _Claimed) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from portal.database import table_of
 from portal.gateways.contract import EventRefused, VerifiedEvent
 from portal.provider_events.models import ProviderEvent
 from portal.services import Services
@@ -33,22 +35,20 @@ def receive_event(
 
 
 def _store_once(session: Session, merchant_id: str, gateway_name: str, event: VerifiedEvent, now: datetime) -> bool:
-    if session.get(ProviderEvent, (merchant_id, gateway_name, event.event_id)) is not None:
-        return False
-    try:
-        with session.begin_nested():
-            session.add(
-                ProviderEvent(
-                    merchant_id=merchant_id,
-                    gateway=gateway_name,
-                    event_id=event.event_id,
-                    type=event.type,
-                    reference=event.reference,
-                    gateway_reference=event.gateway_reference,
-                    received_at=now,
-                    due_at=now,
-                )
-            )
-    except IntegrityError:  # Another process has stored the same event at this moment.
-        return False
-    return True
+    row = {
+        "merchant_id": merchant_id,
+        "gateway": gateway_name,
+        "event_id": event.event_id,
+        "type": event.type,
+        "reference": event.reference,
+        "gateway_reference": event.gateway_reference,
+        "received_at": now,
+        "due_at": now,
+    }
+    statement = _STORE_SQLITE if session.get_bind().dialect.name == "sqlite" else _STORE_POSTGRESQL
+    # None where it is stored already, perhaps by another process at this moment.
+    return bool(session.execute(statement, row).rowcount == 1)  # type: ignore[attr-defined]  # an INSERT answers with a CursorResult
+
+
+_STORE_SQLITE = sqlite_insert(table_of(ProviderEvent)).on_conflict_do_nothing()
+_STORE_POSTGRESQL = postgresql_insert(table_of(ProviderEvent)).on_conflict_do_nothing()

@@ -9,7 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from portal.claims import Queue, claim_next
+from portal.claims import NOW, Queue, claim_next
+from portal.database import table_of
 from portal.merchants.models import Merchant
 from portal.reconciliation.models import GatewayComparison
 from portal.reconciliation.operations import compare_with_gateway
@@ -57,31 +58,26 @@ def _compare(services: Services, merchant_id: str, gateway_name: str) -> bool:
     return compare_with_gateway(services, merchant_id, gateway) is not None
 
 
+_COMPARISONS, _MERCHANTS = table_of(GatewayComparison).c, table_of(Merchant).c
 _NEW_ACCOUNTS = (
-    sa.select(Merchant.id, Merchant.gateway)
+    sa.select(_MERCHANTS.id, _MERCHANTS.gateway)
     .outerjoin(
-        GatewayComparison,
-        sa.and_(GatewayComparison.merchant_id == Merchant.id, GatewayComparison.gateway == Merchant.gateway),
+        table_of(GatewayComparison),
+        sa.and_(_COMPARISONS.merchant_id == _MERCHANTS.id, _COMPARISONS.gateway == _MERCHANTS.gateway),
     )
-    .where(Merchant.gateway.is_not(None), Merchant.status == "active", GatewayComparison.merchant_id.is_(None))
+    .where(_MERCHANTS.gateway.is_not(None), _MERCHANTS.status == "active", _COMPARISONS.merchant_id.is_(None))
     .limit(_BATCH)
     .execution_options(tenant_wide=True)
 )
-
-
-def _is_due(now: datetime) -> sa.ColumnElement[bool]:
-    is_in_use = sa.exists().where(
-        Merchant.id == GatewayComparison.merchant_id,
-        Merchant.gateway == GatewayComparison.gateway,
-        Merchant.status == "active",
-    )
-    return sa.and_(GatewayComparison.due_at <= now, is_in_use)
-
-
+_IS_IN_USE = sa.exists().where(
+    _MERCHANTS.id == _COMPARISONS.merchant_id,
+    _MERCHANTS.gateway == _COMPARISONS.gateway,
+    _MERCHANTS.status == "active",
+)
 _DUE = Queue(
     GatewayComparison,
     columns=(GatewayComparison.due_at,),
-    is_due=_is_due,
+    is_due=sa.and_(_COMPARISONS.due_at <= NOW, _IS_IN_USE),
     order_by=(GatewayComparison.due_at,),
     claim=lambda _account, now: {"due_at": now + RETRY_AFTER},
 )

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.gateways.contract import Gateway, ListedCharge, Lookup, State
 from portal.ledger.queries import sum_through_gateway
 from portal.money import Money
@@ -108,13 +108,7 @@ def _resolve(services: Services, merchant_id: str, payment_id: str) -> None:
 def _list_resolved(services: Services, merchant_id: str, gateway: Gateway, compared: frozenset[str]) -> list[str]:
     """Return the open differences of earlier days on which both sides now agree."""
     with services.database.read() as reader:
-        rows = reader.execute(
-            sa.select(GatewayDifference.__table__).where(
-                GatewayDifference.merchant_id == merchant_id,
-                GatewayDifference.gateway == gateway.name,
-                GatewayDifference.resolved_at.is_(None),
-            )
-        ).all()
+        rows = reader.execute(_OPEN, {"merchant_id": merchant_id, "gateway": gateway.name}).all()
     resolved = []
     for row in rows:
         if row.reference in compared:
@@ -133,6 +127,23 @@ def _list_resolved(services: Services, merchant_id: str, gateway: Gateway, compa
     return resolved
 
 
+# Built once, for an installation of many merchants.
+_DIFFERENCES = table_of(GatewayDifference)
+_OPEN = sa.select(_DIFFERENCES).where(
+    _DIFFERENCES.c.merchant_id == sa.bindparam("merchant_id"),
+    _DIFFERENCES.c.gateway == sa.bindparam("gateway"),
+    _DIFFERENCES.c.resolved_at.is_(None),
+)
+_KNOWN = sa.select(GatewayDifference).where(
+    GatewayDifference.merchant_id == sa.bindparam("merchant_id"),
+    GatewayDifference.gateway == sa.bindparam("gateway"),
+    sa.or_(
+        GatewayDifference.resolved_at.is_(None),
+        GatewayDifference.reference.in_(sa.bindparam("references", expanding=True)),
+    ),
+)
+
+
 def _record(
     session: Session,
     merchant_id: str,
@@ -143,12 +154,8 @@ def _record(
     at: datetime,
 ) -> None:
     differing = {found.reference: found for found in comparison.differences}
-    known = sa.select(GatewayDifference).where(
-        GatewayDifference.merchant_id == merchant_id,
-        GatewayDifference.gateway == gateway,
-        sa.or_(GatewayDifference.resolved_at.is_(None), GatewayDifference.reference.in_(differing)),
-    )
-    rows = {row.reference: row for row in session.execute(known).scalars()}
+    parameters = {"merchant_id": merchant_id, "gateway": gateway, "references": list(differing)}
+    rows = {row.reference: row for row in session.execute(_KNOWN, parameters).scalars()}
     for reference, row in rows.items():
         is_gone = reference in resolved or (reference in comparison.compared and reference not in differing)
         if row.resolved_at is None and is_gone:

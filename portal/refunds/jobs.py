@@ -6,7 +6,8 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from portal.claims import Queue, Row, claim_next
+from portal.claims import NOW, Queue, Row, claim_next
+from portal.database import table_of
 from portal.payments.rules.statuses import next_check
 from portal.refunds.models import Refund
 from portal.refunds.operations import resolve_refund
@@ -42,7 +43,7 @@ def _claimed(refund: Row, now: datetime) -> dict[str, Any]:
 _TO_CHECK = Queue(
     Refund,
     columns=(Refund.status, Refund.completed_at, Refund.check_count, Refund.next_check_at),
-    is_due=lambda now: Refund.next_check_at <= now,
+    is_due=table_of(Refund).c.next_check_at <= NOW,
     order_by=(Refund.next_check_at,),
     claim=_claimed,
 )

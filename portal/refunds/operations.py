@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.contacts import normalise_name
 from portal.credit import operations as credit
+from portal.database import table_of
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType, gateway_actor
 from portal.gateways.contract import RefundOutcome, RefundRequest, State
@@ -79,9 +80,7 @@ def record_refund_outcome(
 ) -> None:
     """Update a refund and its payment to the gateway's outcome; idempotent. A refund that fails restores its amount to the payment,
     and to the customer's credit what it took from that."""
-    refund = session.execute(
-        sa.select(Refund).where(Refund.merchant_id == merchant_id, Refund.id == refund_id).with_for_update()
-    ).scalar_one()
+    refund = session.execute(_LOCK, {"merchant_id": merchant_id, "id": refund_id}).scalar_one()
     if outcome.reference != refund.id:
         return
     is_other_money = outcome.money is not None and outcome.money != Money(refund.amount, refund.currency)
@@ -226,18 +225,36 @@ def _claim_resend(
     `last_sent_at` was read before the lookup: a lookup from before another caller resent the refund proves nothing.
     """
     moved = session.execute(
-        sa.update(Refund)
-        .where(
-            Refund.merchant_id == merchant_id,
-            Refund.id == refund_id,
-            Refund.status == "pending",
-            Refund.sent_at.is_not_distinct_from(last_sent_at),
-            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - RESEND_REFUND_AFTER,
-        )
-        .values(sent_at=at)
-        .execution_options(synchronize_session=False)
+        _CLAIM_RESEND,
+        {
+            "of_merchant": merchant_id,
+            "of_refund": refund_id,
+            "last_sent_at": last_sent_at,
+            "sent_before": at - RESEND_REFUND_AFTER,
+            "at": at,
+        },
     )
     return bool(moved.rowcount == 1)  # type: ignore[attr-defined]  # an UPDATE answers with a CursorResult
+
+
+# Built once: building a statement costs as much as running it.
+_REFUNDS = table_of(Refund)
+_LOCK = (
+    sa.select(Refund)
+    .where(Refund.merchant_id == sa.bindparam("merchant_id"), Refund.id == sa.bindparam("id"))
+    .with_for_update()
+)
+_CLAIM_RESEND = (
+    sa.update(_REFUNDS)
+    .where(
+        _REFUNDS.c.merchant_id == sa.bindparam("of_merchant"),
+        _REFUNDS.c.id == sa.bindparam("of_refund"),
+        _REFUNDS.c.status == "pending",
+        _REFUNDS.c.sent_at.is_not_distinct_from(sa.bindparam("last_sent_at")),
+        sa.func.coalesce(_REFUNDS.c.sent_at, _REFUNDS.c.created_at) <= sa.bindparam("sent_before"),
+    )
+    .values(sent_at=sa.bindparam("at"))
+)
 
 
 def _take_credit(session: Session, payment: Payment, money: Money, left: int, actor: Actor, at: datetime) -> Money:

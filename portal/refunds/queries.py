@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.errors import NotFound
 from portal.paging import FIRST, PAGE_SIZE, Cursor, Slice, count_up_to, read_newest_first
 from portal.payments.queries.at_gateways import is_at_gateway
-from portal.payments.queries.payments import is_within
+from portal.payments.queries.payments import is_of_customer
 from portal.public_ids import is_id
 from portal.refunds.models import Refund
 from portal.refunds.rules import RefundStatus
-from portal.tenancy import MerchantScope, ReadScope, Scope
+from portal.tenancy import MerchantScope, ReadScope, Scope, parameters_of
 
 
 class StoredRefund(NamedTuple):
@@ -59,7 +60,7 @@ def find_refund(reader: Reader, scope: ReadScope, refund_id: str) -> StoredRefun
     """Return one refund; it belongs to the customer of its payment."""
     if not is_id("re", refund_id):
         return None
-    row = reader.execute(sa.select(*_COLUMNS).where(*_within(scope), Refund.id == refund_id)).first()
+    row = reader.execute(_ONE[type(scope)], {**parameters_of(scope), "id": refund_id}).first()
     return StoredRefund._make(row) if row is not None else None
 
 
@@ -68,7 +69,7 @@ def list_refunds_of(reader: Reader, scope: ReadScope, payment_ids: Collection[st
     found: dict[str, list[StoredRefund]] = {payment_id: [] for payment_id in payment_ids}
     if not found:
         return found
-    rows = reader.execute(sa.select(*_COLUMNS).where(*_within(scope), Refund.payment_id.in_(sorted(found))))
+    rows = reader.execute(_OF_PAYMENTS[type(scope)], {**parameters_of(scope), "payment_ids": sorted(found)})
     for refund in sorted(map(StoredRefund._make, rows), key=lambda refund: (refund.created_at, refund.id)):
         found[refund.payment_id].append(refund)
     return found
@@ -104,15 +105,7 @@ def count_refunds(reader: Reader, scope: MerchantScope, *, most: int, status: st
 
 def sum_completed(reader: Reader, scope: MerchantScope, payment_ids: Collection[str]) -> Mapping[str, int]:
     """Return the refunded amount of each of these payments, in minor units; payments without a complete refund are missing."""
-    rows = reader.execute(
-        sa.select(Refund.payment_id, sa.func.sum(Refund.amount))
-        .where(
-            Refund.merchant_id == scope.merchant_id,
-            Refund.payment_id.in_(payment_ids),
-            Refund.status == RefundStatus.COMPLETE,
-        )
-        .group_by(Refund.payment_id)
-    )
+    rows = reader.execute(_COMPLETED, {**parameters_of(scope), "payment_ids": payment_ids})
     return {payment_id: int(amount) for payment_id, amount in rows}
 
 
@@ -139,9 +132,26 @@ def read_unknown_refunds(reader: Reader, *, before: datetime | None = None) -> U
     return UnknownRefunds(unknown_count, oldest_at)
 
 
-def _within(scope: ReadScope) -> tuple[sa.ColumnElement[bool], ...]:
-    of_merchant = Refund.merchant_id == scope.merchant_id
-    return (of_merchant, is_within(scope, Refund.payment_id)) if isinstance(scope, Scope) else (of_merchant,)
+def _within_each(statement: sa.Select[Any]) -> Mapping[type[ReadScope], sa.Select[Any]]:
+    """Return the statement within a scope of either type: a refund's own row does not name the customer."""
+    of_merchant = statement.where(_R.merchant_id == sa.bindparam("merchant_id"))
+    return MappingProxyType({MerchantScope: of_merchant, Scope: of_merchant.where(is_of_customer(_R.payment_id))})
+
+
+# Built once: building a statement costs as much as running it.
+_R = table_of(Refund).c
+_STORED = sa.select(*(_R[name] for name in StoredRefund._fields))
+_ONE = _within_each(_STORED.where(_R.id == sa.bindparam("id")))
+_OF_PAYMENTS = _within_each(_STORED.where(_R.payment_id.in_(sa.bindparam("payment_ids", expanding=True))))
+_COMPLETED = (
+    sa.select(_R.payment_id, sa.func.sum(_R.amount))
+    .where(
+        _R.merchant_id == sa.bindparam("merchant_id"),
+        _R.payment_id.in_(sa.bindparam("payment_ids", expanding=True)),
+        _R.status == RefundStatus.COMPLETE,
+    )
+    .group_by(_R.payment_id)
+)
 
 
 def _chosen(scope: MerchantScope, status: str | None) -> sa.Select[Any]:

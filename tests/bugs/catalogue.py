@@ -156,8 +156,8 @@ BUGS = (
         "more is reserved than is left",
         (
             "portal/invoices/operations/balance.py",
-            ".where(Invoice.status.in_(OUTSTANDING), _LEFT - Invoice.amount_reserved >= amount)",
-            ".where(Invoice.status.in_(OUTSTANDING))",
+            ".where(*_ONE, _INVOICE.status.in_(OUTSTANDING), _FREE >= _BY)",
+            ".where(*_ONE, _INVOICE.status.in_(OUTSTANDING))",
         ),
         likely=(_DATABASE, _PAYING),
     ),
@@ -277,7 +277,7 @@ BUGS = (
         (
             "portal/payments/operations/limits.py",
             "    if wait:\n        raise TooManyAttempts(wait)\n",
-            "    if confirmed is None:\n        raise TooManyAttempts(wait)\n",
+            "    if parameters is None:\n        raise TooManyAttempts(wait)\n",
         ),
         likely=(_PAYING,),
     ),
@@ -381,8 +381,8 @@ BUGS = (
         "credit is held that is not there, and no check refuses it",
         (
             "portal/credit/operations.py",
-            "        .where(CustomerBalance.amount - CustomerBalance.amount_reserved >= money.amount)\n",
-            "",
+            ".where(*_ONE, _FREE >= _BY).values(amount_reserved",
+            ".where(*_ONE).values(amount_reserved",
         ),
         (
             "portal/credit/models.py",
@@ -414,8 +414,9 @@ BUGS = (
         "a refund is resent by every caller",
         (
             "portal/refunds/operations.py",
-            "            Refund.sent_at.is_not_distinct_from(last_sent_at),\n"
-            "            sa.func.coalesce(Refund.sent_at, Refund.created_at) <= at - RESEND_REFUND_AFTER,\n",
+            '        _REFUNDS.c.sent_at.is_not_distinct_from(sa.bindparam("last_sent_at")),\n'
+            "        sa.func.coalesce(_REFUNDS.c.sent_at, _REFUNDS.c.created_at) <= "
+            'sa.bindparam("sent_before"),\n',
             "",
         ),
         likely=(_REFUNDING,),
@@ -430,9 +431,11 @@ BUGS = (
         "a balance is read, changed and written",
         (
             "portal/invoices/operations/balance.py",
-            ".values(amount_reserved=Invoice.amount_reserved + amount, updated_at=at)",
-            ".values(amount_reserved=amount + session.execute(sa.select(Invoice.amount_reserved).where("
-            "Invoice.merchant_id == merchant_id, Invoice.id == invoice_id)).scalar_one(), updated_at=at)",
+            "    return _changed(session, _RESERVE, merchant_id, invoice_id, amount, at)\n",
+            "    reserved = session.execute(sa.select(Invoice.amount_reserved).where("
+            "Invoice.merchant_id == merchant_id, Invoice.id == invoice_id)).scalar_one()\n"
+            "    changes = _RESERVE.values(amount_reserved=reserved + amount)\n"
+            "    return _changed(session, changes, merchant_id, invoice_id, amount, at)\n",
         ),
         likely=(_RACES, _DATABASE),
     ),
@@ -487,7 +490,7 @@ BUGS = (
         "a row is claimed that is not due any more",
         (
             "portal/claims.py",
-            "        .where(queue.is_due(now))\n        # And unchanged",
+            "        .where(queue.is_due)\n        # And unchanged",
             "        # And unchanged",
         ),
         likely=(_CLAIMS,),
@@ -496,7 +499,7 @@ BUGS = (
         "a row is claimed that another worker has claimed",
         (
             "portal/claims.py",
-            "        .where(*(table.c[name].is_not_distinct_from(before[name]) for name in changes))\n",
+            '        .where(*(table.c[name].is_not_distinct_from(sa.bindparam(f"before_{name}")) for name in changed))\n',
             "",
         ),
         likely=(_CLAIMS,),

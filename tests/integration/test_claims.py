@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from portal.claims import Queue, Row, claim, claim_next, list_candidates
+from portal.claims import NOW, Queue, Row, claim, claim_next, list_candidates
 from portal.database import Database
 from portal.outbox.models import OutboxMessage
 from tests.support.site import Site
@@ -30,7 +30,7 @@ def postponed(row: Row, now: datetime) -> dict[str, Any]:
 QUEUE = Queue(
     OutboxMessage,
     columns=(OutboxMessage.attempts, OutboxMessage.due_at),
-    is_due=lambda now: sa.and_(OutboxMessage.done_at.is_(None), OutboxMessage.due_at <= now),
+    is_due=sa.and_(OutboxMessage.done_at.is_(None), OutboxMessage.due_at <= NOW),
     order_by=(OutboxMessage.due_at,),
     claim=postponed,
 )

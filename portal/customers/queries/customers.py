@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from portal.customers.errors import CustomerDeleted, UnknownCustomer
 from portal.customers.models import Customer
 from portal.customers.rules.profiles import email_key
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.paging import FIRST, PAGE_SIZE, Cursor, Slice, count_up_to, read_newest_first
 from portal.public_ids import first_id, is_id
-from portal.tenancy import MerchantScope, ReadScope, Scope, within
+from portal.tenancy import MerchantScope, ReadScope, Scope, parameters_of, within
 
 
 class StoredCustomer(NamedTuple):
@@ -124,13 +124,12 @@ def list_customers_by_email(reader: Reader, scope: MerchantScope, address: str) 
 
 def get_contact(reader: Reader, scope: Scope) -> Contact:
     """Return how the customer is addressed, deleted or not: what was ordered before is still carried out. Raises NoResultFound."""
-    return Contact._make(
-        reader.execute(_CONTACT, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).one()
-    )
+    return Contact._make(reader.execute(_CONTACT, parameters_of(scope)).one())
 
 
-_CONTACT = sa.select(*(getattr(Customer, name) for name in Contact._fields)).where(
-    Customer.merchant_id == sa.bindparam("merchant_id"), Customer.id == sa.bindparam("customer_id")
+_CUSTOMERS = table_of(Customer).c
+_CONTACT = sa.select(*(_CUSTOMERS[name] for name in Contact._fields)).where(
+    _CUSTOMERS.merchant_id == sa.bindparam("merchant_id"), _CUSTOMERS.id == sa.bindparam("customer_id")
 )
 
 

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import Instant, Minor, table_of
 from portal.events.rules import Actor, EventType
 from portal.invoices.models import Invoice
 from portal.invoices.operations.status import become, correct, record_invoice
 from portal.invoices.rules import OUTSTANDING, InvoiceStatus
 
-_LEFT = Invoice.total - Invoice.amount_paid - Invoice.amount_credited
-
 
 def reserve(session: Session, merchant_id: str, invoice_id: str, amount: int, *, at: datetime) -> bool:
     """Hold `amount` (minor units) of what is left for a payment; return False when that much is not free."""
-    return _changed(
-        session,
-        _one(merchant_id, invoice_id)
-        .where(Invoice.status.in_(OUTSTANDING), _LEFT - Invoice.amount_reserved >= amount)
-        .values(amount_reserved=Invoice.amount_reserved + amount, updated_at=at),
-    )
+    return _changed(session, _RESERVE, merchant_id, invoice_id, amount, at)
 
 
 def release(session: Session, merchant_id: str, invoice_id: str, amount: int, *, at: datetime) -> None:
     """Release what was reserved for a payment that ended without money."""
-    held = _changed(
-        session,
-        _one(merchant_id, invoice_id)
-        .where(Invoice.amount_reserved >= amount)
-        .values(amount_reserved=Invoice.amount_reserved - amount, updated_at=at),
-    )
+    held = _changed(session, _RELEASE, merchant_id, invoice_id, amount, at)
     assert held, "a released share was reserved"
 
 
@@ -41,12 +29,7 @@ def settle_reserved(
     session: Session, merchant_id: str, invoice_id: str, amount: int, *, actor: Actor, at: datetime
 ) -> None:
     """Turn what was reserved into what is paid; the invoice gets the status that follows."""
-    held = _changed(
-        session,
-        _one(merchant_id, invoice_id)
-        .where(Invoice.amount_reserved >= amount)
-        .values(amount_reserved=Invoice.amount_reserved - amount, **_paid(amount, at)),
-    )
+    held = _changed(session, _SETTLE_RESERVED, merchant_id, invoice_id, amount, at)
     assert held, "a settled share was reserved"
     _update_status(session, merchant_id, invoice_id, amount, actor, at)
 
@@ -65,15 +48,11 @@ def settle_unreserved(
 
     `whole`: all of the amount or nothing. The rest is the customer's credit, which the caller books: surplus money is never lost (threats, rule 23).
     """
-    free = session.execute(
-        sa.select(_LEFT - Invoice.amount_reserved)
-        .where(Invoice.merchant_id == merchant_id, Invoice.id == invoice_id, Invoice.status.in_(OUTSTANDING))
-        .with_for_update()
-    ).scalar()
+    free = session.execute(_LOCK_FREE, {"of_merchant": merchant_id, "of_invoice": invoice_id}).scalar()
     taken = min(amount, free or 0)
     if taken <= 0 or (whole and taken < amount):
         return 0
-    changed = _changed(session, _one(merchant_id, invoice_id).values(**_paid(taken, at)))
+    changed = _changed(session, _SETTLE_FREE, merchant_id, invoice_id, taken, at)
     assert changed, "the row is locked by this transaction"
     _update_status(session, merchant_id, invoice_id, taken, actor, at)
     return taken
@@ -107,14 +86,27 @@ def _update_status(session: Session, merchant_id: str, invoice_id: str, paid: in
         become(session, invoice, status, actor=actor, at=at, previous=previous)
 
 
-def _one(merchant_id: str, invoice_id: str) -> sa.Update:
-    return sa.update(Invoice).where(Invoice.merchant_id == merchant_id, Invoice.id == invoice_id)
-
-
-def _paid(amount: int, at: datetime) -> dict[str, Any]:
-    return {"amount_paid": Invoice.amount_paid + amount, "version": Invoice.version + 1, "updated_at": at}
-
-
-def _changed(session: Session, statement: sa.Update) -> bool:
-    result = session.execute(statement.execution_options(synchronize_session=False))
+def _changed(
+    session: Session, statement: sa.Update, merchant_id: str, invoice_id: str, amount: int, at: datetime
+) -> bool:
+    parameters = {"of_merchant": merchant_id, "of_invoice": invoice_id, "by": amount, "at": at}
+    result = session.execute(statement, parameters)
     return bool(result.rowcount == 1)  # type: ignore[attr-defined]  # an UPDATE answers with a CursorResult
+
+
+# Built once, since every payment runs them: building a statement costs as much as running it.
+_INVOICE = table_of(Invoice).c
+_BY, _AT = sa.bindparam("by", type_=Minor), sa.bindparam("at", type_=Instant())
+_ONE = (_INVOICE.merchant_id == sa.bindparam("of_merchant"), _INVOICE.id == sa.bindparam("of_invoice"))
+_FREE = _INVOICE.total - _INVOICE.amount_paid - _INVOICE.amount_credited - _INVOICE.amount_reserved
+_PAID = {"amount_paid": _INVOICE.amount_paid + _BY, "version": _INVOICE.version + 1, "updated_at": _AT}
+_HELD = sa.update(table_of(Invoice)).where(*_ONE, _INVOICE.amount_reserved >= _BY)
+_RESERVE = (
+    sa.update(table_of(Invoice))
+    .where(*_ONE, _INVOICE.status.in_(OUTSTANDING), _FREE >= _BY)
+    .values(amount_reserved=_INVOICE.amount_reserved + _BY, updated_at=_AT)
+)
+_RELEASE = _HELD.values(amount_reserved=_INVOICE.amount_reserved - _BY, updated_at=_AT)
+_SETTLE_RESERVED = _HELD.values(amount_reserved=_INVOICE.amount_reserved - _BY, **_PAID)
+_SETTLE_FREE = sa.update(table_of(Invoice)).where(*_ONE).values(**_PAID)
+_LOCK_FREE = sa.select(_FREE).where(*_ONE, _INVOICE.status.in_(OUTSTANDING)).with_for_update()

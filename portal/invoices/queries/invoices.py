@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.errors import NotFound
 from portal.invoices.models import Invoice, InvoiceLine
 from portal.invoices.rules import OUTSTANDING
 from portal.paging import FIRST, PAGE_SIZE, Cursor, Slice, count_up_to, read_newest_first
 from portal.public_ids import is_id
-from portal.tenancy import ReadScope, Scope, within
+from portal.tenancy import MerchantScope, ReadScope, Scope, parameters_of, within
 
 
 class StoredInvoice(NamedTuple):
@@ -139,13 +140,7 @@ def list_lines(reader: Reader, scope: ReadScope, invoice_ids: Collection[str]) -
     found: dict[str, list[StoredLine]] = {invoice_id: [] for invoice_id in invoice_ids}
     if not found:
         return found
-    rows = reader.execute(
-        sa.select(*(getattr(InvoiceLine, name) for name in StoredLine._fields))
-        .join(Invoice, sa.and_(Invoice.merchant_id == InvoiceLine.merchant_id, Invoice.id == InvoiceLine.invoice_id))
-        .where(
-            *_visible(scope), InvoiceLine.merchant_id == scope.merchant_id, InvoiceLine.invoice_id.in_(sorted(found))
-        )
-    )
+    rows = reader.execute(_LINES[type(scope)], {**parameters_of(scope), "invoice_ids": sorted(found)})
     for line in sorted(map(StoredLine._make, rows), key=lambda line: line.position):
         found[line.invoice_id].append(line)
     return found
@@ -154,6 +149,25 @@ def list_lines(reader: Reader, scope: ReadScope, invoice_ids: Collection[str]) -
 def _visible(scope: ReadScope) -> tuple[sa.ColumnElement[bool], ...]:
     conditions = within(scope, Invoice.merchant_id, Invoice.customer_id)
     return (*conditions, Invoice.status != "draft") if isinstance(scope, Scope) else conditions
+
+
+# Built once, since every change of an invoice reads them: building a statement costs as much as running it.
+_I, _LINE = table_of(Invoice).c, table_of(InvoiceLine).c
+_LINES_OF_MERCHANT = (
+    sa.select(*(_LINE[name] for name in StoredLine._fields))
+    .join(table_of(Invoice), sa.and_(_I.merchant_id == _LINE.merchant_id, _I.id == _LINE.invoice_id))
+    .where(
+        _I.merchant_id == sa.bindparam("merchant_id"),
+        _LINE.merchant_id == sa.bindparam("merchant_id"),
+        _LINE.invoice_id.in_(sa.bindparam("invoice_ids", expanding=True)),
+    )
+)
+_LINES: Mapping[type[ReadScope], sa.Select[Any]] = MappingProxyType(
+    {
+        MerchantScope: _LINES_OF_MERCHANT,
+        Scope: _LINES_OF_MERCHANT.where(_I.customer_id == sa.bindparam("customer_id"), _I.status != "draft"),
+    }
+)
 
 
 def _ranges(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Count, Reader
+from portal.database import Count, Reader, table_of
 from portal.invoices.models import Invoice, is_outstanding
 from portal.tenancy import Scope
 
@@ -41,7 +41,8 @@ class PayableInvoice(NamedTuple):
         return self.total - self.amount_paid - self.amount_credited
 
 
-PAYABLE_COLUMNS = [getattr(Invoice, name) for name in PayableInvoice._fields]
+_INVOICES = table_of(Invoice).c
+PAYABLE_COLUMNS = [_INVOICES[name] for name in PayableInvoice._fields]
 """The columns of a PayableInvoice, in its order."""
 
 
@@ -71,8 +72,8 @@ def lock_chosen(session: Session, scope: Scope, invoice_ids: Sequence[str]) -> l
 
 def lock_named(session: Session, scope: Scope, names: Collection[str]) -> list[PayableInvoice]:
     """Return the customer's invoices of these ids or numbers, by id, under their locks."""
-    statement = _of_customer().where(sa.or_(Invoice.id.in_(names), Invoice.number.in_(names)))
-    locked = statement.order_by(Invoice.id).with_for_update()
+    statement = _of_customer().where(sa.or_(_INVOICES.id.in_(names), _INVOICES.number.in_(names)))
+    locked = statement.order_by(_INVOICES.id).with_for_update()
     parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}
     return [PayableInvoice._make(row) for row in session.execute(locked, parameters)]
 
@@ -82,26 +83,26 @@ def select_locked(*, invoice_ids: Any, of_customer: Any = None) -> sa.Select[Any
 
     `invoice_ids` and `of_customer` are parameters, or a statement of ids; put together once by `payments.operations.locks`.
     """
-    statement = sa.select(Invoice.id).where(Invoice.merchant_id == sa.bindparam("merchant_id"))
+    statement = sa.select(_INVOICES.id).where(_INVOICES.merchant_id == sa.bindparam("merchant_id"))
     if of_customer is not None:
-        statement = statement.where(Invoice.customer_id == of_customer)
-    return statement.where(Invoice.id.in_(invoice_ids)).order_by(Invoice.id).with_for_update()
+        statement = statement.where(_INVOICES.customer_id == of_customer)
+    return statement.where(_INVOICES.id.in_(invoice_ids)).order_by(_INVOICES.id).with_for_update()
 
 
 def _of_customer() -> sa.Select[Any]:
     return sa.select(*PAYABLE_COLUMNS).where(
-        Invoice.merchant_id == sa.bindparam("merchant_id"), Invoice.customer_id == sa.bindparam("customer_id")
+        _INVOICES.merchant_id == sa.bindparam("merchant_id"), _INVOICES.customer_id == sa.bindparam("customer_id")
     )
 
 
 # Built once: building a statement costs as much as running it.
-_IDS = Invoice.id.in_(sa.bindparam("invoice_ids", expanding=True))
+_IDS = _INVOICES.id.in_(sa.bindparam("invoice_ids", expanding=True))
 _OUTSTANDING = (
     _of_customer()
-    .where(is_outstanding(Invoice.status))
-    .order_by(Invoice.due_on, Invoice.id)
+    .where(is_outstanding(_INVOICES.status))
+    .order_by(_INVOICES.due_on, _INVOICES.id)
     .limit(sa.bindparam("most", type_=Count))
 )
-_CHOSEN = _of_customer().where(_IDS).order_by(Invoice.due_on, Invoice.id)
-_CURRENCIES = _of_customer().where(_IDS).with_only_columns(Invoice.id, Invoice.currency)
-_LOCK_CHOSEN = _of_customer().where(_IDS).order_by(Invoice.id).with_for_update()
+_CHOSEN = _of_customer().where(_IDS).order_by(_INVOICES.due_on, _INVOICES.id)
+_CURRENCIES = _of_customer().where(_IDS).with_only_columns(_INVOICES.id, _INVOICES.currency)
+_LOCK_CHOSEN = _of_customer().where(_IDS).order_by(_INVOICES.id).with_for_update()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 
 import sqlalchemy as sa
 
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.fingerprints import in_letters
 from portal.ledger.models import LedgerEntry, LedgerSeal, LedgerTransaction, UnsealedTransaction
 from portal.ledger.rules import Entry, digest_of, entry_digest, seal_digest
@@ -68,22 +69,11 @@ def _transactions(
 ) -> Iterator[tuple[sa.Row[tuple[object, ...]], list[sa.Row[tuple[object, ...]]]]]:
     last = ""
     while True:
-        headers = reader.execute(
-            sa.select(*LedgerTransaction.__table__.c)
-            .where(LedgerTransaction.merchant_id == merchant_id, LedgerTransaction.id > last)
-            .order_by(LedgerTransaction.id)
-            .limit(_READ_AT_ONCE)
-        ).all()
+        headers = reader.execute(_NEXT_HEADERS, {"merchant_id": merchant_id, "last": last}).all()
         if not headers:
             return
         entries = reader.execute(
-            sa.select(*LedgerEntry.__table__.c)
-            .where(
-                LedgerEntry.merchant_id == merchant_id,
-                LedgerEntry.transaction_id >= headers[0].id,
-                LedgerEntry.transaction_id <= headers[-1].id,
-            )
-            .order_by(LedgerEntry.transaction_id, LedgerEntry.position)
+            _ENTRIES_OF, {"merchant_id": merchant_id, "first": headers[0].id, "last": headers[-1].id}
         ).all()
         by_transaction = {key: list(rows) for key, rows in groupby(entries, key=lambda row: row.transaction_id)}
         for header in headers:
@@ -127,19 +117,7 @@ def _wrong_in(
 
 
 def _without_transaction(reader: Reader, merchant_id: str) -> WrongRow | None:
-    found = reader.execute(
-        sa.select(LedgerEntry.transaction_id, LedgerEntry.position)
-        .outerjoin(
-            LedgerTransaction,
-            sa.and_(
-                LedgerTransaction.merchant_id == LedgerEntry.merchant_id,
-                LedgerTransaction.id == LedgerEntry.transaction_id,
-            ),
-        )
-        .where(LedgerEntry.merchant_id == merchant_id, LedgerTransaction.id.is_(None))
-        .order_by(LedgerEntry.transaction_id, LedgerEntry.position)
-        .limit(1)
-    ).first()
+    found = reader.execute(_WITHOUT_TRANSACTION, {"merchant_id": merchant_id}).first()
     if found is None:
         return None
     return WrongRow("ledger_entries", f"{found.transaction_id}#{found.position}", "belongs to no transaction")
@@ -149,11 +127,7 @@ def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple
     """Return how many links there are, the newest digest, and the first wrong row; what is not sealed has to be in the queue."""
     before, count, wrong = b"", 0, None
     sealed: set[str] = set()
-    links = reader.execute(
-        sa.select(LedgerSeal.sequence, LedgerSeal.transaction_id, LedgerSeal.digest)
-        .where(LedgerSeal.merchant_id == merchant_id)
-        .order_by(LedgerSeal.sequence)
-    )
+    links = reader.execute(_LINKS, {"merchant_id": merchant_id})
     for sequence, transaction_id, digest in links:
         count += 1
         sealed.add(transaction_id)
@@ -166,15 +140,46 @@ def _chain(reader: Reader, merchant_id: str, digests: dict[str, bytes]) -> tuple
                 "ledger_seals", str(sequence), f"does not fit {transaction_id} and the link before it"
             )
         before = digest
-    waiting = set(
-        reader.execute(
-            sa.select(UnsealedTransaction.transaction_id).where(UnsealedTransaction.merchant_id == merchant_id)
-        ).scalars()
-    )
+    waiting = set(reader.execute(_WAITING, {"merchant_id": merchant_id}).scalars())
     loose = next((transaction_id for transaction_id in digests if transaction_id not in sealed | waiting), None)
     if loose:
         wrong = wrong or WrongRow("ledger_transactions", loose, "is neither sealed nor waits for it")
     return count, in_letters(before), wrong
+
+
+_TRANSACTION, _ENTRY = table_of(LedgerTransaction).c, table_of(LedgerEntry).c
+_SEAL, _UNSEALED = table_of(LedgerSeal).c, table_of(UnsealedTransaction).c
+_NEXT_HEADERS = (
+    sa.select(*_TRANSACTION)
+    .where(_TRANSACTION.merchant_id == sa.bindparam("merchant_id"), _TRANSACTION.id > sa.bindparam("last"))
+    .order_by(_TRANSACTION.id)
+    .limit(_READ_AT_ONCE)
+)
+_ENTRIES_OF = (
+    sa.select(*_ENTRY)
+    .where(
+        _ENTRY.merchant_id == sa.bindparam("merchant_id"),
+        _ENTRY.transaction_id >= sa.bindparam("first"),
+        _ENTRY.transaction_id <= sa.bindparam("last"),
+    )
+    .order_by(_ENTRY.transaction_id, _ENTRY.position)
+)
+_WITHOUT_TRANSACTION = (
+    sa.select(_ENTRY.transaction_id, _ENTRY.position)
+    .outerjoin(
+        table_of(LedgerTransaction),
+        sa.and_(_TRANSACTION.merchant_id == _ENTRY.merchant_id, _TRANSACTION.id == _ENTRY.transaction_id),
+    )
+    .where(_ENTRY.merchant_id == sa.bindparam("merchant_id"), _TRANSACTION.id.is_(None))
+    .order_by(_ENTRY.transaction_id, _ENTRY.position)
+    .limit(1)
+)
+_LINKS = (
+    sa.select(_SEAL.sequence, _SEAL.transaction_id, _SEAL.digest)
+    .where(_SEAL.merchant_id == sa.bindparam("merchant_id"))
+    .order_by(_SEAL.sequence)
+)
+_WAITING = sa.select(_UNSEALED.transaction_id).where(_UNSEALED.merchant_id == sa.bindparam("merchant_id"))
 
 
 # Stored balances beside the ledger's, one statement for each kind of balance: the table, and (id, currency, stored, booked).
@@ -261,9 +266,13 @@ def _differences(reader: Reader, merchant_id: str) -> Iterator[WrongRow]:
         (_STORED_AND_HELD, "holds {} {} where payments under way hold {}"),
     ):
         for table, statement in statements:
-            compared = (
-                f"select id, currency, sum(stored), sum(booked) from ({statement}) balances group by id, currency"  # noqa: S608
-                " having sum(stored) <> sum(booked) order by id, currency limit 1"
-            )
-            for row_id, currency, stored, booked in reader.execute(sa.text(compared), {"merchant_id": merchant_id}):
+            for row_id, currency, stored, booked in reader.execute(_compared(statement), {"merchant_id": merchant_id}):
                 yield WrongRow(table, str(row_id), message.format(stored, currency, booked))
+
+
+@cache
+def _compared(statement: str) -> sa.TextClause:
+    return sa.text(
+        f"select id, currency, sum(stored), sum(booked) from ({statement}) balances group by id, currency"  # noqa: S608
+        " having sum(stored) <> sum(booked) order by id, currency limit 1"
+    )

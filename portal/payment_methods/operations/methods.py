@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.contacts import mask_card_numbers
 from portal.customers.operations import lock_customer
+from portal.database import table_of
 from portal.events.operations import record, record_all
 from portal.events.rules import Actor, Event, EventType
 from portal.gateways.contract import MethodDetails
@@ -83,11 +84,15 @@ def remember_method(
 
 def mark_used(session: Session, scope: Scope, method_id: str, *, at: datetime) -> None:
     """Store that a payment succeeded with a method, removed or not."""
-    session.execute(
-        sa.update(PaymentMethod)
-        .where(PaymentMethod.merchant_id == scope.merchant_id, PaymentMethod.id == method_id)
-        .values(last_used_at=at)
-    )
+    session.execute(_MARK_USED, {"of_merchant": scope.merchant_id, "of_method": method_id, "at": at})
+
+
+_METHODS = table_of(PaymentMethod)
+_MARK_USED = (
+    sa.update(_METHODS)
+    .where(_METHODS.c.merchant_id == sa.bindparam("of_merchant"), _METHODS.c.id == sa.bindparam("of_method"))
+    .values(last_used_at=sa.bindparam("at"))
+)
 
 
 def rename_method(session: Session, scope: Scope, method_id: str, nickname: str, *, actor: Actor, at: datetime) -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.credit.queries import free_credit
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
 from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, ChargeLimits
@@ -65,7 +65,7 @@ from portal.payments.rules.choices import (
 )
 from portal.payments.rules.statuses import PaymentStatus
 from portal.public_ids import is_id, new_id
-from portal.tenancy import Scope
+from portal.tenancy import Scope, parameters_of
 
 
 def begin_checkout(
@@ -203,6 +203,7 @@ def _record_checkout(
     record(session, actor, event)
 
 
+# Built once: building a statement costs as much as running it.
 _UNCONFIRMED = (
     sa.select(Payment)
     .join(
@@ -219,6 +220,21 @@ _UNCONFIRMED = (
     )
     .order_by(Payment.id)
     .with_for_update(of=Payment)
+)
+_P, _SHARES = table_of(Payment).c, table_of(PaymentAllocation)
+_OWN = (_P.merchant_id == sa.bindparam("merchant_id"), _P.customer_id == sa.bindparam("customer_id"))
+_FIRST_OF_SPLIT = sa.select(_P.status, _P.amount_choice).where(*_OWN, _P.id == sa.bindparam("id"))
+_LAST_ATTEMPT = (
+    sa.select(_P.amount, _P.currency, _P.status, _P.failure_code)
+    .join(_SHARES, sa.and_(_SHARES.c.merchant_id == _P.merchant_id, _SHARES.c.payment_id == _P.id))
+    .where(
+        *_OWN,
+        _SHARES.c.merchant_id == sa.bindparam("merchant_id"),
+        _SHARES.c.invoice_id == sa.bindparam("invoice_id"),
+        _P.confirmed_at.is_not(None),
+    )
+    .order_by(_P.confirmed_at.desc())
+    .limit(1)
 )
 
 
@@ -285,17 +301,8 @@ def check_first_of_split(session: Session, scope: Scope, payment_id: str) -> Non
 
     Raises SplitNotAllowed.
     """
-    found = (
-        session.execute(
-            sa.select(Payment.status, Payment.amount_choice).where(
-                Payment.merchant_id == scope.merchant_id,
-                Payment.customer_id == scope.customer_id,
-                Payment.id == payment_id,
-            )
-        ).first()
-        if is_id("pay", payment_id)
-        else None
-    )
+    parameters = {**parameters_of(scope), "id": payment_id}
+    found = session.execute(_FIRST_OF_SPLIT, parameters).first() if is_id("pay", payment_id) else None
     is_first = found is not None and found.amount_choice == "first_part"
     if found is None or not is_first or found.status not in statuses.CAPTURED | statuses.UNSETTLED:
         raise SplitNotAllowed
@@ -337,22 +344,7 @@ def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str]
     """
     if len(invoice_ids) != 1:
         return None
-    last = reader.execute(
-        sa.select(Payment.amount, Payment.currency, Payment.status, Payment.failure_code)
-        .join(
-            PaymentAllocation,
-            sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
-        )
-        .where(
-            Payment.merchant_id == scope.merchant_id,
-            Payment.customer_id == scope.customer_id,
-            PaymentAllocation.merchant_id == scope.merchant_id,
-            PaymentAllocation.invoice_id == invoice_ids[0],
-            Payment.confirmed_at.is_not(None),
-        )
-        .order_by(Payment.confirmed_at.desc())
-        .limit(1)
-    ).first()
+    last = reader.execute(_LAST_ATTEMPT, {**parameters_of(scope), "invoice_id": invoice_ids[0]}).first()
     if last is None or (last.status, last.failure_code, last.currency) != ("failed", "insufficient_funds", currency):
         return None
     return int(last.amount)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import Count, table_of
 from portal.payments.errors import TooManyAttempts, TooManyPrompts
 from portal.payments.models import Payment
 from portal.public_ids import first_id
 from portal.settings import Settings
-from portal.tenancy import Scope
+from portal.tenancy import Scope, parameters_of
 
 _WINDOW = timedelta(hours=1)
 
@@ -21,10 +23,8 @@ _WINDOW = timedelta(hours=1)
 def limit_attempts(session: Session, scope: Scope, settings: Settings, now: datetime) -> None:
     """Limit a customer's confirmed payments, against card testing; counted in rows, so that the limit survives a restart (threats
     125, 195). Raises TooManyAttempts."""
-    confirmed = _confirmed_lately(scope.merchant_id, settings, now).where(
-        Payment.customer_id == scope.customer_id, Payment.listed
-    )
-    wait = _seconds_to_wait(session, [confirmed], settings.payment_attempts_per_customer_per_hour, now)
+    parameters = _parameters(scope, settings, now, most=settings.payment_attempts_per_customer_per_hour)
+    wait = _seconds_to_wait([session.execute(_CONFIRMED, parameters).scalar()], now)
     if wait:
         raise TooManyAttempts(wait)
 
@@ -35,37 +35,49 @@ def limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Se
     is_saved = payment.payment_method_id is not None and payment.method_type == "mobile_money"
     if payment.channel is None and not is_saved:
         return
-    prompted = _confirmed_lately(scope.merchant_id, settings, now).where(
-        sa.or_(
-            Payment.channel.is_not(None),
-            sa.and_(Payment.payment_method_id.is_not(None), Payment.method_type == "mobile_money"),
-        )
-    )
-    prompts = [prompted.where(Payment.customer_id == scope.customer_id)]
+    parameters = _parameters(scope, settings, now, most=settings.payment_prompts_per_phone_per_hour)
+    blocking = [session.execute(_PROMPTED_OF_CUSTOMER, parameters).scalar()]
     if payment.phone is not None:
-        prompts.append(prompted.where(Payment.phone == payment.phone))
-    wait = _seconds_to_wait(session, prompts, settings.payment_prompts_per_phone_per_hour, now)
+        blocking.append(session.execute(_PROMPTED_TO, {**parameters, "phone": payment.phone}).scalar())
+    wait = _seconds_to_wait(blocking, now)
     if wait:
         raise TooManyPrompts(wait)
 
 
-def _confirmed_lately(merchant_id: str, settings: Settings, now: datetime) -> sa.Select[datetime | None]:
-    """Select the instants at which payments were confirmed in the last hour, newest first. The range is one of ids, which carry the
-    time of creation: a checkout is confirmed at most some hours later."""
+def _parameters(scope: Scope, settings: Settings, now: datetime, *, most: int) -> dict[str, Any]:
+    """Return the values of the statements below. The range is one of ids, which carry the time of creation: a checkout is
+    confirmed at most some hours later."""
     since = now - _WINDOW
-    return (
-        sa.select(Payment.confirmed_at)
-        .where(
-            Payment.merchant_id == merchant_id,
-            Payment.id >= first_id("pay", since - timedelta(hours=settings.payment_expires_hours)),
-            Payment.confirmed_at > since,
-        )
-        .order_by(Payment.confirmed_at.desc())
-    )
+    first = first_id("pay", since - timedelta(hours=settings.payment_expires_hours))
+    return {**parameters_of(scope), "since": since, "first_id": first, "passed_over": most - 1}
 
 
-def _seconds_to_wait(session: Session, counted: Iterable[sa.Select[datetime | None]], most: int, now: datetime) -> int:
-    """Return the seconds until each of these counts is below `most` again; 0 when all are now."""
-    # The attempt that has to be older than an hour before the next one is allowed.
-    blocking = [session.execute(each.offset(most - 1).limit(1)).scalar() for each in counted]
+def _seconds_to_wait(blocking: Iterable[datetime | None], now: datetime) -> int:
+    """Return the seconds until each of these attempts is older than an hour; 0 when there is none that has to be."""
     return max((math.ceil((at + _WINDOW - now).total_seconds()) for at in blocking if at), default=0)
+
+
+# Built once, since every payment runs them: the instant at which the attempt was confirmed that has to be older than an hour before
+# the next one is allowed.
+_P = table_of(Payment).c
+_CONFIRMED_LATELY = (
+    sa.select(_P.confirmed_at)
+    .where(
+        _P.merchant_id == sa.bindparam("merchant_id"),
+        _P.id >= sa.bindparam("first_id"),
+        _P.confirmed_at > sa.bindparam("since"),
+    )
+    .order_by(_P.confirmed_at.desc())
+    .offset(sa.bindparam("passed_over", type_=Count))
+    .limit(1)
+)
+_OF_CUSTOMER = _P.customer_id == sa.bindparam("customer_id")
+_PROMPTED = _CONFIRMED_LATELY.where(
+    sa.or_(
+        _P.channel.is_not(None),
+        sa.and_(_P.payment_method_id.is_not(None), _P.method_type == "mobile_money"),
+    )
+)
+_CONFIRMED = _CONFIRMED_LATELY.where(_OF_CUSTOMER, _P.listed)
+_PROMPTED_OF_CUSTOMER = _PROMPTED.where(_OF_CUSTOMER)
+_PROMPTED_TO = _PROMPTED.where(_P.phone == sa.bindparam("phone"))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.database import table_of
 from portal.invoices.queries.payable import select_locked
 from portal.payments.models import Payment, PaymentAllocation
 from portal.tenancy import Scope
@@ -42,13 +43,13 @@ def list_allocations(session: Session, payment: Payment) -> list[PaymentAllocati
 
 
 # Built once, since every payment runs them: building a statement costs as much as running it.
+_SHARES = table_of(PaymentAllocation).c
 _LOCK_INVOICES = select_locked(
     of_customer=sa.bindparam("customer_id"), invoice_ids=sa.bindparam("invoice_ids", expanding=True)
 )
 _LOCK_INVOICES_OF = select_locked(
-    invoice_ids=sa.select(PaymentAllocation.invoice_id).where(
-        PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
-        PaymentAllocation.payment_id == sa.bindparam("payment_id"),
+    invoice_ids=sa.select(_SHARES.invoice_id).where(
+        _SHARES.merchant_id == sa.bindparam("merchant_id"), _SHARES.payment_id == sa.bindparam("payment_id")
     )
 )
 _LOCK_PAYMENT = (

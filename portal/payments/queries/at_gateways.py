@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.payments.models import Payment
 from portal.payments.queries.payments import StoredPayment
 from portal.payments.rules.statuses import CAPTURED
 from portal.public_ids import first_id
-from portal.tenancy import MerchantScope
+from portal.tenancy import MerchantScope, parameters_of
 
 
 class UnknownPayments(NamedTuple):
@@ -79,30 +79,30 @@ def find_payment_of_charge(reader: Reader, scope: MerchantScope, *, gateway: str
 def list_captured(reader: Reader, scope: MerchantScope, gateway: str, *, since: datetime, until: datetime) -> list[str]:
     """Return the payments created from `since` on that were captured through the gateway by `until`: all of them,
     for the reconciliation with the gateway's own list."""
-    return list(
-        reader.execute(
-            sa.select(Payment.id).where(
-                Payment.merchant_id == scope.merchant_id,
-                Payment.id >= first_id("pay", since),
-                Payment.gateway == gateway,
-                Payment.status.in_(CAPTURED),
-                Payment.sent_at.is_not(None),
-                Payment.completed_at <= until,
-            )
-        ).scalars()
-    )
+    parameters = {**parameters_of(scope), "first_id": first_id("pay", since), "gateway": gateway, "until": until}
+    return list(reader.execute(_CAPTURED, parameters).scalars())
 
 
 def list_gateway_references(
     reader: Reader, scope: MerchantScope, gateway: str, payment_ids: Sequence[str]
 ) -> list[tuple[str, str | None]]:
     """Return those of these payments that were made through the gateway, each with the gateway's own reference."""
-    rows = reader.execute(
-        sa.select(Payment.id, Payment.gateway_reference).where(
-            Payment.merchant_id == scope.merchant_id, Payment.id.in_(payment_ids), Payment.gateway == gateway
-        )
-    )
+    rows = reader.execute(_REFERENCES, {**parameters_of(scope), "payment_ids": payment_ids, "gateway": gateway})
     return [(row.id, row.gateway_reference) for row in rows]
+
+
+_P = table_of(Payment).c
+_AT_GATEWAY = (_P.merchant_id == sa.bindparam("merchant_id"), _P.gateway == sa.bindparam("gateway"))
+_CAPTURED = sa.select(_P.id).where(
+    *_AT_GATEWAY,
+    _P.id >= sa.bindparam("first_id"),
+    _P.status.in_(CAPTURED),
+    _P.sent_at.is_not(None),
+    _P.completed_at <= sa.bindparam("until"),
+)
+_REFERENCES = sa.select(_P.id, _P.gateway_reference).where(
+    *_AT_GATEWAY, _P.id.in_(sa.bindparam("payment_ids", expanding=True))
+)
 
 
 def list_known_at_gateway(reader: Reader, scope: MerchantScope, gateway: str, *, most: int) -> list[StoredPayment]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.payments.models import PaymentAllocation
 from portal.tenancy import ReadScope
 
@@ -33,19 +33,21 @@ def find_other_holders(reader: Reader, scope: ReadScope, payment_id: str) -> Map
     return found
 
 
+_SHARES = table_of(PaymentAllocation)
 _OF_INVOICE = (
-    sa.select(PaymentAllocation.payment_id)
+    sa.select(_SHARES.c.payment_id)
     .where(
-        PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
-        PaymentAllocation.invoice_id == sa.bindparam("invoice_id"),
-        PaymentAllocation.state == ACTIVE,
+        _SHARES.c.merchant_id == sa.bindparam("merchant_id"),
+        _SHARES.c.invoice_id == sa.bindparam("invoice_id"),
+        _SHARES.c.state == ACTIVE,
     )
-    .order_by(PaymentAllocation.slot)
+    .order_by(_SHARES.c.slot)
 )
-_OWN, _OTHER = sa.orm.aliased(PaymentAllocation), sa.orm.aliased(PaymentAllocation)
+_OWN_SHARES = _SHARES.alias()
+_OWN, _OTHER = _OWN_SHARES.c, _SHARES.c
 _BESIDE = (
     sa.select(_OTHER.invoice_id, _OTHER.payment_id)
-    .join(_OWN, sa.and_(_OWN.merchant_id == _OTHER.merchant_id, _OWN.invoice_id == _OTHER.invoice_id))
+    .join(_OWN_SHARES, sa.and_(_OWN.merchant_id == _OTHER.merchant_id, _OWN.invoice_id == _OTHER.invoice_id))
     .where(
         _OWN.merchant_id == sa.bindparam("merchant_id"),
         _OWN.payment_id == sa.bindparam("payment_id"),

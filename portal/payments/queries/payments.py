@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.errors import NotFound
 from portal.paging import FIRST, PAGE_SIZE, Cursor, Slice, count_up_to, read_newest_first
 from portal.payments.models import Payment, PaymentAllocation
 from portal.public_ids import first_id, is_id
-from portal.tenancy import ReadScope, Scope, within
+from portal.tenancy import ReadScope, Scope, parameters_of, within, within_each
 
 
 class StoredPayment(NamedTuple):
@@ -88,8 +88,7 @@ def find_payment(reader: Reader, scope: ReadScope, payment_id: str) -> StoredPay
     """Return one payment, whatever its status."""
     if not is_id("pay", payment_id):
         return None
-    mine = within(scope, Payment.merchant_id, Payment.customer_id)
-    row = reader.execute(sa.select(*_COLUMNS).where(*mine, Payment.id == payment_id)).first()
+    row = reader.execute(_ONE[type(scope)], {**parameters_of(scope), "id": payment_id}).first()
     return StoredPayment._make(row) if row is not None else None
 
 
@@ -162,18 +161,7 @@ def list_shares(reader: Reader, scope: ReadScope, payment_ids: Collection[str]) 
     found: dict[str, list[PaymentShare]] = {payment_id: [] for payment_id in payment_ids}
     if not found:
         return found
-    rows = reader.execute(
-        sa.select(*(getattr(PaymentAllocation, name) for name in PaymentShare._fields))
-        .join(
-            Payment,
-            sa.and_(Payment.merchant_id == PaymentAllocation.merchant_id, Payment.id == PaymentAllocation.payment_id),
-        )
-        .where(
-            *within(scope, Payment.merchant_id, Payment.customer_id),
-            PaymentAllocation.merchant_id == scope.merchant_id,
-            PaymentAllocation.payment_id.in_(sorted(found)),
-        )
-    )
+    rows = reader.execute(_SHARES[type(scope)], {**parameters_of(scope), "payment_ids": sorted(found)})
     for share in sorted(map(PaymentShare._make, rows), key=lambda share: share.invoice_id):
         found[share.payment_id].append(share)
     return found
@@ -198,9 +186,33 @@ def find_settling_payment(reader: Reader, scope: ReadScope, invoice_ids: Collect
     ).scalar()
 
 
-def is_within(scope: ReadScope, payment_id: Any) -> sa.ColumnElement[bool]:
-    """Return the condition that the payment of another table's row is within the scope; `payment_id` is that table's column."""
-    return sa.exists().where(*within(scope, Payment.merchant_id, Payment.customer_id), Payment.id == payment_id)
+# Built once, since every change of a payment reads them: building a statement costs as much as running it.
+_P, _SHARE = table_of(Payment).c, table_of(PaymentAllocation).c
+_ONE = within_each(
+    sa.select(*(_P[name] for name in StoredPayment._fields)).where(_P.id == sa.bindparam("id")),
+    _P.merchant_id,
+    _P.customer_id,
+)
+_SHARES = within_each(
+    sa.select(*(_SHARE[name] for name in PaymentShare._fields))
+    .join(table_of(Payment), sa.and_(_P.merchant_id == _SHARE.merchant_id, _P.id == _SHARE.payment_id))
+    .where(
+        _SHARE.merchant_id == sa.bindparam("merchant_id"),
+        _SHARE.payment_id.in_(sa.bindparam("payment_ids", expanding=True)),
+    ),
+    _P.merchant_id,
+    _P.customer_id,
+)
+
+
+def is_of_customer(payment_id: Any) -> sa.ColumnElement[bool]:
+    """Return the condition that the payment of another table's row is the customer's whom `parameters_of` a scope names;
+    `payment_id` is that table's column."""
+    return sa.exists().where(
+        _P.merchant_id == sa.bindparam("merchant_id"),
+        _P.customer_id == sa.bindparam("customer_id"),
+        _P.id == payment_id,
+    )
 
 
 def _ranges(
