@@ -84,7 +84,7 @@ class ChoiceSum:
 
 @dataclass(frozen=True, slots=True)
 class HeldBy:
-    """The payment that holds what was to be paid: `status` is processing, pending or requires_action, `on` the day it was made."""
+    """The payment that holds what was to be paid: `status` is sending, processing, pending or requires_action, `on` the day it was made."""
 
     id: str
     status: str

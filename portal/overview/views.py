@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g
 
-from portal.customer_pages.context import current_scope, current_services, reading, root, today
+from portal.customer_pages.context import current_scope, current_services, now, reading, root, today
 from portal.overview.page_builders import build_overview_page
 from portal.overview.queries import read_account, read_owed
 from portal.web.policies import signed_in
@@ -24,7 +24,7 @@ def overview() -> Response:
     services, scope = current_services(), current_scope()
     with reading() as reader:
         owed, due = read_owed(reader, scope, today())
-        account = read_account(reader, scope)
+        account = read_account(reader, scope, now=now())
     page = build_overview_page(
         (g.signed_in.name or "").strip().partition(" ")[0],
         owed,
