@@ -81,6 +81,11 @@ class ChoiceSum:
     rest: int = 0
     is_split: bool = False
 
+    @property
+    def is_by_credit(self) -> bool:
+        """Whether credit pays all of it: nothing is charged."""
+        return self.credit > 0 and self.charge == 0
+
 
 @dataclass(frozen=True, slots=True)
 class HeldBy:
