@@ -80,6 +80,7 @@ def build_choose_page(
     *,
     root: str,
     today: date,
+    now: datetime,
     zone: tzinfo,
     locale: str,
     faults: Mapping[str, str],
@@ -136,7 +137,7 @@ def build_choose_page(
         least_amount=context.limits.least,
         amount_step=context.limits.step,
         in_progress_payment_id=held_by.id if held_by else None,
-        held_by=_held_by(held_by, zone) if held_by else None,
+        held_by=_held_by(held_by, zone, now) if held_by else None,
         sum=_sum(fields, dues, currency, choice, credit, context, locale),
         stopped_amount=stopped_amount,
         is_gateway_slow=context.is_gateway_slow,
@@ -162,9 +163,9 @@ def _credit_is_enough(page: ChoosePage) -> bool:
     return page.credit is not None and page.credit.available >= min(least)
 
 
-def _held_by(payment: PaymentDetail, zone: tzinfo) -> HeldBy:
+def _held_by(payment: PaymentDetail, zone: tzinfo, now: datetime) -> HeldBy:
     on = payment.created_at.astimezone(zone).date()
-    return HeldBy(payment.id, payment.shown_status, payment.amount, payment.currency, on)
+    return HeldBy(payment.id, payment.shown_status(now), payment.amount, payment.currency, on)
 
 
 def _sum(

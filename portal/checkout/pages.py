@@ -81,10 +81,15 @@ class ChoiceSum:
     rest: int = 0
     is_split: bool = False
 
+    @property
+    def is_by_credit(self) -> bool:
+        """Whether credit pays all of it: nothing is charged."""
+        return self.credit > 0 and self.charge == 0
+
 
 @dataclass(frozen=True, slots=True)
 class HeldBy:
-    """The payment that holds what was to be paid: `status` is processing, pending or requires_action, `on` the day it was made."""
+    """The payment that holds what was to be paid: `status` is sending, processing, pending or requires_action, `on` the day it was made."""
 
     id: str
     status: str

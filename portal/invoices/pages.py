@@ -19,7 +19,7 @@ class InvoiceRow(NamedTuple):
     `amount` is what is left to pay while open or partially_paid, else the total; of an invoice in the group of what is on its way it
     is what payments hold of it, and of one of which they hold a part what is free. `days_overdue` is 0 when not overdue.
     `is_being_paid`: a payment holds all that is left of it, and it cannot be paid. `standing` is what payments do with it: the status of
-    the one that holds it or a part of it (processing, pending, requires_action), or of a paid one "returning" (a refund is on its way),
+    the one that holds it or a part of it (sending, processing, pending, requires_action), or of a paid one "returning" (a refund is on its way),
     "refunded" or "partially_refunded"; "" for none of these.
     """
 

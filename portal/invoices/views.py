@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from flask import Blueprint, Response, g, request
 
-from portal.customer_pages.context import current_scope, current_services, reading, root, today
+from portal.customer_pages.context import current_scope, current_services, now, reading, root, today
 from portal.invoices.page_builders import build_invoice_page, build_invoices_page
 from portal.invoices.pages import Party
 from portal.invoices.queries.invoice_list import FILTERS, is_by_due_date, read_invoice_list, sum_owed
 from portal.invoices.queries.invoice_page import read_invoice_page
 from portal.payments.queries.payment_page import list_invoice_shares
-from portal.payments.queries.standing import standing_of_invoice
+from portal.payments.queries.standing import standing_at, standing_of_invoice
 from portal.public_ids import is_id
 from portal.refunds.queries import list_refunds_of
 from portal.web.lists import build_pager, read_cursor, read_filter
@@ -40,7 +40,9 @@ def invoices() -> Response:
     by_due_date = is_by_due_date(status)
     cursor = read_cursor(request.args, _read_due_key if by_due_date else _read_id)
     with reading() as reader:
-        found = read_invoice_list(reader, scope, status, cursor, today(), standing=standing_of_invoice)
+        found = read_invoice_list(
+            reader, scope, status, cursor, today(), standing=standing_of_invoice, standing_values=standing_at(now())
+        )
         owed, has_any = sum_owed(reader, scope, today())
     page = build_invoices_page(
         status,
@@ -61,7 +63,7 @@ def invoice(invoice_id: str) -> Response:
     services, scope = current_services(), current_scope()
     with reading() as reader:
         found = read_invoice_page(reader, scope, invoice_id)
-        shares = list_invoice_shares(reader, scope, found.record.id)
+        shares = list_invoice_shares(reader, scope, found.record.id, now=now())
         went_back = [share.payment_id for share in shares if share.status in ("partially_refunded", "refunded")]
         refunds = list_refunds_of(reader, scope, went_back)
     page = build_invoice_page(

@@ -6,7 +6,7 @@ One returns what is owed, the other what was paid and needs attention, with meth
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.queries.own_methods import MethodRecord, in_order
 from portal.payments.models import Payment
 from portal.payments.queries.history import PaymentRecord, RefundRecord, listed, read_refunds
-from portal.payments.queries.standing import is_unsettled, shown_status
+from portal.payments.queries.standing import is_unsettled, shown_status, standing_at
 from portal.tenancy import Scope
 
 NEWEST = 5
@@ -89,11 +89,12 @@ def read_owed(reader: Reader, scope: Scope, today: date) -> tuple[list[OwedSum],
     return most_urgent_first(sums), due
 
 
-def read_account(reader: Reader, scope: Scope) -> Account:
-    """Return the newest payments with their refunds, those that failed, what is under way, and the saved methods."""
+def read_account(reader: Reader, scope: Scope, *, now: datetime) -> Account:
+    """Return the newest payments with their refunds, those that failed, what is under way now, and the saved methods."""
     account = Account([], [], [], [], [], [], [])
     width = len(PaymentRecord._fields)
-    for row in reader.execute(_ACCOUNT, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).all():
+    parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, **standing_at(now)}
+    for row in reader.execute(_ACCOUNT, parameters).all():
         kind, values = row[0], row[1:]
         if kind in ("newest", "troubled", "moving"):
             getattr(account, kind).append(PaymentRecord._make(values[:width]))

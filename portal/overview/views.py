@@ -27,7 +27,7 @@ def overview() -> Response:
     services, scope = current_services(), current_scope()
     with reading() as reader:
         owed, due = read_owed(reader, scope, today())
-        account = read_account(reader, scope)
+        account = read_account(reader, scope, now=now())
         wanted = _find_wanted(reader)
     page = build_overview_page(
         (g.signed_in.name or "").strip().partition(" ")[0],

@@ -28,8 +28,10 @@ class Payment(Base):
     `charge_amount`. `credit_granted` is the part of the charge that became the customer's credit, because no invoice took it, and
     was not refunded since.
     `kind` (invoice, or top_up: to the customer's credit), `use_credit` (credit pays first), `split_of` (the first of two payments
-    of the same invoices), `amount_choice`, `way`, `payment_method_id`, `save_method`, `channel` and `phone` hold what the customer
-    chose; `rules.choices` reads them. `amount_choice` and `way` are null for what was not chosen here, such as an imported payment.
+    of the same invoices), `amount_choice`, `way`, `payment_method_id`, `save_method`, `channel`, `phone` and `unreached_invoices` hold what
+    the customer chose; `rules.choices` reads them. `amount_choice` and `way` are null for what was not chosen here, such as an imported payment.
+    `unreached_invoices` are ids, joined by spaces, of the invoices that were chosen too and of which this amount pays nothing; the
+    payment's shares name the others.
     `gateway` is null where credit alone pays. A top-up has no `description`: it is named where it is shown, in the reader's language.
     `listed` is false for a checkout that was superseded or cancelled before it was confirmed.
     """
@@ -157,6 +159,7 @@ class Payment(Base):
     split_of: Mapped[str | None] = mapped_column(Id)
     amount_choice: Mapped[str | None] = mapped_column(Id)
     way: Mapped[str | None] = mapped_column(Id)
+    unreached_invoices: Mapped[str | None] = mapped_column(Text)
     channel: Mapped[str | None] = mapped_column(Id)
     phone: Mapped[str | None] = mapped_column(Id)
     locale: Mapped[str | None] = mapped_column(Id)

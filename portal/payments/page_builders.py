@@ -24,7 +24,6 @@ from portal.payments.pages import (
 )
 from portal.payments.queries.history import PaymentRecord, RefundRecord
 from portal.payments.queries.payment_page import PaymentDetail, ShareRecord
-from portal.payments.rules import sending
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.web.pages import Pager
 
@@ -144,7 +143,7 @@ def build_payment_page(
     leaves_a_rest = payment.is_first_of_two and can_pay and payment.status in CAPTURED | UNSETTLED
     rest = sum(share.left for share in payment.shares) if leaves_a_rest else 0
     returning = sum(refund.amount for refund in refunds if refund.status == "pending")
-    is_being_sent = _is_being_sent(payment, now)
+    is_being_sent = payment.is_being_sent(now)
     is_unsent = is_being_sent and payment.sent_at is None
     is_phone_prompt = payment.status == "pending" and method is not None and method.type == "mobile_money"
     prompt = _prompt(payment, prompt_channels, now) if is_phone_prompt and payment.sent_at else None
@@ -153,7 +152,7 @@ def build_payment_page(
     return PaymentPage(
         id=payment.id,
         status=payment.status,
-        state="returning" if returning else "sending" if is_being_sent else payment.shown_status,
+        state="returning" if returning else payment.shown_status(now),
         amount=payment.amount,
         currency=payment.currency,
         payee=payee,
@@ -217,12 +216,6 @@ def build_payment_page(
         is_unsent=is_unsent,
         left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
-
-
-def _is_being_sent(payment: PaymentDetail, now: datetime) -> bool:
-    if payment.status != "processing" or payment.confirmed_at is None:
-        return False
-    return sending.is_being_sent(payment.last_sent_at or payment.sent_at, payment.updated_at, now)
 
 
 def _unpaid(payment: PaymentDetail) -> list[ShareRecord]:

@@ -123,8 +123,8 @@ class PaymentPage:
     """payments/detail.html, for a payment in any status.
 
     `at` is when it was completed, else when it was made (merchant's zone). `payee` is the merchant's legal name.
-    `method` is None until one is chosen. `state` is the status that the page shows: that of the payment, but "processing" where its page
-    never reached us, and "returning" while a refund is on its way.
+    `method` is None until one is chosen. `state` is the status that the page shows: that of the payment, but "sending" while it is not at the
+    gateway yet, "processing" where its page never reached us, and "returning" while a refund is on its way.
     `receipt` is "sent" or "queued" (it is on its way), "failed" where the mail was refused, "" where nothing is known of one;
     `receipt_to` the address, None for an older payment, whose address may have changed since.
     `is_new`: it was made within the hour, so that this page is the moment after Pay; `still_open` is what is owed beside it, by then.

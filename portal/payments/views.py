@@ -39,7 +39,7 @@ def payments() -> Response:
     status = read_filter(request.args, FILTERS, "all")
     cursor = read_cursor(request.args, lambda text: text if is_id("pay", text) else None)
     with reading() as reader:
-        found = read_history(reader, scope, status, cursor)
+        found = read_history(reader, scope, status, cursor, now=now())
         is_first_of_all = status == "all" and cursor.key is None
         has_any = bool(found.rows) or (not is_first_of_all and has_payments(reader, scope))
     can_pay = services.gateways.find(scope.merchant_id) is not None

@@ -44,7 +44,7 @@ def test_sum_follows_each_choice_at_a_desk(page, enter, account):
     page.locator("#invoice-2").uncheck()
     expect_sum(page, "–", button="")
     page.locator("#amount-deposit").check()
-    expect_sum(page, "$0.00", button="$15.00")  # Credit pays all of it.
+    expect_sum(page, "$0.00", button="$15.00 from your credit")
     page.locator("#use-credit").uncheck()
     expect_review(page, "$15.00", rest="$75.00 of it stays open")
     # Neither what is left for the card nor what stays open is less than the gateway charges, $0.50: of the credit less is used.
@@ -104,7 +104,8 @@ def expect_sum(page: Page, charge: str, *, button: str | None = None) -> None:
     """What is seen of the sum says `charge`, and the button this amount, or `button`."""
     expect(page.locator("[data-sum=charge] >> visible=true")).to_have_text(spaced(charge))
     expect(page.locator(REVIEW_BUTTON)).to_have_text(
-        spaced(f"{'Vérifier' if 'fr' in lang(page) else 'Review'} {charge if button is None else button}")
+        spaced(f"{'Vérifier' if 'fr' in lang(page) else 'Review'} {charge if button is None else button}"),
+        use_inner_text=True,
     )
 
 

@@ -57,6 +57,23 @@ OVER = """
 """
 
 
+# Words of a list that stand in two lines: each is one of our own or a short one, and has room beside the others.
+BROKEN = """
+() => [...document.querySelectorAll(".ledger tr")].flatMap(row => {
+  const broken = [], texts = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    for (const word of texts.currentNode.data.matchAll(/[^\\s-]+/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].filter(box => box.width).map(box => Math.round(box.top))).size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+})
+"""
+
+
 _USE = """
 () => {
   const of = name => document.querySelector(name).getBoundingClientRect(), main = of('main'), rail = of('.rail');
@@ -158,6 +175,20 @@ def long_pages(
         if structure not in seen:
             seen.add(structure)
             yield example.name, html
+
+
+@pytest.mark.parametrize("name", ["payments", "invoices"])
+def test_no_word_of_a_list_is_broken_in_two(site, tab, renderer, themes, name):  # noqa: F811
+    example = next(example for example in examples() if example.name == name)
+    site.html = render_example(renderer, example, example_shell(themes, theme="acme", locale="fr", current=name))
+    tab.goto(site.address)
+
+    broken = {}
+    for width in (700, 760, 900, 1024, 1160, 1280):
+        tab.set_viewport_size({"width": width, "height": 900})
+        broken[width] = tab.evaluate(BROKEN)
+
+    assert not any(broken.values()), broken
 
 
 def test_a_wide_window_is_used_and_a_phone_is_not_wasted(site, tab, renderer, themes):  # noqa: F811

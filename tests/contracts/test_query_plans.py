@@ -27,13 +27,14 @@ from portal.payments.queries import payments
 from portal.payments.queries.history import FILTERS, has_payments, read_history
 from portal.payments.queries.holders import find_other_holders
 from portal.payments.queries.payment_page import list_invoice_shares, read_payment_page
-from portal.payments.queries.standing import standing_of_invoice
+from portal.payments.queries.standing import standing_at, standing_of_invoice
 from portal.refunds import queries as refunds
 from portal.refunds.queries import list_refunds_of
 from portal.tenancy import MerchantScope, ReadScope
 from tests.support.crowds import Crowd, fill_crowd
 
 TODAY = date(2026, 3, 19)
+NOW = datetime(2026, 3, 19, tzinfo=UTC)
 PAGE_200 = 199 * 25
 Question = Callable[[Connection, Crowd], Any]
 
@@ -41,7 +42,7 @@ Question = Callable[[Connection, Crowd], Any]
 def history(status: str, direction: str, place: int) -> Question:
     def ask(reader: Connection, crowd: Crowd) -> Any:
         cursor = FIRST if direction == "first" else Cursor(direction, crowd.payment_id(place))
-        found = read_history(reader, crowd.scope, status, cursor)
+        found = read_history(reader, crowd.scope, status, cursor, now=NOW)
         assert found.rows, "a plan over nothing proves nothing"
         return found
 
@@ -53,7 +54,9 @@ def invoice_list(status: str, direction: str, number: int) -> Question:
         invoice_id = crowd.invoice_id(number)
         key = (date(2025, 9, 1), invoice_id) if is_by_due_date(status) else invoice_id
         cursor = FIRST if direction == "first" else Cursor(direction, key)
-        found = read_invoice_list(reader, crowd.scope, status, cursor, TODAY, standing=standing_of_invoice)
+        found = read_invoice_list(
+            reader, crowd.scope, status, cursor, TODAY, standing=standing_of_invoice, standing_values=standing_at(NOW)
+        )
         assert found.rows, "a plan over nothing proves nothing"
         return found
 
@@ -78,13 +81,15 @@ OTHERS: dict[str, Question] = {
     "a payment": lambda reader, crowd: read_payment_page(reader, crowd.scope, crowd.payment_id(PAGE_200)),
     "refunds": lambda reader, crowd: list_refunds_of(reader, crowd.scope, [crowd.payment_id(n) for n in range(25)]),
     "an invoice": lambda reader, crowd: read_invoice_page(reader, crowd.scope, crowd.invoice_id(500)),
-    "payments of an invoice": lambda reader, crowd: list_invoice_shares(reader, crowd.scope, crowd.invoice_id(500)),
+    "payments of an invoice": lambda reader, crowd: list_invoice_shares(
+        reader, crowd.scope, crowd.invoice_id(500), now=NOW
+    ),
     "who holds a payment's invoices": lambda reader, crowd: find_other_holders(
         reader, crowd.scope, crowd.payment_id(5)
     ),
     "sums owed": lambda reader, crowd: sum_owed(reader, crowd.scope, TODAY),
     "what is owed": lambda reader, crowd: overview.read_owed(reader, crowd.scope, TODAY),
-    "account": lambda reader, crowd: overview.read_account(reader, crowd.scope),
+    "account": lambda reader, crowd: overview.read_account(reader, crowd.scope, now=NOW),
     "methods": lambda reader, crowd: list_own_methods(reader, crowd.scope),
     "details of methods": lambda reader, crowd: list_method_details(reader, crowd.scope),
     "what depends on methods": lambda reader, crowd: list_dependents(
@@ -92,7 +97,7 @@ OTHERS: dict[str, Question] = {
         METHOD_USERS,
         crowd.scope,
         [method.id for method in list_own_methods(reader, crowd.scope)],
-        at=datetime(2026, 3, 19, tzinfo=UTC),
+        at=NOW,
     ),
 }
 
@@ -266,8 +271,8 @@ def _scanning_and_sorting(reader: Connection, _crowd: Crowd) -> None:
 
 def test_page_two_hundred_holds_the_right_rows(database: Database, crowd: Crowd) -> None:
     with database.read() as reader:
-        found = read_history(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
-        back = read_history(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
+        found = read_history(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)), now=NOW)
+        back = read_history(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)), now=NOW)
 
     assert [row.id for row in found.rows] == [crowd.payment_id(place) for place in range(PAGE_200, PAGE_200 + 25)]
     assert [row.id for row in back.rows] == [crowd.payment_id(place) for place in range(PAGE_200 - 25, PAGE_200)]

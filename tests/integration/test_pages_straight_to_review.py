@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from portal.gateways.contract import State
+from portal.invoices.models import Invoice
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.services import Services
 from tests.support.accounts import Account, make_account
@@ -144,6 +145,42 @@ def test_change_opens_the_choice_as_it_was_made(pages: PageClient, account: Acco
     assert fields["invoice"] == [first, second]
     assert (fields["amount_choice"], fields["amount"], fields["payment_method"]) == (["other"], ["60.00"], [other])
     assert "use_credit" not in fields
+
+
+@pytest.mark.parametrize("amount", ["50.00", "20.00"])
+def test_change_opens_the_choice_with_the_invoices_that_the_amount_did_not_reach(
+    pages: PageClient, account: Account, amount: str
+) -> None:
+    allow(account, amount_mode="editable", amounts={"USD": AmountLimits(100, 99_999)})
+    account.method(is_default=True)
+    ids = [account.invoice(5000, due_in_days=days) for days in (1, 2, 3)]
+    account.invoice(700, due_in_days=4)  # Which was not chosen.
+    choice = pages.get("/acme/checkout?" + "&".join(f"invoice={each}" for each in ids))
+    review = pages.submit(choice, action="/checkout", amount_choice="other", amount=amount)
+
+    again = pages.get(review.link("Change"))
+
+    assert again.form(action="/checkout").fields["invoice"] == ids
+    for words in ("Invoices (3)$150.00", f"Of which now${amount}", f"You pay${amount}"):
+        assert words in sums(again), words
+
+
+def test_change_after_an_invoice_that_the_amount_did_not_reach_was_paid_says_that_it_is_left_out(
+    pages: PageClient, account: Account
+) -> None:
+    allow(account, amount_mode="editable", amounts={"USD": AmountLimits(100, 99_999)})
+    account.method(is_default=True)
+    first, second = account.invoice(5000, due_in_days=1), account.invoice(5000, due_in_days=2)
+    choice = pages.get(f"/acme/checkout?invoice={first}&invoice={second}")
+    review = pages.submit(choice, action="/checkout", amount_choice="other", amount="20.00")
+    with account.database.unit_of_work() as session:
+        paid = session.get_one(Invoice, (account.scope.merchant_id, second))
+        paid.status, paid.amount_paid = "paid", paid.total
+
+    again = pages.get(review.link("Change"))
+
+    assert "Something you chose is already settled" in again.text
+    assert again.form(action="/checkout").fields["invoice"] == [first]
 
 
 def test_change_of_an_addition_to_the_credit_opens_that(pages: PageClient, account: Account) -> None:

@@ -157,6 +157,30 @@ def test_credit_is_left_alone_where_its_box_is_not_ticked(
     assert pay(pages, review, gateway) == Money(5000, "USD")
 
 
+def test_choice_that_credit_pays_says_that_nothing_is_charged_and_names_the_credit_in_its_button(
+    pages: PageClient, account: Account
+) -> None:
+    account.credit(9000)
+    invoice = account.invoice(5000)
+
+    choice = pages.get(f"/acme/checkout?invoice={invoice}")
+    french = pages.get(f"/acme/checkout?invoice={invoice}&locale=fr")
+
+    assert "Less your credit−$50.00 FeeNone You pay$0.00" in choice.text
+    assert [text for text, _ in choice.buttons("/checkout")] == ["Review $50.00 from your credit"]
+    assert [text for text, _ in french.buttons("/checkout")] == ["Vérifier 50,00 $US avec votre crédit"]
+
+
+def test_choice_that_credit_pays_in_part_names_what_is_charged_in_its_button(
+    pages: PageClient, account: Account
+) -> None:
+    account.credit(2000)
+
+    choice = pages.get(f"/acme/checkout?invoice={account.invoice(5000)}")
+
+    assert [text for text, _ in choice.buttons("/checkout")] == ["Review $30.00"]
+
+
 def test_credit_alone_pays_without_a_method_and_without_a_gateway(
     pages: PageClient, account: Account, gateway: ScriptedGateway
 ) -> None:

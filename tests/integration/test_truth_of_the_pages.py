@@ -71,6 +71,11 @@ class Truth:
         return self.shown == "pending"
 
     @property
+    def on_its_way(self) -> bool:
+        """What stands under that heading, outside of what is owed: nobody has to do anything about it."""
+        return self.shown in ("sending", "processing", "pending")
+
+    @property
     def checked(self) -> bool:
         return self.shown == "processing"
 
@@ -99,8 +104,8 @@ Claim = tuple[str, Callable[[Truth], bool]]
 CLAIMS: list[Claim] = [
     # What is so of the whole account.
     (r"Nothing is due, and no payment is on its way\.|All your invoices are settled\.", lambda t: t.settled),
-    (r"Everything that is due is on its way\.", lambda t: not t.owed and (t.moving or t.checked)),
-    (r"Nothing to pay at the moment", lambda t: not t.owed and (t.moving or t.checked)),
+    (r"Everything that is due is on its way\.", lambda t: not t.owed and t.on_its_way),
+    (r"Nothing to pay at the moment", lambda t: not t.owed and t.on_its_way),
     (r"Nothing else to pay\.", lambda t: not t.owed and t.waiting),
     (r"Nothing to pay|There is nothing to pay now", lambda t: not t.owed and not t.unsettled),
     (r"There is nothing left to pay\.?|This is already settled|Already settled|[Ss]ettled on|\bSettled\b",
@@ -116,7 +121,7 @@ CLAIMS: list[Claim] = [
     (r"the overdue invoice|everything overdue|\d overdue, the oldest|Overdue (by|since)|overdue by|Was due|\$[\d.]+ overdue", lambda t: t.is_overdue),
     (r"Pay all, \$|Pay \$|Review \$|Continue to pay \$|You pay\$", lambda t: t.owed > 0 or t.waiting),
     # Under way.
-    (r"(Your payment is b|B)eing sent( to)?|Nothing has been charged yet|We send it as soon as|within ten minutes or not at all|There is nothing to do, and you pay only once",
+    (r"(Your payment is b|B)eing sent( to)?|is being sent|Nothing has been charged yet|We send it as soon as|within ten minutes or not at all|There is nothing to do, and you pay only once",
      lambda t: t.is_sending),
     (r"[Nn]ever sent|We could not send it within ten minutes|Nothing was charged(, and nothing will be)?", lambda t: t.failure == "not_sent"),
     (r"[Nn]othing was taken now", lambda t: t.settled),
@@ -125,7 +130,7 @@ CLAIMS: list[Claim] = [
     (r"is being refunded|Refund on its way|On its way to you", lambda t: t.returning > 0),
     (r"What is on its way cannot be paid twice\.", lambda t: t.unsettled),
     (r"Your bank is sending it|two working days", lambda t: t.moving and t.way == "bank"),
-    (r"[Oo]n its way|On their way|Waiting for the money|the invoice counts as being paid", lambda t: t.moving or t.checked),
+    (r"[Oo]n its way|On their way|Waiting for the money|the invoice counts as being paid", lambda t: t.on_its_way),
     (r"[Bb]eing checked|We do not know yet|No clear answer yet; we keep checking|is not known yet|Do not pay again|You cannot be charged twice",
      lambda t: t.checked),
     (r"To confirm|[Ww]aiting for your confirmation|\$[\d.]+ to confirm|[Cc]onfirm your payment|Finish your payment|[Yy]our bank (needs|asked) you to confirm|Confirm \$"
@@ -234,7 +239,7 @@ def cases() -> Iterator[tuple[str, Callable[[Account], tuple[str | None, str | N
     """Each case: its name, what makes its invoice and payment, and what is so then."""
     for status in PAYMENT_STATUSES:
         for way, given in _WAYS.items():
-            if way == "unsent":
+            if way in ("unsent", "just sent"):
                 if status == "processing":
                     yield _payment_case(status, way, given)
             elif way in ("card", "overdue") or status in UNSETTLED:
@@ -268,6 +273,7 @@ _WAYS: dict[str, dict[str, Any]] = {
     "page": {**_PAGE, "action_url": "http://localhost:9/page", "gateway_page_reference": "pg_1"},
     "lost page": _PAGE,
     "unsent": {"sent_at": None, "action_url": None},
+    "just sent": {"action_url": None},
 }  # fmt: skip
 _METHODS: dict[str, dict[str, Any]] = {
     "active": {},
@@ -296,15 +302,17 @@ def _payment_case(
         )
         sent_at = account.now - timedelta(minutes=4) if is_late else account.now
         refunded = {"refunded": TOTAL, "partially_refunded": 1500}.get(status, 0)
+        written_at = {"updated_at": sent_at - timedelta(seconds=1)} if way == "just sent" else {}
         payment = account.payment(
             status, pays={invoice: TOTAL}, state=state, amount_refunded=refunded,
-            **{"checked_at": account.now, "sent_at": sent_at, "created_at": sent_at, **given, **_unconfirmed(status)},
+            **{"checked_at": account.now, "sent_at": sent_at, "created_at": sent_at, **written_at, **given, **_unconfirmed(status)},
         )  # fmt: skip
         if refunded:
             account.refund(payment, refunded)
         return invoice, payment
 
-    shown = "processing" if is_held and way == "lost page" else status
+    is_sending = way in ("unsent", "just sent")
+    shown = "sending" if is_sending else "processing" if is_held and way == "lost page" else status
     kind = "phone" if "phone" in way else way
     return (
         f"{status} {way}",
@@ -320,7 +328,7 @@ def _payment_case(
             way=kind,
             is_late=is_late,
             failure=given.get("failure_code", ""),
-            is_sending=way == "unsent",
+            is_sending=is_sending,
         ),
     )
 
@@ -455,6 +463,31 @@ def _wrong_figures(main: str, path: str, truth: Truth) -> Iterator[str]:
         counted = [text for text in tabs if text.startswith(("To pay ", "Overdue "))]
         if counted and counted != [f"To pay {int(truth.owed > 0)}", f"Overdue {int(truth.is_overdue)}"]:
             yield f"counts {counted}"
+
+
+@pytest.mark.parametrize(("sent_seconds_ago", "word"), [(None, "sent"), (9, "sent"), (10, "checked")])
+def test_payment_on_its_way_to_the_gateway_has_one_word_on_every_page(
+    app: Flask, services: Services, sent_seconds_ago: int | None, word: str
+) -> None:
+    account = make_account(services)
+    invoice = account.invoice(amount_reserved=TOTAL)
+    sent_at = None if sent_seconds_ago is None else account.now - timedelta(seconds=sent_seconds_ago)
+    written_at = account.now - timedelta(seconds=11)
+    payment = account.payment(
+        "processing",
+        pays={invoice: TOTAL},
+        state="active",
+        sent_at=sent_at,
+        updated_at=written_at,
+        checked_at=account.now,
+    )
+    pages = account.sign_in(app)
+    named = (f"/payments/{payment}", f"/invoices/{invoice}", f"/checkout?invoice={invoice}")
+
+    said = {path: pages.get(f"/acme{path}").text for path in ("/", "/invoices", "/payments", *named)}
+
+    words = {path: set(re.findall(r"(?:B|b)eing (sent|checked)", text)) for path, text in said.items()}
+    assert set().union(*words.values()) == {word} and all(words.values()), words
 
 
 # --- figures and counts between the pages ---

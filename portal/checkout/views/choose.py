@@ -231,6 +231,7 @@ def show_choices(
         offer.context,
         root=root(),
         today=today(),
+        now=now(),
         zone=ZoneInfo(g.merchant.timezone),
         locale=g.shell.locale,
         # What is said of invoices is what is so now.

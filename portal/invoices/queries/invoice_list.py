@@ -7,7 +7,7 @@ other way round.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
@@ -86,15 +86,24 @@ class OwedSum(NamedTuple):
 
 
 def read_invoice_list(
-    reader: Reader, scope: Scope, status: str, cursor: Cursor, today: date, *, standing: Standing
+    reader: Reader,
+    scope: Scope,
+    status: str,
+    cursor: Cursor,
+    today: date,
+    *,
+    standing: Standing,
+    standing_values: Mapping[str, Any],
 ) -> Slice[ListedInvoice]:
-    """Return a page of the customer's invoices; drafts are the merchant's own and are never listed. `status` is one of FILTERS.
+    """Return a page of the customer's invoices; drafts are the merchant's own and are never listed. `status` is one of FILTERS;
+    `standing_values` are the parameters that the column `standing` needs.
 
     Outstanding and overdue ones come in the order in which they fall due, and a cursor's key is (due_on, id); paid ones
     and all come newest first, and the key is the id.
     """
     due_on, last_id = cursor.key if isinstance(cursor.key, tuple) else (today, cursor.key or "")
-    parameters = {
+    parameters: dict[str, Any] = {
+        **standing_values,
         "merchant_id": scope.merchant_id,
         "customer_id": scope.customer_id,
         "today": today,

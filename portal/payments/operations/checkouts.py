@@ -88,6 +88,7 @@ def begin_checkout(
     """
     merchant = get_merchant(session, scope.merchant_id)
     options = merchant.options
+    wanted: list[str] = []
     dues: list[Due] = []
     named = ("", "", 0)
     match choice.what:
@@ -107,6 +108,7 @@ def begin_checkout(
     chosen = choice if pricing.charge else replace(choice, way=CreditAlone())
     method = _get_method(session, scope, chosen.way, gateway, merchant.day_of(at)) if pricing.charge else None
     description, note, more_count = named
+    reached = {part.invoice_id for part in pricing.parts}
     payment = Payment(
         merchant_id=scope.merchant_id,
         id=new_id("pay", at),
@@ -124,7 +126,7 @@ def begin_checkout(
         updated_at=at,
         opened_at=at,
         expires_at=at + expires_after,
-        **stored_choice(chosen),
+        **stored_choice(chosen, unreached_ids=[invoice_id for invoice_id in wanted if invoice_id not in reached]),
         **_shown_method(method, pricing),
     )
     session.add(payment)

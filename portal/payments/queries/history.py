@@ -19,7 +19,7 @@ from portal.database import Id, Minor, Reader, Text
 from portal.invoices.models import Invoice, is_outstanding
 from portal.paging import READ_SIZE, Cursor, Slice, cut
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.queries.standing import shown_status
+from portal.payments.queries.standing import shown_status, standing_at
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.refunds.models import Refund
 from portal.tenancy import Scope
@@ -111,9 +111,14 @@ class PaymentRecord(NamedTuple):
     refunds: str | None
 
 
-def read_history(reader: Reader, scope: Scope, status: str, cursor: Cursor) -> Slice[PaymentRecord]:
-    """Return a page of the customer's history, newest first. `status` is one of FILTERS; a cursor's key is a payment's id."""
-    parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "key": cursor.key or ""}
+def read_history(reader: Reader, scope: Scope, status: str, cursor: Cursor, *, now: datetime) -> Slice[PaymentRecord]:
+    """Return a page of the customer's history as it stands now, newest first. `status` is one of FILTERS; a cursor's key is a payment's id."""
+    parameters = {
+        "merchant_id": scope.merchant_id,
+        "customer_id": scope.customer_id,
+        "key": cursor.key or "",
+        **standing_at(now),
+    }
     rows = [PaymentRecord._make(row) for row in reader.execute(_history(status, cursor.direction), parameters).all()]
     if cursor.direction == "before" or len(FILTERS[status]) > 1:
         rows.sort(reverse=True)  # By id: a UNION ALL keeps the order within each part only.

@@ -18,8 +18,8 @@ from portal.invoices.models import Invoice, is_outstanding
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.queries.holders import ACTIVE
-from portal.payments.queries.standing import shown_status
-from portal.payments.rules import statuses
+from portal.payments.queries.standing import shown_status, standing_at
+from portal.payments.rules import sending, statuses
 from portal.payments.rules.statuses import CAPTURED
 from portal.public_ids import is_id
 from portal.tenancy import Scope
@@ -122,10 +122,17 @@ class PaymentDetail:
         """Whether that page's address never reached us: the response was lost, and nothing is asked of the customer."""
         return self.is_by_page and not (self.action_url or self.gateway_page_reference)
 
-    @property
-    def shown_status(self) -> str:
-        """The status that pages show."""
-        return statuses.shown_status(self.status, nobody_is_asked=self.has_no_page)
+    def is_being_sent(self, now: datetime) -> bool:
+        """Whether it is confirmed and not at the gateway yet, as far as we know."""
+        if self.status != "processing" or self.confirmed_at is None:
+            return False
+        return sending.is_being_sent(self.last_sent_at or self.sent_at, self.updated_at, now)
+
+    def shown_status(self, now: datetime) -> str:
+        """Return the status that pages show."""
+        return statuses.shown_status(
+            self.status, nobody_is_asked=self.has_no_page, is_being_sent=self.is_being_sent(now)
+        )
 
     @property
     def surplus(self) -> int:
@@ -150,10 +157,11 @@ def read_payment_page(reader: Reader, scope: Scope, payment_id: str) -> PaymentD
     return PaymentDetail(*(*rows[0][:width], tuple(shares)))
 
 
-def list_invoice_shares(reader: Reader, scope: Scope, invoice_id: str) -> list[InvoiceShare]:
-    """Return the newest 20 listed payments of one invoice of the customer, newest first; unconfirmed checkouts are left out."""
+def list_invoice_shares(reader: Reader, scope: Scope, invoice_id: str, *, now: datetime) -> list[InvoiceShare]:
+    """Return the newest 20 listed payments of one invoice of the customer as they stand now, newest first; unconfirmed checkouts are left
+    out."""
     scoped = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_id": invoice_id}
-    return [InvoiceShare._make(row) for row in reader.execute(_SHARES, scoped)]
+    return [InvoiceShare._make(row) for row in reader.execute(_SHARES, {**scoped, **standing_at(now)})]
 
 
 _OF_METHOD = ("nickname", "phone", "exp_month", "exp_year")

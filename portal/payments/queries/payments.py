@@ -48,6 +48,7 @@ class StoredPayment(NamedTuple):
     use_credit: bool
     save_method: bool
     split_of: str | None
+    unreached_invoices: str | None
     listed: bool
     created_at: datetime
     updated_at: datetime

@@ -1,25 +1,32 @@
 """How a payment stands for its customer, as columns for the pages' own statements.
 
 A payment that is `requires_action` asks something of the customer only where there is something to do: a bank's or a gateway's page.
-Where the response with the page's address was lost, nobody is asked, and it is shown as what is being checked.
+Where the response with the page's address was lost, nobody is asked, and it is shown as what is being checked. One that is confirmed and
+not at the gateway yet is shown as what is being sent, which depends on the time: each statement with these columns is given the values of
+`standing_at`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from portal.database import Id, Minor
+from portal.database import Id, Instant, Minor
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.queries.holders import ACTIVE
-from portal.payments.rules.statuses import UNSETTLED
+from portal.payments.rules.sending import in_flight_since
+from portal.payments.rules.statuses import SENDING, UNSETTLED
 from portal.refunds.models import Refund
 
 _PAYMENTS = Payment.__table__
 _ALLOCATIONS = PaymentAllocation.__table__
 _REFUNDS = Refund.__table__
-_BY_WEIGHT = [(name, sa.literal_column(f"'{name}'", Id)) for name in ("requires_action", "processing", "pending")]
+_BY_WEIGHT = [
+    (name, sa.literal_column(f"'{name}'", Id)) for name in ("requires_action", "processing", SENDING, "pending")
+]
 _UNSETTLED = [sa.literal_column(f"'{status}'", Id) for status in sorted(UNSETTLED)]
 
 
@@ -29,9 +36,23 @@ def is_unsettled() -> sa.ColumnElement[bool]:
     return condition
 
 
+def standing_at(now: datetime) -> Mapping[str, datetime]:
+    """Return the parameters of a statement with a column of this module, for its standing at an instant."""
+    return {"in_flight_since": in_flight_since(now)}
+
+
 def shown_status() -> sa.ColumnElement[str]:
     """Return the status that pages show (`rules.statuses.shown_status` in SQL)."""
     p = _PAYMENTS.c
+    last_sent_at = sa.func.coalesce(p.last_sent_at, p.sent_at)
+    is_being_sent = sa.and_(
+        p.status == sa.literal_column("'processing'", Id),
+        p.confirmed_at.is_not(None),
+        sa.or_(
+            last_sent_at.is_(None),
+            sa.and_(p.updated_at < last_sent_at, last_sent_at > sa.bindparam("in_flight_since", type_=Instant())),
+        ),
+    )
     nobody_is_asked = sa.and_(
         is_unsettled(),
         p.method_type.is_(None),
@@ -39,7 +60,11 @@ def shown_status() -> sa.ColumnElement[str]:
         p.action_url.is_(None),
         p.gateway_page_reference.is_(None),
     )
-    return sa.case((nobody_is_asked, sa.literal_column("'processing'", Id)), else_=p.status)
+    return sa.case(
+        (is_being_sent, sa.literal_column(f"'{SENDING}'", Id)),
+        (nobody_is_asked, sa.literal_column("'processing'", Id)),
+        else_=p.status,
+    )
 
 
 def standing_of_invoice(invoices: Any) -> sa.ColumnElement[str | None]:
@@ -59,10 +84,8 @@ def holder_status(merchant_id: Any, invoice_id: Any) -> sa.ScalarSelect[str]:
     """
     # The one that is first by its digit: without an order, which would sort for each row.
     ranked = sa.case(
-        *(
-            (shown_status() == status, sa.literal_column(f"'{rank}{name}'", Id))
-            for rank, (name, status) in enumerate(_BY_WEIGHT)
-        )
+        *((status, sa.literal_column(f"'{rank}{name}'", Id)) for rank, (name, status) in enumerate(_BY_WEIGHT)),
+        value=shown_status(),
     )
     return (
         _of_invoice(sa.func.substr(sa.func.min(ranked), sa.literal_column("2")), merchant_id, invoice_id)

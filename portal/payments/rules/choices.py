@@ -124,11 +124,13 @@ class StoredChoice(Protocol):
     def channel(self) -> Any: ...
     @property
     def phone(self) -> Any: ...
+    @property
+    def unreached_invoices(self) -> Any: ...
 
 
 CHOICE_COLUMNS = (
     "kind", "currency", "split_of", "use_credit", "amount_choice", "amount", "way", "payment_method_id", "save_method", "channel",
-    "phone",
+    "phone", "unreached_invoices",
 )  # fmt: skip
 """What `read_choice` reads, as names of columns."""
 
@@ -142,26 +144,30 @@ def amount_of(amount: Amount) -> int | None:
             return named
 
 
-def stored_choice(choice: Choice) -> dict[str, Any]:
-    """Return the columns that hold a choice, but `currency` and `amount`, which pricing decides."""
+def stored_choice(choice: Choice, *, unreached_ids: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the columns that hold a choice, but `currency` and `amount`, which pricing decides. `unreached_ids` are those of its invoices
+    of which the amount pays nothing; the payment's shares name the others."""
     invoices = choice.what if isinstance(choice.what, Invoices) else None
     return {
         "kind": "invoice" if invoices else "top_up",
         "split_of": invoices.split_of if invoices else None,
         "use_credit": choice.use_credit,
         "amount_choice": _AMOUNTS[type(choice.amount)],
+        "unreached_invoices": " ".join(unreached_ids) or None,
         **_stored_way(choice.way),
     }
 
 
-def read_choice(stored: StoredChoice, invoice_ids: Sequence[str]) -> Choice | None:
-    """Return the choice that a payment stores; None for one that was not chosen here, such as an imported one."""
+def read_choice(stored: StoredChoice, reached_ids: Sequence[str]) -> Choice | None:
+    """Return the choice that a payment stores; None for one that was not chosen here, such as an imported one. `reached_ids` are the
+    invoices of its shares."""
     way = read_way(stored)
     if way is None:
         return None
     if stored.kind == "top_up":
         return Choice(TopUp(stored.currency), way, read_amount(stored), stored.use_credit)
-    what = Invoices(tuple(invoice_ids), stored.currency, stored.split_of)
+    ids = (*reached_ids, *(stored.unreached_invoices or "").split())
+    what = Invoices(ids, stored.currency, stored.split_of)
     return Choice(what, way, read_amount(stored), stored.use_credit)
 
 

@@ -42,7 +42,12 @@ def never_arrives_from(confirmed_at: datetime, last_sent_at: datetime) -> dateti
 
 def is_being_sent(last_sent_at: datetime | None, updated_at: datetime, now: datetime) -> bool:
     """Return whether a payment of which nothing is known yet was not sent, or is on its way with nothing heard of it since."""
-    return last_sent_at is None or (updated_at < last_sent_at and now < last_sent_at + RESEND_AFTER)
+    return last_sent_at is None or (updated_at < last_sent_at and last_sent_at > in_flight_since(now))
+
+
+def in_flight_since(now: datetime) -> datetime:
+    """Return the instant after which a request that was sent may still be on its way, now."""
+    return now - RESEND_AFTER
 
 
 def next_lookup(

@@ -55,9 +55,18 @@ TRANSITIONS = MappingProxyType(
 )
 
 
-def shown_status(status: str, *, nobody_is_asked: bool) -> str:
-    """Return the status that the customer's pages show. `nobody_is_asked`: the response with the address of the page on which the
-    customer was to act was lost, so that all there is to do is to ask the gateway (`queries.standing` is the same in SQL)."""
+SENDING = "sending"
+"""What the customer's pages show in place of `processing` while the request is not at the gateway yet."""
+
+
+def shown_status(status: str, *, nobody_is_asked: bool, is_being_sent: bool) -> str:
+    """Return the status that the customer's pages show (`queries.standing` is the same in SQL).
+
+    `nobody_is_asked`: the response with the address of the page on which the customer was to act was lost, so that all there is to do is
+    to ask the gateway. `is_being_sent`: see `sending.is_being_sent`.
+    """
+    if is_being_sent:
+        return SENDING
     return "processing" if status in UNSETTLED and nobody_is_asked else status
 
 

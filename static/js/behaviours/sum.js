@@ -28,6 +28,8 @@ export function connect(form) {
       if (name === "count") place.textContent = values.count;
       else put(place, values[name]);
     }
+    // Where the button names what credit pays, since nothing is charged, it says so. (A theme's page of before has no such note.)
+    form.querySelector("[data-sum-note]")?.toggleAttribute("hidden", !(credit > 0 && charge === 0));
   }
 
   /* What is paid now, in minor units; null while nobody can say. */

@@ -154,6 +154,7 @@ def _invoice_details() -> Iterator[Example]:
         "part-paid": part,
         "in-progress": held,
         "to-confirm": replace(held, in_progress=replace(on_its_way, status="requires_action")),
+        "being-sent": replace(held, in_progress=replace(on_its_way, status="sending")),
         "being-checked": replace(held, in_progress=replace(on_its_way, status="processing")),
         "held-in-part": replace(
             held, in_progress=replace(on_its_way, amount=20000), amount_left=3958, rest_url="/acme/payments/pay_1"
@@ -237,7 +238,7 @@ def checkout_examples() -> Iterator[Example]:
         alone = replace(page, invoices=(), nothing=kind, held_by=held_by)
         yield Example(f"choose-nothing-{kind}", "checkout/choose.html", alone, "invoices")
     nothing = replace(choose, invoices=())
-    for status in ("requires_action", "processing"):
+    for status in ("requires_action", "sending", "processing"):
         held = replace(
             nothing, faults={"invoice": "in_progress"}, nothing="in_progress", held_by=replace(holder, status=status)
         )

@@ -266,6 +266,7 @@ def _mixed_rows() -> tuple[PaymentRow, ...]:
     chase = method_name("bank_account", None, "6789", "Chase")
     return (
         row(1, "Usage, January top-up", "ACME-0417", date(2026, 3, 18), chase, "pending", 9210),
+        row(14, "Support hours", "ACME-0420", date(2026, 3, 18), VISA, "sending", 3600),
         row(2, "Audit log add-on", "ACME-0418", date(2026, 3, 12), VISA, "requires_action", 4900),
         row(3, "Team plan, March", "ACME-0412", date(2026, 3, 5), VISA, "failed", 23958,
             failure_code="insufficient_funds", retry_url=retry),

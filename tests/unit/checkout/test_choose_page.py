@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 
 from portal.checkout.forms.fields import CheckoutFields
 from portal.checkout.page_builders import MAX_CHANGEABLE, CheckoutContext, build_choose_page
@@ -58,6 +58,7 @@ def _choose(count: int, *, others: int) -> ChoosePage:
         ),
         root="/acme",
         today=date(2026, 3, 19),
+        now=datetime(2026, 3, 19, 10, 42, tzinfo=UTC),
         zone=UTC,
         locale="en",
         faults={},
