@@ -8,7 +8,7 @@ from alembic import op
 from portal.database import Text
 
 revision = "2026_12_01_unreached_invoices"
-down_revision = "2026_11_30_sending"
+down_revision = "2026_12_01_details"
 branch_labels = None
 depends_on = None
 
