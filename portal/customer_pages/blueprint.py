@@ -14,17 +14,18 @@ from portal.overview.views import add_routes as add_overview
 from portal.payment_methods.views.methods import add_routes as add_payment_methods
 from portal.payments.views import add_routes as add_payments
 from portal.sign_in.views.signing_in import add_routes as add_sign_in
+from portal.statement.views import add_routes as add_statement
 from portal.web.policies import collect_policies
 from portal.web.runtime import EXTENSION, PAGES, Runtime
 
-_NAV = ("invoices", "payments", "payment-methods", "details")
+_NAV = ("invoices", "payments", "payment-methods", "details", "statement")
 
 
 def create_blueprint(runtime: Runtime) -> Blueprint:
     """Return the blueprint of all pages. Registering it stores the runtime in the application and checks that every page has a policy."""
     blueprint = Blueprint(PAGES, __name__)
     for add_routes in (
-        add_sign_in, add_overview, add_invoices, add_payments, add_checkout, add_payment_methods, add_details,
+        add_sign_in, add_overview, add_invoices, add_payments, add_checkout, add_payment_methods, add_details, add_statement,
     ):  # fmt: skip
         add_routes(blueprint)
     blueprint.before_request(open_request)
@@ -42,5 +43,5 @@ def _finish_registration(state: BlueprintSetupState, runtime: Runtime) -> None:
         runtime.prefix = prefix
     for rule in state.app.url_map.iter_rules():
         if rule.endpoint.startswith(f"{PAGES}."):
-            part = rule.rule.removeprefix(prefix).strip("/").partition("/")[0]
+            part = rule.rule.removeprefix(prefix).strip("/").partition("/")[0].partition(".")[0]
             runtime.nav[rule.endpoint] = "overview" if not part else part.replace("-", "_") if part in _NAV else ""

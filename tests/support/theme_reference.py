@@ -30,6 +30,7 @@ AREAS = {
     "Invoices": "invoices/",
     "Checkout": "checkout/",
     "Payment methods": "payment_methods/",
+    "Statement": "statement.html",
     "Details": "customers/",
     "Signing in": "sign_in/",
     "Errors": "errors/",

@@ -136,6 +136,7 @@ class Pages(_Section):
 
     details: Access = "edit"
     payment_methods: Access = "edit"
+    statement: Literal["hidden", "view"] = "view"
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -144,7 +145,7 @@ class Pages(_Section):
 
     def access(self, page: str) -> Access:
         """Return what customers may do on a page; all of it where the merchant has no say."""
-        access: Access = getattr(self, page, "edit")
+        access: Access = getattr(self, page or "-", "edit")
         return access
 
 

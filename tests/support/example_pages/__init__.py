@@ -12,6 +12,7 @@ from tests.support.example_pages.methods import method_examples
 from tests.support.example_pages.parts import NOW, Example
 from tests.support.example_pages.payments import overview_examples, payment_examples, payment_rows
 from tests.support.example_pages.sign_in import demo_examples, error_examples, sign_in_examples
+from tests.support.example_pages.statement import statement_examples
 
 __all__ = ["STATIC", "Example", "example_shell", "examples", "payment_rows", "render_example"]
 
@@ -27,6 +28,7 @@ def examples() -> Iterator[Example]:
     yield from checkout_examples()
     yield from method_examples()
     yield from details_examples()
+    yield from statement_examples()
     yield from error_examples()
     yield from demo_examples()
 
