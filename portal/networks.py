@@ -19,3 +19,22 @@ def network_of(remote_address: str, ipv6_prefix: int = IPV6_PREFIX) -> str:
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     plain = str(mapped or address).partition("%")[0]
     return str(ip_network(f"{plain}/{ipv6_prefix if ':' in plain else 32}", strict=False))
+
+
+def region_of(remote_address: str) -> str:
+    """Return the wider network of a remote address, as it may be kept for longer than an address: its IPv4 /24 or IPv6 /48; "" for anything else."""
+    network = network_of(remote_address, 48)
+    if network == "unknown":
+        return ""
+    return network if ":" in network else str(ip_network(f"{network.partition('/')[0]}/24", strict=False))
+
+
+def is_same_region(region: str, remote_address: str) -> bool:
+    """Return whether a remote address is in a region that `region_of` returned."""
+    return region != "" and region == region_of(remote_address)
+
+
+def shown_region(region: str) -> str:
+    """Return the beginning that all addresses of a region share, as people read it: `203.0.113.…`, `2001:db8:1::…`."""
+    address = region.partition("/")[0]
+    return f"{address}…" if ":" in address else f"{address.rpartition('.')[0]}.…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ import sqlalchemy as sa
 from portal.clock import write_instant
 from portal.database import Reader
 from portal.events.models import EventRecord
+from portal.events.rules import IMPORT
+from portal.tenancy import Scope
 
 
 class StoredEvent(NamedTuple):
@@ -38,6 +41,27 @@ class StoredEvent(NamedTuple):
             "actor": {"type": self.actor_type, "id": self.actor_id, "person": self.actor_person},
             "data": self.data,
         }
+
+
+def list_customer_events(
+    reader: Reader, scope: Scope, types: Collection[str], *, before: str = "", limit: int
+) -> list[StoredEvent]:
+    """Return what happened to a customer and all that is its, of these types, newest first; those before the event `before`.
+    What a file brought happened elsewhere, and is not among it."""
+    statement = (
+        sa.select(*_COLUMNS)
+        .where(
+            EventRecord.merchant_id == scope.merchant_id,
+            EventRecord.customer_id == scope.customer_id,
+            EventRecord.type.in_([str(each) for each in types]),
+            EventRecord.actor_id.is_distinct_from(IMPORT.id),
+        )
+        .order_by(EventRecord.id.desc())
+        .limit(limit)
+    )
+    if before:
+        statement = statement.where(EventRecord.id < before)
+    return [StoredEvent(*row) for row in reader.execute(statement)]
 
 
 _COLUMNS = tuple(getattr(EventRecord, name) for name in StoredEvent._fields)

@@ -118,6 +118,8 @@ class SignInSession(Base):
     kind: Mapped[str] = mapped_column(Id)
     idle_seconds: Mapped[int] = mapped_column(Count)
     user_agent: Mapped[str] = mapped_column(Text)
+    # The wider network that it was begun from (`networks.region_of`); never an address.
+    network: Mapped[str | None] = mapped_column(Id)
     return_url: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_used_at: Mapped[datetime] = mapped_column(Instant)

@@ -61,6 +61,7 @@ class SessionRow:
     id: str
     kind: str
     user_agent: str
+    network: str | None
     created_at: datetime
     last_used_at: datetime
     expires_at: datetime

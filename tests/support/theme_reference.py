@@ -32,6 +32,7 @@ AREAS = {
     "Payment methods": "payment_methods/",
     "Statement": "statement.html",
     "Details": "customers/",
+    "Security": "security.html",
     "Signing in": "sign_in/",
     "Errors": "errors/",
     "Mails": "emails/",

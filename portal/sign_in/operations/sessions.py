@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from portal.contacts import mask_card_numbers
 from portal.events.operations import record
 from portal.events.rules import SYSTEM, Actor, Event, EventType, customer_actor
+from portal.networks import region_of
 from portal.public_ids import is_id, new_id
 from portal.settings import Settings
 from portal.sign_in.models import KnownBrowser, SignInSession
@@ -100,6 +101,7 @@ def start_session(
             kind=kind,
             idle_seconds=int(life.idle.total_seconds()),
             user_agent=_printable(visitor.user_agent),
+            network=region_of(visitor.network) or None,
             return_url=return_url,
             created_at=at,
             last_used_at=at,

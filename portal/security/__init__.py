@@ -1,0 +1,1 @@
+"""What a customer sees of the safety of its account: where it is signed in, and what happened."""

@@ -1,0 +1,100 @@
+"""Makes the page of the account's security from sessions and events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from portal.events.queries import StoredEvent
+from portal.events.rules import ActorType, EventType
+from portal.networks import is_same_region, shown_region
+from portal.payment_methods.pages import method_name
+from portal.security.pages import Happening, SecurityPage, SessionEntry
+from portal.sign_in.queries import SessionRow
+from portal.web.devices import browser_and_system, device_class
+
+SHOWN = (
+    EventType.PORTAL_SIGNED_IN, EventType.PORTAL_SIGNED_OUT, EventType.PORTAL_SESSION_ENDED, EventType.CUSTOMER_UPDATED,
+    EventType.PAYMENT_COMPLETE, EventType.PAYMENT_FAILED, EventType.REFUND_COMPLETE, EventType.CREDIT_ADDED,
+    EventType.PAYMENT_METHOD_ADDED, EventType.PAYMENT_METHOD_UPDATED, EventType.PAYMENT_METHOD_REMOVED,
+)  # fmt: skip
+"""What is shown of what happened; the rest follows from it, or is nobody's business but the merchant's."""
+_AMOUNTS = {
+    EventType.PAYMENT_COMPLETE: "amount", EventType.PAYMENT_FAILED: "amount", EventType.REFUND_COMPLETE: "amount",
+    EventType.CREDIT_ADDED: "amount",
+}  # fmt: skip
+_UNNAMED = frozenset({"updated_at", "metadata", "default_payment_method"})
+"""Details of a customer that change without anybody's changing them, or that the customer never sees."""
+
+
+def build_security_page(
+    sessions: Sequence[SessionRow],
+    events: Sequence[StoredEvent],
+    *,
+    this: str,
+    network: str,
+    local: Callable[[datetime], datetime],
+    done: str = "",
+    older_url: str | None = None,
+) -> SecurityPage:
+    """Return the page. `this` is the id of this browser's session, `network` the remote address of the request, `local` turns an instant
+    into the reader's hours."""
+    entries = [_entry(row, this, network, local) for row in sessions]
+    return SecurityPage(
+        sessions=tuple(sorted(entries, key=lambda entry: not entry.is_this)),
+        happenings=tuple(made for event in events if (made := _happening(event, local)) is not None),
+        done=done,
+        older_url=older_url,
+    )
+
+
+def _entry(row: SessionRow, this: str, network: str, local: Callable[[datetime], datetime]) -> SessionEntry:
+    browser, system = browser_and_system(row.user_agent)
+    place = "" if not row.network else "here" if is_same_region(row.network, network) else "elsewhere"
+    return SessionEntry(
+        id=row.id,
+        browser=browser,
+        system=system,
+        device=device_class(row.user_agent),
+        place=place,
+        network=shown_region(row.network or "") if place == "elsewhere" else "",
+        is_by_host=row.kind in ("host", "identified"),
+        is_this=row.id == this,
+        last_used_at=local(row.last_used_at),
+    )
+
+
+def _happening(event: StoredEvent, local: Callable[[datetime], datetime]) -> Happening | None:
+    """Return what an event was in the customer's eyes, None where it was nothing to it."""
+    shape: dict[str, Any] = event.data.get("object") or {}
+    previous: dict[str, Any] = event.data.get("previous") or {}
+    details = tuple(sorted(set(previous) - _UNNAMED))
+    if event.type == EventType.CUSTOMER_UPDATED and not details:
+        return None
+    amount = _AMOUNTS.get(EventType(event.type))
+    return Happening(
+        kind=event.type,
+        by=_by(event),
+        at=local(event.created_at),
+        amount=shape.get(amount) if amount else None,
+        currency=shape.get("currency") or "",
+        subject=_subject(event.type, shape),
+        details=details,
+        way=shape.get("by") or shape.get("reason") or "",
+    )
+
+
+def _by(event: StoredEvent) -> str:
+    if event.actor_type == ActorType.CUSTOMER:
+        return "you"
+    return "merchant" if event.actor_type in (ActorType.STAFF, ActorType.API_KEY, ActorType.HOST) else ""
+
+
+def _subject(kind: str, shape: dict[str, Any]) -> str:
+    if kind.startswith("payment_method."):
+        nickname: str = shape.get("nickname") or ""
+        return nickname or method_name(
+            shape.get("type") or "other", shape.get("brand"), shape.get("last4"), shape.get("bank_name")
+        )
+    return str(shape.get("number") or "") if kind.startswith("invoice.") else ""

@@ -1,0 +1,82 @@
+"""The page of the account's security: sessions, which the customer can end, and what happened."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, request
+
+from portal.customer_pages.context import (
+    current_actor,
+    current_scope,
+    current_services,
+    local,
+    now,
+    reading,
+    redirect_to,
+)
+from portal.customer_pages.cookies import clear_session_cookie
+from portal.errors import NotFound
+from portal.events.queries import list_customer_events
+from portal.public_ids import is_id
+from portal.security.page_builders import SHOWN, build_security_page
+from portal.sign_in.operations.sessions import revoke_session, revoke_sessions
+from portal.sign_in.queries import list_sessions
+from portal.web.policies import signed_in
+from portal.web.render import render_page
+
+_PAGE = 20
+_DONE = frozenset({"ended", "ended_others"})
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """The addresses of the account's security."""
+    blueprint.add_url_rule("/security", "security", security)
+    blueprint.add_url_rule("/security/sessions/<session_id>/end", "end_session", end, methods=["POST"])
+    blueprint.add_url_rule("/security/sessions/end-others", "end_other_sessions", end_others, methods=["POST"])
+
+
+@signed_in
+def security() -> Response:
+    """Where the customer is signed in, and what happened; `before` is the event before which a further page begins."""
+    before = request.args.get("before", "")
+    scope = current_scope()
+    with reading() as reader:
+        sessions = list_sessions(reader, scope, now())
+        events = list_customer_events(
+            reader, scope, SHOWN, before=before if is_id("evt", before) else "", limit=_PAGE + 1
+        )
+    done = request.args.get("done", "")
+    page = build_security_page(
+        sessions,
+        events[:_PAGE],
+        this=g.signed_in.session_id,
+        network=request.remote_addr or "",
+        local=local,
+        done=done if done in _DONE else "",
+        older_url=f"?before={events[_PAGE - 1].id}" if len(events) > _PAGE else None,
+    )
+    return render_page("security.html", page)
+
+
+@signed_in
+def end(session_id: str) -> Response:
+    """Sign one browser of the customer out: this one, as signing out does, or another."""
+    has_ended = current_services().database.run(
+        lambda session: revoke_session(session, current_scope(), session_id, actor=current_actor(), at=now())
+    )
+    if not has_ended:
+        raise NotFound
+    if session_id == g.signed_in.session_id:
+        response = redirect_to("/sign-in?signed_out")
+        clear_session_cookie(response)
+        return response
+    return redirect_to("/security?done=ended")
+
+
+@signed_in
+def end_others() -> Response:
+    """Sign the customer out everywhere but in this browser."""
+    keep = g.signed_in.session_id
+    current_services().database.run(
+        lambda session: revoke_sessions(session, current_scope(), actor=current_actor(), at=now(), keep=keep)
+    )
+    return redirect_to("/security?done=ended_others")

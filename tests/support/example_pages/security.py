@@ -1,0 +1,51 @@
+"""Examples of the account's security: known and unknown devices, every kind of happening."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from portal.security.page_builders import SHOWN
+from portal.security.pages import Happening, SecurityPage, SessionEntry
+from tests.support.example_pages.parts import NOW, Example, example_id
+
+_PHONE = SessionEntry(example_id("ses", 1), "Safari", "iOS", "phone", "here", "", False, True, NOW)
+_LAPTOP = SessionEntry(
+    example_id("ses", 2), "Chrome", "macOS", "desktop", "here", "", False, False, NOW - timedelta(days=1)
+)
+_ELSEWHERE = SessionEntry(
+    example_id("ses", 3),
+    "Firefox",
+    "Windows",
+    "desktop",
+    "elsewhere",
+    "203.0.113.…",
+    False,
+    False,
+    NOW - timedelta(days=9),
+)
+_BY_HOST = SessionEntry(
+    example_id("ses", 4), "", "", "", "elsewhere", "2001:db8:1234::…", True, False, NOW - timedelta(days=16)
+)
+
+
+def security_examples() -> Iterator[Example]:
+    """The page of the account's security, each state of it once."""
+    happenings = tuple(
+        Happening(
+            kind, by, NOW - timedelta(hours=place * 7), 23958, "USD", "Studio card, with a long name of its own",
+            ("company_name", "phone", "fields", "locale"), way,
+        )
+        for place, (kind, by, way) in enumerate(
+            [(str(kind), by, "code") for kind in SHOWN for by in ("you", "merchant", "")]
+            + [("portal.signed_in", "you", way) for way in ("link", "session", "host")]
+            + [("portal.session_ended", "you", "ended"), ("portal.session_ended", "", "too_many")]
+        )
+    )  # fmt: skip
+    sessions = (_PHONE, _LAPTOP, _ELSEWHERE, _BY_HOST)
+    yield Example(
+        "security", "security.html", SecurityPage(sessions, happenings, older_url="?before=evt_1"), "security"
+    )
+    yield Example("security-alone", "security.html", SecurityPage((_PHONE,), ()), "security")
+    for done in ("ended", "ended_others"):
+        yield Example(f"security-{done}", "security.html", SecurityPage(sessions[:2], (), done), "security")
