@@ -68,6 +68,7 @@ def known(account: Account) -> dict[str, list[str]]:
         "payment_id": [account.payment(status) for status in ("complete", "failed", "pending", "requires_action")],
         "method_id": [account.method(), account.method(type="mobile_money", brand=None, last4=None)],
         "setup_id": [account.setup()],
+        "session_id": [account.other_session()],
     }
 
 

@@ -18,7 +18,7 @@ from portal.web.runtime import EXTENSION, Runtime
 from tests.support.accounts import Account, make_account
 from tests.support.bundled import bundled_renderer
 
-PREFIXES = {"invoice_id": "inv", "payment_id": "pay", "method_id": "pm", "setup_id": "pms"}
+PREFIXES = {"invoice_id": "inv", "payment_id": "pay", "method_id": "pm", "setup_id": "pms", "session_id": "ses"}
 """Arguments of routes that are public ids. An argument that is neither here nor in `OTHERS` fails the tests below."""
 OTHERS = {"merchant": "acme", "token": "t" * 43, "rest": "rest", "name": "portal.css", "gateway": "sandbox"}
 NUMBER = re.compile(r"[0-9A-F]{4}-[0-9A-F]{4}")
@@ -203,7 +203,10 @@ def ids_of(account: Account) -> dict[str, str]:
     invoice = account.invoice()
     payment = account.payment("incomplete", pays={invoice: 5000}, state="proposed")
     method = account.method()
-    return {"invoice_id": invoice, "payment_id": payment, "method_id": method, "setup_id": account.setup()}
+    return {
+        "invoice_id": invoice, "payment_id": payment, "method_id": method, "setup_id": account.setup(),
+        "session_id": account.other_session(),
+    }  # fmt: skip
 
 
 def strange_ids(services: Services, account: Account) -> Iterator[tuple[str, dict[str, str]]]:

@@ -8,7 +8,6 @@ from flask import Flask
 from portal.customers.operations import update_customer
 from portal.customers.rules.profiles import CustomerDetails
 from portal.services import Services
-from portal.sign_in.operations.sessions import Visitor, start_session
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR, STAFF
 from tests.support.page_checks import tag_of, text_of
@@ -30,17 +29,6 @@ def pages(app: Flask, account: Account) -> PageClient:
     return account.sign_in(app)
 
 
-def another_session(
-    account: Account, *, user_agent: str = IPHONE, network: str = "203.0.113.77", kind: str = "mail"
-) -> str:
-    """The id of a session of this customer in another browser."""
-    visitor = Visitor("c" * 43, network, user_agent)
-    with account.database.unit_of_work() as session:
-        return start_session(
-            session, account.services.settings, account.scope, visitor, kind=kind, by="code", target="/", at=account.now
-        ).session_id
-
-
 def shown(page: Page) -> dict[str, str]:
     """What the page says of each session, by its id."""
     return {each.get("data-session", ""): text_of(each) for each in page.all("li") if each.get("data-session")}
@@ -52,7 +40,7 @@ def happened(page: Page) -> list[str]:
 
 
 def test_each_session_says_where_it_is_and_this_one_that_it_is_this(account, pages):
-    phone = another_session(account)
+    phone = account.other_session(IPHONE)
 
     sessions = shown(pages.get("/acme/security"))
 
@@ -86,7 +74,7 @@ def test_all_others_are_ended_at_once(account, app, pages):
 
 def test_session_of_somebody_else_is_not_there(account, pages, services):
     neighbour = make_account(services, merchant_id=account.scope.merchant_id)
-    theirs = another_session(neighbour)
+    theirs = neighbour.other_session(IPHONE)
     token = pages.get("/acme/details").form("Save details").fields["csrf_token"]
 
     for session_id in (theirs, "ses_unknown", "x" * 300):

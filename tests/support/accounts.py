@@ -124,6 +124,14 @@ class Account:
         client.set_cookie(f"portal_{self.slug}", entered.token, domain="localhost")
         return PageClient(client)
 
+    def other_session(self, user_agent: str = "Tests", network: str = "203.0.113.77", kind: str = "mail") -> str:
+        """A session of this customer in a browser that is not here."""
+        visitor = Visitor("c" * 43, network, user_agent)
+        with self.database.unit_of_work() as session:
+            return start_session(
+                session, self.services.settings, self.scope, visitor, kind=kind, by="code", target="/", at=self.now
+            ).session_id
+
     @contextmanager
     def together(self) -> Iterator[None]:
         """Write the rows of the block in one transaction: sixty commits on a disk that syncs each are slow."""
