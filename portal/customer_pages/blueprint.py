@@ -14,6 +14,8 @@ from portal.overview.views import add_routes as add_overview
 from portal.payment_methods.views.methods import add_routes as add_payment_methods
 from portal.payments.views import add_routes as add_payments
 from portal.security.views import add_routes as add_security
+from portal.sign_in.views.confirming import add_routes as add_confirming
+from portal.sign_in.views.email_changes import add_routes as add_email_changes
 from portal.sign_in.views.signing_in import add_routes as add_sign_in
 from portal.statement.views import add_routes as add_statement
 from portal.web.policies import collect_policies
@@ -26,7 +28,7 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
     """Return the blueprint of all pages. Registering it stores the runtime in the application and checks that every page has a policy."""
     blueprint = Blueprint(PAGES, __name__)
     for add_routes in (
-        add_sign_in, add_overview, add_invoices, add_payments, add_checkout, add_payment_methods, add_details, add_statement, add_security,
+        add_sign_in, add_overview, add_invoices, add_payments, add_checkout, add_payment_methods, add_details, add_statement, add_security, add_confirming, add_email_changes,
     ):  # fmt: skip
         add_routes(blueprint)
     blueprint.before_request(open_request)

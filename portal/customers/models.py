@@ -41,6 +41,8 @@ class Customer(Base):
     company_name: Mapped[str | None] = mapped_column(Text)
     email: Mapped[str | None] = mapped_column(Text)
     email_key: Mapped[str | None] = mapped_column(Id)
+    # Another address that the customer wrote and has not proved yet.
+    email_pending: Mapped[str | None] = mapped_column(Text)
     phone: Mapped[str | None] = mapped_column(Id)
     locale: Mapped[str | None] = mapped_column(Id)
     billing_address: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

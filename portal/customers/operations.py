@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.customers.errors import CustomerDeleted, DetailsChanged, DuplicateCustomer, InvalidCustomer, UnknownCustomer
 from portal.customers.models import Customer
-from portal.customers.rules.profiles import CustomerDetails, merged_document, normalise_details
+from portal.customers.rules.profiles import CustomerDetails, email_key, merged_document, normalise_details
 from portal.customers.rules.typed_details import details_digest
 from portal.customers.shapes import shape_customer
 from portal.events.operations import record
@@ -99,6 +99,40 @@ def change_details(
     return update_customer(
         session, scope.merchant_id, scope.customer_id, details, actor=actor, at=at, allow_duplicate=True
     )
+
+
+def expect_email(session: Session, scope: Scope, address: str | None, *, actor: Actor, at: datetime) -> None:
+    """Note the address that the customer wants to have and has not proved yet; None where it does not any more."""
+    customer = _lock_living(session, scope.merchant_id, scope.customer_id)
+    if customer.email_pending != address:
+        customer.email_pending, customer.updated_at = address, at
+        if address is not None:
+            _record(session, customer, EventType.CUSTOMER_EMAIL_CHANGE_REQUESTED, actor, at)
+
+
+def change_email(
+    session: Session, scope: Scope, address: str | None, *, event_type: EventType, actor: Actor, at: datetime
+) -> str | None:
+    """Give the customer an address that was proved, or back the one before; return the one that it had.
+
+    Several customers may have one address: whoever proves it chooses among them when signing in. Raises UnknownCustomer, CustomerDeleted.
+    """
+    customer = _lock_living(session, scope.merchant_id, scope.customer_id)
+    before = shape_customer(session, customer)
+    customer.email, customer.email_key = address, email_key(address) if address else None
+    customer.email_pending, customer.updated_at = None, at
+    same = session.execute(
+        sa.select(Customer.id)
+        .where(
+            Customer.merchant_id == scope.merchant_id, Customer.email_key == customer.email_key,
+            Customer.id != customer.id, Customer.deleted_at.is_(None),
+        )
+        .order_by(Customer.id)
+        .limit(10)
+    ).scalars()  # fmt: skip
+    previous = {name: before[name] for name in ("email", "email_pending")}
+    _record(session, customer, event_type, actor, at, previous, same_address=list(same))
+    return before["email"] and str(before["email"])
 
 
 def postpone_details(session: Session, scope: Scope, *, at: datetime) -> None:

@@ -75,6 +75,7 @@ def build_details_page(
         else attempt.typed.get("seen", ""),
         state=attempt.state if attempt is not None else state,
         frozen_count=frozen_count,
+        email_pending=customer.email_pending,
         missing=tuple(builder.field(each) for each in shown if each.name in missing and each.name not in _ADDRESSES)
         + tuple(
             DetailField(each.name, each.name, "", "fact")

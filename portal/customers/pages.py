@@ -58,7 +58,7 @@ class DetailSection:
 
 @dataclass(frozen=True, slots=True)
 class DetailsPage:
-    """`email` is the address that signs in. `state`: "" as stored, "saved", "faulty" with faults at fields, "changed" where somebody else
+    """`email` is the address that signs in, `email_pending` one that is not proved yet. `state`: "" as stored, "saved", "email" after the address was changed, "faulty" with faults at fields, "changed" where somebody else
     changed something meanwhile, "country" after another country was chosen. `seen` is sent back with the form: the details as they were
     shown. `frozen_count` invoices keep the name and address they were issued with; `missing` are the labels of what the merchant needs."""
 
@@ -68,6 +68,7 @@ class DetailsPage:
     state: str = ""
     frozen_count: int = 0
     missing: tuple[DetailField, ...] = ()
+    email_pending: str | None = None
 
     @property
     def faults(self) -> tuple[DetailField, ...]:

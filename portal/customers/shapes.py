@@ -74,7 +74,7 @@ def _shape(
         "tax_ids": [{"type": tax_id["type"], "value": tax_id["value"]} for tax_id in customer.tax_ids],
         "purchase_order": customer.purchase_order,
         "timezone": customer.timezone,
-        "email_pending": None,
+        "email_pending": customer.email_pending,
         "fields": dict(customer.fields),
         "metadata": dict(metadata),
         "default_payment_method": default_method,

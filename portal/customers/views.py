@@ -57,7 +57,8 @@ def add_routes(blueprint: Blueprint) -> None:
 @signed_in
 def details() -> Response:
     """What the merchant knows of the customer, in the form that changes it."""
-    return _page(state="saved" if request.args.get("done") == "saved" else "")
+    done = request.args.get("done", "")
+    return _page(state=done if done in ("saved", "email") else "")
 
 
 def _refuse_card_number() -> Response:

@@ -13,7 +13,16 @@ from portal.customers.queries.customers import find_customer
 from portal.database import Reader
 from portal.emails.delivery import deliver
 from portal.emails.messages import Envelope, build_message
-from portal.emails.pages import MethodExpiringMail, ReceiptLine, ReceiptMail, RefundMail, SignInMail, SurplusMail
+from portal.emails.pages import (
+    ConfirmationMail,
+    EmailChangedMail,
+    MethodExpiringMail,
+    ReceiptLine,
+    ReceiptMail,
+    RefundMail,
+    SignInMail,
+    SurplusMail,
+)
 from portal.emails.rendering import build_mail_brand, render_mail
 from portal.invoices.queries.invoices import find_invoices
 from portal.merchants.queries import MerchantProfile, get_merchant
@@ -26,6 +35,10 @@ from portal.refunds.queries import get_refund
 from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.sign_in.operations import prepare_sign_in_mail
+from portal.sign_in.operations.confirmations import prepare_confirmation_mail
+from portal.sign_in.operations.email_changes import find_change
+from portal.sign_in.rules.challenges import mask_address
+from portal.sign_in.rules.tokens import undo_token
 from portal.tenancy import MerchantScope, Scope
 
 
@@ -53,6 +66,54 @@ def send_sign_in_mail(
         minutes=content.minutes,
     )
     _send(renderer, services, merchant, "sign_in", page, to=content.to, message_id=message_id)
+
+
+def send_confirmation_mail(
+    renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+) -> None:
+    """Send the code of a confirmation, derived at this moment; its ten minutes begin."""
+    at = services.clock.now()
+    with services.database.read() as reader:
+        merchant = get_merchant(reader, merchant_id)
+    content = services.database.run(
+        lambda session: prepare_confirmation_mail(
+            session, services.settings, merchant_id, str(payload["confirmation"]), at=at
+        )
+    )
+    if content is None or merchant.status != "active":
+        return
+    page = ConfirmationMail(
+        brand=build_mail_brand(renderer, merchant, content.locale),
+        code=content.code,
+        minutes=content.minutes,
+        purpose=content.purpose,
+    )
+    _send(renderer, services, merchant, "confirmation", page, to=content.to, message_id=message_id)
+
+
+def send_email_changed_mail(
+    renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+) -> None:
+    """Tell the address before that there is another one, and where to undo that; nothing once it cannot be undone."""
+    change_id = str(payload["change"])
+    with services.database.unit_of_work() as session:
+        merchant = get_merchant(session, merchant_id)
+        change = find_change(session, merchant_id, change_id, at=services.clock.now())
+        customer = find_customer(session, MerchantScope(merchant_id), change.customer_id) if change else None
+        if change is None or customer is None:
+            return
+        zone = ZoneInfo(merchant.timezone)
+        page = EmailChangedMail(
+            brand=build_mail_brand(renderer, merchant, customer.locale or merchant.locale),
+            new_address=mask_address(change.new_email),
+            at=change.changed_at.astimezone(zone),
+            undo_until=change.undo_until.astimezone(zone),
+            link=merchant_page_url(
+                services, merchant, f"/details/email/undo/{undo_token(services.settings.keys, merchant_id, change_id)}"
+            ),
+        )
+        to = change.old_email
+    _send(renderer, services, merchant, "email_changed", page, to=to, message_id=message_id)
 
 
 def send_receipt_mail(
@@ -237,6 +298,8 @@ def _send(
 _MAILS = MappingProxyType(
     {
         "sign_in_mail": send_sign_in_mail,
+        "confirmation_mail": send_confirmation_mail,
+        "email_changed_mail": send_email_changed_mail,
         "receipt_mail": send_receipt_mail,
         "refund_mail": send_refund_mail,
         "surplus_mail": send_surplus_mail,

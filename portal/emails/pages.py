@@ -147,6 +147,28 @@ class ReceiptMail:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmationMail:
+    """emails/confirmation: a code for somebody who is signed in. `purpose`: "identity", "new_address" or "undo"."""
+
+    brand: MailBrand
+    code: str
+    minutes: int
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailChangedMail:
+    """emails/email_changed, to the address before: `new_address` as it may be shown there, when (`at`, in the merchant's timezone), and the
+    link at which it can be undone until `undo_until`."""
+
+    brand: MailBrand
+    new_address: str
+    at: datetime
+    undo_until: datetime
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class MethodExpiringMail:
     """emails/method_expiring: a saved method expires soon, or has expired. `method` is `method_name(…)`, `expiry` "04/2026", `link` the
     method's page, absolute. `can_replace`: the gateway has a page to save the new one; else it is saved when it pays."""

@@ -82,6 +82,64 @@ class SignInRequest(Base):
     requested_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class Confirmation(Base):
+    """A code by mail that proves a mailbox to somebody who is signed in already, derived when its mail is sent.
+
+    `purpose`: "identity" (the customer's own address, before something that a stolen session must not do), "new_address", or
+    "undo" (the address before, of `change_id`, by a link without a session). One of each is open at a time; `address` is null where the
+    mail goes to the customer's own. Its time begins with the sending. It is closed when it was proved, given up or replaced.
+    """
+
+    __tablename__ = "confirmations"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.Index("ix_confirmations_merchant_id_customer_id", "merchant_id", "customer_id"),
+        sa.Index(
+            "uq_confirmations_open", "merchant_id", "customer_id", "purpose", unique=True,
+            sqlite_where=sa.text("closed_at is null"), postgresql_where=sa.text("closed_at is null"),
+        ),
+        sa.CheckConstraint("purpose in ('identity', 'new_address', 'undo')", name="purpose_known"),
+        sa.CheckConstraint("tries_left >= 0", name="tries_left_not_negative"),
+        STRICT,
+    )  # fmt: skip
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    session_id: Mapped[str | None] = mapped_column(Id)
+    purpose: Mapped[str] = mapped_column(Id)
+    change_id: Mapped[str | None] = mapped_column(Id)
+    address: Mapped[str | None] = mapped_column(Text)
+    locale: Mapped[str] = mapped_column(Id)
+    tries_left: Mapped[int] = mapped_column(Count)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    mailed_at: Mapped[datetime | None] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class EmailChange(Base):
+    """An address that a customer changed: until `undo_until` whoever has the one before can undo it."""
+
+    __tablename__ = "email_changes"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.Index("ix_email_changes_merchant_id_customer_id", "merchant_id", "customer_id"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    old_email: Mapped[str] = mapped_column(Text)
+    new_email: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+    undo_until: Mapped[datetime] = mapped_column(Instant)
+    undone_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class KnownBrowser(Base):
     """A browser in which a customer was signed in. Its cookie's token signs nobody in: it only gives the browser budgets of its own."""
 
@@ -121,6 +179,8 @@ class SignInSession(Base):
     # The wider network that it was begun from (`networks.region_of`); never an address.
     network: Mapped[str | None] = mapped_column(Id)
     return_url: Mapped[str | None] = mapped_column(Text)
+    # When whoever uses it entered a fresh code last (`Confirmation`).
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_used_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)

@@ -10,16 +10,18 @@ from portal.customers.queries.accounts import Account
 from portal.public_ids import is_id
 from portal.sign_in.forms import TypedCode
 from portal.sign_in.operations import CodeAttempt, SignInResult
+from portal.sign_in.operations.confirmations import EnteredCode
 from portal.sign_in.pages import (
     AccountChoice,
     ChooseAccountPage,
     CodePage,
+    ConfirmPage,
     LinkExpiredPage,
     LinkPage,
     SessionPage,
     Target,
 )
-from portal.sign_in.queries import ChallengeRow, MintedSession, SignedIn
+from portal.sign_in.queries import ChallengeRow, MintedSession, OpenConfirmation, SignedIn
 from portal.sign_in.rules.challenges import ChallengeState, CodeFault, mask_address
 
 _KINDS = {"invoices": "invoices", "payments": "payments", "checkout": "checkout", "payment-methods": "payment_methods"}
@@ -139,3 +141,23 @@ def _other_customer_name(signed_in: SignedIn | None, customer_ids: set[str]) -> 
 def _in_timezone_of(at: datetime, instant: datetime) -> datetime:
     """Return the instant in the timezone of `at`."""
     return instant.astimezone(at.tzinfo)
+
+
+def build_confirm_page(
+    row: OpenConfirmation | None, entered: EnteredCode | None, *, target: str, address: str, minutes: int, at: datetime
+) -> ConfirmPage:
+    """Return the page of a code: of the one that is under way, of what became of one that was entered, or of none."""
+    is_open = row is not None and (row.expires_at is None or at < row.expires_at)
+    state = "sent" if is_open else "ask"
+    if entered is not None and entered.answer != "proved":
+        state = entered.answer
+    elif row is not None and is_open and row.tries_left == 0:
+        state = "locked"
+    return ConfirmPage(
+        state,
+        address,
+        target,
+        minutes,
+        tries_left=entered.tries_left if entered else 0,
+        missing_count=entered.missing_count if entered else 0,
+    )

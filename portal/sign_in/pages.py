@@ -123,3 +123,43 @@ class ChooseAccountPage:
     action: str
     accounts: tuple[AccountChoice, ...]
     code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPage:
+    """A code is asked for on its own page. `state`: "ask" (none is under way), "sent", or what became of one that was entered: "wrong",
+    "short" (`missing_count` letters are missing; none or fewer: other characters), "expired", "locked". `address` is where it goes;
+    `target` where the right one leads, a path below the merchant's root; `minutes` how long it works."""
+
+    state: str
+    address: str
+    target: str
+    minutes: int
+    tries_left: int = 0
+    missing_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EmailPage:
+    """customers/email.html. `state`: "form" (write the new address), "code" (it was mailed a code) or "waiting" (the customer's own
+    address is asked for a code first). `typed` and `fault` ("missing", "malformed", "same", "card_number") belong to the form, `entered` to
+    the code."""
+
+    state: str
+    current: str
+    pending: str
+    minutes: int
+    typed: str = ""
+    fault: str = ""
+    code: ConfirmPage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UndoEmailPage:
+    """customers/email_undo.html. `state`: "ask", "code", "done" or "gone" (it cannot be undone any more); `old` and `new` are masked."""
+
+    state: str
+    token: str
+    old: str = ""
+    new: str = ""
+    code: ConfirmPage | None = None

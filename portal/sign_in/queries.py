@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,8 +18,8 @@ from portal.customers.queries.accounts import MAY_SIGN_IN, Account, list_account
 from portal.customers.rules.profiles import mailbox_of
 from portal.database import Reader
 from portal.public_ids import is_id
-from portal.sign_in.models import Challenge, KnownBrowser, PortalSession, SignInRequest, SignInSession
-from portal.sign_in.rules.challenges import TOUCH_EVERY, ChallengeState, challenge_state
+from portal.sign_in.models import Challenge, Confirmation, KnownBrowser, PortalSession, SignInRequest, SignInSession
+from portal.sign_in.rules.challenges import FRESH_FOR, TOUCH_EVERY, ChallengeState, challenge_state
 from portal.sign_in.rules.tokens import CHALLENGE, Keys, is_address_digest, is_token, token_digest
 from portal.tenancy import Scope
 
@@ -41,6 +41,11 @@ class SignedIn:
     email: str | None
     locale: str | None
     timezone: str | None
+    confirmed_at: datetime | None
+
+    def is_fresh(self, at: datetime) -> bool:
+        """Return whether a fresh code was entered a short while ago, so that none is asked for."""
+        return self.confirmed_at is not None and at - self.confirmed_at < FRESH_FOR
 
     def is_touch_due(self, at: datetime) -> bool:
         """Return whether `last_used_at` is to be updated."""
@@ -121,6 +126,7 @@ _SESSION_BY_TOKEN = (
         Customer.email,
         Customer.locale,
         Customer.timezone,
+        SignInSession.confirmed_at,
     )
     .join(
         Customer,
@@ -170,7 +176,7 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
     # Unpacked rather than read by name: every request of a signed-in customer reads this row.
     (
         session_id, customer_id, kind, created_at, last_used_at, expires_at, idle_seconds, return_url, revoked_at,
-        name, company_name, email, locale, timezone,
+        name, company_name, email, locale, timezone, confirmed_at,
     ) = row  # fmt: skip
     idle_at = last_used_at + timedelta(seconds=idle_seconds)
     if revoked_at is not None:
@@ -181,8 +187,34 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
         return EndedSession("idle")
     return SignedIn(
         session_id, customer_id, kind, created_at, last_used_at, expires_at, idle_at, return_url,
-        name, company_name, email, locale, timezone,
+        name, company_name, email, locale, timezone, confirmed_at,
     )  # fmt: skip
+
+
+class OpenConfirmation(NamedTuple):
+    """A code that was requested and not entered yet, as its page needs it."""
+
+    address: str | None
+    tries_left: int
+    created_at: datetime
+    expires_at: datetime | None
+
+
+def find_confirmation(
+    reader: Reader, scope: Scope, purpose: str, *, session_id: str | None = None, change_id: str | None = None
+) -> OpenConfirmation | None:
+    """Return the open confirmation of a purpose that was requested in this session, or for this change of address."""
+    row = reader.execute(
+        sa.select(*[getattr(Confirmation, name) for name in OpenConfirmation._fields]).where(
+            Confirmation.merchant_id == scope.merchant_id,
+            Confirmation.customer_id == scope.customer_id,
+            Confirmation.purpose == purpose,
+            Confirmation.closed_at.is_(None),
+            Confirmation.session_id.is_not_distinct_from(session_id),
+            Confirmation.change_id.is_not_distinct_from(change_id),
+        )
+    ).first()
+    return OpenConfirmation._make(row) if row is not None else None
 
 
 def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow]:

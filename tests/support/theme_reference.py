@@ -32,7 +32,7 @@ AREAS = {
     "Payment methods": "payment_methods/",
     "Statement": "statement.html",
     "Details": "customers/",
-    "Security": "security.html",
+    "Security": "security",
     "Signing in": "sign_in/",
     "Errors": "errors/",
     "Mails": "emails/",

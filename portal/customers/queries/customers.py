@@ -25,6 +25,7 @@ class StoredCustomer(NamedTuple):
     name: str | None
     company_name: str | None
     email: str | None
+    email_pending: str | None
     phone: str | None
     locale: str | None
     billing_address: dict[str, Any]

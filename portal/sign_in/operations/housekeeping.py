@@ -9,7 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.clock import CLOCKS_DIFFER_BY
-from portal.sign_in.models import Challenge, KnownBrowser, PortalSession, SignInRequest, SignInSession
+from portal.sign_in.models import (
+    Challenge,
+    Confirmation,
+    EmailChange,
+    KnownBrowser,
+    PortalSession,
+    SignInRequest,
+    SignInSession,
+)
 from portal.sign_in.operations.limits import delete_old_counters
 
 _CHALLENGE_RETENTION = timedelta(days=3)
@@ -19,7 +27,7 @@ KNOWN_FOR = timedelta(days=365)
 
 
 def delete_old_rows(session: Session, *, at: datetime) -> int:
-    """Close expired challenges, and delete old challenges, portal sessions, ended sessions, known browsers and counters of all merchants.
+    """Close expired challenges, and delete old challenges, confirmations, changes of address, portal sessions, ended sessions, known browsers and counters of all merchants.
 
     Return the number of deleted rows. Expired challenges stay for three days, so that their links still lead to a new one
     with the same target.
@@ -41,6 +49,8 @@ def delete_old_rows(session: Session, *, at: datetime) -> int:
             _run(session, sa.delete(SignInRequest).where(sa.exists().where(old))),
             _run(session, sa.delete(KnownBrowser).where(KnownBrowser.signed_in_at < at - KNOWN_FOR)),
             _run(session, sa.delete(Challenge).where(Challenge.created_at < at - _CHALLENGE_RETENTION)),
+            _run(session, sa.delete(Confirmation).where(Confirmation.created_at < at - _CHALLENGE_RETENTION)),
+            _run(session, sa.delete(EmailChange).where(EmailChange.undo_until < at - _CHALLENGE_RETENTION)),
             _run(session, sa.delete(PortalSession).where(PortalSession.expires_at < at - _CHALLENGE_RETENTION)),
             _run(
                 session,

@@ -22,6 +22,12 @@ OF_HOST = frozenset({"host", "identified"})
 TOUCH_EVERY = timedelta(minutes=5)
 """`last_used_at` of a session is updated at most this often (contract, 4); it may end that much early, never late."""
 
+FRESH_FOR = timedelta(minutes=15)
+"""How long after a fresh code was entered none is asked for again in that session."""
+UNDO_FOR = timedelta(hours=72)
+"""How long a changed mail address can be undone from the one before (contract, 4: Times)."""
+CONFIRMATION_TRIES = 5
+
 MAX_ADDRESS_LENGTH = 254
 MAX_TARGET_LENGTH = 500
 """Characters of a path to go to after signing in; a longer one is not stored."""

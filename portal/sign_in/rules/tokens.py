@@ -19,6 +19,8 @@ from portal.sign_in.rules.challenges import CODE_LENGTH, CODE_LETTERS
 CHALLENGE = "sic"
 SESSION = "ses"
 PORTAL_SESSION = "ps"
+CONFIRMATION = "cfm"
+EMAIL_CHANGE = "emc"
 
 Keys = Sequence[bytes]
 """The installation's secrets, newest first."""
@@ -72,6 +74,32 @@ def browser_subject(browser_digest: bytes, address_digest: bytes) -> bytes:
     return sha256(browser_digest + address_digest).digest()
 
 
+def confirmation_code(keys: Keys, merchant_id: str, confirmation_id: str) -> str:
+    """Return the code of a confirmation, without the hyphen it is shown with."""
+    return _letters(_mac(keys[0], "confirmation-code", merchant_id=merchant_id, subject=confirmation_id))
+
+
+def is_confirmation_code(keys: Keys, merchant_id: str, confirmation_id: str, *, code: str) -> bool:
+    """Return whether eight letters are the confirmation's code under any of the secrets."""
+    codes = [_letters(_mac(key, "confirmation-code", merchant_id=merchant_id, subject=confirmation_id)) for key in keys]
+    return _is_one_of(code.encode(), [each.encode() for each in codes])
+
+
+def undo_token(keys: Keys, merchant_id: str, change_id: str) -> str:
+    """Return the last part of the URL at which a change of address is undone: its id, and 256 bits that only this installation can compute."""
+    return change_id.removeprefix(f"{EMAIL_CHANGE}_") + _undo_proof(keys[0], merchant_id, change_id)
+
+
+def change_of(keys: Keys, merchant_id: str, token: str) -> str | None:
+    """Return the id of the change that an undo token proves at this merchant; None for any other text."""
+    match = _LINK.fullmatch(token)
+    if match is None:
+        return None
+    change_id = f"{EMAIL_CHANGE}_{match[1]}"
+    proofs = [_undo_proof(key, merchant_id, change_id).encode() for key in keys]
+    return change_id if _is_one_of(match[2].encode(), proofs) else None
+
+
 def new_token() -> str:
     """Return 256 random bits for a cookie or a URL, in 43 characters."""
     return secrets.token_urlsafe(32)
@@ -87,6 +115,10 @@ def token_digest(token: str) -> bytes:
     return sha256(token.encode("utf-8", "replace")).digest()
 
 
+def _undo_proof(key: bytes, merchant_id: str, change_id: str) -> str:
+    return urlsafe_b64encode(_mac(key, "email-undo", merchant_id=merchant_id, subject=change_id)).rstrip(b"=").decode()
+
+
 def _link_proof(key: bytes, merchant_id: str, challenge_id: str) -> str:
     return (
         urlsafe_b64encode(_mac(key, "sign-in-link", merchant_id=merchant_id, subject=challenge_id))
@@ -96,8 +128,12 @@ def _link_proof(key: bytes, merchant_id: str, challenge_id: str) -> str:
 
 
 def _code(key: bytes, merchant_id: str, challenge_id: str) -> str:
+    return _letters(_mac(key, "sign-in-code", merchant_id=merchant_id, subject=challenge_id))
+
+
+def _letters(digest: bytes) -> str:
     # Of 256 bits, so that what is left over by a division by twenty makes no letter likelier than another.
-    number = int.from_bytes(_mac(key, "sign-in-code", merchant_id=merchant_id, subject=challenge_id), "big")
+    number = int.from_bytes(digest, "big")
     letters = []
     for _ in range(CODE_LENGTH):
         number, place = divmod(number, len(CODE_LETTERS))

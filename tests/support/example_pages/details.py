@@ -21,7 +21,7 @@ _OFFERED = Offered(
 )
 _MAYA = StoredCustomer(
     id=example_id("cus", 1), reference="C-1", type="business", name="Maya Lindqvist", company_name="Lindqvist Studio",
-    email="maya@lindqvist.example", phone="+12065550148", locale="en",
+    email="maya@lindqvist.example", email_pending=None, phone="+12065550148", locale="en",
     billing_address={"line1": "1220 Pine Street, Suite 4", "city": "Seattle", "state": "WA", "postal_code": "98101", "country": "US"},
     shipping_address={}, tax_ids=[{"type": "us_ein", "value": "91-2043318"}], purchase_order="PO-2026-118", timezone=None,
     fields={"team": "11 to 50"}, metadata={}, blocked=False, created_at=NOW, updated_at=NOW, deleted_at=None,
@@ -65,6 +65,8 @@ def details_examples() -> Iterator[Example]:
         }
     )
     yield example("stored", frozen_count=2)
+    yield example("pending", _MAYA._replace(email_pending="maya@studio.example"))
+    yield example("email", state="email")
     yield example("saved", state="saved", frozen_count=1)
     yield example("missing", without_phone, usual_country="US")
     yield example("faulty", attempt=Attempt("faulty", _TYPED, _FAULTS))

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from portal.security.page_builders import SHOWN
 from portal.security.pages import Happening, SecurityPage, SessionEntry
+from portal.sign_in.pages import ConfirmPage, EmailPage, UndoEmailPage
 from tests.support.example_pages.parts import NOW, Example, example_id
 
 _PHONE = SessionEntry(example_id("ses", 1), "Safari", "iOS", "phone", "here", "", False, True, NOW)
@@ -47,5 +48,19 @@ def security_examples() -> Iterator[Example]:
         "security", "security.html", SecurityPage(sessions, happenings, older_url="?before=evt_1"), "security"
     )
     yield Example("security-alone", "security.html", SecurityPage((_PHONE,), ()), "security")
+    for state in ("ask", "sent", "wrong", "short", "expired", "locked"):
+        code = ConfirmPage(state, "maya@lindqvist.example", "/details/email", 10, tries_left=2, missing_count=3)
+        yield Example(f"confirm-{state}", "security_confirm.html", code, "security")
+        email = EmailPage("code", "maya@lindqvist.example", "maya@studio.example", 10, code=code)
+        yield Example(f"email-code-{state}", "customers/email.html", email, "details")
+        undo = UndoEmailPage(
+            "ask" if state == "ask" else "code", "t" * 43, "m•••@lindqvist.example", "m•••@studio.example", code
+        )
+        yield Example(f"email-undo-{state}", "customers/email_undo.html", undo)
+    for fault in ("", "missing", "malformed", "same", "card_number"):
+        form = EmailPage("form", "maya@lindqvist.example", "", 10, typed="maya@", fault=fault)
+        yield Example(f"email-form-{fault}", "customers/email.html", form, "details")
+    for state in ("done", "gone"):
+        yield Example(f"email-undo-{state}", "customers/email_undo.html", UndoEmailPage(state, ""))
     for done in ("ended", "ended_others"):
         yield Example(f"security-{done}", "security.html", SecurityPage(sessions[:2], (), done), "security")

@@ -1,0 +1,143 @@
+"""Changes the mail address of a customer: wanted, proved by a code sent to it, announced to the one before, undone from there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.customers.models import Customer
+from portal.customers.operations import change_email, expect_email
+from portal.events.rules import Actor, EventType, customer_actor
+from portal.outbox.operations import enqueue
+from portal.public_ids import new_id
+from portal.settings import Settings
+from portal.sign_in.models import EmailChange
+from portal.sign_in.operations.access import end_access
+from portal.sign_in.operations.confirmations import (
+    EnteredCode,
+    close_confirmations,
+    enter_confirmation,
+    request_confirmation,
+)
+from portal.sign_in.rules.challenges import UNDO_FOR
+from portal.sign_in.rules.tokens import EMAIL_CHANGE
+from portal.tenancy import Scope
+
+
+def want_email(
+    session: Session,
+    settings: Settings,
+    scope: Scope,
+    address: str,
+    *,
+    session_id: str,
+    locale: str,
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Note the new address and mail it a code; nothing counts before that is entered. Whoever else has the address, the answer is the same.
+
+    Only after a fresh code (`mark_confirmed`) or for a customer without an address. Raises TooManyMessages.
+    """
+    expect_email(session, scope, address, actor=actor, at=at)
+    request_confirmation(
+        session, settings, scope, "new_address", locale=locale, at=at, session_id=session_id, address=address
+    )
+
+
+def resume_email(
+    session: Session, settings: Settings, scope: Scope, *, session_id: str, locale: str, actor: Actor, at: datetime
+) -> None:
+    """Mail the code to the new address that waited for a fresh code; nothing where none waits."""
+    waiting = session.execute(
+        sa.select(Customer.email_pending).where(
+            Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id
+        )
+    ).scalar()
+    if waiting:
+        want_email(session, settings, scope, waiting, session_id=session_id, locale=locale, actor=actor, at=at)
+
+
+def forget_email(session: Session, scope: Scope, *, actor: Actor, at: datetime) -> None:
+    """Give up the new address: its code is worth nothing any more."""
+    close_confirmations(session, scope, "new_address", at=at)
+    expect_email(session, scope, None, actor=actor, at=at)
+
+
+def prove_email(
+    session: Session, settings: Settings, scope: Scope, typed: str, *, session_id: str, actor: Actor, at: datetime
+) -> EnteredCode:
+    """Judge the code from the new address; with the right one it is the customer's, and the one before is told how to undo that."""
+    entered = enter_confirmation(session, settings, scope, "new_address", typed, at=at, session_id=session_id)
+    if entered.answer != "proved" or entered.address is None:
+        return entered
+    old = change_email(session, scope, entered.address, event_type=EventType.CUSTOMER_EMAIL_CHANGED, actor=actor, at=at)
+    close_confirmations(session, scope, "identity", at=at)
+    if old is not None:
+        change_id = new_id(EMAIL_CHANGE, at)
+        session.add(
+            EmailChange(
+                merchant_id=scope.merchant_id, id=change_id, customer_id=scope.customer_id, old_email=old, new_email=entered.address,
+                changed_at=at, undo_until=at + UNDO_FOR,
+            )
+        )  # fmt: skip
+        session.flush()
+        enqueue(session, scope.merchant_id, "email_changed_mail", {"change": change_id}, at=at)
+    return entered
+
+
+def find_change(session: Session, merchant_id: str, change_id: str, *, at: datetime) -> EmailChange | None:
+    """Return a change that can still be undone: not undone, not too old, and the customer has the new address."""
+    change = session.get(EmailChange, (merchant_id, change_id))
+    if change is None or change.undone_at is not None or at >= change.undo_until:
+        return None
+    current = session.execute(
+        sa.select(Customer.email).where(
+            Customer.merchant_id == merchant_id, Customer.id == change.customer_id, Customer.deleted_at.is_(None)
+        )
+    ).scalar()
+    return change if current == change.new_email else None
+
+
+def request_undo(
+    session: Session, settings: Settings, merchant_id: str, change_id: str, *, locale: str, at: datetime
+) -> bool:
+    """Mail a code to the address before; False where the change cannot be undone any more. Raises TooManyMessages."""
+    change = find_change(session, merchant_id, change_id, at=at)
+    if change is None:
+        return False
+    scope = Scope(merchant_id, change.customer_id)
+    request_confirmation(
+        session, settings, scope, "undo", locale=locale, at=at, address=change.old_email, change_id=change_id
+    )
+    return True
+
+
+def undo_email(
+    session: Session,
+    settings: Settings,
+    merchant_id: str,
+    change_id: str,
+    typed: str,
+    *,
+    request_id: str | None,
+    at: datetime,
+) -> EnteredCode:
+    """Judge the code from the address before; with the right one it is the customer's again, and it is signed out everywhere."""
+    change = find_change(session, merchant_id, change_id, at=at)
+    if change is None:
+        return EnteredCode("expired")
+    scope = Scope(merchant_id, change.customer_id)
+    entered = enter_confirmation(session, settings, scope, "undo", typed, at=at, change_id=change_id)
+    if entered.answer != "proved":
+        return entered
+    actor = customer_actor(change.customer_id, request_id=request_id)
+    change_email(
+        session, scope, change.old_email, event_type=EventType.CUSTOMER_EMAIL_CHANGE_UNDONE, actor=actor, at=at
+    )
+    change.undone_at = at
+    # Also the session in which it was changed: whoever did it may not have been the customer.
+    end_access(session, scope, actor=actor, at=at)
+    return entered

@@ -1,0 +1,284 @@
+"""A new mail address: counts only once proved, after a fresh code from the old one, never takes anybody over, and is undone from the old one."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from portal.audit.models import AuditEntry
+from portal.customers.models import Customer
+from portal.outbox.models import OutboxMessage
+from portal.sign_in.models import Confirmation, EmailChange, SignInSession
+from tests.support.page_client import Page, PageClient
+from tests.support.site import ADDRESS, Site, path_of
+
+NEW = "maya@studio.example"
+WRONG = "BBBB-BBBB"
+
+
+def write(browser: PageClient, address: str = NEW, *, status: int = 303) -> Page:
+    return browser.submit(browser.get("/acme/details/email"), "Continue", email=address, status=status)
+
+
+def to_the_code(site: Site, browser: PageClient, address: str = NEW, *, fresh: bool = True) -> tuple[Page, str]:
+    """Write the address and, where it is asked for, enter a fresh code from the old one; return the page of the second code, and that code."""
+    page = write(browser, address)
+    if fresh:
+        (own,) = site.deliver()
+        assert own.recipients == (ADDRESS,)
+        page = browser.submit(page, "Confirm and continue", code=own.code)
+    site.clock.advance(minutes=1)
+    (caught,) = site.deliver()
+    assert caught.recipients == (address,)
+    return page, caught.code
+
+
+def stored(site: Site) -> tuple[str | None, str | None]:
+    (maya,) = site.rows(Customer, merchant_id=site.scope.merchant_id, id=site.scope.customer_id)
+    return maya.email, maya.email_pending
+
+
+def test_new_address_counts_once_its_code_is_entered_and_the_old_one_is_told(site):
+    browser = site.signed_in()
+
+    page, code = to_the_code(site, browser)
+    assert stored(site) == (ADDRESS, NEW)
+    assert "is not confirmed yet" in browser.get("/acme/details").text
+    done = browser.submit(page, "Confirm address", code=code.lower().replace("-", " "))
+
+    assert "Your new email address counts from now on." in done.text
+    assert stored(site) == (NEW, None)
+    (told,) = site.deliver()
+    assert told.recipients == (ADDRESS,)
+    assert "was changed" in told.message["subject"]
+    assert NEW not in told.text
+    assert "m•••@studio.example" in told.text
+    actions = [entry.action for entry in site.rows(AuditEntry) if entry.action.startswith("customer.email")]
+    assert actions == ["customer.email_change_requested", "customer.email_changed"]
+
+
+def test_old_address_signs_in_no_more_and_the_new_one_does(site):
+    browser = site.signed_in()
+    site.clock.advance(minutes=11)
+    before = site.browser()
+    mailed = site.request_mail(before)
+    page, code = to_the_code(site, browser)
+    browser.submit(page, "Confirm address", code=code)
+    site.deliver()
+
+    assert "/sign-in" in before.follow(path_of(mailed)).path
+    before.post(path_of(mailed), status=410)
+    site.clock.advance(minutes=11)
+    fresh = site.browser()
+    assert site.request_mail(fresh, NEW).recipients == (NEW,)
+    site.request_sign_in(site.browser(), ADDRESS)
+    assert site.deliver() == []
+
+
+def test_nothing_is_at_rest_that_proves_an_address(site):
+    browser = site.signed_in()
+    _, code = to_the_code(site, browser)
+
+    rows = [*site.rows(Confirmation), *site.rows(OutboxMessage), *site.rows(AuditEntry)]
+
+    assert not any(code.replace("-", "") in str(vars(row)) for row in rows)
+    assert not any(NEW in str(vars(row)) for row in site.rows(OutboxMessage))
+
+
+def test_code_is_good_only_in_the_session_that_asked(site):
+    browser = site.signed_in()
+    site.clock.advance(minutes=11)
+    other = site.signed_in()
+    _, code = to_the_code(site, browser)
+
+    page = other.submit(other.get("/acme/details/email"), "Send the code", status=303)
+
+    assert stored(site) == (ADDRESS, NEW)
+    assert page.path.startswith("/acme/security/confirm")
+    other.post("/acme/details/email/code", {"code": code}, status=422)
+    assert stored(site) == (ADDRESS, NEW)
+
+
+def test_wrong_codes_are_few_and_another_mail_brings_no_more_than_the_hour_allows(site):
+    browser = site.signed_in()
+    to_the_code(site, browser)
+    for left in (4, 3, 2, 1):
+        assert f"{left} attempt" in browser.post("/acme/details/email/code", {"code": WRONG}, status=422).get_data(
+            as_text=True
+        )
+    locked = browser.post("/acme/details/email/code", {"code": WRONG}, status=422)
+    assert "Too many wrong codes" in locked.get_data(as_text=True)
+
+    tried = 5
+    while tried < 40:
+        site.clock.advance(minutes=1)
+        answer = browser.client.post("/acme/details/email/again", headers={"Sec-Fetch-Site": "same-origin"})
+        mails = site.deliver()
+        if answer.status_code == 429 or not mails:
+            break
+        for _ in range(5):
+            if "attempt" in browser.post("/acme/details/email/code", {"code": WRONG}, status=422).get_data(
+                as_text=True
+            ):
+                tried += 1
+
+    assert tried <= 20
+    assert stored(site) == (ADDRESS, NEW)
+
+
+def test_right_code_after_its_time_or_entered_twice_changes_nothing(site):
+    browser = site.signed_in()
+    _, code = to_the_code(site, browser)
+    site.clock.advance(minutes=11)
+    assert "no longer works" in browser.post("/acme/details/email/code", {"code": code}, status=422).get_data(
+        as_text=True
+    )
+    assert stored(site) == (ADDRESS, NEW)
+
+    browser.submit(browser.get("/acme/details/email"), "Cancel the change")
+    _, code = to_the_code(site, browser, fresh=False)
+    browser.post("/acme/details/email/code", {"code": code})
+    browser.post("/acme/details/email/code", {"code": code}, status=422)
+    assert site.count(EmailChange) == 1
+
+
+def test_code_entered_twice_at_once_changes_the_address_once(site):
+    browser = site.signed_in()
+    _, code = to_the_code(site, browser)
+    cookie = browser.client.get_cookie("portal_acme")
+    token = browser.get("/acme/details").form("Save details").fields["csrf_token"]
+
+    def enter(_: int) -> int:
+        client = site.app.test_client()
+        client.set_cookie(cookie.key, cookie.value, domain="localhost")
+        return int(client.post("/acme/details/email/code", data={"code": code, "csrf_token": token}).status_code)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(pool.map(enter, range(4)))
+
+    assert answers == [303, 422, 422, 422]
+    assert site.count(EmailChange) == 1
+
+
+def test_address_of_somebody_else_is_answered_alike_and_takes_nobody_over(site):
+    neighbour = site.add_customer("noor@haddad.example")
+    browser = site.signed_in()
+    page, code = to_the_code(site, browser, "noor@haddad.example")
+    done = browser.submit(page, "Confirm address", code=code)
+
+    assert "Your new email address counts" in done.text
+    (hers,) = site.rows(Customer, merchant_id=neighbour.merchant_id, id=neighbour.customer_id)
+    assert hers.email == "noor@haddad.example"
+    site.deliver()
+    chooser = site.browser()
+    choice = chooser.post(path_of(site.request_mail(chooser, "noor@haddad.example")), status=422).get_data(as_text=True)
+    assert all(scope.customer_id in choice for scope in (neighbour, site.scope))
+    (entry,) = [entry for entry in site.rows(AuditEntry) if entry.action == "customer.email_changed"]
+    assert entry.details["same_address"] == [neighbour.customer_id]
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("", "Fill this in."),
+        ("maya", "This is not an email address"),
+        ("Maya <maya@studio.example>", "This is not an email address"),
+        (ADDRESS.upper(), "This is your address already."),
+        ("4242 4242 4242 4242", "looks like a card number"),
+    ],
+)
+def test_fault_stands_at_the_field_and_nothing_is_sent(site, typed, says):
+    browser = site.signed_in()
+
+    page = write(browser, typed, status=422)
+
+    assert says in page.text
+    assert site.deliver() == []
+    assert stored(site) == (ADDRESS, None)
+
+
+def test_change_is_given_up_and_its_code_is_worth_nothing(site):
+    browser = site.signed_in()
+    _, code = to_the_code(site, browser)
+
+    browser.submit(browser.get("/acme/details/email"), "Cancel the change")
+
+    assert stored(site) == (ADDRESS, None)
+    browser.post("/acme/details/email/code", {"code": code}, status=422)
+    assert stored(site) == (ADDRESS, None)
+
+
+def test_fresh_code_is_asked_for_once_in_a_quarter_of_an_hour(site):
+    browser = site.signed_in()
+    to_the_code(site, browser)
+    browser.submit(browser.get("/acme/details/email"), "Cancel the change")
+
+    assert write(browser, "maya@third.example").headline == "Confirm your new email address"
+    browser.submit(browser.get("/acme/details/email"), "Cancel the change")
+    site.clock.advance(minutes=16)
+    assert write(browser, "maya@fourth.example").headline == "Confirm that it is you"
+
+
+# --- undoing ---
+
+
+def changed(site: Site) -> tuple[PageClient, str]:
+    """A changed address: the browser in which it was done, and the path at which it is undone."""
+    browser = site.signed_in()
+    page, code = to_the_code(site, browser)
+    browser.submit(page, "Confirm address", code=code)
+    (told,) = site.deliver()
+    return browser, path_of(told)
+
+
+def test_change_is_undone_from_the_old_address_and_everybody_is_signed_out(site):
+    browser, path = changed(site)
+    stranger = site.browser()
+
+    page = stranger.submit(stranger.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    (caught,) = site.deliver()
+    assert caught.recipients == (ADDRESS,)
+    done = stranger.submit(page, "Undo the change", code=caught.code, status=200)
+
+    assert "all devices were signed out" in done.text
+    assert stored(site) == (ADDRESS, None)
+    assert browser.follow("/acme/").path.startswith("/acme/sign-in")
+    assert all(row.revoked_at for row in site.rows(SignInSession))
+    assert "can no longer be undone" in stranger.get(path, status=410).text
+
+
+def test_link_alone_undoes_nothing(site):
+    _, path = changed(site)
+
+    for _ in range(3):
+        site.browser().get(path)
+    site.browser().post(path, {"code": WRONG}, status=422)
+
+    assert stored(site) == (NEW, None)
+
+
+def test_undo_ends_after_72_hours_and_when_the_address_moved_on(site):
+    _, path = changed(site)
+    site.clock.advance(hours=72)
+
+    assert "can no longer be undone" in site.browser().get(path, status=410).text
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path[:-1],
+        lambda path: path[:-1] + ("A" if path[-1] != "A" else "B"),
+        lambda path: re.sub("/acme/", "/savane/", path),
+    ],
+)
+def test_damaged_undo_links_are_gone(site, damage):
+    _, path = changed(site)
+
+    page = site.browser().get(damage(path), status=410)
+
+    assert NEW not in page.text
+    assert page.response.headers["Referrer-Policy"] == "same-origin"
