@@ -6,7 +6,7 @@ and changes the row only while it is still due and as it was read. The jobs that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, cast
@@ -39,16 +39,16 @@ class Queue:
     claim: Callable[[Row, datetime], Mapping[str, Any]]
 
 
-def claim_next(services: Services, queue: Queue) -> Row | None:
+def claim_next(services: Services, queue: Queue, *, except_merchants: Collection[str] = ()) -> Row | None:
     """Claim the row that has been due longest, in a transaction of its own; return it as it is now, or None.
 
-    None when nothing is due, or when other workers were faster at every attempt. Of several workers each gets another row; one
+    Rows of `except_merchants` are left where they are. None when nothing else is due, or when other workers were faster at every attempt. Of several workers each gets another row; one
     that finds nothing only reads, and never takes SQLite's single write lock.
     """
     for attempt in range(_MAX_ATTEMPTS):
         now = services.clock.now()
         with services.database.read() as reader:
-            candidates = list_candidates(reader, queue, now, limit=_CANDIDATES)
+            candidates = list_candidates(reader, queue, now, limit=_CANDIDATES, except_merchants=except_merchants)
         if not candidates:
             break
         candidate = candidates[0] if attempt == 0 else _choose_randomly(candidates, services)
@@ -58,12 +58,16 @@ def claim_next(services: Services, queue: Queue) -> Row | None:
     return None
 
 
-def list_candidates(reader: Reader, queue: Queue, now: datetime, *, limit: int) -> Sequence[Row]:
-    """Return the rows of all merchants that have been due longest, at most `limit`. Nothing is locked: another worker may claim
-    each of them first."""
+def list_candidates(
+    reader: Reader, queue: Queue, now: datetime, *, limit: int, except_merchants: Collection[str] = ()
+) -> Sequence[Row]:
+    """Return the rows of all merchants but these that have been due longest, at most `limit`. Nothing is locked: another worker may
+    claim each of them first."""
+    table = _table(queue)
+    others = (table.c.merchant_id.not_in(sorted(except_merchants)),) if except_merchants else ()
     return reader.execute(
         sa.select(*_columns(queue))
-        .where(queue.is_due(now))
+        .where(queue.is_due(now), *others)
         .order_by(*queue.order_by)
         .limit(limit)
         .execution_options(tenant_wide=True)

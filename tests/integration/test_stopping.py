@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from portal.audit.models import AuditEntry
-from portal.gateway_calls import Call
+from portal.gateway_calls import Call, NoTurns
 from portal.gateways.contract import State
 from portal.payments.jobs import check_payments
 from portal.payments.operations.paying import cancel_payment, resolve_payment
@@ -16,12 +16,12 @@ from tests.support.scripted_gateway import lost
 
 
 @dataclass
-class NoThread:
+class NoThread(NoTurns):
     """A server that has no thread free for a call: it is not made."""
 
     calls: list[Call] = field(default_factory=list)
 
-    def send(self, subject: str, call: Call) -> None:
+    def send(self, subject: str, call: Call, *, merchant_id: str = "") -> None:
         self.calls.append(call)
 
     def ask(self, subject: str, call: Call) -> None:
