@@ -315,7 +315,7 @@ def _steps(
 
     steps = [step("created", payment.created_at)]
     if is_being_sent:
-        return [*steps, Step("sending", None)]
+        return [*steps, Step("unknown", None)]
     if payment.sent_at:
         steps.append(step(_sent_as(payment), payment.sent_at))
     # The customer was sent to the gateway's page, and may still be there.

@@ -95,11 +95,11 @@ class PaidInvoice:
 class Step:
     """One step in the progress of a payment; `at` in the merchant's zone, None for what is so now.
 
-    `kind`: created (by the customer), sending (to the gateway), sent, page_wanted (its page was requested), page_opened,
+    `kind`: created (by the customer), sent, page_wanted (its page was requested), page_opened,
     page_missing (the gateway has the request, and we have no address of its page), action_needed, waiting, unknown, unanswered (a
     telephone, in the time that its operator gives), complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`),
-    refund_failed. What is so now is sending, action_needed, waiting, unknown or page_missing, and has no time: that of our last question is
-    `PaymentPage.last_checked_at`. What is still to come is no step: nobody knows.
+    refund_failed. What is so now is action_needed, waiting, unknown (of a payment that `is_being_sent`: on its way to the gateway) or page_missing, and has
+    no time: that of our last question is `PaymentPage.last_checked_at`. What is still to come is no step: nobody knows.
     """
 
     kind: str

@@ -153,10 +153,10 @@ def payment_examples() -> Iterator[Example]:
         "not-stopped": replace(pay, status="processing", steps=(created, sent, Step("unknown", None)), could_not_stop=True),
         "being-sent": replace(
             pay, status="processing", is_being_sent=True, is_unsent=True, can_cancel=True, state="sending",
-            steps=(created, Step("sending", None)),
+            steps=(created, Step("unknown", None)),
         ),
         "on-its-way": replace(
-            pay, status="processing", is_being_sent=True, state="sending", steps=(created, Step("sending", None)), **checked,
+            pay, status="processing", is_being_sent=True, state="sending", steps=(created, Step("unknown", None)), **checked,
         ),
         "unasked": replace(
             pay, status="processing", method=None, is_unasked=True,
