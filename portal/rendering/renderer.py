@@ -59,7 +59,8 @@ class Language:
 class Shell:
     """What every template gets beside its page. `root` and `static` have no slash at the end; `now` is in the merchant's timezone.
 
-    `can_sign_out` is False where the host application decides who is signed in: signing out is done there.
+    `can_sign_out` is False where the host application decides who is signed in: signing out is done there. `is_card_number_removed`: the page
+    was asked for with a card number in its address, such as one that was searched for, and has to say that it is gone from there.
     """
 
     root: str
@@ -80,6 +81,7 @@ class Shell:
     terms_url: str
     now: datetime
     can_sign_out: bool = True
+    is_card_number_removed: bool = False
 
 
 class Renderer:
