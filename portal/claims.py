@@ -6,7 +6,7 @@ and changes the row only while it is still due and as it was read. The jobs that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -50,16 +50,16 @@ class Queue:
     parameters: Callable[[datetime], Mapping[str, Any]] = _now_alone
 
 
-def claim_next(services: Services, queue: Queue) -> Row | None:
+def claim_next(services: Services, queue: Queue, *, except_merchants: Collection[str] = ()) -> Row | None:
     """Claim the row that has been due longest, in a transaction of its own; return it as it is now, or None.
 
-    None when nothing is due, or when other workers were faster at every attempt. Of several workers each gets another row; one
+    Rows of `except_merchants` are left where they are. None when nothing else is due, or when other workers were faster at every attempt. Of several workers each gets another row; one
     that finds nothing only reads, and never takes SQLite's single write lock.
     """
     for attempt in range(_MAX_ATTEMPTS):
         now = services.clock.now()
         with services.database.read() as reader:
-            candidates = list_candidates(reader, queue, now, limit=_CANDIDATES)
+            candidates = list_candidates(reader, queue, now, limit=_CANDIDATES, except_merchants=except_merchants)
         if not candidates:
             break
         candidate = candidates[0] if attempt == 0 else _choose_randomly(candidates, services)
@@ -69,10 +69,15 @@ def claim_next(services: Services, queue: Queue) -> Row | None:
     return None
 
 
-def list_candidates(reader: Reader, queue: Queue, now: datetime, *, limit: int) -> Sequence[Row]:
-    """Return the rows of all merchants that have been due longest, at most `limit`. Nothing is locked: another worker may claim
-    each of them first."""
-    return reader.execute(_select_due(queue), {**queue.parameters(now), "limit": limit}).all()
+def list_candidates(
+    reader: Reader, queue: Queue, now: datetime, *, limit: int, except_merchants: Collection[str] = ()
+) -> Sequence[Row]:
+    """Return the rows of all merchants but these that have been due longest, at most `limit`. Nothing is locked: another worker may
+    claim each of them first."""
+    statement = _select_due(queue)
+    if except_merchants:
+        statement = statement.where(table_of(queue.model).c.merchant_id.not_in(sorted(except_merchants)))
+    return reader.execute(statement, {**queue.parameters(now), "limit": limit}).all()
 
 
 def claim(session: Session, queue: Queue, candidate: Row, now: datetime) -> Row | None:

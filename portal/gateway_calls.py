@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,20 +28,38 @@ _FINISH_SECONDS = 8.0
 class GatewayCalls(Protocol):
     """Makes calls that record their own outcome. `subject` is the id of what a call is about (`pay_…`, `pms_…`)."""
 
-    def send(self, subject: str, call: Call) -> None:
+    def send(self, subject: str, call: Call, *, merchant_id: str = "") -> None:
         """Make a call that changes something at the gateway. It may go on after this returns, or not be made at all: whoever calls
-        has stored what is to be done, so that the worker does it then."""
+        has stored what is to be done, so that the worker does it then. `merchant_id` is whose gateway it is, for a worker's turns."""
         ...
 
     def ask(self, subject: str, call: Call) -> None:
         """Make a call that only looks up. It is left out where too many requests wait for gateways already."""
         ...
 
+    def wait_for_turn(self) -> frozenset[str]:
+        """Wait until a further call can be made; return the merchants that have to leave it to others."""
+        ...
 
-class DirectCalls:
+    def wait_for_end(self, seconds: float) -> bool:
+        """Wait so long for a call to end; return whether one has."""
+        ...
+
+
+class NoTurns:
+    """For calls that are made at once: every merchant may make the next one, and none is under way."""
+
+    def wait_for_turn(self) -> frozenset[str]:
+        return frozenset()
+
+    def wait_for_end(self, seconds: float) -> bool:
+        return False
+
+
+class DirectCalls(NoTurns):
     """Makes each call at once, in the caller's thread: for workers and commands, which have nobody waiting."""
 
-    def send(self, subject: str, call: Call) -> None:
+    def send(self, subject: str, call: Call, *, merchant_id: str = "") -> None:
         call()
 
     def ask(self, subject: str, call: Call) -> None:
@@ -54,7 +73,7 @@ class WaitBudget:
     seconds_left: float = WAIT_SECONDS
 
 
-class BoundedCalls:
+class BoundedCalls(NoTurns):
     """Makes calls in threads of its own. A request waits two seconds for all of them together, and at most half of the server's
     threads wait at a time: past either, the request is answered and the call goes on.
 
@@ -74,7 +93,7 @@ class BoundedCalls:
         self._unfinished: set[threading.Event] = set()
         self._has_called = False
 
-    def send(self, subject: str, call: Call) -> None:
+    def send(self, subject: str, call: Call, *, merchant_id: str = "") -> None:
         finished = self._start(subject, call, self._orders)
         if finished is not None and self._waiting.acquire(blocking=False):
             try:
@@ -152,19 +171,39 @@ class BoundedCalls:
 
 class CallsSideBySide:
     """Makes so many calls at a time, each in a thread of its own, for a worker: whoever calls waits until a thread is free, and never
-    for a call."""
+    for a call.
+
+    A merchant whose gateway does not answer leaves threads to the others: each may have at most twice as many calls under way as there
+    are threads free. Alone it has two thirds of them; where several merchants' calls hang, each has less, and the next thread that is
+    free goes to one that has few. Thread-safe.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._free = threading.Semaphore(most)
+        self._under_way: Counter[str] = Counter()
+        self._has_ended = threading.Condition()
 
-    def send(self, subject: str, call: Call) -> None:
-        self._free.acquire()
+    def wait_for_turn(self) -> frozenset[str]:
+        with self._has_ended:
+            self._has_ended.wait_for(lambda: self._free > 0)
+            return frozenset(name for name, count in self._under_way.items() if name and count >= 2 * self._free)
+
+    def wait_for_end(self, seconds: float) -> bool:
+        with self._has_ended:
+            return self._has_ended.wait(seconds)
+
+    def send(self, subject: str, call: Call, *, merchant_id: str = "") -> None:
+        with self._has_ended:
+            self._has_ended.wait_for(lambda: self._free > 0)
+            self._under_way[merchant_id] += 1
         try:
             # A daemon: what is still under way when the worker ends is done again by the next one.
-            threading.Thread(target=self._run, args=(subject, call), name="gateway-call", daemon=True).start()
+            thread = threading.Thread(
+                target=self._run, args=(subject, call, merchant_id), name="gateway-call", daemon=True
+            )
+            thread.start()
         except RuntimeError:  # The machine allows no further thread. What was to be called becomes due again.
-            self._free.release()
+            self._end(merchant_id)
             raise
 
     def ask(self, subject: str, call: Call) -> None:
@@ -172,18 +211,27 @@ class CallsSideBySide:
 
     def finish(self, within_seconds: float) -> None:
         """Wait until the calls under way are finished, for a worker that ends."""
-        until = time.monotonic() + within_seconds
-        for _ in range(self._most):
-            if not self._free.acquire(timeout=max(0.0, until - time.monotonic())):
-                break
+        with self._has_ended:
+            self._has_ended.wait_for(lambda: self._free == self._most, max(0.0, within_seconds))
 
-    def _run(self, subject: str, call: Call) -> None:
+    @property
+    def _free(self) -> int:
+        return self._most - self._under_way.total()
+
+    def _run(self, subject: str, call: Call, merchant_id: str) -> None:
         try:
             call()
         except Exception:  # No call may end the others.
             _log.exception("gateway_call.failed", extra={"subject": subject})
         finally:
-            self._free.release()
+            self._end(merchant_id)
+
+    def _end(self, merchant_id: str) -> None:
+        with self._has_ended:
+            self._under_way[merchant_id] -= 1
+            if not self._under_way[merchant_id]:
+                del self._under_way[merchant_id]
+            self._has_ended.notify_all()
 
 
 def _finish_at_exit(calls: BoundedCalls) -> None:

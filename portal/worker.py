@@ -47,9 +47,10 @@ class Lane:
     calls_at_once: int | None = None
 
 
-ORDERS = Lane("orders", 16)
-"""So many that a minute is enough for a hundred payments at a gateway which takes ten seconds not to answer."""
-LOOKUPS = Lane("lookups", 8)
+ORDERS = Lane("orders", 24)
+"""So many that a minute is enough for a hundred payments of one merchant, which has sixteen of them, at a gateway which takes ten seconds
+not to answer; and that those of other merchants need not wait for it."""
+LOOKUPS = Lane("lookups", 12)
 OTHERS = Lane("jobs")
 
 
@@ -88,7 +89,7 @@ JOBS: tuple[Job, ...] = (
     Job("cleaned", timedelta(minutes=5), clean_up),
 )
 """In the order in which one round runs them. What waits for gateways longest has lanes of its own: a gateway that does not answer must
-not keep a payment at another one from being sent within its minute."""
+not keep a payment at another one from being sent within its minute, and neither must another merchant's (`CallsSideBySide`)."""
 
 
 @dataclass(slots=True)

@@ -20,13 +20,15 @@ from portal.commands.environment import (
 )
 from portal.database import Reader
 from portal.errors import NotFound
+from portal.gateways.contract import METHOD_TYPES
 from portal.paging import read_pages
 from portal.payments.queries.payments import StoredPayment, find_payment, list_payments
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.payments.shapes import shape_payments
 from portal.tenancy import MerchantScope
 
-_METHOD_TYPES = ("card", "mobile_money", "bank_account", "other")
+_METHOD_TYPES = (*METHOD_TYPES, "credit")
+"""With what a payment can have been made: a method of a gateway, or the customer's credit alone."""
 
 
 @click.group()
@@ -44,7 +46,9 @@ def payment() -> None:
     help="Those in this status; may be repeated.",
 )
 @click.option("--customer", help="Those of a customer, by id, reference or email address.")
-@click.option("--method", type=click.Choice(_METHOD_TYPES), help="Those paid by this kind of method.")
+@click.option(
+    "--method", type=click.Choice(_METHOD_TYPES), help="Those paid by this kind of method, or by credit alone."
+)
 @click.option("--currency", help="Those in this currency, by ISO 4217.")
 @click.option("--from", "since", help="Those created on this day or later, such as 2026-01-31.")
 @click.option("--to", "until", help="Those created on this day or earlier.")

@@ -14,6 +14,7 @@ from portal.rendering.renderer import Brand, Shell, build_brand
 from portal.rendering.translations import SOURCE_LOCALE, available_locales, choose_locale
 from portal.sign_in.queries import SignedIn
 from portal.theming.themes import Theme
+from portal.web.card_numbers import is_card_number_removed
 from portal.web.runtime import Runtime, current_g, current_request, current_runtime
 
 _INSTALLATION = "Customer portal"
@@ -48,6 +49,7 @@ def build_shell() -> Shell:
         now=now().astimezone(ZoneInfo(merchant.timezone)),
         hidden_pages=merchant.settings.pages.hidden,
         can_sign_out="is_named_by_host" not in here,
+        is_card_number_removed=is_card_number_removed(),
     )
 
 

@@ -26,6 +26,8 @@ from portal.services import Services
 
 log = logging.getLogger(__name__)
 _BATCH = 50
+_PATIENCE_SECONDS = 0.5
+"""How long a job waits for a call to end where only merchants that have to wait have something due; after that it comes again later."""
 
 
 def send_payments(services: Services) -> int:
@@ -62,11 +64,19 @@ def expire_checkouts(services: Services) -> int:
 
 
 def _work(services: Services, queue: Queue, work: Callable[[Row], None]) -> int:
-    """Do the work on each payment that is due, one after the other; return how many there were."""
+    """Do the work on each payment that is due, one after the other; return how many there were.
+
+    A merchant that has as many calls under way as it may waits, and its payments stay due: another one's are claimed before them.
+    """
     count = 0
-    while count < _BATCH and (payment := claim_next(services, queue)) is not None:
-        count += 1
-        services.calls.send(payment.id, partial(_try, work, payment))
+    while count < _BATCH:
+        waiting = services.calls.wait_for_turn()
+        payment = claim_next(services, queue, except_merchants=waiting)
+        if payment is not None:
+            count += 1
+            services.calls.send(payment.id, partial(_try, work, payment), merchant_id=payment.merchant_id)
+        elif not waiting or not services.calls.wait_for_end(_PATIENCE_SECONDS):
+            break
     return count
 
 

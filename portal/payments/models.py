@@ -4,12 +4,13 @@ one charge a reference."""
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.database import STRICT, Base, Count, Flag, Id, Instant, Minor, Text, constraint_of
+from portal.database import STRICT, Base, Count, Flag, Id, Instant, Json, Minor, Text, constraint_of
 
 
 class Payment(Base):
@@ -20,6 +21,8 @@ class Payment(Base):
     needs no second query for them.
     `confirmed_at` is when the customer pressed Pay. `sent_at` is when a process first set out to send it to the gateway, null while
     none has; `last_sent_at` when one did so last.
+    `stop_requested_at` is when somebody wanted it stopped that waits at its gateway, and `stop_requested_by` who (the fields of an Actor);
+    `stop_requested_at` is null again once the gateway has answered.
     `next_check_at` is when the worker sends it or looks it up next; null when nothing is unknown;
     `checked_at` is when it was looked up last.
     `return_url` is the payment's own page, absolute, where the gateway sends the customer back to; `action_url` is the
@@ -178,6 +181,8 @@ class Payment(Base):
     confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
     last_sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    stop_requested_at: Mapped[datetime | None] = mapped_column(Instant)
+    stop_requested_by: Mapped[dict[str, Any] | None] = mapped_column(Json)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
 

@@ -24,7 +24,7 @@ from portal.payments.pages import (
 )
 from portal.payments.queries.history import PaymentRecord, RefundRecord
 from portal.payments.queries.payment_page import PaymentDetail, ShareRecord
-from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED, WAITING
 from portal.web.pages import Pager
 
 if TYPE_CHECKING:
@@ -118,11 +118,12 @@ def build_payment_page(
     email: str | None,
     receipt: str | None = None,
     owed: OwedSum | None = None,
-    could_not_stop: bool = False,
+    has_tried_to_stop: bool = False,
 ) -> PaymentPage:
     """Build one payment's page. `can_cancel_at_gateway`: the gateway can stop what the customer has not answered yet;
     `prompt_channels` are its operators of prompts by telephone. `email` is the customer's address, `receipt` what became of the mail,
-    and `owed` what they owe in the payment's currency, both None for a payment that is not new."""
+    and `owed` what they owe in the payment's currency, both None for a payment that is not new. `has_tried_to_stop`: the customer comes
+    from there."""
     method = None
     if payment.method_type:
         is_bank = payment.method_type == "bank_account"
@@ -137,7 +138,8 @@ def build_payment_page(
         phone = payment.prompted_phone or ""
         method = MethodLabel("mobile_money", brand, phone[-4:] or None, phone=_masked(phone))
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
-    waits_for_customer = payment.status in ("requires_action", "pending") and can_cancel_at_gateway
+    is_being_stopped = payment.is_being_stopped
+    can_be_stopped = payment.status in WAITING and can_cancel_at_gateway and not is_being_stopped
     unpaid = _unpaid(payment) if can_pay else []
     retry_amount, retry_currency = _retry_sum(unpaid)
     leaves_a_rest = payment.is_first_of_two and can_pay and payment.status in CAPTURED | UNSETTLED
@@ -186,11 +188,11 @@ def build_payment_page(
         amount_refunded=payment.amount_refunded - returning,
         amount_returning=returning,
         failure_code=payment.failure_code,
-        continue_url=f"{root}/checkout/{payment.id}" if is_open_checkout else payment.action_url,
+        continue_url=_continue_url(payment, root, is_open_checkout=is_open_checkout),
         retry_url=retry_url(root, payment.id, [share.invoice_id for share in unpaid]) if unpaid else None,
         retry_amount=retry_amount,
         retry_currency=retry_currency,
-        can_cancel=is_open_checkout or waits_for_customer or is_unsent,
+        can_cancel=is_open_checkout or can_be_stopped or is_unsent,
         asked_at=payment.sent_at.astimezone(zone) if prompt and payment.sent_at else None,
         answer_by=prompt.answer_by.astimezone(zone) if prompt else None,
         window_seconds=prompt.window_seconds if prompt else 0,
@@ -199,7 +201,8 @@ def build_payment_page(
         ends_at=payment.expires_at.astimezone(zone) if prompt else None,
         last_checked_at=_last_checked_at(payment, zone),
         zone=str(zone),
-        could_not_stop=could_not_stop and payment.status in UNSETTLED,
+        could_not_stop=has_tried_to_stop and payment.status in UNSETTLED and not is_being_stopped,
+        is_being_stopped=is_being_stopped,
         dial=prompt.dial_code if prompt else None,
         receipt=(receipt or "") if is_new else "",
         receipt_to=email if is_new and receipt else None,
@@ -216,6 +219,12 @@ def build_payment_page(
         is_unsent=is_unsent,
         left_at=_left_at(payment) if payment.status == "abandoned" else "",
     )
+
+
+def _continue_url(payment: PaymentDetail, root: str, *, is_open_checkout: bool) -> str | None:
+    if is_open_checkout:
+        return f"{root}/checkout/{payment.id}"
+    return None if payment.is_being_stopped else payment.action_url
 
 
 def _unpaid(payment: PaymentDetail) -> list[ShareRecord]:
@@ -306,7 +315,7 @@ def _steps(
 
     steps = [step("created", payment.created_at)]
     if is_being_sent:
-        return [*steps, Step("sending", None)]
+        return [*steps, Step("unknown", None)]
     if payment.sent_at:
         steps.append(step(_sent_as(payment), payment.sent_at))
     # The customer was sent to the gateway's page, and may still be there.
@@ -335,6 +344,8 @@ def _sent_as(payment: PaymentDetail) -> str:
 
 
 def _now_happening(payment: PaymentDetail) -> str:
+    if payment.is_being_stopped:
+        return "unknown"
     if payment.status == "pending":
         return "page_missing" if payment.has_no_page else "waiting"
     return "unknown" if payment.status == "processing" or payment.has_no_page else "action_needed"

@@ -95,11 +95,11 @@ class PaidInvoice:
 class Step:
     """One step in the progress of a payment; `at` in the merchant's zone, None for what is so now.
 
-    `kind`: created (by the customer), sending (to the gateway), sent, page_wanted (its page was requested), page_opened,
+    `kind`: created (by the customer), sent, page_wanted (its page was requested), page_opened,
     page_missing (the gateway has the request, and we have no address of its page), action_needed, waiting, unknown, unanswered (a
     telephone, in the time that its operator gives), complete, failed, canceled, rejected, expired, abandoned, refund (with `amount`),
-    refund_failed. What is so now is sending, action_needed, waiting, unknown or page_missing, and has no time: that of our last question is
-    `PaymentPage.last_checked_at`. What is still to come is no step: nobody knows.
+    refund_failed. What is so now is action_needed, waiting, unknown (of a payment that `is_being_sent`: on its way to the gateway) or page_missing, and has
+    no time: that of our last question is `PaymentPage.last_checked_at`. What is still to come is no step: nobody knows.
     """
 
     kind: str
@@ -124,7 +124,7 @@ class PaymentPage:
 
     `at` is when it was completed, else when it was made (merchant's zone). `payee` is the merchant's legal name.
     `method` is None until one is chosen. `state` is the status that the page shows: that of the payment, but "sending" while it is not at the
-    gateway yet, "processing" where its page never reached us, and "returning" while a refund is on its way.
+    gateway yet, "processing" where its page never reached us or it is being stopped, and "returning" while a refund is on its way.
     `receipt` is "sent" or "queued" (it is on its way), "failed" where the mail was refused, "" where nothing is known of one;
     `receipt_to` the address, None for an older payment, whose address may have changed since.
     `is_new`: it was made within the hour, so that this page is the moment after Pay; `still_open` is what is owed beside it, by then.
@@ -139,7 +139,8 @@ class PaymentPage:
     `asked_at` is when a prompt was sent to the phone, `answer_by` when the operator takes it back: together they make the progress bar,
     of `window_seconds`, of which `seconds_left` are left. `is_late`: that time is over; an answer counts until `ends_at` all the same.
     `last_checked_at` is when the gateway was asked last. `zone` is the name of the zone of all these times ("Africa/Douala").
-    `could_not_stop`: the customer has just tried to stop it, and the gateway did not.
+    `could_not_stop`: the customer has just tried to stop it, and the gateway did not. `is_being_stopped`: the customer has, and the gateway
+    has not answered yet; until then nothing else is offered.
     `dial` is the code that shows a lost prompt ("*126#").
     `credit_amount` is the part of the amount that the customer's credit paid. `is_top_up`: the payment becomes credit and
     pays no invoice. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
@@ -190,14 +191,15 @@ class PaymentPage:
     last_checked_at: datetime | None = None
     zone: str = "UTC"
     could_not_stop: bool = False
+    is_being_sent: bool = False
+    is_unsent: bool = False
+    is_being_stopped: bool = False
 
     @property
     def is_waiting_for_phone(self) -> bool:
         """Whether a prompt is on the telephone, or was, and has no answer yet."""
-        return self.status == "pending" and self.is_by_phone and not self.is_unasked
-
-    is_being_sent: bool = False
-    is_unsent: bool = False
+        is_asked = not (self.is_unasked or self.is_being_stopped)
+        return self.status == "pending" and self.is_by_phone and is_asked
 
     @property
     def charge_amount(self) -> int:

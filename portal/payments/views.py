@@ -84,7 +84,7 @@ def payment(payment_id: str) -> Response:
         email=g.signed_in.email,
         receipt=receipt,
         owed=owed,
-        could_not_stop=request.args.get("stop") == "failed",
+        has_tried_to_stop=request.args.get("stop") == "requested",
     )
     return render_page("payments/detail.html", page)
 

@@ -60,7 +60,8 @@ class Shell:
     """What every template gets beside its page. `root` and `static` have no slash at the end; `now` is in the merchant's timezone.
 
     `hidden_pages` are those that the merchant does not give its customers ("details", "payment_methods").
-    `can_sign_out` is False where the host application decides who is signed in: signing out is done there.
+    `can_sign_out` is False where the host application decides who is signed in: signing out is done there. `is_card_number_removed`: the page
+    was asked for with a card number in its address, such as one that was searched for, and has to say that it is gone from there.
     """
 
     root: str
@@ -82,6 +83,7 @@ class Shell:
     now: datetime
     hidden_pages: frozenset[str] = frozenset()
     can_sign_out: bool = True
+    is_card_number_removed: bool = False
 
 
 class Renderer:

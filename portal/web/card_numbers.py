@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from functools import wraps
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 from flask import Request, Response, current_app
 from werkzeug.datastructures import ImmutableMultiDict
@@ -15,11 +15,14 @@ from portal.contacts import holds_card_number
 from portal.errors import NotFound
 from portal.web.csrf import SAFE_METHODS
 from portal.web.errors import CardNumberSubmitted
+from portal.web.local_redirects import NotLocal, checked_location
 from portal.web.policies import Policy
-from portal.web.runtime import current_g, current_request, current_runtime
+from portal.web.runtime import PAGES, current_g, current_request, current_runtime
 
 Shown = TypeVar("Shown", bound=Callable[..., Response])
 _FIELDS, _PASTED = "portal_card_number_fields", "portal_pasted_fields"
+_REMOVED = ("card_number", "removed")
+_SEE_OTHER = 303
 
 
 def card_number_shown_by(show: Callable[..., Response], *, fields: Collection[str]) -> Callable[[Shown], Shown]:
@@ -45,22 +48,48 @@ def pasted_fields() -> frozenset[str]:
     return pasted
 
 
-def refuse_card_numbers() -> None:
+def is_card_number_removed() -> bool:
+    """Return whether the page was asked for with a card number in its address, which is gone from there: the page says so."""
+    name, value = _REMOVED
+    return current_request().args.get(name) == value
+
+
+def refuse_card_numbers() -> Response | None:
     """Refuse a request with a card number: in the query, a form or JSON (names and values) by a 422, in the path by a 404
-    (threats 167). A field whose page can show the fault is emptied instead (`card_number_shown_by`). Signed events of gateways are exempt: what is stored of them is masked."""
+    (threats 167). A field whose page can show the fault is emptied instead (`card_number_shown_by`), and a page that was asked for with
+    one in its query, as a form that searches does, leads to the same address without it: there it would stay in the browser's bar and
+    history. Signed events of gateways are exempt: what is stored of them is masked."""
     runtime, request = current_runtime(), current_request()
     if holds_card_number(request.path):
         raise NotFound
-    if request.query_string and any(holds_card_number(text) for pair in _query_pairs(request) for text in pair):
-        request.query_string = b""  # So that links of the error page do not repeat it.
-        raise CardNumberSubmitted
+    if request.query_string and any(map(_holds_card_number, _query_pairs(request))):
+        return _refuse_query(request)
     if request.method in SAFE_METHODS or request.endpoint is None:
-        return
+        return None
     if runtime.policies[request.endpoint] is Policy.GATEWAY_SIGNED:
-        return
+        return None
     setattr(current_g(), _PASTED, _empty_shown_fields(request))
     if any(holds_card_number(text) for text in _body_texts(request)):
         raise CardNumberSubmitted
+    return None
+
+
+def _refuse_query(request: Request) -> Response:
+    """Lead to the page without the card numbers of its query. Raises CardNumberSubmitted for what is no page of a merchant."""
+    clean = [pair for pair in _query_pairs(request) if pair != _REMOVED and not _holds_card_number(pair)]
+    request.query_string = b""  # So that links of the error page do not repeat it.
+    if request.method not in SAFE_METHODS or request.blueprint != PAGES:
+        raise CardNumberSubmitted
+    path = quote(request.root_path.rstrip("/") + request.path, safe="/")
+    try:
+        location = checked_location(f"{path}?{urlencode([*clean, _REMOVED])}")
+    except NotLocal:
+        raise CardNumberSubmitted from None
+    return Response(status=_SEE_OTHER, headers={"Location": location})
+
+
+def _holds_card_number(pair: tuple[str, str]) -> bool:
+    return any(map(holds_card_number, pair))
 
 
 def _empty_shown_fields(request: Request) -> frozenset[str]:

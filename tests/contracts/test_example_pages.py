@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from portal.assets import TEMPLATES
 from portal.rendering.renderer import Renderer
-from portal.theming.themes import ThemeSet
+from portal.theming.themes import ThemeSet, load_themes
 from tests.support.example_pages import example_shell, examples, render_example
 from tests.support.page_checks import page_faults
 
@@ -40,3 +44,34 @@ def test_page_is_the_same_without_fast_escaping(
             others.append(example.name)
 
     assert others == []
+
+
+# Of the examples, those of a payment that is being sent.
+BEING_SENT = {
+    "payment-being-sent", "payment-on-its-way", "payments", "overview", "invoices-outstanding", "invoice-being-sent", "choose-nothing-sending",
+}  # fmt: skip
+
+
+def test_theme_of_before_payments_were_being_sent_shows_them_as_being_checked(tmp_path: Path) -> None:
+    folder = tmp_path / "loud" / "templates" / "components"
+    folder.mkdir(parents=True)
+    (tmp_path / "loud" / "theme.toml").write_text('name = "Loud"\n')
+    for name in ("status.html", "timeline.html"):
+        newer = (TEMPLATES / "components" / name).read_text("utf-8")
+        older = newer.replace('"waiting" if step.kind == "unknown" and page.is_being_sent else step.kind', "step.kind")
+        older = re.sub(r".*(\"sending\":|page.is_being_sent).*\n", "", older)
+        assert older.count("\n") == newer.count("\n") - 1, name
+        (folder / name).write_text(older, "utf-8")
+    themes = load_themes([tmp_path])
+    renderer = Renderer(themes)
+    shown = {}
+
+    for example in EXAMPLES:
+        if example.name in BEING_SENT:
+            shell = example_shell(themes, theme="loud", locale="en", current=example.current)
+            shown[example.name] = render_example(renderer, example, shell)
+
+    assert themes.faults == () and shown.keys() == BEING_SENT
+    assert {name for name, html in shown.items() if page_faults(html)} == set()
+    assert "Being sent" not in shown["payments"] and "Being checked" in shown["payments"]
+    assert "No clear answer yet; we keep checking" in shown["payment-being-sent"]

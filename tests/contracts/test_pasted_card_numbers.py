@@ -47,7 +47,7 @@ def account(services: Services) -> Account:
 
 @dataclass(frozen=True)
 class Field:
-    """A text field of a form that posts, on the page at `path`."""
+    """A text field of a form, on the page at `path`."""
 
     path: str
     action: str
@@ -85,6 +85,37 @@ def test_two_pasted_card_numbers_are_said_at_both_fields(app: Flask, account: Ac
     assert CARD not in answer.text
 
 
+REMOVED = "It was taken out of the page’s address, and is kept nowhere."
+
+
+@pytest.mark.parametrize("card", WRITTEN)
+def test_card_number_that_is_searched_for_leaves_the_address_and_the_page_says_so(
+    app: Flask, account: Account, card: str
+) -> None:
+    pages = account.sign_in(app)
+    typed = {"status": "complete", "q": f"it is {card}", "currency": "USD"}
+
+    answer = pages.client.get("/acme/payments", query_string=typed)
+    page = pages.get(answer.headers["Location"])
+
+    assert answer.headers["Location"] == "/acme/payments?status=complete&currency=USD&card_number=removed"
+    assert page.headline == "Payments" and REMOVED in page.text
+    assert card not in page.html and CARD not in page.html
+    assert REMOVED not in pages.get("/acme/payments?status=complete").text
+
+
+def test_every_form_that_asks_by_its_address_leaves_a_card_number_out(app: Flask, account: Account) -> None:
+    stranger = PageClient(app.test_client())
+
+    for pages in (stranger, account.sign_in(app)):
+        for field in _fields(pages, app, account, method="GET"):
+            answer = pages.client.get(field.action, query_string={field.name: CARD})
+            page = pages.follow(answer.headers["Location"])
+            assert REMOVED in page.text and CARD not in page.html, field
+    assert REMOVED in stranger.follow(f"/acme/sign-in?next=/payments&q={CARD}").text
+    assert CARD not in stranger.follow(f"/acme/payments?q={CARD}").path
+
+
 def _paste(pages: PageClient, field: Field, card: str) -> None:
     page = pages.get(field.path)
     typed = {**_filled(_form_with(page, field)), field.name: [f"it is {card}"]}
@@ -105,14 +136,14 @@ def _paste(pages: PageClient, field: Field, card: str) -> None:
     assert kept == {**{name: sorted(values) for name, values in typed.items()}, field.name: [""]}, field
 
 
-def _fields(pages: PageClient, app: Flask, account: Account) -> Iterator[Field]:
+def _fields(pages: PageClient, app: Flask, account: Account, *, method: str = "POST") -> Iterator[Field]:
     seen: set[tuple[str, str, str]] = set()
     for path, root in _pages(pages, app, account):
         headline = text_of(next(each for each in root.iter() if tag_of(each) == "h1"))
         for form in (Form(each, urljoin(path, each.get("action") or path), "") for each in root.iter("form")):
             for element in form.element.iter():
                 kind = (ID.sub("*", form.action), element.get("name") or "", headline)
-                if form.method == "POST" and _is_typed(element) and kind not in seen:
+                if form.method == method and _is_typed(element) and kind not in seen:
                     seen.add(kind)
                     yield Field(path, form.action, kind[1], headline)
 

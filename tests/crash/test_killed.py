@@ -41,6 +41,7 @@ LABELS = {
     "comparison.claimed",
     *WHILE_SETTING_UP,
     "payment.looked_up",
+    "payment.stop_requested",
     "payment.cancel_answered",
 }
 
@@ -193,12 +194,13 @@ def test_worker_and_page_killed_while_asking_leave_the_question_open(installatio
     account.check_money()
 
 
-def test_web_server_killed_after_cancelling_at_the_gateway_frees_the_invoice(installation):
+@pytest.mark.parametrize("label", ["payment.stop_requested", "payment.cancel_answered"])
+def test_web_server_killed_while_stopping_a_payment_frees_the_invoice(installation, label):
     account = installation.accounts.create()
     invoice = account.open_invoice()
     payment = account.begin(invoice)
     visitor = installation.visit(account)
-    installation.serve(crash_at="payment.cancel_answered")
+    installation.serve(crash_at=label)
     assert visitor.confirm(payment) == 303
     assert account.payment(payment).status == "requires_action"
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from portal.claims import NOW, Queue, Row, claim, claim_next, list_candidates
 from portal.database import Database
 from portal.outbox.models import OutboxMessage
+from portal.tenancy import Scope
 from tests.support.site import Site
 
 PAUSE = timedelta(minutes=1)
@@ -98,6 +99,19 @@ def test_rows_are_claimed_longest_due_first_and_each_once(site: Site, put: Calla
     put("out_later", seconds=-10)
 
     assert [claimed_id(site) for _ in range(4)] == ["out_first", "out_second", "out_third", None]
+
+
+def test_rows_of_merchants_that_have_to_wait_are_left_for_later(
+    site: Site, put: Callable[..., None], make_scope: Callable[[], Scope]
+) -> None:
+    put("out_first", seconds=30)
+    put("out_second", seconds=20, merchant_id=make_scope().merchant_id)
+
+    other = claim_next(site.services, QUEUE, except_merchants={site.scope.merchant_id})
+
+    assert other is not None and other.id == "out_second"
+    assert claim_next(site.services, QUEUE, except_merchants={site.scope.merchant_id}) is None
+    assert claimed_id(site) == "out_first"
 
 
 def test_claimed_row_is_returned_as_it_is_now(site: Site, put: Callable[..., None]) -> None:

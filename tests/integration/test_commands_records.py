@@ -412,6 +412,26 @@ def test_invoices_are_filtered(shop, customer):
 # --- payments ---
 
 
+def test_payments_by_credit_alone_are_a_method_of_their_own(shop):
+    shop.account.credit(300)
+    shop.account.payment("complete", 5000)
+    by_credit = shop.account.payment(
+        "complete",
+        300,
+        method_type="credit",
+        method_brand=None,
+        method_last4=None,
+        way="credit",
+        gateway=None,
+        credit_amount=300,
+    )
+
+    rows = shop.rows("payment", "list", "--method", "credit")
+
+    assert [(row["id"], row["channel"], row["gateway"]) for row in rows] == [(by_credit, "credit", None)]
+    assert by_credit not in {row["id"] for row in shop.rows("payment", "list", "--method", "card")}
+
+
 def test_payments_are_filtered_and_shown(shop):
     invoice = shop.account.invoice(status="paid", amount_paid=5000)
     done = shop.account.payment("complete", 5000, pays={invoice: 5000})

@@ -76,6 +76,20 @@ def test_payment_has_one_event_for_each_status_it_takes_by_who_did_it(payer: Pay
     ]
 
 
+def test_further_refund_of_a_part_has_events_of_its_own_and_none_of_its_payment(payer: PayingCustomer) -> None:
+    payment = payer.pay(payer.invoice(5000))
+    first = refund_payment(payer.services, payer.scope.merchant_id, payment, 1000, reason=None, actor=STAFF)
+    before = events(payer, payment)
+
+    further = refund_payment(payer.services, payer.scope.merchant_id, payment, 1500, reason=None, actor=STAFF)
+
+    assert first != further
+    assert [event["type"] for event in before[-2:]] == ["payment.complete", "payment.partially_refunded"]
+    assert events(payer, payment) == before
+    assert [event["type"] for event in events(payer, further)] == ["refund.created", "refund.complete"]
+    assert payer.payment(payment).amount_refunded == 2500
+
+
 def test_invoice_says_how_it_was_paid(payer: PayingCustomer) -> None:
     invoice = payer.invoice(5000, amount_mode="editable")
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from portal.clock import MovableClock
 from portal.gateways.contract import State
 from portal.invoices.models import Invoice
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
@@ -365,12 +366,32 @@ def test_stop_that_the_gateway_cannot_carry_out_says_so(
     pages: PageClient, account: Account, gateway: ScriptedGateway
 ) -> None:
     _, payment = leave_pending(pages, account, gateway, **PHONE)
-    gateway.look_ups = [lost] * 9
+    shown = pages.get(payment)
+    gateway.cancels.append("refused")
 
-    page = pages.submit(pages.get(payment), "Stop, and pay another way")
+    page = pages.submit(shown, "Stop, and pay another way")
 
-    assert page.path == f"{payment}?stop=failed"
+    assert page.path == f"{payment}?stop=requested"
     assert "It has not been stopped" in page.text
+    assert [text for text, _ in page.buttons("/cancellation")] == ["Stop, and pay another way"]
+
+
+def test_stop_that_the_gateway_does_not_answer_goes_on_and_says_so(
+    pages: PageClient, account: Account, gateway: ScriptedGateway, clock: MovableClock
+) -> None:
+    invoice, payment = leave_pending(pages, account, gateway, **PHONE)
+    shown = pages.get(payment)
+    gateway.cancels.append("lost")
+
+    page = pages.submit(shown, "Stop, and pay another way")
+
+    assert "This payment is being stopped" in page.text
+    assert "Being checked" in page.text
+    assert "PIN" not in page.text and page.buttons("/cancellation") == []
+    assert "Being checked" in pages.get("/acme/payments").text
+    clock.advance(seconds=1)
+    assert "You stopped this payment" in pages.get(payment).text
+    assert pages.get(f"/acme/invoices/{invoice}").buttons("/checkout")
 
 
 def allow(account: Account, **options: Any) -> None:

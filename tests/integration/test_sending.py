@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditEntry
-from portal.gateway_calls import Call
+from portal.gateway_calls import Call, NoTurns
 from portal.gateways.contract import ChargeOutcome, State
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.jobs import check_payments, send_payments
 from portal.payments.models import Payment
 from portal.payments.operations.paying import cancel_payment, resolve_payment
 from portal.payments.operations.sending import end_unsent, record, send_payment
+from portal.tenancy import Scope
 from portal.worker import JOBS, ORDERS, Job, run_forever
 from tests.support.actors import GATEWAY
+from tests.support.customers import insert_method
 from tests.support.paying import Killed, PayingCustomer, carry_on, credit, grant_credit, killing_at
-from tests.support.scripted_gateway import OneGateway, lost
+from tests.support.scripted_gateway import OneGateway, ScriptedGateway, lost
 from tests.support.waiting import wait_for
 
 
 @dataclass
-class LeftOver:
+class LeftOver(NoTurns):
     """Calls that nobody makes for now: the threads of the server are spared, and the worker is the net."""
 
     calls: list[Call] = field(default_factory=list)
 
-    def send(self, subject: str, call: Call) -> None:
+    def send(self, subject: str, call: Call, *, merchant_id: str = "") -> None:
         self.calls.append(call)
 
     def ask(self, subject: str, call: Call) -> None:
@@ -460,6 +463,69 @@ def test_worker_sends_many_side_by_side_while_a_gateway_hangs(payer: PayingCusto
 
     assert (at_once, is_bounded) == (16, True)
     assert sorted(payer.gateway.captured) == sorted(payments)
+
+
+def test_order_of_another_merchant_is_sent_while_more_of_one_hang_than_there_are_threads(
+    payer: PayingCustomer, make_scope: Any
+) -> None:
+    """They were confirmed before it, and are due before it."""
+    other = another_merchant(payer, make_scope())
+    hanging = ScriptedGateway()
+    begun, answers, stop = threading.Semaphore(0), threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.release()
+        assert answers.wait(30)
+
+    hanging.before_charge = hang
+    services = replace(payer.services, gateways=GatewayOfEach({payer.scope.merchant_id: hanging}, other.gateway))
+    unsent = replace(services, calls=LeftOver())
+    for _ in range(27):
+        payer.confirm(payer.checkout(payer.invoice()), services=unsent)
+    payer.clock.advance(seconds=4)
+    worker = threading.Thread(
+        target=run_forever,
+        args=(services, {}, stop),
+        kwargs={"jobs": (Job("sent", timedelta(0), send_payments, ORDERS),)},
+    )
+    worker.start()
+    try:
+        at_once = sum(begun.acquire(timeout=10) for _ in range(16))
+        is_bounded = not begun.acquire(timeout=0.3)
+        theirs = other.checkout(other.invoice())
+        other.confirm(theirs, services=unsent)
+        payer.clock.advance(seconds=4)
+        wait_for(lambda: other.gateway.captured == [theirs])
+        is_answered = answers.is_set()
+    finally:
+        stop.set()
+        answers.set()
+        worker.join(20)
+
+    assert (at_once, is_bounded, is_answered) == (16, True, False)
+
+
+def another_merchant(payer: PayingCustomer, scope: Scope) -> PayingCustomer:
+    """A customer of another merchant, with a card at a gateway of its own."""
+    with payer.services.database.unit_of_work() as session:
+        method = insert_method(
+            session, scope, at=payer.clock.now(), token="tok_visa", fingerprint="fp", is_default=True
+        )
+    return replace(payer, scope=scope, method_id=method, gateway=ScriptedGateway())
+
+
+@dataclass(frozen=True)
+class GatewayOfEach:
+    """The gateways of merchants, and that of all others."""
+
+    of: Mapping[str, ScriptedGateway]
+    others: ScriptedGateway
+
+    def find(self, merchant_id: str) -> ScriptedGateway:
+        return self.of.get(merchant_id, self.others)
+
+    def find_named(self, merchant_id: str, name: str | None) -> ScriptedGateway:
+        return self.find(merchant_id)
 
 
 def test_lookups_and_other_jobs_do_not_keep_payments_from_being_sent() -> None:

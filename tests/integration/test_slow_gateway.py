@@ -16,8 +16,10 @@ from flask import Flask, g, has_app_context
 from portal.app import build_runtime
 from portal.clock import MovableClock
 from portal.gateway_calls import WAIT_SECONDS, BoundedCalls, WaitBudget
+from portal.gateways.contract import ChargeOutcome, State
 from portal.invoices.models import Invoice
-from portal.payments.jobs import send_payments
+from portal.money import Money
+from portal.payments.jobs import check_payments, send_payments
 from portal.payments.models import Payment
 from portal.services import Services
 from portal.web.gateway_waits import build_gateway_calls, request_budget
@@ -177,6 +179,26 @@ def test_unsent_payment_can_be_stopped_on_its_page(desk: Desk) -> None:
     assert desk.payment(payment).status == "canceled"
     desk.answer()
     assert desk.gateway.inner.captured == []
+
+
+def test_stop_for_which_no_thread_is_free_is_kept_and_its_page_says_so(desk: Desk) -> None:
+    browser = desk.browser()
+    invoice = desk.account.invoice(amount_reserved=5000)
+    payment = desk.account.payment("pending", pays={invoice: 5000}, state="active", gateway_page_reference="pg_1")
+    desk.hold_all_threads()
+    form = browser.get(f"/acme/payments/{payment}").form(action="/cancellation")
+
+    page = browser.get(browser.post(form.action, form.fields).headers["Location"])
+
+    assert "This payment is being stopped" in page.text
+    assert "It has not been stopped" not in page.text
+    assert "cancel" not in desk.gateway.threads
+    desk.gateway.inner.ledger[payment] = ChargeOutcome(State.PENDING, payment, money=Money(5000, "USD"))
+    desk.advance(seconds=3)
+    desk.answer()
+    check_payments(desk.services)
+    assert desk.payment(payment).status == "canceled"
+    assert "You stopped this payment" in browser.get(f"/acme/payments/{payment}").text
 
 
 def test_payment_that_was_never_sent_says_so_and_offers_to_pay_again(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from io import BytesIO
 from typing import Any
@@ -20,7 +20,7 @@ from flask import Flask
 
 from portal.assets import TEMPLATES
 from portal.invoices.rules import InvoiceStatus
-from portal.payments.rules.statuses import CAPTURED, PAYMENT_STATUSES, UNSETTLED
+from portal.payments.rules.statuses import CAPTURED, PAYMENT_STATUSES, UNSETTLED, WAITING
 from portal.rendering import catalogues
 from portal.services import Services
 from tests.support.accounts import Account, make_account
@@ -56,6 +56,7 @@ class Truth:
     is_credited: bool = False
     failure: str = ""
     is_sending: bool = False
+    is_stopping: bool = False
     method: str = "active"
 
     @property
@@ -123,6 +124,7 @@ CLAIMS: list[Claim] = [
     # Under way.
     (r"(Your payment is b|B)eing sent( to)?|is being sent|Nothing has been charged yet|We send it as soon as|within ten minutes or not at all|There is nothing to do, and you pay only once",
      lambda t: t.is_sending),
+    (r"being stopped|Until that is done, it may still go through", lambda t: t.is_stopping),
     (r"[Nn]ever sent|We could not send it within ten minutes|Nothing was charged(, and nothing will be)?", lambda t: t.failure == "not_sent"),
     (r"[Nn]othing was taken now", lambda t: t.settled),
     (OF_A_MAIL, lambda t: t.payment == "complete"),
@@ -239,8 +241,8 @@ def cases() -> Iterator[tuple[str, Callable[[Account], tuple[str | None, str | N
     """Each case: its name, what makes its invoice and payment, and what is so then."""
     for status in PAYMENT_STATUSES:
         for way, given in _WAYS.items():
-            if way in ("unsent", "just sent"):
-                if status == "processing":
+            if way in ("unsent", "just sent", "stopping phone"):
+                if status in (WAITING if way == "stopping phone" else {"processing"}):
                     yield _payment_case(status, way, given)
             elif way in ("card", "overdue") or status in UNSETTLED:
                 yield _payment_case(status, way, given)
@@ -270,6 +272,7 @@ _WAYS: dict[str, dict[str, Any]] = {
     "bank": {"method_type": "bank_account", "method_brand": "Chase", "action_url": "http://localhost:9/bank"},
     "phone": {"method_type": "mobile_money", "method_brand": "mtn_momo", "method_last4": "0012", "action_url": "http://localhost:9/phone"},
     "late phone": {"method_type": "mobile_money", "method_brand": "mtn_momo", "method_last4": "0012", "action_url": "http://localhost:9/phone"},
+    "stopping phone": {"method_type": "mobile_money", "method_brand": "mtn_momo", "method_last4": "0012", "stop_requested_at": datetime(2026, 3, 19, tzinfo=UTC)},
     "page": {**_PAGE, "action_url": "http://localhost:9/page", "gateway_page_reference": "pg_1"},
     "lost page": _PAGE,
     "unsent": {"sent_at": None, "action_url": None},
@@ -312,7 +315,9 @@ def _payment_case(
         return invoice, payment
 
     is_sending = way in ("unsent", "just sent")
-    shown = "sending" if is_sending else "processing" if is_held and way == "lost page" else status
+    is_stopping = way == "stopping phone"
+    nobody_is_asked = is_held and way in ("lost page", "stopping phone")
+    shown = "sending" if is_sending else "processing" if nobody_is_asked else status
     kind = "phone" if "phone" in way else way
     return (
         f"{status} {way}",
@@ -329,6 +334,7 @@ def _payment_case(
             is_late=is_late,
             failure=given.get("failure_code", ""),
             is_sending=is_sending,
+            is_stopping=is_stopping,
         ),
     )
 

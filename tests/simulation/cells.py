@@ -262,6 +262,7 @@ _REASONS = {
     "payment.gateway_answered": _gateway_answered,
     "payment.outcome_recorded": _outcome_recorded,
     "payment.looked_up": _looked_up,
+    "payment.stop_requested": _cancel_answered,
     "payment.cancel_answered": _cancel_answered,
     "refund.intent_committed": _refund_intent_committed,
     "refund.gateway_answered": _refund_answered,

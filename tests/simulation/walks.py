@@ -126,6 +126,16 @@ def _looked_up_late(world: World, cell: Cell) -> None:
     moves.work_round(world, _EVENTS, faults=[])
 
 
+def _stop_requested(world: World, cell: Cell) -> None:
+    payment = _bring_to(world, cell)
+    world.provider.charges[payment.id].can_be_canceled = cell.answer != "pending"
+    world.pass_time(seconds=1)
+    moves.call_off(world, payment, dies_at=cell.label)
+    check(world)
+    world.pass_time(seconds=4)
+    _go_on(world, cell, payment, [_fault(cell.answer)])
+
+
 def _cancel_answered(world: World, cell: Cell) -> None:
     payment = _bring_to(world, cell)
     world.provider.charges[payment.id].can_be_canceled = cell.answer != "pending"
@@ -226,6 +236,7 @@ _WALKS = {
     "payment.gateway_answered": _confirmed,
     "payment.outcome_recorded": _confirmed,
     "payment.looked_up": _looked_up,
+    "payment.stop_requested": _stop_requested,
     "payment.cancel_answered": _cancel_answered,
     "refund.intent_committed": _refund_intent_committed,
     "refund.gateway_answered": _refund_answered,
@@ -301,7 +312,7 @@ def _bring_to(world: World, cell: Cell) -> PaymentRow:
     world.provider.fates.append(cell.state)
     moves.confirm(world, payment)
     charge = world.provider.charges[payment.id]
-    is_called_off = cell.label == "payment.cancel_answered" and cell.answer == "canceled"
+    is_called_off = cell.label in ("payment.stop_requested", "payment.cancel_answered") and cell.answer == "canceled"
     if cell.answer not in (*FAULTS, cell.state) and not is_called_off:
         world.provider.finish(charge, truth)
     return payment

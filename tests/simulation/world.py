@@ -16,6 +16,7 @@ from sqlalchemy.exc import NoResultFound
 
 from portal.clock import MovableClock
 from portal.errors import PortalError
+from portal.gateway_calls import NoTurns
 from portal.gateways.contract import EventRefused, Gateway
 from portal.gateways.registry import Gateways
 from portal.method_users import METHOD_USERS
@@ -71,14 +72,14 @@ class Process:
 
 
 @dataclass
-class Threads:
+class Threads(NoTurns):
     """What becomes of the calls of one request: `made` by its own thread as long as it waits, `late` by another one that goes on
     without it, or `never`, since no thread was free. `late` ones are added to `detached`."""
 
     fate: str
     detached: list[partial]
 
-    def send(self, subject: str, call: Callable[[], object]) -> None:
+    def send(self, subject: str, call: Callable[[], object], *, merchant_id: str = "") -> None:
         if self.fate == "made":
             call()
         elif self.fate == "late":

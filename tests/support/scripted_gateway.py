@@ -53,7 +53,8 @@ def lost(outcome: ChargeOutcome) -> ChargeOutcome:
 @dataclass
 class ScriptedGateway:
     """`ledger` has what was really charged. `answers` are applied to the next responses, one each, without changing the ledger;
-    `becomes` has the states of the next new charges (succeeded by default)."""
+    `becomes` has the states of the next new charges (succeeded by default), `cancels` what becomes of the next cancellations: "lost"
+    (it never arrives) or "refused"; others are carried out."""
 
     name: str = "sandbox"
     title: str = "Sandbox Pay"
@@ -67,6 +68,7 @@ class ScriptedGateway:
     answers: list[Script] = field(default_factory=list)
     look_ups: list[Script] = field(default_factory=list)
     becomes: list[State] = field(default_factory=list)
+    cancels: list[str] = field(default_factory=list)
     before_charge: Callable[[], None] = lambda: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -119,8 +121,13 @@ class ScriptedGateway:
     def cancel(self, lookup: Lookup) -> ChargeOutcome:
         reference = lookup.reference
         self.calls.append(("cancel", reference))
+        fate = self.cancels.pop(0) if self.cancels else ""
+        if fate == "lost":
+            return ChargeOutcome(State.UNKNOWN, reference)
         held = self.ledger.get(reference)
-        if held is None and reference in self.pages:
+        if fate == "refused":
+            pass
+        elif held is None and reference in self.pages:
             self.ledger[reference] = ChargeOutcome(State.FAILED, reference, failure_code="page_canceled")
         elif held is not None and held.state in (State.PENDING, State.REQUIRES_ACTION):
             self.settle(reference, State.FAILED, "payer_canceled")

@@ -230,6 +230,46 @@ def test_lane_goes_on_after_the_machine_had_no_thread(monkeypatch: pytest.Monkey
     assert made.wait(5)
 
 
+def send_all(calls: CallsSideBySide, hanging: Hanging, merchant: str) -> int:
+    """Make calls for a merchant until it has to leave the turn to others; return how many."""
+    count = 0
+    while merchant not in calls.wait_for_turn():
+        calls.send("pay_1", hanging.call, merchant_id=merchant)
+        count += 1
+    return count
+
+
+def test_merchant_leaves_threads_of_a_lane_to_others(hanging: Hanging) -> None:
+    calls = CallsSideBySide(24)
+
+    counts = [send_all(calls, hanging, merchant) for merchant in ("mer_a", "mer_b")]
+
+    assert counts == [16, 6]
+    assert calls.wait_for_turn() == {"mer_a", "mer_b"}
+
+
+def test_thread_that_becomes_free_is_for_a_merchant_that_has_few(hanging: Hanging) -> None:
+    calls, one = CallsSideBySide(4), threading.Event()
+    for merchant in ("mer_a", "mer_a", "mer_b"):
+        calls.send("pay_1", hanging.call, merchant_id=merchant)
+    calls.send("pay_2", one.wait, merchant_id="mer_c")
+
+    one.set()
+
+    assert calls.wait_for_turn() == {"mer_a"}
+
+
+def test_wait_for_the_end_of_a_call_says_whether_one_has_ended(hanging: Hanging) -> None:
+    calls = CallsSideBySide(2)
+    calls.send("pay_1", hanging.call, merchant_id="mer_a")
+
+    assert not calls.wait_for_end(0.05)
+    threading.Timer(0.05, hanging.answers.set).start()
+    assert calls.wait_for_end(5)
+    calls.finish(5)
+    assert calls.wait_for_turn() == frozenset()
+
+
 def test_server_with_one_thread_asks_and_never_waits(hanging: Hanging) -> None:
     calls = calls_of(1)
 

@@ -120,8 +120,8 @@ def cancel(payment_id: str) -> Response:
     if checkout.confirmed_at is None:
         return redirect_to(back_path(checkout))
     if status not in ENDED_WITHOUT_MONEY:
-        # It came through meanwhile, or the gateway could not stop it: what is so, and in the second case that it may still come.
-        return redirect_to(f"/payments/{payment_id}" + ("?stop=failed" if status in UNSETTLED else ""))
+        # It came through meanwhile, the gateway could not stop it, or has not answered yet: its page says what is so.
+        return redirect_to(f"/payments/{payment_id}" + ("?stop=requested" if status in UNSETTLED else ""))
     return _begin_again(checkout) if request.form.get("again") else redirect_to(f"/checkout?payment={payment_id}")
 
 

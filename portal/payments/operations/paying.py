@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.events.rules import SYSTEM, Actor, ActorType, gateway_actor
+from portal.events.rules import SYSTEM, Actor, gateway_actor
 from portal.gateways.contract import ChargeOutcome, Gateway, Lookup, State
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.errors import InvoiceBeingPaid, NoGateway
@@ -23,8 +23,15 @@ from portal.payments.operations.checkouts import end_checkout
 from portal.payments.operations.gateway_requests import lookup_of
 from portal.payments.operations.intents import Intent, write_intent
 from portal.payments.operations.locks import lock_invoices_of, lock_own_payment, lock_payment
-from portal.payments.operations.outcomes import expired, failed, is_cancellation, record_outcome, stopped
+from portal.payments.operations.outcomes import expired, failed, is_cancellation, record_outcome
 from portal.payments.operations.sending import end_unsent, last_sending, record, send_payment
+from portal.payments.operations.stopping import (
+    can_be_stopped,
+    find_stop_request,
+    record_stop,
+    request_stop,
+    stop_at_gateway,
+)
 from portal.payments.queries.holders import find_other_holders
 from portal.payments.queries.payments import find_payment, get_payment
 from portal.payments.rules import sending, statuses
@@ -107,7 +114,7 @@ def resolve_payment(
     """Look up a payment without a proven outcome at its gateway, and record the outcome; one that was never sent is sent.
 
     A request that the gateway does not know is resent under the same reference, within ten minutes of the press; after that the
-    payment ends (`not_sent`). Safe to call from anywhere at any time.
+    payment ends (`not_sent`). One that somebody wants stopped is cancelled. Safe to call from anywhere at any time.
     """
     now = services.clock.now()
     pending = services.database.run(
@@ -125,6 +132,13 @@ def resolve_payment(
     services.crash_point("payment.looked_up")
     if outcome.state is State.ABSENT and pending.status == "processing":
         _carry_on_absent(services, merchant_id, payment_id, gateway, pending, pending.last_sent_at, now)
+        return
+    if pending.stop_requested_by is not None and outcome.state in (State.REQUIRES_ACTION, State.PENDING):
+        stop_at_gateway(services, merchant_id, gateway.name, pending.lookup, pending.stop_requested_by)
+        return
+    if pending.stop_requested_by is not None and is_cancellation(outcome):
+        # Whoever cancelled it there died before it was recorded.
+        record_stop(services, merchant_id, payment_id, gateway.name, outcome, requested_by=pending.stop_requested_by)
         return
     actor = gateway_actor(gateway.name)
     if outcome.state is State.ABSENT and now >= pending.expires_at:
@@ -160,12 +174,15 @@ def check_ended_payment(services: Services, merchant_id: str, payment_id: str) -
 
 
 def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: Actor) -> str:
-    """Cancel a payment: a checkout, and a payment that was not sent yet, end at once; what was sent to the gateway is cancelled there,
-    and its outcome recorded.
+    """Cancel a payment: a checkout, and a payment that was not sent yet, end at once; what waits at the gateway is cancelled there, and
+    its outcome recorded.
 
-    Return the status afterwards, which is `complete` when the money had come already. Raises NoResultFound.
+    Where no thread is free for that, or the gateway does not answer, the payment still waits when this returns, and whoever looks it up
+    next cancels it: the worker, within seconds. Return the status afterwards, which is `complete` when the money had come already. Raises
+    NoResultFound.
     """
     now = services.clock.now()
+    gateway = _find_gateway(services, scope, payment_id)
     with services.database.unit_of_work() as session:
         lock_invoices_of(session, scope.merchant_id, payment_id)
         payment = lock_own_payment(session, scope, payment_id)
@@ -175,21 +192,20 @@ def cancel_payment(services: Services, scope: Scope, payment_id: str, *, actor: 
         if payment.status == "processing" and last_sending(payment) is None:
             outcome = failed(payment_id, "page_canceled")
             return record_outcome(session, scope.merchant_id, payment_id, outcome, actor=actor, at=now).status
-        status, gateway_name = payment.status, payment.gateway
+        if gateway is None or not can_be_stopped(payment.status, gateway):
+            return payment.status
+        request_stop(payment, actor, now)
         lookup = lookup_of(payment)
-    gateway = services.gateways.find_named(scope.merchant_id, gateway_name)
-    if status not in ("requires_action", "pending") or gateway is None or not gateway.capabilities.cancel:
-        return status
-    services.calls.send(
-        payment_id, partial(_cancel_at_gateway, services, scope.merchant_id, gateway.name, lookup, actor)
-    )
+    services.crash_point("payment.stop_requested")
+    services.calls.send(payment_id, partial(stop_at_gateway, services, scope.merchant_id, gateway.name, lookup, actor))
     with services.database.read() as reader:
         return get_payment(reader, scope, payment_id).status
 
 
 @dataclass(frozen=True, slots=True)
 class _PendingLookup:
-    """A payment whose outcome is looked up. `last_sent_at` is None for one that was never sent."""
+    """A payment whose outcome is looked up. `last_sent_at` is None for one that was never sent, `stop_requested_by` for one that nobody
+    wants stopped."""
 
     status: str
     gateway: str | None
@@ -198,6 +214,7 @@ class _PendingLookup:
     last_sent_at: datetime | None
     expires_at: datetime
     method_type: str | None
+    stop_requested_by: Actor | None
 
 
 def _carry_on_absent(
@@ -220,19 +237,6 @@ def _carry_on_absent(
             end_unsent(services, merchant_id, payment_id, "not_sent", last_sent_at=last_sent_at)
         else:
             record(services, merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
-
-
-def _cancel_at_gateway(services: Services, merchant_id: str, gateway_name: str, lookup: Lookup, actor: Actor) -> None:
-    gateway = services.gateways.find_named(merchant_id, gateway_name)
-    if gateway is None:
-        return
-    outcome = gateway.cancel(lookup)
-    services.crash_point("payment.cancel_answered")
-    # A cancellation is recorded as the act of who canceled; any other outcome as the gateway's.
-    decided_by = actor if is_cancellation(outcome) else gateway_actor(gateway.name)
-    if is_cancellation(outcome) and actor.type is ActorType.CUSTOMER:
-        outcome = stopped(outcome)
-    record(services, merchant_id, lookup.reference, outcome, actor=decided_by)
 
 
 def _method_type(pending: _PendingLookup, outcome: ChargeOutcome) -> str | None:
@@ -260,7 +264,14 @@ def _begin_lookup(
         last_sending(payment),
         payment.expires_at,
         payment.method_type,
+        find_stop_request(payment),
     )
+
+
+def _find_gateway(services: Services, scope: Scope, payment_id: str) -> Gateway | None:
+    with services.database.read() as reader:
+        found = find_payment(reader, scope, payment_id)
+    return services.gateways.find_named(scope.merchant_id, found.gateway) if found is not None else None
 
 
 def _is_paid_by_credit(services: Services, scope: Scope, payment_id: str) -> bool:

@@ -20,7 +20,7 @@ from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.queries.holders import ACTIVE
 from portal.payments.queries.standing import shown_status, standing_at
 from portal.payments.rules import sending, statuses
-from portal.payments.rules.statuses import CAPTURED
+from portal.payments.rules.statuses import CAPTURED, WAITING
 from portal.public_ids import is_id
 from portal.tenancy import Scope
 
@@ -97,6 +97,7 @@ class PaymentDetail:
     sent_at: datetime | None
     last_sent_at: datetime | None
     checked_at: datetime | None
+    stop_requested_at: datetime | None
     expires_at: datetime
     completed_at: datetime | None
     channel: str | None
@@ -122,6 +123,11 @@ class PaymentDetail:
         """Whether that page's address never reached us: the response was lost, and nothing is asked of the customer."""
         return self.is_by_page and not (self.action_url or self.gateway_page_reference)
 
+    @property
+    def is_being_stopped(self) -> bool:
+        """Whether the customer wants it stopped, and the gateway has not answered to that."""
+        return self.status in WAITING and self.stop_requested_at is not None
+
     def is_being_sent(self, now: datetime) -> bool:
         """Whether it is confirmed and not at the gateway yet, as far as we know."""
         if self.status != "processing" or self.confirmed_at is None:
@@ -131,7 +137,9 @@ class PaymentDetail:
     def shown_status(self, now: datetime) -> str:
         """Return the status that pages show."""
         return statuses.shown_status(
-            self.status, nobody_is_asked=self.has_no_page, is_being_sent=self.is_being_sent(now)
+            self.status,
+            nobody_is_asked=self.has_no_page or self.is_being_stopped,
+            is_being_sent=self.is_being_sent(now),
         )
 
     @property

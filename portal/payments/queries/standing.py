@@ -1,7 +1,7 @@
 """How a payment stands for its customer, as columns for the pages' own statements.
 
 A payment that is `requires_action` asks something of the customer only where there is something to do: a bank's or a gateway's page.
-Where the response with the page's address was lost, nobody is asked, and it is shown as what is being checked. One that is confirmed and
+Where the response with the page's address was lost, or the payment is being stopped, nobody is asked, and it is shown as what is being checked. One that is confirmed and
 not at the gateway yet is shown as what is being sent, which depends on the time: each statement with these columns is given the values of
 `standing_at`.
 """
@@ -55,10 +55,15 @@ def shown_status() -> sa.ColumnElement[str]:
     )
     nobody_is_asked = sa.and_(
         is_unsettled(),
-        p.method_type.is_(None),
-        p.channel.is_(None),
-        p.action_url.is_(None),
-        p.gateway_page_reference.is_(None),
+        sa.or_(
+            sa.and_(
+                p.method_type.is_(None),
+                p.channel.is_(None),
+                p.action_url.is_(None),
+                p.gateway_page_reference.is_(None),
+            ),
+            p.stop_requested_at.is_not(None),
+        ),
     )
     return sa.case(
         (is_being_sent, sa.literal_column(f"'{SENDING}'", Id)),

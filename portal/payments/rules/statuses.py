@@ -32,6 +32,8 @@ class PaymentStatus(StrEnum):
 PAYMENT_STATUSES = tuple(status.value for status in PaymentStatus)
 UNSETTLED = frozenset({"processing", "requires_action", "pending"})
 """Confirmed and without a proven outcome: it holds its share of the invoices, and is polled until the outcome is known."""
+WAITING = frozenset({"requires_action", "pending"})
+"""Known to the gateway, and waiting for the customer, a telephone or a bank: some gateways can cancel it."""
 CAPTURED = frozenset({"complete", "partially_refunded", "refunded"})
 ENDED_WITHOUT_MONEY = frozenset({"failed", "canceled", "rejected", "abandoned", "expired"})
 
@@ -62,8 +64,8 @@ SENDING = "sending"
 def shown_status(status: str, *, nobody_is_asked: bool, is_being_sent: bool) -> str:
     """Return the status that the customer's pages show (`queries.standing` is the same in SQL).
 
-    `nobody_is_asked`: the response with the address of the page on which the customer was to act was lost, so that all there is to do is
-    to ask the gateway. `is_being_sent`: see `sending.is_being_sent`.
+    `nobody_is_asked`: the response with the address of the page on which the customer was to act was lost, or the customer wants it
+    stopped, so that all there is to do is to ask the gateway. `is_being_sent`: see `sending.is_being_sent`.
     """
     if is_being_sent:
         return SENDING

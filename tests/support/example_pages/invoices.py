@@ -93,11 +93,12 @@ def invoice_examples() -> Iterator[Example]:
         "all", groups, (dollars, euros), Pager(None, "?status=all&after=b", 1, 8, 41), True, counts
     )
     yield Example("invoices", "invoices/list.html", everything, "invoices")
+    being_sent = settled[0]._replace(id=example_id("inv", 16), title="Support hours", standing="sending")
     to_confirm = settled[0]._replace(id=example_id("inv", 15), title="Audit log add-on", standing="requires_action")
     divided = (
         InvoiceGroup(None, due, "to_pay"),
         InvoiceGroup(None, (to_confirm,), "waiting"),
-        InvoiceGroup(None, settled[:1], "on_its_way"),
+        InvoiceGroup(None, (being_sent, settled[0]), "on_its_way"),
     )
     outstanding = replace(everything, status="outstanding", groups=divided, pager=Pager(None, None))
     yield Example("invoices-outstanding", "invoices/list.html", replace(outstanding, owed=(euros,)), "invoices")

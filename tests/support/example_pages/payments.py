@@ -150,13 +150,16 @@ def payment_examples() -> Iterator[Example]:
         "just-paid-in-advance": replace(moment, receipt="", receipt_to=None, still_open=None, shares=(), is_top_up=True),
         "just-paid-first-part": replace(moment, amount=20000, rest_url="/acme/checkout?split=pay_1", rest_amount=3000),
         "processing": replace(pay, status="processing", steps=(created, sent, Step("unknown", None)), **checked),
+        "being-stopped": replace(
+            pay, status="pending", is_being_stopped=True, state="processing", steps=(created, sent, Step("unknown", None)), **checked,
+        ),
         "not-stopped": replace(pay, status="processing", steps=(created, sent, Step("unknown", None)), could_not_stop=True),
         "being-sent": replace(
             pay, status="processing", is_being_sent=True, is_unsent=True, can_cancel=True, state="sending",
-            steps=(created, Step("sending", None)),
+            steps=(created, Step("unknown", None)),
         ),
         "on-its-way": replace(
-            pay, status="processing", is_being_sent=True, state="sending", steps=(created, Step("sending", None)), **checked,
+            pay, status="processing", is_being_sent=True, state="sending", steps=(created, Step("unknown", None)), **checked,
         ),
         "unasked": replace(
             pay, status="processing", method=None, is_unasked=True,
