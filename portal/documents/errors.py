@@ -17,7 +17,7 @@ class PapersBusy(PortalError):
 
     status = 503
     seconds = 30
-    sentence = "Many documents are being made right now. Please try again in a minute."
+    sentence = "Yours can be made in a minute: please try again then."
 
 
 class TooManyInArchive(PortalError):

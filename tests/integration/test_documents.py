@@ -373,3 +373,15 @@ def test_doctor_names_characters_that_no_font_has(services: Services) -> None:
     assert len(found) == 1
     assert "中 (U+4E2D), 文 (U+6587)" in found[0]
     assert "FONTS_DIR" in found[0]
+
+
+def test_lists_have_a_paper_in_each_row_that_has_one(app: Flask, account: Account) -> None:
+    invoice_id = account.invoice(5000, number="ACME-7", description="Plan")
+    paid, failed = account.payment("complete", 5000), account.payment("failed", 5000)
+    browser = account.sign_in(app)
+
+    invoices, payments = browser.get("/acme/invoices"), browser.get("/acme/payments")
+
+    assert f'href="/acme/invoices/{invoice_id}.pdf"' in invoices.html
+    assert f'href="/acme/payments/{paid}/receipt.pdf"' in payments.html
+    assert f"{failed}/receipt.pdf" not in payments.html
