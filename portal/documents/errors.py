@@ -20,6 +20,13 @@ class PapersBusy(PortalError):
     sentence = "Yours can be made in a minute: please try again then."
 
 
+class PaperTooLong(PortalError):
+    """A paper has more lines than one can have."""
+
+    status = 422
+    sentence = "This document has too many lines for a PDF. They are all on its page."
+
+
 class TooManyInArchive(PortalError):
     """More invoices were asked for than one ZIP may have."""
 

@@ -14,7 +14,7 @@ from portal.rendering.translations import choose_locale
 MAX_TEXT = 2000
 """Characters of one text on a paper, at most; the rest is cut, so that no text takes pages."""
 MAX_ROWS = 20_000
-"""Lines of one paper, at most."""
+"""Lines of one paper, at most: a longer one is refused when it is drawn."""
 MAX_IN_ARCHIVE = 100
 """Invoices in one ZIP, at most: each is drawn while the download goes on."""
 MAX_ATTACHED_BYTES = 10 * 1024 * 1024

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from portal.assets import TEMPLATES
-from portal.documents.errors import PaperNotSet, PapersBusy
+from portal.documents.drawing_apart import draw_apart
+from portal.documents.errors import PaperNotSet, PapersBusy, PaperTooLong
 from portal.documents.font_files import FOLDER
+from portal.documents.rules import MAX_ROWS
 
 if TYPE_CHECKING:
     from portal.documents.papers import StoredPaper
@@ -31,6 +33,8 @@ _AT_ONCE = 2
 _WAITING = 2
 _WAIT_SECONDS = 10.0
 _WAIT_IN_ARCHIVE_SECONDS = 60.0
+_ROWS_HERE = 400
+"""Rows of a paper that is drawn in this process, at most: each takes some 140 KB, which a process never gives back."""
 _CACHED_BYTES = 16 * 1024 * 1024
 _NOT_COVERED = "could not be displayed"
 
@@ -99,35 +103,17 @@ class Typesetter:
         return drawn
 
     def _compile(self, paper: StoredPaper) -> bytes:
-        import typst
-
-        arguments: dict[str, Any] = {
-            "input": str(LAYOUTS / f"paper-{paper.layout}.typ"),
-            "root": str(LAYOUTS),
-            "font_paths": self._load_fonts(),
-            "format": "pdf",
-            "timestamp": int(paper.made_at.timestamp()),
-            "sys_inputs": _inputs(paper),
-        }
-        try:
-            tagged: bytes = typst.compile(**arguments, pdf_standards="ua-1")
-            return tagged
-        except typst.TypstError as fault:
-            if _NOT_COVERED not in str(fault):
-                _log.error("document.refused", extra={"document": paper.digest, "fault": fault.message[:300]})
-                raise PaperNotSet from fault
-        # PDF/UA wants a glyph for every character. A reader is better served with a box in its place than with no paper.
-        _log.warning("document.glyph_missing", extra={"document": paper.digest})
-        boxed: bytes = typst.compile(**arguments)
-        return boxed
+        row_count = len(paper.content["rows"])
+        if row_count > MAX_ROWS:
+            raise PaperTooLong
+        if row_count > _ROWS_HERE:
+            return draw_apart(paper, self.font_folders)
+        return set_paper(paper, self._load_fonts())
 
     def _load_fonts(self) -> Any:
-        import typst
-
         with self._lock:
             if self._fonts is None:
-                folders = [str(folder) for folder in (FOLDER, *self.font_folders)]
-                self._fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)
+                self._fonts = load_fonts(self.font_folders)
             return self._fonts
 
     def _find(self, digest: str) -> bytes | None:
@@ -141,6 +127,39 @@ class Typesetter:
             self._drawn[digest] = drawn
             while sum(map(len, self._drawn.values())) > _CACHED_BYTES:
                 self._drawn.popitem(last=False)
+
+
+def set_paper(paper: StoredPaper, fonts: Any) -> bytes:
+    """Return the PDF, drawn here and now. Raises PaperNotSet when typst refuses the paper."""
+    import typst
+
+    arguments: dict[str, Any] = {
+        "input": str(LAYOUTS / f"paper-{paper.layout}.typ"),
+        "root": str(LAYOUTS),
+        "font_paths": fonts,
+        "format": "pdf",
+        "timestamp": int(paper.made_at.timestamp()),
+        "sys_inputs": _inputs(paper),
+    }
+    try:
+        tagged: bytes = typst.compile(**arguments, pdf_standards="ua-1")
+        return tagged
+    except typst.TypstError as fault:
+        if _NOT_COVERED not in str(fault):
+            _log.error("document.refused", extra={"document": paper.digest, "fault": fault.message[:300]})
+            raise PaperNotSet from fault
+    # PDF/UA wants a glyph for every character. A reader is better served with a box in its place than with no paper.
+    _log.warning("document.glyph_missing", extra={"document": paper.digest})
+    boxed: bytes = typst.compile(**arguments)
+    return boxed
+
+
+def load_fonts(folders: Sequence[Path]) -> Any:
+    """Return the shipped fonts and those of these folders; no other of the machine, so that every machine draws the same."""
+    import typst
+
+    paths = [str(folder) for folder in (FOLDER, *folders)]
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
 
 
 def qr_svg(text: str) -> str:

@@ -25,7 +25,7 @@ from portal.documents.papers import (
     SumLine,
     TaxFacts,
 )
-from portal.documents.rules import MAX_ROWS, breakable, clean, epc_text
+from portal.documents.rules import breakable, clean, epc_text
 from portal.money import exponent
 from portal.rendering.formats import MINUS, NO_BREAK_SPACE, Formats, formats_for
 from portal.rendering.translations import Translator, direction, translator
@@ -255,8 +255,7 @@ def _amount_head(words: Words, currency: str, *, before_tax: bool = False) -> st
 
 
 def _invoice_rows(words: Words, lines: Sequence[LineFacts], currency: str, *, has_rate: bool) -> tuple[Row, ...]:
-    kept = lines[:MAX_ROWS]
-    carries = accumulate(line.amount for line in kept)
+    carries = accumulate(line.amount for line in lines)
     return tuple(
         Row(
             breakable(clean(line.description)),
@@ -268,7 +267,7 @@ def _invoice_rows(words: Words, lines: Sequence[LineFacts], currency: str, *, ha
             ),
             words.figure(carry, currency),
         )
-        for line, carry in zip(kept, carries, strict=True)
+        for line, carry in zip(lines, carries, strict=True)
     )
 
 
@@ -333,15 +332,14 @@ def _receipt_rows(words: Words, facts: ReceiptFacts) -> tuple[Row, ...]:
         title = t.pgettext("paper", "Credit added to your account") if facts.is_top_up else clean(facts.description)
         amount = words.figure(facts.amount, currency)
         return (Row(breakable(title) or t.pgettext("paper", "Payment"), ("", amount), amount),)
-    kept = facts.shares[:MAX_ROWS]
-    carries = accumulate(share.amount for share in kept)
+    carries = accumulate(share.amount for share in facts.shares)
     return tuple(
         Row(
             breakable(clean(share.title)) or t.pgettext("paper", "Invoice"),
             (breakable(clean(share.number)), words.figure(share.amount, currency)),
             words.figure(carry, currency),
         )
-        for share, carry in zip(kept, carries, strict=True)
+        for share, carry in zip(facts.shares, carries, strict=True)
     )
 
 

@@ -16,7 +16,7 @@ import pytest
 from pypdf import PdfReader
 
 from portal.documents.brands import paper_brand
-from portal.documents.errors import InvalidAttachment
+from portal.documents.errors import InvalidAttachment, PaperNotSet, PaperTooLong
 from portal.documents.font_files import uncovered
 from portal.documents.operations import buyer_of, check_attachment
 from portal.documents.papers import (
@@ -349,3 +349,20 @@ def test_bill_to_in_every_form_that_is_stored() -> None:
 def test_what_is_no_safe_pdf_is_not_attached(content: bytes, why: str) -> None:
     with pytest.raises(InvalidAttachment, match=why):
         check_attachment(content)
+
+
+def test_paper_of_more_lines_than_it_can_have_is_refused() -> None:
+    with pytest.raises(PaperTooLong):
+        draw(invoice_paper(words_of("en"), SELLER, BUYER, invoice(*[item("x")] * 20_001)))
+
+
+def test_long_paper_that_cannot_be_drawn_is_a_fault_and_no_file(caplog: pytest.LogCaptureFixture) -> None:
+    content = invoice_paper(words_of("en"), SELLER, BUYER, invoice()).content()
+    broken = StoredPaper(
+        99, content | {"rows": content["rows"] * 500}, BRAND, datetime(2026, 1, 1, tzinfo=UTC), "broken"
+    )
+
+    with pytest.raises(PaperNotSet):
+        TYPESETTER.draw(broken)
+
+    assert [record.message for record in caplog.records] == ["document.not_drawn"]
