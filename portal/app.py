@@ -17,6 +17,8 @@ from portal.customer_pages.error_pages import register_errors
 from portal.customer_pages.guard import close_request
 from portal.customer_pages.login import NoSession, register_login
 from portal.database import Database
+from portal.documents.brands import provide_brands
+from portal.documents.typesetting import Typesetter
 from portal.gateway_calls import GatewayCalls
 from portal.gateway_health import GatewayHealth
 from portal.gateways.measuring import MeasuredGateways
@@ -93,6 +95,7 @@ def create_app(
         assert settings is not None
         services = build_services(settings)
     renderer = renderer or build_renderer(services.settings)
+    provide_brands(services.database, lambda: renderer.themes)
     runtime = build_runtime(services, renderer, merchant)
     runtime.identity = identity
     app = Application("portal", static_folder=None, template_folder=None)
@@ -124,6 +127,7 @@ def build_services(settings: Settings) -> Services:
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
     )
+    provide_brands(database, lambda: load_themes(settings.themes_dir))
     return Services(
         settings=settings,
         database=database,
@@ -173,6 +177,7 @@ def build_runtime(
         counts=RequestCounts(),
         gateway_health=health,
         render_metrics=render_metrics,
+        typesetter=Typesetter(settings.fonts_dir),
         own_origin=f"{base.scheme}://{base.netloc}",
         is_https=is_https,
     )

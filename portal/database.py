@@ -159,6 +159,8 @@ class Database:
         if self.is_sqlite:
             event.listen(self.writer, "begin", _begin_immediate)
         self._local = threading.local()
+        self.session_info: dict[str, Any] = {}
+        """What composition roots put into each session's `info`: what operations need of the process and no row has."""
         self.application_context: Callable[[], AbstractContextManager[Any]] = nullcontext
         """The context of the callbacks after a commit: in a host application, its application context."""
 
@@ -196,7 +198,10 @@ class Database:
         On SQLite it takes the write lock at once, so that what it reads cannot change under it. Never held over a call
         to a gateway or a mail server.
         """
-        with Session(self.writer, expire_on_commit=False, autoflush=True) as session, session.begin():
+        with (
+            Session(self.writer, expire_on_commit=False, autoflush=True, info=self.session_info) as session,
+            session.begin(),
+        ):
             yield session
         self._call_after_commit(session.info.pop(_AFTER_COMMIT, ()))
 

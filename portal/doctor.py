@@ -1,4 +1,4 @@
-"""The checks of `portal doctor`: settings, database, mail and its sender, gateways, themes, backlog, ledger. They change nothing."""
+"""The checks of `portal doctor`: settings, database, mail and its sender, gateways, themes, papers, backlog, ledger. They change nothing."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from portal.merchants.queries import MerchantProfile, list_merchants
 from portal.settings import Settings, SettingsFault
 
 SQLITE_WITHOUT_RESET_FAULT = (3, 51, 3)
+_PAPERS = 1000
+"""How many of a merchant's newest papers with missing characters are looked at."""
+_NAMED = 10
 
 
 def examine(values: Mapping[str, Any], *, loaded: Settings | None = None) -> Iterator[Finding]:
@@ -48,6 +51,8 @@ def examine(values: Mapping[str, Any], *, loaded: Settings | None = None) -> Ite
         if merchants is not None:
             yield from _gateways(settings, database, merchants)
         yield from _themes(settings, merchants or [])
+        if merchants is not None:
+            yield from _papers(settings, database, merchants)
     finally:
         database.dispose()
 
@@ -185,6 +190,37 @@ def _gateway(settings: Settings, gateways: Any, merchant: MerchantProfile) -> Fi
     if not gateway.is_reachable():
         return Finding(Level.FAULT, "gateway", f"{who}: {gateway.name} does not answer, or refuses the key")
     return Finding(Level.OK, "gateway", f"{who}: {gateway.name} answers")
+
+
+def _papers(settings: Settings, database: Database, merchants: list[MerchantProfile]) -> Iterator[Finding]:
+    """Warn of characters on papers that no font has, ours or the operator's: they show as boxes."""
+    from portal.documents.font_files import uncovered
+    from portal.documents.queries import list_uncovered
+    from portal.documents.typesetting import Typesetter
+    from portal.tenancy import MerchantScope
+
+    missing = [folder for folder in settings.fonts_dir if not folder.is_dir()]
+    yield from (Finding(Level.FAULT, "documents", f"FONTS_DIR: there is no folder {folder}") for folder in missing)
+    typesetter = Typesetter([folder for folder in settings.fonts_dir if folder.is_dir()])
+    found = False
+    for merchant in merchants:
+        with database.read() as reader:
+            papers = list_uncovered(reader, MerchantScope(merchant.id), limit=_PAPERS)
+        own = uncovered([merchant.name, merchant.legal_name, *merchant.address_lines])
+        points = sorted({*own, *(point for paper in papers for point in paper.characters)})
+        lacking = [point for point in points if typesetter.lacks(point)]
+        if lacking:
+            found = True
+            shown = ", ".join(f"{point} (U+{ord(point):04X})" for point in lacking[:_NAMED])
+            more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+            yield Finding(
+                Level.WARNING,
+                "documents",
+                f"{merchant.slug} ({merchant.mode}): no font has {shown}{more}; they show as boxes on papers: name folders of fonts "
+                "in FONTS_DIR",
+            )
+    if not missing and not found:
+        yield Finding(Level.OK, "documents", "the fonts have every character of the papers")
 
 
 def _themes(settings: Settings, merchants: list[MerchantProfile]) -> Iterator[Finding]:

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     themes_dir: Annotated[tuple[Path, ...], NoDecode, _split_on(":")] = Field(
         (), description="more theme folders, colon-separated"
     )
+    fonts_dir: Annotated[tuple[Path, ...], NoDecode, _split_on(":")] = Field(
+        (),
+        description="folders of fonts for papers in further scripts, colon-separated; /usr/share/fonts has the system's",
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="how many proxies in front set X-Forwarded-*")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
     demo: bool = Field(False, description="the demo's pages: caught mail, start page, frames on loopback")

@@ -68,10 +68,12 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         shared: Database = request.getfixturevalue("_worker_postgresql")
         _collect_connections(shared)
         empty(shared)
+        shared.session_info.clear()
         yield shared
         return
     renewed: RenewedSqlite = request.getfixturevalue("_worker_sqlite")
     _collect_connections(renewed.database)
+    renewed.database.session_info.clear()
     yield renewed.renew()
 
 

@@ -20,6 +20,7 @@ from portal.customers.queries.customers import (
     list_customers_by_email,
 )
 from portal.database import Database, Reader
+from portal.documents.brands import provide_brands
 from portal.errors import PortalError
 from portal.merchants.errors import UnknownMerchant
 from portal.merchants.queries import MerchantProfile, find_merchant
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from portal.services import Services
+    from portal.theming.themes import ThemeSet
 
 
 class SchemaBehind(PortalError):
@@ -86,6 +88,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
     )
+    provide_brands(database, lambda: _load_themes(settings))
     try:
         require_current_schema(database)
         _enter_host(database)
@@ -112,6 +115,12 @@ def _enter_host(database: Database) -> None:
     """Send the signals of a command to the host's receivers in the host's application context."""
     if host := find_host():
         database.application_context = host.app.app_context
+
+
+def _load_themes(settings: Settings) -> ThemeSet:
+    from portal.theming.themes import load_themes
+
+    return load_themes(settings.themes_dir)
 
 
 def require_current_schema(database: Database) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,9 +24,12 @@ from portal.commands.environment import (
     wrong_usage,
 )
 from portal.database import Database, Reader
+from portal.documents.errors import InvalidAttachment
+from portal.documents.rules import MAX_ATTACHED_BYTES
 from portal.events.rules import COMMAND
 from portal.invoices.errors import InvalidInvoice, UnknownInvoice
 from portal.invoices.operations.invoices import NewInvoice, NewLine, create_invoice, void_invoice
+from portal.invoices.operations.papers import attach_invoice_document
 from portal.invoices.queries.invoices import StoredInvoice, find_invoice, get_invoice, list_invoices
 from portal.invoices.rules import OUTSTANDING, InvoiceStatus
 from portal.invoices.shapes import shape_invoices
@@ -42,7 +46,7 @@ _OF_CUSTOMER = click.option("--customer", help="Whose invoice, by id, reference 
 
 @click.group()
 def invoice() -> None:
-    """List, show, create and void invoices.
+    """List, show, create and void invoices, and attach PDFs of your own.
 
     INVOICE is an id (inv_…) or a number; --customer tells apart several of one number.
     """
@@ -155,6 +159,29 @@ def void(slug: str, customer: str | None, invoice_name: str) -> None:
         invoice_id = _find(database, merchant, invoice_name, customer)
         at = SystemClock().now()
         database.run(lambda session: void_invoice(session, merchant.id, invoice_id, actor=COMMAND, at=at))
+        _print(database, merchant, invoice_id)
+
+
+@invoice.command("attach")
+@merchant_option
+@_OF_CUSTOMER
+@_WHICH
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def attach(slug: str, customer: str | None, invoice_name: str, file: Path) -> None:
+    """Serve a PDF of your own for an invoice, in place of ours; print the invoice as JSON.
+
+    FILE is a PDF of at most 10 MB, not encrypted. A second one replaces the first.
+    """
+    with open_database(load_settings()) as database:
+        merchant = named_merchant(database, slug)
+        invoice_id = _find(database, merchant, invoice_name, customer)
+        at = SystemClock().now()
+        with file.open("rb") as opened:
+            content = opened.read(MAX_ATTACHED_BYTES + 1)
+        with wrong_usage(InvalidAttachment):
+            database.run(
+                lambda session: attach_invoice_document(session, merchant.id, invoice_id, content, actor=COMMAND, at=at)
+            )
         _print(database, merchant, invoice_id)
 
 

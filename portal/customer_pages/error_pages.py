@@ -18,6 +18,7 @@ from portal.customer_pages.identification import hide_who_is_not_named
 from portal.customer_pages.locales import offered_locales, other_languages
 from portal.customer_pages.shells import build_bare_shell, build_shell
 from portal.customer_pages.visits import enter_merchant, load_session, referring_page
+from portal.documents.errors import NothingChosen, PapersBusy, PaperTooLong, TooManyInArchive
 from portal.errors import PortalError
 from portal.web.errors import CardNumberSubmitted
 from portal.web.headers import forbid_storing
@@ -28,7 +29,14 @@ from portal.web.runtime import current_request, current_runtime, request_number
 _log = logging.getLogger(__name__)
 _PORTAL = str(Path(__file__).resolve().parents[1])
 _TEMPLATES = {404: "errors/not_found.html", 405: "errors/method_not_allowed.html", 429: "errors/too_many.html"}
-_TEMPLATE_OF_ERROR: Mapping[type[PortalError], str] = {CardNumberSubmitted: "errors/card_number.html"}
+_DOCUMENTS = "errors/documents.html"
+_TEMPLATE_OF_ERROR: Mapping[type[PortalError], str] = {
+    CardNumberSubmitted: "errors/card_number.html",
+    PapersBusy: _DOCUMENTS,
+    PaperTooLong: _DOCUMENTS,
+    TooManyInArchive: _DOCUMENTS,
+    NothingChosen: _DOCUMENTS,
+}
 _REFUSED, _FAILED = "errors/forbidden.html", "errors/broken.html"
 # Used when the error page cannot be rendered either.
 _FALLBACK = """<!doctype html>
@@ -48,7 +56,8 @@ def _handle_expected(fault: PortalError) -> Response:
     seconds = getattr(fault, "seconds", None)
     if fault.status >= 500:
         _log_failure("request.failed", fault, fault.status)
-    response = _page(fault.status, seconds if isinstance(seconds, int) else None, _TEMPLATE_OF_ERROR.get(type(fault)))
+    name = _TEMPLATE_OF_ERROR.get(type(fault))
+    response = _page(fault.status, seconds if isinstance(seconds, int) else None, name, fault.sentence)
     if isinstance(seconds, int):
         response.headers["Retry-After"] = str(seconds)
     return response
@@ -72,14 +81,16 @@ def _handle_unexpected(fault: InternalServerError) -> Response:
     return _page(status)
 
 
-def _page(status: int, seconds: int | None = None, name: str | None = None) -> Response:
+def _page(status: int, seconds: int | None = None, name: str | None = None, sentence: str = "") -> Response:
     if _is_for_programs():
         return Response(f"{status}\n", status=status, content_type="text/plain; charset=utf-8")
     g.pop("form_action_origins", None)
     name = name or _TEMPLATES.get(status, _FAILED if status >= 500 else _REFUSED)
     try:
         _enter()
-        page = ErrorPage(request_number(), _until(seconds), _page_of_form(status), has_home="merchant" in g)
+        page = ErrorPage(
+            request_number(), _until(seconds), _page_of_form(status), has_home="merchant" in g, sentence=sentence
+        )
         response = render_page(name, page, status)
     except Exception as fault:
         # The cause of the error may make this page fail too, and the client must get a response.

@@ -25,6 +25,7 @@ from portal.emails.pages import (
 )
 from portal.emails.rendering import build_mail_brand, render_mail
 from portal.invoices.queries.invoices import find_invoices
+from portal.invoices.rules import title_without_number
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.outbox.jobs import Handler
 from portal.payment_methods.pages import method_name
@@ -240,17 +241,12 @@ def _receipt_lines(reader: Reader, scope: Scope, payment: StoredPayment) -> tupl
         return (ReceiptLine(payment.description, "", payment.amount),)
     return tuple(
         ReceiptLine(
-            _title_without_number(invoices[share.invoice_id].description, invoices[share.invoice_id].number),
+            title_without_number(invoices[share.invoice_id].description, invoices[share.invoice_id].number),
             invoices[share.invoice_id].number,
             share.amount if share.price is None else share.price,
         )
         for share in shares
     )
-
-
-def _title_without_number(description: str, number: str) -> str:
-    """Return what an invoice is for: "Team plan" of "Team plan, ACME-0412"; the number has a line of its own."""
-    return description.removesuffix(number).rstrip(" ,:;#-–—") if number else description
 
 
 @dataclass(frozen=True, slots=True)

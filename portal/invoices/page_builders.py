@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from portal.addresses import address_lines
 from portal.invoices.pages import (
+    CreditNotePage,
     CreditNoteRow,
     InvoiceGroup,
     InvoiceLine,
@@ -23,11 +24,20 @@ from portal.invoices.pages import (
 )
 from portal.invoices.queries.invoice_list import ListedInvoice, OwedSum, is_by_due_date
 from portal.invoices.queries.invoice_page import InvoiceDetail
-from portal.invoices.rules import MAX_INVOICES_PER_PAYMENT, OUTSTANDING, days_overdue, is_payable, taxes_by_rate
+from portal.invoices.rules import (
+    MAX_INVOICES_PER_PAYMENT,
+    OUTSTANDING,
+    days_overdue,
+    is_payable,
+    read_decimal,
+    taxes_by_rate,
+)
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.web.pages import Pager
 
 if TYPE_CHECKING:
+    from portal.invoices.queries.credit_notes import StoredCreditNote
+    from portal.invoices.queries.invoices import StoredInvoice
     from portal.payments.queries.payment_page import InvoiceShare
     from portal.refunds.queries import StoredRefund
 
@@ -126,7 +136,7 @@ def build_invoice_page(
         payment for share, (_, payment) in zip(shares, payments, strict=True) if share.state == "settled"
     )
     may_pay = can_pay and is_payable(record.status, record.amount_due, record.amount_reserved)
-    lines = [(_decimal(line.tax_rate), line.amount) for line in invoice.lines]
+    lines = [(read_decimal(line.tax_rate), line.amount) for line in invoice.lines]
     return InvoicePage(
         id=record.id,
         number=record.number,
@@ -141,8 +151,8 @@ def build_invoice_page(
         lines=tuple(
             InvoiceLine(
                 line.description or record.description,
-                _decimal(line.quantity) or Decimal(0),
-                _decimal(line.unit_amount_decimal),
+                read_decimal(line.quantity) or Decimal(0),
+                read_decimal(line.unit_amount_decimal),
                 line.amount,
             )
             for line in invoice.lines
@@ -153,7 +163,9 @@ def build_invoice_page(
         amount_paid=record.amount_paid,
         amount_credited=record.amount_credited,
         amount_due=record.amount_due,
-        credit_notes=tuple(CreditNoteRow(note.number, note.issued_on, note.amount_applied) for note in invoice.notes),
+        credit_notes=tuple(
+            CreditNoteRow(note.number, note.issued_on, note.amount_applied, note.id) for note in invoice.notes
+        ),
         payments=tuple(payment for _, payment in payments),
         in_progress=holders[0] if holders else None,
         pay_url=f"{root}/checkout?invoice={record.id}" if may_pay else None,
@@ -162,6 +174,21 @@ def build_invoice_page(
         amount_left=left,
         rest_url=f"{root}/payments/{holders[-1].id}" if can_pay and holders and left > 0 else None,
         **refunded,
+    )
+
+
+def build_credit_note_page(note: StoredCreditNote, invoice: StoredInvoice | None) -> CreditNotePage:
+    """Build one credit note's page; `invoice` is the one that it corrects, where the customer sees it."""
+    return CreditNotePage(
+        id=note.id,
+        number=note.number,
+        description=note.description if note.description != note.number else "",
+        issued_on=note.issued_on,
+        currency=note.currency,
+        amount=note.amount,
+        amount_applied=note.amount_applied,
+        invoice_id=invoice.id if invoice else None,
+        invoice_number=invoice.number if invoice else "",
     )
 
 
@@ -258,11 +285,3 @@ def _pay_with(invoice: InvoiceDetail) -> MethodLabel | None:
         return None
     type, brand, last4, nickname, bank_name = invoice.default_method
     return MethodLabel(type=type, brand=brand, last4=last4, nickname=nickname, bank_name=bank_name)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    """A decimal as the merchant wrote it; None for none, and for what is not one (the page then leaves it out)."""
-    try:
-        return Decimal(text) if text else None
-    except InvalidOperation:
-        return None

@@ -110,6 +110,27 @@ class CreditNoteRow:
     number: str
     issued_on: date
     amount: int
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNotePage:
+    """Given to invoices/credit_note. Amounts are positive, in minor units of `currency`; `amount_applied` lowered the invoice, the
+    rest is the customer's credit. `invoice_id` is None where it corrects none."""
+
+    id: str
+    number: str
+    description: str
+    issued_on: date
+    currency: str
+    amount: int
+    amount_applied: int
+    invoice_id: str | None
+    invoice_number: str = ""
+
+    @property
+    def amount_as_credit(self) -> int:
+        return self.amount - self.amount_applied
 
 
 @dataclass(frozen=True, slots=True)

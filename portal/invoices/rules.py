@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -71,3 +71,19 @@ def taxes_by_rate(tax: int, lines: Iterable[tuple[Decimal | None, int]]) -> list
     # Rates have few decimals; eight more keep every weight a whole number.
     shares = split(tax, [int(weights[rate].scaleb(8)) for rate in rates])
     return list(zip(rates, shares, strict=True))
+
+
+def read_decimal(text: str | None) -> Decimal | None:
+    """Return a decimal as the merchant wrote it; None for none, and for what is not one (pages and papers then leave it out)."""
+    if text is None:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def title_without_number(description: str, number: str) -> str:
+    """Return what an invoice is for: "Team plan" of "Team plan, ACME-0412"; the number has a place of its own."""
+    return description.removesuffix(number).rstrip(" ,:;#-–—") if number else description

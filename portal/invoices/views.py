@@ -10,10 +10,12 @@ from babel import Locale
 from flask import Blueprint, Response, g, request
 
 from portal.customer_pages.context import current_scope, current_services, now, reading, root, today
-from portal.invoices.page_builders import build_invoice_page, build_invoices_page
+from portal.invoices.page_builders import build_credit_note_page, build_invoice_page, build_invoices_page
 from portal.invoices.pages import Party
+from portal.invoices.queries.credit_notes import get_credit_note
 from portal.invoices.queries.invoice_list import FILTERS, is_by_due_date, read_invoice_list, sum_owed
 from portal.invoices.queries.invoice_page import read_invoice_page
+from portal.invoices.queries.invoices import find_invoice
 from portal.payments.queries.payment_page import list_invoice_shares
 from portal.payments.queries.standing import standing_at, standing_of_invoice
 from portal.public_ids import is_id
@@ -30,6 +32,7 @@ def add_routes(blueprint: Blueprint) -> None:
     """The addresses of the invoices."""
     blueprint.add_url_rule("/invoices", "invoices", invoices)
     blueprint.add_url_rule("/invoices/<invoice_id>", "invoice", invoice)
+    blueprint.add_url_rule("/credit-notes/<note_id>", "credit_note", credit_note)
 
 
 @signed_in
@@ -79,6 +82,16 @@ def invoice(invoice_id: str) -> Response:
         can_pay=services.gateways.find(scope.merchant_id) is not None,
     )
     return render_page("invoices/detail.html", page)
+
+
+@signed_in
+def credit_note(note_id: str) -> Response:
+    """One credit note: what it corrects, and what became of it."""
+    scope = current_scope()
+    with reading() as reader:
+        note = get_credit_note(reader, scope, note_id)
+        invoice = find_invoice(reader, scope, note.invoice_id) if note.invoice_id else None
+    return render_page("invoices/credit_note.html", build_credit_note_page(note, invoice))
 
 
 def _read_id(text: str) -> Any:

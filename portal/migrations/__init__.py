@@ -22,6 +22,7 @@ MODEL_PACKAGES = (
     "credit",
     "ledger",
     "sign_in",
+    "documents",
     "invoices",
     "payment_methods",
     "payments",

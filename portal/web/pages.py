@@ -26,14 +26,15 @@ class Pager:
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """Given to errors/not_found, errors/forbidden, errors/too_many, errors/card_number and errors/broken.
+    """Given to errors/not_found, errors/forbidden, errors/too_many, errors/card_number, errors/documents and errors/broken.
 
     `number` is what the reader quotes to support: the request's id, short. `until` (merchant's zone) belongs to
     too_many alone: when the reader may continue. `back_url` is the page to reload (forbidden, card_number: the form's own page).
-    `has_home` is False where no merchant is known, so that there is no overview to go to.
+    `sentence` (English) belongs to documents alone: why the download is not possible. `has_home` is False where no merchant is known, so that there is no overview to go to.
     """
 
     number: str
     until: datetime | None = None
     back_url: str | None = None
     has_home: bool = True
+    sentence: str = ""

@@ -25,6 +25,7 @@ from portal.web.tenants import Tenants
 from portal.web.trusted_hosts import TrustedHosts
 
 if TYPE_CHECKING:
+    from portal.documents.typesetting import Typesetter
     from portal.host_identity import HostIdentity
 
 EXTENSION = "portal_runtime"
@@ -54,6 +55,7 @@ class Runtime:
     write_proof: WriteProof
     gateway_health: GatewayHealth
     render_metrics: Callable[[RequestCounts, Reader, datetime], bytes]
+    typesetter: Typesetter
     own_origin: str
     is_https: bool
     identity: HostIdentity | None = None

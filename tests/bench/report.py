@@ -13,7 +13,7 @@ AIM_OF_FLOOR = 0.70
 AIM_OF_GROWTH = 1.10
 AIM_START_SECONDS = 1.0
 AIM_STATEMENTS = 3
-AIM_BYTES, AIM_GZIPPED = 16 * 1024, 4 * 1024
+AIM_BYTES, AIM_GZIPPED = 18 * 1024, 4 * 1024
 AIM_VISIT, AIM_REQUESTS = 40 * 1024, 5
 
 _PAGES = (
@@ -61,7 +61,7 @@ def print_figures(figures: Figures) -> None:
 
 def print_weights(pages: Mapping[str, Weight], first: Mapping[str, Weight]) -> None:
     print(
-        "\nWeight (page as a proxy compresses it; aims: 16 KB, 4 KB compressed, 3 statements; first visit 40 KB, 5 requests before paint)"
+        "\nWeight (page as a proxy compresses it; aims: 18 KB, 4 KB compressed, 3 statements; first visit 40 KB, 5 requests before paint)"
     )
     print(
         f"  {'':12}{'bytes':>8}{'gzipped':>9}{'statements':>12}{'first visit, gzipped':>22}{'requests':>10}{'before paint':>14}"

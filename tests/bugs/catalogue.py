@@ -57,6 +57,7 @@ _HOST_IDENTITY = "tests/integration/test_host_identity.py"
 _SECRETS = "tests/integration/test_sign_in_secrets.py"
 _STRANGERS = "tests/integration/test_sign_in_strangers.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
+_DOCUMENTS = "tests/integration/test_documents.py"
 _POWER_CUTS = "tests/crash/test_power_cuts.py"
 _RACES = "tests/integration/test_money_races.py"
 _REFUSED_MAIL = "tests/integration/test_refused_mail.py"
@@ -918,5 +919,44 @@ BUGS = (
         "a card number is logged",
         ("portal/json_logs.py", "        return mask_card_numbers(value)\n", "        return value\n"),
         likely=("tests/unit/test_json_logs.py",),
+    ),
+    # --- papers ---
+    _bug(
+        "a paper is fixed anew each time it is asked for",
+        (
+            "portal/documents/operations.py",
+            "    if list_fixed(session, MerchantScope(merchant.id), [issue.object_id]):\n        return\n",
+            "    forget_papers(session, merchant.id, [issue.object_id])\n",
+        ),
+        (
+            "portal/documents/views.py",
+            "    if paper is None:\n        _fix(services",
+            "    if True:\n        _fix(services",
+        ),
+        likely=(_DOCUMENTS,),
+    ),
+    _bug(
+        "one invoice of somebody else is left out of a ZIP without a word",
+        (
+            "portal/documents/views.py",
+            "    if len(found) != len(wanted):\n        raise NotFound\n",
+            "    wanted = [each for each in wanted if each in found]\n",
+        ),
+        likely=(_DOCUMENTS,),
+    ),
+    _bug(
+        "a payment without money has a receipt",
+        ("portal/documents/views.py", "    if payment.status not in CAPTURED:\n        raise NotFound\n", ""),
+        likely=(_DOCUMENTS,),
+    ),
+    _bug(
+        "a text on a paper turns the direction of what follows",
+        ("portal/documents/rules.py", ".translate(_DIRECTIONS)", ""),
+        likely=("tests/unit/test_papers.py",),
+    ),
+    _bug(
+        "a ZIP that nobody reads keeps its place",
+        ("portal/documents/archives.py", "            place.__exit__(None, None, None)\n", "            pass\n"),
+        likely=(_DOCUMENTS,),
     ),
 )

@@ -46,7 +46,7 @@ _MACHINES = tuple(
 )  # fmt: skip
 NAMES_OF_MACHINES = re.compile("|".join(_MACHINES))
 TEXT_OF_OTHERS = ("tests/support/axe/", "tests/data/import/")
-_PICTURES = {".png", ".ico", ".jpg", ".webp", ".woff2"}
+_PICTURES = {".png", ".ico", ".jpg", ".webp", ".woff2", ".ttf"}
 
 
 # --- what the documents have to hold ---

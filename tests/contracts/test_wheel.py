@@ -240,6 +240,8 @@ def test_every_command_does_its_work_in_a_process_of_its_own(forked):
     assert of_acme("invoice", "create", "--customer", "B-2", "--line", "Plan=12.00")[0]["total"] == 1200
     assert of_acme("invoice", "void", "ACME-0001")[0]["status"] == "void"
     assert of_acme("invoice", "show", "F-1")[0]["total"] == 4900
+    (forked.folder / "own.pdf").write_bytes(b"%PDF-1.7\nstartxref\n9\n%%EOF\n")
+    assert of_acme("invoice", "attach", "F-1", "own.pdf")[0]["number"] == "F-1"
     assert len(of_acme("invoice", "list")) == 2
     (payment,) = of_acme("payment", "list", "--customer", "B-1")
     assert of_acme("payment", "show", payment["id"]) == [payment]
@@ -252,6 +254,27 @@ def test_every_command_does_its_work_in_a_process_of_its_own(forked):
     shop.run("theme", "check")
     assert "0 done" in shop.run("worker", "--once")
     assert "fault" not in shop.run("doctor", "--ledger")
+
+
+_DRAW = """
+from datetime import UTC, date, datetime
+from portal.documents.papers import *
+from portal.documents.typesetting import Typesetter
+from portal.documents.wording import credit_note_paper, words_of
+facts = CreditNoteFacts("CN-1", "USD", date(2026, 1, 1), "Cancelled", 100)
+paper = credit_note_paper(words_of("fr"), Seller("Acme"), Buyer("Maya"), facts)
+drawn = Typesetter().draw(StoredPaper(LAYOUT, paper.content(), PaperBrand("Acme"), datetime(2026, 1, 1, tzinfo=UTC), "digest"))
+print(drawn[:5], b"pdfuaid" in drawn, b"NotoSans-Bold" in drawn)
+"""
+
+
+def test_wheel_brings_the_layouts_and_fonts_of_papers(installation):
+    python = str(installation.bin / "python")
+    ran = subprocess.run(
+        [python, "-c", _DRAW], cwd=installation.folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (ran.stdout, ran.stderr) == ("b'%PDF-' True True\n", "")
 
 
 def test_reader_that_has_read_enough_is_no_traceback(installation):

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -489,3 +490,17 @@ def test_settings_that_do_not_exist_are_named_with_the_nearest(shop, monkeypatch
     ]
     doctor = shop.commands.run("doctor").out
     assert "warning  settings    there is no setting PORTAL_SMPT_URL; did you mean PORTAL_SMTP_URL?" in doctor
+
+
+def test_invoice_gets_a_pdf_of_the_merchants_own(shop: Shop, tmp_path: Path) -> None:
+    invoice_id = shop.account.invoice(5000, number="ACME-7")
+    own, text = tmp_path / "own.pdf", tmp_path / "own.txt"
+    own.write_bytes(b"%PDF-1.7\nstartxref\n9\n%%EOF\n")
+    text.write_text("no PDF")
+
+    ran = shop.run("invoice", "attach", "ACME-7", str(own))
+
+    assert (ran.code, ran.json["number"]) == (0, "ACME-7")
+    assert "invoice.document_attached" in [act for act, _, _ in shop.acts(invoice_id)]
+    assert shop.run("invoice", "attach", "ACME-7", str(text)).code == 2
+    assert "has no invoice ACME-9" in shop.refused("invoice", "attach", "ACME-9", str(own))

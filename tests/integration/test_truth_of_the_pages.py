@@ -128,6 +128,7 @@ CLAIMS: list[Claim] = [
     (r"[Nn]ever sent|We could not send it within ten minutes|Nothing was charged(, and nothing will be)?", lambda t: t.failure == "not_sent"),
     (r"[Nn]othing was taken now", lambda t: t.settled),
     (OF_A_MAIL, lambda t: t.payment == "complete"),
+    (r"Download receipt \(PDF\)|\bReceipt\b", lambda t: t.payment in ("complete", "partially_refunded", "refunded")),
     (r"The receipt goes to|The payment’s page is your receipt", lambda t: t.owed > 0),
     (r"is being refunded|Refund on its way|On its way to you", lambda t: t.returning > 0),
     (r"What is on its way cannot be paid twice\.", lambda t: t.unsettled),

@@ -39,8 +39,8 @@ AREAS = {
 }
 """The areas of pages and mails, by what their paths begin with."""
 
-NOT_PUBLIC = ("demo/",)
-"""Pages that no customer of a merchant ever gets."""
+NOT_PUBLIC = ("demo/", "documents/")
+"""Pages that no customer of a merchant ever gets, and papers, which wear a brand but are set by no theme."""
 
 _PARSER = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from portal.documents.operations import forget_papers
 from portal.events.rules import IMPORT, EventType
 from portal.importing.operations.bookings import IMPORT_GATEWAY, Share, book_payment_of_invoice
 from portal.importing.operations.contents import invoice_content, line_rows
@@ -77,6 +78,7 @@ def _rewrite(session: Session, context: Context, document: Document, invoice: In
     for name, value in invoice_content(context, document).items():
         setattr(invoice, name, value)
     invoice.version += 1
+    forget_papers(session, context.merchant.id, [invoice.id])
     session.execute(
         sa.delete(InvoiceLine).where(
             InvoiceLine.merchant_id == context.merchant.id, InvoiceLine.invoice_id == invoice.id

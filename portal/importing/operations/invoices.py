@@ -18,6 +18,7 @@ from portal.credit.operations import grant
 from portal.credit.queries import free_credit
 from portal.customers.models import Customer
 from portal.database import Base
+from portal.documents.operations import forget_papers
 from portal.events.operations import record_imported
 from portal.events.rules import Event, EventType
 from portal.importing.operations.bookings import IMPORT_GATEWAY, status_of
@@ -214,6 +215,7 @@ def _write_credit_note(
         .where(CreditNote.merchant_id == context.merchant.id, CreditNote.id == old.id)
         .values(**content)
     )
+    forget_papers(session, context.merchant.id, [old.id])
     batch.credits.append((scope, money, context.now))
     batch.credits.append((scope, Money(-before.amount, before.currency), context.now))
     # With the time, since a note may be corrected back to an earlier content.

@@ -18,6 +18,7 @@ from portal.clock import Clock
 from portal.credit.operations import grant, lock_free
 from portal.customers.models import Customer
 from portal.database import Database
+from portal.documents.operations import forget_papers
 from portal.events.operations import record_imported
 from portal.events.rules import IMPORT, Event, EventType
 from portal.importing.errors import CannotUndo, UnknownRun
@@ -255,6 +256,7 @@ def _check_nothing(_: _Work) -> int:
 
 def _forget(work: _Work) -> None:
     work.session.flush()
+    forget_papers(work.session, work.run.merchant_id, work.ids)
     work.session.execute(
         sa.delete(ImportedObject).where(
             ImportedObject.merchant_id == work.run.merchant_id,

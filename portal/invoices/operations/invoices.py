@@ -22,6 +22,7 @@ from portal.invoices.errors import (
     UnknownInvoice,
 )
 from portal.invoices.models import Invoice, InvoiceLine, InvoiceNumber
+from portal.invoices.operations.papers import fix_invoice_paper
 from portal.invoices.operations.status import become, record_invoice
 from portal.invoices.rules import InvoiceStatus, may_follow
 from portal.ledger.operations.posting import post
@@ -114,6 +115,8 @@ def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, actor: Acto
                 amount=line.amount,
             )
         )
+    session.flush()
+    fix_invoice_paper(session, scope.merchant_id, invoice.id)
     total = Money(invoice.total, invoice.currency)
     post(session, scope.merchant_id, invoice_opened(scope.customer_id, invoice.id, total, at=at))
     record_invoice(

@@ -38,6 +38,7 @@ class LineRecord(NamedTuple):
 class NoteRecord(NamedTuple):
     """A credit note that lowered the invoice by `amount_applied`."""
 
+    id: str
     number: str
     issued_on: date
     amount_applied: int
@@ -79,7 +80,9 @@ def read_invoice_page(reader: Reader, scope: Scope, invoice_id: str) -> InvoiceD
             for row in parts
             if row.issued is None
         ),
-        notes=tuple(NoteRecord(row.text, row.issued, row.amount) for row in parts if row.issued is not None),
+        notes=tuple(
+            NoteRecord(row.quantity, row.text, row.issued, row.amount) for row in parts if row.issued is not None
+        ),
     )
 
 
@@ -129,7 +132,13 @@ def _one() -> sa.CompoundSelect[Any]:
     )
     notes = (
         sa.select(
-            *head, sa.literal_column("0", Count), n.number, n.amount_applied, *[sa.cast(sa.null(), Id)] * 3, n.issued_on
+            *head,
+            sa.literal_column("0", Count),
+            n.number,
+            n.amount_applied,
+            n.id,
+            *[sa.cast(sa.null(), Id)] * 2,
+            n.issued_on,
         )
         .select_from(invoice.join(_NOTES, of_note))
         .where(mine)

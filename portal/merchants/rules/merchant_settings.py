@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidato
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from portal.contacts import is_blank
+from portal.countries import is_country
 from portal.merchants.errors import Fault, InvalidMerchant, InvalidSettings
 from portal.merchants.rules.context_fields import (
     CATALOGUE,
@@ -268,6 +269,28 @@ class Languages(_Section):
     offered: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
 
+def _read_countries(given: object) -> dict[str, str]:
+    """Return texts by country (ISO 3166, capitals)."""
+    if not isinstance(given, Mapping):
+        raise PydanticCustomError("settings", "is a table with a language for each country")
+    faults = []
+    for country, language in given.items():
+        if not is_country(str(country)):
+            faults.append(_fault((country,), "is not a country code of ISO 3166 such as CM", language))
+        if not isinstance(language, str):
+            faults.append(_fault((country,), "is a text in quotation marks", language))
+    _refuse(faults)
+    return dict(given)
+
+
+class Documents(_Section):
+    """Papers: `languages` by the country of the customer, where its tax office wants one; the others speak the customer's."""
+
+    languages: Annotated[dict[str, str], WrapValidator(lambda given, _: _read_countries(given))] = Field(
+        default_factory=dict
+    )
+
+
 class MerchantSettings(_Section):
     """All that a merchant decides. Every key has a default, so that a merchant that decided nothing has the whole of it."""
 
@@ -275,6 +298,7 @@ class MerchantSettings(_Section):
     pages: Pages = Pages()
     fields: Fields = Field(default_factory=dict)
     amounts: Amounts = Amounts()
+    documents: Documents = Documents()
     languages: Languages = Languages()
 
     @cached_property
@@ -307,12 +331,12 @@ def read_document(document: Mapping[str, Any], *, languages: Collection[str]) ->
         settings = MerchantSettings.model_validate_json(json.dumps(document, default=str))
     except ValidationError as error:
         raise InvalidSettings(_faults(error)) from None
-    unknown = [(place, name) for place, name in enumerate(settings.languages.offered) if name not in languages]
-    if unknown:
-        known = ", ".join(sorted(languages))
-        raise InvalidSettings(
-            [Fault(f"languages.offered.{place}", f"{name} is not one of {known}") for place, name in unknown]
-        )
+    named = {f"languages.offered.{place}": name for place, name in enumerate(settings.languages.offered)}
+    named |= {f"documents.languages.{country}": name for country, name in settings.documents.languages.items()}
+    known = ", ".join(sorted(languages))
+    faults = [Fault(path, f"{name} is not one of {known}") for path, name in named.items() if name not in languages]
+    if faults:
+        raise InvalidSettings(faults)
     return settings
 
 

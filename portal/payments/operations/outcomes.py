@@ -23,6 +23,7 @@ from portal.payment_methods.operations.methods import mark_used, remember_method
 from portal.payment_methods.rules import shown_brand
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.operations.locks import list_allocations, lock_invoices_of, lock_payment
+from portal.payments.operations.papers import fix_receipt
 from portal.payments.operations.status import become
 from portal.payments.rules import statuses
 from portal.payments.rules.statuses import PaymentStatus
@@ -112,6 +113,8 @@ def _apply_status(
         payment.failure_code = payment.failure_message = None
         surplus = _settle(session, payment, actor, at, came_late=came_late)
         _save_method(session, payment, outcome, at)
+        session.flush()
+        fix_receipt(session, payment)
     elif status in statuses.ENDED_WITHOUT_MONEY:
         payment.completed_at = at
         payment.failure_code = outcome.failure_code

@@ -21,6 +21,7 @@ from portal.checkout.pages import (
     TelephoneChoice,
 )
 from portal.invoices.pages import (
+    CreditNotePage,
     CreditNoteRow,
     InvoiceGroup,
     InvoiceLine,
@@ -133,7 +134,7 @@ def _invoice_details() -> Iterator[Example]:
         amount_due=23958, credit_notes=(), payments=(), in_progress=None,
         pay_url="/acme/checkout?invoice=1", pay_with=STUDIO_CARD, amount_left=23958,
     )  # fmt: skip
-    note = CreditNoteRow("CN-0007", date(2026, 3, 1), 1000)
+    note = CreditNoteRow("CN-0007", date(2026, 3, 1), 1000, example_id("cn", 1))
     part = replace(
         invoice, status="partially_paid", days_overdue=0, amount_paid=5000, amount_credited=1000, amount_due=17958,
         credit_notes=(note,), payments=payments, amount_left=17958,
@@ -182,6 +183,12 @@ def _invoice_details() -> Iterator[Example]:
     }  # fmt: skip
     for name, page in variants.items():
         yield Example(f"invoice-{name}", "invoices/detail.html", page, "invoices")
+    credit = CreditNotePage(
+        example_id("cn", 1), "CN-0007", "One seat too many", date(2026, 3, 1), "USD", 1500, 1000, example_id("inv", 1), "ACME-0412"
+    )  # fmt: skip
+    yield Example("credit-note", "invoices/credit_note.html", credit, "invoices")
+    alone = replace(credit, description="", amount_applied=0, invoice_id=None, invoice_number="")
+    yield Example("credit-note-alone", "invoices/credit_note.html", alone, "invoices")
 
 
 def checkout_examples() -> Iterator[Example]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from portal.demo.pages import CaughtMail, DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
+from portal.documents.errors import PapersBusy, TooManyInArchive
 from portal.sign_in.pages import (
     AccountChoice,
     AddressPage,
@@ -88,6 +89,14 @@ def error_examples() -> Iterator[Example]:
     yield Example("forbidden-nowhere", "errors/forbidden.html", ErrorPage("8F2A-41C7"))
     yield Example("too-many", "errors/too_many.html", ErrorPage("8F2A-41C7", until=NOW + timedelta(minutes=15)))
     yield Example("too-many-vague", "errors/too_many.html", ErrorPage("8F2A-41C7"))
+    yield Example(
+        "documents-busy", "errors/documents.html", ErrorPage("8F2A-41C7", until=NOW, sentence=PapersBusy.sentence)
+    )
+    yield Example(
+        "documents-too-many",
+        "errors/documents.html",
+        ErrorPage("8F2A-41C7", back_url="/acme/invoices", sentence=TooManyInArchive.sentence),
+    )
     yield Example("broken", "errors/broken.html", ErrorPage("8F2A-41C7"))
     for name in ("not_found", "card_number", "broken"):
         signed_in = Example(

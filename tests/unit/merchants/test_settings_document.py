@@ -16,6 +16,7 @@ from portal.merchants.errors import InvalidSettings
 from portal.merchants.rules.context_fields import CATALOGUE
 from portal.merchants.rules.merchant_settings import (
     Amounts,
+    Documents,
     FieldChoice,
     Languages,
     MerchantSettings,
@@ -107,7 +108,16 @@ def test_every_fault_is_named_at_once_by_its_path():
 
 
 def test_languages_are_those_that_the_portal_has():
-    assert faults_of({"languages": {"offered": ["en", "tlh"]}}) == {"languages.offered.1": "tlh is not one of en, fr"}
+    document = {"languages": {"offered": ["en", "tlh"]}, "documents": {"languages": {"FR": "tlh", "CM": "fr"}}}
+
+    assert faults_of(document) == {
+        "languages.offered.1": "tlh is not one of en, fr",
+        "documents.languages.FR": "tlh is not one of en, fr",
+    }
+    assert faults_of({"documents": {"languages": {"Fr": "en", "CM": 1}}}) == {
+        "documents.languages.Fr": "is not a country code of ISO 3166 such as CM",
+        "documents.languages.CM": "is a text in quotation marks",
+    }
 
 
 def test_merchant_has_at_most_ten_fields_of_its_own():
@@ -133,7 +143,7 @@ _JSON = st.recursive(
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=8), below, max_size=3),
     max_leaves=8,
 )
-_SECTIONS = ("version", "pages", "fields", "amounts", "languages")
+_SECTIONS = ("version", "pages", "fields", "amounts", "documents", "languages")
 
 
 @given(st.dictionaries(st.sampled_from(_SECTIONS) | st.text(max_size=5), _JSON, max_size=5))
@@ -181,7 +191,7 @@ def test_every_key_of_the_settings_document_is_described():
     text = text.partition("## What a merchant sets")[2].partition("## The demo")[0]
 
     sections: dict[str, type[BaseModel]] = {
-        "pages": Pages, "fields.<name>": FieldChoice, "amounts": Amounts, "languages": Languages,
+        "pages": Pages, "fields.<name>": FieldChoice, "amounts": Amounts, "documents": Documents, "languages": Languages,
     }  # fmt: skip
     keys = {f"{section}.{key}" for section, model in sections.items() for key in model.model_fields}
     described = set(re.findall(r"`([a-z_]+(?:\.(?:<name>|[a-z_]+))+)", text))

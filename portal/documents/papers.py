@@ -1,0 +1,269 @@
+"""What each paper shows, as frozen values: first the facts in no language, then the paper itself, in the words that are set.
+
+A statement over dates will be one more kind: its facts beside those below, its function in `portal.documents.wording`; the paper and
+the typesetting stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+LAYOUT = 1
+"""The layout of papers that are issued now; `templates/documents/paper-<layout>.typ` stays as long as papers of it exist."""
+
+
+class Kind(StrEnum):
+    """The kinds of papers."""
+
+    INVOICE = "invoice"
+    RECEIPT = "receipt"
+    CREDIT_NOTE = "credit_note"
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """Who issues a paper; the lines of the address are the merchant's own, in whatever language."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Whom a paper is for: lines of name and address in the country's own order; the country by its code, or ""."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+    country: str = ""
+    tax_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """A line of an invoice: `unit_amount` in minor units with decimals, `tax_rate` in per cent, `amount` in minor units before tax."""
+
+    description: str
+    quantity: Decimal | None
+    unit_amount: Decimal | None
+    tax_rate: Decimal | None
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaxFacts:
+    """A tax: its rate in per cent, None where only the sum is known; `taxable` and `amount` in minor units."""
+
+    rate: Decimal | None
+    taxable: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class BankTransfer:
+    """A merchant's account in the scheme of the European Payments Council: who holds it, its IBAN, its bank's BIC or ""."""
+
+    holder: str
+    iban: str
+    bic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFacts:
+    """An invoice as it was issued; amounts in minor units of `currency`. What was paid of it later is no part of it."""
+
+    number: str
+    currency: str
+    issued_on: date
+    due_on: date
+    lines: tuple[LineFacts, ...]
+    taxes: tuple[TaxFacts, ...]
+    subtotal: int
+    total: int
+    transfer: BankTransfer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNoteFacts:
+    """A credit note; `amount` is positive, `invoice_number` that of the invoice which it corrects, or ""."""
+
+    number: str
+    currency: str
+    issued_on: date
+    description: str
+    amount: int
+    invoice_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaidShare:
+    """What a payment paid of an invoice, in minor units of the payment's currency."""
+
+    title: str
+    number: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaidInvoice:
+    """How the one invoice of a payment stood after it, in minor units of its currency, which is the payment's."""
+
+    number: str
+    total: int
+    settled_before: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFacts:
+    """A completed payment; amounts in minor units of `currency`, `method` as pages name it, "credit" for the customer's own.
+
+    `credited` of it became the customer's credit. `invoice` is None for several invoices, and where nobody knows how the one stood.
+    """
+
+    payment_id: str
+    currency: str
+    paid_on: date
+    amount: int
+    method: str
+    credit_used: int = 0
+    credited: int = 0
+    is_top_up: bool = False
+    description: str = ""
+    shares: tuple[PaidShare, ...] = ()
+    invoice: PaidInvoice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaperBrand:
+    """How a merchant's papers look: colours as `#rrggbb`, `mark` an SVG of plain shapes or "", `picture` a PNG in base64 or ""."""
+
+    name: str
+    bar: tuple[str, ...] = ("#171a21",)
+    accent: str = "#171a21"
+    ink: str = "#171a21"
+    quiet: str = "#575e6b"
+    rule: str = "#d3d7de"
+    tint: str = "#f3f4f6"
+    good: str = "#18703f"
+    is_serif: bool = False
+    is_bold: bool = True
+    mark: str = ""
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperParty:
+    """A column of names; `is_foreign` lines are set in their own direction, as the seller's are."""
+
+    label: str
+    name: str
+    lines: tuple[str, ...]
+    is_foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The one amount that counts, and what it is; `is_good` for money that has arrived."""
+
+    label: str
+    amount: str
+    note: str = ""
+    is_good: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a paper's table; `carry` is the sum of all amounts up to it, which the next page begins with."""
+
+    text: str
+    cells: tuple[str, ...]
+    carry: str
+
+
+@dataclass(frozen=True, slots=True)
+class SumLine:
+    """A line of the sums: `style` is "", "rule" above it, or "due" for the last."""
+
+    label: str
+    amount: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A few sentences beside the sums."""
+
+    title: str
+    text: str
+    quiet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentBox:
+    """How to pay: pairs of words, and the text of a QR code that banking programs read, or ""."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+    hint: str = ""
+    qr: str = ""
+    qr_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """All that a paper shows, in its language and ready to be set. Written once, when it is issued, and stored.
+
+    `document_title` is what a reader of PDF shows. Of the words `page_of`, `carried` and `brought`, `{page}` and `{pages}` are
+    filled in by the typesetting.
+    """
+
+    kind: str
+    locale: str
+    direction: str
+    title: str
+    number: str
+    document_title: str
+    parties: tuple[PaperParty, ...]
+    facts: tuple[tuple[str, str], ...]
+    headline: Headline
+    heads: tuple[str, ...]
+    rows: tuple[Row, ...]
+    sums: tuple[SumLine, ...]
+    footer: tuple[str, ...]
+    page_of: str
+    carried: str
+    brought: str
+    tax_heads: tuple[str, ...] = ()
+    taxes: tuple[tuple[str, ...], ...] = ()
+    remark: Remark | None = None
+    box: PaymentBox | None = None
+
+    def content(self) -> dict[str, Any]:
+        """Return the paper as plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What a paper is of, and when it was issued: fixed for good, the time that the PDF says it was made at."""
+
+    kind: Kind
+    object_id: str
+    customer_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPaper:
+    """A paper as it was issued: `content` is `Paper.content()`, `made_at` the time that the PDF bears, `digest` names all of it."""
+
+    layout: int
+    content: dict[str, Any]
+    brand: PaperBrand
+    made_at: datetime
+    digest: str
