@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from portal.addresses import address_lines
 from portal.documents.errors import InvalidAttachment
 from portal.documents.font_files import uncovered
 from portal.documents.models import AttachedDocument, DocumentBrand, IssuedDocument
-from portal.documents.papers import LAYOUT, Buyer, Issue, Paper, PaperBrand, Seller
+from portal.documents.papers import LAYOUT, Buyer, Issue, Paper, PaperBrand, Seller, StoredPaper
 from portal.documents.queries import list_fixed, pack
 from portal.documents.rules import MAX_ATTACHED_BYTES, DocumentSettings, clean, paper_locale
 from portal.documents.wording import Words, words_of
@@ -76,6 +77,22 @@ def fix_paper(
     session.flush()
 
 
+def draft_paper(
+    session: Session,
+    merchant: MerchantProfile,
+    buyer: Buyer,
+    build: Callable[[Words, Seller, Buyer], Paper],
+    *,
+    customer_locale: str | None,
+    at: datetime,
+) -> StoredPaper:
+    """Return a paper that is made whenever it is asked for and kept nowhere, such as a statement; `at` is the time that its PDF bears."""
+    paper, brand = _write(session, merchant, buyer, build, customer_locale)
+    content = paper.content()
+    seal = pack({"layout": LAYOUT, "at": at.isoformat(), "content": content, "brand": asdict(brand)})
+    return StoredPaper(LAYOUT, content, brand, at, _digest(seal))
+
+
 def forget_papers(session: Session, merchant_id: str, object_ids: Collection[str]) -> None:
     """Let go of the papers of objects that were never issued as they are written: an import that corrects or undoes them."""
     if object_ids:
@@ -130,6 +147,7 @@ def buyer_of(bill_to: Mapping[str, Any], name: str = "") -> Buyer:
         tuple(line for line in lines if line),
         str(address.get("country") or "").strip(),
         text("tax_number"),
+        text("purchase_order"),
     )
 
 

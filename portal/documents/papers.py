@@ -1,8 +1,4 @@
-"""What each paper shows, as frozen values: first the facts in no language, then the paper itself, in the words that are set.
-
-A statement over dates will be one more kind: its facts beside those below, its function in `portal.documents.wording`; the paper and
-the typesetting stay.
-"""
+"""What each paper shows, as frozen values: first the facts in no language, then the paper itself, in the words that are set."""
 
 from __future__ import annotations
 
@@ -22,6 +18,7 @@ class Kind(StrEnum):
     INVOICE = "invoice"
     RECEIPT = "receipt"
     CREDIT_NOTE = "credit_note"
+    STATEMENT = "statement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +32,14 @@ class Seller:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Whom a paper is for: lines of name and address in the country's own order; the country by its code, or ""."""
+    """Whom a paper is for: lines of name and address in the country's own order; the country by its code, or "". `order_number` is the
+    customer's own, for its bookkeeping."""
 
     name: str
     lines: tuple[str, ...] = ()
     country: str = ""
     tax_number: str = ""
+    order_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +135,35 @@ class ReceiptFacts:
     description: str = ""
     shares: tuple[PaidShare, ...] = ()
     invoice: PaidInvoice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """A movement of a statement: its kind (`portal/statement/rules.py`), day, number and title; amounts in minor units."""
+
+    kind: str
+    on: date
+    number: str
+    title: str
+    charged: int
+    credited: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFacts:
+    """An account between two days, both included; amounts in minor units of `currency`. `ageing` has what is owed by how late it is
+    ("not_due", "30", "60", "90", "older"), and below zero the "credit" that stands against it."""
+
+    currency: str
+    first_on: date
+    last_on: date
+    opening: int
+    closing: int
+    charged: int
+    credited: int
+    lines: tuple[StatementLine, ...]
+    ageing: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

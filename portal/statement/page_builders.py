@@ -36,6 +36,7 @@ def build_statement_page(
         ageing=statement.ageing,
         under_way=under_way,
         csv_url=f"{root}/statement.csv?{urlencode(chosen)}",
+        pdf_url=f"{root}/statement.pdf?{urlencode(chosen)}",
     )
 
 

@@ -47,3 +47,4 @@ class StatementPage:
     ageing: Ageing = field(default_factory=Ageing)
     under_way: int = 0
     csv_url: str = ""
+    pdf_url: str = ""

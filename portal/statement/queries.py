@@ -125,7 +125,7 @@ def _list_posted(reader: Reader, parameters: dict[str, Any], zone: ZoneInfo) -> 
         day = row.at.astimezone(zone).date()
         on = min(row.issued_on, day) if row.issued_on is not None else day
         yield (
-            (on, row.at, rank(row.kind), row.id),
+            (on, row.at, rank(row.kind), row.number or "", row.id),
             Posted(
                 row.kind, on, int(row.balance), int(row.credit), int(row.sales), int(row.refunds), row.invoice_id, row.payment_id,
                 row.number or "", row.title or "",

@@ -8,25 +8,31 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
-from portal.customer_pages.context import current_scope, reading, root, today
+from portal.customer_pages.context import current_scope, current_services, reading, root, today
 from portal.database import Reader
+from portal.documents.rules import file_name
+from portal.documents.wording import movement_names
 from portal.errors import NotFound
 from portal.invoices.queries.invoice_list import sum_owed
 from portal.money import exponent, major_units
 from portal.rendering.translations import translator
 from portal.statement.page_builders import build_statement_page
 from portal.statement.pages import StatementPage
+from portal.statement.papers import draft_statement
 from portal.statement.queries import list_currencies, read_statement
-from portal.statement.rules import MovementKind, Statement, checked_period
+from portal.statement.rules import Statement, checked_period
 from portal.web.csv_files import stream_csv
+from portal.web.downloads import send_file
 from portal.web.policies import signed_in
 from portal.web.render import render_page
+from portal.web.runtime import current_runtime
 
 
 def add_routes(blueprint: Blueprint) -> None:
     """The addresses of the statement."""
     blueprint.add_url_rule("/statement", "statement", statement)
     blueprint.add_url_rule("/statement.csv", "statement_csv", statement_csv)
+    blueprint.add_url_rule("/statement.pdf", "statement_pdf", statement_pdf)
 
 
 @signed_in
@@ -52,6 +58,20 @@ def statement_csv() -> Response:
         raise NotFound
     name = f"statement-{found.first_on}-{found.last_on}-{found.currency}"
     return stream_csv(name, _header(g.shell.locale), _lines(found, g.shell.locale))
+
+
+@signed_in
+def statement_pdf() -> Response:
+    """The same statement as a paper, in the customer's language."""
+    with reading() as reader:
+        found = _read(reader, list_currencies(reader, current_scope()))
+    if found is None:
+        raise NotFound
+    with current_services().database.unit_of_work() as session:
+        paper = draft_statement(session, current_scope(), found)
+    content = current_runtime().typesetter.draw(paper)
+    name = file_name(paper.content["title"], str(found.first_on), str(found.last_on), found.currency)
+    return send_file(content, name=name, content_type="application/pdf")
 
 
 def _read(reader: Reader, currencies: list[str]) -> Statement | None:
@@ -89,7 +109,10 @@ def _header(locale: str) -> list[str]:
 
 
 def _lines(found: Statement, locale: str) -> Iterator[list[str]]:
-    _, words = translator(locale).gettext, _words(locale)  # Not the request's: its lines are made while they are sent.
+    _, words = (
+        translator(locale).gettext,
+        movement_names(translator(locale)),
+    )  # Not the request's: its lines are made while they are sent.
 
     def money(amount: int) -> str:
         return f"{major_units(amount, found.currency):.{exponent(found.currency)}f}"
@@ -101,21 +124,3 @@ def _lines(found: Statement, locale: str) -> Iterator[list[str]]:
             money(each.balance), found.currency,
         ]  # fmt: skip
     yield [str(found.last_on), _("Closing balance"), "", "", "", "", money(found.closing), found.currency]
-
-
-def _words(locale: str) -> dict[MovementKind, str]:
-    """Return what each kind of movement is called, as the page calls it."""
-    _ = translator(locale).gettext
-    return {
-        "invoice": _("Invoice"),
-        "correction": _("Correction of an invoice"),
-        "voided": _("Invoice cancelled"),
-        "credit_note": _("Credit note"),
-        "payment": _("Payment"),
-        "payment_from_credit": _("Paid from your credit"),
-        "payment_elsewhere": _("Payment"),
-        "undone": _("Payment taken back"),
-        "refund": _("Refund"),
-        "refund_failed": _("Refund that did not arrive"),
-        "opening": _("Balance brought forward"),
-    }

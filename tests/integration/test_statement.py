@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
+from decimal import Decimal
+from io import BytesIO
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from pypdf import PdfReader
 
 from portal.gateways.contract import State
+from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.ledger.models import LedgerEntry
 from portal.services import Services
 from portal.statement.queries import list_currencies, read_statement
@@ -228,3 +232,57 @@ def test_merchant_can_hide_it(account, pages, clock):
     for path in ("statement", "statement.csv"):
         pages.get(f"/acme/{path}", status=404)
     assert "/acme/statement" not in pages.get("/acme/payments").html
+
+
+def test_pdf_says_what_the_page_says_and_is_the_same_bytes_each_time(account, pages, clock):
+    account.invoice(23958, number="ACME-1", description="Team plan")
+    clock.advance(days=40)
+    pages = account.sign_in(pages.client.application)
+    account.invoice(9409, number="ACME-2", description='Usage #read("/etc/passwd")')
+    address = pages.get("/acme/statement").link("Download PDF")
+
+    first, second = (pages.client.get(address) for _ in range(2))
+
+    assert first.data == second.data
+    assert first.headers["Content-Type"] == "application/pdf"
+    assert "attachment" in first.headers["Content-Disposition"]
+    text = " ".join("".join(page.extract_text() for page in PdfReader(BytesIO(first.data)).pages).split())
+    for part in (
+        "Statement",
+        "Opening balance",
+        "ACME-2",
+        "#read",
+        "94.09",
+        "Closing balance",
+        "$333.67",
+        "31 to 60 days late",
+    ):
+        assert part in text or part.replace(" ", "") in text.replace(" ", ""), part
+    assert b"pdfuaid" in first.data
+
+
+def test_pdf_of_a_customer_without_an_account_is_not_there(account, pages, services):
+    other = make_account(services, merchant_id=account.scope.merchant_id)
+    other.invoice(5000)
+
+    pages.get("/acme/statement.pdf", status=404)
+
+
+def test_tax_and_order_number_of_the_customer_are_printed_on_new_invoices(account, pages, services):
+    pages.submit(pages.get("/acme/details"), "Save details", tax_id="12345", purchase_order="PO-2026-118")
+    at = services.clock.now()
+    new = NewInvoice(
+        number="",
+        currency="USD",
+        issued_on=at.date(),
+        due_on=at.date(),
+        description="Plan",
+        lines=(NewLine("Plan", Decimal(1), Decimal(5000)),),
+    )
+    invoice = services.database.run(lambda session: open_invoice(session, account.scope, new, actor=OPERATOR, at=at))
+
+    file = pages.client.get(f"/acme/invoices/{invoice}.pdf")
+
+    text = "".join(page.extract_text() for page in PdfReader(BytesIO(file.data)).pages)
+    assert "PO-2026-118" in text
+    assert "12345" in text

@@ -50,6 +50,8 @@ class Contact(NamedTuple):
     phone: str | None
     locale: str | None
     billing_address: dict[str, Any]
+    tax_ids: list[dict[str, str]]
+    purchase_order: str | None
     deleted_at: datetime | None
 
 

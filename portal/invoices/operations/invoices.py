@@ -230,7 +230,16 @@ def _find_by_number(session: Session, merchant_id: str, number: str) -> str | No
 
 def _bill_to(session: Session, scope: Scope) -> dict[str, Any]:
     contact = get_contact(session, scope)
-    return {"name": contact.name, "company_name": contact.company_name, "address": contact.billing_address}
+    numbers = {
+        "tax_number": contact.tax_ids[0]["value"] if contact.tax_ids else None,
+        "purchase_order": contact.purchase_order,
+    }
+    return {
+        "name": contact.name,
+        "company_name": contact.company_name,
+        "address": contact.billing_address,
+        **{name: number for name, number in numbers.items() if number},
+    }
 
 
 def _rounded(value: Decimal) -> int:
