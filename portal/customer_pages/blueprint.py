@@ -14,6 +14,7 @@ from portal.invoices.views import add_routes as add_invoices
 from portal.overview.views import add_routes as add_overview
 from portal.payment_methods.views.methods import add_routes as add_payment_methods
 from portal.payments.views import add_routes as add_payments
+from portal.questions.views import add_routes as add_questions
 from portal.security.views import add_routes as add_security
 from portal.sign_in.views.confirming import add_routes as add_confirming
 from portal.sign_in.views.email_changes import add_routes as add_email_changes
@@ -30,7 +31,7 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
     blueprint = Blueprint(PAGES, __name__)
     for add_routes in (
         add_sign_in, add_overview, add_invoices, add_payments, add_documents, add_checkout, add_payment_methods, add_details,
-        add_statement, add_security, add_confirming, add_email_changes,
+        add_statement, add_security, add_confirming, add_email_changes, add_questions,
     ):  # fmt: skip
         add_routes(blueprint)
     blueprint.before_request(open_request)

@@ -17,6 +17,7 @@ from portal.emails.pages import (
     ConfirmationMail,
     EmailChangedMail,
     MethodExpiringMail,
+    QuestionMail,
     ReceiptLine,
     ReceiptMail,
     RefundMail,
@@ -32,6 +33,7 @@ from portal.payment_methods.pages import method_name
 from portal.payment_methods.queries.methods import ACTIVE, find_method
 from portal.payment_methods.rules import expiry_key, method_state
 from portal.payments.queries.payments import StoredPayment, get_payment, list_shares
+from portal.questions.queries import find_question
 from portal.refunds.queries import get_refund
 from portal.rendering.renderer import Renderer
 from portal.services import Services
@@ -115,6 +117,33 @@ def send_email_changed_mail(
         )
         to = change.old_email
     _send(renderer, services, merchant, "email_changed", page, to=to, message_id=message_id)
+
+
+def send_question_mail(
+    renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+) -> None:
+    """Send a customer's question to the merchant; the answer to it goes to the customer's own address."""
+    with services.database.read() as reader:
+        merchant = get_merchant(reader, merchant_id)
+        scope = MerchantScope(merchant_id)
+        question = find_question(reader, scope, str(payload["question"]))
+        customer = find_customer(reader, scope, question.customer_id) if question else None
+        brand = build_mail_brand(renderer, merchant, merchant.locale)
+        if question is None or customer is None or not brand.support_email:
+            return
+        invoices = find_invoices(reader, scope, [question.object_id]) if question.object_id else {}
+    invoice = invoices.get(question.object_id or "")
+    page = QuestionMail(
+        brand=brand,
+        customer=customer.company_name or customer.name or customer.email or customer.id,
+        address=customer.email or "",
+        number=invoice.number if invoice is not None else question.object_id or "",
+        topic=question.topic,
+        lines=tuple(question.text.split("\n")),
+    )
+    _send(
+        renderer, services, merchant, "question", page, to=brand.support_email, message_id=message_id, reply_to=customer.email
+    )  # fmt: skip
 
 
 def send_receipt_mail(
@@ -278,13 +307,14 @@ def _send(
     *,
     to: str,
     message_id: str,
+    reply_to: str | None = None,
 ) -> None:
     mail = render_mail(renderer, name, page, theme=merchant.theme)
     envelope = Envelope(
         sender_name=merchant.name,
         sender=services.settings.mail_from,
         to=to,
-        reply_to=page.brand.support_email,
+        reply_to=reply_to or page.brand.support_email,
         message_id=message_id,
         at=services.clock.now(),
     )
@@ -295,6 +325,7 @@ _MAILS = MappingProxyType(
     {
         "sign_in_mail": send_sign_in_mail,
         "confirmation_mail": send_confirmation_mail,
+        "question_mail": send_question_mail,
         "email_changed_mail": send_email_changed_mail,
         "receipt_mail": send_receipt_mail,
         "refund_mail": send_refund_mail,

@@ -169,6 +169,19 @@ class EmailChangedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionMail:
+    """emails/question, to the merchant: what a customer asked, line by line, about the invoice or payment of `number` ("" where it is about
+    neither). `address` is where the answer goes, "" where the customer has none."""
+
+    brand: MailBrand
+    customer: str
+    address: str
+    number: str
+    topic: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MethodExpiringMail:
     """emails/method_expiring: a saved method expires soon, or has expired. `method` is `method_name(…)`, `expiry` "04/2026", `link` the
     method's page, absolute. `can_replace`: the gateway has a page to save the new one; else it is saved when it pays."""

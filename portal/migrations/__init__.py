@@ -33,6 +33,7 @@ MODEL_PACKAGES = (
     "audit",
     "events",
     "importing",
+    "questions",
 )
 _FOLDER = Path(__file__).parent
 _NAMED = re.compile(r'^(revision|down_revision)\b[^=]*= (?:"(.+)"|None)$', re.MULTILINE)

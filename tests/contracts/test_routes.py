@@ -205,7 +205,7 @@ def ids_of(account: Account) -> dict[str, str]:
     invoice = account.invoice()
     payment = account.payment("incomplete", pays={invoice: 5000}, state="proposed")
     method = account.method()
-    note = account.credit_note(account.invoice(), 1000)
+    note = account.credit_note(account.invoice(), 1000, number=invoice)
     return {
         "invoice_id": invoice, "payment_id": payment, "note_id": note, "method_id": method, "setup_id": account.setup(),
         "session_id": account.other_session(),

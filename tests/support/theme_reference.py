@@ -33,6 +33,7 @@ AREAS = {
     "Statement": "statement.html",
     "Details": "customers/",
     "Security": "security",
+    "Questions": "questions/",
     "Signing in": "sign_in/",
     "Errors": "errors/",
     "Mails": "emails/",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from portal.questions.pages import About, AskPage
 from portal.security.page_builders import SHOWN
 from portal.security.pages import Happening, SecurityPage, SessionEntry
 from portal.sign_in.pages import ConfirmPage, EmailPage, UndoEmailPage
@@ -62,5 +63,20 @@ def security_examples() -> Iterator[Example]:
         yield Example(f"email-form-{fault}", "customers/email.html", form, "details")
     for state in ("done", "gone"):
         yield Example(f"email-undo-{state}", "customers/email_undo.html", UndoEmailPage(state, ""))
+    invoice = About(
+        "invoice", "inv_1", "/acme/invoices/inv_1", "Usage, September", "ACME-0417", NOW.date(), 9409, "USD"
+    )
+    payment = About("payment", "pay_1", "/acme/payments/pay_1", "", "", NOW.date(), 99_999_999_999_999, "USD")
+    for name, page in {
+        "invoice": AskPage("form", "maya@lindqvist.example", invoice),
+        "payment": AskPage("form", None, payment, "other", "W" * 300, "too_long"),
+        "account": AskPage("form", "maya@lindqvist.example", fault="missing"),
+        "card": AskPage("form", "maya@lindqvist.example", fault="card_number"),
+        "sent": AskPage("sent", "maya@lindqvist.example", invoice),
+        "sent-payment": AskPage("sent", None, payment),
+        "sent-account": AskPage("sent", "maya@lindqvist.example"),
+        "closed": AskPage("closed", None),
+    }.items():
+        yield Example(f"ask-{name}", "questions/ask.html", page, "overview")
     for done in ("ended", "ended_others"):
         yield Example(f"security-{done}", "security.html", SecurityPage(sessions[:2], (), done), "security")
