@@ -16,9 +16,9 @@ from portal.errors import NotFound
 from portal.invoices.queries.invoice_list import sum_owed
 from portal.money import exponent, major_units
 from portal.rendering.translations import translator
+from portal.statement.operations import draft_statement
 from portal.statement.page_builders import build_statement_page
 from portal.statement.pages import StatementPage
-from portal.statement.papers import draft_statement
 from portal.statement.queries import list_currencies, read_statement
 from portal.statement.rules import Statement, checked_period
 from portal.web.csv_files import stream_csv
