@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from portal.database import Database
 from portal.documents.operations import BRANDS
 from portal.documents.papers import PaperBrand
-from portal.documents.rules import breakable, clean
+from portal.documents.rules import MAX_BRAND_NAME, breakable, clean, shortened
 from portal.merchants.queries import MerchantProfile
 from portal.theming.colour import contrast, mix
 
@@ -57,7 +57,7 @@ def paper_brand(theme: Theme, name: str) -> PaperBrand:
     tokens = theme.values.light
     weight = float(tokens.get("title_weight", tokens["font_weight_bold"]))
     return PaperBrand(
-        name=breakable(clean(name)),
+        name=breakable(shortened(clean(name), MAX_BRAND_NAME)),
         bar=bar[:1] if bar[0] == bar[-1] else bar,
         accent=accent,
         ink=ink,

@@ -18,7 +18,14 @@ from portal.documents.font_files import uncovered
 from portal.documents.models import AttachedDocument, DocumentBrand, IssuedDocument
 from portal.documents.papers import LAYOUT, Buyer, Issue, Paper, PaperBrand, Seller, StoredPaper
 from portal.documents.queries import list_fixed, pack
-from portal.documents.rules import MAX_ATTACHED_BYTES, DocumentSettings, clean, paper_locale
+from portal.documents.rules import (
+    MAX_ATTACHED_BYTES,
+    MAX_BRAND_NAME,
+    DocumentSettings,
+    clean,
+    paper_locale,
+    shortened,
+)
 from portal.documents.wording import Words, words_of
 from portal.merchants.queries import MerchantProfile
 from portal.rendering.translations import available_locales
@@ -159,7 +166,9 @@ def _write(
     customer_locale: str | None,
 ) -> tuple[Paper, PaperBrand]:
     brands: Brands | None = session.info.get(BRANDS)
-    brand = brands.brand_of(merchant) if brands is not None else PaperBrand(clean(merchant.name))
+    brand = (
+        brands.brand_of(merchant) if brands is not None else PaperBrand(shortened(clean(merchant.name), MAX_BRAND_NAME))
+    )
     locale = paper_locale(
         DocumentSettings(merchant.settings.documents.languages),
         country=buyer.country,

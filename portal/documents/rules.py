@@ -13,6 +13,10 @@ from portal.rendering.translations import choose_locale
 
 MAX_TEXT = 2000
 """Characters of one text on a paper, at most; the rest is cut, so that no text takes pages."""
+MAX_BRAND_NAME = 60
+"""Characters of a brand's name beside its mark, at most; the legal name below is whole."""
+MAX_HEAD_NUMBER = 40
+"""Characters of a paper's number below its title, at most; among the facts it is whole."""
 MAX_ROWS = 20_000
 """Lines of one paper, at most: a longer one is refused when it is drawn."""
 MAX_IN_ARCHIVE = 100
@@ -66,6 +70,11 @@ def clean(text: object) -> str:
     kept = "".join(" " if unicodedata.category(letter) in _CONTROLS else letter for letter in plain)
     line = " ".join(kept.split())
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, its end left out where it has more."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def breakable(text: str) -> str:

@@ -26,7 +26,7 @@ from portal.documents.papers import (
     SumLine,
     TaxFacts,
 )
-from portal.documents.rules import breakable, clean, epc_text
+from portal.documents.rules import MAX_HEAD_NUMBER, breakable, clean, epc_text, shortened
 from portal.money import exponent
 from portal.rendering.formats import MINUS, NO_BREAK_SPACE, Formats, formats_for
 from portal.rendering.translations import Translator, direction, translator
@@ -300,7 +300,7 @@ def _paper(
         locale=words.locale,
         direction=direction(words.locale),
         title=title,
-        number=breakable(clean(number)),
+        number=breakable(shortened(clean(number), MAX_HEAD_NUMBER)),
         document_title=f"{title} {clean(number)} – {seller_name}",
         parties=(
             PaperParty(

@@ -35,7 +35,16 @@ from portal.documents.papers import (
     StoredPaper,
     TaxFacts,
 )  # fmt: skip
-from portal.documents.rules import DocumentSettings, breakable, clean, epc_text, file_name, paper_locale
+from portal.documents.rules import (
+    MAX_BRAND_NAME,
+    DocumentSettings,
+    breakable,
+    clean,
+    epc_text,
+    file_name,
+    paper_locale,
+    shortened,
+)
 from portal.documents.typesetting import Typesetter
 from portal.documents.wording import credit_note_paper, invoice_paper, receipt_paper, words_of
 from portal.theming.themes import ThemeSet
@@ -168,7 +177,7 @@ def test_name_of_255_characters_stays_on_the_page(script: str, locale: str) -> N
     buyer = Buyer(name, (name,), "US", name)
     paper = invoice_paper(words_of(locale), Seller(name, (name,), ""), buyer, replace(invoice(item(name)), number=name))
 
-    reader = draw(paper, replace(BRAND, name=breakable(name)))
+    reader = draw(paper, replace(BRAND, name=breakable(shortened(name, MAX_BRAND_NAME))))
 
     for page in reader.pages:
         places: list[float] = []
