@@ -267,6 +267,30 @@ def test_undo_ends_after_72_hours_and_when_the_address_moved_on(site):
     assert "can no longer be undone" in site.browser().get(path, status=410).text
 
 
+def change_again(site: Site, browser: PageClient, address: str) -> None:
+    """Change the address once more in the same session, in which no fresh code is asked for so soon."""
+    page = write(browser, address)
+    site.clock.advance(minutes=1)
+    (caught,) = [mail for mail in site.deliver() if mail.recipients == (address,)]
+    browser.submit(page, "Confirm address", code=caught.code)
+
+
+def test_second_change_takes_the_undo_from_nobody(site):
+    """Whoever took an account over would else change the address twice: the first address is the owner's."""
+    browser, path = changed(site)
+    change_again(site, browser, "third@studio.example")
+    assert stored(site) == ("third@studio.example", None)
+
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    (caught,) = [mail for mail in site.deliver() if mail.recipients == (ADDRESS,)]
+    owner.submit(page, "Undo the change", code=caught.code, status=200)
+
+    assert stored(site) == (ADDRESS, None)
+    assert all(change.undone_at for change in site.rows(EmailChange))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
