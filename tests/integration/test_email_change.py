@@ -11,6 +11,8 @@ from portal.audit.models import AuditEntry
 from portal.customers.models import Customer
 from portal.outbox.models import OutboxMessage
 from portal.sign_in.models import Confirmation, EmailChange, SignInSession
+from tests.support.actors import OPERATOR
+from tests.support.merchant_settings import change_settings
 from tests.support.page_client import Page, PageClient
 from tests.support.site import ADDRESS, Site, path_of
 
@@ -289,6 +291,41 @@ def test_second_change_takes_the_undo_from_nobody(site):
 
     assert stored(site) == (ADDRESS, None)
     assert all(change.undone_at for change in site.rows(EmailChange))
+
+
+def test_undo_has_budgets_that_nobody_who_is_signed_in_uses_up(site):
+    browser, path = changed(site)
+    token = browser.get("/acme/details").form("Save details").fields["csrf_token"]
+    for _ in range(25):
+        site.clock.advance(minutes=1)
+        site.deliver()
+        browser.client.post("/acme/security/confirm/code", data={"csrf_token": token, "next": "/"})
+        site.clock.advance(minutes=1)
+        site.deliver()
+        browser.client.post("/acme/security/confirm", data={"csrf_token": token, "code": WRONG})
+
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    (caught,) = [mail for mail in site.deliver() if mail.recipients == (ADDRESS,)]
+    owner.submit(page, "Undo the change", code=caught.code, status=200)
+
+    assert stored(site) == (ADDRESS, None)
+
+
+def test_change_is_undone_where_the_merchant_has_closed_the_page_of_details_since(site):
+    _, path = changed(site)
+    with site.services.database.unit_of_work() as session:
+        change_settings(
+            session, site.scope.merchant_id, {"pages": {"details": "hidden"}}, actor=OPERATOR, at=site.clock.now()
+        )
+
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    (caught,) = [mail for mail in site.deliver() if mail.recipients == (ADDRESS,)]
+    owner.submit(page, "Undo the change", code=caught.code, status=200)
+
+    assert stored(site) == (ADDRESS, None)
 
 
 @pytest.mark.parametrize(
