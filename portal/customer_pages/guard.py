@@ -72,7 +72,10 @@ def refuse_foreign(runtime: Runtime, request: Request) -> None:
 
 
 def _refuse_closed(runtime: Runtime, request: Request) -> None:
-    """Answer pages and acts that the merchant does not give its customers as if they were not there."""
+    """Answer pages and acts that the merchant does not give its customers as if they were not there; what needs nobody signed in, such as
+    undoing a change of address by a mailed link, is no part of them."""
+    if runtime.policies.get(request.endpoint or "") is not Policy.SIGNED_IN:
+        return
     access = g.merchant.settings.pages.access(runtime.nav.get(request.endpoint or "", ""))
     if access == "hidden" or (access == "view" and request.method not in SAFE_METHODS):
         raise NotFound

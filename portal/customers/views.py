@@ -75,9 +75,12 @@ def change() -> Response:
         # Another country has other fields: the page is shown anew with them, and what was typed in it.
         return _page(Attempt("country", given))
     offered = _offered()
+    with reading() as reader:
+        stored = get_customer(reader, MerchantScope(g.merchant.id), g.signed_in.customer_id)._asdict()
     typed = read_typed(
         given,
         _fields(),
+        stored=stored,
         locales={option.value for option in offered.locales},
         timezones={option.value for option in offered.timezones},
     )

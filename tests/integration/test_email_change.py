@@ -11,6 +11,8 @@ from portal.audit.models import AuditEntry
 from portal.customers.models import Customer
 from portal.outbox.models import OutboxMessage
 from portal.sign_in.models import Confirmation, EmailChange, SignInSession
+from tests.support.actors import OPERATOR
+from tests.support.merchant_settings import change_settings
 from tests.support.page_client import Page, PageClient
 from tests.support.site import ADDRESS, Site, path_of
 
@@ -265,6 +267,65 @@ def test_undo_ends_after_72_hours_and_when_the_address_moved_on(site):
     site.clock.advance(hours=72)
 
     assert "can no longer be undone" in site.browser().get(path, status=410).text
+
+
+def change_again(site: Site, browser: PageClient, address: str) -> None:
+    """Change the address once more in the same session, in which no fresh code is asked for so soon."""
+    page = write(browser, address)
+    site.clock.advance(minutes=1)
+    (caught,) = [mail for mail in site.deliver() if mail.recipients == (address,)]
+    browser.submit(page, "Confirm address", code=caught.code)
+
+
+def test_second_change_takes_the_undo_from_nobody(site):
+    """Whoever took an account over would else change the address twice: the first address is the owner's."""
+    browser, path = changed(site)
+    change_again(site, browser, "third@studio.example")
+    assert stored(site) == ("third@studio.example", None)
+
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    (caught,) = [mail for mail in site.deliver() if mail.recipients == (ADDRESS,)]
+    owner.submit(page, "Undo the change", code=caught.code, status=200)
+
+    assert stored(site) == (ADDRESS, None)
+    assert all(change.undone_at for change in site.rows(EmailChange))
+
+
+def test_undo_has_budgets_that_nobody_who_is_signed_in_uses_up(site):
+    browser, path = changed(site)
+    token = browser.get("/acme/details").form("Save details").fields["csrf_token"]
+    for _ in range(25):
+        site.clock.advance(minutes=1)
+        site.deliver()
+        browser.client.post("/acme/security/confirm/code", data={"csrf_token": token, "next": "/"})
+        site.clock.advance(minutes=1)
+        site.deliver()
+        browser.client.post("/acme/security/confirm", data={"csrf_token": token, "code": WRONG})
+
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    (caught,) = [mail for mail in site.deliver() if mail.recipients == (ADDRESS,)]
+    owner.submit(page, "Undo the change", code=caught.code, status=200)
+
+    assert stored(site) == (ADDRESS, None)
+
+
+def test_change_is_undone_where_the_merchant_has_closed_the_page_of_details_since(site):
+    _, path = changed(site)
+    with site.services.database.unit_of_work() as session:
+        change_settings(
+            session, site.scope.merchant_id, {"pages": {"details": "hidden"}}, actor=OPERATOR, at=site.clock.now()
+        )
+
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    (caught,) = [mail for mail in site.deliver() if mail.recipients == (ADDRESS,)]
+    owner.submit(page, "Undo the change", code=caught.code, status=200)
+
+    assert stored(site) == (ADDRESS, None)
 
 
 @pytest.mark.parametrize(

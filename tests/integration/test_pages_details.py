@@ -240,3 +240,43 @@ def test_details_that_the_merchant_needs_are_asked_for_once_a_month(account, pag
     clock.advance(days=366)
     pages = account.sign_in(pages.client.application)
     assert "Are your details still right?" in pages.get("/acme/").text
+
+
+def set_details(account: Account, **details: Any) -> None:
+    """What a file or the API brought."""
+    with account.database.unit_of_work() as session:
+        update_customer(
+            session, account.scope.merchant_id, account.scope.customer_id, CustomerDetails(**details), actor=OPERATOR, at=account.now
+        )  # fmt: skip
+
+
+def test_what_is_offered_no_more_stays_and_keeps_nobody_from_saving_the_rest(account, pages):
+    decide(account, fields={"team": {"type": "choice", "choices": ["small", "large"], "label": {"en": "Team"}}})
+    set_details(account, locale="en-GB", timezone="US/Eastern", fields={"team": "huge"})
+
+    save(pages, {"purchase_order": "PO-7"})
+
+    maya = stored(account)
+    assert (maya.purchase_order, maya.locale, maya.timezone) == ("PO-7", "en-GB", "US/Eastern")
+    assert maya.fields == {"team": "huge"}
+
+
+def test_tax_numbers_that_the_form_does_not_show_are_kept(account, pages):
+    swiss, german = {"type": "ch_vat", "value": "CHE-107.787.577 IVA"}, {"type": "eu_vat", "value": "DE136695976"}
+    set_details(account, tax_ids=[swiss, german])
+
+    save(pages, {**SEATTLE, "name": "Maya"})
+    assert stored(account).tax_ids == [swiss, german]
+    save(pages, {"tax_id": "911144442"})
+    assert stored(account).tax_ids == [{"type": "us_ein", "value": "91-1144442"}, german]
+    save(pages, {"tax_id": ""})
+    assert stored(account).tax_ids == [german]
+
+
+def test_tax_number_is_that_of_the_country_which_only_the_merchant_changes(account, pages):
+    decide(account, fields={"billing_address": {"show": "view"}})
+    set_details(account, billing_address={"country": "US", "line1": "1220 Pine Street"})
+
+    save(pages, {"tax_id": "911144442"})
+
+    assert stored(account).tax_ids == [{"type": "us_ein", "value": "91-1144442"}]

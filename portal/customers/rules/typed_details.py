@@ -47,9 +47,10 @@ class Typed:
 
 @dataclass(slots=True)
 class _Reading:
-    """What was read so far. `given` holds texts by the name of their field."""
+    """What was read so far. `given` holds texts by the name of their field, `stored` what there is, by column."""
 
     given: Mapping[str, str]
+    stored: Mapping[str, Any]
     required: frozenset[str]
     details: dict[str, Any] = field(default_factory=dict)
     faults: dict[str, FaultCode] = field(default_factory=dict)
@@ -68,17 +69,22 @@ class _Reading:
 
 
 def read_typed(
-    given: Mapping[str, str], fields: Iterable[ContextField], *, locales: Collection[str], timezones: Collection[str]
+    given: Mapping[str, str],
+    fields: Iterable[ContextField],
+    *,
+    stored: Mapping[str, Any],
+    locales: Collection[str],
+    timezones: Collection[str],
 ) -> Typed:
     """Return what was typed into the fields that are `editable`; others are not looked at, whatever was sent.
 
-    `given` has the texts of a form by the names of its fields. A field that was not sent stays as it is. `locales` and `timezones`
-    are those that were offered.
+    `given` has the texts of a form by the names of its fields. A field that was not sent stays as it is, and so does one that says what
+    is `stored` (by column), though it be offered no more. `locales` and `timezones` are those that are offered.
     """
     fields = [each for each in fields if each.is_editable]
-    reading = _Reading(given, frozenset(each.name for each in fields if each.show == "required"))
+    reading = _Reading(given, stored, frozenset(each.name for each in fields if each.show == "required"))
     offered: dict[str, Collection[str]] = {"locale": locales, "timezone": timezones}
-    country = given.get("billing_address.country", "").upper()
+    country = _billing_country(reading, fields)
     context: dict[str, str | None] = {}
     for each in fields:
         if each.name in ("billing_address", "shipping_address"):
@@ -100,6 +106,14 @@ def read_typed(
     if context:
         reading.details["fields"] = context
     return Typed(CustomerDetails(**reading.details) if not reading.faults else CustomerDetails(), reading.faults)
+
+
+def _billing_country(reading: _Reading, fields: Iterable[ContextField]) -> str:
+    """Return the country of the billing address, as typed where that is editable, for numbers that are written by country."""
+    typed = reading.given.get("billing_address.country")
+    if typed is not None and any(each.name == "billing_address" for each in fields):
+        return typed.upper() if is_country(typed.upper()) else ""
+    return str(reading.stored["billing_address"].get("country") or "")
 
 
 def list_missing(stored: Mapping[str, Any], fields: Sequence[ContextField]) -> list[str]:
@@ -149,17 +163,23 @@ def _read_tax_id(reading: _Reading, country: str | None) -> None:
         return
     number = reading.line("tax_id", is_required="tax_id" in reading.required)
     kind = tax_id_kind(country)
+    # The form shows the first number; the API may have stored more, and others of another country.
+    first, others = reading.stored["tax_ids"][:1], reading.stored["tax_ids"][1:]
+    if first and first[0]["value"] == number:
+        return
     if not number:
-        reading.details["tax_ids"] = []
+        reading.details["tax_ids"] = others
         return
     try:
-        reading.details["tax_ids"] = [{"type": kind.type, "value": normalise_tax_id(kind, country, number)}]
+        reading.details["tax_ids"] = [{"type": kind.type, "value": normalise_tax_id(kind, country, number)}, *others]
     except TaxIdRefused:
         reading.faults["tax_id"] = "not_a_tax_id"
 
 
 def _read_offered(reading: _Reading, name: str, offered: Collection[str]) -> None:
     chosen = reading.given[name]
+    if chosen == (reading.stored[name] or ""):
+        return
     if chosen and chosen not in offered:
         reading.faults[name] = "not_offered"
         return
@@ -187,6 +207,8 @@ def _read_context_field(reading: _Reading, field: ContextField, country: str | N
     value = reading.line(name, is_required=is_required)
     if not value:
         return None
+    if value == reading.stored["fields"].get(field.name):
+        return value
     fault: FaultCode | None = None
     if len(value) > field.max_length:
         fault = "too_long"

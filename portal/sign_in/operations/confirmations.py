@@ -63,15 +63,19 @@ def request_confirmation(
     """Queue a mail with a code in place of the one before; return the id of the confirmation.
 
     `address` is where it goes, the customer's own unless given. One customer causes ten mails an hour, to one address as many, and one
-    a minute. Raises TooManyMessages.
+    a minute. Undoing a change has a budget of its own, which whoever is signed in cannot use up. Raises TooManyMessages.
     """
-    for key in _keys(settings, scope, address):
+    for key in _keys(settings, scope, address, change_id):
         tally = count_up(session, scope.merchant_id, key, at=at, window=HOUR)
         if tally.count > settings.sign_in_mails_per_address_per_hour:
             raise TooManyMessages(tally.started_at + HOUR, at)
     spacing = timedelta(minutes=1) / settings.sign_in_mails_per_address_per_minute
     due_at = take_turn(
-        session, scope.merchant_id, limit_key("confirm-turn", _digest(scope.customer_id)), at=at, spacing=spacing
+        session,
+        scope.merchant_id,
+        limit_key("confirm-turn", _digest(change_id or scope.customer_id)),
+        at=at,
+        spacing=spacing,
     )
     close_confirmations(session, scope, purpose, at=at)
     confirmation_id = new_id(tokens.CONFIRMATION, at)
@@ -121,7 +125,7 @@ def enter_confirmation(
 ) -> EnteredCode:
     """Judge a code: right once, in the session that requested it, within its time and its five tries.
 
-    Wrong ones are also counted by customer and hour, so that new mails bring no new tries.
+    Wrong ones are also counted by customer (of an undo, by change) and hour, so that new mails bring no new tries.
     """
     code = read_code(typed)
     if isinstance(code, CodeFault):
@@ -140,7 +144,7 @@ def enter_confirmation(
     if not has_begun(row.mailed_at, at) or at >= row.expires_at:
         row.closed_at = at
         return EnteredCode("expired")
-    key = limit_key("confirm-try", _digest(scope.customer_id))
+    key = limit_key("confirm-try", _digest(change_id or scope.customer_id))
     tried = count_up(session, scope.merchant_id, key, at=at, window=HOUR)
     if row.tries_left == 0 or tried.count > settings.sign_in_failures_per_address_per_hour:
         return EnteredCode("locked")
@@ -181,7 +185,9 @@ def mark_confirmed(session: Session, scope: Scope, session_id: str, *, at: datet
     )
 
 
-def _keys(settings: Settings, scope: Scope, address: str | None) -> list[str]:
+def _keys(settings: Settings, scope: Scope, address: str | None, change_id: str | None) -> list[str]:
+    if change_id is not None:
+        return [limit_key("confirm-mail", _digest(change_id))]
     keys = [limit_key("confirm-mail", _digest(scope.customer_id))]
     if address is not None:
         digest = tokens.address_digest(settings.keys, scope.merchant_id, mailbox_of(address))

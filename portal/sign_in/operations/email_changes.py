@@ -89,7 +89,8 @@ def prove_email(
 
 
 def find_change(session: Session, merchant_id: str, change_id: str, *, at: datetime) -> EmailChange | None:
-    """Return a change that can still be undone: not undone, not too old, and the customer has the new address."""
+    """Return a change that can still be undone: not undone, not too old, and the customer has the new address, or one that it changed
+    to from there: whoever took an account over would else change the address twice."""
     change = session.get(EmailChange, (merchant_id, change_id))
     if change is None or change.undone_at is not None or at >= change.undo_until:
         return None
@@ -98,7 +99,7 @@ def find_change(session: Session, merchant_id: str, change_id: str, *, at: datet
             Customer.merchant_id == merchant_id, Customer.id == change.customer_id, Customer.deleted_at.is_(None)
         )
     ).scalar()
-    return change if current == change.new_email else None
+    return change if current == _steps_from(session, change)[-1].new_email else None
 
 
 def request_undo(
@@ -134,10 +135,31 @@ def undo_email(
     if entered.answer != "proved":
         return entered
     actor = customer_actor(change.customer_id, request_id=request_id)
+    steps = _steps_from(session, change)
+    # A code for yet another address, entered at this moment, comes too late.
+    close_confirmations(session, scope, "new_address", at=at)
     change_email(
         session, scope, change.old_email, event_type=EventType.CUSTOMER_EMAIL_CHANGE_UNDONE, actor=actor, at=at
     )
-    change.undone_at = at
+    for step in steps:
+        step.undone_at = at
     # Also the session in which it was changed: whoever did it may not have been the customer.
     end_access(session, scope, actor=actor, at=at)
     return entered
+
+
+def _steps_from(session: Session, change: EmailChange) -> list[EmailChange]:
+    """Return a change and those that the customer made from there, one upon the other; what the merchant set in between ends them."""
+    later = session.execute(
+        sa.select(EmailChange)
+        .where(
+            EmailChange.merchant_id == change.merchant_id, EmailChange.customer_id == change.customer_id,
+            EmailChange.changed_at >= change.changed_at, EmailChange.id != change.id, EmailChange.undone_at.is_(None),
+        )
+        .order_by(EmailChange.changed_at, EmailChange.id)
+    ).scalars()  # fmt: skip
+    steps = [change]
+    for each in later:
+        if each.old_email == steps[-1].new_email:
+            steps.append(each)
+    return steps
