@@ -111,9 +111,17 @@ def expect_email(session: Session, scope: Scope, address: str | None, *, actor: 
 
 
 def change_email(
-    session: Session, scope: Scope, address: str | None, *, event_type: EventType, actor: Actor, at: datetime
+    session: Session,
+    scope: Scope,
+    address: str | None,
+    *,
+    event_type: EventType,
+    actor: Actor,
+    at: datetime,
+    change: str | None = None,
 ) -> str | None:
-    """Give the customer an address that was proved, or back the one before; return the one that it had.
+    """Give the customer an address that was proved, or back the one before; return the one that it had. `change` is the id of what can be
+    undone, for whoever hears of the event.
 
     Several customers may have one address: whoever proves it chooses among them when signing in. Raises UnknownCustomer, CustomerDeleted.
     """
@@ -131,7 +139,7 @@ def change_email(
         .limit(10)
     ).scalars()  # fmt: skip
     previous = {name: before[name] for name in ("email", "email_pending")}
-    _record(session, customer, event_type, actor, at, previous, same_address=list(same))
+    _record(session, customer, event_type, actor, at, previous, same_address=list(same), change=change)
     return before["email"] and str(before["email"])
 
 

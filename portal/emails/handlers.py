@@ -126,7 +126,7 @@ def send_question_mail(
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         scope = MerchantScope(merchant_id)
-        question = find_question(reader, scope, str(payload["question"]))
+        question = find_question(reader, scope, str(payload["object"]))
         customer = find_customer(reader, scope, question.customer_id) if question else None
         brand = build_mail_brand(renderer, merchant, merchant.locale)
         if question is None or customer is None or not brand.support_email:

@@ -44,12 +44,19 @@ def _was_announced(event: Event) -> bool:
     return event.previous.get("status") == "complete"
 
 
+def _had_an_address(event: Event) -> bool:
+    """Return whether there is an address before, from which the change can be undone."""
+    return bool(event.previous.get("email"))
+
+
 LISTENERS: Mapping[EventType, tuple[Listener, ...]] = MappingProxyType(
     {
         EventType.PAYMENT_COMPLETE: (Listener("receipt_mail", _is_first_completion),),
         EventType.CREDIT_ADDED: (Listener("surplus_mail", _is_surplus, carries=("payment", "amount")),),
         EventType.REFUND_COMPLETE: (Listener("refund_mail", carries=("payment",)),),
         EventType.REFUND_FAILED: (Listener("refund_mail", _was_announced, carries=("payment",)),),
+        EventType.CUSTOMER_EMAIL_CHANGED: (Listener("email_changed_mail", _had_an_address, carries=("change",)),),
+        EventType.QUESTION_ASKED: (Listener("question_mail"),),
         EventType.PAYMENT_METHOD_EXPIRING: (Listener("method_expiring_mail", carries=("expiry",)),),
     }
 )

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from portal.customers.operations import lock_customer
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
-from portal.outbox.operations import enqueue
 from portal.public_ids import new_id
 from portal.questions.errors import TooManyQuestions
 from portal.questions.models import Question
@@ -57,5 +56,4 @@ def ask_question(
         at=at,
     )
     record(session, actor, event)
-    enqueue(session, scope.merchant_id, "question_mail", {"question": question_id}, at=at)
     return question_id

@@ -30,6 +30,8 @@ ENQUEUERS = {
     "portal/outbox/operations.py",
     # Asking for a mail to sign in changes nothing, and a known and an unknown address leave the same rows (threats, rule 5).
     "portal/sign_in/operations/requesting.py",
+    # So does asking for a fresh code.
+    "portal/sign_in/operations/confirmations.py",
     # Having a gateway forget a token is work, which is put off for as long as a payment needs it.
     "portal/payment_methods/operations/methods.py",
     "portal/payment_methods/operations/removal.py",

@@ -31,6 +31,10 @@ PACKED: Mapping[str, tuple[set[str], str]] = {
     "portal.payments.queries.shares": (
         {"Invoice"}, "the review reads invoices, shares and payment in one statement",
     ),
+    "portal.statement.queries": (
+        {"CreditNote", "Invoice", "LedgerEntry", "LedgerTransaction"},
+        "a movement of the ledger counts from the issue of its invoice or credit note, in the statement that sums it",
+    ),
     "portal.sign_in.queries": (
         {"Customer"}, "each request of a signed-in customer reads session and customer in one statement",
     ),

@@ -7,10 +7,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.customers.models import Customer
 from portal.customers.operations import change_email, expect_email
+from portal.customers.queries.customers import find_customer
 from portal.events.rules import Actor, EventType, customer_actor
-from portal.outbox.operations import enqueue
 from portal.public_ids import new_id
 from portal.settings import Settings
 from portal.sign_in.models import EmailChange
@@ -23,7 +22,7 @@ from portal.sign_in.operations.confirmations import (
 )
 from portal.sign_in.rules.challenges import UNDO_FOR
 from portal.sign_in.rules.tokens import EMAIL_CHANGE
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 
 def want_email(
@@ -51,11 +50,8 @@ def resume_email(
     session: Session, settings: Settings, scope: Scope, *, session_id: str, locale: str, actor: Actor, at: datetime
 ) -> None:
     """Mail the code to the new address that waited for a fresh code; nothing where none waits."""
-    waiting = session.execute(
-        sa.select(Customer.email_pending).where(
-            Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id
-        )
-    ).scalar()
+    customer = find_customer(session, MerchantScope(scope.merchant_id), scope.customer_id)
+    waiting = customer.email_pending if customer is not None else None
     if waiting:
         want_email(session, settings, scope, waiting, session_id=session_id, locale=locale, actor=actor, at=at)
 
@@ -73,10 +69,18 @@ def prove_email(
     entered = enter_confirmation(session, settings, scope, "new_address", typed, at=at, session_id=session_id)
     if entered.answer != "proved" or entered.address is None:
         return entered
-    old = change_email(session, scope, entered.address, event_type=EventType.CUSTOMER_EMAIL_CHANGED, actor=actor, at=at)
+    change_id = new_id(EMAIL_CHANGE, at)
+    old = change_email(
+        session,
+        scope,
+        entered.address,
+        event_type=EventType.CUSTOMER_EMAIL_CHANGED,
+        actor=actor,
+        at=at,
+        change=change_id,
+    )
     close_confirmations(session, scope, "identity", at=at)
     if old is not None:
-        change_id = new_id(EMAIL_CHANGE, at)
         session.add(
             EmailChange(
                 merchant_id=scope.merchant_id, id=change_id, customer_id=scope.customer_id, old_email=old, new_email=entered.address,
@@ -84,7 +88,6 @@ def prove_email(
             )
         )  # fmt: skip
         session.flush()
-        enqueue(session, scope.merchant_id, "email_changed_mail", {"change": change_id}, at=at)
     return entered
 
 
@@ -94,12 +97,8 @@ def find_change(session: Session, merchant_id: str, change_id: str, *, at: datet
     change = session.get(EmailChange, (merchant_id, change_id))
     if change is None or change.undone_at is not None or at >= change.undo_until:
         return None
-    current = session.execute(
-        sa.select(Customer.email).where(
-            Customer.merchant_id == merchant_id, Customer.id == change.customer_id, Customer.deleted_at.is_(None)
-        )
-    ).scalar()
-    return change if current == _steps_from(session, change)[-1].new_email else None
+    customer = find_customer(session, MerchantScope(merchant_id), change.customer_id)
+    return change if customer is not None and customer.email == _steps_from(session, change)[-1].new_email else None
 
 
 def request_undo(
