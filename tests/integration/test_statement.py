@@ -15,6 +15,7 @@ from portal.ledger.models import LedgerEntry
 from portal.services import Services
 from portal.statement.queries import list_currencies, read_statement
 from portal.statement.rules import Statement
+from portal.web.csv_files import stream_csv
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR
 from tests.support.merchant_settings import change_settings
@@ -228,3 +229,9 @@ def test_merchant_can_hide_it(account, pages, clock):
     for path in ("statement", "statement.csv"):
         pages.get(f"/acme/{path}", status=404)
     assert "/acme/statement" not in pages.get("/acme/payments").html
+
+
+def test_amount_below_zero_is_a_number_in_the_file() -> None:
+    file = stream_csv("statement", ["Balance"], [["-20.00"], ["-20+1"], ["-2.0.0"]])
+
+    assert file.get_data(as_text=True).split("\r\n")[1:] == ["-20.00", "'-20+1", "'-2.0.0", ""]
