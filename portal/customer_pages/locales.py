@@ -16,9 +16,10 @@ PARAMETER = "locale"
 
 
 def offered_locales() -> tuple[str, ...]:
-    """Return the languages that the request's merchant offers: those of its settings, or all that there are."""
-    offered: tuple[str, ...] = g.merchant.settings.languages.offered
-    return offered or available_locales()
+    """Return the languages that the request's merchant offers: those of its settings that this release has, or all that there are."""
+    available = available_locales()
+    offered = tuple(each for each in g.merchant.settings.languages.offered if each in available)
+    return offered or available
 
 
 def pick_locale(customer_locale: str | None, merchant_locale: str | None, offered: tuple[str, ...]) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Iterator, Mapping
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -36,6 +37,7 @@ from portal.merchants.rules.merchants import checked_locale
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.money import CURRENCIES, AmountError, exponent, major_units, minor_units, parse_decimal
 
+_log = logging.getLogger(__name__)
 VERSION: Literal[1] = 1
 """The version of the schema. A key that is added keeps it; a key that is renamed or changes its meaning gets the next one."""
 MAX_PRESETS = 6
@@ -341,7 +343,8 @@ def read_document(document: Mapping[str, Any], *, languages: Collection[str]) ->
 
 
 def read_stored(stored: Mapping[str, Any]) -> MerchantSettings:
-    """Return the settings of the column `merchants.settings`."""
+    """Return the settings of the column `merchants.settings`. What another release wrote and this one does not take (a country or a
+    currency that is gone, a field that the portal has meanwhile) counts as not decided, and is logged: every page reads this."""
     return _read_text(json.dumps(stored, sort_keys=True)) if stored else _DEFAULT
 
 
@@ -362,7 +365,45 @@ _DEFAULT = MerchantSettings()
 
 @lru_cache(maxsize=1024)
 def _read_text(stored: str) -> MerchantSettings:
-    return MerchantSettings.model_validate_json(stored)
+    document, ignored = json.loads(stored), []
+    while isinstance(document, dict) and document:
+        try:
+            settings = MerchantSettings.model_validate_json(json.dumps(document))
+        except ValidationError as error:
+            ignored += [f"{path}: {message}" for path, message in _faults(error)]
+            # Each turn takes something away, from the end of a list first.
+            for loc in sorted((found["loc"] for found in error.errors(include_url=False)), key=repr, reverse=True):
+                if not _drop(document, loc):
+                    document.clear()
+            continue
+        if ignored:
+            _log.warning("settings.ignored", extra={"reason": "; ".join(ignored)})
+        return settings
+    _log.warning("settings.ignored", extra={"reason": "; ".join(ignored)})
+    return _DEFAULT
+
+
+def _drop(document: Any, loc: Sequence[str | int]) -> bool:
+    """Take what is at a path out of a document, of a path that is not there the nearest part above it; return whether there was any."""
+    for place, key in enumerate(loc):
+        below = _item(document, key)
+        if below is _NOTHING:
+            return False
+        if place == len(loc) - 1 or _item(below, loc[place + 1]) is _NOTHING:
+            del document[key]
+            return True
+        document = below
+    return False
+
+
+def _item(container: Any, key: str | int) -> Any:
+    if isinstance(container, dict):
+        return container.get(key, _NOTHING)
+    is_place = isinstance(container, list) and isinstance(key, int) and 0 <= key < len(container)
+    return container[key] if is_place else _NOTHING
+
+
+_NOTHING = object()
 
 
 def _in_minor_units(limits: Mapping[str, Limits]) -> dict[str, AmountLimits]:

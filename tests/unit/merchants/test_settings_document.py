@@ -203,3 +203,23 @@ def test_example_of_the_settings_document_is_sound():
     text = (Path(__file__).parents[3] / "docs" / "settings.md").read_text(encoding="utf-8")
 
     read(tomllib.loads(text.partition("```toml\n")[2].partition("```")[0]))
+
+
+@pytest.mark.parametrize(
+    ("stored", "kept"),
+    [
+        ({"pages": {"details": "hidden", "calendar": "view"}, "embed": {}}, {"pages": {"details": "hidden"}}),
+        ({"documents": {"languages": {"AN": "fr", "CM": "fr"}}}, {"documents": {"languages": {"CM": "fr"}}}),
+        (
+            {"amounts": {"limits": {"ZZZ": {"minimum": "1", "maximum": "2"}, "XAF": {"minimum": "1", "maximum": "2"}}}},
+            {"amounts": {"limits": {"XAF": {"minimum": "1", "maximum": "2"}}}},
+        ),
+        # The portal has the field itself by now.
+        ({"fields": {"company_name": {"type": "text", "show": "required"}}}, {"fields": {"company_name": {"show": "required"}}}),
+        ({"fields": {"team": {"label": {"en": "Team"}}}, "pages": {"statement": "hidden"}}, {"pages": {"statement": "hidden"}}),
+        ({"version": 2, "pages": "all"}, {}),
+    ],
+)  # fmt: skip
+def test_stored_settings_that_this_release_does_not_take_are_left_out_and_the_rest_counts(stored, kept, caplog):
+    assert stored_settings(read_stored(stored)) == kept
+    assert "settings.ignored" in caplog.text
