@@ -16,6 +16,7 @@ from portal.web.devices import browser_and_system, device_class
 
 SHOWN = (
     EventType.PORTAL_SIGNED_IN, EventType.PORTAL_SIGNED_OUT, EventType.PORTAL_SESSION_ENDED, EventType.CUSTOMER_UPDATED,
+    EventType.CUSTOMER_EMAIL_CHANGED, EventType.CUSTOMER_EMAIL_CHANGE_UNDONE,
     EventType.PAYMENT_COMPLETE, EventType.PAYMENT_FAILED, EventType.REFUND_COMPLETE, EventType.CREDIT_ADDED,
     EventType.PAYMENT_METHOD_ADDED, EventType.PAYMENT_METHOD_UPDATED, EventType.PAYMENT_METHOD_REMOVED,
 )  # fmt: skip

@@ -243,6 +243,7 @@ def test_change_is_undone_from_the_old_address_and_everybody_is_signed_out(site)
     site.clock.advance(minutes=1)
     (caught,) = site.deliver()
     assert caught.recipients == (ADDRESS,)
+    assert "Your email address was changed" in browser.get("/acme/security").text
     done = stranger.submit(page, "Undo the change", code=caught.code, status=200)
 
     assert "all devices were signed out" in done.text
