@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import chain
@@ -14,12 +15,14 @@ from portal.spreadsheets import safe_cell
 _BYTE_ORDER_MARK = "\ufeff"
 """Without it, Excel reads a file of UTF-8 in the code page of the machine."""
 _CHUNK_CHARACTERS = 32_000
+_NUMBER = re.compile(r"-[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
 def stream_csv(name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Response:
     """Return the response with a file `name.csv` (RFC 4180, UTF-8 with a byte order mark), of which a chunk is in memory at a time.
 
-    `name` has letters, digits and hyphens. A cell that a spreadsheet would take for a formula has an apostrophe before it.
+    `name` has letters, digits and hyphens. A cell that a spreadsheet would take for a formula has an apostrophe before it, a number below
+    zero has none: it is to be added up.
     """
     assert name.isascii() and name.replace("-", "").isalnum(), (
         "the name of a file is made of letters, digits and hyphens"
@@ -34,7 +37,7 @@ def _chunks(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     buffer.seek(0, 2)
     writer = csv.writer(buffer)
     for row in rows:
-        writer.writerow([safe_cell(cell) for cell in row])
+        writer.writerow([cell if _NUMBER.fullmatch(cell) else safe_cell(cell) for cell in row])
         if buffer.tell() > _CHUNK_CHARACTERS:
             yield buffer.getvalue()
             buffer.seek(0)

@@ -19,6 +19,7 @@ from portal.ledger.models import LedgerEntry
 from portal.services import Services
 from portal.statement.queries import list_currencies, read_statement
 from portal.statement.rules import Statement
+from portal.web.csv_files import stream_csv
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR
 from tests.support.merchant_settings import change_settings
@@ -286,3 +287,9 @@ def test_tax_and_order_number_of_the_customer_are_printed_on_new_invoices(accoun
     text = "".join(page.extract_text() for page in PdfReader(BytesIO(file.data)).pages)
     assert "PO-2026-118" in text
     assert "12345" in text
+
+
+def test_amount_below_zero_is_a_number_in_the_file() -> None:
+    file = stream_csv("statement", ["Balance"], [["-20.00"], ["-20+1"], ["-2.0.0"]])
+
+    assert file.get_data(as_text=True).split("\r\n")[1:] == ["-20.00", "'-20+1", "'-2.0.0", ""]
