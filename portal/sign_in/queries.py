@@ -45,7 +45,8 @@ class SignedIn:
 
     def is_fresh(self, at: datetime) -> bool:
         """Return whether a fresh code was entered a short while ago, so that none is asked for."""
-        return self.confirmed_at is not None and at - self.confirmed_at < FRESH_FOR
+        confirmed_at = self.confirmed_at  # A clock that was set back makes nothing fresh again.
+        return confirmed_at is not None and has_begun(confirmed_at, at) and at - confirmed_at < FRESH_FOR
 
     def is_touch_due(self, at: datetime) -> bool:
         """Return whether `last_used_at` is to be updated."""
