@@ -280,3 +280,28 @@ def test_tax_number_is_that_of_the_country_which_only_the_merchant_changes(accou
     save(pages, {"tax_id": "911144442"})
 
     assert stored(account).tax_ids == [{"type": "us_ein", "value": "91-1144442"}]
+
+
+def test_shipping_to_the_billing_address_is_a_shipping_address(account, pages):
+    decide(account, fields={"shipping_address": {"show": "required"}})
+
+    page = save(pages, {**SEATTLE, "shipping_same": "yes"})
+
+    assert stored(account).shipping_address == {}
+    assert "needs something more" not in page.text
+    assert "detail" not in pages.get("/acme/").texts("main")[0]
+
+
+@pytest.mark.parametrize(
+    ("type_", "typed", "says"),
+    [
+        ("number", "--5", "This is not a number"), ("number", "٥", "This is not a number"), ("number", ".", "This is not a number"),
+        ("date", "2026-W05-6", "This is not a date."), ("date", "20260131", "This is not a date."),
+    ],
+)  # fmt: skip
+def test_number_and_date_are_written_in_one_way(account, pages, type_, typed, says):
+    decide(account, fields={"mine": {"type": type_, "label": {"en": "Mine"}}})
+
+    page = save(pages, {"fields.mine": typed}, status=422)
+
+    assert errors(page)["fields.mine"].startswith(says)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -34,6 +35,7 @@ FaultCode = Literal[
 _PARTS = tuple(part for part in ADDRESS_PARTS if part != "country")
 _YES_NO = ("yes", "no")
 _EARLIEST = date(1900, 1, 1)
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ def _is_sent(given: Mapping[str, str], field: ContextField) -> bool:
 def _stored_value(stored: Mapping[str, Any], field: ContextField) -> object:
     if field.is_context:
         return stored["fields"].get(field.name)
+    if field.name == "shipping_address":
+        return stored["shipping_address"] or stored["billing_address"]  # None of its own: the billing address serves.
     return stored["tax_ids" if field.name == "tax_id" else field.name]
 
 
@@ -220,7 +224,7 @@ def _read_context_field(reading: _Reading, field: ContextField, country: str | N
     elif field.type == "date":
         fault = None if _is_date(value) else "not_a_date"
     elif field.type == "number":
-        fault = None if value.isascii() and value.lstrip("-").replace(".", "", 1).isdigit() else "not_a_number"
+        fault = None if _NUMBER.fullmatch(value) else "not_a_number"
     elif field.type in ("choice", "yes_no"):
         fault = None if value in (field.choices or _YES_NO) else "not_offered"
     if fault is not None:
@@ -230,7 +234,8 @@ def _read_context_field(reading: _Reading, field: ContextField, country: str | N
 
 def _is_date(text: str) -> bool:
     try:
-        return date.fromisoformat(text) >= _EARLIEST and len(text) == len("2026-01-31")
+        # Python also reads "20260131" and "2026-W05-6".
+        return date.fromisoformat(text).isoformat() == text and date.fromisoformat(text) >= _EARLIEST
     except ValueError:
         return False
 
