@@ -329,6 +329,21 @@ def test_change_is_undone_where_the_merchant_has_closed_the_page_of_details_sinc
     assert stored(site) == (ADDRESS, None)
 
 
+def test_undo_of_a_later_change_takes_the_code_from_nobody(site):
+    browser, path = changed(site)
+    change_again(site, browser, "third@studio.example")
+    (later,) = [path_of(mail) for mail in site.deliver() if mail.recipients == (NEW,)]
+    owner, thief = site.browser(), site.browser()
+    ask = thief.get(later)
+    page = owner.submit(owner.get(path), "Send the code")
+    (caught,) = [mail for mail in site.deliver() if mail.recipients == (ADDRESS,)]
+
+    assert thief.submit(ask, "Send the code", status=429).status == 429
+    owner.submit(page, "Undo the change", code=caught.code, status=200)
+
+    assert stored(site) == (ADDRESS, None)
+
+
 @pytest.mark.parametrize(
     "damage",
     [

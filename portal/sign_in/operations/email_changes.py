@@ -12,7 +12,8 @@ from portal.customers.queries.customers import find_customer
 from portal.events.rules import Actor, EventType, customer_actor
 from portal.public_ids import new_id
 from portal.settings import Settings
-from portal.sign_in.models import EmailChange
+from portal.sign_in.errors import TooManyMessages
+from portal.sign_in.models import Confirmation, EmailChange
 from portal.sign_in.operations.access import end_access
 from portal.sign_in.operations.confirmations import (
     EnteredCode,
@@ -20,6 +21,7 @@ from portal.sign_in.operations.confirmations import (
     enter_confirmation,
     request_confirmation,
 )
+from portal.sign_in.operations.limits import HOUR
 from portal.sign_in.rules.challenges import UNDO_FOR
 from portal.sign_in.rules.tokens import EMAIL_CHANGE
 from portal.tenancy import MerchantScope, Scope
@@ -104,10 +106,14 @@ def find_change(session: Session, merchant_id: str, change_id: str, *, at: datet
 def request_undo(
     session: Session, settings: Settings, merchant_id: str, change_id: str, *, locale: str, at: datetime
 ) -> bool:
-    """Mail a code to the address before; False where the change cannot be undone any more. Raises TooManyMessages."""
+    """Mail a code to the address before; False where the change cannot be undone any more. Raises TooManyMessages, also while a change
+    from which this one followed is being undone: of one code at a time, that of the first address is the owner's."""
     change = find_change(session, merchant_id, change_id, at=at)
     if change is None:
         return False
+    until = _undone_first_until(session, change)
+    if until is not None and at < until:
+        raise TooManyMessages(until, at)
     scope = Scope(merchant_id, change.customer_id)
     request_confirmation(
         session, settings, scope, "undo", locale=locale, at=at, address=change.old_email, change_id=change_id
@@ -145,6 +151,23 @@ def undo_email(
     # Also the session in which it was changed: whoever did it may not have been the customer.
     end_access(session, scope, actor=actor, at=at)
     return entered
+
+
+def _undone_first_until(session: Session, change: EmailChange) -> datetime | None:
+    """Return until when the code of an earlier change holds, None where there is none."""
+    row = session.execute(
+        sa.select(Confirmation.created_at, Confirmation.expires_at)
+        .join(
+            EmailChange,
+            sa.and_(EmailChange.merchant_id == Confirmation.merchant_id, EmailChange.id == Confirmation.change_id),
+        )
+        .where(
+            Confirmation.merchant_id == change.merchant_id, Confirmation.customer_id == change.customer_id,
+            Confirmation.purpose == "undo", Confirmation.closed_at.is_(None),
+            EmailChange.merchant_id == change.merchant_id, EmailChange.changed_at < change.changed_at,
+        )
+    ).first()  # fmt: skip
+    return (row.expires_at or row.created_at + HOUR) if row is not None else None
 
 
 def _steps_from(session: Session, change: EmailChange) -> list[EmailChange]:
