@@ -10,6 +10,7 @@ import pytest
 from portal.assets import TEMPLATES
 from portal.rendering.renderer import Renderer
 from portal.theming.themes import ThemeSet, load_themes
+from tests.support.bundled import RunRenderer
 from tests.support.example_pages import example_shell, examples, render_example
 from tests.support.page_checks import page_faults
 
@@ -19,7 +20,7 @@ EXAMPLES = list(examples())
 @pytest.fixture(scope="module")
 def plain_renderer(themes: ThemeSet) -> Renderer:
     """A renderer that stays within the public hooks of Jinja."""
-    return Renderer(themes, fast_escaping=False)
+    return RunRenderer(themes, fast_escaping=False)
 
 
 @pytest.mark.parametrize(("theme", "locale"), [("acme", "en"), ("savane", "fr")])

@@ -1,4 +1,5 @@
-"""What the fork server hands on: every template in the theme and language of the tests' merchants, and an application's routes."""
+"""What the fork server hands on: every template in the theme and language of the tests' merchants, an application's routes, and the
+tables as the ORM knows them."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import gc
 from typing import Any, cast
 
 import psycopg  # noqa: F401  # Asked for when the first connection is made.
+from sqlalchemy.orm import configure_mappers
 
 import portal.gateways.sandbox  # noqa: F401  # Asked for by a merchant's first call.
 from portal.assets import TEMPLATES
@@ -20,8 +22,10 @@ from tests.support.bundled import bundled_renderer, bundled_static_files
 
 def _compile_all() -> Renderer:
     renderer, static = bundled_renderer(), bundled_static_files().path
-    for path in TEMPLATES.rglob("*.html"):
-        renderer.template(path.relative_to(TEMPLATES).as_posix(), theme="acme", locale="en", static=static)
+    for path in (*TEMPLATES.rglob("*.html"), *TEMPLATES.rglob("*.txt")):
+        name = path.relative_to(TEMPLATES).as_posix()
+        # Mails have no static root.
+        renderer.template(name, theme="acme", locale="en", static="" if name.startswith("emails/") else static)
     return renderer
 
 
@@ -32,6 +36,7 @@ def _make_routes() -> None:
 
 RENDERER = _compile_all()
 _make_routes()
+configure_mappers()
 # No child walks through what is here to stay, and copies the memory it lies in.
 gc.collect()
 gc.freeze()

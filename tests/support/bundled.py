@@ -1,11 +1,22 @@
-"""The bundled themes, templates and static files, read and compiled once a process: compiled anew they cost more than most tests."""
+"""The bundled themes, templates and static files, read once a process and compiled once a run: compiled anew they cost more than
+most tests."""
 
 from __future__ import annotations
 
+import atexit
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
+
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 
 from portal.rendering.renderer import Renderer
-from portal.theming.themes import ThemeSet, load_themes
+from portal.theming.themes import Theme, ThemeSet, load_themes
 from portal.web.static_files import StaticFiles, build_static_files
 
 
@@ -16,9 +27,52 @@ def bundled_themes() -> ThemeSet:
 
 @cache
 def bundled_renderer() -> Renderer:
-    return Renderer(bundled_themes())
+    return RunRenderer(bundled_themes())
 
 
 @cache
 def bundled_static_files() -> StaticFiles:
     return build_static_files(bundled_themes())
+
+
+# --- compiled templates of a run, which its workers and the servers of crash tests share ---
+
+_FOLDER = "TESTS_COMPILED_TEMPLATES"
+
+
+def share_compiled_templates() -> None:
+    """Name a folder for them in the environment, which every process of this run inherits; made by the process that begins it."""
+    if _FOLDER not in os.environ:
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="portal-templates-")
+        atexit.register(shutil.rmtree, os.environ[_FOLDER], ignore_errors=True)
+
+
+class RunRenderer(Renderer):
+    """A renderer whose templates are compiled once a run, where the run shares them; a worker else compiles each of them anew."""
+
+    def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
+        environment = super()._create(key, theme)
+        if folder := os.environ.get(_FOLDER):
+            # The text of a locale and the static root become part of the code.
+            environment.bytecode_cache = _Compiled(Path(folder), repr(key[1:]))
+        return environment
+
+
+class _Compiled(BytecodeCache):
+    """Code of templates in files, which no process sees unfinished. Jinja looks whether it is that of the source."""
+
+    def __init__(self, folder: Path, variant: str) -> None:
+        self._folder, self._variant = folder, variant
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(FileNotFoundError), self._file(bucket).open("rb") as file:
+            bucket.load_bytecode(file)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        draft = self._file(bucket).with_suffix(f".{os.getpid()}")
+        with suppress(FileNotFoundError):  # The run has ended meanwhile.
+            draft.write_bytes(bucket.bytecode_to_string())
+            draft.rename(self._file(bucket))
+
+    def _file(self, bucket: Bucket) -> Path:
+        return self._folder / hashlib.sha256(f"{self._variant} {bucket.key}".encode()).hexdigest()
