@@ -77,6 +77,8 @@ def update_customer(
     before = shape_customer(session, customer)
     for name, value in changes.items():
         setattr(customer, name, value)
+    if "email" in changes:
+        customer.email_pending = None  # What the customer wanted before is not what the merchant set now.
     customer.updated_at = at
     after = shape_customer(session, customer)
     previous = {name: value for name, value in before.items() if after[name] != value and name != "updated_at"}

@@ -9,9 +9,11 @@ import pytest
 
 from portal.audit.models import AuditEntry
 from portal.customers.models import Customer
+from portal.customers.operations import update_customer
+from portal.customers.rules.profiles import CustomerDetails
 from portal.outbox.models import OutboxMessage
 from portal.sign_in.models import Confirmation, EmailChange, SignInSession
-from tests.support.actors import OPERATOR
+from tests.support.actors import OPERATOR, STAFF
 from tests.support.merchant_settings import change_settings
 from tests.support.page_client import Page, PageClient
 from tests.support.site import ADDRESS, Site, path_of
@@ -210,6 +212,50 @@ def test_change_is_given_up_and_its_code_is_worth_nothing(site):
     assert stored(site) == (ADDRESS, None)
     browser.post("/acme/details/email/code", {"code": code}, status=422)
     assert stored(site) == (ADDRESS, None)
+
+
+def test_address_that_the_merchant_sets_meanwhile_stays(site):
+    browser = site.signed_in()
+    _, code = to_the_code(site, browser)
+    with site.services.database.unit_of_work() as session:
+        details = CustomerDetails(email="maya@set.example")
+        update_customer(
+            session, site.scope.merchant_id, site.scope.customer_id, details, actor=STAFF, at=site.clock.now()
+        )
+
+    browser.post("/acme/details/email/code", {"code": code}, status=422)
+
+    assert stored(site) == ("maya@set.example", None)
+
+
+def test_who_has_used_up_the_mails_of_the_hour_notes_no_address_either(site):
+    browser = site.signed_in()
+    for number in range(12):
+        browser.client.post(
+            "/acme/details/email",
+            data={"email": f"maya{number}@studio.example"},
+            headers={"Sec-Fetch-Site": "same-origin"},
+        )
+
+    assert stored(site) == (ADDRESS, "maya9@studio.example")
+    requested = [entry for entry in site.rows(AuditEntry) if entry.action == "customer.email_change_requested"]
+    assert len(requested) == 10
+
+
+def test_two_requests_at_once_leave_one_code(site):
+    browser = site.signed_in()
+    cookie = browser.client.get_cookie("portal_acme")
+
+    def request(number: int) -> int:
+        client = site.app.test_client()
+        client.set_cookie(cookie.key, cookie.value, domain="localhost")
+        fields = {"email": f"maya{number}@studio.example"}
+        answer = client.post("/acme/details/email", data=fields, headers={"Sec-Fetch-Site": "same-origin"})
+        return int(answer.status_code)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(request, range(4))) == [303] * 4
+    assert sum(row.closed_at is None for row in site.rows(Confirmation)) == 1
 
 
 def test_fresh_code_is_asked_for_once_in_a_quarter_of_an_hour(site):

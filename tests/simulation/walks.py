@@ -133,7 +133,20 @@ def _stop_requested(world: World, cell: Cell) -> None:
     moves.call_off(world, payment, dies_at=cell.label)
     check(world)
     world.pass_time(seconds=4)
-    _go_on(world, cell, payment, [_fault(cell.answer)])
+    if cell.retrier != "webhook":
+        _go_on(world, cell, payment, [_fault(cell.answer)])
+        return
+    # By the event alone: in a whole round the worker's own lookup, which is due as well, would answer after it.
+    world.pass_time(minutes=3)
+    charge = world.provider.charges[payment.id]
+    if (
+        cell.answer == "canceled"
+        and charge.state in OPEN
+        and not any(event.reference == payment.id for event in world.provider.events)
+    ):
+        world.provider.finish(charge, "canceled")  # By the payer, on the provider's page.
+    moves.send_event(world, _event(world, payment))
+    moves.work_round(world, _EVENTS, faults=[_fault(cell.answer)])
 
 
 def _cancel_answered(world: World, cell: Cell) -> None:

@@ -35,6 +35,8 @@ HOUSEKEEPING = frozenset(
         ("delete", "sign_in_challenges"),
         ("delete", "sign_in_requests"),
         ("delete", "sign_in_known_browsers"),
+        ("delete", "confirmations"),
+        ("delete", "email_changes"),
         ("delete", "portal_sessions"),
         ("delete", "sign_in_sessions"),
         ("delete", "rate_counters"),

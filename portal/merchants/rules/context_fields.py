@@ -15,7 +15,8 @@ SECTIONS: tuple[FieldSection, ...] = ("customer", "billing", "shipping")
 OWN_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 MAX_OWN_FIELDS = 10
 """Fields of the merchant's own (requirements, decision 4)."""
-MAX_VALUE_LENGTH = 500
+MAX_VALUE_LENGTH = 255
+"""Characters of a value: one line, as names and addresses have (`contacts.MAXIMUM_TEXT`)."""
 MAX_LABEL = 80
 MAX_CHOICES = 50
 

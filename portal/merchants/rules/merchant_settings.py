@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from portal.contacts import is_blank
+from portal.contacts import ContactRefused, is_blank, normalise_name
 from portal.countries import is_country
 from portal.merchants.errors import Fault, InvalidMerchant, InvalidSettings
 from portal.merchants.rules.context_fields import (
@@ -173,10 +173,20 @@ def _read_labels(given: object) -> dict[str, str]:
                 faults.append(_fault((locale,), f"is written {checked_locale(locale)}", text))
         except InvalidMerchant as fault:
             faults.append(_fault((locale,), str(fault), text))
-        if not isinstance(text, str) or is_blank(text) or len(text) > MAX_LABEL:
+        if not _is_line(text):
             faults.append(_fault((locale,), f"is a text of 1 to {MAX_LABEL} characters", text))
     _refuse(faults)
     return dict(given)
+
+
+def _is_line(text: object) -> bool:
+    """Return whether a text is one line that is kept as it is written: what somebody types is brought into that form, and compared."""
+    if not isinstance(text, str) or is_blank(text) or len(text) > MAX_LABEL:
+        return False
+    try:
+        return normalise_name(text) == text
+    except ContactRefused:
+        return False
 
 
 Labels = Annotated[dict[str, str], WrapValidator(lambda given, _: _read_labels(given))]
@@ -256,8 +266,8 @@ def _field_faults(name: str, choice: FieldChoice) -> Iterator[tuple[tuple[str | 
         yield ("choices",), 'is for the type "choice"'
     if choice.type == "choice" and len(set(choice.choices)) < 2:
         yield ("choices",), "has at least two different texts"
-    if any(is_blank(text) or len(text) > MAX_LABEL for text in choice.choices):
-        yield ("choices",), f"has texts of 1 to {MAX_LABEL} characters"
+    if not all(map(_is_line, choice.choices)):
+        yield ("choices",), f"has texts of 1 to {MAX_LABEL} characters, without blanks at their ends or two in a row"
     if choice.max_length is not None and choice.type != "text":
         yield ("max_length",), 'is for the type "text"'
 

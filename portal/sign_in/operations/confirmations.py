@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.clock import has_begun
+from portal.customers.operations import lock_customer
 from portal.customers.queries.accounts import find_account
 from portal.customers.rules.profiles import mailbox_of
 from portal.outbox.operations import enqueue
@@ -65,6 +66,9 @@ def request_confirmation(
     `address` is where it goes, the customer's own unless given. One customer causes ten mails an hour, to one address as many, and one
     a minute. Undoing a change has a budget of its own, which whoever is signed in cannot use up. Raises TooManyMessages.
     """
+    lock_customer(
+        session, scope
+    )  # One of each purpose is open: of two requests at once, the later replaces the earlier.
     for key in _keys(settings, scope, address, change_id):
         tally = count_up(session, scope.merchant_id, key, at=at, window=HOUR)
         if tally.count > settings.sign_in_mails_per_address_per_hour:

@@ -48,6 +48,25 @@ def want_email(
     )
 
 
+def want_email_later(
+    session: Session,
+    settings: Settings,
+    scope: Scope,
+    address: str,
+    *,
+    session_id: str,
+    locale: str,
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Note the new address, and mail the customer's own a fresh code, after which the new one gets its (`resume_email`).
+
+    Both or neither: who has used up its mails notes no more addresses either. Raises TooManyMessages.
+    """
+    expect_email(session, scope, address, actor=actor, at=at)
+    request_confirmation(session, settings, scope, "identity", locale=locale, at=at, session_id=session_id)
+
+
 def resume_email(
     session: Session, settings: Settings, scope: Scope, *, session_id: str, locale: str, actor: Actor, at: datetime
 ) -> None:
@@ -71,6 +90,9 @@ def prove_email(
     entered = enter_confirmation(session, settings, scope, "new_address", typed, at=at, session_id=session_id)
     if entered.answer != "proved" or entered.address is None:
         return entered
+    customer = find_customer(session, MerchantScope(scope.merchant_id), scope.customer_id)
+    if customer is None or customer.email_pending != entered.address:
+        return EnteredCode("expired")  # Given up, or the merchant has set another address meanwhile.
     change_id = new_id(EMAIL_CHANGE, at)
     old = change_email(
         session,

@@ -40,7 +40,12 @@ def needs_code() -> bool:
 def ask_for_code(target: str) -> Response:
     """Mail a code and lead to its form, from which `target` follows. Raises TooManyMessages."""
     _request()
-    return redirect_to(f"{PATH}?next={target}")
+    return redirect_to(code_page(target))
+
+
+def code_page(target: str) -> str:
+    """Return the path of the page on which the code is entered, which leads to `target`."""
+    return f"{PATH}?next={target}"
 
 
 @signed_in

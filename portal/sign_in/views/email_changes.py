@@ -6,7 +6,6 @@ from flask import Blueprint, Response, g, request
 
 from portal.contacts import ContactRefused, is_blank, normalise_email
 from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to
-from portal.customers.operations import expect_email
 from portal.customers.queries.customers import get_customer
 from portal.customers.rules.profiles import is_same_mailbox
 from portal.sign_in.operations.confirmations import EnteredCode
@@ -17,6 +16,7 @@ from portal.sign_in.operations.email_changes import (
     request_undo,
     undo_email,
     want_email,
+    want_email_later,
 )
 from portal.sign_in.page_builders import build_confirm_page
 from portal.sign_in.pages import EmailPage, UndoEmailPage
@@ -24,7 +24,7 @@ from portal.sign_in.queries import find_confirmation
 from portal.sign_in.rules.challenges import is_address, mask_address
 from portal.sign_in.rules.tokens import change_of
 from portal.sign_in.views.confirming import EMAIL as PATH
-from portal.sign_in.views.confirming import ask_for_code, needs_code
+from portal.sign_in.views.confirming import ask_for_code, code_page, needs_code
 from portal.tenancy import MerchantScope, Scope
 from portal.web.card_numbers import card_number_shown_by, pasted_fields
 from portal.web.policies import public, signed_in
@@ -67,8 +67,13 @@ def want() -> Response:
     address = normalise_email(typed)
     services, scope = current_services(), current_scope()
     if needs_code():
-        services.database.run(lambda session: expect_email(session, scope, address, actor=current_actor(), at=now()))
-        return ask_for_code(PATH)
+        services.database.run(
+            lambda session: want_email_later(
+                session, services.settings, scope, address, session_id=g.signed_in.session_id, locale=g.shell.locale,
+                actor=current_actor(), at=now(),
+            )
+        )  # fmt: skip
+        return redirect_to(code_page(PATH))
     _send(address)
     return redirect_to(PATH)
 
