@@ -1,4 +1,4 @@
-"""Draws a long paper in a process of its own, which gives its memory back and can be stopped: `python -m portal.documents.drawing_apart`."""
+"""Has a long paper drawn in a process of its own (`drawing_process`), which gives its memory back and can be stopped."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from portal.documents.errors import PaperNotSet
-from portal.documents.papers import PaperBrand, StoredPaper
+from portal.documents.papers import StoredPaper
 
 _log = logging.getLogger(__name__)
+_PROCESS = "portal.documents.drawing_process"
 _SECONDS = 120
-_BYTES = 4 * 1024**3
 
 
 def draw_apart(paper: StoredPaper, font_folders: Sequence[Path]) -> bytes:
@@ -35,7 +33,7 @@ def draw_apart(paper: StoredPaper, font_folders: Sequence[Path]) -> bytes:
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         drawn = subprocess.run(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", _PROCESS],
             input=json.dumps(order).encode(),
             capture_output=True,
             timeout=_SECONDS,
@@ -48,28 +46,3 @@ def draw_apart(paper: StoredPaper, font_folders: Sequence[Path]) -> bytes:
     if b"document.glyph_missing" in drawn.stderr:
         _log.warning("document.glyph_missing", extra={"document": paper.digest})
     return drawn.stdout
-
-
-def main() -> None:
-    """Read a paper from standard input, and write its PDF to standard output."""
-    from portal.documents.typesetting import load_fonts, set_paper
-
-    _limit_memory()
-    order: dict[str, Any] = json.load(sys.stdin.buffer)
-    brand = PaperBrand(**order["brand"] | {"bar": tuple(order["brand"]["bar"])})
-    paper = StoredPaper(
-        order["layout"], order["content"], brand, datetime.fromisoformat(order["made_at"]), order["digest"]
-    )
-    sys.stdout.buffer.write(set_paper(paper, load_fonts([Path(folder) for folder in order["fonts"]])))
-
-
-def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has none.
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
-
-
-if __name__ == "__main__":
-    main()

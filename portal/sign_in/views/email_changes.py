@@ -120,7 +120,9 @@ def undo(token: str) -> Response:
 
 
 def _refuse_card_number_at_undo(token: str) -> Response:
-    return _undo_page(token, EnteredCode("short"))
+    response = _undo_page(token, EnteredCode("short"))
+    response.status_code = _UNPROCESSABLE  # Also where there is nothing to undo: what was sent is at fault.
+    return response
 
 
 @public
