@@ -47,8 +47,9 @@ def _store_once(session: Session, merchant_id: str, gateway_name: str, event: Ve
     }
     statement = _STORE_SQLITE if session.get_bind().dialect.name == "sqlite" else _STORE_POSTGRESQL
     # None where it is stored already, perhaps by another process at this moment.
-    return bool(session.execute(statement, row).rowcount == 1)  # type: ignore[attr-defined]  # an INSERT answers with a CursorResult
+    return session.execute(statement, row).first() is not None
 
 
-_STORE_SQLITE = sqlite_insert(table_of(ProviderEvent)).on_conflict_do_nothing()
-_STORE_POSTGRESQL = postgresql_insert(table_of(ProviderEvent)).on_conflict_do_nothing()
+_STORED = table_of(ProviderEvent)
+_STORE_SQLITE = sqlite_insert(_STORED).on_conflict_do_nothing().returning(_STORED.c.event_id)
+_STORE_POSTGRESQL = postgresql_insert(_STORED).on_conflict_do_nothing().returning(_STORED.c.event_id)

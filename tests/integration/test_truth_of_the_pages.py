@@ -182,7 +182,7 @@ However often you press, you pay once.|The next page shows what you pay.|Nothing
 See your payments|See all payments|Pay %(amount)s another way|the rest|Payment|Payment of|Payment of %(amount)s|Due|Due date|due %(day)s|Due %(day)s
 An invoice moves here once it is paid in full.|No paid invoices yet|Your first payment will be listed here.|Your invoices will be listed here, with what is left to pay.
 All your payments are one tab away.|That is good news. All your payments are one tab away.|No payments here|No payments yet|To pay|Overdue|not counted above
-A refund will appear below its payment.|Refund|A payment that also paid other invoices was refunded in part.|Payment details
+A refund will appear below its payment.|Ask about this payment|Refund|A payment that also paid other invoices was refunded in part.|Payment details
 You started the payment|This is the first of two payments|Cancel this payment|Mobile money, approved on your phone|On your phone|Use your credit first
 Used first when you next pay, unless you choose otherwise.|You can use your credit, up to its amount.|Your credit covers it all; nothing else is charged.
 Your phone will ask you to approve it.|Your bank may ask you to confirm.|A new payment method|A new payment method, on the %(gateway)s page

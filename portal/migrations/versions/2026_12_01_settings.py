@@ -30,7 +30,37 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    connection = op.get_bind()
+    for merchant_id, settings in connection.execute(sa.select(_MERCHANTS.c.id, _MERCHANTS.c.settings)).all():
+        if amounts := (settings or {}).get("amounts"):
+            connection.execute(
+                sa.update(_MERCHANTS).where(_MERCHANTS.c.id == merchant_id).values(payment_options=_options(amounts))
+            )
     op.drop_column("merchants", "settings")
+
+
+def _options(amounts: dict[str, Any]) -> dict[str, Any]:
+    """Return how customers may pay as the release before reads it, in minor units."""
+    return {
+        "amount_mode": amounts.get("mode", "fixed"),
+        "allow_split": amounts.get("split", False),
+        "amounts": _in_minor_units(amounts.get("limits", {})),
+        "top_ups": _in_minor_units(amounts.get("credit", {})),
+    }
+
+
+def _in_minor_units(limits: dict[str, Any]) -> dict[str, Any]:
+    def minor(text: str, currency: str) -> int:
+        return int(Decimal(text).scaleb(exponent(currency)))
+
+    return {
+        currency: {
+            "minimum": minor(each["minimum"], currency),
+            "maximum": minor(each["maximum"], currency),
+            "presets": [minor(preset, currency) for preset in each.get("presets", ())],
+        }
+        for currency, each in limits.items()
+    }
 
 
 def _amounts(options: dict[str, Any]) -> dict[str, Any]:
