@@ -126,7 +126,7 @@ def _entry(services: Services, scope: Scope, invoice: StoredInvoice) -> Entry:
 
 def _fixed(services: Services, scope: Scope, object_id: str, fix: Callable[[Session, str, str], None]) -> StoredPaper:
     """Return the paper of an object that the caller has found within the scope. What was issued elsewhere, or before there were papers,
-    is fixed by its first download (decision NNNN)."""
+    is fixed by its first download (decision 0043)."""
     with services.database.read() as reader:
         paper = find_paper(reader, scope, object_id)
     if paper is None:
