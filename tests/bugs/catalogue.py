@@ -166,8 +166,8 @@ BUGS = (
         "an older checkout stays open beside a newer one",
         (
             "portal/payments/operations/checkouts.py",
-            "        if other.id != except_payment_id:\n",
-            "        if other.id == except_payment_id:\n",
+            "        if other_id != except_payment_id:\n",
+            "        if other_id == except_payment_id:\n",
         ),
         likely=(_PAYING,),
     ),
@@ -442,7 +442,7 @@ BUGS = (
     ),
     _bug(
         "the write lock is taken late",
-        ("portal/database.py", 'connection.exec_driver_sql("BEGIN IMMEDIATE")', 'connection.exec_driver_sql("BEGIN")'),
+        ("portal/database.py", 'connection.execute("BEGIN IMMEDIATE")', 'connection.execute("BEGIN")'),
         likely=(_DATABASE,),
     ),
     _bug(
