@@ -81,6 +81,8 @@ _LOCK_LOOKUP = (
         _P.last_sent_at,
         _P.checked_at,
         _P.expires_at,
+        _P.stop_requested_at,
+        _P.stop_requested_by,
     )
     .where(_P.merchant_id == sa.bindparam("merchant_id"), _P.id == sa.bindparam("id"))
     .with_for_update()
