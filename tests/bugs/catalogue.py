@@ -321,7 +321,7 @@ BUGS = (
     ),
     _bug(
         "what a failed payment held is not released",
-        ("portal/payments/operations/outcomes.py", "        _release(session, payment, at)\n", ""),
+        ("portal/payments/operations/outcomes.py", "            _release(session, payment, at)\n", ""),
         likely=(_PAYING,),
     ),
     _bug(
