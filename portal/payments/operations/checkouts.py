@@ -177,7 +177,7 @@ def supersede(
     Each is read under its lock: one that is being confirmed at this moment is waited for, and then left as it is.
     """
     parameters = {**parameters_of(scope), "invoice_ids": invoice_ids}
-    for other_id in session.execute(_LOCK_UNCONFIRMED, parameters).scalars().unique():
+    for other_id in session.execute(_LOCK_UNCONFIRMED, parameters).scalars().unique().all():
         if other_id != except_payment_id:
             other = lock_payment(session, scope.merchant_id, other_id)
             end_checkout(session, other, PaymentStatus.CANCELED, actor=actor, at=at, reason="superseded")
