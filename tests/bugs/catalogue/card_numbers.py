@@ -37,4 +37,9 @@ BUGS: tuple[Bug, ...] = (
         ("portal/json_logs.py", "        return mask_card_numbers(value)\n", "        return value\n"),
         likely=("tests/unit/test_json_logs.py",),
     ),
+    bug(
+        "a card number stays in the address of a page",
+        ("portal/web/card_numbers.py", "if pair != _REMOVED and not _holds_card_number(pair)]", "if pair != _REMOVED]"),
+        likely=(_PASTED,),
+    ),
 )

@@ -84,4 +84,13 @@ BUGS: tuple[Bug, ...] = (
         ("static/js/behaviours/settle.js", 'button.dataset.new = "";', ""),
         likely=(_BEHAVIOURS,),
     ),
+    bug(
+        "lists say that a payment is being checked that is being sent",
+        (
+            "portal/payments/queries/standing.py",
+            "        (is_being_sent, sa.literal_column(f\"'{SENDING}'\", Id)),\n",
+            "",
+        ),
+        likely=(_TRUTH,),
+    ),
 )

@@ -192,4 +192,14 @@ BUGS: tuple[Bug, ...] = (
         ),
         likely=(_PAYING,),
     ),
+    bug(
+        "a stop is not kept for the worker",
+        ("portal/payments/operations/paying.py", "        request_stop(payment, actor, now)\n", ""),
+        likely=("tests/integration/test_stopping.py",),
+    ),
+    bug(
+        "a gateway that does not answer ends a stop",
+        ("portal/payments/operations/stopping.py", "if outcome.state is not State.UNKNOWN:", "if outcome is not None:"),
+        likely=("tests/integration/test_stopping.py",),
+    ),
 )

@@ -7,6 +7,7 @@ from tests.bugs.catalogue.bug import Bug, bug
 _RESOLVING = "tests/integration/test_resolving.py"
 _HOST_IDENTITY = "tests/integration/test_host_identity.py"
 _CLAIMS = "tests/integration/test_claims.py"
+_SENT = "tests/integration/test_sending.py"
 
 
 BUGS: tuple[Bug, ...] = (
@@ -160,5 +161,15 @@ BUGS: tuple[Bug, ...] = (
         "a checkout that ended meanwhile is ended again",
         ("portal/payments/jobs.py", 'if payment.status != "incomplete" or payment.expires_at > at:', "if False:"),
         likely=(_RESOLVING,),
+    ),
+    bug(
+        "one merchant may have every thread of a lane",
+        ("portal/gateway_calls.py", "count >= 2 * self._free", "count >= 2 * self._most"),
+        likely=(_SENT,),
+    ),
+    bug(
+        "payments of a merchant that has to wait are claimed",
+        ("portal/claims.py", " if except_merchants else ()", " if not except_merchants else ()"),
+        likely=(_CLAIMS, _SENT),
     ),
 )
