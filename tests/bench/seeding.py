@@ -42,7 +42,7 @@ _STATUSES = (
     "complete",
     "complete",
 )
-"""One in ten failed and one in ten was given back, as in the floor."""
+"""One in ten failed and one in ten was refunded, as in the floor."""
 _METHODS = (
     ("card", "visa", "4242"),
     ("card", "mastercard", "5454"),

@@ -247,7 +247,7 @@ def test_money_in_advance_is_named_in_the_readers_language(
     assert name in shown.text
 
 
-def test_history_is_told_in_french(pages: PageClient, account: Account, renderer: Renderer) -> None:
+def test_history_is_in_french(pages: PageClient, account: Account, renderer: Renderer) -> None:
     account.payment(amount=124_000)
 
     page = pages.get("/acme/payments?locale=fr")

@@ -213,7 +213,7 @@ def _check_refunds(world: World) -> None:
     for reference in world.provider.charges:
         given = _given_back(world, reference)
         if given > sum(c.money.amount for c in world.provider.captures if c.reference == reference):
-            raise Broken("no more is given back than was taken", world.name(reference))
+            raise Broken("no more is refunded than was taken", world.name(reference))
 
 
 def _check_questions(world: World) -> None:

@@ -81,7 +81,7 @@ BUGS: tuple[Bug, ...] = (
         likely=(_REFUNDING,),
     ),
     bug(
-        "credit that is given back in money stays credit",
+        "credit that is refunded in money stays credit",
         (
             "portal/refunds/operations.py",
             "    taken = _take_credit(session, payment, money, left, actor, now)\n",

@@ -119,14 +119,14 @@ def payment_examples() -> Iterator[Example]:
         yield Example(f"payments-no-{status}", "payments/list.html", page, "payments")
     yield Example("payments-none", "payments/list.html", PaymentsPage("all", (), Pager(None, None), False), "payments")
 
-    asked = NOW - timedelta(minutes=2)
-    created, sent = Step("created", asked), Step("sent", asked + timedelta(seconds=1))
+    requested_at = NOW - timedelta(minutes=2)
+    created, sent = Step("created", requested_at), Step("sent", requested_at + timedelta(seconds=1))
     shares = (PaidInvoice(example_id("inv", 1), "ACME-0412", "Team plan, March", 23958, 0, "USD", True),)
     pay = PaymentPage(
-        id=example_id("pay", 1), status="complete", amount=23958, currency="USD", payee="Acme Software Inc.", at=asked,
+        id=example_id("pay", 1), status="complete", amount=23958, currency="USD", payee="Acme Software Inc.", at=requested_at,
         gateway_name="Sandbox Pay", method=STUDIO_CARD, shares=shares, retry_amount=23958,
         retry_currency="USD",
-        steps=(created, sent, Step("complete", asked + timedelta(seconds=4))),
+        steps=(created, sent, Step("complete", requested_at + timedelta(seconds=4))),
     )  # fmt: skip
     retry = "/acme/checkout?invoice=1"
     two = (shares[0], PaidInvoice(example_id("inv", 2), "ACME-0419", "Usage, February", 8640, 1360, "USD"))
@@ -185,22 +185,22 @@ def payment_examples() -> Iterator[Example]:
         "card-pending": replace(pay, status="pending", steps=open_steps),
         "phone": replace(
             pay, status="pending", method=PHONE, amount=12500, currency="XAF", payee="Savane Énergie SA",
-            asked_at=asked, answer_by=asked + timedelta(minutes=3), dial="*126#", can_cancel=True, steps=open_steps,
+            asked_at=requested_at, answer_by=requested_at + timedelta(minutes=3), dial="*126#", can_cancel=True, steps=open_steps,
             window_seconds=180, seconds_left=60, zone="Africa/Douala", **checked,
             shares=(PaidInvoice(example_id("inv", 6), "SAV-0190", "Kit solaire, mensualité 6 sur 12", 12500),),
         ),
         "phone-late": replace(
             pay, status="pending", method=PHONE, amount=12500, currency="XAF", payee="Savane Énergie SA",
-            asked_at=asked, answer_by=asked + timedelta(minutes=1), ends_at=asked + timedelta(hours=3), is_late=True, can_cancel=True,
-            steps=(created, sent, Step("unanswered", asked + timedelta(minutes=1))), window_seconds=60, zone="Africa/Douala",
+            asked_at=requested_at, answer_by=requested_at + timedelta(minutes=1), ends_at=requested_at + timedelta(hours=3), is_late=True, can_cancel=True,
+            steps=(created, sent, Step("unanswered", requested_at + timedelta(minutes=1))), window_seconds=60, zone="Africa/Douala",
             shares=(PaidInvoice(example_id("inv", 6), "SAV-0190", "Kit solaire, mensualité 6 sur 12", 12500),), **checked,
         ),
         "phone-late-for-good": replace(
-            pay, status="pending", method=PHONE, asked_at=asked, answer_by=asked + timedelta(minutes=1), is_top_up=True, shares=(),
-            ends_at=asked + timedelta(hours=3), is_late=True, could_not_stop=True, steps=(created, sent),
+            pay, status="pending", method=PHONE, asked_at=requested_at, answer_by=requested_at + timedelta(minutes=1), is_top_up=True, shares=(),
+            ends_at=requested_at + timedelta(hours=3), is_late=True, could_not_stop=True, steps=(created, sent),
         ),
         "phone-not-stopped": replace(
-            pay, status="pending", method=PHONE, asked_at=asked, answer_by=asked + timedelta(minutes=3), window_seconds=180,
+            pay, status="pending", method=PHONE, asked_at=requested_at, answer_by=requested_at + timedelta(minutes=3), window_seconds=180,
             seconds_left=60, could_not_stop=True, steps=open_steps,
         ),
         "stopped": replace(
@@ -307,7 +307,7 @@ def _by_month(rows: tuple[PaymentRow, ...]) -> tuple[PaymentMonth, ...]:
 
 
 def payment_rows(count: int) -> tuple[PaymentRow, ...]:
-    """As many paid rows as asked for, each with an id of the real length."""
+    """As many paid rows as requested_at for, each with an id of the real length."""
     return tuple(
         PaymentRow(
             id=f"pay_{index:06d}{'0Yc3mQ9sT7vLkPzE'}",
