@@ -169,7 +169,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "payments of a merchant that has to wait are claimed",
-        ("portal/claims.py", " if except_merchants else ()", " if not except_merchants else ()"),
+        ("portal/claims.py", "    if except_merchants:\n", "    if not except_merchants:\n"),
         likely=(_CLAIMS, _SENT),
     ),
 )
