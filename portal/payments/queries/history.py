@@ -120,13 +120,6 @@ def read_history(reader: Reader, scope: Scope, status: str, cursor: Cursor) -> S
     return cut(rows, cursor, lambda row: row.id > cursor.key)
 
 
-def has_payments(reader: Reader, scope: Scope) -> bool:
-    """Return whether the customer has any payment to list."""
-    return (
-        reader.execute(_ANY, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).first() is not None
-    )
-
-
 def read_refunds(records: Iterable[PaymentRecord]) -> list[RefundRecord]:
     """Return the refunds in these records, oldest first, without a query."""
     found = []
@@ -205,17 +198,3 @@ def _history(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[
     if len(limited) == 1:
         return limited[0]
     return sa.union_all(*(sa.select(part.subquery()) for part in limited))
-
-
-# Without an order PostgreSQL reads the table, where it guesses that many of its rows are the customer's.
-_ANY: sa.Select[Any] = (
-    sa.select(sa.literal_column("1"))
-    .select_from(_PAYMENTS)
-    .where(
-        _PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),
-        _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
-        _PAYMENTS.c.listed == sa.true(),
-    )
-    .order_by(_PAYMENTS.c.id)
-    .limit(sa.literal_column("1"))
-)

@@ -169,7 +169,10 @@ def test_method_is_named_by_brand_and_digits_in_every_language() -> None:
 
 def _history(rows: tuple[object, ...]) -> Example:
     months = (PaymentMonth(datetime(2026, 2, 1, tzinfo=UTC).date(), rows),)  # type: ignore[arg-type]
-    return Example("", "payments/list.html", PaymentsPage("all", months, Pager(None, "?after=b"), True), "payments")
+    tabs = dict.fromkeys(("all", "complete", "pending", "failed", "refunded"), "/acme/payments")
+    return Example(
+        "", "payments/list.html", PaymentsPage("all", months, Pager(None, "?after=b"), True, tabs=tabs), "payments"
+    )
 
 
 def _mail(renderer: Renderer, name: str, page: object, locale: str = "en") -> str:
