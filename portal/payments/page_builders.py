@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import groupby
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
@@ -48,25 +49,28 @@ def build_payments_page(
 ) -> PaymentsPage:
     """Build the history's page: rows, newest first, under the months in which they were made; `asked` is what of it was asked for, and
     `counts` are those of all payments of the customer."""
-    others = asked.without("status")
-    tab_counts = {} if asked.is_narrowed else {tab: counts.of(FILTERS[tab]) for tab in TABS}
+    fields = asked.fields
+    if not asked.is_narrowed:
+        pager = _counted(pager, len(rows), counts.of(FILTERS[asked.status]))
     return PaymentsPage(
         status=asked.status,
         months=group_by_month(rows),
-        pager=_counted(pager, len(rows), counts.of(FILTERS[asked.status])) if not asked.is_narrowed else pager,
+        pager=pager,
         has_any=counts.total > 0,
-        counts=tab_counts,
+        counts={} if asked.is_narrowed else {tab: counts.of(FILTERS[tab]) for tab in TABS},
         total=counts.total,
         asked=asked,
-        tabs={tab: _history_url(root, replace(others, status=tab)) for tab in TABS},
+        tabs=_tabs(root, urlencode({name: text for name, text in fields.items() if name != "status"})),
         chips=tuple(
             FilterChip(name, _day_of(asked, name) or text, _history_url(root, asked.without(name)))
-            for name, text in asked.fields.items()
+            for name, text in fields.items()
             if name != "status" or asked.status not in TABS
-        ),
+        )
+        if fields
+        else (),
         methods=tuple(method for method in METHODS if method in counts.methods or method == asked.method),
         currencies=tuple(sorted({*counts.currencies, asked.currency} - {""})),
-        csv_url=_history_url(root, asked, ".csv") if rows else "",
+        csv_url=f"{root}/payments.csv{f'?{urlencode(fields)}' if fields else ''}" if rows else "",
     )
 
 
@@ -94,9 +98,16 @@ def _day_of(asked: HistoryFilter, name: str) -> date | None:
     return {"from": asked.from_on, "to": asked.to_on}.get(name)
 
 
-def _history_url(root: str, asked: HistoryFilter, suffix: str = "") -> str:
+@lru_cache(maxsize=1024)
+def _tabs(root: str, others: str) -> Mapping[str, str]:
+    """Return the addresses of the tabs, with the query of what else is asked for: "" on most pages that are opened."""
+    ends = {tab: "&".join(filter(None, (others, "" if tab == "all" else f"status={tab}"))) for tab in TABS}
+    return {tab: f"{root}/payments?{end}" if end else f"{root}/payments" for tab, end in ends.items()}
+
+
+def _history_url(root: str, asked: HistoryFilter) -> str:
     fields = asked.fields
-    return f"{root}/payments{suffix}?{urlencode(fields)}" if fields else f"{root}/payments{suffix}"
+    return f"{root}/payments?{urlencode(fields)}" if fields else f"{root}/payments"
 
 
 def _counted(pager: Pager, shown: int, total: int) -> Pager:

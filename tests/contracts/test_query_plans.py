@@ -46,7 +46,7 @@ Question = Callable[[Connection, Crowd], Any]
 def history(status: str, direction: str, place: int) -> Question:
     def ask(reader: Connection, crowd: Crowd) -> Any:
         cursor = FIRST if direction == "first" else Cursor(direction, crowd.payment_id(place))
-        found = read_history(reader, crowd.scope, status, cursor)
+        found, _ = read_history(reader, crowd.scope, status, cursor)
         assert found.rows, "a plan over nothing proves nothing"
         return found
 
@@ -376,10 +376,11 @@ def _scanning_and_sorting(reader: Connection, _crowd: Crowd) -> None:
 
 def test_page_two_hundred_holds_the_right_rows(database: Database, crowd: Crowd) -> None:
     with database.read() as reader:
-        found = read_history(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
-        back = read_history(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
+        found, counts = read_history(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)))
+        back, _ = read_history(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)))
 
     assert [row.id for row in found.rows] == [crowd.payment_id(place) for place in range(PAGE_200, PAGE_200 + 25)]
     assert [row.id for row in back.rows] == [crowd.payment_id(place) for place in range(PAGE_200 - 25, PAGE_200)]
     assert (found.has_previous, found.has_next) == (True, True)
     assert (back.has_previous, back.has_next) == (True, True)
+    assert counts.total == crowd.payment_count

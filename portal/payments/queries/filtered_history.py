@@ -288,15 +288,14 @@ def _payments_of(parts: Sequence[sa.Select[Any]], direction: str, size: int) -> 
 def _many(term_count: int, few: int) -> sa.Select[Any]:
     """Return the statement that says of each term whether it has more than `few` payments."""
     found = [_TERMS.alias() for _ in range(term_count)]
-    return sa.select(
-        *(
-            _first_of(each.c.payment_id, [(each.c.term, _named(f"term_{number}"))], _owned(each.c), "up", 1)
-            .offset(sa.literal_column(str(few)))
-            .scalar_subquery()
-            .is_not(None)
-            for number, each in enumerate(found)
-        )
-    )
+    columns: list[Any] = [
+        _first_of(each.c.payment_id, [(each.c.term, _named(f"term_{number}"))], _owned(each.c), "up", 1)
+        .offset(sa.literal_column(str(few)))
+        .scalar_subquery()
+        .is_not(None)
+        for number, each in enumerate(found)
+    ]
+    return sa.select(*columns)
 
 
 def _has_term(payment_id: Any, number: int) -> sa.ColumnElement[bool]:

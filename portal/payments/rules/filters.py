@@ -38,6 +38,8 @@ class HistoryFilter:
     @property
     def fields(self) -> dict[str, str]:
         """The query of its address, by name; what is no limit is left out."""
+        if self == _NO_LIMIT:
+            return {}
         values = {
             "q": self.q,
             "status": "" if self.status == "all" else self.status,

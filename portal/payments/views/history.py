@@ -40,11 +40,11 @@ def payments() -> Response:
     wanted = read_history_filter(request.args, FILTERS)
     cursor = read_cursor(request.args, lambda text: text if is_id("pay", text) else None)
     with reading() as reader:
-        counts = read_counts(reader, scope)
         if wanted.is_narrowed:
+            counts = read_counts(reader, scope)
             found = read_filtered(reader, scope, _narrowed(reader, scope, wanted, counts), cursor)
         else:
-            found = read_history(reader, scope, wanted.status, cursor)
+            found, counts = read_history(reader, scope, wanted.status, cursor)
     can_pay = services.gateways.find(scope.merchant_id) is not None
     rows = build_payment_rows(
         found.rows, read_refunds(found.rows), zone=ZoneInfo(g.merchant.timezone), root=root(), can_pay=can_pay
@@ -81,7 +81,7 @@ def _narrowed(reader: Reader, scope: Scope, wanted: HistoryFilter, counts: Payme
         return narrow(wanted, counts, zone)
     if payment_id := _named_payment(reader, scope, wanted.q):
         return narrow(wanted, counts, zone, payment_id=payment_id)
-    return narrow(wanted, counts, zone, query_terms(wanted.q, _notation(g.shell.locale, counts.currencies)))
+    return narrow(wanted, counts, zone, query_terms(wanted.q, _notation(g.shell.locale, sorted(counts.currencies))))
 
 
 def _named_payment(reader: Reader, scope: Scope, text: str) -> str | None:

@@ -20,7 +20,7 @@ from portal.payments.pages import (
     Step,
     StillOpen,
 )
-from portal.payments.queries.counts import CountedGroup, PaymentCounts
+from portal.payments.queries.counts import CountedGroup, build_counts
 from portal.payments.rules.filters import HistoryFilter
 from portal.web.pages import Pager
 from tests.support.example_pages.parts import (
@@ -34,14 +34,14 @@ from tests.support.example_pages.parts import (
     example_id,
 )
 
-_COUNTS = PaymentCounts(
-    tuple(
+_COUNTS = build_counts(
+
         CountedGroup(*group)
         for group in (
             ("complete", "card", "USD", 120), ("complete", "bank_account", "EUR", 11), ("pending", "mobile_money", "USD", 2),
             ("failed", "card", "USD", 5), ("refunded", "card", "USD", 6), ("expired", "", "USD", 4),
         )
-    )
+
 )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def payment_examples() -> Iterator[Example]:
     yield Example(
         "payments-none",
         "payments/list.html",
-        build_payments_page(everything, (), Pager(None, None), PaymentCounts(()), root="/acme"),
+        build_payments_page(everything, (), Pager(None, None), build_counts(()), root="/acme"),
         "payments",
     )
 
