@@ -33,7 +33,7 @@ _write_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _log = logging.getLogger(__name__)
-_AFTER_COMMIT = "portal.after_commit"
+_BEFORE_COMMIT, _AFTER_COMMIT = "portal.before_commit", "portal.after_commit"
 _RETRIED = {"40001", "40P01"}  # Serialization failure and deadlock: the whole unit of work is retried.
 
 
@@ -199,6 +199,9 @@ class Database:
         """
         with self._session() as session, session.begin():
             yield session
+            session.flush()
+            for callback in session.info.pop(_BEFORE_COMMIT, ()):
+                callback(session)
         self._call_after_commit(session.info.pop(_AFTER_COMMIT, ()))
 
     def run(self, work: Callable[[Session], T], *, retries: int = 5) -> T:
@@ -283,6 +286,15 @@ class Reading:
         connection: Connection | None = self._local.__dict__.pop("connection", None)
         if connection is not None:
             connection.close()
+
+
+def run_before_commit(session: Session, callback: Callable[[Session], None]) -> None:
+    """Call `callback` at the end of the unit of work of `session`, with all its changes flushed, and not at all when it is rolled back.
+
+    For what is derived from the changes: its locks are taken last, and are held for the commit alone. What it changes itself through
+    the session's objects calls nothing again.
+    """
+    session.info.setdefault(_BEFORE_COMMIT, []).append(callback)
 
 
 def run_after_commit(session: Session, callback: Callable[[], None]) -> None:

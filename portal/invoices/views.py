@@ -51,7 +51,7 @@ def invoices() -> Response:
         status,
         found.rows,
         owed,
-        build_pager(found, status, lambda row: f"{row.due_on}{_MARK}{row.id}" if by_due_date else row.id),
+        build_pager(found, {"status": status}, lambda row: f"{row.due_on}{_MARK}{row.id}" if by_due_date else row.id),
         has_any=has_any,
         today=today(),
         root=root(),

@@ -39,6 +39,11 @@ _DIFFERENCES = {
         join (select payment_id, -sum(amount) as granted from ledger_entries where account = 'credit' group by payment_id) e
           on e.payment_id = p.id
         where p.amount_refunded + e.granted + p.credit_amount > p.amount - p.credit_amount""",
+    "counts equal the listed payments": """
+        select 'payments ' || status || ' ' || method || ' ' || currency as id, sum(kept) from (
+          select status, coalesce(method_type, '') as method, currency, 1 as kept from payments where listed
+          union all select status, method_type, currency, -payment_count from payment_counts
+        ) group by status, method, currency having sum(kept) <> 0""",
     "sums are zero": "select currency, sum(amount) from ledger_entries group by currency having sum(amount) <> 0",
     "an entry belongs to a transaction": """
         select e.transaction_id, e.position from ledger_entries e

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -11,17 +11,18 @@ from portal.customers.queries.details import WantedDetails
 from portal.gateways.contract import FAILURE_CODES
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel, UnderWay
 from portal.payment_methods.pages import MethodLabel, method_name
-from portal.payments.page_builders import group_by_month
+from portal.payments.page_builders import build_payments_page, group_by_month
 from portal.payments.pages import (
     PaidInvoice,
     PaymentMonth,
     PaymentPage,
     PaymentRow,
-    PaymentsPage,
     RefundRow,
     Step,
     StillOpen,
 )
+from portal.payments.queries.counts import CountedGroup, build_counts
+from portal.payments.rules.filters import HistoryFilter
 from portal.web.pages import Pager
 from tests.support.example_pages.parts import (
     BANK,
@@ -33,6 +34,23 @@ from tests.support.example_pages.parts import (
     Example,
     example_id,
 )
+
+_COUNTS = build_counts(
+
+        CountedGroup(*group)
+        for group in (
+            ("complete", "card", "USD", 120), ("complete", "bank_account", "EUR", 11), ("pending", "mobile_money", "USD", 2),
+            ("failed", "card", "USD", 5), ("refunded", "card", "USD", 6), ("expired", "", "USD", 4),
+        )
+
+)  # fmt: skip
+
+
+def _history(name: str, asked: HistoryFilter, rows: Sequence[PaymentRow], pager: Pager | None = None) -> Example:
+    page = build_payments_page(
+        asked, sorted(rows, key=lambda row: row.on, reverse=True), pager or Pager(None, None), _COUNTS, root="/acme"
+    )
+    return Example(name, "payments/list.html", page, "payments")
 
 
 def overview_examples() -> Iterator[Example]:
@@ -106,18 +124,32 @@ def overview_examples() -> Iterator[Example]:
 
 
 def payment_examples() -> Iterator[Example]:
-    months = _by_month(_mixed_rows())
-    counts = {"all": 148, "complete": 131, "pending": 2, "failed": 5, "refunded": 6}
-    pager = Pager("?before=a", "?after=b", 26, 50, 148)
-    yield Example("payments", "payments/list.html", PaymentsPage("all", months, pager, True, counts), "payments")
+    first, middle, last = Pager(None, "?after=b"), Pager("?before=a", "?after=b"), Pager("?before=a", None)
+    everything, paid = HistoryFilter(), HistoryFilter(status="complete")
+    yield _history("payments", everything, _mixed_rows(), first)
+    yield _history("payments-25", paid, payment_rows(25), first)
+    yield _history("payments-between", everything, _mixed_rows(), middle)
+    yield _history("payments-last", everything, _mixed_rows(), last)
+    narrowed = HistoryFilter(
+        method="card",
+        currency="USD",
+        from_on=date(2025, 10, 1),
+        to_on=date(2026, 12, 31),
+        q="workshop in Lisbon, balance",
+    )
+    yield _history("payments-narrowed", narrowed, _mixed_rows()[:3], first)
+    yield _history("payments-searched", HistoryFilter(status="rejected", q="plan"), _mixed_rows()[:2])
+    for status in ("complete", "pending", "failed", "refunded", "expired"):
+        yield _history(f"payments-no-{status}", HistoryFilter(status=status), ())
+    yield _history("payments-no-match", HistoryFilter(q="workshpo"), ())
+    yield _history("payments-no-match-of-all", narrowed, ())
+    yield _history("payments-no-match-of-filters", HistoryFilter(method="credit"), ())
     yield Example(
-        "payments-25", "payments/list.html",
-        PaymentsPage("complete", _by_month(payment_rows(25)), Pager(None, "?status=complete&after=b"), True), "payments",
-    )  # fmt: skip
-    for status in ("complete", "pending", "failed", "refunded"):
-        page = PaymentsPage(status, (), Pager(None, None), True, {"all": 148, status: 0})
-        yield Example(f"payments-no-{status}", "payments/list.html", page, "payments")
-    yield Example("payments-none", "payments/list.html", PaymentsPage("all", (), Pager(None, None), False), "payments")
+        "payments-none",
+        "payments/list.html",
+        build_payments_page(everything, (), Pager(None, None), build_counts(()), root="/acme"),
+        "payments",
+    )
 
     requested_at = NOW - timedelta(minutes=2)
     created, sent = Step("created", requested_at), Step("sent", requested_at + timedelta(seconds=1))
