@@ -28,8 +28,7 @@ class MovementRow:
 
 @dataclass(frozen=True, slots=True)
 class StatementPage:
-    """statement.html. Amounts are minor units of `currency`; `first_on` and `last_on` are the days of the statement, `to_date` the day that
-    was asked for. `skipped_count` movements at the beginning are not on the page (they are in the file), and `brought_forward` is the
+    """statement.html. Amounts are minor units of `currency`; `first_on` and `last_on` are the days of the statement. `skipped_count` movements at the beginning are not on the page (they are in the file), and `brought_forward` is the
     balance after them. `under_way` is money on its way, which is not counted. Without `currency` there never was anything."""
 
     currency: str | None

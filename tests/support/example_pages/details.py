@@ -68,7 +68,7 @@ def details_examples() -> Iterator[Example]:
     yield example("pending", _MAYA._replace(email_pending="maya@studio.example"))
     yield example("email", state="email")
     yield example("saved", state="saved", frozen_count=1)
-    yield example("missing", without_phone, usual_country="US")
+    yield example("missing", without_phone)
     yield example("faulty", attempt=Attempt("faulty", _TYPED, _FAULTS))
     yield example(
         "changed", attempt=Attempt("changed", {"name": "Maya L.", "company_name": "", "shipping_same": "yes"})
