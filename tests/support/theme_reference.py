@@ -34,6 +34,7 @@ AREAS = {
     "Details": "customers/",
     "Security": "security",
     "Questions": "questions/",
+    "Accessibility": "accessibility.html",
     "Signing in": "sign_in/",
     "Errors": "errors/",
     "Mails": "emails/",
