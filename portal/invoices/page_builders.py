@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from portal.addresses import address_lines
 from portal.invoices.pages import (
@@ -76,7 +77,13 @@ def build_invoices_page(
             "outstanding": sum(each.payable_count for each in owed),
             "overdue": sum(each.overdue_count for each in owed),
         },
+        zip_url=_zip_url(records, root),
     )
+
+
+def _zip_url(records: Sequence[ListedInvoice], root: str) -> str:
+    listed = [("invoice", record.id) for record in records]
+    return f"{root}/invoices.zip?{urlencode(listed)}" if len(listed) > 1 else ""
 
 
 def pay_urls(one: OwedSum, owed: Sequence[OwedSum], root: str) -> tuple[str | None, str | None]:

@@ -65,7 +65,7 @@ class InvoicesPage:
 
     `owed` has one entry a currency, the one with overdue invoices first. `counts` has the tabs whose total is known: how many invoices
     can be paid, which are those that `owed` sums; what is on its way is listed with them and not counted.
-    `has_any` is False only for a customer without any invoice.
+    `has_any` is False only for a customer without any invoice. `zip_url` has the papers of those that are listed, "" for fewer than two.
     """
 
     status: str
@@ -74,6 +74,7 @@ class InvoicesPage:
     pager: Pager
     has_any: bool
     counts: Mapping[str, int] = field(default_factory=dict)
+    zip_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
