@@ -25,12 +25,14 @@ from portal.merchants.rules.context_fields import (
 from portal.merchants.rules.field_settings import NO_CHOICE, Fields, in_force, write_field
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.merchants.rules.settings_faults import Section, fault_at, faults_of, read_partly, refuse
+from portal.merchants.rules.transfer_settings import Accounts
 from portal.money import CURRENCIES, AmountError, exponent, major_units, minor_units, parse_decimal
 
 _log = logging.getLogger(__name__)
 VERSION: Literal[1] = 1
 """The version of the schema. A key that is added keeps it; a key that is renamed or changes its meaning gets the next one."""
 MAX_PRESETS = 6
+MAX_PROMISE_DAYS = 90
 MAX_BYTES = 200_000
 """The longest document that is read."""
 
@@ -149,6 +151,12 @@ class Documents(Section):
     )
 
 
+class Promises(Section):
+    """What customers may promise: `days`, how many days ahead they may name one to pay an invoice; with 0 they are not asked."""
+
+    days: Annotated[int, Field(ge=0, le=MAX_PROMISE_DAYS)] = 0
+
+
 class MerchantSettings(Section):
     """All that a merchant decides. Every key has a default, so that a merchant that decided nothing has the whole of it."""
 
@@ -157,6 +165,8 @@ class MerchantSettings(Section):
     fields: Fields = Field(default_factory=dict)
     amounts: Amounts = Amounts()
     documents: Documents = Documents()
+    transfer: Accounts = Field(default_factory=dict)
+    promises: Promises = Promises()
     languages: Languages = Languages()
 
     @cached_property

@@ -16,9 +16,9 @@ BUGS: tuple[Bug, ...] = (
             "    forget_papers(session, merchant.id, [issue.object_id])\n",
         ),
         (
-            "portal/documents/views.py",
-            "    if paper is None:\n        _fix(services",
-            "    if True:\n        _fix(services",
+            "portal/documents/downloads.py",
+            "        if paper is None:\n            try:",
+            "        if True:\n            try:",
         ),
         likely=(_DOCUMENTS,),
     ),
