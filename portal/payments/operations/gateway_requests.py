@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from portal.gateways.contract import ChargeOutcome, ChargeRequest, Gateway, Lookup, PageRequest, Payer, PromptRequest
-from portal.merchants.queries import get_merchant
+from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.money import Money
 from portal.payment_methods.queries.at_gateways import find_token, get_payer
 from portal.payments.models import Payment
@@ -19,7 +19,8 @@ from portal.tenancy import Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayRequest:
-    """A payment as it is sent to its gateway. `token` is that of the saved method, where `way` is one."""
+    """A payment as it is sent to its gateway. `token` is that of the saved method, where `way` is one. The `return_url` of a payment by a
+    pay link has no token yet."""
 
     payment_id: str
     money: Money
@@ -30,6 +31,7 @@ class GatewayRequest:
     payee: str
     payer: Payer
     return_url: str
+    pay_link_id: str | None = None
 
 
 def build_gateway_request(session: Session, payment: Payment) -> GatewayRequest | None:
@@ -52,9 +54,19 @@ def build_gateway_request(session: Session, payment: Payment) -> GatewayRequest 
         token=token,
         locale=locale,
         payee=merchant.legal_name,
-        payer=get_payer(session, scope, gateway),
+        payer=(
+            get_payer(session, scope, gateway)
+            if payment.pay_link_id is None
+            else _payer_by_link(payment.pay_link_id, merchant)
+        ),
         return_url=payment.return_url or "",
+        pay_link_id=payment.pay_link_id,
     )
+
+
+def _payer_by_link(link_id: str, merchant: MerchantProfile) -> Payer:
+    """Return whoever pays by a pay link: the gateway's page must show them nothing of the customer, whose methods and address it may know."""
+    return Payer(link_id, fallback_email=merchant.support_email or None)
 
 
 def send_request(gateway: Gateway, request: GatewayRequest) -> ChargeOutcome:

@@ -6,7 +6,7 @@ Only a claim sets `sent_at`. A payment without one was never sent, by anybody: t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from portal.clock import Clock
 from portal.events.rules import SYSTEM, Actor, gateway_actor
 from portal.gateways.contract import ChargeOutcome
 from portal.gateways.polling import next_check
+from portal.pay_links.rules import with_token
 from portal.payments.models import Payment
 from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request, send_request
 from portal.payments.operations.locks import lock_invoices_of, lock_payment
@@ -63,10 +64,18 @@ def send_payment(
     # Again, and here: the process may have been stopped since the claim, and what was in time then need not be any more.
     if not sending.may_send(claim.confirmed_at, claim.claimed_at, services.clock.now()):
         return
-    outcome = send_request(gateway, claim.request)
+    outcome = send_request(gateway, _addressed(services, merchant_id, claim.request))
     services.crash_point("payment.gateway_answered")
     record(services, merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
     services.crash_point("payment.outcome_recorded")
+
+
+def _addressed(services: Services, merchant_id: str, request: GatewayRequest) -> GatewayRequest:
+    """Return the request with the pay link's token in its return address: it is stored nowhere, and derived when it leaves."""
+    if request.pay_link_id is None:
+        return request
+    address = with_token(services.settings.keys, merchant_id, request.pay_link_id, request.return_url)
+    return replace(request, return_url=address)
 
 
 def end_unsent(
