@@ -12,6 +12,7 @@ from portal.customers.views import add_routes as add_details
 from portal.documents.views import add_routes as add_documents
 from portal.invoices.views import add_routes as add_invoices
 from portal.overview.views import add_routes as add_overview
+from portal.pay_links.views.payments import add_routes as add_pay_links
 from portal.payment_methods.views.methods import add_routes as add_payment_methods
 from portal.payments.views import add_routes as add_payments
 from portal.questions.views import add_routes as add_questions
@@ -31,7 +32,7 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
     blueprint = Blueprint(PAGES, __name__)
     for add_routes in (
         add_sign_in, add_overview, add_invoices, add_payments, add_documents, add_checkout, add_payment_methods, add_details,
-        add_statement, add_security, add_confirming, add_email_changes, add_questions,
+        add_statement, add_security, add_confirming, add_email_changes, add_questions, add_pay_links,
     ):  # fmt: skip
         add_routes(blueprint)
     blueprint.before_request(open_request)

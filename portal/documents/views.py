@@ -49,9 +49,9 @@ def invoice_pdf(invoice_id: str) -> Response:
         invoice = get_invoice(reader, scope, invoice_id)
         own = find_attached(reader, scope.merchant_id, invoice.id)
     if own is not None:
-        return _send(own, "invoice", invoice.number)
-    paper = _fixed(services, scope, invoice.id, fix_invoice_paper)
-    return _send(current_runtime().typesetter.draw(paper), paper.content["title"], invoice.number)
+        return send_paper(own, "invoice", invoice.number)
+    paper = fixed_paper(services, scope, invoice.id, fix_invoice_paper)
+    return send_paper(current_runtime().typesetter.draw(paper), paper.content["title"], invoice.number)
 
 
 @signed_in
@@ -62,10 +62,10 @@ def receipt_pdf(payment_id: str) -> Response:
         payment = get_payment(reader, scope, payment_id)
     if payment.status not in CAPTURED:
         raise NotFound
-    paper = _fixed(services, scope, payment.id, fix_earlier_receipt)
+    paper = fixed_paper(services, scope, payment.id, fix_earlier_receipt)
     # The number of the one invoice says more to a person than our id.
     number = payment.note if payment.note and not payment.more_count else payment.id
-    return _send(current_runtime().typesetter.draw(paper), paper.content["title"], number)
+    return send_paper(current_runtime().typesetter.draw(paper), paper.content["title"], number)
 
 
 @signed_in
@@ -74,8 +74,8 @@ def credit_note_pdf(note_id: str) -> Response:
     services, scope = current_services(), current_scope()
     with services.database.read() as reader:
         note = get_credit_note(reader, scope, note_id)
-    paper = _fixed(services, scope, note.id, fix_credit_note_paper)
-    return _send(current_runtime().typesetter.draw(paper), paper.content["title"], note.number)
+    paper = fixed_paper(services, scope, note.id, fix_credit_note_paper)
+    return send_paper(current_runtime().typesetter.draw(paper), paper.content["title"], note.number)
 
 
 @signed_in
@@ -124,7 +124,9 @@ def _entry(services: Services, scope: Scope, invoice: StoredInvoice) -> Entry:
     return Entry(file_name(invoice.number), invoice.sent_at or invoice.created_at, load)
 
 
-def _fixed(services: Services, scope: Scope, object_id: str, fix: Callable[[Session, str, str], None]) -> StoredPaper:
+def fixed_paper(
+    services: Services, scope: Scope, object_id: str, fix: Callable[[Session, str, str], None]
+) -> StoredPaper:
     """Return the paper of an object that the caller has found within the scope. What was issued elsewhere, or before there were papers,
     is fixed by its first download (decision 0043)."""
     with services.database.read() as reader:
@@ -148,5 +150,6 @@ def _fix(services: Services, scope: Scope, object_id: str, fix: Callable[[Sessio
                 raise
 
 
-def _send(content: bytes, *name: str) -> Response:
+def send_paper(content: bytes, *name: str) -> Response:
+    """Return the response that downloads a PDF, named after its parts."""
     return send_file(content, name=file_name(*name), content_type=_PDF)

@@ -16,7 +16,7 @@ from portal.public_ids import LENGTH
 PREFIX = "plk"
 OPEN_AFTER_SETTLED = timedelta(days=14)
 """For how long the page stays after its invoice was paid or cancelled: time to fetch the receipt, or to forward it to bookkeeping."""
-TOKEN_PLACE = "{pay_link}"
+LINK_PLACE = "{pay_link}"
 """Stands for the token in an address that is stored, and is filled in when the address leaves (`with_token`)."""
 
 _TOKEN = re.compile(rf"([0-9A-Za-z]{{{LENGTH}}})([0-9A-Za-z_-]{{43}})", re.ASCII)
@@ -43,8 +43,8 @@ def link_of(keys: Sequence[bytes], merchant_id: str, token: str) -> str | None:
 
 
 def with_token(keys: Sequence[bytes], merchant_id: str, link_id: str, address: str) -> str:
-    """Return an address that was stored with `TOKEN_PLACE`, with the token in it."""
-    return address.replace(TOKEN_PLACE, link_token(keys, merchant_id, link_id))
+    """Return an address that was stored with `LINK_PLACE`, with the token in it."""
+    return address.replace(LINK_PLACE, link_token(keys, merchant_id, link_id))
 
 
 def is_over(status: str, *, settled_at: datetime | None, now: datetime) -> bool:

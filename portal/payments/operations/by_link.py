@@ -17,22 +17,24 @@ from portal.errors import NotFound
 from portal.events.rules import Actor
 from portal.gateways.contract import NO_LIMITS, ChargeLimits
 from portal.pay_links.queries import PayLinkState
-from portal.pay_links.rules import TOKEN_PLACE
+from portal.pay_links.rules import LINK_PLACE
 from portal.payments.errors import MethodMissing, SplitNotAllowed
 from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.paying import cancel_payment, confirm_payment
 from portal.payments.queries.payments import StoredPayment, find_payment
-from portal.payments.rules.choices import Amount, Choice, FirstPart, Full, Invoices, NewMethod, Prompt
+from portal.payments.rules.choices import Amount, Choice, FirstPart, Invoices, NewMethod, Prompt, Way
 from portal.public_ids import is_id
 from portal.services import Services
 
 
 @dataclass(frozen=True, slots=True)
 class LinkChoice:
-    """What somebody chose on the page of a pay link: the gateway's page or a telephone, and how much."""
+    """What somebody chose on the page of a pay link: the gateway's page or a telephone, how much, and the currency, None for the
+    invoice's own. Any other way is refused where it is used."""
 
-    way: NewMethod | Prompt
-    amount: Amount = Full()
+    way: Way
+    amount: Amount
+    currency: str | None = None
 
 
 def begin_by_link(
@@ -77,7 +79,7 @@ def choice_by_link(link: PayLinkState, chosen: LinkChoice) -> Choice:
             way = Prompt(channel, phone, save=False)
         case _:
             raise MethodMissing
-    return Choice(Invoices((link.invoice_id,)), way, chosen.amount, use_credit=False)
+    return Choice(Invoices((link.invoice_id,), chosen.currency), way, chosen.amount, use_credit=False)
 
 
 def confirm_by_link(
@@ -85,11 +87,11 @@ def confirm_by_link(
 ) -> None:
     """Pay, as `confirm_payment` does and raising what it raises; NotFound for a payment that was not begun by this link.
 
-    `page_url` is the payment's own page, absolute, with `rules.TOKEN_PLACE` where the token goes: it is stored like that.
+    `page_url` is the payment's own page, absolute, with `rules.LINK_PLACE` where the token goes: it is stored like that.
     """
     with services.database.read() as reader:
         get_by_link(reader, link, payment_id)
-    assert TOKEN_PLACE in page_url, "the address that is stored must not open the invoice"
+    assert LINK_PLACE in page_url, "the address that is stored must not open the invoice"
     confirm_payment(
         services, link.scope, payment_id, actor=actor, version=version, return_url=page_url, locale=locale, consent=None
     )

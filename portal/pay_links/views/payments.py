@@ -1,0 +1,93 @@
+"""Below a pay link: its addresses, the payments that were made by it, and their receipts."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, g, request
+
+from portal.customer_pages.context import (
+    current_services,
+    now,
+)
+from portal.customers.queries.customers import get_contact
+from portal.documents.papers import without_payer
+from portal.documents.views import fixed_paper, send_paper
+from portal.errors import NotFound
+from portal.pay_links.page_builders import build_pay_link_payment
+from portal.pay_links.views.invoice import begin, show
+from portal.pay_links.views.links import current_link, ends_on
+from portal.pay_links.views.review import cancel, confirm, review
+from portal.payments.operations.by_link import get_by_link
+from portal.payments.operations.papers import fix_earlier_receipt
+from portal.payments.operations.paying import look_up_for_page
+from portal.payments.page_builders import build_payment_page
+from portal.payments.queries.by_link import find_paid_by_link
+from portal.payments.queries.payment_page import read_payment_page
+from portal.payments.rules.statuses import CAPTURED, UNSETTLED
+from portal.refunds.queries import list_refunds_of
+from portal.web.policies import pay_link
+from portal.web.render import render_page
+from portal.web.runtime import current_runtime
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    """The addresses below a pay link."""
+    for ending in ("", "/"):
+        blueprint.add_url_rule(f"/pay/<token>{ending}", "pay_link", show)
+        blueprint.add_url_rule(f"/pay/<token>{ending}", "begin_by_link", begin, methods=["POST"])
+    blueprint.add_url_rule("/pay/<token>/receipt.pdf", "receipt_by_link", receipt)
+    blueprint.add_url_rule("/pay/<token>/checkout/<payment_id>", "review_by_link", review)
+    blueprint.add_url_rule(
+        "/pay/<token>/checkout/<payment_id>/confirmation", "confirm_by_link", confirm, methods=["POST"]
+    )
+    blueprint.add_url_rule(
+        "/pay/<token>/checkout/<payment_id>/cancellation", "cancel_by_link", cancel, methods=["POST"]
+    )
+    blueprint.add_url_rule("/pay/<token>/payments/<payment_id>", "payment_by_link", payment)
+
+
+@pay_link
+def payment(token: str, payment_id: str) -> Response:
+    """A payment by this link; without a proven outcome the gateway is looked up first. The gateway leads back to here."""
+    services, link = current_services(), current_link()
+    with services.database.read() as reader:
+        status = get_by_link(reader, link, payment_id).status
+    if status in UNSETTLED:
+        look_up_for_page(services, link.merchant_id, payment_id)
+    with services.database.read() as reader:
+        found = read_payment_page(reader, link.scope, payment_id)
+        refunds = list_refunds_of(reader, link.scope, [payment_id])[payment_id] if found.status in CAPTURED else ()
+        has_mail = bool(get_contact(reader, link.scope).email)
+    gateway = services.gateways.find_named(link.merchant_id, found.gateway)
+    page = build_payment_page(
+        found,
+        refunds,
+        payee=g.merchant.legal_name,
+        gateway_name=gateway.title if gateway is not None else g.merchant.name,
+        can_cancel_at_gateway=gateway is not None and gateway.capabilities.cancel,
+        prompt_channels=gateway.capabilities.prompt_channels if gateway is not None else (),
+        zone=ZoneInfo(g.merchant.timezone),
+        root=g.pay_path,
+        now=now(),
+        can_pay=services.gateways.find(link.merchant_id) is not None,
+        email=None,
+        has_tried_to_stop=request.args.get("stop") == "requested",
+    )
+    g.form_action_origins = gateway.form_action_origins if gateway else ()
+    shown = build_pay_link_payment(page, path=g.pay_path, ends_on=ends_on(link), has_mail=has_mail)
+    return render_page("pay_links/payment.html", shown)
+
+
+@pay_link
+def receipt(token: str) -> Response:
+    """The receipt of what was paid by this link: of the newest payment, or of the one that `payment` names."""
+    services, link = current_services(), current_link()
+    with services.database.read() as reader:
+        named = request.args.get("payment")
+        paid = get_by_link(reader, link, named) if named else find_paid_by_link(reader, link.scope, link.id)
+    if paid is None or paid.status not in CAPTURED:
+        raise NotFound
+    paper = fixed_paper(services, link.scope, paid.id, fix_earlier_receipt)
+    shown = without_payer(paper, with_buyer=g.merchant.settings.documents.pay_link_bill_to)
+    return send_paper(current_runtime().typesetter.draw(shown), shown.content["title"], paid.note or paid.id)
