@@ -327,7 +327,7 @@ def test_paid_elsewhere_says_so_and_has_no_receipt_here(guest: PageClient, accou
     page = guest.get(path)
 
     assert "There is nothing left to pay." in page.text
-    assert "It was not paid with this link." in page.text
+    assert "It was paid another way." in page.text
     assert "This page stays until Apr 2, 2026." in page.text
     assert guest.client.get(f"{path}/receipt.pdf").status_code == 404
     assert invoice not in page.html

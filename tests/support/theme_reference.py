@@ -34,6 +34,7 @@ AREAS = {
     "Details": "customers/",
     "Security": "security",
     "Questions": "questions/",
+    "Pay link": "pay_links/",
     "Signing in": "sign_in/",
     "Errors": "errors/",
     "Mails": "emails/",
