@@ -14,7 +14,7 @@ from portal.invoices.models import Invoice
 from portal.invoices.rules import OUTSTANDING
 from portal.pay_links.models import PayLink
 from portal.pay_links.rules import OPEN_AFTER_SETTLED, is_over
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,22 @@ def find_pay_link(reader: Reader, merchant_id: str, link_id: str, *, now: dateti
     is_open = row.revoked_at is None and row.may_sign_in and not is_over(row.status, settled_at=settled_at, now=now)
     ends_at = settled_at + OPEN_AFTER_SETTLED if settled_at is not None else None
     return PayLinkState(link_id, merchant_id, row.customer_id, row.invoice_id, bool(is_open), ends_at)
+
+
+def find_standing_link(reader: Reader, scope: MerchantScope) -> str | None:
+    """Return the oldest link of the merchant that nobody revoked and whose invoice is to be paid; None where there is none."""
+    return reader.execute(
+        sa.select(_L.id)
+        .join(table_of(Invoice), sa.and_(_I.merchant_id == _L.merchant_id, _I.id == _L.invoice_id))
+        .where(
+            _L.merchant_id == scope.merchant_id,
+            _I.merchant_id == scope.merchant_id,
+            _L.revoked_at.is_(None),
+            _I.status.in_(sorted(OUTSTANDING)),
+        )
+        .order_by(_L.id)
+        .limit(1)
+    ).scalar()
 
 
 _L, _I, _C = table_of(PayLink).c, table_of(Invoice).c, table_of(Customer).c

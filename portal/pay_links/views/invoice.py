@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from babel import Locale
 from flask import Response, g, request
 
 from portal.checkout.forms.choices import choice_from
-from portal.checkout.forms.fields import CheckoutFields, posted_fields
+from portal.checkout.forms.fields import TELEPHONE, CheckoutFields, posted_fields
 from portal.checkout.page_builders import (
     CheckoutContext,
     build_choose_page,
@@ -140,6 +140,7 @@ class _Read:
     holder: str | None
     payment_id: str | None
     receipt_of: str | None
+    ends_on: date | None
     has_mail: bool
 
 
@@ -160,7 +161,7 @@ def show_invoice(fields: CheckoutFields, *, faults: Mapping[str, str] = _NO_FAUL
         shows_buyer=g.merchant.settings.documents.pay_link_bill_to,
         payment_id=found.payment_id,
         receipt_of=found.receipt_of,
-        ends_on=ends_on(link),
+        ends_on=found.ends_on,
         has_mail=found.has_mail,
     )
     return render_page("pay_links/invoice.html", page, status)
@@ -177,6 +178,7 @@ def _read(link: PayLinkState, fields: CheckoutFields, gateway: Gateway | None, f
             holder=holder,
             payment_id=holder if held_by is not None and held_by.pay_link_id == link.id else None,
             receipt_of=paid.id if paid is not None else None,
+            ends_on=ends_on(reader),
             has_mail=bool(get_contact(reader, link.scope).email),
         )
 
@@ -222,6 +224,9 @@ def _choice_page(
         ),
         page_types=able.page_types,
     )
+    if fields.payment_method is None and context.channels:
+        # Where money is on telephones, and nobody has a method here, that is the way that is proposed.
+        fields = replace(fields, payment_method=TELEPHONE)
     return build_choose_page(
         fields,
         chosen,

@@ -10,7 +10,8 @@ from portal.customer_pages.context import (
     redirect_to,
     root,
 )
-from portal.pay_links.queries import PayLinkState
+from portal.database import Reader
+from portal.pay_links.queries import PayLinkState, find_pay_link
 
 
 def current_link() -> PayLinkState:
@@ -24,6 +25,8 @@ def redirect_below(path: str = "") -> Response:
     return redirect_to(f"{g.pay_path.removeprefix(root())}{path}")
 
 
-def ends_on(link: PayLinkState) -> date | None:
-    """Return the day on which the page goes, in the merchant's zone; None before the invoice is settled."""
-    return g.merchant.day_of(link.ends_at) if link.ends_at is not None else None
+def ends_on(reader: Reader) -> date | None:
+    """Return the day on which the page goes, in the merchant's zone; None before the invoice is settled. As it is now: the view itself may
+    have heard from the gateway that it is paid."""
+    link = find_pay_link(reader, g.merchant.id, current_link().id, now=now())
+    return g.merchant.day_of(link.ends_at) if link is not None and link.ends_at is not None else None

@@ -58,7 +58,7 @@ def payment(token: str, payment_id: str) -> Response:
     with services.database.read() as reader:
         found = read_payment_page(reader, link.scope, payment_id)
         refunds = list_refunds_of(reader, link.scope, [payment_id])[payment_id] if found.status in CAPTURED else ()
-        has_mail = bool(get_contact(reader, link.scope).email)
+        has_mail, last_day = bool(get_contact(reader, link.scope).email), ends_on(reader)
     gateway = services.gateways.find_named(link.merchant_id, found.gateway)
     page = build_payment_page(
         found,
@@ -75,7 +75,7 @@ def payment(token: str, payment_id: str) -> Response:
         has_tried_to_stop=request.args.get("stop") == "requested",
     )
     g.form_action_origins = gateway.form_action_origins if gateway else ()
-    shown = build_pay_link_payment(page, path=g.pay_path, ends_on=ends_on(link), has_mail=has_mail)
+    shown = build_pay_link_payment(page, path=g.pay_path, ends_on=last_day, has_mail=has_mail)
     return render_page("pay_links/payment.html", shown)
 
 

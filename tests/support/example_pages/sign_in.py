@@ -122,7 +122,7 @@ def demo_examples() -> Iterator[Example]:
         ),
         DemoMerchant(
             "Savane Énergie", "/savane/", "An energy company, in French and CFA francs.",
-            (DemoCustomer("Aïcha Njoya", "aicha@njoya.example", "/savane/sign-in"),),
+            (DemoCustomer("Aïcha Njoya", "aicha@njoya.example", "/savane/sign-in"),), "/savane/pay/0Yc3",
         ),
     )  # fmt: skip
     numbers = tuple(
