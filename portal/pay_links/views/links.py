@@ -6,10 +6,7 @@ from datetime import date
 
 from flask import Response, g
 
-from portal.customer_pages.context import (
-    redirect_to,
-    root,
-)
+from portal.customer_pages.context import now, redirect_to, root
 from portal.database import Reader
 from portal.pay_links.queries import PayLinkState, find_pay_link
 
