@@ -10,9 +10,9 @@ from portal.customer_pages.error_pages import register_errors
 from portal.customer_pages.guard import open_request
 from portal.customers.views import add_routes as add_details
 from portal.documents.views import add_routes as add_documents
+from portal.guest_checkout.views.payments import add_routes as add_pay_links
 from portal.invoices.views import add_routes as add_invoices
 from portal.overview.views import add_routes as add_overview
-from portal.pay_links.views.payments import add_routes as add_pay_links
 from portal.payment_methods.views.methods import add_routes as add_payment_methods
 from portal.payments.views import add_routes as add_payments
 from portal.questions.views import add_routes as add_questions

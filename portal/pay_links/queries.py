@@ -1,4 +1,4 @@
-"""Reads of pay links. What is revoked, over, or another merchant's is not found."""
+"""Reads of pay links. What another merchant made is not found."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from portal.customers.models import Customer
-from portal.customers.queries.accounts import MAY_SIGN_IN
+from portal.customers.queries.customers import find_customer
 from portal.database import Reader, table_of
-from portal.invoices.models import Invoice
+from portal.invoices.queries.invoices import find_invoice, find_invoices
 from portal.invoices.rules import OUTSTANDING
 from portal.pay_links.models import PayLink
 from portal.pay_links.rules import OPEN_AFTER_SETTLED, is_over
 from portal.tenancy import MerchantScope, Scope
+
+_MOST_SEARCHED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,49 +39,35 @@ class PayLinkState:
 
 
 def find_pay_link(reader: Reader, merchant_id: str, link_id: str, *, now: datetime) -> PayLinkState | None:
-    """Return the link of an id that a token proved (`rules.link_of`); None where it was never made, or is gone with its invoice."""
+    """Return the link of an id that a token proved (`rules.link_of`); None where it was never made."""
     row = reader.execute(_ONE, {"merchant_id": merchant_id, "link_id": link_id}).first()
     if row is None:
         return None
-    settled_at = None if row.status in OUTSTANDING else row.paid_at or row.updated_at
-    is_open = row.revoked_at is None and row.may_sign_in and not is_over(row.status, settled_at=settled_at, now=now)
+    scope = MerchantScope(merchant_id)
+    invoice = find_invoice(reader, scope, row.invoice_id)
+    customer = find_customer(reader, scope, row.customer_id)
+    assert invoice is not None, "a foreign key keeps the invoice of a link"
+    settled_at = None if invoice.status in OUTSTANDING else invoice.paid_at or invoice.updated_at
+    may_sign_in = customer is not None and not customer.blocked
+    is_open = row.revoked_at is None and may_sign_in and not is_over(invoice.status, settled_at=settled_at, now=now)
     ends_at = settled_at + OPEN_AFTER_SETTLED if settled_at is not None else None
-    return PayLinkState(link_id, merchant_id, row.customer_id, row.invoice_id, bool(is_open), ends_at)
+    return PayLinkState(link_id, merchant_id, row.customer_id, row.invoice_id, is_open, ends_at)
 
 
 def find_standing_link(reader: Reader, scope: MerchantScope) -> str | None:
-    """Return the oldest link of the merchant that nobody revoked and whose invoice is to be paid; None where there is none."""
-    return reader.execute(
-        sa.select(_L.id)
-        .join(table_of(Invoice), sa.and_(_I.merchant_id == _L.merchant_id, _I.id == _L.invoice_id))
-        .where(
-            _L.merchant_id == scope.merchant_id,
-            _I.merchant_id == scope.merchant_id,
-            _L.revoked_at.is_(None),
-            _I.status.in_(sorted(OUTSTANDING)),
-        )
-        .order_by(_L.id)
-        .limit(1)
-    ).scalar()
+    """Return one of the merchant's oldest links that nobody revoked and whose invoice is to be paid; None where there is none."""
+    links = reader.execute(_STANDING, {"merchant_id": scope.merchant_id}).all()
+    invoices = find_invoices(reader, scope, [link.invoice_id for link in links])
+    return next((link.id for link in links if invoices[link.invoice_id].status in OUTSTANDING), None)
 
 
-_L, _I, _C = table_of(PayLink).c, table_of(Invoice).c, table_of(Customer).c
-_ONE = (
-    sa.select(
-        _L.customer_id,
-        _L.invoice_id,
-        _L.revoked_at,
-        _I.status,
-        _I.paid_at,
-        _I.updated_at,
-        sa.and_(*MAY_SIGN_IN).label("may_sign_in"),
-    )
-    .join(table_of(Invoice), sa.and_(_I.merchant_id == _L.merchant_id, _I.id == _L.invoice_id))
-    .join(table_of(Customer), sa.and_(_C.merchant_id == _L.merchant_id, _C.id == _L.customer_id))
-    .where(
-        _L.merchant_id == sa.bindparam("merchant_id"),
-        _I.merchant_id == sa.bindparam("merchant_id"),
-        _C.merchant_id == sa.bindparam("merchant_id"),
-        _L.id == sa.bindparam("link_id"),
-    )
+_L = table_of(PayLink).c
+_ONE = sa.select(_L.customer_id, _L.invoice_id, _L.revoked_at).where(
+    _L.merchant_id == sa.bindparam("merchant_id"), _L.id == sa.bindparam("link_id")
+)
+_STANDING = (
+    sa.select(_L.id, _L.invoice_id)
+    .where(_L.merchant_id == sa.bindparam("merchant_id"), _L.revoked_at.is_(None))
+    .order_by(_L.id)
+    .limit(_MOST_SEARCHED)
 )

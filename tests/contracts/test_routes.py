@@ -298,15 +298,18 @@ def test_pay_link_opens_nothing_but_its_own_pages(app: Flask, services: Services
 
     for rule in rules(app):
         if runtime.policies[rule.endpoint] is Policy.SIGNED_IN:
-            assert opened(guest, rule)[:2] == (303, "/acme/sign-in"), rule
+            status, place, _ = opened(guest, rule)
+            assert (status, place) == (303, "/acme/sign-in"), rule
     for rule in below:
         if "payment_id" in rule.arguments:
             for kind, ids in strangers:
-                assert opened(guest, rule, **ids, **link)[::2] == (404, expected), (kind, rule)
+                status, _, page = opened(guest, rule, **ids, **link)
+                assert (status, page) == (404, expected), (kind, rule)
     own = guest_of(services, account.scope, invoice).checkout()
     for rule in below:
         if "GET" in (rule.methods or ()) and not rule.rule.endswith("/receipt.pdf"):
-            assert opened(guest, rule, payment_id=own, **link)[0] == 200, rule
+            status, _, _ = opened(guest, rule, payment_id=own, **link)
+            assert status == 200, rule
 
 
 def test_dead_pay_link_leads_to_sign_in_everywhere(app: Flask, services: Services, account: Account) -> None:
@@ -317,7 +320,8 @@ def test_dead_pay_link_leads_to_sign_in_everywhere(app: Flask, services: Service
     for dead in (link, {"token": "t" * 65}, {"token": "x"}):
         for rule in rules(app):
             if is_below_link(rule):
-                assert opened(visitor, rule, payment_id=own, **dead)[:2] == (303, "/acme/sign-in"), rule
+                status, place, _ = opened(visitor, rule, payment_id=own, **dead)
+                assert (status, place) == (303, "/acme/sign-in"), rule
 
 
 def test_somebody_elses_session_is_nobody_at_another_merchant(

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from portal.checkout.pages import AmountChoice, ChoosePage, CurrencyOffer, NamedAmount, ReviewPage, TelephoneChoice
+from portal.guest_checkout.pages import PayLinkPage, PayLinkPaymentPage, PayLinkReviewPage
 from portal.invoices.pages import CreditNoteRow, InvoiceLine, InvoicePage, Party, TaxSum
-from portal.pay_links.pages import PayLinkPage, PayLinkPaymentPage, PayLinkReviewPage
 from portal.payment_methods.pages import MethodLabel
 from portal.payments.pages import PaidInvoice, PaymentPage
 from tests.support.example_pages.parts import NOW, Example, example_id

@@ -14,10 +14,10 @@ from portal.customers.queries.customers import get_contact
 from portal.documents.papers import without_payer
 from portal.documents.views import fixed_paper, send_paper
 from portal.errors import NotFound
-from portal.pay_links.page_builders import build_pay_link_payment
-from portal.pay_links.views.invoice import begin, show
-from portal.pay_links.views.links import current_link, ends_on
-from portal.pay_links.views.review import cancel, confirm, review
+from portal.guest_checkout.page_builders import build_pay_link_payment
+from portal.guest_checkout.views.invoice import begin, show
+from portal.guest_checkout.views.links import current_link, ends_on
+from portal.guest_checkout.views.review import cancel, confirm, review
 from portal.payments.operations.by_link import get_by_link
 from portal.payments.operations.papers import fix_earlier_receipt
 from portal.payments.operations.paying import look_up_for_page

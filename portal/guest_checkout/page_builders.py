@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import date
 
 from portal.checkout.pages import ChoosePage, ReviewPage
+from portal.guest_checkout.pages import PayLinkPage, PayLinkPaymentPage, PayLinkReviewPage
 from portal.invoices.pages import InvoicePage
-from portal.pay_links.pages import PayLinkPage, PayLinkPaymentPage, PayLinkReviewPage
 from portal.payment_methods.pages import MethodLabel
 from portal.payments.pages import PaymentPage
 

@@ -27,11 +27,11 @@ from portal.customers.queries.customers import get_contact
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import NO_LIMITS, Gateway
-from portal.pay_links.page_builders import build_pay_link_review
+from portal.guest_checkout.page_builders import build_pay_link_review
+from portal.guest_checkout.views.invoice import show_invoice
+from portal.guest_checkout.views.links import current_link, redirect_below
 from portal.pay_links.queries import PayLinkState
 from portal.pay_links.rules import LINK_PLACE
-from portal.pay_links.views.invoice import show_invoice
-from portal.pay_links.views.links import current_link, redirect_below
 from portal.payments.errors import (
     AmountChanged,
     CheckoutEnded,

@@ -29,12 +29,12 @@ from portal.customer_pages.context import (
 from portal.customers.queries.customers import get_contact
 from portal.database import Reader
 from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, Capabilities, Gateway
+from portal.guest_checkout.page_builders import build_pay_link_page
+from portal.guest_checkout.views.links import current_link, ends_on, redirect_below
 from portal.invoices.page_builders import build_invoice_page
 from portal.invoices.pages import InvoicePage, Party
 from portal.invoices.queries.invoice_page import read_invoice_page
-from portal.pay_links.page_builders import build_pay_link_page
 from portal.pay_links.queries import PayLinkState
-from portal.pay_links.views.links import current_link, ends_on, redirect_below
 from portal.payment_methods.pages import BRAND_NAMES
 from portal.payments.errors import (
     CheckoutFault,
