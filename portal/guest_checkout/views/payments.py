@@ -11,8 +11,9 @@ from portal.customer_pages.context import (
     now,
 )
 from portal.customers.queries.customers import get_contact
+from portal.documents.downloads import Papers
 from portal.documents.papers import without_payer
-from portal.documents.views import fixed_paper, send_paper
+from portal.documents.rules import file_name
 from portal.errors import NotFound
 from portal.guest_checkout.page_builders import build_pay_link_payment
 from portal.guest_checkout.views.invoice import begin, show
@@ -26,6 +27,7 @@ from portal.payments.queries.by_link import find_paid_by_link
 from portal.payments.queries.payment_page import read_payment_page
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.refunds.queries import list_refunds_of
+from portal.web.downloads import send_file
 from portal.web.policies import pay_link
 from portal.web.render import render_page
 from portal.web.runtime import current_runtime
@@ -88,6 +90,8 @@ def receipt(token: str) -> Response:
         paid = get_by_link(reader, link, named) if named else find_paid_by_link(reader, link.scope, link.id)
     if paid is None or paid.status not in CAPTURED:
         raise NotFound
-    paper = fixed_paper(services, link.scope, paid.id, fix_earlier_receipt)
+    papers = Papers(services, link.scope, current_runtime().typesetter)
+    paper = papers.fixed(paid.id, fix_earlier_receipt)
     shown = without_payer(paper, with_buyer=g.merchant.settings.documents.pay_link_bill_to)
-    return send_paper(current_runtime().typesetter.draw(shown), shown.content["title"], paid.note or paid.id)
+    name = file_name(shown.content["title"], paid.receipt_name)
+    return send_file(papers.typesetter.draw(shown), name=name, content_type="application/pdf")

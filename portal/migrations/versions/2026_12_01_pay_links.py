@@ -8,7 +8,7 @@ from alembic import op
 from portal.database import Id, Instant
 
 revision = "2026_12_01_pay_links"
-down_revision = "2026_12_01_questions"
+down_revision = "2026_12_01_promises"
 branch_labels = None
 depends_on = None
 
