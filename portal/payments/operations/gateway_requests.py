@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from portal.gateways.contract import ChargeOutcome, ChargeRequest, Gateway, Lookup, PageRequest, Payer, PromptRequest
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.money import Money
+from portal.pay_links.rules import with_token
 from portal.payment_methods.queries.at_gateways import find_token, get_payer
 from portal.payments.models import Payment
 from portal.payments.rules.choices import CreditAlone, NewMethod, Prompt, SavedMethod, Way, read_way
@@ -19,8 +21,7 @@ from portal.tenancy import Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayRequest:
-    """A payment as it is sent to its gateway. `token` is that of the saved method, where `way` is one. The `return_url` of a payment by a
-    pay link has no token yet."""
+    """A payment as it is sent to its gateway. `token` is that of the saved method, where `way` is one."""
 
     payment_id: str
     money: Money
@@ -31,11 +32,10 @@ class GatewayRequest:
     payee: str
     payer: Payer
     return_url: str
-    pay_link_id: str | None = None
 
 
-def build_gateway_request(session: Session, payment: Payment) -> GatewayRequest | None:
-    """Return the request for a payment; None where none may be sent: its saved method was removed since, or the payment was not
+def build_gateway_request(session: Session, payment: Payment, keys: Sequence[bytes]) -> GatewayRequest | None:
+    """Return the request for a payment (`keys` are the installation's secrets); None where none may be sent: its saved method was removed since, or the payment was not
     chosen here, or credit pays all of it."""
     way, gateway = read_way(payment), payment.gateway
     if way is None or gateway is None:
@@ -59,9 +59,16 @@ def build_gateway_request(session: Session, payment: Payment) -> GatewayRequest 
             if payment.pay_link_id is None
             else _payer_by_link(payment.pay_link_id, merchant)
         ),
-        return_url=payment.return_url or "",
-        pay_link_id=payment.pay_link_id,
+        return_url=_return_url(payment, keys),
     )
+
+
+def _return_url(payment: Payment, keys: Sequence[bytes]) -> str:
+    """Return where the gateway leads back to. Below a pay link the token is filled in here, and is stored nowhere."""
+    stored = payment.return_url or ""
+    if payment.pay_link_id is None:
+        return stored
+    return with_token(keys, payment.merchant_id, payment.pay_link_id, stored)
 
 
 def _payer_by_link(link_id: str, merchant: MerchantProfile) -> Payer:

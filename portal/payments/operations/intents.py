@@ -127,7 +127,7 @@ def write_intent(
     if payment.charge_amount == 0:
         record_paid_by_credit(session, payment, actor=actor, at=now)
         return Intent.PAID_BY_CREDIT
-    if build_gateway_request(session, payment) is None:
+    if build_gateway_request(session, payment, services.settings.keys) is None:
         raise MethodUnknown
     services.crash_point("payment.intent_written")
     return Intent.WRITTEN

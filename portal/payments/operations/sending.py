@@ -6,7 +6,8 @@ Only a claim sets `sent_at`. A payment without one was never sent, by anybody: t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,6 @@ from portal.clock import Clock
 from portal.events.rules import SYSTEM, Actor, gateway_actor
 from portal.gateways.contract import ChargeOutcome
 from portal.gateways.polling import next_check
-from portal.pay_links.rules import with_token
 from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request, send_request
 from portal.payments.operations.locks import lock_invoices_of, lock_payment
 from portal.payments.operations.outcomes import RecordedOutcome, failed, record_outcome
@@ -52,7 +52,13 @@ def send_payment(
     gateway = services.gateways.find_named(merchant_id, gateway_name)
     claim = services.database.run(
         lambda session: _claim(
-            session, merchant_id, payment_id, last_sent_at, has_gateway=gateway is not None, clock=services.clock
+            session,
+            merchant_id,
+            payment_id,
+            last_sent_at,
+            has_gateway=gateway is not None,
+            clock=services.clock,
+            keys=services.settings.keys,
         )
     )
     if isinstance(claim, _Unsendable):
@@ -64,18 +70,10 @@ def send_payment(
     # Again, and here: the process may have been stopped since the claim, and what was in time then need not be any more.
     if not sending.may_send(claim.confirmed_at, claim.claimed_at, services.clock.now()):
         return
-    outcome = send_request(gateway, _addressed(services, merchant_id, claim.request))
+    outcome = send_request(gateway, claim.request)
     services.crash_point("payment.gateway_answered")
     record(services, merchant_id, payment_id, outcome, actor=gateway_actor(gateway.name))
     services.crash_point("payment.outcome_recorded")
-
-
-def _addressed(services: Services, merchant_id: str, request: GatewayRequest) -> GatewayRequest:
-    """Return the request with the pay link's token in its return address: it is stored nowhere, and derived when it leaves."""
-    if request.pay_link_id is None:
-        return request
-    address = with_token(services.settings.keys, merchant_id, request.pay_link_id, request.return_url)
-    return replace(request, return_url=address)
 
 
 def end_unsent(
@@ -116,6 +114,7 @@ def _claim(
     *,
     has_gateway: bool,
     clock: Clock,
+    keys: Sequence[bytes],
 ) -> _Claim | _Unsendable | None:
     """Claim a payment: of several processes, one sends it. Return None where there is nothing to send now."""
     payment = lock_payment(session, merchant_id, payment_id)
@@ -126,7 +125,7 @@ def _claim(
     is_first = last_sent_at is None
     if not sending.is_in_time(payment.confirmed_at, now):
         return _Unsendable("not_sent") if is_first else None
-    request = build_gateway_request(session, payment)
+    request = build_gateway_request(session, payment, keys)
     if request is None:
         # Its saved method was removed since.
         return _Unsendable("method_invalid") if is_first else None
