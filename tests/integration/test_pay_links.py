@@ -29,6 +29,7 @@ from portal.payments.rules.choices import Exact, Prompt
 from portal.sign_in.operations.access import block_customer
 from portal.tenancy import MerchantScope
 from tests.support.actors import OPERATOR
+from tests.support.derived import stale_counts, stale_terms
 from tests.support.pay_links import PAGE, Guest, guest_of, make_pay_link, revoke
 from tests.support.paying import Killed, PayingCustomer, carry_on, grant_credit, killing_at
 from tests.support.statements import contents
@@ -197,6 +198,7 @@ def test_payment_by_link_pays_the_invoice_and_says_by_whom(payer: PayingCustomer
     assert (row.status, row.pay_link_id, row.customer_id, row.listed) == (
         "complete", guest.link_id, payer.scope.customer_id, True,
     )  # fmt: skip
+    assert (stale_counts(payer.services.database), stale_terms(payer.services.database)) == ({}, set())
     acts = {entry.action: (entry.actor_type, entry.actor_id) for entry in payer.rows(AuditEntry, object_id=payment)}
     assert acts["payment.created"] == acts["payment.processing"] == ("customer", guest.link_id)
     assert payer.wrong_row() is None
