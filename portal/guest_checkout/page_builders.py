@@ -37,6 +37,7 @@ def build_pay_link_page(
         payee=payee,
         choice=_without_addresses(choice, path) if choice is not None and state == "payable" else None,
         payment_url=f"{path}/payments/{payment_id}" if payment_id else None,
+        pdf_url=f"{path}/invoice.pdf" if shows_buyer else None,
         receipt_url=receipt_path(path, receipt_of),
         ends_on=ends_on,
         has_mail=has_mail,

@@ -17,7 +17,7 @@ class PayLinkPage:
     `state`: "payable" (`choice` has what can be chosen), "ours" (a payment by this link holds it: its page is `payment_url`), "being_paid"
     (another payment does, of which nothing is said), "paid", "void", "uncollectible", or "closed" (nothing here accepts a payment of it).
     `buyer` is whom the invoice is for, None where the merchant does not show it. `invoice` names no payments and no methods.
-    `receipt_url` is the PDF of the receipt of what this link paid, None where it paid nothing; `ends_on` when the page goes, None before
+    `pdf_url` is the invoice on paper, None where `buyer` must not be shown, whom the paper names. `receipt_url` is the PDF of the receipt of what this link paid, None where it paid nothing; `ends_on` when the page goes, None before
     the invoice is settled. `has_mail`: the receipt goes to the customer's own address, which the page does not show.
     """
 
@@ -28,6 +28,7 @@ class PayLinkPage:
     payee: str
     choice: ChoosePage | None = None
     payment_url: str | None = None
+    pdf_url: str | None = None
     receipt_url: str | None = None
     ends_on: date | None = None
     has_mail: bool = False

@@ -123,6 +123,20 @@ def test_whom_it_is_for_is_shown_unless_the_merchant_keeps_it(
     assert "4 Elm Street" not in guest.get(path).html
 
 
+def test_invoice_on_paper_is_there_where_it_may_say_whom_it_is_for(
+    guest: PageClient, account: Account, clock: MovableClock
+) -> None:
+    path = path_of(account, account.invoice(5000, number="A-1"))
+    assert guest.client.get(f"{path}/invoice.pdf").status_code == 404
+    show_buyer(account, True)
+    clock.advance(seconds=6)
+
+    paper = guest.client.get(guest.get(path).link("Download PDF"))
+
+    assert (paper.status_code, paper.mimetype, paper.data[:5]) == (200, "application/pdf", b"%PDF-")
+    assert "A-1" in paper.headers["Content-Disposition"]
+
+
 # --- paying ---
 
 

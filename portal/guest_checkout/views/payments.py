@@ -19,6 +19,8 @@ from portal.guest_checkout.page_builders import build_pay_link_payment
 from portal.guest_checkout.views.invoice import begin, show
 from portal.guest_checkout.views.links import current_link, ends_on
 from portal.guest_checkout.views.review import cancel, confirm, review
+from portal.invoices.operations.papers import fix_invoice_paper
+from portal.invoices.queries.invoices import get_invoice
 from portal.payments.operations.by_link import get_by_link
 from portal.payments.operations.papers import fix_earlier_receipt
 from portal.payments.operations.paying import look_up_for_page
@@ -32,12 +34,15 @@ from portal.web.policies import pay_link
 from portal.web.render import render_page
 from portal.web.runtime import current_runtime
 
+_PDF = "application/pdf"
+
 
 def add_routes(blueprint: Blueprint) -> None:
     """The addresses below a pay link."""
     for ending in ("", "/"):
         blueprint.add_url_rule(f"/pay/<token>{ending}", "pay_link", show)
         blueprint.add_url_rule(f"/pay/<token>{ending}", "begin_by_link", begin, methods=["POST"])
+    blueprint.add_url_rule("/pay/<token>/invoice.pdf", "invoice_by_link", invoice_pdf)
     blueprint.add_url_rule("/pay/<token>/receipt.pdf", "receipt_by_link", receipt)
     blueprint.add_url_rule("/pay/<token>/checkout/<payment_id>", "review_by_link", review)
     blueprint.add_url_rule(
@@ -82,6 +87,22 @@ def payment(token: str, payment_id: str) -> Response:
 
 
 @pay_link
+def invoice_pdf(token: str) -> Response:
+    """The invoice on paper: the merchant's own PDF, or ours. Raises NotFound where the merchant keeps to itself whom it is for."""
+    link = current_link()
+    if not g.merchant.settings.documents.pay_link_bill_to:
+        raise NotFound
+    with current_services().database.read() as reader:
+        number = get_invoice(reader, link.scope, link.invoice_id).number
+    papers = Papers(current_services(), link.scope, current_runtime().typesetter)
+    own = papers.own(link.invoice_id)
+    if own is not None:
+        return send_file(own, name=file_name("invoice", number), content_type=_PDF)
+    paper = papers.fixed(link.invoice_id, fix_invoice_paper)
+    return send_file(papers.typesetter.draw(paper), name=file_name(paper.content["title"], number), content_type=_PDF)
+
+
+@pay_link
 def receipt(token: str) -> Response:
     """The receipt of what was paid by this link: of the newest payment, or of the one that `payment` names."""
     services, link = current_services(), current_link()
@@ -94,4 +115,4 @@ def receipt(token: str) -> Response:
     paper = papers.fixed(paid.id, fix_earlier_receipt)
     shown = without_payer(paper, with_buyer=g.merchant.settings.documents.pay_link_bill_to)
     name = file_name(shown.content["title"], paid.receipt_name)
-    return send_file(papers.typesetter.draw(shown), name=name, content_type="application/pdf")
+    return send_file(papers.typesetter.draw(shown), name=name, content_type=_PDF)

@@ -58,7 +58,7 @@ def _invoices() -> Iterator[Example]:
     held = replace(page, choice=None, invoice=replace(invoice, amount_left=0))
     variants = {
         "": page,
-        "-for-whom": replace(page, buyer=invoice.buyer, has_mail=False),
+        "-for-whom": replace(page, buyer=invoice.buyer, has_mail=False, pdf_url=f"{PATH}/invoice.pdf"),
         "-overdue": replace(page, invoice=replace(invoice, days_overdue=14)),
         "-amounts": replace(page, choice=replace(choice, amount_choice=amounts)),
         "-after-refusal": replace(
