@@ -34,6 +34,7 @@ AREAS = {
     "Details": "customers/",
     "Security": "security",
     "Questions": "questions/",
+    "Pay link": "pay_links/",
     "Accessibility": "accessibility.html",
     "Signing in": "sign_in/",
     "Errors": "errors/",

@@ -11,6 +11,7 @@ from tests.bugs.catalogue import (
     money,
     outcomes,
     pages,
+    pay_links,
     payments,
     provider_events,
     sign_in,
@@ -33,4 +34,5 @@ BUGS: tuple[Bug, ...] = (
     *pages.BUGS,
     *card_numbers.BUGS,
     *documents.BUGS,
+    *pay_links.BUGS,
 )

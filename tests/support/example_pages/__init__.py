@@ -10,6 +10,7 @@ from tests.support.example_pages.details import details_examples
 from tests.support.example_pages.invoices import checkout_examples, invoice_examples
 from tests.support.example_pages.methods import method_examples
 from tests.support.example_pages.parts import NOW, Example
+from tests.support.example_pages.pay_links import pay_link_examples
 from tests.support.example_pages.payments import overview_examples, payment_examples, payment_rows
 from tests.support.example_pages.security import security_examples
 from tests.support.example_pages.sign_in import demo_examples, error_examples, sign_in_examples
@@ -27,6 +28,7 @@ def examples() -> Iterator[Example]:
     yield from payment_examples()
     yield from invoice_examples()
     yield from checkout_examples()
+    yield from pay_link_examples()
     yield from method_examples()
     yield from details_examples()
     yield from statement_examples()
