@@ -102,7 +102,9 @@ def build_static_files(themes: Iterable[Theme], *, folder: Path = STATIC) -> Sta
     """Read every file once: `static/`, the portal's stylesheet built from its parts, and the files of the themes."""
     files = dict(sorted(_collect(themes, folder)))
     tree = b"".join(f"{name}\0{len(body)}\0".encode() + body for name, body in files.items())
-    return StaticFiles({name: _prepare(name, body) for name, body in files.items()}, fingerprint(tree))
+    prepared = {name: _prepare(name, body) for name, body in files.items()}
+    # 32 bits: pages name it some thirty times, and it tells one release from the next.
+    return StaticFiles(prepared, fingerprint(tree)[:8])
 
 
 def _collect(themes: Iterable[Theme], folder: Path) -> Iterator[tuple[str, bytes]]:
