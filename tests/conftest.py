@@ -34,7 +34,6 @@ from tests.support.databases import (
     worker_postgresql,
 )
 from tests.support.page_client import PageClient
-from tests.support.page_trees import share_judgements
 from tests.support.postgresql import stop_server
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
@@ -44,7 +43,6 @@ network.shut()
 tenancy.watch()
 keep_in_memory()
 share_compiled_templates()
-share_judgements()
 
 # How long an example takes is the machine's affair, and a failure is shown so that anybody can repeat it.
 hypothesis_settings.register_profile("portal", deadline=None, print_blob=True)

@@ -117,7 +117,7 @@ def test_page_is_read_as_html5lib_reads_it_whatever_is_wrong_with_it():
     assert 120 < invalid < 360
 
 
-def test_structure_of_a_page_is_the_same_whatever_words_and_addresses_are_written_into_it():
+def test_parts_of_a_page_are_the_same_whatever_words_and_addresses_are_written_into_it():
     other = GOOD.replace("Mail address", "Adresse &amp; nom é").replace("/acme/help", "/savane/aide?a=1&amp;b=2")
 
     assert read_simply(other)[1] == read_simply(GOOD)[1]
@@ -133,7 +133,7 @@ def test_structure_of_a_page_is_the_same_whatever_words_and_addresses_are_writte
         ('name="email" ', 'formaction name="email" '),
     ],
 )
-def test_structure_keeps_what_can_make_a_page_invalid(good, other):
+def test_parts_keep_what_can_make_a_page_invalid(good, other):
     assert read_simply(GOOD.replace(good, other))[1] != read_simply(GOOD)[1]
 
 
@@ -141,3 +141,12 @@ def test_structure_keeps_what_can_make_a_page_invalid(good, other):
 def test_what_could_be_read_otherwise_is_left_to_html5lib(text):
     with pytest.raises(NotSimple):
         read_simply(GOOD.replace("Mail address", f"Mail {text}"))
+
+
+def test_valid_part_is_judged_again_where_it_stands_in_other_elements():
+    form = GOOD[GOOD.index("<form") : GOOD.index("</form>") + 7]
+    link = GOOD[GOOD.index("<a ") : GOOD.index("</a>") + 4]
+    assert page_faults(GOOD) == []
+
+    assert "invalid HTML" in page_faults(GOOD.replace("</form>", f"{form}</form>"))[0]
+    assert "invalid HTML" in page_faults(GOOD.replace("</a>", f"{link}</a>"))[0]

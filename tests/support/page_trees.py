@@ -1,25 +1,21 @@
-"""Reads a page into a tree, with what is invalid in its HTML. html5lib judges each structure once a run, since it takes most of the time
-of a test of a page; further pages of a structure that it found valid are read by a short reader of our own.
+"""Reads a page into a tree, with what is invalid in its HTML. html5lib judges what it has not seen in this process yet, since it takes
+most of the time of a test of a page; a page of parts that it found valid is read by a short reader of our own.
 
-The structure of a page is its text without what is written into it: words count as one letter, values of attributes as none. Markup,
-the names of attributes and the types of fields stay, so that pages of one structure are valid or invalid together. Of a structure that
-is judged both trees must be equal as well: else, and where the reader does not know what it sees, html5lib reads every such page.
+A part is what stands directly in one element: its children's tags and whether there are words, under the names of the elements around
+it. Of the tags the names of attributes stay and the types of fields, of words and other values nothing. The reader lets only pages
+through in which every element is ended where it ends: how a parser goes on within an element is decided by the elements around it, and
+by what stood before in the same one, so that pages of valid parts are valid. Of a page that is judged both trees must be equal as well:
+else, and where the reader does not know what it sees, html5lib reads every such page.
 """
 
 from __future__ import annotations
 
-import atexit
-import hashlib
-import os
 import re
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
-from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 
 with warnings.catch_warnings():
@@ -27,7 +23,6 @@ with warnings.catch_warnings():
     import html5lib
 
 SVG = "{http://www.w3.org/2000/svg}"
-_FOLDER = "TESTS_JUDGED_PAGES"
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 # What is in these is read by rules of its own; of `pre` and `textarea` only the line break with which they begin.
 _RAW = frozenset("iframe noembed noframes plaintext script style template xmp".split())
@@ -35,28 +30,23 @@ _TOKEN = re.compile(r'<!doctype html>|</[a-z][a-z0-9]*>|<[a-zA-Z](?:[^<>"]|"[^"<
 _TAG = re.compile(r'<([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z][-\w:.]*(?:="[^"<]*")?)*)\s*(/?)>')
 _ATTRIBUTE = re.compile(r'\s+([a-zA-Z][-\w:.]*)(?:="([^"<]*)")?')
 _USUAL_REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|nbsp|#39|#34);")
+_VALID: set[str] = set()
+"""Parts of pages that html5lib found valid."""
 _UNUSUAL = re.compile("[&\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe-\uffff\U0001fffe-\U0001ffff]")
-
-
-def share_judgements() -> None:
-    """Name a folder for valid structures in the environment, which every process of this run inherits; made by the one that begins it."""
-    if _FOLDER not in os.environ:
-        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="portal-pages-")
-        atexit.register(shutil.rmtree, os.environ[_FOLDER], ignore_errors=True)
 
 
 @lru_cache(maxsize=8)  # A page is checked, and then queried.
 def read_page(html: str) -> tuple[Element, list[str]]:
     """The page's root element, and a sentence for each fault of its HTML. HTML elements have no namespace; those of SVG keep theirs."""
     try:
-        root, structure = read_simply(html)
+        root, parts = read_simply(html)
     except NotSimple:
         return judge(html)
-    if _is_valid(structure):
+    if parts <= _VALID:
         return root, []
     judged, faults = judge(html)
     if not faults and are_equal(root, judged):
-        _keep(structure)
+        _VALID.update(parts)
     return judged, faults
 
 
@@ -98,8 +88,8 @@ class _Tag:
     structure: str
 
 
-def read_simply(html: str) -> tuple[Element, str]:
-    """The page's root element and its structure. Raises NotSimple."""
+def read_simply(html: str) -> tuple[Element, set[str]]:
+    """The page's root element and its parts. Raises NotSimple."""
     if _UNUSUAL.search(_USUAL_REFERENCE.sub("", html)):
         raise NotSimple
     reader = _Reader()
@@ -108,14 +98,11 @@ def read_simply(html: str) -> tuple[Element, str]:
             reader.read_text(token)
         elif token.startswith("</"):
             reader.end(token[2:-1])
-            reader.structure.append(token)
         elif token.startswith("<!"):
-            reader.structure.append(token)
+            reader.read_doctype(token)
         else:
-            tag = _read_tag(token)
-            reader.start(tag)
-            reader.structure.append(tag.structure)
-    return reader.finish(), "".join(reader.structure)
+            reader.start(_read_tag(token))
+    return reader.finish(), reader.parts
 
 
 def _tokens(html: str) -> Iterator[str]:
@@ -145,11 +132,12 @@ def _read_tag(text: str) -> _Tag:
 
 
 class _Reader:
-    """Builds the tree, and keeps the structure beside it."""
+    """Builds the tree, and keeps the parts beside it. `_within` is what stands so far in each element that is open, the page first."""
 
     def __init__(self) -> None:
-        self.structure: list[str] = []
+        self.parts: set[str] = set()
         self._builder, self._path, self._in_svg = TreeBuilder(), list[str](), 0
+        self._within: list[list[str]] = [[]]
         self._has_head = False
 
     def start(self, tag: _Tag) -> None:
@@ -159,22 +147,28 @@ class _Reader:
         self._in_svg += tag.name == "svg"
         name = SVG + tag.name if self._in_svg else tag.name
         self._builder.start(name, dict(tag.attributes))
+        self._within[-1].append(tag.structure)
         self._path.append(tag.name)
+        self._within.append([])
         if is_void or tag.is_closed:
             self._close()
+
+    def read_doctype(self, token: str) -> None:
+        self._within[-1].append(token)
 
     def end(self, name: str) -> None:
         if not self._path or self._path[-1] != name or (len(self._path) <= 2 and name != "head"):
             # What stands behind the body belongs to it: body and html are ended when all has been read.
             if name not in ("body", "html") or len(self._path) > 2:
                 raise NotSimple
+            self._within[-1].append(f"</{name}>")
             return
         self._has_head = self._has_head or name == "head"
         self._close()
 
     def read_text(self, text: str) -> None:
         is_blank = not text.strip(" \t\n")
-        self.structure.append(" " if is_blank else "x")
+        self._within[-1].append(" " if is_blank else "x")
         place = self._path[-1] if self._path else ""
         if (
             (place in ("", "html") and not is_blank)
@@ -190,32 +184,14 @@ class _Reader:
             raise NotSimple
         while self._path:
             self._close()
+        self._keep_part()
         return self._builder.close()
 
+    def _keep_part(self) -> None:
+        self.parts.add(f"{' '.join(self._path)}: {''.join(self._within.pop())}")
+
     def _close(self) -> None:
+        self._keep_part()
         name = self._path.pop()
         self._builder.end(SVG + name if self._in_svg else name)
         self._in_svg -= name == "svg"
-
-
-# --- structures that were found valid ---
-
-_VALID: set[str] = set()
-
-
-def _is_valid(structure: str) -> bool:
-    name = _name(structure)
-    folder = os.environ.get(_FOLDER)
-    if name not in _VALID and folder and (Path(folder) / name).exists():
-        _VALID.add(name)
-    return name in _VALID
-
-
-def _keep(structure: str) -> None:
-    _VALID.add(_name(structure))
-    if (folder := os.environ.get(_FOLDER)) and Path(folder).is_dir():
-        (Path(folder) / _name(structure)).touch()
-
-
-def _name(structure: str) -> str:
-    return hashlib.blake2b(structure.encode(), digest_size=20).hexdigest()
