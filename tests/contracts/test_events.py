@@ -46,7 +46,9 @@ STATUS_WRITERS = {
 }
 
 
-def _trees() -> list[tuple[str, ast.Module]]:
+@pytest.fixture(scope="module")
+def trees() -> list[tuple[str, ast.Module]]:
+    """Every module of the portal, parsed once: that takes most of the time of these tests."""
     return [
         (path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
         for path in MODULES
@@ -86,9 +88,9 @@ def test_each_listener_has_a_handler(renderer: Renderer) -> None:
 @pytest.mark.parametrize(
     ("names", "allowed"), [({"AuditEntry", "EventRecord"}, WRITERS), ({"OutboxMessage", "enqueue"}, ENQUEUERS)]
 )
-def test_nothing_writes_beside_record(names: set[str], allowed: set[str]) -> None:
+def test_nothing_writes_beside_record(trees: list[tuple[str, ast.Module]], names: set[str], allowed: set[str]) -> None:
     writers = set()
-    for path, tree in _trees():
+    for path, tree in trees:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
@@ -100,9 +102,9 @@ def test_nothing_writes_beside_record(names: set[str], allowed: set[str]) -> Non
     assert writers <= allowed
 
 
-def test_status_is_written_by_become_alone() -> None:
+def test_status_is_written_by_become_alone(trees: list[tuple[str, ast.Module]]) -> None:
     written: dict[str, set[str]] = {}
-    for path, tree in _trees():
+    for path, tree in trees:
         for node in ast.walk(tree):
             targets = node.targets if isinstance(node, ast.Assign) else ()
             flat = [each for target in targets for each in (target.elts if isinstance(target, ast.Tuple) else [target])]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import re
+
 import pytest
 
 from tests.support.page_checks import header_faults, page_faults
+from tests.support.page_trees import NotSimple, are_equal, judge, read_page, read_simply
 
 GOOD = """<!doctype html>
 <html lang="en">
@@ -85,3 +89,64 @@ def test_lax_policy_is_seen(source):
 )
 def test_lax_cookie_is_seen(cookie):
     assert header_faults(HEADERS, [cookie]) != []
+
+
+# --- pages that are read without html5lib ---
+
+
+def test_page_is_read_as_html5lib_reads_it_whatever_is_wrong_with_it():
+    """A page 400 times, each time with one thing taken out, doubled, moved or put in: also after its like was found valid."""
+    assert page_faults(GOOD) == []
+    chance = random.Random(2026)
+    tags = [match.span() for match in re.finditer("<[^>]+>", GOOD)]
+
+    invalid = 0
+    for _ in range(400):
+        (start, end), (other, other_end) = chance.choice(tags), chance.choice(tags)
+        place = chance.randrange(len(GOOD))
+        changed = chance.choice((
+            GOOD[:start] + GOOD[end:], GOOD[:end] + GOOD[start:], GOOD[:start] + GOOD[other:other_end] + GOOD[end:],
+            GOOD[:place] + GOOD[place + 1 :], GOOD[:place] + chance.choice("<>&\"'=/ x\r\0") + GOOD[place:],
+        ))  # fmt: skip
+        root, faults = read_page(changed)
+        judged, expected = judge(changed)
+        assert faults == expected, changed
+        assert are_equal(root, judged), changed
+        invalid += bool(expected)
+
+    assert 120 < invalid < 360
+
+
+def test_parts_of_a_page_are_the_same_whatever_words_and_addresses_are_written_into_it():
+    other = GOOD.replace("Mail address", "Adresse &amp; nom é").replace("/acme/help", "/savane/aide?a=1&amp;b=2")
+
+    assert read_simply(other)[1] == read_simply(GOOD)[1]
+
+
+@pytest.mark.parametrize(
+    ("good", "other"),
+    [
+        ("<h1>Sign in</h1>", "<h1></h1>"),
+        ('type="email"', 'type="hidden"'),
+        ('name="email" ', 'name="email" name="mail" '),
+        ("<p>", "<p><b></b>"),
+        ('name="email" ', 'formaction name="email" '),
+    ],
+)
+def test_parts_keep_what_can_make_a_page_invalid(good, other):
+    assert read_simply(GOOD.replace(good, other))[1] != read_simply(GOOD)[1]
+
+
+@pytest.mark.parametrize("text", ["&copy;", "&", "&amp", "\r", "\x00", "\x85", "\ufffe", "<!-- -->", "<br", "<p>"])
+def test_what_could_be_read_otherwise_is_left_to_html5lib(text):
+    with pytest.raises(NotSimple):
+        read_simply(GOOD.replace("Mail address", f"Mail {text}"))
+
+
+def test_valid_part_is_judged_again_where_it_stands_in_other_elements():
+    form = GOOD[GOOD.index("<form") : GOOD.index("</form>") + 7]
+    link = GOOD[GOOD.index("<a ") : GOOD.index("</a>") + 4]
+    assert page_faults(GOOD) == []
+
+    assert "invalid HTML" in page_faults(GOOD.replace("</form>", f"{form}</form>"))[0]
+    assert "invalid HTML" in page_faults(GOOD.replace("</a>", f"{link}</a>"))[0]

@@ -60,6 +60,12 @@ def list_modules() -> Iterator[tuple[str, ast.Module]]:
         yield ".".join(part for part in parts if part != "__init__"), ast.parse(path.read_text())
 
 
+@pytest.fixture(scope="module")
+def read() -> dict[str, set[str]]:
+    """The tables of other domains that each module reads. Read once: to parse all modules takes most of the time of these tests."""
+    return {module: find_foreign_reads(module, tree) for module, tree in list_modules()}
+
+
 def find_foreign_reads(module: str, tree: ast.Module) -> set[str]:
     """The tables of other domains that a module reads: whose columns it names outside of INSERT, UPDATE and DELETE, or which it hands
     over as a whole to be selected."""
@@ -97,16 +103,12 @@ def _first_of_chain(call: ast.Call) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def test_tables_are_read_by_their_own_domain() -> None:
-    read = {module: find_foreign_reads(module, tree) for module, tree in list_modules()}
-
+def test_tables_are_read_by_their_own_domain(read: dict[str, set[str]]) -> None:
     strays = {module: tables - PACKED.get(module, (set(), ""))[0] for module, tables in read.items()}
     assert {module: tables for module, tables in strays.items() if tables} == {}
 
 
-def test_each_exception_is_still_needed() -> None:
-    read = {module: find_foreign_reads(module, tree) for module, tree in list_modules()}
-
+def test_each_exception_is_still_needed(read: dict[str, set[str]]) -> None:
     needless = {module: tables - read.get(module, set()) for module, (tables, _) in PACKED.items()}
     assert {module: tables for module, tables in needless.items() if tables} == {}
 

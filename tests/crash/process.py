@@ -3,7 +3,8 @@
 Tests start them, nobody else, and they end with the test that started them.
 
 They are forked from a process that has everything imported, every template compiled and every route made (`multiprocessing`'s fork
-server), since a test starts several.
+server, `tests.crash.prepared`), since a test starts several. The tests' own process, which imports this to name its functions, has no
+use for any of that, and does not load it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from portal.database import Database
 from portal.gateways.registry import AccountGateways
 from portal.json_logs import write_json_logs
 from portal.method_users import METHOD_USERS
+from portal.outbox.jobs import Handler
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.settings import Settings
 from portal.web.gateway_waits import build_gateway_calls
 from portal.worker import build_handlers, run_forever, run_once
 from tests.crash.lifeline import end_with
-from tests.crash.prepared import RENDERER
 from tests.support.actors import STAFF
 from tests.support.apps import app_on
 
@@ -51,12 +52,12 @@ def work_on(env: Mapping[str, str], parent: Connection) -> None:
     services = _build(env, "")
     signal.signal(signal.SIGTERM, _end)
     parent.send("ready")
-    run_forever(services, build_handlers(RENDERER), threading.Event())
+    run_forever(services, _handlers(), threading.Event())
 
 
 def work(env: Mapping[str, str], crash_at: str) -> None:
     """One round of the worker."""
-    run_once(_build(env, crash_at), build_handlers(RENDERER))
+    run_once(_build(env, crash_at), _handlers())
 
 
 def refund(env: Mapping[str, str], crash_at: str, merchant_id: str, payment_id: str) -> None:
@@ -72,6 +73,12 @@ def _build(env: Mapping[str, str], crash_at: str) -> Services:
     database = Database(settings.database_url, busy_seconds=settings.database_busy_seconds)
     gateways = AccountGateways(database, settings)
     return Services(settings, database, gateways, METHOD_USERS, crash_point=kill_at(crash_at))
+
+
+def _handlers() -> Mapping[str, Handler]:
+    from tests.crash.prepared import RENDERER  # Here, so that only the fork server compiles every template.
+
+    return build_handlers(RENDERER)
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:

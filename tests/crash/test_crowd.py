@@ -1,4 +1,5 @@
-"""Two hundred pay one invoice at once, through the pages of a real server: one charge, and every other reads what happened."""
+"""A crowd pays one invoice at once, through the pages of a real server: one charge, and every other reads what happened. 80 in
+`make test`, 200 in `make verify`; one button is pressed 200 times in both, which a server with eight threads sees as many at once."""
 
 from __future__ import annotations
 
@@ -10,12 +11,13 @@ import sqlalchemy as sa
 
 from tests.crash.browser import Browser, Page
 from tests.support.live_accounts import Account
+from tests.support.tiers import tier
 
-PAYERS, SESSIONS = 200, 40
+PAYERS, PRESSES, SESSIONS = tier(80, 200), 200, 40
 START_SECONDS = 30
 
 
-def test_two_hundred_payers_of_one_invoice_charge_it_once(installation):
+def test_crowd_of_payers_of_one_invoice_charges_it_once(installation):
     account, invoice, cookies, card = _prepare(installation)
     deadlocks = _deadlocks(installation)
     start = Barrier(PAYERS)
@@ -52,7 +54,7 @@ def test_two_hundred_presses_of_one_button_charge_once(installation):
     deadlocks = _deadlocks(installation)
     payment = account.begin(invoice, method=card)
     forms = [_open(cookie, f"{account.root}/checkout/{payment}").form("/confirmation") for cookie in cookies]
-    start = Barrier(PAYERS)
+    start = Barrier(PRESSES)
 
     def press(number: int) -> tuple[int, str]:
         form = forms[number % SESSIONS]
@@ -62,8 +64,8 @@ def test_two_hundred_presses_of_one_button_charge_once(installation):
             page = browser.send(form)
         return page.status, page.leads_to
 
-    with ThreadPoolExecutor(PAYERS) as pool:
-        answers = set(pool.map(press, range(PAYERS)))
+    with ThreadPoolExecutor(PRESSES) as pool:
+        answers = set(pool.map(press, range(PRESSES)))
 
     assert answers == {(303, f"{account.root}/payments/{payment}")}
     assert len(account.charges()) == 1

@@ -373,13 +373,10 @@ def test_limit_of_paying_says_that_nothing_was_taken_and_when_to_come_back(
 
 
 def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Flask, services: Services) -> None:
-    from portal.app import create_app
-    from tests.support.bundled import bundled_renderer
+    from tests.support.apps import served_app
     from tests.support.scripted_gateway import OneGateway
 
-    pages = account.sign_in(
-        create_app(services=replace(services, gateways=OneGateway(None)), renderer=bundled_renderer())
-    )
+    pages = account.sign_in(served_app(replace(services, gateways=OneGateway(None))))
     invoice = account.invoice()
 
     assert "Pay $50.00" not in pages.get(f"/acme/invoices/{invoice}").text
@@ -391,14 +388,11 @@ def test_merchant_without_a_gateway_offers_no_payment(account: Account, app: Fla
 def test_review_of_a_merchant_that_has_lost_its_gateway_has_ended(
     pages: PageClient, account: Account, app: Flask, services: Services
 ) -> None:
-    from portal.app import create_app
-    from tests.support.bundled import bundled_renderer
+    from tests.support.apps import served_app
     from tests.support.scripted_gateway import OneGateway
 
     page = review(pages, account.invoice(), account.method())
-    closed = account.sign_in(
-        create_app(services=replace(services, gateways=OneGateway(None)), renderer=bundled_renderer())
-    )
+    closed = account.sign_in(served_app(replace(services, gateways=OneGateway(None))))
 
     path, fields = confirmation(page)
     for shown in (closed.get(page.path), Page(page.path, closed.post(path, fields, status=409))):

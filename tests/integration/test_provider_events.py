@@ -23,10 +23,9 @@ def slug(payer: PayingCustomer) -> str:
 @pytest.fixture
 def client(payer: PayingCustomer, services: Services):
 
-    from portal.app import create_app
-    from tests.support.bundled import bundled_renderer
+    from tests.support.apps import served_app
 
-    return create_app(services=payer.services, renderer=bundled_renderer()).test_client()
+    return served_app(payer.services).test_client()
 
 
 def post(client, slug: str, event_id: str, reference: str, signature: str = "right", gateway: str = "sandbox") -> int:

@@ -7,13 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from portal.app import create_app
 from portal.clock import MovableClock
 from portal.sign_in.models import SignInSession
 from portal.sign_in.operations import create_portal_session
 from portal.worker import clean_up
 from tests.support.actors import OPERATOR
-from tests.support.bundled import bundled_renderer
+from tests.support.apps import served_app
 from tests.support.site import path_of
 
 MOST = 5
@@ -23,7 +22,7 @@ def process(site, minutes):
     """The same site in another process, whose clock is so many minutes ahead."""
     clock = MovableClock(site.clock.now() + timedelta(minutes=minutes))
     services = replace(site.services, clock=clock)
-    return replace(site, services=services, clock=clock, app=create_app(services=services, renderer=bundled_renderer()))
+    return replace(site, services=services, clock=clock, app=served_app(services))
 
 
 def enter(browser, code, status=303):

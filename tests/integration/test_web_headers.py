@@ -10,11 +10,11 @@ import pytest
 from flask import Flask, Response, g
 from werkzeug.test import TestResponse
 
-from portal.app import create_app
 from portal.customer_pages.cookies import clear_session_cookie, set_session_cookie
 from portal.services import Services
 from tests.contracts.test_routes import path_of, rules
 from tests.support.accounts import Account, make_account
+from tests.support.apps import served_app
 from tests.support.page_client import PageClient
 
 AppWith = Callable[..., Flask]
@@ -41,8 +41,8 @@ def app_with(services: Services, account: Account) -> AppWith:
 
     def build(**settings: object) -> Flask:
         changed = services.settings.model_copy(update=settings)
-        return create_app(
-            services=Services(changed, services.database, services.gateways, services.method_users, services.clock)
+        return served_app(
+            Services(changed, services.database, services.gateways, services.method_users, services.clock)
         )
 
     return build

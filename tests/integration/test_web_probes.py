@@ -12,7 +12,6 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from portal.app import create_app
 from portal.database import Database
 from portal.migrations import VERSION_TABLE
 from portal.outbox.models import OutboxMessage
@@ -21,7 +20,7 @@ from portal.provider_events.models import ProviderEvent
 from portal.reconciliation.models import GatewayDifference
 from portal.services import Services
 from tests.support.accounts import Account, make_account
-from tests.support.bundled import bundled_renderer
+from tests.support.apps import served_app
 from tests.support.statements import counted_statements
 
 
@@ -37,7 +36,7 @@ def account(services: Services) -> Account:
 
 def application_on(database: Database, services: Services) -> FlaskClient:
     other = Services(services.settings, database, services.gateways, services.method_users, services.clock)
-    return create_app(services=other, renderer=bundled_renderer()).test_client()
+    return served_app(other).test_client()
 
 
 # --- up, and ready ---
@@ -297,9 +296,7 @@ def test_metrics_are_for_this_machine_alone(client: FlaskClient, address: str, h
 )
 def test_metrics_are_for_whoever_has_the_token(services: Services, sent: str, status: int) -> None:
     settings = services.settings.model_copy(update={"metrics_token": SecretStr("the right one")})
-    app = create_app(
-        services=Services(settings, services.database, services.gateways, services.method_users, services.clock)
-    )
+    app = served_app(Services(settings, services.database, services.gateways, services.method_users, services.clock))
 
     answer = app.test_client().get(
         "/metrics", environ_overrides={"REMOTE_ADDR": "203.0.113.7"}, headers={"Authorization": sent}

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal.app import create_app
 from portal.merchants.models import Merchant
 from portal.services import Services
 from portal.sign_in.models import SignInSession
@@ -18,6 +17,7 @@ from portal.web.flood import build_flood_limit
 from portal.web.runtime import EXTENSION
 from portal.web.tenants import CACHE_SECONDS
 from tests.support.accounts import Account, make_account
+from tests.support.apps import served_app
 from tests.support.page_client import SAME_ORIGIN, PageClient
 from tests.support.statements import counted_statements
 
@@ -47,8 +47,8 @@ def app_with(services: Services, account: Account) -> AppWith:
 
     def build(**settings: object) -> Flask:
         changed = services.settings.model_copy(update=settings)
-        return create_app(
-            services=Services(changed, services.database, services.gateways, services.method_users, services.clock)
+        return served_app(
+            Services(changed, services.database, services.gateways, services.method_users, services.clock)
         )
 
     return build

@@ -1,5 +1,5 @@
-"""The bundled themes, templates and static files, read once a process and compiled once a run: compiled anew they cost more than
-most tests."""
+"""The bundled themes, templates, static files and messages, read once a process and compiled once a run: compiled anew they cost more
+than most tests."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from babel.messages import Catalog
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 
+from portal.rendering.catalogues import collect_messages
 from portal.rendering.renderer import Renderer
 from portal.theming.themes import Theme, ThemeSet, load_themes
 from portal.web.static_files import StaticFiles, build_static_files
@@ -33,6 +35,12 @@ def bundled_renderer() -> Renderer:
 @cache
 def bundled_static_files() -> StaticFiles:
     return build_static_files(bundled_themes())
+
+
+@cache
+def bundled_messages() -> Catalog:
+    """The messages of all templates and modules, as they are extracted for the translators: 2.4 s of CPU."""
+    return collect_messages()
 
 
 # --- compiled templates of a run, which its workers and the servers of crash tests share ---

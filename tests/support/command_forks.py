@@ -17,7 +17,9 @@ from types import TracebackType
 from typing import Any
 
 PREPARED = (
-    "click", "pydantic_settings", "sqlalchemy.orm", "sqlalchemy.dialects.sqlite.pysqlite", "alembic.command", "flask",
+    "click", "pydantic_settings", "sqlalchemy.orm", "sqlalchemy.dialects.sqlite.pysqlite", "alembic.command", "flask", "babel.core",
+    "babel.dates", "babel.numbers", "babel.support", "coloraide", "cryptography.fernet", "cryptography.hazmat.primitives.kdf.hkdf",
+    "flask_wtf", "idna", "jinja2.ext", "phonenumbers", "tinycss2", "tomli_w", "werkzeug", "wtforms",
 )  # fmt: skip
 
 

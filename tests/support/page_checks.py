@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from xml.etree.ElementTree import Element
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import html5lib
+from tests.support.page_trees import SVG, read_page
 
 _CONTROLS = ("input", "select", "textarea")
 _UNLABELLED_INPUTS = ("hidden", "submit", "button", "image", "reset")
 _NOT_PRIMARY = {"button-second", "button-danger", "link", "icon-button"}
-_REFERENCES = (
-    "for",
-    "aria-labelledby",
-    "aria-describedby",
-    "aria-controls",
-    "aria-errormessage",
-    "form",
-    "popovertarget",
-    "list",
+_REFERENCES = frozenset(
+    "for aria-labelledby aria-describedby aria-controls aria-errormessage form popovertarget list".split()
 )
 _LOADED_FROM = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src", "use": "href"}
 _UNSAFE_SOURCES = ("'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'", "*", "http:", "https:", "data:", "blob:")
@@ -32,12 +21,12 @@ _UNSAFE_SOURCES = ("'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'", "*", "
 
 def parse(html: str) -> Element:
     """The page's root element. HTML elements have no namespace; those of SVG keep theirs."""
-    return _parse(html)[0]
+    return read_page(html)[0]
 
 
 def page_faults(html: str) -> list[str]:
     """What is wrong with a whole page's HTML."""
-    root, syntax_faults = _parse(html)
+    root, syntax_faults = read_page(html)
     checks = (_headline, _ids, _labels, _inline_code, _main_act, _links, _names, _origins)
     return [*syntax_faults, *(fault for check in checks for fault in check(root))]
 
@@ -62,27 +51,17 @@ def tag_of(element: Element) -> str:
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
-@lru_cache(maxsize=8)  # A page is checked, and then queried: reading it costs the most of both.
-def _parse(html: str) -> tuple[Element, list[str]]:
-    parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"), namespaceHTMLElements=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # The parser is older than some of Python's deprecations.
-        root: Element = parser.parse(html)
-    lines = html.splitlines()
-    return root, [
-        f"invalid HTML, line {line}: {code} {details} in {lines[line - 1].strip()[:160]!r}"
-        if line <= len(lines)
-        else f"invalid HTML: {code}"
-        for (line, _column), code, details in parser.errors
-    ]
+def elements_of(root: Element, tag: str) -> list[Element]:
+    """Return the elements of a name, HTML's and SVG's; the names are looked through where Python does not."""
+    return [*root.iter(tag), *root.iter(SVG + tag)]
 
 
 # --- one check after another ---
 
 
 def _headline(root: Element) -> Iterator[str]:
-    headlines = _all(root, "h1")
-    titles = [title for head in _all(root, "head") for title in _all(head, "title")]
+    headlines = elements_of(root, "h1")
+    titles = [title for head in elements_of(root, "head") for title in elements_of(head, "title")]
     if len(headlines) != 1:
         yield f"{len(headlines)} h1 elements"
     if len(titles) != 1:
@@ -91,31 +70,28 @@ def _headline(root: Element) -> Iterator[str]:
         yield f"the title {text_of(titles[0])!r} does not begin with the h1 {text_of(headlines[0])!r}"
     if not root.get("lang"):
         yield "html has no lang"
-    if len(_all(root, "main")) != 1:
-        yield f"{len(_all(root, 'main'))} main elements"
+    if len(elements_of(root, "main")) != 1:
+        yield f"{len(elements_of(root, 'main'))} main elements"
 
 
 def _ids(root: Element) -> Iterator[str]:
     ids = Counter(element.get("id") for element in root.iter() if element.get("id") is not None)
     yield from (f"id {name!r} stands {count} times" for name, count in ids.items() if count > 1)
     for element in root.iter():
-        for attribute in _REFERENCES:
-            for name in (element.get(attribute) or "").split():
+        for attribute in _REFERENCES.intersection(element.keys()):
+            for name in element.get(attribute, "").split():
                 if name not in ids:
                     yield f"{attribute}={name!r} of <{tag_of(element)}> names no element"
-        if (
-            tag_of(element) == "a"
-            and (element.get("href") or "").startswith("#")
-            and element.get("href", "")[1:] not in ids
-        ):
-            yield f"link to {element.get('href')!r}, which is not on the page"
+    for link in elements_of(root, "a"):
+        if link.get("href", "").startswith("#") and link.get("href", "")[1:] not in ids:
+            yield f"link to {link.get('href')!r}, which is not on the page"
 
 
 def _labels(root: Element) -> Iterator[str]:
-    labelled = {label.get("for") for label in _all(root, "label")}
-    wrapped = {id(control) for label in _all(root, "label") for control in label.iter()}
-    for control in root.iter():
-        if tag_of(control) not in _CONTROLS or control.get("type") in _UNLABELLED_INPUTS:
+    labelled = {label.get("for") for label in elements_of(root, "label")}
+    wrapped = {id(control) for label in elements_of(root, "label") for control in label.iter()}
+    for control in (control for tag in _CONTROLS for control in elements_of(root, tag)):
+        if control.get("type") in _UNLABELLED_INPUTS:
             continue
         by_attribute = control.get("aria-label") or control.get("aria-labelledby")
         if not (by_attribute or id(control) in wrapped or (control.get("id") and control.get("id") in labelled)):
@@ -123,40 +99,39 @@ def _labels(root: Element) -> Iterator[str]:
 
 
 def _inline_code(root: Element) -> Iterator[str]:
+    yield from ("inline <style>" for _ in elements_of(root, "style"))
+    yield from ("inline <script>" for script in elements_of(root, "script") if not script.get("src"))
     for element in root.iter():
-        tag = tag_of(element)
-        if tag == "style" or (tag == "script" and not element.get("src")):
-            yield f"inline <{tag}>"
         for attribute, value in element.items():
             if attribute == "style" or attribute.startswith("on"):
-                yield f"inline {attribute}={value[:60]!r} on <{tag}>"
-            if value.strip().lower().startswith("javascript:"):
-                yield f"{attribute}={value[:60]!r} on <{tag}>"
+                yield f"inline {attribute}={value[:60]!r} on <{tag_of(element)}>"
+            if ":" in value and value.strip().lower().startswith("javascript:"):
+                yield f"{attribute}={value[:60]!r} on <{tag_of(element)}>"
 
 
 def _main_act(root: Element) -> Iterator[str]:
-    for main in _all(root, "main"):
+    for main in elements_of(root, "main"):
         primary = [
             text_of(button)
-            for button in _all(main, "button")
+            for button in elements_of(main, "button")
             if button.get("type", "submit") == "submit"
             and "button" in button.get("class", "").split()
             and not _NOT_PRIMARY & set(button.get("class", "").split())
         ]
         if len(primary) > 1:
             yield f"{len(primary)} primary submit buttons in main: {', '.join(primary)}"
-        marked = [button for button in _all(main, "button") if button.get("data-primary") is not None]
+        marked = [button for button in elements_of(main, "button") if button.get("data-primary") is not None]
         if len(marked) > 1 or any(_NOT_PRIMARY & set(button.get("class", "").split()) for button in marked):
             yield f"data-primary is not on the one main act: {', '.join(map(text_of, marked))}"
-    for form in _all(root, "form"):
+    for form in elements_of(root, "form"):
         if form.get("method", "get").lower() == "post" and not any(
-            field.get("name") == "csrf_token" and field.get("value") for field in _all(form, "input")
+            field.get("name") == "csrf_token" and field.get("value") for field in elements_of(form, "input")
         ):
             yield f"the form to {form.get('action')!r} has no csrf_token"
 
 
 def _links(root: Element) -> Iterator[str]:
-    for link in _all(root, "a"):
+    for link in elements_of(root, "a"):
         if link.get("href") is not None and not _accessible_name(link, root):
             yield f"the link to {link.get('href')!r} has no name"
         if link.get("target") == "_blank" and "noopener" not in link.get("rel", ""):
@@ -164,20 +139,22 @@ def _links(root: Element) -> Iterator[str]:
 
 
 def _names(root: Element) -> Iterator[str]:
-    for button in _all(root, "button"):
+    for button in elements_of(root, "button"):
         if not _accessible_name(button, root):
             yield f"a button (class {button.get('class')!r}) has no name"
         if button.get("type") is None:
             yield f"the button {text_of(button)!r} has no type"
-    yield from (f"image {image.get('src')!r} has no alt" for image in _all(root, "img") if image.get("alt") is None)
+    yield from (
+        f"image {image.get('src')!r} has no alt" for image in elements_of(root, "img") if image.get("alt") is None
+    )
 
 
 def _origins(root: Element) -> Iterator[str]:
-    for element in root.iter():
-        attribute = _LOADED_FROM.get(tag_of(element))
-        address = element.get(attribute, "") if attribute else ""
-        if re.match(r"[a-z]+:|//", address, re.IGNORECASE):
-            yield f"<{tag_of(element)}> loads {address!r} from another origin"
+    for tag, attribute in _LOADED_FROM.items():
+        addresses = [element.get(attribute, "") for element in elements_of(root, tag)]
+        for address in addresses:
+            if re.match(r"[a-z]+:|//", address, re.IGNORECASE):
+                yield f"<{tag}> loads {address!r} from another origin"
 
 
 def _policy_faults(policy: str) -> Iterator[str]:
@@ -238,17 +215,13 @@ def _cookie_faults(cookies: list[str]) -> Iterator[str]:
 # --- walking ---
 
 
-def _all(root: Element, tag: str) -> list[Element]:
-    return [element for element in root.iter() if tag_of(element) == tag]
-
-
 def _accessible_name(element: Element, root: Element) -> str:
     if label := element.get("aria-label", "").strip():
         return label
     if ids := element.get("aria-labelledby", "").split():
         return " ".join(text_of(other) for other in root.iter() if other.get("id") in ids)
-    pictures = [image.get("alt", "") for image in _all(element, "img")]
-    drawings = [drawing.get("aria-label", "") for drawing in _all(element, "svg")]
+    pictures = [image.get("alt", "") for image in elements_of(element, "img")]
+    drawings = [drawing.get("aria-label", "") for drawing in elements_of(element, "svg")]
     return " ".join([text_of(element), *pictures, *drawings]).strip()
 
 

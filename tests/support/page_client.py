@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support.page_checks import header_faults, page_faults, parse, tag_of, text_of
+from tests.support.page_checks import elements_of, header_faults, page_faults, parse, tag_of, text_of
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 Fields = Mapping[str, str | list[str]]
@@ -46,7 +46,7 @@ class Page:
         return text_of(self.all("body")[0])
 
     def all(self, tag: str) -> list[Element]:
-        return [element for element in self.root.iter() if tag_of(element) == tag]
+        return elements_of(self.root, tag)
 
     def texts(self, tag: str) -> list[str]:
         return [text_of(element) for element in self.all(tag)]

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.app import create_app
 from portal.clock import MovableClock
 from portal.customers.models import Customer
 from portal.database import Database
@@ -19,7 +18,7 @@ from portal.settings import Settings
 from portal.tenancy import Scope
 from portal.worker import build_handlers, deliver_due
 from tests.support import customers
-from tests.support.apps import app_on
+from tests.support.apps import app_on, served_app
 from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import Caught, MailCatcher
 from tests.support.page_client import PageClient
@@ -80,7 +79,7 @@ class Site:
     def with_settings(self, **changes: Any) -> Site:
         """Return the same site with other settings, on the same database."""
         services = replace(self.services, settings=self.services.settings.model_copy(update=changes))
-        return replace(self, services=services, app=create_app(services=services, renderer=bundled_renderer()))
+        return replace(self, services=services, app=served_app(services))
 
     def rows(self, table: Any, **where: Any) -> list[Any]:
         with self.services.database.unit_of_work() as session:

@@ -13,12 +13,12 @@ from werkzeug.test import TestResponse
 
 from portal.gateways.sandbox import SandboxGateway
 from portal.money import Money
-from portal.sandbox_gateway.app import create_app
 from portal.sandbox_gateway.charges import serialize_charge
 from portal.sandbox_gateway.clock import DAY, SECOND
 from portal.sandbox_gateway.instance import EXTENSION, GatewayInstance
 from portal.sandbox_gateway.outcomes import PROMPT_DURATION
 from portal.sandbox_gateway.webhooks import build_signature
+from tests.support.apps import sandbox_app
 from tests.support.gateway_bench import Card, GatewayBench, ProviderCharge, SignedEvent, Telephone
 from tests.support.provider_server import ProviderServer
 
@@ -66,7 +66,7 @@ class SandboxBench(GatewayBench):
 
     def __init__(self, folder: Path) -> None:
         def make_app(origin: str) -> Flask:
-            self._app = create_app(folder / "sandbox.db", origin)
+            self._app = sandbox_app(folder / "sandbox.db", origin)
             return self._app
 
         self.server = ProviderServer(make_app)

@@ -7,8 +7,8 @@ import re
 from portal.assets import TEMPLATES
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.payments.views.csv_rows import STATUSES, csv_header
-from portal.rendering.catalogues import collect_messages
 from portal.rendering.translations import available_locales, translator
+from tests.support.bundled import bundled_messages
 
 
 def test_status_is_the_word_of_the_page() -> None:
@@ -26,7 +26,7 @@ def test_status_is_the_word_of_the_page() -> None:
 
 
 def test_every_word_is_in_the_catalogues() -> None:
-    known = {message.id for message in collect_messages()}
+    known = {message.id for message in bundled_messages()}
 
     assert {*STATUSES.values(), *csv_header("en"), "Your credit", "Paid elsewhere", "Added credit"} <= known
 

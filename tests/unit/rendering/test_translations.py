@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from markupsafe import Markup
 
-from portal.rendering.catalogues import collect_messages
 from portal.rendering.translations import (
     available_locales,
     choose_locale,
@@ -14,6 +13,7 @@ from portal.rendering.translations import (
     language_name,
     translator,
 )  # fmt: skip
+from tests.support.bundled import bundled_messages
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_language_names_and_directions():
 
 
 def test_sentences_of_expected_failures_are_messages():
-    assert "Nothing at this address." in collect_messages()
+    assert "Nothing at this address." in bundled_messages()
 
 
 def test_french_keeps_the_space_before_high_punctuation_on_the_line():
@@ -87,7 +87,7 @@ def test_french_keeps_the_space_before_high_punctuation_on_the_line():
 
     broken = [
         message
-        for message in collect_messages()
+        for message in bundled_messages()
         if isinstance(message.id, str) and message.id and any(f" {mark}" in texts.catalogue.gettext(message.id) for mark in ":;?!»")
         and texts.catalogue.gettext(message.id) != message.id
     ]  # fmt: skip

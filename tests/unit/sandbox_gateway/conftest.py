@@ -16,8 +16,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from portal.sandbox_gateway.app import create_app
 from portal.sandbox_gateway.instance import EXTENSION, GatewayInstance
+from tests.support.apps import sandbox_app
 
 
 @dataclass
@@ -80,7 +80,7 @@ PAGE = {
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(tmp_path / "sandbox.db", "http://localhost:4567")
+    app = sandbox_app(tmp_path / "sandbox.db", "http://localhost:4567")
     app.testing = True
     yield app
     app.extensions[EXTENSION].database.close()
