@@ -396,5 +396,5 @@ def test_lists_have_a_paper_in_each_row_that_has_one(app: Flask, account: Accoun
     invoices, payments = browser.get("/acme/invoices"), browser.get("/acme/payments")
 
     assert f'href="/acme/invoices/{invoice_id}.pdf"' in invoices.html
-    assert f'href="/acme/payments/{paid}/receipt.pdf"' in payments.html
+    assert f'href="payments/{paid}/receipt.pdf"' in payments.html
     assert f"{failed}/receipt.pdf" not in payments.html

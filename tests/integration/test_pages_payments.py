@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -27,7 +28,7 @@ def pages(app: Flask, account: Account) -> PageClient:
 
 def shown(page: Page) -> list[str]:
     """The ids of the payments on a page, in order."""
-    links = (link.get("href", "").partition("/payments/")[2] for link in page.all("a"))
+    links = (urljoin(page.path, link.get("href", "")).partition("/payments/")[2] for link in page.all("a"))
     return [link for link in links if link.startswith("pay_") and not link.endswith("/receipt.pdf")]
 
 
