@@ -34,6 +34,7 @@ from portal.merchants.rules.context_fields import (
     Show,
 )
 from portal.merchants.rules.merchants import checked_locale
+from portal.merchants.rules.notice_settings import Notices
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.money import CURRENCIES, AmountError, exponent, major_units, minor_units, parse_decimal
 
@@ -310,6 +311,7 @@ class MerchantSettings(_Section):
     pages: Pages = Pages()
     fields: Fields = Field(default_factory=dict)
     amounts: Amounts = Amounts()
+    notices: Notices = Notices()
     documents: Documents = Documents()
     languages: Languages = Languages()
 
