@@ -477,9 +477,7 @@ def _make_overdue_at_noon(account) -> None:
     now = datetime.now(UTC)
     with account.live.database.unit_of_work() as session:
         session.execute(
-            sa.update(Merchant)
-            .where(Merchant.id == account.merchant.id)
-            .values(timezone=f"Etc/GMT{now.hour - 12:+d}")
+            sa.update(Merchant).where(Merchant.id == account.merchant.id).values(timezone=f"Etc/GMT{now.hour - 12:+d}")
         )
         session.execute(
             sa.update(Invoice)
