@@ -37,8 +37,7 @@ def open_request() -> ResponseReturnValue | None:
         raise TooManyRequests(wait)
     _refuse_closed(runtime, request)
     load_session()
-    if not _is_posted_link(runtime, request):
-        refuse_foreign(runtime, request)
+    refuse_foreign(runtime, request)
     if follow_host(runtime, request) and request.method not in SAFE_METHODS:
         # The form was another customer's, or nobody's: whom the host names now has not seen what it would do.
         return redirect_to(_page_of_form())
@@ -65,16 +64,13 @@ def refuse_foreign(runtime: Runtime, request: Request) -> None:
         if request.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not _is_navigation(request):
             raise CrossSiteRequest
         return
+    if runtime.policies.get(request.endpoint or "") is Policy.MAILED_LINK:
+        return  # Its address is all the right that it takes: a mail program posts to it, and sends nothing of ours (RFC 8058).
     is_own_page = is_from_own_page(runtime, request)
     if is_own_page is None:
         is_own_page = runtime.csrf.accepts(request.form.get(FIELD, ""), csrf_binding())
     if not is_own_page:
         raise CrossSiteRequest
-
-
-def _is_posted_link(runtime: Runtime, request: Request) -> bool:
-    """Return whether a link of a mail is posted to by the mail program itself, which sends nothing of ours."""
-    return request.method == "POST" and runtime.policies.get(request.endpoint or "") is Policy.MAILED_LINK
 
 
 def _refuse_closed(runtime: Runtime, request: Request) -> None:

@@ -61,6 +61,8 @@ _DOCUMENTS = "tests/integration/test_documents.py"
 _POWER_CUTS = "tests/crash/test_power_cuts.py"
 _RACES = "tests/integration/test_money_races.py"
 _REFUSED_MAIL = "tests/integration/test_refused_mail.py"
+_REMINDERS = "tests/integration/test_reminders.py"
+_NOTICES_PAGE = "tests/integration/test_pages_notices.py"
 _STRAIGHT = "tests/integration/test_pages_straight_to_review.py"
 _AFTER_PAY = "tests/integration/test_pages_after_pay.py"
 _TRUTH = "tests/integration/test_truth_of_the_pages.py"
@@ -728,6 +730,59 @@ BUGS = (
         "forms of other sites are taken",
         ("portal/customer_pages/guard.py", "    if not is_own_page:\n", "    if is_own_page is None:\n"),
         likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
+    ),
+    # --- notices ---
+    _bug(
+        "an invoice that is being paid is reminded of",
+        (
+            "portal/emails/invoice_notices.py",
+            "    if invoice is None or not is_payable(invoice.status, invoice.amount_due, invoice.amount_reserved):\n        return None\n"
+            "    customer",
+            "    if invoice is None or not is_payable(invoice.status, invoice.amount_due, 0):\n        return None\n    customer",
+        ),
+        likely=(_REMINDERS,),
+    ),
+    _bug(
+        "a worker that was off reminds of each day it missed",
+        (
+            "portal/notices/rules.py",
+            "            first = max(first, today - timedelta(days_of_reminders[place + 1] - 1))\n",
+            "            pass\n",
+        ),
+        likely=("tests/unit/notices/test_rules.py",),
+    ),
+    _bug(
+        "an import of old invoices mails everybody",
+        ("portal/notices/queries.py", "    if not with_imported:\n", "    if with_imported is None:\n"),
+        likely=(_REMINDERS,),
+    ),
+    _bug(
+        "any link stops the mails of any customer",
+        ("portal/notices/rules.py", "    return _is_one_of(claim.proof, expected)\n", "    return bool(expected)\n"),
+        likely=("tests/unit/notices/test_rules.py",),
+    ),
+    _bug(
+        "copies go to an address that has not agreed",
+        (
+            "portal/emails/notices.py",
+            "if copy.agreed_at is not None and copy.ended_at is None]",
+            "if copy.ended_at is None]",
+        ),
+        likely=(_NOTICES_PAGE,),
+    ),
+    _bug(
+        "every public form may be posted by other sites",
+        ("portal/customer_pages/guard.py", "is Policy.MAILED_LINK", "is not Policy.SIGNED_IN"),
+        likely=(_NOTICES_PAGE, "tests/contracts/test_routes.py"),
+    ),
+    _bug(
+        "a customer's own browser is a new device each time",
+        (
+            "portal/sign_in/operations/sessions.py",
+            ' and token_digest(visitor.known_browser or "") not in known\n',
+            "\n",
+        ),
+        likely=("tests/integration/test_notices.py",),
     ),
     # --- mail ---
     _bug(
