@@ -53,8 +53,8 @@ class Queue:
 def claim_next(services: Services, queue: Queue, *, except_merchants: Collection[str] = ()) -> Row | None:
     """Claim the row that has been due longest, in a transaction of its own; return it as it is now, or None.
 
-    Rows of `except_merchants` are left where they are. None when nothing else is due, or when other workers were faster at every attempt. Of several workers each gets another row; one
-    that finds nothing only reads, and never takes SQLite's single write lock.
+    Rows of `except_merchants` are left where they are. None when nothing else is due, or when other workers were faster at every
+    attempt. Of several workers each gets another row; one that finds nothing only reads, and never takes SQLite's single write lock.
     """
     for attempt in range(_MAX_ATTEMPTS):
         now = services.clock.now()

@@ -24,7 +24,7 @@ def has_begun(began_at: datetime, at: datetime) -> bool:
 
 def write_instant(at: datetime) -> str:
     """Return an instant as the API writes it: `2026-01-31T12:00:00Z`, to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 @dataclass(frozen=True, slots=True)

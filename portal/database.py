@@ -28,10 +28,12 @@ Reader = Connection | Session
 STRICT: dict[str, Any] = {"sqlite_strict": True}
 """Table options of every table: SQLite refuses a text in a column of numbers."""
 
+# One encoder for all: `json.dumps` makes one each time.
+_write_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _log = logging.getLogger(__name__)
-_AFTER_COMMIT = "portal.after_commit"
+_BEFORE_COMMIT, _AFTER_COMMIT = "portal.before_commit", "portal.after_commit"
 _RETRIED = {"40001", "40P01"}  # Serialization failure and deadlock: the whole unit of work is retried.
 
 
@@ -102,11 +104,7 @@ class Json(TypeDecorator[Any]):
         return dialect.type_descriptor(JSONB())
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return (
-            json.dumps(value, separators=(",", ":"), sort_keys=True)
-            if value is not None and dialect.name == "sqlite"
-            else value
-        )
+        return _write_json(value) if value is not None and dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return json.loads(value) if isinstance(value, str) and dialect.name == "sqlite" else value
@@ -157,7 +155,8 @@ class Database:
         self.reader = self._engine(pool_size, busy_seconds, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
         self._file: tuple[int, int] | None = None
         if self.is_sqlite:
-            event.listen(self.writer, "begin", _begin_immediate)
+            # A hook of the dialect, since an event of the engine makes every statement dearer.
+            self.writer.dialect.do_begin = _begin_immediate  # type: ignore[method-assign, assignment]  # the dialect is this engine's own
         self._local = threading.local()
         self.session_info: dict[str, Any] = {}
         """What composition roots put into each session's `info`: what operations need of the process and no row has."""
@@ -198,11 +197,11 @@ class Database:
         On SQLite it takes the write lock at once, so that what it reads cannot change under it. Never held over a call
         to a gateway or a mail server.
         """
-        with (
-            Session(self.writer, expire_on_commit=False, autoflush=True, info=self.session_info) as session,
-            session.begin(),
-        ):
+        with self._session() as session, session.begin():
             yield session
+            session.flush()
+            for callback in session.info.pop(_BEFORE_COMMIT, ()):
+                callback(session)
         self._call_after_commit(session.info.pop(_AFTER_COMMIT, ()))
 
     def run(self, work: Callable[[Session], T], *, retries: int = 5) -> T:
@@ -242,6 +241,9 @@ class Database:
         self.reading().release()
         self.reader.dispose()
         self.writer.dispose()
+
+    def _session(self) -> Session:
+        return Session(self.writer, expire_on_commit=False, autoflush=True, info=self.session_info)
 
     def _engine(self, pool_size: int, busy_seconds: float, **options: Any) -> Engine:
         # Parameters of a statement may be personal data, and the message of an error is logged.
@@ -284,6 +286,15 @@ class Reading:
         connection: Connection | None = self._local.__dict__.pop("connection", None)
         if connection is not None:
             connection.close()
+
+
+def run_before_commit(session: Session, callback: Callable[[Session], None]) -> None:
+    """Call `callback` at the end of the unit of work of `session`, with all its changes flushed, and not at all when it is rolled back.
+
+    For what is derived from the changes: its locks are taken last, and are held for the commit alone. What it changes itself through
+    the session's objects calls nothing again.
+    """
+    session.info.setdefault(_BEFORE_COMMIT, []).append(callback)
 
 
 def run_after_commit(session: Session, callback: Callable[[], None]) -> None:
@@ -336,5 +347,5 @@ def _configure_sqlite(busy_milliseconds: int) -> Callable[[Any, Any], None]:
     return configure
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_immediate(connection: Any) -> None:
+    connection.execute("BEGIN IMMEDIATE")

@@ -9,6 +9,7 @@ from threading import Lock
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = 22
 _LETTERS = frozenset(ALPHABET)
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 _RANDOM_BITS = 74
 _LAST_SEQUENCE = 2**12 - 1
 _COUNTED_MILLISECONDS = 4096
@@ -85,8 +86,8 @@ def _milliseconds(at: datetime) -> int:
 
 
 def _base62(number: int) -> str:
-    letters = []
-    for _ in range(LENGTH):
-        number, digit = divmod(number, 62)
-        letters.append(ALPHABET[digit])
-    return "".join(reversed(letters))
+    pairs = []
+    for _ in range(LENGTH // 2):
+        number, pair = divmod(number, 62 * 62)
+        pairs.append(_PAIRS[pair])
+    return "".join(reversed(pairs))

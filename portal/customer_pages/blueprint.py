@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
 
+from portal.accessibility.views import add_routes as add_accessibility
 from portal.checkout.views.review import add_routes as add_checkout
 from portal.customer_pages.error_pages import register_errors
 from portal.customer_pages.guard import open_request
@@ -33,6 +34,7 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
     for add_routes in (
         add_sign_in, add_overview, add_invoices, add_payments, add_documents, add_checkout, add_payment_methods, add_details,
         add_statement, add_security, add_confirming, add_email_changes, add_questions,
+        add_accessibility,
         add_notices,
     ):  # fmt: skip
         add_routes(blueprint)

@@ -18,7 +18,7 @@ from portal.customer_pages.identification import hide_who_is_not_named
 from portal.customer_pages.locales import offered_locales, other_languages
 from portal.customer_pages.shells import build_bare_shell, build_shell
 from portal.customer_pages.visits import enter_merchant, load_session, referring_page
-from portal.documents.errors import NothingChosen, PapersBusy, PaperTooLong, TooManyInArchive
+from portal.documents.errors import NothingChosen, PapersBusy, PaperTooLong, TooManyInArchive, TooManyInPeriod
 from portal.errors import PortalError
 from portal.web.errors import CardNumberSubmitted
 from portal.web.headers import forbid_storing
@@ -35,6 +35,7 @@ _TEMPLATE_OF_ERROR: Mapping[type[PortalError], str] = {
     PapersBusy: _DOCUMENTS,
     PaperTooLong: _DOCUMENTS,
     TooManyInArchive: _DOCUMENTS,
+    TooManyInPeriod: _DOCUMENTS,
     NothingChosen: _DOCUMENTS,
 }
 _REFUSED, _FAILED = "errors/forbidden.html", "errors/broken.html"

@@ -47,6 +47,7 @@ def build_shell() -> Shell:
         privacy_url=theme.brand.privacy_url,
         terms_url=theme.brand.terms_url,
         now=now().astimezone(ZoneInfo(merchant.timezone)),
+        accessibility_url=f"{here.root}/accessibility",
         hidden_pages=merchant.settings.pages.hidden,
         can_sign_out="is_named_by_host" not in here,
         is_card_number_removed=is_card_number_removed(),

@@ -57,14 +57,13 @@ def build_details_page(
     offered: Offered,
     *,
     locale: str,
-    usual_country: str | None = None,
     attempt: Attempt | None = None,
     state: str = "",
     frozen_count: int = 0,
 ) -> DetailsPage:
-    """Return the page with what is stored, or with what was typed in an attempt. `usual_country` is chosen where none is stored."""
+    """Return the page with what is stored, or with what was typed in an attempt."""
     shown = [each for each in fields if each.show != "hidden"]
-    builder = _Builder(customer, offered, locale, usual_country, attempt)
+    builder = _Builder(customer, offered, locale, attempt)
     sections = [section for kind in _ORDER if (section := builder.section(kind, shown)) is not None]
     missing = list_missing(customer._asdict(), shown)
     return DetailsPage(
@@ -93,7 +92,6 @@ class _Builder:
     customer: StoredCustomer
     offered: Offered
     locale: str
-    usual_country: str | None
     attempt: Attempt | None
 
     def section(self, kind: str, fields: Sequence[ContextField]) -> DetailSection | None:
@@ -121,7 +119,7 @@ class _Builder:
         if field.name == "tax_id":
             note = tax_id_kind(self._country("billing_address") or None).name
         elif field.type == "phone":
-            stored, note = shown_phone(stored), example_phone(self._country("billing_address") or self.usual_country)
+            stored, note = shown_phone(stored), example_phone(self._country("billing_address"))
         options = self._options(field, stored)
         return self._field(
             form_name(field),
@@ -226,10 +224,7 @@ class _Builder:
     def _country(self, address: str) -> str:
         stored = getattr(self.customer, address)
         other = self.customer.billing_address.get("country") if address == "shipping_address" else None
-        code = self._value(
-            f"{address}.country",
-            str(stored.get("country") or other or ("" if any(stored.values()) else self.usual_country) or ""),
-        )
+        code = self._value(f"{address}.country", str(stored.get("country") or other or ""))
         return code.upper() if any(option.value == code.upper() for option in self.offered.countries) else ""
 
     def _is_same(self) -> bool:

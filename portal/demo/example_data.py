@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from portal.customers.rules.profiles import CustomerDetails
-from portal.merchants.rules.merchant_settings import Amounts, Limits, MerchantSettings
+from portal.merchants.rules.merchant_settings import Amounts, Limits, MerchantSettings, Promises
+from portal.merchants.rules.transfer_settings import TransferAccount
 
 GOOD_CARD, DECLINED_CARD, INSUFFICIENT_FUNDS_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
 THREE_D_SECURE_CARD, ERROR_CARD = "4000000000003220", "4000000000000119"
@@ -143,6 +144,11 @@ ACME = ExampleMerchant(
                 "EUR": Limits(minimum="10.00", maximum="500.00", presets=("25.00", "50.00")),
             },
         ),
+        transfer={
+            "USD": TransferAccount(holder="Acme Software Inc.", account="021000021 · 9876543210", bank="Example Bank"),
+            "EUR": TransferAccount(holder="Acme Software Inc.", iban="DE89 3704 0044 0532 0130 00", bic="COBADEFFXXX"),
+        },
+        promises=Promises(days=14),
     ),
     other_currency="EUR",
     other_price=44900,
@@ -234,6 +240,12 @@ SAVANE = ExampleMerchant(
                 "EUR": Limits(minimum="5.00", maximum="300.00", presets=("10.00", "25.00")),
             },
         ),
+        transfer={
+            "XAF": TransferAccount(
+                holder="Savane Énergie SA", account="10005 00123 01234567890 12", bank="Banque Exemple, Douala"
+            ),
+        },
+        promises=Promises(days=7),
     ),
     other_currency="EUR",
     other_price=5630,

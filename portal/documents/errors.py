@@ -34,6 +34,13 @@ class TooManyInArchive(PortalError):
     sentence = "One download may have at most 100 invoices. Choose fewer."
 
 
+class TooManyInPeriod(PortalError):
+    """A period has more papers than one ZIP may have."""
+
+    status = 422
+    sentence = "One download may have at most 500 documents. Choose fewer days."
+
+
 class NothingChosen(PortalError):
     """A ZIP of no invoices was asked for."""
 

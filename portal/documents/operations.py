@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.addresses import address_lines
+from portal.database import table_of
 from portal.documents.errors import InvalidAttachment
 from portal.documents.font_files import uncovered
 from portal.documents.models import AttachedDocument, DocumentBrand, IssuedDocument
@@ -185,9 +186,15 @@ def _write(
 def _store_brand(session: Session, merchant_id: str, brand: PaperBrand, at: datetime) -> str:
     content = pack({name: getattr(brand, name) for name in PaperBrand.__dataclass_fields__})
     digest = _digest(content)
-    if session.get(DocumentBrand, (merchant_id, digest)) is None:
+    if session.execute(_BRAND, {"merchant_id": merchant_id, "digest": digest}).first() is None:
         _insert_unless_there(session, merchant_id=merchant_id, digest=digest, content=content, created_at=at)
     return digest
+
+
+_BRANDS = table_of(DocumentBrand).c
+_BRAND = sa.select(_BRANDS.digest).where(
+    _BRANDS.merchant_id == sa.bindparam("merchant_id"), _BRANDS.digest == sa.bindparam("digest")
+)
 
 
 def _insert_unless_there(session: Session, **values: Any) -> None:

@@ -64,11 +64,13 @@ class TaxFacts:
 
 @dataclass(frozen=True, slots=True)
 class BankTransfer:
-    """A merchant's account in the scheme of the European Payments Council: who holds it, its IBAN, its bank's BIC or ""."""
+    """A merchant's account: who holds it, its IBAN or (`account`) its number in another form, its bank's BIC and name, each or ""."""
 
     holder: str
     iban: str
     bic: str = ""
+    account: str = ""
+    bank: str = ""
 
 
 @dataclass(frozen=True, slots=True)

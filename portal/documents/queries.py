@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from portal.database import Reader
+from portal.database import Reader, table_of
 from portal.documents.models import AttachedDocument, DocumentBrand, IssuedDocument
 from portal.documents.papers import PaperBrand, StoredPaper
-from portal.tenancy import MerchantScope, ReadScope, within
+from portal.tenancy import MerchantScope, ReadScope, parameters_of, within, within_each
 
 
 def find_paper(reader: Reader, scope: ReadScope, object_id: str) -> StoredPaper | None:
@@ -45,12 +45,17 @@ def list_fixed(reader: Reader, scope: ReadScope, object_ids: Collection[str]) ->
     """Return those of these objects whose papers are fixed."""
     if not object_ids:
         return set()
-    mine = within(scope, IssuedDocument.merchant_id, IssuedDocument.customer_id)
-    return set(
-        reader.execute(
-            sa.select(IssuedDocument.object_id).where(*mine, IssuedDocument.object_id.in_(sorted(object_ids)))
-        ).scalars()
-    )
+    parameters = {**parameters_of(scope), "object_ids": sorted(object_ids)}
+    return set(reader.execute(_FIXED[type(scope)], parameters).scalars())
+
+
+# Built once, since every invoice and payment runs it: building a statement costs as much as running it.
+_ISSUED = table_of(IssuedDocument).c
+_FIXED = within_each(
+    sa.select(_ISSUED.object_id).where(_ISSUED.object_id.in_(sa.bindparam("object_ids", expanding=True))),
+    _ISSUED.merchant_id,
+    _ISSUED.customer_id,
+)
 
 
 def find_attached(reader: Reader, merchant_id: str, invoice_id: str) -> bytes | None:

@@ -21,6 +21,8 @@ MAX_ROWS = 20_000
 """Lines of one paper, at most: a longer one is refused when it is drawn."""
 MAX_IN_ARCHIVE = 100
 """Invoices in one ZIP, at most: each is drawn while the download goes on."""
+MAX_IN_PERIOD = 500
+"""Papers in the ZIP of a period, at most: they take about a minute."""
 MAX_ATTACHED_BYTES = 10 * 1024 * 1024
 """Size of a merchant's own PDF, at most."""
 

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-
 from flask import Blueprint, Response, request
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from portal.customer_pages.context import current_scope, current_services
-from portal.documents.archives import Archive, Entry
-from portal.documents.errors import NothingChosen, PaperNotSet, TooManyInArchive
-from portal.documents.papers import StoredPaper
-from portal.documents.queries import find_attached, find_paper, list_fixed
+from portal.documents.downloads import Papers, send_archive
+from portal.documents.errors import NothingChosen, TooManyInArchive
 from portal.documents.rules import MAX_IN_ARCHIVE, file_name
 from portal.errors import NotFound
 from portal.invoices.operations.papers import fix_credit_note_paper, fix_invoice_paper
 from portal.invoices.queries.credit_notes import get_credit_note
-from portal.invoices.queries.invoices import StoredInvoice, find_invoices, get_invoice
+from portal.invoices.queries.invoices import find_invoices, get_invoice
 from portal.payments.operations.papers import fix_earlier_receipt
 from portal.payments.queries.payments import get_payment
 from portal.payments.rules.statuses import CAPTURED
 from portal.public_ids import is_id
-from portal.services import Services
-from portal.tenancy import Scope
 from portal.web.downloads import send_file
 from portal.web.policies import signed_in
 from portal.web.runtime import current_runtime
 
 _PDF = "application/pdf"
-_ZIP = "application/zip"
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -44,44 +34,42 @@ def add_routes(blueprint: Blueprint) -> None:
 @signed_in
 def invoice_pdf(invoice_id: str) -> Response:
     """An invoice: the merchant's own PDF, or ours."""
-    services, scope = current_services(), current_scope()
-    with services.database.read() as reader:
-        invoice = get_invoice(reader, scope, invoice_id)
-        own = find_attached(reader, scope.merchant_id, invoice.id)
+    papers = _papers()
+    with papers.services.database.read() as reader:
+        invoice = get_invoice(reader, papers.scope, invoice_id)
+    own = papers.own(invoice.id)
     if own is not None:
         return _send(own, "invoice", invoice.number)
-    paper = _fixed(services, scope, invoice.id, fix_invoice_paper)
-    return _send(current_runtime().typesetter.draw(paper), paper.content["title"], invoice.number)
+    paper = papers.fixed(invoice.id, fix_invoice_paper)
+    return _send(papers.typesetter.draw(paper), paper.content["title"], invoice.number)
 
 
 @signed_in
 def receipt_pdf(payment_id: str) -> Response:
     """The receipt of a payment that was completed."""
-    services, scope = current_services(), current_scope()
-    with services.database.read() as reader:
-        payment = get_payment(reader, scope, payment_id)
+    papers = _papers()
+    with papers.services.database.read() as reader:
+        payment = get_payment(reader, papers.scope, payment_id)
     if payment.status not in CAPTURED:
         raise NotFound
-    paper = _fixed(services, scope, payment.id, fix_earlier_receipt)
-    # The number of the one invoice says more to a person than our id.
-    number = payment.note if payment.note and not payment.more_count else payment.id
-    return _send(current_runtime().typesetter.draw(paper), paper.content["title"], number)
+    paper = papers.fixed(payment.id, fix_earlier_receipt)
+    return _send(papers.typesetter.draw(paper), paper.content["title"], payment.receipt_name)
 
 
 @signed_in
 def credit_note_pdf(note_id: str) -> Response:
     """A credit note."""
-    services, scope = current_services(), current_scope()
-    with services.database.read() as reader:
-        note = get_credit_note(reader, scope, note_id)
-    paper = _fixed(services, scope, note.id, fix_credit_note_paper)
-    return _send(current_runtime().typesetter.draw(paper), paper.content["title"], note.number)
+    papers = _papers()
+    with papers.services.database.read() as reader:
+        note = get_credit_note(reader, papers.scope, note_id)
+    paper = papers.fixed(note.id, fix_credit_note_paper)
+    return _send(papers.typesetter.draw(paper), paper.content["title"], note.number)
 
 
 @signed_in
 def invoices_zip() -> Response:
     """Several invoices. Raises NotFound where one of them is not the customer's, whichever it is."""
-    services, scope = current_services(), current_scope()
+    papers = _papers()
     wanted = list(dict.fromkeys(request.args.getlist("invoice")))
     if not wanted:
         raise NothingChosen
@@ -89,63 +77,22 @@ def invoices_zip() -> Response:
         raise TooManyInArchive
     if not all(is_id("inv", invoice_id) for invoice_id in wanted):
         raise NotFound
-    with services.database.read() as reader:
-        found = find_invoices(reader, scope, wanted)
-        fixed = list_fixed(reader, scope, wanted)
+    with papers.services.database.read() as reader:
+        found = find_invoices(reader, papers.scope, wanted)
     if len(found) != len(wanted):
         raise NotFound
-    for invoice_id in wanted:
-        if invoice_id not in fixed:
-            _fix(services, scope, invoice_id, fix_invoice_paper)
-    entries = [_entry(services, scope, found[invoice_id]) for invoice_id in wanted]
-    return send_file(_archive(entries), name="invoices.zip", content_type=_ZIP)
+    invoices = [found[invoice_id] for invoice_id in wanted]
+    return send_archive(
+        [
+            papers.entry(file_name(each.number), each.sent_at or each.created_at, each.id, fix_invoice_paper)
+            for each in invoices
+        ],
+        name="invoices.zip",
+    )
 
 
-def _archive(entries: Sequence[Entry]) -> Archive:
-    with ExitStack() as stack:
-        stack.enter_context(current_runtime().typesetter.place())
-        return Archive(entries, stack.pop_all())
-
-
-def _entry(services: Services, scope: Scope, invoice: StoredInvoice) -> Entry:
-    """One file of a ZIP; it is read and drawn after the view has returned, so that it holds all that it needs."""
-    typesetter = current_runtime().typesetter
-
-    def load() -> bytes:
-        with services.database.read() as reader:
-            own = find_attached(reader, scope.merchant_id, invoice.id)
-            paper = None if own is not None else find_paper(reader, scope, invoice.id)
-        if own is not None:
-            return own
-        if paper is None:
-            raise NotFound
-        return typesetter.draw_next(paper)
-
-    return Entry(file_name(invoice.number), invoice.sent_at or invoice.created_at, load)
-
-
-def _fixed(services: Services, scope: Scope, object_id: str, fix: Callable[[Session, str, str], None]) -> StoredPaper:
-    """Return the paper of an object that the caller has found within the scope. What was issued elsewhere, or before there were papers,
-    is fixed by its first download (decision 0043)."""
-    with services.database.read() as reader:
-        paper = find_paper(reader, scope, object_id)
-    if paper is None:
-        _fix(services, scope, object_id, fix)
-        with services.database.read() as reader:
-            paper = find_paper(reader, scope, object_id)
-    if paper is None:
-        raise PaperNotSet
-    return paper
-
-
-def _fix(services: Services, scope: Scope, object_id: str, fix: Callable[[Session, str, str], None]) -> None:
-    try:
-        services.database.run(lambda session: fix(session, scope.merchant_id, object_id))
-    except IntegrityError:
-        # Two first downloads at once: the other one has fixed it.
-        with services.database.read() as reader:
-            if find_paper(reader, scope, object_id) is None:
-                raise
+def _papers() -> Papers:
+    return Papers(current_services(), current_scope(), current_runtime().typesetter)
 
 
 def _send(content: bytes, *name: str) -> Response:

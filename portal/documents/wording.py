@@ -409,8 +409,9 @@ def _payment_box(words: Words, facts: InvoiceFacts) -> PaymentBox | None:
     qr = epc_text(transfer, facts.total, facts.currency, facts.number)
     rows = (
         (t.pgettext("paper", "Account holder"), clean(transfer.holder)),
-        ("IBAN", clean(transfer.iban)),
+        ("IBAN", clean(transfer.iban)) if transfer.iban else (t.pgettext("paper", "Account"), clean(transfer.account)),
         *((("BIC", clean(transfer.bic)),) if transfer.bic else ()),
+        *(((t.pgettext("paper", "Bank"), clean(transfer.bank)),) if transfer.bank else ()),
         (t.pgettext("paper", "Reference"), clean(facts.number)),
         (t.pgettext("paper", "To pay"), words.money(facts.total, facts.currency)),
     )

@@ -10,6 +10,7 @@ from portal.emails.notices import Composed, Writing
 from portal.emails.pages import InvoiceMail, ReceiptLine, ReminderMail
 from portal.emails.sending import Paper
 from portal.invoices.queries.invoices import StoredInvoice, find_invoice, list_lines
+from portal.invoices.queries.promises import list_held
 from portal.invoices.rules import OUTSTANDING, InvoiceStatus, is_payable, title_without_number
 from portal.notice_kinds import DUE_SOON, INVOICE_ISSUED, OVERDUE
 from portal.notices.queries import has_reminder
@@ -65,7 +66,7 @@ def compose_overdue(writing: Writing, payload: dict[str, Any]) -> Composed | Non
 
 def _remind(writing: Writing, payload: dict[str, Any], *, is_overdue: bool) -> Composed | None:
     """Return a reminder as it is true now: None where the invoice is paid, being paid, taken back or written off, its customer is
-    blocked, its due date was moved, a later reminder has been recorded since, or it is on the other side of its due date by now."""
+    blocked, the customer promised to pay on a day that has not passed or said that it was paid, its due date was moved, a later reminder has been recorded since, or it is on the other side of its due date by now."""
     invoice = find_invoice(writing.reader, writing.scope, str(payload["object"]))
     if invoice is None or not is_payable(invoice.status, invoice.amount_due, invoice.amount_reserved):
         return None
@@ -73,6 +74,8 @@ def _remind(writing: Writing, payload: dict[str, Any], *, is_overdue: bool) -> C
     if customer is None or customer.blocked:
         return None
     today = writing.merchant.day_of(writing.services.clock.now())
+    if list_held(writing.reader, writing.scope, [invoice.id], today):
+        return None
     if (invoice.due_on < today) != is_overdue or not _is_newest(writing, invoice, int(payload["days"])):
         return None
     page = ReminderMail(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.audit.models import AuditEntry
-from portal.database import run_after_commit
+from portal.database import run_after_commit, table_of
 from portal.events.listeners import LISTENERS
 from portal.events.models import EventRecord
 from portal.events.rules import EVENT_VERSION, IMPORT, Actor, Event
@@ -20,8 +20,8 @@ from portal.outbox.operations import enqueue
 from portal.public_ids import first_id, new_ordered_id
 
 # On the tables and without values: through the models, or with values of its own, an insert costs three times as much.
-_INSERT_ENTRY = sa.insert(cast(sa.Table, AuditEntry.__table__))
-_INSERT_EVENT = sa.insert(cast(sa.Table, EventRecord.__table__))
+_INSERT_ENTRY = sa.insert(table_of(AuditEntry))
+_INSERT_EVENT = sa.insert(table_of(EventRecord))
 
 
 def record(session: Session, actor: Actor, event: Event) -> str:
@@ -68,15 +68,15 @@ def record_imported(session: Session, events: Iterable[Event]) -> None:
 
 def delete_old_events(session: Session, merchant_id: str, *, retention_days: int, at: datetime) -> int:
     """Delete the merchant's events that are older than the retention, and return how many; audit entries stay."""
-    result: Any = session.execute(
-        sa.delete(EventRecord)
-        .where(
-            EventRecord.merchant_id == merchant_id,
-            EventRecord.id < first_id("evt", at - timedelta(days=retention_days)),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    first_kept = first_id("evt", at - timedelta(days=retention_days))
+    result: Any = session.execute(_DELETE_BEFORE, {"merchant_id": merchant_id, "first_kept": first_kept})
     return int(result.rowcount)
+
+
+_DELETE_BEFORE = sa.delete(table_of(EventRecord)).where(
+    table_of(EventRecord).c.merchant_id == sa.bindparam("merchant_id"),
+    table_of(EventRecord).c.id < sa.bindparam("first_kept"),
+)
 
 
 def _insert(session: Session, statement: sa.Insert, rows: Sequence[dict[str, Any]]) -> None:

@@ -194,3 +194,28 @@ def is_outstanding(status: Any) -> sa.ColumnElement[bool]:
     """
     condition: sa.ColumnElement[bool] = status.in_([sa.literal_column(literal, Id) for literal in _LITERALS])
     return condition
+
+
+class Promise(Base):
+    """What a customer last said about an invoice: `kind` "transfer" (it was paid by transfer) or "day" (it will be paid on `pay_on`).
+
+    It moves no money and changes no status. No reminder is sent up to and on `held_until`.
+    """
+
+    __tablename__ = "promises"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "invoice_id"], ["invoices.merchant_id", "invoices.id"], ondelete="CASCADE"
+        ),
+        sa.CheckConstraint("kind in ('transfer', 'day')", name="kind_known"),
+        sa.CheckConstraint("(kind = 'day') = (pay_on is not null)", name="day_named"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    invoice_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(Id)
+    pay_on: Mapped[date | None] = mapped_column(Day)
+    held_until: Mapped[date] = mapped_column(Day)
+    made_at: Mapped[datetime] = mapped_column(Instant)

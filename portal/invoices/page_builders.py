@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, tzinfo
+from datetime import date, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from portal.addresses import address_lines
 from portal.invoices.pages import (
@@ -20,18 +21,23 @@ from portal.invoices.pages import (
     InvoicesPage,
     Owed,
     Party,
+    PayLater,
     TaxSum,
+    TransferWay,
 )
 from portal.invoices.queries.invoice_list import ListedInvoice, OwedSum, is_by_due_date
 from portal.invoices.queries.invoice_page import InvoiceDetail
+from portal.invoices.queries.promises import StoredPromise
 from portal.invoices.rules import (
     MAX_INVOICES_PER_PAYMENT,
     OUTSTANDING,
     days_overdue,
     is_payable,
+    last_day,
     read_decimal,
     taxes_by_rate,
 )
+from portal.merchants.rules.merchant_settings import MerchantSettings
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.web.pages import Pager
 
@@ -76,7 +82,13 @@ def build_invoices_page(
             "outstanding": sum(each.payable_count for each in owed),
             "overdue": sum(each.overdue_count for each in owed),
         },
+        zip_url=_zip_url(records, root),
     )
+
+
+def _zip_url(records: Sequence[ListedInvoice], root: str) -> str:
+    listed = [("invoice", record.id) for record in records]
+    return f"{root}/invoices.zip?{urlencode(listed)}" if len(listed) > 1 else ""
 
 
 def pay_urls(one: OwedSum, owed: Sequence[OwedSum], root: str) -> tuple[str | None, str | None]:
@@ -113,6 +125,37 @@ def build_invoice_row(record: ListedInvoice, today: date) -> InvoiceRow:
     )
 
 
+def build_pay_later(
+    invoice: InvoiceDetail,
+    settings: MerchantSettings,
+    promise: StoredPromise | None,
+    *,
+    today: date,
+    zone: tzinfo,
+    typed: str = "",
+    fault: str = "",
+) -> PayLater | None:
+    """Return how an invoice is paid elsewhere or later; None where nothing is to pay, or the merchant admits neither."""
+    record = invoice.record
+    account, days = settings.transfer.get(record.currency), settings.promises.days
+    if not is_payable(record.status, record.amount_due, record.amount_reserved) or not (account or days or promise):
+        return None
+    return PayLater(
+        transfer=TransferWay(
+            account.holder, account.iban or account.account, bool(account.iban), account.bic, account.bank
+        )
+        if account is not None
+        else None,
+        said=promise.kind if promise is not None else "",
+        said_on=promise.made_at.astimezone(zone).date() if promise is not None else None,
+        pay_on=promise.pay_on if promise is not None else None,
+        first_day=today + timedelta(days=1) if days else None,
+        last_day=last_day(today, days) if days else None,
+        typed=typed,
+        fault=fault,
+    )
+
+
 def build_invoice_page(
     invoice: InvoiceDetail,
     shares: Sequence[InvoiceShare],
@@ -125,6 +168,7 @@ def build_invoice_page(
     today: date,
     root: str,
     can_pay: bool,
+    later: PayLater | None = None,
 ) -> InvoicePage:
     """Build one invoice's page. `refunds` are by payment. `buyer_name` is shown where the invoice has none; `country_name` turns CM into a country's name."""
     record = invoice.record
@@ -173,6 +217,7 @@ def build_invoice_page(
         paid_on=invoice.paid_at.astimezone(zone).date() if invoice.paid_at else None,
         amount_left=left,
         rest_url=f"{root}/payments/{holders[-1].id}" if can_pay and holders and left > 0 else None,
+        later=later,
         **refunded,
     )
 

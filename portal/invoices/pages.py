@@ -65,7 +65,7 @@ class InvoicesPage:
 
     `owed` has one entry a currency, the one with overdue invoices first. `counts` has the tabs whose total is known: how many invoices
     can be paid, which are those that `owed` sums; what is on its way is listed with them and not counted.
-    `has_any` is False only for a customer without any invoice.
+    `has_any` is False only for a customer without any invoice. `zip_url` has the papers of those that are listed, "" for fewer than two.
     """
 
     status: str
@@ -74,6 +74,7 @@ class InvoicesPage:
     pager: Pager
     has_any: bool
     counts: Mapping[str, int] = field(default_factory=dict)
+    zip_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,33 @@ class InvoicePayment:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferWay:
+    """The merchant's account for transfers; `bic` and `bank` are "" where they are not needed. `is_iban` says what `number` is."""
+
+    holder: str
+    number: str
+    is_iban: bool
+    bic: str
+    bank: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayLater:
+    """How an open invoice is paid elsewhere or later. `said` is what the customer last said: "", "transfer" (it was paid by transfer) or
+    "day" (it will be paid on `pay_on`), on `said_on`. Of `first_day` to `last_day` one may be named, None where the merchant admits none;
+    `fault`: "missing", "malformed", "past" or "too_late", for `typed`."""
+
+    transfer: TransferWay | None
+    said: str = ""
+    said_on: date | None = None
+    pay_on: date | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    typed: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class InvoicePage:
     """invoices/detail.html. All amounts in `currency`.
 
@@ -164,7 +192,7 @@ class InvoicePage:
     what is due; where one holds a part, the rest is paid at `rest_url`, that payment's page.
     `pay_url` is the checkout of this invoice, where amount and method are chosen; None when it cannot be paid (settled, void, in
     progress, no gateway). A form that posts `invoice` pays it. `pay_with` is the method the checkout will propose.
-    `amount_refunded` of what paid the invoice was sent back, `amount_returning` is on its way back. `is_refund_shared`: a payment that
+    `later` is None where nothing is to pay, and where the merchant admits no other way. `amount_refunded` of what paid the invoice was sent back, `amount_returning` is on its way back. `is_refund_shared`: a payment that
     paid other invoices too was refunded in part, and how much of that is of this one nobody can say.
     """
 
@@ -198,3 +226,4 @@ class InvoicePage:
     refunded_on: date | None = None
     refund_method: str = ""
     is_refund_shared: bool = False
+    later: PayLater | None = None

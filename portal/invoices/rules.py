@@ -1,12 +1,14 @@
-"""Decisions about an invoice, as pure functions: how late it is, whether it can be paid, how its tax divides by rate."""
+"""Decisions about an invoice, as pure functions: how late it is, whether it can be paid, how its tax divides by rate,
+what of its payment may be promised."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal
 
 from portal.money import split
 
@@ -87,3 +89,33 @@ def read_decimal(text: str | None) -> Decimal | None:
 def title_without_number(description: str, number: str) -> str:
     """Return what an invoice is for: "Team plan" of "Team plan, ACME-0412"; the number has a place of its own."""
     return description.removesuffix(number).rstrip(" ,:;#-–—") if number else description
+
+
+TRANSFER_DAYS = 7
+"""Days for which nobody is reminded of what they say is on its way by transfer: a bank takes up to four, and somebody books it."""
+
+PromiseKind = Literal["transfer", "day"]
+PromiseFault = Literal["missing", "malformed", "past", "too_late"]
+
+
+def last_day(today: date, days: int) -> date:
+    """Return the last day that may be named, where the merchant admits one up to `days` ahead."""
+    return today + timedelta(days=days)
+
+
+def read_day(typed: str, today: date, days: int) -> tuple[date | None, PromiseFault | None]:
+    """Return the day that a customer names (YYYY-MM-DD), or what is wrong with it: it is tomorrow or later, up to `days` ahead."""
+    if not typed.strip():
+        return None, "missing"
+    try:
+        day = date.fromisoformat(typed.strip())
+    except ValueError:
+        return None, "malformed"
+    if day <= today:
+        return None, "past"
+    return (day, None) if day <= last_day(today, days) else (None, "too_late")
+
+
+def held_until(kind: PromiseKind, today: date, pay_on: date | None) -> date:
+    """Return the last day on which no reminder is sent."""
+    return today + timedelta(days=TRANSFER_DAYS) if pay_on is None or kind == "transfer" else pay_on

@@ -9,21 +9,43 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from flask import Blueprint, Response, g, request
 
-from portal.customer_pages.context import current_scope, current_services, now, reading, root, today
-from portal.invoices.page_builders import build_credit_note_page, build_invoice_page, build_invoices_page
+from portal.customer_pages.context import (
+    current_actor,
+    current_scope,
+    current_services,
+    now,
+    reading,
+    redirect_to,
+    root,
+    today,
+)
+from portal.errors import NotFound
+from portal.invoices.operations.promises import promise_payment
+from portal.invoices.page_builders import (
+    build_credit_note_page,
+    build_invoice_page,
+    build_invoices_page,
+    build_pay_later,
+)
 from portal.invoices.pages import Party
 from portal.invoices.queries.credit_notes import get_credit_note
 from portal.invoices.queries.invoice_list import FILTERS, is_by_due_date, read_invoice_list, sum_owed
 from portal.invoices.queries.invoice_page import read_invoice_page
-from portal.invoices.queries.invoices import find_invoice
+from portal.invoices.queries.invoices import StoredInvoice, find_invoice, get_invoice
+from portal.invoices.queries.promises import find_promise
+from portal.invoices.rules import PromiseKind, read_day
 from portal.payments.queries.payment_page import list_invoice_shares
 from portal.payments.queries.standing import standing_at, standing_of_invoice
 from portal.public_ids import is_id
 from portal.refunds.queries import list_refunds_of
+from portal.rendering.formats import formats_for
+from portal.rendering.translations import translator
 from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 
+_UNPROCESSABLE = 422
+_MAX_ECHOED = 40
 _MARK = "."
 """Between due date and id in a cursor of outstanding invoices; neither of them has one."""
 
@@ -32,6 +54,8 @@ def add_routes(blueprint: Blueprint) -> None:
     """The addresses of the invoices."""
     blueprint.add_url_rule("/invoices", "invoices", invoices)
     blueprint.add_url_rule("/invoices/<invoice_id>", "invoice", invoice)
+    blueprint.add_url_rule("/invoices/<invoice_id>/transfer", "say_transferred", say_transferred, methods=["POST"])
+    blueprint.add_url_rule("/invoices/<invoice_id>/promise", "promise_day", promise_day, methods=["POST"])
     blueprint.add_url_rule("/credit-notes/<note_id>", "credit_note", credit_note)
 
 
@@ -51,7 +75,7 @@ def invoices() -> Response:
         status,
         found.rows,
         owed,
-        build_pager(found, status, lambda row: f"{row.due_on}{_MARK}{row.id}" if by_due_date else row.id),
+        build_pager(found, {"status": status}, lambda row: f"{row.due_on}{_MARK}{row.id}" if by_due_date else row.id),
         has_any=has_any,
         today=today(),
         root=root(),
@@ -63,12 +87,18 @@ def invoices() -> Response:
 @signed_in
 def invoice(invoice_id: str) -> Response:
     """One invoice."""
+    return _show(invoice_id)
+
+
+def _show(invoice_id: str, *, typed_day: str = "", fault: str = "", status: int = 200) -> Response:
+    """Return the page of an invoice; with `typed_day` and `fault` where a day was promised that cannot be."""
     services, scope = current_services(), current_scope()
     with reading() as reader:
         found = read_invoice_page(reader, scope, invoice_id)
         shares = list_invoice_shares(reader, scope, found.record.id, now=now())
         went_back = [share.payment_id for share in shares if share.status in ("partially_refunded", "refunded")]
         refunds = list_refunds_of(reader, scope, went_back)
+        promise = find_promise(reader, scope, found.record.id)
     page = build_invoice_page(
         found,
         shares,
@@ -80,8 +110,57 @@ def invoice(invoice_id: str) -> Response:
         today=today(),
         root=root(),
         can_pay=services.gateways.find(scope.merchant_id) is not None,
+        later=build_pay_later(
+            found,
+            g.merchant.settings,
+            promise,
+            today=today(),
+            zone=ZoneInfo(g.merchant.timezone),
+            typed=typed_day,
+            fault=fault,
+        ),
     )
-    return render_page("invoices/detail.html", page)
+    return render_page("invoices/detail.html", page, status)
+
+
+@signed_in
+def say_transferred(invoice_id: str) -> Response:
+    """ "I have paid": the merchant is mailed, and the invoice stays open until the money is booked."""
+    invoice = _own_invoice(invoice_id)
+    if invoice.currency not in g.merchant.settings.transfer:
+        raise NotFound
+    texts, formats = translator(g.merchant.locale), formats_for(g.merchant.locale)
+    amount = formats.money(invoice.amount_due - invoice.amount_reserved, invoice.currency)
+    return _promise(invoice, "transfer", texts.gettext("I have paid %(amount)s by bank transfer.", amount=amount))
+
+
+@signed_in
+def promise_day(invoice_id: str) -> Response:
+    """A day on which the customer will pay, within the merchant's rule."""
+    invoice = _own_invoice(invoice_id)
+    days = g.merchant.settings.promises.days
+    if not days:
+        raise NotFound
+    typed = request.form.get("pay_on", "")
+    day, fault = read_day(typed, today(), days)
+    if day is None:
+        return _show(invoice_id, typed_day=typed[:_MAX_ECHOED], fault=fault or "", status=_UNPROCESSABLE)
+    texts, formats = translator(g.merchant.locale), formats_for(g.merchant.locale)
+    return _promise(invoice, "day", texts.gettext("I will pay on %(day)s.", day=formats.day(day)), pay_on=day)
+
+
+def _own_invoice(invoice_id: str) -> StoredInvoice:
+    with current_services().database.read() as reader:
+        return get_invoice(reader, current_scope(), invoice_id)
+
+
+def _promise(invoice: StoredInvoice, kind: PromiseKind, text: str, *, pay_on: date | None = None) -> Response:
+    current_services().database.run(
+        lambda session: promise_payment(
+            session, current_scope(), invoice.id, kind, text=text, pay_on=pay_on, today=today(), actor=current_actor(), at=now()
+        )
+    )  # fmt: skip
+    return redirect_to(f"/invoices/{invoice.id}")
 
 
 @signed_in

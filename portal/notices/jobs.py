@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from portal.invoices.queries.promises import list_held
 from portal.merchants.queries import MerchantProfile, list_merchants
 from portal.notices.operations import record_reminder
 from portal.notices.queries import DueInvoice, list_to_remind
@@ -39,15 +40,16 @@ def _remind(services: Services, merchant: MerchantProfile) -> int:
 
 
 def _remind_within(services: Services, merchant: MerchantProfile, window: Window) -> int:
-    count, last = 0, None
+    count, last, scope = 0, None, MerchantScope(merchant.id)
+    today = merchant.day_of(services.clock.now())
     while True:
         with services.database.read() as reader:
             found = list_to_remind(
-                reader, MerchantScope(merchant.id), window,
+                reader, scope, window,
                 with_imported=merchant.settings.notices.imported_invoices, after=last, limit=_BATCH,
             )  # fmt: skip
-        for invoice in found:
-            count += _record(services, merchant, invoice, window)
+            held = list_held(reader, scope, [invoice.id for invoice in found], today)
+        count += sum(_record(services, merchant, each, window) for each in found if each.id not in held)
         if len(found) < _BATCH:
             return count
         last = found[-1]

@@ -91,11 +91,7 @@ def count_dead_letters(database: Database) -> int:
 
 def delete_delivered(session: Session, *, at: datetime) -> int:
     """Delete what was delivered over a month ago; dead letters stay. Return how many."""
-    result: Any = session.execute(
-        sa.delete(table_of(OutboxMessage))
-        .where(table_of(OutboxMessage).c.done_at < at - _DELIVERED_RETENTION)
-        .execution_options(tenant_wide=True)
-    )
+    result: Any = session.execute(_DELETE_DELIVERED, {"before": at - _DELIVERED_RETENTION})
     return int(result.rowcount)
 
 
@@ -108,6 +104,9 @@ def _claimed(message: Row, now: datetime) -> dict[str, Any]:
 
 
 _MESSAGES = table_of(OutboxMessage)
+_DELETE_DELIVERED = (
+    sa.delete(_MESSAGES).where(_MESSAGES.c.done_at < sa.bindparam("before")).execution_options(tenant_wide=True)
+)
 _DUE = Queue(
     OutboxMessage,
     columns=(OutboxMessage.kind, OutboxMessage.payload, OutboxMessage.attempts, OutboxMessage.leased_until),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from portal.database import table_of
 from portal.outbox.models import OutboxMessage
 from portal.public_ids import new_id
 
@@ -27,12 +29,13 @@ def enqueue(
     `kind` names the handler ("sign_in_mail", "receipt_mail"); `payload` holds ids, never an address, a name or a secret.
     """
     message_id = new_id("obx", at)
-    session.add(
-        OutboxMessage(
-            merchant_id=merchant_id, id=message_id, kind=kind, payload=payload, created_at=at, due_at=due_at or at
-        )
-    )
+    row = {"merchant_id": merchant_id, "id": message_id, "kind": kind, "payload": payload}
+    session.execute(_INSERT, {**row, "created_at": at, "due_at": due_at or at})
     return message_id
+
+
+# On the table: through the model, an insert costs several times as much.
+_INSERT = sa.insert(table_of(OutboxMessage))
 
 
 def enqueue_once(

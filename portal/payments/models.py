@@ -63,6 +63,28 @@ class Payment(Base):
             sqlite_where=sa.text("listed = 1"),
             postgresql_where=sa.text("listed"),
         ),
+        # For the filters of the history: each combination of them is a few ranges of these two, each in the order of ids.
+        sa.Index(
+            "ix_payments_history_by_method",
+            "merchant_id",
+            "customer_id",
+            "method_type",
+            "currency",
+            "id",
+            sqlite_where=sa.text("listed = 1"),
+            postgresql_where=sa.text("listed"),
+        ),
+        sa.Index(
+            "ix_payments_history_by_status_and_method",
+            "merchant_id",
+            "customer_id",
+            "status",
+            "method_type",
+            "currency",
+            "id",
+            sqlite_where=sa.text("listed = 1"),
+            postgresql_where=sa.text("listed"),
+        ),
         # For a merchant's reads of payments that no history shows; with one index over all, the planner would choose it for the history.
         sa.Index(
             "ix_payments_unlisted",
@@ -139,7 +161,7 @@ class Payment(Base):
     merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     customer_id: Mapped[str] = mapped_column(Id)
-    status: Mapped[str] = mapped_column(Id)
+    status: Mapped[str] = mapped_column(Id, active_history=True)
     currency: Mapped[str] = mapped_column(Id)
     amount: Mapped[int] = mapped_column(Minor)
     amount_refunded: Mapped[int] = mapped_column(Minor, default=0)
@@ -151,7 +173,7 @@ class Payment(Base):
     gateway_reference: Mapped[str | None] = mapped_column(Id)
     gateway_page_reference: Mapped[str | None] = mapped_column(Id)
     payment_method_id: Mapped[str | None] = mapped_column(Id)
-    method_type: Mapped[str | None] = mapped_column(Id)
+    method_type: Mapped[str | None] = mapped_column(Id, active_history=True)
     method_brand: Mapped[str | None] = mapped_column(Id)
     method_last4: Mapped[str | None] = mapped_column(Id)
     save_method: Mapped[bool] = mapped_column(Flag, default=False)
@@ -170,7 +192,7 @@ class Payment(Base):
     action_url: Mapped[str | None] = mapped_column(Text)
     failure_code: Mapped[str | None] = mapped_column(Id)
     failure_message: Mapped[str | None] = mapped_column(Text)
-    listed: Mapped[bool] = mapped_column(Flag, default=True)
+    listed: Mapped[bool] = mapped_column(Flag, default=True, active_history=True)
     version: Mapped[int] = mapped_column(Count, default=1)
     check_count: Mapped[int] = mapped_column(Count, default=0)
     next_check_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -229,6 +251,40 @@ class PaymentAllocation(Base):
     amount: Mapped[int] = mapped_column(Minor)
     invoice_version: Mapped[int] = mapped_column(Count)
     price: Mapped[int | None] = mapped_column(Minor)
+
+
+class PaymentCount(Base):
+    """How many listed payments a customer has of one status, method and currency; `method_type` is "" where none is known.
+
+    Derived from the payments, and kept by `operations.derived` in the transaction that changes them.
+    """
+
+    __tablename__ = "payment_counts"
+    __table_args__ = (STRICT,)
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    status: Mapped[str] = mapped_column(Id, primary_key=True)
+    method_type: Mapped[str] = mapped_column(Id, primary_key=True)
+    currency: Mapped[str] = mapped_column(Id, primary_key=True)
+    payment_count: Mapped[int] = mapped_column(Count)
+
+
+class PaymentSearchTerm(Base):
+    """A term by which a customer finds a payment (`rules.search`). The key is the whole row, in the order in which it is read: the
+    payments of one term are a range of it, by id.
+
+    Derived from the payments, and kept by `operations.derived`; what an erasure takes away is one customer's range. No foreign key: a
+    payment has twenty rows or more, and a row that leads to no payment of the customer finds nothing.
+    """
+
+    __tablename__ = "payment_search_terms"
+    __table_args__ = ({**STRICT, "sqlite_with_rowid": False},)
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    term: Mapped[str] = mapped_column(Id, primary_key=True)
+    payment_id: Mapped[str] = mapped_column(Id, primary_key=True)
 
 
 def is_second_attempt(fault: IntegrityError) -> bool:

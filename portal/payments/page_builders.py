@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import groupby
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlencode
 
 from portal.gateways.contract import PROMPT_WINDOW, PromptChannel
 from portal.invoices.queries.invoice_list import OwedSum
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import (
+    FilterChip,
     PaidInvoice,
     PaymentMonth,
     PaymentPage,
@@ -22,8 +25,10 @@ from portal.payments.pages import (
     Step,
     StillOpen,
 )
-from portal.payments.queries.history import PaymentRecord, RefundRecord
+from portal.payments.queries.counts import PaymentCounts
+from portal.payments.queries.history import FILTERS, PaymentRecord, RefundRecord
 from portal.payments.queries.payment_page import PaymentDetail, ShareRecord
+from portal.payments.rules.filters import METHODS, HistoryFilter
 from portal.payments.rules.statuses import CAPTURED, ENDED_WITHOUT_MONEY, UNSETTLED, WAITING
 from portal.web.pages import Pager
 
@@ -32,13 +37,40 @@ if TYPE_CHECKING:
 
 NEW_FOR = timedelta(hours=1)
 """For how long after a payment its page is the moment after Pay: what is still open, and where the receipt went."""
+TABS = ("all", "complete", "pending", "failed", "refunded")
+"""The filters of `FILTERS` that the history offers, in this order."""
 MAX_INVOICES = 20
 """How many invoices the address of a checkout lists."""
 
 
-def build_payments_page(status: str, rows: Sequence[PaymentRow], pager: Pager, *, has_any: bool) -> PaymentsPage:
-    """Build the history's page: rows, newest first, under the months in which they were made."""
-    return PaymentsPage(status=status, months=group_by_month(rows), pager=pager, has_any=has_any)
+def build_payments_page(
+    asked: HistoryFilter, rows: Sequence[PaymentRow], pager: Pager, counts: PaymentCounts, *, root: str
+) -> PaymentsPage:
+    """Build the history's page: rows, newest first, under the months in which they were made; `asked` is what of it was asked for, and
+    `counts` are those of all payments of the customer."""
+    fields = asked.fields
+    if not asked.is_narrowed:
+        pager = _counted(pager, len(rows), counts.of(FILTERS[asked.status]))
+    return PaymentsPage(
+        status=asked.status,
+        months=group_by_month(rows),
+        pager=pager,
+        has_any=counts.total > 0,
+        counts={} if asked.is_narrowed else {tab: counts.of(FILTERS[tab]) for tab in TABS},
+        total=counts.total,
+        asked=asked,
+        tabs=_tabs(root, urlencode({name: text for name, text in fields.items() if name != "status"})),
+        chips=tuple(
+            FilterChip(name, _day_of(asked, name) or text, _history_url(root, asked.without(name)))
+            for name, text in fields.items()
+            if name != "status" or asked.status not in TABS
+        )
+        if fields
+        else (),
+        methods=tuple(method for method in METHODS if method in counts.methods or method == asked.method),
+        currencies=tuple(sorted({*counts.currencies, asked.currency} - {""})),
+        csv_url=f"{root}/payments.csv{f'?{urlencode(fields)}' if fields else ''}" if rows else "",
+    )
 
 
 def group_by_month(rows: Sequence[PaymentRow]) -> tuple[PaymentMonth, ...]:
@@ -59,6 +91,31 @@ def group_by_month(rows: Sequence[PaymentRow]) -> tuple[PaymentMonth, ...]:
         last = groups.pop()
         groups[-1] += last
     return tuple(_month_of(group) for group in groups)
+
+
+def _day_of(asked: HistoryFilter, name: str) -> date | None:
+    return {"from": asked.from_on, "to": asked.to_on}.get(name)
+
+
+@lru_cache(maxsize=1024)
+def _tabs(root: str, others: str) -> Mapping[str, str]:
+    """Return the addresses of the tabs, with the query of what else is asked for: "" on most pages that are opened."""
+    ends = {tab: "&".join(filter(None, (others, "" if tab == "all" else f"status={tab}"))) for tab in TABS}
+    return {tab: f"{root}/payments?{end}" if end else f"{root}/payments" for tab, end in ends.items()}
+
+
+def _history_url(root: str, asked: HistoryFilter) -> str:
+    fields = asked.fields
+    return f"{root}/payments?{urlencode(fields)}" if fields else f"{root}/payments"
+
+
+def _counted(pager: Pager, shown: int, total: int) -> Pager:
+    """Say where in a list of known length its first and its last page are; of a page between, nobody has counted what is before it."""
+    if pager.newer_url is None and shown:
+        return replace(pager, first=1, last=shown, total=total)
+    if pager.older_url is None and 0 < shown < total:
+        return replace(pager, first=total - shown + 1, last=total, total=total)
+    return pager
 
 
 def _month_of(rows: Sequence[PaymentRow]) -> PaymentMonth:

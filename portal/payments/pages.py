@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from portal.payment_methods.pages import MethodLabel
+from portal.payments.rules.filters import HistoryFilter
 from portal.web.pages import Pager
 
 
@@ -61,13 +62,29 @@ class PaymentMonth:
     since: date | None = None
 
 
+class FilterChip(NamedTuple):
+    """One limit of the history that can be taken away; `url` is the history without it.
+
+    `kind` is q (`value` is the text), method (one of the types, or credit), currency (the code), status (one that is no tab), from or to
+    (`value` is the day).
+    """
+
+    kind: str
+    value: str | date
+    url: str
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentsPage:
     """payments/list.html. Newest first.
 
     `status` is the chosen tab: "all", "complete", "pending" (pending, processing, requires_action), "failed" (failed,
-    rejected) or "refunded" (wholly or partly). `counts` has the tabs whose total is known; the others show none.
-    `has_any` is False only for a customer who never paid: an empty tab of another customer reads differently.
+    rejected) or "refunded" (wholly or partly), or a single status. `tabs` are the addresses of the tabs, which keep what else is asked
+    for. `counts` has the tabs whose total is known: all, where nothing but a status is asked for, and else none.
+    `has_any` is False only for a customer who never paid: an empty tab of another customer reads differently; `total` is how many
+    payments the customer has. `asked` is the filter as it was read: `q`, `method`, `currency`, `from_on`, `to_on`; `is_narrowed` where
+    one of these is set. `chips` take one away each. `methods` and `currencies` are what payments of this customer have, to choose from.
+    `csv_url` is the file of what the page lists, "" for nothing.
     """
 
     status: str
@@ -75,6 +92,13 @@ class PaymentsPage:
     pager: Pager
     has_any: bool
     counts: Mapping[str, int] = field(default_factory=dict)
+    total: int = 0
+    asked: HistoryFilter = field(default_factory=HistoryFilter)
+    tabs: Mapping[str, str] = field(default_factory=dict)
+    chips: tuple[FilterChip, ...] = ()
+    methods: tuple[str, ...] = ()
+    currencies: tuple[str, ...] = ()
+    csv_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Asks a question: kept, told to whoever listens, mailed to the merchant."""
+"""Asks a question: kept, recorded as an event, mailed to the merchant."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -142,6 +143,10 @@ _KNOWN = sa.select(GatewayDifference).where(
         GatewayDifference.reference.in_(sa.bindparam("references", expanding=True)),
     ),
 )
+_COMPARISONS = table_of(GatewayComparison)
+_STORE_COMPARISON = sa.update(_COMPARISONS).where(
+    _COMPARISONS.c.merchant_id == sa.bindparam("of_merchant"), _COMPARISONS.c.gateway == sa.bindparam("of_gateway")
+)
 
 
 def _record(
@@ -163,14 +168,18 @@ def _record(
             log.info("difference.resolved", extra={"merchant": merchant_id, "payment": reference, "kind": row.kind})
     for reference, found in differing.items():
         _write_difference(session, merchant_id, gateway, rows.get(reference), found, at)
-    comparison_row = session.get(GatewayComparison, (merchant_id, gateway))
-    assert comparison_row is not None, "the job has claimed the row before"
-    comparison_row.compared_until, comparison_row.due_at = at, at + COMPARE_EVERY
-    comparison_row.charge_count = comparison.charge_count
-    comparison_row.unknown_charge_count = comparison.unknown_charge_count
-    comparison_row.totals = {
+    totals = {
         currency: {"listed": listed, "booked": booked} for currency, (listed, booked) in comparison.totals.items()
     }
+    changes = {
+        "compared_until": at,
+        "due_at": at + COMPARE_EVERY,
+        "charge_count": comparison.charge_count,
+        "unknown_charge_count": comparison.unknown_charge_count,
+        "totals": totals,
+    }
+    stored: Any = session.execute(_STORE_COMPARISON, {"of_merchant": merchant_id, "of_gateway": gateway, **changes})
+    assert stored.rowcount == 1, "the job has claimed the row before"
 
 
 def _write_difference(

@@ -93,11 +93,11 @@ def record_refund_outcome(
     refund.gateway_reference = refund.gateway_reference or outcome.gateway_reference
     if outcome.state not in (State.SUCCEEDED, State.FAILED):
         return
+    payment = lock_payment(session, merchant_id, refund.payment_id)
     refund.completed_at = at
     refund.check_count = 0
     refund.next_check_at = next_recheck(0, at) if outcome.state is State.SUCCEEDED else None
     refund.failure_code = outcome.failure_code
-    payment = lock_payment(session, merchant_id, refund.payment_id)
     if outcome.state is State.FAILED:
         _fail(session, refund, payment, actor, at)
     else:

@@ -62,6 +62,7 @@ class Shell:
     `hidden_pages` are those that the merchant does not give its customers ("details", "payment_methods").
     `can_sign_out` is False where the host application decides who is signed in: signing out is done there. `is_card_number_removed`: the page
     was asked for with a card number in its address, such as one that was searched for, and has to say that it is gone from there.
+    `accessibility_url` is "" where the page belongs to no merchant.
     """
 
     root: str
@@ -84,6 +85,7 @@ class Shell:
     hidden_pages: frozenset[str] = frozenset()
     can_sign_out: bool = True
     is_card_number_removed: bool = False
+    accessibility_url: str = ""
 
 
 class Renderer:

@@ -87,7 +87,7 @@ class Confirmation(Base):
 
     `purpose`: "identity" (the customer's own address, before something that a stolen session must not do), "new_address", or
     "undo" (the address before, of `change_id`, by a link without a session). One of each is open at a time; `address` is null where the
-    mail goes to the customer's own. Its time begins with the sending. It is closed when it was proved, given up or replaced.
+    mail goes to the customer's own. Its time begins with the sending. It is closed when it was proved, cancelled or replaced.
     """
 
     __tablename__ = "confirmations"

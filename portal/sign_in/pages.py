@@ -141,9 +141,8 @@ class ConfirmPage:
 
 @dataclass(frozen=True, slots=True)
 class EmailPage:
-    """customers/email.html. `state`: "form" (write the new address), "code" (it was mailed a code) or "waiting" (the customer's own
-    address is asked for a code first). `typed` and `fault` ("missing", "malformed", "same", "card_number") belong to the form, `entered` to
-    the code."""
+    """customers/email.html. `state`: "form" (write the new address), or "code" (it was mailed a code). `typed` and `fault` ("missing", "malformed", "same",
+    "card_number") belong to the form, `code` to the code."""
 
     state: str
     current: str

@@ -37,6 +37,7 @@ def build_statement_page(
         under_way=under_way,
         csv_url=f"{root}/statement.csv?{urlencode(chosen)}",
         pdf_url=f"{root}/statement.pdf?{urlencode(chosen)}",
+        zip_url=f"{root}/statement.zip?{urlencode({'from': statement.first_on, 'to': statement.last_on})}",
     )
 
 

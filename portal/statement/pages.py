@@ -28,9 +28,9 @@ class MovementRow:
 
 @dataclass(frozen=True, slots=True)
 class StatementPage:
-    """statement.html. Amounts are minor units of `currency`; `first_on` and `last_on` are the days of the statement, `to_date` the day that
-    was asked for. `skipped_count` movements at the beginning are not on the page (they are in the file), and `brought_forward` is the
-    balance after them. `under_way` is money on its way, which is not counted. Without `currency` there never was anything."""
+    """statement.html. Amounts are minor units of `currency`; `first_on` and `last_on` are the days of the statement. `skipped_count` movements at the beginning are not on the page (they are in the file), and `brought_forward` is the
+    balance after them. `under_way` is money on its way, which is not counted. `zip_url` has all papers of these days, in every
+    currency. Without `currency` there never was anything."""
 
     currency: str | None
     currencies: tuple[str, ...] = ()
@@ -48,3 +48,4 @@ class StatementPage:
     under_way: int = 0
     csv_url: str = ""
     pdf_url: str = ""
+    zip_url: str = ""

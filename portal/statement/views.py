@@ -1,27 +1,34 @@
-"""The account statement: the page, and the same as a file."""
+"""The account statement: the page, the same as a file, and all papers of its days as one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request
 
 from portal.customer_pages.context import current_scope, current_services, reading, root, today
 from portal.database import Reader
-from portal.documents.rules import file_name
+from portal.documents.archives import Entry
+from portal.documents.downloads import Papers, send_archive
+from portal.documents.errors import TooManyInPeriod
+from portal.documents.rules import MAX_IN_PERIOD, file_name
 from portal.documents.wording import movement_names
 from portal.errors import NotFound
+from portal.invoices.operations.papers import fix_credit_note_paper, fix_invoice_paper
+from portal.invoices.queries.credit_notes import list_issued_between
 from portal.invoices.queries.invoice_list import sum_owed
 from portal.money import exponent, major_units
+from portal.payments.operations.papers import fix_earlier_receipt
+from portal.payments.queries.payments import list_captured
 from portal.rendering.translations import translator
 from portal.statement.operations import draft_statement
 from portal.statement.page_builders import build_statement_page
 from portal.statement.pages import StatementPage
 from portal.statement.queries import list_currencies, read_statement
 from portal.statement.rules import Statement, checked_period
-from portal.web.csv_files import stream_csv
+from portal.web.csv_files import csv_pieces, stream_csv
 from portal.web.downloads import send_file
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -33,6 +40,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/statement", "statement", statement)
     blueprint.add_url_rule("/statement.csv", "statement_csv", statement_csv)
     blueprint.add_url_rule("/statement.pdf", "statement_pdf", statement_pdf)
+    blueprint.add_url_rule("/statement.zip", "statement_zip", statement_zip)
 
 
 @signed_in
@@ -72,6 +80,69 @@ def statement_pdf() -> Response:
     content = current_runtime().typesetter.draw(paper)
     name = file_name(paper.content["title"], str(found.first_on), str(found.last_on), found.currency)
     return send_file(content, name=name, content_type="application/pdf")
+
+
+@signed_in
+def statement_zip() -> Response:
+    """All papers of the days of a statement, in every currency: the statements, and each invoice, receipt and credit note on them."""
+    services, scope = current_services(), current_scope()
+    papers = Papers(services, scope, current_runtime().typesetter)
+    first_on, last_on = checked_period(_day("from"), _day("to"), today())
+    zone, locale = ZoneInfo(g.merchant.timezone), g.shell.locale
+    with reading() as reader:
+        statements = [
+            read_statement(reader, scope, currency, first_on=first_on, last_on=last_on, zone=zone)
+            for currency in list_currencies(reader, scope)
+        ]
+        movements = [each for found in statements for each in found.movements]
+        opened = {each.invoice_id: each for each in movements if each.kind == "invoice" and each.invoice_id}
+        paid = {each.payment_id for each in movements if each.payment_id and each.kind.startswith("payment")}
+        notes = list_issued_between(reader, scope, first_on, last_on)
+        if len(opened) + len(paid) + len(notes) > MAX_IN_PERIOD:
+            raise TooManyInPeriod
+        payments = list_captured(reader, scope, paid)
+    if not statements:
+        raise NotFound
+    _ = translator(locale).gettext
+    entries = [entry for found in statements for entry in _statement_entries(papers, found, locale)]
+    entries += [
+        papers.entry(file_name(_("Invoice"), each.number), _noon(each.on), invoice_id, fix_invoice_paper)
+        for invoice_id, each in opened.items()
+    ]
+    entries += [
+        papers.entry(
+            file_name(_("Receipt"), each.receipt_name),
+            each.completed_at or each.updated_at,
+            each.id,
+            fix_earlier_receipt,
+        )
+        for each in payments
+    ]
+    entries += [
+        papers.entry(file_name(_("Credit note"), each.number), _noon(each.issued_on), each.id, fix_credit_note_paper)
+        for each in notes
+    ]
+    return send_archive(entries, name=f"documents-{first_on}-{last_on}.zip")
+
+
+def _statement_entries(papers: Papers, found: Statement, locale: str) -> Iterator[Entry]:
+    """Yield a statement as PDF and as CSV."""
+    name = file_name(translator(locale).gettext("Statement"), str(found.first_on), str(found.last_on), found.currency)
+
+    def draw() -> bytes:
+        with papers.services.database.unit_of_work() as session:
+            paper = draft_statement(session, papers.scope, found)
+        return papers.typesetter.draw_next(paper)
+
+    def write() -> bytes:
+        return "".join(csv_pieces(_header(locale), _lines(found, locale))).encode()
+
+    yield Entry(name, _noon(found.last_on), draw)
+    yield Entry(f"{name.removesuffix('.pdf')}.csv", _noon(found.last_on), write)
+
+
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, time(12))
 
 
 def _read(reader: Reader, currencies: list[str]) -> Statement | None:

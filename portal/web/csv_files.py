@@ -27,16 +27,17 @@ def stream_csv(name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) 
     assert name.isascii() and name.replace("-", "").isalnum(), (
         "the name of a file is made of letters, digits and hyphens"
     )
-    response = Response(_chunks(chain([header], rows)), content_type="text/csv; charset=utf-8")
+    response = Response(csv_pieces(header, rows), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
 
-def _chunks(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def csv_pieces(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the text of such a file in pieces."""
     buffer = StringIO(_BYTE_ORDER_MARK)
     buffer.seek(0, 2)
     writer = csv.writer(buffer)
-    for row in rows:
+    for row in chain([header], rows):
         writer.writerow([cell if _NUMBER.fullmatch(cell) else safe_cell(cell) for cell in row])
         if buffer.tell() > _CHUNK_CHARACTERS:
             yield buffer.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from portal.paging import FIRST, Cursor, Slice
 from portal.web.pages import Pager
@@ -30,10 +31,11 @@ def read_cursor(arguments: Mapping[str, str], parse: Callable[[str], Any]) -> Cu
     return FIRST
 
 
-def build_pager(page: Slice[Row], status: str, write: Callable[[Row], str]) -> Pager:
-    """Return the links to the next and the previous page. `write` returns the cursor of a row; `status` is the filter of the URL, or ""."""
-    start = f"?status={status}" if status else "?"
-    before = f"{start}{'&' if status else ''}"
-    previous = (f"{before}before={write(page.rows[0])}" if page.rows else start) if page.has_previous else None
-    following = f"{before}after={write(page.rows[-1])}" if page.has_next else None
+def build_pager(page: Slice[Row], fields: Mapping[str, str], write: Callable[[Row], str]) -> Pager:
+    """Return the links to the next and the previous page. `fields` are those of the list's filter in its address, which they keep;
+    `write` returns the cursor of a row."""
+    start = f"?{urlencode(fields)}"
+    joined = f"{start}&" if fields else start
+    previous = (f"{joined}before={write(page.rows[0])}" if page.rows else start) if page.has_previous else None
+    following = f"{joined}after={write(page.rows[-1])}" if page.has_next else None
     return Pager(newer_url=previous, older_url=following)

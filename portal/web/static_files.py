@@ -30,7 +30,7 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
 }
 _COMPRESSED = {".css", ".js", ".svg", ".json", ".txt"}
-_STYLE_PARTS = ("css/tokens.css", "css/base.css", "css/components.css", "css/pages.css")
+_STYLE_PARTS = ("css/tokens.css", "css/base.css", "css/components.css", "css/pages.css", "css/print.css")
 _STYLESHEET = "portal.css"
 _FAVICON = "favicon.ico"
 _COMMENT_OR_STRING = re.compile(r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|/\*.*?\*/""", re.DOTALL)

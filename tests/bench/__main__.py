@@ -23,7 +23,8 @@ from portal.database import Database
 from portal.settings import Settings
 from tests.bench.load import Target, fetch
 from tests.bench.measuring import Case, Sample, measure
-from tests.bench.report import Figures, print_figures, print_memory, print_start, print_weights
+from tests.bench.narrowed import narrowed_queries
+from tests.bench.report import Figures, print_figures, print_memory, print_narrowed, print_start, print_weights
 from tests.bench.seeding import FEW, MANY, SLUG, Signed, bench_settings, seed, session_cookie
 from tests.bench.servers import FLOOR, PORTAL, ROOT, Server, free_port, gunicorn, proportional_bytes, running
 from tests.bench.weights import Weight, weigh
@@ -75,7 +76,9 @@ def main() -> int:
                     connections=options.connections,
                     report=_progress(kind, rounds),
                 )
-                print_figures(Figures(kind, samples, sizes, _has_database_time(samples)))
+                figures = Figures(kind, samples, sizes, _has_database_time(samples))
+                print_figures(figures)
+                print_narrowed(figures, f"history {MANY}", narrowed_queries())
                 print_memory(
                     {
                         name: proportional_bytes(server.workers())
@@ -153,6 +156,8 @@ def _cases(site: Site) -> Iterator[Case]:
     yield _floor(site, f"q25 {MANY} deep", f"/q25?c=2&before={key}")
     yield _floor(site, f"lean {MANY} deep", f"/lean?before={key}", cookie)
     yield _portal(site, f"history {MANY} deep", _deep_page(site), MANY)
+    for name, query in narrowed_queries().items():
+        yield _portal(site, f"history {MANY} {name}", f"/payments?{query}", MANY)
     yield _portal(site, f"invoices {MANY}", "/invoices", MANY)
     yield _portal(site, f"overview {MANY}", "/", MANY)
 

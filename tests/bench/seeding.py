@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -16,6 +17,7 @@ import psycopg
 from portal.database import Database
 from portal.merchants.operations import NewMerchant, connect_gateway, create_merchant
 from portal.migrations import upgrade
+from portal.payments.rules.search import terms_of
 from portal.public_ids import new_id
 from portal.settings import Settings
 from portal.sign_in.rules.tokens import new_token, token_digest
@@ -42,7 +44,7 @@ _STATUSES = (
     "complete",
     "complete",
 )
-"""One in ten failed and one in ten was given back, as in the floor."""
+"""One in ten failed and one in ten was refunded, as in the floor."""
 _METHODS = (
     ("card", "visa", "4242"),
     ("card", "mastercard", "5454"),
@@ -90,8 +92,15 @@ _TABLES = {
     " created_at, updated_at, expires_at, completed_at",
     "payment_allocations": "merchant_id, payment_id, invoice_id, slot, state, amount, invoice_version",
     "refunds": "merchant_id, id, payment_id, status, currency, amount, check_count, created_at, completed_at",
+    "payment_search_terms": "merchant_id, customer_id, term, payment_id",
 }
 """What is written, parents first; columns that are left out stay null."""
+_COUNT = (
+    "INSERT INTO payment_counts (merchant_id, customer_id, status, method_type, currency, payment_count)"
+    " SELECT merchant_id, customer_id, status, method_type, currency, count(*) FROM payments"
+    " GROUP BY merchant_id, customer_id, status, method_type, currency"
+)
+_TERM_KEY = "merchant_id, customer_id, term, payment_id"
 
 
 def seed(database: Database, settings: Settings, others: int) -> dict[int, Signed]:
@@ -206,7 +215,7 @@ class _Story:
             )  # fmt: skip
 
     def _payments(self, numbers: range) -> Rows:
-        rows: Rows = {"payments": [], "payment_allocations": [], "refunds": []}
+        rows: Rows = {"payments": [], "payment_allocations": [], "refunds": [], "payment_search_terms": []}
         step, instant, flag = _SPAN / self._total, self._dialect.instant, self._dialect.flag
         yes, no = flag(True), flag(False)
         few_every, many_every = self._total // FEW, self._total // MANY
@@ -223,12 +232,15 @@ class _Story:
             stamp, payment_id = instant(at), new_id("pay", at)
             status, amount = _STATUSES[k % 10], 1000 + n * 37 % 90_000
             kind, brand, last4 = _METHODS[k % 4]
+            currency, title, number = "EUR" if k % 40 == 7 else "USD", _TITLES[k % 12], f"ACME-{k:05d}"
             is_failed, is_refunded = status == "failed", status == "refunded"
             rows["payments"].append(
-                (self._merchant_id, payment_id, customer_id, status, "USD", amount, amount if is_refunded else 0, _TITLES[k % 12],
-                 f"ACME-{k:05d}", 0, "sandbox", f"ch_{payment_id}", kind, brand, last4, no, "card_declined" if is_failed else None,
+                (self._merchant_id, payment_id, customer_id, status, currency, amount, amount if is_refunded else 0, title,
+                 number, 0, "sandbox", f"ch_{payment_id}", kind, brand, last4, no, "card_declined" if is_failed else None,
                  yes, 3, 0, stamp, stamp, stamp, stamp)
             )  # fmt: skip
+            terms = {*terms_of([(amount, currency)], [number]), *_terms_of_title(title)}
+            rows["payment_search_terms"] += [(self._merchant_id, customer_id, term, payment_id) for term in terms]
             if is_failed:
                 theirs = self._invoices[customer_id]
                 invoice_id = theirs[k % len(theirs)]
@@ -237,9 +249,14 @@ class _Story:
                 )
             elif is_refunded:
                 rows["refunds"].append(
-                    (self._merchant_id, new_id("re", at), payment_id, "complete", "USD", amount, 0, stamp, stamp)
+                    (self._merchant_id, new_id("re", at), payment_id, "complete", currency, amount, 0, stamp, stamp)
                 )
         return rows
+
+
+@cache
+def _terms_of_title(title: str) -> list[str]:
+    return terms_of([], [title])
 
 
 def _write_sqlite(path: str, batches: Iterable[Rows]) -> None:
@@ -247,11 +264,19 @@ def _write_sqlite(path: str, batches: Iterable[Rows]) -> None:
         # A file that is thrown away when the power goes, until it is whole.
         for pragma in ("journal_mode=OFF", "synchronous=OFF", "foreign_keys=OFF", "cache_size=-800000"):
             connection.execute(f"PRAGMA {pragma}")
+        # Sorted once at the end: twenty rows a payment, each at a place of its own, would be most of the time.
+        connection.execute(f"CREATE TEMP TABLE unsorted ({_TERM_KEY})")
         for rows in batches:
             for table, columns in _TABLES.items():
                 if rows.get(table):
                     marks = ", ".join("?" * (columns.count(",") + 1))
-                    connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows[table])
+                    into = "unsorted" if table == "payment_search_terms" else table
+                    connection.executemany(f"INSERT INTO {into} ({columns}) VALUES ({marks})", rows[table])
+        connection.execute(
+            f"INSERT INTO payment_search_terms ({_TERM_KEY}) SELECT {_TERM_KEY} FROM unsorted ORDER BY {_TERM_KEY}"
+        )
+        connection.execute("DROP TABLE unsorted")
+        connection.execute(_COUNT)
         connection.commit()
         connection.execute("ANALYZE")
     connection.close()
@@ -264,11 +289,16 @@ def _write_postgresql(database: Database, batches: Iterable[Rows]) -> None:
         raw.execute(
             "SET session_replication_role = replica"
         )  # The rows fit: a foreign key is not checked a million times.
+        raw.execute("ALTER TABLE payment_search_terms DROP CONSTRAINT pk_payment_search_terms")
         for rows in batches:
             for table, columns in _TABLES.items():
                 if rows.get(table):
                     with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                         for row in rows[table]:
                             copy.write_row(row)
+        raw.execute(
+            f"ALTER TABLE payment_search_terms ADD CONSTRAINT pk_payment_search_terms PRIMARY KEY ({_TERM_KEY})"
+        )
+        raw.execute(_COUNT)
         raw.execute("RESET session_replication_role")
         raw.execute("VACUUM ANALYZE")

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.bugs.catalogue import BUGS, Bug, TextGone
+from tests.bugs.catalogue import BUGS
+from tests.bugs.catalogue.bug import Bug, TextGone
 from tests.bugs.trial import TrialResult, TrialVoid, try_bug
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bugs.catalogue import Bug
+from tests.bugs.catalogue.bug import Bug
 
 ROOT = Path(__file__).resolve().parents[2]
 GREEN, RED = 0, (1, 2)

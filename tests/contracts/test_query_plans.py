@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -26,14 +28,17 @@ from portal.payment_methods.operations.uses import list_dependents
 from portal.payment_methods.queries import methods
 from portal.payment_methods.queries.own_methods import list_method_details, list_own_methods
 from portal.payments.queries import payments
-from portal.payments.queries.history import FILTERS, has_payments, read_history
+from portal.payments.queries.counts import read_counts
+from portal.payments.queries.filtered_history import FEW, narrow, read_filtered
+from portal.payments.queries.history import FILTERS, read_history
 from portal.payments.queries.holders import find_other_holders
 from portal.payments.queries.payment_page import list_invoice_shares, read_payment_page
 from portal.payments.queries.standing import standing_at, standing_of_invoice
+from portal.payments.rules.filters import HistoryFilter
 from portal.refunds import queries as refunds
 from portal.refunds.queries import list_refunds_of
 from portal.tenancy import MerchantScope, ReadScope
-from tests.support.crowds import Crowd, fill_crowd
+from tests.support.crowds import RARE, Crowd, fill_crowd
 
 TODAY = date(2026, 3, 19)
 NOW = datetime(2026, 3, 19, tzinfo=UTC)
@@ -49,7 +54,7 @@ def found(rows: Any) -> Any:
 def history(status: str, direction: str, place: int) -> Question:
     def ask(reader: Connection, crowd: Crowd) -> Any:
         cursor = FIRST if direction == "first" else Cursor(direction, crowd.payment_id(place))
-        found = read_history(reader, crowd.scope, status, cursor, now=NOW)
+        found, _ = read_history(reader, crowd.scope, status, cursor, now=NOW)
         assert found.rows, "a plan over nothing proves nothing"
         return found
 
@@ -70,7 +75,44 @@ def invoice_list(status: str, direction: str, number: int) -> Question:
     return ask
 
 
+def narrowed(direction: str, terms: tuple[str, ...] = (), few: int = FEW, **fields: Any) -> Question:
+    """A page of the history narrowed by fields of its address, between two ids as between two days."""
+
+    def ask(reader: Connection, crowd: Crowd) -> Any:
+        counts = read_counts(reader, crowd.scope)
+        wanted = narrow(HistoryFilter(**fields), counts, UTC, terms)
+        if "days" in direction:
+            wanted = replace(wanted, low=crowd.payment_id(5000), high=crowd.payment_id(10))
+        cursor = FIRST if "first" in direction else Cursor(direction.split()[0], crowd.payment_id(2000))
+        found = read_filtered(reader, crowd.scope, replace(wanted, few=few), cursor, now=NOW)
+        assert found.rows, "a plan over nothing proves nothing"
+        return found
+
+    return ask
+
+
 PAGES = ("first", "after", "before")
+NARROWED: dict[str, Question] = {
+    f"{name} {direction}": narrowed(direction, **asked)
+    for direction in (*PAGES, "first days", "after days")
+    for name, asked in dict[str, dict[str, Any]]({
+        "by days alone": {},
+        "by method": {"method": "bank_account"},
+        "by currency": {"currency": "EUR"},
+        "by method and currency": {"method": "bank_account", "currency": "EUR"},
+        "by status and method": {"status": "failed", "method": "card"},
+        "by status and currency": {"status": "failed", "currency": "USD"},
+        "by all three": {"status": "complete", "method": "bank_account", "currency": "EUR"},
+        "by a word": {"q": "team", "terms": ("team",)},
+        "by two words": {"q": "team plan", "terms": ("team", "plan")},
+        "by a word of few": {"q": "rare team", "terms": ("team", RARE)},
+        "by a word and a status": {"q": "team", "terms": ("team",), "status": "failed"},
+        "by a word and a method": {"q": "team", "terms": ("team",), "method": "bank_account"},
+        "by a word of few, a status and a currency": {
+            "q": "rare", "terms": (RARE, "team"), "status": "complete", "currency": "USD", "few": 100,
+        },
+    }).items()
+}  # fmt: skip
 LISTS: dict[str, Question] = {
     **{
         f"payments {status} {direction}": history(status, direction, PAGE_200 if status == "all" else 2000)
@@ -82,7 +124,7 @@ LISTS: dict[str, Question] = {
         for status in INVOICE_FILTERS
         for direction in PAGES
     },
-    "any payment": lambda reader, crowd: has_payments(reader, crowd.scope),
+    "counts of payments": lambda reader, crowd: read_counts(reader, crowd.scope),
 }
 OTHERS: dict[str, Question] = {
     "a payment": lambda reader, crowd: read_payment_page(reader, crowd.scope, crowd.payment_id(PAGE_200)),
@@ -268,7 +310,7 @@ def explain(database: Database, crowd: Crowd) -> Iterator[Callable[[Question], l
 
 
 # Reading the rows that a part of a UNION ALL has already limited is no scan of a table.
-SCAN = re.compile(r"SCAN (?!anon_|\(subquery)|Seq Scan")
+SCAN = re.compile(r"SCAN (?!anon_|\(subquery|CONSTANT ROW)|Seq Scan")
 # Reading a merchant from its first row on, until enough of them have what is requested.
 WALK = re.compile(r"SEARCH \w+ USING .*\(merchant_id=\?( AND id<=?\?)?\)$|Index Cond: \(merchant_id = [^()]*\)$")
 NARROW = (" of a rare status", " of statuses", " of one", "outstanding", "overdue", "void")
@@ -281,6 +323,13 @@ def test_pages_are_read_by_indexes_and_lists_in_their_order(explain: Callable[[Q
         plan = explain(question)
         faults[name] = [line for line in plan if SCAN.search(line) or (name in LISTS and SORT.search(line))]
 
+    for name, question in NARROWED.items():
+        plan = explain(question)
+        faults[name] = [
+            line for line in plan if SCAN.search(line) or WALK.search(line) or "Bitmap Heap Scan on payments" in line
+        ]
+        faults[name] += [line for place, line in enumerate(plan) if SORT.search(line) and not _sorts_pages(plan, place)]
+
     for name, question in (READS | NAMED).items():
         plan = explain(question)
         faults[name] = [line for line in plan if SCAN.search(line) or (name in READS and SORT.search(line))]
@@ -291,6 +340,67 @@ def test_pages_are_read_by_indexes_and_lists_in_their_order(explain: Callable[[Q
     noticed = explain(_scanning_and_sorting)
     assert any(SCAN.search(line) for line in noticed)
     assert any(SORT.search(line) for line in noticed)
+    sorted_at = next(place for place, line in enumerate(noticed) if SORT.search(line))
+    assert not _sorts_pages(noticed, sorted_at)
+
+
+def _sorts_pages(plan: list[str], place: int) -> bool:
+    """Whether what is sorted at a line of the plan is limited: a page, or a page of each range."""
+    if "TEMP B-TREE" in plan[place]:
+        return plan[place - 1].startswith("SCAN anon_")
+    key, child = plan[place + 1], plan[place + 2]
+    return key.startswith("Sort Key: anon_") or child.endswith("Limit")
+
+
+def test_no_filter_reads_much_more_than_the_whole_history_does(database: Database, crowd: Crowd) -> None:
+    """By what the databases count and no clock: the customer has 5,200 payments, of which a page is 25, and FEW are looked through."""
+    asked = {
+        name: question for name, question in (LISTS | NARROWED).items() if name.startswith(("payments all", "by "))
+    }
+    with database.read() as reader:
+        effort = {name: _effort(database, reader, crowd, question) for name, question in asked.items()}
+        everything = _effort(database, reader, crowd, _counting_one_by_one)
+
+    usual = max(effort[f"payments all {direction}"] for direction in PAGES)
+    assert {name: found for name, found in effort.items() if found > 13 * usual} == {}, (usual, everything)
+    assert everything > 26 * usual
+
+
+def _effort(database: Database, reader: Connection, crowd: Crowd, question: Question) -> int:
+    """What a question costs: steps of SQLite's machine, or rows that PostgreSQL's scans have read."""
+    if database.is_sqlite:
+        steps = itertools.count()
+        raw: Any = reader.connection.driver_connection
+        raw.set_progress_handler(lambda: next(steps) * 0, 10)
+        question(reader, crowd)
+        raw.set_progress_handler(None, 0)
+        return next(steps)
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if not statement.startswith("EXPLAIN"):
+            sent.append((statement, parameters))
+
+    event.listen(database.reader, "before_cursor_execute", note)
+    question(reader, crowd)
+    plans = [
+        reader.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}", parameters).scalar_one()
+        for statement, parameters in tuple(sent)
+    ]
+    event.remove(database.reader, "before_cursor_execute", note)
+    return sum(_rows_read(plan[0]["Plan"]) for plan in plans)
+
+
+def _rows_read(node: dict[str, Any]) -> int:
+    own = 0
+    if "Scan" in node["Node Type"] and "Relation Name" in node:
+        own = round((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+    return own + sum(map(_rows_read, node.get("Plans", ())))
+
+
+def _counting_one_by_one(reader: Connection, crowd: Crowd) -> None:
+    owner = f"merchant_id = '{crowd.scope.merchant_id}' and customer_id = '{crowd.scope.customer_id}'"
+    reader.exec_driver_sql(f"select count(*) from payments where {owner} and note <> ''").all()
 
 
 def _scanning_and_sorting(reader: Connection, _crowd: Crowd) -> None:
@@ -299,10 +409,13 @@ def _scanning_and_sorting(reader: Connection, _crowd: Crowd) -> None:
 
 def test_page_two_hundred_holds_the_right_rows(database: Database, crowd: Crowd) -> None:
     with database.read() as reader:
-        found = read_history(reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)), now=NOW)
-        back = read_history(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)), now=NOW)
+        found, counts = read_history(
+            reader, crowd.scope, "all", Cursor("after", crowd.payment_id(PAGE_200 - 1)), now=NOW
+        )
+        back, _ = read_history(reader, crowd.scope, "all", Cursor("before", crowd.payment_id(PAGE_200)), now=NOW)
 
     assert [row.id for row in found.rows] == [crowd.payment_id(place) for place in range(PAGE_200, PAGE_200 + 25)]
     assert [row.id for row in back.rows] == [crowd.payment_id(place) for place in range(PAGE_200 - 25, PAGE_200)]
     assert (found.has_previous, found.has_next) == (True, True)
     assert (back.has_previous, back.has_next) == (True, True)
+    assert counts.total == crowd.payment_count

@@ -19,6 +19,12 @@ PACKED: Mapping[str, tuple[set[str], str]] = {
     "portal.overview.queries": (
         {"Invoice", "Payment", "PaymentMethod", "CustomerBalance"}, "the overview is two statements, whatever there is",
     ),
+    "portal.payments.operations.derived": (
+        {"Invoice"}, "a payment is found by the numbers and titles of its invoices, which are read with it in one statement",
+    ),
+    "portal.payments.queries.filtered_history": (
+        {"Invoice"}, "the CSV reads the numbers of the invoices of some hundred payments in one statement",
+    ),
     "portal.payments.queries.history": (
         {"Invoice", "Refund"}, "each row of the history has its refunds and its unpaid invoices in columns of its own",
     ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from jinja2 import Environment
 
-from tests.bugs.catalogue import BUGS, Bug, Change, TextGone
+from tests.bugs.catalogue import BUGS
+from tests.bugs.catalogue.bug import Bug, Change, TextGone
 from tests.bugs.trial import ROOT
 
 

@@ -109,7 +109,7 @@ def test_merchant_is_connected_by_lines_on_standard_input(connect, database, not
 
 
 def test_account_at_the_gateway_of_before_is_still_found_by_its_name(connect, database, services, settings):
-    """Its payments are given back there, and its late events are taken."""
+    """Its payments are refunded there, and its late events are taken."""
     account = make_account(services)
     with database.unit_of_work() as session:
         merchant = find_merchant(session.connection(), account.slug)

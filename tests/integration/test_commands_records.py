@@ -376,10 +376,10 @@ def test_number_of_several_customers_asks_whose(shop, customer):
         hers = customers.add_invoice(session, scope, number="F-1", at=shop.account.now)
     mine = shop.account.invoice(number="F-1")
 
-    asked = shop.refused("invoice", "void", "F-1")
+    refusal = shop.refused("invoice", "void", "F-1")
 
-    assert hers in asked
-    assert mine in asked
+    assert hers in refusal
+    assert mine in refusal
     assert shop.run("invoice", "void", "F-1", "--customer", "lena@berg.example").json["id"] == hers
     assert shop.run("invoice", "show", mine).json["status"] == "open"
     shop.refused("invoice", "show", "F-1", "--customer", noah["id"])

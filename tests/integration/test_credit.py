@@ -1,4 +1,4 @@
-"""A customer's credit: granted, held, used and given back, each by one statement that refuses what is not there."""
+"""A customer's credit: granted, held, used and released, each by one statement that refuses what is not there."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, date, datetime
 
 import pytest
@@ -110,16 +112,16 @@ def test_instants_and_days_come_back_as_they_went(payer: PayingCustomer) -> None
 
 def test_writers_take_their_lock_at_once(database: Database) -> None:
     """A deferred BEGIN made 284 of 320 writers fail at once when it was tried."""
-    said: list[str] = []
-    sa.event.listen(database.writer, "before_cursor_execute", lambda *args: said.append(args[2]))
-
-    with database.unit_of_work() as session:
+    if not database.is_sqlite:
+        with database.unit_of_work() as session, database.unit_of_work() as other_session:  # They lock rows.
+            assert session.execute(sa.text("select 1")).scalar() == other_session.execute(sa.text("select 1")).scalar()
+        return
+    with closing(sqlite3.connect(database.url.database or "", timeout=0)) as other, database.unit_of_work() as session:
         session.execute(sa.text("select 1"))
 
-    if database.is_sqlite:
-        assert said[0] == "BEGIN IMMEDIATE"
-    with database.read() as connection:
-        assert connection.execute(sa.text("select 1")).scalar() == 1
+        assert other.execute("select 1").fetchone() == (1,)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("begin immediate")
 
 
 def test_commits_survive_a_power_cut_by_setting(database: Database) -> None:

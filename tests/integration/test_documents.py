@@ -310,7 +310,7 @@ def test_head_of_a_zip_gives_its_place_back(app: Flask, account: Account) -> Non
 
 
 def test_papers_that_wait_never_take_all_threads(app: Flask, services: Services, account: Account) -> None:
-    """Places are few: whoever comes when they are taken is told at once to come again."""
+    """Places are few: whoever comes when they are taken is asked at once to come again."""
     invoice_id = issue(services, account)
     typesetter = app.extensions[EXTENSION].typesetter = Typesetter(at_once=1, waiting=0)
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from portal.claims import claim, list_candidates
 from portal.customers.models import Customer
 from portal.outbox.models import OutboxMessage
-from portal.payment_methods.jobs import mail_expiring_methods
+from portal.payment_methods.jobs import _EXPIRING, mail_expiring_methods
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.rules import expiries_to_notify, method_state
 from portal.public_ids import is_id, new_id
@@ -168,3 +169,14 @@ def test_what_is_notified_is_what_pages_call_expiring() -> None:
                 assert first <= year * 100 + month <= last
             if year * 100 + month > last:
                 assert method_state(method, today) == "active"
+
+
+def test_method_that_expires_at_another_time_by_now_is_not_claimed(site: Site) -> None:
+    save(site, month=4)
+    now = site.clock.now()
+    with site.services.database.read() as reader:
+        (candidate,) = list_candidates(reader, _EXPIRING, now, limit=10)
+    change(site, PaymentMethod, exp_month=5)
+
+    assert site.services.database.run(lambda session: claim(session, _EXPIRING, candidate, now)) is None
+    assert [row.notified_expiry for row in site.rows(PaymentMethod)] == [None]

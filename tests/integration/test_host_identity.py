@@ -38,10 +38,10 @@ class People:
     """Whom the shop names: by the number of its user, a value to return or a function to call."""
 
     named: dict[str, Any] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def who(self) -> Any:
-        self.asked.append(f"{flask.request.method} {flask.request.path}")
+        self.requests.append(f"{flask.request.method} {flask.request.path}")
         answer = self.named.get(flask_login.current_user.get_id() or "")
         return answer() if callable(answer) else answer
 
@@ -424,16 +424,16 @@ def test_failure_is_the_hosts_to_read_and_its_words_are_not_in_our_log(
     shop: Shop, people: People, caplog: pytest.LogCaptureFixture
 ) -> None:
     people.named["1"] = fail
-    told: list[BaseException] = []
+    reported: list[BaseException] = []
     flask.got_request_exception.connect(
-        receiver := lambda _app, exception, **_: told.append(exception), shop.app, weak=False
+        receiver := lambda _app, exception, **_: reported.append(exception), shop.app, weak=False
     )
 
     with caplog.at_level(logging.DEBUG):
         shop.log_in(shop.client()).get("/billing/payments", status=503)
 
     flask.got_request_exception.disconnect(receiver, shop.app)
-    assert [type(each) for each in told] == [RuntimeError]
+    assert [type(each) for each in reported] == [RuntimeError]
     (hosts,) = [record for record in caplog.records if record.name == shop.app.logger.name]
     assert hosts.exc_info
     ours = [record for record in caplog.records if record.name.startswith("portal")]
@@ -453,11 +453,11 @@ def test_failure_of_the_hosts_session_or_teardown_is_a_503_too(shop: Shop, peopl
 
     @shop.app.teardown_appcontext
     def lose_the_connection(_fault: BaseException | None) -> None:
-        if people.asked:
+        if people.requests:
             raise ConnectionError("the host's database")
 
     shop.log_in(shop.client()).get("/billing/payments", status=503)
-    people.asked.clear()
+    people.requests.clear()
 
     shop.app.session_interface = UnreachableSessions()
     shop.client().get("/billing/payments", status=503)
@@ -495,12 +495,12 @@ def test_host_is_asked_for_each_page_and_post_and_for_nothing_else(shop: Shop, p
     people.named["1"] = Customer(id=shop.account.scope.customer_id)
     client = shop.log_in(shop.client())
     page = client.get("/billing/payments")
-    assert people.asked == ["GET /billing/payments"]
+    assert people.requests == ["GET /billing/payments"]
     client.post("/billing/sign-out")
     client.client.head("/billing/invoices")
-    assert people.asked[1:] == ["POST /billing/sign-out", "HEAD /billing/invoices"]
+    assert people.requests[1:] == ["POST /billing/sign-out", "HEAD /billing/invoices"]
 
-    people.asked.clear()
+    people.requests.clear()
     (sheet, *_) = [link.get("href", "") for link in page.all("link") if link.get("rel") == "stylesheet"]
     for path in (
         sheet, "/billing/static/gone.css", "/billing/favicon.ico", "/billing/healthz", "/billing/readyz", "/billing/metrics",
@@ -509,7 +509,7 @@ def test_host_is_asked_for_each_page_and_post_and_for_nothing_else(shop: Shop, p
         client.client.get(path)
         client.client.post(path, headers=SAME_ORIGIN, data=b"{}")
 
-    assert people.asked == []
+    assert people.requests == []
 
 
 def test_request_of_another_site_is_refused_before_the_host_is_asked(shop: Shop, people: People) -> None:
@@ -519,7 +519,7 @@ def test_request_of_another_site_is_refused_before_the_host_is_asked(shop: Shop,
     assert client.client.post("/billing/sign-out", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert client.client.post("/billing/sign-out", headers={"Origin": "https://evil.example"}).status_code == 403
 
-    assert people.asked == []
+    assert people.requests == []
     assert rows(shop.account, SignInSession) == []
 
 
@@ -617,7 +617,7 @@ def test_host_below_a_path_of_its_proxy(services: Services, people: People, open
     (cookie,) = [each for each in response.headers.getlist("Set-Cookie") if each.startswith("portal_acme=")]
     assert "Path=/de/billing" in cookie
     assert 'href="/de/billing/invoices"' in response.text
-    assert people.asked == ["GET /billing/payments"]
+    assert people.requests == ["GET /billing/payments"]
 
 
 def test_two_portals_in_one_host_ask_their_own(open_shop: OpenShop, services: Services) -> None:
@@ -680,10 +680,10 @@ def test_unknown_customer_is_created_with_what_the_host_gives(shop: Shop, people
 def test_portal_asks_create_for_an_unknown_customer_alone(
     open_shop: OpenShop, people: People, takes_customer: bool
 ) -> None:
-    asked: list[Any] = []
+    called_with: list[Any] = []
 
     def describe(*customer: Customer) -> dict[str, str]:
-        asked.append(customer)
+        called_with.append(customer)
         assert flask.current_app.name == "shop"
         return {"name": f"User {flask_login.current_user.get_id()}"}
 
@@ -698,7 +698,7 @@ def test_portal_asks_create_for_an_unknown_customer_alone(
     assert "User 2" in seen(client)
     assert "User 2" in seen(shop.log_in(shop.client(), "2"))
 
-    assert asked == [(people.named["2"],) if takes_customer else ()]
+    assert called_with == [(people.named["2"],) if takes_customer else ()]
     assert [row.email for row in rows(shop.account, CustomerRow) if row.name == "User 2"] == ["noah@shop.example"]
 
 

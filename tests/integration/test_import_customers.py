@@ -191,9 +191,9 @@ def test_our_own_id_is_found_and_a_strange_one_refused(importer):
     ],
 )
 def test_wrong_row_is_refused_with_its_reason(importer, head, row, reason):
-    ((line, told),) = importer.refusals(head, row, kind="customers")
+    ((line, reported),) = importer.refusals(head, row, kind="customers")
 
-    assert (line, reason in told) == (2, True)
+    assert (line, reason in reported) == (2, True)
     assert importer.rows(sa.select(Customer.id)) == []
 
 

@@ -68,14 +68,14 @@ def test_example_makes_what_its_table_says(database, commands, tmp_path, system)
         if block["language"] == "csv":
             (tmp_path / block["name"]).write_text(block["text"], encoding="utf-8")
 
-    told = list(commands_in(section))
-    for command, summary in told:
+    documented = list(commands_in(section))
+    for command, summary in documented:
         ran = commands.run(*command)
         assert ran.json == summary, ran.err
         again = commands.run(*command).json
         assert (again["created"], again["updated"], again["rejected"]) == (0, 0, summary["rejected"])
 
-    assert told
+    assert documented
     assert commands.run("doctor", "--ledger").code == 0
     assert tables_in(section, "number") == (documents_in(database) if tables_in(section, "number") else [])
     assert tables_in(section, "reference") == (payments_in(database) if tables_in(section, "reference") else [])

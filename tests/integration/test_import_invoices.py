@@ -64,17 +64,26 @@ def retail_totals() -> dict[tuple[str, str], int]:
 # --- the real rows ---
 
 
-def test_each_row_is_counted_once_and_each_refusal_is_told(importer):
+def test_each_row_is_counted_once_and_each_refusal_is_reported(importer):
     report = io.StringIO()
 
     summary = importer.file(SLICE, report=report, **RETAIL)
 
     refused = [row for row in retail_rows() if row[2] == "(blank)" or Decimal(row[5]) <= 0]
     assert summary == Summary(rows=291, created=291 - len(refused), rejected=len(refused))
-    told = list(csv.reader(io.StringIO(report.getvalue())))
-    assert told[0] == ["line", "reason", "InvoiceNo", "InvoiceDate", "CustomerID", "Country", "Quantity", "UnitPrice"]
-    assert [[cell.removeprefix("'") for cell in row[2:]] for row in told[1:]] == refused
-    assert {row[1] for row in told[1:]} == {
+    reported = list(csv.reader(io.StringIO(report.getvalue())))
+    assert reported[0] == [
+        "line",
+        "reason",
+        "InvoiceNo",
+        "InvoiceDate",
+        "CustomerID",
+        "Country",
+        "Quantity",
+        "UnitPrice",
+    ]
+    assert [[cell.removeprefix("'") for cell in row[2:]] for row in reported[1:]] == refused
+    assert {row[1] for row in reported[1:]} == {
         "customer is empty", "customer is empty; unit_amount is zero", "unit_amount is zero",
     }  # fmt: skip
 
@@ -193,9 +202,9 @@ def test_changed_row_leaves_an_invoice_on_which_something_happened(importer, col
     importer.change(sa.update(Invoice).where(Invoice.number == "A-1").values(**columns))
     before = importer.everything()
 
-    ((line, told),) = importer.refusals(HEAD, OPEN.replace("12.40", "15.00"))
+    ((line, reported),) = importer.refusals(HEAD, OPEN.replace("12.40", "15.00"))
 
-    assert (line, reason in told) == (2, True)
+    assert (line, reason in reported) == (2, True)
     assert importer.everything() == before
 
 

@@ -87,7 +87,7 @@ def test_failed_payment_settles_nothing(importer):
     assert balances(importer)[0] == ("open", 0)
 
 
-def test_refunds_are_told_below_their_payment(importer):
+def test_refunds_are_shown_below_their_payment(importer):
     importer.text(HEAD, "c1,12.40,partially_refunded,card,,,,2.40,,R-1,2026-02-03", kind="payments")
 
     assert importer.text(HEAD, "c1,12.40,refunded,card,,,,,,R-1,2026-02-03", kind="payments") == Summary(
@@ -127,7 +127,7 @@ def test_refund_that_does_not_fit_its_payment_is_refused_with_it(importer, rows,
 
     refused = importer.refusals(f"{HEAD},currency", *rows, kind="payments")
 
-    assert [reason in told for _, told in refused] == [True] * len(rows)
+    assert [reason in reported for _, reported in refused] == [True] * len(rows)
     assert importer.everything() == before
 
 
@@ -162,9 +162,9 @@ def test_failed_payment_may_turn_out_complete_and_never_back(importer):
 def test_wrong_row_is_refused_with_its_reason(importer, old, new, reason):
     before = importer.everything()
 
-    ((line, told),) = importer.refusals(HEAD, PAID.replace(old, new, 1), kind="payments")
+    ((line, reported),) = importer.refusals(HEAD, PAID.replace(old, new, 1), kind="payments")
 
-    assert (line, reason in told) == (2, True)
+    assert (line, reason in reported) == (2, True)
     assert importer.everything() == before
 
 
@@ -174,9 +174,9 @@ def test_wrong_row_is_refused_with_its_reason(importer, old, new, reason):
 def test_gateway_that_cannot_be_kept_is_refused_and_the_rest_comes_in(importer, gateway, reason):
     rows = f"{PAID},{gateway}", PAID.replace("A-1", "A-2").replace("R-1", "R-2").replace("12.40", "5.00") + ",till"
 
-    ((line, told),) = importer.refusals(f"{HEAD},gateway", *rows, kind="payments")
+    ((line, reported),) = importer.refusals(f"{HEAD},gateway", *rows, kind="payments")
 
-    assert (line, reason in told) == (2, True)
+    assert (line, reason in reported) == (2, True)
     assert balances(importer) == [("open", 0), ("paid", 500)]
 
 

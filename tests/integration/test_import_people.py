@@ -181,9 +181,9 @@ def test_payment_finds_its_customer(importer, who):
 def test_payment_of_nobody_or_somebody_else_is_refused(importer, who, reason):
     importer.text("reference,email,phone", "c1,a@x.example,+237670000000", "c2,b@x.example,", kind="customers")
 
-    ((_, told),) = importer.refusals(PAYMENTS, f"{who},5.00,P-1,2026-02-01", kind="payments")
+    ((_, reported),) = importer.refusals(PAYMENTS, f"{who},5.00,P-1,2026-02-01", kind="payments")
 
-    assert reason in told
+    assert reason in reported
     assert importer.rows(sa.select(Payment.id)) == []
 
 

@@ -1,4 +1,4 @@
-"""What is left of an invoice: held, given back and paid, each by one statement that refuses what is not there."""
+"""What is left of an invoice: held, released and paid, each by one statement that refuses what is not there."""
 
 from __future__ import annotations
 

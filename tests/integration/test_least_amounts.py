@@ -161,7 +161,7 @@ def pages(app: Flask, account: Account, gateway: ScriptedGateway) -> PageClient:
     return account.sign_in(app)
 
 
-def test_rest_that_could_not_be_paid_is_told_at_the_field(pages: PageClient, account: Account) -> None:
+def test_rest_that_could_not_be_paid_is_reported_at_the_field(pages: PageClient, account: Account) -> None:
     permit(account, amount_mode="editable", allow_split=True)
     invoice = account.invoice(5000)
 

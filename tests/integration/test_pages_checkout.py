@@ -146,7 +146,7 @@ def test_change_shown_by_the_review_itself_needs_no_second_question(
     assert [outcome.money.amount for outcome in gateway.ledger.values() if outcome.money] == [6000]
 
 
-def test_unknown_outcome_is_told_and_blocks_a_second_payment(
+def test_unknown_outcome_is_shown_and_blocks_a_second_payment(
     pages: PageClient, account: Account, gateway: ScriptedGateway
 ) -> None:
     invoice, method = account.invoice(), account.method()
@@ -185,7 +185,7 @@ def test_gateway_is_asked_before_the_first_step_is_refused(
     assert [status for status, _ in payments_of(account)] == ["failed", "incomplete"]
 
 
-def test_payment_that_came_through_meanwhile_is_told_as_settled(
+def test_payment_that_came_through_meanwhile_is_shown_as_settled(
     pages: PageClient, account: Account, gateway: ScriptedGateway
 ) -> None:
     invoice, method = account.invoice(), account.method()
@@ -245,7 +245,7 @@ def test_declined_card_says_why_and_offers_another_way(
         ({"payment_method": "pm_\udcff"}, "no longer saved"),
     ],
 )
-def test_faulty_method_is_told_at_the_field_and_changes_nothing(
+def test_faulty_method_is_reported_at_the_field_and_changes_nothing(
     pages: PageClient, account: Account, fields: dict[str, str], words: str
 ) -> None:
     invoice = account.invoice()
@@ -263,7 +263,7 @@ def test_faulty_method_is_told_at_the_field_and_changes_nothing(
     assert payments_of(account) == []
 
 
-def test_expired_card_is_told_at_the_field(pages: PageClient, account: Account) -> None:
+def test_expired_card_is_reported_at_the_field(pages: PageClient, account: Account) -> None:
     invoice, expired = account.invoice(), account.method(exp_year=2020)
 
     answer = pages.post("/acme/checkout", {"invoice": invoice, "payment_method": expired}, status=422)

@@ -54,7 +54,7 @@ def opened(page: Page) -> str:
     return text_of(next(iter(details)))
 
 
-def told(page: Page) -> str:
+def confirmation(page: Page) -> str:
     """What the page confirms."""
     (notice,) = [each for each in page.all("p") if each.get("role") == "status"]
     return text_of(notice)
@@ -198,11 +198,11 @@ def test_name_is_given_and_taken_away(pages: PageClient, account: Account) -> No
     page = pages.get(f"/acme/payment-methods/{method}")
 
     named = pages.submit(page, "Save name", nickname="  Studio   card ")
-    assert told(named) == "Visa •••• 4242 is now called Studio card."
+    assert confirmation(named) == "Visa •••• 4242 is now called Studio card."
     assert "Studio card" in named.texts("h2")
 
     unnamed = pages.submit(named, "Save name", nickname="")
-    assert told(unnamed) == "The name was removed. It is shown as Visa •••• 4242."
+    assert confirmation(unnamed) == "The name was removed. It is shown as Visa •••• 4242."
 
 
 @pytest.mark.parametrize("nickname", ["x" * 41, "tab\x07", "=?utf-8?q?x?="])
@@ -232,7 +232,7 @@ def test_default_is_chosen_from_the_list(pages: PageClient, account: Account) ->
     chosen = pages.submit(page, action=f"{other}/default")
 
     assert [text for text in chosen.texts("h2") if text] == ["Second", "First"]
-    assert told(chosen) == "Second is now your default payment method."
+    assert confirmation(chosen) == "Second is now your default payment method."
 
 
 def test_card_that_has_run_out_is_not_offered_as_the_default(pages: PageClient, account: Account) -> None:
@@ -308,7 +308,7 @@ def test_only_method_is_removed_after_a_word_of_warning(pages: PageClient, accou
     left = pages.submit(page, "Remove Visa •••• 4242")
 
     assert "No payment method saved" in left.text
-    assert told(left) == "Visa •••• 4242 was removed. It will not be used for new payments."
+    assert confirmation(left) == "Visa •••• 4242 was removed. It will not be used for new payments."
     pages.get(f"/acme/payment-methods/{method}", status=404)
 
 
@@ -333,7 +333,7 @@ def test_default_of_several_asks_what_takes_over(pages: PageClient, account: Acc
     left = pages.submit(refused, "Move it, and remove Visa •••• 4242", move_to=other)
 
     assert [text[-4:] for text in left.texts("h2") if text] == ["6011", "5100"]
-    assert told(left) == "Visa •••• 4242 was removed. What depended on it moved to Visa •••• 6011."
+    assert confirmation(left) == "Visa •••• 4242 was removed. What depended on it moved to Visa •••• 6011."
 
 
 def test_default_is_proposed_for_what_another_method_leaves(pages: PageClient, account: Account) -> None:
@@ -343,7 +343,7 @@ def test_default_is_proposed_for_what_another_method_leaves(pages: PageClient, a
 
     left = pages.submit(pages.get(f"/acme/payment-methods/{other}/removal"), "Move it, and remove Visa •••• 5100")
 
-    assert told(left) == "Visa •••• 5100 was removed. What depended on it moved to Visa •••• 4242."
+    assert confirmation(left) == "Visa •••• 5100 was removed. What depended on it moved to Visa •••• 4242."
     with account.database.unit_of_work() as session:
         assert session.get_one(Payment, (account.scope.merchant_id, checkout)).payment_method_id == default
 
@@ -354,7 +354,7 @@ def test_method_on_which_nothing_depends_is_said_to_have_moved_nothing(pages: Pa
 
     left = pages.submit(pages.get(f"/acme/payment-methods/{other}/removal"), "Remove Visa •••• 5100")
 
-    assert told(left) == "Visa •••• 5100 was removed. It will not be used for new payments."
+    assert confirmation(left) == "Visa •••• 5100 was removed. It will not be used for new payments."
 
 
 def test_what_depends_on_a_method_is_named_before_it_goes(pages: PageClient, account: Account) -> None:

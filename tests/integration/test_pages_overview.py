@@ -260,11 +260,11 @@ def test_saved_methods_stand_with_the_default_first(pages: PageClient, account: 
     assert "tok_" not in page.html
 
 
-def test_customer_without_methods_is_told_how_to_save_one(pages: PageClient) -> None:
+def test_customer_without_methods_is_shown_how_to_save_one(pages: PageClient) -> None:
     assert "No payment method saved" in pages.get("/acme/payment-methods").texts("h2")
 
 
-def test_credit_that_no_payment_holds_is_told_by_currency(pages: PageClient, account: Account) -> None:
+def test_credit_that_no_payment_holds_is_shown_by_currency(pages: PageClient, account: Account) -> None:
     account.credit(1500, "XAF", reserved=1500)
     assert "Your credit" not in pages.get("/acme/").text
     account.credit(5000, reserved=750)
@@ -275,7 +275,7 @@ def test_credit_that_no_payment_holds_is_told_by_currency(pages: PageClient, acc
     assert "Your credit $42.50 €9.00" in page.text
 
 
-def test_credit_of_somebody_else_is_not_told(pages: PageClient, account: Account, services: Services) -> None:
+def test_credit_of_somebody_else_is_not_shown(pages: PageClient, account: Account, services: Services) -> None:
     make_account(services, merchant_id=account.scope.merchant_id).credit(900)
 
     assert "Your credit" not in pages.get("/acme/").text

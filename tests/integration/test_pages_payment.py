@@ -51,7 +51,7 @@ def test_every_status_has_its_page(pages: PageClient, account: Account, status: 
     assert payment in page.text
 
 
-def test_steps_are_told_oldest_first(pages: PageClient, account: Account) -> None:
+def test_steps_are_listed_oldest_first(pages: PageClient, account: Account) -> None:
     at = account.now
     payment = account.payment(
         "partially_refunded",
@@ -69,7 +69,7 @@ def test_steps_are_told_oldest_first(pages: PageClient, account: Account) -> Non
     assert "−$15.00" in page.text
 
 
-def test_money_on_its_way_back_is_not_told_as_sent(pages: PageClient, account: Account) -> None:
+def test_money_on_its_way_back_is_not_shown_as_sent(pages: PageClient, account: Account) -> None:
     payment = account.payment("partially_refunded", amount_refunded=2000)
     account.refund(payment, 1500)
     account.refund(payment, 500, "pending")
@@ -81,7 +81,7 @@ def test_money_on_its_way_back_is_not_told_as_sent(pages: PageClient, account: A
     assert "$5.00 of it is being refunded." in text
 
 
-def test_refund_that_failed_is_told_without_a_promise(pages: PageClient, account: Account) -> None:
+def test_refund_that_failed_is_shown_without_a_promise(pages: PageClient, account: Account) -> None:
     payment = account.payment("complete")
     account.refund(payment, 700, "failed")
 

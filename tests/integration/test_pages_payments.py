@@ -130,7 +130,7 @@ def test_filter_of_several_statuses_steps_through_all(pages: PageClient, account
         "before=%E2%82%AC",
         "after=pay_%27",
         "status=failed'--",
-        "q=%F0%9F%98%80&from=x&page=-1",
+        "from=x&to=2026-02-30&method=cash&currency=XXX&q=%20&page=-1",
         "before=",
     ],
 )
@@ -208,13 +208,12 @@ def test_page_takes_three_statements_at_most(pages: PageClient, account: Account
         first.link("Older"),
         "/acme/payments?status=failed",
         "/acme/payments?status=expired",
+        "/acme/payments?status=failed&method=card&currency=USD&from=2020-01-01",
+        "/acme/payments?q=team",
     ):
         with counted_statements(account.database) as sent:
             pages.get(path)
         assert len(sent) <= 3, path
-    with counted_statements(account.database) as sent:
-        pages.get("/acme/payments?status=complete")
-    assert len(sent) == 2
 
 
 def test_other_customers_payments_are_never_listed(app: Flask, services: Services, account: Account) -> None:
@@ -228,10 +227,10 @@ def test_other_customers_payments_are_never_listed(app: Flask, services: Service
     assert len(shown(stranger.sign_in(app).get("/savane/payments"))) == 1
 
 
-def test_twenty_five_rows_stay_under_eighteen_kilobytes(pages: PageClient, account: Account) -> None:
+def test_twenty_five_rows_stay_under_sixteen_kilobytes(pages: PageClient, account: Account) -> None:
     many(account, 26)
 
-    assert len(pages.get("/acme/payments").html.encode()) < 18_000
+    assert len(pages.get("/acme/payments").html.encode()) < 16_000
 
 
 @pytest.mark.parametrize(("locale", "name"), [("en", "Added credit"), ("fr", "Ajout de crédit")])
@@ -247,7 +246,7 @@ def test_money_in_advance_is_named_in_the_readers_language(
     assert name in shown.text
 
 
-def test_history_is_told_in_french(pages: PageClient, account: Account, renderer: Renderer) -> None:
+def test_history_is_in_french(pages: PageClient, account: Account, renderer: Renderer) -> None:
     account.payment(amount=124_000)
 
     page = pages.get("/acme/payments?locale=fr")

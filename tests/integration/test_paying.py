@@ -299,7 +299,7 @@ def test_cancelled_page_frees_the_invoice(payer: PayingCustomer) -> None:
     assert payer.balance(invoice) == ("open", 0, 0)
 
 
-def test_cancelling_what_was_paid_meanwhile_tells_that_it_was_paid(payer: PayingCustomer) -> None:
+def test_cancelling_what_was_paid_meanwhile_says_that_it_was_paid(payer: PayingCustomer) -> None:
     invoice = payer.invoice()
     payment = payer.pay(invoice, method="new")
     payer.gateway.pay_page(payment)

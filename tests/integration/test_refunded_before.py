@@ -19,7 +19,7 @@ from tests.support.paying import PayingCustomer, allow, credit
 def test_what_was_refunded_before_keeps_its_credit_and_is_proved(
     payer: PayingCustomer, given_back: int, granted: int
 ) -> None:
-    """Added credit of 2,000, given back by the code of before, which left the credit where it was; then the migration."""
+    """Added credit of 2,000, refunded by the code of before, which left the credit where it was; then the migration."""
     allow(payer, top_ups={"USD": AmountLimits(100, 5000)})
     payment = payer.pay(top_up="USD", amount=Exact(2000))
     database = payer.services.database

@@ -1,4 +1,4 @@
-"""Money that became the customer's credit and is given back: once, as credit or as a refund."""
+"""Money that became the customer's credit and is refunded: once, as credit or as a refund."""
 
 from __future__ import annotations
 

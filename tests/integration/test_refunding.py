@@ -227,7 +227,7 @@ def test_refund_order_carries_the_gateways_own_charge(payer: PayingCustomer) -> 
 
 
 def test_refunded_invoice_stays_paid(payer: PayingCustomer) -> None:
-    """A refund is money given back, not an invoice reopened: what is owed again is the merchant's to say."""
+    """A refund is money sent back, not an invoice reopened: what is owed again is the merchant's to say."""
     invoice = payer.invoice(5000)
     payment = payer.pay(invoice)
     refund_as_staff(payer, payment, 5000)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from portal.audit.models import AuditEntry
 from portal.customers.models import Customer
-from portal.invoices.models import Invoice
+from portal.invoices.models import Invoice, Promise
 from portal.notices.jobs import remind_of_invoices
 from portal.notices.models import InvoiceReminder
 from portal.outbox.models import OutboxMessage
@@ -176,6 +176,28 @@ def test_invoice_whose_payment_failed_is_reminded_of_after_it(site: Site) -> Non
     change(site, Invoice, amount_reserved=0)
 
     assert len(remind(site)) == 1
+
+
+@pytest.mark.parametrize("is_recorded_before", [True, False])
+def test_promise_of_the_customer_holds_the_reminder_up_to_its_day(site: Site, is_recorded_before: bool) -> None:
+    invoice = owe(site, -1)
+    if is_recorded_before:
+        remind_of_invoices(site.services)
+    with site.services.database.unit_of_work() as session:
+        session.add(
+            Promise(
+                merchant_id=site.scope.merchant_id, invoice_id=invoice, customer_id=site.scope.customer_id, kind="day",
+                pay_on=TODAY + timedelta(2), held_until=TODAY + timedelta(2), made_at=site.clock.now(),
+            )
+        )  # fmt: skip
+
+    assert remind(site) == []
+    site.clock.advance(days=2)
+    assert remind(site) == []
+    site.clock.advance(days=1)
+
+    # One that was recorded before is not sent late: the next day of the merchant's is.
+    assert subjects(remind(site)) == ([] if is_recorded_before else ["Overdue by 4 days: A--1, $50.00"])
 
 
 def test_another_due_date_is_reminded_of_anew(site: Site) -> None:

@@ -128,18 +128,18 @@ def test_checkout_that_is_cancelled_while_the_worker_waits_for_it_stays_cancelle
     has_read = threading.Event()
     event.listen(database.reader, "after_cursor_execute", lambda *_: has_read.set())
 
-    with ThreadPoolExecutor(1) as pool, database.unit_of_work() as session:
-        end_checkout(
-            session,
-            lock_payment(session, payer.scope.merchant_id, payment),
-            "canceled",
-            actor=CUSTOMER,
-            at=payer.clock.now(),
-        )
-        session.flush()
-        ended = pool.submit(expire_checkouts, payer.services)
-        assert has_read.wait(10)
-        session.commit()
+    with ThreadPoolExecutor(1) as pool:
+        with database.unit_of_work() as session:
+            end_checkout(
+                session,
+                lock_payment(session, payer.scope.merchant_id, payment),
+                "canceled",
+                actor=CUSTOMER,
+                at=payer.clock.now(),
+            )
+            session.flush()
+            ended = pool.submit(expire_checkouts, payer.services)
+            assert has_read.wait(10)
         assert ended.result(10) == 0
 
     assert payer.status(payment) == "canceled"

@@ -573,7 +573,7 @@ def test_worker_that_is_told_to_stop_finishes_the_payment_that_it_is_sending(pay
     assert payer.status(payment) == "complete"
 
 
-def test_payment_of_which_the_gateway_has_told_meanwhile_is_not_sent_again(payer: PayingCustomer) -> None:
+def test_payment_that_the_gateway_has_reported_meanwhile_is_not_resent(payer: PayingCustomer) -> None:
     payment = payer.checkout(payer.invoice())
     confirm_unsent(payer, payment)
     payer.gateway.answers.append(lost)

@@ -92,7 +92,7 @@ class Desk:
         for number in range(32):
             self.calls.send(f"pay_{number}", self.gateway.answers.wait)
         for number in range(16):
-            self.calls.ask(f"pay_{number}-asked", self.gateway.answers.wait)
+            self.calls.ask(f"pay_{number}-lookup", self.gateway.answers.wait)
 
     def advance(self, **time: float) -> None:
         clock = self.services.clock

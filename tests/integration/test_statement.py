@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
@@ -230,7 +231,7 @@ def test_merchant_can_hide_it(account, pages, clock):
         )
     clock.advance(seconds=10)
 
-    for path in ("statement", "statement.csv"):
+    for path in ("statement", "statement.csv", "statement.zip"):
         pages.get(f"/acme/{path}", status=404)
     assert "/acme/statement" not in pages.get("/acme/payments").html
 
@@ -293,3 +294,39 @@ def test_amount_below_zero_is_a_number_in_the_file() -> None:
     file = stream_csv("statement", ["Balance"], [["-20.00"], ["-20+1"], ["-2.0.0"]])
 
     assert file.get_data(as_text=True).split("\r\n")[1:] == ["-20.00", "'-20+1", "'-2.0.0", ""]
+
+
+def test_everything_of_a_period_is_one_download(payer: PayingCustomer, app: Flask) -> None:
+    first, last = live(payer)
+    neighbour = make_account(payer.services, merchant_id=payer.scope.merchant_id)
+    neighbour.invoice(5000, number="NEIGHBOUR-1")
+    account = Account(payer.services, payer.scope, payer.slug)
+    account.credit_note(payer.invoice(900), 300)
+    pages = account.sign_in(app)
+    days = f"from={first}&to={last}"
+
+    answer = pages.client.get(f"/{payer.slug}/statement.zip?{days}")
+
+    found = zipfile.ZipFile(BytesIO(answer.data))
+    kinds = Counter(name.split("-")[0] for name in found.namelist())
+    assert kinds == {"Statement": 2, "Invoice": 6, "Receipt": 2, "Credit": 1}
+    assert not any("NEIGHBOUR" in name for name in found.namelist())
+    for name in found.namelist():
+        assert found.read(name).startswith("\ufeff".encode() if name.endswith(".csv") else b"%PDF-"), name
+    assert (
+        pages.get(f"/{payer.slug}/statement?{days}").link("All documents (ZIP)")
+        == f"/{payer.slug}/statement.zip?{days}"
+    )
+
+
+def test_period_of_too_many_papers_is_refused_in_words(payer: PayingCustomer, app: Flask, monkeypatch) -> None:
+    first, last = live(payer)
+    monkeypatch.setattr("portal.statement.views.MAX_IN_PERIOD", 6)
+
+    refused = (
+        Account(payer.services, payer.scope, payer.slug)
+        .sign_in(app)
+        .get(f"/{payer.slug}/statement.zip?from={first}&to={last}", status=422)
+    )
+
+    assert "Choose fewer days" in refused.text

@@ -1,4 +1,4 @@
-"""The connection for reads that a server's thread keeps: one a thread, given back at a fault, never in anybody's way."""
+"""The connection for reads that a server's thread keeps: one a thread, returned at a fault, never in anybody's way."""
 
 from __future__ import annotations
 

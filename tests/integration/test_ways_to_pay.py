@@ -179,7 +179,7 @@ def test_credit_that_left_meanwhile_wants_a_method(payer: PayingCustomer) -> Non
 
 
 def test_late_money_of_a_payment_with_credit_pays_what_it_brought(payer: PayingCustomer) -> None:
-    """Threats, rule 23: the credit went back when we gave up, and stays the customer's; the charge that came late is booked."""
+    """Threats, rule 23: the credit was released when the payment ended, and stays the customer's; the charge that came late is booked."""
     grant_credit(payer, 2000)
     invoice = payer.invoice(5000)
     payer.gateway.becomes.append(State.PENDING)

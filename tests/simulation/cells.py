@@ -105,7 +105,9 @@ def why_unreachable(cell: Cell) -> str | None:
     if reasons is None:
         raise LookupError(f"no cells are written down for the crash point {cell.label}")
     if cell.answer == "duplicate":
-        return "an order is given again only after the provider said that it does not know it, in the same process and instant"
+        return (
+            "an order is resent only after the provider said that it does not know it, in the same process and instant"
+        )
     return reasons(cell)
 
 
@@ -249,7 +251,7 @@ def _not_an_order(cell: Cell, why: str) -> str | None:
 
 
 def _not_a_refund(cell: Cell, *also: str) -> str | None:
-    """`also` are states in which the refund in hand has failed before, so that its share was given back."""
+    """`also` are states in which the refund in hand has failed before, so that its share was released."""
     if cell.state not in ("partially_refunded", "refunded", *also):
         return "the refund's share was set aside with its intent"
     if cell.retrier == "customer":

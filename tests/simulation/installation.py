@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -40,14 +39,13 @@ class Payer:
 
 @dataclass(frozen=True)
 class Installation:
-    """The portal on a database in memory; `kept` is that database as every run finds it."""
+    """The portal on a database in memory, as every run finds it."""
 
     settings: Settings
     database: MemoryDatabase
     merchant_id: str
     payers: tuple[Payer, ...]
     started_at: datetime
-    kept: sqlite3.Connection
 
 
 @cache
@@ -67,7 +65,7 @@ def installation() -> Installation:
         merchant_id = customers.add_merchant(session, at=clock.now(), gateway=GATEWAY)
         set_payment_options(session, merchant_id, _OPTIONS, actor=OPERATOR, at=clock.now())
     payers = tuple(_payer(database, merchant_id, name, clock) for name in ("Maya", "Noor"))
-    return Installation(settings, database, merchant_id, payers, clock.now(), database.keep())
+    return Installation(settings, database, merchant_id, payers, clock.now())
 
 
 def open_invoice(

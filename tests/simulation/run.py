@@ -88,7 +88,7 @@ def run_seed(seed: int, *, steps: int = STEPS, plant: str | None = None) -> tupl
         except (Broken, AssertionError) as fault:
             invariant = fault.invariant if isinstance(fault, Broken) else "no assertion fails"
             report.failures.append(Failure(seed, at, invariant, str(fault), tuple(world.trace)))
-            world.connection.rollback()
+            world.database.give_up()
     report.steps, report.crashes, report.overtaken = at, world.crash_count, world.overtaken_count
     report.captures, report.answers, report.cells = len(world.provider.captures), world.answers, world.cells
     return report, world.trace

@@ -6,9 +6,12 @@ import pytest
 
 from tests.simulation import cells
 from tests.simulation.cells import reachable_cells
+from tests.simulation.installation import installation
+from tests.simulation.invariants import check
 from tests.simulation.plants import PLANTS
 from tests.simulation.run import STEPS, Failure, Report, run_seed
 from tests.simulation.walks import walk
+from tests.simulation.world import Broken, World
 
 SEEDS_A_TEST = 25
 SEEDS = 200
@@ -48,6 +51,33 @@ def test_same_seed_tells_the_same_story():
 
     assert len(first) >= STEPS
     assert first == again
+
+
+def test_prepared_statements_tell_the_same_story_as_sqlalchemy():
+    statements = installation().database.statements
+    prepared = [run_seed(seed)[1] for seed in (3, 4, 5)]
+
+    statements.are_used = False
+    try:
+        plain = [run_seed(seed)[1] for seed in (3, 4, 5)]
+    finally:
+        statements.are_used = True
+
+    assert prepared == plain
+
+
+def test_entry_without_its_transaction_is_found():
+    """SQLite would refuse it at the commit, and a run commits nothing."""
+    world = World(installation(), 1)
+    for position, amount in ((1, 5), (2, -5)):
+        world.connection.execute(
+            "insert into ledger_entries (merchant_id, transaction_id, position, account, amount, currency, digest)"
+            " values (?, 'ltx_lost', ?, 'sales', ?, 'USD', x'00')",
+            (world.merchant_id, position, amount),
+        )
+
+    with pytest.raises(Broken, match="an entry belongs to a transaction"):
+        check(world)
 
 
 @pytest.mark.parametrize("name", PLANTS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy.exc import NoResultFound
 
@@ -101,8 +101,7 @@ class Death:
     has_event: bool = False
 
 
-@dataclass(frozen=True)
-class PaymentRow:
+class PaymentRow(NamedTuple):
     """What the simulation looks at of a payment."""
 
     id: str
@@ -128,7 +127,7 @@ class World:
     def __init__(
         self, installation: Installation, seed: int, *, plant: Plant | None = None, fault_rate: float = 0.0
     ) -> None:
-        installation.database.set_back(installation.kept)
+        installation.database.begin_run()
         self.installation = installation
         self.database = installation.database
         self.connection = installation.database.connection
@@ -171,7 +170,7 @@ class World:
         `fate` is as for `Threads`, by chance where it is not given: only a customer's request spares the threads of a server.
         """
         self.clock.advance(milliseconds=1)
-        line = Line(self.provider, self.chance, self.clock, lambda: self.connection.in_transaction)
+        line = Line(self.provider, self.chance, self.clock, lambda: self.database.in_transaction)
         line.fault_rate = 0.0 if faults is not None else self.fault_rate
         line.faults = list(faults or ())
         process = Process(actor, about, line, dies_at)
@@ -195,7 +194,7 @@ class World:
         self._note_end(process)
         answers = ", ".join(f"{self.name(reference)} {answer}" for reference, answer in line.reported.items())
         self.tell(f"{actor} {words}: {result}" + (f" ({answers})" if answers else ""))
-        if self.connection.in_transaction:
+        if self.database.in_transaction:
             raise Broken("no transaction is left open", words)
         return result
 
@@ -243,10 +242,10 @@ class World:
             self._labels[row_id] = f"{head}#{count + 1}"
         return self._labels[row_id]
 
-    def has_changed(self) -> bool:
-        """Whether anything was written, here or at the provider, since the last call."""
+    def what_changed(self) -> tuple[bool, bool]:
+        """Whether anything was written since the last call: here, and at the provider."""
         before, self._written = self._written, (self.connection.total_changes, self.provider.event_count)
-        return self._written != before
+        return self._written[0] != before[0], self._written[1] != before[1]
 
     def payer(self, customer_id: str) -> Payer:
         return next(payer for payer in self.payers if payer.scope.customer_id == customer_id)
@@ -257,7 +256,7 @@ class World:
             "select id, customer_id, status, currency, amount, credit_amount, amount_refunded, kind, sent_at is not null,"
             " confirmed_at, failure_code from payments order by rowid"
         )
-        found = [PaymentRow(*row) for row in rows]
+        found = list(map(PaymentRow._make, rows))
         return [row for row in found if row.status in statuses] if statuses else found
 
     def status(self, payment_id: str) -> str:

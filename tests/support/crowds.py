@@ -10,6 +10,8 @@ from portal.tenancy import Scope
 
 # Most payments are complete; every status is there.
 _STATUSES = ("complete",) * 12 + PAYMENT_STATUSES
+RARE = "rare"
+"""A term that few payments have; "team" and "plan" have all, and each has one of its own, such as "inv7"."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,14 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
     customer = f"case n % 5 when 0 then {named('cus', '1')} else {named('cus', '2 + n % 400')} end"
     choices = " ".join(f"when {place} then '{status}'" for place, status in enumerate(_STATUSES))
     status = f"case (n / 5) % {len(_STATUSES)} {choices} end"
+    # One in nine by bank account, one in eleven in euros, one in thirteen by what nobody knows.
+    method = "case when (n / 5) % 13 = 0 then null when (n / 5) % 9 = 0 then 'bank_account' else 'card' end"
+    currency = "case (n / 5) % 11 when 0 then 'EUR' else 'USD' end"
+    terms = [
+        f"merchant_id, customer_id, {term}, id from payments"
+        for term in ("'team'", "'plan'", "'inv' || substr(note, 5)", f"'{RARE}'")
+    ]
+    terms[-1] += " where amount = 1005"
     inserts = {
         "merchants (id, slug, mode, status, name, legal_name, address_lines, currency, locale, timezone, theme, due_days,"
         " gateway, created_at, updated_at)": f"'{_id('mer', 1)}', 'crowd', 'test', 'active', 'Crowd', 'Crowd', '[]', 'USD',"
@@ -65,9 +75,13 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
         f" {at('0')}, {at('0')} from {series(401)}",
         "payments (merchant_id, id, customer_id, status, currency, amount, amount_refunded, description, note, more_count,"
         " gateway, gateway_reference, method_type, method_brand, method_last4, save_method, listed, version, check_count,"
-        " created_at, updated_at, expires_at)": f"'{_id('mer', 1)}', {named('pay', 'n')}, {customer}, {status}, 'USD',"
-        f" 1000 + n % 900, 0, 'Team plan ' || n, 'INV-' || n, 0, 'sandbox', 'ch_' || n, 'card', 'visa', '4242', {no}, {yes},"
+        " created_at, updated_at, expires_at)": f"'{_id('mer', 1)}', {named('pay', 'n')}, {customer}, {status}, {currency},"
+        f" 1000 + n % 900, 0, 'Team plan ' || n, 'INV-' || n, 0, 'sandbox', 'ch_' || n, {method}, 'visa', '4242', {no}, {yes},"
         f" 1, 0, {at('n')}, {at('n')}, {at('n')} from {series(payments)}",
+        "payment_counts (merchant_id, customer_id, status, method_type, currency, payment_count)":
+        "merchant_id, customer_id, status, coalesce(method_type, ''), currency, count(*) from payments group by 1, 2, 3, 4, 5",
+        "payment_search_terms (merchant_id, customer_id, term, payment_id)":
+        " union all select ".join(terms),
         "invoices (merchant_id, id, customer_id, number, status, currency, description, subtotal, tax, total, amount_paid,"
         " amount_credited, amount_reserved, issued_on, due_on, bill_to, version, created_at, updated_at)":
         f"'{_id('mer', 1)}', {named('inv', 'n')}, {customer}, 'INV-' || n,"

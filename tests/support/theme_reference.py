@@ -35,6 +35,7 @@ AREAS = {
     "Security": "security",
     "Notifications": "notices/",
     "Questions": "questions/",
+    "Accessibility": "accessibility.html",
     "Signing in": "sign_in/",
     "Errors": "errors/",
     "Mails": "emails/",

@@ -66,9 +66,9 @@ def took(call: Callable[[], object]) -> float:
 def test_answer_that_comes_in_time_is_waited_for() -> None:
     heard: list[str] = []
 
-    def answer(told: str) -> None:
+    def answer(word: str) -> None:
         time.sleep(0.05)
-        heard.append(told)
+        heard.append(word)
 
     calls_of(8).send("pay_1", lambda: answer("paid"))
     calls_of(8).ask("pay_1", lambda: answer("seen"))
@@ -156,11 +156,11 @@ def test_question_about_what_is_under_way_waits_for_that_and_asks_nothing(hangin
     calls = calls_of(8)
 
     with waiting(calls, hanging, 1) as pool, ThreadPoolExecutor(1) as other:
-        asked = other.submit(calls.ask, "pay_0", lambda: pytest.fail("it is under way"))
+        second = other.submit(calls.ask, "pay_0", lambda: pytest.fail("it is under way"))
         time.sleep(0.05)
-        assert not asked.done()
+        assert not second.done()
         hanging.answers.set()
-        asked.result(10)
+        second.result(10)
         assert hanging.done == 1
         assert pool is not None
 

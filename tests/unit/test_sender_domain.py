@@ -124,7 +124,7 @@ def test_domain_that_nobody_can_register_is_not_looked_up(domain, reserved):
         assert list(examine_sender(nobody, resolver=resolver_at(1))) == []
 
 
-def test_public_installation_without_a_sender_of_its_own_is_told_so():
+def test_public_installation_without_a_sender_of_its_own_is_warned():
     (finding,) = examine_sender(settings_of("portal@localhost.example"), resolver=resolver_at(1))
 
     assert (finding.level, "set it" in finding.sentence) == (Level.WARNING, True)

@@ -42,6 +42,7 @@ from portal.ledger.rules import (
 )
 from portal.money import Money
 from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.operations.derived import note_rows
 from portal.public_ids import new_id
 from portal.refunds.models import Refund
 from portal.tenancy import MerchantScope, Scope
@@ -80,6 +81,7 @@ class _Batch:
         ):  # fmt: skip
             if rows:
                 session.execute(sa.insert(_table(model)), rows)
+        note_rows(session, self.payments)
         for scope, money, at in self.credits:
             grant(session, scope, money, at=at)
         post(session, merchant_id, *self.postings)

@@ -10,8 +10,7 @@ from typing import TextIO
 from portal.contacts import mask_card_numbers
 from portal.importing.operations.csv_reader import CsvFile
 from portal.importing.rules.mapping import REPORT_COLUMNS
-
-_DANGEROUS = tuple("=+-@\t\r\n\0＝＋－＠")
+from portal.spreadsheets import safe_cell
 
 
 def write_report(out: TextIO, file: CsvFile, refusals: Iterable[tuple[int, str, Sequence[str]]]) -> None:
@@ -24,10 +23,3 @@ def write_report(out: TextIO, file: CsvFile, refusals: Iterable[tuple[int, str, 
     for line, reason, cells in refusals:
         row = [safe_cell(mask_card_numbers(cell)) for cell in file.own_cells(cells)]
         writer.writerow([line, safe_cell(reason), *row])
-
-
-def safe_cell(text: str) -> str:
-    """Return a text that no spreadsheet evaluates as a formula (threats 188): an apostrophe is put before what would begin one, and
-    taken away when the report is imported."""
-    text = text.replace("\0", "")
-    return f"'{text}" if text.lstrip(" \u00a0").startswith(_DANGEROUS) else text

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.contacts import ContactRefused, normalise_name
 from portal.customers.queries.customers import get_contact, get_customer
+from portal.database import table_of
 from portal.events.rules import Actor, EventType
 from portal.invoices.errors import (
     DuplicateNumber,
@@ -102,20 +103,21 @@ def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, actor: Acto
     )
     session.add(invoice)
     session.flush()
-    for position, line in enumerate(new.lines, start=1):
-        session.add(
-            InvoiceLine(
-                merchant_id=scope.merchant_id,
-                invoice_id=invoice.id,
-                position=position,
-                description=line.description,
-                quantity=format(line.quantity, "f"),
-                unit_amount_decimal=format(line.unit_amount, "f"),
-                tax_rate=None if line.tax_rate is None else format(line.tax_rate, "f"),
-                amount=line.amount,
-            )
-        )
-    session.flush()
+    lines = [
+        {
+            "merchant_id": scope.merchant_id,
+            "invoice_id": invoice.id,
+            "position": position,
+            "description": line.description,
+            "quantity": format(line.quantity, "f"),
+            "unit_amount_decimal": format(line.unit_amount, "f"),
+            "tax_rate": None if line.tax_rate is None else format(line.tax_rate, "f"),
+            "amount": line.amount,
+        }
+        for position, line in enumerate(new.lines, start=1)
+    ]
+    if lines:
+        session.execute(_INSERT_LINES, lines)
     fix_invoice_paper(session, scope.merchant_id, invoice.id)
     total = Money(invoice.total, invoice.currency)
     post(session, scope.merchant_id, invoice_opened(scope.customer_id, invoice.id, total, at=at))
@@ -123,6 +125,10 @@ def open_invoice(session: Session, scope: Scope, new: NewInvoice, *, actor: Acto
         session, invoice, EventType.INVOICE_OPENED, actor=actor, at=at, amount=invoice.total, currency=invoice.currency
     )
     return invoice.id
+
+
+# On the table: through the model, an insert costs several times as much.
+_INSERT_LINES = sa.insert(table_of(InvoiceLine))
 
 
 def create_invoice(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from portal.customers.queries.customers import get_contact
 from portal.documents.operations import attach_document, buyer_of, fix_paper
 from portal.documents.papers import (
+    BankTransfer,
     Buyer,
     CreditNoteFacts,
     InvoiceFacts,
@@ -30,6 +32,7 @@ from portal.invoices.operations.status import record_invoice
 from portal.invoices.queries.invoices import StoredLine, find_invoice, list_lines
 from portal.invoices.rules import read_decimal, taxes_by_rate
 from portal.merchants.queries import get_merchant
+from portal.merchants.rules.transfer_settings import TransferAccount
 from portal.tenancy import MerchantScope, Scope
 
 
@@ -42,12 +45,14 @@ def fix_invoice_paper(session: Session, merchant_id: str, invoice_id: str) -> No
     invoice = session.get_one(Invoice, (merchant_id, invoice_id))
     contact = get_contact(session, Scope(merchant_id, invoice.customer_id))
     lines = list_lines(session, MerchantScope(merchant_id), [invoice_id])[invoice_id]
+    merchant = get_merchant(session, merchant_id)
+    account = merchant.settings.transfer.get(invoice.currency)
     fix_paper(
         session,
-        get_merchant(session, merchant_id),
+        merchant,
         Issue(Kind.INVOICE, invoice.id, invoice.customer_id, invoice.sent_at or invoice.created_at),
         buyer_of(invoice.bill_to, contact.company_name or contact.name or contact.email or ""),
-        partial(_invoice, _invoice_facts(invoice, lines)),
+        partial(_invoice, replace(_invoice_facts(invoice, lines), transfer=_transfer_to(account))),
         customer_locale=contact.locale,
     )
 
@@ -100,6 +105,10 @@ def _invoice_facts(invoice: Invoice, lines: Sequence[StoredLine]) -> InvoiceFact
         subtotal=invoice.subtotal,
         total=invoice.total,
     )
+
+
+def _transfer_to(account: TransferAccount | None) -> BankTransfer | None:
+    return BankTransfer(account.holder, account.iban, account.bic, account.account, account.bank) if account else None
 
 
 def _taxes(invoice: Invoice, lines: Sequence[LineFacts]) -> tuple[TaxFacts, ...]:

@@ -72,6 +72,14 @@ def list_credit_notes(
     )
 
 
+def list_issued_between(reader: Reader, scope: ReadScope, first_on: date, last_on: date) -> list[StoredCreditNote]:
+    """Return the credit notes of these days, both included, oldest first."""
+    days = CreditNote.issued_on >= first_on, CreditNote.issued_on <= last_on
+    mine = within(scope, CreditNote.merchant_id, CreditNote.customer_id)
+    rows = reader.execute(sa.select(*_COLUMNS).where(*mine, *days).order_by(CreditNote.issued_on, CreditNote.id))
+    return [StoredCreditNote._make(row) for row in rows]
+
+
 def count_credit_notes(
     reader: Reader,
     scope: ReadScope,

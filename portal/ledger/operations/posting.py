@@ -29,7 +29,8 @@ def post(session: Session, merchant_id: str, *postings: Posting | None) -> None:
     happened = [posting for posting in postings if posting is not None]
     if not happened:
         return
-    session.flush()  # The rows to which the entries refer have to exist.
+    if session.new:
+        session.flush()  # The rows to which the entries refer have to exist.
     transactions: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
     for posting in happened:
@@ -54,13 +55,12 @@ def post(session: Session, merchant_id: str, *postings: Posting | None) -> None:
                 ),
             }
         )  # fmt: skip
-    # Entries first: the transaction's own row closes it, and the database sums them up then.
-    session.execute(_INSERT_ENTRIES, entries)
-    session.execute(_INSERT_TRANSACTIONS, transactions)
-    session.execute(
-        _INSERT_UNSEALED,
-        [{"merchant_id": merchant_id, "transaction_id": row["id"]} for row in transactions],
-    )
+    waiting = [{"merchant_id": merchant_id, "transaction_id": row["id"]} for row in transactions]
+    with session.no_autoflush:  # What is changed of other rows is written later, once.
+        # Entries first: the transaction's own row closes it, and the database sums them up then.
+        session.execute(_INSERT_ENTRIES, entries)
+        session.execute(_INSERT_TRANSACTIONS, transactions)
+        session.execute(_INSERT_UNSEALED, waiting)
 
 
 @dataclass(frozen=True, slots=True)

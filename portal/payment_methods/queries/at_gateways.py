@@ -51,7 +51,8 @@ _METHODS = table_of(PaymentMethod).c
 _ACTIVE = (
     _METHODS.merchant_id == sa.bindparam("merchant_id"),
     _METHODS.customer_id == sa.bindparam("customer_id"),
-    _METHODS.status == "active",
+    # Written out: for a parameter that an index over a part of the table depends on, SQLite plans the statement anew each time.
+    _METHODS.status == sa.literal_column("'active'"),
 )
 _AT_GATEWAY = _METHODS.gateway == sa.bindparam("gateway")
 _TOKEN = sa.select(_METHODS.token).where(*_ACTIVE, _METHODS.id == sa.bindparam("id"))

@@ -42,7 +42,7 @@ from portal.payments.errors import (
     TopUpNotAllowed,
 )
 from portal.payments.models import Payment, PaymentAllocation
-from portal.payments.operations.locks import list_allocations, lock_invoices
+from portal.payments.operations.locks import lock_invoices, lock_payment
 from portal.payments.operations.status import become, record_status
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.shares import due_of
@@ -132,20 +132,21 @@ def begin_checkout(
     session.add(payment)
     session.flush()
     own = {due.invoice_id: due.currency for due in dues}
-    for part in pricing.parts:
-        session.add(
-            PaymentAllocation(
-                merchant_id=scope.merchant_id,
-                payment_id=payment.id,
-                invoice_id=part.invoice_id,
-                slot=2 if payment.split_of else 1,
-                state="proposed",
-                amount=part.share,
-                price=None if own[part.invoice_id] == pricing.currency else part.price,
-                invoice_version=part.version,
-            )
-        )
-    session.flush()
+    shares = [
+        {
+            "merchant_id": scope.merchant_id,
+            "payment_id": payment.id,
+            "invoice_id": part.invoice_id,
+            "slot": 2 if payment.split_of else 1,
+            "state": "proposed",
+            "amount": part.share,
+            "price": None if own[part.invoice_id] == pricing.currency else part.price,
+            "invoice_version": part.version,
+        }
+        for part in pricing.parts
+    ]
+    if shares:
+        session.execute(_INSERT_SHARES, shares)
     record_status(session, payment, actor=actor, at=at, previous={})
     _record_opened(session, payment, actor=actor, device=device, at=at)
     return payment.id
@@ -156,10 +157,9 @@ def end_checkout(
 ) -> None:
     """End an unconfirmed payment: cancelled or superseded ones leave the history, expired ones stay in it."""
     assert payment.status == PaymentStatus.INCOMPLETE, "only an unconfirmed payment ends like this"
+    session.execute(_RELEASE_SHARES, {"of_merchant": payment.merchant_id, "of_payment": payment.id})
     payment.listed = status != PaymentStatus.CANCELED
     payment.completed_at = at
-    for allocation in list_allocations(session, payment):
-        allocation.state = "released"
     become(session, payment, status, actor=actor, at=at, **details)
 
 
@@ -176,9 +176,10 @@ def supersede(
 
     Each is read under its lock: one that is being confirmed at this moment is waited for, and then left as it is.
     """
-    parameters = {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id, "invoice_ids": invoice_ids}
-    for other in session.execute(_UNCONFIRMED, parameters).scalars().unique():
-        if other.id != except_payment_id:
+    parameters = {**parameters_of(scope), "invoice_ids": invoice_ids}
+    for other_id in session.execute(_LOCK_UNCONFIRMED, parameters).scalars().unique().all():
+        if other_id != except_payment_id:
+            other = lock_payment(session, scope.merchant_id, other_id)
             end_checkout(session, other, PaymentStatus.CANCELED, actor=actor, at=at, reason="superseded")
             _record_checkout(session, other, EventType.CHECKOUT_SUPERSEDED, actor=actor, at=at)
 
@@ -206,25 +207,28 @@ def _record_checkout(
 
 
 # Built once: building a statement costs as much as running it.
-_UNCONFIRMED = (
-    sa.select(Payment)
-    .join(
-        PaymentAllocation,
-        sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
-    )
-    .where(
-        Payment.merchant_id == sa.bindparam("merchant_id"),
-        Payment.customer_id == sa.bindparam("customer_id"),
-        Payment.status == "incomplete",
-        PaymentAllocation.merchant_id == sa.bindparam("merchant_id"),
-        PaymentAllocation.invoice_id.in_(sa.bindparam("invoice_ids", expanding=True)),
-        PaymentAllocation.state == "proposed",
-    )
-    .order_by(Payment.id)
-    .with_for_update(of=Payment)
-)
 _P, _SHARES = table_of(Payment).c, table_of(PaymentAllocation)
 _OWN = (_P.merchant_id == sa.bindparam("merchant_id"), _P.customer_id == sa.bindparam("customer_id"))
+_INSERT_SHARES = sa.insert(_SHARES)
+_RELEASE_SHARES = (
+    sa.update(_SHARES)
+    .where(_SHARES.c.merchant_id == sa.bindparam("of_merchant"), _SHARES.c.payment_id == sa.bindparam("of_payment"))
+    .values(state="released")
+)
+_LOCK_UNCONFIRMED = (
+    sa.select(_P.id)
+    .join(_SHARES, sa.and_(_SHARES.c.merchant_id == _P.merchant_id, _SHARES.c.payment_id == _P.id))
+    .where(
+        *_OWN,
+        # Written out: for a parameter that an index over a part of the table depends on, SQLite plans the statement anew each time.
+        _P.status == sa.literal_column("'incomplete'"),
+        _SHARES.c.merchant_id == sa.bindparam("merchant_id"),
+        _SHARES.c.invoice_id.in_(sa.bindparam("invoice_ids", expanding=True)),
+        _SHARES.c.state == sa.literal_column("'proposed'"),
+    )
+    .order_by(_P.id)
+    .with_for_update(of=table_of(Payment))
+)
 _FIRST_OF_SPLIT = sa.select(_P.status, _P.amount_choice).where(*_OWN, _P.id == sa.bindparam("id"))
 _LAST_ATTEMPT = (
     sa.select(_P.amount, _P.currency, _P.status, _P.failure_code)

@@ -94,15 +94,16 @@ def write_intent(
     if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
     _apply_pricing(session, payment, allocations, pricing, currencies)
-    supersede(
-        session,
-        scope,
-        [allocation.invoice_id for allocation in allocations],
-        except_payment_id=payment.id,
-        actor=actor,
-        at=now,
-    )
-    _reserve(session, scope, payment, allocations, now)
+    with session.no_autoflush:  # The payment itself is written once, when it has become what it is now.
+        supersede(
+            session,
+            scope,
+            [allocation.invoice_id for allocation in allocations],
+            except_payment_id=payment.id,
+            actor=actor,
+            at=now,
+        )
+        _reserve(session, scope, payment, allocations, now)
     payment.return_url, payment.locale = return_url, locale
     payment.confirmed_at = payment.checked_at = payment.updated_at = now
     payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
@@ -187,10 +188,11 @@ def _reserve(
     for allocation in allocations:
         if not balance.reserve(session, scope.merchant_id, allocation.invoice_id, allocation.amount, at=now):
             raise InvoiceBeingPaid(find_holder(session, scope, allocation.invoice_id))
-        allocation.state = "active"
     held = Money(payment.credit_amount, payment.currency)
     if held.amount and not credit.reserve(session, scope, held, at=now):
         raise AmountChanged
+    for allocation in allocations:
+        allocation.state = "active"
 
 
 def _record_consent(session: Session, scope: Scope, payment: Payment, consent: Consent | None, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -28,6 +29,12 @@ def lock_invoices_of(session: Session, merchant_id: str, payment_id: str) -> Non
 def lock_payment(session: Session, merchant_id: str, payment_id: str) -> Payment:
     """Return the payment, read under its lock. Raises NoResultFound."""
     return session.execute(_LOCK_PAYMENT, {"merchant_id": merchant_id, "id": payment_id}).scalar_one()
+
+
+def lock_lookup(session: Session, merchant_id: str, payment_id: str) -> sa.Row[Any]:
+    """Return what a lookup at the gateway needs of the payment, read under its lock, without an object for it. Raises NoResultFound."""
+    row: Any = session.execute(_LOCK_LOOKUP, {"merchant_id": merchant_id, "id": payment_id}).one()
+    return cast("sa.Row[Any]", row)
 
 
 def lock_own_payment(session: Session, scope: Scope, payment_id: str) -> Payment:
@@ -56,6 +63,29 @@ _LOCK_PAYMENT = (
     sa.select(Payment)
     .where(Payment.merchant_id == sa.bindparam("merchant_id"), Payment.id == sa.bindparam("id"))
     .with_for_update()
+    # What the transaction has changed by now is written once, with what it changes next.
+    .execution_options(autoflush=False)
+)
+_P = table_of(Payment).c
+_LOCK_LOOKUP = (
+    sa.select(
+        _P.id,
+        _P.status,
+        _P.gateway,
+        _P.gateway_reference,
+        _P.gateway_page_reference,
+        _P.method_type,
+        _P.created_at,
+        _P.confirmed_at,
+        _P.sent_at,
+        _P.last_sent_at,
+        _P.checked_at,
+        _P.expires_at,
+        _P.stop_requested_at,
+        _P.stop_requested_by,
+    )
+    .where(_P.merchant_id == sa.bindparam("merchant_id"), _P.id == sa.bindparam("id"))
+    .with_for_update()
 )
 _LOCK_OWN = (
     sa.select(Payment)
@@ -73,4 +103,5 @@ _ALLOCATIONS = (
         PaymentAllocation.payment_id == sa.bindparam("payment_id"),
     )
     .order_by(PaymentAllocation.invoice_id)
+    .execution_options(autoflush=False)
 )

@@ -48,25 +48,25 @@ def list_uses(reader: Reader, scope: Scope, method_ids: Collection[str], *, at: 
 
 def move_uses(session: Session, scope: Scope, method_id: str, successor: PaymentMethod, *, at: datetime) -> int:
     """Change open checkouts to `successor` and return how many; a customer who has one on the screen has to confirm it again."""
-    moved = session.execute(
-        sa.update(Payment)
+    moved = session.scalars(
+        sa.select(Payment)
         .where(
             Payment.merchant_id == scope.merchant_id,
             Payment.customer_id == scope.customer_id,
             Payment.payment_method_id == method_id,
             Payment.status == "incomplete",
         )
-        .values(
-            payment_method_id=successor.id,
-            gateway=successor.gateway,
-            method_type=successor.type,
-            method_brand=shown_brand(successor.type, successor.brand, successor.bank_name),
-            method_last4=successor.last4,
-            updated_at=at,
-        )
-        .returning(Payment.id)
-    )
-    return len(moved.all())
+        .order_by(Payment.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    for payment in moved:
+        payment.payment_method_id, payment.gateway = successor.id, successor.gateway
+        payment.method_type, payment.method_last4 = successor.type, successor.last4
+        payment.method_brand = shown_brand(successor.type, successor.brand, successor.bank_name)
+        payment.updated_at = at
+    session.flush()
+    return len(moved)
 
 
 def needs_token(reader: Reader, method: PaymentMethod) -> bool:

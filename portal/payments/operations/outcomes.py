@@ -108,18 +108,20 @@ def _apply_status(
     came_late = payment.status in statuses.ENDED_WITHOUT_MONEY
     payment.listed = payment.listed or status in statuses.CAPTURED
     surplus = 0
+    with session.no_autoflush:  # Payment and shares are written once, before the event.
+        if status == PaymentStatus.COMPLETE:
+            payment.completed_at = outcome.completed_at or at
+            payment.failure_code = payment.failure_message = None
+            surplus = _settle(session, payment, actor, at, came_late=came_late)
+            _save_method(session, payment, outcome, at)
+        elif status in statuses.ENDED_WITHOUT_MONEY:
+            payment.completed_at = at
+            payment.failure_code = outcome.failure_code
+            payment.failure_message = mask_card_numbers(outcome.failure_message) if outcome.failure_message else None
+            _release(session, payment, at)
     if status == PaymentStatus.COMPLETE:
-        payment.completed_at = outcome.completed_at or at
-        payment.failure_code = payment.failure_message = None
-        surplus = _settle(session, payment, actor, at, came_late=came_late)
-        _save_method(session, payment, outcome, at)
         session.flush()
         fix_receipt(session, payment)
-    elif status in statuses.ENDED_WITHOUT_MONEY:
-        payment.completed_at = at
-        payment.failure_code = outcome.failure_code
-        payment.failure_message = mask_card_numbers(outcome.failure_message) if outcome.failure_message else None
-        _release(session, payment, at)
     become(
         session,
         payment,
@@ -169,14 +171,14 @@ def _settle(session: Session, payment: Payment, actor: Actor, at: datetime, *, c
 
 
 def _settle_reserved(session: Session, payment: Payment, actor: Actor, at: datetime) -> list[Settled]:
-    settled = []
-    for allocation, currency in _allocated(session, payment):
+    allocated = _allocated(session, payment)
+    for allocation, _ in allocated:
         balance.settle_reserved(
             session, payment.merchant_id, allocation.invoice_id, allocation.amount, actor=actor, at=at
         )
+    for allocation, _ in allocated:
         allocation.state = "settled"
-        settled.append(_settled(payment, allocation, currency))
-    return settled
+    return [_settled(payment, allocation, currency) for allocation, currency in allocated]
 
 
 def _settle_late(session: Session, payment: Payment, charged: Money, actor: Actor, at: datetime) -> list[Settled]:
@@ -231,12 +233,14 @@ def _settled(payment: Payment, allocation: PaymentAllocation, currency: str) -> 
 
 
 def _release(session: Session, payment: Payment, at: datetime) -> None:
-    for allocation in list_allocations(session, payment):
+    allocations = list_allocations(session, payment)
+    for allocation in allocations:
         balance.release(session, payment.merchant_id, allocation.invoice_id, allocation.amount, at=at)
-        allocation.state = "released"
     if payment.credit_amount:
         held = Money(payment.credit_amount, payment.currency)
         credit.release(session, Scope(payment.merchant_id, payment.customer_id), held, at=at)
+    for allocation in allocations:
+        allocation.state = "released"
 
 
 def _save_method(session: Session, payment: Payment, outcome: ChargeOutcome, at: datetime) -> None:

@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from portal.database import table_of
 from portal.events.rules import SYSTEM, Actor, gateway_actor
 from portal.gateways.contract import ChargeOutcome, Gateway, Lookup, State
 from portal.payment_methods.operations.consents import Consent
 from portal.payments.errors import InvoiceBeingPaid, NoGateway
-from portal.payments.models import is_second_attempt
+from portal.payments.models import Payment, is_second_attempt
 from portal.payments.operations.checkouts import end_checkout
 from portal.payments.operations.gateway_requests import lookup_of
 from portal.payments.operations.intents import Intent, write_intent
-from portal.payments.operations.locks import lock_invoices_of, lock_own_payment, lock_payment
+from portal.payments.operations.locks import lock_invoices_of, lock_lookup, lock_own_payment
 from portal.payments.operations.outcomes import expired, failed, is_cancellation, record_outcome
 from portal.payments.operations.sending import end_unsent, last_sending, record, send_payment
 from portal.payments.operations.stopping import (
@@ -249,13 +251,13 @@ def _begin_lookup(
     session: Session, merchant_id: str, payment_id: str, now: datetime, unless_checked_within: timedelta
 ) -> _PendingLookup | None:
     """Store that the gateway is being looked up now; return None when nothing is unknown, or a lookup was made just before."""
-    payment = lock_payment(session, merchant_id, payment_id)
+    payment = lock_lookup(session, merchant_id, payment_id)
     if payment.status not in statuses.UNSETTLED:
         return None
     was_just_looked_up = payment.checked_at is not None and now < payment.checked_at + unless_checked_within
     if was_just_looked_up and payment.status != "requires_action":
         return None
-    payment.checked_at = now
+    session.execute(_STORE_LOOKUP, {"of_merchant": merchant_id, "of_payment": payment_id, "at": now})
     return _PendingLookup(
         payment.status,
         payment.gateway,
@@ -266,6 +268,14 @@ def _begin_lookup(
         payment.method_type,
         find_stop_request(payment),
     )
+
+
+_PAYMENTS = table_of(Payment)
+_STORE_LOOKUP = (
+    sa.update(_PAYMENTS)
+    .where(_PAYMENTS.c.merchant_id == sa.bindparam("of_merchant"), _PAYMENTS.c.id == sa.bindparam("of_payment"))
+    .values(checked_at=sa.bindparam("at"))
+)
 
 
 def _find_gateway(services: Services, scope: Scope, payment_id: str) -> Gateway | None:

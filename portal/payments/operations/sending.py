@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -15,7 +16,6 @@ from portal.clock import Clock
 from portal.events.rules import SYSTEM, Actor, gateway_actor
 from portal.gateways.contract import ChargeOutcome
 from portal.gateways.polling import next_check
-from portal.payments.models import Payment
 from portal.payments.operations.gateway_requests import GatewayRequest, build_gateway_request, send_request
 from portal.payments.operations.locks import lock_invoices_of, lock_payment
 from portal.payments.operations.outcomes import RecordedOutcome, failed, record_outcome
@@ -93,9 +93,10 @@ def record(
     )
 
 
-def last_sending(payment: Payment) -> datetime | None:
-    """Return when a payment was sent last; None for one that never was."""
-    return payment.last_sent_at or payment.sent_at
+def last_sending(payment: Any) -> datetime | None:
+    """Return when a payment, or a row with these columns of one, was sent last; None for one that never was."""
+    sent_at: datetime | None = payment.last_sent_at or payment.sent_at
+    return sent_at
 
 
 def _claim(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -31,8 +32,8 @@ def request_stop(payment: Payment, actor: Actor, now: datetime) -> None:
     payment.check_count, payment.next_check_at = 0, now + TAKE_OVER_AFTER
 
 
-def find_stop_request(payment: Payment) -> Actor | None:
-    """Return who wants the payment stopped and has no answer yet."""
+def find_stop_request(payment: Any) -> Actor | None:
+    """Return who wants the payment stopped and has no answer yet; `payment` is one, or a row with these columns of one."""
     stored = payment.stop_requested_by
     if payment.stop_requested_at is None or payment.status not in WAITING or stored is None:
         return None

@@ -19,10 +19,12 @@ from portal.database import Id, Minor, Reader, Text
 from portal.invoices.models import Invoice, is_outstanding
 from portal.paging import READ_SIZE, Cursor, Slice, cut
 from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.queries.counts import PaymentCounts, packed_counts, read_counts, unpack_counts
+from portal.payments.queries.joined import SpaceJoined
 from portal.payments.queries.standing import shown_status, standing_at
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.refunds.models import Refund
-from portal.tenancy import Scope
+from portal.tenancy import Scope, parameters_of
 
 FILTERS = MappingProxyType(
     {
@@ -42,23 +44,6 @@ _REFUNDS = Refund.__table__
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = "-"
 _FAILED = (sa.literal_column("'failed'", Id), sa.literal_column("'rejected'", Id))
-
-
-class _SpaceJoined(sa.sql.functions.GenericFunction[str]):
-    """The texts of a group joined by spaces. SQLAlchemy's own function for this compiles its separator on every execution."""
-
-    type = Id
-    inherit_cache = True
-
-
-@compiles(_SpaceJoined)
-def _space_joined_on_sqlite(element: _SpaceJoined, compiler: Any, **options: Any) -> str:
-    return f"group_concat({compiler.process(element.clauses, **options)}, ' ')"
-
-
-@compiles(_SpaceJoined, "postgresql")
-def _space_joined_on_postgresql(element: _SpaceJoined, compiler: Any, **options: Any) -> str:
-    return f"string_agg({compiler.process(element.clauses, **options)}, ' ')"
 
 
 class _Microseconds(sa.sql.functions.GenericFunction[int]):
@@ -111,25 +96,19 @@ class PaymentRecord(NamedTuple):
     refunds: str | None
 
 
-def read_history(reader: Reader, scope: Scope, status: str, cursor: Cursor, *, now: datetime) -> Slice[PaymentRecord]:
-    """Return a page of the customer's history as it stands now, newest first. `status` is one of FILTERS; a cursor's key is a payment's id."""
-    parameters = {
-        "merchant_id": scope.merchant_id,
-        "customer_id": scope.customer_id,
-        "key": cursor.key or "",
-        **standing_at(now),
-    }
-    rows = [PaymentRecord._make(row) for row in reader.execute(_history(status, cursor.direction), parameters).all()]
+def read_history(
+    reader: Reader, scope: Scope, status: str, cursor: Cursor, *, now: datetime
+) -> tuple[Slice[PaymentRecord], PaymentCounts]:
+    """Return a page of the customer's history as it stands now, newest first, and the counts of all of it. `status` is one of FILTERS; a
+    cursor's key is a payment's id."""
+    parameters = {**parameters_of(scope), "key": cursor.key or "", **standing_at(now)}
+    found = reader.execute(_history(status, cursor.direction), parameters).all()
+    # In the last column, the same in each row: a statement of their own would cost a tenth of the page.
+    counts = unpack_counts(found[0][-1]) if found else read_counts(reader, scope)
+    rows = [PaymentRecord._make(row[:-1]) for row in found]
     if cursor.direction == "before" or len(FILTERS[status]) > 1:
         rows.sort(reverse=True)  # By id: a UNION ALL keeps the order within each part only.
-    return cut(rows, cursor, lambda row: row.id > cursor.key)
-
-
-def has_payments(reader: Reader, scope: Scope) -> bool:
-    """Return whether the customer has any payment to list."""
-    return (
-        reader.execute(_ANY, {"merchant_id": scope.merchant_id, "customer_id": scope.customer_id}).first() is not None
-    )
+    return cut(rows, cursor, lambda row: row.id > cursor.key), counts
 
 
 def read_refunds(records: Iterable[PaymentRecord]) -> list[RefundRecord]:
@@ -151,14 +130,14 @@ def payment_columns() -> list[sa.ColumnElement[Any]]:
     """Return the columns of a PaymentRecord, in its order; for the overview too."""
     p, a, i, r = _PAYMENTS.c, _ALLOCATIONS.c, _INVOICES.c, _REFUNDS.c
     unpaid = (
-        sa.select(_SpaceJoined(a.invoice_id))
+        sa.select(SpaceJoined(a.invoice_id))
         .select_from(_ALLOCATIONS.join(_INVOICES, sa.and_(i.merchant_id == a.merchant_id, i.id == a.invoice_id)))
         .where(a.merchant_id == p.merchant_id, a.payment_id == p.id, is_outstanding(i.status), i.amount_reserved == 0)
         .correlate(_PAYMENTS)
         .scalar_subquery()
     )
     refunds = (
-        sa.select(_SpaceJoined(_refund_values()))
+        sa.select(SpaceJoined(_refund_values()))
         .where(r.merchant_id == p.merchant_id, r.payment_id == p.id)
         .correlate(_PAYMENTS)
         .scalar_subquery()
@@ -193,7 +172,7 @@ def _refund_values() -> sa.ColumnElement[str]:
 
 
 @cache
-def _history(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+def _history(status: str, direction: str) -> sa.Select[Any]:
     """Return the statement of a filter and a direction, built once: each part is a range of one index, read in its order."""
     p, key = _PAYMENTS.c, sa.bindparam("key", type_=Id)
     down, up = p.id.desc(), p.id.asc()
@@ -208,19 +187,6 @@ def _history(status: str, direction: str) -> sa.Select[Any] | sa.CompoundSelect[
             parts += [statement.where(p.id > key).order_by(up), statement.where(p.id <= key).order_by(down)]
     limited = [part.limit(sa.literal_column(str(READ_SIZE))) for part in parts]
     if len(limited) == 1:
-        return limited[0]
-    return sa.union_all(*(sa.select(part.subquery()) for part in limited))
-
-
-# Without an order PostgreSQL reads the table, where it guesses that many of its rows are the customer's.
-_ANY: sa.Select[Any] = (
-    sa.select(sa.literal_column("1"))
-    .select_from(_PAYMENTS)
-    .where(
-        _PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),
-        _PAYMENTS.c.customer_id == sa.bindparam("customer_id"),
-        _PAYMENTS.c.listed == sa.true(),
-    )
-    .order_by(_PAYMENTS.c.id)
-    .limit(sa.literal_column("1"))
-)
+        return limited[0].add_columns(packed_counts())
+    every = sa.union_all(*(sa.select(part.subquery()) for part in limited)).subquery()
+    return sa.select(every, packed_counts())

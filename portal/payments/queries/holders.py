@@ -34,12 +34,14 @@ def find_other_holders(reader: Reader, scope: ReadScope, payment_id: str) -> Map
 
 
 _SHARES = table_of(PaymentAllocation)
+# Written out: for a parameter that an index over a part of the table depends on, SQLite plans the statement anew each time.
+_IS_ACTIVE = _SHARES.c.state == sa.literal_column(f"'{ACTIVE}'")
 _OF_INVOICE = (
     sa.select(_SHARES.c.payment_id)
     .where(
         _SHARES.c.merchant_id == sa.bindparam("merchant_id"),
         _SHARES.c.invoice_id == sa.bindparam("invoice_id"),
-        _SHARES.c.state == ACTIVE,
+        _IS_ACTIVE,
     )
     .order_by(_SHARES.c.slot)
 )
@@ -53,6 +55,6 @@ _BESIDE = (
         _OWN.payment_id == sa.bindparam("payment_id"),
         _OTHER.merchant_id == sa.bindparam("merchant_id"),
         _OTHER.payment_id != sa.bindparam("payment_id"),
-        _OTHER.state == ACTIVE,
+        _IS_ACTIVE,
     )
 )

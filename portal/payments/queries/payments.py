@@ -12,6 +12,7 @@ from portal.database import Reader, table_of
 from portal.errors import NotFound
 from portal.paging import FIRST, PAGE_SIZE, Cursor, Slice, count_up_to, read_newest_first
 from portal.payments.models import Payment, PaymentAllocation
+from portal.payments.rules.statuses import CAPTURED
 from portal.public_ids import first_id, is_id
 from portal.tenancy import ReadScope, Scope, parameters_of, within, within_each
 
@@ -56,6 +57,11 @@ class StoredPayment(NamedTuple):
     sent_at: datetime | None
     expires_at: datetime
     completed_at: datetime | None
+
+    @property
+    def receipt_name(self) -> str:
+        """What the file of its receipt is named by: the number of its one invoice says more to a person than our id."""
+        return self.note if self.note and not self.more_count else self.id
 
     @property
     def charge_amount(self) -> int:
@@ -186,6 +192,17 @@ def list_shares(reader: Reader, scope: ReadScope, payment_ids: Collection[str]) 
     for share in sorted(map(PaymentShare._make, rows), key=lambda share: share.invoice_id):
         found[share.payment_id].append(share)
     return found
+
+
+def list_captured(reader: Reader, scope: ReadScope, payment_ids: Collection[str]) -> list[StoredPayment]:
+    """Return those of these payments whose money came, which have a receipt, oldest first."""
+    captured = (Payment.id.in_(sorted(payment_ids)), Payment.status.in_(sorted(CAPTURED)))
+    rows = reader.execute(
+        sa.select(*_COLUMNS)
+        .where(*within(scope, Payment.merchant_id, Payment.customer_id), *captured)
+        .order_by(Payment.id)
+    )
+    return [StoredPayment._make(row) for row in rows]
 
 
 def find_settling_payment(reader: Reader, scope: ReadScope, invoice_ids: Collection[str]) -> str | None:

@@ -78,7 +78,7 @@ def resume_email(
 
 
 def forget_email(session: Session, scope: Scope, *, actor: Actor, at: datetime) -> None:
-    """Give up the new address: its code is worth nothing any more."""
+    """Cancel the change that is pending: the code of the new address is not valid any more."""
     close_confirmations(session, scope, "new_address", at=at)
     expect_email(session, scope, None, actor=actor, at=at)
 
@@ -86,13 +86,13 @@ def forget_email(session: Session, scope: Scope, *, actor: Actor, at: datetime) 
 def prove_email(
     session: Session, settings: Settings, scope: Scope, typed: str, *, session_id: str, actor: Actor, at: datetime
 ) -> EnteredCode:
-    """Judge the code from the new address; with the right one it is the customer's, and the one before is told how to undo that."""
+    """Judge the code from the new address; with the right one it is the customer's, and a mail to the one before says how to undo that."""
     entered = enter_confirmation(session, settings, scope, "new_address", typed, at=at, session_id=session_id)
     if entered.answer != "proved" or entered.address is None:
         return entered
     customer = find_customer(session, MerchantScope(scope.merchant_id), scope.customer_id)
     if customer is None or customer.email_pending != entered.address:
-        return EnteredCode("expired")  # Given up, or the merchant has set another address meanwhile.
+        return EnteredCode("expired")  # Cancelled, or the merchant has set another address meanwhile.
     change_id = new_id(EMAIL_CHANGE, at)
     old = change_email(
         session,
@@ -123,6 +123,15 @@ def find_change(session: Session, merchant_id: str, change_id: str, *, at: datet
         return None
     customer = find_customer(session, MerchantScope(merchant_id), change.customer_id)
     return change if customer is not None and customer.email == _steps_from(session, change)[-1].new_email else None
+
+
+def is_undone(session: Session, merchant_id: str, change_id: str) -> bool:
+    """Return whether a change was undone, and the customer still has the address before it."""
+    change = session.get(EmailChange, (merchant_id, change_id))
+    if change is None or change.undone_at is None:
+        return False
+    customer = find_customer(session, MerchantScope(merchant_id), change.customer_id)
+    return customer is not None and customer.email == change.old_email
 
 
 def request_undo(

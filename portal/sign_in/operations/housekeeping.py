@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.clock import CLOCKS_DIFFER_BY
+from portal.database import table_of
 from portal.sign_in.models import (
     Challenge,
     Confirmation,
@@ -32,40 +33,48 @@ def delete_old_rows(session: Session, *, at: datetime) -> int:
     Return the number of deleted rows. Expired challenges stay for three days, so that their links still lead to a new one
     with the same target.
     """
-    _run(
-        session,
+    parameters = {
+        "now": at,
         # Not before every process's clock says that they have expired.
-        sa.update(Challenge)
-        .where(Challenge.used_at.is_(None), Challenge.expires_at <= at - CLOCKS_DIFFER_BY)
-        .values(used_at=at, is_joinable=False),
-    )
-    old = sa.and_(
-        Challenge.merchant_id == SignInRequest.merchant_id,
-        Challenge.id == SignInRequest.challenge_id,
-        Challenge.created_at < at - _CHALLENGE_RETENTION,
-    )
-    return sum(
-        (
-            _run(session, sa.delete(SignInRequest).where(sa.exists().where(old))),
-            _run(session, sa.delete(KnownBrowser).where(KnownBrowser.signed_in_at < at - KNOWN_FOR)),
-            _run(session, sa.delete(Challenge).where(Challenge.created_at < at - _CHALLENGE_RETENTION)),
-            _run(session, sa.delete(Confirmation).where(Confirmation.created_at < at - _CHALLENGE_RETENTION)),
-            _run(session, sa.delete(EmailChange).where(EmailChange.undo_until < at - _CHALLENGE_RETENTION)),
-            _run(session, sa.delete(PortalSession).where(PortalSession.expires_at < at - _CHALLENGE_RETENTION)),
-            _run(
-                session,
-                sa.delete(SignInSession).where(
-                    sa.or_(
-                        SignInSession.expires_at < at - _SESSION_RETENTION,
-                        SignInSession.revoked_at < at - _SESSION_RETENTION,
-                    )
-                ),
-            ),
-            delete_old_counters(session, at=at),
-        )
-    )
+        "expired_before": at - CLOCKS_DIFFER_BY,
+        "created_before": at - _CHALLENGE_RETENTION,
+        "ended_before": at - _SESSION_RETENTION,
+        "seen_before": at - KNOWN_FOR,
+    }
+    _run(session, _CLOSE_EXPIRED, parameters)
+    return sum(_run(session, statement, parameters) for statement in _DELETE_OLD) + delete_old_counters(session, at=at)
 
 
-def _run(session: Session, statement: Any) -> int:
-    result: Any = session.execute(statement.execution_options(tenant_wide=True, synchronize_session=False))
+def _run(session: Session, statement: Any, parameters: dict[str, Any]) -> int:
+    result: Any = session.execute(statement, parameters)
     return int(result.rowcount)
+
+
+_CHALLENGES, _REQUESTS, _BROWSERS = table_of(Challenge), table_of(SignInRequest), table_of(KnownBrowser)
+_PORTAL_SESSIONS, _SESSIONS = table_of(PortalSession), table_of(SignInSession)
+_CONFIRMATIONS, _EMAIL_CHANGES = table_of(Confirmation), table_of(EmailChange)
+_CLOSE_EXPIRED = (
+    sa.update(_CHALLENGES)
+    .where(_CHALLENGES.c.used_at.is_(None), _CHALLENGES.c.expires_at <= sa.bindparam("expired_before"))
+    .values(used_at=sa.bindparam("now"), is_joinable=False)
+    .execution_options(tenant_wide=True)
+)
+_IS_OLD = _CHALLENGES.c.created_at < sa.bindparam("created_before")
+_OF_OLD = sa.exists().where(
+    _CHALLENGES.c.merchant_id == _REQUESTS.c.merchant_id, _CHALLENGES.c.id == _REQUESTS.c.challenge_id, _IS_OLD
+)
+_HAS_ENDED = sa.or_(
+    _SESSIONS.c.expires_at < sa.bindparam("ended_before"), _SESSIONS.c.revoked_at < sa.bindparam("ended_before")
+)
+_DELETE_OLD = tuple(
+    sa.delete(table).where(condition).execution_options(tenant_wide=True)
+    for table, condition in (
+        (_REQUESTS, _OF_OLD),
+        (_BROWSERS, _BROWSERS.c.signed_in_at < sa.bindparam("seen_before")),
+        (_CHALLENGES, _IS_OLD),
+        (_CONFIRMATIONS, _CONFIRMATIONS.c.created_at < sa.bindparam("created_before")),
+        (_EMAIL_CHANGES, _EMAIL_CHANGES.c.undo_until < sa.bindparam("created_before")),
+        (_PORTAL_SESSIONS, _PORTAL_SESSIONS.c.expires_at < sa.bindparam("created_before")),
+        (_SESSIONS, _HAS_ENDED),
+    )
+)

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from portal.database import table_of
 from portal.sign_in.models import RateCounter
 
 HOUR = timedelta(hours=1)
@@ -79,20 +80,27 @@ def reset_count(session: Session, merchant_id: str, key: str) -> None:
 
 def delete_old_counters(session: Session, *, at: datetime) -> int:
     """Delete counters whose window is over, and of failures in a row those without one for 30 days; return how many."""
-    is_in_a_row = RateCounter.key.startswith("code-row:", autoescape=True)
-    # Each instant is compared with the column itself: within an expression of its own it would lose the column's type, and
-    # SQLite finds every number smaller than a text.
-    result = session.execute(
-        sa.delete(RateCounter)
-        .where(
-            sa.or_(
-                RateCounter.window_started_at < at - timedelta(days=30),
-                sa.and_(~is_in_a_row, RateCounter.window_started_at < at - timedelta(days=2)),
-            )
-        )
-        .execution_options(tenant_wide=True)
-    )
+    parameters = {"two_days_ago": at - timedelta(days=2), "month_ago": at - timedelta(days=30)}
+    result = session.execute(_DELETE_OLD, parameters)
     return result.rowcount  # type: ignore[attr-defined, no-any-return]  # The result of a DML statement is a CursorResult.
+
+
+_COUNTERS = table_of(RateCounter)
+# Each instant is compared with the column itself: within an expression of its own it would lose the column's type, and SQLite
+# finds every number smaller than a text.
+_DELETE_OLD = (
+    sa.delete(_COUNTERS)
+    .where(
+        sa.or_(
+            _COUNTERS.c.window_started_at < sa.bindparam("month_ago"),
+            sa.and_(
+                ~_COUNTERS.c.key.startswith("code-row:", autoescape=True),
+                _COUNTERS.c.window_started_at < sa.bindparam("two_days_ago"),
+            ),
+        )
+    )
+    .execution_options(tenant_wide=True)
+)
 
 
 def _upsert(session: Session, merchant_id: str, key: str, at: datetime, **changes: Any) -> Tally:

@@ -1,4 +1,4 @@
-"""Changing the mail address: written, proved by a code sent to it, given up; and undone from the address before."""
+"""Changing the mail address: written, proved by a code sent to it, cancelled; and undone from the address before."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from portal.sign_in.operations.confirmations import EnteredCode
 from portal.sign_in.operations.email_changes import (
     find_change,
     forget_email,
+    is_undone,
     prove_email,
     request_undo,
     undo_email,
@@ -106,7 +107,7 @@ def again() -> Response:
 
 @signed_in
 def forget() -> Response:
-    """Give the new address up."""
+    """Cancel the change that is pending."""
     current_services().database.run(
         lambda session: forget_email(session, current_scope(), actor=current_actor(), at=now())
     )
@@ -146,9 +147,7 @@ def enter_undo(token: str) -> Response:
             request_id=request_number(), at=now(),
         )
     )  # fmt: skip
-    if entered.answer == "proved":
-        return render_page("customers/email_undo.html", UndoEmailPage("done", token))
-    return _undo_page(token, entered)
+    return redirect_to(f"{PATH}/undo/{token}") if entered.answer == "proved" else _undo_page(token, entered)
 
 
 def _fault(typed: str) -> str:
@@ -204,6 +203,8 @@ def _undo_page(token: str, entered: EnteredCode | None = None) -> Response:
     with services.database.unit_of_work() as session:
         change = find_change(session, g.merchant.id, change_id, at=now()) if change_id else None
         if change is None or change_id is None:
+            if change_id and entered is None and is_undone(session, g.merchant.id, change_id):
+                return render_page("customers/email_undo.html", UndoEmailPage("done", token))
             return render_page("customers/email_undo.html", UndoEmailPage("gone", ""), _GONE)
         old, new = mask_address(change.old_email), mask_address(change.new_email)
         row = find_confirmation(

@@ -59,6 +59,7 @@ def example_shell(themes: ThemeSet, *, theme: str, locale: str, current: str = "
         privacy_url="https://example.com/privacy",
         terms_url="https://example.com/terms",
         now=NOW,
+        accessibility_url=f"/{theme}/accessibility",
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from portal.customers.page_builders import Attempt, Offered, build_details_page
 from portal.customers.pages import Option
 from portal.customers.queries.customers import StoredCustomer
-from portal.merchants.rules.merchant_settings import FieldChoice, MerchantSettings
+from portal.merchants.rules.field_settings import FieldChoice
+from portal.merchants.rules.merchant_settings import MerchantSettings
 from tests.support.example_pages.parts import NOW, Example, example_id
 
 _COUNTRIES = {"US": "United States", "CM": "Cameroon", "JP": "Japan"}
@@ -68,7 +69,7 @@ def details_examples() -> Iterator[Example]:
     yield example("pending", _MAYA._replace(email_pending="maya@studio.example"))
     yield example("email", state="email")
     yield example("saved", state="saved", frozen_count=1)
-    yield example("missing", without_phone, usual_country="US")
+    yield example("missing", without_phone)
     yield example("faulty", attempt=Attempt("faulty", _TYPED, _FAULTS))
     yield example(
         "changed", attempt=Attempt("changed", {"name": "Maya L.", "company_name": "", "shipping_same": "yes"})

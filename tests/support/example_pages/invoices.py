@@ -32,7 +32,9 @@ from portal.invoices.pages import (
     InvoicesPage,
     Owed,
     Party,
+    PayLater,
     TaxSum,
+    TransferWay,
 )
 from portal.payments.pages import PaidInvoice
 from portal.web.pages import Pager
@@ -115,6 +117,13 @@ def invoice_examples() -> Iterator[Example]:
     yield from _invoice_details()
 
 
+_LATER = PayLater(
+    TransferWay("Acme Software Inc.", "DE89 3704 0044 0532 0130 00", True, "COBADEFFXXX", "Commerzbank"),
+    first_day=date(2026, 3, 20),
+    last_day=date(2026, 4, 2),
+)
+
+
 def _invoice_details() -> Iterator[Example]:
     payments = (
         InvoicePayment(example_id("pay", 3), date(2026, 3, 5), VISA, "failed", 23958),
@@ -161,6 +170,13 @@ def _invoice_details() -> Iterator[Example]:
         "held-in-part": replace(
             held, in_progress=replace(on_its_way, amount=20000), amount_left=3958, rest_url="/acme/payments/pay_1"
         ),
+        "transfer": replace(invoice, later=_LATER),
+        "transferred": replace(part, later=replace(_LATER, said="transfer", said_on=date(2026, 3, 19))),
+        "promised": replace(invoice, later=replace(_LATER, said="day", said_on=date(2026, 3, 19), pay_on=date(2026, 3, 27))),
+        **{
+            f"promise-{fault}": replace(invoice, later=replace(_LATER, transfer=None, typed="2026-02-30", fault=fault))
+            for fault in ("missing", "malformed", "past", "too_late")
+        },
         "paid": paid,
         "refunded": refunded,
         "refunded-by-import": replace(refunded, refunded_on=None, refund_method=""),

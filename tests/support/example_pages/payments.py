@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -11,17 +11,18 @@ from portal.customers.queries.details import WantedDetails
 from portal.gateways.contract import FAILURE_CODES
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel, UnderWay
 from portal.payment_methods.pages import MethodLabel, method_name
-from portal.payments.page_builders import group_by_month
+from portal.payments.page_builders import build_payments_page, group_by_month
 from portal.payments.pages import (
     PaidInvoice,
     PaymentMonth,
     PaymentPage,
     PaymentRow,
-    PaymentsPage,
     RefundRow,
     Step,
     StillOpen,
 )
+from portal.payments.queries.counts import CountedGroup, build_counts
+from portal.payments.rules.filters import HistoryFilter
 from portal.web.pages import Pager
 from tests.support.example_pages.parts import (
     BANK,
@@ -33,6 +34,23 @@ from tests.support.example_pages.parts import (
     Example,
     example_id,
 )
+
+_COUNTS = build_counts(
+
+        CountedGroup(*group)
+        for group in (
+            ("complete", "card", "USD", 120), ("complete", "bank_account", "EUR", 11), ("pending", "mobile_money", "USD", 2),
+            ("failed", "card", "USD", 5), ("refunded", "card", "USD", 6), ("expired", "", "USD", 4),
+        )
+
+)  # fmt: skip
+
+
+def _history(name: str, asked: HistoryFilter, rows: Sequence[PaymentRow], pager: Pager | None = None) -> Example:
+    page = build_payments_page(
+        asked, sorted(rows, key=lambda row: row.on, reverse=True), pager or Pager(None, None), _COUNTS, root="/acme"
+    )
+    return Example(name, "payments/list.html", page, "payments")
 
 
 def overview_examples() -> Iterator[Example]:
@@ -106,27 +124,41 @@ def overview_examples() -> Iterator[Example]:
 
 
 def payment_examples() -> Iterator[Example]:
-    months = _by_month(_mixed_rows())
-    counts = {"all": 148, "complete": 131, "pending": 2, "failed": 5, "refunded": 6}
-    pager = Pager("?before=a", "?after=b", 26, 50, 148)
-    yield Example("payments", "payments/list.html", PaymentsPage("all", months, pager, True, counts), "payments")
+    first, middle, last = Pager(None, "?after=b"), Pager("?before=a", "?after=b"), Pager("?before=a", None)
+    everything, paid = HistoryFilter(), HistoryFilter(status="complete")
+    yield _history("payments", everything, _mixed_rows(), first)
+    yield _history("payments-25", paid, payment_rows(25), first)
+    yield _history("payments-between", everything, _mixed_rows(), middle)
+    yield _history("payments-last", everything, _mixed_rows(), last)
+    narrowed = HistoryFilter(
+        method="card",
+        currency="USD",
+        from_on=date(2025, 10, 1),
+        to_on=date(2026, 12, 31),
+        q="workshop in Lisbon, balance",
+    )
+    yield _history("payments-narrowed", narrowed, _mixed_rows()[:3], first)
+    yield _history("payments-searched", HistoryFilter(status="rejected", q="plan"), _mixed_rows()[:2])
+    for status in ("complete", "pending", "failed", "refunded", "expired"):
+        yield _history(f"payments-no-{status}", HistoryFilter(status=status), ())
+    yield _history("payments-no-match", HistoryFilter(q="workshpo"), ())
+    yield _history("payments-no-match-of-all", narrowed, ())
+    yield _history("payments-no-match-of-filters", HistoryFilter(method="credit"), ())
     yield Example(
-        "payments-25", "payments/list.html",
-        PaymentsPage("complete", _by_month(payment_rows(25)), Pager(None, "?status=complete&after=b"), True), "payments",
-    )  # fmt: skip
-    for status in ("complete", "pending", "failed", "refunded"):
-        page = PaymentsPage(status, (), Pager(None, None), True, {"all": 148, status: 0})
-        yield Example(f"payments-no-{status}", "payments/list.html", page, "payments")
-    yield Example("payments-none", "payments/list.html", PaymentsPage("all", (), Pager(None, None), False), "payments")
+        "payments-none",
+        "payments/list.html",
+        build_payments_page(everything, (), Pager(None, None), build_counts(()), root="/acme"),
+        "payments",
+    )
 
-    asked = NOW - timedelta(minutes=2)
-    created, sent = Step("created", asked), Step("sent", asked + timedelta(seconds=1))
+    requested_at = NOW - timedelta(minutes=2)
+    created, sent = Step("created", requested_at), Step("sent", requested_at + timedelta(seconds=1))
     shares = (PaidInvoice(example_id("inv", 1), "ACME-0412", "Team plan, March", 23958, 0, "USD", True),)
     pay = PaymentPage(
-        id=example_id("pay", 1), status="complete", amount=23958, currency="USD", payee="Acme Software Inc.", at=asked,
+        id=example_id("pay", 1), status="complete", amount=23958, currency="USD", payee="Acme Software Inc.", at=requested_at,
         gateway_name="Sandbox Pay", method=STUDIO_CARD, shares=shares, retry_amount=23958,
         retry_currency="USD",
-        steps=(created, sent, Step("complete", asked + timedelta(seconds=4))),
+        steps=(created, sent, Step("complete", requested_at + timedelta(seconds=4))),
     )  # fmt: skip
     retry = "/acme/checkout?invoice=1"
     two = (shares[0], PaidInvoice(example_id("inv", 2), "ACME-0419", "Usage, February", 8640, 1360, "USD"))
@@ -185,22 +217,22 @@ def payment_examples() -> Iterator[Example]:
         "card-pending": replace(pay, status="pending", steps=open_steps),
         "phone": replace(
             pay, status="pending", method=PHONE, amount=12500, currency="XAF", payee="Savane Énergie SA",
-            asked_at=asked, answer_by=asked + timedelta(minutes=3), dial="*126#", can_cancel=True, steps=open_steps,
+            asked_at=requested_at, answer_by=requested_at + timedelta(minutes=3), dial="*126#", can_cancel=True, steps=open_steps,
             window_seconds=180, seconds_left=60, zone="Africa/Douala", **checked,
             shares=(PaidInvoice(example_id("inv", 6), "SAV-0190", "Kit solaire, mensualité 6 sur 12", 12500),),
         ),
         "phone-late": replace(
             pay, status="pending", method=PHONE, amount=12500, currency="XAF", payee="Savane Énergie SA",
-            asked_at=asked, answer_by=asked + timedelta(minutes=1), ends_at=asked + timedelta(hours=3), is_late=True, can_cancel=True,
-            steps=(created, sent, Step("unanswered", asked + timedelta(minutes=1))), window_seconds=60, zone="Africa/Douala",
+            asked_at=requested_at, answer_by=requested_at + timedelta(minutes=1), ends_at=requested_at + timedelta(hours=3), is_late=True, can_cancel=True,
+            steps=(created, sent, Step("unanswered", requested_at + timedelta(minutes=1))), window_seconds=60, zone="Africa/Douala",
             shares=(PaidInvoice(example_id("inv", 6), "SAV-0190", "Kit solaire, mensualité 6 sur 12", 12500),), **checked,
         ),
         "phone-late-for-good": replace(
-            pay, status="pending", method=PHONE, asked_at=asked, answer_by=asked + timedelta(minutes=1), is_top_up=True, shares=(),
-            ends_at=asked + timedelta(hours=3), is_late=True, could_not_stop=True, steps=(created, sent),
+            pay, status="pending", method=PHONE, asked_at=requested_at, answer_by=requested_at + timedelta(minutes=1), is_top_up=True, shares=(),
+            ends_at=requested_at + timedelta(hours=3), is_late=True, could_not_stop=True, steps=(created, sent),
         ),
         "phone-not-stopped": replace(
-            pay, status="pending", method=PHONE, asked_at=asked, answer_by=asked + timedelta(minutes=3), window_seconds=180,
+            pay, status="pending", method=PHONE, asked_at=requested_at, answer_by=requested_at + timedelta(minutes=3), window_seconds=180,
             seconds_left=60, could_not_stop=True, steps=open_steps,
         ),
         "stopped": replace(
@@ -307,7 +339,7 @@ def _by_month(rows: tuple[PaymentRow, ...]) -> tuple[PaymentMonth, ...]:
 
 
 def payment_rows(count: int) -> tuple[PaymentRow, ...]:
-    """As many paid rows as asked for, each with an id of the real length."""
+    """As many paid rows as requested_at for, each with an id of the real length."""
     return tuple(
         PaymentRow(
             id=f"pay_{index:06d}{'0Yc3mQ9sT7vLkPzE'}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from portal.accessibility.pages import AccessibilityPage
 from portal.questions.pages import About, AskPage
 from portal.security.page_builders import SHOWN
 from portal.security.pages import Happening, SecurityPage, SessionEntry
@@ -44,6 +45,8 @@ def security_examples() -> Iterator[Example]:
             + [("portal.session_ended", "you", "ended"), ("portal.session_ended", "", "too_many")]
         )
     )  # fmt: skip
+    yield Example("accessibility", "accessibility.html", AccessibilityPage("billing@acme.example"))
+    yield Example("accessibility-inside", "accessibility.html", AccessibilityPage(None), "overview")
     sessions = (_PHONE, _LAPTOP, _ELSEWHERE, _BY_HOST)
     yield Example(
         "security", "security.html", SecurityPage(sessions, happenings, older_url="?before=evt_1"), "security"

@@ -8,11 +8,11 @@ from portal.gateways.notchpay.client import NotchPayGateway
 from portal.gateways.notchpay.tables import CHANNELS, CURRENCY_OF_COUNTRY, from_notchpay, to_notchpay
 from portal.money import CURRENCIES, AmountError, Money, exponent
 
-TOLD = {"XAF": 5000, "XOF": 5000}
+FIGURES = {"XAF": 5000, "XOF": 5000}
 REFUSED = ["USD", "EUR", "NGN", "GHS", "KES", "GBP", "JPY", "UGX", "RWF", "GNF", "KWD", "ISK", "HUF", "TWD"]
 
 
-@pytest.mark.parametrize(("currency", "figure"), TOLD.items())
+@pytest.mark.parametrize(("currency", "figure"), FIGURES.items())
 def test_amount_is_sent_and_read_as_the_same_number(currency, figure):
     money = Money(5000, currency)
 
@@ -29,10 +29,10 @@ def test_currency_with_an_unclear_unit_is_neither_sent_nor_read(currency):
 
 
 def test_supported_currencies_have_no_decimals_so_that_major_and_minor_units_are_equal():
-    taken = [currency for currency in CURRENCIES if currency in TOLD]
+    taken = [currency for currency in CURRENCIES if currency in FIGURES]
 
     assert [exponent(currency) for currency in taken] == [0, 0]
-    for currency in CURRENCIES - set(TOLD):
+    for currency in CURRENCIES - set(FIGURES):
         with pytest.raises(AmountError):
             to_notchpay(Money(1, currency))
 
@@ -50,7 +50,7 @@ def test_currency_that_is_not_one_is_not_read(currency):
 
 
 def test_every_channel_has_the_currency_of_its_country():
-    assert {CURRENCY_OF_COUNTRY[channel.country] for channel in CHANNELS} <= set(TOLD)
+    assert {CURRENCY_OF_COUNTRY[channel.country] for channel in CHANNELS} <= set(FIGURES)
 
 
 def test_capabilities_have_the_currencies_of_the_table():

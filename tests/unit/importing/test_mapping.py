@@ -1,4 +1,4 @@
-"""Where a field's value comes from, and which mistakes of a command are told before anything is read."""
+"""Where a field's value comes from, and which mistakes of a command are reported before anything is read."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_total_on_all_rows_names_all_that_it_is_for():
         ([row("1", "10.00", total=2000), row("1", "20.00", total=1000)], ["30.00"]),
     ],
 )
-def test_where_no_reading_fits_both_sums_are_told(rows, sums):
+def test_where_no_reading_fits_both_sums_are_reported(rows, sums):
     with pytest.raises(ValueRefused, match="total is not quantity × unit_amount") as fault:
         price(*rows)
 
@@ -142,7 +142,7 @@ def test_bill_is_read_as_it_was_written(lines, tax, shipping, discount, is_inclu
     try:
         found = price(*rows)
     except ValueRefused as fault:
-        assert place == "each" and "two readings" in str(fault)  # noqa: PT017 - what else could be told is in no doubt
+        assert place == "each" and "two readings" in str(fault)  # noqa: PT017 - what else could be reported is in no doubt
         return
 
     assert found.total in (total, total * len(lines))

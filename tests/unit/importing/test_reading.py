@@ -32,18 +32,18 @@ def lines_of(path: Path, text: str, delimiter: str = ",") -> list[tuple[int, lis
 
 
 @pytest.mark.parametrize(
-    ("encoding", "told"),
+    ("encoding", "recognised"),
     [
         ("utf-8", "utf-8-sig"), ("utf-8-sig", "utf-8-sig"), ("cp1252", "cp1252"), ("utf-16", "utf-16"), ("utf-16-le", "utf-16-le"),
         ("utf-16-be", "utf-16-be"),
     ],
 )  # fmt: skip
-def test_encoding_is_found(path, encoding, told):
+def test_encoding_is_found(path, encoding, recognised):
     path.write_bytes("name,city\nJosé,Zürich\n".encode(encoding))
 
     file = open_csv(path)
 
-    assert (file.encoding, file.columns) == (told, ("name", "city"))
+    assert (file.encoding, file.columns) == (recognised, ("name", "city"))
     assert records(path)[0].cells == ["José", "Zürich"]
 
 
@@ -224,10 +224,10 @@ def test_other_delimiter(path):
 
 def test_progress_adds_up_to_the_size(path):
     path.write_text("a,b\n" + "1,2\n" * 5000)
-    told: list[int] = []
+    progress: list[int] = []
 
-    for _ in read_records(open_csv(path), told.append):
+    for _ in read_records(open_csv(path), progress.append):
         pass
 
-    assert sum(told) == path.stat().st_size
-    assert len(told) > 2
+    assert sum(progress) == path.stat().st_size
+    assert len(progress) > 2

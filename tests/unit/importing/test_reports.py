@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from portal.importing.operations.csv_reader import CsvFile, open_csv, read_records
-from portal.importing.operations.reports import safe_cell, write_report
+from portal.importing.operations.reports import write_report
+from portal.spreadsheets import safe_cell
 
 
 def report_of(path: Path, *refusals: tuple[int, str, list[str]], delimiter: str = ",", skip_rows: int = 0) -> str:

@@ -47,7 +47,7 @@ def test_rows_of_one_object_come_together_in_the_files_order():
     assert groups == [("b", "1", [2, 4]), ("a", "2", [3]), ("a", "1", [5])]
 
 
-def test_earliest_good_row_of_an_owner_is_told_with_each_group():
+def test_earliest_good_row_of_an_owner_is_named_with_each_group():
     with Spool() as spool:
         spool.add(2, reading("a", "1", datetime(2026, 2, 1, tzinfo=UTC)), [])
         spool.add(3, reading("a", "2"), [])

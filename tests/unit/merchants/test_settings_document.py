@@ -14,10 +14,10 @@ from pydantic import BaseModel
 
 from portal.merchants.errors import InvalidSettings
 from portal.merchants.rules.context_fields import CATALOGUE
+from portal.merchants.rules.field_settings import FieldChoice
 from portal.merchants.rules.merchant_settings import (
     Amounts,
     Documents,
-    FieldChoice,
     Languages,
     MerchantSettings,
     Pages,

@@ -1,13 +1,12 @@
-"""The customer's payments: the history, and the current state of one payment."""
+"""The current state of one payment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, g, request
+from flask import Response, g, request
 
-from portal.customer_pages.context import current_scope, current_services, now, reader_zone, reading, root, today
+from portal.customer_pages.context import current_scope, current_services, now, reader_zone, root, today
 from portal.database import Reader
 from portal.events.queries import list_events
 from portal.events.rules import EventType
@@ -16,40 +15,13 @@ from portal.notice_kinds import RECEIPT
 from portal.notices.queries import is_wanted
 from portal.outbox.queries import find_delivery
 from portal.payments.operations.paying import look_up_for_page
-from portal.payments.page_builders import build_payment_page, build_payment_rows, build_payments_page, is_just_paid
-from portal.payments.queries.history import FILTERS, has_payments, read_history, read_refunds
+from portal.payments.page_builders import build_payment_page, is_just_paid
 from portal.payments.queries.payment_page import read_payment_page
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
-from portal.public_ids import is_id
 from portal.refunds.queries import StoredRefund, list_refunds_of
 from portal.tenancy import MerchantScope, Scope
-from portal.web.lists import build_pager, read_cursor, read_filter
 from portal.web.policies import signed_in
 from portal.web.render import render_page
-
-
-def add_routes(blueprint: Blueprint) -> None:
-    """The addresses of the payments."""
-    blueprint.add_url_rule("/payments", "payments", payments)
-    blueprint.add_url_rule("/payments/<payment_id>", "payment", payment)
-
-
-@signed_in
-def payments() -> Response:
-    """The history, 25 payments a page."""
-    services, scope = current_services(), current_scope()
-    status = read_filter(request.args, FILTERS, "all")
-    cursor = read_cursor(request.args, lambda text: text if is_id("pay", text) else None)
-    with reading() as reader:
-        found = read_history(reader, scope, status, cursor, now=now())
-        is_first_of_all = status == "all" and cursor.key is None
-        has_any = bool(found.rows) or (not is_first_of_all and has_payments(reader, scope))
-    can_pay = services.gateways.find(scope.merchant_id) is not None
-    rows = build_payment_rows(
-        found.rows, read_refunds(found.rows), zone=ZoneInfo(g.merchant.timezone), root=root(), can_pay=can_pay
-    )
-    pager = build_pager(found, "" if status == "all" else status, lambda row: row.id)
-    return render_page("payments/list.html", build_payments_page(status, rows, pager, has_any=has_any))
 
 
 @signed_in

@@ -1,0 +1,49 @@
+"""Seeded bugs: invoices, receipts and statements on paper."""
+
+from __future__ import annotations
+
+from tests.bugs.catalogue.bug import Bug, bug
+
+_DOCUMENTS = "tests/integration/test_documents.py"
+
+
+BUGS: tuple[Bug, ...] = (
+    bug(
+        "a paper is fixed anew each time it is asked for",
+        (
+            "portal/documents/operations.py",
+            "    if list_fixed(session, MerchantScope(merchant.id), [issue.object_id]):\n        return\n",
+            "    forget_papers(session, merchant.id, [issue.object_id])\n",
+        ),
+        (
+            "portal/documents/downloads.py",
+            "        if paper is None:\n            try:",
+            "        if True:\n            try:",
+        ),
+        likely=(_DOCUMENTS,),
+    ),
+    bug(
+        "one invoice of somebody else is left out of a ZIP without a word",
+        (
+            "portal/documents/views.py",
+            "    if len(found) != len(wanted):\n        raise NotFound\n",
+            "    wanted = [each for each in wanted if each in found]\n",
+        ),
+        likely=(_DOCUMENTS,),
+    ),
+    bug(
+        "a payment without money has a receipt",
+        ("portal/documents/views.py", "    if payment.status not in CAPTURED:\n        raise NotFound\n", ""),
+        likely=(_DOCUMENTS,),
+    ),
+    bug(
+        "a text on a paper turns the direction of what follows",
+        ("portal/documents/rules.py", ".translate(_DIRECTIONS)", ""),
+        likely=("tests/unit/test_papers.py",),
+    ),
+    bug(
+        "a ZIP that nobody reads keeps its place",
+        ("portal/documents/archives.py", "            place.__exit__(None, None, None)\n", "            pass\n"),
+        likely=(_DOCUMENTS,),
+    ),
+)

@@ -1,0 +1,103 @@
+"""Seeded bugs: signing in, and who is signed in."""
+
+from __future__ import annotations
+
+from tests.bugs.catalogue.bug import Bug, bug
+
+_SECRETS = "tests/integration/test_sign_in_secrets.py"
+_STRANGERS = "tests/integration/test_sign_in_strangers.py"
+_COMPARISONS = "tests/integration/test_secret_comparisons.py"
+
+
+BUGS: tuple[Bug, ...] = (
+    bug(
+        "opening a sign-in link uses it up",
+        (
+            "portal/sign_in/views/links.py",
+            "        target = page_builders.build_target(challenge.target)\n",
+            "        target = page_builders.build_target(challenge.target)\n    services.database.run(lambda session: operations.use_link("
+            "session, services.settings, g.merchant.id, current_visitor(), challenge_id=challenge_id, at=now()))\n"
+            "    with services.database.read() as reader:\n",
+        ),
+        likely=("tests/integration/test_sign_in_link.py",),
+    ),
+    bug(
+        "wrong codes are not counted",
+        (
+            "portal/sign_in/operations/budgets.py",
+            "is_judged=own.count <= settings.sign_in_tries",
+            "is_judged=True",
+        ),
+        likely=("tests/integration/test_sign_in_code.py",),
+    ),
+    bug(
+        "another mail renews the tries of a browser",
+        (
+            "portal/sign_in/operations/requesting.py",
+            "    count_request(session, settings, asker, at)\n",
+            "    count_request(session, settings, asker, at)\n"
+            "    from portal.sign_in.operations.limits import reset_count\n\n"
+            '    reset_count(session, merchant_id, asker.key("code-browser"))\n',
+        ),
+        likely=("tests/integration/test_sign_in_code.py",),
+    ),
+    bug(
+        "each request has a link and a code of its own",
+        (
+            "portal/sign_in/operations/requesting.py",
+            "is_joinable=True,\n",
+            "is_joinable=False,\n",
+        ),
+        likely=(_STRANGERS,),
+    ),
+    bug(
+        "a browser is known in which somebody else was signed in",
+        (
+            "portal/sign_in/queries.py",
+            "    return any(account.id in customer_ids for account in accounts)\n",
+            "    return bool(customer_ids)\n",
+        ),
+        likely=(_STRANGERS,),
+    ),
+    bug(
+        "the page of a link posts itself wherever it is opened",
+        (
+            "portal/sign_in/views/links.py",
+            "challenge.is_requested_here and not is_from_another_site(current_runtime(), request)",
+            "True",
+        ),
+        likely=("tests/integration/test_sign_in_link.py",),
+    ),
+    bug(
+        "a mail signs in whoever has the mailbox that its customer has moved to",
+        (
+            "portal/sign_in/queries.py",
+            "        if is_address_digest(keys, merchant_id, mailbox_of(account.email), digest=digest)\n",
+            "",
+        ),
+        likely=(_STRANGERS,),
+    ),
+    bug(
+        "codes and links are compared letter by letter",
+        (
+            "portal/sign_in/rules/tokens.py",
+            "return sum(hmac.compare_digest(given, one) for one in expected) > 0",
+            "return given in expected",
+        ),
+        likely=(_COMPARISONS,),
+    ),
+    bug(
+        "tokens of sessions are stored as they are",
+        (
+            "portal/sign_in/rules/tokens.py",
+            'return sha256(token.encode("utf-8", "replace")).digest()',
+            'return token.encode("utf-8", "replace")',
+        ),
+        likely=(_SECRETS, "tests/integration/test_sign_in_sessions.py"),
+    ),
+    bug(
+        "forms of other sites are taken",
+        ("portal/customer_pages/guard.py", "    if not is_own_page:\n", "    if is_own_page is None:\n"),
+        likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
+    ),
+)

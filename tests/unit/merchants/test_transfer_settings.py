@@ -1,0 +1,40 @@
+"""The accounts for transfers in the settings document."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.merchants.errors import InvalidSettings
+from portal.merchants.rules.merchant_settings import read_document, write_document
+
+GOOD = {"holder": "Acme GmbH", "iban": "DE89 3704 0044 0532 0130 00"}
+
+
+@pytest.mark.parametrize(
+    ("currency", "changes", "path"),
+    [
+        ("EUR", {"iban": "DE89 3704 0044 0532 0130 01"}, "transfer.EUR.iban"),
+        ("EUR", {"iban": ""}, "transfer.EUR.iban"),
+        ("EUR", {"account": "123"}, "transfer.EUR.account"),
+        ("EUR", {"bic": "COBADE"}, "transfer.EUR.bic"),
+        ("EUR", {"holder": " Acme"}, "transfer.EUR.holder"),
+        ("EUR", {"holder": "A" * 71}, "transfer.EUR.holder"),
+        ("EUR", {"bank": "a\nb"}, "transfer.EUR.bank"),
+        ("EURO", {}, "transfer.EURO"),
+    ],
+)
+def test_account_that_no_bank_would_take_is_refused_at_its_path(currency: str, changes: dict, path: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        read_document({"transfer": {currency: {**GOOD, **changes}}}, languages=["en"])
+
+    assert [fault.path for fault in refused.value.faults] == [path]
+
+
+def test_accounts_come_back_as_they_were_written() -> None:
+    accounts = {"EUR": GOOD, "XAF": {"holder": "Savane", "account": "10005 00123", "bank": "Banque"}}
+    settings = read_document({"transfer": accounts}, languages=["en"])
+
+    again = read_document(write_document(settings), languages=["en"])
+
+    assert again == settings
+    assert again.transfer["XAF"].account == "10005 00123"
