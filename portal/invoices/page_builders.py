@@ -27,7 +27,6 @@ from portal.invoices.pages import (
 )
 from portal.invoices.queries.invoice_list import ListedInvoice, OwedSum, is_by_due_date
 from portal.invoices.queries.invoice_page import InvoiceDetail
-from portal.invoices.queries.promises import StoredPromise
 from portal.invoices.rules import (
     MAX_INVOICES_PER_PAYMENT,
     OUTSTANDING,
@@ -128,7 +127,6 @@ def build_invoice_row(record: ListedInvoice, today: date) -> InvoiceRow:
 def build_pay_later(
     invoice: InvoiceDetail,
     settings: MerchantSettings,
-    promise: StoredPromise | None,
     *,
     today: date,
     zone: tzinfo,
@@ -137,6 +135,7 @@ def build_pay_later(
 ) -> PayLater | None:
     """Return how an invoice is paid elsewhere or later; None where nothing is to pay, or the merchant admits neither."""
     record = invoice.record
+    promise = invoice.promise
     account, days = settings.transfer.get(record.currency), settings.promises.days
     if not is_payable(record.status, record.amount_due, record.amount_reserved) or not (account or days or promise):
         return None

@@ -32,7 +32,6 @@ from portal.invoices.queries.credit_notes import get_credit_note
 from portal.invoices.queries.invoice_list import FILTERS, is_by_due_date, read_invoice_list, sum_owed
 from portal.invoices.queries.invoice_page import read_invoice_page
 from portal.invoices.queries.invoices import StoredInvoice, find_invoice, get_invoice
-from portal.invoices.queries.promises import find_promise
 from portal.invoices.rules import PromiseKind, read_day
 from portal.payments.queries.payment_page import list_invoice_shares
 from portal.payments.queries.standing import standing_at, standing_of_invoice
@@ -98,7 +97,6 @@ def _show(invoice_id: str, *, typed_day: str = "", fault: str = "", status: int 
         shares = list_invoice_shares(reader, scope, found.record.id, now=now())
         went_back = [share.payment_id for share in shares if share.status in ("partially_refunded", "refunded")]
         refunds = list_refunds_of(reader, scope, went_back)
-        promise = find_promise(reader, scope, found.record.id)
     page = build_invoice_page(
         found,
         shares,
@@ -113,7 +111,6 @@ def _show(invoice_id: str, *, typed_day: str = "", fault: str = "", status: int 
         later=build_pay_later(
             found,
             g.merchant.settings,
-            promise,
             today=today(),
             zone=ZoneInfo(g.merchant.timezone),
             typed=typed_day,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gettext
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -24,6 +24,7 @@ SOURCE_LOCALE = "en"
 _LANGUAGE_RANGE = re.compile(
     r"\s*([A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.ASCII
 )
+_LATIN_WORD = re.compile(r"[A-Za-z0-9-]*", re.ASCII)
 _FRENCH_SPACE = re.compile("(?<=«) | (?=[:;?!»])")
 
 
@@ -112,20 +113,25 @@ def jinja_functions(locale: str) -> dict[str, Callable[..., str]]:
     """
     texts = translator(locale)
     unchanging: dict[str, Markup] = {}
+    is_right_to_left = direction(locale) == "rtl"
+
+    def fill(text: str, variables: Mapping[str, object]) -> Markup:
+        given = {name: _isolated(value) for name, value in variables.items()} if is_right_to_left else variables
+        return Markup(text) % given  # noqa: S704  # A literal of a template.
 
     def translate(message: str, /, **variables: object) -> Markup:
         if variables:
-            return Markup(texts.catalogue.gettext(message)) % variables  # noqa: S704  # A literal of a template.
+            return fill(texts.catalogue.gettext(message), variables)
         if message not in unchanging:
             unchanging[message] = Markup(texts.catalogue.gettext(message)) % {}  # noqa: S704
         return unchanging[message]
 
     def translate_number(singular: str, plural: str, number: int, /, **variables: object) -> Markup:
         text = texts.catalogue.ngettext(singular, plural, number)
-        return Markup(text) % {"num": number, **variables}  # noqa: S704
+        return fill(text, {"num": number, **variables})
 
     def translate_in_context(context: str, message: str, /, **variables: object) -> Markup:
-        return Markup(texts.catalogue.pgettext(context, message)) % variables  # noqa: S704
+        return fill(texts.catalogue.pgettext(context, message), variables)
 
     def translate_data(message: str, /, **variables: object) -> str:
         text = texts.catalogue.gettext(message)
@@ -138,6 +144,14 @@ def jinja_functions(locale: str) -> dict[str, Callable[..., str]]:
         "pgettext": translate_in_context,
         "translate_data": translate_data,
     }
+
+
+def _isolated(value: object) -> object:
+    """Return a value that keeps its own direction within a sentence from right to left: a name ("Acme Inc."), an amount, an address. One
+    word of Latin letters and digits needs no marks, and a code is to be copied without any."""
+    if not isinstance(value, str) or _LATIN_WORD.fullmatch(value):
+        return value
+    return f"\u2068{value}\u2069" if not isinstance(value, Markup) else Markup("\u2068") + value + Markup("\u2069")
 
 
 def language_name(locale: str) -> str:

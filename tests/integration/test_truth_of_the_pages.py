@@ -58,6 +58,7 @@ class Truth:
     is_sending: bool = False
     is_stopping: bool = False
     method: str = "active"
+    said: str = ""
 
     @property
     def captured(self) -> bool:
@@ -117,6 +118,8 @@ CLAIMS: list[Claim] = [
     (r"No failed payments", lambda t: t.payment not in ("failed", "rejected")),
     (r"No refunds so far", lambda t: not t.went_back),
     (r"You approve it now(.*?Paid)?|It is accepted until|You do nothing(.*?Expired)?|The request ends by itself", lambda t: t.moving and t.is_late),
+    (r"You say that you paid by transfer|got your message on|stays open here until the money is booked", lambda t: t.said == "transfer" and t.owed > 0),
+    (r"You say that you will pay on|Until then no reminder is sent", lambda t: t.said == "day" and t.owed > 0),
     # Owed.
     (r"You owe|1 overdue by|Not counted above|Stays open|stays open|[Ss]till open|is open again|What can be paid|the next due|invoices?, due", lambda t: t.owed > 0),
     (r"the overdue invoice|everything overdue|\d overdue, the oldest|Overdue (by|since)|overdue by|Was due|\$[\d.]+ overdue", lambda t: t.is_overdue),
@@ -173,6 +176,10 @@ CLAIMS: list[Claim] = [
 
 # Sentences with a word of money that promise or ask something whatever the state is, or stand on pages that only an input leads to.
 SAID_ANYWHERE = """
+Pay by bank transfer|I have paid|Name a day to pay|Promise to pay|Up to %(day)s. It is a promise: nothing is paid by it.|No payment matches “%(text)s”
+No payment matches these filters|We only looked at payments that match the other filters. Check the spelling, or remove a filter.|Search payments|Remove this filter
+We looked at the reference, invoice number, description and amount of your only payment.
+We looked at references, invoice numbers, descriptions and amounts of all %(total)s payments.
 Recent payments|All payments|Payments, newest first|Pay with|Payment methods|Payments|Payments for this invoice|Pay another amount|Pay another way
 Pay what is still open|Pay other invoices|Pay other invoices at the same time|Pay the rest|Pay the rest another way|Choose what to pay|Choose a payment method.
 Everything|You pay|Of which now|Second payment, another payment method|First payment|In two payments|Amount to pay now|The payment method pays the rest.
@@ -262,6 +269,8 @@ def cases() -> Iterator[tuple[str, Callable[[Account], tuple[str | None, str | N
         Truth(invoice="paid", is_credited=True),
     )
     yield "nothing", lambda account: (None, None), Truth(invoice="")
+    for said in ("transfer", "day"):
+        yield _promise_case(said)
     for state, columns in _METHODS.items():
         yield _method_case(state, columns)
 
@@ -371,6 +380,15 @@ def _invoice_case(status: str) -> tuple[str, Callable[[Account], tuple[str | Non
 
     owed = TOTAL - paid if status in ("open", "partially_paid") else 0
     return f"invoice {status}", make, Truth(invoice="" if status == "draft" else status, owed=owed)
+
+
+def _promise_case(said: str) -> tuple[str, Callable[[Account], tuple[str | None, str | None]], Truth]:
+    def make(account: Account) -> tuple[str, None]:
+        invoice = account.invoice(TOTAL)
+        account.promise(invoice, said)
+        return invoice, None
+
+    return f"promise {said}", make, Truth(owed=TOTAL, said=said)
 
 
 def _method_case(

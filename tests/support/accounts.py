@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.credit.models import CustomerBalance
 from portal.database import Database
-from portal.invoices.models import InvoiceLine
+from portal.invoices.models import InvoiceLine, Promise
 from portal.notices.models import NoticeCopy
 from portal.payment_methods.models import PaymentMethodSetup
 from portal.public_ids import new_id
@@ -67,6 +67,17 @@ class Account:
         """A credit note that has lowered the invoice."""
         with self._session() as session:
             return customers.insert_credit_note(session, self.scope, invoice_id, amount, number, at=self.now)
+
+    def promise(self, invoice_id: str, kind: str) -> None:
+        """What the customer said about an invoice today: that it was paid by transfer, or will be paid on a "day", a week from now."""
+        pay_on = self.today + timedelta(days=7)
+        with self._session() as session:
+            session.add(
+                Promise(
+                    merchant_id=self.scope.merchant_id, invoice_id=invoice_id, customer_id=self.scope.customer_id, kind=kind,
+                    pay_on=pay_on if kind == "day" else None, held_until=pay_on, made_at=self.now,
+                )
+            )  # fmt: skip
 
     def credit(self, amount: int, currency: str = "USD", *, reserved: int = 0) -> None:
         """Credit of the customer, in minor units; `reserved` of it is held by a payment under way."""

@@ -95,6 +95,8 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
         "credit_notes (merchant_id, id, customer_id, invoice_id, number, currency, description, amount, amount_applied,"
         " issued_on, created_at)": f"'{_id('mer', 1)}', {named('cn', 'n')}, {customer}, {named('inv', 'n')}, 'C-' || n, 'USD',"
         f" '', 1, 1, {day('1')}, {at('n')} from {series(invoices)}",
+        "promises (merchant_id, invoice_id, customer_id, kind, pay_on, held_until, made_at)":
+        f"'{_id('mer', 1)}', {named('inv', 'n')}, {customer}, 'day', {day('1')}, {day('1')}, {at('n')} from {series(invoices)}",
         "payment_allocations (merchant_id, payment_id, invoice_id, slot, state, amount, invoice_version)":
         f"'{_id('mer', 1)}', {named('pay', 'n')}, {named('inv', '1 + (n - 1) % ' + str(invoices))}, 1, 'released', 1000, 1"
         f" from {series(payments)}",

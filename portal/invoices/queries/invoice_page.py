@@ -1,4 +1,5 @@
-"""Packed for the customer's page of one invoice: the invoice, its lines, its credit notes and the default method in one statement.
+"""Packed for the customer's page of one invoice: the invoice, its lines, its credit notes, what was promised
+and the default method in one statement.
 
 The page is one of those that are opened most. Everybody else reads by `queries.invoices`.
 """
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from portal.database import Count, Day, Id, Reader
 from portal.errors import NotFound
-from portal.invoices.models import CreditNote, Invoice, InvoiceLine
+from portal.invoices.models import CreditNote, Invoice, InvoiceLine, Promise
 from portal.invoices.queries.invoice_list import InvoiceRecord
 from portal.payment_methods.models import PaymentMethod
 from portal.public_ids import is_id
@@ -23,6 +24,7 @@ _INVOICES = Invoice.__table__
 _LINES = InvoiceLine.__table__
 _NOTES = CreditNote.__table__
 _METHODS = PaymentMethod.__table__
+_PROMISES = Promise.__table__
 
 
 class LineRecord(NamedTuple):
@@ -44,6 +46,14 @@ class NoteRecord(NamedTuple):
     amount_applied: int
 
 
+class StoredPromise(NamedTuple):
+    """What the customer last said about an invoice: `kind` "transfer", or "day" with `pay_on`."""
+
+    kind: str
+    pay_on: date | None
+    made_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class InvoiceDetail:
     """One invoice with all that its page shows. `default_method` is type, brand, last4, nickname and bank of the default."""
@@ -56,6 +66,7 @@ class InvoiceDetail:
     default_method: tuple[str, str | None, str | None, str | None, str | None] | None
     lines: tuple[LineRecord, ...]
     notes: tuple[NoteRecord, ...]
+    promise: StoredPromise | None = None
 
 
 def read_invoice_page(reader: Reader, scope: Scope, invoice_id: str) -> InvoiceDetail:
@@ -83,12 +94,13 @@ def read_invoice_page(reader: Reader, scope: Scope, invoice_id: str) -> InvoiceD
         notes=tuple(
             NoteRecord(row.quantity, row.text, row.issued, row.amount) for row in parts if row.issued is not None
         ),
+        promise=StoredPromise(first.kind, first.pay_on, first.made_at) if first.kind else None,
     )
 
 
 def _one() -> sa.CompoundSelect[Any]:
     """An invoice beside each of its lines, and again beside each credit note: all of its page in one statement."""
-    i, m, li, n = _INVOICES.c, _METHODS.c, _LINES.c, _NOTES.c
+    i, m, li, n, p = _INVOICES.c, _METHODS.c, _LINES.c, _NOTES.c, _PROMISES.c
     default = sa.and_(
         m.merchant_id == i.merchant_id,
         m.customer_id == i.customer_id,
@@ -97,7 +109,8 @@ def _one() -> sa.CompoundSelect[Any]:
     )
     of_line = sa.and_(li.merchant_id == i.merchant_id, li.invoice_id == i.id)
     of_note = sa.and_(n.merchant_id == i.merchant_id, n.invoice_id == i.id, n.amount_applied > 0)
-    invoice = _INVOICES.outerjoin(_METHODS, default)
+    promised = sa.and_(p.merchant_id == i.merchant_id, p.invoice_id == i.id)
+    invoice = _INVOICES.outerjoin(_METHODS, default).outerjoin(_PROMISES, promised)
     head = [
         *(i[name] for name in InvoiceRecord._fields),
         i.subtotal,
@@ -109,6 +122,9 @@ def _one() -> sa.CompoundSelect[Any]:
         m.last4,
         m.nickname,
         m.bank_name,
+        p.kind,
+        p.pay_on,
+        p.made_at,
     ]
     mine = sa.and_(
         i.merchant_id == sa.bindparam("merchant_id"),

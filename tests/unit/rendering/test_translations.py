@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from markupsafe import Markup
 
 from portal.rendering.catalogues import collect_messages
 from portal.rendering.translations import (
@@ -60,6 +61,15 @@ def test_variables_of_a_text_are_escaped_and_the_text_is_not():
     translate = jinja_functions("en")["_"]
 
     assert str(translate("<b>%(name)s</b>", name="<i>")) == "<b>&lt;i&gt;</b>"
+
+
+def test_names_keep_their_direction_in_a_sentence_from_right_to_left():
+    arabic, french = (jinja_functions(locale)["_"] for locale in ("ar", "fr"))
+
+    assert str(arabic("%(name)s", name="Acme <Inc.>")) == "\u2068Acme &lt;Inc.&gt;\u2069"
+    assert str(arabic("%(name)s", name=Markup("<b>$1.00</b>"))) == "\u2068<b>$1.00</b>\u2069"
+    assert str(arabic("%(code)s", code="WDJB-MJHT")) == "WDJB-MJHT"
+    assert str(french("%(name)s", name="Acme Inc.")) == "Acme Inc."
 
 
 def test_language_names_and_directions():
