@@ -44,7 +44,7 @@ BUGS: tuple[Bug, ...] = (
             "if copy.agreed_at is not None and copy.ended_at is None]",
             "if copy.ended_at is None]",
         ),
-        likely=(_NOTICES_PAGE,),
+        likely=("tests/integration/test_notice_copies.py",),
     ),
     bug(
         "every public form may be posted by other sites",
