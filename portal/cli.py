@@ -26,6 +26,7 @@ COMMANDS = {
     "api-key": ("portal.commands.api_key:api_key", "Create, list and revoke keys of the merchant API."),
     "customer": ("portal.commands.customer:customer", "List, create, update, block and delete customers."),
     "invoice": ("portal.commands.invoice:invoice", "List, show, create and void invoices."),
+    "pay-link": ("portal.commands.pay_link:pay_link", "Create or revoke the pay link of an invoice."),
     "payment": ("portal.commands.payment:payment", "List and show payments."),
     "gateway": (
         "portal.commands.gateway:gateway",

@@ -123,6 +123,12 @@ class Settings(BaseSettings):
     payment_prompts_per_phone_per_hour: int = Field(
         6, ge=1, description="requests to approve a payment on a telephone: to one number, and of one customer, an hour"
     )
+    payment_attempts_per_pay_link_per_hour: int = Field(
+        10, ge=1, description="payments that may be confirmed by one pay link an hour"
+    )
+    payment_prompts_per_pay_link_per_hour: int = Field(
+        3, ge=1, description="prompts by one pay link an hour, and to one number by any"
+    )
     events_days: int = Field(
         90, ge=1, le=3650, description="how many days events are stored with their payload; the audit log stays"
     )

@@ -40,8 +40,8 @@ from portal.tenancy import MerchantScope
 
 _STATUSES = ("outstanding", "overdue", *(status.value for status in InvoiceStatus))
 _LINE = re.compile(r"(?P<description>.*)=(?P<unit>-?[0-9.]+)(?:\*(?P<quantity>[0-9.]+))?(?:@(?P<rate>[0-9.]+)%?)?")
-_WHICH = click.argument("invoice_name", metavar="INVOICE")
-_OF_CUSTOMER = click.option("--customer", help="Whose invoice, by id, reference or email address.")
+INVOICE_NAME = click.argument("invoice_name", metavar="INVOICE")
+OF_CUSTOMER = click.option("--customer", help="Whose invoice, by id, reference or email address.")
 
 
 @click.group()
@@ -87,13 +87,13 @@ def list_(slug: str, statuses: tuple[str, ...], customer: str | None, number: st
 
 @invoice.command("show")
 @merchant_option
-@_OF_CUSTOMER
-@_WHICH
+@OF_CUSTOMER
+@INVOICE_NAME
 def show(slug: str, customer: str | None, invoice_name: str) -> None:
     """Print an invoice as JSON; amounts are in minor units."""
     with open_database(load_settings()) as database:
         merchant = named_merchant(database, slug)
-        _print(database, merchant, _find(database, merchant, invoice_name, customer))
+        _print(database, merchant, find_named_invoice(database, merchant, invoice_name, customer))
 
 
 @invoice.command("create")
@@ -147,8 +147,8 @@ def create(
 
 @invoice.command("void")
 @merchant_option
-@_OF_CUSTOMER
-@_WHICH
+@OF_CUSTOMER
+@INVOICE_NAME
 def void(slug: str, customer: str | None, invoice_name: str) -> None:
     """Take an invoice back that should not be paid, such as one that was imported wrongly, and print it as JSON.
 
@@ -156,7 +156,7 @@ def void(slug: str, customer: str | None, invoice_name: str) -> None:
     """
     with open_database(load_settings()) as database:
         merchant = named_merchant(database, slug)
-        invoice_id = _find(database, merchant, invoice_name, customer)
+        invoice_id = find_named_invoice(database, merchant, invoice_name, customer)
         at = SystemClock().now()
         database.run(lambda session: void_invoice(session, merchant.id, invoice_id, actor=COMMAND, at=at))
         _print(database, merchant, invoice_id)
@@ -164,8 +164,8 @@ def void(slug: str, customer: str | None, invoice_name: str) -> None:
 
 @invoice.command("attach")
 @merchant_option
-@_OF_CUSTOMER
-@_WHICH
+@OF_CUSTOMER
+@INVOICE_NAME
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def attach(slug: str, customer: str | None, invoice_name: str, file: Path) -> None:
     """Serve a PDF of your own for an invoice, in place of ours; print the invoice as JSON.
@@ -174,7 +174,7 @@ def attach(slug: str, customer: str | None, invoice_name: str, file: Path) -> No
     """
     with open_database(load_settings()) as database:
         merchant = named_merchant(database, slug)
-        invoice_id = _find(database, merchant, invoice_name, customer)
+        invoice_id = find_named_invoice(database, merchant, invoice_name, customer)
         at = SystemClock().now()
         with file.open("rb") as opened:
             content = opened.read(MAX_ATTACHED_BYTES + 1)
@@ -191,7 +191,7 @@ def _stored_statuses(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(status for name in names for status in (OUTSTANDING if name == "outstanding" else (name,)))
 
 
-def _find(database: Database, merchant: MerchantProfile, name: str, customer: str | None) -> str:
+def find_named_invoice(database: Database, merchant: MerchantProfile, name: str, customer: str | None) -> str:
     """Return the id of the invoice of this id or number. Raises UnknownInvoice, or a ClickException that names several."""
     with database.read() as reader:
         customer_id = named_customer(reader, merchant, customer).id if customer else None

@@ -1,7 +1,8 @@
 """What a view reads of its request: services, merchant, who is signed in; and redirects below the merchant's root.
 
 In `flask.g`: `merchant` (MerchantProfile), `root` (str), `signed_in` (SignedIn or None), `shell` (Shell); `is_named_by_host` and
-`is_without_account` where the host application names somebody, and somebody who has no account here. A view whose form is redirected
+`is_without_account` where the host application names somebody, and somebody who has no account here; `pay_link` (PayLinkState) and
+`pay_path` (str, the path of its page) below a pay link. A view whose form is redirected
 to a gateway sets `g.form_action_origins`.
 """
 
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, g
 from sqlalchemy import Connection
 
-from portal.events.rules import Actor, customer_actor
+from portal.events.rules import Actor, customer_actor, pay_link_actor
 from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.local_redirects import checked_location
@@ -41,6 +42,11 @@ def current_scope() -> Scope:
 def current_actor() -> Actor:
     """Return the signed-in customer as the actor of this request."""
     return customer_actor(g.signed_in.customer_id, request_id=request_number())
+
+
+def pay_link_reader() -> Actor:
+    """Return whoever has the pay link as the actor of this request; only for views with the policy `pay_link`."""
+    return pay_link_actor(g.pay_link.id, request_id=request_number())
 
 
 def root() -> str:

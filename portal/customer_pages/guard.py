@@ -7,12 +7,14 @@ from urllib.parse import quote
 from flask import Request, Response, g
 from flask.typing import ResponseReturnValue
 
-from portal.customer_pages.context import now, redirect_to
+from portal.customer_pages.context import now, reading, redirect_to
 from portal.customer_pages.cookies import write_cookies
 from portal.customer_pages.identification import follow_host
 from portal.customer_pages.shells import build_shell, csrf_binding
 from portal.customer_pages.visits import enter_merchant, load_session, referring_page
 from portal.errors import NotFound
+from portal.pay_links.queries import find_pay_link
+from portal.pay_links.rules import link_of
 from portal.sign_in.operations import touch_session
 from portal.sign_in.queries import SignedIn
 from portal.sign_in.rules.challenges import MAX_TARGET_LENGTH
@@ -36,6 +38,8 @@ def open_request() -> ResponseReturnValue | None:
     if wait is not None:
         raise TooManyRequests(wait)
     _refuse_closed(runtime, request)
+    if runtime.policies[request.endpoint or ""] is Policy.PAY_LINK:
+        return _open_pay_link(runtime, request)
     load_session()
     refuse_foreign(runtime, request)
     if follow_host(runtime, request) and request.method not in SAFE_METHODS:
@@ -71,6 +75,25 @@ def refuse_foreign(runtime: Runtime, request: Request) -> None:
         is_own_page = runtime.csrf.accepts(request.form.get(FIELD, ""), csrf_binding())
     if not is_own_page:
         raise CrossSiteRequest
+
+
+def _open_pay_link(runtime: Runtime, request: Request) -> Response | None:
+    """Set `g.pay_link` and the page's path `g.pay_path`, or lead to the sign-in page: all that is not a link are one, and one that was a
+    link here keeps its invoice as the target, whose id says nothing to who cannot sign in."""
+    refuse_foreign(runtime, request)
+    # A mail program may have taken the full stop behind the address for a part of it.
+    token = (request.view_args or {})["token"].rstrip(".")
+    link_id = link_of(runtime.services.settings.keys, g.merchant.id, token)
+    link = None
+    if link_id is not None:
+        with reading() as reader:
+            link = find_pay_link(reader, g.merchant.id, link_id, now=now())
+    if link is None or not link.is_open:
+        target = f"next=/invoices/{link.invoice_id}&" if link is not None else ""
+        return redirect_to(f"/sign-in?{target}link=ended")
+    g.pay_link, g.pay_path = link, f"{g.root}/pay/{token}"
+    g.shell = build_shell()
+    return None
 
 
 def _refuse_closed(runtime: Runtime, request: Request) -> None:

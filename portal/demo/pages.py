@@ -41,10 +41,13 @@ class DemoCustomer:
 
 @dataclass(frozen=True, slots=True)
 class DemoMerchant:
+    """A merchant of the demo; `pay_link_url` is an invoice that is paid without signing in, None where none is open any more."""
+
     name: str
     url: str
     about: str
     customers: tuple[DemoCustomer, ...]
+    pay_link_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

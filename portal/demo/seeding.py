@@ -28,6 +28,7 @@ from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoic
 from portal.merchants.operations import NewMerchant, connect_gateway, create_api_key, create_merchant
 from portal.merchants.queries import MerchantProfile, list_merchants
 from portal.outbox.models import OutboxMessage
+from portal.pay_links.operations import create_pay_link
 from portal.payment_methods.operations.methods import become, lock_methods, remember_method
 from portal.payment_methods.rules import MethodStatus
 from portal.payments.jobs import check_payments, expire_checkouts
@@ -37,7 +38,7 @@ from portal.payments.queries.payments import get_payment
 from portal.payments.rules.choices import Choice, Invoices, NewMethod, Preset, SavedMethod, TopUp
 from portal.refunds.operations import refund_payment
 from portal.services import Services
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 _PAID_MONTHS = 11
 
@@ -192,6 +193,7 @@ class _Seeding:
             kind: self._create_invoice(scope, titles[kind], amount, due_in_days=due_in_days, **options)
             for kind, (due_in_days, amount, options) in invoice_options.items()
         }
+        self._create_pay_link(scope, invoices["deposit"])
         self._move_clock_to(self.now - timedelta(days=2))
         self._pay(
             scope,
@@ -309,6 +311,10 @@ class _Seeding:
         )
         with self.services.database.unit_of_work() as session:
             return open_invoice(session, scope, new, actor=COMMAND, at=at)
+
+    def _create_pay_link(self, scope: Scope, invoice: str) -> None:
+        with self.services.database.unit_of_work() as session:
+            create_pay_link(session, MerchantScope(scope.merchant_id), invoice, actor=COMMAND, at=self.clock.now())
 
     def _begin_invoice_checkout(self, scope: Scope, invoice: str, method: str | None) -> str:
         """Begin a checkout by a saved method; None for a new one, on the gateway's page."""

@@ -13,7 +13,9 @@ from portal.customers.queries.customers import list_customers_by_email
 from portal.demo.example_data import EXAMPLE_MERCHANTS, ExampleMerchant
 from portal.demo.mail_catcher import find_mail, list_mails
 from portal.demo.pages import DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
-from portal.merchants.queries import list_merchants
+from portal.merchants.queries import MerchantProfile, list_merchants
+from portal.pay_links.operations import address_of
+from portal.pay_links.queries import find_standing_link
 from portal.phrases import phrase
 from portal.tenancy import MerchantScope
 from portal.web.headers import forbid_storing
@@ -67,6 +69,7 @@ def start() -> Response:
                 f"/{merchant.slug}/",
                 _ABOUT[merchant.slug],
                 _customers(reader, merchant.id, examples[merchant.slug]),
+                _pay_link(reader, merchant),
             )
             for merchant in list_merchants(reader)
             if merchant.slug in examples
@@ -121,6 +124,12 @@ def _page(name: str, page: object) -> Response:
 
 def _folder() -> Path:
     return Path(current_services().settings.demo_mail_dir)
+
+
+def _pay_link(reader: sa.Connection, merchant: MerchantProfile) -> str | None:
+    services = current_services()
+    link_id = find_standing_link(reader, MerchantScope(merchant.id))
+    return address_of(services.settings, merchant.id, merchant.slug, link_id) if link_id else None
 
 
 def _customers(reader: sa.Connection, merchant_id: str, example: ExampleMerchant) -> tuple[DemoCustomer, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 LAYOUT = 1
@@ -297,3 +298,15 @@ class StoredPaper:
     brand: PaperBrand
     made_at: datetime
     digest: str
+
+
+def without_payer(paper: StoredPaper, *, with_buyer: bool) -> StoredPaper:
+    """Return a receipt for whoever has the pay link of the invoice: it does not say which card or telephone paid, and without the buyer
+    (`with_buyer` False) not whom the invoice is for. It is another paper, with a digest of its own."""
+    content = dict(paper.content)
+    # The day comes first among the facts, the method and the buyer's tax number after it.
+    content["facts"] = content["facts"][:1]
+    if not with_buyer:
+        content["parties"] = content["parties"][:1]
+    kind = "pay link, with buyer" if with_buyer else "pay link"
+    return replace(paper, content=content, digest=sha256(f"{paper.digest} {kind}".encode()).hexdigest())

@@ -26,8 +26,9 @@ class ActorType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: `id` is `cus_…`, `key_…`, a gateway's name, "worker", "command". `person` is the member of a customer's
-    account (`per_…`), None until accounts have members. `request_id` is the HTTP request in which it was done, if it was one."""
+    """Who did it: `id` is `cus_…`, `key_…`, a gateway's name, "worker", "command"; `plk_…` of the type `customer` is whoever paid by this
+    pay link, without signing in. `person` is the member of a customer's account (`per_…`), None until accounts have members.
+    `request_id` is the HTTP request in which it was done, if it was one."""
 
     type: ActorType
     id: str
@@ -45,6 +46,11 @@ IMPORT = Actor(ActorType.SYSTEM, "import")
 def customer_actor(customer_id: str, *, request_id: str | None = None) -> Actor:
     """Return the customer as the actor."""
     return Actor(ActorType.CUSTOMER, customer_id, request_id=request_id)
+
+
+def pay_link_actor(link_id: str, *, request_id: str | None = None) -> Actor:
+    """Return whoever holds the pay link as the actor: on the customer's side, and nobody knows who."""
+    return Actor(ActorType.CUSTOMER, link_id, request_id=request_id)
 
 
 def gateway_actor(gateway: str) -> Actor:
@@ -103,6 +109,8 @@ class EventType(StrEnum):
     INVOICE_VIEWED = "invoice.viewed"
     INVOICE_UPDATED = "invoice.updated"
     INVOICE_DOCUMENT_ATTACHED = "invoice.document_attached"
+    PAY_LINK_CREATED = "pay_link.created"
+    PAY_LINK_REVOKED = "pay_link.revoked"
 
     CREDIT_NOTE_CREATED = "credit_note.created"
     CREDIT_NOTE_APPLIED = "credit_note.applied"
@@ -170,6 +178,7 @@ _INTERNAL = frozenset(
         EventType.API_KEY_REVOKED, EventType.GATEWAY_CONNECTED, EventType.GATEWAY_SECRETS_ROTATED,
         EventType.WEBHOOK_ENDPOINT_CREATED, EventType.WEBHOOK_ENDPOINT_UPDATED, EventType.STAFF_INVITED,
         EventType.STAFF_JOINED, EventType.STAFF_REMOVED, EventType.LIST_UPDATED,
+        EventType.PAY_LINK_CREATED, EventType.PAY_LINK_REVOKED,
     }
 )  # fmt: skip
 

@@ -133,6 +133,9 @@ class Payer:
 
     `known_token` is the token of a method that this customer has saved at the provider before, so that one customer of ours
     stays one customer there; None where there is none yet.
+
+    Of who pays by a pay link nothing is known: `id` is the link's, and `fallback_email`, the merchant's own, is for a provider that
+    requires an address of every payer.
     """
 
     id: str
@@ -140,6 +143,7 @@ class Payer:
     email: str | None = None
     phone: str | None = None
     known_token: str | None = None
+    fallback_email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,9 @@ class Payment(Base):
     `unreached_invoices` are ids, joined by spaces, of the invoices that were chosen too and of which this amount pays nothing; the
     payment's shares name the others.
     `gateway` is null where credit alone pays. A top-up has no `description`: it is named where it is shown, in the reader's language.
-    `listed` is false for a checkout that was superseded or cancelled before it was confirmed.
+    `pay_link_id` is the pay link by which somebody pays without signing in; null for the customer, and whatever else makes payments.
+    Its `return_url` is stored without the link's token (`portal.pay_links.rules.with_token`).
+    `listed` is false for a checkout that was superseded or cancelled before it was confirmed, and for one by a pay link until then.
     """
 
     __tablename__ = "payments"
@@ -146,6 +148,20 @@ class Payment(Base):
             "amount_choice is null or amount_choice in ('full', 'deposit', 'preset', 'exact', 'first_part')",
             name="amount_choice_known",
         ),
+        # Who pays by a pay link uses nothing that is the customer's, and saves nothing.
+        sa.CheckConstraint(
+            "pay_link_id is null or (kind = 'invoice' and payment_method_id is null and not save_method and not use_credit"
+            " and credit_amount = 0 and split_of is null)",
+            name="pay_link_uses_nothing",
+        ),
+        sa.Index(
+            "ix_payments_of_pay_link",
+            "merchant_id",
+            "pay_link_id",
+            "id",
+            sqlite_where=sa.text("pay_link_id is not null"),
+            postgresql_where=sa.text("pay_link_id is not null"),
+        ),
         # Credit alone pays where it pays all, and only then is there no gateway.
         sa.CheckConstraint(
             "(way is null and gateway is not null)"
@@ -187,6 +203,7 @@ class Payment(Base):
     unreached_invoices: Mapped[str | None] = mapped_column(Text)
     channel: Mapped[str | None] = mapped_column(Id)
     phone: Mapped[str | None] = mapped_column(Id)
+    pay_link_id: Mapped[str | None] = mapped_column(Id)
     locale: Mapped[str | None] = mapped_column(Id)
     return_url: Mapped[str | None] = mapped_column(Text)
     action_url: Mapped[str | None] = mapped_column(Text)

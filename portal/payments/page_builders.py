@@ -260,6 +260,7 @@ def build_payment_page(
         zone=str(zone),
         could_not_stop=has_tried_to_stop and payment.status in UNSETTLED and not is_being_stopped,
         is_being_stopped=is_being_stopped,
+        is_by_link=payment.pay_link_id is not None,
         dial=prompt.dial_code if prompt else None,
         receipt=(receipt or "") if is_new else "",
         receipt_to=email if is_new and receipt else None,

@@ -170,6 +170,7 @@ class PaymentPage:
     pays no invoice. `rest_url` is where the rest of a split is paid by another method, `rest_amount` how much that is.
     `amount_refunded` was refunded, `amount_returning` is a pending refund, which may still fail.
     `surplus` is the part that no invoice could take, so that it became the customer's credit.
+    `is_by_link`: somebody paid by the invoice's pay link, without signing in.
     `steps` are oldest first. `gateway_name` is the gateway's title ("Sandbox Pay").
     """
 
@@ -218,6 +219,7 @@ class PaymentPage:
     is_being_sent: bool = False
     is_unsent: bool = False
     is_being_stopped: bool = False
+    is_by_link: bool = False
 
     @property
     def is_waiting_for_phone(self) -> bool:

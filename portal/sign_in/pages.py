@@ -24,7 +24,7 @@ class AddressPage:
     """sign_in/address.html; posts `email` and `next` to /sign-in.
 
     `fault`: None, "missing", "malformed" (422, `email` holds what was typed) or "card_number" (it is ""). `notice`: None, "idle" (signed out after
-    a day without use), "signed_out", "no_account" (logged in to the host application, and no
+    a day without use), "signed_out", "link_ended" (a pay link led here that is not valid any more), "no_account" (logged in to the host application, and no
     customer here).
     """
 

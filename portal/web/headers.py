@@ -28,7 +28,7 @@ class SecurityHeaders:
     def __init__(self, *, is_https: bool, is_demo: bool) -> None:
         self._ancestors = _DEMO_ANCESTORS if is_demo else "'none'"
         self._frames = "frame-src 'self'; " if is_demo else ""
-        self._kinds: dict[tuple[tuple[str, ...], bool], list[tuple[str, str]]] = {}
+        self._kinds: dict[tuple[tuple[str, ...], bool, bool], list[tuple[str, str]]] = {}
         self._fixed = [
             ("X-Content-Type-Options", "nosniff"),
             ("Cross-Origin-Opener-Policy", "same-origin-allow-popups"),
@@ -38,12 +38,15 @@ class SecurityHeaders:
         if is_https:
             self._fixed.append(("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}"))
 
-    def for_page(self, form_origins: tuple[str, ...] = (), has_token_in_address: bool = False) -> list[tuple[str, str]]:
+    def for_page(
+        self, form_origins: tuple[str, ...] = (), has_token_in_address: bool = False, is_pay_link: bool = False
+    ) -> list[tuple[str, str]]:
         """Return the security headers of a response; the list is shared and must not be changed.
 
-        `form_origins` are other origins that a form of the page is redirected to (the gateway's).
+        `form_origins` are other origins that a form of the page is redirected to (the gateway's). What is below a pay link is never
+        framed, not even in the demo, and no search engine lists it.
         """
-        kind = (form_origins, has_token_in_address)
+        kind = (form_origins, has_token_in_address, is_pay_link)
         headers = self._kinds.get(kind)
         if headers is None:
             actions = "".join(f" {origin}" for origin in form_origins)
@@ -53,9 +56,12 @@ class SecurityHeaders:
                 *self._fixed,
                 (
                     "Content-Security-Policy",
-                    _POLICY.format(actions=actions, frames=self._frames, ancestors=self._ancestors),
+                    _POLICY.format(
+                        actions=actions, frames=self._frames, ancestors="'none'" if is_pay_link else self._ancestors
+                    ),
                 ),
                 ("Referrer-Policy", "same-origin" if has_token_in_address else "strict-origin-when-cross-origin"),
+                *([("X-Robots-Tag", "noindex, nofollow")] if is_pay_link else []),
             ]
         return headers
 

@@ -18,6 +18,7 @@ class Policy(Enum):
 
     PUBLIC = "public"
     SIGNED_IN = "signed_in"
+    PAY_LINK = "pay_link"
     GATEWAY_SIGNED = "gateway_signed"
     MAILED_LINK = "mailed_link"
 
@@ -34,6 +35,12 @@ def public(view: View) -> View:
 def signed_in(view: View) -> View:
     """Only a signed-in customer; anybody else is redirected to `/sign-in`, and back afterwards."""
     return _declare(view, Policy.SIGNED_IN)
+
+
+def pay_link(view: View) -> View:
+    """Only who has the pay link whose token is in the address (`g.pay_link`); anybody else is redirected to `/sign-in`. Nobody is signed in
+    there, whatever cookie the browser sends."""
+    return _declare(view, Policy.PAY_LINK)
 
 
 def gateway_signed(view: View) -> View:

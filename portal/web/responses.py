@@ -27,11 +27,13 @@ def finish_page(response: Response) -> Response:
 def finish_response(response: Response) -> Response:
     """Choose the headers of a response, and count it; after each request of the application."""
     runtime, request, here = current_runtime(), current_request(), current_g()
-    has_token = "token" in request.view_args if request.view_args else False
+    # By the address: what is wrong with one, such as a method that it has not, is answered before any view is found.
+    is_pay_link = "/pay/" in request.path
+    has_token = is_pay_link or ("token" in request.view_args if request.view_args else False)
     request.environ[_HEADERS] = (
         runtime.headers.for_mail()
         if here.get("shows_mail")
-        else runtime.headers.for_page(tuple(here.get("form_action_origins", ())), has_token)
+        else runtime.headers.for_page(tuple(here.get("form_action_origins", ())), has_token, is_pay_link)
     )
     runtime.counts.add(request.endpoint, response.status_code)
     return response

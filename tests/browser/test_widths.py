@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from portal.payments.pages import FilterChip
+from portal.payments.rules.filters import HistoryFilter
 from portal.rendering.renderer import Renderer
 from portal.theming.themes import ThemeSet
 from tests.browser.test_accessibility import Site, site, structure_of  # noqa: F401  # The fixture.
@@ -26,7 +28,7 @@ UUID = "0a6f7c9e-58d1-4c3b-9e27-5b1d90f4c8aa"
 AMOUNT = 999_999_999_999_999
 CODES = frozenset(
     "currency retry_currency status state kind type brand code locale consent_locale target notice open fault shape tone dir receipt"
-    " left_at pay_with_kind country mark last4 channel failure_code dial zone chosen window template reason action phone standing".split()
+    " left_at pay_with_kind country mark last4 channel failure_code dial zone chosen window template reason action phone standing methods currencies".split()
 )
 """Fields that are a word of ours or of the gateway, by which templates decide; and what is never longer than it is."""
 NAMES = frozenset("nickname holder name title description note bank_name customer_name customer_company payee".split())
@@ -101,6 +103,10 @@ def lengthened(value: Any, name: str = "") -> Any:
             value,
             **{each.name: lengthened(getattr(value, each.name), each.name) for each in fields(value) if each.init},
         )
+    if isinstance(value, FilterChip) and value.kind != "q":
+        return value  # A word of ours.
+    if isinstance(value, HistoryFilter):
+        return replace(value, q=_longer(value.q, "q"))
     if hasattr(value, "_fields"):
         return value._replace(**{each: lengthened(getattr(value, each), each) for each in value._fields})
     if isinstance(value, tuple | list):

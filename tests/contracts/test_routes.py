@@ -17,6 +17,7 @@ from portal.web.policies import Policy, RouteWithoutPolicy, collect_policies, pu
 from portal.web.runtime import EXTENSION, Runtime
 from tests.support.accounts import Account, make_account
 from tests.support.bundled import bundled_renderer
+from tests.support.pay_links import guest_of, pay_path, revoke
 
 PREFIXES = {
     "invoice_id": "inv", "payment_id": "pay", "note_id": "cn", "method_id": "pm", "setup_id": "pms", "session_id": "ses",
@@ -245,7 +246,7 @@ def strange_ids(services: Services, account: Account) -> Iterator[tuple[str, dic
 def test_strange_ids_are_one_and_the_same_404(
     app: Flask, services: Services, account: Account, visitor: FlaskClient
 ) -> None:
-    with_ids = [rule for rule in rules(app) if rule.arguments & PREFIXES.keys()]
+    with_ids = [rule for rule in rules(app) if rule.arguments & PREFIXES.keys() and not is_below_link(rule)]
     assert {argument for rule in rules(app) for argument in rule.arguments} <= PREFIXES.keys() | OTHERS.keys()
     own = ids_of(account)
     expected = NUMBER.sub("", visitor.get("/acme/no-such-page").text)
@@ -264,6 +265,69 @@ def test_strange_ids_are_one_and_the_same_404(
         if "GET" in (rule.methods or ()):
             ids = own | {"payment_id": account.payment("complete")} if rule.rule.endswith("/receipt.pdf") else own
             assert visitor.get(path_of(rule, **ids)).status_code in (200, 303), rule
+
+
+# --- pay links as a principal of their own (threats 174) ---
+
+
+def is_below_link(rule: Rule) -> bool:
+    return rule.rule.startswith("/<merchant>/pay/")
+
+
+def link_of(services: Services, account: Account, invoice: str) -> dict[str, str]:
+    """The token of an invoice's pay link, as the argument of a route."""
+    return {"token": pay_path(services, account.scope, invoice).rpartition("/")[2]}
+
+
+def opened(visitor: FlaskClient, rule: Rule, **values: str) -> tuple[int, str, str]:
+    """The status, where it leads to, and the page without its number."""
+    method = "POST" if "POST" in (rule.methods or ()) else "GET"
+    answer = visitor.open(path_of(rule, **values), method=method, headers={"Sec-Fetch-Site": "same-origin"})
+    location = answer.headers.get("Location", "").partition("?")[0]
+    return answer.status_code, location, NUMBER.sub("", answer.text) if answer.mimetype == "text/html" else ""
+
+
+def test_pay_link_opens_nothing_but_its_own_pages(app: Flask, services: Services, account: Account) -> None:
+    """Every route, for a browser that has a link and nothing else: the account's pages lead to sign-in, and no payment but one by this
+    link is there, whoever's it is and however its id is written."""
+    runtime: Runtime = app.extensions[EXTENSION]
+    invoice, guest = account.invoice(), app.test_client()
+    link = link_of(services, account, invoice)
+    guest.get(f"/acme/pay/{link['token']}")
+    below = [rule for rule in rules(app) if is_below_link(rule)]
+    assert {runtime.policies[rule.endpoint] for rule in below} == {Policy.PAY_LINK}
+    assert [rule for rule in rules(app) if runtime.policies[rule.endpoint] is Policy.PAY_LINK] == below
+    expected = NUMBER.sub("", guest.get("/acme/no-such-page").text)
+    strangers = [("the customer's own", {"payment_id": account.payment("complete", pays={invoice: 100}, amount=100)})]
+    anothers = guest_of(services, account.scope, account.invoice()).checkout()
+    strangers += [("by another link", {"payment_id": anothers}), *strange_ids(services, account)]
+
+    for rule in rules(app):
+        if runtime.policies[rule.endpoint] is Policy.SIGNED_IN:
+            status, place, _ = opened(guest, rule)
+            assert (status, place) == (303, "/acme/sign-in"), rule
+    for rule in below:
+        if "payment_id" in rule.arguments:
+            for kind, ids in strangers:
+                status, _, page = opened(guest, rule, **ids, **link)
+                assert (status, page) == (404, expected), (kind, rule)
+    own = guest_of(services, account.scope, invoice).checkout()
+    for rule in below:
+        if "GET" in (rule.methods or ()) and not rule.rule.endswith("/receipt.pdf"):
+            status, _, _ = opened(guest, rule, payment_id=own, **link)
+            assert status == 200, rule
+
+
+def test_dead_pay_link_leads_to_sign_in_everywhere(app: Flask, services: Services, account: Account) -> None:
+    invoice, visitor = account.invoice(), account.sign_in(app).client
+    link, own = link_of(services, account, invoice), guest_of(services, account.scope, invoice).checkout()
+    revoke(services, account.scope, invoice)
+
+    for dead in (link, {"token": "t" * 65}, {"token": "x"}):
+        for rule in rules(app):
+            if is_below_link(rule):
+                status, place, _ = opened(visitor, rule, payment_id=own, **dead)
+                assert (status, place) == (303, "/acme/sign-in"), rule
 
 
 def test_somebody_elses_session_is_nobody_at_another_merchant(

@@ -22,7 +22,9 @@ import requests
 
 from portal.database import Database
 from portal.merchants.operations import NewMerchant, connect_gateway, create_merchant
+from portal.pay_links.operations import address_of, create_pay_link
 from portal.settings import Settings
+from portal.tenancy import MerchantScope
 from tests.crash import process
 from tests.support.actors import OPERATOR
 from tests.support.live_accounts import Account, LiveAccounts, LiveSandbox
@@ -138,6 +140,17 @@ class Installation:
         http.cookies.set(name, token, domain="127.0.0.1")
         return Visitor(http, account.root)
 
+    def visit_by_link(self, account: Account, invoice_id: str) -> Visitor:
+        """A browser of nobody, below the pay link of the invoice."""
+        http = requests.Session()
+        http.trust_env = False
+        http.headers["Sec-Fetch-Site"] = "same-origin"
+        scope, at = MerchantScope(account.merchant.id), datetime.now(UTC)
+        with self.database.unit_of_work() as session:
+            link_id = create_pay_link(session, scope, invoice_id, actor=OPERATOR, at=at)
+        settings = self.accounts.settings
+        return Visitor(http, address_of(settings, account.merchant.id, account.merchant.slug, link_id))
+
     def add_merchant(self, slug: str, currency: str) -> None:
         """A merchant that takes payments at the sandbox, which sends it events."""
         at, settings = datetime.now(UTC), self.accounts.settings
@@ -172,6 +185,12 @@ class Visitor:
     def confirm(self, payment_id: str) -> int:
         """Press Pay; tells the status."""
         return self._post(f"/checkout/{payment_id}/confirmation")
+
+    def begin_by_link(self) -> str:
+        """Choose the gateway's page below a pay link; tells the payment's id."""
+        answer = self.http.post(self.root, {"payment_method": "new"}, allow_redirects=False, timeout=END_SECONDS)
+        assert answer.status_code == 303, answer.status_code
+        return answer.headers["Location"].rpartition("/")[2]
 
     def cancel(self, payment_id: str) -> int:
         return self._post(f"/checkout/{payment_id}/cancellation")

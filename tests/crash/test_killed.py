@@ -19,6 +19,7 @@ from portal.provider_events.models import ProviderEvent
 from portal.reconciliation.models import GatewayComparison
 from portal.refunds.models import Refund
 from portal.refunds.rules import RESEND_REFUND_AFTER
+from tests.crash.browser import Browser
 from tests.crash.installation import DEAD, ROOT
 from tests.support.live_accounts import GOOD_CARD
 from tests.support.waiting import wait_for
@@ -81,6 +82,38 @@ def test_web_server_killed_while_paying_leaves_one_charge(installation, label):
     else:
         assert account.payment(payment).status == "complete"
     assert visitor.confirm(payment) == 303  # Not knowing, the customer presses again.
+    assert len(account.charges()) == 1
+    assert (account.payment(payment).status, account.invoice(invoice).status) == ("complete", "paid")
+    account.check_money()
+
+
+@pytest.mark.parametrize("label", WHILE_PAYING)
+def test_web_server_killed_while_a_guest_pays_leaves_one_charge(installation, label):
+    account = installation.accounts.create()
+    invoice = account.open_invoice()
+    guest = installation.visit_by_link(account, invoice)
+    installation.serve()
+    payment = guest.begin_by_link()
+    installation.stop()
+    installation.serve(crash_at=label)
+
+    with pytest.raises(requests.ConnectionError):
+        guest.confirm(payment)
+    assert installation.await_end() == DEAD
+    account.age(payment)
+    assert installation.work() == 0
+    installation.serve()
+
+    if label == "payment.intent_written":
+        assert (account.payment(payment).status, account.invoice(invoice).amount_reserved) == ("incomplete", 0)
+    assert guest.confirm(payment) == 303  # Not knowing, the guest presses again.
+    page = account.payment(payment).action_url
+    with Browser() as browser:
+        form = browser.open(page).form(page.rsplit("/", 1)[1])
+        assert form is not None, "the gateway's page has its form"
+        back = browser.send(form, channel="card", number=GOOD_CARD, expiry="08/40", cvc="123")
+    assert back.leads_to == f"{guest.root}/payments/{payment}"
+    assert "Download receipt (PDF)" in guest.look(f"/payments/{payment}")
     assert len(account.charges()) == 1
     assert (account.payment(payment).status, account.invoice(invoice).status) == ("complete", "paid")
     account.check_money()

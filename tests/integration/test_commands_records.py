@@ -504,3 +504,28 @@ def test_invoice_gets_a_pdf_of_the_merchants_own(shop: Shop, tmp_path: Path) -> 
     assert "invoice.document_attached" in [act for act, _, _ in shop.acts(invoice_id)]
     assert shop.run("invoice", "attach", "ACME-7", str(text)).code == 2
     assert "has no invoice ACME-9" in shop.refused("invoice", "attach", "ACME-9", str(own))
+
+
+# --- pay links ---
+
+
+def test_pay_link_is_printed_and_revoked(shop):
+    invoice = shop.account.invoice(5000, number="A-1")
+
+    made = shop.run("pay-link", "create", "A-1")
+    again = shop.run("pay-link", "create", invoice)
+    revoked = shop.run("pay-link", "revoke", "A-1")
+
+    assert (made.code, made.err, len(made.out.splitlines())) == (0, "", 1)
+    assert made.out.startswith("http://127.0.0.1:5000/acme/pay/")
+    assert again.out == made.out
+    assert (revoked.code, revoked.out) == (0, "revoked\n")
+    assert "has no pay link" in shop.refused("pay-link", "revoke", "A-1")
+    assert shop.run("pay-link", "create", "A-1").out != made.out
+
+
+def test_pay_link_of_what_nobody_pays_is_refused(shop):
+    shop.account.invoice(5000, number="A-1", status="paid", amount_paid=5000)
+
+    assert "nobody has to pay it" in shop.refused("pay-link", "create", "A-1")
+    assert "has no invoice B-9" in shop.refused("pay-link", "create", "B-9")

@@ -22,6 +22,7 @@ from portal.audit.models import AuditEntry
 from portal.customers.errors import DuplicateCustomer, InvalidCustomer
 from portal.customers.models import Customer as CustomerRow
 from portal.merchants.models import Merchant
+from portal.pay_links.rules import link_token
 from portal.services import Services
 from portal.sign_in.models import PortalSession, SignInSession
 from portal.tenancy import Scope
@@ -29,6 +30,7 @@ from tests.support import customers
 from tests.support.accounts import Account, make_account
 from tests.support.hosts import OpenShop, Shop, build_host, dispose, mount
 from tests.support.page_client import SAME_ORIGIN, PageClient
+from tests.support.pay_links import make_pay_link
 
 SIGN_IN = "/billing/sign-in"
 
@@ -953,3 +955,27 @@ def test_blueprint_alone_asks_nobody() -> None:
 
 def test_customer_is_not_written_with_its_address() -> None:
     assert "@" not in repr(Customer(email="maya@shop.example", is_verified=True, create={"email": "maya@shop.example"}))
+
+
+# --- pay links, where nobody is signed in ---
+
+
+def test_pay_link_asks_the_host_nothing_and_is_below_the_mount(open_shop) -> None:
+    asked: list[str] = []
+
+    def who() -> None:
+        asked.append(flask.request.path)
+
+    shop = open_shop(identify=who)
+    invoice = shop.account.invoice(5000, number="A-1")
+    link = make_pay_link(shop.account.services, shop.account.scope, invoice)
+    token = link_token(shop.account.services.settings.keys, shop.account.scope.merchant_id, link)
+    asked.clear()
+
+    page = shop.log_in(shop.client()).get(f"/billing/pay/{token}")
+    answer = shop.client().post(f"/billing/pay/{token}", {"payment_method": "new"}, status=409)
+
+    assert page.headline == "Invoice A-1"
+    assert page.link("Sign in to see everything").startswith("/billing/sign-in")
+    assert "It cannot be paid here at the moment." in answer.get_data(as_text=True)
+    assert asked == []

@@ -17,10 +17,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from portal.assets import TEMPLATES
 from portal.invoices.rules import InvoiceStatus
+from portal.pay_links.models import PayLink
+from portal.pay_links.rules import PREFIX, link_token
+from portal.payments.models import Payment
 from portal.payments.rules.statuses import CAPTURED, PAYMENT_STATUSES, UNSETTLED, WAITING
+from portal.public_ids import new_id
 from portal.rendering import catalogues
 from portal.services import Services
 from tests.support.accounts import Account, make_account
@@ -30,7 +35,7 @@ from tests.support.page_client import Page, PageClient
 PAGES = (
     "overview.html", "invoices/list.html", "invoices/detail.html", "checkout/choose.html", "checkout/review.html",
     "payments/detail.html", "payments/list.html", "components/failure.html", "components/timeline.html", "components/status.html",
-    "components/payment_rows.html", "components/payment_panel.html", "components/slow_gateway.html",
+    "pay_links/invoice.html", "pay_links/review.html", "pay_links/payment.html", "components/payment_rows.html", "components/payment_panel.html", "components/slow_gateway.html",
 )  # fmt: skip
 TOTAL = 5000
 
@@ -125,6 +130,8 @@ CLAIMS: list[Claim] = [
     (r"the overdue invoice|everything overdue|\d overdue, the oldest|Overdue (by|since)|overdue by|Was due|\$[\d.]+ overdue", lambda t: t.is_overdue),
     (r"Pay all, \$|Pay \$|Review \$|Continue to pay \$|You pay\$", lambda t: t.owed > 0 or t.waiting),
     # Under way.
+    (r"has not answered the request", lambda t: t.moving and t.is_late),
+    (r"A payment was begun with this link|Another payment for it has been started|This invoice is being paid", lambda t: t.held > 0),
     (r"(Your payment is b|B)eing sent( to)?|is being sent|Nothing has been charged yet|We send it as soon as|within ten minutes or not at all|There is nothing to do, and you pay only once",
      lambda t: t.is_sending),
     (r"being stopped|Until that is done, it may still go through", lambda t: t.is_stopping),
@@ -132,7 +139,9 @@ CLAIMS: list[Claim] = [
     (r"[Nn]othing was taken now", lambda t: t.settled),
     (OF_A_MAIL, lambda t: t.payment == "complete"),
     (r"Download receipt \(PDF\)|\bReceipt\b", lambda t: t.payment in ("complete", "partially_refunded", "refunded")),
-    (r"The receipt goes to|The payment’s page is your receipt", lambda t: t.owed > 0),
+    (r"The receipt goes to|The payment’s page is your receipt|The receipt is shown here|and nothing is saved", lambda t: t.owed > 0),
+    (r"The receipt also goes to|Nothing of your payment method was saved", lambda t: t.payment == "complete"),
+    (r"It was paid another way", lambda t: t.captured or t.invoice == "paid"),
     (r"is being refunded|Refund on its way|On its way to you", lambda t: t.returning > 0),
     (r"What is on its way cannot be paid twice\.", lambda t: t.unsettled),
     (r"Your bank is sending it|two working days", lambda t: t.moving and t.way == "bank"),
@@ -210,7 +219,9 @@ There is nothing to do. This page updates itself; you can also close it.|It has 
 %(gateway)s is slow to answer at the moment|You can still pay, and you pay only once. If we cannot send your payment within ten minutes, nothing is charged.
 Pay all of it, or leave at least %(least)s to pay later: %(gateway)s charges no less than that.
 %(gateway)s charges at least %(least)s. Pay this together with something else, or with your credit.|%(amount)s is too little to be paid on its own
-%(gateway)s charges at least %(least)s. Pay it together with your next invoice.
+%(gateway)s charges at least %(least)s. Pay it together with your next invoice.|Nothing of your payment method is saved.
+It cannot be paid here at the moment.|Review the payment|Pay link|Made by somebody with the invoice’s link, without signing in
+%(amount)s of it came after the invoice had been paid another way or cancelled. It was added to the customer’s credit with %(payee)s.
 """.strip().replace("\n", "|").split("|")  # fmt: skip
 MONEY_WORDS = re.compile(
     r"\b(paid|unpaid|pays?|paying|payments?|owes?|taken?|took|refund(ed)?|back|way|confirm(ed)?|overdue|open|receipt|settled|due|nothing"
@@ -413,9 +424,10 @@ def test_no_page_says_anything_that_is_not_so(app: Flask, services: Services) ->
         with account.together():
             invoice, payment = make(account)
         pages = account.sign_in(app)
-        for path in _paths(invoice, payment, truth):
+        shown = [(path, f"/acme{path}", pages.client) for path in _paths(invoice, payment, truth)]
+        for path, address, client in [*shown, *_below_link(app, account, invoice, payment)]:
             # Not through the checks of a PageClient, which other tests make of each page: they take longer than the page.
-            answer = pages.client.get(f"/acme{path}", headers={"Sec-Fetch-Site": "none"})
+            answer = client.get(address, headers={"Sec-Fetch-Site": "none"})
             assert answer.status_code == 200, (name, path)
             html = answer.get_data(as_text=True)
             main = html.partition("<main")[2].partition("</main>")[0]
@@ -443,6 +455,29 @@ def _paths(invoice: str | None, payment: str | None, truth: Truth) -> Iterator[s
         yield f"/payments/{payment}"
         if truth.payment == "incomplete":
             yield f"/checkout/{payment}"
+
+
+def _below_link(
+    app: Flask, account: Account, invoice: str | None, payment: str | None
+) -> Iterator[tuple[str, str, FlaskClient]]:
+    """What somebody sees who has the invoice's pay link: while the payment is another's, and as one that was made by the link."""
+    if invoice is None:
+        return
+    link = new_id(PREFIX, account.now)
+    with account.database.unit_of_work() as session:
+        session.add(
+            PayLink(
+                merchant_id=account.scope.merchant_id, id=link, customer_id=account.scope.customer_id, invoice_id=invoice,
+                created_at=account.now,
+            )
+        )  # fmt: skip
+    address = f"/acme/pay/{link_token(account.services.settings.keys, account.scope.merchant_id, link)}"
+    client = app.test_client()
+    yield f"/invoices/{invoice} by link", address, client
+    if payment is not None:
+        account.change(Payment, payment, pay_link_id=link)
+        yield f"/invoices/{invoice} paid by link", address, client
+        yield f"/payments/{payment} by link", f"{address}/payments/{payment}", client
 
 
 def words_of(main: str) -> str:

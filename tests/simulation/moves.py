@@ -6,10 +6,14 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 
-from portal.events.rules import customer_actor
+from portal.events.rules import customer_actor, pay_link_actor
 from portal.notice_kinds import KINDS as NOTICE_KINDS
 from portal.notices.jobs import remind_of_invoices
+from portal.pay_links.operations import create_pay_link
+from portal.pay_links.queries import find_pay_link
+from portal.pay_links.rules import LINK_PLACE
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
+from portal.payments.operations.by_link import LinkChoice, begin_by_link, confirm_by_link
 from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.paying import MIN_LOOKUP_INTERVAL, cancel_payment, confirm_payment, resolve_payment
 from portal.payments.rules.choices import (
@@ -30,7 +34,7 @@ from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.provider_events.operations import receive_event
 from portal.refunds.operations import refund_payment
 from portal.services import Services
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 from portal.worker import JOBS, clean_up, run_once
 from tests.simulation import installation
 from tests.simulation.installation import GATEWAY, Payer
@@ -89,6 +93,37 @@ def _begin(services: Services, scope: Scope, choice: Choice) -> str:
         )  # fmt: skip
 
 
+def choose_by_link(world: World) -> bool:
+    """Somebody who has the pay link of an invoice chooses how to pay it."""
+    payer = world.chance.choice(world.payers)
+    invoices = world.connection.execute(
+        "select id from invoices where customer_id = ? and status in ('open', 'partially_paid') order by rowid",
+        (payer.scope.customer_id,),
+    ).fetchall()
+    if not invoices:
+        return False
+    (invoice_id,) = world.chance.choice(invoices)
+    way = Prompt("cm.mtn", "+237670000002") if world.chance.random() < 0.5 else NewMethod(save=False)
+    world.operate(
+        "guest",
+        f"chooses {world.name(invoice_id)} by {_WAYS[type(way)]}",
+        lambda services: world.name(_begin_by_link(services, payer.scope, invoice_id, way)),
+    )
+    return True
+
+
+def _begin_by_link(services: Services, scope: Scope, invoice_id: str, way: Way) -> str:
+    at = services.clock.now()
+    with services.database.unit_of_work() as session:
+        link_id = create_pay_link(session, MerchantScope(scope.merchant_id), invoice_id, actor=STAFF, at=at)
+        link = find_pay_link(session, scope.merchant_id, link_id, now=at)
+        assert link is not None, "it was made in this transaction"
+        return begin_by_link(
+            session, link, LinkChoice(way, Full()), gateway=GATEWAY, expires_after=timedelta(hours=CHECKOUT_HOURS),
+            actor=pay_link_actor(link_id), charge_limits=ABLE.charge_limits, at=at,
+        )  # fmt: skip
+
+
 def press_pay(world: World) -> bool:
     """A customer confirms a checkout: mostly the newest."""
     waiting = world.payments("incomplete")
@@ -119,20 +154,33 @@ def confirm(
     return world.operate(
         "customer",
         f"presses Pay on {world.name(payment.id)}",
-        lambda services: confirm_payment(
-            services,
-            scope,
-            payment.id,
-            version="",
-            return_url=page_of(payment.id),
-            locale="en",
-            actor=customer_actor(scope.customer_id),
+        lambda services: (
+            confirm_payment(
+                services,
+                scope,
+                payment.id,
+                version="",
+                return_url=page_of(payment.id),
+                locale="en",
+                actor=customer_actor(scope.customer_id),
+            )
+            if payment.pay_link_id is None
+            else _confirm_by_link(services, scope, payment.id, payment.pay_link_id)
         ),
         about=payment.id,
         dies_at=dies_at,
         faults=faults,
         fate=fate,
     )
+
+
+def _confirm_by_link(services: Services, scope: Scope, payment_id: str, link_id: str) -> None:
+    with services.database.read() as reader:
+        link = find_pay_link(reader, scope.merchant_id, link_id, now=services.clock.now())
+    assert link is not None, "nobody deletes links"
+    confirm_by_link(
+        services, link, payment_id, actor=pay_link_actor(link_id), version="", page_url=page_of(f"{LINK_PLACE}/{payment_id}"), locale="en"
+    )  # fmt: skip
 
 
 def page_of(payment_id: str) -> str:
@@ -360,6 +408,7 @@ def wait(world: World) -> bool:
 Move = Callable[[World], bool]
 MOVES: tuple[tuple[Move, int], ...] = (
     (choose, 10),
+    (choose_by_link, 2),
     (press_pay, 12),
     (press_again, 2),
     (look, 7),

@@ -115,6 +115,7 @@ class PaymentRow(NamedTuple):
     was_sent: bool
     confirmed_at: int | None
     failure_code: str | None
+    pay_link_id: str | None
 
     @property
     def charge_amount(self) -> int:
@@ -254,7 +255,7 @@ class World:
         """The payments as they are committed, oldest first; of these statuses, or all."""
         rows = self.connection.execute(
             "select id, customer_id, status, currency, amount, credit_amount, amount_refunded, kind, sent_at is not null,"
-            " confirmed_at, failure_code from payments order by rowid"
+            " confirmed_at, failure_code, pay_link_id from payments order by rowid"
         )
         found = list(map(PaymentRow._make, rows))
         return [row for row in found if row.status in statuses] if statuses else found

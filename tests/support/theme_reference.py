@@ -35,6 +35,7 @@ AREAS = {
     "Security": "security",
     "Notifications": "notices/",
     "Questions": "questions/",
+    "Pay link": "pay_links/",
     "Accessibility": "accessibility.html",
     "Signing in": "sign_in/",
     "Errors": "errors/",

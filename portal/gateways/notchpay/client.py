@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from portal.clock import Clock, SystemClock
@@ -101,9 +101,12 @@ class NotchPayGateway:
     # --- payments ---
 
     def open_page(self, request: PageRequest) -> ChargeOutcome:
-        if request.payer.email is None and request.payer.phone is None:
+        payer = request.payer
+        if payer.email is None and payer.phone is None and payer.fallback_email is not None:
+            payer = replace(payer, email=payer.fallback_email)
+        if payer.email is None and payer.phone is None:
             return _refused(request.reference, code="processing_error", evidence="a payer without an address")
-        initialised = self._initialise(request, request.payer)
+        initialised = self._initialise(request, payer)
         if isinstance(initialised, ChargeOutcome):
             return initialised
         try:

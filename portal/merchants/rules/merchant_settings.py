@@ -145,8 +145,10 @@ def _read_countries(given: object) -> dict[str, str]:
 
 
 class Documents(Section):
-    """Papers: `languages` by the country of the customer, where its tax office wants one; the others speak the customer's."""
+    """Papers: `languages` by the country of the customer, where its tax office wants one; the others speak the customer's.
+    `pay_link_bill_to`: whoever has the pay link of an invoice sees whom it is for."""
 
+    pay_link_bill_to: bool = True
     languages: Annotated[dict[str, str], WrapValidator(lambda given, _: _read_countries(given))] = Field(
         default_factory=dict
     )

@@ -8,7 +8,7 @@ from alembic import op
 from portal.database import Count, Day, Flag, Id, Instant, Text
 
 revision = "2026_12_01_notices"
-down_revision = "2026_12_01_promises"
+down_revision = "2026_12_01_pay_links"
 branch_labels = None
 depends_on = None
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.credit.queries import free_credit
-from portal.database import Reader, table_of
+from portal.database import Id, Reader, table_of
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
 from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, ChargeLimits
@@ -78,13 +78,15 @@ def begin_checkout(
     actor: Actor,
     device: str | None = None,
     charge_limits: Mapping[str, ChargeLimits] = NO_LIMITS,
+    pay_link_id: str | None = None,
     at: datetime,
 ) -> str:
     """Create an unconfirmed payment of what was chosen, and return its id; nothing is reserved.
 
     `gateway` is the merchant's; None where there is none, and credit has to pay all. Where credit pays all, the way is credit
-    alone, whatever method was chosen. `charge_limits` are the gateway's, by currency. Supersedes older unconfirmed payments of the same invoices. Raises NoGateway, or a CheckoutFault,
-    which names the field, and changes nothing then.
+    alone, whatever method was chosen. `charge_limits` are the gateway's, by currency. `pay_link_id` is the pay link by which somebody pays
+    without signing in: `by_link` makes such choices. Supersedes older unconfirmed payments of the same invoices, of the customer or by
+    the same link. Raises NoGateway, or a CheckoutFault, which names the field, and changes nothing then.
     """
     merchant = get_merchant(session, scope.merchant_id)
     options = merchant.options
@@ -98,9 +100,9 @@ def begin_checkout(
             # First, since it waits for a confirmation in progress: the invoices are then read as that one left them.
             wanted = list(dict.fromkeys(what.ids))[:MAX_INVOICES_PER_PAYMENT]
             lock_invoices(session, scope, wanted)
-            supersede(session, scope, wanted, except_payment_id=None, actor=actor, at=at)
+            supersede(session, scope, wanted, except_payment_id=None, pay_link_id=pay_link_id, actor=actor, at=at)
             dues, titles = _get_payable(session, scope, wanted, what.split_of, options)
-            pricing = _price(session, scope, choice, what, dues, options, charge_limits)
+            pricing = _price(session, scope, choice, what, dues, options, charge_limits, pay_link_id)
             paid_titles = [titles[part.invoice_id] for part in pricing.parts]
             named = (*paid_titles[0], len(paid_titles) - 1)
     if pricing.charge and gateway is None:
@@ -121,7 +123,8 @@ def begin_checkout(
         note=note,
         more_count=more_count,
         gateway=gateway if pricing.charge else None,
-        listed=True,
+        pay_link_id=pay_link_id,
+        listed=pay_link_id is None,
         created_at=at,
         updated_at=at,
         opened_at=at,
@@ -158,7 +161,7 @@ def end_checkout(
     """End an unconfirmed payment: cancelled or superseded ones leave the history, expired ones stay in it."""
     assert payment.status == PaymentStatus.INCOMPLETE, "only an unconfirmed payment ends like this"
     session.execute(_RELEASE_SHARES, {"of_merchant": payment.merchant_id, "of_payment": payment.id})
-    payment.listed = status != PaymentStatus.CANCELED
+    payment.listed = payment.listed and status != PaymentStatus.CANCELED
     payment.completed_at = at
     become(session, payment, status, actor=actor, at=at, **details)
 
@@ -169,14 +172,16 @@ def supersede(
     invoice_ids: Sequence[str],
     *,
     except_payment_id: str | None,
+    pay_link_id: str | None,
     actor: Actor,
     at: datetime,
 ) -> None:
-    """End the customer's other unconfirmed payments of these invoices: the newest checkout is the one that counts.
+    """End the other unconfirmed payments of these invoices: the newest checkout is the one that counts. Those of the customer and those by
+    a pay link leave each other alone, so that a stranger with the link takes no checkout away from the customer.
 
     Each is read under its lock: one that is being confirmed at this moment is waited for, and then left as it is.
     """
-    parameters = {**parameters_of(scope), "invoice_ids": invoice_ids}
+    parameters = {**parameters_of(scope), "invoice_ids": invoice_ids, "pay_link_id": pay_link_id}
     for other_id in session.execute(_LOCK_UNCONFIRMED, parameters).scalars().unique().all():
         if other_id != except_payment_id:
             other = lock_payment(session, scope.merchant_id, other_id)
@@ -220,6 +225,7 @@ _LOCK_UNCONFIRMED = (
     .join(_SHARES, sa.and_(_SHARES.c.merchant_id == _P.merchant_id, _SHARES.c.payment_id == _P.id))
     .where(
         *_OWN,
+        _P.pay_link_id.is_not_distinct_from(sa.bindparam("pay_link_id", type_=Id)),
         # Written out: for a parameter that an index over a part of the table depends on, SQLite plans the statement anew each time.
         _P.status == sa.literal_column("'incomplete'"),
         _SHARES.c.merchant_id == sa.bindparam("merchant_id"),
@@ -237,6 +243,7 @@ _LAST_ATTEMPT = (
         *_OWN,
         _SHARES.c.merchant_id == sa.bindparam("merchant_id"),
         _SHARES.c.invoice_id == sa.bindparam("invoice_id"),
+        _P.pay_link_id.is_not_distinct_from(sa.bindparam("pay_link_id", type_=Id)),
         _P.confirmed_at.is_not(None),
     )
     .order_by(_P.confirmed_at.desc())
@@ -282,6 +289,7 @@ def _price(
     dues: Sequence[Due],
     options: PaymentOptions,
     charge_limits: Mapping[str, ChargeLimits],
+    pay_link_id: str | None,
 ) -> Pricing:
     currency = what.currency or dues[0].currency
     limits = charge_limits.get(currency, ANY_AMOUNT)
@@ -293,7 +301,9 @@ def _price(
         check_first_of_split(session, scope, what.split_of)
     refused = None
     if isinstance(choice.amount, Preset | Exact):
-        refused = find_refused_amount(session, scope, [due.invoice_id for due in dues], currency)
+        refused = find_refused_amount(
+            session, scope, [due.invoice_id for due in dues], currency, pay_link_id=pay_link_id
+        )
     check_amount(dues, currency, choice.amount, refused_amount=refused, limits=limits)
     credit = free_credit(session, scope, currency) if choice.use_credit else 0
     pricing = price_choice(dues, currency, choice.amount, credit=credit, limits=limits)
@@ -342,15 +352,18 @@ def _shown_method(method: StoredMethod | None, pricing: Pricing) -> dict[str, st
     }
 
 
-def find_refused_amount(reader: Reader, scope: Scope, invoice_ids: Sequence[str], currency: str) -> int | None:
+def find_refused_amount(
+    reader: Reader, scope: Scope, invoice_ids: Sequence[str], currency: str, *, pay_link_id: str | None = None
+) -> int | None:
     """Return the amount for which a method had insufficient funds, in minor units of `currency`.
 
     Only where that ended the newest attempt at exactly this one invoice, and in that currency: amounts in different currencies
-    cannot be compared.
+    cannot be compared. Attempts by a pay link count for that link alone, those of the customer for the customer: neither learns of the other's.
     """
     if len(invoice_ids) != 1:
         return None
-    last = reader.execute(_LAST_ATTEMPT, {**parameters_of(scope), "invoice_id": invoice_ids[0]}).first()
+    parameters = {**parameters_of(scope), "invoice_id": invoice_ids[0], "pay_link_id": pay_link_id}
+    last = reader.execute(_LAST_ATTEMPT, parameters).first()
     if last is None or (last.status, last.failure_code, last.currency) != ("failed", "insufficient_funds", currency):
         return None
     return int(last.amount)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from portal.gateways.contract import ChargeOutcome, ChargeRequest, Gateway, Lookup, PageRequest, Payer, PromptRequest
-from portal.merchants.queries import get_merchant
+from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.money import Money
+from portal.pay_links.rules import with_token
 from portal.payment_methods.queries.at_gateways import find_token, get_payer
 from portal.payments.models import Payment
 from portal.payments.rules.choices import CreditAlone, NewMethod, Prompt, SavedMethod, Way, read_way
@@ -32,8 +34,8 @@ class GatewayRequest:
     return_url: str
 
 
-def build_gateway_request(session: Session, payment: Payment) -> GatewayRequest | None:
-    """Return the request for a payment; None where none may be sent: its saved method was removed since, or the payment was not
+def build_gateway_request(session: Session, payment: Payment, keys: Sequence[bytes]) -> GatewayRequest | None:
+    """Return the request for a payment (`keys` are the installation's secrets); None where none may be sent: its saved method was removed since, or the payment was not
     chosen here, or credit pays all of it."""
     way, gateway = read_way(payment), payment.gateway
     if way is None or gateway is None:
@@ -52,9 +54,26 @@ def build_gateway_request(session: Session, payment: Payment) -> GatewayRequest 
         token=token,
         locale=locale,
         payee=merchant.legal_name,
-        payer=get_payer(session, scope, gateway),
-        return_url=payment.return_url or "",
+        payer=(
+            get_payer(session, scope, gateway)
+            if payment.pay_link_id is None
+            else _payer_by_link(payment.pay_link_id, merchant)
+        ),
+        return_url=_return_url(payment, keys),
     )
+
+
+def _return_url(payment: Payment, keys: Sequence[bytes]) -> str:
+    """Return where the gateway leads back to. Below a pay link the token is filled in here, and is stored nowhere."""
+    stored = payment.return_url or ""
+    if payment.pay_link_id is None:
+        return stored
+    return with_token(keys, payment.merchant_id, payment.pay_link_id, stored)
+
+
+def _payer_by_link(link_id: str, merchant: MerchantProfile) -> Payer:
+    """Return whoever pays by a pay link: the gateway's page must show them nothing of the customer, whose methods and address it may know."""
+    return Payer(link_id, fallback_email=merchant.support_email or None)
 
 
 def send_request(gateway: Gateway, request: GatewayRequest) -> ChargeOutcome:

@@ -16,6 +16,7 @@ from portal.gateways.contract import ANY_AMOUNT, ChargeLimits, Gateway
 from portal.invoices.operations import balance
 from portal.merchants.queries import get_merchant
 from portal.money import Money
+from portal.pay_links.queries import find_pay_link
 from portal.payment_methods.operations.consents import Consent, record_consent
 from portal.payments.errors import (
     AmountChanged,
@@ -79,7 +80,8 @@ def write_intent(
     if payment.gateway is not None and (gateway is None or payment.gateway != gateway.name):
         # The merchant has changed the gateway since: the method cannot be charged at the new one.
         raise CheckoutEnded
-    limit_attempts(session, scope, services.settings, now)
+    _refuse_closed_link(session, payment, now)
+    limit_attempts(session, scope, payment, services.settings, now)
     limit_prompts(session, scope, payment, services.settings, now)
     allocations = list_allocations(session, payment)
     chosen = chosen_pricing(
@@ -100,11 +102,12 @@ def write_intent(
             scope,
             [allocation.invoice_id for allocation in allocations],
             except_payment_id=payment.id,
+            pay_link_id=payment.pay_link_id,
             actor=actor,
             at=now,
         )
         _reserve(session, scope, payment, allocations, now)
-    payment.return_url, payment.locale = return_url, locale
+    payment.return_url, payment.locale, payment.listed = return_url, locale, True
     payment.confirmed_at = payment.checked_at = payment.updated_at = now
     payment.expires_at = now + timedelta(hours=services.settings.payment_expires_hours)
     payment.next_check_at = now + TAKE_OVER_AFTER
@@ -124,10 +127,19 @@ def write_intent(
     if payment.charge_amount == 0:
         record_paid_by_credit(session, payment, actor=actor, at=now)
         return Intent.PAID_BY_CREDIT
-    if build_gateway_request(session, payment) is None:
+    if build_gateway_request(session, payment, services.settings.keys) is None:
         raise MethodUnknown
     services.crash_point("payment.intent_written")
     return Intent.WRITTEN
+
+
+def _refuse_closed_link(session: Session, payment: Payment, now: datetime) -> None:
+    """Raise CheckoutEnded where the pay link was revoked after its page was shown: in the transaction that would reserve."""
+    if payment.pay_link_id is None:
+        return
+    link = find_pay_link(session, payment.merchant_id, payment.pay_link_id, now=now)
+    if link is None or not link.is_open:
+        raise CheckoutEnded
 
 
 def _reprice(

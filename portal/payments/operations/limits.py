@@ -20,23 +20,37 @@ from portal.tenancy import Scope, parameters_of
 _WINDOW = timedelta(hours=1)
 
 
-def limit_attempts(session: Session, scope: Scope, settings: Settings, now: datetime) -> None:
+def limit_attempts(session: Session, scope: Scope, payment: Payment, settings: Settings, now: datetime) -> None:
     """Limit a customer's confirmed payments, against card testing; counted in rows, so that the limit survives a restart (threats
-    125, 195). Raises TooManyAttempts."""
-    parameters = _parameters(scope, settings, now, most=settings.payment_attempts_per_customer_per_hour)
-    wait = _seconds_to_wait([session.execute(_CONFIRMED, parameters).scalar()], now)
+    125, 195). Those by a pay link have a limit of their own, and take nothing from the customer's. Raises TooManyAttempts."""
+    link_id = payment.pay_link_id
+    most = (
+        settings.payment_attempts_per_customer_per_hour
+        if link_id is None
+        else settings.payment_attempts_per_pay_link_per_hour
+    )
+    parameters = {**_parameters(scope, settings, now, most=most), "pay_link_id": link_id}
+    counted = _CONFIRMED if link_id is None else _CONFIRMED_BY_LINK
+    wait = _seconds_to_wait([session.execute(counted, parameters).scalar()], now)
     if wait:
         raise TooManyAttempts(wait)
 
 
 def limit_prompts(session: Session, scope: Scope, payment: Payment, settings: Settings, now: datetime) -> None:
     """Limit prompts to a telephone: by number, for all customers together, and by customer, for all numbers together (threats 103).
-    Raises TooManyPrompts."""
+    A pay link counts for itself in place of its customer, and its limits are lower: strangers have it. Raises TooManyPrompts."""
     is_saved = payment.payment_method_id is not None and payment.method_type == "mobile_money"
     if payment.channel is None and not is_saved:
         return
-    parameters = _parameters(scope, settings, now, most=settings.payment_prompts_per_phone_per_hour)
-    blocking = [session.execute(_PROMPTED_OF_CUSTOMER, parameters).scalar()]
+    link_id = payment.pay_link_id
+    most = (
+        settings.payment_prompts_per_phone_per_hour
+        if link_id is None
+        else settings.payment_prompts_per_pay_link_per_hour
+    )
+    parameters = {**_parameters(scope, settings, now, most=most), "pay_link_id": link_id}
+    counted = _PROMPTED_OF_CUSTOMER if link_id is None else _PROMPTED_BY_LINK
+    blocking = [session.execute(counted, parameters).scalar()]
     if payment.phone is not None:
         blocking.append(session.execute(_PROMPTED_TO, {**parameters, "phone": payment.phone}).scalar())
     wait = _seconds_to_wait(blocking, now)
@@ -78,6 +92,9 @@ _PROMPTED = _CONFIRMED_LATELY.where(
         sa.and_(_P.payment_method_id.is_not(None), _P.method_type == "mobile_money"),
     )
 )
-_CONFIRMED = _CONFIRMED_LATELY.where(_OF_CUSTOMER, _P.listed)
-_PROMPTED_OF_CUSTOMER = _PROMPTED.where(_OF_CUSTOMER)
+_BY_LINK = _P.pay_link_id == sa.bindparam("pay_link_id")
+_CONFIRMED = _CONFIRMED_LATELY.where(_OF_CUSTOMER, _P.listed, _P.pay_link_id.is_(None))
+_CONFIRMED_BY_LINK = _CONFIRMED_LATELY.where(_BY_LINK)
+_PROMPTED_OF_CUSTOMER = _PROMPTED.where(_OF_CUSTOMER, _P.pay_link_id.is_(None))
+_PROMPTED_BY_LINK = _PROMPTED.where(_BY_LINK)
 _PROMPTED_TO = _PROMPTED.where(_P.phone == sa.bindparam("phone"))

@@ -6,6 +6,7 @@ Only a claim sets `sent_at`. A payment without one was never sent, by anybody: t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,7 +52,13 @@ def send_payment(
     gateway = services.gateways.find_named(merchant_id, gateway_name)
     claim = services.database.run(
         lambda session: _claim(
-            session, merchant_id, payment_id, last_sent_at, has_gateway=gateway is not None, clock=services.clock
+            session,
+            merchant_id,
+            payment_id,
+            last_sent_at,
+            has_gateway=gateway is not None,
+            clock=services.clock,
+            keys=services.settings.keys,
         )
     )
     if isinstance(claim, _Unsendable):
@@ -107,6 +114,7 @@ def _claim(
     *,
     has_gateway: bool,
     clock: Clock,
+    keys: Sequence[bytes],
 ) -> _Claim | _Unsendable | None:
     """Claim a payment: of several processes, one sends it. Return None where there is nothing to send now."""
     payment = lock_payment(session, merchant_id, payment_id)
@@ -117,7 +125,7 @@ def _claim(
     is_first = last_sent_at is None
     if not sending.is_in_time(payment.confirmed_at, now):
         return _Unsendable("not_sent") if is_first else None
-    request = build_gateway_request(session, payment)
+    request = build_gateway_request(session, payment, keys)
     if request is None:
         # Its saved method was removed since.
         return _Unsendable("method_invalid") if is_first else None

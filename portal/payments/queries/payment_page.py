@@ -71,7 +71,7 @@ class ShareRecord(NamedTuple):
 class PaymentDetail:
     """One payment with all that its page shows but its refunds; a top-up has no `description`, and what credit alone paid no
     `gateway`. `method_…` is the method as it was at the time; `prompted_phone` (E.164) is the telephone that was prompted
-    without a saved method."""
+    without a saved method. `pay_link_id` is the pay link by which somebody paid without signing in."""
 
     id: str
     status: str
@@ -101,6 +101,7 @@ class PaymentDetail:
     expires_at: datetime
     completed_at: datetime | None
     channel: str | None
+    pay_link_id: str | None
     prompted_phone: str | None
     nickname: str | None
     phone: str | None

@@ -44,6 +44,7 @@ class StoredPayment(NamedTuple):
     method_last4: str | None
     channel: str | None
     phone: str | None
+    pay_link_id: str | None
     failure_code: str | None
     failure_message: str | None
     use_credit: bool

@@ -176,8 +176,10 @@ def _empty_code_page(challenge: ChallengeRow | None) -> CodePage:
 
 
 def _notice() -> str | None:
-    """Return why the form is shown: "no_account" for a user of the host application who has none here, "idle" for a session that
+    """Return why the form is shown: "link_ended" for a pay link that is not valid any more, or never was, "no_account" for a user of the host application who has none here, "idle" for a session that
     ended, "signed_out" after signing out."""
+    if request.args.get("link") == "ended":
+        return "link_ended"
     if g.get("is_without_account"):
         return "no_account"
     token = session_token()

@@ -12,6 +12,7 @@ from tests.bugs.catalogue import (
     notices,
     outcomes,
     pages,
+    pay_links,
     payments,
     provider_events,
     sign_in,
@@ -35,4 +36,5 @@ BUGS: tuple[Bug, ...] = (
     *pages.BUGS,
     *card_numbers.BUGS,
     *documents.BUGS,
+    *pay_links.BUGS,
 )

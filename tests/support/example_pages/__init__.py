@@ -11,6 +11,7 @@ from tests.support.example_pages.invoices import checkout_examples, invoice_exam
 from tests.support.example_pages.methods import method_examples
 from tests.support.example_pages.notices import notice_examples
 from tests.support.example_pages.parts import NOW, Example
+from tests.support.example_pages.pay_links import pay_link_examples
 from tests.support.example_pages.payments import overview_examples, payment_examples, payment_rows
 from tests.support.example_pages.security import security_examples
 from tests.support.example_pages.sign_in import demo_examples, error_examples, sign_in_examples
@@ -28,6 +29,7 @@ def examples() -> Iterator[Example]:
     yield from payment_examples()
     yield from invoice_examples()
     yield from checkout_examples()
+    yield from pay_link_examples()
     yield from method_examples()
     yield from details_examples()
     yield from statement_examples()

@@ -35,6 +35,7 @@ def sign_in_examples() -> Iterator[Example]:
     )
     yield Example("sign-in-idle", "sign_in/address.html", AddressPage(invoice, notice="idle"))
     yield Example("sign-in-signed-out", "sign_in/address.html", AddressPage(notice="signed_out"))
+    yield Example("sign-in-link-ended", "sign_in/address.html", AddressPage(invoice, notice="link_ended"))
     yield Example("sign-in-no-account", "sign_in/address.html", AddressPage(notice="no_account"))
 
     code = CodePage("maya@lindqvist.example")
@@ -121,7 +122,7 @@ def demo_examples() -> Iterator[Example]:
         ),
         DemoMerchant(
             "Savane Énergie", "/savane/", "An energy company, in French and CFA francs.",
-            (DemoCustomer("Aïcha Njoya", "aicha@njoya.example", "/savane/sign-in"),),
+            (DemoCustomer("Aïcha Njoya", "aicha@njoya.example", "/savane/sign-in"),), "/savane/pay/0Yc3",
         ),
     )  # fmt: skip
     numbers = tuple(

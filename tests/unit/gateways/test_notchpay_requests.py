@@ -47,6 +47,12 @@ def test_page_of_a_payer_without_mail_or_telephone_is_refused_before_any_request
     assert (outcome.state, outcome.failure_code, notchpay.requested) == (State.FAILED, "processing_error", [])
 
 
+def test_page_of_somebody_with_a_pay_link_has_the_merchants_address_and_no_name(notchpay: NotchPayServer, gateway):
+    gateway.open_page(replace(PAGE, payer=Payer("plk_1", fallback_email="aide@savane.example")))
+
+    assert notchpay.requests[0][3]["customer"] == {"email": "aide@savane.example"}
+
+
 def test_look_up_of_an_open_page_keeps_its_address(notchpay: NotchPayServer, gateway, clock):
     opened = gateway.open_page(PAGE)
 
