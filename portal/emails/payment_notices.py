@@ -85,10 +85,10 @@ def compose_surplus(writing: Writing, payload: dict[str, Any]) -> Composed | Non
 
 def compose_payment_failed(writing: Writing, payload: dict[str, Any]) -> Composed | None:
     """A payment failed a while ago and nothing was done about it since: no newer payment was begun, and what it was to pay is still
-    open, with no payment under way."""
+    open, with no payment under way. None of a payment by a pay link either: that was somebody else, whose page says it."""
     payment = get_payment(writing.reader, writing.scope, str(payload["object"]))
     customer = writing.customer(payment.customer_id)
-    if payment.status != "failed" or customer is None or customer.blocked:
+    if payment.status != "failed" or customer is None or customer.blocked or payment.pay_link_id is not None:
         return None
     scope = Scope(writing.merchant.id, customer.id)
     invoices = _invoices_of(writing.reader, scope, payment)

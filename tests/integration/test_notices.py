@@ -26,6 +26,7 @@ from portal.worker import build_handlers, deliver_due
 from tests.support.actors import OPERATOR
 from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import Caught, MailCatcher
+from tests.support.pay_links import guest_of
 from tests.support.paying import PayingCustomer
 from tests.support.site import ADDRESS, Site, path_of
 
@@ -174,6 +175,20 @@ def test_of_several_failed_payments_the_last_is_mailed_about(
     (caught,) = deliver(office, mail)
 
     assert last in caught.text
+
+
+def test_customer_is_not_mailed_about_somebody_elses_failed_attempt(
+    payer: PayingCustomer, office: Services, mail: MailCatcher
+) -> None:
+    guest = guest_of(payer.services, payer.scope, payer.invoice())
+    deliver(office, mail)
+    payment = guest.pay()
+    payer.gateway.pay_page(payment, State.FAILED)
+    payer.record(payment)
+    payer.clock.advance(minutes=16)
+
+    assert payer.status(payment) == "failed"
+    assert deliver(office, mail) == []
 
 
 # --- payment methods ---
