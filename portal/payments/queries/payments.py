@@ -58,7 +58,6 @@ class StoredPayment(NamedTuple):
     sent_at: datetime | None
     expires_at: datetime
     completed_at: datetime | None
-    pay_link_id: str | None
 
     @property
     def receipt_name(self) -> str:
