@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from portal.documents.typesetting import Typesetter
 from portal.emails.handlers import build_mail_handlers
 from portal.events.operations import delete_old_events
 from portal.gateway_calls import CallsSideBySide
 from portal.ledger.jobs import seal_ledger
 from portal.merchants.queries import list_merchants
+from portal.notices.jobs import remind_of_invoices
 from portal.outbox.jobs import Handler, delete_delivered, deliver_next
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
 from portal.payment_methods.operations.removal import detach_method
@@ -33,9 +35,9 @@ _MAX_AT_ONCE = 100
 _END_WITHIN_SECONDS = 8
 
 
-def build_handlers(renderer: Renderer) -> Mapping[str, Handler]:
-    """Return the handler of each kind of message in the outbox."""
-    return {**build_mail_handlers(renderer), "detach_method": detach_method}
+def build_handlers(renderer: Renderer, typesetter: Typesetter | None = None) -> Mapping[str, Handler]:
+    """Return the handler of each kind of message in the outbox; without a typesetter mails carry no papers."""
+    return {**build_mail_handlers(renderer, typesetter), "detach_method": detach_method}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ JOBS: tuple[Job, ...] = (
     Job("expired", timedelta(seconds=30), expire_checkouts),
     Job("compared", timedelta(minutes=5), compare_charges),
     Job("mailed_expiring", timedelta(days=1), mail_expiring_methods),
+    Job("reminded", timedelta(minutes=15), remind_of_invoices),
     Job("cleaned", timedelta(minutes=5), clean_up),
 )
 """In the order in which one round runs them. What waits for gateways longest has lanes of its own: a gateway that does not answer must

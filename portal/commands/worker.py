@@ -13,6 +13,7 @@ from portal.commands.environment import load_settings, open_services
 @click.option("--once", is_flag=True, help="Do what is due now, and end.")
 def worker(once: bool) -> None:
     """Deliver mail, look up unknown outcomes at gateways, and do what is due, until a signal."""
+    from portal.documents.typesetting import Typesetter
     from portal.json_logs import write_json_logs
     from portal.rendering.renderer import Renderer
     from portal.theming.themes import load_themes
@@ -20,7 +21,7 @@ def worker(once: bool) -> None:
 
     settings = load_settings()
     write_json_logs(settings.log_level)
-    handlers = build_handlers(Renderer(load_themes(settings.themes_dir)))
+    handlers = build_handlers(Renderer(load_themes(settings.themes_dir)), Typesetter(settings.fonts_dir))
     with open_services(settings) as services:
         if not once:
             stop = threading.Event()

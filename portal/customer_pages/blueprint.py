@@ -13,6 +13,7 @@ from portal.customers.views import add_routes as add_details
 from portal.documents.views import add_routes as add_documents
 from portal.guest_checkout.views.payments import add_routes as add_pay_links
 from portal.invoices.views import add_routes as add_invoices
+from portal.notices.views import add_routes as add_notices
 from portal.overview.views import add_routes as add_overview
 from portal.payment_methods.views.methods import add_routes as add_payment_methods
 from portal.payments.views import add_routes as add_payments
@@ -25,7 +26,7 @@ from portal.statement.views import add_routes as add_statement
 from portal.web.policies import collect_policies
 from portal.web.runtime import EXTENSION, PAGES, Runtime
 
-_NAV = ("invoices", "payments", "payment-methods", "details", "statement", "security")
+_NAV = ("invoices", "payments", "payment-methods", "details", "statement", "notices", "security")
 
 
 def create_blueprint(runtime: Runtime) -> Blueprint:
@@ -34,7 +35,7 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
     for add_routes in (
         add_sign_in, add_overview, add_invoices, add_payments, add_documents, add_checkout, add_payment_methods, add_details,
         add_statement, add_security, add_confirming, add_email_changes, add_questions,
-        add_accessibility, add_pay_links,
+        add_accessibility, add_pay_links, add_notices,
     ):  # fmt: skip
         add_routes(blueprint)
     blueprint.before_request(open_request)

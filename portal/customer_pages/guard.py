@@ -68,6 +68,8 @@ def refuse_foreign(runtime: Runtime, request: Request) -> None:
         if request.environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site") and not _is_navigation(request):
             raise CrossSiteRequest
         return
+    if runtime.policies.get(request.endpoint or "") is Policy.MAILED_LINK:
+        return  # Its address is all the right that it takes: a mail program posts to it, and sends nothing of ours (RFC 8058).
     is_own_page = is_from_own_page(runtime, request)
     if is_own_page is None:
         is_own_page = runtime.csrf.accepts(request.form.get(FIELD, ""), csrf_binding())

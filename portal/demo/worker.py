@@ -10,6 +10,7 @@ import sys
 import threading
 
 from portal.app import build_services
+from portal.documents.typesetting import Typesetter
 from portal.json_logs import write_json_logs
 from portal.rendering.renderer import Renderer
 from portal.settings import Settings
@@ -26,7 +27,9 @@ def main() -> None:
     stop_on_signals(stop)
     threading.Thread(target=_stop_with_parent, args=(int(sys.argv[1]), stop), daemon=True).start()
     services = build_services(settings)
-    run_forever(services, build_handlers(Renderer(load_themes(settings.themes_dir))), stop)
+    run_forever(
+        services, build_handlers(Renderer(load_themes(settings.themes_dir)), Typesetter(settings.fonts_dir)), stop
+    )
     services.database.dispose()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -19,7 +20,7 @@ from portal.outbox.errors import Undeliverable
 HEADERS = frozenset(
     {
         "from", "to", "reply-to", "subject", "date", "message-id", "auto-submitted", "mime-version",
-        "content-type", "content-transfer-encoding",
+        "content-type", "content-transfer-encoding", "list-unsubscribe", "list-unsubscribe-post",
     }
 )  # fmt: skip
 """The only headers that a message may have, each at most once."""
@@ -37,7 +38,8 @@ class HeaderRefused(Undeliverable):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Sender, recipient and date. `message_id` is the outbox's, stable over retries, so that mail programs show a repeated message once."""
+    """Sender, recipient and date. `message_id` is the outbox's, stable over retries, so that mail programs show a repeated message once.
+    `unsubscribe_url`, of a mail that can be stopped, is the link that mail programs offer (RFC 8058), "" of any other."""
 
     sender_name: str
     sender: str
@@ -45,6 +47,15 @@ class Envelope:
     reply_to: str
     message_id: str
     at: datetime
+    unsubscribe_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A PDF that a message carries, under the name of its file."""
+
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +68,8 @@ class Message:
     needs_utf8: bool
 
 
-def build_message(mail: RenderedMail, envelope: Envelope) -> Message:
-    """Return a message of two parts, text and HTML with its pictures. Raises HeaderRefused (threats, rule 9).
+def build_message(mail: RenderedMail, envelope: Envelope, attachments: Sequence[Attachment] = ()) -> Message:
+    """Return a message of two parts, text and HTML with its pictures, and its attachments. Raises HeaderRefused (threats, rule 9).
 
     Its headers are written by `portal.emails.headers`, its body is ASCII, so that any server takes it. Python 3.11 turns an encoded
     word that holds a line break into a real `Bcc:`, so such values are refused, and the finished bytes are checked once more.
@@ -76,7 +87,12 @@ def build_message(mail: RenderedMail, envelope: Envelope) -> Message:
         plain_header("Message-ID", f"<{_header_text(envelope.message_id)}@{sender.domain}>"),
         plain_header("Auto-Submitted", "auto-generated"),
     ]
-    content = "".join(head).encode() + _body(mail)
+    if envelope.unsubscribe_url:
+        head += [
+            plain_header("List-Unsubscribe", f"<{_url(envelope.unsubscribe_url)}>"),
+            plain_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ]
+    content = "".join(head).encode() + _body(mail, attachments)
     check_head(content)
     needs_utf8 = not content.partition(b"\r\n\r\n")[0].isascii()
     return Message(sender.addr_spec, to.addr_spec, content, needs_utf8)
@@ -94,7 +110,7 @@ def check_head(content: bytes) -> None:
         raise HeaderRefused
 
 
-def _body(mail: RenderedMail) -> bytes:
+def _body(mail: RenderedMail, attachments: Sequence[Attachment]) -> bytes:
     """Return the parts of the message, after the headers that say how to read them."""
     message = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))
     message.set_content(mail.text)
@@ -103,6 +119,8 @@ def _body(mail: RenderedMail) -> bytes:
     assert isinstance(html, EmailMessage)
     for picture in mail.pictures:
         html.add_related(picture.png, "image", "png", cid=f"<{picture.cid}>", disposition="inline")
+    for attachment in attachments:
+        message.add_attachment(attachment.content, "application", "pdf", filename=attachment.name)
     return message.as_bytes()
 
 
@@ -110,6 +128,13 @@ def _header_text(text: str) -> str:
     if _CONTROL.search(text) or _ENCODED_WORD.search(text):
         raise HeaderRefused
     return text
+
+
+def _url(text: str) -> str:
+    """Return an address of ours as a header may hold it."""
+    if not text.isascii() or " " in text or "<" in text or ">" in text:
+        raise HeaderRefused
+    return _header_text(text)
 
 
 def _address(text: str) -> Address:

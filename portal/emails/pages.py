@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class MailMark:
 @dataclass(frozen=True, slots=True)
 class MailBrand:
     """`legal_name` and `support_email` are at the foot. `font` and `heading_font` are CSS lists of names, `button_radius` is in pixels;
-    `mark` is None where the theme has no logo that a mail program shows."""
+    `mark` is None where the theme has no logo that a mail program shows. Of a mail that can be stopped, `unsubscribe_url` does that
+    without signing in and `notices_url` is the page of all of them; "" of any other. `copy_of` is the address whose copy this is, which has no button."""
 
     name: str
     legal_name: str
@@ -66,6 +67,9 @@ class MailBrand:
     heading_weight: str = "600"
     button_radius: int = 8
     mark: MailMark | None = None
+    unsubscribe_url: str = ""
+    notices_url: str = ""
+    copy_of: str = ""
 
     @property
     def accent(self) -> str:
@@ -193,4 +197,92 @@ class MethodExpiringMail:
     has_expired: bool
     is_default: bool
     can_replace: bool
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceMail:
+    """emails/invoice: an invoice was issued. `lines` are those of the invoice, none of a long one; amounts in minor units.
+    `amount_due` is what is left of `total`; `is_payable`: a payment can begin, so that the button names the amount."""
+
+    brand: MailBrand
+    number: str
+    title: str
+    total: int
+    amount_due: int
+    currency: str
+    due_on: date
+    lines: tuple[ReceiptLine, ...]
+    tax: int
+    is_payable: bool
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderMail:
+    """emails/reminder: an invoice is due in so many `days` (0: today), or was due so many days ago (`is_overdue`). `amount` is what is
+    left to pay; `ask_link` the page of a question about the invoice."""
+
+    brand: MailBrand
+    number: str
+    title: str
+    amount: int
+    currency: str
+    due_on: date
+    days: int
+    is_overdue: bool
+    is_partly_paid: bool
+    link: str
+    ask_link: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFailedMail:
+    """emails/payment_failed: nothing was taken. `lines` are the invoices that are still open, with what is left of each; `link` is where
+    they are paid another way, `payment_link` the payment's page, which says why."""
+
+    brand: MailBrand
+    amount: int
+    currency: str
+    method: str
+    failure_code: str
+    lines: tuple[ReceiptLine, ...]
+    link: str
+    payment_link: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class MethodChangedMail:
+    """emails/method_changed: a payment method was saved or removed; `at` in the reader's timezone."""
+
+    brand: MailBrand
+    method: str
+    nickname: str | None
+    at: datetime
+    is_removed: bool
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewDeviceMail:
+    """emails/new_device: somebody signed in in a browser that was not known. `browser` and `system` are names, "" where they are not
+    known; `network` is the beginning of its address, ""; `link` the page on which sessions are ended."""
+
+    brand: MailBrand
+    browser: str
+    system: str
+    network: str
+    at: datetime
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyInvitationMail:
+    """emails/copy_invitation, to another address: `customer` is the mail address of who wants copies sent there, never a text that
+    somebody wrote; `days` how long `link` works."""
+
+    brand: MailBrand
+    customer: str
+    days: int
     link: str

@@ -41,7 +41,8 @@ def record(session: Session, actor: Actor, event: Event) -> str:
         run_after_commit(session, partial(send_signal, event_id, event))
     for listener in LISTENERS.get(event.type, ()):
         if listener.when(event):
-            enqueue(session, event.merchant_id, listener.kind, listener.payload(event_id, event), at=event.at)
+            payload, due_at = listener.payload(event_id, event), event.at + listener.delay
+            enqueue(session, event.merchant_id, listener.kind, payload, at=event.at, due_at=due_at)
     return event_id
 
 

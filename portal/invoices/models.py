@@ -42,6 +42,15 @@ class Invoice(Base):
             sqlite_where=_OUTSTANDING,
             postgresql_where=_OUTSTANDING,
         ),
+        # The worker looks for those to remind of by due date, over the merchant's customers.
+        sa.Index(
+            "ix_invoices_due",
+            "merchant_id",
+            "due_on",
+            "id",
+            sqlite_where=_OUTSTANDING,
+            postgresql_where=_OUTSTANDING,
+        ),
         sa.Index(
             "ix_invoices_paid",
             "merchant_id",

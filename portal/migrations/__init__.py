@@ -34,6 +34,7 @@ MODEL_PACKAGES = (
     "events",
     "importing",
     "questions",
+    "notices",
 )
 _FOLDER = Path(__file__).parent
 _NAMED = re.compile(r'^(revision|down_revision)\b[^=]*= (?:"(.+)"|None)$', re.MULTILINE)

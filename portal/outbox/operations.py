@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from portal.database import table_of
@@ -34,3 +36,21 @@ def enqueue(
 
 # On the table: through the model, an insert costs several times as much.
 _INSERT = sa.insert(table_of(OutboxMessage))
+
+
+def enqueue_once(
+    session: Session, merchant_id: str, message_id: str, kind: str, payload: dict[str, Any], *, at: datetime
+) -> bool:
+    """Queue a message under an id that its cause decides; return False where it is queued already, however long ago.
+
+    For what a handler causes, which may be called again for the same message.
+    """
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    result: Any = session.execute(
+        insert(OutboxMessage)
+        .values(
+            merchant_id=merchant_id, id=message_id, kind=kind, payload=payload, attempts=0, created_at=at, due_at=at
+        )
+        .on_conflict_do_nothing(index_elements=["merchant_id", "id"])
+    )
+    return int(result.rowcount) == 1

@@ -21,7 +21,7 @@ from portal.public_ids import is_id
 from portal.sign_in.models import Challenge, Confirmation, KnownBrowser, PortalSession, SignInRequest, SignInSession
 from portal.sign_in.rules.challenges import FRESH_FOR, TOUCH_EVERY, ChallengeState, challenge_state
 from portal.sign_in.rules.tokens import CHALLENGE, Keys, is_address_digest, is_token, token_digest
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +216,25 @@ def find_confirmation(
         )
     ).first()
     return OpenConfirmation._make(row) if row is not None else None
+
+
+class StoredSession(NamedTuple):
+    """A session as it began, ended or not."""
+
+    customer_id: str
+    user_agent: str
+    network: str | None
+    created_at: datetime
+
+
+def find_stored_session(reader: Reader, scope: MerchantScope, session_id: str) -> StoredSession | None:
+    """Return how a session began; None for one that is long gone."""
+    row = reader.execute(
+        sa.select(*[getattr(SignInSession, name) for name in StoredSession._fields]).where(
+            SignInSession.merchant_id == scope.merchant_id, SignInSession.id == session_id
+        )
+    ).first()
+    return StoredSession._make(row) if row is not None else None
 
 
 def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow]:

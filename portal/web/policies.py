@@ -20,6 +20,7 @@ class Policy(Enum):
     SIGNED_IN = "signed_in"
     PAY_LINK = "pay_link"
     GATEWAY_SIGNED = "gateway_signed"
+    MAILED_LINK = "mailed_link"
 
 
 class RouteWithoutPolicy(Exception):
@@ -45,6 +46,12 @@ def pay_link(view: View) -> View:
 def gateway_signed(view: View) -> View:
     """Anybody may call it from anywhere: the view itself verifies the signature of the body before it trusts anything in it."""
     return _declare(view, Policy.GATEWAY_SIGNED)
+
+
+def mailed_link(view: View) -> View:
+    """Anybody may call it from anywhere: the token in its address is all the right that it takes, and that does one thing which harms
+    nobody. A mail program posts to it without cookie, token of the form or origin (RFC 8058)."""
+    return _declare(view, Policy.MAILED_LINK)
 
 
 def policy_of(view: Callable[..., Any]) -> Policy | None:

@@ -12,11 +12,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from portal.emails.pages import (
+    CopyInvitationMail,
+    InvoiceMail,
     MailBrand,
+    MethodChangedMail,
     MethodExpiringMail,
+    NewDeviceMail,
+    PaymentFailedMail,
     ReceiptLine,
     ReceiptMail,
     RefundMail,
+    ReminderMail,
     SignInMail,
     SurplusMail,
 )
@@ -58,6 +64,38 @@ def mails_of(brand: MailBrand, currency: str) -> dict[str, Any]:
         "surplus": SurplusMail(brand, NAME, AMOUNT, currency, LINK, "pay_" + "W" * 22),
         "method_expiring": MethodExpiringMail(brand, method, WORD, "12/2026", False, True, True, LINK),
         "sign_in": SignInMail(brand, "WDJB-MJHT", LINK),
+        "invoice": InvoiceMail(
+            replace(brand, unsubscribe_url=LINK, notices_url=LINK, copy_of=f"{WORD}@portal.example"),
+            WORD[:40],
+            NAME,
+            AMOUNT,
+            AMOUNT - 1,
+            currency,
+            AT.date(),
+            lines,
+            AMOUNT,
+            True,
+            LINK,
+        ),
+        "reminder": ReminderMail(
+            replace(brand, unsubscribe_url=LINK, notices_url=LINK),
+            WORD[:40],
+            NAME,
+            AMOUNT,
+            currency,
+            AT.date(),
+            14,
+            True,
+            True,
+            LINK,
+            LINK,
+        ),
+        "payment_failed": PaymentFailedMail(
+            brand, AMOUNT, currency, method, "insufficient_funds", lines, LINK, LINK, "pay_" + "W" * 22
+        ),
+        "method_changed": MethodChangedMail(brand, method, WORD, AT, True, LINK),
+        "new_device": NewDeviceMail(brand, NAME, WORD, "2001:db8:1234::…", AT, LINK),
+        "copy_invitation": CopyInvitationMail(brand, f"{WORD}@portal.example", 7, LINK),
     }
 
 

@@ -32,6 +32,8 @@ ENQUEUERS = {
     "portal/sign_in/operations/requesting.py",
     # So does asking for a fresh code.
     "portal/sign_in/operations/confirmations.py",
+    # Who gets copies of a mail is decided when the mail leaves; to ask an address is a mail of no event's object.
+    "portal/notices/operations.py",
     # Having a gateway forget a token is work, which is put off for as long as a payment needs it.
     "portal/payment_methods/operations/methods.py",
     "portal/payment_methods/operations/removal.py",

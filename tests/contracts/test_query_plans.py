@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,8 @@ from portal.invoices.queries.invoice_list import is_by_due_date, read_invoice_li
 from portal.invoices.queries.invoice_page import read_invoice_page
 from portal.invoices.rules import OUTSTANDING
 from portal.method_users import METHOD_USERS
+from portal.notices.queries import DueInvoice, list_to_remind
+from portal.notices.rules import Window
 from portal.overview import queries as overview
 from portal.paging import FIRST, Cursor, Slice
 from portal.payment_methods.operations.uses import list_dependents
@@ -42,6 +44,11 @@ TODAY = date(2026, 3, 19)
 NOW = datetime(2026, 3, 19, tzinfo=UTC)
 PAGE_200 = 199 * 25
 Question = Callable[[Connection, Crowd], Any]
+
+
+def found(rows: Any) -> Any:
+    assert rows, "a plan over nothing proves nothing"
+    return rows
 
 
 def history(status: str, direction: str, place: int) -> Question:
@@ -240,6 +247,27 @@ NAMED: dict[str, Question] = {
     ),
     "lines of invoices": lambda reader, crowd: invoices.list_lines(
         reader, crowd.scope, [crowd.invoice_id(n) for n in range(1, 25)]
+    ),
+    "invoices to remind of": lambda reader, crowd: found(
+        list_to_remind(
+            reader,
+            MerchantScope(crowd.scope.merchant_id),
+            Window(7, TODAY - timedelta(14), TODAY),
+            with_imported=False,
+            after=None,
+            limit=200,
+        )
+    ),
+    "further invoices to remind of": lambda reader, crowd: list_to_remind(
+        reader,
+        MerchantScope(crowd.scope.merchant_id),
+        Window(7, TODAY - timedelta(14), TODAY),
+        with_imported=False,
+        after=DueInvoice(crowd.invoice_id(500), TODAY - timedelta(7)),
+        limit=200,
+    ),
+    "a newer payment of invoices": lambda reader, crowd: payments.find_newer_payment(
+        reader, crowd.scope, crowd.payment_id(5), [crowd.invoice_id(5)]
     ),
     "how many are rejected": lambda reader, crowd: payments.count_payments(
         reader, MerchantScope(crowd.scope.merchant_id), most=100, statuses=["rejected"]

@@ -44,6 +44,9 @@ PACKED: Mapping[str, tuple[set[str], str]] = {
     "portal.sign_in.queries": (
         {"Customer"}, "each request of a signed-in customer reads session and customer in one statement",
     ),
+    "portal.notices.queries": (
+        {"Invoice"}, "the worker looks for invoices to remind of in one statement with their reminders",
+    ),
     "portal.reconciliation.jobs": (
         {"Merchant"}, "the worker looks for merchants that are due by an outer join with their comparisons",
     ),

@@ -21,6 +21,7 @@ from tests.support.pay_links import guest_of, pay_path, revoke
 
 PREFIXES = {
     "invoice_id": "inv", "payment_id": "pay", "note_id": "cn", "method_id": "pm", "setup_id": "pms", "session_id": "ses",
+    "copy_id": "cpy",
 }  # fmt: skip
 """Arguments of routes that are public ids. An argument that is neither here nor in `OTHERS` fails the tests below."""
 OTHERS = {"merchant": "acme", "token": "t" * 43, "rest": "rest", "name": "portal.css", "gateway": "sandbox"}
@@ -48,7 +49,8 @@ def unsafe_rules(app: Flask) -> list[Rule]:
     return [
         rule
         for rule in rules(app)
-        if "POST" in (rule.methods or ()) and runtime.policies[rule.endpoint] is not Policy.GATEWAY_SIGNED
+        if "POST" in (rule.methods or ())
+        and runtime.policies[rule.endpoint] not in (Policy.GATEWAY_SIGNED, Policy.MAILED_LINK)
     ]
 
 
@@ -79,11 +81,15 @@ def test_routes_answer_to_get_or_to_post(app: Flask) -> None:
     assert [rule for rule in rules(app) if set(rule.methods or ()) not in ({"GET", "HEAD"}, {"POST"})] == []
 
 
-def test_only_webhooks_accept_requests_of_other_sites(app: Flask) -> None:
+def test_only_webhooks_and_links_of_mails_accept_requests_of_other_sites(app: Flask) -> None:
     runtime: Runtime = app.extensions[EXTENSION]
-    signed = [rule.rule for rule in rules(app) if runtime.policies[rule.endpoint] is Policy.GATEWAY_SIGNED]
+    open_to_all = (Policy.GATEWAY_SIGNED, Policy.MAILED_LINK)
+    posted = [rule for rule in rules(app) if "POST" in (rule.methods or ())]
 
-    assert signed == ["/hooks/<merchant>/<gateway>"]
+    assert [rule.rule for rule in posted if runtime.policies[rule.endpoint] in open_to_all] == [
+        "/<merchant>/notices/unsubscribe/<token>",
+        "/hooks/<merchant>/<gateway>",
+    ]
 
 
 def test_page_that_is_private_leads_a_stranger_to_sign_in(app: Flask, account: Account) -> None:
@@ -209,7 +215,7 @@ def ids_of(account: Account) -> dict[str, str]:
     note = account.credit_note(account.invoice(), 1000, number=invoice)
     return {
         "invoice_id": invoice, "payment_id": payment, "note_id": note, "method_id": method, "setup_id": account.setup(),
-        "session_id": account.other_session(),
+        "session_id": account.other_session(), "copy_id": account.copy(),
     }  # fmt: skip
 
 

@@ -11,6 +11,8 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from portal.invoices.models import Invoice
+from portal.merchants.models import Merchant
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethodSetup
 from portal.provider_events.models import ProviderEvent
@@ -33,6 +35,7 @@ WHILE_DELIVERING = ("outbox.leased", "outbox.delivered")
 WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered", "refund.looked_up")
 WHILE_HANDLING = ("event.claimed", "event.handled")
 WHILE_SETTING_UP = ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up")
+WHILE_REMINDING = ("reminder.recorded", "reminder.committed")
 LABELS = {
     *WHILE_PAYING,
     *WHILE_DELIVERING,
@@ -41,6 +44,7 @@ LABELS = {
     "event.stored",
     "comparison.claimed",
     *WHILE_SETTING_UP,
+    *WHILE_REMINDING,
     "payment.looked_up",
     "payment.stop_requested",
     "payment.cancel_answered",
@@ -252,6 +256,7 @@ def test_web_server_killed_while_stopping_a_payment_frees_the_invoice(installati
 def test_worker_killed_while_it_delivers_sends_the_receipt_in_the_end(installation, mail, label):
     account = installation.accounts.create()
     payment = account.begin(account.open_invoice(), method=account.save_card())
+    _forget_announcements(account)
     visitor = installation.visit(account)
     installation.serve()
     assert visitor.confirm(payment) == 303
@@ -266,10 +271,25 @@ def test_worker_killed_while_it_delivers_sends_the_receipt_in_the_end(installati
     assert len({caught.message["Message-ID"] for caught in receipts}) == 1
 
 
+@pytest.mark.parametrize("label", WHILE_REMINDING)
+def test_worker_killed_while_it_reminds_reminds_once(installation, mail, label):
+    account = installation.accounts.create()
+    account.open_invoice()
+    _make_overdue_at_noon(account)
+
+    assert installation.work(crash_at=label) == DEAD
+    assert installation.work() == 0
+    assert installation.work() == 0
+
+    reminders = [caught for caught in mail.take() if "Overdue" in str(caught.message["Subject"])]
+    assert len(reminders) == 1
+
+
 def test_workers_beside_a_killed_one_deliver_all_but_its_message_once(installation, mail):
     account = installation.accounts.create()
     card = account.save_card()
     payments = [account.begin(account.open_invoice(), method=card) for _ in range(6)]
+    _forget_announcements(account)
     visitor = installation.visit(account)
     installation.serve()
     assert [visitor.confirm(payment) for payment in payments] == [303] * 6
@@ -433,7 +453,21 @@ def test_web_server_signaled_to_end_finishes_the_charge_in_hand(installation):
 
 
 def _receipts(mail, account):
-    return [caught for caught in mail.take() if account.email in caught.recipients]
+    return [
+        caught
+        for caught in mail.take()
+        if account.email in caught.recipients and "You paid" in str(caught.message["Subject"])
+    ]
+
+
+def _forget_announcements(account) -> None:
+    """Take the mails about new invoices and cards away, so that the receipts are the next messages."""
+    with account.live.database.unit_of_work() as session:
+        session.execute(
+            sa.delete(OutboxMessage).where(
+                OutboxMessage.merchant_id == account.merchant.id, OutboxMessage.kind != "receipt_mail"
+            )
+        )
 
 
 def _end_leases(account) -> None:
@@ -468,6 +502,20 @@ def _make_comparison_due(account) -> None:
             sa.update(GatewayComparison)
             .where(GatewayComparison.merchant_id == account.merchant.id)
             .values(due_at=_LONG_AGO)
+        )
+
+
+def _make_overdue_at_noon(account) -> None:
+    """The customer's one invoice was due a few days ago, and the merchant's day is not at night."""
+    now = datetime.now(UTC)
+    with account.live.database.unit_of_work() as session:
+        session.execute(
+            sa.update(Merchant).where(Merchant.id == account.merchant.id).values(timezone=f"Etc/GMT{now.hour - 12:+d}")
+        )
+        session.execute(
+            sa.update(Invoice)
+            .where(Invoice.merchant_id == account.merchant.id, Invoice.customer_id == account.scope.customer_id)
+            .values(due_on=now.date() - timedelta(3))
         )
 
 

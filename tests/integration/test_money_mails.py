@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from portal.emails.handlers import send_refund_mail, send_surplus_mail
+from portal.emails.handlers import build_mail_handlers
 from portal.refunds.models import Refund
 from portal.refunds.operations import refund_payment
 from portal.services import Services
@@ -15,6 +15,8 @@ from tests.support.actors import STAFF
 from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import MailCatcher
 from tests.support.paying import PayingCustomer
+
+HANDLERS = build_mail_handlers(bundled_renderer())
 
 
 @pytest.fixture
@@ -31,9 +33,7 @@ def refunded(payer: PayingCustomer) -> str:
 def test_refund_says_how_much_is_on_its_way(payer: PayingCustomer, office: Services, mail: MailCatcher) -> None:
     refund_id = refunded(payer)
 
-    send_refund_mail(
-        bundled_renderer(), office, payer.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1"
-    )
+    HANDLERS["refund_mail"](office, payer.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1")
 
     (caught,) = mail.take()
     assert caught.message["Subject"] == "Your refund of $7.00 from Acme Software Inc."
@@ -45,9 +45,7 @@ def test_refund_that_came_back_says_where_the_money_is(
 ) -> None:
     refund_id = refunded(payer)
 
-    send_refund_mail(
-        bundled_renderer(), office, payer.scope.merchant_id, {"object": refund_id, "type": "refund.failed"}, "obx_1"
-    )
+    HANDLERS["refund_mail"](office, payer.scope.merchant_id, {"object": refund_id, "type": "refund.failed"}, "obx_1")
 
     (caught,) = mail.take()
     assert caught.message["Subject"] == "Your refund from Acme Software Inc. did not go through"
@@ -63,9 +61,7 @@ def test_refund_that_came_back_before_its_mail_left_is_not_announced_any_more(
         assert row is not None
         row.status = "failed"
 
-    send_refund_mail(
-        bundled_renderer(), office, payer.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1"
-    )
+    HANDLERS["refund_mail"](office, payer.scope.merchant_id, {"object": refund_id, "type": "refund.complete"}, "obx_1")
 
     assert mail.take() == []
 
@@ -75,9 +71,7 @@ def test_surplus_says_how_much_stands_to_the_customers_credit(
 ) -> None:
     payment = payer.pay(payer.invoice())
 
-    send_surplus_mail(
-        bundled_renderer(), office, payer.scope.merchant_id, {"payment": payment, "amount": 3000}, "obx_1"
-    )
+    HANDLERS["surplus_mail"](office, payer.scope.merchant_id, {"payment": payment, "amount": 3000}, "obx_1")
 
     (caught,) = mail.take()
     assert caught.message["Subject"] == "$30.00 was added to your credit with Acme Software Inc."

@@ -174,7 +174,7 @@ def test_success_is_the_gateways_act_with_its_evidence(payer: PayingCustomer) ->
     assert mails(payer) == [("receipt_mail", payment)]
 
 
-def test_end_without_money_is_an_act_too_and_mails_nobody(payer: PayingCustomer) -> None:
+def test_end_without_money_is_an_act_too_and_is_mailed_later(payer: PayingCustomer) -> None:
     payer.gateway.becomes.append(State.FAILED)
 
     payment = payer.pay(payer.invoice())
@@ -185,7 +185,7 @@ def test_end_without_money_is_an_act_too_and_mails_nobody(payer: PayingCustomer)
         payer.scope.customer_id,
         {"evidence": "", "late": False, "surplus": 0},
     )
-    assert mails(payer) == []
+    assert mails(payer) == [("payment_failed_mail", payment)]
 
 
 def test_answer_that_does_not_fit_is_the_gateways_act(payer: PayingCustomer) -> None:
@@ -499,7 +499,9 @@ def details(payer: PayingCustomer, payment: str) -> dict[str, Any]:
 
 
 def mails(payer: PayingCustomer) -> list[tuple[str, str]]:
-    return [(message.kind, message.payload["object"]) for message in payer.rows(OutboxMessage)]
+    """Of payments, refunds and credit."""
+    rows = payer.rows(OutboxMessage)
+    return [(message.kind, message.payload["object"]) for message in rows if message.kind != "invoice_mail"]
 
 
 def balances(payer: PayingCustomer) -> dict[str, int]:

@@ -104,6 +104,24 @@ def test_nothing_is_still_open_where_nothing_is_owed(pages: PageClient, account:
     assert "Still open" not in pages.get(pay(pages, account)).text
 
 
+def test_who_wants_no_receipts_is_promised_none(pages: PageClient, account: Account) -> None:
+    pages.post("/acme/notices", {"refund": "yes"})
+    account.method(is_default=True)
+    invoice = account.invoice(5000, description="Seats")
+    page = pages.get(f"/acme/invoices/{invoice}")
+    ((button, _),) = page.buttons("/checkout")
+
+    review = pages.submit(page, button)
+    done = pages.get(
+        pages.post(review.form(action="/confirmation").action, review.form(action="/confirmation").fields).location
+    )
+
+    assert "maya@lindqvist.example" not in review.text
+    assert (
+        done.headline == "Paid $50.00" and "eceipt sent" not in done.text and "receipt is on its way" not in done.text
+    )
+
+
 def test_payment_of_long_ago_speaks_of_no_receipt_and_of_nothing_open(
     pages: PageClient, account: Account, clock: MovableClock
 ) -> None:

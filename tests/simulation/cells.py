@@ -42,6 +42,10 @@ _LATE = {
 """What the provider answers about a payment that ended so. (Of a page that was never paid it tells no amount.)"""
 
 NOT_OF_PAYMENTS = {
+    **dict.fromkeys(
+        ("reminder.recorded", "reminder.committed"),
+        "a reminder moves no money: it is killed in tests/integration and tests/crash",
+    ),
     "comparison.claimed": "it speaks of no payment: the comparison begins anew when its hour has come",
     **dict.fromkeys(
         ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up"),

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from portal.events.rules import customer_actor, pay_link_actor
+from portal.notice_kinds import KINDS as NOTICE_KINDS
+from portal.notices.jobs import remind_of_invoices
 from portal.pay_links.operations import create_pay_link
 from portal.pay_links.queries import find_pay_link
 from portal.pay_links.rules import LINK_PLACE
@@ -44,7 +46,7 @@ from tests.support.actors import STAFF
 CRASH_RATE = 0.25
 """How many processes die on their way: each at one of the first crash points that it passes."""
 CHECKOUT_HOURS = 3
-ROUND = tuple(job for job in JOBS if job.run not in (clean_up, check_setups, mail_expiring_methods))
+ROUND = tuple(job for job in JOBS if job.run not in (clean_up, check_setups, mail_expiring_methods, remind_of_invoices))
 """What a round of the worker does here; what moves no money is done when a run has come to its end."""
 
 
@@ -308,7 +310,7 @@ def work(world: World) -> bool:
     return True
 
 
-KINDS = ("sign_in_mail", "receipt_mail", "refund_mail", "surplus_mail", "method_expiring_mail", "detach_method")
+KINDS = ("detach_method", *sorted(mail for kind in NOTICE_KINDS.values() for mail in kind.mails))
 """The outbox's kinds of messages."""
 
 

@@ -329,6 +329,8 @@ class World:
     def _note_death(self, process: Process, label: str) -> str:
         """Tells what the process had in hand."""
         subject, payment_id = self._subject(process, label)
+        if not payment_id:
+            return subject  # A mail about an invoice or a method, of which no payment depends.
         if label == "event.stored" and subject not in self._waiting_events():
             return subject  # Another copy of what is done with.
         state = self.status(payment_id)
@@ -340,10 +342,11 @@ class World:
         """What the process had in hand, and the payment that it belongs to."""
         if label.startswith("outbox."):
             row = self.connection.execute(
-                "select id, coalesce(json_extract(payload, '$.payment'), json_extract(payload, '$.object')) from outbox_messages"
+                "select id, coalesce(json_extract(payload, '$.payment'), json_extract(payload, '$.object')), kind from outbox_messages"
                 " where done_at is null and leased_until is not null order by leased_until desc limit 1"
             ).fetchone()
-            return str(row[0]), self._payment_of(str(row[1]))
+            # That a payment failed is mailed about too, and nothing of it depends on that.
+            return str(row[0]), "" if row[2] == "payment_failed_mail" else self._payment_of(str(row[1]))
         if label.startswith("event."):
             return self._event_in_hand(process)
         if label == "refund.looked_up":
@@ -386,11 +389,11 @@ class World:
         raise AssertionError("whoever dies over an event has one in hand")
 
     def _payment_of(self, reference: str) -> str:
-        """The payment that one of our references at the provider belongs to."""
+        """The payment that one of our references at the provider belongs to; "" for an invoice or a method, which a mail may be about."""
         if reference.startswith("pay_"):
             return reference
         row = self.connection.execute("select payment_id from refunds where id = ?", (reference,)).fetchone()
-        return str(row[0])
+        return str(row[0]) if row else ""
 
     def _handled_events(self, process: Process) -> set[str | None]:
         """The events that somebody died over and that this worker has now done with."""

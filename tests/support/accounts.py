@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from portal.credit.models import CustomerBalance
 from portal.database import Database
 from portal.invoices.models import InvoiceLine, Promise
+from portal.notices.models import NoticeCopy
 from portal.payment_methods.models import PaymentMethodSetup
 from portal.public_ids import new_id
 from portal.services import Services
@@ -134,6 +135,19 @@ class Account:
         client = app.test_client()
         client.set_cookie(f"portal_{self.slug}", entered.token, domain="localhost")
         return PageClient(client)
+
+    def copy(self, address: str = "", *, has_agreed: bool = True) -> str:
+        """An address that gets copies of the customer's mails, or is only asked; each time another one unless it is given."""
+        copy_id = new_id("cpy", self.now)
+        address = address or f"{copy_id.lower()}@moreau.example"
+        with self._session() as session:
+            session.add(
+                NoticeCopy(
+                    merchant_id=self.scope.merchant_id, id=copy_id, customer_id=self.scope.customer_id, address=address,
+                    address_key=address, created_at=self.now, agreed_at=self.now if has_agreed else None,
+                )
+            )  # fmt: skip
+        return copy_id
 
     def other_session(self, user_agent: str = "Tests", network: str = "203.0.113.77", kind: str = "mail") -> str:
         """A session of this customer in a browser that is not here."""

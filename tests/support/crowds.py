@@ -88,6 +88,8 @@ def fill_crowd(database: Database, *, payments: int = 26_000, invoices: int = 5_
         f" case (n / 5) % 2 when 0 then 'paid' else 'open' end, case (n / 5) % 7 when 1 then 'EUR' else 'USD' end,"
         f" 'Team plan', 5000, 0, 5000, case (n / 5) % 2 when 0 then 5000 else 0 end, 0, 0, {day('n % 600')},"
         f" {day('n % 600')}, '{{}}', 1, {at('n')}, {at('n')} from {series(invoices)}",
+        "invoice_reminders (merchant_id, invoice_id, due_on, days, created_at)":
+        f"'{_id('mer', 1)}', {named('inv', 'n')}, {day('n % 600')}, 1, {at('n')} from {series(invoices)}",
         "invoice_lines (merchant_id, invoice_id, position, description, quantity, unit_amount_decimal, amount)":
         f"'{_id('mer', 1)}', {named('inv', 'n')}, 1, 'Seats', '1', '5000', 5000 from {series(invoices)}",
         "credit_notes (merchant_id, id, customer_id, invoice_id, number, currency, description, amount, amount_applied,"

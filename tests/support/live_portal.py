@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,10 +54,13 @@ class LivePortal:
             caught: list[dict[str, Any]] = http.get(f"{self.origin}/demo/mail.json", timeout=10).json()
         return [mail for mail in caught if to in mail["to"]]
 
+    def _codes(self, to: str) -> list[dict[str, Any]]:
+        return [mail for mail in self.mails(to) if re.search(r"^[A-Z]{4}-[A-Z]{4}$", mail["text"], re.MULTILINE)]
+
     def await_mail(self, to: str, *, after: int = 0) -> SignInMail:
-        """The newest mail to this address, when there are more than `after`."""
+        """The newest mail with a code to this address, when there are more than `after`; the worker may mail about invoices meanwhile."""
         mails = wait_for(
-            lambda: found if len(found := self.mails(to)) > after else None, sentence=f"no mail to {to} in time"
+            lambda: found if len(found := self._codes(to)) > after else None, sentence=f"no mail to {to} in time"
         )
         return SignInMail(mails[0]["text"])
 

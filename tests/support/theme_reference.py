@@ -33,6 +33,7 @@ AREAS = {
     "Statement": "statement.html",
     "Details": "customers/",
     "Security": "security",
+    "Notifications": "notices/",
     "Questions": "questions/",
     "Pay link": "pay_links/",
     "Accessibility": "accessibility.html",

@@ -31,6 +31,8 @@ from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import NO_LIMITS, Gateway
 from portal.invoices.queries.invoice_list import sum_owed
+from portal.notice_kinds import RECEIPT
+from portal.notices.queries import is_wanted
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.queries.own_methods import list_own_methods
@@ -154,6 +156,7 @@ def _review_page(
         methods = {method.id: method for method in list_own_methods(reader, scope)}
         other_payment_id = _find_other_payment(reader, scope, checkout)
         owed, _ = sum_owed(reader, scope, today())
+        gets_receipt = is_wanted(reader, g.merchant, scope.customer_id, RECEIPT)
     ended_by = _ended_by(checkout, gateway)
     state = review_state(checkout, ended_by=ended_by, has_changed=has_changed)
     if not ended_by and state in ("ready", "changed", "expired"):
@@ -174,7 +177,7 @@ def _review_page(
         root=root(),
         other_payment_id=other_payment_id,
         until=_minute_after(refused.seconds) if refused is not None else None,
-        receipt_to=g.signed_in.email,
+        receipt_to=g.signed_in.email if gets_receipt else None,
         owed=sum(each.amount for each in owed if each.currency == checkout.currency),
         is_gateway_slow=is_gateway_slow(scope.merchant_id, checkout.gateway),
     )

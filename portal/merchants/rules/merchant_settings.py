@@ -23,6 +23,7 @@ from portal.merchants.rules.context_fields import (
     ContextField,
 )
 from portal.merchants.rules.field_settings import NO_CHOICE, Fields, in_force, write_field
+from portal.merchants.rules.notice_settings import Notices
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
 from portal.merchants.rules.settings_faults import Section, fault_at, faults_of, read_partly, refuse
 from portal.merchants.rules.transfer_settings import Accounts
@@ -166,6 +167,7 @@ class MerchantSettings(Section):
     pages: Pages = Pages()
     fields: Fields = Field(default_factory=dict)
     amounts: Amounts = Amounts()
+    notices: Notices = Notices()
     documents: Documents = Documents()
     transfer: Accounts = Field(default_factory=dict)
     promises: Promises = Promises()

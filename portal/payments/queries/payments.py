@@ -100,6 +100,26 @@ def find_payment(reader: Reader, scope: ReadScope, payment_id: str) -> StoredPay
     return StoredPayment._make(row) if row is not None else None
 
 
+def find_newer_payment(reader: Reader, scope: Scope, payment_id: str, invoice_ids: Collection[str]) -> str | None:
+    """Return the id of a payment of one of these invoices that was confirmed after another one was created; None without one."""
+    return reader.execute(
+        sa.select(Payment.id)
+        .join(
+            PaymentAllocation,
+            sa.and_(PaymentAllocation.merchant_id == Payment.merchant_id, PaymentAllocation.payment_id == Payment.id),
+        )
+        .where(
+            Payment.merchant_id == scope.merchant_id,
+            Payment.customer_id == scope.customer_id,
+            Payment.id > payment_id,
+            Payment.confirmed_at.is_not(None),
+            PaymentAllocation.merchant_id == scope.merchant_id,
+            PaymentAllocation.invoice_id.in_(sorted(invoice_ids)),
+        )
+        .limit(1)
+    ).scalar()
+
+
 def list_payments(
     reader: Reader,
     scope: ReadScope,

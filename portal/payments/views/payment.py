@@ -11,6 +11,8 @@ from portal.database import Reader
 from portal.events.queries import list_events
 from portal.events.rules import EventType
 from portal.invoices.queries.invoice_list import sum_owed
+from portal.notice_kinds import RECEIPT
+from portal.notices.queries import is_wanted
 from portal.outbox.queries import find_delivery
 from portal.payments.operations.paying import look_up_for_page
 from portal.payments.page_builders import build_payment_page, is_just_paid
@@ -62,9 +64,10 @@ def payment(payment_id: str) -> Response:
 
 
 def _find_receipt(reader: Reader, scope: Scope, payment_id: str) -> str | None:
-    """Return what became of the mail with the receipt, as `find_delivery` does; an imported payment has none."""
+    """Return what became of the mail with the receipt, as `find_delivery` does; an imported payment has none, and whoever wants no
+    receipts gets none."""
     events = list_events(reader, scope.merchant_id, payment_id)
     paid_at = next((event.created_at for event in events if event.type == EventType.PAYMENT_COMPLETE), None)
-    if paid_at is None or not g.signed_in.email:
+    if paid_at is None or not g.signed_in.email or not is_wanted(reader, g.merchant, scope.customer_id, RECEIPT):
         return None
     return find_delivery(reader, MerchantScope(scope.merchant_id), "receipt_mail", payment_id, queued_at=paid_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -88,6 +88,7 @@ def start_session(
     beyond = _revoke_beyond_cap(session, scope, settings.session_cap, at)
     _record_ended(session, scope.merchant_id, beyond, actor=SYSTEM, at=at, reason="too_many")
     life = lifetime(kind, settings)
+    is_new_device = kind == "mail" and _is_new_device(session, scope, visitor)
     known_browser = _remember_browser(session, scope, visitor, at) if kind in _REMEMBERED else None
     new_session = NewSession(
         new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind, known_browser
@@ -118,6 +119,8 @@ def start_session(
         kind=kind,
     )
     record(session, actor, event)
+    if is_new_device:
+        record(session, actor, replace(event, type=EventType.PORTAL_NEW_DEVICE))
     return new_session
 
 
@@ -170,6 +173,20 @@ def revoke_sessions(session: Session, scope: Scope, *, actor: Actor, at: datetim
     ended = _revoke(session, *_of(scope), SignInSession.id != keep, at=at)
     _record_ended(session, scope.merchant_id, ended, actor=actor, at=at, reason="ended")
     return len(ended)
+
+
+def _is_new_device(session: Session, scope: Scope, visitor: Visitor) -> bool:
+    """Return whether the customer has signed in by mail before, and never in this browser; the very first sign-in is none.
+
+    Where the merchant's site vouches for somebody (a session of its API, a host application), its own login knows the device.
+    """
+    digests = session.execute(
+        sa.select(KnownBrowser.browser_digest).where(
+            KnownBrowser.merchant_id == scope.merchant_id, KnownBrowser.customer_id == scope.customer_id
+        )
+    ).scalars()
+    known = set(digests)
+    return bool(known) and token_digest(visitor.known_browser or "") not in known
 
 
 def _remember_browser(session: Session, scope: Scope, visitor: Visitor, at: datetime) -> str:

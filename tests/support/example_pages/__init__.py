@@ -9,6 +9,7 @@ from portal.theming.themes import ThemeSet
 from tests.support.example_pages.details import details_examples
 from tests.support.example_pages.invoices import checkout_examples, invoice_examples
 from tests.support.example_pages.methods import method_examples
+from tests.support.example_pages.notices import notice_examples
 from tests.support.example_pages.parts import NOW, Example
 from tests.support.example_pages.pay_links import pay_link_examples
 from tests.support.example_pages.payments import overview_examples, payment_examples, payment_rows
@@ -33,6 +34,7 @@ def examples() -> Iterator[Example]:
     yield from details_examples()
     yield from statement_examples()
     yield from security_examples()
+    yield from notice_examples()
     yield from error_examples()
     yield from demo_examples()
 

@@ -26,6 +26,7 @@ from portal.merchants.rules.merchant_settings import (
     stored_settings,
     write_document,
 )
+from portal.merchants.rules.notice_settings import Notices
 from portal.merchants.rules.payment_options import AmountLimits
 
 LANGUAGES = ("en", "fr")
@@ -107,6 +108,39 @@ def test_every_fault_is_named_at_once_by_its_path():
     }
 
 
+def test_every_fault_of_notices_is_named_by_its_path():
+    assert faults_of(
+        {
+            "notices": {
+                "receipt": "always", "overdue": "off", "new_device": "never", "before_due": [3, 61, "2"], "after_due": [0, 366],
+                "imported_invoices": "yes",
+            }
+        }
+    ) == {
+        "notices.receipt": 'is one of "never", "off" or "on"',
+        "notices.overdue": 'is one of "never" or "on"',
+        "notices.new_device": (
+            "is not a key here; there are invoice_issued, due_soon, overdue, receipt, refund, method_expiring, payment_failed, "
+            "before_due, after_due, imported_invoices"
+        ),
+        "notices.before_due.1": "is at most 60",
+        "notices.before_due.2": "is a whole number",
+        "notices.after_due.0": "is at least 1",
+        "notices.after_due.1": "is at most 365",
+        "notices.imported_invoices": "is true or false",
+    }  # fmt: skip
+    assert faults_of({"notices": {"before_due": [1, 1], "after_due": list(range(1, 12))}}) == {
+        "notices.before_due": "names each day once",
+        "notices.after_due": "has 10 entries at most",
+    }
+
+
+def test_days_of_reminders_are_read_in_their_order():
+    notices = read({"notices": {"before_due": [0, 7, 3], "after_due": []}}).notices
+
+    assert (notices.before_due, notices.after_due) == ((0, 3, 7), ())
+
+
 def test_languages_are_those_that_the_portal_has():
     document = {"languages": {"offered": ["en", "tlh"]}, "documents": {"languages": {"FR": "tlh", "CM": "fr"}}}
 
@@ -143,7 +177,7 @@ _JSON = st.recursive(
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=8), below, max_size=3),
     max_leaves=8,
 )
-_SECTIONS = ("version", "pages", "fields", "amounts", "documents", "languages")
+_SECTIONS = ("version", "pages", "fields", "amounts", "documents", "languages", "notices")
 
 
 @given(st.dictionaries(st.sampled_from(_SECTIONS) | st.text(max_size=5), _JSON, max_size=5))
@@ -192,6 +226,7 @@ def test_every_key_of_the_settings_document_is_described():
 
     sections: dict[str, type[BaseModel]] = {
         "pages": Pages, "fields.<name>": FieldChoice, "amounts": Amounts, "documents": Documents, "languages": Languages,
+        "notices": Notices,
     }  # fmt: skip
     keys = {f"{section}.{key}" for section, model in sections.items() for key in model.model_fields}
     described = set(re.findall(r"`([a-z_]+(?:\.(?:<name>|[a-z_]+))+)", text))

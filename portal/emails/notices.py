@@ -1,0 +1,140 @@
+"""Sends notices to customers: whether one is wanted is decided here, when it leaves, and copies go to the addresses that agreed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from portal.customers.queries.customers import StoredCustomer, find_customer
+from portal.database import Reader
+from portal.documents.typesetting import Typesetter
+from portal.emails.destinations import merchant_page_url, stop_copies_url, stop_url
+from portal.emails.pages import MailBrand
+from portal.emails.rendering import build_mail_brand
+from portal.emails.sending import Paper, draw_attachments, send_mail
+from portal.merchants.queries import MerchantProfile, get_merchant
+from portal.notice_kinds import NoticeKind
+from portal.notices.operations import enqueue_copies
+from portal.notices.queries import StoredCopy, find_copy, is_wanted, list_copies
+from portal.rendering.renderer import Renderer
+from portal.services import Services
+from portal.tenancy import MerchantScope, Scope
+
+NOTICES_PATH = "/notices"
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What a composer reads from: an open read of the merchant's rows."""
+
+    renderer: Renderer
+    services: Services
+    reader: Reader
+    merchant: MerchantProfile
+
+    @property
+    def scope(self) -> MerchantScope:
+        return MerchantScope(self.merchant.id)
+
+    def customer(self, customer_id: str) -> StoredCustomer | None:
+        """Return a living customer, None for a deleted one."""
+        return find_customer(self.reader, self.scope, customer_id)
+
+    def brand(self, customer: StoredCustomer) -> MailBrand:
+        return build_mail_brand(self.renderer, self.merchant, customer.locale)
+
+    def url(self, path: str) -> str:
+        return merchant_page_url(self.services, self.merchant, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A notice that may leave: `page` is the dataclass of `emails/<template>`."""
+
+    kind: NoticeKind
+    template: str
+    customer: StoredCustomer
+    page: Any
+    paper: Paper | None = None
+
+
+Composer: TypeAlias = Callable[[Writing, dict[str, Any]], Composed | None]
+"""Reads the rows that a message names, as they are when it leaves, and returns the notice; None where it would not be true any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSender:
+    """The handlers of the outbox's notices, by kind of message (`composers`)."""
+
+    renderer: Renderer
+    composers: Mapping[str, Composer]
+    typesetter: Typesetter | None = None
+
+    def send(self, mail: str, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+        """Send the notice of a message to its customer, if it is wanted and true; have its copies sent."""
+        with services.database.read() as reader:
+            writing = Writing(self.renderer, services, reader, get_merchant(reader, merchant_id))
+            composed = self.composers[mail](writing, payload)
+            if composed is None or writing.merchant.status != "active":
+                return
+            scope = Scope(merchant_id, composed.customer.id)
+            is_sent = composed.customer.email and is_wanted(reader, writing.merchant, scope.customer_id, composed.kind)
+            copies = _agreed(list_copies(reader, scope)) if composed.kind.is_copied else []
+        if copies and writing.merchant.settings.notices.of(composed.kind) != "never":
+            services.database.run(
+                lambda session: enqueue_copies(
+                    session, merchant_id, message_id, copies, mail, payload, at=services.clock.now()
+                )
+            )
+        if is_sent:
+            self._deliver(
+                writing, composed, composed.customer.email or "", self._stoppable(writing, composed), message_id
+            )
+
+    def send_copy(self, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str) -> None:
+        """Send a copy of a notice to an address that agreed, unless the copies were ended meanwhile."""
+        with services.database.read() as reader:
+            writing = Writing(self.renderer, services, reader, get_merchant(reader, merchant_id))
+            copy = find_copy(reader, MerchantScope(merchant_id), str(payload["copy"]))
+            if copy is None or not _agreed([copy]) or writing.merchant.status != "active":
+                return
+            composed = self.composers[str(payload["mail"])](writing, payload["payload"])
+        if composed is None or composed.customer.id != copy.customer_id:
+            return
+        brand = replace(
+            composed.page.brand,
+            copy_of=composed.customer.email or composed.customer.name or "",
+            unsubscribe_url=stop_copies_url(services, writing.merchant, copy.id, copy.address),
+        )
+        self._deliver(writing, composed, copy.address, brand, message_id)
+
+    def _deliver(self, writing: Writing, composed: Composed, to: str, brand: MailBrand, message_id: str) -> None:
+        scope = Scope(writing.merchant.id, composed.customer.id)
+        send_mail(
+            self.renderer,
+            writing.services,
+            writing.merchant,
+            composed.template,
+            replace(composed.page, brand=brand),
+            to=to,
+            message_id=message_id,
+            attachments=draw_attachments(writing.services, self.typesetter, scope, composed.paper),
+        )
+
+    @staticmethod
+    def _stoppable(writing: Writing, composed: Composed) -> MailBrand:
+        """Return the mail's brand with the links at which it is stopped, where the customer may stop it."""
+        brand: MailBrand = composed.page.brand
+        if not composed.kind.is_stoppable:
+            return brand
+        customer, kind = composed.customer, composed.kind.name
+        return replace(
+            brand,
+            unsubscribe_url=stop_url(writing.services, writing.merchant, customer.id, kind, customer.email or ""),
+            notices_url=writing.url(NOTICES_PATH),
+        )
+
+
+def _agreed(copies: list[StoredCopy]) -> list[str]:
+    return [copy.id for copy in copies if copy.agreed_at is not None and copy.ended_at is None]

@@ -1,0 +1,63 @@
+"""Bugs of notices: who is mailed about what, and what a link in a mail may do."""
+
+from __future__ import annotations
+
+from tests.bugs.catalogue.bug import Bug, bug
+
+_REMINDERS = "tests/integration/test_reminders.py"
+_NOTICES_PAGE = "tests/integration/test_pages_notices.py"
+
+BUGS: tuple[Bug, ...] = (
+    bug(
+        "an invoice that is being paid is reminded of",
+        (
+            "portal/emails/invoice_notices.py",
+            "    if invoice is None or not is_payable(invoice.status, invoice.amount_due, invoice.amount_reserved):\n        return None\n"
+            "    customer",
+            "    if invoice is None or not is_payable(invoice.status, invoice.amount_due, 0):\n        return None\n    customer",
+        ),
+        likely=(_REMINDERS,),
+    ),
+    bug(
+        "a worker that was off reminds of each day it missed",
+        (
+            "portal/notices/rules.py",
+            "            first = max(first, today - timedelta(days_of_reminders[place + 1] - 1))\n",
+            "            pass\n",
+        ),
+        likely=("tests/unit/notices/test_rules.py",),
+    ),
+    bug(
+        "an import of old invoices mails everybody",
+        ("portal/notices/queries.py", "    if not with_imported:\n", "    if with_imported is None:\n"),
+        likely=(_REMINDERS,),
+    ),
+    bug(
+        "any link stops the mails of any customer",
+        ("portal/notices/rules.py", "    return _is_one_of(claim.proof, expected)\n", "    return bool(expected)\n"),
+        likely=("tests/unit/notices/test_rules.py",),
+    ),
+    bug(
+        "copies go to an address that has not agreed",
+        (
+            "portal/emails/notices.py",
+            "if copy.agreed_at is not None and copy.ended_at is None]",
+            "if copy.ended_at is None]",
+        ),
+        likely=("tests/integration/test_notice_copies.py",),
+    ),
+    bug(
+        "every public form may be posted by other sites",
+        ("portal/customer_pages/guard.py", "is Policy.MAILED_LINK", "is not Policy.SIGNED_IN"),
+        likely=(_NOTICES_PAGE, "tests/contracts/test_routes.py"),
+    ),
+    bug(
+        "a customer's own browser is a new device each time",
+        (
+            "portal/sign_in/operations/sessions.py",
+            ' and token_digest(visitor.known_browser or "") not in known\n',
+            "\n",
+        ),
+        likely=("tests/integration/test_notices.py",),
+    ),
+)
