@@ -14,8 +14,8 @@ def merchant_page_url(services: Services, merchant: MerchantProfile, path: str) 
 
 
 def invoice_button_url(services: Services, merchant: MerchantProfile, invoice_id: str) -> str:
-    """Return where the button of a mail about one invoice leads, to pay it: its page, which asks who is not signed in to sign in and
-    keeps the target. The one place for whatever opens an invoice from a mail."""
+    """Return where the button of a mail about one invoice leads, to pay it, where it has no pay link: its page, which asks who is not
+    signed in to sign in and keeps the target."""
     return merchant_page_url(services, merchant, f"/invoices/{invoice_id}")
 
 

@@ -49,7 +49,7 @@ def compose_invoice(writing: Writing, payload: dict[str, Any]) -> Composed | Non
         link=invoice_button_url(writing.services, writing.merchant, invoice.id),
     )
     paper = Paper(invoice.id, ("invoice", invoice.number), may_be_own=True)
-    return Composed(INVOICE_ISSUED, "invoice", customer, page, paper)
+    return Composed(INVOICE_ISSUED, "invoice", customer, page, paper, pays=invoice.id)
 
 
 def compose_due_soon(writing: Writing, payload: dict[str, Any]) -> Composed | None:
@@ -91,7 +91,7 @@ def _remind(writing: Writing, payload: dict[str, Any], *, is_overdue: bool) -> C
         link=invoice_button_url(writing.services, writing.merchant, invoice.id),
         ask_link=writing.url(f"/ask?invoice={invoice.id}"),
     )
-    return Composed(OVERDUE if is_overdue else DUE_SOON, "reminder", customer, page)
+    return Composed(OVERDUE if is_overdue else DUE_SOON, "reminder", customer, page, pays=invoice.id)
 
 
 def _is_newest(writing: Writing, invoice: StoredInvoice, days: int) -> bool:

@@ -13,10 +13,12 @@ from portal.emails.destinations import merchant_page_url, stop_copies_url, stop_
 from portal.emails.pages import MailBrand
 from portal.emails.rendering import build_mail_brand
 from portal.emails.sending import Paper, draw_attachments, send_mail
+from portal.events.rules import SYSTEM
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.notice_kinds import NoticeKind
 from portal.notices.operations import enqueue_copies
 from portal.notices.queries import StoredCopy, find_copy, is_wanted, list_copies
+from portal.pay_links.operations import pay_link_url
 from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.tenancy import MerchantScope, Scope
@@ -50,13 +52,15 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A notice that may leave: `page` is the dataclass of `emails/<template>`."""
+    """A notice that may leave: `page` is the dataclass of `emails/<template>`. `pays` is the invoice that its button pays, None where it is
+    about no single one."""
 
     kind: NoticeKind
     template: str
     customer: StoredCustomer
     page: Any
     paper: Paper | None = None
+    pays: str | None = None
 
 
 Composer: TypeAlias = Callable[[Writing, dict[str, Any]], Composed | None]
@@ -88,6 +92,7 @@ class NoticeSender:
                 )
             )
         if is_sent:
+            composed = _with_pay_link(writing, composed)
             self._deliver(
                 writing, composed, composed.customer.email or "", self._stoppable(writing, composed), message_id
             )
@@ -134,6 +139,20 @@ class NoticeSender:
             unsubscribe_url=stop_url(writing.services, writing.merchant, customer.id, kind, customer.email or ""),
             notices_url=writing.url(NOTICES_PATH),
         )
+
+
+def _with_pay_link(writing: Writing, composed: Composed) -> Composed:
+    """Return a notice whose button opens its invoice without signing in, so that it can be forwarded to whoever pays; as it was where the
+    invoice's link was revoked. Its address is made now and kept nowhere; a copy to somebody else never has it."""
+    if composed.pays is None:
+        return composed
+    invoice_id, services = composed.pays, writing.services
+    link = services.database.run(
+        lambda session: pay_link_url(
+            session, services.settings, writing.scope, writing.merchant.slug, invoice_id, actor=SYSTEM, at=services.clock.now()
+        )
+    )  # fmt: skip
+    return replace(composed, page=replace(composed.page, link=link, opens_to_all=True)) if link else composed
 
 
 def _agreed(copies: list[StoredCopy]) -> list[str]:

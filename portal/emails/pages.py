@@ -203,7 +203,8 @@ class MethodExpiringMail:
 @dataclass(frozen=True, slots=True)
 class InvoiceMail:
     """emails/invoice: an invoice was issued. `lines` are those of the invoice, none of a long one; amounts in minor units.
-    `amount_due` is what is left of `total`; `is_payable`: a payment can begin, so that the button names the amount."""
+    `amount_due` is what is left of `total`; `is_payable`: a payment can begin, so that the button names the amount. `opens_to_all`: the
+    link opens the invoice without signing in."""
 
     brand: MailBrand
     number: str
@@ -216,12 +217,13 @@ class InvoiceMail:
     tax: int
     is_payable: bool
     link: str
+    opens_to_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReminderMail:
     """emails/reminder: an invoice is due in so many `days` (0: today), or was due so many days ago (`is_overdue`). `amount` is what is
-    left to pay; `ask_link` the page of a question about the invoice."""
+    left to pay; `ask_link` the page of a question about the invoice. `opens_to_all`: the link opens the invoice without signing in."""
 
     brand: MailBrand
     number: str
@@ -234,6 +236,7 @@ class ReminderMail:
     is_partly_paid: bool
     link: str
     ask_link: str
+    opens_to_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

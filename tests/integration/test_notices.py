@@ -26,7 +26,7 @@ from portal.worker import build_handlers, deliver_due
 from tests.support.actors import OPERATOR
 from tests.support.bundled import bundled_renderer
 from tests.support.mail_catcher import Caught, MailCatcher
-from tests.support.pay_links import guest_of
+from tests.support.pay_links import guest_of, make_pay_link, pay_path, revoke
 from tests.support.paying import PayingCustomer
 from tests.support.site import ADDRESS, Site, path_of
 
@@ -75,10 +75,24 @@ def test_invoice_is_announced_with_its_paper(payer: PayingCustomer, office: Serv
     (caught,) = deliver(office, mail, Typesetter())
 
     assert str(caught.message["Subject"]).startswith("Invoice ACME-7, $50.00, due ")
-    assert f"/invoices/{invoice}" in caught.text and "Pay $50.00" in caught.text
+    assert pay_path(office, payer.scope, invoice, payer.slug) in caught.text and "Pay $50.00" in caught.text
+    assert "whoever has it can see the invoice and pay it" in caught.text
     (paper,) = caught.message.iter_attachments()
     assert (paper.get_filename(), paper.get_content_type()) == ("invoice-ACME-7.pdf", "application/pdf")
     assert paper.get_content().startswith(b"%PDF-")
+
+
+def test_invoice_whose_link_was_revoked_is_opened_by_signing_in(
+    payer: PayingCustomer, office: Services, mail: MailCatcher
+) -> None:
+    invoice = payer.invoice(5000)
+    make_pay_link(office, payer.scope, invoice)
+    revoke(office, payer.scope, invoice)
+
+    (caught,) = deliver(office, mail)
+
+    assert f"/invoices/{invoice}" in caught.text and "/pay/" not in caught.text
+    assert "You may be asked to sign in first" in caught.text
 
 
 def test_invoice_that_is_paid_at_once_has_its_receipt_alone_with_its_paper(
