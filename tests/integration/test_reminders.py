@@ -234,7 +234,7 @@ def test_reminder_names_what_is_left_and_leads_to_the_invoice(site: Site) -> Non
     assert caught.recipients == ("maya@lindqvist.example",)
     for part in (caught.text, caught.html):
         assert "$30.00" in part and "Part of it is paid" in part
-            assert "/acme/pay/" in part and "whoever has it can see the invoice and pay it" in part
+        assert "/acme/pay/" in part and "whoever has it can see the invoice and pay it" in part
         assert f"/acme/ask?invoice={invoice}" in part
     assert caught.message["List-Unsubscribe"] is None, "nobody stops what keeps a service from being cut off"
 
