@@ -252,7 +252,8 @@ def test_every_command_does_its_work_in_a_process_of_its_own(forked):
     assert shop.run("gateway", "list") is not None
     assert "base" in shop.run("theme", "list")
     shop.run("theme", "check")
-    assert "0 done" in shop.run("worker", "--once")
+    # The mail of the invoice that was created, which is void by now: looked at, and not sent.
+    assert "1 done, 0 retried, 0 dead" in shop.run("worker", "--once")
     assert "fault" not in shop.run("doctor", "--ledger")
 
 

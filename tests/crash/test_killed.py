@@ -172,7 +172,7 @@ def test_request_that_the_gateway_does_not_answer_is_answered_in_time_and_its_pa
     account = installation.accounts.create()
     payment = account.begin(account.open_invoice(), method=account.save_card())
     visitor = installation.visit(account)
-    installation.accounts.sandbox.behave(payment, answer="slow", delay_seconds=4)
+    installation.accounts.sandbox.behave(payment, answer="slow", delay_seconds=7)
     installation.serve(gateway_timeout_seconds=9)
 
     began = time.monotonic()
@@ -182,7 +182,7 @@ def test_request_that_the_gateway_does_not_answer_is_answered_in_time_and_its_pa
 
     assert 2 <= took < 4
     assert "Your payment is being sent to Sandbox Pay" in page
-    wait_for(lambda: account.payment(payment).status == "complete")
+    wait_for(lambda: account.payment(payment).status == "complete", seconds=20)
     assert len(account.charges()) == 1
     account.check_money()
 

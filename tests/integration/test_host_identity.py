@@ -481,7 +481,7 @@ def test_page_of_an_error_shows_nobody_whom_the_host_does_not_name(shop: Shop, p
         client.client.get("/billing/nothing"),
         client.client.post("/billing/nothing", headers=foreign),
         client.client.post("/billing/sign-out", headers=foreign),
-        client.client.get("/billing/pay/nothing"),
+        client.client.get("/billing/nothing/at/all"),
     ):
         assert refused.status_code in (403, 404)
         assert '<html lang="en"' in refused.text
