@@ -140,9 +140,9 @@ def answer(token: str) -> Response:
     is_declined = request.form.get("act") == "decline"
     decide = decline_copies if is_declined else agree_to_copies
     is_done = services.database.run(lambda session: decide(session, services.settings, g.merchant.id, token, at=now()))
-    if is_done and is_declined:
-        return render_page("notices/invitation.html", InvitationPage("declined", token))
-    return redirect_to(f"{PATH}/copies/{token}") if is_done else _invitation_page(token)
+    if not is_done:
+        return _invitation_page(token)
+    return redirect_to(f"{PATH}/copies/{token}{'?declined' if is_declined else ''}")
 
 
 @mailed_link
@@ -189,6 +189,8 @@ def _invitation_page(token: str) -> Response:
         copy = find_invitation(session, services.settings, g.merchant.id, token, at=now())
         customer = find_customer(session, MerchantScope(g.merchant.id), copy.customer_id) if copy is not None else None
         if copy is None or customer is None:
+            if "declined" in request.args:
+                return render_page("notices/invitation.html", InvitationPage("declined", token))
             return render_page("notices/invitation.html", InvitationPage("gone", token), _GONE)
         page = InvitationPage("ask" if copy.agreed_at is None else "agreed", token, copy.address, customer.email or "")
     return render_page("notices/invitation.html", page)
