@@ -159,6 +159,13 @@ def end_copy(session: Session, scope: Scope, copy_id: str, *, actor: Actor, at: 
     return True
 
 
+def end_copies_since(session: Session, scope: Scope, since: datetime, *, actor: Actor, at: datetime) -> None:
+    """End the copies that were asked for since an instant, agreed or not: whoever asked may not have been the customer."""
+    for copy in list_copies(session, scope):
+        if copy.created_at >= since:
+            end_copy(session, scope, copy.id, actor=actor, at=at, by="undo")
+
+
 @dataclass(frozen=True, slots=True)
 class Stopping:
     """What an unsubscribe link stops: `kind` of the customer at `address`, or the copies `copy_id` to it."""

@@ -11,10 +11,12 @@ from portal.audit.models import AuditEntry
 from portal.customers.models import Customer
 from portal.customers.operations import update_customer
 from portal.customers.rules.profiles import CustomerDetails
+from portal.notices.models import NoticeCopy
 from portal.outbox.models import OutboxMessage
 from portal.sign_in.models import Confirmation, EmailChange, SignInSession
 from tests.support.actors import OPERATOR, STAFF
 from tests.support.merchant_settings import change_settings
+from tests.support.notices import insert_copy
 from tests.support.page_client import Page, PageClient
 from tests.support.site import ADDRESS, Site, path_of
 
@@ -298,6 +300,23 @@ def test_change_is_undone_from_the_old_address_and_everybody_is_signed_out(site)
     assert all(row.revoked_at for row in site.rows(SignInSession))
     assert "all devices were signed out" in site.browser().get(path).text
     stranger.post(path, {"code": caught.code}, status=410)
+
+
+def test_undo_ends_the_copies_that_were_asked_for_since_the_change(site):
+    insert_copy(site, "before@office.example")
+    site.clock.advance(minutes=1)
+    _, path = changed(site)
+    site.clock.advance(minutes=1)
+    insert_copy(site, "since@office.example")
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    caught = next(mail for mail in site.deliver() if mail.recipients == (ADDRESS,))
+
+    owner.submit(page, "Undo the change", code=caught.code)
+
+    ended = {row.address: row.ended_at is not None for row in site.rows(NoticeCopy)}
+    assert ended == {"before@office.example": False, "since@office.example": True}
 
 
 def test_link_alone_undoes_nothing(site):

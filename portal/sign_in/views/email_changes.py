@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, g, request
+from sqlalchemy.orm import Session
 
 from portal.contacts import ContactRefused, is_blank, normalise_email
 from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to
 from portal.customers.queries.customers import get_customer
 from portal.customers.rules.profiles import is_same_mailbox
+from portal.events.rules import customer_actor
+from portal.notices.operations import end_copies_since
 from portal.sign_in.operations.confirmations import EnteredCode
 from portal.sign_in.operations.email_changes import (
     find_change,
@@ -141,13 +144,22 @@ def enter_undo(token: str) -> Response:
             )
         )
         return redirect_to(f"{PATH}/undo/{token}")
-    entered = services.database.run(
-        lambda session: undo_email(
-            session, services.settings, g.merchant.id, change_id, request.form.get("code", ""),
-            request_id=request_number(), at=now(),
-        )
-    )  # fmt: skip
+    entered = services.database.run(lambda session: _undo(session, change_id, request.form.get("code", "")))
     return redirect_to(f"{PATH}/undo/{token}") if entered.answer == "proved" else _undo_page(token, entered)
+
+
+def _undo(session: Session, change_id: str, typed: str) -> EnteredCode:
+    """Judge the code; with the right one the sessions end, and so do copies of mails that were asked for since the change."""
+    services, at = current_services(), now()
+    change = find_change(session, g.merchant.id, change_id, at=at)
+    entered = undo_email(
+        session, services.settings, g.merchant.id, change_id, typed, request_id=request_number(), at=at
+    )
+    if change is not None and entered.answer == "proved":
+        scope = Scope(g.merchant.id, change.customer_id)
+        actor = customer_actor(change.customer_id, request_id=request_number())
+        end_copies_since(session, scope, change.changed_at, actor=actor, at=at)
+    return entered
 
 
 def _fault(typed: str) -> str:
