@@ -16,6 +16,9 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 
+_CODE = re.compile(r"^([0-9A-Z]{4}-[0-9A-Z]{4})$", re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class Caught:
     """A message as it came: the envelope's recipients and the bytes."""
@@ -36,9 +39,13 @@ class Caught:
         return self._part("html")
 
     @property
+    def has_code(self) -> bool:
+        return _CODE.search(self.text) is not None
+
+    @property
     def code(self) -> str:
         """What stands alone on the first line that looks like a code."""
-        found = re.search(r"^([0-9A-Z]{4}-[0-9A-Z]{4})$", self.text, re.MULTILINE)
+        found = _CODE.search(self.text)
         assert found, self.text
         return found[1]
 
