@@ -15,7 +15,6 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-
 _CODE = re.compile(r"^([0-9A-Z]{4}-[0-9A-Z]{4})$", re.MULTILINE)
 
 
