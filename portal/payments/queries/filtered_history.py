@@ -219,7 +219,7 @@ def _led_by_ranges(kinds: tuple[tuple[str, ...], ...], term_count: int, directio
         conditions = [*_owned(own.c), own.c.listed == sa.true()]
         nulls: list[Any] = []
         if "no_method" in kind:
-            # Nothing is compared with null: it, and what stands before it in the index, are told apart.
+            # Nothing is compared with null: it, and what stands before it in the index, are compared one by one.
             conditions += [column == value for column, value in of_range[:-1]]
             conditions.append(own.c.method_type.is_(None))
             nulls, of_range = [own.c.method_type], of_range[-1:]
@@ -260,7 +260,7 @@ def _first_of(
     """Select the first ids of a range of an index, which goes on from merchant and customer with the columns of `of_range` and the id;
     before these with `nulls`, of which the conditions say that they are null.
 
-    Equal columns are written as a range of rows, both ends included, and in the order too. Told that they are equal, PostgreSQL multiplies
+    Equal columns are written as a range of rows, both ends included, and in the order too. Of equal columns, PostgreSQL multiplies
     how rare each is, and reads and sorts all of a range in which it expects a few.
     """
     columns, values = [column for column, _ in of_range], [value for _, value in of_range]
