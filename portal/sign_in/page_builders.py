@@ -143,6 +143,12 @@ def _in_timezone_of(at: datetime, instant: datetime) -> datetime:
     return instant.astimezone(at.tzinfo)
 
 
+def _page_before(target: str) -> str:
+    """Return the page that cancelling leads to: the one in the navigation that has the act."""
+    first = target.strip("/").partition("/")[0].partition("?")[0]
+    return "/invoices" if first == "checkout" else f"/{first}"
+
+
 def build_confirm_page(
     row: OpenConfirmation | None, entered: EnteredCode | None, *, target: str, address: str, minutes: int, at: datetime
 ) -> ConfirmPage:
@@ -157,6 +163,7 @@ def build_confirm_page(
         state,
         address,
         target,
+        _page_before(target),
         minutes,
         tries_left=entered.tries_left if entered else 0,
         missing_count=entered.missing_count if entered else 0,

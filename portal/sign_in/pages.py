@@ -129,11 +129,13 @@ class ChooseAccountPage:
 class ConfirmPage:
     """A code is asked for on its own page. `state`: "ask" (none is under way), "sent", or what became of one that was entered: "wrong",
     "short" (`missing_count` letters are missing; none or fewer: other characters), "expired", "locked". `address` is where it goes;
-    `target` where the right one leads, a path below the merchant's root; `minutes` how long it works."""
+    `target` where the right one leads, a path below the merchant's root, and `cancel` where cancelling does; `minutes` how long it
+    works."""
 
     state: str
     address: str
     target: str
+    cancel: str
     minutes: int
     tries_left: int = 0
     missing_count: int = 0

@@ -19,6 +19,7 @@ from portal.notices.models import NoticeCopy
 from portal.payment_methods.models import PaymentMethodSetup
 from portal.public_ids import new_id
 from portal.services import Services
+from portal.sign_in.models import SignInSession
 from portal.sign_in.operations.sessions import Visitor, start_session
 from portal.tenancy import Scope
 from tests.support import customers
@@ -103,6 +104,18 @@ class Account:
         """A saved Visa card, good until the end of 2030."""
         with self._session() as session:
             return customers.insert_method(session, self.scope, at=self.now, **columns)
+
+    def has_fresh_code(self) -> None:
+        """A code was entered just now in every browser in which the customer is signed in."""
+        with self._session() as session:
+            session.execute(
+                sa.update(SignInSession)
+                .where(
+                    SignInSession.merchant_id == self.scope.merchant_id,
+                    SignInSession.customer_id == self.scope.customer_id,
+                )
+                .values(confirmed_at=self.now)
+            )
 
     def setup(self, status: str = "requires_action", **columns: Any) -> str:
         """A visit to the gateway's page on which a method is entered and saved."""

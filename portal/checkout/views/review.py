@@ -41,6 +41,7 @@ from portal.payments.errors import (
     AmountChanged,
     CheckoutEnded,
     CheckoutFault,
+    FreshCodeNeeded,
     InvoiceBeingPaid,
     InvoiceSettled,
     NoGateway,
@@ -54,6 +55,7 @@ from portal.payments.rules.statuses import ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import format_amount
 from portal.services import Services
+from portal.sign_in.views.confirming import code_page, needs_code
 from portal.tenancy import Scope
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -93,11 +95,14 @@ def confirm(payment_id: str) -> Response:
             return_url=f"{services.settings.base_url}{root()}/payments/{payment_id}",
             locale=g.shell.locale,
             consent=_consent(services),
+            has_fresh_code=not needs_code(),
         )
     except NoResultFound:
         raise NotFound from None
     except TooManyAttempts as refusal:
         return _too_many_page(payment_id, refusal)
+    except FreshCodeNeeded:
+        return redirect_to(code_page(f"/checkout/{payment_id}"))
     except AmountChanged:
         return _review_page(payment_id, has_changed=True, status=_UNPROCESSABLE)
     except (CheckoutEnded, InvoiceBeingPaid, InvoiceSettled, NoGateway) as refusal:
@@ -163,6 +168,8 @@ def _review_page(
         faults = find_choice_fault(checkout, methods)
         if faults:
             return _choose_again(checkout, faults, status=status)
+    if state in ("ready", "changed") and _is_code_asked_for(checkout):
+        return redirect_to(code_page(f"/checkout/{payment_id}"))
     if refused is not None:
         state = "too_many_prompts" if isinstance(refused, TooManyPrompts) else "too_many"
     method = methods.get(checkout.method_id or "")
@@ -182,6 +189,12 @@ def _review_page(
         is_gateway_slow=is_gateway_slow(scope.merchant_id, checkout.gateway),
     )
     return render_page("checkout/review.html", page, status)
+
+
+def _is_code_asked_for(checkout: Checkout) -> bool:
+    """Return whether a fresh code comes before the review, so that Pay pays; `confirm` refuses without one, whatever came between."""
+    is_much = g.merchant.options.asks_for_code(checkout.chosen.charge, checkout.currency)
+    return checkout.method_id is not None and is_much and needs_code()
 
 
 def _too_many_page(payment_id: str, refusal: TooManyAttempts) -> Response:

@@ -20,7 +20,7 @@ from portal.customer_pages.context import (
 )
 from portal.database import Reader
 from portal.errors import NotFound
-from portal.payment_methods.errors import HasExpired, MethodFault, SuccessorMissing
+from portal.payment_methods.errors import HasExpired, LastMethodKept, MethodFault, SuccessorMissing
 from portal.payment_methods.operations.methods import make_default, rename_method
 from portal.payment_methods.operations.removal import remove_method
 from portal.payment_methods.operations.uses import list_dependents
@@ -36,6 +36,7 @@ from portal.payment_methods.rules import echoed_nickname
 from portal.payment_methods.views.setups import add_routes as add_setup_routes
 from portal.payment_methods.views.setups import setup_gateway
 from portal.public_ids import is_id
+from portal.sign_in.views.confirming import code_page, needs_code
 from portal.web.card_numbers import card_number_shown_by
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -106,7 +107,12 @@ def prefer(method_id: str) -> Response:
 
 @signed_in
 def removal(method_id: str) -> Response:
-    """The same page with the removal of one method open: what depends on it, and which could take over."""
+    """The same page with the removal of one method open: what depends on it, and which could take over. A fresh code comes before
+    that of the only one."""
+    if needs_code():
+        with reading() as reader:
+            if [method.id for method in list_own_methods(reader, current_scope())] == [method_id]:
+                return redirect_to(code_page(_removal_path(method_id)))
     return _methods_page(OpenMethod(method_id, "removal"))
 
 
@@ -122,16 +128,23 @@ def remove(method_id: str) -> Response:
                 current_scope(),
                 _checked(method_id),
                 move_to=chosen,
+                has_fresh_code=not needs_code(),
                 actor=current_actor(),
                 at=now(),
             )
         )
     except NoResultFound:
         raise NotFound from None
+    except LastMethodKept:
+        return redirect_to(code_page(_removal_path(method_id)))
     except SuccessorMissing:
         opened = OpenMethod(method_id, "removal", chosen=chosen, is_choice_missing=True)
         return _methods_page(opened, status=_UNPROCESSABLE)
     return _redirect_after("removed", method_id, to=successor_id)
+
+
+def _removal_path(method_id: str) -> str:
+    return f"/payment-methods/{method_id}/removal"
 
 
 def _redirect_after(done: str, method_id: str, *, to: str | None = None) -> Response:

@@ -7,6 +7,7 @@ from tests.bugs.catalogue.bug import Bug, bug
 _SECRETS = "tests/integration/test_sign_in_secrets.py"
 _STRANGERS = "tests/integration/test_sign_in_strangers.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
+_FRESH_CODES = "tests/integration/test_fresh_codes.py"
 
 
 BUGS: tuple[Bug, ...] = (
@@ -99,5 +100,19 @@ BUGS: tuple[Bug, ...] = (
         "forms of other sites are taken",
         ("portal/customer_pages/guard.py", "    if not is_own_page:\n", "    if is_own_page is None:\n"),
         likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
+    ),
+    bug(
+        "a saved method pays any amount without a fresh code",
+        (
+            "portal/payments/operations/intents.py",
+            "if method_id is not None and not has_fresh_code and options.asks_for_code(pricing.charge, payment.currency):",
+            "if False:",
+        ),
+        likely=(_FRESH_CODES,),
+    ),
+    bug(
+        "the only payment method is removed without a fresh code",
+        ("portal/payment_methods/operations/removal.py", "if len(methods) <= 1 and not has_fresh_code:", "if False:"),
+        likely=(_FRESH_CODES,),
     ),
 )

@@ -53,7 +53,9 @@ def security_examples() -> Iterator[Example]:
     )
     yield Example("security-alone", "security.html", SecurityPage((_PHONE,), ()), "security")
     for state in ("ask", "sent", "wrong", "short", "expired", "locked"):
-        code = ConfirmPage(state, "maya@lindqvist.example", "/details/email", 10, tries_left=2, missing_count=3)
+        code = ConfirmPage(
+            state, "maya@lindqvist.example", "/details/email", "/details", 10, tries_left=2, missing_count=3
+        )
         yield Example(f"confirm-{state}", "security_confirm.html", code, "security")
         email = EmailPage("code", "maya@lindqvist.example", "maya@studio.example", 10, code=code)
         yield Example(f"email-code-{state}", "customers/email.html", email, "details")
