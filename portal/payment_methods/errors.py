@@ -31,13 +31,6 @@ class SuccessorMissing(MethodFault):
     sentence = "No payment method was chosen to replace it."
 
 
-class LastMethodKept(PortalError):
-    """The only saved method is removed after a fresh code alone: whoever pays by it would find nothing to pay with."""
-
-    status = 403
-    sentence = "Removing your only payment method needs a fresh code. Nothing was removed."
-
-
 class HasExpired(MethodFault):
     """An expired method cannot become the default."""
 

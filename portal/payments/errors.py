@@ -171,13 +171,6 @@ class AmountChanged(PortalError):
     sentence = "The amount has changed in the meantime. Nothing was taken."
 
 
-class FreshCodeNeeded(PortalError):
-    """A saved method pays more than the merchant lets it without a fresh code (`PaymentOptions.asks_for_code`)."""
-
-    status = 403
-    sentence = "This payment needs a fresh code. Nothing was taken."
-
-
 class TooManyAttempts(PortalError):
     """The limit of payment attempts an hour is reached; `seconds` until the next attempt is allowed."""
 

@@ -28,7 +28,7 @@ from portal.customer_pages.context import (
     today,
 )
 from portal.database import Reader
-from portal.errors import NotFound
+from portal.errors import FreshCodeNeeded, NotFound
 from portal.gateways.contract import NO_LIMITS, Gateway
 from portal.invoices.queries.invoice_list import sum_owed
 from portal.notice_kinds import RECEIPT
@@ -41,7 +41,6 @@ from portal.payments.errors import (
     AmountChanged,
     CheckoutEnded,
     CheckoutFault,
-    FreshCodeNeeded,
     InvoiceBeingPaid,
     InvoiceSettled,
     NoGateway,

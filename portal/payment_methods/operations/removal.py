@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
+from portal.errors import FreshCodeNeeded
 from portal.events.rules import Actor
 from portal.merchants.queries import get_merchant
 from portal.outbox.operations import enqueue
-from portal.payment_methods.errors import LastMethodKept, SuccessorMissing
+from portal.payment_methods.errors import SuccessorMissing
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.methods import become, enqueue_detach, get_method, lock_methods, prefer
 from portal.payment_methods.operations.uses import (
@@ -51,13 +52,13 @@ def remove_method(
 
     The only method is removed after a fresh code alone, or where the customer has no address to send one to (`has_fresh_code`).
 
-    Raises LastMethodKept without it, SuccessorMissing when several methods are left and none of them was chosen, and NoResultFound for a method that is not
+    Raises FreshCodeNeeded without it, SuccessorMissing when several methods are left and none of them was chosen, and NoResultFound for a method that is not
     this customer's.
     """
     methods = lock_methods(session, scope)
     method = get_method(session, scope, method_id)
     if len(methods) <= 1 and not has_fresh_code:
-        raise LastMethodKept
+        raise FreshCodeNeeded
     today = get_merchant(session, scope.merchant_id).day_of(at)
     candidates = [other for other in methods if other.id != method.id and method_state(other, today) not in UNUSABLE]
     successor = _choose(session, users, scope, method, candidates, move_to, at)

@@ -19,8 +19,8 @@ from portal.customer_pages.context import (
     today,
 )
 from portal.database import Reader
-from portal.errors import NotFound
-from portal.payment_methods.errors import HasExpired, LastMethodKept, MethodFault, SuccessorMissing
+from portal.errors import FreshCodeNeeded, NotFound
+from portal.payment_methods.errors import HasExpired, MethodFault, SuccessorMissing
 from portal.payment_methods.operations.methods import make_default, rename_method
 from portal.payment_methods.operations.removal import remove_method
 from portal.payment_methods.operations.uses import list_dependents
@@ -135,7 +135,7 @@ def remove(method_id: str) -> Response:
         )
     except NoResultFound:
         raise NotFound from None
-    except LastMethodKept:
+    except FreshCodeNeeded:
         return redirect_to(code_page(_removal_path(method_id)))
     except SuccessorMissing:
         opened = OpenMethod(method_id, "removal", chosen=chosen, is_choice_missing=True)

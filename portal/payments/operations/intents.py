@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.credit import operations as credit
 from portal.credit.queries import free_credit
+from portal.errors import FreshCodeNeeded
 from portal.events.rules import Actor
 from portal.gateways.contract import ANY_AMOUNT, ChargeLimits, Gateway
 from portal.invoices.operations import balance
@@ -23,7 +24,6 @@ from portal.payments.errors import (
     AmountChanged,
     AmountUnchargeable,
     CheckoutEnded,
-    FreshCodeNeeded,
     InvoiceBeingPaid,
     MethodMissing,
     MethodUnknown,
