@@ -44,6 +44,7 @@ CREDIT_ADDED = NoticeKind("credit_added", "payments", ("surplus_mail",))
 METHOD_CHANGED = NoticeKind("method_changed", "security", ("method_added_mail", "method_removed_mail"))
 SIGN_IN = NoticeKind("sign_in", "security", ("sign_in_mail", "confirmation_mail"))
 NEW_DEVICE = NoticeKind("new_device", "security", ("new_device_mail",))
+PASSKEY_CHANGED = NoticeKind("passkey_changed", "security", ("passkey_added_mail", "passkey_removed_mail"))
 EMAIL_CHANGED = NoticeKind("email_changed", "security", ("email_changed_mail",))
 
 KINDS: Mapping[str, NoticeKind] = MappingProxyType(
@@ -51,7 +52,7 @@ KINDS: Mapping[str, NoticeKind] = MappingProxyType(
         kind.name: kind
         for kind in (
             INVOICE_ISSUED, DUE_SOON, OVERDUE, RECEIPT, REFUND, METHOD_EXPIRING, PAYMENT_FAILED, REFUND_RETURNED, CREDIT_ADDED,
-            METHOD_CHANGED, SIGN_IN, NEW_DEVICE, EMAIL_CHANGED,
+            METHOD_CHANGED, SIGN_IN, NEW_DEVICE, PASSKEY_CHANGED, EMAIL_CHANGED,
         )
     }
 )  # fmt: skip

@@ -15,6 +15,8 @@ from portal.emails.account_notices import (
     compose_method_expiring,
     compose_method_removed,
     compose_new_device,
+    compose_passkey_added,
+    compose_passkey_removed,
 )
 from portal.emails.destinations import agree_url, merchant_page_url
 from portal.emails.invoice_notices import compose_due_soon, compose_invoice, compose_overdue
@@ -193,6 +195,8 @@ COMPOSERS: Mapping[str, Composer] = MappingProxyType(
         "method_added_mail": compose_method_added,
         "method_removed_mail": compose_method_removed,
         "new_device_mail": compose_new_device,
+        "passkey_added_mail": compose_passkey_added,
+        "passkey_removed_mail": compose_passkey_removed,
     }
 )
 """What writes each notice; those that carry a secret are above."""

@@ -129,6 +129,8 @@ class EventType(StrEnum):
     PORTAL_SIGNED_OUT = "portal.signed_out"
     PORTAL_SESSION_ENDED = "portal.session_ended"
     PORTAL_NEW_DEVICE = "portal.new_device"
+    PASSKEY_ADDED = "passkey.added"
+    PASSKEY_REMOVED = "passkey.removed"
     PORTAL_SIGN_IN_REFUSED = "portal.sign_in_refused"
     PORTAL_SESSION_CREATED = "portal.session_created"
     PERSON_INVITED = "person.invited"
@@ -178,7 +180,7 @@ _INTERNAL = frozenset(
         EventType.API_KEY_REVOKED, EventType.GATEWAY_CONNECTED, EventType.GATEWAY_SECRETS_ROTATED,
         EventType.WEBHOOK_ENDPOINT_CREATED, EventType.WEBHOOK_ENDPOINT_UPDATED, EventType.STAFF_INVITED,
         EventType.STAFF_JOINED, EventType.STAFF_REMOVED, EventType.LIST_UPDATED,
-        EventType.PAY_LINK_CREATED, EventType.PAY_LINK_REVOKED,
+        EventType.PAY_LINK_CREATED, EventType.PAY_LINK_REVOKED, EventType.PASSKEY_ADDED, EventType.PASSKEY_REMOVED,
     }
 )  # fmt: skip
 

@@ -10,8 +10,8 @@ from portal.events.queries import StoredEvent
 from portal.events.rules import ActorType, EventType
 from portal.networks import is_same_region, shown_region
 from portal.payment_methods.pages import method_name
-from portal.security.pages import Happening, SecurityPage, SessionEntry
-from portal.sign_in.queries import SessionRow
+from portal.security.pages import Happening, PasskeyEntry, SecurityPage, SessionEntry
+from portal.sign_in.queries import PasskeyRow, SessionRow
 from portal.web.devices import browser_and_system, device_class
 
 SHOWN = (
@@ -32,19 +32,24 @@ _UNNAMED = frozenset({"updated_at", "metadata", "default_payment_method"})
 def build_security_page(
     sessions: Sequence[SessionRow],
     events: Sequence[StoredEvent],
+    passkeys: Sequence[PasskeyRow],
     *,
     this: str,
+    host: str,
+    can_add_passkey: bool,
     network: str,
     local: Callable[[datetime], datetime],
     done: str = "",
     older_url: str | None = None,
 ) -> SecurityPage:
-    """Return the page. `this` is the id of this browser's session, `network` the remote address of the request, `local` turns an instant
+    """Return the page. `this` is the id of this browser's session, `host` the name of this address without its port, `network` the remote address of the request, `local` turns an instant
     into the reader's hours."""
     entries = [_entry(row, this, network, local) for row in sessions]
     return SecurityPage(
         sessions=tuple(sorted(entries, key=lambda entry: not entry.is_this)),
         happenings=tuple(made for event in events if (made := _happening(event, local)) is not None),
+        passkeys=tuple(_passkey_entry(row, host, local) for row in passkeys),
+        can_add_passkey=can_add_passkey,
         done=done,
         older_url=older_url,
     )
@@ -63,6 +68,19 @@ def _entry(row: SessionRow, this: str, network: str, local: Callable[[datetime],
         is_by_host=row.kind in ("host", "identified"),
         is_this=row.id == this,
         last_used_at=local(row.last_used_at),
+    )
+
+
+def _passkey_entry(row: PasskeyRow, host: str, local: Callable[[datetime], datetime]) -> PasskeyEntry:
+    browser, system = browser_and_system(row.user_agent)
+    return PasskeyEntry(
+        id=row.id,
+        browser=browser,
+        system=system,
+        host="" if row.host == host else row.host,
+        is_synced=row.is_synced,
+        created_at=local(row.created_at),
+        last_used_at=local(row.last_used_at) if row.last_used_at else None,
     )
 
 

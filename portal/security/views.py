@@ -19,12 +19,14 @@ from portal.events.queries import list_customer_events
 from portal.public_ids import is_id
 from portal.security.page_builders import SHOWN, build_security_page
 from portal.sign_in.operations.sessions import revoke_session, revoke_sessions
-from portal.sign_in.queries import list_sessions
+from portal.sign_in.queries import list_passkeys, list_sessions
+from portal.sign_in.rules.passkeys import host_name
+from portal.sign_in.views.passkeys import can_add
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 
 _PAGE = 20
-_DONE = frozenset({"ended", "ended_others"})
+_DONE = frozenset({"ended", "ended_others", "passkey_added", "passkey_removed"})
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -41,6 +43,7 @@ def security() -> Response:
     scope = current_scope()
     with reading() as reader:
         sessions = list_sessions(reader, scope, now())
+        passkeys = list_passkeys(reader, scope)
         events = list_customer_events(
             reader, scope, SHOWN, before=before if is_id("evt", before) else "", limit=_PAGE + 1
         )
@@ -48,8 +51,11 @@ def security() -> Response:
     page = build_security_page(
         sessions,
         events[:_PAGE],
+        passkeys,
         this=g.signed_in.session_id,
         network=request.remote_addr or "",
+        host=host_name(request.host),
+        can_add_passkey=can_add(),
         local=local,
         done=done if done in _DONE else "",
         older_url=f"?before={events[_PAGE - 1].id}" if len(events) > _PAGE else None,

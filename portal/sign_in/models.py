@@ -156,6 +156,46 @@ class KnownBrowser(Base):
     signed_in_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class Passkey(Base):
+    """A passkey of a customer, as a second way in. It works at one host name (`host`), of one merchant.
+
+    `credential_id` is the name that its maker gave it, and `public_key` verifies it (COSE); neither signs anybody in. `user_agent` is that
+    of the browser in which it was added. `sign_count` is what it said last of how often it was used, 0 for those that do not count.
+    """
+
+    __tablename__ = "passkeys"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.UniqueConstraint("merchant_id", "credential_id"),
+        sa.Index("ix_passkeys_merchant_id_customer_id", "merchant_id", "customer_id"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    credential_id: Mapped[bytes] = mapped_column(Digest)
+    public_key: Mapped[bytes] = mapped_column(Digest)
+    host: Mapped[str] = mapped_column(Id)
+    sign_count: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer(), "sqlite"))
+    is_synced: Mapped[bool] = mapped_column(Flag)
+    user_agent: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+    removed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class UsedChallenge(Base):
+    """The random part of a challenge that a passkey answered: no answer is accepted twice. Deleted when the challenge is too old anyway."""
+
+    __tablename__ = "passkey_used_challenges"
+    __table_args__ = (sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]), STRICT)
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    nonce: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    used_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class SignInSession(Base):
     """A browser that is signed in. The cookie holds a random token; the row holds its digest."""
 
@@ -165,7 +205,7 @@ class SignInSession(Base):
         sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
         sa.UniqueConstraint("merchant_id", "token_digest"),
         sa.Index("ix_sign_in_sessions_merchant_id_customer_id", "merchant_id", "customer_id"),
-        sa.CheckConstraint("kind in ('mail', 'api', 'frame', 'host', 'identified')", name="kind_known"),
+        sa.CheckConstraint("kind in ('mail', 'passkey', 'api', 'frame', 'host', 'identified')", name="kind_known"),
         STRICT,
     )
 

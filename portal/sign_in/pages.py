@@ -25,13 +25,15 @@ class AddressPage:
 
     `fault`: None, "missing", "malformed" (422, `email` holds what was typed) or "card_number" (it is ""). `notice`: None, "idle" (signed out after
     a day without use), "signed_out", "link_ended" (a pay link led here that is not valid any more), "no_account" (logged in to the host application, and no
-    customer here).
+    customer here), or what became of a passkey: "passkey_refused", "passkey_expired", "passkey_too_many". `passkey` are the options with which
+    the browser asks for one, as JSON, posted as `answer` to /sign-in/passkey; "" where it could not.
     """
 
     target: Target = Target()
     email: str = ""
     fault: str | None = None
     notice: str | None = None
+    passkey: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,15 @@ class ChooseAccountPage:
     action: str
     accounts: tuple[AccountChoice, ...]
     code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPasskeyPage:
+    """sign_in/new_passkey.html. `options` are those with which the browser makes one, as JSON; it is posted as `answer`. `fault`: None, "expired",
+    "refused" or "too_many" (there are ten)."""
+
+    options: str
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

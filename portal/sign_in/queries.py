@@ -18,7 +18,15 @@ from portal.customers.queries.accounts import MAY_SIGN_IN, Account, list_account
 from portal.customers.rules.profiles import mailbox_of
 from portal.database import Reader
 from portal.public_ids import is_id
-from portal.sign_in.models import Challenge, Confirmation, KnownBrowser, PortalSession, SignInRequest, SignInSession
+from portal.sign_in.models import (
+    Challenge,
+    Confirmation,
+    KnownBrowser,
+    Passkey,
+    PortalSession,
+    SignInRequest,
+    SignInSession,
+)
 from portal.sign_in.rules.challenges import FRESH_FOR, TOUCH_EVERY, ChallengeState, challenge_state
 from portal.sign_in.rules.tokens import CHALLENGE, Keys, is_address_digest, is_token, token_digest
 from portal.tenancy import MerchantScope, Scope
@@ -26,7 +34,7 @@ from portal.tenancy import MerchantScope, Scope
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The session of a request and its customer. `kind`: mail, api, frame, host or identified. `idle_at` is when it ends without further use."""
+    """The session of a request and its customer. `kind`: mail, passkey, api, frame, host or identified. `idle_at` is when it ends without further use."""
 
     session_id: str
     customer_id: str
@@ -344,6 +352,40 @@ def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedS
         )
     ).first()
     return MintedSession(*row) if row else None
+
+
+class PasskeyRow(NamedTuple):
+    """A passkey as its customer sees it, and what a new one must not be again."""
+
+    id: str
+    customer_id: str
+    credential_id: bytes
+    host: str
+    is_synced: bool
+    user_agent: str
+    created_at: datetime
+    last_used_at: datetime | None
+    removed_at: datetime | None
+
+
+_PASSKEY = [getattr(Passkey, name) for name in PasskeyRow._fields]
+
+
+def list_passkeys(reader: Reader, scope: Scope) -> list[PasskeyRow]:
+    """Return the customer's passkeys, the oldest first; removed ones are left out."""
+    statement = sa.select(*_PASSKEY).where(
+        Passkey.merchant_id == scope.merchant_id,
+        Passkey.customer_id == scope.customer_id,
+        Passkey.removed_at.is_(None),
+    )
+    return [PasskeyRow._make(row) for row in reader.execute(statement.order_by(Passkey.id))]
+
+
+def find_passkey(reader: Reader, scope: MerchantScope, passkey_id: str) -> PasskeyRow | None:
+    """Return a passkey of the merchant's customers, removed or not."""
+    statement = sa.select(*_PASSKEY).where(Passkey.merchant_id == scope.merchant_id, Passkey.id == passkey_id)
+    row = reader.execute(statement).first()
+    return PasskeyRow._make(row) if row is not None else None
 
 
 def _challenge_row(row: Any) -> ChallengeRow:

@@ -18,6 +18,7 @@ from portal.emails.pages import (
     MethodChangedMail,
     MethodExpiringMail,
     NewDeviceMail,
+    PasskeyChangedMail,
     PaymentFailedMail,
     ReceiptLine,
     ReceiptMail,
@@ -95,6 +96,7 @@ def mails_of(brand: MailBrand, currency: str) -> dict[str, Any]:
         ),
         "method_changed": MethodChangedMail(brand, method, WORD, AT, True, LINK),
         "new_device": NewDeviceMail(brand, NAME, WORD, "2001:db8:1234::…", AT, LINK),
+        "passkey_changed": PasskeyChangedMail(brand, NAME, WORD, AT, True, LINK),
         "copy_invitation": CopyInvitationMail(brand, f"{WORD}@portal.example", 7, LINK),
     }
 

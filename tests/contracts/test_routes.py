@@ -21,7 +21,7 @@ from tests.support.pay_links import guest_of, pay_path, revoke
 
 PREFIXES = {
     "invoice_id": "inv", "payment_id": "pay", "note_id": "cn", "method_id": "pm", "setup_id": "pms", "session_id": "ses",
-    "copy_id": "cpy",
+    "copy_id": "cpy", "passkey_id": "pky",
 }  # fmt: skip
 """Arguments of routes that are public ids. An argument that is neither here nor in `OTHERS` fails the tests below."""
 OTHERS = {"merchant": "acme", "token": "t" * 43, "rest": "rest", "name": "portal.css", "gateway": "sandbox"}
@@ -215,7 +215,7 @@ def ids_of(account: Account) -> dict[str, str]:
     note = account.credit_note(account.invoice(), 1000, number=invoice)
     return {
         "invoice_id": invoice, "payment_id": payment, "note_id": note, "method_id": method, "setup_id": account.setup(),
-        "session_id": account.other_session(), "copy_id": account.copy(),
+        "session_id": account.other_session(), "copy_id": account.copy(), "passkey_id": account.passkey(),
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from portal.notices.models import NoticeCopy
 from portal.payment_methods.models import PaymentMethodSetup
 from portal.public_ids import new_id
 from portal.services import Services
-from portal.sign_in.models import SignInSession
+from portal.sign_in.models import Passkey, SignInSession
 from portal.sign_in.operations.sessions import Visitor, start_session
 from portal.tenancy import Scope
 from tests.support import customers
@@ -104,6 +104,19 @@ class Account:
         """A saved Visa card, good until the end of 2030."""
         with self._session() as session:
             return customers.insert_method(session, self.scope, at=self.now, **columns)
+
+    def passkey(self) -> str:
+        """A passkey, of a device that nobody has."""
+        passkey_id = new_id("pky", self.now)
+        with self._session() as session:
+            session.add(
+                Passkey(
+                    merchant_id=self.scope.merchant_id, id=passkey_id, customer_id=self.scope.customer_id,
+                    credential_id=passkey_id.encode(), public_key=b"", host="localhost", sign_count=0, is_synced=False,
+                    user_agent="", created_at=self.now,
+                )
+            )  # fmt: skip
+        return passkey_id
 
     def has_fresh_code(self) -> None:
         """A code was entered just now in every browser in which the customer is signed in."""

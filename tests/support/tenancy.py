@@ -36,6 +36,7 @@ HOUSEKEEPING = frozenset(
         ("delete", "sign_in_requests"),
         ("delete", "sign_in_known_browsers"),
         ("delete", "confirmations"),
+        ("delete", "passkey_used_challenges"),
         ("delete", "email_changes"),
         ("delete", "portal_sessions"),
         ("delete", "sign_in_sessions"),

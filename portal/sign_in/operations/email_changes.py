@@ -22,6 +22,7 @@ from portal.sign_in.operations.confirmations import (
     request_confirmation,
 )
 from portal.sign_in.operations.limits import HOUR
+from portal.sign_in.operations.passkeys import remove_passkeys_since
 from portal.sign_in.rules.challenges import UNDO_FOR
 from portal.sign_in.rules.tokens import EMAIL_CHANGE
 from portal.tenancy import MerchantScope, Scope
@@ -181,6 +182,7 @@ def undo_email(
         step.undone_at = at
     # Also the session in which it was changed: whoever did it may not have been the customer.
     end_access(session, scope, actor=actor, at=at)
+    remove_passkeys_since(session, scope, steps[0].changed_at, actor=actor, at=at)
     return entered
 
 

@@ -23,8 +23,10 @@ from portal.sign_in.rules.tokens import SESSION, is_token, new_token, token_dige
 from portal.tenancy import Scope
 
 _MAX_USER_AGENT = 200
-_REMEMBERED = frozenset({"mail", "api", "host"})
+_REMEMBERED = frozenset({"mail", "passkey", "api", "host"})
 """Kinds of sessions that begin with an act of the reader in the browser, whose response sets its cookies."""
+_OWN = frozenset({"mail", "passkey"})
+"""Kinds of sessions that the customer begins itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def start_session(
 ) -> NewSession:
     """Sign this browser in under a new token; end its session before, and the oldest sessions beyond the cap.
 
-    `kind` is mail, api, frame, host or identified; `by` is recorded with the event: link, code, session or host. `actor` is the
+    `kind` is mail, passkey, api, frame, host or identified; `by` is recorded with the event: link, code, passkey, session or host. `actor` is the
     customer unless the host application signs its own user in.
     """
     actor = actor or customer_actor(scope.customer_id, request_id=visitor.request_id)
@@ -88,7 +90,7 @@ def start_session(
     beyond = _revoke_beyond_cap(session, scope, settings.session_cap, at)
     _record_ended(session, scope.merchant_id, beyond, actor=SYSTEM, at=at, reason="too_many")
     life = lifetime(kind, settings)
-    is_new_device = kind == "mail" and _is_new_device(session, scope, visitor)
+    is_new_device = kind in _OWN and _is_new_device(session, scope, visitor)
     known_browser = _remember_browser(session, scope, visitor, at) if kind in _REMEMBERED else None
     new_session = NewSession(
         new_id(SESSION, at), scope.customer_id, new_token(), at + life.whole, target, kind, known_browser
@@ -101,7 +103,7 @@ def start_session(
             token_digest=token_digest(new_session.token),
             kind=kind,
             idle_seconds=int(life.idle.total_seconds()),
-            user_agent=_printable(visitor.user_agent),
+            user_agent=printable(visitor.user_agent),
             network=region_of(visitor.network) or None,
             return_url=return_url,
             created_at=at,
@@ -176,7 +178,7 @@ def revoke_sessions(session: Session, scope: Scope, *, actor: Actor, at: datetim
 
 
 def _is_new_device(session: Session, scope: Scope, visitor: Visitor) -> bool:
-    """Return whether the customer has signed in by mail before, and never in this browser; the very first sign-in is none.
+    """Return whether the customer has signed in itself before, and never in this browser; the very first sign-in is none.
 
     Where the merchant's site vouches for somebody (a session of its API, a host application), its own login knows the device.
     """
@@ -277,7 +279,8 @@ def _revoke(session: Session, *conditions: sa.ColumnElement[bool], at: datetime)
     return [(row.id, row.customer_id) for row in rows]
 
 
-def _printable(user_agent: str) -> str:
+def printable(user_agent: str) -> str:
+    """Return what is kept of a User-Agent: its beginning, without control characters and card numbers."""
     return "".join(
         character for character in mask_card_numbers(user_agent)[:_MAX_USER_AGENT] if character.isprintable()
     )

@@ -7,6 +7,7 @@ from tests.bugs.catalogue.bug import Bug, bug
 _SECRETS = "tests/integration/test_sign_in_secrets.py"
 _STRANGERS = "tests/integration/test_sign_in_strangers.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
+_PASSKEYS = "tests/integration/test_passkeys.py"
 _FRESH_CODES = "tests/integration/test_fresh_codes.py"
 
 
@@ -114,5 +115,33 @@ BUGS: tuple[Bug, ...] = (
         "the only payment method is removed without a fresh code",
         ("portal/payment_methods/operations/removal.py", "if len(methods) <= 1 and not has_fresh_code:", "if False:"),
         likely=(_FRESH_CODES,),
+    ),
+    bug(
+        "an answer of a passkey signs in twice",
+        ("portal/sign_in/operations/passkeys.py", "    _use_up(session, merchant_id, challenge, at)\n", ""),
+        likely=(_PASSKEYS,),
+    ),
+    bug(
+        "an answer of a passkey signs in another browser",
+        (
+            "portal/sign_in/rules/passkeys.py",
+            '    if not is_challenge_mac(keys, merchant_id, f"{purpose}\\x1f{bound_to}\\x1f{made.hex()}", mac=mac):\n',
+            "    if False:\n",
+        ),
+        likely=(_PASSKEYS,),
+    ),
+    bug(
+        "a blocked customer signs in by a passkey",
+        ("portal/sign_in/operations/passkeys.py", "    if find_account(session, scope) is None:\n", "    if False:\n"),
+        likely=(_PASSKEYS,),
+    ),
+    bug(
+        "whoever undoes a changed address leaves the thief's passkey",
+        (
+            "portal/sign_in/operations/email_changes.py",
+            "    remove_passkeys_since(session, scope, steps[0].changed_at, actor=actor, at=at)\n",
+            "",
+        ),
+        likely=("tests/integration/test_email_change.py",),
     ),
 )

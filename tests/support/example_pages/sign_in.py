@@ -36,6 +36,10 @@ def sign_in_examples() -> Iterator[Example]:
     yield Example("sign-in-idle", "sign_in/address.html", AddressPage(invoice, notice="idle"))
     yield Example("sign-in-signed-out", "sign_in/address.html", AddressPage(notice="signed_out"))
     yield Example("sign-in-link-ended", "sign_in/address.html", AddressPage(invoice, notice="link_ended"))
+    yield Example("sign-in-passkey", "sign_in/address.html", AddressPage(passkey='{"challenge": "AAAA"}'))
+    for what in ("refused", "expired", "too_many"):
+        page = AddressPage(notice=f"passkey_{what}", passkey='{"challenge": "AAAA"}')
+        yield Example(f"sign-in-passkey-{what}", "sign_in/address.html", page)
     yield Example("sign-in-no-account", "sign_in/address.html", AddressPage(notice="no_account"))
 
     code = CodePage("maya@lindqvist.example")
