@@ -226,6 +226,16 @@ SAVANE = ExampleMerchant(
             locale="fr",
             billing_address={"line1": "Quartier Bastos", "city": "Yaoundé", "country": "CM"},
         ),
+        CustomerDetails(
+            reference="AB-350",
+            name="يوسف إبراهيم",
+            company_name="مخبز النخيل",
+            type="business",
+            email="youssef@nakhil.example",
+            phone="+23566000056",
+            locale="ar",
+            billing_address={"line1": "شارع شارل ديغول", "city": "أنجمينا", "country": "TD"},
+        ),
     ),
     new_customer=CustomerDetails(reference="AB-377", name="Grâce Mballa", email="grace@mballa.example", locale="fr"),
     options_customer=CustomerDetails(
