@@ -66,5 +66,10 @@ class SecurityPage:
     older_url: str | None = None
 
     @property
+    def row_count(self) -> int:
+        """How many things that happened this page lists."""
+        return len(self.happenings)
+
+    @property
     def others_count(self) -> int:
         return sum(not each.is_this for each in self.sessions)

@@ -44,8 +44,12 @@ def weigh(app: Flask, database: Database, path: str, cookie: str) -> Weight:
     parts = _Parts()
     parts.feed(page.decode())
     files = {urljoin(path, address).partition("#")[0] for address in [*parts.before_paint, *parts.later]}
-    for script in [address for address in files if address.endswith(".js")]:
-        files |= _modules(script, get(script).decode(), parts.behaviours)
+    scripts = [address for address in files if address.endswith(".js")]
+    while scripts:
+        script = scripts.pop()
+        fresh = _modules(script, get(script).decode(), parts.behaviours) - files
+        files |= fresh
+        scripts += fresh
     weights = {address: len(gzip.compress(get(address), 9)) for address in files}
     small = len(gzip.compress(page, 6))
     return Weight(
