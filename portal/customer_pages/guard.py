@@ -92,7 +92,7 @@ def _open_pay_link(runtime: Runtime, request: Request) -> Response | None:
         target = f"next=/invoices/{link.invoice_id}&" if link is not None else ""
         return redirect_to(f"/sign-in?{target}link=ended")
     g.pay_link, g.pay_path = link, f"{g.root}/pay/{token}"
-    g.shell = build_shell()
+    g.shell = build_shell(payer_locale=link.payer_locale)
     return None
 
 

@@ -21,12 +21,15 @@ _INSTALLATION = "Customer portal"
 _MAX_BRANDS = 512
 
 
-def build_shell() -> Shell:
-    """Return the shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are set. Reads no database."""
+def build_shell(*, payer_locale: str | None = None) -> Shell:
+    """Return the shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are set. Reads no database.
+
+    `payer_locale` is the language of whose invoice a pay link is: its mail was in that, so that it goes before the merchant's.
+    """
     runtime, request, here = current_runtime(), current_request(), current_g()
     merchant: MerchantProfile = here.merchant
     signed_in: SignedIn | None = here.signed_in
-    locale = pick_locale(signed_in.locale if signed_in else None, merchant.locale, offered_locales())
+    locale = pick_locale(signed_in.locale if signed_in else None, payer_locale or merchant.locale, offered_locales())
     theme = runtime.renderer.themes.get(merchant.theme)
     static = request.root_path.rstrip("/") + runtime.static_files.path
     return Shell(

@@ -149,7 +149,9 @@ def test_error_is_shown_as_its_own_whole_page(status: int, open_page, page: Page
     open_page("/payments")
     page.route(
         "**/payments?status=failed",
-        lambda route: route.fulfill(status=status, content_type="text/html", body="<title>Error</title><h1>Not now</h1>"),
+        lambda route: route.fulfill(
+            status=status, content_type="text/html", body="<title>Error</title><h1>Not now</h1>"
+        ),
     )
 
     page.get_by_role("navigation", name="Status").get_by_role("link", name="Failed").click()

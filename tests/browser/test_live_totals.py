@@ -140,7 +140,9 @@ def test_without_scripts_the_button_says_no_amount_that_the_review_would_not(pag
 def expect_link_sum(page: Page, charge: str, *, rest: str, button: str | None = None) -> None:
     """What a pay link's page says of the choice, its button `button`, and what stays open, which is hidden where nothing does."""
     expect(page.locator("[data-sum=charge]")).to_have_text(charge)
-    expect(page.locator(LINK_BUTTON)).to_have_text(f"Review {charge if button is None else button}".strip(), use_inner_text=True)
+    expect(page.locator(LINK_BUTTON)).to_have_text(
+        f"Review {charge if button is None else button}".strip(), use_inner_text=True
+    )
     if rest:
         expect(page.locator("[data-sum=open]")).to_have_text(rest)
     else:

@@ -58,7 +58,9 @@ def test_typed_text_is_guarded_until_it_is_taken_back_or_saved(
     assert asked == ["beforeunload"] * 2
 
 
-def test_switch_is_guarded_and_a_form_that_nobody_touched_is_not(shown: ShownPages, page: Page, asked: list[str]) -> None:
+def test_switch_is_guarded_and_a_form_that_nobody_touched_is_not(
+    shown: ShownPages, page: Page, asked: list[str]
+) -> None:
     shown.open("notices-all")
     switch = page.get_by_role("checkbox", disabled=False).first
 

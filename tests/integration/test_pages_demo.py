@@ -116,6 +116,17 @@ def test_json_of_the_mails_keeps_its_shape(demo: tuple[PageClient, Site]) -> Non
     assert mail["to"] == ADDRESS and "Sign in to Acme" in mail["html"] and "cid:" not in mail["html"]
 
 
+def test_code_stands_alone_on_its_line_in_the_json_of_a_mail_of_any_language(demo: tuple[PageClient, Site]) -> None:
+    _, site = demo
+    site.change_customer(site.scope, locale="ar")
+    site.request_sign_in(site.browser())
+    (sent,) = site.deliver()
+
+    (mail,) = json.loads(site.app.test_client().get("/demo/mail.json").text)
+
+    assert sent.code in mail["text"].split("\n")
+
+
 def policy_of(response: Response) -> dict[str, str]:
     (text,) = response.headers.getlist("Content-Security-Policy")
     return dict(part.strip().partition(" ")[::2] for part in text.split(";"))

@@ -7,7 +7,15 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from portal.checkout.pages import AmountChoice, ChoosePage, ChoiceSum, CurrencyOffer, NamedAmount, ReviewPage, TelephoneChoice
+from portal.checkout.pages import (
+    AmountChoice,
+    ChoiceSum,
+    ChoosePage,
+    CurrencyOffer,
+    NamedAmount,
+    ReviewPage,
+    TelephoneChoice,
+)
 from portal.guest_checkout.pages import PayLinkPage, PayLinkPaymentPage, PayLinkReviewPage
 from portal.invoices.pages import CreditNoteRow, InvoiceLine, InvoicePage, Party, TaxSum
 from portal.payment_methods.pages import MethodLabel
@@ -92,7 +100,9 @@ def _invoices() -> Iterator[Example]:
         "-closed": replace(page, state="closed", choice=None),
     }  # fmt: skip
     for kind in ("unreadable", "low", "high", "rest", "unchargeable", "not_allowed", "card_number"):
-        wrong = replace(choice, amount_choice=replace(amounts, chosen="other", typed="9.99"), sum=unknown, faults={"amount": kind})
+        wrong = replace(
+            choice, amount_choice=replace(amounts, chosen="other", typed="9.99"), sum=unknown, faults={"amount": kind}
+        )
         variants[f"-amount-{kind}"] = replace(page, choice=wrong)
     fixed = replace(choice, amount_choice=replace(amounts, is_editable=False), faults={"amount": "unchargeable"})
     variants["-deposit-fault"] = replace(page, choice=fixed)

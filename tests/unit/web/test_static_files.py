@@ -56,7 +56,9 @@ def test_stylesheet_is_put_together_from_its_parts_without_comments(client, file
 
 
 def test_own_scripts_are_served_without_comments_and_those_of_others_as_they_are(folder):
-    script = '/* gone\n   and gone */\n\nexport const kept = "/* kept */"; // kept\n  /* gone */\nconst rule = /[/*]*/;\n'
+    script = (
+        '/* gone\n   and gone */\n\nexport const kept = "/* kept */"; // kept\n  /* gone */\nconst rule = /[/*]*/;\n'
+    )
     for path in (folder / "js" / "menu.js", folder / "js" / "vendor" / "theirs.js"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(script)
