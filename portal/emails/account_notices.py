@@ -12,6 +12,7 @@ from portal.notice_kinds import METHOD_CHANGED, METHOD_EXPIRING, NEW_DEVICE
 from portal.payment_methods.pages import method_name
 from portal.payment_methods.queries.methods import ACTIVE, ANY_STATUS, find_method
 from portal.payment_methods.rules import expiry_key, method_state
+from portal.people.queries import find_person
 from portal.sign_in.queries import find_stored_session
 from portal.web.devices import browser_and_system
 
@@ -47,11 +48,16 @@ def compose_method_removed(writing: Writing, payload: dict[str, Any]) -> Compose
 
 
 def compose_new_device(writing: Writing, payload: dict[str, Any]) -> Composed | None:
-    """Somebody signed in in a browser that this customer had not used before."""
+    """Somebody signed in in a browser that this customer, or this person of its account, had not used before; the mail goes to whose mailbox it was."""
     session = find_stored_session(writing.reader, writing.scope, str(payload["object"]))
     customer = writing.customer(session.customer_id) if session is not None else None
     if session is None or customer is None:
         return None
+    if session.person_id is not None:
+        person = find_person(writing.reader, writing.scope, session.person_id)
+        if person is None or person.removed_at is not None:
+            return None
+        customer = customer._replace(email=person.email)  # It was this person's mailbox that signed in.
     browser, system = browser_and_system(session.user_agent)
     zone = ZoneInfo(customer.timezone or writing.merchant.timezone)
     page = NewDeviceMail(

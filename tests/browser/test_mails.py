@@ -19,6 +19,7 @@ from portal.emails.pages import (
     MethodExpiringMail,
     NewDeviceMail,
     PaymentFailedMail,
+    PersonInvitedMail,
     ReceiptLine,
     ReceiptMail,
     RefundMail,
@@ -96,6 +97,7 @@ def mails_of(brand: MailBrand, currency: str) -> dict[str, Any]:
         "method_changed": MethodChangedMail(brand, method, WORD, AT, True, LINK),
         "new_device": NewDeviceMail(brand, NAME, WORD, "2001:db8:1234::…", AT, LINK),
         "copy_invitation": CopyInvitationMail(brand, f"{WORD}@portal.example", 7, LINK),
+        "person_invited": PersonInvitedMail(brand, f"{WORD}@portal.example", "owner", 7, LINK),
     }
 
 
