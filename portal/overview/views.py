@@ -46,7 +46,7 @@ def overview() -> Response:
     if "payment_methods" in g.merchant.settings.pages.hidden:
         attention = tuple(item for item in attention if not item.kind.startswith("method_"))
     if not g.signed_in.may(Right.PAY):
-        attention = tuple(item for item in attention if item.kind not in ("action_needed", "page_unfinished"))
+        attention = tuple(item for item in attention if item.kind.startswith("method_"))
     return render_page("overview.html", replace(page, wanted=wanted, attention=attention))
 
 

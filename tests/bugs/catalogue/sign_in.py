@@ -53,9 +53,9 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "a browser is known in which somebody else was signed in",
         (
-            "portal/sign_in/queries.py",
-            "    return any(account.id in customer_ids for account in accounts)\n",
-            "    return bool(customer_ids)\n",
+            "portal/sign_in/queries/mailboxes.py",
+            "    return any((account.person_id or account.id) in known for account in accounts)\n",
+            "    return bool(known)\n",
         ),
         likely=(_STRANGERS,),
     ),
@@ -71,8 +71,8 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "a mail signs in whoever has the mailbox that its customer has moved to",
         (
-            "portal/sign_in/queries.py",
-            "        if is_address_digest(keys, merchant_id, mailbox_of(account.email), digest=digest)\n",
+            "portal/sign_in/queries/mailboxes.py",
+            "        if is_address_digest(keys, scope.merchant_id, mailbox_of(account.email), digest=digest)\n",
             "",
         ),
         likely=(_STRANGERS,),
