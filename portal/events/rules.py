@@ -27,7 +27,7 @@ class ActorType(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who did it: `id` is `cus_…`, `key_…`, a gateway's name, "worker", "command"; `plk_…` of the type `customer` is whoever paid by this
-    pay link, without signing in. `person` is the member of a customer's account (`per_…`), None until accounts have members.
+    pay link, without signing in. `person` is the person of a customer's account (`per_…`); None of the account's own mail address, and of all others.
     `request_id` is the HTTP request in which it was done, if it was one."""
 
     type: ActorType
@@ -43,9 +43,9 @@ COMMAND = Actor(ActorType.SYSTEM, "command")
 IMPORT = Actor(ActorType.SYSTEM, "import")
 
 
-def customer_actor(customer_id: str, *, request_id: str | None = None) -> Actor:
-    """Return the customer as the actor."""
-    return Actor(ActorType.CUSTOMER, customer_id, request_id=request_id)
+def customer_actor(customer_id: str, *, person: str | None = None, request_id: str | None = None) -> Actor:
+    """Return the customer as the actor: a person of its account, or whoever has its own mail address."""
+    return Actor(ActorType.CUSTOMER, customer_id, person, request_id)
 
 
 def pay_link_actor(link_id: str, *, request_id: str | None = None) -> Actor:
@@ -135,6 +135,7 @@ class EventType(StrEnum):
     PORTAL_SESSION_CREATED = "portal.session_created"
     PERSON_INVITED = "person.invited"
     PERSON_JOINED = "person.joined"
+    PERSON_UPDATED = "person.updated"
     PERSON_REMOVED = "person.removed"
     NOTICE_PREFERENCES_UPDATED = "notice.preferences_updated"
     QUESTION_ASKED = "question.asked"

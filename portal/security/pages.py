@@ -39,7 +39,7 @@ class PasskeyEntry:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that happened on the account. `kind` is the type of its event; `by` is "you", "merchant" or "" (nobody's doing).
+    """Something that happened on the account. `kind` is the type of its event; `by` is "you", "other" (a person of the account, `who`; "" where that is its own address), "merchant" or "" (nobody's doing).
     `amount` is in minor units of `currency`; `subject` the name of the method that it was about; `details` are the names
     of what changed; `way` how somebody signed in ("code", "link", "passkey", "session", "host")."""
 
@@ -51,6 +51,7 @@ class Happening:
     subject: str = ""
     details: tuple[str, ...] = ()
     way: str = ""
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,11 +108,13 @@ class SessionPage:
 @dataclass(frozen=True, slots=True)
 class AccountChoice:
     """A customer that the verified address may sign in as; `name` is the address of one without a name. `company` is "" when the name is
-    the company's."""
+    the company's. `role`: "owner", "payer" or "viewer". `is_current`: the account that is open."""
 
     id: str
     name: str
     company: str = ""
+    role: str = "owner"
+    is_current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,15 @@ class ChooseAccountPage:
     action: str
     accounts: tuple[AccountChoice, ...]
     code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsPage:
+    """sign_in/accounts.html: the accounts of the mailbox that signed in; posts `account` (an id) to /accounts. With one account, or none,
+    there is nothing to switch to: the mailbox has no other, or has changed since."""
+
+    accounts: tuple[AccountChoice, ...]
+    address: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from portal.emails.pages import (
     NewDeviceMail,
     PasskeyChangedMail,
     PaymentFailedMail,
+    PersonInvitedMail,
     ReceiptLine,
     ReceiptMail,
     RefundMail,
@@ -98,6 +99,7 @@ def mails_of(brand: MailBrand, currency: str) -> dict[str, Any]:
         "new_device": NewDeviceMail(brand, NAME, WORD, "2001:db8:1234::…", AT, LINK),
         "passkey_changed": PasskeyChangedMail(brand, NAME, WORD, AT, True, LINK),
         "copy_invitation": CopyInvitationMail(brand, f"{WORD}@portal.example", 7, LINK),
+        "person_invited": PersonInvitedMail(brand, f"{WORD}@portal.example", "owner", 7, LINK),
     }
 
 

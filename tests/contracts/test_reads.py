@@ -42,7 +42,10 @@ PACKED: Mapping[str, tuple[set[str], str]] = {
         "a movement of the ledger counts from the issue of its invoice or credit note, in the statement that sums it",
     ),
     "portal.sign_in.queries": (
-        {"Customer"}, "each request of a signed-in customer reads session and customer in one statement",
+        {"Customer", "Person"}, "each request of a signed-in customer reads session, customer and person in one statement",
+    ),
+    "portal.people.queries": (
+        {"Customer"}, "the accounts of a mailbox, its own and those of persons, are one statement, whoever has the address",
     ),
     "portal.notices.queries": (
         {"Invoice"}, "the worker looks for invoices to remind of in one statement with their reminders",

@@ -41,6 +41,18 @@ def test_start_page_lists_the_example_customers_with_a_description(
     assert all((details.name or "") in page.text and (details.email or "") in page.text for details in customers)
     assert "Every way to pay: a deposit" in page.text
     assert "New here" in page.text
+    assert "A person of two accounts" not in page.text
+
+
+def test_start_page_lists_the_person_of_two_accounts_once_it_is_there(services: Services, tmp_path: Path) -> None:
+    account = make_account(services)
+    (acme,) = [example for example in EXAMPLE_MERCHANTS if example.slug == "acme"]
+    account.person("payer", acme.person[1])
+
+    demo = services.settings.model_copy(update={"demo": True, "demo_mail_dir": str(tmp_path)})
+    page = PageClient(app_on(replace(services, settings=demo)).test_client()).get("/")
+
+    assert f"{acme.person[0]}{acme.person[1]}A person of two accounts" in page.text
 
 
 def test_demo_raises_the_limit_of_prompts_to_one_phone() -> None:

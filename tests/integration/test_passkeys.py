@@ -18,6 +18,7 @@ from portal.sign_in.rules.passkeys import FORGET_AFTER, MAX_PASSKEYS
 from tests.support.authenticator import NEW, PRESENT, Authenticator, add_passkey, options_of
 from tests.support.notices import with_fresh_code
 from tests.support.page_client import Page, PageClient
+from tests.support.people import insert_person, person_signed_in, remove
 from tests.support.site import ADDRESS, Site
 
 
@@ -300,3 +301,41 @@ def test_address_of_the_account_is_what_the_browser_shows_for_it(site: Site) -> 
     assert options["user"]["name"] == f"{ADDRESS} (Acme)" and options["rp"] == {"name": "Acme", "id": "localhost"}
     assert options["authenticatorSelection"]["userVerification"] == "required"
     assert maya.name not in json.dumps(options)
+
+
+# --- persons of an account ---
+
+
+def test_persons_passkey_signs_that_person_in_and_is_nobody_elses(site: Site) -> None:
+    insert_person(site, "jonas@weber.example", "viewer")
+    person, device = person_signed_in(site, "jonas@weber.example"), Authenticator()
+    site.clock.advance(minutes=1)
+    add_passkey(site, device, person)
+    (row,) = site.rows(Passkey)
+    (mail,) = [each for each in site.deliver() if "passkey" in str(each.message["Subject"])]
+    browser = site.browser()
+
+    sign_in(browser, device)
+
+    assert mail.recipients == ("jonas@weber.example",)
+    assert device.holder == row.person_id.encode() != site.scope.customer_id.encode()
+    assert site.rows(SignInSession, kind="passkey")[0].person_id == row.person_id
+    browser.post("/acme/details", status=403)
+    owner = site.signed_in()
+    assert row.id not in owner.get("/acme/security").html
+    owner.post(f"/acme/security/passkeys/{row.id}/removal", status=404)
+
+
+def test_passkey_of_a_person_who_is_removed_is_dead_at_once(site: Site) -> None:
+    person_id = insert_person(site, "jonas@weber.example", "owner")
+    device, browser = Authenticator(), site.browser()
+    pages = person_signed_in(site, "jonas@weber.example")
+    site.clock.advance(minutes=1)
+    add_passkey(site, device, pages)
+    sign_in(browser, device)
+
+    remove(site, person_id)
+
+    assert not is_signed_in(browser)
+    sign_in(browser, device, status=422)
+    assert [row.removed_at is None for row in site.rows(Passkey)] == [False]

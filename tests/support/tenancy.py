@@ -35,6 +35,7 @@ HOUSEKEEPING = frozenset(
         ("delete", "sign_in_challenges"),
         ("delete", "sign_in_requests"),
         ("delete", "sign_in_known_browsers"),
+        ("delete", "sign_in_persons_browsers"),
         ("delete", "confirmations"),
         ("delete", "passkey_used_challenges"),
         ("delete", "email_changes"),

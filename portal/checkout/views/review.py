@@ -51,6 +51,7 @@ from portal.payments.operations.paying import cancel_payment, confirm_payment
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payments import find_settling_payment
 from portal.payments.rules.statuses import ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import format_amount
 from portal.services import Services
@@ -72,13 +73,13 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/checkout/<payment_id>/cancellation", "cancel", cancel, methods=["POST"])
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def review(payment_id: str) -> Response:
     """Step two: payee, what is paid, amount, method, and Pay. A confirmed checkout redirects to its payment."""
     return _review_page(payment_id)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def confirm(payment_id: str) -> Response:
     """Pay; however often it is pressed, once."""
     services = current_services()
@@ -113,7 +114,7 @@ def confirm(payment_id: str) -> Response:
     return redirect_to(f"/payments/{payment_id}")
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def cancel(payment_id: str) -> Response:
     """Cancel. A payment that was stopped leads to the other ways to pay, or with `again` to the same one once more; one that came through
     meanwhile is shown as what it is."""

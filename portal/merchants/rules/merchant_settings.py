@@ -129,20 +129,23 @@ def _amount_fault(text: object, currency: str) -> str:
 
 
 class Pages(Section):
-    """Which pages customers have, and what they may do there: "hidden", only "view", or "edit"."""
+    """Which pages customers have, and what they may do there: "hidden", only "view", or "edit"; `people`: whether they have that page."""
 
     details: Access = "edit"
     payment_methods: Access = "edit"
     statement: Literal["hidden", "view"] = "view"
+    people: bool = True
 
     @property
     def hidden(self) -> frozenset[str]:
         """Return the names of the pages that customers do not have."""
-        return frozenset(name for name, access in self if access == "hidden")
+        return frozenset(name for name, access in self if access in ("hidden", False))
 
     def access(self, page: str) -> Access:
         """Return what customers may do on a page; all of it where the merchant has no say."""
-        access: Access = getattr(self, page or "-", "edit")
+        access: Access | bool = getattr(self, page or "-", "edit")
+        if isinstance(access, bool):
+            return "edit" if access else "hidden"
         return access
 
 

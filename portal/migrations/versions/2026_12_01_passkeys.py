@@ -8,7 +8,7 @@ from alembic import op
 from portal.database import Digest, Flag, Id, Instant, Text
 
 revision = "2026_12_01_passkeys"
-down_revision = "2026_12_01_notices"
+down_revision = "2026_12_01_people"
 branch_labels = None
 depends_on = None
 
@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("merchant_id", Id, nullable=False),
         sa.Column("id", Id, nullable=False),
         sa.Column("customer_id", Id, nullable=False),
+        sa.Column("person_id", Id, nullable=True),
         sa.Column("credential_id", Digest, nullable=False),
         sa.Column("public_key", Digest, nullable=False),
         sa.Column("host", Id, nullable=False),
@@ -37,10 +38,16 @@ def upgrade() -> None:
             ["customers.merchant_id", "customers.id"],
             name=op.f("fk_passkeys_merchant_id_customer_id"),
         ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "person_id"],
+            ["persons.merchant_id", "persons.id"],
+            name=op.f("fk_passkeys_merchant_id_person_id"),
+        ),
         sa.UniqueConstraint("merchant_id", "credential_id", name=op.f("uq_passkeys_merchant_id_credential_id")),
         sqlite_strict=True,
     )
     op.create_index("ix_passkeys_merchant_id_customer_id", "passkeys", ["merchant_id", "customer_id"])
+    op.create_index("ix_passkeys_merchant_id_person_id", "passkeys", ["merchant_id", "person_id"])
     op.create_table(
         "passkey_used_challenges",
         sa.Column("merchant_id", Id, nullable=False),

@@ -35,6 +35,7 @@ from portal.payment_methods.queries.own_methods import (
 from portal.payment_methods.rules import echoed_nickname
 from portal.payment_methods.views.setups import add_routes as add_setup_routes
 from portal.payment_methods.views.setups import setup_gateway
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.sign_in.views.confirming import code_page, needs_code
 from portal.web.card_numbers import card_number_shown_by
@@ -56,13 +57,13 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(f"{one}/removal", "remove_payment_method", remove, methods=["POST"])
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def payment_methods() -> Response:
     """The saved methods, the default first; `done`, `method` and `to` are what was done just now."""
     return _methods_page()
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def payment_method(method_id: str) -> Response:
     """The same page with the details of one method open."""
     return _methods_page(OpenMethod(method_id, "details"))
@@ -72,7 +73,7 @@ def _refuse_card_number_as_name(method_id: str) -> Response:
     return _methods_page(OpenMethod(method_id, "name", nickname="", fault="card_number"), status=_UNPROCESSABLE)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 @card_number_shown_by(_refuse_card_number_as_name, fields=("nickname",))
 def rename(method_id: str) -> Response:
     """Set the customer's own name of a method; an empty one removes it."""
@@ -91,7 +92,7 @@ def rename(method_id: str) -> Response:
     return _redirect_after("named", method_id)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def prefer(method_id: str) -> Response:
     """Make a method the default; one that has expired meanwhile is shown as it is."""
     try:
@@ -105,7 +106,7 @@ def prefer(method_id: str) -> Response:
     return _redirect_after("default", method_id)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def removal(method_id: str) -> Response:
     """The same page with the removal of one method open: what depends on it, and which could take over. A fresh code comes before
     that of the only one."""
@@ -116,7 +117,7 @@ def removal(method_id: str) -> Response:
     return _methods_page(OpenMethod(method_id, "removal"))
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def remove(method_id: str) -> Response:
     """Move what depends on it, and remove it: both or neither."""
     chosen = request.form.get("move_to", "")
@@ -165,6 +166,7 @@ def _methods_page(opened: OpenMethod | None = None, *, status: int = 200) -> Res
     kept_at = {
         detail.gateway: services.gateways.find_named(scope.merchant_id, detail.gateway) for detail in details.values()
     }
+    may_pay = g.signed_in.may(Right.PAY)
     page = MethodsPage(
         build_method_entries(
             methods,
@@ -178,8 +180,8 @@ def _methods_page(opened: OpenMethod | None = None, *, status: int = 200) -> Res
             zone=ZoneInfo(g.merchant.timezone),
         ),
         gateway_name=gateway.title if gateway else g.merchant.name,
-        can_add=setup_gateway() is not None,
-        can_edit=g.merchant.settings.pages.payment_methods == "edit",
+        can_add=may_pay and setup_gateway() is not None,
+        can_edit=may_pay and g.merchant.settings.pages.payment_methods == "edit",
         done=done,
     )
     return render_page("payment_methods/list.html", page, status)

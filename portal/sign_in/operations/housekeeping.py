@@ -15,6 +15,7 @@ from portal.sign_in.models import (
     Confirmation,
     EmailChange,
     KnownBrowser,
+    PersonsBrowser,
     PortalSession,
     SignInRequest,
     SignInSession,
@@ -54,6 +55,7 @@ def _run(session: Session, statement: Any, parameters: dict[str, Any]) -> int:
 
 
 _CHALLENGES, _REQUESTS, _BROWSERS = table_of(Challenge), table_of(SignInRequest), table_of(KnownBrowser)
+_PERSONS_BROWSERS = table_of(PersonsBrowser)
 _PORTAL_SESSIONS, _SESSIONS = table_of(PortalSession), table_of(SignInSession)
 _CONFIRMATIONS, _EMAIL_CHANGES, _ANSWERED = table_of(Confirmation), table_of(EmailChange), table_of(UsedChallenge)
 _CLOSE_EXPIRED = (
@@ -74,6 +76,7 @@ _DELETE_OLD = tuple(
     for table, condition in (
         (_REQUESTS, _OF_OLD),
         (_BROWSERS, _BROWSERS.c.signed_in_at < sa.bindparam("seen_before")),
+        (_PERSONS_BROWSERS, _PERSONS_BROWSERS.c.signed_in_at < sa.bindparam("seen_before")),
         (_CHALLENGES, _IS_OLD),
         (_CONFIRMATIONS, _CONFIRMATIONS.c.created_at < sa.bindparam("created_before")),
         (_EMAIL_CHANGES, _EMAIL_CHANGES.c.undo_until < sa.bindparam("created_before")),

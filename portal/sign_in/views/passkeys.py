@@ -7,6 +7,7 @@ from flask import Blueprint, Response, g, request
 from portal.customer_pages.context import current_actor, current_scope, current_services, now, reading, redirect_to
 from portal.customer_pages.cookies import browser_token
 from portal.errors import NotFound
+from portal.people.rules import Right
 from portal.sign_in import page_builders
 from portal.sign_in.operations.passkeys import (
     PasskeyAnswer,
@@ -39,7 +40,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def can_add() -> bool:
     """Return whether whoever is signed in may add a passkey here: beside its mail, and where browsers have passkeys."""
-    return bool(g.signed_in.email) and g.signed_in.kind not in OF_HOST and _party() is not None
+    return bool(g.signed_in.own_email) and g.signed_in.kind not in OF_HOST and _party() is not None
 
 
 def sign_in_options() -> str:
@@ -52,7 +53,7 @@ def sign_in_options() -> str:
     return passkeys.request_options(challenge, party)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def new() -> Response:
     """The page on which the browser makes a passkey; a fresh code comes first."""
     if not can_add():
@@ -60,7 +61,7 @@ def new() -> Response:
     return redirect_to(code_page(NEW)) if needs_code() else _new_page()
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def add() -> Response:
     """Keep the passkey that the browser has made."""
     party = _party()
@@ -72,7 +73,7 @@ def add() -> Response:
     try:
         services.database.run(
             lambda session: add_passkey(
-                session, services.settings, current_scope(), answer, session_id=g.signed_in.session_id,
+                session, services.settings, current_scope(), g.signed_in.person_id, answer, session_id=g.signed_in.session_id,
                 user_agent=request.user_agent.string, actor=current_actor(), at=now(),
             )
         )  # fmt: skip
@@ -83,16 +84,18 @@ def add() -> Response:
     return redirect_to("/security?done=passkey_added")
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def remove(passkey_id: str) -> Response:
     """Remove one of the customer's passkeys; a fresh code comes first."""
     with reading() as reader:
-        if passkey_id not in {passkey.id for passkey in list_passkeys(reader, current_scope())}:
+        if passkey_id not in {passkey.id for passkey in list_passkeys(reader, current_scope(), g.signed_in.person_id)}:
             raise NotFound
     if needs_code():
         return redirect_to(code_page("/security"))
     is_removed = current_services().database.run(
-        lambda session: remove_passkey(session, current_scope(), passkey_id, actor=current_actor(), at=now())
+        lambda session: remove_passkey(
+            session, current_scope(), g.signed_in.person_id, passkey_id, actor=current_actor(), at=now()
+        )
     )
     if not is_removed:
         raise NotFound
@@ -130,7 +133,7 @@ def _new_page(fault: str | None = None, *, status: int = 200) -> Response:
     party, services, scope = _party(), current_services(), current_scope()
     assert party is not None, "the caller has looked"
     with reading() as reader:
-        kept = [passkey.credential_id for passkey in list_passkeys(reader, scope)]
+        kept = [passkey.credential_id for passkey in list_passkeys(reader, scope, g.signed_in.person_id)]
     challenge = passkeys.new_challenge(
         services.settings.keys, scope.merchant_id, "add", g.signed_in.session_id, at=now()
     )
@@ -138,8 +141,8 @@ def _new_page(fault: str | None = None, *, status: int = 200) -> Response:
         challenge,
         party,
         payee=g.merchant.name,
-        holder=scope.customer_id,
-        name=f"{g.signed_in.email} ({g.merchant.name})",
+        holder=g.signed_in.person_id or scope.customer_id,
+        name=f"{g.signed_in.own_email} ({g.merchant.name})",
         kept=kept,
     )
     return render_page("sign_in/new_passkey.html", NewPasskeyPage(options, fault), status)

@@ -55,9 +55,9 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "a browser is known in which somebody else was signed in",
         (
-            "portal/sign_in/queries.py",
-            "    return any(account.id in customer_ids for account in accounts)\n",
-            "    return bool(customer_ids)\n",
+            "portal/sign_in/queries/mailboxes.py",
+            "    return any((account.person_id or account.id) in known for account in accounts)\n",
+            "    return bool(known)\n",
         ),
         likely=(_STRANGERS,),
     ),
@@ -73,8 +73,8 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "a mail signs in whoever has the mailbox that its customer has moved to",
         (
-            "portal/sign_in/queries.py",
-            "        if is_address_digest(keys, merchant_id, mailbox_of(account.email), digest=digest)\n",
+            "portal/sign_in/queries/mailboxes.py",
+            "        if is_address_digest(keys, scope.merchant_id, mailbox_of(account.email), digest=digest)\n",
             "",
         ),
         likely=(_STRANGERS,),
@@ -132,14 +132,18 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "a blocked customer signs in by a passkey",
-        ("portal/sign_in/operations/passkeys.py", "    if find_account(session, scope) is None:\n", "    if False:\n"),
+        (
+            "portal/sign_in/operations/passkeys.py",
+            "    if find_principal(session, Scope(merchant_id, passkey.customer_id), passkey.person_id, at) is None:\n",
+            "    if False:\n",
+        ),
         likely=(_PASSKEYS,),
     ),
     bug(
         "whoever undoes a changed address leaves the thief's passkey",
         (
             "portal/sign_in/operations/email_changes.py",
-            "    remove_passkeys_since(session, scope, steps[0].changed_at, actor=actor, at=at)\n",
+            "    remove_passkeys_since(session, scope, change.changed_at, actor=actor, at=at)\n",
             "",
         ),
         likely=("tests/integration/test_email_change.py",),

@@ -43,10 +43,11 @@ def security_examples() -> Iterator[Example]:
         Happening(
             kind, by, NOW - timedelta(hours=place * 7), 23958, "USD", "Studio card, with a long name of its own",
             ("company_name", "phone", "fields", "locale"), way,
+            who="Jonas Weber" if by == "other" else "",
         )
         for place, (kind, by, way) in enumerate(
-            [(str(kind), by, "code") for kind in SHOWN for by in ("you", "merchant", "")]
-            + [("portal.signed_in", "you", way) for way in ("link", "passkey", "session", "host")]
+            [(str(kind), by, "code") for kind in SHOWN for by in ("you", "merchant", "", "other")]
+            + [("portal.signed_in", "you", way) for way in ("link", "passkey", "session", "host", "switch")]
             + [("portal.session_ended", "you", "ended"), ("portal.session_ended", "", "too_many")]
         )
     )  # fmt: skip

@@ -108,6 +108,7 @@ def error_examples() -> Iterator[Example]:
             f"{name}-signed-in".replace("_", "-"), f"errors/{name}.html", ErrorPage("8F2A-41C7"), "nowhere"
         )
         yield signed_in
+    yield Example("not-allowed", "errors/not_allowed.html", ErrorPage("8F2A-41C7"), "nowhere")
     yield Example("method-not-allowed", "errors/method_not_allowed.html", ErrorPage("8F2A-41C7"))
 
 
