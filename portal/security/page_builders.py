@@ -33,13 +33,19 @@ _UNNAMED = frozenset({"updated_at", "metadata", "default_payment_method"})
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads: the person of the account (None: its own address), the names of its persons by id, and the name of its own address.
-    Whoever does not manage the account sees nothing of when others signed in."""
+    """Who reads: the person of the account (None: its own address), the names of its persons by id, who of them is behind what a
+    gateway reported, by the id of the payment, and the name of its own address. Whoever does not manage the account sees nothing of when others signed in."""
 
     person_id: str | None
     names: Mapping[str, str]
+    behind: Mapping[str, str]
     own_name: str
     may_manage: bool
+
+
+def is_done_by_gateway(event: StoredEvent) -> bool:
+    """Return whether an event is an outcome that a gateway reported of a payment that somebody made."""
+    return event.type.startswith("payment.") and event.actor_type != ActorType.CUSTOMER and event.object_id is not None
 
 
 def build_security_page(
@@ -112,9 +118,7 @@ def _happening(event: StoredEvent, local: Callable[[datetime], datetime], reader
     return Happening(
         kind=event.type,
         by=by,
-        who=(reader.names.get(event.actor_person, "") if event.actor_person else reader.own_name)
-        if by == "other"
-        else "",
+        who=_who(event, by, reader),
         at=local(event.created_at),
         amount=shape.get(amount) if amount else None,
         currency=shape.get("currency") or "",
@@ -122,6 +126,14 @@ def _happening(event: StoredEvent, local: Callable[[datetime], datetime], reader
         details=details,
         way=shape.get("by") or shape.get("reason") or "",
     )
+
+
+def _who(event: StoredEvent, by: str, reader: Reader) -> str:
+    """Return the name of the other person of the account who did it, or made the payment that it is about; "" where that is nobody."""
+    if by == "other":
+        return reader.names.get(event.actor_person, "") if event.actor_person else reader.own_name
+    person = reader.behind.get(event.object_id or "") if by == "" else None
+    return reader.names.get(person, "") if person and person != reader.person_id else ""
 
 
 def _by(event: StoredEvent, reader: Reader) -> str:

@@ -15,11 +15,11 @@ from portal.customer_pages.context import (
 )
 from portal.customer_pages.cookies import clear_session_cookie
 from portal.errors import NotFound
-from portal.events.queries import list_customer_events
+from portal.events.queries import find_people_behind, list_customer_events
 from portal.people.queries import name_people
 from portal.people.rules import Right
 from portal.public_ids import is_id
-from portal.security.page_builders import SHOWN, Reader, build_security_page
+from portal.security.page_builders import SHOWN, Reader, build_security_page, is_done_by_gateway
 from portal.sign_in.operations.sessions import revoke_own_session, revoke_own_sessions
 from portal.sign_in.queries import list_passkeys, list_sessions
 from portal.sign_in.rules.passkeys import host_name
@@ -49,7 +49,10 @@ def security() -> Response:
         events = list_customer_events(
             reader, scope, SHOWN, before=before if is_id("evt", before) else "", limit=_PAGE + 1
         )
-        people = {event.actor_person for event in events if event.actor_person is not None}
+        behind = find_people_behind(
+            reader, scope, {event.object_id or "" for event in events if is_done_by_gateway(event)}
+        )
+        people = {*behind.values(), *(event.actor_person for event in events if event.actor_person is not None)}
         names = name_people(reader, scope, people)
     done = request.args.get("done", "")
     signed_in = g.signed_in
@@ -65,6 +68,7 @@ def security() -> Response:
         reading_as=Reader(
             signed_in.person_id,
             names,
+            behind,
             own_name=signed_in.name or signed_in.company_name or signed_in.email or "",
             may_manage=signed_in.may(Right.MANAGE),
         ),

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.events.models import EventRecord
+from portal.events.operations import record
+from portal.events.rules import Event, EventType, customer_actor, gateway_actor
 from portal.invoices.models import Promise
 from portal.people.models import Person
 from portal.services import Services
@@ -292,6 +294,26 @@ def test_what_a_person_does_is_recorded_under_its_name(app: Flask, account: Acco
     assert "Jonas Weber changed your details: name" in hers
     assert "Jonas Weber signed in" in hers
     assert "You changed your details: name" in his
+
+
+def test_payment_that_a_person_made_says_so(app: Flask, account: Account, pages: PageClient) -> None:
+    payer = account.person("payer", name="Jonas Weber")
+    payment, other = account.payment("processing"), account.payment("processing")
+    with account.database.unit_of_work() as session:
+        for payment_id, person in ((payment, payer), (other, None)):
+            for kind, actor in (
+                (EventType.PAYMENT_PROCESSING, customer_actor(account.scope.customer_id, person=person)),
+                (EventType.PAYMENT_COMPLETE, gateway_actor("sandbox")),
+            ):
+                event = Event(
+                    type=kind, merchant_id=account.scope.merchant_id, object_id=payment_id, at=account.now,
+                    customer_id=account.scope.customer_id, object={"amount": 5000, "currency": "USD"},
+                )  # fmt: skip
+                record(session, actor, event)
+
+    words = [text_of(each) for each in pages.get("/acme/security").all("li") if "arrived" in text_of(each)]
+
+    assert sorted("Jonas Weber" in each for each in words) == [False, True]
 
 
 def test_viewer_reads_nothing_of_when_others_signed_in(app: Flask, account: Account, pages: PageClient) -> None:

@@ -23,6 +23,7 @@ def upgrade() -> None:
     op.add_column("sign_in_sessions", sa.Column("address_digest", Digest, nullable=True))
     op.add_column("sign_in_sessions", sa.Column("can_switch", Flag(), nullable=False, server_default=sa.false()))
     op.add_column("confirmations", sa.Column("person_id", Id, nullable=True))
+    op.add_column("payment_method_consents", sa.Column("person_id", Id, nullable=True))
     op.drop_index("uq_confirmations_open", "confirmations")
     _create_open("uq_confirmations_open", "customer_id", "closed_at is null and person_id is null")
     _create_open("uq_confirmations_open_of_person", "person_id", "closed_at is null and person_id is not null")
@@ -34,6 +35,7 @@ def downgrade() -> None:
     op.drop_index("uq_confirmations_open", "confirmations")
     _create_open("uq_confirmations_open", "customer_id", "closed_at is null")
     op.drop_column("confirmations", "person_id")
+    op.drop_column("payment_method_consents", "person_id")
     # A session of a person would be the account's own without the column.
     op.execute("delete from sign_in_sessions where person_id is not null")
     for column in ("can_switch", "address_digest", "person_id"):
