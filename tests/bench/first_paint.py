@@ -37,7 +37,9 @@ window.usableAt = null;
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.first_paint", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.first_paint", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--visits", type=int, default=7, help="visits of each page (default 7)")
     parser.add_argument("--megabits", type=float, default=1.0, help="what comes in, in Mbit/s (default 1)")
     parser.add_argument("--latency", type=int, default=300, help="delay of each request, in milliseconds (default 300)")
@@ -45,14 +47,20 @@ def main() -> int:
     chromium = find_chromium()
     if chromium is None:
         raise ChromiumMissing("no Chromium: run `make browser`")
-    with tempfile.TemporaryDirectory(prefix="portal-bench-") as folder, run_demo(Path(folder) / "data") as portal, sync_playwright() as driver:
+    with (
+        tempfile.TemporaryDirectory(prefix="portal-bench-") as folder,
+        run_demo(Path(folder) / "data") as portal,
+        sync_playwright() as driver,
+    ):
         browser = driver.chromium.launch(executable_path=str(chromium), args=list(ARGUMENTS))
         account = portal.accounts.find("acme", portal.customers["acme"][0])
         print(
             f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} processors ({platform.machine()}), Chromium {browser.version},"
             f" {options.megabits:g} Mbit/s, {options.latency} ms, {options.visits} visits with a cold cache, load average {os.getloadavg()[0]:.1f}"
         )
-        print("seconds until the first paint, until the page can be used, and that by a bare answer (median, and both ends)")
+        print(
+            "seconds until the first paint, until the page can be used, and that by a bare answer (median, and both ends)"
+        )
         bare = [_visit(browser, account, portal.origin + _BARE, options)[0] for _ in range(options.visits)]
         for name, path in _PAGES.items():
             visits = [_visit(browser, account, account.root + path, options) for _ in range(options.visits)]
@@ -76,10 +84,7 @@ def _visit(browser: Browser, account: Account, address: str, options: argparse.N
     }  # fmt: skip
     context.new_cdp_session(page).send("Network.emulateNetworkConditions", throttle)
     page.goto(address, wait_until="load")
-    if address.endswith(_BARE):
-        usable = 0.0
-    else:
-        usable = float(page.wait_for_function("window.usableAt").json_value())
+    usable = 0.0 if address.endswith(_BARE) else float(page.wait_for_function("window.usableAt").json_value())
     answered, painted = page.evaluate(
         "[performance.getEntriesByType('navigation')[0].responseEnd, performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0]"
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.checkout_steps import PAY, enter_card, go_to_review, pay_button
-from tests.support.live_accounts import Account
+from tests.support.live_accounts import Account, today
 from tests.support.live_portal import LivePortal
 
 Enter = Callable[[Account], None]
@@ -32,7 +31,7 @@ def test_lists_are_walked_without_scripts(live_portal: LivePortal, page: Page, e
     expect(page.get_by_role("heading", name="No payment matches “nothing of that name”")).to_be_visible()
     main.get_by_role("link", name="Clear all", exact=True).click()
     main.get_by_text("Method, currency, dates").click()
-    main.get_by_label("From", exact=True).fill(f"{date.today().year}-01-01")
+    main.get_by_label("From", exact=True).fill(f"{today().year}-01-01")
     main.get_by_role("button", name="Apply").click()
     expect(main.get_by_role("link", name="Remove this filter")).to_be_visible()
     main.get_by_role("link", name="Clear all", exact=True).click()
@@ -119,5 +118,3 @@ def test_overview_is_usable_before_any_script_or_symbol_has_come(
 
     page.wait_for_url(re.compile(r"/checkout"), wait_until="commit")
     expect(pay_button(page).or_(page.get_by_role("button", name=re.compile("^Review ")))).to_be_visible()
-
-

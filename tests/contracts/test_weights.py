@@ -35,7 +35,11 @@ def test_pages_of_a_full_account_stay_light(busy: Signed, settings: Settings):
     assert {path: weight.visit_gzipped for path, weight in weights.items() if weight.visit_gzipped > AIM_VISIT} == {}
     assert {path for path, weight in weights.items() if weight.requests_before_paint > AIM_REQUESTS} == set()
     # With two round trips of 300 ms that is less than a second at 1 Mbit/s, and the scripts have no part in it.
-    assert {path: weight.bytes_before_paint for path, weight in weights.items() if weight.bytes_before_paint > AIM_BEFORE_PAINT} == {}
+    assert {
+        path: weight.bytes_before_paint
+        for path, weight in weights.items()
+        if weight.bytes_before_paint > AIM_BEFORE_PAINT
+    } == {}
     styles = [file.body for name, file in bundled_static_files().files.items() if name.endswith(".css")]
     assert not [style for style in styles if b"@import" in style or b"@font-face" in style]
 
