@@ -185,5 +185,26 @@ def test_clicks_with_a_key_and_money_stay_the_browsers_own(open_page, page: Page
     expect(page).to_have_url(re.compile("/invoices$"))
 
 
+def test_attributes_of_htmx_in_a_page_do_nothing(open_page, page: Page) -> None:
+    open_page("/payments")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    injected = "<b data-hx-get='/acme/details' data-hx-trigger='load'></b><a hx-post='/acme/sign-out' href='?status=failed'>Injected</a></main>"
+
+    def inject(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("</main>", injected))
+
+    page.route("**/payments?status=failed", inject)
+    page.get_by_role("navigation", name="Status").get_by_role("link", name="Failed").click()
+    expect(page.get_by_role("link", name="Injected")).to_be_visible()
+    _is_marked(page)
+    page.get_by_role("link", name="Injected").click()
+
+    expect(page.get_by_role("link", name="Injected")).to_be_visible()
+    page.wait_for_function("window.mark === undefined")  # As any link: opened as a whole.
+    assert [url for url in asked if "/details" in url or "/sign-out" in url] == []
+
+
 def _is_marked(page: Page) -> None:
     assert page.evaluate("window.mark") is True, "the page was loaded as a whole"
