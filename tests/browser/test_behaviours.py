@@ -55,6 +55,12 @@ def test_pay_takes_no_press_in_its_first_moments_on_the_screen(shown: ShownPages
     assert _press(page)
 
 
+HIDDEN = """
+(isHidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, value: isHidden });
+  dispatchEvent(new Event("visibilitychange"));
+}
+"""
 AS_JUST_OPENED = """
 (milliseconds) => {
   const panel = document.querySelector(".payment-panel"), { parentNode, nextSibling } = panel;
@@ -118,9 +124,12 @@ def test_waiting_page_stops_after_half_an_hour_and_asks_again_when_it_is_shown(s
     page.clock.run_for(300_000)
     assert shown.fetched_count == count_before
 
-    # A tab that was hidden meanwhile asks at once.
+    # Hidden it asks for nothing, and at once when its tab is shown again.
+    page.evaluate(HIDDEN, True)
+    page.clock.run_for(60_000)
+    assert shown.fetched_count == count_before
     shown.prepare("payment-just-paid")
-    page.evaluate("dispatchEvent(new Event('visibilitychange'))")
+    page.evaluate(HIDDEN, False)
 
     expect(page.get_by_text("The receipt is on its way to")).to_be_visible()
 

@@ -12,6 +12,7 @@ from tests.support.live_accounts import Account
 from tests.support.live_portal import LivePortal
 
 Enter = Callable[[Account], None]
+TOO_MANY = "<!doctype html><title>Not now</title><main id='main'><h1>Not now</h1></main>"
 ANSWERED_IN_PLACE = "[data-htmx-powered]"
 
 
@@ -144,14 +145,11 @@ def test_expired_session_leads_to_sign_in_as_a_whole_page(open_page, page: Page)
     assert page.evaluate("window.mark") is None
 
 
-@pytest.mark.parametrize("status", [422, 429])
-def test_error_is_shown_as_its_own_whole_page(status: int, open_page, page: Page) -> None:
+def test_error_is_shown_as_its_own_whole_page(open_page, page: Page) -> None:
     open_page("/payments")
     page.route(
         "**/payments?status=failed",
-        lambda route: route.fulfill(
-            status=status, content_type="text/html", body="<title>Error</title><h1>Not now</h1>"
-        ),
+        lambda route: route.fulfill(status=429, content_type="text/html", body=TOO_MANY),
     )
 
     page.get_by_role("navigation", name="Status").get_by_role("link", name="Failed").click()
@@ -185,6 +183,27 @@ def test_clicks_with_a_key_and_money_stay_the_browsers_own(open_page, page: Page
 
     assert powered and all(re.search(r"/invoices\?status=\w+$", address) for address in powered)
     expect(page).to_have_url(re.compile("/invoices$"))
+
+
+def test_attributes_of_htmx_in_a_page_do_nothing(open_page, page: Page) -> None:
+    open_page("/payments")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    injected = "<b data-hx-get='/acme/details' data-hx-trigger='load'></b><a hx-post='/acme/sign-out' href='?status=failed'>Injected</a></main>"
+
+    def inject(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("</main>", injected))
+
+    page.route("**/payments?status=failed", inject)
+    page.get_by_role("navigation", name="Status").get_by_role("link", name="Failed").click()
+    expect(page.get_by_role("link", name="Injected")).to_be_visible()
+    _is_marked(page)
+    page.get_by_role("link", name="Injected").click()
+
+    expect(page.get_by_role("link", name="Injected")).to_be_visible()
+    page.wait_for_function("window.mark === undefined")  # As any link: opened as a whole.
+    assert [url for url in asked if "/details" in url or "/sign-out" in url] == []
 
 
 def _is_marked(page: Page) -> None:

@@ -70,6 +70,11 @@ function isOfThisPage(element, main) {
 function followRequests(main) {
   let current;
   let asked;
+  // Back from the page that was opened as a whole: this one may come as it was left.
+  addEventListener("pageshow", () => {
+    asked = undefined;
+    main.removeAttribute("aria-busy");
+  });
   listen("config:request", ({ request }, event) => {
     const address = `${request.action}?${new URLSearchParams(request.body)}`;
     if (address === asked) event.preventDefault(); // Pressed twice.
