@@ -35,6 +35,7 @@ MODEL_PACKAGES = (
     "importing",
     "questions",
     "notices",
+    "privacy",
 )
 _FOLDER = Path(__file__).parent
 _NAMED = re.compile(r'^(revision|down_revision)\b[^=]*= (?:"(.+)"|None)$', re.MULTILINE)

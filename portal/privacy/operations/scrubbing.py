@@ -1,0 +1,184 @@
+"""Takes a customer's personal data out of every table, a batch a transaction, as the registry says. It may be repeated, and interrupted:
+what was done stays done, and doing it again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from portal.crash_points import CrashPoint, do_nothing
+from portal.customers.models import Customer
+from portal.customers.rules.profiles import mailbox_of
+from portal.database import Database, table_of
+from portal.events.models import EventRecord
+from portal.migrations import all_tables
+from portal.privacy.rules.registry import OF_CUSTOMER, TREATMENTS, Owner, Treatment, is_pseudonym, scrub_payload
+from portal.sign_in.models import Challenge, EmailChange, SignInRequest
+from portal.sign_in.rules import tokens
+from portal.tenancy import Scope
+
+_BATCH = 500
+"""Rows of a transaction: a page that waits for it waits for milliseconds."""
+
+
+def scrub(
+    database: Database,
+    keys: tokens.Keys,
+    scope: Scope,
+    reached: CrashPoint = do_nothing,
+    *,
+    but_methods: Collection[str] = (),
+) -> None:
+    """Erase what the registry names, table by table. `keys` are the installation's secrets, by which addresses are recognised;
+    `reached` is called after each batch, with the table's name. The saved methods `but_methods` are left for later."""
+    tables = all_tables().tables
+    database.run(lambda session: _forget_addresses(session, keys, scope))
+    reached("erasure.addresses")
+    for name, treatment in TREATMENTS.items():
+        if treatment.act == "delete":
+            _delete_all(database, scope, tables[name], treatment, reached)
+        elif treatment.act in ("clear", "payload"):
+            without = but_methods if name == "payment_methods" else ()
+            _clear_all(database, scope, tables[name], treatment, reached, without)
+
+
+def owned_by(table: sa.Table, owner: Owner, scope: Scope) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of the table is the customer's."""
+    of_merchant = table.c.merchant_id == scope.merchant_id
+    if table.name == "customers":
+        return sa.and_(of_merchant, table.c.id == scope.customer_id)
+    if owner.parent is None:
+        return sa.and_(of_merchant, table.c[owner.column] == scope.customer_id)
+    parent = all_tables().tables[owner.parent]
+    ids = sa.select(parent.c.id).where(
+        parent.c.merchant_id == scope.merchant_id, parent.c.customer_id == scope.customer_id
+    )
+    if owner.only is not None:
+        ids = ids.where(parent.c[owner.only[0]].in_(owner.only[1]))
+    return sa.and_(of_merchant, table.c[owner.column].in_(ids))
+
+
+def _delete_all(database: Database, scope: Scope, table: sa.Table, treatment: Treatment, reached: CrashPoint) -> None:
+    """Delete the rows of a table in the order of their keys."""
+    while database.run(partial(_delete_first, scope, table, treatment)) == _BATCH:
+        reached(f"erasure.{table.name}")
+    reached(f"erasure.{table.name}")
+
+
+def _delete_first(scope: Scope, table: sa.Table, treatment: Treatment, session: Session) -> int:
+    """Delete the first batch; return how many rows it had."""
+    key = list(table.primary_key.columns)
+    condition = owned_by(table, treatment.owner, scope)
+    rows = session.execute(sa.select(*key).where(condition).order_by(*key).limit(_BATCH)).all()
+    if rows:
+        these = sa.tuple_(*key).in_([tuple(row) for row in rows])
+        session.execute(sa.delete(table).where(table.c.merchant_id == scope.merchant_id, these))
+    return len(rows)
+
+
+def _clear_all(
+    database: Database,
+    scope: Scope,
+    table: sa.Table,
+    treatment: Treatment,
+    reached: CrashPoint,
+    without: Collection[str],
+) -> None:
+    """Clear the rows of a table in the order of their ids."""
+    after = ""
+    while True:
+        ids = database.run(partial(_clear_after, scope, table, treatment, after, without))
+        reached(f"erasure.{table.name}")
+        if len(ids) < _BATCH:
+            return
+        after = ids[-1]
+
+
+def _order_of(table: sa.Table) -> sa.Column[Any]:
+    return table.c.id if "id" in table.c else table.c.invoice_id
+
+
+def _clear_after(
+    scope: Scope, table: sa.Table, treatment: Treatment, after: str, without: Collection[str], session: Session
+) -> Sequence[str]:
+    """Clear the next batch; return its ids."""
+    column = _order_of(table)
+    condition = [owned_by(table, treatment.owner, scope), column > after, column.not_in(sorted(without))]
+    for rule, is_in in ((treatment.unless, False), (treatment.only, True)):
+        if rule is not None:
+            condition.append(table.c[rule[0]].in_(rule[1]) if is_in else table.c[rule[0]].not_in(rule[1]))
+    ids = session.execute(sa.select(column).distinct().where(*condition).order_by(column).limit(_BATCH)).scalars().all()
+    if not ids:
+        return ids
+    if treatment.act == "payload":
+        _blank_payloads(session, scope, ids)
+        return ids
+    if table.name == "customers":
+        _forget_reference(session, scope)
+    values = {name: _or_null(table.c[name], value) for name, value in treatment.values.items()}
+    session.execute(
+        sa.update(table).where(table.c.merchant_id == scope.merchant_id, column.in_(ids)).values(values),
+        execution_options={"synchronize_session": False},
+    )
+    return ids
+
+
+def _or_null(column: sa.Column[Any], value: Any) -> Any:
+    """Return the value to write: what is null stays null, so that an index over what is not has no more rows than before."""
+    if value is None or not column.nullable:
+        return value
+    return sa.case((column.is_(None), None), else_=sa.literal(value, column.type))
+
+
+def _blank_payloads(session: Session, scope: Scope, ids: Sequence[str]) -> None:
+    table = table_of(EventRecord)
+    rows = session.execute(
+        sa.select(table.c.id, table.c.data).where(table.c.merchant_id == scope.merchant_id, table.c.id.in_(ids))
+    ).all()
+    changed = [{"of_id": row.id, "data": data} for row in rows if (data := scrub_payload(row.data)) != row.data]
+    if changed:
+        session.connection().execute(
+            sa.update(table)
+            .where(table.c.merchant_id == scope.merchant_id, table.c.id == sa.bindparam("of_id"))
+            .values(data=sa.bindparam("data")),
+            changed,
+        )
+
+
+def _forget_reference(session: Session, scope: Scope) -> None:
+    table = table_of(Customer)
+    mine = owned_by(table, OF_CUSTOMER, scope)
+    row = session.execute(
+        sa.select(table.c.reference, table.c.name, table.c.company_name, table.c.email, table.c.phone).where(mine)
+    ).one()
+    if row.reference is not None and not is_pseudonym(row.reference, names=tuple(row[1:])):
+        session.execute(sa.update(table).where(mine).values(reference=None))
+
+
+def _forget_addresses(session: Session, keys: tokens.Keys, scope: Scope) -> None:
+    """Delete the challenges of the customer's addresses that name no customer: they show a part of the address."""
+    changes = sa.select(EmailChange.old_email, EmailChange.new_email).where(
+        EmailChange.merchant_id == scope.merchant_id, EmailChange.customer_id == scope.customer_id
+    )
+    own = sa.select(Customer.email, Customer.email_pending).where(owned_by(table_of(Customer), OF_CUSTOMER, scope))
+    addresses = {address for row in (*session.execute(own), *session.execute(changes)) for address in row if address}
+    digests = [
+        tokens.address_digest((key,), scope.merchant_id, mailbox_of(address)) for address in addresses for key in keys
+    ]
+    challenges, requests = table_of(Challenge), table_of(SignInRequest)
+    # Those of another customer who has the same address are that customer's.
+    of_addresses = (
+        challenges.c.merchant_id == scope.merchant_id, challenges.c.customer_id.is_(None),
+        challenges.c.address_digest.in_(digests),
+    )  # fmt: skip
+    session.execute(
+        sa.delete(requests).where(
+            requests.c.merchant_id == scope.merchant_id,
+            requests.c.challenge_id.in_(sa.select(challenges.c.id).where(*of_addresses)),
+        )
+    )
+    session.execute(sa.delete(challenges).where(*of_addresses))
