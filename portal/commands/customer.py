@@ -218,7 +218,8 @@ def erase(slug: str, customer_name: str) -> None:
     its id.
     """
     from portal.privacy.operations.erasing import request_erasure
-    from portal.privacy.queries import find_erasure, read_money_under_way, shape_erasure
+    from portal.privacy.queries import find_erasure, read_money_under_way
+    from portal.privacy.shapes import shape_erasure
 
     with open_database(load_settings()) as database:
         merchant = named_merchant(database, slug)

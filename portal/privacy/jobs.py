@@ -13,7 +13,8 @@ from portal.audit.models import AuditEntry
 from portal.claims import NOW, Queue, Row, claim_next
 from portal.database import table_of
 from portal.events.rules import WORKER
-from portal.privacy.models import Erasure
+from portal.merchants.queries import list_merchants
+from portal.privacy.models import Erasure, Export
 from portal.privacy.operations.erasing import (
     begin_erasure,
     finish_erasure,
@@ -22,6 +23,14 @@ from portal.privacy.operations.erasing import (
     note_scrubbed,
     remove_methods,
 )
+from portal.privacy.operations.exporting import (
+    ExportGone,
+    begin_again,
+    delete_old_exports,
+    drop_export,
+    finish_export,
+)
+from portal.privacy.operations.making import write_export
 from portal.privacy.operations.scrubbing import scrub
 from portal.privacy.rules.erasures import CLAIMED_FOR, MESSAGES_CHECKED_EVERY, MONEY_CHECKED_EVERY
 from portal.services import Services
@@ -59,6 +68,35 @@ def erase_late_arrivals(services: Services) -> int:
     return len(rows)
 
 
+def make_exports(services: Services) -> int:
+    """Make the exports that were requested; return how many were claimed. One that is killed is begun again by itself."""
+    count = 0
+    while count < _BATCH and (row := claim_next(services, _REQUESTED)) is not None:
+        count += 1
+        scope, database = Scope(row.merchant_id, row.customer_id), services.database
+        database.run(partial(begin_again, scope=scope, export_id=row.id))
+        try:
+            byte_count = write_export(services, scope, row.id, locale=row.locale)
+        except ExportGone:
+            log.info("export.gone", extra={"merchant": scope.merchant_id, "export": row.id})
+            continue
+        at = services.clock.now()
+        finished = partial(finish_export, scope=scope, export_id=row.id, byte_count=byte_count, actor=WORKER, at=at)
+        if not database.run(finished):
+            database.run(partial(drop_export, scope=scope, export_id=row.id))
+    return count
+
+
+def delete_exports(services: Services) -> int:
+    """Delete the exports whose days are over, of one merchant after the other; return how many."""
+    with services.database.read() as reader:
+        merchants = list_merchants(reader)
+    at = services.clock.now()
+    return sum(
+        services.database.run(partial(delete_old_exports, merchant_id=merchant.id, at=at)) for merchant in merchants
+    )
+
+
 def _begin(services: Services, scope: Scope) -> None:
     at = services.clock.now()
     if not services.database.run(partial(begin_erasure, scope=scope, actor=WORKER, at=at)):
@@ -84,7 +122,7 @@ def _look_again(services: Services, scope: Scope, at: datetime) -> None:
     services.database.run(lambda session: session.execute(_POSTPONE, parameters))
 
 
-def _claimed(_erasure: Row, now: datetime) -> dict[str, Any]:
+def _claimed(_row: Row, now: datetime) -> dict[str, Any]:
     return {"next_try_at": now + CLAIMED_FOR}
 
 
@@ -94,6 +132,14 @@ _DUE = Queue(
     columns=(Erasure.begun_at, Erasure.next_try_at),
     is_due=_ERASURES.c.next_try_at <= NOW,
     order_by=(Erasure.next_try_at,),
+    claim=_claimed,
+)
+_EXPORTS = table_of(Export)
+_REQUESTED = Queue(
+    Export,
+    columns=(Export.customer_id, Export.locale, Export.next_try_at),
+    is_due=_EXPORTS.c.next_try_at <= NOW,
+    order_by=(Export.next_try_at,),
     claim=_claimed,
 )
 _POSTPONE = (

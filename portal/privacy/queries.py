@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from portal.clock import write_instant
 from portal.credit.models import CustomerBalance
 from portal.database import Reader
 from portal.invoices.models import Invoice, is_outstanding
+from portal.migrations import all_tables
 from portal.money import Money
 from portal.payments.models import Payment
 from portal.payments.rules.statuses import UNSETTLED
 from portal.privacy.models import Erasure, Export, ExportPart
 from portal.privacy.rules.erasures import MoneyUnderWay
+from portal.privacy.rules.registry import Owner
 from portal.public_ids import is_id
 from portal.refunds.models import Refund
 from portal.tenancy import Scope
@@ -53,6 +54,22 @@ _ERASURE = [getattr(Erasure, name) for name in StoredErasure._fields]
 _EXPORT = [getattr(Export, name) for name in StoredExport._fields]
 
 
+def owned_by(table: sa.Table, owner: Owner, scope: Scope) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of the table is the customer's."""
+    of_merchant = table.c.merchant_id == scope.merchant_id
+    if table.name == "customers":
+        return sa.and_(of_merchant, table.c.id == scope.customer_id)
+    if owner.parent is None:
+        return sa.and_(of_merchant, table.c[owner.column] == scope.customer_id)
+    parent = all_tables().tables[owner.parent]
+    ids = sa.select(parent.c.id).where(
+        parent.c.merchant_id == scope.merchant_id, parent.c.customer_id == scope.customer_id
+    )
+    if owner.only is not None:
+        ids = ids.where(parent.c[owner.only[0]].in_(owner.only[1]))
+    return sa.and_(of_merchant, table.c[owner.column].in_(ids))
+
+
 def find_erasure(reader: Reader, scope: Scope) -> StoredErasure | None:
     """Return the erasure of a customer, requested or done."""
     row = reader.execute(
@@ -70,24 +87,6 @@ def list_erased(reader: Reader, merchant_ids: list[str]) -> Iterator[StoredErasu
             .order_by(Erasure.erased_at)
         )
         yield from map(StoredErasure._make, rows)
-
-
-def shape_erasure(erasure: StoredErasure, waits_for: MoneyUnderWay) -> dict[str, Any]:
-    """Return an erasure as commands print it, and the API will."""
-    return {
-        "object": "erasure",
-        "customer": erasure.customer_id,
-        "merchant": erasure.merchant_id,
-        "requested_at": write_instant(erasure.requested_at),
-        "due_at": write_instant(erasure.due_at),
-        "waits_for": [
-            {"object": kind, "amount": money.amount, "currency": money.currency}
-            for kind, sums in (("payment", waits_for.payments), ("refund", waits_for.refunds))
-            for money in sums
-        ],
-        "begun_at": write_instant(erasure.begun_at) if erasure.begun_at else None,
-        "erased_at": write_instant(erasure.erased_at) if erasure.erased_at else None,
-    }
 
 
 def read_money_under_way(reader: Reader, scope: Scope) -> MoneyUnderWay:

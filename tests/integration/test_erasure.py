@@ -31,7 +31,8 @@ from portal.privacy.jobs import erase_customers
 from portal.privacy.models import Erasure
 from portal.privacy.operations.erasing import finish_erasure, request_erasure, withdraw_erasure
 from portal.privacy.operations.replaying import replay_erasures
-from portal.privacy.operations.scrubbing import owned_by, scrub
+from portal.privacy.operations.scrubbing import scrub
+from portal.privacy.queries import owned_by
 from portal.privacy.rules.erasures import WITHDRAWN_WITHIN
 from portal.privacy.rules.registry import TREATMENTS
 from portal.provider_events.jobs import handle_events

@@ -16,7 +16,8 @@ from portal.customers.rules.profiles import mailbox_of
 from portal.database import Database, table_of
 from portal.events.models import EventRecord
 from portal.migrations import all_tables
-from portal.privacy.rules.registry import OF_CUSTOMER, TREATMENTS, Owner, Treatment, is_pseudonym, scrub_payload
+from portal.privacy.queries import owned_by
+from portal.privacy.rules.registry import OF_CUSTOMER, TREATMENTS, Treatment, is_pseudonym, scrub_payload
 from portal.sign_in.models import Challenge, EmailChange, SignInRequest
 from portal.sign_in.rules import tokens
 from portal.tenancy import Scope
@@ -44,22 +45,6 @@ def scrub(
         elif treatment.act in ("clear", "payload"):
             without = but_methods if name == "payment_methods" else ()
             _clear_all(database, scope, tables[name], treatment, reached, without)
-
-
-def owned_by(table: sa.Table, owner: Owner, scope: Scope) -> sa.ColumnElement[bool]:
-    """Return the condition that a row of the table is the customer's."""
-    of_merchant = table.c.merchant_id == scope.merchant_id
-    if table.name == "customers":
-        return sa.and_(of_merchant, table.c.id == scope.customer_id)
-    if owner.parent is None:
-        return sa.and_(of_merchant, table.c[owner.column] == scope.customer_id)
-    parent = all_tables().tables[owner.parent]
-    ids = sa.select(parent.c.id).where(
-        parent.c.merchant_id == scope.merchant_id, parent.c.customer_id == scope.customer_id
-    )
-    if owner.only is not None:
-        ids = ids.where(parent.c[owner.only[0]].in_(owner.only[1]))
-    return sa.and_(of_merchant, table.c[owner.column].in_(ids))
 
 
 def _delete_all(database: Database, scope: Scope, table: sa.Table, treatment: Treatment, reached: CrashPoint) -> None:
