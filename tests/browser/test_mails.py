@@ -19,6 +19,7 @@ from portal.emails.pages import (
     MethodExpiringMail,
     NewDeviceMail,
     PaymentFailedMail,
+    PrivacyMail,
     ReceiptLine,
     ReceiptMail,
     RefundMail,
@@ -93,6 +94,7 @@ def mails_of(brand: MailBrand, currency: str) -> dict[str, Any]:
         "payment_failed": PaymentFailedMail(
             brand, AMOUNT, currency, method, "insufficient_funds", lines, LINK, LINK, "pay_" + "W" * 22
         ),
+        "privacy": PrivacyMail(brand, "export", AT, LINK),
         "method_changed": MethodChangedMail(brand, method, WORD, AT, True, LINK),
         "new_device": NewDeviceMail(brand, NAME, WORD, "2001:db8:1234::…", AT, LINK),
         "copy_invitation": CopyInvitationMail(brand, f"{WORD}@portal.example", 7, LINK),

@@ -97,21 +97,22 @@ def _limit_faults(limits: Limits, currency: str) -> Iterator[tuple[tuple[str | i
 
 
 class Pages(Section):
-    """Which pages customers have, and what they may do there: "hidden", only "view", or "edit"."""
+    """Which pages customers have, and what they may do there: "hidden", only "view", or "edit"; `privacy` is there or not."""
 
     details: Access = "edit"
     payment_methods: Access = "edit"
     statement: Literal["hidden", "view"] = "view"
+    privacy: bool = True
 
     @property
     def hidden(self) -> frozenset[str]:
         """Return the names of the pages that customers do not have."""
-        return frozenset(name for name, access in self if access == "hidden")
+        return frozenset(name for name, access in self if access in ("hidden", False))
 
     def access(self, page: str) -> Access:
         """Return what customers may do on a page; all of it where the merchant has no say."""
-        access: Access = getattr(self, page or "-", "edit")
-        return access
+        access: Access | bool = getattr(self, page or "-", "edit")
+        return access if isinstance(access, str) else "edit" if access else "hidden"
 
 
 class Amounts(Section):
