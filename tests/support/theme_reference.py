@@ -33,6 +33,7 @@ AREAS = {
     "Statement": "statement.html",
     "Details": "customers/",
     "Security": "security",
+    "Privacy": "privacy.html",
     "Notifications": "notices/",
     "Questions": "questions/",
     "Pay link": "pay_links/",

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from markupsafe import Markup, escape
 
 from portal.addresses import address_lines
+from portal.payment_methods.pages import method_name
 from portal.phrases import phrase
 from portal.rendering.formats import Formats, formats_for
 from portal.rendering.translations import Translator, direction, translator
@@ -91,8 +92,8 @@ def _status(each: Object, reader: Reader) -> str:
 
 
 def _method(each: Object, _: Reader) -> str:
-    digits = f"•••• {each['last4']}" if each.get("last4") else ""
-    return " ".join(str(part) for part in (each.get("brand") or each["type"], digits, each.get("nickname")) if part)
+    name = method_name(each["type"], each["brand"], each["last4"], each["bank_name"])
+    return ", ".join(part for part in (name or each["type"], each["nickname"]) if part)
 
 
 _DATE, _AMOUNT, _STATUS = phrase("Date"), phrase("Amount"), phrase("Status")
@@ -163,7 +164,7 @@ def write_page(
             gettext(phrase("Made on %(day)s. The same, and all the rest, is in data.json for programs."), day=day),
         )  # The texts are escaped by `format`, the style is written above.
     )  # fmt: skip
-    yield _heading(gettext(phrase("Details")))
+    yield _heading(reader.texts.pgettext("page", "Details"))
     yield from _table([], ((name, value) for name, value in _details(customer, reader)), ())
     for section, (heading, columns) in TABLES.items():
         if counts.get(section):

@@ -93,9 +93,10 @@ def _clear_after(
     """Clear the next batch; return its ids."""
     column = _order_of(table)
     condition = [owned_by(table, treatment.owner, scope), column > after, column.not_in(sorted(without))]
-    for rule, is_in in ((treatment.unless, False), (treatment.only, True)):
-        if rule is not None:
-            condition.append(table.c[rule[0]].in_(rule[1]) if is_in else table.c[rule[0]].not_in(rule[1]))
+    if treatment.unless is not None:
+        condition.append(table.c[treatment.unless[0]].not_in(treatment.unless[1]))
+    if treatment.only is not None:
+        condition.append(table.c[treatment.only[0]].in_(treatment.only[1]))
     ids = session.execute(sa.select(column).distinct().where(*condition).order_by(column).limit(_BATCH)).scalars().all()
     if not ids:
         return ids
