@@ -65,6 +65,8 @@ def erase_late_arrivals(services: Services) -> int:
         scrub(services.database, services.settings.keys, scope, services.crash_point, but_methods=needed)
         if not needed:
             services.database.run(partial(note_scrubbed, scope=scope, at=at))
+    if rows:
+        services.database.forget_old_pages()
     return len(rows)
 
 

@@ -22,6 +22,7 @@ from portal.events.models import EventRecord
 from portal.events.rules import WORKER, customer_actor
 from portal.gateways.contract import State
 from portal.invoices.models import Invoice
+from portal.merchants.queries import get_merchant
 from portal.migrations import all_tables
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
@@ -46,6 +47,7 @@ from tests.support.accounts import Account
 from tests.support.actors import STAFF
 from tests.support.bundled import bundled_renderer
 from tests.support.commands import Commands
+from tests.support.importing import Importer
 from tests.support.marked_customer import CHANGED_EMAIL, COPY_EMAIL, EMAIL, LAST4, OTHER_PHONE, STEM, fill, find_marks
 from tests.support.paying import Killed, killing_at
 from tests.support.scripted_gateway import VISA
@@ -299,6 +301,26 @@ def test_two_workers_at_once_end_it_once(site: Site) -> None:
 
     assert sorted(ended) == [False, True]
     assert site.count(EventRecord, type="customer.erased") == 1
+
+
+@pytest.mark.parametrize(
+    ("reference", "is_kept"), [("C-1042", True), ("maya.lindqvist", False), ("maya@x.example", False)]
+)
+def test_reference_stays_where_it_names_nobody_and_an_import_makes_nobody_anew(
+    site: Site, tmp_path: Path, reference: str, is_kept: bool
+) -> None:
+    site.change_customer(site.scope, reference=reference)
+    request(site)
+    work(site)
+
+    assert site.rows(Customer, id=site.scope.customer_id)[0].reference == (reference if is_kept else None)
+    with site.services.database.read() as reader:
+        merchant = get_merchant(reader, site.scope.merchant_id)
+    file = "number,issued_on,customer,customer_email,quantity,unit_amount\n"
+    refused = Importer(site.services.database, merchant, site.clock, tmp_path).refusals(
+        file.strip(), f"Z-1,2026-03-01,C-1042,{ADDRESS},1,12.00"
+    )
+    assert bool(refused) is is_kept
 
 
 # --- when it begins ---

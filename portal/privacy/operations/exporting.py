@@ -150,8 +150,8 @@ def drop_export(session: Session, scope: Scope, export_id: str) -> None:
 
 
 def delete_old_exports(session: Session, merchant_id: str, *, at: datetime) -> int:
-    """Delete the merchant's exports whose days are over, with their bytes; return how many. One that is being made stays."""
-    over = (_EXPORTS.c.merchant_id == merchant_id, _EXPORTS.c.expires_at <= at, _EXPORTS.c.status != "requested")
+    """Delete the merchant's exports whose days are over, with their bytes, made or not; return how many."""
+    over = (_EXPORTS.c.merchant_id == merchant_id, _EXPORTS.c.expires_at <= at)
     ids = session.execute(sa.select(_EXPORTS.c.id).where(*over)).scalars().all()
     if ids:
         _delete_parts(session, merchant_id, list(ids))

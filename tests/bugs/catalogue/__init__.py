@@ -14,6 +14,7 @@ from tests.bugs.catalogue import (
     pages,
     pay_links,
     payments,
+    privacy,
     provider_events,
     sign_in,
     status_events,
@@ -37,4 +38,5 @@ BUGS: tuple[Bug, ...] = (
     *card_numbers.BUGS,
     *documents.BUGS,
     *pay_links.BUGS,
+    *privacy.BUGS,
 )
