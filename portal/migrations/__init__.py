@@ -35,6 +35,7 @@ MODEL_PACKAGES = (
     "importing",
     "questions",
     "notices",
+    "pay_links",
     "privacy",
 )
 _FOLDER = Path(__file__).parent

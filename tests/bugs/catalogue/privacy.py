@@ -61,6 +61,11 @@ BUGS: tuple[Bug, ...] = (
         likely=(_ERASURE,),
     ),
     bug(
+        "SQLite leaves what is erased in its file",
+        ("portal/database.py", '"secure_delete=ON"', '"secure_delete=OFF"'),
+        likely=(_ERASURE,),
+    ),
+    bug(
         "an export is downloaded without a fresh code",
         (
             "portal/privacy/views.py",
