@@ -236,6 +236,13 @@ class Database:
         found = _file_of(self.url.database)
         return found is not None and self._file in (None, found)
 
+    def forget_old_pages(self) -> None:
+        """Write SQLite's log back into its file and empty it, as far as no other connection reads from it: old pages are in it, with what
+        was erased since. The next call does what this one could not. A server has its own ways (docs/privacy.md)."""
+        if self.is_sqlite:
+            with self.read() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+
     def dispose(self) -> None:
         """Close every pooled connection and the one that this thread holds; a forked worker calls it before its first query."""
         self.reading().release()
@@ -340,6 +347,7 @@ def _configure_sqlite(busy_milliseconds: int) -> Callable[[Any, Any], None]:
             "synchronous=FULL",
             f"busy_timeout={busy_milliseconds}",
             "foreign_keys=ON",
+            "secure_delete=ON",  # What is erased is overwritten in the file, and not only left out of it.
             "trusted_schema=OFF",
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -46,13 +46,14 @@ SIGN_IN = NoticeKind("sign_in", "security", ("sign_in_mail", "confirmation_mail"
 NEW_DEVICE = NoticeKind("new_device", "security", ("new_device_mail",))
 PASSKEY_CHANGED = NoticeKind("passkey_changed", "security", ("passkey_added_mail", "passkey_removed_mail"))
 EMAIL_CHANGED = NoticeKind("email_changed", "security", ("email_changed_mail",))
+PRIVACY = NoticeKind("privacy", "security", ("export_ready_mail", "erasure_requested_mail", "erased_mail"))
 
 KINDS: Mapping[str, NoticeKind] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
             INVOICE_ISSUED, DUE_SOON, OVERDUE, RECEIPT, REFUND, METHOD_EXPIRING, PAYMENT_FAILED, REFUND_RETURNED, CREDIT_ADDED,
-            METHOD_CHANGED, SIGN_IN, NEW_DEVICE, PASSKEY_CHANGED, EMAIL_CHANGED,
+            METHOD_CHANGED, SIGN_IN, NEW_DEVICE, PASSKEY_CHANGED, EMAIL_CHANGED, PRIVACY,
         )
     }
 )  # fmt: skip

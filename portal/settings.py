@@ -132,6 +132,13 @@ class Settings(BaseSettings):
     events_days: int = Field(
         90, ge=1, le=3650, description="how many days events are stored with their payload; the audit log stays"
     )
+    erasures_file: str = Field(
+        "",
+        description="file to which the worker adds a line for each erased customer; after an old backup is restored, portal erasures replay reads it",
+    )
+    exports_per_customer_per_day: int = Field(
+        3, ge=1, description="how often a customer may have a copy of its data made within a day"
+    )
     metrics_token: SecretStr = Field(
         SecretStr(""), description="bearer token of /metrics; without one only this machine may read it"
     )

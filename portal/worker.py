@@ -22,6 +22,7 @@ from portal.outbox.jobs import Handler, delete_delivered, deliver_next
 from portal.payment_methods.jobs import check_setups, mail_expiring_methods
 from portal.payment_methods.operations.removal import detach_method
 from portal.payments.jobs import check_payments, expire_checkouts, send_payments
+from portal.privacy.jobs import delete_exports, erase_customers, erase_late_arrivals, make_exports
 from portal.provider_events.jobs import handle_events
 from portal.reconciliation.jobs import compare_charges
 from portal.refunds.jobs import check_refunds
@@ -54,6 +55,8 @@ ORDERS = Lane("orders", 24)
 not to answer; and that those of other merchants need not wait for it."""
 LOOKUPS = Lane("lookups", 12)
 OTHERS = Lane("jobs")
+COPIES = Lane("copies")
+"""What reads or changes all that is held about a customer, and may take a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,10 @@ JOBS: tuple[Job, ...] = (
     Job("compared", timedelta(minutes=5), compare_charges),
     Job("mailed_expiring", timedelta(days=1), mail_expiring_methods),
     Job("reminded", timedelta(minutes=15), remind_of_invoices),
+    Job("exported", timedelta(seconds=5), make_exports, COPIES),
+    Job("deleted_exports", timedelta(minutes=15), delete_exports),
+    Job("erased", timedelta(seconds=30), erase_customers, COPIES),
+    Job("erased_late", timedelta(minutes=1), erase_late_arrivals, COPIES),
     Job("cleaned", timedelta(minutes=5), clean_up),
 )
 """In the order in which one round runs them. What waits for gateways longest has lanes of its own: a gateway that does not answer must

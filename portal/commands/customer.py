@@ -30,6 +30,7 @@ from portal.database import Database, Reader
 from portal.events.rules import COMMAND
 from portal.merchants.queries import MerchantProfile
 from portal.paging import read_pages
+from portal.public_ids import is_id
 from portal.tenancy import MerchantScope, Scope
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -47,7 +48,7 @@ _ALLOW_DUPLICATE = click.option(
 
 @click.group()
 def customer() -> None:
-    """List, show, create, update, block and delete customers.
+    """List, show, create, update, block, delete and erase customers.
 
     CUSTOMER is an id (cus_…), the merchant's own reference, or an email address.
     """
@@ -205,6 +206,32 @@ def delete(slug: str, customer_name: str) -> None:
             partial(delete_customer, scope=Scope(merchant.id, customer_id), actor=COMMAND, at=SystemClock().now())
         )
     print_rows([{"id": customer_id, "object": "customer", "deleted": True}])
+
+
+@customer.command("erase")
+@merchant_option
+@_WHO
+def erase(slug: str, customer_name: str) -> None:
+    """Have a customer's personal data erased by the worker, for good, and print the erasure as JSON.
+
+    It begins as soon as no money is under way. Issued invoices stay as they are, for the books. A customer that was deleted is named by
+    its id.
+    """
+    from portal.privacy.operations.erasing import request_erasure
+    from portal.privacy.queries import find_erasure, read_money_under_way
+    from portal.privacy.shapes import shape_erasure
+
+    with open_database(load_settings()) as database:
+        merchant = named_merchant(database, slug)
+        with database.read() as reader:
+            is_named = is_id("cus", customer_name)
+            customer_id = customer_name if is_named else named_customer(reader, merchant, customer_name).id
+        scope = Scope(merchant.id, customer_id)
+        database.run(partial(request_erasure, scope=scope, actor=COMMAND, at=SystemClock().now()))
+        with database.read() as reader:
+            found = find_erasure(reader, scope)
+            assert found is not None
+            print_rows([shape_erasure(found, read_money_under_way(reader, scope))])
 
 
 def _find(database: Database, slug: str, customer_name: str) -> tuple[MerchantProfile, str]:

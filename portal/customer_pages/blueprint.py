@@ -18,6 +18,7 @@ from portal.overview.views import add_routes as add_overview
 from portal.payment_methods.views.methods import add_routes as add_payment_methods
 from portal.payments.views import add_routes as add_payments
 from portal.people.views import add_routes as add_people
+from portal.privacy.views import add_routes as add_privacy
 from portal.questions.views import add_routes as add_questions
 from portal.security.views import add_routes as add_security
 from portal.sign_in.views.confirming import add_routes as add_confirming
@@ -28,7 +29,9 @@ from portal.statement.views import add_routes as add_statement
 from portal.web.policies import collect_policies, collect_rights
 from portal.web.runtime import EXTENSION, PAGES, Runtime
 
-_NAV = ("invoices", "payments", "payment-methods", "details", "statement", "people", "notices", "security", "accounts")
+_NAV = (
+    "invoices", "payments", "payment-methods", "details", "statement", "people", "notices", "security", "privacy", "accounts",
+)  # fmt: skip
 
 
 def create_blueprint(runtime: Runtime) -> Blueprint:
@@ -37,7 +40,7 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
     for add_routes in (
         add_sign_in, add_overview, add_invoices, add_payments, add_documents, add_checkout, add_payment_methods, add_details,
         add_statement, add_security, add_confirming, add_email_changes, add_questions,
-        add_accessibility, add_pay_links, add_notices, add_people, add_switching,
+        add_accessibility, add_pay_links, add_notices, add_people, add_switching, add_privacy,
     ):  # fmt: skip
         add_routes(blueprint)
     blueprint.before_request(open_request)

@@ -21,6 +21,7 @@ from portal.demo.example_data import (
     THREE_D_SECURE_CARD,
     ExampleMerchant,
 )
+from portal.demo.example_exports import add_example_exports
 from portal.demo.sandbox_control import SandboxClient
 from portal.events.rules import COMMAND, Actor, ActorType, customer_actor
 from portal.gateways.contract import MethodDetails
@@ -63,6 +64,7 @@ def seed(services: Services) -> dict[str, SeededMerchant]:
     under_clock = replace(services, clock=clock)
     seeded = {example.slug: _Seeding(under_clock, clock, example, now).run() for example in EXAMPLE_MERCHANTS}
     SandboxClient(services.settings.sandbox_url).move_clock(datetime.now(UTC))
+    add_example_exports(services, [(slug, found.customers[0]) for slug, found in seeded.items()])
     with services.database.unit_of_work() as session:
         # Mails about the past are not sent: the mail catcher starts empty.
         for merchant in list_merchants(session):

@@ -35,6 +35,11 @@ from portal.emails.payment_notices import (
     compose_refund,
     compose_surplus,
 )
+from portal.emails.privacy_notices import (
+    send_erased_mail,
+    send_erasure_requested_mail,
+    send_export_ready_mail,
+)
 from portal.emails.rendering import build_mail_brand
 from portal.emails.sending import send_mail
 from portal.invoices.queries.invoices import find_invoices
@@ -216,6 +221,9 @@ _MAILS = MappingProxyType(
         "email_changed_mail": send_email_changed_mail,
         "copy_invitation_mail": send_copy_invitation_mail,
         "person_invited_mail": send_person_invited_mail,
+        "export_ready_mail": send_export_ready_mail,
+        "erasure_requested_mail": send_erasure_requested_mail,
+        "erased_mail": send_erased_mail,
     }
 )
 COMPOSERS: Mapping[str, Composer] = MappingProxyType(

@@ -173,6 +173,17 @@ class EmailChangedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivacyMail:
+    """emails/privacy. `kind`: "export" (ready, deleted on `at`), "requested" (an erasure, which begins at `at`), "erased" (it has
+    begun). `link` is the page; "" for the last, from which nobody signs in."""
+
+    brand: MailBrand
+    kind: str
+    at: datetime
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionMail:
     """emails/question, to the merchant: what a customer asked, line by line, about the invoice or payment of `number` ("" where it is about
     neither). `address` is where the answer goes, "" where the customer has none."""

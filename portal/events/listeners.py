@@ -49,6 +49,11 @@ def _was_announced(event: Event) -> bool:
     return event.previous.get("status") == "complete"
 
 
+def _may_be_withdrawn(event: Event) -> bool:
+    """Return whether the customer has time to withdraw the request: not where the merchant had it erased at once."""
+    return bool(event.details.get("may_be_withdrawn"))
+
+
 def _had_an_address(event: Event) -> bool:
     """Return whether there is an address before, from which the change can be undone."""
     return bool(event.previous.get("email"))
@@ -65,6 +70,9 @@ LISTENERS: Mapping[EventType, tuple[Listener, ...]] = MappingProxyType(
         EventType.REFUND_COMPLETE: (Listener("refund_mail", carries=("payment",)),),
         EventType.REFUND_FAILED: (Listener("refund_mail", _was_announced, carries=("payment",)),),
         EventType.CUSTOMER_EMAIL_CHANGED: (Listener("email_changed_mail", _had_an_address, carries=("change",)),),
+        EventType.CUSTOMER_EXPORTED: (Listener("export_ready_mail", carries=("export",)),),
+        EventType.CUSTOMER_ERASURE_REQUESTED: (Listener("erasure_requested_mail", _may_be_withdrawn),),
+        EventType.CUSTOMER_ERASURE_BEGUN: (Listener("erased_mail"),),
         EventType.QUESTION_ASKED: (Listener("question_mail"),),
         EventType.PAYMENT_METHOD_ADDED: (Listener("method_added_mail"),),
         EventType.PAYMENT_METHOD_REMOVED: (Listener("method_removed_mail"),),

@@ -72,7 +72,11 @@ class EventType(StrEnum):
     CUSTOMER_EMAIL_CHANGE_REQUESTED = "customer.email_change_requested"
     CUSTOMER_EMAIL_CHANGED = "customer.email_changed"
     CUSTOMER_EMAIL_CHANGE_UNDONE = "customer.email_change_undone"
+    CUSTOMER_EXPORT_REQUESTED = "customer.export_requested"
     CUSTOMER_EXPORTED = "customer.exported"
+    CUSTOMER_ERASURE_REQUESTED = "customer.erasure_requested"
+    CUSTOMER_ERASURE_WITHDRAWN = "customer.erasure_withdrawn"
+    CUSTOMER_ERASURE_BEGUN = "customer.erasure_begun"
 
     PAYMENT_CREATED = "payment.created"
     PAYMENT_PROCESSING = "payment.processing"
@@ -173,6 +177,8 @@ class EventType(StrEnum):
 _INTERNAL = frozenset(
     {
         EventType.CUSTOMER_EMAIL_CHANGE_REQUESTED, EventType.CUSTOMER_EXPORTED, EventType.PAYMENT_OUTCOME_CONTRADICTED,
+        EventType.CUSTOMER_EXPORT_REQUESTED, EventType.CUSTOMER_ERASURE_REQUESTED, EventType.CUSTOMER_ERASURE_WITHDRAWN,
+        EventType.CUSTOMER_ERASURE_BEGUN,
         EventType.CHECKOUT_OPENED, EventType.CHECKOUT_METHOD_CHOSEN, EventType.CHECKOUT_SUPERSEDED,
         EventType.REFUND_OUTCOME_CONTRADICTED, EventType.INVOICE_DUE_SOON, EventType.INVOICE_VIEWED,
         EventType.PAYMENT_METHOD_SETUP_STARTED, EventType.PAYMENT_METHOD_SETUP_FAILED, EventType.PORTAL_NEW_DEVICE,

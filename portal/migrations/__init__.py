@@ -36,6 +36,8 @@ MODEL_PACKAGES = (
     "importing",
     "questions",
     "notices",
+    "pay_links",
+    "privacy",
 )
 _FOLDER = Path(__file__).parent
 _NAMED = re.compile(r'^(revision|down_revision)\b[^=]*= (?:"(.+)"|None)$', re.MULTILINE)

@@ -21,6 +21,7 @@ from portal.emails.pages import (
     PasskeyChangedMail,
     PaymentFailedMail,
     PersonInvitedMail,
+    PrivacyMail,
     ReceiptLine,
     ReceiptMail,
     RefundMail,
@@ -95,6 +96,7 @@ def mails_of(brand: MailBrand, currency: str) -> dict[str, Any]:
         "payment_failed": PaymentFailedMail(
             brand, AMOUNT, currency, method, "insufficient_funds", lines, LINK, LINK, "pay_" + "W" * 22
         ),
+        "privacy": PrivacyMail(brand, "export", AT, LINK),
         "method_changed": MethodChangedMail(brand, method, WORD, AT, True, LINK),
         "new_device": NewDeviceMail(brand, NAME, WORD, "2001:db8:1234::…", AT, LINK),
         "passkey_changed": PasskeyChangedMail(brand, NAME, WORD, AT, True, LINK),

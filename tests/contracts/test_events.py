@@ -45,6 +45,8 @@ STATUS_WRITERS = {
     "portal/payment_methods/operations/methods.py": {"method"},
     # Of a setup, which is no object of the outside and has no event for each status.
     "portal/payment_methods/operations/setups.py": {"setup"},
+    # Of an export, which is no object of the outside either; its two steps are events of the customer.
+    "portal/privacy/operations/exporting.py": {"export"},
 }
 
 

@@ -50,6 +50,17 @@ PACKED: Mapping[str, tuple[set[str], str]] = {
     "portal.notices.queries": (
         {"Invoice"}, "the worker looks for invoices to remind of in one statement with their reminders",
     ),
+    "portal.privacy.queries": (
+        {"CustomerBalance", "Invoice", "Payment", "Refund"}, "an erasure and its page ask what is under way and owed, summed by currency",
+    ),
+    "portal.privacy.operations.erasing": (
+        {"Customer", "OutboxMessage", "Payment", "PaymentMethod"}, "an erasure locks and ends what a customer has, deleted or not",
+    ),
+    "portal.privacy.operations.scrubbing": (
+        {"Challenge", "Customer", "EmailChange", "EventRecord", "SignInRequest"}, "an erasure goes through every table by its registry",
+    ),
+    "portal.privacy.operations.exporting": ({"Customer"}, "an export of a customer that was deleted meanwhile is dropped"),
+    "portal.privacy.jobs": ({"AuditEntry"}, "the worker looks for erased customers to whom something has happened since, in one statement"),
     "portal.reconciliation.jobs": (
         {"Merchant"}, "the worker looks for merchants that are due by an outer join with their comparisons",
     ),

@@ -34,6 +34,7 @@ AREAS = {
     "Details": "customers/",
     "People": "people.html",
     "Security": "security",
+    "Privacy": "privacy.html",
     "Notifications": "notices/",
     "Questions": "questions/",
     "Pay link": "pay_links/",

@@ -15,6 +15,7 @@ from tests.bugs.catalogue import (
     pay_links,
     payments,
     people,
+    privacy,
     provider_events,
     sign_in,
     status_events,
@@ -39,4 +40,5 @@ BUGS: tuple[Bug, ...] = (
     *documents.BUGS,
     *pay_links.BUGS,
     *people.BUGS,
+    *privacy.BUGS,
 )
