@@ -18,6 +18,13 @@ class PortalError(Exception):
         return super().__str__() or self.sentence
 
 
+class FreshCodeNeeded(PortalError):
+    """What a stolen session must not do: a fresh code by mail comes first (contract, 4: Times). Nothing was done."""
+
+    status = 403
+    sentence = "This needs a fresh code. Nothing was done."
+
+
 class NotFound(PortalError):
     """An id is unknown, malformed, or belongs to another customer: all alike."""
 

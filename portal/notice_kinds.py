@@ -44,6 +44,7 @@ CREDIT_ADDED = NoticeKind("credit_added", "payments", ("surplus_mail",))
 METHOD_CHANGED = NoticeKind("method_changed", "security", ("method_added_mail", "method_removed_mail"))
 SIGN_IN = NoticeKind("sign_in", "security", ("sign_in_mail", "confirmation_mail"))
 NEW_DEVICE = NoticeKind("new_device", "security", ("new_device_mail",))
+PASSKEY_CHANGED = NoticeKind("passkey_changed", "security", ("passkey_added_mail", "passkey_removed_mail"))
 EMAIL_CHANGED = NoticeKind("email_changed", "security", ("email_changed_mail",))
 PRIVACY = NoticeKind("privacy", "security", ("export_ready_mail", "erasure_requested_mail", "erased_mail"))
 
@@ -52,7 +53,7 @@ KINDS: Mapping[str, NoticeKind] = MappingProxyType(
         kind.name: kind
         for kind in (
             INVOICE_ISSUED, DUE_SOON, OVERDUE, RECEIPT, REFUND, METHOD_EXPIRING, PAYMENT_FAILED, REFUND_RETURNED, CREDIT_ADDED,
-            METHOD_CHANGED, SIGN_IN, NEW_DEVICE, EMAIL_CHANGED, PRIVACY,
+            METHOD_CHANGED, SIGN_IN, NEW_DEVICE, PASSKEY_CHANGED, EMAIL_CHANGED, PRIVACY,
         )
     }
 )  # fmt: skip
@@ -60,5 +61,5 @@ KINDS: Mapping[str, NoticeKind] = MappingProxyType(
 STOPPABLE: tuple[NoticeKind, ...] = tuple(kind for kind in KINDS.values() if kind.is_stoppable)
 """Those of which the customer decides, in the order of its page."""
 COPIED: tuple[NoticeKind, ...] = tuple(kind for kind in KINDS.values() if kind.is_copied)
-OTHER_MAILS = frozenset({"question_mail", "copy_mail", "copy_invitation_mail"})
-"""Mails that are no notice to a customer: to the merchant, and to addresses that get, or are asked to get, copies."""
+OTHER_MAILS = frozenset({"question_mail", "copy_mail", "copy_invitation_mail", "person_invited_mail"})
+"""Mails that are no notice to a customer: to the merchant, to addresses that get, or are asked to get, copies, and to invited persons."""

@@ -17,17 +17,30 @@ from portal.notices.views import add_routes as add_notices
 from portal.overview.views import add_routes as add_overview
 from portal.payment_methods.views.methods import add_routes as add_payment_methods
 from portal.payments.views import add_routes as add_payments
+from portal.people.views import add_routes as add_people
 from portal.privacy.views import add_routes as add_privacy
 from portal.questions.views import add_routes as add_questions
 from portal.security.views import add_routes as add_security
 from portal.sign_in.views.confirming import add_routes as add_confirming
 from portal.sign_in.views.email_changes import add_routes as add_email_changes
 from portal.sign_in.views.signing_in import add_routes as add_sign_in
+from portal.sign_in.views.switching import add_routes as add_switching
 from portal.statement.views import add_routes as add_statement
-from portal.web.policies import collect_policies
+from portal.web.policies import collect_policies, collect_rights
 from portal.web.runtime import EXTENSION, PAGES, Runtime
 
-_NAV = ("invoices", "payments", "payment-methods", "details", "statement", "notices", "security", "privacy")
+_NAV = (
+    "invoices",
+    "payments",
+    "payment-methods",
+    "details",
+    "statement",
+    "people",
+    "notices",
+    "security",
+    "privacy",
+    "accounts",
+)
 
 
 def create_blueprint(runtime: Runtime) -> Blueprint:
@@ -36,7 +49,7 @@ def create_blueprint(runtime: Runtime) -> Blueprint:
     for add_routes in (
         add_sign_in, add_overview, add_invoices, add_payments, add_documents, add_checkout, add_payment_methods, add_details,
         add_statement, add_security, add_confirming, add_email_changes, add_questions,
-        add_accessibility, add_pay_links, add_notices, add_privacy,
+        add_accessibility, add_pay_links, add_notices, add_people, add_switching, add_privacy,
     ):  # fmt: skip
         add_routes(blueprint)
     blueprint.before_request(open_request)
@@ -49,6 +62,7 @@ def _finish_registration(state: BlueprintSetupState, runtime: Runtime) -> None:
     assert isinstance(state.app, Flask)
     state.app.extensions[EXTENSION] = runtime
     runtime.policies |= collect_policies(state.app, prefix=f"{PAGES}.")
+    runtime.rights |= collect_rights(state.app, prefix=f"{PAGES}.")
     prefix = state.url_prefix or ""
     if runtime.merchant is not None:
         runtime.prefix = prefix

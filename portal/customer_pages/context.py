@@ -16,6 +16,7 @@ from flask import Response, g
 from sqlalchemy import Connection
 
 from portal.events.rules import Actor, customer_actor, pay_link_actor
+from portal.people.rules import Right
 from portal.services import Services
 from portal.tenancy import Scope
 from portal.web.local_redirects import checked_location
@@ -40,8 +41,13 @@ def current_scope() -> Scope:
 
 
 def current_actor() -> Actor:
-    """Return the signed-in customer as the actor of this request."""
-    return customer_actor(g.signed_in.customer_id, request_id=request_number())
+    """Return who is signed in as the actor of this request: the customer, and the person of its account, if it is one."""
+    return customer_actor(g.signed_in.customer_id, person=g.signed_in.person_id, request_id=request_number())
+
+
+def can_pay() -> bool:
+    """Return whether whoever is signed in may pay, and the merchant has a gateway to pay at."""
+    return bool(g.signed_in.may(Right.PAY)) and current_services().gateways.find(g.merchant.id) is not None
 
 
 def pay_link_reader() -> Actor:

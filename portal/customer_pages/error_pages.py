@@ -20,7 +20,7 @@ from portal.customer_pages.shells import build_bare_shell, build_shell
 from portal.customer_pages.visits import enter_merchant, load_session, referring_page
 from portal.documents.errors import NothingChosen, PapersBusy, PaperTooLong, TooManyInArchive, TooManyInPeriod
 from portal.errors import PortalError
-from portal.web.errors import CardNumberSubmitted
+from portal.web.errors import CardNumberSubmitted, NotAllowed
 from portal.web.headers import forbid_storing
 from portal.web.pages import ErrorPage
 from portal.web.render import render_page
@@ -37,6 +37,7 @@ _TEMPLATE_OF_ERROR: Mapping[type[PortalError], str] = {
     TooManyInArchive: _DOCUMENTS,
     TooManyInPeriod: _DOCUMENTS,
     NothingChosen: _DOCUMENTS,
+    NotAllowed: "errors/not_allowed.html",
 }
 _REFUSED, _FAILED = "errors/forbidden.html", "errors/broken.html"
 # Used when the error page cannot be rendered either.

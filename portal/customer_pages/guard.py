@@ -19,7 +19,7 @@ from portal.sign_in.operations import touch_session
 from portal.sign_in.queries import SignedIn
 from portal.sign_in.rules.challenges import MAX_TARGET_LENGTH
 from portal.web.csrf import FIELD, SAFE_METHODS
-from portal.web.errors import CrossSiteRequest, TooManyRequests
+from portal.web.errors import CrossSiteRequest, NotAllowed, TooManyRequests
 from portal.web.headers import forbid_storing
 from portal.web.policies import Policy
 from portal.web.request_checks import is_from_own_page
@@ -48,6 +48,7 @@ def open_request() -> ResponseReturnValue | None:
     signed_in = g.signed_in
     if signed_in is not None:
         _record_use(runtime, signed_in)
+        _refuse_without_right(runtime, request, signed_in)
     elif runtime.policies[request.endpoint or ""] is Policy.SIGNED_IN:
         return _redirect_to_sign_in(request)
     g.shell = build_shell()
@@ -92,7 +93,7 @@ def _open_pay_link(runtime: Runtime, request: Request) -> Response | None:
         target = f"next=/invoices/{link.invoice_id}&" if link is not None else ""
         return redirect_to(f"/sign-in?{target}link=ended")
     g.pay_link, g.pay_path = link, f"{g.root}/pay/{token}"
-    g.shell = build_shell()
+    g.shell = build_shell(payer_locale=link.payer_locale)
     return None
 
 
@@ -104,6 +105,13 @@ def _refuse_closed(runtime: Runtime, request: Request) -> None:
     access = g.merchant.settings.pages.access(runtime.nav.get(request.endpoint or "", ""))
     if access == "hidden" or (access == "view" and request.method not in SAFE_METHODS):
         raise NotFound
+
+
+def _refuse_without_right(runtime: Runtime, request: Request, signed_in: SignedIn) -> None:
+    """Refuse what the role of who is signed in may not do, before any view sees it."""
+    endpoint = request.endpoint or ""
+    if runtime.policies[endpoint] is Policy.SIGNED_IN and not signed_in.may(runtime.rights[endpoint]):
+        raise NotAllowed
 
 
 def _is_navigation(request: Request) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from flask import g
 
@@ -35,15 +35,14 @@ def pick_locale(customer_locale: str | None, merchant_locale: str | None, offere
 
 
 def other_languages(locale: str, offered: tuple[str, ...], path: str | None = None) -> tuple[Language, ...]:
-    """Return the other languages of those `offered`, each with the URL of this page (or of `path`) in it."""
+    """Return the other languages of those `offered`, each with the URL of this page (a query alone) or of `path` in it."""
     if path is not None:
         start = f"{path}?"
     else:
         request = current_request()
-        page = quote(request.root_path.rstrip("/") + request.path, safe="/:@!$&'()*+,;=~")
         query = request.args.items(multi=True) if request.query_string else ()
         parameters = [(name, value) for name, value in query if name != PARAMETER]
-        start = f"{page}?{urlencode(parameters)}&" if parameters else f"{page}?"
+        start = f"?{urlencode(parameters)}&" if parameters else "?"
     return tuple(
         Language(code, name, f"{start}{PARAMETER}={code}")
         for code, name in _names()

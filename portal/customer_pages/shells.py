@@ -10,6 +10,7 @@ from portal.customer_pages.context import now
 from portal.customer_pages.cookies import browser_token
 from portal.customer_pages.locales import offered_locales, other_languages, pick_locale, reading_direction
 from portal.merchants.queries import MerchantProfile
+from portal.people.rules import Right
 from portal.rendering.renderer import Brand, Shell, build_brand
 from portal.rendering.translations import SOURCE_LOCALE, available_locales, choose_locale
 from portal.sign_in.queries import SignedIn
@@ -21,12 +22,15 @@ _INSTALLATION = "Customer portal"
 _MAX_BRANDS = 512
 
 
-def build_shell() -> Shell:
-    """Return the shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are set. Reads no database."""
+def build_shell(*, payer_locale: str | None = None) -> Shell:
+    """Return the shell of a merchant's page; `g.merchant`, `g.root` and `g.signed_in` are set. Reads no database.
+
+    `payer_locale` is the language of whose invoice a pay link is: its mail was in that, so that it goes before the merchant's.
+    """
     runtime, request, here = current_runtime(), current_request(), current_g()
     merchant: MerchantProfile = here.merchant
     signed_in: SignedIn | None = here.signed_in
-    locale = pick_locale(signed_in.locale if signed_in else None, merchant.locale, offered_locales())
+    locale = pick_locale(signed_in.locale if signed_in else None, payer_locale or merchant.locale, offered_locales())
     theme = runtime.renderer.themes.get(merchant.theme)
     static = request.root_path.rstrip("/") + runtime.static_files.path
     return Shell(
@@ -36,7 +40,7 @@ def build_shell() -> Shell:
         merchant_name=merchant.legal_name,
         brand=_brand(runtime, theme, name=merchant.name, static=static, locale=locale),
         customer_name=_name(signed_in) if signed_in else None,
-        customer_company=signed_in.company_name if signed_in else None,
+        customer_company=_account_name(signed_in) if signed_in else None,
         signed_in=signed_in is not None,
         current=runtime.nav.get(request.endpoint or "", ""),
         locale=locale,
@@ -51,12 +55,21 @@ def build_shell() -> Shell:
         hidden_pages=merchant.settings.pages.hidden,
         can_sign_out="is_named_by_host" not in here,
         is_card_number_removed=is_card_number_removed(),
+        may_pay=signed_in is None or signed_in.may(Right.PAY),
+        may_manage=signed_in is None or signed_in.may(Right.MANAGE),
+        can_switch=signed_in is not None and signed_in.can_switch,
     )
 
 
 def _name(signed_in: SignedIn) -> str | None:
     """Return the name of who is signed in, or the mail address; None when only the company is known."""
-    return signed_in.name or (None if signed_in.company_name else signed_in.email)
+    is_company = signed_in.person_id is None and signed_in.company_name
+    return signed_in.own_name or (None if is_company else signed_in.own_email)
+
+
+def _account_name(signed_in: SignedIn) -> str | None:
+    """Return the company of the account; to a person of it the account's name where it has none."""
+    return signed_in.company_name or (signed_in.name if signed_in.person_id is not None else None)
 
 
 def build_bare_shell() -> Shell:

@@ -76,6 +76,11 @@ class DetailsPage:
         return tuple(each for section in self.sections for each in section.fields if each.fault)
 
     @property
+    def is_unsaved(self) -> bool:
+        """Return whether the page has something that was typed and is not stored."""
+        return self.state in ("faulty", "changed", "country")
+
+    @property
     def is_editable(self) -> bool:
         """Return whether there is anything that the customer may change."""
         return any(each.kind != "fact" for section in self.sections for each in section.fields)

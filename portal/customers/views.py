@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
@@ -32,6 +33,7 @@ from portal.customers.queries.customers import get_customer
 from portal.customers.rules.typed_details import read_typed
 from portal.invoices.queries.invoice_list import sum_owed
 from portal.merchants.rules.context_fields import ContextField
+from portal.people.rules import Right
 from portal.rendering.translations import language_name, translator
 from portal.tenancy import MerchantScope
 from portal.web.card_numbers import card_number_shown_by, pasted_fields
@@ -54,7 +56,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/details/later", "postpone_details", postpone, methods=["POST"])
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def details() -> Response:
     """What the merchant knows of the customer, in the form that changes it."""
     done = request.args.get("done", "")
@@ -66,7 +68,7 @@ def _refuse_card_number() -> Response:
     return _page(Attempt("faulty", typed, dict.fromkeys(pasted_fields(), "card_number")), status=_UNPROCESSABLE)
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 @card_number_shown_by(_refuse_card_number, fields=_TEXTS)
 def change() -> Response:
     """Store what was typed: all of it, or nothing where a field has a fault or somebody else changed something meanwhile."""
@@ -99,7 +101,7 @@ def change() -> Response:
     return redirect_to("/details?done=saved")
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def postpone() -> Response:
     """Ask for missing details no more for a month."""
     current_services().database.run(lambda session: postpone_details(session, current_scope(), at=now()))
@@ -123,8 +125,11 @@ def _page(attempt: Attempt | None = None, *, state: str = "", status: int = 200)
 
 
 def _fields() -> Sequence[ContextField]:
+    """Return the fields as the reader may have them: who does not manage the account sees what others edit."""
     fields: Sequence[ContextField] = g.merchant.settings.context_fields
-    return fields
+    if g.signed_in.may(Right.MANAGE):
+        return fields
+    return [replace(field, show="view") if field.is_editable else field for field in fields]
 
 
 def _offered() -> Offered:

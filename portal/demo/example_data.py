@@ -21,6 +21,7 @@ class ExampleMerchant:
     `monthly_title`, with a month, and `titles` are the descriptions of the invoices; each of `titles` is used once.
     `new_customer` has no invoices. `options_customer` has one invoice for each payment option, described by
     `option_titles`; one of them has a second price, `other_price` in `other_currency`, and one is in that currency only.
+    `person`, a name and a mail address, pays for the first of `customers` and sees the account of the second.
     Customers of a merchant with `uses_mobile_money` pay by phone where those of others pay by bank account.
     """
 
@@ -45,6 +46,7 @@ class ExampleMerchant:
     customers: tuple[CustomerDetails, ...]
     new_customer: CustomerDetails
     options_customer: CustomerDetails
+    person: tuple[str, str]
     settings: MerchantSettings
     other_currency: str
     other_price: int
@@ -135,6 +137,7 @@ ACME = ExampleMerchant(
     options_customer=CustomerDetails(
         reference="C-1004", name="Sofia Marin", email="sofia@marin.example", phone="+12065550171", locale="en"
     ),
+    person=("Ingrid Moreau", "ingrid@moreau.example"),
     settings=MerchantSettings(
         amounts=Amounts(
             mode="editable",
@@ -226,11 +229,22 @@ SAVANE = ExampleMerchant(
             locale="fr",
             billing_address={"line1": "Quartier Bastos", "city": "Yaoundé", "country": "CM"},
         ),
+        CustomerDetails(
+            reference="AB-350",
+            name="يوسف إبراهيم",
+            company_name="مخبز النخيل",
+            type="business",
+            email="youssef@nakhil.example",
+            phone="+23566000056",
+            locale="ar",
+            billing_address={"line1": "شارع شارل ديغول", "city": "أنجمينا", "country": "TD"},
+        ),
     ),
     new_customer=CustomerDetails(reference="AB-377", name="Grâce Mballa", email="grace@mballa.example", locale="fr"),
     options_customer=CustomerDetails(
         reference="AB-402", name="Samuel Ngono", email="samuel@ngono.example", phone="+237677000000", locale="fr"
     ),
+    person=("Clarisse Abena", "clarisse@abena.example"),
     settings=MerchantSettings(
         amounts=Amounts(
             mode="editable",

@@ -88,7 +88,8 @@ def _read(message: EmailMessage, path: Path) -> CaughtMail:
 
 def _body(message: EmailMessage, kind: str) -> str:
     body = message.get_body(preferencelist=(kind,))
-    return str(body.get_content()) if body is not None else ""
+    # As base64 (Arabic), the body keeps the line ends of the mail; quoted, it has ours.
+    return str(body.get_content()).replace("\r\n", "\n") if body is not None else ""
 
 
 def _with_pictures(html: str, message: EmailMessage) -> str:

@@ -37,6 +37,8 @@ from portal.payments.operations.checkouts import begin_checkout
 from portal.payments.operations.paying import cancel_payment, confirm_payment, resolve_payment
 from portal.payments.queries.payments import get_payment
 from portal.payments.rules.choices import Choice, Invoices, NewMethod, Preset, SavedMethod, TopUp
+from portal.people.operations import add_person, join_person
+from portal.people.rules import Role
 from portal.refunds.operations import refund_payment
 from portal.services import Services
 from portal.tenancy import MerchantScope, Scope
@@ -99,17 +101,30 @@ class _Seeding:
     def run(self) -> SeededMerchant:
         self._move_clock_to(self.now - timedelta(days=400))
         merchant, api_key = self._create_merchant()
+        accounts: list[Scope] = []
         for details in (*self.example.customers, self.example.new_customer):
             with self.services.database.unit_of_work() as session:
                 customer_id = create_customer(session, merchant.id, details, actor=COMMAND, at=self.clock.now())
+            accounts.append(Scope(merchant.id, customer_id))
             if details is not self.example.new_customer:
-                self._create_year_of_history(Scope(merchant.id, customer_id))
+                self._create_year_of_history(accounts[-1])
+        self._add_person(accounts[0], accounts[1])
         with self.services.database.unit_of_work() as session:
             options_customer = create_customer(
                 session, merchant.id, self.example.options_customer, actor=COMMAND, at=self.clock.now()
             )
         self._create_option_invoices(Scope(merchant.id, options_customer))
         return SeededMerchant(api_key, tuple(details.email or "" for details in self.example.customers))
+
+    def _add_person(self, paid_for: Scope, seen: Scope) -> None:
+        """Invite one person to two accounts, as a payer and as a viewer; it joined both."""
+        name, address = self.example.person
+        self._move_clock_to(self.now)
+        with self.services.database.unit_of_work() as session:
+            for scope, role in ((paid_for, Role.PAYER), (seen, Role.VIEWER)):
+                at, owner = self.clock.now(), customer_actor(scope.customer_id)
+                person = add_person(session, scope, address, role, name=name, actor=owner, at=at)
+                join_person(session, scope, person, request_id=None, at=at)
 
     def _create_merchant(self) -> tuple[MerchantProfile, str]:
         example, at = self.example, self.clock.now()

@@ -7,15 +7,17 @@ from pathlib import Path
 import sqlalchemy as sa
 from flask import Blueprint, Response, abort, g, jsonify
 
-from portal.customer_pages.context import current_services
+from portal.customer_pages.context import current_services, now
 from portal.customer_pages.shells import build_bare_shell
 from portal.customers.queries.customers import list_customers_by_email
+from portal.customers.rules.profiles import email_key
 from portal.demo.example_data import EXAMPLE_MERCHANTS, ExampleMerchant
 from portal.demo.mail_catcher import find_mail, list_mails
 from portal.demo.pages import DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
 from portal.merchants.queries import MerchantProfile, list_merchants
 from portal.pay_links.operations import address_of
 from portal.pay_links.queries import find_standing_link
+from portal.people.queries import list_accounts
 from portal.phrases import phrase
 from portal.tenancy import MerchantScope
 from portal.web.headers import forbid_storing
@@ -26,6 +28,7 @@ _YEAR_OF_PAYMENTS, _NEW_CUSTOMER = (
     phrase("A year of payments, one invoice overdue"),
     phrase("New here: nothing owed, nothing paid"),
 )
+_PERSON = phrase("A person of two accounts: pays for one, sees the other, and switches between them")
 _PAYMENT_OPTIONS = phrase(
     "Every way to pay: a deposit, preset amounts, another currency, less after a card had insufficient funds, and credit"
 )
@@ -141,6 +144,9 @@ def _customers(reader: sa.Connection, merchant_id: str, example: ExampleMerchant
     }
     scope, emails = MerchantScope(merchant_id), [email for email in descriptions if email]
     names = {row.email: row.name for email in emails for row in list_customers_by_email(reader, scope, email)}
+    name, address = example.person
+    if list_accounts(reader, scope, email_key(address), now()):
+        names[address], descriptions[address] = name, _PERSON
     return tuple(
         DemoCustomer(names[email] or "", email, f"/{example.slug}/sign-in", about)
         for email, about in descriptions.items()

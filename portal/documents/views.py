@@ -15,6 +15,7 @@ from portal.invoices.queries.invoices import find_invoices, get_invoice
 from portal.payments.operations.papers import fix_earlier_receipt
 from portal.payments.queries.payments import get_payment
 from portal.payments.rules.statuses import CAPTURED
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.web.downloads import send_file
 from portal.web.policies import signed_in
@@ -31,7 +32,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/credit-notes/<note_id>.pdf", "credit_note_pdf", credit_note_pdf)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def invoice_pdf(invoice_id: str) -> Response:
     """An invoice: the merchant's own PDF, or ours."""
     papers = _papers()
@@ -44,7 +45,7 @@ def invoice_pdf(invoice_id: str) -> Response:
     return _send(papers.typesetter.draw(paper), paper.content["title"], invoice.number)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def receipt_pdf(payment_id: str) -> Response:
     """The receipt of a payment that was completed."""
     papers = _papers()
@@ -56,7 +57,7 @@ def receipt_pdf(payment_id: str) -> Response:
     return _send(papers.typesetter.draw(paper), paper.content["title"], payment.receipt_name)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def credit_note_pdf(note_id: str) -> Response:
     """A credit note."""
     papers = _papers()
@@ -66,7 +67,7 @@ def credit_note_pdf(note_id: str) -> Response:
     return _send(papers.typesetter.draw(paper), paper.content["title"], note.number)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def invoices_zip() -> Response:
     """Several invoices. Raises NotFound where one of them is not the customer's, whichever it is."""
     papers = _papers()

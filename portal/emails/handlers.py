@@ -15,11 +15,20 @@ from portal.emails.account_notices import (
     compose_method_expiring,
     compose_method_removed,
     compose_new_device,
+    compose_passkey_added,
+    compose_passkey_removed,
 )
 from portal.emails.destinations import agree_url, merchant_page_url
 from portal.emails.invoice_notices import compose_due_soon, compose_invoice, compose_overdue
 from portal.emails.notices import Composer, NoticeSender
-from portal.emails.pages import ConfirmationMail, CopyInvitationMail, EmailChangedMail, QuestionMail, SignInMail
+from portal.emails.pages import (
+    ConfirmationMail,
+    CopyInvitationMail,
+    EmailChangedMail,
+    PersonInvitedMail,
+    QuestionMail,
+    SignInMail,
+)
 from portal.emails.payment_notices import (
     compose_payment_failed,
     compose_receipt,
@@ -38,6 +47,8 @@ from portal.merchants.queries import get_merchant
 from portal.notices.queries import find_copy
 from portal.notices.rules import INVITATION_DAYS
 from portal.outbox.jobs import Handler
+from portal.people.queries import find_person
+from portal.people.rules import INVITATION_FOR, is_open
 from portal.questions.queries import find_question
 from portal.rendering.renderer import Renderer
 from portal.services import Services
@@ -176,6 +187,32 @@ def send_copy_invitation_mail(
     send_mail(renderer, services, merchant, "copy_invitation", page, to=copy.address, message_id=message_id)
 
 
+def send_person_invited_mail(
+    renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
+) -> None:
+    """Invite an address to an account; nothing once it joined, the invitation was withdrawn, or the account is closed."""
+    scope, at = MerchantScope(merchant_id), services.clock.now()
+    with services.database.read() as reader:
+        merchant = get_merchant(reader, merchant_id)
+        person = find_person(reader, scope, str(payload["object"]))
+        customer = find_customer(reader, scope, person.customer_id) if person else None
+        inviter = find_person(reader, scope, person.invited_by) if person and person.invited_by else None
+    if person is None or person.removed_at or person.joined_at or customer is None or customer.deleted_at:
+        return
+    if not is_open(joined_at=None, invited_at=person.invited_at, at=at):
+        return
+    if merchant.status != "active" or customer.blocked:
+        return
+    page = PersonInvitedMail(
+        brand=build_mail_brand(renderer, merchant, customer.locale),
+        inviter=(inviter.email if inviter is not None else customer.email) or "",
+        role=person.role,
+        days=INVITATION_FOR.days,
+        link=merchant_page_url(services, merchant, "/sign-in"),
+    )
+    send_mail(renderer, services, merchant, "person_invited", page, to=person.email, message_id=message_id)
+
+
 _MAILS = MappingProxyType(
     {
         "sign_in_mail": send_sign_in_mail,
@@ -183,6 +220,7 @@ _MAILS = MappingProxyType(
         "question_mail": send_question_mail,
         "email_changed_mail": send_email_changed_mail,
         "copy_invitation_mail": send_copy_invitation_mail,
+        "person_invited_mail": send_person_invited_mail,
         "export_ready_mail": send_export_ready_mail,
         "erasure_requested_mail": send_erasure_requested_mail,
         "erased_mail": send_erased_mail,
@@ -201,6 +239,8 @@ COMPOSERS: Mapping[str, Composer] = MappingProxyType(
         "method_added_mail": compose_method_added,
         "method_removed_mail": compose_method_removed,
         "new_device_mail": compose_new_device,
+        "passkey_added_mail": compose_passkey_added,
+        "passkey_removed_mail": compose_passkey_removed,
     }
 )
 """What writes each notice; those that carry a secret are above."""

@@ -292,6 +292,32 @@ class NewDeviceMail:
 
 
 @dataclass(frozen=True, slots=True)
+class PasskeyChangedMail:
+    """emails/passkey_changed: a passkey was added or removed, at `at` in the reader's timezone. `browser` and `system` are those in which it
+    was added, "" where they are not known; `link` the page on which passkeys are removed."""
+
+    brand: MailBrand
+    browser: str
+    system: str
+    at: datetime
+    is_removed: bool
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonInvitedMail:
+    """emails/person_invited, to an address that was invited to an account: `inviter` is the mail address of who invites, "" where that is not
+    known, never a text that somebody wrote; `role` what the person may do ("owner", "payer", "viewer"); `days` how long the invitation
+    lives; `link` leads to the sign-in page."""
+
+    brand: MailBrand
+    inviter: str
+    role: str
+    days: int
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class CopyInvitationMail:
     """emails/copy_invitation, to another address: `customer` is the mail address of who wants copies sent there, never a text that
     somebody wrote; `days` how long `link` works."""

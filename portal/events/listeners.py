@@ -77,6 +77,9 @@ LISTENERS: Mapping[EventType, tuple[Listener, ...]] = MappingProxyType(
         EventType.PAYMENT_METHOD_ADDED: (Listener("method_added_mail"),),
         EventType.PAYMENT_METHOD_REMOVED: (Listener("method_removed_mail"),),
         EventType.PORTAL_NEW_DEVICE: (Listener("new_device_mail"),),
+        EventType.PASSKEY_ADDED: (Listener("passkey_added_mail"),),
+        EventType.PASSKEY_REMOVED: (Listener("passkey_removed_mail"),),
+        EventType.PERSON_INVITED: (Listener("person_invited_mail"),),
         EventType.PAYMENT_METHOD_EXPIRING: (Listener("method_expiring_mail", carries=("expiry",)),),
     }
 )

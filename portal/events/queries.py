@@ -25,6 +25,7 @@ class StoredEvent(NamedTuple):
     actor_id: str | None
     actor_person: str | None
     request_id: str | None
+    object_id: str | None
     data: dict[str, Any]
     created_at: datetime
 
@@ -62,6 +63,24 @@ def list_customer_events(
     if before:
         statement = statement.where(EventRecord.id < before)
     return [StoredEvent(*row) for row in reader.execute(statement)]
+
+
+def find_people_behind(reader: Reader, scope: Scope, object_ids: Collection[str]) -> dict[str, str]:
+    """Return, of objects of a customer, the person who did something with each last, by the object's id; those of the account's own
+    address are left out. Reads nothing where there are no ids."""
+    if not object_ids:
+        return {}
+    rows = reader.execute(
+        sa.select(EventRecord.object_id, EventRecord.actor_person)
+        .where(
+            EventRecord.merchant_id == scope.merchant_id,
+            EventRecord.customer_id == scope.customer_id,
+            EventRecord.object_id.in_(sorted(object_ids)),
+            EventRecord.actor_person.is_not(None),
+        )
+        .order_by(EventRecord.id)
+    )
+    return {row.object_id: row.actor_person for row in rows}
 
 
 _COLUMNS = tuple(getattr(EventRecord, name) for name in StoredEvent._fields)

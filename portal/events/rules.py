@@ -27,7 +27,7 @@ class ActorType(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who did it: `id` is `cus_…`, `key_…`, a gateway's name, "worker", "command"; `plk_…` of the type `customer` is whoever paid by this
-    pay link, without signing in. `person` is the member of a customer's account (`per_…`), None until accounts have members.
+    pay link, without signing in. `person` is the person of a customer's account (`per_…`); None of the account's own mail address, and of all others.
     `request_id` is the HTTP request in which it was done, if it was one."""
 
     type: ActorType
@@ -43,9 +43,9 @@ COMMAND = Actor(ActorType.SYSTEM, "command")
 IMPORT = Actor(ActorType.SYSTEM, "import")
 
 
-def customer_actor(customer_id: str, *, request_id: str | None = None) -> Actor:
-    """Return the customer as the actor."""
-    return Actor(ActorType.CUSTOMER, customer_id, request_id=request_id)
+def customer_actor(customer_id: str, *, person: str | None = None, request_id: str | None = None) -> Actor:
+    """Return the customer as the actor: a person of its account, or whoever has its own mail address."""
+    return Actor(ActorType.CUSTOMER, customer_id, person, request_id)
 
 
 def pay_link_actor(link_id: str, *, request_id: str | None = None) -> Actor:
@@ -133,10 +133,13 @@ class EventType(StrEnum):
     PORTAL_SIGNED_OUT = "portal.signed_out"
     PORTAL_SESSION_ENDED = "portal.session_ended"
     PORTAL_NEW_DEVICE = "portal.new_device"
+    PASSKEY_ADDED = "passkey.added"
+    PASSKEY_REMOVED = "passkey.removed"
     PORTAL_SIGN_IN_REFUSED = "portal.sign_in_refused"
     PORTAL_SESSION_CREATED = "portal.session_created"
     PERSON_INVITED = "person.invited"
     PERSON_JOINED = "person.joined"
+    PERSON_UPDATED = "person.updated"
     PERSON_REMOVED = "person.removed"
     NOTICE_PREFERENCES_UPDATED = "notice.preferences_updated"
     QUESTION_ASKED = "question.asked"
@@ -184,7 +187,7 @@ _INTERNAL = frozenset(
         EventType.API_KEY_REVOKED, EventType.GATEWAY_CONNECTED, EventType.GATEWAY_SECRETS_ROTATED,
         EventType.WEBHOOK_ENDPOINT_CREATED, EventType.WEBHOOK_ENDPOINT_UPDATED, EventType.STAFF_INVITED,
         EventType.STAFF_JOINED, EventType.STAFF_REMOVED, EventType.LIST_UPDATED,
-        EventType.PAY_LINK_CREATED, EventType.PAY_LINK_REVOKED,
+        EventType.PAY_LINK_CREATED, EventType.PAY_LINK_REVOKED, EventType.PASSKEY_ADDED, EventType.PASSKEY_REMOVED,
     }
 )  # fmt: skip
 

@@ -33,6 +33,11 @@ class PayLinkPage:
     ends_on: date | None = None
     has_mail: bool = False
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a payment holds the invoice, so that the page changes by itself."""
+        return self.state in ("ours", "being_paid")
+
 
 @dataclass(frozen=True, slots=True)
 class PayLinkReviewPage:

@@ -76,6 +76,11 @@ class InvoicesPage:
     counts: Mapping[str, int] = field(default_factory=dict)
     zip_url: str = ""
 
+    @property
+    def row_count(self) -> int:
+        """How many invoices this page lists."""
+        return sum(len(group.rows) for group in self.groups)
+
 
 @dataclass(frozen=True, slots=True)
 class Party:

@@ -10,6 +10,7 @@ from babel import Locale
 from flask import Blueprint, Response, g, request
 
 from portal.customer_pages.context import (
+    can_pay,
     current_actor,
     current_scope,
     current_services,
@@ -35,6 +36,7 @@ from portal.invoices.queries.invoices import StoredInvoice, find_invoice, get_in
 from portal.invoices.rules import PromiseKind, read_day
 from portal.payments.queries.payment_page import list_invoice_shares
 from portal.payments.queries.standing import standing_at, standing_of_invoice
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.refunds.queries import list_refunds_of
 from portal.rendering.formats import formats_for
@@ -58,10 +60,10 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/credit-notes/<note_id>", "credit_note", credit_note)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def invoices() -> Response:
     """Invoices by status, 25 a page, with what is owed in each currency over all of them."""
-    services, scope = current_services(), current_scope()
+    scope = current_scope()
     status = read_filter(request.args, FILTERS, "outstanding")
     by_due_date = is_by_due_date(status)
     cursor = read_cursor(request.args, _read_due_key if by_due_date else _read_id)
@@ -78,12 +80,12 @@ def invoices() -> Response:
         has_any=has_any,
         today=today(),
         root=root(),
-        can_pay=services.gateways.find(scope.merchant_id) is not None,
+        can_pay=can_pay(),
     )
     return render_page("invoices/list.html", page)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def invoice(invoice_id: str) -> Response:
     """One invoice."""
     return _show(invoice_id)
@@ -91,7 +93,7 @@ def invoice(invoice_id: str) -> Response:
 
 def _show(invoice_id: str, *, typed_day: str = "", fault: str = "", status: int = 200) -> Response:
     """Return the page of an invoice; with `typed_day` and `fault` where a day was promised that cannot be."""
-    services, scope = current_services(), current_scope()
+    scope = current_scope()
     with reading() as reader:
         found = read_invoice_page(reader, scope, invoice_id)
         shares = list_invoice_shares(reader, scope, found.record.id, now=now())
@@ -107,7 +109,7 @@ def _show(invoice_id: str, *, typed_day: str = "", fault: str = "", status: int 
         zone=ZoneInfo(g.merchant.timezone),
         today=today(),
         root=root(),
-        can_pay=services.gateways.find(scope.merchant_id) is not None,
+        can_pay=can_pay(),
         later=build_pay_later(
             found,
             g.merchant.settings,
@@ -120,7 +122,7 @@ def _show(invoice_id: str, *, typed_day: str = "", fault: str = "", status: int 
     return render_page("invoices/detail.html", page, status)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def say_transferred(invoice_id: str) -> Response:
     """ "I have paid": the merchant is mailed, and the invoice stays open until the money is booked."""
     invoice = _own_invoice(invoice_id)
@@ -131,7 +133,7 @@ def say_transferred(invoice_id: str) -> Response:
     return _promise(invoice, "transfer", texts.gettext("I have paid %(amount)s by bank transfer.", amount=amount))
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def promise_day(invoice_id: str) -> Response:
     """A day on which the customer will pay, within the merchant's rule."""
     invoice = _own_invoice(invoice_id)
@@ -160,7 +162,7 @@ def _promise(invoice: StoredInvoice, kind: PromiseKind, text: str, *, pay_on: da
     return redirect_to(f"/invoices/{invoice.id}")
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def credit_note(note_id: str) -> Response:
     """One credit note: what it corrects, and what became of it."""
     scope = current_scope()

@@ -19,6 +19,7 @@ VERSION_TABLE = "portal_schema_version"
 MODEL_PACKAGES = (
     "merchants",
     "customers",
+    "people",
     "credit",
     "ledger",
     "sign_in",

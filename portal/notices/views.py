@@ -31,6 +31,7 @@ from portal.notices.page_builders import build_notices_page, build_unsubscribe_p
 from portal.notices.pages import InvitationPage, NewCopyPage, UnsubscribePage
 from portal.notices.queries import find_copy, list_copies, read_choices
 from portal.notices.rules import read_stop_token
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.sign_in.rules.challenges import is_address
 from portal.sign_in.views.confirming import code_page, needs_code
@@ -61,7 +62,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(f"{PATH}/unsubscribe/<token>", "stop_notices", stop, methods=["POST"])
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def show() -> Response:
     """Which mails the customer gets, and who gets copies."""
     with reading() as reader:
@@ -74,7 +75,7 @@ def show() -> Response:
     return render_page("notices/list.html", page)
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def save() -> Response:
     """Store the switches: those that the page shows, which a form sends when they are on."""
     page = build_notices_page(g.merchant.settings.notices, {}, [], email=None, day_of=g.merchant.day_of)
@@ -85,7 +86,7 @@ def save() -> Response:
     return redirect_to(f"{PATH}?done=saved")
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def new_copy() -> Response:
     """The form of another address; a fresh code comes first."""
     return redirect_to(code_page(NEW_COPY)) if needs_code() else render_page("notices/copy.html", NewCopyPage())
@@ -95,7 +96,7 @@ def _refuse_card_number() -> Response:
     return _new_copy_page("card_number")
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 @card_number_shown_by(_refuse_card_number, fields=("email",))
 def add() -> Response:
     """Ask another address whether it wants copies."""
@@ -117,7 +118,7 @@ def add() -> Response:
     return redirect_to(f"{PATH}?done=asked")
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def end(copy_id: str) -> Response:
     """End the copies to an address. Raises NotFound for one that is not the customer's, or has ended."""
     if not is_id("cpy", copy_id) or not current_services().database.run(

@@ -22,7 +22,8 @@ _MOST_SEARCHED = 50
 class PayLinkState:
     """A link as its token names it. `is_open` is False for one that was revoked, has ended, or whose customer is blocked or deleted.
 
-    `ends_at` is when its page goes, once its invoice is settled; None before.
+    `ends_at` is when its page goes, once its invoice is settled; None before. `payer_locale` is the customer's language, None where it has
+    none.
     """
 
     id: str
@@ -31,6 +32,7 @@ class PayLinkState:
     invoice_id: str
     is_open: bool
     ends_at: datetime | None
+    payer_locale: str | None = None
 
     @property
     def scope(self) -> Scope:
@@ -51,7 +53,8 @@ def find_pay_link(reader: Reader, merchant_id: str, link_id: str, *, now: dateti
     may_sign_in = customer is not None and not customer.blocked
     is_open = row.revoked_at is None and may_sign_in and not is_over(invoice.status, settled_at=settled_at, now=now)
     ends_at = settled_at + OPEN_AFTER_SETTLED if settled_at is not None else None
-    return PayLinkState(link_id, merchant_id, row.customer_id, row.invoice_id, is_open, ends_at)
+    locale = customer.locale if customer is not None else None
+    return PayLinkState(link_id, merchant_id, row.customer_id, row.invoice_id, is_open, ends_at, locale)
 
 
 def find_standing_link(reader: Reader, scope: MerchantScope) -> str | None:

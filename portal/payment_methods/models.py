@@ -137,7 +137,8 @@ class PaymentMethodSetup(Base):
 
 class PaymentMethodConsent(Base):
     """A customer's consent to save a method: when, from where, and to which wording; never changed afterwards except for
-    `payment_method_id`, which is set when the method is saved."""
+    `payment_method_id`, which is set when the method is saved. `person_id` is the person of the account who gave it, None for its own
+    address."""
 
     __tablename__ = "payment_method_consents"
     __table_args__ = (
@@ -161,6 +162,7 @@ class PaymentMethodConsent(Base):
     merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     customer_id: Mapped[str] = mapped_column(Id)
+    person_id: Mapped[str | None] = mapped_column(Id)
     payment_id: Mapped[str | None] = mapped_column(Id)
     setup_id: Mapped[str | None] = mapped_column(Id)
     payment_method_id: Mapped[str | None] = mapped_column(Id)

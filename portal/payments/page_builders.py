@@ -99,9 +99,10 @@ def _day_of(asked: HistoryFilter, name: str) -> date | None:
 
 @lru_cache(maxsize=1024)
 def _tabs(root: str, others: str) -> Mapping[str, str]:
-    """Return the addresses of the tabs, with the query of what else is asked for: "" on most pages that are opened."""
+    """Return the addresses of the tabs, with the query of what else is asked for: "" on most pages that are opened. Queries alone, where
+    they have one: the page is to stay below 16 KB."""
     ends = {tab: "&".join(filter(None, (others, "" if tab == "all" else f"status={tab}"))) for tab in TABS}
-    return {tab: f"{root}/payments?{end}" if end else f"{root}/payments" for tab, end in ends.items()}
+    return {tab: f"?{end}" if end else f"{root}/payments" for tab, end in ends.items()}
 
 
 def _history_url(root: str, asked: HistoryFilter) -> str:

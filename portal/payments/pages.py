@@ -100,6 +100,11 @@ class PaymentsPage:
     currencies: tuple[str, ...] = ()
     csv_url: str = ""
 
+    @property
+    def row_count(self) -> int:
+        """How many payments this page lists."""
+        return sum(len(month.rows) for month in self.months)
+
 
 @dataclass(frozen=True, slots=True)
 class PaidInvoice:

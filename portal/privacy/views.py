@@ -19,6 +19,7 @@ from portal.customer_pages.context import (
     redirect_to,
 )
 from portal.errors import NotFound
+from portal.people.rules import Right
 from portal.privacy.errors import ErasureBegun, ExportUnderWay, TooManyExports
 from portal.privacy.operations.erasing import request_erasure, withdraw_erasure
 from portal.privacy.operations.exporting import request_export
@@ -55,14 +56,14 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(f"{PATH}/erasure/withdrawal", "withdraw_erasure", withdraw, methods=["POST"])
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def privacy() -> Response:
     """What is held and may be had, what an erasure does, and how far either is."""
     done = request.args.get("done", "")
     return _page(done=done if done in _DONE else "")
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def ask_for_export() -> Response:
     """Have a copy of all that is held made by the worker, after a fresh code."""
     if needs_code():
@@ -81,7 +82,7 @@ def ask_for_export() -> Response:
     return redirect_to(f"{PATH}?done=export")
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def download() -> Response:
     """The export that is ready, in pieces as it is stored; the fresh code is asked for on a page of its own, since this changes nothing."""
     services, scope = current_services(), current_scope()
@@ -96,7 +97,7 @@ def download() -> Response:
     return response
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def ask_for_erasure() -> Response:
     """Request the erasure, after a fresh code, of somebody who said that it has what it needs."""
     if request.form.get("sure") != "yes":
@@ -110,7 +111,7 @@ def ask_for_erasure() -> Response:
     return redirect_to(f"{PATH}?done=erasure")
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def withdraw() -> Response:
     """Take the request to erase back. What keeps the data needs no code."""
     scope = current_scope()

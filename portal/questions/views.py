@@ -16,6 +16,7 @@ from portal.customer_pages.context import (
 from portal.errors import NotFound
 from portal.invoices.queries.invoices import get_invoice
 from portal.payments.queries.payments import get_payment
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.questions.models import TOPICS
 from portal.questions.operations import ask_question
@@ -34,7 +35,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/ask", "send_question", send, methods=["POST"])
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def ask() -> Response:
     """The form; `invoice` or `payment` is what it is about. `sent` after it was sent."""
     about = _about(request.args.get("invoice", ""), request.args.get("payment", ""))
@@ -47,7 +48,7 @@ def _refuse_card_number() -> Response:
     return _page(_posted_about(), fault="card_number")
 
 
-@signed_in
+@signed_in(to=Right.READ)
 @card_number_shown_by(_refuse_card_number, fields=("message",))
 def send() -> Response:
     """Keep the question and mail it to the merchant."""

@@ -73,6 +73,7 @@ class Formats:
     months: Callable[[date, date], str]
     clock_time: Callable[[datetime], str]
     clock_seconds: Callable[[datetime], str]
+    day_time: Callable[[datetime], str]
     city: Callable[[str], str]
 
     def filters(self) -> dict[str, Callable[..., Any]]:
@@ -101,6 +102,7 @@ def formats_for(locale: str) -> Formats:
         _compile_months(known),
         _compile_clock(known, "Hm"),
         _compile_clock(known, "Hms"),
+        _compile_day_time(known, day, _compile_clock(known, "Hm")),
         _compile_city(known),
     )
 
@@ -317,6 +319,18 @@ def _compile_months(locale: Locale) -> Callable[[date, date], str]:
         return interval(first.replace(day=1), last.replace(day=1))
 
     return months
+
+
+def _compile_day_time(
+    locale: Locale, day: Callable[[date], str], clock_time: Callable[[datetime], str]
+) -> Callable[[datetime], str]:
+    pattern = str(locale.datetime_formats["medium"]).replace("{1}", "%(day)s").replace("{0}", "%(time)s")
+
+    def day_time(at: datetime) -> str:
+        """Return day and minute: `Mar 5, 2026, 10:47`."""
+        return pattern % {"day": day(at), "time": clock_time(at)}
+
+    return day_time
 
 
 def _compile_city(locale: Locale) -> Callable[[str], str]:

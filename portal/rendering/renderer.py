@@ -62,7 +62,8 @@ class Shell:
     `hidden_pages` are those that the merchant does not give its customers ("details", "payment_methods").
     `can_sign_out` is False where the host application decides who is signed in: signing out is done there. `is_card_number_removed`: the page
     was asked for with a card number in its address, such as one that was searched for, and has to say that it is gone from there.
-    `accessibility_url` is "" where the page belongs to no merchant.
+    `accessibility_url` is "" where the page belongs to no merchant. `may_pay` and `may_manage` are the rights of a person of the account
+    ("payer" and "owner"); without them a page shows no button of such an act. `can_switch`: the reader's mailbox has other accounts.
     """
 
     root: str
@@ -86,6 +87,9 @@ class Shell:
     can_sign_out: bool = True
     is_card_number_removed: bool = False
     accessibility_url: str = ""
+    may_pay: bool = True
+    may_manage: bool = True
+    can_switch: bool = False
 
 
 class Renderer:

@@ -24,10 +24,24 @@ class SessionEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PasskeyEntry:
+    """A passkey. `browser` and `system` are those in which it was added; `host` is "" where it works at this address, else the one where it
+    does. `is_synced`: it is on the reader's other devices too."""
+
+    id: str
+    browser: str
+    system: str
+    host: str
+    is_synced: bool
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that happened on the account. `kind` is the type of its event; `by` is "you", "merchant" or "" (nobody's doing).
+    """Something that happened on the account. `kind` is the type of its event; `by` is "you", "other" (a person of the account, `who`; "" where that is its own address), "merchant" or "" (nobody's doing).
     `amount` is in minor units of `currency`; `subject` the name of the method that it was about; `details` are the names
-    of what changed; `way` how somebody signed in ("code", "link", "session", "host")."""
+    of what changed; `way` how somebody signed in ("code", "link", "passkey", "session", "host")."""
 
     kind: str
     by: str
@@ -37,17 +51,25 @@ class Happening:
     subject: str = ""
     details: tuple[str, ...] = ()
     way: str = ""
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityPage:
-    """security.html. `sessions` begin with this browser's. `done` is "ended" or "ended_others" after an act. `older_url` leads to what
-    happened before, None where there is nothing."""
+    """security.html. `sessions` begin with this browser's. `done` is "ended", "ended_others", "passkey_added" or "passkey_removed" after an act.
+    `older_url` leads to what happened before, None where there is nothing. `can_add_passkey`: also where there is none yet."""
 
     sessions: tuple[SessionEntry, ...]
     happenings: tuple[Happening, ...]
+    passkeys: tuple[PasskeyEntry, ...] = ()
+    can_add_passkey: bool = False
     done: str = ""
     older_url: str | None = None
+
+    @property
+    def row_count(self) -> int:
+        """How many things that happened this page lists."""
+        return len(self.happenings)
 
     @property
     def others_count(self) -> int:

@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import STRICT, Base, Count, Digest, Flag, Id, Instant, Text
 
+_OPEN_OF_ACCOUNT = sa.text("closed_at is null and person_id is null")
+_OPEN_OF_PERSON = sa.text("closed_at is null and person_id is not null")
+
 
 class Challenge(Base):
     """One link and one code by mail, which all browsers share that request them for a mailbox within ten minutes (`SignInRequest`).
@@ -17,7 +20,8 @@ class Challenge(Base):
     null when the address is unknown: the row is there all the same, so that known and unknown addresses look alike. While
     `is_joinable`, further requests join it, and the index lets a mailbox have no second one. `mail_requested_at` is when its
     mail was due last. `expires_at` is null until the mail is being sent, since the ten minutes begin then. `target` and `locale`
-    are of the request that came last.
+    are of the request that came last. `person_id` is the person of the customer's account whose mailbox it is, null where it is the
+    account's own.
 
     `browser_digest`, `tries_left` and `withheld_until` are of the release before, which bound a challenge to one browser. Nothing
     reads them; they go with the next migration that contracts.
@@ -44,6 +48,7 @@ class Challenge(Base):
     merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     customer_id: Mapped[str | None] = mapped_column(Id)
+    person_id: Mapped[str | None] = mapped_column(Id)
     address_digest: Mapped[bytes] = mapped_column(Digest)
     masked_address: Mapped[str] = mapped_column(Text)
     browser_digest: Mapped[bytes] = mapped_column(Digest)
@@ -85,9 +90,9 @@ class SignInRequest(Base):
 class Confirmation(Base):
     """A code by mail that proves a mailbox to somebody who is signed in already, derived when its mail is sent.
 
-    `purpose`: "identity" (the customer's own address, before something that a stolen session must not do), "new_address", or
-    "undo" (the address before, of `change_id`, by a link without a session). One of each is open at a time; `address` is null where the
-    mail goes to the customer's own. Its time begins with the sending. It is closed when it was proved, cancelled or replaced.
+    `purpose`: "identity" (the reader's own address, before something that a stolen session must not do), "new_address", or
+    "undo" (the address before, of `change_id`, by a link without a session). One of each is open at a time, of "identity" one of each
+    person (`person_id`); `address` is null where the mail goes to the reader's own. Its time begins with the sending. It is closed when it was proved, cancelled or replaced.
     """
 
     __tablename__ = "confirmations"
@@ -97,7 +102,11 @@ class Confirmation(Base):
         sa.Index("ix_confirmations_merchant_id_customer_id", "merchant_id", "customer_id"),
         sa.Index(
             "uq_confirmations_open", "merchant_id", "customer_id", "purpose", unique=True,
-            sqlite_where=sa.text("closed_at is null"), postgresql_where=sa.text("closed_at is null"),
+            sqlite_where=_OPEN_OF_ACCOUNT, postgresql_where=_OPEN_OF_ACCOUNT,
+        ),
+        sa.Index(
+            "uq_confirmations_open_of_person", "merchant_id", "person_id", "purpose", unique=True,
+            sqlite_where=_OPEN_OF_PERSON, postgresql_where=_OPEN_OF_PERSON,
         ),
         sa.CheckConstraint("purpose in ('identity', 'new_address', 'undo')", name="purpose_known"),
         sa.CheckConstraint("tries_left >= 0", name="tries_left_not_negative"),
@@ -107,6 +116,7 @@ class Confirmation(Base):
     merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     customer_id: Mapped[str] = mapped_column(Id)
+    person_id: Mapped[str | None] = mapped_column(Id)
     session_id: Mapped[str | None] = mapped_column(Id)
     purpose: Mapped[str] = mapped_column(Id)
     change_id: Mapped[str | None] = mapped_column(Id)
@@ -156,8 +166,72 @@ class KnownBrowser(Base):
     signed_in_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class PersonsBrowser(Base):
+    """A browser in which a person of an account was signed in: what `KnownBrowser` is for the account's own mail address, under the same token."""
+
+    __tablename__ = "sign_in_persons_browsers"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id", "person_id"], ["persons.merchant_id", "persons.id"]),
+        sa.Index("ix_sign_in_persons_browsers_person", "merchant_id", "person_id"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    browser_digest: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    person_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    signed_in_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Passkey(Base):
+    """A passkey of a customer, or of a person of its account (`person_id`), as a second way in. It works at one host name (`host`), of one
+    merchant.
+
+    `credential_id` is the name that its maker gave it, and `public_key` verifies it (COSE); neither signs anybody in. `user_agent` is that
+    of the browser in which it was added. `sign_count` is what it said last of how often it was used, 0 for those that do not count.
+    """
+
+    __tablename__ = "passkeys"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.ForeignKeyConstraint(["merchant_id", "person_id"], ["persons.merchant_id", "persons.id"]),
+        sa.UniqueConstraint("merchant_id", "credential_id"),
+        sa.Index("ix_passkeys_merchant_id_customer_id", "merchant_id", "customer_id"),
+        sa.Index("ix_passkeys_merchant_id_person_id", "merchant_id", "person_id"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    person_id: Mapped[str | None] = mapped_column(Id)
+    credential_id: Mapped[bytes] = mapped_column(Digest)
+    public_key: Mapped[bytes] = mapped_column(Digest)
+    host: Mapped[str] = mapped_column(Id)
+    sign_count: Mapped[int] = mapped_column(sa.BigInteger().with_variant(sa.Integer(), "sqlite"))
+    is_synced: Mapped[bool] = mapped_column(Flag)
+    user_agent: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_used_at: Mapped[datetime | None] = mapped_column(Instant)
+    removed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class UsedChallenge(Base):
+    """The random part of a challenge that a passkey answered: no answer is accepted twice. Deleted when the challenge is too old anyway."""
+
+    __tablename__ = "passkey_used_challenges"
+    __table_args__ = (sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]), STRICT)
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    nonce: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    used_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class SignInSession(Base):
-    """A browser that is signed in. The cookie holds a random token; the row holds its digest."""
+    """A browser that is signed in. The cookie holds a random token; the row holds its digest.
+
+    `person_id` is the person of the account who signed in, null for its own mail address, the API and the host. `address_digest` is the
+    keyed digest of the mailbox that was proved, of sessions by mail; `can_switch` whether it had other accounts then.
+    """
 
     __tablename__ = "sign_in_sessions"
     __table_args__ = (
@@ -165,13 +239,16 @@ class SignInSession(Base):
         sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
         sa.UniqueConstraint("merchant_id", "token_digest"),
         sa.Index("ix_sign_in_sessions_merchant_id_customer_id", "merchant_id", "customer_id"),
-        sa.CheckConstraint("kind in ('mail', 'api', 'frame', 'host', 'identified')", name="kind_known"),
+        sa.CheckConstraint("kind in ('mail', 'passkey', 'api', 'frame', 'host', 'identified')", name="kind_known"),
         STRICT,
     )
 
     merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     customer_id: Mapped[str] = mapped_column(Id)
+    person_id: Mapped[str | None] = mapped_column(Id)
+    address_digest: Mapped[bytes | None] = mapped_column(Digest)
+    can_switch: Mapped[bool] = mapped_column(Flag, default=False, server_default=sa.false())
     token_digest: Mapped[bytes] = mapped_column(Digest)
     kind: Mapped[str] = mapped_column(Id)
     idle_seconds: Mapped[int] = mapped_column(Count)

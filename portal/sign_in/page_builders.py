@@ -13,6 +13,7 @@ from portal.sign_in.operations import CodeAttempt, SignInResult
 from portal.sign_in.operations.confirmations import EnteredCode
 from portal.sign_in.pages import (
     AccountChoice,
+    AccountsPage,
     ChooseAccountPage,
     CodePage,
     ConfirmPage,
@@ -80,7 +81,7 @@ def build_link_page(
     may_post_itself: bool,
 ) -> LinkPage:
     """Return the page of a link that works. With several accounts of one address it has no name: the next page lets one be chosen."""
-    signed_in_as = _other_customer_name(signed_in, {account.id for account in accounts})
+    signed_in_as = _other_name(signed_in, {(account.id, account.person_id) for account in accounts})
     return LinkPage(
         token=token,
         name=_name(accounts[0]) if len(accounts) == 1 else "",
@@ -111,7 +112,7 @@ def build_session_page(token: str, minted: MintedSession, *, signed_in: SignedIn
         token=token,
         name=minted.name or minted.company_name or (mask_address(minted.email) if minted.email else ""),
         target=build_target(minted.target),
-        signed_in_as=_other_customer_name(signed_in, {minted.customer_id}),
+        signed_in_as=_other_name(signed_in, {(minted.customer_id, None)}),
     )
 
 
@@ -120,11 +121,17 @@ def build_choose_account_page(action: str, accounts: Iterable[Account], *, code:
 
     `action` is below the merchant's root.
     """
-    choices = tuple(
-        AccountChoice(account.id, _name(account) or account.email, account.company_name or "" if account.name else "")
-        for account in accounts
-    )
-    return ChooseAccountPage(action, choices, code)
+    return ChooseAccountPage(action, tuple(_choice(account) for account in accounts), code)
+
+
+def build_accounts_page(accounts: Iterable[Account], *, current: str, address: str) -> AccountsPage:
+    """Return the page on which another account of the mailbox is chosen; `current` is the customer whose account is open."""
+    return AccountsPage(tuple(replace(_choice(each), is_current=each.id == current) for each in accounts), address)
+
+
+def _choice(account: Account) -> AccountChoice:
+    company = account.company_name or "" if account.name else ""
+    return AccountChoice(account.id, _name(account) or account.email, company, account.role)
 
 
 def _name(account: Account) -> str:
@@ -132,15 +139,23 @@ def _name(account: Account) -> str:
     return account.name or account.company_name or ""
 
 
-def _other_customer_name(signed_in: SignedIn | None, customer_ids: set[str]) -> str | None:
-    if signed_in is None or signed_in.customer_id in customer_ids:
+def _other_name(signed_in: SignedIn | None, ids: set[tuple[str, str | None]]) -> str | None:
+    """Return the name of who is signed in, None where that is one of these customers, or persons of them."""
+    if signed_in is None or (signed_in.customer_id, signed_in.person_id) in ids:
         return None
-    return signed_in.name or signed_in.company_name or signed_in.email or ""
+    name = signed_in.own_name or (signed_in.company_name if signed_in.person_id is None else None)
+    return name or signed_in.own_email or ""
 
 
 def _in_timezone_of(at: datetime, instant: datetime) -> datetime:
     """Return the instant in the timezone of `at`."""
     return instant.astimezone(at.tzinfo)
+
+
+def _page_before(target: str) -> str:
+    """Return the page that cancelling leads to: the one in the navigation that has the act."""
+    first = target.strip("/").partition("/")[0].partition("?")[0]
+    return "/invoices" if first == "checkout" else f"/{first}"
 
 
 def build_confirm_page(
@@ -157,6 +172,7 @@ def build_confirm_page(
         state,
         address,
         target,
+        _page_before(target),
         minutes,
         tries_left=entered.tries_left if entered else 0,
         missing_count=entered.missing_count if entered else 0,

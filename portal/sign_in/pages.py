@@ -25,13 +25,15 @@ class AddressPage:
 
     `fault`: None, "missing", "malformed" (422, `email` holds what was typed) or "card_number" (it is ""). `notice`: None, "idle" (signed out after
     a day without use), "signed_out", "link_ended" (a pay link led here that is not valid any more), "no_account" (logged in to the host application, and no
-    customer here).
+    customer here), or what became of a passkey: "passkey_refused", "passkey_expired", "passkey_too_many". `passkey` are the options with which
+    the browser asks for one, as JSON, posted as `answer` to /sign-in/passkey; "" where it could not.
     """
 
     target: Target = Target()
     email: str = ""
     fault: str | None = None
     notice: str | None = None
+    passkey: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,13 @@ class SessionPage:
 @dataclass(frozen=True, slots=True)
 class AccountChoice:
     """A customer that the verified address may sign in as; `name` is the address of one without a name. `company` is "" when the name is
-    the company's."""
+    the company's. `role`: "owner", "payer" or "viewer". `is_current`: the account that is open."""
 
     id: str
     name: str
     company: str = ""
+    role: str = "owner"
+    is_current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +130,34 @@ class ChooseAccountPage:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountsPage:
+    """sign_in/accounts.html: the accounts of the mailbox that signed in; posts `account` (an id) to /accounts. With one account, or none,
+    there is nothing to switch to: the mailbox has no other, or has changed since."""
+
+    accounts: tuple[AccountChoice, ...]
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPasskeyPage:
+    """sign_in/new_passkey.html. `options` are those with which the browser makes one, as JSON; it is posted as `answer`. `fault`: None, "expired",
+    "refused" or "too_many" (there are ten)."""
+
+    options: str
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmPage:
     """A code is asked for on its own page. `state`: "ask" (none is under way), "sent", or what became of one that was entered: "wrong",
     "short" (`missing_count` letters are missing; none or fewer: other characters), "expired", "locked". `address` is where it goes;
-    `target` where the right one leads, a path below the merchant's root; `minutes` how long it works."""
+    `target` where the right one leads, a path below the merchant's root, and `cancel` where cancelling does; `minutes` how long it
+    works."""
 
     state: str
     address: str
     target: str
+    cancel: str
     minutes: int
     tries_left: int = 0
     missing_count: int = 0

@@ -49,3 +49,8 @@ class StatementPage:
     csv_url: str = ""
     pdf_url: str = ""
     zip_url: str = ""
+
+    @property
+    def row_count(self) -> int:
+        """How many movements this page lists."""
+        return len(self.rows)

@@ -22,6 +22,7 @@ from portal.invoices.queries.invoice_list import sum_owed
 from portal.money import exponent, major_units
 from portal.payments.operations.papers import fix_earlier_receipt
 from portal.payments.queries.payments import list_captured
+from portal.people.rules import Right
 from portal.rendering.translations import translator
 from portal.statement.operations import draft_statement
 from portal.statement.page_builders import build_statement_page
@@ -43,7 +44,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/statement.zip", "statement_zip", statement_zip)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def statement() -> Response:
     """The account in one currency over a period: `from`, `to`, `currency`; what is missing or unknown is this quarter's."""
     with reading() as reader:
@@ -57,7 +58,7 @@ def statement() -> Response:
     return render_page("statement.html", page)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def statement_csv() -> Response:
     """The same statement as a file: one line a movement, with the opening and the closing balance."""
     with reading() as reader:
@@ -68,7 +69,7 @@ def statement_csv() -> Response:
     return stream_csv(name, _header(g.shell.locale), _lines(found, g.shell.locale))
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def statement_pdf() -> Response:
     """The same statement as a paper, in the customer's language."""
     with reading() as reader:
@@ -82,7 +83,7 @@ def statement_pdf() -> Response:
     return send_file(content, name=name, content_type="application/pdf")
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def statement_zip() -> Response:
     """All papers of the days of a statement, in every currency: the statements, and each invoice, receipt and credit note on them."""
     services, scope = current_services(), current_scope()

@@ -12,6 +12,13 @@ class CrossSiteRequest(PortalError):
     sentence = "This was not sent from our own page."
 
 
+class NotAllowed(PortalError):
+    """The role of who is signed in has not the right that a page or an act needs; an owner of the account can give it."""
+
+    status = 403
+    sentence = "An owner of this account can let you do that."
+
+
 class CardNumberSubmitted(PortalError):
     """A field or the query has a payment card's number, which is never stored or logged."""
 

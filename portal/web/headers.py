@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'{actions}; {frames}base-uri 'none'; frame-ancestors {ancestors}; require-trusted-types-for 'script'"
+    "form-action 'self'{actions}; {frames}base-uri 'none'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; trusted-types portal"
 )
 _MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; "

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from portal.people.rules import Right
+
 if TYPE_CHECKING:
     from flask import Flask
 
 View = TypeVar("View", bound=Callable[..., Any])
 _ATTRIBUTE = "portal_policy"
+_RIGHT = "portal_right"
 
 
 class Policy(Enum):
@@ -24,7 +27,7 @@ class Policy(Enum):
 
 
 class RouteWithoutPolicy(Exception):
-    """One or more routes do not declare who may call them; the application does not start."""
+    """One or more routes do not declare who may call them, or with which right; the application does not start."""
 
 
 def public(view: View) -> View:
@@ -32,9 +35,15 @@ def public(view: View) -> View:
     return _declare(view, Policy.PUBLIC)
 
 
-def signed_in(view: View) -> View:
-    """Only a signed-in customer; anybody else is redirected to `/sign-in`, and back afterwards."""
-    return _declare(view, Policy.SIGNED_IN)
+def signed_in(*, to: Right) -> Callable[[View], View]:
+    """Only a signed-in customer whose role has the right `to`; others get a page that says so, and who is not signed in is redirected to
+    `/sign-in`, and back afterwards."""
+
+    def declare(view: View) -> View:
+        setattr(view, _RIGHT, to)
+        return _declare(view, Policy.SIGNED_IN)
+
+    return declare
 
 
 def pay_link(view: View) -> View:
@@ -57,6 +66,24 @@ def mailed_link(view: View) -> View:
 def policy_of(view: Callable[..., Any]) -> Policy | None:
     """Return the declared policy of a view, or None where it has none."""
     return getattr(view, _ATTRIBUTE, None)
+
+
+def right_of(view: Callable[..., Any]) -> Right | None:
+    """Return the right that a view for signed-in customers needs, None for any other."""
+    return getattr(view, _RIGHT, None)
+
+
+def collect_rights(app: Flask, *, prefix: str = "") -> dict[str, Right]:
+    """Return the right that each endpoint for signed-in customers needs; raises RouteWithoutPolicy naming all that have none."""
+    of_customers = {
+        endpoint: right_of(view)
+        for endpoint, view in app.view_functions.items()
+        if endpoint.startswith(prefix) and policy_of(view) is Policy.SIGNED_IN
+    }
+    missing = sorted(endpoint for endpoint, right in of_customers.items() if right is None)
+    if missing:
+        raise RouteWithoutPolicy(f"routes without a right: {', '.join(missing)}")
+    return {endpoint: right for endpoint, right in of_customers.items() if right is not None}
 
 
 def collect_policies(app: Flask, *, prefix: str = "") -> dict[str, Policy]:

@@ -12,6 +12,7 @@ from flask import Request, current_app, g, request
 
 from portal.database import Reader
 from portal.gateway_health import GatewayHealth
+from portal.people.rules import Right
 from portal.readiness import WriteProof
 from portal.rendering.renderer import Brand, Renderer
 from portal.services import Services
@@ -37,7 +38,7 @@ PAGES = "portal"
 class Runtime:
     """Made by the composition root, one an application. `merchant` is the slug of a mount, None where the path names it.
 
-    `prefix` is that of a blueprint registered alone. `hosts` None: a host application decides which hosts are served. `policies` and `nav` are by endpoint, `brands` and `cookies` caches.
+    `prefix` is that of a blueprint registered alone. `hosts` None: a host application decides which hosts are served. `policies`, `rights` (of what needs a customer) and `nav` are by endpoint, `brands` and `cookies` caches.
     `gateway_health` says which gateways are slow to answer this process. `own_origin` is that of `BASE_URL` as a browser writes it,
     `is_https` whether it is one of https. `identity` asks the host application who is logged in, where it was told to.
     """
@@ -61,6 +62,7 @@ class Runtime:
     identity: HostIdentity | None = None
     prefix: str = ""
     policies: dict[str, Policy] = field(default_factory=dict)
+    rights: dict[str, Right] = field(default_factory=dict)
     nav: dict[str, str] = field(default_factory=dict)
     brands: dict[tuple[str, str, str, str], Brand] = field(default_factory=dict)
     cookies: dict[tuple[str, str, bool], Cookies] = field(default_factory=dict)

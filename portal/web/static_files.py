@@ -33,6 +33,8 @@ _COMPRESSED = {".css", ".js", ".svg", ".json", ".txt"}
 _STYLE_PARTS = ("css/tokens.css", "css/base.css", "css/components.css", "css/pages.css", "css/print.css")
 _STYLESHEET = "portal.css"
 _FAVICON = "favicon.ico"
+_VENDOR = "js/vendor/"
+_COMMENT_LINES = re.compile(r"^[ \t]*/\*.*?\*/[ \t]*\n", re.DOTALL | re.MULTILINE)
 _COMMENT_OR_STRING = re.compile(r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|/\*.*?\*/""", re.DOTALL)
 
 
@@ -99,7 +101,8 @@ class StaticFiles:
 
 
 def build_static_files(themes: Iterable[Theme], *, folder: Path = STATIC) -> StaticFiles:
-    """Read every file once: `static/`, the portal's stylesheet built from its parts, and the files of the themes."""
+    """Read every file once: `static/`, the portal's stylesheet built from its parts, and the files of the themes. Styles and our own
+    scripts are served without comments; scripts of others byte by byte."""
     files = dict(sorted(_collect(themes, folder)))
     tree = b"".join(f"{name}\0{len(body)}\0".encode() + body for name, body in files.items())
     prepared = {name: _prepare(name, body) for name, body in files.items()}
@@ -109,7 +112,9 @@ def build_static_files(themes: Iterable[Theme], *, folder: Path = STATIC) -> Sta
 
 def _collect(themes: Iterable[Theme], folder: Path) -> Iterator[tuple[str, bytes]]:
     for name, path in _files_in(folder):
-        if name not in _STYLE_PARTS:
+        if name.endswith(".js") and not name.startswith(_VENDOR):
+            yield name, _COMMENT_LINES.sub("", path.read_text("utf-8")).encode()
+        elif name not in _STYLE_PARTS:
             yield name, path.read_bytes()
     parts = [folder / part for part in _STYLE_PARTS]
     yield (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "portal.localhost"})
+"""The last is a name, as passkeys need one; browsers resolve it without a name server (RFC 6761, 6.3)."""
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 

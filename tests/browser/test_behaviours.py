@@ -55,6 +55,12 @@ def test_pay_takes_no_press_in_its_first_moments_on_the_screen(shown: ShownPages
     assert _press(page)
 
 
+HIDDEN = """
+(isHidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, value: isHidden });
+  dispatchEvent(new Event("visibilitychange"));
+}
+"""
 AS_JUST_OPENED = """
 (milliseconds) => {
   const panel = document.querySelector(".payment-panel"), { parentNode, nextSibling } = panel;
@@ -89,6 +95,8 @@ def test_waiting_page_takes_over_the_outcome_and_stops_asking(shown: ShownPages,
     expect(page.get_by_text("The receipt is on its way to")).to_be_visible()
     expect(page.get_by_role("main")).to_be_focused()
     assert page.title().startswith("Paid $325.98")
+    page.clock.run_for(200)
+    expect(page.locator("body > [role=status]")).to_have_text("Paid $325.98")
     count_before = shown.fetched_count
 
     page.clock.run_for(120_000)
@@ -105,6 +113,25 @@ def test_waiting_page_asks_ever_less_often_while_nothing_changes(shown: ShownPag
 
     assert 5 <= shown.fetched_count - 1 <= 10
     expect(page.get_by_role("heading", level=1)).to_have_text("Approve on your phone")
+
+
+def test_waiting_page_stops_after_half_an_hour_and_asks_again_when_it_is_shown(shown: ShownPages, page: Page) -> None:
+    page.clock.install()
+    shown.open("payment-processing")
+    for _ in range(32):
+        page.clock.run_for(60_000)
+    count_before = shown.fetched_count
+    page.clock.run_for(300_000)
+    assert shown.fetched_count == count_before
+
+    # Hidden it asks for nothing, and at once when its tab is shown again.
+    page.evaluate(HIDDEN, True)
+    page.clock.run_for(60_000)
+    assert shown.fetched_count == count_before
+    shown.prepare("payment-just-paid")
+    page.evaluate(HIDDEN, False)
+
+    expect(page.get_by_text("The receipt is on its way to")).to_be_visible()
 
 
 @pytest.mark.parametrize("typed", ["wdjbmjht", "WDJB-MJHT", " wdjb mjht"])
@@ -174,3 +201,26 @@ def test_nothing_scrolls_sideways_on_the_smallest_phone(
             wide.append(name)
 
     assert wide == []
+
+
+def test_text_is_copied_by_a_button_that_says_so(shown: ShownPages, page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shown.open("invoice-transfer")
+    page.get_by_text("Pay by bank transfer").click()
+    button = page.get_by_role("button", name="Copy IBAN")
+
+    button.press("Enter")
+
+    expect(page.locator("body > [role=status]")).to_have_text("Copied")
+    expect(page.get_by_role("button", name="Copied IBAN")).to_be_focused()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("dd:has(button:focus) bdi").inner_text()
+    box = page.get_by_role("button", name="Copied IBAN").bounding_box()
+    assert box and min(box["width"], box["height"]) >= 44
+
+
+def test_no_copy_button_is_there_where_a_page_may_not_copy(shown: ShownPages, page: Page) -> None:
+    page.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined })")
+    shown.open("payment-complete")
+
+    expect(page.get_by_role("term").filter(has_text="Reference")).to_be_visible()
+    assert page.locator("[data-behaviour=copy]:visible").count() == 0 < page.locator("[data-behaviour=copy]").count()

@@ -71,3 +71,24 @@ def test_a_customer_signs_in_and_pays_in_firefox(
     assert heading.split()[0] in ("Paid", "Payé")
     assert account.invoice(invoice).status == "paid"
     account.check_money()
+
+
+def test_a_list_changes_in_place_in_firefox(live_portal) -> None:
+    account = live_portal.accounts.find("acme", "maya@lindqvist.example")
+
+    with run_firefox() as firefox:
+        firefox.open(account.mint_session("/payments"))
+        firefox.await_address(lambda address: address.endswith("/payments"))
+        firefox.evaluate("new Promise(done => setTimeout(done, 2000))")  # Loaded, and idle.
+        firefox.evaluate("document.documentElement.dataset.mark = 'kept'")
+        firefox.press(".tabs a[href$='status=failed']")
+        firefox.await_address(lambda address: address.endswith("?status=failed"))
+        firefox.evaluate("new Promise(done => setTimeout(done, 500))")
+        chosen = firefox.evaluate("document.activeElement.textContent")
+        firefox.evaluate("history.back()")
+        firefox.await_address(lambda address: address.endswith("/payments"))
+        firefox.evaluate("new Promise(done => setTimeout(done, 1000))")
+        back = firefox.evaluate("document.querySelector('.tabs [aria-current]').textContent")
+        kept = firefox.evaluate("document.documentElement.dataset.mark")
+
+    assert (chosen.split()[0], back.split()[0], kept) == ("Failed", "All", "kept")

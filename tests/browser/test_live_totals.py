@@ -11,6 +11,8 @@ from tests.support.checkout_steps import CHANGE, ON_REVIEW, pay_button
 from tests.support.live_accounts import Account
 
 REVIEW_BUTTON = ".pay-bar button[data-primary]"
+LINK_BUTTON = "button[data-primary]"
+ON_REVIEW_BY_LINK = re.compile(r"/pay/[^/]+/checkout/pay_\w+$")
 PHONE = {"viewport": {"width": 375, "height": 812}, "locale": "fr-FR", "has_touch": True}
 
 
@@ -78,6 +80,41 @@ def test_sum_follows_each_choice_on_a_phone_and_in_another_currency(live_portal,
     expect_review(page, "9,15 €")
 
 
+def test_sum_follows_each_choice_at_a_pay_link(page, account):
+    invoice = account.open_invoice(9000, deposit_amount=1500, amount_mode="editable", minimum_amount=1000)
+    page.goto(account.pay_link(invoice))
+
+    expect_link_sum(page, "$90.00", rest="")
+    page.locator("#amount-deposit").check()
+    expect_link_sum(page, "$15.00", rest="$75.00")
+    page.locator("#amount-other").check()
+    expect_link_sum(page, "–", button="", rest="")
+    page.locator("#amount").fill("9.99")  # Less than the merchant accepts.
+    expect_link_sum(page, "–", button="", rest="")
+    page.locator("#amount").fill("40.50")
+    expect_link_sum(page, "$40.50", rest="$49.50")
+    page.locator(LINK_BUTTON).click()
+
+    page.wait_for_url(ON_REVIEW_BY_LINK)
+    expect(page.locator(".payment-panel .amount-hero")).to_have_text("$40.50")
+
+
+@pytest.mark.browser_context_args(java_script_enabled=False)
+def test_without_scripts_a_pay_link_says_no_amount_that_the_review_would_not(page, account):
+    invoice = account.open_invoice(9000, deposit_amount=1500, amount_mode="editable", minimum_amount=1000)
+    page.goto(account.pay_link(invoice))
+
+    expect_link_sum(page, "$90.00", rest="")
+    page.locator("#amount-deposit").check()
+    expect(page.get_by_text("The next page shows what you pay.")).to_be_visible()
+    expect(page.locator("[data-sum=charge]")).to_be_hidden()
+    expect(page.locator(LINK_BUTTON)).to_have_text("Review", use_inner_text=True)
+    page.locator(LINK_BUTTON).click()
+
+    page.wait_for_url(ON_REVIEW_BY_LINK)
+    expect(page.locator(".payment-panel .amount-hero")).to_have_text("$15.00")
+
+
 @pytest.mark.browser_context_args(java_script_enabled=False)
 def test_without_scripts_the_button_says_no_amount_that_the_review_would_not(page, enter, account):
     first, second = account.open_invoice(9000, due_in_days=-3, deposit_amount=1500), account.open_invoice(6000)
@@ -98,6 +135,18 @@ def test_without_scripts_the_button_says_no_amount_that_the_review_would_not(pag
     page.locator("#amount-deposit").check()
     page.locator("#use-credit").uncheck()
     expect_review(page, "$15.00", said="")
+
+
+def expect_link_sum(page: Page, charge: str, *, rest: str, button: str | None = None) -> None:
+    """What a pay link's page says of the choice, its button `button`, and what stays open, which is hidden where nothing does."""
+    expect(page.locator("[data-sum=charge]")).to_have_text(charge)
+    expect(page.locator(LINK_BUTTON)).to_have_text(
+        f"Review {charge if button is None else button}".strip(), use_inner_text=True
+    )
+    if rest:
+        expect(page.locator("[data-sum=open]")).to_have_text(rest)
+    else:
+        expect(page.locator("[data-sum=open]")).to_be_hidden()
 
 
 def expect_sum(page: Page, charge: str, *, button: str | None = None) -> None:

@@ -18,7 +18,9 @@ from portal.emails.pages import (
     MethodChangedMail,
     MethodExpiringMail,
     NewDeviceMail,
+    PasskeyChangedMail,
     PaymentFailedMail,
+    PersonInvitedMail,
     PrivacyMail,
     ReceiptLine,
     ReceiptMail,
@@ -97,7 +99,9 @@ def mails_of(brand: MailBrand, currency: str) -> dict[str, Any]:
         "privacy": PrivacyMail(brand, "export", AT, LINK),
         "method_changed": MethodChangedMail(brand, method, WORD, AT, True, LINK),
         "new_device": NewDeviceMail(brand, NAME, WORD, "2001:db8:1234::…", AT, LINK),
+        "passkey_changed": PasskeyChangedMail(brand, NAME, WORD, AT, True, LINK),
         "copy_invitation": CopyInvitationMail(brand, f"{WORD}@portal.example", 7, LINK),
+        "person_invited": PersonInvitedMail(brand, f"{WORD}@portal.example", "owner", 7, LINK),
     }
 
 

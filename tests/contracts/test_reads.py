@@ -42,7 +42,10 @@ PACKED: Mapping[str, tuple[set[str], str]] = {
         "a movement of the ledger counts from the issue of its invoice or credit note, in the statement that sums it",
     ),
     "portal.sign_in.queries": (
-        {"Customer"}, "each request of a signed-in customer reads session and customer in one statement",
+        {"Customer", "Person"}, "each request of a signed-in customer reads session, customer and person in one statement",
+    ),
+    "portal.people.queries": (
+        {"Customer"}, "the accounts of a mailbox, its own and those of persons, are one statement, whoever has the address",
     ),
     "portal.notices.queries": (
         {"Invoice"}, "the worker looks for invoices to remind of in one statement with their reminders",
@@ -54,7 +57,7 @@ PACKED: Mapping[str, tuple[set[str], str]] = {
         {"Customer", "OutboxMessage", "Payment", "PaymentMethod"}, "an erasure locks and ends what a customer has, deleted or not",
     ),
     "portal.privacy.operations.scrubbing": (
-        {"Challenge", "Customer", "EmailChange", "EventRecord", "SignInRequest"}, "an erasure goes through every table by its registry",
+        {"Challenge", "Customer", "EmailChange", "EventRecord", "Person", "SignInRequest"}, "an erasure goes through every table by its registry",
     ),
     "portal.privacy.operations.exporting": ({"Customer"}, "an export of a customer that was deleted meanwhile is dropped"),
     "portal.privacy.jobs": ({"AuditEntry"}, "the worker looks for erased customers to whom something has happened since, in one statement"),

@@ -12,8 +12,17 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 from portal.app import create_app
+from portal.people.rules import Right
 from portal.services import Services
-from portal.web.policies import Policy, RouteWithoutPolicy, collect_policies, public
+from portal.web.policies import (
+    Policy,
+    RouteWithoutPolicy,
+    _declare,
+    collect_policies,
+    collect_rights,
+    public,
+    signed_in,
+)
 from portal.web.runtime import EXTENSION, Runtime
 from tests.support.accounts import Account, make_account
 from tests.support.bundled import bundled_renderer
@@ -21,7 +30,7 @@ from tests.support.pay_links import guest_of, pay_path, revoke
 
 PREFIXES = {
     "invoice_id": "inv", "payment_id": "pay", "note_id": "cn", "method_id": "pm", "setup_id": "pms", "session_id": "ses",
-    "copy_id": "cpy",
+    "copy_id": "cpy", "person_id": "per", "passkey_id": "pky",
 }  # fmt: skip
 """Arguments of routes that are public ids. An argument that is neither here nor in `OTHERS` fails the tests below."""
 OTHERS = {"merchant": "acme", "token": "t" * 43, "rest": "rest", "name": "portal.css", "gateway": "sandbox"}
@@ -215,7 +224,8 @@ def ids_of(account: Account) -> dict[str, str]:
     note = account.credit_note(account.invoice(), 1000, number=invoice)
     return {
         "invoice_id": invoice, "payment_id": payment, "note_id": note, "method_id": method, "setup_id": account.setup(),
-        "session_id": account.other_session(), "copy_id": account.copy(),
+        "session_id": account.other_session(), "copy_id": account.copy(), "person_id": account.person(),
+        "passkey_id": account.passkey(),
     }  # fmt: skip
 
 
@@ -265,6 +275,81 @@ def test_strange_ids_are_one_and_the_same_404(
         if "GET" in (rule.methods or ()):
             ids = own | {"payment_id": account.payment("complete")} if rule.rule.endswith("/receipt.pdf") else own
             assert visitor.get(path_of(rule, **ids)).status_code in (200, 303), rule
+
+
+# --- persons as principals of their own (threats 174) ---
+
+PAYING = re.compile(
+    r"/checkout.*|/payment-methods/(new.*|<method_id>/(default|removal))|POST /payment-methods/<method_id>|/invoices/<invoice_id>/transfer"
+)
+MANAGING = re.compile(
+    r"/people.*|/notices(/copies(/new|/<copy_id>/removal)?)?|/details/email(/(code|again|cancel))?|POST /details(/later)?"
+    r"|/invoices/<invoice_id>/promise"
+)
+CHANGED_BY_ANYBODY = {
+    "/accounts", "/ask", "/security/confirm", "/security/confirm/code", "/security/sessions/<session_id>/end",
+    "/security/sessions/end-others",
+    "/security/passkeys/new",
+    "/security/passkeys/<passkey_id>/removal",
+}  # fmt: skip
+RIGHTS = {"viewer": set(), "payer": {"pay"}, "owner": {"pay", "manage"}}
+
+
+def need_of(rule: Rule) -> str:
+    """What a page or an act needs of a person, written a second time."""
+    path = rule.rule.removeprefix("/<merchant>")
+    names = [path] if "GET" in (rule.methods or ()) else [path, f"POST {path}"]
+    if any(PAYING.fullmatch(name) for name in names):
+        return "pay"
+    return "manage" if any(MANAGING.fullmatch(name) for name in names) else "read"
+
+
+def private_rules(app: Flask) -> list[Rule]:
+    runtime: Runtime = app.extensions[EXTENSION]
+    return [rule for rule in rules(app) if runtime.policies[rule.endpoint] is Policy.SIGNED_IN]
+
+
+def test_what_anybody_signed_in_may_change_is_a_closed_list(app: Flask) -> None:
+    changing = {rule.rule for rule in private_rules(app) if "POST" in (rule.methods or ()) and need_of(rule) == "read"}
+
+    assert changing == {f"/<merchant>{path}" for path in CHANGED_BY_ANYBODY}
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_person_gets_what_its_role_allows_and_nothing_else(app: Flask, account: Account, role: str) -> None:
+    person = account.person(role)
+    visitor = account.sign_in(app, person).client
+
+    for rule in private_rules(app):
+        status, _, page = opened(visitor, rule)
+        if need_of(rule) in RIGHTS[role] | {"read"}:
+            assert status != 403, rule
+        else:
+            assert status == 403, rule
+            assert "Your role does not include this" in page
+        if rule.rule.endswith(("/end-others", "/accounts")):
+            visitor = account.sign_in(app, person).client
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_removed_person_is_nobody_on_every_page(app: Flask, account: Account, role: str) -> None:
+    person = account.person(role)
+    visitor = account.sign_in(app, person).client
+    assert visitor.get("/acme/payments").status_code == 200
+    account.remove(person)
+
+    for rule in private_rules(app):
+        status, place, _ = opened(visitor, rule)
+        assert (status, place) == (303, "/acme/sign-in"), rule
+
+
+def test_route_for_customers_without_a_right_stops_the_start() -> None:
+    app = Flask("undeclared", static_folder=None)
+    app.add_url_rule("/declared", "declared", signed_in(to=Right.READ)(lambda: ""))
+    app.add_url_rule("/forgotten", "forgotten", _declare(lambda: "", Policy.SIGNED_IN))
+
+    with pytest.raises(RouteWithoutPolicy, match="forgotten"):
+        collect_rights(app)
 
 
 # --- pay links as a principal of their own (threats 174) ---

@@ -8,9 +8,10 @@ from flask import Flask
 from portal.app import create_app
 from portal.database import Database
 from portal.settings import Settings
-from tests.bench.report import AIM_BYTES, AIM_GZIPPED, AIM_REQUESTS, AIM_STATEMENTS, AIM_VISIT
+from tests.bench.report import AIM_BEFORE_PAINT, AIM_BYTES, AIM_GZIPPED, AIM_REQUESTS, AIM_STATEMENTS, AIM_VISIT
 from tests.bench.seeding import MANY, SLUG, Signed, seed
 from tests.bench.weights import Weight, weigh
+from tests.support.bundled import bundled_static_files
 
 # Not those refunded alone: each of them has a second row for its refund.
 PAGES = ("/", "/payments", "/payments?status=failed", "/invoices", "/invoices?status=paid")
@@ -33,6 +34,14 @@ def test_pages_of_a_full_account_stay_light(busy: Signed, settings: Settings):
     assert {path: weight.page_gzipped for path, weight in weights.items() if weight.page_gzipped > AIM_GZIPPED} == {}
     assert {path: weight.visit_gzipped for path, weight in weights.items() if weight.visit_gzipped > AIM_VISIT} == {}
     assert {path for path, weight in weights.items() if weight.requests_before_paint > AIM_REQUESTS} == set()
+    # With two round trips of 300 ms that is less than a second at 1 Mbit/s, and the scripts have no part in it.
+    assert {
+        path: weight.bytes_before_paint
+        for path, weight in weights.items()
+        if weight.bytes_before_paint > AIM_BEFORE_PAINT
+    } == {}
+    styles = [file.body for name, file in bundled_static_files().files.items() if name.endswith(".css")]
+    assert not [style for style in styles if b"@import" in style or b"@font-face" in style]
 
 
 def _weigh(app: Flask, path: str, cookie: str) -> Weight:

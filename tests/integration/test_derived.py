@@ -97,7 +97,14 @@ def test_checkout_that_moves_to_another_method_is_counted_under_it(payer: Paying
 
     with payer.services.database.unit_of_work() as session:
         remove_method(
-            session, METHOD_USERS, payer.scope, payer.method_id, move_to=other, actor=CUSTOMER, at=payer.clock.now()
+            session,
+            METHOD_USERS,
+            payer.scope,
+            payer.method_id,
+            move_to=other,
+            has_fresh_code=True,
+            actor=CUSTOMER,
+            at=payer.clock.now(),
         )
 
     assert counted(payer) == {("incomplete", "bank_account"): 1}

@@ -13,11 +13,16 @@ from portal.customers.operations import update_customer
 from portal.customers.rules.profiles import CustomerDetails
 from portal.notices.models import NoticeCopy
 from portal.outbox.models import OutboxMessage
-from portal.sign_in.models import Confirmation, EmailChange, SignInSession
+from portal.people.models import Person
+from portal.people.operations import change_role
+from portal.people.rules import Role
+from portal.sign_in.models import Confirmation, EmailChange, Passkey, SignInSession
 from tests.support.actors import OPERATOR, STAFF
+from tests.support.authenticator import Authenticator, add_passkey
 from tests.support.merchant_settings import change_settings
 from tests.support.notices import insert_copy
 from tests.support.page_client import Page, PageClient
+from tests.support.people import insert_person, person_signed_in
 from tests.support.site import ADDRESS, Site, path_of
 
 NEW = "maya@studio.example"
@@ -317,6 +322,45 @@ def test_undo_ends_the_copies_that_were_asked_for_since_the_change(site):
 
     ended = {row.address: row.ended_at is not None for row in site.rows(NoticeCopy)}
     assert ended == {"before@office.example": False, "since@office.example": True}
+
+
+def test_undo_removes_the_passkeys_that_were_added_since_the_change(site):
+    before, since = Authenticator(), Authenticator()
+    add_passkey(site, before)
+    site.clock.advance(minutes=16)
+    browser, path = changed(site)
+    site.clock.advance(minutes=1)
+    add_passkey(site, since, browser)
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    caught = next(mail for mail in site.deliver() if mail.recipients == (ADDRESS,))
+
+    owner.submit(page, "Undo the change", code=caught.code)
+
+    kept = {row.credential_id for row in site.rows(Passkey) if row.removed_at is None}
+    assert kept == {before.credential_id}
+
+
+def test_undo_removes_who_was_invited_or_given_another_role_since_the_change(site):
+    """Whoever changed the address may not have been the customer, and neither may those whom they let in."""
+    before, promoted = insert_person(site, "before@weber.example"), insert_person(site, "promoted@weber.example")
+    site.clock.advance(minutes=1)
+    _, path = changed(site)
+    site.clock.advance(minutes=1)
+    since = insert_person(site, "since@weber.example", "owner")
+    with site.services.database.unit_of_work() as session:
+        change_role(session, site.scope, promoted, Role.OWNER, actor=OPERATOR, at=site.clock.now())
+    invited, owner = person_signed_in(site, "since@weber.example"), site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    caught = next(mail for mail in site.deliver() if mail.recipients == (ADDRESS,))
+
+    owner.submit(page, "Undo the change", code=caught.code)
+
+    removed = {row.id: row.removed_at is not None for row in site.rows(Person)}
+    assert removed == {before: False, promoted: True, since: True}
+    assert invited.follow("/acme/").path.startswith("/acme/sign-in")
 
 
 def test_link_alone_undoes_nothing(site):

@@ -159,7 +159,7 @@ MARKED = {
     ("email_changes", "old_email"), ("events", "data"), ("notice_copies", "address"), ("payment_method_consents", "network_address"),
     ("payment_methods", "token"), ("payment_methods", "holder"), ("payments", "phone"), ("payments", "failure_message"),
     ("payments", "method_last4"), ("payment_search_terms", "term"), ("questions", "text"), ("refunds", "reason"),
-    ("sign_in_challenges", "masked_address"), ("sign_in_sessions", "user_agent"), ("portal_sessions", "return_url"),
+    ("sign_in_challenges", "masked_address"), ("sign_in_sessions", "user_agent"), ("persons", "email"), ("passkeys", "user_agent"), ("portal_sessions", "return_url"),
 }  # fmt: skip
 
 

@@ -36,6 +36,7 @@ class Desk:
     """Setups of the payer."""
 
     payer: PayingCustomer
+    word: Consent = WORD
 
     def begin(self, *, crash_point: CrashPoint | None = None, scope: Scope | None = None, **wish: Any) -> str:
         services = self.payer.with_crash_point(crash_point) if crash_point else self.payer.services
@@ -43,7 +44,7 @@ class Desk:
             services,
             scope or self.payer.scope,
             SetupOptions(**wish),
-            consent=WORD,
+            consent=self.word,
             locale="en",
             pages_url=PAGES,
             actor=CUSTOMER,
@@ -64,6 +65,15 @@ class Desk:
 @pytest.fixture
 def desk(payer: PayingCustomer) -> Desk:
     return Desk(payer)
+
+
+def test_method_is_added_by_the_person_who_consented_whoever_reports_it(desk: Desk) -> None:
+    desk.word = replace(WORD, person_id="per_1")
+
+    finish(desk, desk.begin())
+
+    (event,) = desk.payer.rows(EventRecord, type="payment_method.added", actor_type="customer")
+    assert (event.actor_id, event.actor_person) == (desk.payer.scope.customer_id, "per_1")
 
 
 def finish(desk: Desk, setup_id: str, method: MethodDetails = MASTERCARD) -> None:

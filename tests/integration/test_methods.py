@@ -57,7 +57,14 @@ def add_method(payer: PayingCustomer, last4: str, **given: Any) -> str:
 def remove(payer: PayingCustomer, method_id: str, move_to: str = "") -> None:
     with payer.services.database.unit_of_work() as session:
         remove_method(
-            session, METHOD_USERS, payer.scope, method_id, move_to=move_to, actor=CUSTOMER, at=payer.clock.now()
+            session,
+            METHOD_USERS,
+            payer.scope,
+            method_id,
+            move_to=move_to,
+            has_fresh_code=True,
+            actor=CUSTOMER,
+            at=payer.clock.now(),
         )
 
 
@@ -182,7 +189,7 @@ def test_method_of_somebody_else_is_not_there(payer: PayingCustomer, make_scope:
         lambda session: rename_method(session, stranger, payer.method_id, "mine", actor=CUSTOMER, at=at),
         lambda session: make_default(session, stranger, payer.method_id, actor=CUSTOMER, at=at),
         lambda session: remove_method(
-            session, METHOD_USERS, stranger, payer.method_id, move_to="", actor=CUSTOMER, at=at
+            session, METHOD_USERS, stranger, payer.method_id, move_to="", has_fresh_code=True, actor=CUSTOMER, at=at
         ),
     ):
         with pytest.raises(NoResultFound), payer.services.database.unit_of_work() as session:

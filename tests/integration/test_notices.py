@@ -219,8 +219,8 @@ def test_removed_method_is_mailed_about_whatever_was_chosen(
             )
         )  # fmt: skip
         remove_method(
-            session, payer.services.method_users, payer.scope, payer.method_id, move_to="", actor=payer.actor,
-            at=payer.clock.now(),
+            session, payer.services.method_users, payer.scope, payer.method_id, move_to="", has_fresh_code=True,
+            actor=payer.actor, at=payer.clock.now(),
         )  # fmt: skip
 
     sent = [each for each in deliver(office, mail) if "removed" in str(each.message["Subject"])]

@@ -41,6 +41,18 @@ def test_start_page_lists_the_example_customers_with_a_description(
     assert all((details.name or "") in page.text and (details.email or "") in page.text for details in customers)
     assert "Every way to pay: a deposit" in page.text
     assert "New here" in page.text
+    assert "A person of two accounts" not in page.text
+
+
+def test_start_page_lists_the_person_of_two_accounts_once_it_is_there(services: Services, tmp_path: Path) -> None:
+    account = make_account(services)
+    (acme,) = [example for example in EXAMPLE_MERCHANTS if example.slug == "acme"]
+    account.person("payer", acme.person[1])
+
+    demo = services.settings.model_copy(update={"demo": True, "demo_mail_dir": str(tmp_path)})
+    page = PageClient(app_on(replace(services, settings=demo)).test_client()).get("/")
+
+    assert f"{acme.person[0]}{acme.person[1]}A person of two accounts" in page.text
 
 
 def test_demo_raises_the_limit_of_prompts_to_one_phone() -> None:
@@ -114,6 +126,17 @@ def test_json_of_the_mails_keeps_its_shape(demo: tuple[PageClient, Site]) -> Non
 
     assert set(mail) == {"to", "subject", "text", "html", "at"}
     assert mail["to"] == ADDRESS and "Sign in to Acme" in mail["html"] and "cid:" not in mail["html"]
+
+
+def test_code_stands_alone_on_its_line_in_the_json_of_a_mail_of_any_language(demo: tuple[PageClient, Site]) -> None:
+    _, site = demo
+    site.change_customer(site.scope, locale="ar")
+    site.request_sign_in(site.browser())
+    site.deliver()
+
+    (mail,) = json.loads(site.app.test_client().get("/demo/mail.json").text)
+
+    assert re.search(r"^[A-Z]{4}-[A-Z]{4}$", mail["text"], re.MULTILINE)
 
 
 def policy_of(response: Response) -> dict[str, str]:

@@ -301,6 +301,7 @@ def test_method_that_is_kept_when_its_gateway_was_left_takes_nobodys_place(
 
 
 def test_only_method_is_removed_after_a_word_of_warning(pages: PageClient, account: Account) -> None:
+    account.has_fresh_code()
     method = account.method(is_default=True)
     page = pages.get(f"/acme/payment-methods/{method}/removal")
     assert "No other payment method can take over" in page.text
@@ -358,6 +359,7 @@ def test_method_on_which_nothing_depends_is_said_to_have_moved_nothing(pages: Pa
 
 
 def test_what_depends_on_a_method_is_named_before_it_goes(pages: PageClient, account: Account) -> None:
+    account.has_fresh_code()
     method = account.method()
     open_checkout = account.payment(
         "incomplete",
@@ -387,6 +389,7 @@ def test_bank_account_is_named_by_its_bank(pages: PageClient, account: Account) 
 
 
 def test_host_receives_signals_of_what_became_of_a_method(pages: PageClient, account: Account) -> None:
+    account.has_fresh_code()
     method, received = account.method(is_default=True), []
 
     def note(verb: str) -> Callable[..., None]:
@@ -402,6 +405,7 @@ def test_host_receives_signals_of_what_became_of_a_method(pages: PageClient, acc
 
 
 def test_removed_method_is_gone_from_every_page(pages: PageClient, account: Account) -> None:
+    account.has_fresh_code()
     method = account.method()
     pages.post(f"/acme/payment-methods/{method}/removal")
 

@@ -512,3 +512,16 @@ def test_receipt_says_neither_the_method_nor_where_hidden_the_buyer(
     assert "Lindqvist Studio" in repr(shown.content)
     assert "Lindqvist" not in repr(hidden.content)
     assert len({paper.digest, shown.digest, hidden.digest}) == 3
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"), [("en-US,en;q=0.9", "de"), ("", "de"), ("fr-FR,fr;q=0.9,en;q=0.8", "fr")]
+)
+def test_page_speaks_the_browsers_language_or_that_of_the_mail_which_led_there(
+    services: Services, guest: PageClient, accepted: str, language: str
+) -> None:
+    account = make_account(services, locale="de")
+
+    page = guest.get(path_of(account, account.invoice()), accept_language=accepted)
+
+    assert f'<html lang="{language}"' in page.html

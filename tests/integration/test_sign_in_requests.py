@@ -12,11 +12,13 @@ from portal.outbox.models import OutboxMessage
 from portal.sign_in.models import Challenge, RateCounter
 from portal.worker import clean_up
 from tests.support.mail_catcher import Caught
+from tests.support.people import insert_person
 from tests.support.site import ADDRESS, path_of
 from tests.support.statements import contents, counted_statements
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 UNKNOWN = "nora@lindqvist.example"
+INVITED = "sami@lindqvist.example"
 
 
 def work_of(site, address):
@@ -64,6 +66,19 @@ def test_known_and_unknown_addresses_are_the_same_work_and_answer(site):
     assert known == unknown
     assert known["rows"]["sign_in_challenges"] == known["rows"]["outbox_messages"] == 1
     assert len(mails) == 1
+    assert none == []
+
+
+def test_invited_address_is_the_same_work_and_answer_as_an_unknown_one(site):
+    insert_person(site, INVITED)
+    work_of(site, "somebody@lindqvist.example")
+    site.clock.advance(minutes=2)
+    invited, mails = work_of(site, INVITED)
+    site.clock.advance(minutes=2)
+    unknown, none = work_of(site, UNKNOWN)
+
+    assert invited == unknown
+    assert [mail.recipients for mail in mails] == [(INVITED,)]
     assert none == []
 
 

@@ -137,9 +137,9 @@ def test_customer_lists_and_revokes_own_sessions_alone(site):
     stranger = site.add_customer("jonas@berg.example")
 
     with site.services.database.unit_of_work() as session:
-        rows = list_sessions(session, site.scope, now)
+        rows = list_sessions(session, site.scope, None, now)
         assert len(rows) == 2
-        assert list_sessions(session, stranger, now) == []
+        assert list_sessions(session, stranger, None, now) == []
         assert not revoke_session(session, stranger, rows[0].id, actor=CUSTOMER, at=now)
         assert not revoke_session(
             session, Scope(site.other.merchant_id, site.scope.customer_id), rows[0].id, actor=CUSTOMER, at=now

@@ -21,7 +21,7 @@ AppWith = Callable[..., Flask]
 POLICY = {
     "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' data:", "font-src": "'self'",
     "connect-src": "'self'", "form-action": "'self'", "base-uri": "'none'", "frame-ancestors": "'none'",
-    "require-trusted-types-for": "'script'",
+    "require-trusted-types-for": "'script'", "trusted-types": "portal",
 }  # fmt: skip
 FIXED = {
     "X-Content-Type-Options": "nosniff",

@@ -13,13 +13,18 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from portal.credit.models import CustomerBalance
+from portal.customers.rules.profiles import email_key
 from portal.database import Database
+from portal.events.rules import customer_actor
 from portal.invoices.models import InvoiceLine, Promise
 from portal.notices.models import NoticeCopy
 from portal.payment_methods.models import PaymentMethodSetup
+from portal.people.models import Person
 from portal.public_ids import new_id
 from portal.services import Services
-from portal.sign_in.operations.sessions import Visitor, start_session
+from portal.sign_in.models import Passkey, SignInSession
+from portal.sign_in.operations.people import remove_person
+from portal.sign_in.operations.sessions import Proof, Visitor, start_session
 from portal.tenancy import Scope
 from tests.support import customers
 from tests.support.page_client import PageClient
@@ -104,6 +109,31 @@ class Account:
         with self._session() as session:
             return customers.insert_method(session, self.scope, at=self.now, **columns)
 
+    def passkey(self) -> str:
+        """A passkey, of a device that nobody has."""
+        passkey_id = new_id("pky", self.now)
+        with self._session() as session:
+            session.add(
+                Passkey(
+                    merchant_id=self.scope.merchant_id, id=passkey_id, customer_id=self.scope.customer_id,
+                    credential_id=passkey_id.encode(), public_key=b"", host="localhost", sign_count=0, is_synced=False,
+                    user_agent="", created_at=self.now,
+                )
+            )  # fmt: skip
+        return passkey_id
+
+    def has_fresh_code(self) -> None:
+        """A code was entered just now in every browser in which the customer is signed in."""
+        with self._session() as session:
+            session.execute(
+                sa.update(SignInSession)
+                .where(
+                    SignInSession.merchant_id == self.scope.merchant_id,
+                    SignInSession.customer_id == self.scope.customer_id,
+                )
+                .values(confirmed_at=self.now)
+            )
+
     def setup(self, status: str = "requires_action", **columns: Any) -> str:
         """A visit to the gateway's page on which a method is entered and saved."""
         setup_id = new_id("pms", self.now)
@@ -125,12 +155,31 @@ class Account:
         with self.database.unit_of_work() as session:
             session.execute(sa.update(table).where(table.id == row_id).values(**values))
 
-    def sign_in(self, app: Flask) -> PageClient:
-        """A browser of this customer, signed in by a session that is really there."""
+    def person(self, role: str = "viewer", email: str = "", *, has_joined: bool = True, **columns: Any) -> str:
+        """A person of this account, who was invited today and has joined, unless told otherwise; each time another address."""
+        person_id = new_id("per", self.now)
+        email = email or f"{person_id.lower()}@weber.example"
+        row = {"created_at": self.now, "invited_at": self.now, "name": None, **columns}
+        with self._session() as session:
+            session.add(
+                Person(
+                    merchant_id=self.scope.merchant_id, id=person_id, customer_id=self.scope.customer_id, email=email,
+                    email_key=email_key(email), role=role, joined_at=self.now if has_joined else None, **row,
+                )
+            )  # fmt: skip
+        return person_id
+
+    def remove(self, person_id: str) -> None:
+        """Remove a person, as an owner does."""
+        with self.database.unit_of_work() as session:
+            remove_person(session, self.scope, person_id, actor=customer_actor(self.scope.customer_id), at=self.now)
+
+    def sign_in(self, app: Flask, person: str | None = None) -> PageClient:
+        """A browser of this customer, or of a person of its account, signed in by a session that is really there."""
         with self.database.unit_of_work() as session:
             entered = start_session(
                 session, self.services.settings, self.scope, Visitor("b" * 43, "127.0.0.1", "Tests"), kind="mail",
-                by="link", target="/", at=self.now,
+                by="link", target="/", at=self.now, proof=Proof(person),
             )  # fmt: skip
         client = app.test_client()
         client.set_cookie(f"portal_{self.slug}", entered.token, domain="localhost")

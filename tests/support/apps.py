@@ -46,6 +46,7 @@ def app_on(services: Services, *, calls: GatewayCalls | None = None) -> Flask:
                 services, bundled_renderer(), static_files=before.static_files, calls=calls or services.calls
             ),
             policies=before.policies,
+            rights=before.rights,
             nav=before.nav,
         ),
     }

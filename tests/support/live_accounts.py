@@ -17,6 +17,7 @@ from portal.gateways.contract import MethodDetails
 from portal.invoices.models import Invoice
 from portal.merchants.queries import MerchantProfile, find_merchant
 from portal.outbox.models import OutboxMessage
+from portal.pay_links.operations import address_of, create_pay_link
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.methods import remember_method
 from portal.payments.models import Payment, PaymentAllocation
@@ -142,6 +143,13 @@ class Account:
                 session, self.scope, amount, at=now, currency=self.merchant.currency, due_in_days=due_in_days,
                 description=title, number=number, issued_on=issued_on, **details,
             )  # fmt: skip
+
+    def pay_link(self, invoice_id: str) -> str:
+        """The address at which whoever has it pays this invoice."""
+        with self.live.database.unit_of_work() as session:
+            merchant = MerchantScope(self.merchant.id)
+            link_id = create_pay_link(session, merchant, invoice_id, actor=OPERATOR, at=_now())
+        return address_of(self.live.settings, self.merchant.id, self.slug, link_id)
 
     def grant_credit(self, amount: int) -> None:
         """Credit in the merchant's currency, in minor units."""

@@ -60,7 +60,9 @@ class LivePortal:
     def await_mail(self, to: str, *, after: int = 0) -> SignInMail:
         """The newest mail with a code to this address, when there are more than `after`; the worker may mail about invoices meanwhile."""
         mails = wait_for(
-            lambda: found if len(found := self._codes(to)) > after else None, sentence=f"no mail to {to} in time"
+            lambda: found if len(found := self._codes(to)) > after else None,
+            seconds=30,
+            sentence=f"no mail to {to} in time",
         )
         return SignInMail(mails[0]["text"])
 

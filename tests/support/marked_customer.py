@@ -24,13 +24,16 @@ from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.setups import SetupOptions, begin_setup, resolve_setup
 from portal.payments.rules.choices import Prompt
 from portal.provider_events.operations import receive_event
+from portal.sign_in.models import Passkey
 from portal.sign_in.operations import create_portal_session
 from tests.support import customers
+from tests.support.accounts import Account
 from tests.support.actors import OPERATOR
 from tests.support.importing import Silence
 from tests.support.notices import add_copy
 from tests.support.pay_links import guest_of
 from tests.support.paying import PayingCustomer, carry_on, grant_credit, refund_as_staff
+from tests.support.people import person_signed_in
 from tests.support.scripted_gateway import VISA
 from tests.support.site import Site, path_of
 
@@ -47,6 +50,7 @@ EMAIL, CHANGED_EMAIL, COPY_EMAIL = (
     f"{STEM}new@{STEM}mail.example",
     f"{STEM}books@{STEM}mail.example",
 )
+PERSON_EMAIL = f"{STEM}person@{STEM}mail.example"
 AGENT = f"Mozilla/5.0 ({STEM} OS) {STEM}Browser/1.0"
 PDF = b"%PDF-1.4\n% zqxmark studio\nstartxref\n0\n%%EOF\n"
 
@@ -70,6 +74,7 @@ def fill(site: Site, folder: Path, *, slug: str = "acme") -> Marked:
     browser = _signed_in(site)
     _pay(marked)
     _write(marked, browser)
+    _have_people(site)
     _be_imported(site, folder, slug)
     _have_happen(marked)
     return marked
@@ -197,6 +202,14 @@ def _write(marked: Marked, browser: Any) -> None:
     browser.submit(page, "Confirm address", code=code)
     browser.submit(browser.get("/acme/details/email"), "Continue", email=f"{STEM}third@{STEM}mail.example")
     site.deliver()
+
+
+def _have_people(site: Site) -> None:
+    """A person who signs in in a browser of its own, and a passkey."""
+    account = Account(site.services, site.scope, "acme")
+    account.person("owner", PERSON_EMAIL, name=f"{STEM} person")
+    person_signed_in(site, PERSON_EMAIL)
+    account.change(Passkey, account.passkey(), user_agent=AGENT)
 
 
 def _be_imported(site: Site, folder: Path, slug: str) -> None:

@@ -50,6 +50,7 @@ def mail_program(site: Site) -> Any:
 def with_fresh_code(site: Site, pages: PageClient | None = None) -> PageClient:
     """A signed-in browser in which a fresh code was entered."""
     pages = pages or site.signed_in()
+    site.deliver()  # What was due before.
     pages.post("/acme/security/confirm/code", {"next": "/notices/copies/new"})
     (mail,) = site.deliver()
     pages.post("/acme/security/confirm", {"code": mail.code, "next": "/notices/copies/new"})

@@ -32,6 +32,7 @@ AREAS = {
     "Payment methods": "payment_methods/",
     "Statement": "statement.html",
     "Details": "customers/",
+    "People": "people.html",
     "Security": "security",
     "Privacy": "privacy.html",
     "Notifications": "notices/",

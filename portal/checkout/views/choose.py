@@ -40,6 +40,7 @@ from portal.payments.queries.payment_page import PaymentDetail, read_payment_pag
 from portal.payments.queries.payments import get_payment
 from portal.payments.rules.amounts import currencies_of
 from portal.payments.rules.choices import Choice, read_choice
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import format_amount
 from portal.tenancy import Scope
@@ -53,7 +54,7 @@ _NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 _UNPROCESSABLE, _CONFLICT = 422, 409
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def choose() -> Response:
     """Step one: what is paid, and with what. `invoice` once for each, or `overdue=USD`, `outstanding=USD`, `payment=pay_…`;
     `top_up=USD` for a top-up, `split=pay_…` for the rest of a payment; `currency` where several are possible, `amount=other` to choose
@@ -87,7 +88,7 @@ def _refuse_card_number() -> Response:
     return show_choices(fields, faults=dict.fromkeys(pasted_fields(), "card_number"), status=_UNPROCESSABLE)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 @card_number_shown_by(_refuse_card_number, fields=("amount", "first_amount", "phone"))
 def begin() -> Response:
     """Create the checkout and redirect to the review; a choice that is refused is shown again, as it was made. A form that names the

@@ -28,7 +28,7 @@ from portal.customer_pages.context import (
     today,
 )
 from portal.database import Reader
-from portal.errors import NotFound
+from portal.errors import FreshCodeNeeded, NotFound
 from portal.gateways.contract import NO_LIMITS, Gateway
 from portal.invoices.queries.invoice_list import sum_owed
 from portal.notice_kinds import RECEIPT
@@ -51,9 +51,11 @@ from portal.payments.operations.paying import cancel_payment, confirm_payment
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payments import find_settling_payment
 from portal.payments.rules.statuses import ENDED_WITHOUT_MONEY, UNSETTLED
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import format_amount
 from portal.services import Services
+from portal.sign_in.views.confirming import code_page, needs_code
 from portal.tenancy import Scope
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -71,13 +73,13 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/checkout/<payment_id>/cancellation", "cancel", cancel, methods=["POST"])
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def review(payment_id: str) -> Response:
     """Step two: payee, what is paid, amount, method, and Pay. A confirmed checkout redirects to its payment."""
     return _review_page(payment_id)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def confirm(payment_id: str) -> Response:
     """Pay; however often it is pressed, once."""
     services = current_services()
@@ -93,11 +95,14 @@ def confirm(payment_id: str) -> Response:
             return_url=f"{services.settings.base_url}{root()}/payments/{payment_id}",
             locale=g.shell.locale,
             consent=_consent(services),
+            has_fresh_code=not needs_code(),
         )
     except NoResultFound:
         raise NotFound from None
     except TooManyAttempts as refusal:
         return _too_many_page(payment_id, refusal)
+    except FreshCodeNeeded:
+        return redirect_to(code_page(f"/checkout/{payment_id}"))
     except AmountChanged:
         return _review_page(payment_id, has_changed=True, status=_UNPROCESSABLE)
     except (CheckoutEnded, InvoiceBeingPaid, InvoiceSettled, NoGateway) as refusal:
@@ -109,7 +114,7 @@ def confirm(payment_id: str) -> Response:
     return redirect_to(f"/payments/{payment_id}")
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def cancel(payment_id: str) -> Response:
     """Cancel. A payment that was stopped leads to the other ways to pay, or with `again` to the same one once more; one that came through
     meanwhile is shown as what it is."""
@@ -163,6 +168,8 @@ def _review_page(
         faults = find_choice_fault(checkout, methods)
         if faults:
             return _choose_again(checkout, faults, status=status)
+    if state in ("ready", "changed") and _is_code_asked_for(checkout):
+        return redirect_to(code_page(f"/checkout/{payment_id}"))
     if refused is not None:
         state = "too_many_prompts" if isinstance(refused, TooManyPrompts) else "too_many"
     method = methods.get(checkout.method_id or "")
@@ -182,6 +189,12 @@ def _review_page(
         is_gateway_slow=is_gateway_slow(scope.merchant_id, checkout.gateway),
     )
     return render_page("checkout/review.html", page, status)
+
+
+def _is_code_asked_for(checkout: Checkout) -> bool:
+    """Return whether a fresh code comes before the review, so that Pay pays; `confirm` refuses without one, whatever came between."""
+    is_much = g.merchant.options.asks_for_code(checkout.chosen.charge, checkout.currency)
+    return checkout.method_id is not None and is_much and needs_code()
 
 
 def _too_many_page(payment_id: str, refusal: TooManyAttempts) -> Response:

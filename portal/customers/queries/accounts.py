@@ -20,33 +20,27 @@ MAY_SIGN_IN = (Customer.deleted_at.is_(None), Customer.blocked == sa.false())
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A customer that may sign in, as whoever holds the mailbox of its address; `email` is empty where there is none."""
+    """A customer that may sign in, as whoever holds the mailbox of its address; `email` is empty where there is none.
+
+    Where a person of its account signs in, `person_id` and `role` are the person's, and so is `email`.
+    """
 
     id: str
     name: str | None
     company_name: str | None
     email: str
     locale: str | None
+    person_id: str | None = None
+    role: str = "owner"
 
 
-_COLUMNS = [getattr(Customer, name) for name in Account.__dataclass_fields__]
+_COLUMNS = [Customer.id, Customer.name, Customer.company_name, Customer.email, Customer.locale]
 
 
 def find_account(reader: Reader, scope: Scope) -> Account | None:
     """Return the customer if it may sign in, None when it is unknown, blocked or deleted."""
     found = _list_accounts(reader, scope, Customer.id == scope.customer_id)
     return found[0] if found else None
-
-
-def list_accounts(reader: Reader, scope: MerchantScope, email_key: str) -> list[Account]:
-    """Return who may sign in with an address, the one that was changed last first."""
-    rows = reader.execute(
-        sa.select(*_COLUMNS)
-        .where(Customer.merchant_id == scope.merchant_id, Customer.email_key == email_key, *MAY_SIGN_IN)
-        .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MAX_ACCOUNTS)
-    )
-    return [Account(*row) for row in rows]
 
 
 def list_named_accounts(reader: Reader, scope: MerchantScope, name: CustomerName) -> list[Account]:
@@ -69,26 +63,6 @@ def list_named_ids(reader: Reader, scope: MerchantScope, name: CustomerName) -> 
         .order_by(Customer.id)
     )
     return [row.id for row in rows if name.email is None or is_same_mailbox(row.email or "", name.email)]
-
-
-def list_accounts_beside(reader: Reader, scope: Scope) -> list[Account]:
-    """Return who may sign in with the customer's own address, the customer among them; empty when it may not itself."""
-    own = sa.orm.aliased(Customer)
-    rows = reader.execute(
-        sa.select(*_COLUMNS)
-        .join(own, sa.and_(own.merchant_id == Customer.merchant_id, own.email_key == Customer.email_key))
-        .where(
-            Customer.merchant_id == scope.merchant_id,
-            own.merchant_id == scope.merchant_id,
-            own.id == scope.customer_id,
-            own.deleted_at.is_(None),
-            own.blocked == sa.false(),
-            *MAY_SIGN_IN,
-        )
-        .order_by(Customer.updated_at.desc(), Customer.id.desc())
-        .limit(_MAX_ACCOUNTS)
-    )
-    return [Account(*row) for row in rows]
 
 
 def select_account_ids(merchant_id: str) -> sa.Select[Any]:

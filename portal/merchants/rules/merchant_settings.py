@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 VERSION: Literal[1] = 1
 """The version of the schema. A key that is added keeps it; a key that is renamed or changes its meaning gets the next one."""
 MAX_PRESETS = 6
+_NO_CURRENCY = "is not a currency of ISO 4217, such as EUR or XAF"
 MAX_PROMISE_DAYS = 90
 MAX_BYTES = 200_000
 """The longest document that is read."""
@@ -57,7 +58,7 @@ def _read_limits(given: object) -> dict[str, Limits]:
     faults: list[InitErrorDetails] = []
     for currency, value in given.items():
         if currency not in CURRENCIES:
-            faults.append(fault_at((currency,), "is not a currency of ISO 4217, such as EUR or XAF", value))
+            faults.append(fault_at((currency,), _NO_CURRENCY, value))
             continue
         limits, found = read_partly(Limits, value, currency)
         found += [fault_at((currency, *loc), message, None) for loc, message in _limit_faults(limits, currency)]
@@ -77,14 +78,10 @@ def _limit_faults(limits: Limits, currency: str) -> Iterator[tuple[tuple[str | i
         (name,): text for name in ("minimum", "maximum") if (text := getattr(limits, name, None)) is not None
     }
     for loc, text in (texts | {("presets", place): preset for place, preset in enumerate(limits.presets)}).items():
-        try:
-            decimal = parse_decimal(text)
-            amounts[loc] = minor_units(decimal, currency)
-        except AmountError as fault:
-            yield loc, str(fault)
-            continue
-        if major_units(amounts[loc], currency) != decimal:
-            yield loc, f"has more than the {exponent(currency)} decimals of {currency}"
+        if fault := _amount_fault(text, currency):
+            yield loc, fault
+        else:
+            amounts[loc] = minor_units(parse_decimal(text), currency)
     least, most = amounts.get(("minimum",)), amounts.get(("maximum",))
     if least is not None and least <= 0:
         yield ("minimum",), "is more than nothing"
@@ -96,12 +93,49 @@ def _limit_faults(limits: Limits, currency: str) -> Iterator[tuple[tuple[str | i
                 yield loc, "is not between the minimum and the maximum"
 
 
+def _read_amounts(given: object) -> dict[str, str]:
+    """Return amounts in major units by currency, each with no more decimals than its currency has."""
+    if not isinstance(given, Mapping):
+        raise PydanticCustomError("settings", "is a table with an amount for each currency")
+    faults = []
+    for currency, text in given.items():
+        if currency not in CURRENCIES:
+            faults.append(fault_at((currency,), _NO_CURRENCY, text))
+        elif fault := _amount_fault(text, currency):
+            faults.append(fault_at((currency,), fault, text))
+        elif parse_decimal(text) < 0:
+            faults.append(fault_at((currency,), "is less than nothing", text))
+    refuse(faults)
+    return dict(given)
+
+
+AmountByCurrency = Annotated[dict[str, str], WrapValidator(lambda given, _: _read_amounts(given))]
+
+
+def _amount_fault(text: object, currency: str) -> str:
+    """Return what is wrong with an amount as a text in major units, "" where nothing is."""
+    if not isinstance(text, str):
+        return "is a text in quotation marks"
+    try:
+        decimal = parse_decimal(text)
+        amount = minor_units(decimal, currency)
+    except AmountError as fault:
+        return str(fault)
+    return (
+        ""
+        if major_units(amount, currency) == decimal
+        else f"has more than the {exponent(currency)} decimals of {currency}"
+    )
+
+
 class Pages(Section):
-    """Which pages customers have, and what they may do there: "hidden", only "view", or "edit"; `privacy` is there or not."""
+    """Which pages customers have, and what they may do there: "hidden", only "view", or "edit"; `people` and
+    `privacy`: whether they have that page."""
 
     details: Access = "edit"
     payment_methods: Access = "edit"
     statement: Literal["hidden", "view"] = "view"
+    people: bool = True
     privacy: bool = True
 
     @property
@@ -112,17 +146,21 @@ class Pages(Section):
     def access(self, page: str) -> Access:
         """Return what customers may do on a page; all of it where the merchant has no say."""
         access: Access | bool = getattr(self, page or "-", "edit")
-        return access if isinstance(access, str) else "edit" if access else "hidden"
+        if isinstance(access, bool):
+            return "edit" if access else "hidden"
+        return access
 
 
 class Amounts(Section):
     """What customers may pay: `mode` is that of invoices without one of their own, `limits` those of an amount that is chosen,
-    `credit` the currencies in which credit may be added, `split` whether two methods may pay one invoice."""
+    `credit` the currencies in which credit may be added, `split` whether two methods may pay one invoice, `fresh_code_above` by currency
+    the amount above which a saved method pays only after a fresh code."""
 
     mode: AmountMode = "fixed"
     split: bool = False
     limits: LimitsByCurrency = Field(default_factory=dict)
     credit: LimitsByCurrency = Field(default_factory=dict)
+    fresh_code_above: AmountByCurrency = Field(default_factory=dict)
 
 
 class Languages(Section):
@@ -191,6 +229,10 @@ class MerchantSettings(Section):
             allow_split=self.amounts.split,
             top_ups=_in_minor_units(self.amounts.credit),
             amounts=_in_minor_units(self.amounts.limits),
+            fresh_code_above={
+                currency: minor_units(parse_decimal(text), currency)
+                for currency, text in self.amounts.fresh_code_above.items()
+            },
         )
 
 

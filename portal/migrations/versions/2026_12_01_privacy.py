@@ -8,7 +8,7 @@ from alembic import op
 from portal.database import Count, Digest, Id, Instant
 
 revision = "2026_12_01_privacy"
-down_revision = "2026_12_01_notices"
+down_revision = "2026_12_01_passkeys"
 branch_labels = None
 depends_on = None
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
+from portal.errors import FreshCodeNeeded
 from portal.events.rules import Actor
 from portal.merchants.queries import get_merchant
 from portal.outbox.operations import enqueue
@@ -42,17 +43,22 @@ def remove_method(
     method_id: str,
     *,
     move_to: str,
+    has_fresh_code: bool,
     actor: Actor,
     at: datetime,
 ) -> str | None:
     """Remove a method, and return the id of the one that took over, None where nothing depended on it or none is left. What depends on it moves to `move_to`, or to the only method left, or to none where none is left. `move_to` is
     "" where nothing was chosen.
 
-    Raises SuccessorMissing when several methods are left and none of them was chosen, and NoResultFound for a method that is not
+    The only method is removed after a fresh code alone, or where the customer has no address to send one to (`has_fresh_code`).
+
+    Raises FreshCodeNeeded without it, SuccessorMissing when several methods are left and none of them was chosen, and NoResultFound for a method that is not
     this customer's.
     """
     methods = lock_methods(session, scope)
     method = get_method(session, scope, method_id)
+    if len(methods) <= 1 and not has_fresh_code:
+        raise FreshCodeNeeded
     today = get_merchant(session, scope.merchant_id).day_of(at)
     candidates = [other for other in methods if other.id != method.id and method_state(other, today) not in UNUSABLE]
     successor = _choose(session, users, scope, method, candidates, move_to, at)

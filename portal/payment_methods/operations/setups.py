@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.events.operations import record
-from portal.events.rules import Actor, Event, EventType, customer_actor, gateway_actor
+from portal.events.rules import Actor, Event, EventType, gateway_actor
 from portal.gateways.contract import Gateway, Lookup, SetupOutcome, SetupRequest, State
 from portal.gateways.polling import RESEND_AFTER, next_check
 from portal.merchants.queries import get_merchant
 from portal.payment_methods.errors import SetupsUnavailable, TooManySetups
 from portal.payment_methods.models import PaymentMethodSetup
-from portal.payment_methods.operations.consents import Consent, link_consent, record_consent
+from portal.payment_methods.operations.consents import Consent, consenting_actor, link_consent, record_consent
 from portal.payment_methods.operations.methods import get_method, lock_methods, prefer, remember_method
 from portal.payment_methods.operations.removal import replace_method
 from portal.payment_methods.operations.uses import MethodUsers
@@ -265,8 +265,8 @@ def _save_method(
 ) -> None:
     """Save the new method, with the options that the customer chose for it."""
     assert outcome.method is not None, "a success has a method (decide_setup_status)"
-    scope, actor = Scope(setup.merchant_id, setup.customer_id), customer_actor(setup.customer_id)
-    # The customer asked for it on our page, whoever reports the outcome.
+    scope = Scope(setup.merchant_id, setup.customer_id)
+    actor = consenting_actor(session, scope, setup_id=setup.id)
     setup.payment_method_id = remember_method(
         session, scope, setup.gateway, outcome.method, actor=actor, at=at, nickname=setup.nickname or None
     )

@@ -33,4 +33,5 @@ def setup_consent_text(locale: str, *, merchant: str, gateway: str) -> str:
 
 def current_consent(wording: str) -> Consent:
     """Return the consent that is given with the current request."""
-    return Consent(wording, g.shell.locale, request.remote_addr or "", request.headers.get("User-Agent", ""))
+    agent = request.headers.get("User-Agent", "")
+    return Consent(wording, g.shell.locale, request.remote_addr or "", agent, g.signed_in.person_id)

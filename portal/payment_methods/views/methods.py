@@ -19,7 +19,7 @@ from portal.customer_pages.context import (
     today,
 )
 from portal.database import Reader
-from portal.errors import NotFound
+from portal.errors import FreshCodeNeeded, NotFound
 from portal.payment_methods.errors import HasExpired, MethodFault, SuccessorMissing
 from portal.payment_methods.operations.methods import make_default, rename_method
 from portal.payment_methods.operations.removal import remove_method
@@ -35,7 +35,9 @@ from portal.payment_methods.queries.own_methods import (
 from portal.payment_methods.rules import echoed_nickname
 from portal.payment_methods.views.setups import add_routes as add_setup_routes
 from portal.payment_methods.views.setups import setup_gateway
+from portal.people.rules import Right
 from portal.public_ids import is_id
+from portal.sign_in.views.confirming import code_page, needs_code
 from portal.web.card_numbers import card_number_shown_by
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -55,13 +57,13 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(f"{one}/removal", "remove_payment_method", remove, methods=["POST"])
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def payment_methods() -> Response:
     """The saved methods, the default first; `done`, `method` and `to` are what was done just now."""
     return _methods_page()
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def payment_method(method_id: str) -> Response:
     """The same page with the details of one method open."""
     return _methods_page(OpenMethod(method_id, "details"))
@@ -71,7 +73,7 @@ def _refuse_card_number_as_name(method_id: str) -> Response:
     return _methods_page(OpenMethod(method_id, "name", nickname="", fault="card_number"), status=_UNPROCESSABLE)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 @card_number_shown_by(_refuse_card_number_as_name, fields=("nickname",))
 def rename(method_id: str) -> Response:
     """Set the customer's own name of a method; an empty one removes it."""
@@ -90,7 +92,7 @@ def rename(method_id: str) -> Response:
     return _redirect_after("named", method_id)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def prefer(method_id: str) -> Response:
     """Make a method the default; one that has expired meanwhile is shown as it is."""
     try:
@@ -104,13 +106,18 @@ def prefer(method_id: str) -> Response:
     return _redirect_after("default", method_id)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def removal(method_id: str) -> Response:
-    """The same page with the removal of one method open: what depends on it, and which could take over."""
+    """The same page with the removal of one method open: what depends on it, and which could take over. A fresh code comes before
+    that of the only one."""
+    if needs_code():
+        with reading() as reader:
+            if [method.id for method in list_own_methods(reader, current_scope())] == [method_id]:
+                return redirect_to(code_page(_removal_path(method_id)))
     return _methods_page(OpenMethod(method_id, "removal"))
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def remove(method_id: str) -> Response:
     """Move what depends on it, and remove it: both or neither."""
     chosen = request.form.get("move_to", "")
@@ -122,16 +129,23 @@ def remove(method_id: str) -> Response:
                 current_scope(),
                 _checked(method_id),
                 move_to=chosen,
+                has_fresh_code=not needs_code(),
                 actor=current_actor(),
                 at=now(),
             )
         )
     except NoResultFound:
         raise NotFound from None
+    except FreshCodeNeeded:
+        return redirect_to(code_page(_removal_path(method_id)))
     except SuccessorMissing:
         opened = OpenMethod(method_id, "removal", chosen=chosen, is_choice_missing=True)
         return _methods_page(opened, status=_UNPROCESSABLE)
     return _redirect_after("removed", method_id, to=successor_id)
+
+
+def _removal_path(method_id: str) -> str:
+    return f"/payment-methods/{method_id}/removal"
 
 
 def _redirect_after(done: str, method_id: str, *, to: str | None = None) -> Response:
@@ -152,6 +166,7 @@ def _methods_page(opened: OpenMethod | None = None, *, status: int = 200) -> Res
     kept_at = {
         detail.gateway: services.gateways.find_named(scope.merchant_id, detail.gateway) for detail in details.values()
     }
+    may_pay = g.signed_in.may(Right.PAY)
     page = MethodsPage(
         build_method_entries(
             methods,
@@ -165,8 +180,8 @@ def _methods_page(opened: OpenMethod | None = None, *, status: int = 200) -> Res
             zone=ZoneInfo(g.merchant.timezone),
         ),
         gateway_name=gateway.title if gateway else g.merchant.name,
-        can_add=setup_gateway() is not None,
-        can_edit=g.merchant.settings.pages.payment_methods == "edit",
+        can_add=may_pay and setup_gateway() is not None,
+        can_edit=may_pay and g.merchant.settings.pages.payment_methods == "edit",
         done=done,
     )
     return render_page("payment_methods/list.html", page, status)

@@ -17,6 +17,7 @@ from portal.payment_methods.queries.own_methods import get_own_method, list_own_
 from portal.payment_methods.queries.setups import get_setup
 from portal.payment_methods.rules import SETUP_UNSETTLED, echoed_nickname
 from portal.payment_methods.views.consent_texts import current_consent, setup_consent_text
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.web.card_numbers import card_number_shown_by
 from portal.web.policies import signed_in
@@ -40,7 +41,7 @@ def setup_gateway() -> Gateway | None:
     return gateway if gateway is not None and gateway.capabilities.setup_page else None
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def new() -> Response:
     """The options of a new method; `replaces` is the id of the method that it replaces."""
     return _new_page(SetupOptions(replaces=request.args.get("replaces") or None))
@@ -52,7 +53,7 @@ def _refuse_card_number_as_name() -> Response:
     return _new_page(options, fault="card_number", status=_UNPROCESSABLE)
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 @card_number_shown_by(_refuse_card_number_as_name, fields=("nickname",))
 def begin() -> Response:
     """Begin the setup, open the gateway's page, and redirect to our page, which links to it."""
@@ -82,7 +83,7 @@ def begin() -> Response:
     return redirect_to(f"/payment-methods/new/{setup_id}")
 
 
-@signed_in
+@signed_in(to=Right.PAY)
 def setup(setup_id: str) -> Response:
     """The progress of a new method. Without a proven outcome the gateway is looked up first: the return address proves nothing."""
     services, scope = current_services(), current_scope()

@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from portal.credit import operations as credit
 from portal.credit.queries import free_credit
+from portal.errors import FreshCodeNeeded
 from portal.events.rules import Actor
 from portal.gateways.contract import ANY_AMOUNT, ChargeLimits, Gateway
 from portal.invoices.operations import balance
 from portal.merchants.queries import get_merchant
+from portal.merchants.rules.payment_options import PaymentOptions
 from portal.money import Money
 from portal.pay_links.queries import find_pay_link
 from portal.payment_methods.operations.consents import Consent, record_consent
@@ -63,6 +65,7 @@ def write_intent(
     return_url: str,
     locale: str,
     consent: Consent | None,
+    has_fresh_code: bool,
     actor: Actor,
 ) -> Intent:
     """Write the intent in the caller's transaction; nothing is sent.
@@ -91,10 +94,13 @@ def write_intent(
         [(share.invoice_id, share.amount, share.price) for share in allocations],
     )
     limits = gateway.capabilities.charge_limits.get(payment.currency, ANY_AMOUNT) if gateway is not None else ANY_AMOUNT
-    pricing, currencies = _reprice(session, scope, payment, allocations, limits)
+    options = get_merchant(session, scope.merchant_id).options
+    pricing, currencies = _reprice(session, scope, payment, allocations, options, limits)
     method_id = payment.payment_method_id
     if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
+    if method_id is not None and not has_fresh_code and options.asks_for_code(pricing.charge, payment.currency):
+        raise FreshCodeNeeded
     _apply_pricing(session, payment, allocations, pricing, currencies)
     with session.no_autoflush:  # The payment itself is written once, when it has become what it is now.
         supersede(
@@ -147,6 +153,7 @@ def _reprice(
     scope: Scope,
     payment: Payment,
     allocations: Sequence[PaymentAllocation],
+    options: PaymentOptions,
     limits: ChargeLimits,
 ) -> tuple[Pricing, Mapping[str, str]]:
     """Return what the payment amounts to now, under the locks of its invoices, and the currency of each of them, which may have been
@@ -156,7 +163,6 @@ def _reprice(
         if not limits.allows(payment.amount):
             raise AmountUnchargeable(limits.least)
         return Pricing(payment.currency, (), payment.amount), {}
-    options = get_merchant(session, scope.merchant_id).options
     if payment.split_of is not None:
         check_first_of_split(session, scope, payment.split_of)
     dues, reserved = lock_dues(session, scope, [share.invoice_id for share in allocations], options)

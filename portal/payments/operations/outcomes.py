@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 from portal.contacts import mask_card_numbers
 from portal.credit import operations as credit
 from portal.events.operations import record
-from portal.events.rules import Actor, Event, EventType, customer_actor
+from portal.events.rules import Actor, Event, EventType
 from portal.gateways.contract import ChargeOutcome, State
 from portal.invoices.operations import balance
 from portal.invoices.queries.payable import read_currencies
 from portal.ledger.operations.posting import post
 from portal.ledger.rules import Settled, payment_captured
 from portal.money import Money
-from portal.payment_methods.operations.consents import link_consent
+from portal.payment_methods.operations.consents import consenting_actor, link_consent
 from portal.payment_methods.operations.methods import mark_used, remember_method
 from portal.payment_methods.rules import shown_brand
 from portal.payments.models import Payment, PaymentAllocation
@@ -248,10 +248,8 @@ def _save_method(session: Session, payment: Payment, outcome: ChargeOutcome, at:
     gateway, entered = payment.gateway, outcome.method
     is_to_save = payment.payment_method_id is None and payment.save_method
     if is_to_save and gateway is not None and entered and entered.token:
-        # The customer asked to save it, whoever reports the outcome.
-        payment.payment_method_id = remember_method(
-            session, scope, gateway, entered, actor=customer_actor(payment.customer_id), at=at
-        )
+        actor = consenting_actor(session, scope, payment_id=payment.id)
+        payment.payment_method_id = remember_method(session, scope, gateway, entered, actor=actor, at=at)
         link_consent(session, payment.merchant_id, payment.payment_method_id, payment_id=payment.id)
     if payment.payment_method_id is not None:
         mark_used(session, scope, payment.payment_method_id, at=at)

@@ -55,6 +55,7 @@ def confirm_payment(
     return_url: str,
     locale: str,
     consent: Consent | None = None,
+    has_fresh_code: bool = False,
 ) -> None:
     """Pay a checkout: reserve, send, record. Called again, it only looks up the outcome of the first call.
 
@@ -63,8 +64,9 @@ def confirm_payment(
 
     `version` is `shown_version` of the page that was confirmed; "" is the version of the amounts as they were chosen.
     `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
-    `consent` is recorded where the customer asked to save the new method; without it none is saved.
-    Raises AmountChanged, AmountUnchargeable, RestTooSmall, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, MethodUnknown, NoGateway, TooManyAttempts, and
+    `consent` is recorded where the customer asked to save the new method; without it none is saved. `has_fresh_code`: the customer entered one
+    a short while ago, or has no address to send one to.
+    Raises AmountChanged, AmountUnchargeable, RestTooSmall, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, FreshCodeNeeded, MethodUnknown, NoGateway, TooManyAttempts, and
     NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
     """
     gateway = services.gateways.find(scope.merchant_id)
@@ -84,6 +86,7 @@ def confirm_payment(
                 return_url=return_url,
                 locale=locale,
                 consent=consent,
+                has_fresh_code=has_fresh_code,
                 actor=actor,
             )
         )

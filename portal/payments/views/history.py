@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, g, request
 
-from portal.customer_pages.context import current_scope, current_services, now, reading, root, today
+from portal.customer_pages.context import can_pay, current_scope, current_services, now, reading, root, today
 from portal.database import Database, Reader
 from portal.paging import Cursor, Slice, read_pages
 from portal.payments.page_builders import build_payment_rows, build_payments_page
@@ -24,6 +24,7 @@ from portal.payments.queries.history import FILTERS, read_history, read_refunds
 from portal.payments.rules.filters import HistoryFilter, read_history_filter
 from portal.payments.rules.search import Notation, query_terms
 from portal.payments.views.csv_rows import csv_header, csv_row
+from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.refunds.queries import find_refund
 from portal.rendering.formats import formats_for
@@ -34,10 +35,10 @@ from portal.web.policies import signed_in
 from portal.web.render import render_page
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def payments() -> Response:
     """The history, 25 payments a page."""
-    services, scope = current_services(), current_scope()
+    scope = current_scope()
     wanted = read_history_filter(request.args, FILTERS)
     cursor = read_cursor(request.args, lambda text: text if is_id("pay", text) else None)
     with reading() as reader:
@@ -46,15 +47,14 @@ def payments() -> Response:
             found = read_filtered(reader, scope, _narrowed(reader, scope, wanted, counts), cursor, now=now())
         else:
             found, counts = read_history(reader, scope, wanted.status, cursor, now=now())
-    can_pay = services.gateways.find(scope.merchant_id) is not None
     rows = build_payment_rows(
-        found.rows, read_refunds(found.rows), zone=ZoneInfo(g.merchant.timezone), root=root(), can_pay=can_pay
+        found.rows, read_refunds(found.rows), zone=ZoneInfo(g.merchant.timezone), root=root(), can_pay=can_pay()
     )
     pager = build_pager(found, wanted.fields, lambda row: row.id)
     return render_page("payments/list.html", build_payments_page(wanted, rows, pager, counts, root=root()))
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def payments_csv() -> Response:
     """The payments that the page with the same filters lists, on all its pages, as a file."""
     services, scope = current_services(), current_scope()

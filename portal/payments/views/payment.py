@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flask import Response, g, request
 
-from portal.customer_pages.context import current_scope, current_services, now, reader_zone, root, today
+from portal.customer_pages.context import can_pay, current_scope, current_services, now, reader_zone, root, today
 from portal.database import Reader
 from portal.events.queries import list_events
 from portal.events.rules import EventType
@@ -18,13 +19,14 @@ from portal.payments.operations.paying import look_up_for_page
 from portal.payments.page_builders import build_payment_page, is_just_paid
 from portal.payments.queries.payment_page import read_payment_page
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
+from portal.people.rules import Right
 from portal.refunds.queries import StoredRefund, list_refunds_of
 from portal.tenancy import MerchantScope, Scope
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def payment(payment_id: str) -> Response:
     """One payment. Without a proven outcome the gateway is looked up first, so that a reload shows the current status."""
     services, scope = current_services(), current_scope()
@@ -54,12 +56,14 @@ def payment(payment_id: str) -> Response:
         zone=reader_zone(),
         root=root(),
         now=now(),
-        can_pay=services.gateways.find(scope.merchant_id) is not None,
+        can_pay=can_pay(),
         email=g.signed_in.email,
         receipt=receipt,
         owed=owed,
         has_tried_to_stop=request.args.get("stop") == "requested",
     )
+    if not g.signed_in.may(Right.PAY):
+        page = replace(page, retry_url=None, rest_url=None, continue_url=None, can_cancel=False)
     return render_page("payments/detail.html", page)
 
 

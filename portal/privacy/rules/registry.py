@@ -88,7 +88,12 @@ TREATMENTS: Mapping[str, Treatment] = MappingProxyType(
         "confirmations": deleted("confirmations", secret=("tries_left",)),
         "email_changes": deleted("email_changes"),
         "sign_in_known_browsers": deleted("known_browsers", secret=("browser_digest",)),
-        "sign_in_sessions": deleted("sessions", secret=("token_digest",)),
+        "sign_in_sessions": deleted("sessions", secret=("token_digest", "address_digest")),
+        "passkeys": deleted("passkeys", secret=("credential_id", "public_key", "sign_count")),
+        "sign_in_persons_browsers": deleted(
+            "persons_browsers", owner=Owner("person_id", "persons"), secret=("browser_digest",)
+        ),
+        "persons": deleted("people", secret=("email_key",)),
         "portal_sessions": deleted("portal_sessions", secret=("token_digest",)),
         "notice_preferences": deleted("notice_preferences"),
         "notice_copies": deleted("notice_copies", secret=("address_key",)),
@@ -163,6 +168,7 @@ TREATMENTS: Mapping[str, Treatment] = MappingProxyType(
         "provider_events": nobodys("ids of what gateways have reported; what they say of it is not stored"),
         "gateway_comparisons": nobodys("sums of a merchant's account"),
         "gateway_differences": nobodys("ids and amounts of payments that a gateway and the ledger disagree about"),
+        "passkey_used_challenges": nobodys("random numbers that were used once, gone within days"),
         "rate_counters": nobodys("counts by keyed digests of addresses and networks, gone within days"),
         "import_runs": nobodys("counts of rows; what a file said is not stored"),
         "imported_objects": nobodys("ids of what a run made"),

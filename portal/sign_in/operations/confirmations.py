@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from portal.clock import has_begun
 from portal.customers.operations import lock_customer
-from portal.customers.queries.accounts import find_account
 from portal.customers.rules.profiles import mailbox_of
 from portal.outbox.operations import enqueue
+from portal.people.queries import find_principal
 from portal.public_ids import new_id
 from portal.settings import Settings
 from portal.sign_in.errors import TooManyMessages
@@ -60,16 +60,17 @@ def request_confirmation(
     session_id: str | None = None,
     address: str | None = None,
     change_id: str | None = None,
+    person_id: str | None = None,
 ) -> str:
     """Queue a mail with a code in place of the one before; return the id of the confirmation.
 
-    `address` is where it goes, the customer's own unless given. One customer causes ten mails an hour, to one address as many, and one
+    `address` is where it goes; unless given the customer's own, or that of the person `person_id` of its account. One customer, and one person, causes ten mails an hour, to one address as many, and one
     a minute. Undoing a change has a budget of its own, which whoever is signed in cannot use up. Raises TooManyMessages.
     """
     lock_customer(
         session, scope
     )  # One of each purpose is open: of two requests at once, the later replaces the earlier.
-    for key in _keys(settings, scope, address, change_id):
+    for key in _keys(settings, scope, address, change_id, person_id):
         tally = count_up(session, scope.merchant_id, key, at=at, window=HOUR)
         if tally.count > settings.sign_in_mails_per_address_per_hour:
             raise TooManyMessages(tally.started_at + HOUR, at)
@@ -77,15 +78,16 @@ def request_confirmation(
     due_at = take_turn(
         session,
         scope.merchant_id,
-        limit_key("confirm-turn", _digest(change_id or scope.customer_id)),
+        limit_key("confirm-turn", _digest(change_id or person_id or scope.customer_id)),
         at=at,
         spacing=spacing,
     )
-    close_confirmations(session, scope, purpose, at=at)
+    _close(session, scope, purpose, Confirmation.person_id.is_not_distinct_from(person_id), at=at)
     confirmation_id = new_id(tokens.CONFIRMATION, at)
     session.add(
         Confirmation(
-            merchant_id=scope.merchant_id, id=confirmation_id, customer_id=scope.customer_id, session_id=session_id, purpose=purpose,
+            merchant_id=scope.merchant_id, id=confirmation_id, customer_id=scope.customer_id, person_id=person_id,
+            session_id=session_id, purpose=purpose,
             change_id=change_id, address=address, locale=locale, tries_left=CONFIRMATION_TRIES, created_at=at,
         )
     )  # fmt: skip
@@ -101,7 +103,7 @@ def prepare_confirmation_mail(
     row = session.get(Confirmation, (merchant_id, confirmation_id), with_for_update=True)
     if row is None or row.closed_at is not None:
         return None
-    customer = find_account(session, Scope(merchant_id, row.customer_id))
+    customer = find_principal(session, Scope(merchant_id, row.customer_id), row.person_id, at)
     to = row.address or (customer.email if customer else "")
     if customer is None or not to:
         return None
@@ -109,7 +111,7 @@ def prepare_confirmation_mail(
     code = tokens.confirmation_code(settings.keys, merchant_id, confirmation_id)
     return ConfirmationMailContent(
         to=to,
-        locale=customer.locale or row.locale,
+        locale=(customer.locale if customer.person_id is None else None) or row.locale,
         code=format_code(code),
         minutes=settings.sign_in_minutes,
         purpose=row.purpose,
@@ -148,7 +150,7 @@ def enter_confirmation(
     if not has_begun(row.mailed_at, at) or at >= row.expires_at:
         row.closed_at = at
         return EnteredCode("expired")
-    key = limit_key("confirm-try", _digest(change_id or scope.customer_id))
+    key = limit_key("confirm-try", _digest(change_id or row.person_id or scope.customer_id))
     tried = count_up(session, scope.merchant_id, key, at=at, window=HOUR)
     if row.tries_left == 0 or tried.count > settings.sign_in_failures_per_address_per_hour:
         return EnteredCode("locked")
@@ -160,7 +162,16 @@ def enter_confirmation(
 
 
 def close_confirmations(session: Session, scope: Scope, purpose: Purpose, *, at: datetime) -> None:
-    """Close what is open, so that its code is worth nothing any more."""
+    """Close what is open, whoever of the account requested it, so that its code is worth nothing any more."""
+    _close(session, scope, purpose, at=at)
+
+
+def close_confirmations_of(session: Session, scope: Scope, person_id: str, *, at: datetime) -> None:
+    """Close what a person has open."""
+    _close(session, scope, "identity", Confirmation.person_id == person_id, at=at)
+
+
+def _close(session: Session, scope: Scope, purpose: Purpose, *conditions: sa.ColumnElement[bool], at: datetime) -> None:
     session.execute(
         sa.update(Confirmation)
         .where(
@@ -168,6 +179,7 @@ def close_confirmations(session: Session, scope: Scope, purpose: Purpose, *, at:
             Confirmation.customer_id == scope.customer_id,
             Confirmation.purpose == purpose,
             Confirmation.closed_at.is_(None),
+            *conditions,
         )
         .values(closed_at=at)
         .execution_options(synchronize_session="fetch")
@@ -189,10 +201,12 @@ def mark_confirmed(session: Session, scope: Scope, session_id: str, *, at: datet
     )
 
 
-def _keys(settings: Settings, scope: Scope, address: str | None, change_id: str | None) -> list[str]:
+def _keys(
+    settings: Settings, scope: Scope, address: str | None, change_id: str | None, person_id: str | None
+) -> list[str]:
     if change_id is not None:
         return [limit_key("confirm-mail", _digest(change_id))]
-    keys = [limit_key("confirm-mail", _digest(scope.customer_id))]
+    keys = [limit_key("confirm-mail", _digest(person_id or scope.customer_id))]
     if address is not None:
         digest = tokens.address_digest(settings.keys, scope.merchant_id, mailbox_of(address))
         keys.append(limit_key("confirm-address", digest))

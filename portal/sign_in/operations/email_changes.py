@@ -22,6 +22,8 @@ from portal.sign_in.operations.confirmations import (
     request_confirmation,
 )
 from portal.sign_in.operations.limits import HOUR
+from portal.sign_in.operations.passkeys import remove_passkeys_since
+from portal.sign_in.operations.people import end_people_since
 from portal.sign_in.rules.challenges import UNDO_FOR
 from portal.sign_in.rules.tokens import EMAIL_CHANGE
 from portal.tenancy import MerchantScope, Scope
@@ -61,10 +63,13 @@ def want_email_later(
 ) -> None:
     """Note the new address, and mail the customer's own a fresh code, after which the new one gets its (`resume_email`).
 
-    Both or neither: who has used up its mails notes no more addresses either. Raises TooManyMessages.
+    Both or neither: who has used up its mails notes no more addresses either. The code goes to whoever acts, the actor's person.
+    Raises TooManyMessages.
     """
     expect_email(session, scope, address, actor=actor, at=at)
-    request_confirmation(session, settings, scope, "identity", locale=locale, at=at, session_id=session_id)
+    request_confirmation(
+        session, settings, scope, "identity", locale=locale, at=at, session_id=session_id, person_id=actor.person
+    )
 
 
 def resume_email(
@@ -179,8 +184,10 @@ def undo_email(
     )
     for step in steps:
         step.undone_at = at
-    # Also the session in which it was changed: whoever did it may not have been the customer.
+    # Also the session in which it was changed: whoever did it may not have been the customer, nor those whom they invited or made owners.
     end_access(session, scope, actor=actor, at=at)
+    remove_passkeys_since(session, scope, change.changed_at, actor=actor, at=at)
+    end_people_since(session, scope, change.changed_at, actor=actor, at=at)
     return entered
 
 

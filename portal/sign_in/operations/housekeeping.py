@@ -15,11 +15,14 @@ from portal.sign_in.models import (
     Confirmation,
     EmailChange,
     KnownBrowser,
+    PersonsBrowser,
     PortalSession,
     SignInRequest,
     SignInSession,
+    UsedChallenge,
 )
 from portal.sign_in.operations.limits import delete_old_counters
+from portal.sign_in.rules.passkeys import FORGET_AFTER
 
 _CHALLENGE_RETENTION = timedelta(days=3)
 _SESSION_RETENTION = timedelta(days=30)
@@ -28,7 +31,7 @@ KNOWN_FOR = timedelta(days=365)
 
 
 def delete_old_rows(session: Session, *, at: datetime) -> int:
-    """Close expired challenges, and delete old challenges, confirmations, changes of address, portal sessions, ended sessions, known browsers and counters of all merchants.
+    """Close expired challenges, and delete old challenges, confirmations, changes of address, portal sessions, ended sessions, known browsers, used challenges and counters of all merchants.
 
     Return the number of deleted rows. Expired challenges stay for three days, so that their links still lead to a new one
     with the same target.
@@ -40,6 +43,7 @@ def delete_old_rows(session: Session, *, at: datetime) -> int:
         "created_before": at - _CHALLENGE_RETENTION,
         "ended_before": at - _SESSION_RETENTION,
         "seen_before": at - KNOWN_FOR,
+        "answered_before": at - FORGET_AFTER,
     }
     _run(session, _CLOSE_EXPIRED, parameters)
     return sum(_run(session, statement, parameters) for statement in _DELETE_OLD) + delete_old_counters(session, at=at)
@@ -51,8 +55,9 @@ def _run(session: Session, statement: Any, parameters: dict[str, Any]) -> int:
 
 
 _CHALLENGES, _REQUESTS, _BROWSERS = table_of(Challenge), table_of(SignInRequest), table_of(KnownBrowser)
+_PERSONS_BROWSERS = table_of(PersonsBrowser)
 _PORTAL_SESSIONS, _SESSIONS = table_of(PortalSession), table_of(SignInSession)
-_CONFIRMATIONS, _EMAIL_CHANGES = table_of(Confirmation), table_of(EmailChange)
+_CONFIRMATIONS, _EMAIL_CHANGES, _ANSWERED = table_of(Confirmation), table_of(EmailChange), table_of(UsedChallenge)
 _CLOSE_EXPIRED = (
     sa.update(_CHALLENGES)
     .where(_CHALLENGES.c.used_at.is_(None), _CHALLENGES.c.expires_at <= sa.bindparam("expired_before"))
@@ -71,10 +76,12 @@ _DELETE_OLD = tuple(
     for table, condition in (
         (_REQUESTS, _OF_OLD),
         (_BROWSERS, _BROWSERS.c.signed_in_at < sa.bindparam("seen_before")),
+        (_PERSONS_BROWSERS, _PERSONS_BROWSERS.c.signed_in_at < sa.bindparam("seen_before")),
         (_CHALLENGES, _IS_OLD),
         (_CONFIRMATIONS, _CONFIRMATIONS.c.created_at < sa.bindparam("created_before")),
         (_EMAIL_CHANGES, _EMAIL_CHANGES.c.undo_until < sa.bindparam("created_before")),
         (_PORTAL_SESSIONS, _PORTAL_SESSIONS.c.expires_at < sa.bindparam("created_before")),
         (_SESSIONS, _HAS_ENDED),
+        (_ANSWERED, _ANSWERED.c.used_at < sa.bindparam("answered_before")),
     )
 )

@@ -17,15 +17,17 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from portal.clock import CLOCKS_DIFFER_BY
-from portal.customers.queries.accounts import Account, list_accounts
+from portal.customers.queries.accounts import Account
 from portal.customers.rules.profiles import email_key, is_same_mailbox, mailbox_of
 from portal.outbox.operations import enqueue
+from portal.people.queries import list_accounts
 from portal.public_ids import new_id
 from portal.settings import Settings
 from portal.sign_in.models import Challenge, SignInRequest
 from portal.sign_in.operations.budgets import Asker, count_request, first_mail_due_at, next_mail_due_at
 from portal.sign_in.operations.sessions import Visitor
-from portal.sign_in.queries import ChallengeRow, is_known_browser, list_verified_accounts
+from portal.sign_in.queries import ChallengeRow
+from portal.sign_in.queries.mailboxes import is_known_browser, list_verified_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import mask_address
 from portal.tenancy import MerchantScope
@@ -58,13 +60,14 @@ def request_sign_in(
 
     `address` has passed `rules.is_address`; the mail is sent to the stored address. Raises TooManyMessages.
     """
-    accounts = list_accounts(session, MerchantScope(merchant_id), email_key(address))
+    accounts = list_accounts(session, MerchantScope(merchant_id), email_key(address), at)
     # Where several customers' addresses differ by more than ASCII case, only those equal to the typed one count.
     candidates = [account for account in accounts if is_same_mailbox(account.email, address)] or accounts[:1]
     # The mailbox that gets the mail, and not what was typed: what joins must have one and the same recipient.
     mailbox = mailbox_of(candidates[0].email if candidates else address)
     wanted = _Wanted(
         customer_id=candidates[0].id if candidates else None,
+        person_id=candidates[0].person_id if candidates else None,
         address_digest=tokens.address_digest(settings.keys, merchant_id, mailbox),
         masked_address=mask_address(address),
         target=target,
@@ -77,9 +80,10 @@ def request_again(
     session: Session, settings: Settings, merchant_id: str, visitor: Visitor, challenge: ChallengeRow, *, at: datetime
 ) -> RequestedMail:
     """Request the mail of a challenge's address once more, for this browser, with the same target. Raises TooManyMessages."""
-    accounts = list_verified_accounts(session, settings.keys, merchant_id, challenge)
+    accounts = list_verified_accounts(session, settings.keys, merchant_id, challenge, at)
     wanted = _Wanted(
         customer_id=accounts[0].id if accounts else None,
+        person_id=accounts[0].person_id if accounts else None,
         address_digest=challenge.address_digest,
         masked_address=challenge.masked_address,
         target=challenge.target,
@@ -93,6 +97,7 @@ class _Wanted:
     """What a request brings to its challenge."""
 
     customer_id: str | None
+    person_id: str | None
     address_digest: bytes
     masked_address: str
     target: str
@@ -142,12 +147,16 @@ def _join_or_create(
         browser_digest=tokens.token_digest(asker.visitor.browser),
         tries_left=settings.sign_in_tries,
         customer_id=wanted.customer_id,
+        person_id=wanted.person_id,
         target=wanted.target,
         locale=wanted.locale,
     )
     latest = {
         # A customer who was created since the first request is put in; a request that knows of none takes nobody out.
         "customer_id": sa.func.coalesce(statement.excluded.customer_id, Challenge.customer_id),
+        "person_id": sa.case(
+            (statement.excluded.customer_id.is_(None), Challenge.person_id), else_=statement.excluded.person_id
+        ),
         "target": wanted.target,
         "locale": wanted.locale,
     }
@@ -157,6 +166,7 @@ def _join_or_create(
         ).returning(
             Challenge.id,
             Challenge.customer_id,
+            Challenge.person_id,
             Challenge.created_at,
             Challenge.mail_requested_at,
             Challenge.mailed_at,
@@ -166,6 +176,7 @@ def _join_or_create(
     return ChallengeRow(
         id=row.id,
         customer_id=row.customer_id,
+        person_id=row.person_id,
         address_digest=wanted.address_digest,
         masked_address=wanted.masked_address,
         target=wanted.target,

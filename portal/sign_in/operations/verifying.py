@@ -19,14 +19,9 @@ from portal.sign_in.models import Challenge
 from portal.sign_in.operations.budgets import Asker, count_try, forget_failures_in_a_row, give_back_try
 from portal.sign_in.operations.limits import HOUR, count_up, limit_key
 from portal.sign_in.operations.requesting import request_again
-from portal.sign_in.operations.sessions import NewSession, Visitor, start_session
-from portal.sign_in.queries import (
-    ChallengeRow,
-    find_challenge,
-    is_known_browser,
-    list_requested_challenges,
-    list_verified_accounts,
-)
+from portal.sign_in.operations.sessions import NewSession, Proof, Visitor, start_session
+from portal.sign_in.queries import ChallengeRow, find_challenge, list_requested_challenges
+from portal.sign_in.queries.mailboxes import is_known_browser, list_verified_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
 from portal.tenancy import Scope
@@ -90,7 +85,8 @@ def enter_code(
     """Verify the code (as `rules.read_code` returns it) of the challenges that this browser requested, and sign in.
 
     An attempt is counted before the code is compared, so that concurrent attempts cannot exceed the limits; a correct code
-    takes its count back, and a request for another mail does not. `account` is the customer chosen among several of one address.
+    takes its count back, and a request for another mail does not. `account` is the customer chosen among several of one address. Raises PersonGone
+    where the person is removed at this moment.
     """
     requested = list_requested_challenges(session, merchant_id, visitor.browser)
     if not requested:
@@ -99,7 +95,7 @@ def enter_code(
     open_ones = [each for each in requested if each.state(at) is ChallengeState.OPEN]
     if not open_ones and newest.state(at) is not ChallengeState.WAITING:
         return _expired_code(session, settings, merchant_id, visitor, newest, at)
-    accounts = list_verified_accounts(session, settings.keys, merchant_id, newest)
+    accounts = list_verified_accounts(session, settings.keys, merchant_id, newest, at)
     is_known = is_known_browser(session, merchant_id, visitor.known_browser, accounts)
     asker = Asker(merchant_id, visitor, newest.address_digest, is_known)
     counted = count_try(session, settings, asker, at)
@@ -108,7 +104,7 @@ def enter_code(
             _record_refused(session, merchant_id, newest, "too_many_codes", at)
         return CodeAttempt(SignInResult.LOCKED, newest, until=counted.until)
     right = [each for each in open_ones if tokens.is_code_of(settings.keys, merchant_id, each.id, code=code)]
-    accounts = list_verified_accounts(session, settings.keys, merchant_id, right[0]) if right else []
+    accounts = list_verified_accounts(session, settings.keys, merchant_id, right[0], at) if right else []
     if not right or not accounts:
         if counted.left == 0:
             _record_refused(session, merchant_id, newest, "no_tries_left", at)
@@ -120,8 +116,10 @@ def enter_code(
     if not _mark_used(session, merchant_id, right[0].id, at):
         return _expired_code(session, settings, merchant_id, visitor, newest, at)
     forget_failures_in_a_row(session, merchant_id, newest.address_digest)
-    scope = Scope(merchant_id, chosen.id)
-    new_session = start_session(session, settings, scope, visitor, kind="mail", by="code", target=newest.target, at=at)
+    new_session = start_session(
+        session, settings, Scope(merchant_id, chosen.id), visitor, kind="mail", by="code", target=newest.target, at=at,
+        proof=Proof(chosen.person_id, right[0].address_digest, can_switch=len(accounts) > 1),
+    )  # fmt: skip
     return CodeAttempt(SignInResult.SIGNED_IN, right[0], new_session)
 
 
@@ -140,7 +138,7 @@ def use_link(
     `challenge_id` is what `tokens.challenge_of` verified. The link works after wrong codes too (threats 12).
     """
     challenge = find_challenge(session, merchant_id, challenge_id, visitor.browser)
-    accounts = list_verified_accounts(session, settings.keys, merchant_id, challenge)
+    accounts = list_verified_accounts(session, settings.keys, merchant_id, challenge, at)
     if challenge is None or challenge.state(at) is not ChallengeState.OPEN or not accounts:
         is_used = challenge is not None and challenge.state(at) is ChallengeState.USED
         return LinkAttempt(SignInResult.USED if is_used else SignInResult.EXPIRED, challenge)
@@ -150,10 +148,10 @@ def use_link(
     if not _mark_used(session, merchant_id, challenge.id, at):
         return LinkAttempt(SignInResult.USED, challenge)
     forget_failures_in_a_row(session, merchant_id, challenge.address_digest)
-    scope = Scope(merchant_id, chosen.id)
     new_session = start_session(
-        session, settings, scope, visitor, kind="mail", by="link", target=challenge.target, at=at
-    )
+        session, settings, Scope(merchant_id, chosen.id), visitor, kind="mail", by="link", target=challenge.target, at=at,
+        proof=Proof(chosen.person_id, challenge.address_digest, can_switch=len(accounts) > 1),
+    )  # fmt: skip
     return LinkAttempt(SignInResult.SIGNED_IN, challenge, new_session)
 
 

@@ -21,6 +21,7 @@ SESSION = "ses"
 PORTAL_SESSION = "ps"
 CONFIRMATION = "cfm"
 EMAIL_CHANGE = "emc"
+PASSKEY = "pky"
 
 Keys = Sequence[bytes]
 """The installation's secrets, newest first."""
@@ -98,6 +99,16 @@ def change_of(keys: Keys, merchant_id: str, token: str) -> str | None:
     change_id = f"{EMAIL_CHANGE}_{match[1]}"
     proofs = [_undo_proof(key, merchant_id, change_id).encode() for key in keys]
     return change_id if _is_one_of(match[2].encode(), proofs) else None
+
+
+def challenge_mac(key: bytes, merchant_id: str, subject: str) -> bytes:
+    """Return the 32 bytes that prove a challenge for a passkey to be ours."""
+    return _mac(key, "passkey-challenge", merchant_id=merchant_id, subject=subject)
+
+
+def is_challenge_mac(keys: Keys, merchant_id: str, subject: str, *, mac: bytes) -> bool:
+    """Return whether the bytes prove a challenge, under any of the secrets."""
+    return _is_one_of(mac, [challenge_mac(key, merchant_id, subject) for key in keys])
 
 
 def new_token() -> str:

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, g, request
 from sqlalchemy.orm import Session
 
 from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to
+from portal.people.rules import Right
 from portal.sign_in.operations.confirmations import (
     EnteredCode,
     enter_confirmation,
@@ -33,8 +34,8 @@ def add_routes(blueprint: Blueprint) -> None:
 
 
 def needs_code() -> bool:
-    """Return whether a fresh code is to be entered first; a customer without a mail address cannot be asked for one."""
-    return bool(g.signed_in.email) and not g.signed_in.is_fresh(now())
+    """Return whether a fresh code is to be entered first; who has no mail address cannot be asked for one."""
+    return bool(g.signed_in.own_email) and not g.signed_in.is_fresh(now())
 
 
 def ask_for_code(target: str) -> Response:
@@ -48,7 +49,7 @@ def code_page(target: str) -> str:
     return f"{PATH}?next={target}"
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def confirm() -> Response:
     """The form of the code, or where none is under way the button that has one mailed; `next` is where it leads."""
     target = checked_target(request.args.get("next"))
@@ -59,7 +60,7 @@ def _refuse_card_number() -> Response:
     return _page(_target(), EnteredCode("short"), status=_UNPROCESSABLE)
 
 
-@signed_in
+@signed_in(to=Right.READ)
 @card_number_shown_by(_refuse_card_number, fields=("code",))
 def enter() -> Response:
     """Judge the code; the right one leads on."""
@@ -83,7 +84,7 @@ def enter() -> Response:
     return redirect_to(_target())
 
 
-@signed_in
+@signed_in(to=Right.READ)
 def send() -> Response:
     """Mail a code, in place of the one before."""
     return ask_for_code(_target())
@@ -94,7 +95,7 @@ def _request() -> None:
     services.database.run(
         lambda session: request_confirmation(
             session, services.settings, current_scope(), "identity", locale=g.shell.locale, at=now(),
-            session_id=g.signed_in.session_id,
+            session_id=g.signed_in.session_id, person_id=g.signed_in.person_id,
         )
     )  # fmt: skip
 
@@ -111,7 +112,7 @@ def _page(target: str, entered: EnteredCode | None = None, *, status: int = 200)
         row,
         entered,
         target=target,
-        address=g.signed_in.email or "",
+        address=g.signed_in.own_email or "",
         minutes=services.settings.sign_in_minutes,
         at=now(),
     )

@@ -11,6 +11,7 @@ from portal.customers.queries.customers import get_customer
 from portal.customers.rules.profiles import is_same_mailbox
 from portal.events.rules import customer_actor
 from portal.notices.operations import end_copies_since
+from portal.people.rules import Right
 from portal.sign_in.operations.confirmations import EnteredCode
 from portal.sign_in.operations.email_changes import (
     find_change,
@@ -50,7 +51,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(f"{PATH}/undo/<token>", "undo_email", enter_undo, methods=["POST"])
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def email() -> Response:
     """The form of a new address, or of the code that was sent to it."""
     return _page()
@@ -60,7 +61,7 @@ def _refuse_card_number() -> Response:
     return _page(fault="card_number") if "email" in pasted_fields() else _page(entered=EnteredCode("short"))
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 @card_number_shown_by(_refuse_card_number, fields=("email",))
 def want() -> Response:
     """Note the new address; it is mailed a code, once the customer entered one that went to the address of now."""
@@ -82,7 +83,7 @@ def want() -> Response:
     return redirect_to(PATH)
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 @card_number_shown_by(_refuse_card_number, fields=("code",))
 def prove() -> Response:
     """Judge the code from the new address: with the right one it is the customer's."""
@@ -96,7 +97,7 @@ def prove() -> Response:
     return redirect_to("/details?done=email") if entered.answer == "proved" else _page(entered=entered)
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def again() -> Response:
     """Mail the new address another code."""
     pending = _pending()
@@ -108,7 +109,7 @@ def again() -> Response:
     return redirect_to(PATH)
 
 
-@signed_in
+@signed_in(to=Right.MANAGE)
 def forget() -> Response:
     """Cancel the change that is pending."""
     current_services().database.run(

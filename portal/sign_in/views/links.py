@@ -14,7 +14,8 @@ from portal.invoices.queries.invoices import find_invoice
 from portal.sign_in import operations, page_builders
 from portal.sign_in.operations import LinkAttempt, SignInResult
 from portal.sign_in.pages import LinkExpiredPage, Target
-from portal.sign_in.queries import ChallengeRow, find_challenge, find_portal_session, list_verified_accounts
+from portal.sign_in.queries import ChallengeRow, find_challenge, find_portal_session
+from portal.sign_in.queries.mailboxes import list_verified_accounts
 from portal.sign_in.rules import tokens
 from portal.sign_in.rules.challenges import ChallengeState
 from portal.sign_in.views.responses import (
@@ -61,7 +62,7 @@ def link(token: str) -> Response:
         return _damaged()
     with services.database.read() as reader:
         challenge = find_challenge(reader, g.merchant.id, challenge_id, sent_browser_token())
-        accounts = list_verified_accounts(reader, services.settings.keys, g.merchant.id, challenge)
+        accounts = list_verified_accounts(reader, services.settings.keys, g.merchant.id, challenge, now())
         if challenge is None or challenge.state(now()) is not ChallengeState.OPEN or not accounts:
             return _expired(challenge, token)
         target = page_builders.build_target(challenge.target)

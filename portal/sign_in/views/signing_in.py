@@ -15,6 +15,7 @@ from portal.sign_in.pages import AddressPage, CodePage
 from portal.sign_in.queries import ChallengeRow, EndedSession, inspect_session, list_requested_challenges
 from portal.sign_in.rules.challenges import CodeFault, checked_target
 from portal.sign_in.views import links as link_views
+from portal.sign_in.views import passkeys as passkey_views
 from portal.sign_in.views.responses import (
     UNPROCESSABLE,
     address_shown,
@@ -41,6 +42,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/sign-in/code/fresh", "fresh_code", request_fresh_code, methods=["POST"])
     blueprint.add_url_rule("/sign-out", "sign_out", sign_out, methods=["POST"])
     link_views.add_routes(blueprint)
+    passkey_views.add_routes(blueprint)
 
 
 @public
@@ -49,11 +51,14 @@ def sign_in() -> Response:
     target = checked_target(request.args.get("next"))
     if g.signed_in is not None:
         return redirect_to(target)
-    return render_page("sign_in/address.html", AddressPage(page_builders.build_target(target), notice=_notice()))
+    page = AddressPage(page_builders.build_target(target), notice=_notice(), passkey=passkey_views.sign_in_options())
+    return render_page("sign_in/address.html", page)
 
 
 def _refuse_card_number_as_address() -> Response:
-    page = AddressPage(page_builders.build_target(_posted_target()), fault="card_number")
+    page = AddressPage(
+        page_builders.build_target(_posted_target()), fault="card_number", passkey=passkey_views.sign_in_options()
+    )
     return render_page("sign_in/address.html", page, UNPROCESSABLE)
 
 
@@ -64,7 +69,10 @@ def request_message() -> Response:
     form = AddressForm(formdata=request.form)
     target = _posted_target()
     if not form.validate():
-        page = AddressPage(page_builders.build_target(target), echoed(form.address), form.fault or "malformed")
+        page = AddressPage(
+            page_builders.build_target(target), echoed(form.address), form.fault or "malformed",
+            passkey=passkey_views.sign_in_options(),
+        )  # fmt: skip
         return render_page("sign_in/address.html", page, UNPROCESSABLE)
     services, visitor = current_services(), current_visitor()
     services.database.run(

@@ -1,18 +1,23 @@
-/* A page that waits asks for itself again and takes over the main part, ever less often, until that part waits no more.
-   The parser is XMLHttpRequest's, since no other gives a document under Trusted Types. */
+/* A page that waits asks for itself again and takes over the main part, ever less often, until that part waits no more, and for half an
+   hour at most: who comes back to its tab after that starts it again. What is new is said to screen readers.
+   The parser is XMLHttpRequest's, which gives a document under Trusted Types without a policy. */
 
+import { announce } from "../announce.js";
 import { connectAll } from "../portal.js";
 
 const FIRST_MS = 2_500;
 const GROWTH = 1.25;
 const LONGEST_MS = 30_000;
+const LIMIT_MS = 30 * 60_000;
 
 export function connect(main) {
   let wait = FIRST_MS;
+  let since = Date.now();
   let timer;
 
   function later() {
     clearTimeout(timer);
+    if (Date.now() - since > LIMIT_MS) return;
     timer = setTimeout(ask, wait);
     wait = Math.min(wait * GROWTH, LONGEST_MS);
   }
@@ -47,6 +52,7 @@ export function connect(main) {
       main.removeEventListener("due", onShow);
     }
     if (settled || hadFocus) main.focus();
+    announce(main.querySelector("h1")?.textContent.trim() ?? "");
     if (!settled) later();
   }
 
@@ -65,6 +71,7 @@ export function connect(main) {
   function onShow() {
     if (document.hidden) return;
     wait = FIRST_MS;
+    since = Date.now();
     clearTimeout(timer);
     ask();
   }

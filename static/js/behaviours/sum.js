@@ -1,6 +1,6 @@
 /* The sum of a checkout follows the choice: how much of which invoices, less credit, and what the button says. The server has written
-   it for the choice that was loaded, and is asked again what may be chosen for other invoices. It prices what is sent, whatever is
-   shown here. */
+   it for the choice that was loaded, and is asked again what may be chosen for other invoices (of a pay link there is one, of
+   `data-total`). It prices what is sent, whatever is shown here. */
 
 import { connectAll } from "../portal.js";
 import { parts, read, write } from "../amounts.js";
@@ -14,8 +14,8 @@ export function connect(form) {
 
   function update() {
     const invoices = [...form.querySelectorAll('[name="invoice"]:is([type="hidden"], :checked)')];
-    const total = invoices.reduce((sum, invoice) => sum + Number(invoice.dataset.amount), 0);
-    const now = isTopUp || invoices.length ? amountNow(total) : null;
+    const total = Number(form.dataset.total ?? invoices.reduce((sum, invoice) => sum + Number(invoice.dataset.amount), 0));
+    const now = isTopUp || total ? amountNow(total) : null;
     const charge = now === null ? null : chargeOf(now, Number(chosen("use_credit")?.dataset.amount ?? 0));
     const credit = charge === null ? 0 : now - charge;
     const rest = isTopUp || charge === null ? 0 : total - now;

@@ -14,6 +14,7 @@ from tests.bugs.catalogue import (
     pages,
     pay_links,
     payments,
+    people,
     privacy,
     provider_events,
     sign_in,
@@ -38,5 +39,6 @@ BUGS: tuple[Bug, ...] = (
     *card_numbers.BUGS,
     *documents.BUGS,
     *pay_links.BUGS,
+    *people.BUGS,
     *privacy.BUGS,
 )

@@ -37,7 +37,7 @@ BUGS: tuple[Bug, ...] = (
         # Beside it stands the session's tie to its customer, which says the merchant once more.
         "a session of any merchant signs in at this one",
         (
-            "portal/sign_in/queries.py",
+            "portal/sign_in/queries/__init__.py",
             'SignInSession.merchant_id == sa.bindparam("merchant_id"),\n'
             '        Customer.merchant_id == sa.bindparam("merchant_id"),\n        SignInSession.token_digest',
             "SignInSession.token_digest",

@@ -9,6 +9,7 @@ _AFTER_PAY = "tests/integration/test_pages_after_pay.py"
 _TRUTH = "tests/integration/test_truth_of_the_pages.py"
 _LIVE_TOTALS = "tests/browser/test_live_totals.py"
 _BEHAVIOURS = "tests/browser/test_behaviours.py"
+_IN_PLACE = "tests/browser/test_in_place.py"
 
 
 BUGS: tuple[Bug, ...] = (
@@ -92,5 +93,24 @@ BUGS: tuple[Bug, ...] = (
             "",
         ),
         likely=(_TRUTH,),
+    ),
+    bug(
+        "attributes of htmx in the HTML of a page are heeded",
+        (
+            "static/js/behaviours/in-place.js",
+            "element.getAttributeNames().some((name) => OWN_ATTRIBUTE.test(name))",
+            "false",
+        ),
+        likely=(_IN_PLACE,),
+    ),
+    bug(
+        "a page that is none of the list is taken for it",
+        ("static/js/behaviours/in-place.js", "    if (!isThisPage) leaveFor(context, event);\n", ""),
+        likely=(_IN_PLACE,),
+    ),
+    bug(
+        "what was typed for another country is left without a question",
+        ("portal/customers/pages.py", '("faulty", "changed", "country")', '("faulty", "changed")'),
+        likely=("tests/browser/test_unsaved.py",),
     ),
 )

@@ -7,6 +7,8 @@ from tests.bugs.catalogue.bug import Bug, bug
 _SECRETS = "tests/integration/test_sign_in_secrets.py"
 _STRANGERS = "tests/integration/test_sign_in_strangers.py"
 _COMPARISONS = "tests/integration/test_secret_comparisons.py"
+_PASSKEYS = "tests/integration/test_passkeys.py"
+_FRESH_CODES = "tests/integration/test_fresh_codes.py"
 
 
 BUGS: tuple[Bug, ...] = (
@@ -53,9 +55,9 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "a browser is known in which somebody else was signed in",
         (
-            "portal/sign_in/queries.py",
-            "    return any(account.id in customer_ids for account in accounts)\n",
-            "    return bool(customer_ids)\n",
+            "portal/sign_in/queries/mailboxes.py",
+            "    return any((account.person_id or account.id) in known for account in accounts)\n",
+            "    return bool(known)\n",
         ),
         likely=(_STRANGERS,),
     ),
@@ -71,8 +73,8 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "a mail signs in whoever has the mailbox that its customer has moved to",
         (
-            "portal/sign_in/queries.py",
-            "        if is_address_digest(keys, merchant_id, mailbox_of(account.email), digest=digest)\n",
+            "portal/sign_in/queries/mailboxes.py",
+            "        if is_address_digest(keys, scope.merchant_id, mailbox_of(account.email), digest=digest)\n",
             "",
         ),
         likely=(_STRANGERS,),
@@ -99,5 +101,51 @@ BUGS: tuple[Bug, ...] = (
         "forms of other sites are taken",
         ("portal/customer_pages/guard.py", "    if not is_own_page:\n", "    if is_own_page is None:\n"),
         likely=("tests/integration/test_web_requests.py", "tests/integration/test_web_errors.py"),
+    ),
+    bug(
+        "a saved method pays any amount without a fresh code",
+        (
+            "portal/payments/operations/intents.py",
+            "if method_id is not None and not has_fresh_code and options.asks_for_code(pricing.charge, payment.currency):",
+            "if False:",
+        ),
+        likely=(_FRESH_CODES,),
+    ),
+    bug(
+        "the only payment method is removed without a fresh code",
+        ("portal/payment_methods/operations/removal.py", "if len(methods) <= 1 and not has_fresh_code:", "if False:"),
+        likely=(_FRESH_CODES,),
+    ),
+    bug(
+        "an answer of a passkey signs in twice",
+        ("portal/sign_in/operations/passkeys.py", "    _use_up(session, merchant_id, challenge, at)\n", ""),
+        likely=(_PASSKEYS,),
+    ),
+    bug(
+        "an answer of a passkey signs in another browser",
+        (
+            "portal/sign_in/rules/passkeys.py",
+            '    if not is_challenge_mac(keys, merchant_id, f"{purpose}\\x1f{bound_to}\\x1f{made.hex()}", mac=mac):\n',
+            "    if False:\n",
+        ),
+        likely=(_PASSKEYS,),
+    ),
+    bug(
+        "a blocked customer signs in by a passkey",
+        (
+            "portal/sign_in/operations/passkeys.py",
+            "    if find_principal(session, Scope(merchant_id, passkey.customer_id), passkey.person_id, at) is None:\n",
+            "    if False:\n",
+        ),
+        likely=(_PASSKEYS,),
+    ),
+    bug(
+        "whoever undoes a changed address leaves the thief's passkey",
+        (
+            "portal/sign_in/operations/email_changes.py",
+            "    remove_passkeys_since(session, scope, change.changed_at, actor=actor, at=at)\n",
+            "",
+        ),
+        likely=("tests/integration/test_email_change.py",),
     ),
 )

@@ -13,6 +13,7 @@ from tests.support.example_pages.notices import notice_examples
 from tests.support.example_pages.parts import NOW, Example
 from tests.support.example_pages.pay_links import pay_link_examples
 from tests.support.example_pages.payments import overview_examples, payment_examples, payment_rows
+from tests.support.example_pages.people import people_examples
 from tests.support.example_pages.privacy import privacy_examples
 from tests.support.example_pages.security import security_examples
 from tests.support.example_pages.sign_in import demo_examples, error_examples, sign_in_examples
@@ -36,6 +37,7 @@ def examples() -> Iterator[Example]:
     yield from statement_examples()
     yield from security_examples()
     yield from notice_examples()
+    yield from people_examples()
     yield from privacy_examples()
     yield from error_examples()
     yield from demo_examples()

@@ -7,7 +7,15 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from portal.checkout.pages import AmountChoice, ChoosePage, CurrencyOffer, NamedAmount, ReviewPage, TelephoneChoice
+from portal.checkout.pages import (
+    AmountChoice,
+    ChoiceSum,
+    ChoosePage,
+    CurrencyOffer,
+    NamedAmount,
+    ReviewPage,
+    TelephoneChoice,
+)
 from portal.guest_checkout.pages import PayLinkPage, PayLinkPaymentPage, PayLinkReviewPage
 from portal.invoices.pages import CreditNoteRow, InvoiceLine, InvoicePage, Party, TaxSum
 from portal.payment_methods.pages import MethodLabel
@@ -38,8 +46,10 @@ def _invoices() -> Iterator[Example]:
         (TaxSum(Decimal(8), 1775),), 22183, 23958, 0, 0, 23958, (), (), None, None, None, amount_left=23958,
     )  # fmt: skip
     choice = ChoosePage(
-        (), (), (), 23958, "USD", "Acme Software Inc.", "Sandbox Pay", "new", page_types=("card", "mobile_money", "bank_account")
+        (), (), (), 23958, "USD", "Acme Software Inc.", "Sandbox Pay", "new", page_types=("card", "mobile_money", "bank_account"),
+        sum=ChoiceSum(1, 23958, 23958, charge=23958),
     )  # fmt: skip
+    unknown = ChoiceSum(1, 23958, None)
     page = PayLinkPage(PATH, "payable", invoice, None, "Acme Software Inc.", choice, has_mail=True)
     amounts = AmountChoice(
         (NamedAmount("deposit", "deposit", 5000), NamedAmount("full", "full", 23958), NamedAmount("10000", "preset", 10000)), "full",
@@ -62,7 +72,7 @@ def _invoices() -> Iterator[Example]:
         "-overdue": replace(page, invoice=replace(invoice, days_overdue=14)),
         "-amounts": replace(page, choice=replace(choice, amount_choice=amounts)),
         "-after-refusal": replace(
-            page, choice=replace(choice, amount_choice=replace(amounts, is_after_refusal=True, chosen="other")),
+            page, choice=replace(choice, amount_choice=replace(amounts, is_after_refusal=True, chosen="other"), sum=unknown),
         ),
         "-ways": replace(page, choice=replace(ways, currencies=offers, is_gateway_slow=True)),
         "-part-paid": replace(
@@ -90,7 +100,9 @@ def _invoices() -> Iterator[Example]:
         "-closed": replace(page, state="closed", choice=None),
     }  # fmt: skip
     for kind in ("unreadable", "low", "high", "rest", "unchargeable", "not_allowed", "card_number"):
-        wrong = replace(choice, amount_choice=replace(amounts, chosen="other", typed="9.99"), faults={"amount": kind})
+        wrong = replace(
+            choice, amount_choice=replace(amounts, chosen="other", typed="9.99"), sum=unknown, faults={"amount": kind}
+        )
         variants[f"-amount-{kind}"] = replace(page, choice=wrong)
     fixed = replace(choice, amount_choice=replace(amounts, is_editable=False), faults={"amount": "unchargeable"})
     variants["-deposit-fault"] = replace(page, choice=fixed)

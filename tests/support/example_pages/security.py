@@ -8,8 +8,8 @@ from datetime import timedelta
 from portal.accessibility.pages import AccessibilityPage
 from portal.questions.pages import About, AskPage
 from portal.security.page_builders import SHOWN
-from portal.security.pages import Happening, SecurityPage, SessionEntry
-from portal.sign_in.pages import ConfirmPage, EmailPage, UndoEmailPage
+from portal.security.pages import Happening, PasskeyEntry, SecurityPage, SessionEntry
+from portal.sign_in.pages import ConfirmPage, EmailPage, NewPasskeyPage, UndoEmailPage
 from tests.support.example_pages.parts import NOW, Example, example_id
 
 _PHONE = SessionEntry(example_id("ses", 1), "Safari", "iOS", "phone", "here", "", False, True, NOW)
@@ -30,6 +30,11 @@ _ELSEWHERE = SessionEntry(
 _BY_HOST = SessionEntry(
     example_id("ses", 4), "", "", "", "elsewhere", "2001:db8:1234::…", True, False, NOW - timedelta(days=16)
 )
+_PASSKEYS = (
+    PasskeyEntry(example_id("pky", 1), "Safari", "iOS", "", True, NOW - timedelta(days=30), NOW),
+    PasskeyEntry(example_id("pky", 2), "", "", "pay.acme.example", False, NOW - timedelta(days=2), None),
+)
+_OPTIONS = '{"challenge": "AAAA", "rp": {"name": "Acme", "id": "pay.acme.example"}}'
 
 
 def security_examples() -> Iterator[Example]:
@@ -38,10 +43,11 @@ def security_examples() -> Iterator[Example]:
         Happening(
             kind, by, NOW - timedelta(hours=place * 7), 23958, "USD", "Studio card, with a long name of its own",
             ("company_name", "phone", "fields", "locale"), way,
+            who="Jonas Weber" if by == "other" else "",
         )
         for place, (kind, by, way) in enumerate(
-            [(str(kind), by, "code") for kind in SHOWN for by in ("you", "merchant", "")]
-            + [("portal.signed_in", "you", way) for way in ("link", "session", "host")]
+            [(str(kind), by, "code") for kind in SHOWN for by in ("you", "merchant", "", "other")]
+            + [("portal.signed_in", "you", way) for way in ("link", "passkey", "session", "host", "switch")]
             + [("portal.session_ended", "you", "ended"), ("portal.session_ended", "", "too_many")]
         )
     )  # fmt: skip
@@ -49,11 +55,16 @@ def security_examples() -> Iterator[Example]:
     yield Example("accessibility-inside", "accessibility.html", AccessibilityPage(None), "overview")
     sessions = (_PHONE, _LAPTOP, _ELSEWHERE, _BY_HOST)
     yield Example(
-        "security", "security.html", SecurityPage(sessions, happenings, older_url="?before=evt_1"), "security"
+        "security",
+        "security.html",
+        SecurityPage(sessions, happenings, _PASSKEYS, True, older_url="?before=evt_1"),
+        "security",
     )
     yield Example("security-alone", "security.html", SecurityPage((_PHONE,), ()), "security")
     for state in ("ask", "sent", "wrong", "short", "expired", "locked"):
-        code = ConfirmPage(state, "maya@lindqvist.example", "/details/email", 10, tries_left=2, missing_count=3)
+        code = ConfirmPage(
+            state, "maya@lindqvist.example", "/details/email", "/details", 10, tries_left=2, missing_count=3
+        )
         yield Example(f"confirm-{state}", "security_confirm.html", code, "security")
         email = EmailPage("code", "maya@lindqvist.example", "maya@studio.example", 10, code=code)
         yield Example(f"email-code-{state}", "customers/email.html", email, "details")
@@ -81,5 +92,9 @@ def security_examples() -> Iterator[Example]:
         "closed": AskPage("closed", None),
     }.items():
         yield Example(f"ask-{name}", "questions/ask.html", page, "overview")
-    for done in ("ended", "ended_others"):
-        yield Example(f"security-{done}", "security.html", SecurityPage(sessions[:2], (), done), "security")
+    for done in ("ended", "ended_others", "passkey_added", "passkey_removed"):
+        page_after = SecurityPage(sessions[:2], (), can_add_passkey=True, done=done)
+        yield Example(f"security-{done}", "security.html", page_after, "security")
+    for refusal in (None, "expired", "refused", "too_many"):
+        name = f"new-passkey-{refusal}" if refusal else "new-passkey"
+        yield Example(name, "sign_in/new_passkey.html", NewPasskeyPage(_OPTIONS, refusal), "security")

@@ -36,6 +36,10 @@ def sign_in_examples() -> Iterator[Example]:
     yield Example("sign-in-idle", "sign_in/address.html", AddressPage(invoice, notice="idle"))
     yield Example("sign-in-signed-out", "sign_in/address.html", AddressPage(notice="signed_out"))
     yield Example("sign-in-link-ended", "sign_in/address.html", AddressPage(invoice, notice="link_ended"))
+    yield Example("sign-in-passkey", "sign_in/address.html", AddressPage(passkey='{"challenge": "AAAA"}'))
+    for what in ("refused", "expired", "too_many"):
+        page = AddressPage(notice=f"passkey_{what}", passkey='{"challenge": "AAAA"}')
+        yield Example(f"sign-in-passkey-{what}", "sign_in/address.html", page)
     yield Example("sign-in-no-account", "sign_in/address.html", AddressPage(notice="no_account"))
 
     code = CodePage("maya@lindqvist.example")
@@ -104,6 +108,7 @@ def error_examples() -> Iterator[Example]:
             f"{name}-signed-in".replace("_", "-"), f"errors/{name}.html", ErrorPage("8F2A-41C7"), "nowhere"
         )
         yield signed_in
+    yield Example("not-allowed", "errors/not_allowed.html", ErrorPage("8F2A-41C7"), "nowhere")
     yield Example("method-not-allowed", "errors/method_not_allowed.html", ErrorPage("8F2A-41C7"))
 
 

@@ -56,9 +56,12 @@ def test_amounts_are_decimals_in_the_units_of_each_currency():
         "USD": {"minimum": "1.50", "maximum": "20", "presets": ["5"]},
     }
 
-    options = read({"amounts": {"limits": limits}}).payment_options
+    above = {"XAF": "250000", "USD": "99.5"}
+
+    options = read({"amounts": {"limits": limits, "fresh_code_above": above}}).payment_options
 
     assert options.amounts == {"XAF": AmountLimits(500, 5000), "USD": AmountLimits(150, 2000, (500,))}
+    assert options.fresh_code_above == {"XAF": 250_000, "USD": 9950}
 
 
 def test_every_fault_is_named_at_once_by_its_path():
@@ -74,6 +77,7 @@ def test_every_fault_is_named_at_once_by_its_path():
                     "EUR": {"minimum": "10", "maximum": "5"},
                     "XXY": {},
                 },
+                "fresh_code_above": {"USD": 500, "EUR": "-1", "XAF": "0.5", "XXY": "1"},
             },
             "fields": {
                 "name": {"show": "gone"},
@@ -94,6 +98,10 @@ def test_every_fault_is_named_at_once_by_its_path():
         "amounts.limits.USD.presets.0": "has more than the 2 decimals of USD",
         "amounts.limits.EUR.minimum": "is more than the maximum",
         "amounts.limits.XXY": "is not a currency of ISO 4217, such as EUR or XAF",
+        "amounts.fresh_code_above.USD": "is a text in quotation marks",
+        "amounts.fresh_code_above.EUR": "is less than nothing",
+        "amounts.fresh_code_above.XAF": "has more than the 0 decimals of XAF",
+        "amounts.fresh_code_above.XXY": "is not a currency of ISO 4217, such as EUR or XAF",
         "fields.name.show": 'is one of "hidden", "view", "edit" or "required"',
         "fields.phne.type": (
             "is missing: a field of your own has one of text, date, phone, email, number, yes_no, choice; did you mean phone?"

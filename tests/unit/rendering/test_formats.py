@@ -137,6 +137,17 @@ def test_clock_has_24_hours_in_every_language(locale):
     assert formats_for(locale).clock_seconds(at) == "18:02:07"
 
 
+@pytest.mark.parametrize(
+    ("locale", "written"),
+    [
+        ("en", "Mar 5, 2026, 18:02"), ("fr", "5 mars 2026, 18:02"), ("pt", "5 de mar. de 2026 18:02"),
+        ("ar", "5 مارس 2026، 18:02"),
+    ],
+)  # fmt: skip
+def test_day_and_minute_are_put_together_as_the_language_does(locale, written):
+    assert formats_for(locale).day_time(datetime(2026, 3, 5, 18, 2, 7, tzinfo=UTC)) == written
+
+
 def test_iso_is_a_valid_datetime_attribute():
     lagos = timezone(timedelta(hours=1))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
+import re
 
 import pytest
 from flask import Flask
 
+from portal.assets import STATIC
 from portal.web.static_files import build_static_files
 from tests.support.bundled import bundled_themes
 
@@ -49,6 +53,32 @@ def test_stylesheet_is_put_together_from_its_parts_without_comments(client, file
     assert response.text.startswith('@layer reset, tokens;\na::before { content: "/* kept */"; }\nb {')
     assert response.content_type == "text/css; charset=utf-8"
     assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_own_scripts_are_served_without_comments_and_those_of_others_as_they_are(folder):
+    script = (
+        '/* gone\n   and gone */\n\nexport const kept = "/* kept */"; // kept\n  /* gone */\nconst rule = /[/*]*/;\n'
+    )
+    for path in (folder / "js" / "menu.js", folder / "js" / "vendor" / "theirs.js"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(script)
+
+    files = build_static_files(THEMES, folder=folder).files
+
+    assert files["js/menu.js"].body.decode() == '\nexport const kept = "/* kept */"; // kept\nconst rule = /[/*]*/;\n'
+    assert files["js/vendor/theirs.js"].body.decode() == script
+
+
+def test_scripts_of_others_are_what_was_published():
+    readme = (STATIC / "js" / "vendor" / "README.md").read_text()
+    listed = dict(re.findall(r"^\| `([^`]+\.js)` .* `([A-Za-z0-9+/]{64})` \|$", readme, re.MULTILINE))
+
+    found = {
+        path.name: base64.b64encode(hashlib.sha384(path.read_bytes()).digest()).decode()
+        for path in (STATIC / "js" / "vendor").glob("*.js")
+    }
+
+    assert found == listed
 
 
 def test_compressed_body_is_sent_to_clients_that_accept_it(client, files):

@@ -1,11 +1,10 @@
-"""Reads of signing in: the session of a cookie, the challenges of a browser, the customers of a link. Changes no row.
+"""Reads of signing in: the session of a cookie, the challenges of a browser. Changes no row. Which accounts a mailbox has: `mailboxes`.
 
 Optimised for every request of a signed-in customer: a session is read with its customer in one statement, and so is a portal session.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -14,19 +13,32 @@ import sqlalchemy as sa
 
 from portal.clock import has_begun
 from portal.customers.models import Customer
-from portal.customers.queries.accounts import MAY_SIGN_IN, Account, list_accounts_beside
-from portal.customers.rules.profiles import mailbox_of
+from portal.customers.queries.accounts import MAY_SIGN_IN
 from portal.database import Reader
+from portal.people.models import Person
+from portal.people.rules import Right, Role, may
 from portal.public_ids import is_id
-from portal.sign_in.models import Challenge, Confirmation, KnownBrowser, PortalSession, SignInRequest, SignInSession
+from portal.sign_in.models import (
+    Challenge,
+    Confirmation,
+    Passkey,
+    PortalSession,
+    SignInRequest,
+    SignInSession,
+)
 from portal.sign_in.rules.challenges import FRESH_FOR, TOUCH_EVERY, ChallengeState, challenge_state
-from portal.sign_in.rules.tokens import CHALLENGE, Keys, is_address_digest, is_token, token_digest
+from portal.sign_in.rules.tokens import CHALLENGE, is_token, token_digest
 from portal.tenancy import MerchantScope, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The session of a request and its customer. `kind`: mail, api, frame, host or identified. `idle_at` is when it ends without further use."""
+    """The session of a request and its customer. `kind`: mail, passkey, api, frame, host or identified. `idle_at` is when it ends without further
+    use.
+
+    `name` and `email` are the customer's. `person_id` is the person of its account who signed in, with `person_name`, `person_email` and
+    `role`; None for the account's own mail address, which is an owner. `can_switch`: the mailbox has other accounts.
+    """
 
     session_id: str
     customer_id: str
@@ -42,6 +54,25 @@ class SignedIn:
     locale: str | None
     timezone: str | None
     confirmed_at: datetime | None
+    can_switch: bool = False
+    person_id: str | None = None
+    role: str = Role.OWNER
+    person_name: str | None = None
+    person_email: str | None = None
+
+    @property
+    def own_name(self) -> str | None:
+        """Return the name of whoever is signed in: the person's, or else the customer's."""
+        return self.person_name if self.person_id is not None else self.name
+
+    @property
+    def own_email(self) -> str | None:
+        """Return the mail address of whoever is signed in."""
+        return self.person_email if self.person_id is not None else self.email
+
+    def may(self, right: Right) -> bool:
+        """Return whether whoever is signed in has a right."""
+        return may(self.role, right)
 
     def is_fresh(self, at: datetime) -> bool:
         """Return whether a fresh code was entered a short while ago, so that none is asked for."""
@@ -75,13 +106,15 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeRow:
-    """A challenge as it was read for one browser. `customer_id` is None when the address is unknown.
+    """A challenge as it was read for one browser. `customer_id` is None when the address is unknown; with `person_id` the mailbox is that
+    of a person of the customer's account.
 
     `is_requested_here`: this browser requested its mail; `masked_address` and `target` are then this browser's own.
     """
 
     id: str
     customer_id: str | None
+    person_id: str | None
     address_digest: bytes
     masked_address: str
     target: str
@@ -128,6 +161,11 @@ _SESSION_BY_TOKEN = (
         Customer.locale,
         Customer.timezone,
         SignInSession.confirmed_at,
+        SignInSession.can_switch,
+        SignInSession.person_id,
+        Person.role,
+        Person.name,
+        Person.email,
     )
     .join(
         Customer,
@@ -135,15 +173,27 @@ _SESSION_BY_TOKEN = (
             Customer.merchant_id == SignInSession.merchant_id, Customer.id == SignInSession.customer_id, *MAY_SIGN_IN
         ),
     )
+    .outerjoin(
+        Person,
+        sa.and_(
+            Person.merchant_id == SignInSession.merchant_id,
+            Person.id == SignInSession.person_id,
+            Person.customer_id == SignInSession.customer_id,
+            Person.removed_at.is_(None),
+        ),
+    )
     .where(
         SignInSession.merchant_id == sa.bindparam("merchant_id"),
         Customer.merchant_id == sa.bindparam("merchant_id"),
         SignInSession.token_digest == sa.bindparam("token_digest"),
+        # Of a person who was removed there is no session, whatever its row says.
+        sa.or_(SignInSession.person_id.is_(None), Person.id.is_not(None)),
     )
 )
 _CHALLENGE_COLUMNS = (
     Challenge.id,
     Challenge.customer_id,
+    Challenge.person_id,
     Challenge.address_digest,
     sa.func.coalesce(SignInRequest.masked_address, Challenge.masked_address),
     sa.func.coalesce(SignInRequest.target, Challenge.target),
@@ -162,7 +212,7 @@ _MAX_REQUESTS = 10
 
 
 def find_session(reader: Reader, merchant_id: str, token: str, at: datetime) -> SignedIn | None:
-    """Return the session of a cookie's token, in one statement; None when it is unknown or has ended, or its customer is blocked or deleted."""
+    """Return the session of a cookie's token, in one statement; None when it is unknown or has ended, its customer is blocked or deleted, or its person was removed."""
     found = inspect_session(reader, merchant_id, token, at)
     return found if isinstance(found, SignedIn) else None
 
@@ -177,7 +227,7 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
     # Unpacked rather than read by name: every request of a signed-in customer reads this row.
     (
         session_id, customer_id, kind, created_at, last_used_at, expires_at, idle_seconds, return_url, revoked_at,
-        name, company_name, email, locale, timezone, confirmed_at,
+        name, company_name, email, locale, timezone, confirmed_at, can_switch, person_id, role, person_name, person_email,
     ) = row  # fmt: skip
     idle_at = last_used_at + timedelta(seconds=idle_seconds)
     if revoked_at is not None:
@@ -188,7 +238,8 @@ def inspect_session(reader: Reader, merchant_id: str, token: str, at: datetime) 
         return EndedSession("idle")
     return SignedIn(
         session_id, customer_id, kind, created_at, last_used_at, expires_at, idle_at, return_url,
-        name, company_name, email, locale, timezone, confirmed_at,
+        name, company_name, email, locale, timezone, confirmed_at, can_switch, person_id, role or Role.OWNER, person_name,
+        person_email,
     )  # fmt: skip
 
 
@@ -222,6 +273,7 @@ class StoredSession(NamedTuple):
     """A session as it began, ended or not."""
 
     customer_id: str
+    person_id: str | None
     user_agent: str
     network: str | None
     created_at: datetime
@@ -237,8 +289,8 @@ def find_stored_session(reader: Reader, scope: MerchantScope, session_id: str) -
     return StoredSession._make(row) if row is not None else None
 
 
-def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow]:
-    """Return the customer's live sessions, the last used first."""
+def list_sessions(reader: Reader, scope: Scope, person_id: str | None, at: datetime) -> list[SessionRow]:
+    """Return the live sessions of a person of the account, or with None of its own address, the last used first."""
     rows = reader.execute(
         sa.select(
             *[getattr(SignInSession, name) for name in SessionRow.__dataclass_fields__], SignInSession.idle_seconds
@@ -246,6 +298,7 @@ def list_sessions(reader: Reader, scope: Scope, at: datetime) -> list[SessionRow
         .where(
             SignInSession.merchant_id == scope.merchant_id,
             SignInSession.customer_id == scope.customer_id,
+            SignInSession.person_id.is_not_distinct_from(person_id),
             SignInSession.revoked_at.is_(None),
             SignInSession.expires_at > at,
         )
@@ -287,33 +340,6 @@ def list_requested_challenges(reader: Reader, merchant_id: str, browser: str | N
     return [each for each in challenges if each.address_digest == challenges[0].address_digest]
 
 
-def list_verified_accounts(
-    reader: Reader, keys: Keys, merchant_id: str, challenge: ChallengeRow | None
-) -> list[Account]:
-    """Return the customers whom the mail of a challenge may sign in: all who have its mailbox now, and may sign in.
-
-    Empty when the customer is unknown, blocked or deleted, or has another mailbox since.
-    """
-    scope = Scope(merchant_id, (challenge.customer_id if challenge else None) or "")
-    digest = challenge.address_digest if challenge else b""
-    return [
-        account
-        for account in list_accounts_beside(reader, scope)
-        if is_address_digest(keys, merchant_id, mailbox_of(account.email), digest=digest)
-    ]
-
-
-def is_known_browser(reader: Reader, merchant_id: str, token: str | None, accounts: Iterable[Account]) -> bool:
-    """Return whether one of the accounts was signed in before in the browser whose cookie of known browsers has this token."""
-    rows = reader.execute(
-        sa.select(KnownBrowser.customer_id).where(
-            KnownBrowser.merchant_id == merchant_id, KnownBrowser.browser_digest == token_digest(token or "")
-        )
-    )
-    customer_ids = {row.customer_id for row in rows}
-    return any(account.id in customer_ids for account in accounts)
-
-
 def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedSession | None:
     """Return the portal session of a token, used and expired ones included; None when it is unknown or its customer may not sign in."""
     if not is_token(token):
@@ -344,6 +370,42 @@ def find_portal_session(reader: Reader, merchant_id: str, token: str) -> MintedS
         )
     ).first()
     return MintedSession(*row) if row else None
+
+
+class PasskeyRow(NamedTuple):
+    """A passkey as its customer sees it, and what a new one must not be again."""
+
+    id: str
+    customer_id: str
+    person_id: str | None
+    credential_id: bytes
+    host: str
+    is_synced: bool
+    user_agent: str
+    created_at: datetime
+    last_used_at: datetime | None
+    removed_at: datetime | None
+
+
+_PASSKEY = [getattr(Passkey, name) for name in PasskeyRow._fields]
+
+
+def list_passkeys(reader: Reader, scope: Scope, person_id: str | None) -> list[PasskeyRow]:
+    """Return the passkeys of a person, or with None those of the account's own address, the oldest first; removed ones are left out."""
+    statement = sa.select(*_PASSKEY).where(
+        Passkey.merchant_id == scope.merchant_id,
+        Passkey.customer_id == scope.customer_id,
+        Passkey.person_id.is_not_distinct_from(person_id),
+        Passkey.removed_at.is_(None),
+    )
+    return [PasskeyRow._make(row) for row in reader.execute(statement.order_by(Passkey.id))]
+
+
+def find_passkey(reader: Reader, scope: MerchantScope, passkey_id: str) -> PasskeyRow | None:
+    """Return a passkey of the merchant's customers, removed or not."""
+    statement = sa.select(*_PASSKEY).where(Passkey.merchant_id == scope.merchant_id, Passkey.id == passkey_id)
+    row = reader.execute(statement).first()
+    return PasskeyRow._make(row) if row is not None else None
 
 
 def _challenge_row(row: Any) -> ChallengeRow:

@@ -1,0 +1,92 @@
+"""Passkeys: a second way in, and the sessions that begin with one."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from portal.database import Digest, Flag, Id, Instant, Text
+
+revision = "2026_12_01_passkeys"
+down_revision = "2026_12_01_people"
+branch_labels = None
+depends_on = None
+
+_BEFORE = "kind in ('mail', 'api', 'frame', 'host', 'identified')"
+_AFTER = "kind in ('mail', 'passkey', 'api', 'frame', 'host', 'identified')"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "passkeys",
+        sa.Column("merchant_id", Id, nullable=False),
+        sa.Column("id", Id, nullable=False),
+        sa.Column("customer_id", Id, nullable=False),
+        sa.Column("person_id", Id, nullable=True),
+        sa.Column("credential_id", Digest, nullable=False),
+        sa.Column("public_key", Digest, nullable=False),
+        sa.Column("host", Id, nullable=False),
+        sa.Column("sign_count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("is_synced", Flag, nullable=False),
+        sa.Column("user_agent", Text, nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("last_used_at", Instant(), nullable=True),
+        sa.Column("removed_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("merchant_id", "id", name=op.f("pk_passkeys")),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "customer_id"],
+            ["customers.merchant_id", "customers.id"],
+            name=op.f("fk_passkeys_merchant_id_customer_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "person_id"],
+            ["persons.merchant_id", "persons.id"],
+            name=op.f("fk_passkeys_merchant_id_person_id"),
+        ),
+        sa.UniqueConstraint("merchant_id", "credential_id", name=op.f("uq_passkeys_merchant_id_credential_id")),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_passkeys_merchant_id_customer_id", "passkeys", ["merchant_id", "customer_id"])
+    op.create_index("ix_passkeys_merchant_id_person_id", "passkeys", ["merchant_id", "person_id"])
+    op.create_table(
+        "passkey_used_challenges",
+        sa.Column("merchant_id", Id, nullable=False),
+        sa.Column("nonce", Digest, nullable=False),
+        sa.Column("used_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("merchant_id", "nonce", name=op.f("pk_passkey_used_challenges")),
+        sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name=op.f("fk_passkey_used_challenges_merchant_id")),
+        sqlite_strict=True,
+    )
+    _replace_check(_BEFORE, _AFTER)
+
+
+def downgrade() -> None:
+    # They end: the version before knows no such kind.
+    op.execute("delete from sign_in_sessions where kind = 'passkey'")
+    _replace_check(_AFTER, _BEFORE)
+    op.drop_table("passkey_used_challenges")
+    op.drop_table("passkeys")
+
+
+def _replace_check(before: str, after: str) -> None:
+    table, constraint = "sign_in_sessions", op.f("ck_sign_in_sessions_kind_known")
+    connection = op.get_bind()
+    if connection.dialect.name == "postgresql":
+        op.drop_constraint(constraint, table, type_="check")
+        op.create_check_constraint(constraint, table, after)
+        return
+    # SQLite cannot change a check: the table is created again from its own definition, with its indexes.
+    definition = connection.execute(sa.text(f"select sql from sqlite_master where name = '{table}'")).scalar_one()  # noqa: S608 - a constant
+    indexes = list(
+        connection.execute(
+            sa.text(f"select sql from sqlite_master where type = 'index' and tbl_name = '{table}' and sql is not null")  # noqa: S608 - a constant
+        ).scalars()
+    )
+    assert before in definition, "the definition has another check than this migration knows"
+    names = ", ".join(connection.execute(sa.text(f"select name from pragma_table_info('{table}')")).scalars())  # noqa: S608 - a constant
+    op.execute(definition.replace(table, f"{table}_renewed", 1).replace(before, after))
+    op.execute(f"insert into {table}_renewed ({names}) select {names} from {table}")  # noqa: S608 - our own names
+    op.execute(f"drop table {table}")
+    op.execute(f"alter table {table}_renewed rename to {table}")
+    for statement in indexes:
+        op.execute(statement)

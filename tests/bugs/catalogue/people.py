@@ -1,0 +1,70 @@
+"""Bugs of an account's persons: what a role may do, who is out, and how far a proof of a mailbox goes."""
+
+from __future__ import annotations
+
+from tests.bugs.catalogue.bug import Bug, bug
+
+_PEOPLE = "tests/integration/test_people.py"
+_SWITCHING = "tests/integration/test_switching.py"
+
+BUGS: tuple[Bug, ...] = (
+    bug(
+        "a viewer may do what an owner may",
+        (
+            "portal/customer_pages/guard.py",
+            "is Policy.SIGNED_IN and not signed_in.may(runtime.rights[endpoint]):",
+            "is Policy.SIGNED_IN and not runtime.rights[endpoint]:",
+        ),
+        likely=("tests/contracts/test_routes.py",),
+    ),
+    bug(
+        "a removed person stays signed in where its session was not ended",
+        (
+            "portal/sign_in/queries/__init__.py",
+            "        sa.or_(SignInSession.person_id.is_(None), Person.id.is_not(None)),\n",
+            "",
+        ),
+        likely=(_PEOPLE,),
+    ),
+    bug(
+        "a person is removed and its sessions are not ended",
+        (
+            "portal/sign_in/operations/people.py",
+            "    revoke_own_sessions(session, scope, person_id, actor=actor, at=at, reason=reason)\n",
+            "",
+        ),
+        likely=(_PEOPLE,),
+    ),
+    bug(
+        "an invitation never ends",
+        (
+            "portal/people/queries.py",
+            '    sa.or_(Person.joined_at.is_not(None), Person.invited_at > sa.bindparam("invited_after", type_=Instant())),\n)\n',
+            '    sa.bindparam("invited_after", type_=Instant()).is_not(None),\n)\n',
+        ),
+        likely=(_PEOPLE,),
+    ),
+    bug(
+        "a session switches to accounts of a mailbox that its own account has meanwhile",
+        (
+            "portal/sign_in/queries/mailboxes.py",
+            "    return _of_mailbox(reader, keys, scope, proved.person_id, proved.address_digest, at)\n",
+            "    return list_accounts_beside(reader, scope, proved.person_id, at)\n",
+        ),
+        likely=(_SWITCHING,),
+    ),
+    bug(
+        "a session lives anew each time it switches",
+        ("portal/sign_in/operations/switching.py", ", until=proved.expires_at", ""),
+        likely=(_SWITCHING,),
+    ),
+    bug(
+        "who was invited since a changed address stays when that is undone",
+        (
+            "portal/sign_in/operations/email_changes.py",
+            "    end_people_since(session, scope, change.changed_at, actor=actor, at=at)\n",
+            "",
+        ),
+        likely=("tests/integration/test_email_change.py",),
+    ),
+)

@@ -1,0 +1,169 @@
+"""Acts that a stolen session must not do: a fresh code by mail comes first (contract, 4: Times)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from portal.gateways.contract import State
+from portal.payment_methods.models import PaymentMethod
+from portal.payments.models import Payment
+from tests.support.accounts import Account
+from tests.support.actors import OPERATOR
+from tests.support.merchant_settings import change_settings
+from tests.support.notices import with_fresh_code
+from tests.support.page_client import Page, PageClient
+from tests.support.site import Site
+
+
+@pytest.fixture
+def account(site: Site) -> Account:
+    return Account(site.services, site.scope, "acme")
+
+
+@pytest.fixture
+def method(account: Account) -> str:
+    return account.method(is_default=True)
+
+
+@pytest.fixture
+def pages(site: Site, method: str) -> PageClient:
+    return site.signed_in()
+
+
+def code_page(target: str) -> str:
+    return f"/acme/security/confirm?next={target}"
+
+
+def redirect(pages: PageClient, path: str) -> str:
+    """Where opening a page leads to."""
+    answer = pages.client.get(path, headers={"Sec-Fetch-Site": "none"})
+    assert answer.status_code == 303, answer.status
+    return str(answer.location)
+
+
+def status_of(site: Site, method: str) -> str:
+    (row,) = site.rows(PaymentMethod, id=method)
+    return str(row.status)
+
+
+# --- the last method ---
+
+
+def test_only_method_is_removed_after_a_fresh_code_alone(site: Site, pages: PageClient, method: str) -> None:
+    removal = f"/payment-methods/{method}/removal"
+
+    shown, posted = redirect(pages, f"/acme{removal}"), pages.post(f"/acme{removal}")
+
+    assert shown.endswith(code_page(removal)) and posted.location.endswith(code_page(removal))
+    assert status_of(site, method) == "active"
+    assert pages.get(code_page(removal)).link("Cancel").endswith("/acme/payment-methods")
+    with_fresh_code(site, pages)
+    pages.submit(pages.get(f"/acme{removal}"), "Remove Visa •••• 4242")
+    assert status_of(site, method) == "removed"
+
+
+def test_one_of_two_methods_is_removed_without_a_code(
+    site: Site, account: Account, pages: PageClient, method: str
+) -> None:
+    account.method(last4="5100")
+
+    pages.post(f"/acme/payment-methods/{method}/removal")
+
+    assert status_of(site, method) == "removed"
+
+
+# --- paying above the merchant's limit ---
+
+
+def limit(site: Site, **amounts: str) -> None:
+    with site.services.database.unit_of_work() as session:
+        changes: dict[str, Any] = {"amounts": {"fresh_code_above": amounts}}
+        change_settings(session, site.scope.merchant_id, changes, actor=OPERATOR, at=site.clock.now())
+    site.clock.advance(minutes=1)  # Pages read what a merchant decides at most so late.
+
+
+def choose(pages: PageClient, invoice: str, **fields: Any) -> str:
+    """Take the first step; return the path of the review."""
+    form = pages.get(f"/acme/checkout?invoice={invoice}").form(action="/checkout")
+    return str(pages.post(form.action, {**form.fields, **fields}).headers["Location"])
+
+
+def test_saved_method_pays_above_the_limit_after_a_fresh_code_alone(
+    site: Site, account: Account, pages: PageClient
+) -> None:
+    limit(site, USD="50.00")
+    review = choose(pages, account.invoice(5001))
+    payment = review.rpartition("/")[2]
+    target = f"/checkout/{payment}"
+
+    assert redirect(pages, review).endswith(code_page(target))
+    assert pages.post(f"{review}/confirmation").location.endswith(code_page(target))
+    assert [row.status for row in site.rows(Payment)] == ["incomplete"]
+    assert pages.get(code_page(target)).link("Cancel").endswith("/acme/invoices")
+    with_fresh_code(site, pages)
+    pay(pages, pages.get(review))
+    assert [row.status for row in site.rows(Payment)] == ["complete"]
+
+
+def test_code_that_was_entered_too_long_ago_does_not_pay(site: Site, account: Account, pages: PageClient) -> None:
+    limit(site, USD="50.00")
+    with_fresh_code(site, pages)
+    review = choose(pages, account.invoice(5001))
+    shown = pages.get(review)
+
+    site.clock.advance(minutes=15)
+    answer = pages.post(*confirmation(shown))
+
+    assert code_page("/checkout/") in answer.location
+    assert [row.status for row in site.rows(Payment)] == ["incomplete"]
+
+
+@pytest.mark.parametrize(("total", "limits"), [(5000, {"USD": "50.00"}), (5001, {"EUR": "50.00"}), (500_000, {})])
+def test_up_to_the_limit_of_its_currency_no_code_is_asked_for(
+    site: Site, account: Account, pages: PageClient, total: int, limits: dict[str, str]
+) -> None:
+    limit(site, **limits)
+
+    pay(pages, pages.get(choose(pages, account.invoice(total))))
+
+    assert [row.status for row in site.rows(Payment)] == ["complete"]
+
+
+def test_what_credit_pays_does_not_count(site: Site, account: Account, pages: PageClient) -> None:
+    limit(site, USD="50.00")
+    account.credit(1000)
+
+    pay(pages, pages.get(choose(pages, account.invoice(5500), use_credit="yes")))
+
+    (row,) = site.rows(Payment)
+    assert (row.status, row.amount - row.credit_amount) == ("complete", 4500)
+
+
+def test_way_whose_details_are_entered_anew_needs_no_code(site: Site, account: Account, pages: PageClient) -> None:
+    limit(site, USD="50.00")
+    site.services.gateways.find(site.scope.merchant_id).becomes.append(State.REQUIRES_ACTION)  # type: ignore[union-attr]
+
+    pay(pages, pages.get(choose(pages, account.invoice(9000), payment_method="new")))
+
+    assert [row.status for row in site.rows(Payment)] == ["requires_action"]
+
+
+def test_customer_without_an_address_is_not_asked(site: Site, account: Account, method: str) -> None:
+    limit(site, USD="50.00")
+    site.change_customer(site.scope, email=None, email_key=None)
+    pages = account.sign_in(site.app)
+
+    pay(pages, pages.get(choose(pages, account.invoice(9000))))
+
+    assert [row.status for row in site.rows(Payment)] == ["complete"]
+
+
+def confirmation(review: Page) -> tuple[str, dict[str, list[str]]]:
+    form = review.form(action="/confirmation")
+    return form.action, form.fields
+
+
+def pay(pages: PageClient, review: Page) -> None:
+    pages.post(*confirmation(review))
