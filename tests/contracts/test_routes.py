@@ -284,7 +284,7 @@ PAYING = re.compile(
 )
 MANAGING = re.compile(
     r"/people.*|/notices(/copies(/new|/<copy_id>/removal)?)?|/details/email(/(code|again|cancel))?|POST /details(/later)?"
-    r"|/invoices/<invoice_id>/promise"
+    r"|/invoices/<invoice_id>/promise|/privacy.*"
 )
 CHANGED_BY_ANYBODY = {
     "/accounts", "/ask", "/security/confirm", "/security/confirm/code", "/security/sessions/<session_id>/end",
