@@ -30,17 +30,8 @@ from portal.web.policies import collect_policies, collect_rights
 from portal.web.runtime import EXTENSION, PAGES, Runtime
 
 _NAV = (
-    "invoices",
-    "payments",
-    "payment-methods",
-    "details",
-    "statement",
-    "people",
-    "notices",
-    "security",
-    "privacy",
-    "accounts",
-)
+    "invoices", "payments", "payment-methods", "details", "statement", "people", "notices", "security", "privacy", "accounts",
+)  # fmt: skip
 
 
 def create_blueprint(runtime: Runtime) -> Blueprint:

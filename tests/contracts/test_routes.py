@@ -283,8 +283,8 @@ PAYING = re.compile(
     r"/checkout.*|/payment-methods/(new.*|<method_id>/(default|removal))|POST /payment-methods/<method_id>|/invoices/<invoice_id>/transfer"
 )
 MANAGING = re.compile(
-    r"/people.*|/notices(/copies(/new|/<copy_id>/removal)?)?|/details/email(/(code|again|cancel))?|POST /details(/later)?"
-    r"|/invoices/<invoice_id>/promise|/privacy.*"
+    r"/people.*|/privacy.*|/notices(/copies(/new|/<copy_id>/removal)?)?|/details/email(/(code|again|cancel))?|POST /details(/later)?"
+    r"|/invoices/<invoice_id>/promise"
 )
 CHANGED_BY_ANYBODY = {
     "/accounts", "/ask", "/security/confirm", "/security/confirm/code", "/security/sessions/<session_id>/end",

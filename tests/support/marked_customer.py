@@ -24,16 +24,15 @@ from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.setups import SetupOptions, begin_setup, resolve_setup
 from portal.payments.rules.choices import Prompt
 from portal.provider_events.operations import receive_event
-from portal.sign_in.models import Passkey
 from portal.sign_in.operations import create_portal_session
 from tests.support import customers
-from tests.support.accounts import Account
 from tests.support.actors import OPERATOR
+from tests.support.authenticator import NEW, Authenticator, options_of
 from tests.support.importing import Silence
 from tests.support.notices import add_copy
 from tests.support.pay_links import guest_of
 from tests.support.paying import PayingCustomer, carry_on, grant_credit, refund_as_staff
-from tests.support.people import person_signed_in
+from tests.support.people import insert_person, person_signed_in
 from tests.support.scripted_gateway import VISA
 from tests.support.site import Site, path_of
 
@@ -45,12 +44,12 @@ _MARK = re.compile(
     rf"{STEM}|{PHONE[1:]}|{OTHER_PHONE[1:]}|(?<![0-9a-z]){LAST4}(?![0-9a-z])|203\.0\.113\.".encode(), re.IGNORECASE
 )
 """Long enough that no random id has one by chance."""
-EMAIL, CHANGED_EMAIL, COPY_EMAIL = (
+EMAIL, CHANGED_EMAIL, COPY_EMAIL, PARTNER_EMAIL = (
     f"{STEM}old@{STEM}mail.example",
     f"{STEM}new@{STEM}mail.example",
     f"{STEM}books@{STEM}mail.example",
+    f"{STEM}partner@{STEM}mail.example",
 )
-PERSON_EMAIL = f"{STEM}person@{STEM}mail.example"
 AGENT = f"Mozilla/5.0 ({STEM} OS) {STEM}Browser/1.0"
 PDF = b"%PDF-1.4\n% zqxmark studio\nstartxref\n0\n%%EOF\n"
 
@@ -74,7 +73,6 @@ def fill(site: Site, folder: Path, *, slug: str = "acme") -> Marked:
     browser = _signed_in(site)
     _pay(marked)
     _write(marked, browser)
-    _have_people(site)
     _be_imported(site, folder, slug)
     _have_happen(marked)
     return marked
@@ -196,20 +194,16 @@ def _write(marked: Marked, browser: Any) -> None:
     browser.post("/acme/notices", {"receipt": "yes"})
     site.deliver()
     add_copy(site, COPY_EMAIL, browser)
+    answer = Authenticator().create(options_of(browser.get(NEW), "/passkeys/new"))
+    browser.post(NEW, {"answer": answer}, user_agent=AGENT)
+    insert_person(site, PARTNER_EMAIL, "payer", name=f"{STEM} partner")
+    person_signed_in(site, PARTNER_EMAIL)
     page = browser.submit(browser.get("/acme/details/email"), "Continue", email=CHANGED_EMAIL)
     site.clock.advance(minutes=1)
     code = [caught for caught in site.deliver() if caught.recipients == (CHANGED_EMAIL,)][-1].code
     browser.submit(page, "Confirm address", code=code)
     browser.submit(browser.get("/acme/details/email"), "Continue", email=f"{STEM}third@{STEM}mail.example")
     site.deliver()
-
-
-def _have_people(site: Site) -> None:
-    """A person who signs in in a browser of its own, and a passkey."""
-    account = Account(site.services, site.scope, "acme")
-    account.person("owner", PERSON_EMAIL, name=f"{STEM} person")
-    person_signed_in(site, PERSON_EMAIL)
-    account.change(Passkey, account.passkey(), user_agent=AGENT)
 
 
 def _be_imported(site: Site, folder: Path, slug: str) -> None:

@@ -129,8 +129,7 @@ def _amount_fault(text: object, currency: str) -> str:
 
 
 class Pages(Section):
-    """Which pages customers have, and what they may do there: "hidden", only "view", or "edit"; `people` and
-    `privacy`: whether they have that page."""
+    """Which pages customers have, and what they may do there: "hidden", only "view", or "edit"; `people` and `privacy` are there or not."""
 
     details: Access = "edit"
     payment_methods: Access = "edit"
@@ -146,9 +145,7 @@ class Pages(Section):
     def access(self, page: str) -> Access:
         """Return what customers may do on a page; all of it where the merchant has no say."""
         access: Access | bool = getattr(self, page or "-", "edit")
-        if isinstance(access, bool):
-            return "edit" if access else "hidden"
-        return access
+        return access if isinstance(access, str) else "edit" if access else "hidden"
 
 
 class Amounts(Section):

@@ -168,7 +168,7 @@ TREATMENTS: Mapping[str, Treatment] = MappingProxyType(
         "provider_events": nobodys("ids of what gateways have reported; what they say of it is not stored"),
         "gateway_comparisons": nobodys("sums of a merchant's account"),
         "gateway_differences": nobodys("ids and amounts of payments that a gateway and the ledger disagree about"),
-        "passkey_used_challenges": nobodys("random numbers that were used once, gone within days"),
+        "passkey_used_challenges": nobodys("random bytes of challenges that were answered, gone within the hour"),
         "rate_counters": nobodys("counts by keyed digests of addresses and networks, gone within days"),
         "import_runs": nobodys("counts of rows; what a file said is not stored"),
         "imported_objects": nobodys("ids of what a run made"),
