@@ -7,10 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from portal.events.rules import ActorType
-from portal.money import Money
 from portal.privacy.pages import ErasureEntry, ExportEntry, PrivacyPage
 from portal.privacy.queries import StoredErasure, StoredExport
-from portal.privacy.rules.erasures import WITHDRAWN_WITHIN, MoneyUnderWay
+from portal.privacy.rules.erasures import WITHDRAWN_WITHIN, CurrencySum, MoneyUnderWay
 
 _MEGABYTE, _KILOBYTE = 1_000_000, 1000
 
@@ -20,8 +19,8 @@ def build_privacy_page(
     latest: StoredExport | None,
     erasure: StoredErasure | None,
     under_way: MoneyUnderWay,
-    owed: tuple[Money, ...],
-    credit: tuple[Money, ...],
+    owed: tuple[CurrencySum, ...],
+    credit: tuple[CurrencySum, ...],
     *,
     local: Callable[[datetime], datetime],
     asks_for_code: bool,

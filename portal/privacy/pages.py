@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from portal.money import Money
+from portal.privacy.rules.erasures import CurrencySum
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class PrivacyPage:
     export: ExportEntry | None = None
     is_being_made: bool = False
     erasure: ErasureEntry | None = None
-    moving: tuple[Money, ...] = ()
-    returning: tuple[Money, ...] = ()
-    owed: tuple[Money, ...] = ()
-    credit: tuple[Money, ...] = ()
+    moving: tuple[CurrencySum, ...] = ()
+    returning: tuple[CurrencySum, ...] = ()
+    owed: tuple[CurrencySum, ...] = ()
+    credit: tuple[CurrencySum, ...] = ()
     asks_for_code: bool = True
     withdraw_hours: int = 72
     done: str = ""

@@ -12,11 +12,10 @@ from portal.credit.models import CustomerBalance
 from portal.database import Reader
 from portal.invoices.models import Invoice, is_outstanding
 from portal.migrations import all_tables
-from portal.money import Money
 from portal.payments.models import Payment
 from portal.payments.rules.statuses import UNSETTLED
 from portal.privacy.models import Erasure, Export, ExportPart
-from portal.privacy.rules.erasures import MoneyUnderWay
+from portal.privacy.rules.erasures import CurrencySum, MoneyUnderWay
 from portal.privacy.rules.registry import Owner
 from portal.public_ids import is_id
 from portal.refunds.models import Refund
@@ -108,7 +107,7 @@ def read_money_under_way(reader: Reader, scope: Scope) -> MoneyUnderWay:
     return MoneyUnderWay(_sums(payments), _sums(refunds))
 
 
-def read_owed_and_credit(reader: Reader, scope: Scope) -> tuple[tuple[Money, ...], tuple[Money, ...]]:
+def read_owed_and_credit(reader: Reader, scope: Scope) -> tuple[tuple[CurrencySum, ...], tuple[CurrencySum, ...]]:
     """Return what a customer owes on open invoices, and what stands to its credit, by currency."""
     left = Invoice.total - Invoice.amount_paid - Invoice.amount_credited
     owed = reader.execute(
@@ -191,5 +190,5 @@ def find_part(reader: Reader, scope: Scope, export_id: str, position: int) -> by
     ).scalar()  # fmt: skip
 
 
-def _sums(rows: Any) -> tuple[Money, ...]:
-    return tuple(Money(int(amount), currency) for currency, amount in rows)
+def _sums(rows: Any) -> tuple[CurrencySum, ...]:
+    return tuple(CurrencySum(int(amount), currency) for currency, amount in rows)

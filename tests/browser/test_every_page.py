@@ -18,7 +18,7 @@ NIGHT_ON_A_PHONE, DAY_AT_A_DESK = ("acme", "dark", 320), ("savane", "light", 128
 EXAMPLES = {example.slug: example for example in EXAMPLE_MERCHANTS}
 LISTS = (
     "/", "/payments", "/payments?status=failed", "/invoices", "/invoices?status=overdue", "/invoices?status=paid",
-    "/invoices?status=all", "/payment-methods", "/checkout", "/no-such-page",
+    "/invoices?status=all", "/payment-methods", "/checkout", "/privacy", "/no-such-page",
 )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ PACKED: Mapping[str, tuple[set[str], str]] = {
         {"Customer", "OutboxMessage", "Payment", "PaymentMethod"}, "an erasure locks and ends what a customer has, deleted or not",
     ),
     "portal.privacy.operations.scrubbing": (
-        {"Challenge", "Customer", "EmailChange", "EventRecord", "SignInRequest"}, "an erasure goes through every table by its registry",
+        {"Challenge", "Customer", "EmailChange", "EventRecord", "Person", "SignInRequest"}, "an erasure goes through every table by its registry",
     ),
     "portal.privacy.operations.exporting": ({"Customer"}, "an export of a customer that was deleted meanwhile is dropped"),
     "portal.privacy.jobs": ({"AuditEntry"}, "the worker looks for erased customers to whom something has happened since, in one statement"),

@@ -145,6 +145,14 @@ def test_page_says_what_it_waits_for_what_is_owed_and_what_would_be_lost(site: S
     assert "Your credit of $7.00 can no longer be used" in page.text
 
 
+def test_sums_may_be_larger_than_one_amount(site: Site) -> None:
+    account = Account(site.services, site.scope, "acme")
+    account.invoice(999_999_999_999_999)
+    account.invoice(999_999_999_999_999)
+
+    assert "$19,999,999,999,999.98" in site.signed_in().get("/acme/privacy").text
+
+
 def test_merchants_erasure_is_shown_and_not_the_customers_to_withdraw(site: Site) -> None:
     site.services.database.run(partial(request_erasure, scope=site.scope, actor=OPERATOR, at=site.clock.now()))
     browser = site.signed_in()

@@ -16,6 +16,7 @@ from portal.customers.rules.profiles import mailbox_of
 from portal.database import Database, table_of
 from portal.events.models import EventRecord
 from portal.migrations import all_tables
+from portal.people.models import Person
 from portal.privacy.queries import owned_by
 from portal.privacy.rules.registry import OF_CUSTOMER, TREATMENTS, Treatment, is_pseudonym, scrub_payload
 from portal.sign_in.models import Challenge, EmailChange, SignInRequest
@@ -161,7 +162,11 @@ def _forget_addresses(session: Session, keys: tokens.Keys, scope: Scope) -> None
         EmailChange.merchant_id == scope.merchant_id, EmailChange.customer_id == scope.customer_id
     )
     own = sa.select(Customer.email, Customer.email_pending).where(owned_by(table_of(Customer), OF_CUSTOMER, scope))
-    addresses = {address for row in (*session.execute(own), *session.execute(changes)) for address in row if address}
+    persons = sa.select(Person.email).where(
+        Person.merchant_id == scope.merchant_id, Person.customer_id == scope.customer_id
+    )
+    found = (*session.execute(own), *session.execute(changes), *session.execute(persons))
+    addresses = {address for row in found for address in row if address}
     digests = [
         tokens.address_digest((key,), scope.merchant_id, mailbox_of(address)) for address in addresses for key in keys
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.bugs.catalogue.bug import Bug, bug
 
 _ERASURE = "tests/integration/test_erasure.py"
+_ERASING = "tests/integration/test_erasing.py"
 _EXPORTS = "tests/integration/test_exports.py"
 _PAGES = "tests/integration/test_pages_privacy.py"
 
@@ -21,7 +22,7 @@ BUGS: tuple[Bug, ...] = (
             "    if read_money_under_way(session, scope):\n        return False\n",
             "",
         ),
-        likely=(_ERASURE,),
+        likely=(_ERASING,),
     ),
     bug(
         "an erasure forgets the address before the farewell has left",
@@ -49,7 +50,7 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "what comes late to an erased customer stays",
         ("portal/privacy/jobs.py", "        rows = reader.execute(_LATE).all()\n", "        rows = []\n"),
-        likely=(_ERASURE,),
+        likely=(_ERASING,),
     ),
     bug(
         "an erasure is finished by each worker that comes to its end",

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from portal.money import Money
 from portal.privacy.pages import ErasureEntry, ExportEntry, PrivacyPage
+from portal.privacy.rules.erasures import CurrencySum
 from tests.support.example_pages.parts import NOW, Example
 
 
@@ -16,7 +16,7 @@ def privacy_examples() -> Iterator[Example]:
     ready = ExportEntry(NOW - timedelta(days=1), NOW + timedelta(days=6), Decimal("2.1"), "MB")
     small = ExportEntry(NOW, NOW + timedelta(days=7), Decimal(38), "kB")
     own, merchants = ErasureEntry(NOW + timedelta(hours=72), True), ErasureEntry(NOW, False)
-    dollars, francs = Money(67_519, "USD"), Money(99_999_999_999_999, "XAF")
+    dollars, francs = CurrencySum(67_519, "USD"), CurrencySum(99_999_999_999_999, "XAF")
     for name, page in {
         "": PrivacyPage(),
         "-ready": PrivacyPage(ready, moving=(dollars,)),
