@@ -26,6 +26,8 @@ HOST = "127.0.0.1"
 START_TIMEOUT_SECONDS = 30
 STOP_TIMEOUT_SECONDS = 10
 _DEMO_FILES = ("portal.db", "sandbox.db", "demo.json", "mail")
+_UNFINISHED = "demo.json.unfinished"
+"""Is there while the first start writes the data, of which half is of no use: the secret that opens it is in demo.json, which comes last."""
 
 
 class DemoError(Exception):
@@ -98,6 +100,7 @@ class _Demo:
 
     def _start_sandbox(self) -> str:
         stop_stale_sandbox(self.data_dir)
+        self._begin_anew_where_unfinished()
         previous_port = str(self.state.get("sandbox", "")).rpartition(":")[2]
         for port in dict.fromkeys([previous_port or "0", "0"]):
             command = [sys.executable, "-m", "portal.sandbox_gateway", "--host", HOST, "--port", port, "--database"]
@@ -111,6 +114,16 @@ class _Demo:
                 return line.rpartition(" ")[2]
             child.wait(STOP_TIMEOUT_SECONDS)
         raise DemoError("the sandbox gateway did not start")
+
+    def _begin_anew_where_unfinished(self) -> None:
+        """Delete what a first start has left that was killed before it was done, and note that this one is not done yet."""
+        unfinished = self.data_dir / _UNFINISHED
+        if unfinished.exists():
+            for path in self.data_dir.iterdir():
+                if path != unfinished and path.name.startswith(_DEMO_FILES):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not (self.data_dir / "portal.db").exists():
+            unfinished.touch()
 
     def _environment(self, sandbox_url: str, mail_port: int) -> dict[str, str]:
         previous = self.state.get("env", {})
@@ -148,6 +161,7 @@ class _Demo:
         path = self.data_dir / "demo.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(state, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (self.data_dir / _UNFINISHED).unlink(missing_ok=True)
         self.state = state
 
     def _announce(self, settings: Settings) -> None:

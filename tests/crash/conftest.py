@@ -11,6 +11,9 @@ from portal.migrations import upgrade
 from tests.crash.installation import Installation, install
 from tests.support.databases import KINDS, Run, copy_sqlite, empty_postgresql, migrated_sqlite_file
 from tests.support.mail_catcher import MailCatcher, catch_mail
+from tests.support.tiers import IS_LONG
+
+collect_ignore = [] if IS_LONG else ["test_demo_unfinished.py"]
 
 
 @pytest.fixture(scope="session")
