@@ -18,6 +18,7 @@ from portal.checkout.pages import (
     InvoiceChoice,
     MethodChoice,
     NamedAmount,
+    OrderNumberField,
     ReviewPage,
     TelephoneChoice,
 )
@@ -69,6 +70,7 @@ class CheckoutContext:
     page_types: tuple[str, ...] = ("card",)
     is_gateway_slow: bool = False
     limits: ChargeLimits = ANY_AMOUNT
+    order_number_label: str | None = None
 
 
 def build_choose_page(
@@ -140,6 +142,7 @@ def build_choose_page(
         held_by=_held_by(held_by, zone, now) if held_by else None,
         sum=_sum(fields, dues, currency, choice, credit, context, locale),
         stopped_amount=stopped_amount,
+        order_number=_order_number(fields, context),
         is_gateway_slow=context.is_gateway_slow,
     )
     return replace(page, nothing=_nothing(page) or ("too_small" if too_small and not page.others else ""))
@@ -327,6 +330,12 @@ def find_choice_fault(checkout: Checkout, method_ids: Collection[str]) -> Mappin
     fault = checkout.find_fault()
     is_open = checkout.is_top_up or any(share.due for share in checkout.shares)
     return {fault.field: fault.code} if fault is not None and is_open else {}
+
+
+def _order_number(fields: CheckoutFields, context: CheckoutContext) -> OrderNumberField | None:
+    if context.order_number_label is None or fields.top_up:
+        return None
+    return OrderNumberField(context.order_number_label, fields.purchase_order)
 
 
 def review_state(checkout: Checkout, *, ended_by: str, has_changed: bool = False) -> str:

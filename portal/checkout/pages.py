@@ -129,6 +129,14 @@ class TelephoneChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderNumberField:
+    """The order number that the merchant needs before it is paid. `label` is its own name for it, "" where the portal's serves."""
+
+    label: str
+    typed: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChoosePage:
     """checkout/choose.html; its form posts `invoice` (once an invoice), `payment_method`, `save_method` … to /checkout.
 
@@ -147,7 +155,8 @@ class ChoosePage:
     `faults` maps a field to what is wrong with it: {"payment_method": "missing" | "unknown" | "expired" | "currency",
     "invoice": "missing" | "in_progress" | "settled" | "currencies" | "too_much",
     "amount": "unreadable" | "low" | "high" | "unplaceable" | "unreached" | "rest" | "unchargeable" | "not_allowed",
-    "phone": "unreadable"}, and "amount", "first_amount" and "phone" to "card_number" where one was pasted there.
+    "phone": "unreadable", "purchase_order": "missing" | "unreadable"}, and "amount", "first_amount", "phone" and "purchase_order" to
+    "card_number" where one was pasted there. `order_number` None: no order number is asked for.
     `in_progress_payment_id` goes with "in_progress": the page links to that payment.
     """
 
@@ -179,6 +188,7 @@ class ChoosePage:
     is_gateway_slow: bool = False
     least_amount: int = 1
     amount_step: int = 1
+    order_number: OrderNumberField | None = None
 
     @property
     def has_ways(self) -> bool:

@@ -199,7 +199,8 @@ def is_outstanding(status: Any) -> sa.ColumnElement[bool]:
 class Promise(Base):
     """What a customer last said about an invoice: `kind` "transfer" (it was paid by transfer) or "day" (it will be paid on `pay_on`).
 
-    It moves no money and changes no status. No reminder is sent up to and on `held_until`.
+    It moves no money and changes no status. No reminder is sent up to and on `held_until`. `first_on` is the merchant's day on which the
+    customer first said something; null for what was said before that was noted.
     """
 
     __tablename__ = "promises"
@@ -218,4 +219,5 @@ class Promise(Base):
     kind: Mapped[str] = mapped_column(Id)
     pay_on: Mapped[date | None] = mapped_column(Day)
     held_until: Mapped[date] = mapped_column(Day)
+    first_on: Mapped[date | None] = mapped_column(Day)
     made_at: Mapped[datetime] = mapped_column(Instant)

@@ -139,6 +139,8 @@ def build_pay_later(
     account, days = settings.transfer.get(record.currency), settings.promises.days
     if not is_payable(record.status, record.amount_due, record.amount_reserved) or not (account or days or promise):
         return None
+    first_on = (promise.first_on or promise.made_at.date()) if promise is not None else None
+    last = last_day(first_on, today, days)
     return PayLater(
         transfer=TransferWay(
             account.holder, account.iban or account.account, bool(account.iban), account.bic, account.bank
@@ -148,8 +150,8 @@ def build_pay_later(
         said=promise.kind if promise is not None else "",
         said_on=promise.made_at.astimezone(zone).date() if promise is not None else None,
         pay_on=promise.pay_on if promise is not None else None,
-        first_day=today + timedelta(days=1) if days else None,
-        last_day=last_day(today, days) if days else None,
+        first_day=today + timedelta(days=1) if last > today else None,
+        last_day=last if last > today else None,
         typed=typed,
         fault=fault,
     )

@@ -98,13 +98,14 @@ PromiseKind = Literal["transfer", "day"]
 PromiseFault = Literal["missing", "malformed", "past", "too_late"]
 
 
-def last_day(today: date, days: int) -> date:
-    """Return the last day that may be named, where the merchant admits one up to `days` ahead."""
-    return today + timedelta(days=days)
+def last_day(first_on: date | None, today: date, days: int) -> date:
+    """Return the last day that may be named, where the merchant admits one up to `days` ahead: counted from when the customer first said
+    something of the invoice (`first_on`), so that promising again puts nothing off for ever."""
+    return (first_on or today) + timedelta(days=days)
 
 
-def read_day(typed: str, today: date, days: int) -> tuple[date | None, PromiseFault | None]:
-    """Return the day that a customer names (YYYY-MM-DD), or what is wrong with it: it is tomorrow or later, up to `days` ahead."""
+def read_day(typed: str, today: date, last: date) -> tuple[date | None, PromiseFault | None]:
+    """Return the day that a customer names (YYYY-MM-DD), or what is wrong with it: it is tomorrow or later, up to `last`."""
     if not typed.strip():
         return None, "missing"
     try:
@@ -113,9 +114,11 @@ def read_day(typed: str, today: date, days: int) -> tuple[date | None, PromiseFa
         return None, "malformed"
     if day <= today:
         return None, "past"
-    return (day, None) if day <= last_day(today, days) else (None, "too_late")
+    return (day, None) if day <= last else (None, "too_late")
 
 
-def held_until(kind: PromiseKind, today: date, pay_on: date | None) -> date:
-    """Return the last day on which no reminder is sent."""
-    return today + timedelta(days=TRANSFER_DAYS) if pay_on is None or kind == "transfer" else pay_on
+def held_until(kind: PromiseKind, today: date, pay_on: date | None, last: date) -> date:
+    """Return the last day on which no reminder is sent; `last` is that which may be named. A transfer takes its days after that one at most."""
+    if pay_on is None or kind == "transfer":
+        return min(today, last) + timedelta(days=TRANSFER_DAYS)
+    return min(pay_on, last)

@@ -33,7 +33,8 @@ from portal.invoices.queries.credit_notes import get_credit_note
 from portal.invoices.queries.invoice_list import FILTERS, is_by_due_date, read_invoice_list, sum_owed
 from portal.invoices.queries.invoice_page import read_invoice_page
 from portal.invoices.queries.invoices import StoredInvoice, find_invoice, get_invoice
-from portal.invoices.rules import PromiseKind, read_day
+from portal.invoices.queries.promises import find_first_day
+from portal.invoices.rules import PromiseKind, last_day, read_day
 from portal.payments.queries.payment_page import list_invoice_shares
 from portal.payments.queries.standing import standing_at, standing_of_invoice
 from portal.people.rules import Right
@@ -140,8 +141,12 @@ def promise_day(invoice_id: str) -> Response:
     days = g.merchant.settings.promises.days
     if not days:
         raise NotFound
+    with current_services().database.read() as reader:
+        last = last_day(find_first_day(reader, current_scope(), invoice.id), today(), days)
+    if last <= today():
+        raise NotFound  # The page offers no day any more.
     typed = request.form.get("pay_on", "")
-    day, fault = read_day(typed, today(), days)
+    day, fault = read_day(typed, today(), last)
     if day is None:
         return _show(invoice_id, typed_day=typed[:_MAX_ECHOED], fault=fault or "", status=_UNPROCESSABLE)
     texts, formats = translator(g.merchant.locale), formats_for(g.merchant.locale)
@@ -156,7 +161,8 @@ def _own_invoice(invoice_id: str) -> StoredInvoice:
 def _promise(invoice: StoredInvoice, kind: PromiseKind, text: str, *, pay_on: date | None = None) -> Response:
     current_services().database.run(
         lambda session: promise_payment(
-            session, current_scope(), invoice.id, kind, text=text, pay_on=pay_on, today=today(), actor=current_actor(), at=now()
+            session, current_scope(), invoice.id, kind, text=text, pay_on=pay_on, today=today(),
+            days=g.merchant.settings.promises.days, actor=current_actor(), at=now(),
         )
     )  # fmt: skip
     return redirect_to(f"/invoices/{invoice.id}")

@@ -47,6 +47,19 @@ class InvoiceBeingPaid(CheckoutFault):
         self.payment_id = payment_id
 
 
+class OrderNumberMissing(CheckoutFault):
+    """The merchant needs the customer's order number before it is paid, and there is none yet."""
+
+    field = "purchase_order"
+    sentence = "Enter your order number."
+
+
+class OrderNumberUnreadable(CheckoutFault):
+    field = "purchase_order"
+    code = "unreadable"
+    sentence = "This order number cannot be saved. It has 255 characters at most."
+
+
 class MethodMissing(CheckoutFault):
     field = "payment_method"
     sentence = "No payment method was chosen."

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, g, request
 from sqlalchemy.orm import Session
 
-from portal.contacts import ContactRefused, is_blank, normalise_email
+from portal.contacts import ContactRefused, is_blank, normalise_email, normalise_name
 from portal.customer_pages.context import (
     current_actor,
     current_scope,
@@ -63,10 +63,11 @@ def invite() -> Response:
     """Send an invitation to an address."""
     if needs_code():
         return redirect_to(code_page(PATH))
-    typed, name = request.form.get("email", "").strip(), " ".join(request.form.get("name", "").split())
+    typed, typed_name = request.form.get("email", "").strip(), request.form.get("name", "")
     role = request.form.get("role", "")
     address, fault = _read_address(typed)
-    if not fault and (len(name) > MAX_NAME or not name.isprintable()):
+    name = _read_name(typed_name)
+    if not fault and name is None:
         fault = "name"
     if not fault and role not in set(Role):
         fault = "role"
@@ -83,7 +84,7 @@ def invite() -> Response:
             fault = refused.fault
     if fault:
         return _page(
-            fault, typed=typed[:_MAX_ECHOED], typed_name=name[:_MAX_ECHOED], typed_role=role, status=_UNPROCESSABLE
+            fault, typed=typed[:_MAX_ECHOED], typed_name=_echoed(typed_name), typed_role=role, status=_UNPROCESSABLE
         )
     return redirect_to(f"{PATH}?done=invited")
 
@@ -150,6 +151,19 @@ def _read_address(typed: str) -> tuple[str, str]:
         return (normalise_email(typed), "") if is_address(typed) else ("", "malformed")
     except ContactRefused:
         return "", "malformed"
+
+
+def _read_name(typed: str) -> str | None:
+    """Return a name as it is stored, "" where none was given; None for one that is too long or that is never stored."""
+    try:
+        name = normalise_name(typed[:_MAX_ECHOED])
+    except ContactRefused:
+        return None
+    return name if len(name) <= MAX_NAME else None
+
+
+def _echoed(typed: str) -> str:
+    return "".join(letter for letter in typed[:_MAX_ECHOED] if letter.isprintable())
 
 
 def _page(

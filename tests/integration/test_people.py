@@ -15,7 +15,9 @@ from portal.people.errors import InvitationRefused, TooManyPeopleInvited
 from portal.people.models import Person
 from portal.people.rules import INVITATIONS_PER_DAY, INVITATIONS_TO_ADDRESS_PER_DAY, MAX_PEOPLE, Role
 from portal.sign_in.models import Challenge, Confirmation, SignInSession
+from portal.sign_in.operations import block_customer, delete_customer
 from portal.sign_in.operations.people import invite_again, invite_person
+from tests.support.actors import OPERATOR
 from tests.support.people import insert_person, person_signed_in, remove
 from tests.support.site import ADDRESS, path_of
 
@@ -233,7 +235,7 @@ def test_sign_in_at_the_moment_of_the_removal_leaves_no_session(site):
             click = pool.submit(browser.client.post, path, headers={"Sec-Fetch-Site": "same-origin"})
             removal = pool.submit(remove, site, person_id)
             removal.result()
-            assert click.result().status_code in (303, 403, 410)
+            assert click.result().status_code in (303, 410)
 
         assert not is_signed_in(browser)
         assert [row for row in site.rows(SignInSession, person_id=person_id) if row.revoked_at is None] == []
@@ -295,3 +297,43 @@ def test_browser_of_one_person_is_a_strangers_for_another(site):
     (notice,) = site.deliver()
 
     assert notice.recipients == (ADDRESS,)
+
+
+# --- what an owner does for the account ---
+
+
+def test_owner_changes_the_accounts_address_after_a_code_to_its_own(site):
+    insert_person(site, JONAS, "owner")
+    jonas = person_signed_in(site, JONAS)
+
+    page = jonas.submit(jonas.get("/acme/details/email"), "Continue", email="books@studio.example")
+    (own,) = site.deliver()
+    page = jonas.submit(page, "Confirm and continue", code=own.code)
+    site.clock.advance(minutes=1)
+    (proof,) = site.deliver()
+    jonas.submit(page, "Confirm address", code=proof.code)
+
+    assert (own.recipients, proof.recipients) == ((JONAS,), ("books@studio.example",))
+    (changed,) = site.rows(EventRecord, type="customer.email_changed")
+    assert changed.actor_person == person_of(site, JONAS)
+    (notice,) = site.deliver()
+    assert notice.recipients == (ADDRESS,)
+    assert is_signed_in(jonas)
+
+
+def person_of(site, address):
+    (row,) = site.rows(Person, email=address)
+    return row.id
+
+
+@pytest.mark.parametrize("end", [block_customer, delete_customer])
+def test_persons_of_an_account_that_is_closed_are_out_and_do_not_come_back(site, end):
+    insert_person(site, JONAS)
+    jonas = person_signed_in(site, JONAS)
+    with site.services.database.unit_of_work() as session:
+        end(session, site.scope, actor=OPERATOR, at=site.clock.now())
+
+    assert not is_signed_in(jonas)
+    site.clock.advance(minutes=2)
+    site.request_sign_in(site.browser(), JONAS)
+    assert [mail for mail in site.deliver() if mail.recipients == (JONAS,)] == []

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from pypdf import PdfReader
 
+from portal.clock import MovableClock
 from portal.invoices.models import Promise
 from portal.invoices.queries.promises import list_held
 from portal.questions.models import Question
@@ -112,3 +113,38 @@ def test_account_stands_on_the_paper(account: Account, pages: PageClient) -> Non
 
     text = PdfReader(BytesIO(paper)).pages[0].extract_text()
     assert "Acme GmbH" in text and IBAN in text
+
+
+def test_promising_again_puts_the_reminders_off_no_longer_than_the_first_promise_could(
+    account: Account, pages: PageClient, clock: MovableClock
+) -> None:
+    invoice_id = account.invoice(5000)
+    page = pages.get(f"/acme/invoices/{invoice_id}")
+    pages.submit(page, "Promise to pay", pay_on=str(account.today + timedelta(days=3)))
+    clock.advance(days=10)
+
+    pages = account.sign_in(pages.client.application)
+    refused = pages.submit(page, "Promise to pay", pay_on=str(account.today + timedelta(days=5)), status=422)
+    pages.submit(page, "Promise to pay", pay_on=str(account.today + timedelta(days=4)))
+
+    assert "Choose a day up to" in refused.text and held(account, invoice_id, 4) and not held(account, invoice_id, 5)
+    clock.advance(days=4)
+    pages = account.sign_in(pages.client.application)
+    assert "Name a day to pay" not in pages.get(f"/acme/invoices/{invoice_id}").html
+    pages.post(f"/acme/invoices/{invoice_id}/promise", {"pay_on": str(account.today + timedelta(days=1))}, status=404)
+
+
+def test_saying_again_that_it_was_paid_holds_the_reminders_no_longer(
+    account: Account, pages: PageClient, clock: MovableClock
+) -> None:
+    with account.services.database.unit_of_work() as session:
+        change_settings(session, account.scope.merchant_id, {"promises": {"days": 0}}, actor=OPERATOR, at=account.now)
+    clock.advance(minutes=1)
+    invoice_id = account.invoice(5000)
+    page = pages.get(f"/acme/invoices/{invoice_id}")
+    pages.submit(page, "I have paid")
+    clock.advance(days=5)
+
+    account.sign_in(pages.client.application).submit(page, "I have paid")
+
+    assert held(account, invoice_id, 2) and not held(account, invoice_id, 3)

@@ -19,6 +19,7 @@ MAX_ID_LENGTH = 40
 _MAX_AMOUNT_LENGTH = 40
 _MAX_PHONE_LENGTH = 40
 _MAX_SHOWN_LENGTH = 40
+_MAX_ORDER_NUMBER_SHOWN = 300
 
 
 class CheckoutForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
@@ -46,6 +47,7 @@ class CheckoutForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no type
     use_credit = BooleanField()
     channel = StringField(validators=[Length(max=MAX_ID_LENGTH)])
     phone = StringField(validators=[Length(max=_MAX_PHONE_LENGTH)])
+    purchase_order = StringField()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class CheckoutFields:
 
     `payment_method` None: a first visit, on which the page proposes one. `currency` None is the invoices' own; `top_up` is a currency;
     `split_of` the first of two payments, `overdue` and `outstanding` currencies of which all such invoices are meant. `phone` None:
-    the number that the customer left.
+    the number that the customer left. `purchase_order` is read where the merchant requires an order number that is not there yet.
     """
 
     invoice_ids: Sequence[str] = ()
@@ -71,6 +73,7 @@ class CheckoutFields:
     use_credit: bool = True
     channel: str = ""
     phone: str | None = None
+    purchase_order: str = ""
 
 
 def posted_fields() -> CheckoutFields:
@@ -95,4 +98,5 @@ def posted_fields() -> CheckoutFields:
         use_credit=form.use_credit.data,
         channel=form.channel.data or "",
         phone=(form.phone.data or "")[:_MAX_SHOWN_LENGTH],
+        purchase_order=(form.purchase_order.data or "").strip()[:_MAX_ORDER_NUMBER_SHOWN],
     )

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from flask import Response, g, request
+from sqlalchemy.orm import Session
 
 from portal.checkout.forms.choices import choice_from, fields_from
 from portal.checkout.forms.fields import DEFAULT_METHOD, OTHER, CheckoutFields, posted_fields
@@ -24,14 +25,24 @@ from portal.checkout.queries import (
 from portal.checkout.rules import list_channels
 from portal.credit.queries import free_credit
 from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to, root, today
+from portal.customers.errors import InvalidCustomer
+from portal.customers.operations import update_customer
 from portal.customers.queries.customers import get_contact
+from portal.customers.rules.profiles import CustomerDetails
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, Capabilities, Gateway
+from portal.merchants.rules.context_fields import ContextField
 from portal.payment_methods.pages import BRAND_NAMES
 from portal.payment_methods.queries.own_methods import MethodRecord, list_own_methods
 from portal.payment_methods.rules import UNUSABLE, method_state
-from portal.payments.errors import CheckoutFault, InvoiceBeingPaid, NoGateway
+from portal.payments.errors import (
+    CheckoutFault,
+    InvoiceBeingPaid,
+    NoGateway,
+    OrderNumberMissing,
+    OrderNumberUnreadable,
+)
 from portal.payments.operations.checkouts import begin_checkout, find_refused_amount
 from portal.payments.operations.paying import look_up_for_page
 from portal.payments.page_builders import checkout_url
@@ -89,7 +100,7 @@ def _refuse_card_number() -> Response:
 
 
 @signed_in(to=Right.PAY)
-@card_number_shown_by(_refuse_card_number, fields=("amount", "first_amount", "phone"))
+@card_number_shown_by(_refuse_card_number, fields=("amount", "first_amount", "phone", "purchase_order"))
 def begin() -> Response:
     """Create the checkout and redirect to the review; a choice that is refused is shown again, as it was made. A form that names the
     default method, where that cannot be charged or several invoices are not all overdue, leads to the choice."""
@@ -97,18 +108,18 @@ def begin() -> Response:
     fields = _with_sum(posted_fields())
     if fields.payment_method == DEFAULT_METHOD:
         method_id = _find_default(fields, gateway)
-        if method_id is None or not (fields.overdue or len(fields.invoice_ids) == 1):
+        if method_id is None or _needs_order_number(fields) or not (fields.overdue or len(fields.invoice_ids) == 1):
             return redirect_to(_choice_path(fields))
         fields = replace(fields, payment_method=method_id)
     try:
         choice = choice_from(fields, gateway, usual_currency=_usual_currency(fields), locale=g.shell.locale)
         try:
-            payment_id = begin_choice(choice, gateway)
+            payment_id = begin_choice(choice, gateway, order_number=_read_order_number(fields))
         except InvoiceBeingPaid as refusal:
             if refusal.payment_id is None:
                 raise
             _look_up_payment(refusal.payment_id)
-            payment_id = begin_choice(choice, gateway)
+            payment_id = begin_choice(choice, gateway, order_number=_read_order_number(fields))
     except NoGateway:
         return show_choices(_with_known_invoices(fields), status=_CONFLICT)
     except CheckoutFault as fault:
@@ -166,13 +177,15 @@ def _usual_currency(fields: CheckoutFields) -> str:
     return chosen[0].currency if chosen else str(g.merchant.currency)
 
 
-def begin_choice(choice: Choice, gateway: Gateway | None) -> str:
-    """Create the unconfirmed payment of a choice, and return its id. Raises what `begin_checkout` raises."""
-    services = current_services()
-    return services.database.run(
-        lambda session: begin_checkout(
+def begin_choice(choice: Choice, gateway: Gateway | None, *, order_number: str = "") -> str:
+    """Create the unconfirmed payment of a choice, and return its id; an `order_number` becomes the customer's. Raises what `begin_checkout`
+    raises, and OrderNumberUnreadable."""
+    services, scope = current_services(), current_scope()
+
+    def begin(session: Session) -> str:
+        payment_id = begin_checkout(
             session,
-            current_scope(),
+            scope,
             choice,
             gateway=gateway.name if gateway else None,
             expires_after=timedelta(hours=services.settings.payment_expires_hours),
@@ -181,7 +194,42 @@ def begin_choice(choice: Choice, gateway: Gateway | None) -> str:
             charge_limits=gateway.capabilities.charge_limits if gateway else NO_LIMITS,
             at=now(),
         )
-    )
+        if order_number:  # After the invoices: a customer is locked after what it owes, as everywhere.
+            _keep_order_number(session, scope, order_number)
+        return payment_id
+
+    return services.database.run(begin)
+
+
+def _keep_order_number(session: Session, scope: Scope, order_number: str) -> None:
+    details = CustomerDetails(purchase_order=order_number)
+    try:
+        update_customer(session, scope.merchant_id, scope.customer_id, details, actor=current_actor(), at=now())
+    except InvalidCustomer:
+        raise OrderNumberUnreadable from None
+
+
+def _read_order_number(fields: CheckoutFields) -> str:
+    """Return the order number that was typed where one is needed, "" where none is. Raises OrderNumberMissing."""
+    if not _needs_order_number(fields):
+        return ""
+    if not fields.purchase_order:
+        raise OrderNumberMissing
+    return fields.purchase_order
+
+
+def _needs_order_number(fields: CheckoutFields) -> bool:
+    """Return whether the merchant requires an order number before invoices are paid, and the customer has none yet."""
+    if fields.top_up or _required_order_number() is None:
+        return False
+    with current_services().database.read() as reader:
+        return not get_contact(reader, current_scope()).purchase_order
+
+
+def _required_order_number() -> ContextField | None:
+    """Return the field of the order number where the merchant requires it, None where it does not."""
+    fields: Sequence[ContextField] = g.merchant.settings.context_fields
+    return next((each for each in fields if each.name == "purchase_order" and each.show == "required"), None)
 
 
 def _look_up_payment(payment_id: str) -> None:
@@ -261,6 +309,7 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None, *, is_first: bo
         able = (
             gateway.capabilities if gateway is not None and gateway.capabilities.accepts(currency) else Capabilities()
         )
+        contact, order_number = get_contact(reader, scope), _required_order_number()
         context = CheckoutContext(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",
@@ -276,7 +325,10 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None, *, is_first: bo
                 (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
                 for channel in list_channels(gateway, currency)
             ),
-            known_phone=get_contact(reader, scope).phone or "",
+            known_phone=contact.phone or "",
+            order_number_label=None
+            if order_number is None or contact.purchase_order
+            else order_number.label_in(g.shell.locale) or "",
             page_types=able.page_types,
         )
         saved = list_own_methods(reader, scope) if able.saved_methods else []

@@ -52,6 +52,7 @@ class StoredPromise(NamedTuple):
     kind: str
     pay_on: date | None
     made_at: datetime
+    first_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def read_invoice_page(reader: Reader, scope: Scope, invoice_id: str) -> InvoiceD
         notes=tuple(
             NoteRecord(row.quantity, row.text, row.issued, row.amount) for row in parts if row.issued is not None
         ),
-        promise=StoredPromise(first.kind, first.pay_on, first.made_at) if first.kind else None,
+        promise=StoredPromise(first.kind, first.pay_on, first.made_at, first.first_on) if first.kind else None,
     )
 
 
@@ -125,6 +126,7 @@ def _one() -> sa.CompoundSelect[Any]:
         p.kind,
         p.pay_on,
         p.made_at,
+        p.first_on,
     ]
     mine = sa.and_(
         i.merchant_id == sa.bindparam("merchant_id"),

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from portal.people.errors import PersonGone
 from portal.settings import Settings
 from portal.sign_in.models import SignInSession
 from portal.sign_in.operations.sessions import NewSession, Proof, Visitor, start_session
@@ -27,7 +28,6 @@ def switch_account(
     """End this browser's session and begin one of another account of the mailbox that it proved; None for any other account.
 
     The new one lives no longer than the old one would have, since nothing was proved anew, and needs a fresh code where that one had one.
-    Raises PersonGone.
     """
     proved = session.execute(
         sa.select(SignInSession.address_digest, SignInSession.expires_at)
@@ -43,7 +43,10 @@ def switch_account(
     chosen = next((each for each in accounts if each.id == account and each.id != scope.customer_id), None)
     if proved is None or chosen is None:
         return None
-    return start_session(
-        session, settings, Scope(scope.merchant_id, chosen.id), visitor, kind="mail", by="switch", target="/", at=at,
-        proof=Proof(chosen.person_id, proved.address_digest, can_switch=True, until=proved.expires_at),
-    )  # fmt: skip
+    try:
+        return start_session(
+            session, settings, Scope(scope.merchant_id, chosen.id), visitor, kind="mail", by="switch", target="/", at=at,
+            proof=Proof(chosen.person_id, proved.address_digest, can_switch=True, until=proved.expires_at),
+        )  # fmt: skip
+    except PersonGone:  # Removed at this very moment.
+        return None

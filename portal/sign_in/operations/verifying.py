@@ -14,6 +14,7 @@ from portal.customers.queries.accounts import Account
 from portal.events.operations import record
 from portal.events.rules import SYSTEM, Event, EventType
 from portal.networks import network_of
+from portal.people.errors import PersonGone
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
 from portal.sign_in.operations.budgets import Asker, count_try, forget_failures_in_a_row, give_back_try
@@ -85,8 +86,7 @@ def enter_code(
     """Verify the code (as `rules.read_code` returns it) of the challenges that this browser requested, and sign in.
 
     An attempt is counted before the code is compared, so that concurrent attempts cannot exceed the limits; a correct code
-    takes its count back, and a request for another mail does not. `account` is the customer chosen among several of one address. Raises PersonGone
-    where the person is removed at this moment.
+    takes its count back, and a request for another mail does not. `account` is the customer chosen among several of one address.
     """
     requested = list_requested_challenges(session, merchant_id, visitor.browser)
     if not requested:
@@ -116,10 +116,13 @@ def enter_code(
     if not _mark_used(session, merchant_id, right[0].id, at):
         return _expired_code(session, settings, merchant_id, visitor, newest, at)
     forget_failures_in_a_row(session, merchant_id, newest.address_digest)
-    new_session = start_session(
-        session, settings, Scope(merchant_id, chosen.id), visitor, kind="mail", by="code", target=newest.target, at=at,
-        proof=Proof(chosen.person_id, right[0].address_digest, can_switch=len(accounts) > 1),
-    )  # fmt: skip
+    try:
+        new_session = start_session(
+            session, settings, Scope(merchant_id, chosen.id), visitor, kind="mail", by="code", target=newest.target, at=at,
+            proof=Proof(chosen.person_id, right[0].address_digest, can_switch=len(accounts) > 1),
+        )  # fmt: skip
+    except PersonGone:  # Removed at this very moment.
+        return _expired_code(session, settings, merchant_id, visitor, newest, at)
     return CodeAttempt(SignInResult.SIGNED_IN, right[0], new_session)
 
 
@@ -148,10 +151,13 @@ def use_link(
     if not _mark_used(session, merchant_id, challenge.id, at):
         return LinkAttempt(SignInResult.USED, challenge)
     forget_failures_in_a_row(session, merchant_id, challenge.address_digest)
-    new_session = start_session(
-        session, settings, Scope(merchant_id, chosen.id), visitor, kind="mail", by="link", target=challenge.target, at=at,
-        proof=Proof(chosen.person_id, challenge.address_digest, can_switch=len(accounts) > 1),
-    )  # fmt: skip
+    try:
+        new_session = start_session(
+            session, settings, Scope(merchant_id, chosen.id), visitor, kind="mail", by="link", target=challenge.target, at=at,
+            proof=Proof(chosen.person_id, challenge.address_digest, can_switch=len(accounts) > 1),
+        )  # fmt: skip
+    except PersonGone:  # Removed at this very moment.
+        return LinkAttempt(SignInResult.EXPIRED, challenge)
     return LinkAttempt(SignInResult.SIGNED_IN, challenge, new_session)
 
 

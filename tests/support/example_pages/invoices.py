@@ -17,6 +17,7 @@ from portal.checkout.pages import (
     InvoiceChoice,
     MethodChoice,
     NamedAmount,
+    OrderNumberField,
     ReviewPage,
     TelephoneChoice,
 )
@@ -274,6 +275,10 @@ def checkout_examples() -> Iterator[Example]:
     mixed = replace(choose, faults={"invoice": "currencies"}, by_currency=by_currency, nothing="currencies")
     yield Example("choose-invoice-currencies", "checkout/choose.html", mixed, "invoices")
     stopped = replace(choose, stopped_amount=23958)
+    for kind in ("", "missing", "unreadable", "card_number"):
+        number = OrderNumberField("" if kind else "Purchase order", "PO-4711" if kind == "unreadable" else "")
+        page = replace(choose, order_number=number, faults={"purchase_order": kind} if kind else {})
+        yield Example(f"choose-order-number-{kind}".rstrip("-"), "checkout/choose.html", page, "invoices")
     yield Example("choose-after-stop", "checkout/choose.html", stopped, "invoices")
     yield from _ways_to_pay(choose)
 
