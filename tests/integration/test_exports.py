@@ -28,8 +28,10 @@ from portal.privacy.operations.exporting import KEPT_FOR, Pieces, request_export
 from portal.privacy.queries import find_part, owned_by
 from portal.privacy.rules.registry import TREATMENTS
 from portal.public_ids import new_id
+from portal.sign_in.operations import delete_customer
 from portal.tenancy import Scope
 from tests.support import customers
+from tests.support.actors import STAFF
 from tests.support.marked_customer import EMAIL, OTHER_PHONE, PDF, STEM, fill
 from tests.support.site import ADDRESS, Site
 
@@ -257,3 +259,13 @@ def test_erasure_takes_an_export_along_also_one_that_is_being_made(site: Site) -
     make_exports(site.services)
 
     assert (site.count(Export), site.count(ExportPart)) == (0, 0)
+
+
+def test_export_of_a_customer_that_was_deleted_meanwhile_is_dropped(site: Site) -> None:
+    request(site)
+    site.services.database.run(partial(delete_customer, scope=site.scope, actor=STAFF, at=site.clock.now()))
+
+    make_exports(site.services)
+
+    assert (site.count(Export), site.count(ExportPart)) == (0, 0)
+    assert site.deliver() == []
