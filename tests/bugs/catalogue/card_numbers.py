@@ -13,8 +13,8 @@ BUGS: tuple[Bug, ...] = (
         "a card number pasted into an amount throws the form away",
         (
             "portal/checkout/views/choose.py",
-            'fields=("amount", "first_amount", "phone")',
-            'fields=("first_amount", "phone")',
+            'fields=("amount", "first_amount", "phone", "purchase_order")',
+            'fields=("first_amount", "phone", "purchase_order")',
         ),
         likely=(_PASTED,),
     ),

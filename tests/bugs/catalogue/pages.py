@@ -67,8 +67,26 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "Pay with a default method leads to the choice first",
-        ("portal/checkout/views/choose.py", "if method_id is None or not (", "if method_id or not ("),
+        ("portal/checkout/views/choose.py", "if method_id is None or _needs", "if method_id or _needs"),
         likely=(_STRAIGHT,),
+    ),
+    bug(
+        "an order number that the merchant needs is not asked for",
+        (
+            "portal/checkout/views/choose.py",
+            "    if not fields.purchase_order:\n        raise OrderNumberMissing\n",
+            "",
+        ),
+        likely=("tests/integration/test_order_number.py",),
+    ),
+    bug(
+        "a promise is renewed for ever",
+        (
+            "portal/invoices/rules.py",
+            "return (first_on or today) + timedelta(days=days)",
+            "return today + timedelta(days=days)",
+        ),
+        likely=("tests/integration/test_promises.py",),
     ),
     bug(
         "a receipt is promised to an address that there is not",
