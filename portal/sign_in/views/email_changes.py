@@ -12,6 +12,7 @@ from portal.customers.rules.profiles import is_same_mailbox
 from portal.events.rules import customer_actor
 from portal.notices.operations import end_copies_since
 from portal.people.rules import Right
+from portal.privacy.operations.erasing import withdraw_erasure_since
 from portal.sign_in.operations.confirmations import EnteredCode
 from portal.sign_in.operations.email_changes import (
     find_change,
@@ -150,7 +151,7 @@ def enter_undo(token: str) -> Response:
 
 
 def _undo(session: Session, change_id: str, typed: str) -> EnteredCode:
-    """Judge the code; with the right one the sessions end, and so do copies of mails that were asked for since the change."""
+    """Judge the code; with the right one the sessions end, and so do copies of mails and an erasure that were asked for since the change."""
     services, at = current_services(), now()
     change = find_change(session, g.merchant.id, change_id, at=at)
     entered = undo_email(
@@ -160,6 +161,7 @@ def _undo(session: Session, change_id: str, typed: str) -> EnteredCode:
         scope = Scope(g.merchant.id, change.customer_id)
         actor = customer_actor(change.customer_id, request_id=request_number())
         end_copies_since(session, scope, change.changed_at, actor=actor, at=at)
+        withdraw_erasure_since(session, scope, change.changed_at, actor=actor, at=at)
     return entered
 
 
