@@ -422,7 +422,11 @@ def request_erasure_of_own(site: Site) -> None:
     scope = site.scope
     with site.services.database.unit_of_work() as session:
         request_erasure(
-            session, scope, actor=customer_actor(scope.customer_id), at=site.clock.now(), withdrawn_within=WITHDRAWN_WITHIN
+            session,
+            scope,
+            actor=customer_actor(scope.customer_id),
+            at=site.clock.now(),
+            withdrawn_within=WITHDRAWN_WITHIN,
         )
 
 

@@ -6,7 +6,14 @@ from flask import Blueprint, Response, g, request
 from sqlalchemy.orm import Session
 
 from portal.contacts import ContactRefused, is_blank, normalise_email
-from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to
+from portal.customer_pages.context import (
+    current_actor,
+    current_scope,
+    current_services,
+    now,
+    redirect_to,
+    run_signed_in,
+)
 from portal.customers.queries.customers import get_customer
 from portal.customers.rules.profiles import is_same_mailbox
 from portal.events.rules import customer_actor
@@ -89,7 +96,7 @@ def want() -> Response:
 def prove() -> Response:
     """Judge the code from the new address: with the right one it is the customer's."""
     services = current_services()
-    entered = services.database.run(
+    entered = run_signed_in(
         lambda session: prove_email(
             session, services.settings, current_scope(), request.form.get("code", ""), session_id=g.signed_in.session_id,
             actor=current_actor(), at=now(),
