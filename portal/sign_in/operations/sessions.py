@@ -13,9 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from portal.contacts import mask_card_numbers
-from portal.customers.models import Customer
-from portal.customers.operations import lock_customer
-from portal.customers.queries.accounts import MAY_SIGN_IN
+from portal.customers.operations import hold_address, lock_customer
 from portal.customers.rules.profiles import mailbox_of
 from portal.events.operations import record
 from portal.events.rules import SYSTEM, Actor, Event, EventType, customer_actor
@@ -264,15 +262,12 @@ def _hold_account(session: Session, settings: Settings, scope: Scope, digest: by
     """Hold the account until the commit, as `join_person` holds a person: an address that is taken back, and a blocking, at the same moment find
     the session that begins here, or are found. `digest` is that of the mailbox that was proved. Raises PersonGone.
     """
-    row = session.execute(
-        sa.select(Customer.email)
-        .where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id, *MAY_SIGN_IN)
-        .with_for_update(read=True)
-    ).first()
-    is_own = digest is None or is_address_digest(
-        settings.keys, scope.merchant_id, mailbox_of((row.email if row else None) or ""), digest=digest
-    )
-    if row is None or not is_own:
+    address = hold_address(session, scope)
+    if address is None:
+        raise PersonGone
+    if digest is not None and not is_address_digest(
+        settings.keys, scope.merchant_id, mailbox_of(address), digest=digest
+    ):
         raise PersonGone
 
 
