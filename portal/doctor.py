@@ -21,6 +21,7 @@ SQLITE_WITHOUT_RESET_FAULT = (3, 51, 3)
 _PAPERS = 1000
 """How many of a merchant's newest papers with missing characters are looked at."""
 _NAMED = 10
+_E_INVOICES = 100
 _E_INVOICES_NAMED = 3
 
 
@@ -239,7 +240,7 @@ def _e_invoices(database: Database, merchants: list[MerchantProfile]) -> Iterato
             yield Finding(Level.WARNING, "documents", f"{who}: invoices carry no Factur-X; set {', '.join(missing)}")
             continue
         with database.read() as reader:
-            lacking = list_without_e_invoice(reader, MerchantScope(merchant.id), limit=_PAPERS)
+            lacking = list_without_e_invoice(reader, MerchantScope(merchant.id), limit=_E_INVOICES)
         shown = "; ".join(f"{paper.number} lacks {', '.join(paper.gaps)}" for paper in lacking[:_E_INVOICES_NAMED])
         more = f"; and {len(lacking) - _E_INVOICES_NAMED} more" if len(lacking) > _E_INVOICES_NAMED else ""
         if lacking:
