@@ -276,6 +276,12 @@ def test_pdf_carries_it_and_keeps_all_its_marks() -> None:
     assert marks_of(without) == dict.fromkeys(marks_of(pdf), "") | {"pdfuaid:part": "1"}
 
 
+def test_paper_without_one_is_stored_as_before_there_were_any() -> None:
+    content = invoice_paper(words_of("en"), SELLER, BUYER, invoice()).content()
+
+    assert not any(name.startswith("e_invoice") for name in content)
+
+
 def test_same_paper_is_the_same_bytes() -> None:
     drawn = {draw(paper_of(invoice()), "with", Typesetter()) for _ in range(2)}
 
