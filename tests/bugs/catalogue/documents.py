@@ -57,7 +57,7 @@ BUGS: tuple[Bug, ...] = (
         likely=("tests/unit/test_e_invoices.py",),
     ),
     bug(
-        "a discount lowers the tax of the other rate, too",
+        "a discount at a rate of its own is taken from the tax of another rate",
         ("portal/invoices/rules.py", "    if sum(own) == tax:\n", "    if False:\n"),
         likely=("tests/unit/invoices/test_invoice_rules.py",),
     ),
