@@ -186,6 +186,7 @@ class Passkey(Base):
     """A passkey of a customer, or of a person of its account (`person_id`), as a second way in. It works at one host name (`host`), of one
     merchant.
 
+    `address_digest` is that of the mailbox to which it belongs: where the merchant gives the account another address, it signs in no more.
     `credential_id` is the name that its maker gave it, and `public_key` verifies it (COSE); neither signs anybody in. `user_agent` is that
     of the browser in which it was added. `sign_count` is what it said last of how often it was used, 0 for those that do not count.
     """
@@ -204,6 +205,7 @@ class Passkey(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     customer_id: Mapped[str] = mapped_column(Id)
     person_id: Mapped[str | None] = mapped_column(Id)
+    address_digest: Mapped[bytes] = mapped_column(Digest)
     credential_id: Mapped[bytes] = mapped_column(Digest)
     public_key: Mapped[bytes] = mapped_column(Digest)
     host: Mapped[str] = mapped_column(Id)

@@ -23,7 +23,7 @@ from portal.privacy.operations.erasing import request_erasure
 from portal.privacy.rules.erasures import WITHDRAWN_WITHIN
 from portal.sign_in.models import Confirmation, EmailChange, Passkey, SignInSession
 from tests.support.actors import OPERATOR, STAFF
-from tests.support.authenticator import Authenticator, add_passkey
+from tests.support.authenticator import Authenticator, add_passkey, options_of
 from tests.support.merchant_settings import change_settings
 from tests.support.notices import insert_copy
 from tests.support.page_client import Page, PageClient
@@ -346,6 +346,13 @@ def test_undo_ends_the_copies_that_were_asked_for_since_the_change(site):
     assert ended == {"before@office.example": False, "since@office.example": True}
 
 
+def signed_in_by(site: Site, device: Authenticator) -> None:
+    """The device's passkey signs in."""
+    browser = site.browser()
+    answer = device.get(options_of(browser.get("/acme/sign-in"), "/sign-in/passkey"))
+    assert browser.post("/acme/sign-in/passkey", {"answer": answer}).status_code == 303
+
+
 def test_undo_removes_the_passkeys_that_were_added_since_the_change(site):
     before, since = Authenticator(), Authenticator()
     add_passkey(site, before)
@@ -362,6 +369,16 @@ def test_undo_removes_the_passkeys_that_were_added_since_the_change(site):
 
     kept = {row.credential_id for row in site.rows(Passkey) if row.removed_at is None}
     assert kept == {before.credential_id}
+    signed_in_by(site, before)
+
+
+def test_passkey_goes_on_where_its_holder_changes_the_address(site):
+    device = Authenticator()
+    add_passkey(site, device)
+    site.clock.advance(minutes=16)
+    changed(site)
+
+    signed_in_by(site, device)
 
 
 def test_undo_removes_who_was_invited_or_given_another_role_since_the_change(site):

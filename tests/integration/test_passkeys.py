@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from portal.audit.models import AuditEntry
 from portal.customers.models import Customer
+from portal.customers.operations import update_customer
+from portal.customers.rules.profiles import CustomerDetails
 from portal.sign_in.models import Passkey, SignInSession, UsedChallenge
 from portal.sign_in.operations.housekeeping import delete_old_rows
 from portal.sign_in.rules.passkeys import FORGET_AFTER, MAX_PASSKEYS
+from tests.support.actors import OPERATOR
 from tests.support.authenticator import NEW, PRESENT, Authenticator, add_passkey, options_of
 from tests.support.notices import with_fresh_code
 from tests.support.page_client import Page, PageClient
@@ -301,6 +304,20 @@ def test_address_of_the_account_is_what_the_browser_shows_for_it(site: Site) -> 
     assert options["user"]["name"] == f"{ADDRESS} (Acme)" and options["rp"] == {"name": "Acme", "id": "localhost"}
     assert options["authenticatorSelection"]["userVerification"] == "required"
     assert maya.name not in json.dumps(options)
+
+
+def test_passkey_of_who_had_the_address_before_is_dead_where_the_merchant_gives_the_account_another(site: Site) -> None:
+    device, browser = Authenticator(), site.browser()
+    add_passkey(site, device)
+    with site.services.database.unit_of_work() as session:
+        update_customer(
+            session, site.scope.merchant_id, site.scope.customer_id, CustomerDetails(email="ines@vogel.example"),
+            actor=OPERATOR, at=site.clock.now(),
+        )  # fmt: skip
+
+    sign_in(browser, device, status=422)
+
+    assert not is_signed_in(browser)
 
 
 # --- persons of an account ---

@@ -116,7 +116,7 @@ class Account:
             session.add(
                 Passkey(
                     merchant_id=self.scope.merchant_id, id=passkey_id, customer_id=self.scope.customer_id,
-                    credential_id=passkey_id.encode(), public_key=b"", host="localhost", sign_count=0, is_synced=False,
+                    address_digest=b"", credential_id=passkey_id.encode(), public_key=b"", host="localhost", sign_count=0, is_synced=False,
                     user_agent="", created_at=self.now,
                 )
             )  # fmt: skip

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("id", Id, nullable=False),
         sa.Column("customer_id", Id, nullable=False),
         sa.Column("person_id", Id, nullable=True),
+        sa.Column("address_digest", Digest, nullable=False),
         sa.Column("credential_id", Digest, nullable=False),
         sa.Column("public_key", Digest, nullable=False),
         sa.Column("host", Id, nullable=False),

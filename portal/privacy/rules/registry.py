@@ -89,7 +89,7 @@ TREATMENTS: Mapping[str, Treatment] = MappingProxyType(
         "email_changes": deleted("email_changes"),
         "sign_in_known_browsers": deleted("known_browsers", secret=("browser_digest",)),
         "sign_in_sessions": deleted("sessions", secret=("token_digest", "address_digest")),
-        "passkeys": deleted("passkeys", secret=("credential_id", "public_key", "sign_count")),
+        "passkeys": deleted("passkeys", secret=("address_digest", "credential_id", "public_key", "sign_count")),
         "sign_in_persons_browsers": deleted(
             "persons_browsers", owner=Owner("person_id", "persons"), secret=("browser_digest",)
         ),

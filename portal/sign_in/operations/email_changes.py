@@ -22,7 +22,7 @@ from portal.sign_in.operations.confirmations import (
     request_confirmation,
 )
 from portal.sign_in.operations.limits import HOUR
-from portal.sign_in.operations.passkeys import remove_passkeys_since
+from portal.sign_in.operations.passkeys import move_passkeys, remove_passkeys_since
 from portal.sign_in.operations.people import end_people_since
 from portal.sign_in.rules.challenges import UNDO_FOR
 from portal.sign_in.rules.tokens import EMAIL_CHANGE
@@ -117,6 +117,7 @@ def prove_email(
             )
         )  # fmt: skip
         session.flush()
+        move_passkeys(session, settings, scope, old=old, new=entered.address)
     return entered
 
 
@@ -187,6 +188,7 @@ def undo_email(
     # Also the session in which it was changed: whoever did it may not have been the customer, nor those whom they invited or made owners.
     end_access(session, scope, actor=actor, at=at)
     remove_passkeys_since(session, scope, change.changed_at, actor=actor, at=at)
+    move_passkeys(session, settings, scope, old=steps[-1].new_email, new=change.old_email)
     end_people_since(session, scope, change.changed_at, actor=actor, at=at)
     return entered
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.customers.operations import lock_customer
+from portal.customers.rules.profiles import mailbox_of
 from portal.errors import PortalError
 from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
@@ -71,12 +72,15 @@ def add_passkey(
     challenge = passkeys.answered_challenge(settings.keys, scope.merchant_id, "add", session_id, answer.text, at=at)
     made = passkeys.verify_new(answer.text, challenge, answer.party)
     lock_customer(session, scope)
+    holder = find_principal(session, scope, person_id, at)
+    if holder is None:
+        raise PasskeyRefused("refused")
     if len(_kept(session, scope, person_id)) >= MAX_PASSKEYS:
         raise TooManyPasskeys
     _use_up(session, scope.merchant_id, challenge, at)
     passkey = Passkey(
         merchant_id=scope.merchant_id, id=new_id(tokens.PASSKEY, at), customer_id=scope.customer_id,
-        person_id=person_id, credential_id=made.credential_id, public_key=made.public_key, host=answer.party.host, sign_count=made.sign_count,
+        person_id=person_id, address_digest=_digest(settings, scope, holder.email), credential_id=made.credential_id, public_key=made.public_key, host=answer.party.host, sign_count=made.sign_count,
         is_synced=made.is_synced, user_agent=printable(user_agent), created_at=at,
     )  # fmt: skip
     try:
@@ -99,6 +103,13 @@ def remove_passkey(
     for passkey in found:
         _remove(session, passkey, actor, at)
     return bool(found)
+
+
+def move_passkeys(session: Session, settings: Settings, scope: Scope, *, old: str, new: str) -> None:
+    """Let the passkeys of the account's own address go on where whoever holds it has changed it; `old` and `new` are addresses."""
+    for passkey in _kept(session, scope, None):
+        if tokens.is_address_digest(settings.keys, scope.merchant_id, mailbox_of(old), digest=passkey.address_digest):
+            passkey.address_digest = _digest(settings, scope, new)
 
 
 def remove_passkeys_of(session: Session, scope: Scope, person_id: str, *, actor: Actor, at: datetime) -> None:
@@ -156,7 +167,10 @@ def _judge(
     sign_count = passkeys.verify_use(
         answer.text, challenge, answer.party, public_key=passkey.public_key, sign_count=passkey.sign_count
     )
-    if find_principal(session, Scope(merchant_id, passkey.customer_id), passkey.person_id, at) is None:
+    holder = find_principal(session, Scope(merchant_id, passkey.customer_id), passkey.person_id, at)
+    if holder is None or not tokens.is_address_digest(
+        settings.keys, merchant_id, mailbox_of(holder.email), digest=passkey.address_digest
+    ):
         raise PasskeyRefused("refused")
     _use_up(session, merchant_id, challenge, at)
     passkey.sign_count, passkey.last_used_at = sign_count, at
@@ -170,6 +184,10 @@ def _use_up(session: Session, merchant_id: str, challenge: bytes, at: datetime) 
             session.add(UsedChallenge(merchant_id=merchant_id, nonce=passkeys.nonce_of(challenge), used_at=at))
     except IntegrityError:
         raise PasskeyRefused("expired") from None
+
+
+def _digest(settings: Settings, scope: Scope, address: str) -> bytes:
+    return tokens.address_digest(settings.keys, scope.merchant_id, mailbox_of(address))
 
 
 def _find(session: Session, merchant_id: str, credential_id: bytes) -> Passkey | None:

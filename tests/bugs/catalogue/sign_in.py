@@ -134,8 +134,8 @@ BUGS: tuple[Bug, ...] = (
         "a blocked customer signs in by a passkey",
         (
             "portal/sign_in/operations/passkeys.py",
-            "    if find_principal(session, Scope(merchant_id, passkey.customer_id), passkey.person_id, at) is None:\n",
-            "    if False:\n",
+            "    if holder is None or not tokens.is_address_digest(\n",
+            "    if holder is not None and not tokens.is_address_digest(\n",
         ),
         likely=(_PASSKEYS,),
     ),
