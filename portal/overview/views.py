@@ -22,7 +22,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/", "overview", overview)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def overview() -> Response:
     """The first page after signing in."""
     scope = current_scope()
@@ -43,7 +43,7 @@ def overview() -> Response:
         usual_currency=g.merchant.currency,
     )
     attention = page.attention
-    if "payment_methods" in g.merchant.settings.pages.hidden:
+    if "payment_methods" in g.merchant.settings.pages.hidden or g.signed_in.is_by_notice:
         attention = tuple(item for item in attention if not item.kind.startswith("method_"))
     if not g.signed_in.may(Right.PAY):
         attention = tuple(item for item in attention if item.kind.startswith("method_"))
