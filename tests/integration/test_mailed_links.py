@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from threading import Barrier, Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -196,7 +196,9 @@ def test_link_is_dead_once_it_is_somebody_elses(allowing: Site, change: str) -> 
             block_customer(session, allowing.scope, actor=OPERATOR, at=at)
         allowing.change_customer(allowing.scope, blocked=False)
     else:
-        columns = {"blocked": {"blocked": True}, "deleted": {"deleted_at": at}, "address": {"email": "new@x.example"}}
+        columns: dict[str, dict[str, Any]] = {
+            "blocked": {"blocked": True}, "deleted": {"deleted_at": at}, "address": {"email": "new@x.example"},
+        }  # fmt: skip
         allowing.change_customer(allowing.scope, **columns[change])
 
     assert_leads_to_sign_in(allowing.browser(), link_in(mail), path)
@@ -313,7 +315,8 @@ def test_session_leads_to_signing_in_fully_for_everything_else(allowing: Site, p
 
     assert page.headline == "Sign in to open this"
     assert path not in browser.get("/acme/").html, "the navigation does not lead there"
-    form = browser.get(page.all("main")[0].find(".//{*}a[@class='button']").get("href"))  # type: ignore[union-attr]
+    (button,) = [link for link in page.all("a") if link.get("class") == "button"]
+    form = browser.get(button.get("href", ""))
     assert form.path == f"/acme/sign-in?next={path}"
     browser.submit(form, action="/sign-in", email=ADDRESS)
     (mail,) = [mail for mail in allowing.deliver() if mail.has_code]

@@ -8,7 +8,7 @@ from alembic import op
 from portal.database import Digest, Id, Instant, Text
 
 revision = "2026_12_01_mailed_links"
-down_revision = "2026_12_01_privacy"
+down_revision = "2026_12_01_promise_limits"
 branch_labels = None
 depends_on = None
 
