@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g
 
-from portal.customer_pages.context import can_pay, current_scope, now, reading, root, today
+from portal.customer_pages.context import can_pay, can_use_methods, current_scope, now, reading, root, today
 from portal.customers.queries.details import WantedDetails, find_wanted
 from portal.database import Reader
 from portal.overview.page_builders import build_overview_page
@@ -29,6 +29,8 @@ def overview() -> Response:
     with reading() as reader:
         owed, due = read_owed(reader, scope, today())
         account = read_account(reader, scope, now=now())
+        if not can_use_methods():
+            account = replace(account, methods=[])
         wanted = _find_wanted(reader)
     page = build_overview_page(
         (g.signed_in.own_name or "").strip().partition(" ")[0],
@@ -43,7 +45,7 @@ def overview() -> Response:
         usual_currency=g.merchant.currency,
     )
     attention = page.attention
-    if "payment_methods" in g.merchant.settings.pages.hidden or g.signed_in.is_by_notice:
+    if "payment_methods" in g.merchant.settings.pages.hidden:
         attention = tuple(item for item in attention if not item.kind.startswith("method_"))
     if not g.signed_in.may(Right.PAY):
         attention = tuple(item for item in attention if item.kind.startswith("method_"))

@@ -351,6 +351,7 @@ def test_session_pays_with_a_new_method_alone(allowing: Site) -> None:
     assert full.get(f"/acme/checkout?invoice={invoice}").html.count(method) > 0
     for html in (choice.html, refused.text, of_another_session.text, browser.get(f"/acme/invoices/{invoice}").html):
         assert method not in html and "4242" not in html
+    assert ["Pay with" in each.get("/acme/").texts("h2") for each in (full, browser)] == [True, False]
     assert default.location == f"/acme/checkout?invoice={invoice}"
     new = browser.post("/acme/checkout", {"invoice": invoice, "payment_method": "new", "amount": "full"}).location
     assert browser.get(new).status == 200
