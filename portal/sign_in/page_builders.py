@@ -122,9 +122,9 @@ def build_mailed_link_page(token: str, link: FoundLink, *, signed_in: SignedIn |
     """Return the page of a notice's link that works."""
     return MailedLinkPage(
         token=token,
-        name=link.name or link.company_name or mask_address(link.email),
+        name=_name(link.account) or mask_address(link.account.email),
         target=build_target(link.target),
-        signed_in_as=_other_name(signed_in, {(link.customer_id, None)}),
+        signed_in_as=_other_name(signed_in, {(link.account.id, None)}),
     )
 
 

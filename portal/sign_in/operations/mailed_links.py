@@ -84,7 +84,7 @@ def use_mailed_link(
     if used is None:
         return None
     return start_session(
-        session, settings, Scope(merchant_id, link.customer_id), visitor, kind=MAILED, by="notice", target=link.target, at=at,
+        session, settings, Scope(merchant_id, link.account.id), visitor, kind=MAILED, by="notice", target=link.target, at=at,
         proof=Proof(address_digest=used),
     )  # fmt: skip
 

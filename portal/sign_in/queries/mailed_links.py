@@ -8,23 +8,20 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from portal.clock import has_begun
-from portal.customers.models import Customer
-from portal.customers.queries.accounts import MAY_SIGN_IN
+from portal.customers.queries.accounts import Account, find_account
 from portal.customers.rules.profiles import mailbox_of
 from portal.database import Reader
 from portal.public_ids import is_id
 from portal.sign_in.models import MailedLink
 from portal.sign_in.rules.tokens import MESSAGE, Keys, is_address_digest
+from portal.tenancy import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class FoundLink:
-    """The link of a notice, and the customer that it signs in; `email` is the mailbox that it was sent to."""
+    """The link of a notice, and the customer that it signs in, which has the mailbox that it was sent to."""
 
-    customer_id: str
-    name: str | None
-    company_name: str | None
-    email: str
+    account: Account
     target: str
     mailed_at: datetime
     expires_at: datetime
@@ -35,31 +32,21 @@ class FoundLink:
         return self.used_at is None and has_begun(self.mailed_at, at) and at < self.expires_at
 
 
-_FIELDS = tuple(FoundLink.__dataclass_fields__)
-
-
 def find_mailed_link(reader: Reader, keys: Keys, merchant_id: str, link_id: str) -> FoundLink | None:
     """Return the link of an id, used and expired ones included; None where it is unknown, or its customer may not sign in or has another
     mailbox since."""
     row = reader.execute(
         sa.select(
-            MailedLink.customer_id, Customer.name, Customer.company_name, Customer.email, MailedLink.target, MailedLink.mailed_at,
-            MailedLink.expires_at, MailedLink.used_at, MailedLink.address_digest,
-        )
-        .join(
-            Customer,
-            sa.and_(
-                Customer.merchant_id == MailedLink.merchant_id, Customer.id == MailedLink.customer_id, *MAY_SIGN_IN
-            ),
-        )
-        .where(
-            MailedLink.merchant_id == merchant_id, Customer.merchant_id == merchant_id, MailedLink.id == link_id
-        )
+            MailedLink.customer_id, MailedLink.target, MailedLink.mailed_at, MailedLink.expires_at, MailedLink.used_at,
+            MailedLink.address_digest,
+        ).where(MailedLink.merchant_id == merchant_id, MailedLink.id == link_id)
     ).first()  # fmt: skip
-    if row is None or not row.email:
+    account = find_account(reader, Scope(merchant_id, row.customer_id)) if row is not None else None
+    if row is None or account is None or not account.email:
         return None
-    is_same = is_address_digest(keys, merchant_id, mailbox_of(row.email), digest=row.address_digest)
-    return FoundLink(**{name: getattr(row, name) for name in _FIELDS}) if is_same else None
+    if not is_address_digest(keys, merchant_id, mailbox_of(account.email), digest=row.address_digest):
+        return None
+    return FoundLink(account, row.target, row.mailed_at, row.expires_at, row.used_at)
 
 
 def find_target(reader: Reader, merchant_id: str, token: str) -> str:

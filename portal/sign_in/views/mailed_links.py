@@ -74,7 +74,7 @@ def _find_open(token: str) -> FoundLink | None:
 
 def _is_signed_in_already(link: FoundLink) -> bool:
     """Return whether the customer is signed in here: then the link would only take from what that opens, and is not needed."""
-    return g.signed_in is not None and g.signed_in.customer_id == link.customer_id
+    return g.signed_in is not None and g.signed_in.customer_id == link.account.id
 
 
 def _lead_to_sign_in(token: str) -> Response:
