@@ -21,6 +21,8 @@ SQLITE_WITHOUT_RESET_FAULT = (3, 51, 3)
 _PAPERS = 1000
 """How many of a merchant's newest papers with missing characters are looked at."""
 _NAMED = 10
+_E_INVOICES = 100
+_E_INVOICES_NAMED = 3
 
 
 def examine(values: Mapping[str, Any], *, loaded: Settings | None = None) -> Iterator[Finding]:
@@ -53,6 +55,7 @@ def examine(values: Mapping[str, Any], *, loaded: Settings | None = None) -> Ite
         yield from _themes(settings, merchants or [])
         if merchants is not None:
             yield from _papers(settings, database, merchants)
+            yield from _e_invoices(database, merchants)
     finally:
         database.dispose()
 
@@ -221,6 +224,29 @@ def _papers(settings: Settings, database: Database, merchants: list[MerchantProf
             )
     if not missing and not found:
         yield Finding(Level.OK, "documents", "the fonts have every character of the papers")
+
+
+def _e_invoices(database: Database, merchants: list[MerchantProfile]) -> Iterator[Finding]:
+    """Say what is missing for e-invoices, of merchants that want them: in their settings, and in the newest of their invoices."""
+    from portal.documents.queries import list_without_e_invoice
+    from portal.invoices.operations.papers import missing_for_e_invoices
+    from portal.tenancy import MerchantScope
+
+    for merchant in merchants:
+        if not merchant.settings.documents.factur_x:
+            continue
+        who = f"{merchant.slug} ({merchant.mode})"
+        if missing := missing_for_e_invoices(merchant):
+            yield Finding(Level.WARNING, "documents", f"{who}: invoices carry no Factur-X; set {', '.join(missing)}")
+            continue
+        with database.read() as reader:
+            lacking = list_without_e_invoice(reader, MerchantScope(merchant.id), limit=_E_INVOICES)
+        shown = "; ".join(f"{paper.number} lacks {', '.join(paper.gaps)}" for paper in lacking[:_E_INVOICES_NAMED])
+        more = f"; and {len(lacking) - _E_INVOICES_NAMED} more" if len(lacking) > _E_INVOICES_NAMED else ""
+        if lacking:
+            yield Finding(Level.WARNING, "documents", f"{who}: invoices issued without Factur-X: {shown}{more}")
+        else:
+            yield Finding(Level.OK, "documents", f"{who}: the newest invoices carry Factur-X")
 
 
 def _themes(settings: Settings, merchants: list[MerchantProfile]) -> Iterator[Finding]:

@@ -8,21 +8,26 @@ to a gateway sets `g.form_action_origins`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date, datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from flask import Response, g
 from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from portal.events.rules import Actor, customer_actor, pay_link_actor
 from portal.people.rules import Right
 from portal.services import Services
+from portal.sign_in.operations.sessions import hold_session
 from portal.tenancy import Scope
 from portal.web.local_redirects import checked_location
 from portal.web.runtime import current_g, current_runtime, request_number
 
 SEE_OTHER = 303
+T = TypeVar("T")
 
 
 def current_services() -> Services:
@@ -33,6 +38,20 @@ def current_services() -> Services:
 def reading() -> AbstractContextManager[Connection]:
     """Return the context manager of this thread's own connection (`Database.reading`): `with reading() as reader:`, for pages."""
     return current_services().database.reading()
+
+
+def run_signed_in(work: Callable[[Session], T]) -> T:
+    """Return the result of `work` in a unit of work that holds the session of this request: for what lets somebody in, or cannot be taken back.
+
+    The guard has looked at the session before; whoever ends it since, and undoes what was done in it, must find that. Raises PersonGone.
+    """
+    scope, session_id = current_scope(), g.signed_in.session_id
+
+    def held(session: Session) -> T:
+        hold_session(session, scope, session_id)
+        return work(session)
+
+    return current_services().database.run(held)
 
 
 def current_scope() -> Scope:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.customers.errors import CustomerDeleted, DetailsChanged, DuplicateCustomer, InvalidCustomer, UnknownCustomer
 from portal.customers.models import Customer
+from portal.customers.queries.accounts import MAY_SIGN_IN
 from portal.customers.rules.profiles import CustomerDetails, email_key, merged_document, normalise_details
 from portal.customers.rules.typed_details import details_digest
 from portal.customers.shapes import shape_customer
@@ -180,6 +181,17 @@ def lock_customer(session: Session, scope: Scope) -> None:
         .where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id)
         .with_for_update()
     )
+
+
+def hold_address(session: Session, scope: Scope) -> str | None:
+    """Return the address of a customer that may sign in ("" where it has none), None for any other, and hold both until the commit: whoever changes
+    the address, or blocks or deletes the customer, comes before or after."""
+    row = session.execute(
+        sa.select(Customer.email)
+        .where(Customer.merchant_id == scope.merchant_id, Customer.id == scope.customer_id, *MAY_SIGN_IN)
+        .with_for_update(read=True)
+    ).first()
+    return (row.email or "") if row is not None else None
 
 
 def changes_of(customer: Customer, details: CustomerDetails) -> dict[str, Any]:

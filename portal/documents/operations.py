@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from portal.database import table_of
 from portal.documents.errors import InvalidAttachment
 from portal.documents.font_files import uncovered
 from portal.documents.models import AttachedDocument, DocumentBrand, IssuedDocument
-from portal.documents.papers import LAYOUT, Buyer, Issue, Paper, PaperBrand, Seller, StoredPaper
+from portal.documents.papers import LAYOUT, Buyer, Issue, Paper, PaperBrand, PostalAddress, Seller, StoredPaper
 from portal.documents.queries import list_fixed, pack
 from portal.documents.rules import (
     MAX_ATTACHED_BYTES,
@@ -78,7 +78,8 @@ def fix_paper(
             brand=brand_digest,
             content=content,
             digest=_digest(f"{LAYOUT}:{brand_digest}:{issue.at.isoformat()}:".encode() + content),
-            uncovered=uncovered(_texts(paper.content())),
+            # An e-invoice is no text that is drawn.
+            uncovered=uncovered(_texts(replace(paper, e_invoice="", e_invoice_gaps=()).content())),
             made_at=issue.at,
         )
     )
@@ -150,12 +151,15 @@ def buyer_of(bill_to: Mapping[str, Any], name: str = "") -> Buyer:
     address: Mapping[str, Any] = bill_to.get("address") or bill_to.get("billing_address") or bill_to
     company, person = text("company_name"), text("name")
     lines = [person if company and person != company else "", *address_lines(address)]
+    parts = {key: str(address.get(key) or "").strip() for key in ("postal_code", "city", "state")}
+    streets = tuple(str(address.get(key) or "").strip() for key in ("line1", "line2", "line3"))
     return Buyer(
         company or person or name,
         tuple(line for line in lines if line),
         str(address.get("country") or "").strip(),
         text("tax_number"),
         text("purchase_order"),
+        PostalAddress(tuple(filter(None, streets)), parts["postal_code"], parts["city"], parts["state"]),
     )
 
 

@@ -32,6 +32,16 @@ class Seller:
 
 
 @dataclass(frozen=True, slots=True)
+class PostalAddress:
+    """An address by its parts, for what programs read; the country is the buyer's."""
+
+    streets: tuple[str, ...] = ()
+    postal_code: str = ""
+    city: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Buyer:
     """Whom a paper is for: lines of name and address in the country's own order; the country by its code, or "". `order_number` is the
     customer's own, for its bookkeeping."""
@@ -41,6 +51,7 @@ class Buyer:
     country: str = ""
     tax_number: str = ""
     order_number: str = ""
+    postal: PostalAddress = PostalAddress()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +261,8 @@ class Paper:
     """All that a paper shows, in its language and ready to be set. Written once, when it is issued, and stored.
 
     `document_title` is what a reader of PDF shows. Of the words `page_of`, `carried` and `brought`, `{page}` and `{pages}` are
-    filled in by the typesetting.
+    filled in by the typesetting. `e_invoice` is the XML that the PDF carries, "" for none; `e_invoice_gaps` what it lacks for one, where
+    the merchant wants it.
     """
 
     kind: str
@@ -273,10 +285,16 @@ class Paper:
     taxes: tuple[tuple[str, ...], ...] = ()
     remark: Remark | None = None
     box: PaymentBox | None = None
+    e_invoice: str = ""
+    e_invoice_gaps: tuple[str, ...] = ()
 
     def content(self) -> dict[str, Any]:
-        """Return the paper as plain values, for JSON."""
-        return asdict(self)
+        """Return the paper as plain values, for JSON; one without an e-invoice says nothing of it, as those before there were any."""
+        content = asdict(self)
+        for name in ("e_invoice", "e_invoice_gaps"):
+            if not content[name]:
+                del content[name]
+        return content
 
 
 @dataclass(frozen=True, slots=True)

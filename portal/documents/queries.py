@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from portal.database import Reader, table_of
 from portal.documents.models import AttachedDocument, DocumentBrand, IssuedDocument
-from portal.documents.papers import PaperBrand, StoredPaper
+from portal.documents.papers import Kind, PaperBrand, StoredPaper
+from portal.documents.rules import BREAK
 from portal.tenancy import MerchantScope, ReadScope, parameters_of, within, within_each
 
 
@@ -83,6 +84,29 @@ def list_uncovered(reader: Reader, scope: MerchantScope, *, limit: int) -> list[
         .limit(limit)
     )
     return [Uncovered._make(row) for row in rows]
+
+
+class WithoutEInvoice(NamedTuple):
+    """An invoice's paper that was to carry an e-invoice, by its number, and what it lacks for one."""
+
+    number: str
+    gaps: tuple[str, ...]
+
+
+def list_without_e_invoice(reader: Reader, scope: MerchantScope, *, limit: int) -> list[WithoutEInvoice]:
+    """Return those of the merchant's newest `limit` invoice papers that lack something for an e-invoice."""
+    contents = reader.execute(
+        sa.select(IssuedDocument.content)
+        .where(IssuedDocument.merchant_id == scope.merchant_id, IssuedDocument.kind == Kind.INVOICE.value)
+        .order_by(IssuedDocument.object_id.desc())
+        .limit(limit)
+    ).scalars()
+    papers = map(unpack, contents)
+    return [
+        WithoutEInvoice(paper["number"].replace(BREAK, ""), tuple(paper["e_invoice_gaps"]))
+        for paper in papers
+        if paper.get("e_invoice_gaps")
+    ]
 
 
 def pack(values: dict[str, Any]) -> bytes:

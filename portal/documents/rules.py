@@ -26,9 +26,11 @@ MAX_IN_PERIOD = 500
 MAX_ATTACHED_BYTES = 10 * 1024 * 1024
 """Size of a merchant's own PDF, at most."""
 
+BREAK = "\u200b"
+"""Where a long word may be broken: it has no width."""
+
 _LONGEST_WORD = 24
 _WORD = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
-_BREAK = "\u200b"
 _MARKS_WITHIN = frozenset("./_@:?&=,;|")
 _AFTER_MARK = re.compile(r"([./_@:?&=,;|]|-)")
 _JOINING = re.compile("[\u0600-\u08ff\ufb50-\ufdff\ufe70-\ufeff]")
@@ -87,8 +89,8 @@ def breakable(text: str) -> str:
 
 def _with_breaks(word: str) -> str:
     return "".join(
-        part + _BREAK if part in _MARKS_WITHIN else _divided(part) for part in _AFTER_MARK.split(word) if part
-    ).removesuffix(_BREAK)
+        part + BREAK if part in _MARKS_WITHIN else _divided(part) for part in _AFTER_MARK.split(word) if part
+    ).removesuffix(BREAK)
 
 
 def _divided(part: str) -> str:
@@ -104,7 +106,7 @@ def _divided(part: str) -> str:
             letters.append(letter)
     # Letters that join are divided seldom: that changes how they are drawn.
     size = _LONGEST_WORD // 2 if _JOINING.search(part) else 1
-    return _BREAK.join("".join(letters[start : start + size]) for start in range(0, len(letters), size))
+    return BREAK.join("".join(letters[start : start + size]) for start in range(0, len(letters), size))
 
 
 def file_name(*parts: str) -> str:

@@ -22,6 +22,7 @@ from portal.assets import TEMPLATES
 from portal.documents.drawing_apart import draw_apart
 from portal.documents.errors import PaperNotSet, PapersBusy, PaperTooLong
 from portal.documents.font_files import FOLDER
+from portal.documents.pdf_metadata import declare_factur_x
 from portal.documents.rules import MAX_ROWS
 
 if TYPE_CHECKING:
@@ -141,14 +142,17 @@ def set_paper(paper: StoredPaper, fonts: Any) -> bytes:
         "timestamp": int(paper.made_at.timestamp()),
         "sys_inputs": _inputs(paper),
     }
+    has_e_invoice = bool(paper.content.get("e_invoice"))
     try:
-        tagged: bytes = typst.compile(**arguments, pdf_standards="ua-1")
-        return tagged
+        # PDF/A forbids what typst never writes into a paper, and adds marks and profiles of colours.
+        tagged: bytes = typst.compile(**arguments, pdf_standards=["a-3b", "ua-1"] if has_e_invoice else "ua-1")
+        return declare_factur_x(tagged) if has_e_invoice else tagged
     except typst.TypstError as fault:
         if _NOT_COVERED not in str(fault):
             _log.error("document.refused", extra={"document": paper.digest, "fault": fault.message[:300]})
             raise PaperNotSet from fault
-    # PDF/UA wants a glyph for every character. A reader is better served with a box in its place than with no paper.
+    # PDF/UA wants a glyph for every character, as PDF/A does. A reader is better served with a box in its place than with no paper; an
+    # e-invoice is attached all the same, and the file does not say that it is one of Factur-X, which wants PDF/A.
     _log.warning("document.glyph_missing", extra={"document": paper.digest})
     boxed: bytes = typst.compile(**arguments)
     return boxed
@@ -173,10 +177,13 @@ def qr_svg(text: str) -> str:
 
 def _inputs(paper: StoredPaper) -> dict[str, str]:
     language, _, region = str(paper.content["locale"]).replace("-", "_").partition("_")
-    content = paper.content | {"language": language, "region": region if len(region) == 2 else None}
+    content = {name: value for name, value in paper.content.items() if not name.startswith("e_invoice")}
+    content |= {"language": language, "region": region if len(region) == 2 else None}
     brand = asdict(paper.brand)
     picture = base64.b64decode(paper.brand.picture) if paper.brand.picture else b""
     inputs = {"brand": json.dumps(brand | {"picture_bytes": list(picture)}), "paper": json.dumps(content)}
+    if paper.content.get("e_invoice"):
+        inputs["e_invoice"] = paper.content["e_invoice"]
     box = paper.content.get("box")
     if box and box["qr"]:
         inputs["qr"] = qr_svg(box["qr"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
@@ -60,19 +60,22 @@ def is_payable(status: str, amount_due: int, amount_reserved: int) -> bool:
 def taxes_by_rate(tax: int, lines: Iterable[tuple[Decimal | None, int]]) -> list[tuple[Decimal, int]]:
     """The invoice's `tax` (minor units) divided by rate, from each line's rate (per cent) and amount; it sums to `tax` exactly.
 
-    The total was rounded once when the invoice was written: each rate gets its share by largest remainder.
-    Without any rate above zero there is nothing to divide by.
+    Each rate has its own, that of the sum of its lines, where these come to `tax`, as in each invoice written here. One that was
+    rounded otherwise is divided by largest remainder. Without any rate above zero there is nothing to divide by.
     """
-    weights: dict[Decimal, Decimal] = {}
+    bases: dict[Decimal, int] = {}
     for rate, amount in lines:
-        if rate is not None and rate > 0 and amount > 0:
-            weights[rate] = weights.get(rate, Decimal(0)) + rate * amount
-    if tax == 0 or not weights:
+        if rate is not None and rate > 0:
+            bases[rate] = bases.get(rate, 0) + amount
+    rates = sorted(rate for rate, base in bases.items() if base)
+    taxed = [rate for rate in rates if bases[rate] > 0]
+    if tax == 0 or not taxed:
         return []
-    rates = sorted(weights)
+    own = [int((bases[rate] * rate / 100).to_integral_value(rounding=ROUND_HALF_UP)) for rate in rates]
+    if sum(own) == tax:
+        return list(zip(rates, own, strict=True))
     # Rates have few decimals; eight more keep every weight a whole number.
-    shares = split(tax, [int(weights[rate].scaleb(8)) for rate in rates])
-    return list(zip(rates, shares, strict=True))
+    return list(zip(taxed, split(tax, [int((rate * bases[rate]).scaleb(8)) for rate in taxed]), strict=True))
 
 
 def read_decimal(text: str | None) -> Decimal | None:

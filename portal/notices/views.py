@@ -13,6 +13,7 @@ from portal.customer_pages.context import (
     now,
     reading,
     redirect_to,
+    run_signed_in,
 )
 from portal.customers.queries.customers import find_customer
 from portal.errors import NotFound
@@ -108,7 +109,7 @@ def add() -> Response:
         return _new_copy_page(fault, typed[:_MAX_ECHOED])
     services = current_services()
     try:
-        services.database.run(
+        run_signed_in(
             lambda session: add_copy(
                 session, services.settings, current_scope(), address, actor=current_actor(), at=now()
             )

@@ -15,6 +15,7 @@ from portal.customer_pages.context import (
     now,
     reading,
     redirect_to,
+    run_signed_in,
 )
 from portal.errors import NotFound
 from portal.people.errors import InvitationRefused
@@ -74,7 +75,7 @@ def invite() -> Response:
     if not fault:
         services = current_services()
         try:
-            services.database.run(
+            run_signed_in(
                 lambda session: invite_person(
                     session, services.settings, current_scope(), address, Role(role), name=name or None,
                     actor=current_actor(), at=now(),
@@ -130,7 +131,7 @@ def _act(person_id: str, act: Callable[[Session], None], done: str) -> Response:
         raise NotFound
     if needs_code():
         return redirect_to(code_page(PATH))
-    current_services().database.run(act)
+    run_signed_in(act)
     return redirect_to(f"{PATH}?done={done}")
 
 

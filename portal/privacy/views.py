@@ -17,6 +17,7 @@ from portal.customer_pages.context import (
     now,
     reading,
     redirect_to,
+    run_signed_in,
 )
 from portal.errors import NotFound
 from portal.people.rules import Right
@@ -107,7 +108,7 @@ def ask_for_erasure() -> Response:
     wanted: Callable[[Any], bool] = partial(
         request_erasure, scope=current_scope(), actor=current_actor(), at=now(), withdrawn_within=WITHDRAWN_WITHIN
     )
-    current_services().database.run(wanted)
+    run_signed_in(wanted)
     return redirect_to(f"{PATH}?done=erasure")
 
 

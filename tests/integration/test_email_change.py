@@ -11,11 +11,16 @@ from portal.audit.models import AuditEntry
 from portal.customers.models import Customer
 from portal.customers.operations import update_customer
 from portal.customers.rules.profiles import CustomerDetails
+from portal.events.rules import customer_actor
 from portal.notices.models import NoticeCopy
 from portal.outbox.models import OutboxMessage
 from portal.people.models import Person
 from portal.people.operations import change_role
 from portal.people.rules import Role
+from portal.privacy.jobs import erase_customers
+from portal.privacy.models import Erasure
+from portal.privacy.operations.erasing import request_erasure
+from portal.privacy.rules.erasures import WITHDRAWN_WITHIN
 from portal.sign_in.models import Confirmation, EmailChange, Passkey, SignInSession
 from tests.support.actors import OPERATOR, STAFF
 from tests.support.authenticator import Authenticator, add_passkey
@@ -276,6 +281,23 @@ def test_fresh_code_is_asked_for_once_in_a_quarter_of_an_hour(site):
     assert write(browser, "maya@fourth.example").headline == "Confirm that it is you"
 
 
+def test_who_may_only_look_has_no_code_sent_to_the_address_that_waits(site):
+    """Its own fresh code is right, but what waits is an owner's act: the owner's code would be worth nothing any more."""
+    insert_person(site, "jonas@weber.example")
+    owner = site.signed_in()
+    _, code = to_the_code(site, owner)
+    jonas = person_signed_in(site, "jonas@weber.example")
+    jonas.post("/acme/security/confirm/code", {"next": "/details/email"})
+    (own,) = [mail for mail in site.deliver() if mail.recipients == ("jonas@weber.example",)]
+
+    jonas.post("/acme/security/confirm", {"code": own.code, "next": "/details/email"})
+
+    site.clock.advance(minutes=1)
+    assert [mail.recipients for mail in site.deliver() if mail.has_code] == []
+    owner.submit(owner.get("/acme/details/email"), "Confirm address", code=code)
+    assert stored(site) == (NEW, None)
+
+
 # --- undoing ---
 
 
@@ -361,6 +383,51 @@ def test_undo_removes_who_was_invited_or_given_another_role_since_the_change(sit
     removed = {row.id: row.removed_at is not None for row in site.rows(Person)}
     assert removed == {before: False, promoted: True, since: True}
     assert invited.follow("/acme/").path.startswith("/acme/sign-in")
+
+
+def test_undo_withdraws_the_erasure_that_was_requested_since_the_change(site):
+    """Nobody mailed the owner about it: its mail went to the address of whoever changed it, and the account would be gone after 72 hours."""
+    _, path = changed(site)
+    site.clock.advance(minutes=1)
+    request_erasure_of_own(site)
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    caught = next(mail for mail in site.deliver() if mail.recipients == (ADDRESS,))
+
+    owner.submit(page, "Undo the change", code=caught.code)
+
+    assert site.rows(Erasure) == []
+    assert site.count(AuditEntry, action="customer.erasure_withdrawn") == 1
+    site.clock.advance(hours=73)
+    erase_customers(site.services)
+    assert stored(site) == (ADDRESS, None)
+
+
+def test_undo_leaves_an_erasure_that_was_requested_before_the_change(site):
+    request_erasure_of_own(site)
+    site.clock.advance(minutes=1)
+    _, path = changed(site)
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    caught = next(mail for mail in site.deliver() if mail.recipients == (ADDRESS,))
+
+    owner.submit(page, "Undo the change", code=caught.code)
+
+    assert len(site.rows(Erasure)) == 1
+
+
+def request_erasure_of_own(site: Site) -> None:
+    scope = site.scope
+    with site.services.database.unit_of_work() as session:
+        request_erasure(
+            session,
+            scope,
+            actor=customer_actor(scope.customer_id),
+            at=site.clock.now(),
+            withdrawn_within=WITHDRAWN_WITHIN,
+        )
 
 
 def test_link_alone_undoes_nothing(site):

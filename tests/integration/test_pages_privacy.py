@@ -121,6 +121,18 @@ def test_erasure_is_requested_after_a_tick_and_a_code_and_may_be_withdrawn(site:
     assert site.count(Erasure) == 0
 
 
+def test_customer_does_not_withdraw_what_the_merchant_has_requested_since(site: Site) -> None:
+    browser = confirmed(site)
+    browser.submit(browser.get("/acme/privacy"), "Ask for erasure", sure="yes")
+    Account(site.services, site.scope, "acme").payment("pending", 67519)
+    site.services.database.run(partial(request_erasure, scope=site.scope, actor=OPERATOR, at=site.clock.now()))
+    erase_customers(site.services)
+
+    browser.post("/acme/privacy/erasure/withdrawal", status=404)
+
+    assert [row.requested_by for row in site.rows(Erasure)] == [OPERATOR.type.value]
+
+
 def test_erasure_that_has_begun_has_ended_the_session(site: Site) -> None:
     browser = confirmed(site)
     browser.submit(browser.get("/acme/privacy"), "Ask for erasure", sure="yes")

@@ -11,6 +11,8 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from portal.customers.queries.customers import get_contact
+from portal.documents.e_invoice_rules import SellerNumbers, seller_gaps
+from portal.documents.e_invoices import with_e_invoice
 from portal.documents.operations import attach_document, buyer_of, fix_paper
 from portal.documents.papers import (
     BankTransfer,
@@ -31,9 +33,15 @@ from portal.invoices.models import CreditNote, Invoice
 from portal.invoices.operations.status import record_invoice
 from portal.invoices.queries.invoices import StoredLine, find_invoice, list_lines
 from portal.invoices.rules import read_decimal, taxes_by_rate
-from portal.merchants.queries import get_merchant
+from portal.merchants.queries import MerchantProfile, get_merchant
+from portal.merchants.rules.seller_settings import Seller as SellerSettings
 from portal.merchants.rules.transfer_settings import TransferAccount
 from portal.tenancy import MerchantScope, Scope
+
+
+def missing_for_e_invoices(merchant: MerchantProfile) -> list[str]:
+    """Return the keys of the merchant's settings without which none of its invoices carries an e-invoice."""
+    return seller_gaps(_seller_numbers(merchant.settings.seller))
 
 
 def fix_invoice_paper(session: Session, merchant_id: str, invoice_id: str) -> None:
@@ -47,12 +55,14 @@ def fix_invoice_paper(session: Session, merchant_id: str, invoice_id: str) -> No
     lines = list_lines(session, MerchantScope(merchant_id), [invoice_id])[invoice_id]
     merchant = get_merchant(session, merchant_id)
     account = merchant.settings.transfer.get(invoice.currency)
+    facts = replace(_invoice_facts(invoice, lines), transfer=_transfer_to(account))
+    numbers = _seller_numbers(merchant.settings.seller) if merchant.settings.documents.factur_x else None
     fix_paper(
         session,
         merchant,
         Issue(Kind.INVOICE, invoice.id, invoice.customer_id, invoice.sent_at or invoice.created_at),
         buyer_of(invoice.bill_to, contact.company_name or contact.name or contact.email or ""),
-        partial(_invoice, replace(_invoice_facts(invoice, lines), transfer=_transfer_to(account))),
+        partial(_invoice, facts, numbers),
         customer_locale=contact.locale,
     )
 
@@ -76,8 +86,15 @@ def fix_credit_note_paper(session: Session, merchant_id: str, note_id: str) -> N
     )
 
 
-def _invoice(facts: InvoiceFacts, words: Words, seller: Seller, buyer: Buyer) -> Paper:
-    return invoice_paper(words, seller, buyer, facts)
+def _invoice(facts: InvoiceFacts, numbers: SellerNumbers | None, words: Words, seller: Seller, buyer: Buyer) -> Paper:
+    paper = invoice_paper(words, seller, buyer, facts)
+    return with_e_invoice(paper, facts, seller, numbers, buyer) if numbers else paper
+
+
+def _seller_numbers(seller: SellerSettings) -> SellerNumbers:
+    return SellerNumbers(
+        seller.country, seller.vat_number, seller.tax_number, seller.registration_number, seller.exemption
+    )
 
 
 def _credit_note(facts: CreditNoteFacts, words: Words, seller: Seller, buyer: Buyer) -> Paper:

@@ -25,6 +25,7 @@ from portal.merchants.rules.context_fields import (
 from portal.merchants.rules.field_settings import NO_CHOICE, Fields, in_force, write_field
 from portal.merchants.rules.notice_settings import Notices
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
+from portal.merchants.rules.seller_settings import Seller
 from portal.merchants.rules.settings_faults import Section, fault_at, faults_of, read_partly, refuse
 from portal.merchants.rules.transfer_settings import Accounts
 from portal.money import CURRENCIES, AmountError, exponent, major_units, minor_units, parse_decimal
@@ -182,9 +183,10 @@ def _read_countries(given: object) -> dict[str, str]:
 
 class Documents(Section):
     """Papers: `languages` by the country of the customer, where its tax office wants one; the others speak the customer's.
-    `pay_link_bill_to`: whoever has the pay link of an invoice sees whom it is for."""
+    `pay_link_bill_to`: whoever has the pay link of an invoice sees whom it is for. `factur_x`: invoices carry an e-invoice."""
 
     pay_link_bill_to: bool = True
+    factur_x: bool = False
     languages: Annotated[dict[str, str], WrapValidator(lambda given, _: _read_countries(given))] = Field(
         default_factory=dict
     )
@@ -205,6 +207,7 @@ class MerchantSettings(Section):
     amounts: Amounts = Amounts()
     notices: Notices = Notices()
     documents: Documents = Documents()
+    seller: Seller = Seller()
     transfer: Accounts = Field(default_factory=dict)
     promises: Promises = Promises()
     languages: Languages = Languages()

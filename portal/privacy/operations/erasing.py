@@ -18,7 +18,7 @@ from portal.customers.models import Customer
 from portal.customers.operations import lock_customer
 from portal.database import table_of
 from portal.events.operations import record
-from portal.events.rules import Actor, Event, EventType
+from portal.events.rules import Actor, ActorType, Event, EventType
 from portal.outbox.models import OutboxMessage
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.removal import mark_removed
@@ -48,9 +48,9 @@ def request_erasure(
     known = session.get(Erasure, (scope.merchant_id, scope.customer_id))
     if known is not None:
         if known.begun_at is None and at + withdrawn_within < known.due_at:
-            known.due_at = known.next_try_at = (
-                at + withdrawn_within
-            )  # The merchant does not wait for what the customer may withdraw.
+            # The merchant does not wait for what the customer may withdraw; from now on it is the merchant's, which the customer may not.
+            known.due_at = known.next_try_at = at + withdrawn_within
+            known.requested_by = actor.type.value
         return False
     due_at = at + withdrawn_within
     session.add(
@@ -76,6 +76,16 @@ def withdraw_erasure(session: Session, scope: Scope, *, actor: Actor, at: dateti
     session.delete(erasure)
     _record(session, scope, EventType.CUSTOMER_ERASURE_WITHDRAWN, actor, at)
     return True
+
+
+def withdraw_erasure_since(session: Session, scope: Scope, since: datetime, *, actor: Actor, at: datetime) -> None:
+    """Take the customer's own request back that was made at an instant or later: whoever made it may not have been the customer."""
+    lock_customer(session, scope)
+    erasure = session.get(Erasure, (scope.merchant_id, scope.customer_id), with_for_update=True)
+    is_own = erasure is not None and erasure.requested_by == ActorType.CUSTOMER and erasure.begun_at is None
+    if erasure is not None and is_own and erasure.requested_at >= since:
+        session.delete(erasure)
+        _record(session, scope, EventType.CUSTOMER_ERASURE_WITHDRAWN, actor, at)
 
 
 def begin_erasure(session: Session, scope: Scope, *, actor: Actor, at: datetime) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.clock import CLOCKS_DIFFER_BY
 from portal.customers.rules.profiles import mailbox_of
+from portal.people.errors import PersonGone
 from portal.public_ids import is_id
 from portal.settings import Settings
 from portal.sign_in.models import MailedLink
@@ -83,10 +84,13 @@ def use_mailed_link(
     ).scalar()
     if used is None:
         return None
-    return start_session(
-        session, settings, Scope(merchant_id, link.account.id), visitor, kind=MAILED, by="notice", target=link.target, at=at,
-        proof=Proof(address_digest=used),
-    )  # fmt: skip
+    try:
+        return start_session(
+            session, settings, Scope(merchant_id, link.account.id), visitor, kind=MAILED, by="notice", target=link.target, at=at,
+            proof=Proof(address_digest=used),
+        )  # fmt: skip
+    except PersonGone:  # Blocked, or with another address, at this very moment.
+        return None
 
 
 def expire_mailed_links(session: Session, scope: Scope, *, at: datetime) -> None:

@@ -13,15 +13,18 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from portal.contacts import mask_card_numbers
+from portal.customers.operations import hold_address, lock_customer
+from portal.customers.rules.profiles import mailbox_of
 from portal.events.operations import record
 from portal.events.rules import SYSTEM, Actor, Event, EventType, customer_actor
 from portal.networks import region_of
+from portal.people.errors import PersonGone
 from portal.people.operations import join_person
 from portal.public_ids import is_id, new_id
 from portal.settings import Settings
 from portal.sign_in.models import KnownBrowser, PersonsBrowser, SignInSession
 from portal.sign_in.rules.challenges import TOUCH_EVERY, lifetime
-from portal.sign_in.rules.tokens import SESSION, is_token, new_token, token_digest
+from portal.sign_in.rules.tokens import SESSION, is_address_digest, is_token, new_token, token_digest
 from portal.tenancy import Scope
 
 _MAX_USER_AGENT = 200
@@ -101,13 +104,16 @@ def start_session(
 ) -> NewSession:
     """Sign this browser in under a new token; end its session before, and the oldest sessions beyond the cap.
 
-    `kind` is mail, mailed, passkey, api, frame, host or identified; `by` is recorded with the event: link, code, notice, passkey, switch, session or host. `actor`
-    is the customer unless the host application signs its own user in. Raises PersonGone for a person who was removed.
+    `kind` is mail, mailed, passkey, api, frame, host or identified; `by` is recorded with the event: link, code, notice, passkey, switch, session or
+    host. `actor` is the customer unless the host application signs its own user in. Raises PersonGone for a person who was removed, and for the
+    account's own address where it has another one at this moment, or is blocked.
     """
     person_id = proof.person_id
     actor = actor or customer_actor(scope.customer_id, person=person_id, request_id=visitor.request_id)
     if person_id is not None:
         join_person(session, scope, person_id, request_id=visitor.request_id, at=at)
+    elif kind in _OWN:
+        _hold_account(session, settings, scope, proof.address_digest)
     if visitor.session_token:
         replaced = _revoke(
             session,
@@ -157,6 +163,21 @@ def start_session(
     if is_new_device:
         record(session, actor, replace(event, type=EventType.PORTAL_NEW_DEVICE))
     return new_session
+
+
+def hold_session(session: Session, scope: Scope, session_id: str) -> None:
+    """Hold the session in which something is done until the commit: what ends it, and takes back what was done in it, comes before or after.
+
+    The account is locked first, as by whoever ends all of its sessions. Raises PersonGone where the session has ended.
+    """
+    lock_customer(session, scope)
+    is_live = session.execute(
+        sa.select(SignInSession.id)
+        .where(*_of(scope), SignInSession.id == session_id, SignInSession.revoked_at.is_(None))
+        .with_for_update()
+    ).scalar()
+    if is_live is None:
+        raise PersonGone
 
 
 def touch_session(session: Session, merchant_id: str, session_id: str, at: datetime) -> None:
@@ -235,6 +256,19 @@ def revoke_own_sessions(
     ended = _revoke(session, *_of_person(scope, person_id), SignInSession.id != keep, at=at)
     _record_ended(session, scope.merchant_id, ended, actor=actor, at=at, reason=reason)
     return len(ended)
+
+
+def _hold_account(session: Session, settings: Settings, scope: Scope, digest: bytes | None) -> None:
+    """Hold the account until the commit, as `join_person` holds a person: an address that is taken back, and a blocking, at the same moment find
+    the session that begins here, or are found. `digest` is that of the mailbox that was proved. Raises PersonGone.
+    """
+    address = hold_address(session, scope)
+    if address is None:
+        raise PersonGone
+    if digest is not None and not is_address_digest(
+        settings.keys, scope.merchant_id, mailbox_of(address), digest=digest
+    ):
+        raise PersonGone
 
 
 def _is_new_device(session: Session, scope: Scope, person_id: str | None, visitor: Visitor) -> bool:

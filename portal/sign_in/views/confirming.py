@@ -72,7 +72,7 @@ def enter() -> Response:
         )
         if entered.answer == "proved":
             mark_confirmed(session, scope, session_id, at=now())
-            if _target() == EMAIL:
+            if _target() == EMAIL and g.signed_in.may(Right.MANAGE):
                 resume_email(
                     session, services.settings, scope, session_id=session_id, locale=g.shell.locale, actor=current_actor(), at=now()
                 )  # fmt: skip

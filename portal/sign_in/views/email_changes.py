@@ -6,12 +6,20 @@ from flask import Blueprint, Response, g, request
 from sqlalchemy.orm import Session
 
 from portal.contacts import ContactRefused, is_blank, normalise_email
-from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to
+from portal.customer_pages.context import (
+    current_actor,
+    current_scope,
+    current_services,
+    now,
+    redirect_to,
+    run_signed_in,
+)
 from portal.customers.queries.customers import get_customer
 from portal.customers.rules.profiles import is_same_mailbox
 from portal.events.rules import customer_actor
 from portal.notices.operations import end_copies_since
 from portal.people.rules import Right
+from portal.privacy.operations.erasing import withdraw_erasure_since
 from portal.sign_in.operations.confirmations import EnteredCode
 from portal.sign_in.operations.email_changes import (
     find_change,
@@ -88,7 +96,7 @@ def want() -> Response:
 def prove() -> Response:
     """Judge the code from the new address: with the right one it is the customer's."""
     services = current_services()
-    entered = services.database.run(
+    entered = run_signed_in(
         lambda session: prove_email(
             session, services.settings, current_scope(), request.form.get("code", ""), session_id=g.signed_in.session_id,
             actor=current_actor(), at=now(),
@@ -150,7 +158,7 @@ def enter_undo(token: str) -> Response:
 
 
 def _undo(session: Session, change_id: str, typed: str) -> EnteredCode:
-    """Judge the code; with the right one the sessions end, and so do copies of mails that were asked for since the change."""
+    """Judge the code; with the right one the sessions end, and so do copies of mails and an erasure that were asked for since the change."""
     services, at = current_services(), now()
     change = find_change(session, g.merchant.id, change_id, at=at)
     entered = undo_email(
@@ -160,6 +168,7 @@ def _undo(session: Session, change_id: str, typed: str) -> EnteredCode:
         scope = Scope(g.merchant.id, change.customer_id)
         actor = customer_actor(change.customer_id, request_id=request_number())
         end_copies_since(session, scope, change.changed_at, actor=actor, at=at)
+        withdraw_erasure_since(session, scope, change.changed_at, actor=actor, at=at)
     return entered
 
 

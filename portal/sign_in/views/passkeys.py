@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, request
 
-from portal.customer_pages.context import current_actor, current_scope, current_services, now, reading, redirect_to
+from portal.customer_pages.context import (
+    current_actor,
+    current_scope,
+    current_services,
+    now,
+    reading,
+    redirect_to,
+    run_signed_in,
+)
 from portal.customer_pages.cookies import browser_token
 from portal.errors import NotFound
 from portal.people.rules import Right
@@ -71,7 +79,7 @@ def add() -> Response:
         return redirect_to(code_page(NEW))
     services, answer = current_services(), PasskeyAnswer(request.form.get("answer", ""), party)
     try:
-        services.database.run(
+        run_signed_in(
             lambda session: add_passkey(
                 session, services.settings, current_scope(), g.signed_in.person_id, answer, session_id=g.signed_in.session_id,
                 user_agent=request.user_agent.string, actor=current_actor(), at=now(),

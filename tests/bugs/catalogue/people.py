@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.bugs.catalogue.bug import Bug, bug
 
 _PEOPLE = "tests/integration/test_people.py"
+_RACES = "tests/integration/test_access_races.py"
 _SWITCHING = "tests/integration/test_switching.py"
 
 BUGS: tuple[Bug, ...] = (
@@ -34,6 +35,29 @@ BUGS: tuple[Bug, ...] = (
             "",
         ),
         likely=(_PEOPLE,),
+    ),
+    bug(
+        "an address that is taken back leaves a session to a sign-in of that moment",
+        (
+            "portal/sign_in/operations/sessions.py",
+            "        _hold_account(session, settings, scope, proof.address_digest)\n",
+            "        pass\n",
+        ),
+        likely=(_RACES,),
+    ),
+    bug(
+        "an invitation that is posted while its session ends is kept",
+        ("portal/customer_pages/context.py", "        hold_session(session, scope, session_id)\n", ""),
+        likely=(_RACES,),
+    ),
+    bug(
+        "an undone change of address leaves the erasure that was requested since",
+        (
+            "portal/sign_in/views/email_changes.py",
+            "        withdraw_erasure_since(session, scope, change.changed_at, actor=actor, at=at)\n",
+            "",
+        ),
+        likely=("tests/integration/test_email_change.py",),
     ),
     bug(
         "an invitation never ends",

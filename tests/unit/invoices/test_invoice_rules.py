@@ -35,6 +35,16 @@ def test_tax_without_a_rate_is_not_divided() -> None:
     assert taxes_by_rate(0, [(Decimal(20), 1000)]) == []
 
 
+def test_discount_lowers_the_tax_of_its_own_rate() -> None:
+    lines = [(Decimal(20), 10_000), (Decimal(20), -5_000), (Decimal(10), 10_000)]
+
+    assert taxes_by_rate(2_000, lines) == [(Decimal(10), 1_000), (Decimal(20), 1_000)]
+    assert taxes_by_rate(800, [(Decimal(20), -1_000), (Decimal(10), 10_000)]) == [
+        (Decimal(10), 1_000),
+        (Decimal(20), -200),
+    ]
+
+
 @given(
     st.integers(min_value=1, max_value=10**12),
     st.lists(
