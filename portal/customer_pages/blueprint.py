@@ -26,7 +26,7 @@ from portal.sign_in.views.email_changes import add_routes as add_email_changes
 from portal.sign_in.views.signing_in import add_routes as add_sign_in
 from portal.sign_in.views.switching import add_routes as add_switching
 from portal.statement.views import add_routes as add_statement
-from portal.web.policies import collect_policies, collect_rights
+from portal.web.policies import collect_by_notice, collect_policies, collect_rights
 from portal.web.runtime import EXTENSION, PAGES, Runtime
 
 _NAV = (
@@ -54,6 +54,7 @@ def _finish_registration(state: BlueprintSetupState, runtime: Runtime) -> None:
     state.app.extensions[EXTENSION] = runtime
     runtime.policies |= collect_policies(state.app, prefix=f"{PAGES}.")
     runtime.rights |= collect_rights(state.app, prefix=f"{PAGES}.")
+    runtime.by_notice |= collect_by_notice(state.app, prefix=f"{PAGES}.")
     prefix = state.url_prefix or ""
     if runtime.merchant is not None:
         runtime.prefix = prefix

@@ -69,6 +69,11 @@ def can_pay() -> bool:
     return bool(g.signed_in.may(Right.PAY)) and current_services().gateways.find(g.merchant.id) is not None
 
 
+def can_use_methods() -> bool:
+    """Return whether whoever is signed in may pay with a saved method, or save one; who came by the link of a notice may not."""
+    return not g.signed_in.is_by_notice
+
+
 def pay_link_reader() -> Actor:
     """Return whoever has the pay link as the actor of this request; only for views with the policy `pay_link`."""
     return pay_link_actor(g.pay_link.id, request_id=request_number())

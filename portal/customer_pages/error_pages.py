@@ -17,10 +17,10 @@ from portal.customer_pages.context import local, now
 from portal.customer_pages.identification import hide_who_is_not_named
 from portal.customer_pages.locales import offered_locales, other_languages
 from portal.customer_pages.shells import build_bare_shell, build_shell
-from portal.customer_pages.visits import enter_merchant, load_session, referring_page
+from portal.customer_pages.visits import enter_merchant, load_session, referring_page, sign_in_path
 from portal.documents.errors import NothingChosen, PapersBusy, PaperTooLong, TooManyInArchive, TooManyInPeriod
 from portal.errors import PortalError
-from portal.web.errors import CardNumberSubmitted, NotAllowed
+from portal.web.errors import CardNumberSubmitted, FullSignInNeeded, NotAllowed
 from portal.web.headers import forbid_storing
 from portal.web.pages import ErrorPage
 from portal.web.render import render_page
@@ -38,6 +38,7 @@ _TEMPLATE_OF_ERROR: Mapping[type[PortalError], str] = {
     TooManyInPeriod: _DOCUMENTS,
     NothingChosen: _DOCUMENTS,
     NotAllowed: "errors/not_allowed.html",
+    FullSignInNeeded: "errors/full_sign_in.html",
 }
 _REFUSED, _FAILED = "errors/forbidden.html", "errors/broken.html"
 # Used when the error page cannot be rendered either.
@@ -59,7 +60,8 @@ def _handle_expected(fault: PortalError) -> Response:
     if fault.status >= 500:
         _log_failure("request.failed", fault, fault.status)
     name = _TEMPLATE_OF_ERROR.get(type(fault))
-    response = _page(fault.status, seconds if isinstance(seconds, int) else None, name, fault.sentence)
+    target = fault.target if isinstance(fault, FullSignInNeeded) else "/"
+    response = _page(fault.status, seconds if isinstance(seconds, int) else None, name, fault.sentence, target)
     if isinstance(seconds, int):
         response.headers["Retry-After"] = str(seconds)
     return response
@@ -83,7 +85,9 @@ def _handle_unexpected(fault: InternalServerError) -> Response:
     return _page(status)
 
 
-def _page(status: int, seconds: int | None = None, name: str | None = None, sentence: str = "") -> Response:
+def _page(
+    status: int, seconds: int | None = None, name: str | None = None, sentence: str = "", target: str = "/"
+) -> Response:
     if _is_for_programs():
         return Response(f"{status}\n", status=status, content_type="text/plain; charset=utf-8")
     g.pop("form_action_origins", None)
@@ -91,8 +95,9 @@ def _page(status: int, seconds: int | None = None, name: str | None = None, sent
     try:
         _enter()
         page = ErrorPage(
-            request_number(), _until(seconds), _page_of_form(status), has_home="merchant" in g, sentence=sentence
-        )
+            request_number(), _until(seconds), _page_of_form(status), has_home="merchant" in g, sentence=sentence,
+            sign_in_path=sign_in_path(target),
+        )  # fmt: skip
         response = render_page(name, page, status)
     except Exception as fault:
         # The cause of the error may make this page fail too, and the client must get a response.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from flask import Request, Response, g
 from flask.typing import ResponseReturnValue
 
@@ -11,15 +9,14 @@ from portal.customer_pages.context import now, reading, redirect_to
 from portal.customer_pages.cookies import write_cookies
 from portal.customer_pages.identification import follow_host
 from portal.customer_pages.shells import build_shell, csrf_binding
-from portal.customer_pages.visits import enter_merchant, load_session, referring_page
+from portal.customer_pages.visits import enter_merchant, load_session, page_of_form, sign_in_path, wanted_page
 from portal.errors import NotFound
 from portal.pay_links.queries import find_pay_link
 from portal.pay_links.rules import link_of
 from portal.sign_in.operations import touch_session
 from portal.sign_in.queries import SignedIn
-from portal.sign_in.rules.challenges import MAX_TARGET_LENGTH
 from portal.web.csrf import FIELD, SAFE_METHODS
-from portal.web.errors import CrossSiteRequest, NotAllowed, TooManyRequests
+from portal.web.errors import CrossSiteRequest, FullSignInNeeded, NotAllowed, TooManyRequests
 from portal.web.headers import forbid_storing
 from portal.web.policies import Policy
 from portal.web.request_checks import is_from_own_page
@@ -44,7 +41,7 @@ def open_request() -> ResponseReturnValue | None:
     refuse_foreign(runtime, request)
     if follow_host(runtime, request) and request.method not in SAFE_METHODS:
         # The form was another customer's, or nobody's: whom the host names now has not seen what it would do.
-        return redirect_to(_page_of_form())
+        return redirect_to(page_of_form())
     signed_in = g.signed_in
     if signed_in is not None:
         _record_use(runtime, signed_in)
@@ -108,8 +105,10 @@ def _refuse_closed(runtime: Runtime, request: Request) -> None:
 
 
 def _refuse_without_right(runtime: Runtime, request: Request, signed_in: SignedIn) -> None:
-    """Refuse what the role of who is signed in may not do, before any view sees it."""
+    """Refuse what the role of who is signed in may not do, or what the link of a notice does not open, before any view sees it."""
     endpoint = request.endpoint or ""
+    if runtime.policies[endpoint] is Policy.SIGNED_IN and signed_in.is_by_notice and endpoint not in runtime.by_notice:
+        raise FullSignInNeeded(wanted_page(request))
     if runtime.policies[endpoint] is Policy.SIGNED_IN and not signed_in.may(runtime.rights[endpoint]):
         raise NotAllowed
 
@@ -121,22 +120,7 @@ def _is_navigation(request: Request) -> bool:
 
 def _redirect_to_sign_in(request: Request) -> Response:
     """Redirect to the sign-in page; the target is the requested page, or the page whose form was sent."""
-    if request.method in SAFE_METHODS:
-        target = quote((request.root_path.rstrip("/") + request.path)[len(g.root) :] or "/", safe="/")
-        if request.query_string:
-            target = f"{target}?{request.query_string.decode('ascii')}"
-    else:
-        target = _page_of_form()
-    if len(target) > MAX_TARGET_LENGTH:
-        # A target that is too long to be stored loses its query.
-        path = target.partition("?")[0]
-        target = path if len(path) <= MAX_TARGET_LENGTH else "/"
-    return redirect_to("/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}")
-
-
-def _page_of_form() -> str:
-    """Return the page from which a form was sent, below the merchant's root; the overview where that is not known."""
-    return (referring_page() or g.root)[len(g.root) :] or "/"
+    return redirect_to(sign_in_path(wanted_page(request)))
 
 
 def _record_use(runtime: Runtime, signed_in: SignedIn) -> None:

@@ -58,6 +58,7 @@ def build_shell(*, payer_locale: str | None = None) -> Shell:
         may_pay=signed_in is None or signed_in.may(Right.PAY),
         may_manage=signed_in is None or signed_in.may(Right.MANAGE),
         can_switch=signed_in is not None and signed_in.can_switch,
+        is_by_notice=signed_in is not None and signed_in.is_by_notice,
     )
 
 

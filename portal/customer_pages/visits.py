@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from flask import g
+from flask import Request, g
 
 from portal.customer_pages.cookies import name_cookies
 from portal.customer_pages.login import find_user
 from portal.sign_in.queries import SignedIn
+from portal.sign_in.rules.challenges import MAX_TARGET_LENGTH
+from portal.web.csrf import SAFE_METHODS
 from portal.web.local_redirects import is_local_path
 from portal.web.runtime import Runtime, current_g, current_request
 
@@ -47,3 +49,25 @@ def referring_page() -> str | None:
         return None
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     return path if is_local_path(path) else None
+
+
+def page_of_form() -> str:
+    """Return the page from which a form was sent, below the merchant's root; the overview where that is not known."""
+    return (referring_page() or g.root)[len(g.root) :] or "/"
+
+
+def wanted_page(request: Request) -> str:
+    """Return the page that a request asks for, or from which its form was sent, below the merchant's root."""
+    if request.method not in SAFE_METHODS:
+        return page_of_form()
+    path = quote((request.root_path.rstrip("/") + request.path)[len(g.root) :] or "/", safe="/")
+    return f"{path}?{request.query_string.decode('ascii')}" if request.query_string else path
+
+
+def sign_in_path(target: str) -> str:
+    """Return the path of the sign-in page that leads on to `target`; both are below the merchant's root."""
+    if len(target) > MAX_TARGET_LENGTH:
+        # A target that is too long to be stored loses its query.
+        path = target.partition("?")[0]
+        target = path if len(path) <= MAX_TARGET_LENGTH else "/"
+    return "/sign-in" if target == "/" else f"/sign-in?next={quote(target, safe='/')}"

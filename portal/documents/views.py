@@ -32,7 +32,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/credit-notes/<note_id>.pdf", "credit_note_pdf", credit_note_pdf)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def invoice_pdf(invoice_id: str) -> Response:
     """An invoice: the merchant's own PDF, or ours."""
     papers = _papers()
@@ -45,7 +45,7 @@ def invoice_pdf(invoice_id: str) -> Response:
     return _send(papers.typesetter.draw(paper), paper.content["title"], invoice.number)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def receipt_pdf(payment_id: str) -> Response:
     """The receipt of a payment that was completed."""
     papers = _papers()
@@ -57,7 +57,7 @@ def receipt_pdf(payment_id: str) -> Response:
     return _send(papers.typesetter.draw(paper), paper.content["title"], payment.receipt_name)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def credit_note_pdf(note_id: str) -> Response:
     """A credit note."""
     papers = _papers()
@@ -67,7 +67,7 @@ def credit_note_pdf(note_id: str) -> Response:
     return _send(papers.typesetter.draw(paper), paper.content["title"], note.number)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def invoices_zip() -> Response:
     """Several invoices. Raises NotFound where one of them is not the customer's, whichever it is."""
     papers = _papers()

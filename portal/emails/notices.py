@@ -21,6 +21,7 @@ from portal.notices.queries import StoredCopy, find_copy, is_wanted, list_copies
 from portal.pay_links.operations import pay_link_url
 from portal.rendering.renderer import Renderer
 from portal.services import Services
+from portal.sign_in.operations.mailed_links import prepare_mailed_link
 from portal.tenancy import MerchantScope, Scope
 
 NOTICES_PATH = "/notices"
@@ -53,7 +54,8 @@ class Writing:
 @dataclass(frozen=True, slots=True)
 class Composed:
     """A notice that may leave: `page` is the dataclass of `emails/<template>`. `pays` is the invoice that its button pays, None where it is
-    about no single one."""
+    about no single one. `opens` is the path below the merchant's root that its `link` leads to, of a notice that is addressed to the
+    customer's own address and whose page the link of a notice may open (`web.policies.signed_in`); None of any other."""
 
     kind: NoticeKind
     template: str
@@ -61,6 +63,7 @@ class Composed:
     page: Any
     paper: Paper | None = None
     pays: str | None = None
+    opens: str | None = None
 
 
 Composer: TypeAlias = Callable[[Writing, dict[str, Any]], Composed | None]
@@ -92,7 +95,7 @@ class NoticeSender:
                 )
             )
         if is_sent:
-            composed = _with_pay_link(writing, composed)
+            composed = _with_sign_in_link(writing, _with_pay_link(writing, composed), message_id)
             self._deliver(
                 writing, composed, composed.customer.email or "", self._stoppable(writing, composed), message_id
             )
@@ -153,6 +156,24 @@ def _with_pay_link(writing: Writing, composed: Composed) -> Composed:
         )
     )  # fmt: skip
     return replace(composed, page=replace(composed.page, link=link, opens_to_all=True)) if link else composed
+
+
+def _with_sign_in_link(writing: Writing, composed: Composed, message_id: str) -> Composed:
+    """Return a notice whose button signs in, where the merchant allows it: never one that is about a single invoice, which has a pay link
+    or had one and is forwarded. Its address is made now and kept nowhere; a copy to somebody else never has it."""
+    if composed.opens is None or composed.pays is not None or not writing.merchant.settings.notices.sign_in_links:
+        return composed
+    target, scope, services = composed.opens, Scope(writing.merchant.id, composed.customer.id), writing.services
+    path = services.database.run(
+        lambda session: prepare_mailed_link(
+            session, services.settings, scope,
+            message_id=message_id, address=composed.customer.email or "", target=target, at=services.clock.now(),
+        )
+    )  # fmt: skip
+    if path is None:
+        return composed
+    brand = replace(composed.page.brand, signs_in=True)
+    return replace(composed, page=replace(composed.page, brand=brand, link=writing.url(path)))
 
 
 def _agreed(copies: list[StoredCopy]) -> list[str]:

@@ -53,7 +53,8 @@ class MailMark:
 class MailBrand:
     """`legal_name` and `support_email` are at the foot. `font` and `heading_font` are CSS lists of names, `button_radius` is in pixels;
     `mark` is None where the theme has no logo that a mail program shows. Of a mail that can be stopped, `unsubscribe_url` does that
-    without signing in and `notices_url` is the page of all of them; "" of any other. `copy_of` is the address whose copy this is, which has no button."""
+    without signing in and `notices_url` is the page of all of them; "" of any other. `copy_of` is the address whose copy this is, which has no button.
+    `signs_in`: the button's link signs in, once, within half an hour."""
 
     name: str
     legal_name: str
@@ -70,6 +71,7 @@ class MailBrand:
     unsubscribe_url: str = ""
     notices_url: str = ""
     copy_of: str = ""
+    signs_in: bool = False
 
     @property
     def accent(self) -> str:

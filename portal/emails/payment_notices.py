@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from portal.database import Reader
-from portal.emails.destinations import invoice_button_url, merchant_page_url, payment_url
+from portal.emails.destinations import payment_url
 from portal.emails.notices import Composed, Writing
 from portal.emails.pages import PaymentFailedMail, ReceiptLine, ReceiptMail, RefundMail, SurplusMail
 from portal.emails.sending import Paper
@@ -40,7 +40,9 @@ def compose_receipt(writing: Writing, payload: dict[str, Any]) -> Composed | Non
         reference=payment.id,
     )
     number = payment.note if payment.note and not payment.more_count else payment.id
-    return Composed(RECEIPT, "receipt", customer, page, Paper(payment.id, ("receipt", number)))
+    return Composed(
+        RECEIPT, "receipt", customer, page, Paper(payment.id, ("receipt", number)), opens=f"/payments/{payment.id}"
+    )
 
 
 def compose_refund(writing: Writing, payload: dict[str, Any]) -> Composed | None:
@@ -63,7 +65,8 @@ def compose_refund(writing: Writing, payload: dict[str, Any]) -> Composed | None
         reference=refund_id,
         has_come_back=is_returned,
     )
-    return Composed(REFUND_RETURNED if is_returned else REFUND, "refund", customer, page)
+    kind = REFUND_RETURNED if is_returned else REFUND
+    return Composed(kind, "refund", customer, page, opens=f"/payments/{payment.id}")
 
 
 def compose_surplus(writing: Writing, payload: dict[str, Any]) -> Composed | None:
@@ -80,7 +83,7 @@ def compose_surplus(writing: Writing, payload: dict[str, Any]) -> Composed | Non
         link=payment_url(writing.services, writing.merchant, payment.id),
         reference=payment.id,
     )
-    return Composed(CREDIT_ADDED, "surplus", customer, page)
+    return Composed(CREDIT_ADDED, "surplus", customer, page, opens=f"/payments/{payment.id}")
 
 
 def compose_payment_failed(writing: Writing, payload: dict[str, Any]) -> Composed | None:
@@ -97,6 +100,7 @@ def compose_payment_failed(writing: Writing, payload: dict[str, Any]) -> Compose
     if not all(is_payable(each.status, each.amount_due, each.amount_reserved) for each in invoices.values()):
         return None
     first = next(iter(invoices.values()), None)
+    opens = f"/invoices/{first.id}" if first is not None and len(invoices) == 1 else "/"
     page = PaymentFailedMail(
         brand=writing.brand(customer),
         amount=payment.amount,
@@ -107,13 +111,11 @@ def compose_payment_failed(writing: Writing, payload: dict[str, Any]) -> Compose
             ReceiptLine(title_without_number(each.description, each.number), each.number, each.amount_due)
             for each in invoices.values()
         ),
-        link=invoice_button_url(writing.services, writing.merchant, first.id)
-        if first is not None and len(invoices) == 1
-        else merchant_page_url(writing.services, writing.merchant, "/"),
+        link=writing.url(opens),
         payment_link=payment_url(writing.services, writing.merchant, payment.id),
         reference=payment.id,
     )
-    return Composed(PAYMENT_FAILED, "payment_failed", customer, page)
+    return Composed(PAYMENT_FAILED, "payment_failed", customer, page, opens=opens)
 
 
 def _object_id(payload: Mapping[str, Any], former_key: str) -> str:

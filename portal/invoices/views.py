@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from flask import Blueprint, Response, g, request
 
 from portal.customer_pages.context import (
     can_pay,
+    can_use_methods,
     current_actor,
     current_scope,
     current_services,
@@ -61,7 +63,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/credit-notes/<note_id>", "credit_note", credit_note)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def invoices() -> Response:
     """Invoices by status, 25 a page, with what is owed in each currency over all of them."""
     scope = current_scope()
@@ -86,7 +88,7 @@ def invoices() -> Response:
     return render_page("invoices/list.html", page)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def invoice(invoice_id: str) -> Response:
     """One invoice."""
     return _show(invoice_id)
@@ -97,6 +99,8 @@ def _show(invoice_id: str, *, typed_day: str = "", fault: str = "", status: int 
     scope = current_scope()
     with reading() as reader:
         found = read_invoice_page(reader, scope, invoice_id)
+        if not can_use_methods():
+            found = replace(found, default_method=None)
         shares = list_invoice_shares(reader, scope, found.record.id, now=now())
         went_back = [share.payment_id for share in shares if share.status in ("partially_refunded", "refunded")]
         refunds = list_refunds_of(reader, scope, went_back)
@@ -123,7 +127,7 @@ def _show(invoice_id: str, *, typed_day: str = "", fault: str = "", status: int 
     return render_page("invoices/detail.html", page, status)
 
 
-@signed_in(to=Right.PAY)
+@signed_in(to=Right.PAY, by_notice=True)
 def say_transferred(invoice_id: str) -> Response:
     """ "I have paid": the merchant is mailed, and the invoice stays open until the money is booked."""
     invoice = _own_invoice(invoice_id)
@@ -168,7 +172,7 @@ def _promise(invoice: StoredInvoice, kind: PromiseKind, text: str, *, pay_on: da
     return redirect_to(f"/invoices/{invoice.id}")
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def credit_note(note_id: str) -> Response:
     """One credit note: what it corrects, and what became of it."""
     scope = current_scope()

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g
 
-from portal.customer_pages.context import can_pay, current_scope, now, reading, root, today
+from portal.customer_pages.context import can_pay, can_use_methods, current_scope, now, reading, root, today
 from portal.customers.queries.details import WantedDetails, find_wanted
 from portal.database import Reader
 from portal.overview.page_builders import build_overview_page
@@ -22,13 +22,15 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/", "overview", overview)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def overview() -> Response:
     """The first page after signing in."""
     scope = current_scope()
     with reading() as reader:
         owed, due = read_owed(reader, scope, today())
         account = read_account(reader, scope, now=now())
+        if not can_use_methods():
+            account = replace(account, methods=[])
         wanted = _find_wanted(reader)
     page = build_overview_page(
         (g.signed_in.own_name or "").strip().partition(" ")[0],

@@ -35,7 +35,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/ask", "send_question", send, methods=["POST"])
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def ask() -> Response:
     """The form; `invoice` or `payment` is what it is about. `sent` after it was sent."""
     about = _about(request.args.get("invoice", ""), request.args.get("payment", ""))
@@ -48,7 +48,7 @@ def _refuse_card_number() -> Response:
     return _page(_posted_about(), fault="card_number")
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 @card_number_shown_by(_refuse_card_number, fields=("message",))
 def send() -> Response:
     """Keep the question and mail it to the merchant."""

@@ -64,6 +64,7 @@ class Shell:
     was asked for with a card number in its address, such as one that was searched for, and has to say that it is gone from there.
     `accessibility_url` is "" where the page belongs to no merchant. `may_pay` and `may_manage` are the rights of a person of the account
     ("payer" and "owner"); without them a page shows no button of such an act. `can_switch`: the reader's mailbox has other accounts.
+    `is_by_notice`: the link of a notice signed in, which opens no details, payment methods or security.
     """
 
     root: str
@@ -90,6 +91,7 @@ class Shell:
     may_pay: bool = True
     may_manage: bool = True
     can_switch: bool = False
+    is_by_notice: bool = False
 
 
 class Renderer:

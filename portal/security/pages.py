@@ -41,7 +41,7 @@ class PasskeyEntry:
 class Happening:
     """Something that happened on the account. `kind` is the type of its event; `by` is "you", "other" (a person of the account, `who`; "" where that is its own address), "merchant" or "" (nobody's doing).
     `amount` is in minor units of `currency`; `subject` the name of the method that it was about; `details` are the names
-    of what changed; `way` how somebody signed in ("code", "link", "passkey", "session", "host")."""
+    of what changed; `way` how somebody signed in ("code", "link", "notice", "passkey", "session", "host")."""
 
     kind: str
     by: str

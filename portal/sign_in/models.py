@@ -241,7 +241,9 @@ class SignInSession(Base):
         sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
         sa.UniqueConstraint("merchant_id", "token_digest"),
         sa.Index("ix_sign_in_sessions_merchant_id_customer_id", "merchant_id", "customer_id"),
-        sa.CheckConstraint("kind in ('mail', 'passkey', 'api', 'frame', 'host', 'identified')", name="kind_known"),
+        sa.CheckConstraint(
+            "kind in ('mail', 'mailed', 'passkey', 'api', 'frame', 'host', 'identified')", name="kind_known"
+        ),
         STRICT,
     )
 
@@ -288,6 +290,30 @@ class PortalSession(Base):
     return_url: Mapped[str | None] = mapped_column(Text)
     locale: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class MailedLink(Base):
+    """The link of a notice that signs in, once, for 30 minutes after the notice left. Its token is derived when the mail is written.
+
+    `id` is that of the notice's message, so that a mail that is sent again has the same link. `address_digest` is that of the mailbox it
+    was sent to: the link is of no use once the customer has another.
+    """
+
+    __tablename__ = "mailed_links"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["merchant_id", "customer_id"], ["customers.merchant_id", "customers.id"]),
+        sa.Index("ix_mailed_links_merchant_id_customer_id", "merchant_id", "customer_id"),
+        STRICT,
+    )
+
+    merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    customer_id: Mapped[str] = mapped_column(Id)
+    address_digest: Mapped[bytes] = mapped_column(Digest)
+    target: Mapped[str] = mapped_column(Text)
+    mailed_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
 

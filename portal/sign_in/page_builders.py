@@ -19,10 +19,12 @@ from portal.sign_in.pages import (
     ConfirmPage,
     LinkExpiredPage,
     LinkPage,
+    MailedLinkPage,
     SessionPage,
     Target,
 )
 from portal.sign_in.queries import ChallengeRow, MintedSession, OpenConfirmation, SignedIn
+from portal.sign_in.queries.mailed_links import FoundLink
 from portal.sign_in.rules.challenges import ChallengeState, CodeFault, mask_address
 
 _KINDS = {"invoices": "invoices", "payments": "payments", "checkout": "checkout", "payment-methods": "payment_methods"}
@@ -113,6 +115,16 @@ def build_session_page(token: str, minted: MintedSession, *, signed_in: SignedIn
         name=minted.name or minted.company_name or (mask_address(minted.email) if minted.email else ""),
         target=build_target(minted.target),
         signed_in_as=_other_name(signed_in, {(minted.customer_id, None)}),
+    )
+
+
+def build_mailed_link_page(token: str, link: FoundLink, *, signed_in: SignedIn | None) -> MailedLinkPage:
+    """Return the page of a notice's link that works."""
+    return MailedLinkPage(
+        token=token,
+        name=_name(link.account) or mask_address(link.account.email),
+        target=build_target(link.target),
+        signed_in_as=_other_name(signed_in, {(link.account.id, None)}),
     )
 
 

@@ -106,6 +106,19 @@ class SessionPage:
 
 
 @dataclass(frozen=True, slots=True)
+class MailedLinkPage:
+    """sign_in/mailed_link.html: the link of a notice, which signs in to invoices and payments alone; posts to /sign-in/mail/<token>.
+
+    `name` is the customer's, the masked address of one without a name. `signed_in_as` is as in `LinkPage`.
+    """
+
+    token: str
+    name: str
+    target: Target = Target()
+    signed_in_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountChoice:
     """A customer that the verified address may sign in as; `name` is the address of one without a name. `company` is "" when the name is
     the company's. `role`: "owner", "payer" or "viewer". `is_current`: the account that is open."""

@@ -44,7 +44,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/statement.zip", "statement_zip", statement_zip)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def statement() -> Response:
     """The account in one currency over a period: `from`, `to`, `currency`; what is missing or unknown is this quarter's."""
     with reading() as reader:
@@ -58,7 +58,7 @@ def statement() -> Response:
     return render_page("statement.html", page)
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def statement_csv() -> Response:
     """The same statement as a file: one line a movement, with the opening and the closing balance."""
     with reading() as reader:
@@ -69,7 +69,7 @@ def statement_csv() -> Response:
     return stream_csv(name, _header(g.shell.locale), _lines(found, g.shell.locale))
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def statement_pdf() -> Response:
     """The same statement as a paper, in the customer's language."""
     with reading() as reader:
@@ -83,7 +83,7 @@ def statement_pdf() -> Response:
     return send_file(content, name=name, content_type="application/pdf")
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def statement_zip() -> Response:
     """All papers of the days of a statement, in every currency: the statements, and each invoice, receipt and credit note on them."""
     services, scope = current_services(), current_scope()

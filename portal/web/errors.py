@@ -19,6 +19,17 @@ class NotAllowed(PortalError):
     sentence = "An owner of this account can let you do that."
 
 
+class FullSignInNeeded(PortalError):
+    """Who is signed in by the link of a notice asks for what that does not open; `target` is the page to go to after signing in fully."""
+
+    status = 403
+    sentence = "Sign in to open this"
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        super().__init__()
+
+
 class CardNumberSubmitted(PortalError):
     """A field or the query has a payment card's number, which is never stored or logged."""
 

@@ -26,10 +26,11 @@ class Pager:
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """Given to errors/not_found, errors/forbidden, errors/too_many, errors/card_number, errors/documents and errors/broken.
+    """Given to errors/not_found, errors/forbidden, errors/full_sign_in, errors/too_many, errors/card_number, errors/documents and errors/broken.
 
     `number` is what the reader quotes to support: the request's id, short. `until` (merchant's zone) belongs to
     too_many alone: when the reader may continue. `back_url` is the page to reload (forbidden, card_number: the form's own page).
+    `sign_in_path` (below the merchant's root) belongs to full_sign_in: signing in there leads on to the page that was wanted.
     `sentence` (English) belongs to documents alone: why the download is not possible. `has_home` is False where no merchant is known, so that there is no overview to go to.
     """
 
@@ -38,3 +39,4 @@ class ErrorPage:
     back_url: str | None = None
     has_home: bool = True
     sentence: str = ""
+    sign_in_path: str = "/sign-in"

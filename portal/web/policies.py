@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 View = TypeVar("View", bound=Callable[..., Any])
 _ATTRIBUTE = "portal_policy"
 _RIGHT = "portal_right"
+_BY_NOTICE = "portal_by_notice"
 
 
 class Policy(Enum):
@@ -35,12 +36,14 @@ def public(view: View) -> View:
     return _declare(view, Policy.PUBLIC)
 
 
-def signed_in(*, to: Right) -> Callable[[View], View]:
+def signed_in(*, to: Right, by_notice: bool = False) -> Callable[[View], View]:
     """Only a signed-in customer whose role has the right `to`; others get a page that says so, and who is not signed in is redirected to
-    `/sign-in`, and back afterwards."""
+    `/sign-in`, and back afterwards. With `by_notice` also who is signed in by the link of a notice, which opens nothing else: no page or
+    act of details, methods, people, security or privacy declares it."""
 
     def declare(view: View) -> View:
         setattr(view, _RIGHT, to)
+        setattr(view, _BY_NOTICE, by_notice)
         return _declare(view, Policy.SIGNED_IN)
 
     return declare
@@ -71,6 +74,15 @@ def policy_of(view: Callable[..., Any]) -> Policy | None:
 def right_of(view: Callable[..., Any]) -> Right | None:
     """Return the right that a view for signed-in customers needs, None for any other."""
     return getattr(view, _RIGHT, None)
+
+
+def collect_by_notice(app: Flask, *, prefix: str = "") -> frozenset[str]:
+    """Return the endpoints that are open to who is signed in by the link of a notice."""
+    return frozenset(
+        endpoint
+        for endpoint, view in app.view_functions.items()
+        if endpoint.startswith(prefix) and getattr(view, _BY_NOTICE, False)
+    )
 
 
 def collect_rights(app: Flask, *, prefix: str = "") -> dict[str, Right]:

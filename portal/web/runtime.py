@@ -63,6 +63,7 @@ class Runtime:
     prefix: str = ""
     policies: dict[str, Policy] = field(default_factory=dict)
     rights: dict[str, Right] = field(default_factory=dict)
+    by_notice: set[str] = field(default_factory=set)
     nav: dict[str, str] = field(default_factory=dict)
     brands: dict[tuple[str, str, str, str], Brand] = field(default_factory=dict)
     cookies: dict[tuple[str, str, bool], Cookies] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from portal.web.policies import (
     Policy,
     RouteWithoutPolicy,
     _declare,
+    collect_by_notice,
     collect_policies,
     collect_rights,
     public,
@@ -341,6 +342,41 @@ def test_removed_person_is_nobody_on_every_page(app: Flask, account: Account, ro
     for rule in private_rules(app):
         status, place, _ = opened(visitor, rule)
         assert (status, place) == (303, "/acme/sign-in"), rule
+
+
+# --- who came by the link of a notice, as a principal of its own (threats 174) ---
+
+BY_NOTICE = re.compile(
+    r"/|/(invoices|payments|credit-notes|statement|checkout|ask)([/.].*)?|/invoices/<invoice_id>.pdf|/payments.csv|/invoices.zip"
+)
+NOT_BY_NOTICE = {"/invoices/<invoice_id>/promise"}
+
+
+@pytest.mark.parametrize("role", [None, *RIGHTS])
+def test_link_of_a_notice_opens_invoices_and_payments_and_nothing_else(
+    app: Flask, account: Account, role: str | None
+) -> None:
+    """Every route, for a session that such a link began: what is not in the list leads to signing in fully, whoever it is."""
+    person = account.person(role) if role else None
+    visitor = account.sign_in(app, person, kind="mailed").client
+
+    for rule in private_rules(app):
+        status, _, page = opened(visitor, rule)
+        path = rule.rule.removeprefix("/<merchant>")
+        if not BY_NOTICE.fullmatch(path) or path in NOT_BY_NOTICE:
+            assert status == 403 and "Sign in to open this" in page, rule
+        elif need_of(rule) in RIGHTS[role or "owner"] | {"read"}:
+            assert status != 403, rule
+        else:
+            assert status == 403 and "Your role does not include this" in page, rule
+
+
+def test_route_is_closed_to_the_link_of_a_notice_unless_it_says_otherwise() -> None:
+    app = Flask("undeclared", static_folder=None)
+    app.add_url_rule("/closed", "closed", signed_in(to=Right.READ)(lambda: ""))
+    app.add_url_rule("/opened", "opened", signed_in(to=Right.READ, by_notice=True)(lambda: ""))
+
+    assert collect_by_notice(app) == {"opened"}
 
 
 def test_route_for_customers_without_a_right_stops_the_start() -> None:

@@ -174,11 +174,11 @@ class Account:
         with self.database.unit_of_work() as session:
             remove_person(session, self.scope, person_id, actor=customer_actor(self.scope.customer_id), at=self.now)
 
-    def sign_in(self, app: Flask, person: str | None = None) -> PageClient:
+    def sign_in(self, app: Flask, person: str | None = None, *, kind: str = "mail") -> PageClient:
         """A browser of this customer, or of a person of its account, signed in by a session that is really there."""
         with self.database.unit_of_work() as session:
             entered = start_session(
-                session, self.services.settings, self.scope, Visitor("b" * 43, "127.0.0.1", "Tests"), kind="mail",
+                session, self.services.settings, self.scope, Visitor("b" * 43, "127.0.0.1", "Tests"), kind=kind,
                 by="link", target="/", at=self.now, proof=Proof(person),
             )  # fmt: skip
         client = app.test_client()

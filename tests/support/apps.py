@@ -47,6 +47,7 @@ def app_on(services: Services, *, calls: GatewayCalls | None = None) -> Flask:
             ),
             policies=before.policies,
             rights=before.rights,
+            by_notice=before.by_notice,
             nav=before.nav,
         ),
     }

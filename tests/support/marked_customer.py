@@ -24,7 +24,9 @@ from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.setups import SetupOptions, begin_setup, resolve_setup
 from portal.payments.rules.choices import Prompt
 from portal.provider_events.operations import receive_event
+from portal.public_ids import new_id
 from portal.sign_in.operations import create_portal_session
+from portal.sign_in.operations.mailed_links import prepare_mailed_link
 from tests.support import customers
 from tests.support.actors import OPERATOR
 from tests.support.authenticator import NEW, Authenticator, options_of
@@ -229,6 +231,10 @@ def _have_happen(marked: Marked) -> None:
         create_portal_session(
             session, site.services.settings, site.scope, actor=OPERATOR, at=site.clock.now(),
             return_url=f"https://{STEM}.example/back",
+        )  # fmt: skip
+        prepare_mailed_link(
+            session, site.services.settings, site.scope, message_id=new_id("obx", site.clock.now()), address=EMAIL,
+            target=f"/payments?q={STEM}", at=site.clock.now(),
         )  # fmt: skip
     receive_event(site.services, site.scope.merchant_id, "sandbox", {"Signature": "right"}, b"evt_1 - ch_unknown")
     site.deliver()

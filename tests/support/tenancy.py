@@ -40,6 +40,7 @@ HOUSEKEEPING = frozenset(
         ("delete", "passkey_used_challenges"),
         ("delete", "email_changes"),
         ("delete", "portal_sessions"),
+        ("delete", "mailed_links"),
         ("delete", "sign_in_sessions"),
         ("delete", "rate_counters"),
         ("delete", "outbox_messages"),

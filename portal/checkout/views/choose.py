@@ -24,7 +24,16 @@ from portal.checkout.queries import (
 )
 from portal.checkout.rules import list_channels
 from portal.credit.queries import free_credit
-from portal.customer_pages.context import current_actor, current_scope, current_services, now, redirect_to, root, today
+from portal.customer_pages.context import (
+    can_use_methods,
+    current_actor,
+    current_scope,
+    current_services,
+    now,
+    redirect_to,
+    root,
+    today,
+)
 from portal.customers.errors import InvalidCustomer
 from portal.customers.operations import update_customer
 from portal.customers.queries.customers import get_contact
@@ -39,6 +48,7 @@ from portal.payment_methods.rules import UNUSABLE, method_state
 from portal.payments.errors import (
     CheckoutFault,
     InvoiceBeingPaid,
+    MethodUnknown,
     NoGateway,
     OrderNumberMissing,
     OrderNumberUnreadable,
@@ -50,7 +60,7 @@ from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payment_page import PaymentDetail, read_payment_page
 from portal.payments.queries.payments import get_payment
 from portal.payments.rules.amounts import currencies_of
-from portal.payments.rules.choices import Choice, read_choice
+from portal.payments.rules.choices import Choice, SavedMethod, read_choice
 from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import format_amount
@@ -65,7 +75,7 @@ _NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 _UNPROCESSABLE, _CONFLICT = 422, 409
 
 
-@signed_in(to=Right.PAY)
+@signed_in(to=Right.PAY, by_notice=True)
 def choose() -> Response:
     """Step one: what is paid, and with what. `invoice` once for each, or `overdue=USD`, `outstanding=USD`, `payment=pay_…`;
     `top_up=USD` for a top-up, `split=pay_…` for the rest of a payment; `currency` where several are possible, `amount=other` to choose
@@ -99,7 +109,7 @@ def _refuse_card_number() -> Response:
     return show_choices(fields, faults=dict.fromkeys(pasted_fields(), "card_number"), status=_UNPROCESSABLE)
 
 
-@signed_in(to=Right.PAY)
+@signed_in(to=Right.PAY, by_notice=True)
 @card_number_shown_by(_refuse_card_number, fields=("amount", "first_amount", "phone", "purchase_order"))
 def begin() -> Response:
     """Create the checkout and redirect to the review; a choice that is refused is shown again, as it was made. A form that names the
@@ -153,9 +163,14 @@ def _with_sum(fields: CheckoutFields) -> CheckoutFields:
 
 
 def _find_default(fields: CheckoutFields, gateway: Gateway | None) -> str | None:
-    """Return the customer's default method if it can be charged for these invoices."""
+    """Return the customer's default method if it can be charged for these invoices, by who is signed in."""
     currency = _usual_currency(fields)
-    if gateway is None or not gateway.capabilities.saved_methods or not gateway.capabilities.accepts(currency):
+    if (
+        not can_use_methods()
+        or gateway is None
+        or not gateway.capabilities.saved_methods
+        or not gateway.capabilities.accepts(currency)
+    ):
         return None
     with current_services().database.read() as reader:
         methods = list_own_methods(reader, current_scope())
@@ -179,7 +194,9 @@ def _usual_currency(fields: CheckoutFields) -> str:
 
 def begin_choice(choice: Choice, gateway: Gateway | None, *, order_number: str = "") -> str:
     """Create the unconfirmed payment of a choice, and return its id; an `order_number` becomes the customer's. Raises what `begin_checkout`
-    raises, and OrderNumberUnreadable."""
+    raises, OrderNumberUnreadable, and MethodUnknown for a saved method where who is signed in may use none."""
+    if isinstance(choice.way, SavedMethod) and not can_use_methods():
+        raise MethodUnknown
     services, scope = current_services(), current_scope()
 
     def begin(session: Session) -> str:
@@ -316,7 +333,7 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None, *, is_first: bo
             limits=able.charge_limits.get(currency, ANY_AMOUNT),
             is_gateway_slow=is_gateway_slow(scope.merchant_id, gateway.name if gateway else None),
             can_add=able.hosted_page,
-            can_save=able.saved_methods and g.merchant.settings.pages.payment_methods == "edit",
+            can_save=able.saved_methods and g.merchant.settings.pages.payment_methods == "edit" and can_use_methods(),
             options=options,
             usual_currency=g.merchant.currency,
             credit=free_credit(reader, scope, currency),
@@ -325,13 +342,13 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None, *, is_first: bo
                 (channel.id, BRAND_NAMES.get(channel.brand, channel.brand))
                 for channel in list_channels(gateway, currency)
             ),
-            known_phone=contact.phone or "",
+            known_phone=(contact.phone or "") if can_use_methods() else "",
             order_number_label=None
             if order_number is None or contact.purchase_order
             else order_number.label_in(g.shell.locale) or "",
             page_types=able.page_types,
         )
-        saved = list_own_methods(reader, scope) if able.saved_methods else []
+        saved = list_own_methods(reader, scope) if able.saved_methods and can_use_methods() else []
         methods = [method for method in saved if method.status == "active"]
     return _Offer(chosen, payable, methods, context, faults, holder)
 

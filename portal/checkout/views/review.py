@@ -18,6 +18,7 @@ from portal.checkout.page_builders import (
 from portal.checkout.queries import Checkout, get_checkout
 from portal.checkout.views.choose import begin, begin_choice, choose, show_choices
 from portal.customer_pages.context import (
+    can_use_methods,
     current_actor,
     current_scope,
     current_services,
@@ -73,18 +74,20 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/checkout/<payment_id>/cancellation", "cancel", cancel, methods=["POST"])
 
 
-@signed_in(to=Right.PAY)
+@signed_in(to=Right.PAY, by_notice=True)
 def review(payment_id: str) -> Response:
     """Step two: payee, what is paid, amount, method, and Pay. A confirmed checkout redirects to its payment."""
     return _review_page(payment_id)
 
 
-@signed_in(to=Right.PAY)
+@signed_in(to=Right.PAY, by_notice=True)
 def confirm(payment_id: str) -> Response:
     """Pay; however often it is pressed, once."""
     services = current_services()
     if not is_id("pay", payment_id):
         raise NotFound
+    if not can_use_methods() and _is_with_saved_method(payment_id):
+        return _review_page(payment_id, status=_UNPROCESSABLE)
     try:
         confirm_payment(
             services,
@@ -94,7 +97,7 @@ def confirm(payment_id: str) -> Response:
             version=request.form.get("version", "")[:64],
             return_url=f"{services.settings.base_url}{root()}/payments/{payment_id}",
             locale=g.shell.locale,
-            consent=_consent(services),
+            consent=_consent(services) if can_use_methods() else None,
             has_fresh_code=not needs_code(),
         )
     except NoResultFound:
@@ -114,7 +117,7 @@ def confirm(payment_id: str) -> Response:
     return redirect_to(f"/payments/{payment_id}")
 
 
-@signed_in(to=Right.PAY)
+@signed_in(to=Right.PAY, by_notice=True)
 def cancel(payment_id: str) -> Response:
     """Cancel. A payment that was stopped leads to the other ways to pay, or with `again` to the same one once more; one that came through
     meanwhile is shown as what it is."""
@@ -130,6 +133,13 @@ def cancel(payment_id: str) -> Response:
         # It came through meanwhile, the gateway could not stop it, or has not answered yet: its page says what is so.
         return redirect_to(f"/payments/{payment_id}" + ("?stop=requested" if status in UNSETTLED else ""))
     return _begin_again(checkout) if request.form.get("again") else redirect_to(f"/checkout?payment={payment_id}")
+
+
+def _is_with_saved_method(payment_id: str) -> bool:
+    """Return whether an unconfirmed checkout, which may be of another session, would charge a saved method."""
+    with current_services().database.read() as reader:
+        checkout = get_checkout(reader, current_scope(), payment_id, g.merchant.options)
+    return checkout.confirmed_at is None and checkout.method_id is not None
 
 
 def _begin_again(checkout: Checkout) -> Response:
@@ -158,7 +168,7 @@ def _review_page(
         checkout = get_checkout(reader, scope, payment_id, g.merchant.options, limits)
         if checkout.confirmed_at is not None:
             return redirect_to(f"/payments/{payment_id}")
-        methods = {method.id: method for method in list_own_methods(reader, scope)}
+        methods = {method.id: method for method in list_own_methods(reader, scope)} if can_use_methods() else {}
         other_payment_id = _find_other_payment(reader, scope, checkout)
         owed, _ = sum_owed(reader, scope, today())
         gets_receipt = is_wanted(reader, g.merchant, scope.customer_id, RECEIPT)

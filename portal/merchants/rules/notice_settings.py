@@ -31,7 +31,8 @@ _After = Annotated[int, Field(ge=1, le=MAX_DAYS_AFTER)]
 
 class Notices(BaseModel):
     """Which notices are sent. `before_due` and `after_due` are days from the due date on which is reminded (0 is that date itself);
-    `imported_invoices` whether invoices are reminded of that an import brought."""
+    `imported_invoices` whether invoices are reminded of that an import brought;
+    `sign_in_links` whether the button of a mail about a payment signs in, for an hour and not to everything (`portal.sign_in.views.mailed_links`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -49,6 +50,7 @@ class Notices(BaseModel):
         tuple[_After, ...], Field(max_length=MAX_REMINDERS, strict=False), AfterValidator(_each_once)
     ] = (1, 7, 14)
     imported_invoices: bool = False
+    sign_in_links: bool = False
 
     def of(self, kind: NoticeKind) -> Sent:
         """Return what the merchant decides about a kind of notice; "on" for one that it does not decide about."""

@@ -35,7 +35,7 @@ from portal.web.policies import signed_in
 from portal.web.render import render_page
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def payments() -> Response:
     """The history, 25 payments a page."""
     scope = current_scope()
@@ -54,7 +54,7 @@ def payments() -> Response:
     return render_page("payments/list.html", build_payments_page(wanted, rows, pager, counts, root=root()))
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def payments_csv() -> Response:
     """The payments that the page with the same filters lists, on all its pages, as a file."""
     services, scope = current_services(), current_scope()

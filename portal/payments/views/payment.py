@@ -26,7 +26,7 @@ from portal.web.policies import signed_in
 from portal.web.render import render_page
 
 
-@signed_in(to=Right.READ)
+@signed_in(to=Right.READ, by_notice=True)
 def payment(payment_id: str) -> Response:
     """One payment. Without a proven outcome the gateway is looked up first, so that a reload shows the current status."""
     services, scope = current_services(), current_scope()

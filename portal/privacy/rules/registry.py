@@ -95,6 +95,7 @@ TREATMENTS: Mapping[str, Treatment] = MappingProxyType(
         ),
         "persons": deleted("people", secret=("email_key",)),
         "portal_sessions": deleted("portal_sessions", secret=("token_digest",)),
+        "mailed_links": deleted("mailed_links", secret=("address_digest",)),
         "notice_preferences": deleted("notice_preferences"),
         "notice_copies": deleted("notice_copies", secret=("address_key",)),
         "questions": deleted("questions"),

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from portal.customers.operations import mark_blocked, mark_deleted
 from portal.events.rules import Actor
+from portal.sign_in.operations.mailed_links import expire_mailed_links
 from portal.sign_in.operations.portal_sessions import expire_portal_sessions
 from portal.sign_in.operations.sessions import revoke_sessions
 from portal.tenancy import Scope
@@ -16,6 +17,7 @@ from portal.tenancy import Scope
 def end_access(session: Session, scope: Scope, *, actor: Actor, at: datetime) -> int:
     """Sign the customer out everywhere and make its unused URLs worthless; return how many sessions ended."""
     expire_portal_sessions(session, scope, at=at)
+    expire_mailed_links(session, scope, at=at)
     return revoke_sessions(session, scope, actor=actor, at=at)
 
 

@@ -15,6 +15,7 @@ from portal.sign_in.models import (
     Confirmation,
     EmailChange,
     KnownBrowser,
+    MailedLink,
     PersonsBrowser,
     PortalSession,
     SignInRequest,
@@ -31,7 +32,7 @@ KNOWN_FOR = timedelta(days=365)
 
 
 def delete_old_rows(session: Session, *, at: datetime) -> int:
-    """Close expired challenges, and delete old challenges, confirmations, changes of address, portal sessions, ended sessions, known browsers, used challenges and counters of all merchants.
+    """Close expired challenges, and delete old challenges, confirmations, changes of address, portal sessions, links of notices, ended sessions, known browsers, used challenges and counters of all merchants.
 
     Return the number of deleted rows. Expired challenges stay for three days, so that their links still lead to a new one
     with the same target.
@@ -57,6 +58,7 @@ def _run(session: Session, statement: Any, parameters: dict[str, Any]) -> int:
 _CHALLENGES, _REQUESTS, _BROWSERS = table_of(Challenge), table_of(SignInRequest), table_of(KnownBrowser)
 _PERSONS_BROWSERS = table_of(PersonsBrowser)
 _PORTAL_SESSIONS, _SESSIONS = table_of(PortalSession), table_of(SignInSession)
+_MAILED_LINKS = table_of(MailedLink)
 _CONFIRMATIONS, _EMAIL_CHANGES, _ANSWERED = table_of(Confirmation), table_of(EmailChange), table_of(UsedChallenge)
 _CLOSE_EXPIRED = (
     sa.update(_CHALLENGES)
@@ -81,6 +83,7 @@ _DELETE_OLD = tuple(
         (_CONFIRMATIONS, _CONFIRMATIONS.c.created_at < sa.bindparam("created_before")),
         (_EMAIL_CHANGES, _EMAIL_CHANGES.c.undo_until < sa.bindparam("created_before")),
         (_PORTAL_SESSIONS, _PORTAL_SESSIONS.c.expires_at < sa.bindparam("created_before")),
+        (_MAILED_LINKS, _MAILED_LINKS.c.expires_at < sa.bindparam("created_before")),
         (_SESSIONS, _HAS_ENDED),
         (_ANSWERED, _ANSWERED.c.used_at < sa.bindparam("answered_before")),
     )

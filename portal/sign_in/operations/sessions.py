@@ -28,9 +28,9 @@ from portal.sign_in.rules.tokens import SESSION, is_address_digest, is_token, ne
 from portal.tenancy import Scope
 
 _MAX_USER_AGENT = 200
-_REMEMBERED = frozenset({"mail", "passkey", "api", "host"})
+_REMEMBERED = frozenset({"mail", "mailed", "passkey", "api", "host"})
 """Kinds of sessions that begin with an act of the reader in the browser, whose response sets its cookies."""
-_OWN = frozenset({"mail", "passkey"})
+_OWN = frozenset({"mail", "mailed", "passkey"})
 """Kinds of sessions that the customer begins itself."""
 
 
@@ -104,8 +104,8 @@ def start_session(
 ) -> NewSession:
     """Sign this browser in under a new token; end its session before, and the oldest sessions beyond the cap.
 
-    `kind` is mail, passkey, api, frame, host or identified; `by` is recorded with the event: link, code, passkey, switch, session or host. `actor`
-    is the customer unless the host application signs its own user in. Raises PersonGone for a person who was removed, and for the
+    `kind` is mail, mailed, passkey, api, frame, host or identified; `by` is recorded with the event: link, code, notice, passkey, switch, session or
+    host. `actor` is the customer unless the host application signs its own user in. Raises PersonGone for a person who was removed, and for the
     account's own address where it has another one at this moment, or is blocked.
     """
     person_id = proof.person_id

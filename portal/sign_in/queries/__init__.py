@@ -26,14 +26,14 @@ from portal.sign_in.models import (
     SignInRequest,
     SignInSession,
 )
-from portal.sign_in.rules.challenges import FRESH_FOR, TOUCH_EVERY, ChallengeState, challenge_state
+from portal.sign_in.rules.challenges import FRESH_FOR, MAILED, TOUCH_EVERY, ChallengeState, challenge_state
 from portal.sign_in.rules.tokens import CHALLENGE, is_token, token_digest
 from portal.tenancy import MerchantScope, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The session of a request and its customer. `kind`: mail, passkey, api, frame, host or identified. `idle_at` is when it ends without further
+    """The session of a request and its customer. `kind`: mail, mailed, passkey, api, frame, host or identified. `idle_at` is when it ends without further
     use.
 
     `name` and `email` are the customer's. `person_id` is the person of its account who signed in, with `person_name`, `person_email` and
@@ -72,7 +72,12 @@ class SignedIn:
 
     def may(self, right: Right) -> bool:
         """Return whether whoever is signed in has a right."""
-        return may(self.role, right)
+        return may(self.role, right) and not (self.is_by_notice and right is Right.MANAGE)
+
+    @property
+    def is_by_notice(self) -> bool:
+        """Return whether the link of a notice signed in, which opens only what declares it (`web.policies.signed_in`)."""
+        return self.kind == MAILED
 
     def is_fresh(self, at: datetime) -> bool:
         """Return whether a fresh code was entered a short while ago, so that none is asked for."""

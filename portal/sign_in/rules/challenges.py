@@ -27,6 +27,11 @@ FRESH_FOR = timedelta(minutes=15)
 UNDO_FOR = timedelta(hours=72)
 """How long a changed mail address can be undone from the one before (contract, 4: Times)."""
 CONFIRMATION_TRIES = 5
+MAILED = "mailed"
+"""The kind of a session that began with the link of a notice: for an hour, and without what `web.policies.signed_in` keeps from it."""
+MAILED_LINK_FOR = timedelta(minutes=30)
+"""How long the link of a notice signs in, from the sending (contract, 4: Times)."""
+MAILED_SESSION_FOR = timedelta(hours=1)
 
 MAX_ADDRESS_LENGTH = 254
 MAX_TARGET_LENGTH = 500
@@ -141,12 +146,14 @@ def checked_target(text: str | None) -> str:
 
 
 def lifetime(kind: str, settings: Settings) -> Lifetime:
-    """Return the lifetime of a session by `mail`, from the `api` or a URL of the `host` (one hour, idle or not), in a `frame`, or of who
+    """Return the lifetime of a session by `mail`, by the link of a notice (`mailed`: one hour, idle or not), from the `api` or a URL of the `host` (one hour, idle or not), in a `frame`, or of who
     is `identified` by the host, which is asked again for each page (contract, 4: Times)."""
     own = timedelta(days=settings.session_days)
     if kind in ("api", "host"):
         hour = timedelta(minutes=settings.portal_session_minutes)
         return Lifetime(hour, hour)
+    if kind == MAILED:
+        return Lifetime(MAILED_SESSION_FOR, MAILED_SESSION_FOR)
     if kind == "frame":
         return Lifetime(own, timedelta(hours=1))
     return Lifetime(own, timedelta(hours=settings.session_idle_hours))

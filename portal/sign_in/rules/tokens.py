@@ -22,6 +22,8 @@ PORTAL_SESSION = "ps"
 CONFIRMATION = "cfm"
 EMAIL_CHANGE = "emc"
 PASSKEY = "pky"
+MESSAGE = "obx"
+"""Of a message of the outbox, whose id is also that of the link in its mail (`MailedLink`)."""
 
 Keys = Sequence[bytes]
 """The installation's secrets, newest first."""
@@ -43,6 +45,21 @@ def challenge_of(keys: Keys, merchant_id: str, token: str) -> str | None:
     challenge_id = f"{CHALLENGE}_{match[1]}"
     proofs = [_link_proof(key, merchant_id, challenge_id).encode() for key in keys]
     return challenge_id if _is_one_of(match[2].encode(), proofs) else None
+
+
+def mailed_token(keys: Keys, merchant_id: str, link_id: str) -> str:
+    """Return the last part of the URL in a notice that signs in: its id, and 256 bits that only this installation can compute."""
+    return link_id.removeprefix(f"{MESSAGE}_") + _mailed_proof(keys[0], merchant_id, link_id)
+
+
+def mailed_link_of(keys: Keys, merchant_id: str, token: str) -> str | None:
+    """Return the id of the notice's link that a token proves at this merchant; None for one that is cut, changed or of another merchant."""
+    match = _LINK.fullmatch(token)
+    if match is None:
+        return None
+    link_id = f"{MESSAGE}_{match[1]}"
+    proofs = [_mailed_proof(key, merchant_id, link_id).encode() for key in keys]
+    return link_id if _is_one_of(match[2].encode(), proofs) else None
 
 
 def code_of(keys: Keys, merchant_id: str, challenge_id: str) -> str:
@@ -136,6 +153,10 @@ def _link_proof(key: bytes, merchant_id: str, challenge_id: str) -> str:
         .rstrip(b"=")
         .decode()
     )
+
+
+def _mailed_proof(key: bytes, merchant_id: str, link_id: str) -> str:
+    return urlsafe_b64encode(_mac(key, "mailed-link", merchant_id=merchant_id, subject=link_id)).rstrip(b"=").decode()
 
 
 def _code(key: bytes, merchant_id: str, challenge_id: str) -> str:

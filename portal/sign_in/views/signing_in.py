@@ -15,6 +15,7 @@ from portal.sign_in.pages import AddressPage, CodePage
 from portal.sign_in.queries import ChallengeRow, EndedSession, inspect_session, list_requested_challenges
 from portal.sign_in.rules.challenges import CodeFault, checked_target
 from portal.sign_in.views import links as link_views
+from portal.sign_in.views import mailed_links as mailed_link_views
 from portal.sign_in.views import passkeys as passkey_views
 from portal.sign_in.views.responses import (
     UNPROCESSABLE,
@@ -42,6 +43,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/sign-in/code/fresh", "fresh_code", request_fresh_code, methods=["POST"])
     blueprint.add_url_rule("/sign-out", "sign_out", sign_out, methods=["POST"])
     link_views.add_routes(blueprint)
+    mailed_link_views.add_routes(blueprint)
     passkey_views.add_routes(blueprint)
 
 
@@ -49,7 +51,7 @@ def add_routes(blueprint: Blueprint) -> None:
 def sign_in() -> Response:
     """Show the form for the mail address."""
     target = checked_target(request.args.get("next"))
-    if g.signed_in is not None:
+    if g.signed_in is not None and not g.signed_in.is_by_notice:
         return redirect_to(target)
     page = AddressPage(page_builders.build_target(target), notice=_notice(), passkey=passkey_views.sign_in_options())
     return render_page("sign_in/address.html", page)
@@ -184,7 +186,7 @@ def _empty_code_page(challenge: ChallengeRow | None) -> CodePage:
 
 
 def _notice() -> str | None:
-    """Return why the form is shown: "link_ended" for a pay link that is not valid any more, or never was, "no_account" for a user of the host application who has none here, "idle" for a session that
+    """Return why the form is shown: "link_ended" for a pay link or the link of a notice that is not valid any more, or never was, "no_account" for a user of the host application who has none here, "idle" for a session that
     ended, "signed_out" after signing out."""
     if request.args.get("link") == "ended":
         return "link_ended"

@@ -7,7 +7,46 @@ from tests.bugs.catalogue.bug import Bug, bug
 _REMINDERS = "tests/integration/test_reminders.py"
 _NOTICES_PAGE = "tests/integration/test_pages_notices.py"
 
+_MAILED_LINKS = "tests/integration/test_mailed_links.py"
+
 BUGS: tuple[Bug, ...] = (
+    bug(
+        "the link of a notice signs in twice",
+        (
+            "portal/sign_in/operations/mailed_links.py",
+            "            MailedLink.used_at.is_(None),\n            MailedLink.expires_at > at,\n            MailedLink.mailed_at",
+            "            MailedLink.expires_at > at,\n            MailedLink.mailed_at",
+        ),
+        ("portal/sign_in/queries/mailed_links.py", "return self.used_at is None and has_begun", "return has_begun"),
+        likely=(_MAILED_LINKS,),
+    ),
+    bug(
+        "a notice that is sent again to another mailbox revives the link of the first",
+        (
+            "portal/sign_in/operations/mailed_links.py",
+            "                MailedLink.address_digest == digest,\n            ),",
+            "            ),",
+        ),
+        likely=(_MAILED_LINKS,),
+    ),
+    bug(
+        "the link of a notice opens every page",
+        (
+            "portal/customer_pages/guard.py",
+            "signed_in.is_by_notice and endpoint not in runtime.by_notice:",
+            "signed_in.is_by_notice and endpoint not in runtime.policies:",
+        ),
+        likely=("tests/contracts/test_routes.py",),
+    ),
+    bug(
+        "who came by the link of a notice confirms a saved method of another session",
+        (
+            "portal/checkout/views/review.py",
+            "if not can_use_methods() and _is_with_saved_method",
+            "if False and _is_with_saved_method",
+        ),
+        likely=(_MAILED_LINKS,),
+    ),
     bug(
         "an invoice that is being paid is reminded of",
         (

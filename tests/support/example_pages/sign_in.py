@@ -15,6 +15,7 @@ from portal.sign_in.pages import (
     CodePage,
     LinkExpiredPage,
     LinkPage,
+    MailedLinkPage,
     SessionPage,
     Target,
 )
@@ -80,6 +81,12 @@ def sign_in_examples() -> Iterator[Example]:
     )
     yield Example("session", "sign_in/session.html", SessionPage("tok", "Maya Lindqvist", invoice))
     yield Example("session-nameless", "sign_in/session.html", SessionPage("tok", "", invoice))
+    yield Example("mailed-link", "sign_in/mailed_link.html", MailedLinkPage("tok", "Maya Lindqvist", invoice))
+    yield Example(
+        "mailed-link-switch",
+        "sign_in/mailed_link.html",
+        MailedLinkPage("tok", "Maya Lindqvist", Target(), "Jonas Berg"),
+    )
     yield Example("session-switch", "sign_in/session.html", SessionPage("tok", "Maya", Target(), "Jonas Berg"))
 
 
@@ -108,6 +115,12 @@ def error_examples() -> Iterator[Example]:
             f"{name}-signed-in".replace("_", "-"), f"errors/{name}.html", ErrorPage("8F2A-41C7"), "nowhere"
         )
         yield signed_in
+    yield Example(
+        "full-sign-in",
+        "errors/full_sign_in.html",
+        ErrorPage("8F2A-41C7", sign_in_path="/sign-in?next=/details"),
+        "nowhere",
+    )
     yield Example("not-allowed", "errors/not_allowed.html", ErrorPage("8F2A-41C7"), "nowhere")
     yield Example("method-not-allowed", "errors/method_not_allowed.html", ErrorPage("8F2A-41C7"))
 
