@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from portal.customers.rules.profiles import CustomerDetails
 from portal.merchants.rules.merchant_settings import Amounts, Limits, MerchantSettings, Promises
+from portal.merchants.rules.notice_settings import Notices
 from portal.merchants.rules.transfer_settings import TransferAccount
 
 GOOD_CARD, DECLINED_CARD, INSUFFICIENT_FUNDS_CARD = "4242424242424242", "4000000000000002", "4000000000009995"
@@ -260,6 +261,7 @@ SAVANE = ExampleMerchant(
             ),
         },
         promises=Promises(days=7),
+        notices=Notices(sign_in_links=True),
     ),
     other_currency="EUR",
     other_price=5630,
