@@ -56,7 +56,7 @@ _COMPARE = """async ([one, other, places]) => {
         ("sign-in", 768, 700),
         ("sign-in", 1000, 420),
         ("sign-in", 1280, 900),
-        ("overview", 1280, 640),
+        ("overview", 1280, 720),
         ("overview", 1280, 900),
     ],
 )

@@ -517,7 +517,7 @@ def test_settings_document_is_printed_and_taken_as_it_was_printed(commands, acme
     assert taken.code == 0
     assert tomllib.loads(taken.out)["amounts"] == {
         "mode": "editable", "split": False, "limits": {},
-        "credit": {"USD": {"minimum": "10.00", "maximum": "500.00", "presets": []}},
+        "credit": {"USD": {"minimum": "10.00", "maximum": "500.00", "presets": []}}, "fresh_code_above": {},
     }  # fmt: skip
     assert commands.run("merchant", "settings", "acme").out == taken.out
 

@@ -193,7 +193,7 @@ Recent payments|All payments|Payments, newest first|Pay with|Payment methods|Pay
 Pay what is still open|Pay other invoices|Pay other invoices at the same time|Pay the rest|Pay the rest another way|Choose what to pay|Choose a payment method.
 Everything|You pay|Of which now|Second payment, another payment method|First payment|In two payments|Amount to pay now|The payment method pays the rest.
 A part now, the rest right after with another payment method.|This can only be paid in full.|What can be paid|Review and pay|Your credit
-You can check everything before you pay.|You can check everything before you pay. However often you press, you pay once.
+%(payee)s needs it before you pay. It is printed on new invoices.|You can check everything before you pay.|You can check everything before you pay. However often you press, you pay once.
 However often you press, you pay once.|The next page shows what you pay.|Nothing is taken yet. You can check everything on the next page.|See the payment
 See your payments|See all payments|Pay %(amount)s another way|the rest|Payment|Payment of|Payment of %(amount)s|Due|Due date|due %(day)s|Due %(day)s
 An invoice moves here once it is paid in full.|No paid invoices yet|Your first payment will be listed here.|Your invoices will be listed here, with what is left to pay.
