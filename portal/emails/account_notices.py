@@ -14,7 +14,8 @@ from portal.payment_methods.pages import method_name
 from portal.payment_methods.queries.methods import ACTIVE, ANY_STATUS, find_method
 from portal.payment_methods.rules import expiry_key, method_state
 from portal.people.queries import find_person
-from portal.sign_in.queries import find_passkey, find_stored_session
+from portal.sign_in.queries import find_stored_session
+from portal.sign_in.queries.passkeys import find_passkey
 from portal.web.devices import browser_and_system
 
 

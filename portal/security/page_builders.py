@@ -12,7 +12,8 @@ from portal.events.rules import ActorType, EventType
 from portal.networks import is_same_region, shown_region
 from portal.payment_methods.pages import method_name
 from portal.security.pages import Happening, PasskeyEntry, SecurityPage, SessionEntry
-from portal.sign_in.queries import PasskeyRow, SessionRow
+from portal.sign_in.queries import SessionRow
+from portal.sign_in.queries.passkeys import PasskeyRow
 from portal.web.devices import browser_and_system, device_class
 
 SHOWN = (

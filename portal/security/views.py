@@ -21,7 +21,8 @@ from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.security.page_builders import SHOWN, Reader, build_security_page, is_done_by_gateway
 from portal.sign_in.operations.sessions import revoke_own_session, revoke_own_sessions
-from portal.sign_in.queries import list_passkeys, list_sessions
+from portal.sign_in.queries import list_sessions
+from portal.sign_in.queries.passkeys import list_passkeys
 from portal.sign_in.rules.passkeys import host_name
 from portal.sign_in.views.passkeys import can_add
 from portal.web.policies import signed_in

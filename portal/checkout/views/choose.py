@@ -23,6 +23,12 @@ from portal.checkout.queries import (
     list_payable,
 )
 from portal.checkout.rules import list_channels
+from portal.checkout.views.order_numbers import (
+    keep_order_number,
+    needs_order_number,
+    read_order_number,
+    required_order_number,
+)
 from portal.credit.queries import free_credit
 from portal.customer_pages.context import (
     can_use_methods,
@@ -34,14 +40,10 @@ from portal.customer_pages.context import (
     root,
     today,
 )
-from portal.customers.errors import InvalidCustomer
-from portal.customers.operations import update_customer
 from portal.customers.queries.customers import get_contact
-from portal.customers.rules.profiles import CustomerDetails
 from portal.database import Reader
 from portal.errors import NotFound
 from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, Capabilities, Gateway
-from portal.merchants.rules.context_fields import ContextField
 from portal.payment_methods.pages import BRAND_NAMES
 from portal.payment_methods.queries.own_methods import MethodRecord, list_own_methods
 from portal.payment_methods.rules import UNUSABLE, method_state
@@ -50,8 +52,6 @@ from portal.payments.errors import (
     InvoiceBeingPaid,
     MethodUnknown,
     NoGateway,
-    OrderNumberMissing,
-    OrderNumberUnreadable,
 )
 from portal.payments.operations.checkouts import begin_checkout, find_refused_amount
 from portal.payments.operations.paying import look_up_for_page
@@ -118,18 +118,18 @@ def begin() -> Response:
     fields = _with_sum(posted_fields())
     if fields.payment_method == DEFAULT_METHOD:
         method_id = _find_default(fields, gateway)
-        if method_id is None or _needs_order_number(fields) or not (fields.overdue or len(fields.invoice_ids) == 1):
+        if method_id is None or needs_order_number(fields) or not (fields.overdue or len(fields.invoice_ids) == 1):
             return redirect_to(_choice_path(fields))
         fields = replace(fields, payment_method=method_id)
     try:
         choice = choice_from(fields, gateway, usual_currency=_usual_currency(fields), locale=g.shell.locale)
         try:
-            payment_id = begin_choice(choice, gateway, order_number=_read_order_number(fields))
+            payment_id = begin_choice(choice, gateway, order_number=read_order_number(fields))
         except InvoiceBeingPaid as refusal:
             if refusal.payment_id is None:
                 raise
             _look_up_payment(refusal.payment_id)
-            payment_id = begin_choice(choice, gateway, order_number=_read_order_number(fields))
+            payment_id = begin_choice(choice, gateway, order_number=read_order_number(fields))
     except NoGateway:
         return show_choices(_with_known_invoices(fields), status=_CONFLICT)
     except CheckoutFault as fault:
@@ -212,41 +212,10 @@ def begin_choice(choice: Choice, gateway: Gateway | None, *, order_number: str =
             at=now(),
         )
         if order_number:  # After the invoices: a customer is locked after what it owes, as everywhere.
-            _keep_order_number(session, scope, order_number)
+            keep_order_number(session, scope, order_number)
         return payment_id
 
     return services.database.run(begin)
-
-
-def _keep_order_number(session: Session, scope: Scope, order_number: str) -> None:
-    details = CustomerDetails(purchase_order=order_number)
-    try:
-        update_customer(session, scope.merchant_id, scope.customer_id, details, actor=current_actor(), at=now())
-    except InvalidCustomer:
-        raise OrderNumberUnreadable from None
-
-
-def _read_order_number(fields: CheckoutFields) -> str:
-    """Return the order number that was typed where one is needed, "" where none is. Raises OrderNumberMissing."""
-    if not _needs_order_number(fields):
-        return ""
-    if not fields.purchase_order:
-        raise OrderNumberMissing
-    return fields.purchase_order
-
-
-def _needs_order_number(fields: CheckoutFields) -> bool:
-    """Return whether the merchant requires an order number before invoices are paid, and the customer has none yet."""
-    if fields.top_up or _required_order_number() is None:
-        return False
-    with current_services().database.read() as reader:
-        return not get_contact(reader, current_scope()).purchase_order
-
-
-def _required_order_number() -> ContextField | None:
-    """Return the field of the order number where the merchant requires it, None where it does not."""
-    fields: Sequence[ContextField] = g.merchant.settings.context_fields
-    return next((each for each in fields if each.name == "purchase_order" and each.show == "required"), None)
 
 
 def _look_up_payment(payment_id: str) -> None:
@@ -326,7 +295,7 @@ def _read_offer(fields: CheckoutFields, gateway: Gateway | None, *, is_first: bo
         able = (
             gateway.capabilities if gateway is not None and gateway.capabilities.accepts(currency) else Capabilities()
         )
-        contact, order_number = get_contact(reader, scope), _required_order_number()
+        contact, order_number = get_contact(reader, scope), required_order_number()
         context = CheckoutContext(
             payee=g.merchant.legal_name,
             gateway_name=gateway.title if gateway else "",

@@ -25,7 +25,7 @@ from portal.sign_in.operations.passkeys import (
     remove_passkey,
 )
 from portal.sign_in.pages import AddressPage, NewPasskeyPage
-from portal.sign_in.queries import list_passkeys
+from portal.sign_in.queries.passkeys import list_passkeys
 from portal.sign_in.rules import passkeys
 from portal.sign_in.rules.challenges import OF_HOST, checked_target
 from portal.sign_in.rules.passkeys import PasskeyRefused, RelyingParty

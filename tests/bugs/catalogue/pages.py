@@ -67,13 +67,13 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "Pay with a default method leads to the choice first",
-        ("portal/checkout/views/choose.py", "if method_id is None or _needs", "if method_id or _needs"),
+        ("portal/checkout/views/choose.py", "if method_id is None or needs", "if method_id or needs"),
         likely=(_STRAIGHT,),
     ),
     bug(
         "an order number that the merchant needs is not asked for",
         (
-            "portal/checkout/views/choose.py",
+            "portal/checkout/views/order_numbers.py",
             "    if not fields.purchase_order:\n        raise OrderNumberMissing\n",
             "",
         ),
