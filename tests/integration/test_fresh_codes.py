@@ -74,6 +74,17 @@ def test_one_of_two_methods_is_removed_without_a_code(
     assert status_of(site, method) == "removed"
 
 
+def test_last_method_of_use_beside_an_expired_one_needs_a_code_too(
+    site: Site, account: Account, pages: PageClient, method: str
+) -> None:
+    account.method(last4="5100", exp_year=2020)
+
+    answer = pages.post(f"/acme/payment-methods/{method}/removal")
+
+    assert answer.location.endswith(code_page(f"/payment-methods/{method}/removal"))
+    assert status_of(site, method) == "active"
+
+
 # --- paying above the merchant's limit ---
 
 

@@ -50,17 +50,17 @@ def remove_method(
     """Remove a method, and return the id of the one that took over, None where nothing depended on it or none is left. What depends on it moves to `move_to`, or to the only method left, or to none where none is left. `move_to` is
     "" where nothing was chosen.
 
-    The only method is removed after a fresh code alone, or where the customer has no address to send one to (`has_fresh_code`).
+    The only method, or the last that is of use, is removed after a fresh code alone, or where the customer has no address to send one to (`has_fresh_code`).
 
     Raises FreshCodeNeeded without it, SuccessorMissing when several methods are left and none of them was chosen, and NoResultFound for a method that is not
     this customer's.
     """
     methods = lock_methods(session, scope)
     method = get_method(session, scope, method_id)
-    if len(methods) <= 1 and not has_fresh_code:
-        raise FreshCodeNeeded
     today = get_merchant(session, scope.merchant_id).day_of(at)
     candidates = [other for other in methods if other.id != method.id and method_state(other, today) not in UNUSABLE]
+    if not candidates and not has_fresh_code:
+        raise FreshCodeNeeded
     successor = _choose(session, users, scope, method, candidates, move_to, at)
     moved_count = move_dependents(session, users, scope, method.id, successor, at=at) if successor is not None else 0
     was_default = method.is_default

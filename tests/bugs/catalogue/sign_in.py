@@ -113,7 +113,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "the only payment method is removed without a fresh code",
-        ("portal/payment_methods/operations/removal.py", "if len(methods) <= 1 and not has_fresh_code:", "if False:"),
+        ("portal/payment_methods/operations/removal.py", "if not candidates and not has_fresh_code:", "if False:"),
         likely=(_FRESH_CODES,),
     ),
     bug(
