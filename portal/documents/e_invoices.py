@@ -171,8 +171,8 @@ def _add_tax(settlement: ET.Element, group: TaxGroup, currency: str, exemption: 
 
 def _add_streets(address: ET.Element, lines: tuple[str, ...]) -> None:
     """Add the lines of an address; what is beyond the third stands in it."""
-    told = [text for line in lines if (text := clean(line))]
-    for name, text in zip(_ADDRESS_LINES, (*told[:2], ", ".join(told[2:])), strict=False):
+    texts = [text for line in lines if (text := clean(line))]
+    for name, text in zip(_ADDRESS_LINES, (*texts[:2], ", ".join(texts[2:])), strict=False):
         _add_unless_blank(address, name, text)
 
 

@@ -218,7 +218,7 @@ def test_tombstones_are_kept_beside_the_database_and_replayed_on_an_old_backup(s
     assert site.rows(Customer, id=site.scope.customer_id)[0].email is None
     work(site)
     assert erasure(site).erased_at is not None  # type: ignore[union-attr]
-    assert not [mail for mail in site.deliver() if ADDRESS in mail.recipients], "nobody is told again"
+    assert not [mail for mail in site.deliver() if ADDRESS in mail.recipients], "nobody is mailed again"
     assert replay_erasures(services, [line]) == (1, 0)
 
 

@@ -156,7 +156,7 @@ class Account:
             session.execute(sa.update(table).where(table.id == row_id).values(**values))
 
     def person(self, role: str = "viewer", email: str = "", *, has_joined: bool = True, **columns: Any) -> str:
-        """A person of this account, who was invited today and has joined, unless told otherwise; each time another address."""
+        """A person of this account, who was invited today and has joined, unless columns say otherwise; each time another address."""
         person_id = new_id("per", self.now)
         email = email or f"{person_id.lower()}@weber.example"
         row = {"created_at": self.now, "invited_at": self.now, "name": None, **columns}
