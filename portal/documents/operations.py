@@ -27,7 +27,7 @@ from portal.documents.rules import (
     paper_locale,
     shortened,
 )
-from portal.documents.wording import Words, words_of
+from portal.documents.wording.words import Words, words_of
 from portal.merchants.queries import MerchantProfile
 from portal.rendering.translations import available_locales
 from portal.tenancy import MerchantScope

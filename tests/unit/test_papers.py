@@ -46,7 +46,10 @@ from portal.documents.rules import (
     shortened,
 )
 from portal.documents.typesetting import Typesetter
-from portal.documents.wording import credit_note_paper, invoice_paper, receipt_paper, words_of
+from portal.documents.wording.credit_notes import credit_note_paper
+from portal.documents.wording.invoices import invoice_paper
+from portal.documents.wording.receipts import receipt_paper
+from portal.documents.wording.words import words_of
 from portal.theming.themes import ThemeSet
 from portal.web.downloads import disposition
 from tests.support.tiers import tier

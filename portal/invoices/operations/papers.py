@@ -26,7 +26,9 @@ from portal.documents.papers import (
     Seller,
     TaxFacts,
 )
-from portal.documents.wording import Words, credit_note_paper, invoice_paper
+from portal.documents.wording.credit_notes import credit_note_paper
+from portal.documents.wording.invoices import invoice_paper
+from portal.documents.wording.words import Words
 from portal.events.rules import Actor, EventType
 from portal.invoices.errors import UnknownInvoice
 from portal.invoices.models import CreditNote, Invoice
