@@ -7,7 +7,6 @@ with the text as data, the files of the layouts and fonts alone, and no network.
 from __future__ import annotations
 
 import base64
-import io
 import json
 import logging
 import threading
@@ -21,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from portal.assets import TEMPLATES
 from portal.documents.drawing_apart import draw_apart
 from portal.documents.errors import PaperNotSet, PapersBusy, PaperTooLong
-from portal.documents.font_files import FOLDER
+from portal.documents.font_files import FOLDER, SWISS_FOLDER
 from portal.documents.pdf_metadata import declare_factur_x
+from portal.documents.qr_codes import qr_svg, swiss_qr_svg
 from portal.documents.rules import MAX_ROWS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Typesetter:
     _places: threading.BoundedSemaphore = field(init=False, repr=False)
     _turns: threading.BoundedSemaphore = field(init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-    _fonts: Any = field(default=None, init=False, repr=False)
+    _fonts: dict[tuple[Path, ...], Any] = field(default_factory=dict, init=False, repr=False)
     _drawn: OrderedDict[str, bytes] = field(default_factory=OrderedDict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -108,14 +108,14 @@ class Typesetter:
         if row_count > MAX_ROWS:
             raise PaperTooLong
         if row_count > _ROWS_HERE:
-            return draw_apart(paper, self.font_folders)
-        return set_paper(paper, self._load_fonts())
+            return draw_apart(paper, (*font_folders_of(paper), *self.font_folders))
+        return set_paper(paper, self._load_fonts(font_folders_of(paper)))
 
-    def _load_fonts(self) -> Any:
+    def _load_fonts(self, own: tuple[Path, ...] = ()) -> Any:
         with self._lock:
-            if self._fonts is None:
-                self._fonts = load_fonts(self.font_folders)
-            return self._fonts
+            if own not in self._fonts:
+                self._fonts[own] = load_fonts((*own, *self.font_folders))
+            return self._fonts[own]
 
     def _find(self, digest: str) -> bytes | None:
         with self._lock:
@@ -158,21 +158,17 @@ def set_paper(paper: StoredPaper, fonts: Any) -> bytes:
     return boxed
 
 
+def font_folders_of(paper: StoredPaper) -> tuple[Path, ...]:
+    """Return the folders of fonts that a paper needs beside those of all papers."""
+    return (SWISS_FOLDER,) if paper.content.get("swiss") else ()
+
+
 def load_fonts(folders: Sequence[Path]) -> Any:
     """Return the shipped fonts and those of these folders; no other of the machine, so that every machine draws the same."""
     import typst
 
     paths = [str(folder) for folder in (FOLDER, *folders)]
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
-
-
-def qr_svg(text: str) -> str:
-    """Return a QR code (error correction M, as the EPC wants) as an SVG."""
-    import segno
-
-    out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(out, kind="svg", xmldecl=False, svgns=True, border=0)
-    return out.getvalue().decode()
 
 
 def _inputs(paper: StoredPaper) -> dict[str, str]:
@@ -187,4 +183,6 @@ def _inputs(paper: StoredPaper) -> dict[str, str]:
     box = paper.content.get("box")
     if box and box["qr"]:
         inputs["qr"] = qr_svg(box["qr"])
+    if paper.content.get("swiss"):
+        inputs["swiss_qr"] = swiss_qr_svg(paper.content["swiss"]["code"])
     return inputs

@@ -19,7 +19,7 @@ from portal.documents.papers import (
 )
 from portal.documents.rules import breakable, clean
 from portal.documents.wording.parts import amount_head, order_number, paper_of, tax_number
-from portal.documents.wording.transfers import payment_box
+from portal.documents.wording.transfers import payment_box, swiss_bill
 from portal.documents.wording.words import Words
 from portal.rendering.formats import NO_BREAK_SPACE
 
@@ -60,7 +60,8 @@ def invoice_paper(words: Words, seller: Seller, buyer: Buyer, facts: InvoiceFact
             *_sums_before_total(words, facts.subtotal, facts.taxes, currency),
             SumLine(t.pgettext("paper", "To pay"), words.money(facts.total, currency), "due"),
         ),
-        box=payment_box(words, facts),
+        box=payment_box(words, buyer, facts),
+        swiss=swiss_bill(words, buyer, facts),
     )
 
 

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from portal.documents.papers import Buyer, Headline, Kind, Paper, PaperParty, PaymentBox, Remark, Row, Seller, SumLine
+from portal.documents.papers import (
+    Buyer,
+    Headline,
+    Kind,
+    Paper,
+    PaperParty,
+    PaymentBox,
+    Remark,
+    Row,
+    Seller,
+    SumLine,
+    SwissBill,
+)
 from portal.documents.rules import MAX_HEAD_NUMBER, breakable, clean, shortened
 from portal.documents.wording.words import Words
 from portal.rendering.translations import direction
@@ -28,6 +40,7 @@ def paper_of(
     taxes: tuple[tuple[str, ...], ...] = (),
     remark: Remark | None = None,
     box: PaymentBox | None = None,
+    swiss: SwissBill | None = None,
 ) -> Paper:
     t = words.texts
     seller_name = clean(seller.name)
@@ -62,6 +75,7 @@ def paper_of(
         taxes=taxes,
         remark=remark,
         box=box,
+        swiss=swiss,
     )
 
 

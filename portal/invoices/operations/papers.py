@@ -15,7 +15,6 @@ from portal.documents.e_invoice_rules import SellerNumbers, seller_gaps
 from portal.documents.e_invoices import with_e_invoice
 from portal.documents.operations import attach_document, buyer_of, fix_paper
 from portal.documents.papers import (
-    BankTransfer,
     Buyer,
     CreditNoteFacts,
     InvoiceFacts,
@@ -26,6 +25,7 @@ from portal.documents.papers import (
     Seller,
     TaxFacts,
 )
+from portal.documents.transfer_codes import bank_transfer
 from portal.documents.wording.credit_notes import credit_note_paper
 from portal.documents.wording.invoices import invoice_paper
 from portal.documents.wording.words import Words
@@ -37,7 +37,6 @@ from portal.invoices.queries.invoices import StoredLine, find_invoice, list_line
 from portal.invoices.rules import read_decimal, taxes_by_rate
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.merchants.rules.seller_settings import Seller as SellerSettings
-from portal.merchants.rules.transfer_settings import TransferAccount
 from portal.tenancy import MerchantScope, Scope
 
 
@@ -57,7 +56,7 @@ def fix_invoice_paper(session: Session, merchant_id: str, invoice_id: str) -> No
     lines = list_lines(session, MerchantScope(merchant_id), [invoice_id])[invoice_id]
     merchant = get_merchant(session, merchant_id)
     account = merchant.settings.transfer.get(invoice.currency)
-    facts = replace(_invoice_facts(invoice, lines), transfer=_transfer_to(account))
+    facts = replace(_invoice_facts(invoice, lines), transfer=bank_transfer(account) if account else None)
     numbers = _seller_numbers(merchant.settings.seller) if merchant.settings.documents.factur_x else None
     fix_paper(
         session,
@@ -124,10 +123,6 @@ def _invoice_facts(invoice: Invoice, lines: Sequence[StoredLine]) -> InvoiceFact
         subtotal=invoice.subtotal,
         total=invoice.total,
     )
-
-
-def _transfer_to(account: TransferAccount | None) -> BankTransfer | None:
-    return BankTransfer(account.holder, account.iban, account.bic, account.account, account.bank) if account else None
 
 
 def _taxes(invoice: Invoice, lines: Sequence[LineFacts]) -> tuple[TaxFacts, ...]:
