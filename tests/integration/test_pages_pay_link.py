@@ -379,6 +379,40 @@ def test_without_a_gateway_the_page_says_that_nothing_can_be_paid_here(
     assert "billing@acme.example" in page.text
 
 
+@pytest.mark.parametrize("capabilities", [CARD_ONLY, Capabilities()])
+def test_account_for_a_transfer_is_shown_and_nobody_says_here_that_it_was_paid(
+    guest: PageClient, account: Account, gateway: ScriptedGateway, capabilities: Capabilities
+) -> None:
+    gateway.capabilities = capabilities
+    iban = "DE89 3704 0044 0532 0130 00"
+    with account.services.database.unit_of_work() as session:
+        document = {"transfer": {"EUR": {"holder": "Acme GmbH", "iban": iban}}, "promises": {"days": 14}}
+        change_settings(session, account.scope.merchant_id, document, actor=OPERATOR, at=account.now)
+    path = path_of(account, account.invoice(5000, number="ACME-7", currency="EUR"))
+
+    page = guest.get(path)
+
+    for words in ("Pay by bank transfer", "Acme GmbH", iban, "€50.00", "ACME-7"):
+        assert words in page.text
+    assert "Code for your banking app: a transfer of €50.00" in page.html
+    assert "I have paid" not in page.text and "Name a day" not in page.text
+    assert guest.client.post(f"{path}/transfer").status_code in (400, 404)
+    shown = [word for word in SECRETS if word in page.text]
+    assert shown == []
+
+
+def test_invoice_that_nobody_can_pay_has_no_account_for_a_transfer(guest: PageClient, account: Account) -> None:
+    with account.services.database.unit_of_work() as session:
+        document = {"transfer": {"USD": {"holder": "Acme GmbH", "account": "9876543210"}}}
+        change_settings(session, account.scope.merchant_id, document, actor=OPERATOR, at=account.now)
+    invoice = account.invoice(5000)
+    path = path_of(account, invoice)
+    assert "9876543210" in guest.get(path).text
+    account.change(Invoice, invoice, status="void")
+
+    assert "9876543210" not in guest.get(path).text
+
+
 # --- dead links, and what is not the link's ---
 
 
