@@ -24,9 +24,10 @@ from portal.documents.rules import (
     MAX_BRAND_NAME,
     DocumentSettings,
     clean,
-    paper_locale,
+    paper_languages,
     shortened,
 )
+from portal.documents.wording.beside import in_two_languages
 from portal.documents.wording.words import Words, words_of
 from portal.merchants.queries import MerchantProfile
 from portal.rendering.translations import available_locales
@@ -174,7 +175,7 @@ def _write(
     brand = (
         brands.brand_of(merchant) if brands is not None else PaperBrand(shortened(clean(merchant.name), MAX_BRAND_NAME))
     )
-    locale = paper_locale(
+    first, second = paper_languages(
         DocumentSettings(merchant.settings.documents.languages),
         country=buyer.country,
         customer_locale=customer_locale,
@@ -184,7 +185,10 @@ def _write(
     seller = Seller(
         merchant.legal_name, tuple(line for line in merchant.address_lines if line), merchant.support_email or ""
     )
-    return build(words_of(locale), seller, buyer), brand
+    paper = build(words_of(first), seller, buyer)
+    if second is not None:
+        paper = in_two_languages(paper, build(words_of(second), seller, buyer))
+    return paper, brand
 
 
 def _store_brand(session: Session, merchant_id: str, brand: PaperBrand, at: datetime) -> str:

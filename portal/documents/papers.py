@@ -289,7 +289,8 @@ class Paper:
 
     `document_title` is what a reader of PDF shows. Of the words `page_of`, `carried` and `brought`, `{page}` and `{pages}` are
     filled in by the typesetting. `e_invoice` is the XML that the PDF carries, "" for none; `e_invoice_gaps` what it lacks for one, where
-    the merchant wants it.
+    the merchant wants it. `second_locale` is the language that stands beside the first, "" for none: its words follow those of the first in
+    the same texts, after a line break.
     """
 
     kind: str
@@ -315,11 +316,12 @@ class Paper:
     e_invoice: str = ""
     e_invoice_gaps: tuple[str, ...] = ()
     swiss: SwissBill | None = None
+    second_locale: str = ""
 
     def content(self) -> dict[str, Any]:
         """Return the paper as plain values, for JSON; what a paper does not have it says nothing of, as those before there was any."""
         content = asdict(self)
-        for name in ("e_invoice", "e_invoice_gaps", "swiss"):
+        for name in ("e_invoice", "e_invoice_gaps", "swiss", "second_locale"):
             if not content[name]:
                 del content[name]
         return content

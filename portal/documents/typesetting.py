@@ -24,6 +24,7 @@ from portal.documents.font_files import FOLDER, SWISS_FOLDER
 from portal.documents.pdf_metadata import declare_factur_x
 from portal.documents.qr_codes import qr_svg, swiss_qr_svg
 from portal.documents.rules import MAX_ROWS
+from portal.rendering.translations import direction
 
 if TYPE_CHECKING:
     from portal.documents.papers import StoredPaper
@@ -175,6 +176,11 @@ def _inputs(paper: StoredPaper) -> dict[str, str]:
     language, _, region = str(paper.content["locale"]).replace("-", "_").partition("_")
     content = {name: value for name, value in paper.content.items() if not name.startswith("e_invoice")}
     content |= {"language": language, "region": region if len(region) == 2 else None}
+    if second := content.get("second_locale"):
+        content |= {
+            "second_language": second.replace("-", "_").partition("_")[0],
+            "second_direction": direction(second),
+        }
     brand = asdict(paper.brand)
     picture = base64.b64decode(paper.brand.picture) if paper.brand.picture else b""
     inputs = {"brand": json.dumps(brand | {"picture_bytes": list(picture)}), "paper": json.dumps(content)}

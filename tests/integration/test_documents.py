@@ -173,7 +173,7 @@ def test_paper_speaks_the_customers_language_and_not_the_readers(app: Flask, ser
     assert "Invoice" not in text
 
 
-def test_paper_for_a_country_speaks_the_language_that_the_merchant_set_for_it(app: Flask, services: Services) -> None:
+def test_paper_for_a_country_has_the_customers_language_beside_the_offices(app: Flask, services: Services) -> None:
     account = make_account(services, locale="en", billing_address={"country": "FR"})
     documents = {"documents": {"languages": {"FR": "fr"}}}
     with services.database.unit_of_work() as session:
@@ -181,8 +181,9 @@ def test_paper_for_a_country_speaks_the_language_that_the_merchant_set_for_it(ap
 
     text = text_of(fetch(app, account, f"/acme/invoices/{issue(services, account)}.pdf"))
 
-    assert "Facture" in text
-    assert "Invoice" not in text
+    for part in ("Facture", "Invoice", "Page 1 sur 1 / Page 1 of 1", "31 mars 2026", "246,24"):
+        assert part in text, part
+    assert "246.24" not in text
 
 
 @pytest.mark.parametrize("status", ["complete", "partially_refunded", "refunded"])
