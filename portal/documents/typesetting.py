@@ -33,6 +33,7 @@ LAYOUTS = TEMPLATES / "documents"
 _log = logging.getLogger(__name__)
 _AT_ONCE = 2
 _WAITING = 2
+_ARCHIVES = 2
 _WAIT_SECONDS = 10.0
 _WAIT_IN_ARCHIVE_SECONDS = 60.0
 _ROWS_HERE = 400
@@ -48,8 +49,10 @@ class Typesetter:
     font_folders: Sequence[Path] = ()
     at_once: int = _AT_ONCE
     waiting: int = _WAITING
+    archives: int = _ARCHIVES
     wait_seconds: float = _WAIT_SECONDS
     _places: threading.BoundedSemaphore = field(init=False, repr=False)
+    _archives: threading.BoundedSemaphore = field(init=False, repr=False)
     _turns: threading.BoundedSemaphore = field(init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _fonts: dict[tuple[Path, ...], Any] = field(default_factory=dict, init=False, repr=False)
@@ -59,6 +62,7 @@ class Typesetter:
         # Who waits holds a thread of the server, so that few may: pages must never wait for papers.
         self._places = threading.BoundedSemaphore(self.at_once + self.waiting)
         self._turns = threading.BoundedSemaphore(self.at_once)
+        self._archives = threading.BoundedSemaphore(self.archives)
 
     def draw(self, paper: StoredPaper) -> bytes:
         """Return the PDF. Raises PapersBusy when others are drawn for too long, PaperNotSet when typst refuses the paper."""
@@ -77,8 +81,23 @@ class Typesetter:
         finally:
             self._places.release()
 
+    @contextmanager
+    def archive_place(self) -> Iterator[None]:
+        """Hold a place for a ZIP, from its first byte to its last; raises PapersBusy at once.
+
+        It cannot be given back between two papers: the ZIP holds a thread of the server all that time, where the server streams as slowly as
+        its reader reads, and places count threads. But ZIPs get only some of the places, so that single papers are drawn beside them.
+        """
+        if not self._archives.acquire(blocking=False):
+            raise PapersBusy
+        try:
+            with self.place():
+                yield
+        finally:
+            self._archives.release()
+
     def draw_next(self, paper: StoredPaper) -> bytes:
-        """Return one of several PDFs, within `place`. Waits longer: half of a download has been sent already."""
+        """Return one of several PDFs, within `archive_place`. Waits longer: half of a download has been sent already."""
         return self._find(paper.digest) or self._draw_in_turn(paper, _WAIT_IN_ARCHIVE_SECONDS)
 
     def lacks(self, text: str) -> bool:

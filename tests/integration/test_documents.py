@@ -310,6 +310,18 @@ def test_head_of_a_zip_gives_its_place_back(app: Flask, account: Account) -> Non
     assert browser.get(path).status_code == 200
 
 
+def test_zips_that_nobody_reads_leave_room_for_single_papers(app: Flask, services: Services, account: Account) -> None:
+    invoice_id = issue(services, account)
+    browser = account.sign_in(app).client
+    unread = [browser.get(f"/acme/invoices.zip?invoice={invoice_id}", buffered=False) for _ in range(6)]
+
+    assert [answer.status_code for answer in unread] == [200, 200, 503, 503, 503, 503]
+    assert browser.get(f"/acme/invoices/{invoice_id}.pdf").status_code == 200
+    for answer in unread:
+        answer.close()
+    assert browser.get(f"/acme/invoices.zip?invoice={invoice_id}").status_code == 200
+
+
 def test_papers_that_wait_never_take_all_threads(app: Flask, services: Services, account: Account) -> None:
     """Places are few: whoever comes when they are taken is asked at once to come again."""
     invoice_id = issue(services, account)

@@ -58,13 +58,15 @@ def fix_invoice_paper(session: Session, merchant_id: str, invoice_id: str) -> No
     account = merchant.settings.transfer.get(invoice.currency)
     facts = replace(_invoice_facts(invoice, lines), transfer=bank_transfer(account) if account else None)
     numbers = _seller_numbers(merchant.settings.seller) if merchant.settings.documents.factur_x else None
+    buyer = buyer_of(invoice.bill_to, contact.company_name or contact.name or contact.email or "")
     fix_paper(
         session,
         merchant,
         Issue(Kind.INVOICE, invoice.id, invoice.customer_id, invoice.sent_at or invoice.created_at),
-        buyer_of(invoice.bill_to, contact.company_name or contact.name or contact.email or ""),
-        partial(_invoice, facts, numbers),
+        buyer,
+        partial(_invoice, facts),
         customer_locale=contact.locale,
+        finish=partial(_with_e_invoice, facts, numbers, buyer) if numbers else None,
     )
 
 
@@ -87,9 +89,12 @@ def fix_credit_note_paper(session: Session, merchant_id: str, note_id: str) -> N
     )
 
 
-def _invoice(facts: InvoiceFacts, numbers: SellerNumbers | None, words: Words, seller: Seller, buyer: Buyer) -> Paper:
-    paper = invoice_paper(words, seller, buyer, facts)
-    return with_e_invoice(paper, facts, seller, numbers, buyer) if numbers else paper
+def _invoice(facts: InvoiceFacts, words: Words, seller: Seller, buyer: Buyer) -> Paper:
+    return invoice_paper(words, seller, buyer, facts)
+
+
+def _with_e_invoice(facts: InvoiceFacts, numbers: SellerNumbers, buyer: Buyer, paper: Paper, seller: Seller) -> Paper:
+    return with_e_invoice(paper, facts, seller, numbers, buyer)
 
 
 def _seller_numbers(seller: SellerSettings) -> SellerNumbers:
