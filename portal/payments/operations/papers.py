@@ -85,4 +85,6 @@ def _method(payment: Payment) -> str:
     if payment.charge_amount == 0:
         return "credit"
     brand = payment.method_brand
-    return method_name(payment.method_type or "other", brand, payment.method_last4, brand)
+    # Who paid by the invoice's link is not the customer, whose history has the receipt.
+    last4 = payment.method_last4 if payment.pay_link_id is None else None
+    return method_name(payment.method_type or "other", brand, last4, brand)
