@@ -11,6 +11,7 @@ from flask import Flask
 from pypdf import PdfReader
 
 from portal.clock import MovableClock
+from portal.emails.handlers import build_mail_handlers
 from portal.gateways.contract import Capabilities, State
 from portal.invoices.models import Invoice
 from portal.money import Money
@@ -20,6 +21,8 @@ from portal.services import Services
 from portal.tenancy import MerchantScope
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR, STAFF
+from tests.support.bundled import bundled_renderer
+from tests.support.mail_catcher import MailCatcher
 from tests.support.merchant_settings import change_settings
 from tests.support.page_client import Page, PageClient
 from tests.support.pay_links import guest_of, pay_path, revoke
@@ -182,6 +185,19 @@ def test_receipt_is_mailed_to_the_stored_address_which_the_page_does_not_show(
     with services.database.unit_of_work() as session:
         kinds = [row.kind for row in session.query(OutboxMessage).filter_by(merchant_id=account.scope.merchant_id)]
     assert kinds.count("receipt_mail") == 1
+
+
+def test_mailed_receipt_does_not_have_the_digits_of_what_somebody_else_paid_with(
+    guest: PageClient, account: Account, gateway: ScriptedGateway, services: Services, mail: MailCatcher
+) -> None:
+    done = paid_page(guest, path_of(account, account.invoice()), gateway)
+    office = replace(services, settings=services.settings.model_copy(update={"smtp_url": mail.url}))
+    sent = {"object": done.path.rpartition("/")[2]}
+
+    build_mail_handlers(bundled_renderer())["receipt_mail"](office, account.scope.merchant_id, sent, "obx_1")
+
+    (caught,) = mail.take()
+    assert "Visa" in caught.text and "4242" not in caught.text and "4242" not in caught.html
 
 
 def test_customer_sees_the_payment_by_link_in_the_history(
