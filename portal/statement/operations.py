@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from portal.customers.queries.customers import get_contact
 from portal.documents.operations import buyer_of, draft_paper
 from portal.documents.papers import Buyer, Paper, Seller, StatementFacts, StatementLine, StoredPaper
-from portal.documents.wording import Words, statement_paper
+from portal.documents.wording.statements import statement_paper
+from portal.documents.wording.words import Words
 from portal.merchants.queries import get_merchant
 from portal.statement.rules import Ageing, Statement
 from portal.tenancy import Scope
