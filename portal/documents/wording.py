@@ -309,7 +309,12 @@ def _paper(
                 tuple(breakable(clean(line)) for line in seller.lines if clean(line)),
                 is_foreign=True,
             ),
-            PaperParty(t.pgettext("paper", "Bill to"), breakable(clean(buyer.name)), _buyer_lines(words, buyer)),
+            PaperParty(
+                t.pgettext("paper", "Bill to"),
+                breakable(clean(buyer.name)),
+                _buyer_lines(words, buyer),
+                is_foreign=True,
+            ),
         ),
         facts=tuple((label, breakable(value)) for label, value in facts),
         headline=headline,

@@ -215,6 +215,12 @@ def test_shipped_fonts_cover_what_the_words_use() -> None:
             assert uncovered([str(paper.content())]) == ""
 
 
+def test_addresses_on_an_arabic_paper_keep_their_own_direction() -> None:
+    paper = invoice_paper(words_of("ar"), SELLER, BUYER, invoice())
+
+    assert [party.is_foreign for party in paper.parties] == [True, True]  # "1220 Pine Street", not "Pine Street 1220".
+
+
 def test_arabic_paper_runs_from_right_to_left_with_figures_on_their_last_digit() -> None:
     lines = [LineFacts("بند", Decimal(1), Decimal(amount), Decimal(8), amount) for amount in (5, 500, 50000)]
 
