@@ -226,6 +226,24 @@ def test_payment_panel_breaks_no_word_and_keeps_the_direction_of_names(site, tab
     assert seen["ar"]["end"] > seen["ar"]["start"]  # The point of "Acme Software Inc." stands at its right end.
 
 
+def test_price_stands_beside_its_quantity_from_right_to_left(site, tab, renderer, themes):  # noqa: F811
+    example = next(example for example in examples() if example.name == "invoice-overdue")
+    shell = example_shell(themes, theme="acme", locale="ar", current="invoices", direction="rtl")
+    site.html = render_example(renderer, example, shell)
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    tab.goto(site.address)
+
+    gap = tab.locator(".ledger td > bdi").first.evaluate(
+        """price => {
+          const text = document.createRange();
+          text.selectNodeContents(price);
+          return price.getBoundingClientRect().right - text.getBoundingClientRect().right;
+        }"""
+    )
+
+    assert gap < 1
+
+
 def test_a_wide_window_is_used_and_a_phone_is_not_wasted(site, tab, renderer, themes):  # noqa: F811
     example = next(example for example in EXAMPLES["invoices/detail.html"] if example.name == "invoice-overdue")
     site.html = render_example(renderer, example, example_shell(themes, theme="acme", locale="en", current="invoices"))
