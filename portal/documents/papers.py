@@ -210,12 +210,11 @@ class PaperBrand:
 
 @dataclass(frozen=True, slots=True)
 class PaperParty:
-    """A column of names; `is_foreign` lines are set in their own direction, as the seller's are."""
+    """A column of names, whose lines are each set in their own direction."""
 
     label: str
     name: str
     lines: tuple[str, ...]
-    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)

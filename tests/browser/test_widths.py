@@ -92,6 +92,21 @@ _USE = """
 """
 
 
+_PANEL = """
+() => {
+  const payee = document.querySelector('.payee bdi').firstChild, at = (from, to) => {
+    const range = document.createRange();
+    range.setStart(payee, from);
+    range.setEnd(payee, to);
+    return range.getBoundingClientRect().left;
+  };
+  const last = [...document.querySelectorAll('.payment-panel dt')].at(-1), method = document.createRange();
+  method.selectNodeContents(last.lastChild);
+  return {lines: new Set([...method.getClientRects()].map(each => Math.round(each.bottom))).size, start: at(0, 1), end: at(payee.length - 1, payee.length)};
+}
+"""
+
+
 def lengthened(value: Any, name: str = "") -> Any:
     """Return an example's page with every text as long as a merchant or customer can make it, and every amount of 15 digits."""
     if isinstance(value, str):
@@ -195,6 +210,38 @@ def test_no_word_of_a_list_is_broken_in_two(site, tab, renderer, themes, name): 
         broken[width] = tab.evaluate(BROKEN)
 
     assert not any(broken.values()), broken
+
+
+def test_payment_panel_breaks_no_word_and_keeps_the_direction_of_names(site, tab, renderer, themes):  # noqa: F811
+    example = next(example for example in examples() if example.name == "review-credit")
+    tab.set_viewport_size({"width": 375, "height": 900})
+    seen = {}
+    for locale, direction in (("de", "ltr"), ("ar", "rtl")):
+        shell = example_shell(themes, theme="acme", locale=locale, current=example.current, direction=direction)
+        site.html = render_example(renderer, example, shell)
+        tab.goto(site.address)
+        seen[locale] = tab.evaluate(_PANEL)
+
+    assert seen["de"]["lines"] == 1  # "Zahlungsmethode".
+    assert seen["ar"]["end"] > seen["ar"]["start"]  # The point of "Acme Software Inc." stands at its right end.
+
+
+def test_price_stands_beside_its_quantity_from_right_to_left(site, tab, renderer, themes):  # noqa: F811
+    example = next(example for example in examples() if example.name == "invoice-overdue")
+    shell = example_shell(themes, theme="acme", locale="ar", current="invoices", direction="rtl")
+    site.html = render_example(renderer, example, shell)
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    tab.goto(site.address)
+
+    gap = tab.locator(".ledger td > bdi").first.evaluate(
+        """price => {
+          const text = document.createRange();
+          text.selectNodeContents(price);
+          return price.getBoundingClientRect().right - text.getBoundingClientRect().right;
+        }"""
+    )
+
+    assert gap < 1
 
 
 def test_a_wide_window_is_used_and_a_phone_is_not_wasted(site, tab, renderer, themes):  # noqa: F811

@@ -216,6 +216,18 @@ def test_shipped_fonts_cover_what_the_words_use() -> None:
             assert uncovered([str(paper.content())]) == ""
 
 
+def test_addresses_on_an_arabic_paper_keep_their_own_direction() -> None:
+    places: dict[str, float] = {}
+
+    def note(text: str, _cm: Any, matrix: Any, _font: Any, _size: Any) -> None:
+        places.setdefault(text.strip(), matrix[4])
+
+    buyer = replace(BUYER, lines=("1220 Pine Street",))
+    draw(invoice_paper(words_of("ar"), SELLER, buyer, invoice())).pages[0].extract_text(visitor_text=note)
+
+    assert "1220 Pine Street" in places  # One run, left to right: turned it would be "Pine Street" and then 1220.
+
+
 def test_arabic_paper_runs_from_right_to_left_with_figures_on_their_last_digit() -> None:
     lines = [LineFacts("بند", Decimal(1), Decimal(amount), Decimal(8), amount) for amount in (5, 500, 50000)]
 

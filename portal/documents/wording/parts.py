@@ -57,7 +57,6 @@ def paper_of(
                 t.pgettext("paper", "From"),
                 breakable(seller_name),
                 tuple(breakable(clean(line)) for line in seller.lines if clean(line)),
-                is_foreign=True,
             ),
             PaperParty(t.pgettext("paper", "Bill to"), breakable(clean(buyer.name)), _buyer_lines(words, buyer)),
         ),

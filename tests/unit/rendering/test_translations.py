@@ -72,6 +72,13 @@ def test_names_keep_their_direction_in_a_sentence_from_right_to_left():
     assert str(french("%(name)s", name="Acme Inc.")) == "Acme Inc."
 
 
+def test_a_colon_after_a_label_stands_apart_in_french_alone():
+    colons = {locale: str(jinja_functions(locale)["pgettext"]("after a label", ": ")) for locale in available_locales()}
+
+    assert colons.pop("fr") == "\u00a0: "
+    assert set(colons.values()) == {": "}
+
+
 def test_language_names_and_directions():
     assert language_name("fr") == "Français"
     assert language_name("en") == "English"
