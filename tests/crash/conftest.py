@@ -13,7 +13,8 @@ from tests.support.databases import KINDS, Run, copy_sqlite, empty_postgresql, m
 from tests.support.mail_catcher import MailCatcher, catch_mail
 from tests.support.tiers import IS_LONG
 
-collect_ignore = [] if IS_LONG else ["test_demo_unfinished.py"]
+# A demo's first start, and a start of `make crash`, take half a minute of a processor each.
+collect_ignore = [] if IS_LONG else ["test_demo_killed.py", "test_demo_unfinished.py", "test_left_behind.py"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The demo killed in its first start; for the long tier, since a start takes long."""
+"""The demo killed in its first start."""
 
 from __future__ import annotations
 
