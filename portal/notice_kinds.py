@@ -32,6 +32,9 @@ INVOICE_ISSUED = NoticeKind(
 )
 DUE_SOON = NoticeKind("due_soon", "invoices", ("due_soon_mail",), is_stoppable=True, is_merchants=True)
 OVERDUE = NoticeKind("overdue", "invoices", ("overdue_mail",), is_merchants=True)
+STATEMENT_READY = NoticeKind(
+    "statement_ready", "invoices", ("statement_mail",), is_stoppable=True, is_merchants=True, is_copied=True
+)
 RECEIPT = NoticeKind("receipt", "payments", ("receipt_mail",), is_stoppable=True, is_merchants=True, is_copied=True)
 REFUND = NoticeKind("refund", "payments", ("refund_mail",), is_stoppable=True, is_merchants=True, is_copied=True)
 METHOD_EXPIRING = NoticeKind(
@@ -52,8 +55,8 @@ KINDS: Mapping[str, NoticeKind] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
-            INVOICE_ISSUED, DUE_SOON, OVERDUE, RECEIPT, REFUND, METHOD_EXPIRING, PAYMENT_FAILED, REFUND_RETURNED, CREDIT_ADDED,
-            METHOD_CHANGED, SIGN_IN, NEW_DEVICE, PASSKEY_CHANGED, EMAIL_CHANGED, PRIVACY,
+            INVOICE_ISSUED, DUE_SOON, OVERDUE, STATEMENT_READY, RECEIPT, REFUND, METHOD_EXPIRING, PAYMENT_FAILED, REFUND_RETURNED,
+            CREDIT_ADDED, METHOD_CHANGED, SIGN_IN, NEW_DEVICE, PASSKEY_CHANGED, EMAIL_CHANGED, PRIVACY,
         )
     }
 )  # fmt: skip

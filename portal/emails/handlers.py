@@ -42,6 +42,7 @@ from portal.emails.privacy_notices import (
 )
 from portal.emails.rendering import build_mail_brand
 from portal.emails.sending import send_mail
+from portal.emails.statement_notices import compose_statement
 from portal.invoices.queries.invoices import find_invoices
 from portal.merchants.queries import get_merchant
 from portal.notices.queries import find_copy
@@ -231,6 +232,7 @@ COMPOSERS: Mapping[str, Composer] = MappingProxyType(
         "invoice_mail": compose_invoice,
         "due_soon_mail": compose_due_soon,
         "overdue_mail": compose_overdue,
+        "statement_mail": compose_statement,
         "receipt_mail": compose_receipt,
         "refund_mail": compose_refund,
         "surplus_mail": compose_surplus,
