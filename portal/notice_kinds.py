@@ -64,5 +64,7 @@ KINDS: Mapping[str, NoticeKind] = MappingProxyType(
 STOPPABLE: tuple[NoticeKind, ...] = tuple(kind for kind in KINDS.values() if kind.is_stoppable)
 """Those of which the customer decides, in the order of its page."""
 COPIED: tuple[NoticeKind, ...] = tuple(kind for kind in KINDS.values() if kind.is_copied)
-OTHER_MAILS = frozenset({"question_mail", "copy_mail", "copy_invitation_mail", "person_invited_mail"})
+OTHER_MAILS = frozenset(
+    {"question_mail", "copy_mail", "person_copy_mail", "copy_invitation_mail", "person_invited_mail"}
+)
 """Mails that are no notice to a customer: to the merchant, to addresses that get, or are asked to get, copies, and to invited persons."""

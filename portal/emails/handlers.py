@@ -68,6 +68,7 @@ def build_mail_handlers(renderer: Renderer, typesetter: Typesetter | None = None
         **{kind: partial(send, renderer) for kind, send in _MAILS.items()},
         **{kind: partial(sender.send, kind) for kind in COMPOSERS},
         "copy_mail": sender.send_copy,
+        "person_copy_mail": sender.send_to_person,
     }
 
 
