@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -12,6 +13,7 @@ from portal.customers.rules.profiles import mailbox_of
 from portal.events.rules import Actor
 from portal.people.errors import TooManyPeopleInvited
 from portal.people.operations import add_person, list_invited_or_changed_since, mark_removed, renew_invitation
+from portal.people.queries import list_people
 from portal.people.rules import INVITATIONS_PER_DAY, INVITATIONS_TO_ADDRESS_PER_DAY, Role
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
@@ -75,9 +77,14 @@ def remove_person(
     close_confirmations_of(session, scope, person_id, at=at)
 
 
-def end_people_since(session: Session, scope: Scope, since: datetime, *, actor: Actor, at: datetime) -> None:
-    """Remove who was invited, or given another role, at an instant or later: whoever did it may not have been the customer."""
-    for person_id in list_invited_or_changed_since(session, scope, since):
+def end_people_since(
+    session: Session, scope: Scope, since: datetime, acting: Collection[str], *, actor: Actor, at: datetime
+) -> None:
+    """Remove who was invited, or given another role, at an instant or later, and those of the `acting` persons who are still there: whoever
+    did it may not have been the customer."""
+    found = {*list_invited_or_changed_since(session, scope, since)}
+    living = {person.id for person in list_people(session, scope)}
+    for person_id in sorted(found | (living & set(acting))):
         remove_person(session, scope, person_id, actor=actor, at=at, reason="undo")
 
 
