@@ -57,7 +57,7 @@ from portal.sign_in.operations import prepare_sign_in_mail
 from portal.sign_in.operations.confirmations import prepare_confirmation_mail
 from portal.sign_in.operations.email_changes import find_change
 from portal.sign_in.rules.challenges import mask_address
-from portal.sign_in.rules.tokens import undo_token
+from portal.sign_in.rules.tokens import invitation_token, undo_token
 from portal.tenancy import MerchantScope
 
 
@@ -210,7 +210,11 @@ def send_person_invited_mail(
         inviter=(inviter.email if inviter is not None else customer.email) or "",
         role=person.role,
         days=INVITATION_FOR.days,
-        link=merchant_page_url(services, merchant, "/sign-in"),
+        link=merchant_page_url(
+            services,
+            merchant,
+            f"/people/invitations/{invitation_token(services.settings.keys, merchant_id, person.id)}",
+        ),
     )
     send_mail(renderer, services, merchant, "person_invited", page, to=person.email, message_id=message_id)
 

@@ -331,7 +331,7 @@ class PasskeyChangedMail:
 class PersonInvitedMail:
     """emails/person_invited, to an address that was invited to an account: `inviter` is the mail address of who invites, "" where that is not
     known, never a text that somebody wrote; `role` what the person may do ("owner", "payer", "viewer"); `days` how long the invitation
-    lives; `link` leads to the sign-in page."""
+    lives; `link` leads to its page, from which it is declined or signed in to."""
 
     brand: MailBrand
     inviter: str

@@ -9,8 +9,9 @@ from portal.people.models import Person
 
 
 def shape_person(person: Person) -> dict[str, Any]:
-    """Return the whole of a person; `status` is invited, joined or removed."""
-    status = "removed" if person.removed_at else "joined" if person.joined_at else "invited"
+    """Return the whole of a person; `status` is invited, joined, declined or removed."""
+    gone = "declined" if person.declined_at else "removed"
+    status = gone if person.removed_at else "joined" if person.joined_at else "invited"
     return {
         "id": person.id,
         "object": "person",

@@ -12,14 +12,14 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from portal.customers.queries.customers import get_contact
+from portal.customers.queries.customers import get_contact, list_with_address
 from portal.documents.operations import buyer_of, draft_paper
 from portal.documents.papers import Buyer, Paper, Seller, StatementFacts, StatementLine, StoredPaper
 from portal.documents.wording import Words, statement_paper
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.outbox.operations import enqueue
 from portal.statement.models import StatementNotice, StatementRound
-from portal.statement.queries import list_mailed_customers, list_with_statement
+from portal.statement.queries import list_with_statement
 from portal.statement.rules import Ageing, Statement
 from portal.tenancy import MerchantScope, Scope
 
@@ -61,7 +61,7 @@ def announce_statements(
     ).scalar_one()
     if turn.ended_at is not None:
         return None
-    customers = list_mailed_customers(session, scope, after=turn.last_customer_id, limit=limit)
+    customers = list_with_address(session, scope, after=turn.last_customer_id, limit=limit)
     found = list_with_statement(
         session, scope, customers, first_on=month_on, last_on=month[1], zone=ZoneInfo(merchant.timezone)
     )

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from portal.customers.models import Customer
 from portal.database import Day, Instant, Reader, table_of
 from portal.invoices.models import CreditNote, Invoice
 from portal.ledger.models import LedgerEntry, LedgerTransaction
@@ -18,7 +17,7 @@ from portal.statement.rules import Posted, Statement, age, build_movements, rank
 from portal.tenancy import MerchantScope, Scope
 
 _E, _T = table_of(LedgerEntry), table_of(LedgerTransaction)
-_I, _N, _C = table_of(Invoice), table_of(CreditNote), table_of(Customer)
+_I, _N = table_of(Invoice), table_of(CreditNote)
 _OWN = ("receivable", "credit")
 # Of a posting whose source is an invoice or a credit note, that row.
 _FROM = (
@@ -108,23 +107,6 @@ _WITH_STATEMENT = (
         )
     )
 )
-_MAILED = (
-    sa.select(_C.c.id)
-    .where(
-        _C.c.merchant_id == sa.bindparam("merchant_id"),
-        _C.c.id > sa.bindparam("after_id"),
-        _C.c.email.is_not(None),
-        _C.c.deleted_at.is_(None),
-    )
-    .order_by(_C.c.id)
-    .limit(sa.bindparam("limit"))
-)
-
-
-def list_mailed_customers(reader: Reader, scope: MerchantScope, *, after: str, limit: int) -> list[str]:
-    """Return ids of a merchant's customers to whom mail can be sent, those after an id ("" from the first), in their order."""
-    parameters = {"merchant_id": scope.merchant_id, "after_id": after, "limit": limit}
-    return list(reader.execute(_MAILED, parameters).scalars())
 
 
 def list_with_statement(

@@ -213,7 +213,7 @@ def _begun_at(session: Session, settings: Settings, scope: Scope, session_id: st
     ).first()
     if row is None:
         return at
-    begun = min(row.created_at, row.expires_at - lifetime(row.kind, settings).whole)
+    begun: datetime = min(row.created_at, row.expires_at - lifetime(row.kind, settings).whole)
     return max(begun, at - UNDO_FOR)
 
 

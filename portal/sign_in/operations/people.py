@@ -10,11 +10,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.customers.rules.profiles import mailbox_of
-from portal.events.rules import Actor
+from portal.events.rules import Actor, customer_actor
 from portal.people.errors import TooManyPeopleInvited
 from portal.people.operations import add_person, list_invited_or_changed_since, mark_removed, renew_invitation
 from portal.people.queries import list_people
-from portal.people.rules import INVITATIONS_PER_DAY, INVITATIONS_TO_ADDRESS_PER_DAY, Role
+from portal.people.rules import (
+    DECLINED,
+    INVITATIONS_PER_DAY,
+    INVITATIONS_TO_ADDRESS_BY_ALL_PER_DAY,
+    INVITATIONS_TO_ADDRESS_PER_DAY,
+    Role,
+)
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
 from portal.sign_in.operations.confirmations import close_confirmations_of
@@ -77,6 +83,12 @@ def remove_person(
     close_confirmations_of(session, scope, person_id, at=at)
 
 
+def decline_invitation(session: Session, scope: Scope, person_id: str, *, request_id: str | None, at: datetime) -> None:
+    """Remove an invited person who does not want to be one. Raises NotFound, also of one who joined, at this very moment too."""
+    actor = customer_actor(scope.customer_id, person=person_id, request_id=request_id)
+    remove_person(session, scope, person_id, actor=actor, at=at, reason=DECLINED)
+
+
 def end_people_since(
     session: Session, scope: Scope, since: datetime, acting: Collection[str], *, actor: Actor, at: datetime
 ) -> None:
@@ -89,11 +101,14 @@ def end_people_since(
 
 
 def _count(session: Session, settings: Settings, scope: Scope, address: str, at: datetime) -> None:
-    """Count an invitation by account and by address: nobody can have strangers mailed again and again."""
+    """Count an invitation by account, by account and address, and by address: nobody can have strangers mailed again and again, and no account
+    uses up what another may send to the same address."""
     digest = address_digest(settings.keys, scope.merchant_id, mailbox_of(address))
+    account = sha256(scope.customer_id.encode()).digest()
     for key, most in (
-        (limit_key("invite-account", sha256(scope.customer_id.encode()).digest()), INVITATIONS_PER_DAY),
-        (limit_key("invite-address", digest), INVITATIONS_TO_ADDRESS_PER_DAY),
+        (limit_key("invite-account", account), INVITATIONS_PER_DAY),
+        (limit_key("invite-pair", sha256(account + digest).digest()), INVITATIONS_TO_ADDRESS_PER_DAY),
+        (limit_key("invite-address", digest), INVITATIONS_TO_ADDRESS_BY_ALL_PER_DAY),
     ):
         tally = count_up(session, scope.merchant_id, key, at=at, window=_DAY)
         if tally.count > most:

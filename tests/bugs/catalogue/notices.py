@@ -80,8 +80,8 @@ BUGS: tuple[Bug, ...] = (
         "copies go to an address that has not agreed",
         (
             "portal/emails/notices.py",
-            "if copy.agreed_at is not None and copy.ended_at is None]",
-            "if copy.ended_at is None]",
+            "    return copy.agreed_at is not None and copy.ended_at is None\n",
+            "    return copy.ended_at is None\n",
         ),
         likely=("tests/integration/test_notice_copies.py",),
     ),

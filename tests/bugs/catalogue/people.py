@@ -86,7 +86,7 @@ BUGS: tuple[Bug, ...] = (
         "who was invited since a changed address stays when that is undone",
         (
             "portal/sign_in/operations/email_changes.py",
-            "    end_people_since(session, scope, change.changed_at, actor=actor, at=at)\n",
+            "    end_people_since(session, scope, since, {step.person_id for step in steps if step.person_id}, actor=actor, at=at)\n",
             "",
         ),
         likely=("tests/integration/test_email_change.py",),

@@ -143,7 +143,7 @@ BUGS: tuple[Bug, ...] = (
         "whoever undoes a changed address leaves the thief's passkey",
         (
             "portal/sign_in/operations/email_changes.py",
-            "    remove_passkeys_since(session, scope, change.changed_at, actor=actor, at=at)\n",
+            "    remove_passkeys_since(session, scope, since, actor=actor, at=at)\n",
             "",
         ),
         likely=("tests/integration/test_email_change.py",),
