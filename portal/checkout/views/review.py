@@ -214,7 +214,7 @@ def _is_code_asked_for(checkout: Checkout) -> bool:
             reader, current_scope(), currency, covered_until=code_held_until(),
             expires_hours=current_services().settings.payment_expires_hours, now=now(),
         )  # fmt: skip
-    return options.asks_for_code(paid + checkout.chosen.charge, currency)
+    return bool(options.asks_for_code(paid + checkout.chosen.charge, currency))
 
 
 def _too_many_page(payment_id: str, refusal: TooManyAttempts) -> Response:
