@@ -261,7 +261,7 @@ SAVANE = ExampleMerchant(
             ),
         },
         promises=Promises(days=7),
-        notices=Notices(sign_in_links=True, statement_ready="on", statement_day=1),
+        notices=Notices(sign_in_links=True, statement_ready="on"),
     ),
     other_currency="EUR",
     other_price=5630,

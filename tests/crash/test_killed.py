@@ -300,7 +300,7 @@ def test_worker_killed_while_it_announces_statements_announces_each_once(install
     assert installation.work() == 0
     assert installation.work() == 0
 
-    statements = [caught for caught in mail.take() if "Statement from" in str(caught.message["Subject"])]
+    statements = [caught for caught in mail.take() if "statement from" in str(caught.message["Subject"])]
     assert [caught.recipients for caught in statements].count((account.email,)) == 1
 
 

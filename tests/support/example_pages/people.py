@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from portal.people.pages import AccountInvitationPage, PeoplePage, PersonEntry
-from portal.sign_in.pages import AccountChoice, AccountsPage
+from portal.sign_in.pages import AccountChoice, AccountOwed, AccountsPage
 from tests.support.example_pages.parts import NOW, Example, example_id
 
 _LONG = f"{'w' * 64}@{'long-' * 12}name.example"
@@ -33,7 +33,14 @@ def people_examples() -> Iterator[Example]:
         asked = AccountInvitationPage(state, "t" * 65, "maya@lindqvist.example", "payer", _LONG)
         yield Example(f"people-invitation-{state}", "people_invitation.html", asked)
     accounts = (
-        AccountChoice(example_id("cus", 1), "Maya Lindqvist", "Lindqvist Studio", "owner", is_current=True),
+        AccountChoice(
+            example_id("cus", 1),
+            "Maya Lindqvist",
+            "Lindqvist Studio",
+            "owner",
+            is_current=True,
+            owed=(AccountOwed(2, 12000, "EUR"), AccountOwed(1, 500_000_00, "XAF")),
+        ),
         AccountChoice(example_id("cus", 2), "Northlight Cooperative", role="payer"),
         AccountChoice(example_id("cus", 3), "W" * 120, "", "viewer"),
     )
