@@ -99,4 +99,22 @@ BUGS: tuple[Bug, ...] = (
         ),
         likely=("tests/integration/test_notices.py",),
     ),
+    bug(
+        "a person who was removed gets the receipt",
+        (
+            "portal/emails/notices.py",
+            '            if person is None or person.removed_at is not None or writing.merchant.status != "active":\n',
+            '            if person is None or writing.merchant.status != "active":\n',
+        ),
+        likely=("tests/integration/test_receipts_of_people.py",),
+    ),
+    bug(
+        "a customer is mailed about a statement in each round",
+        (
+            "portal/statement/operations.py",
+            "    if is_new is None:\n        return False\n",
+            "",
+        ),
+        likely=("tests/integration/test_statement_mails.py",),
+    ),
 )
