@@ -27,6 +27,7 @@ from portal.notices.rules import (
     COPY,
     INVITATION_DAYS,
     INVITATIONS_PER_HOUR,
+    INVITATIONS_TO_ADDRESS_PER_HOUR,
     MAX_COPIES,
     StopClaim,
     Window,
@@ -242,13 +243,12 @@ def enqueue_for_person(
 def _count_invitation(session: Session, settings: Settings, scope: Scope, address: str, at: datetime) -> None:
     """Count an invitation by customer and by address: nobody can have strangers mailed again and again."""
     digest = address_digest(settings.keys, scope.merchant_id, mailbox_of(address))
-    keys = (
-        limit_key("copy-customer", sha256(scope.customer_id.encode()).digest()),
-        limit_key("copy-address", digest),
-    )
-    for key in keys:
+    for key, most in (
+        (limit_key("copy-customer", sha256(scope.customer_id.encode()).digest()), INVITATIONS_PER_HOUR),
+        (limit_key("copy-address", digest), INVITATIONS_TO_ADDRESS_PER_HOUR),
+    ):
         tally = count_up(session, scope.merchant_id, key, at=at, window=HOUR)
-        if tally.count > INVITATIONS_PER_HOUR:
+        if tally.count > most:
             raise TooManyInvitations(tally.started_at + HOUR, at)
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from threading import Event
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from portal.errors import FreshCodeNeeded
 from portal.gateways.contract import State
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.models import Payment
+from portal.payments.operations.intents import write_intent
 from tests.support.accounts import Account
 from tests.support.actors import OPERATOR
 from tests.support.merchant_settings import change_settings
 from tests.support.notices import with_fresh_code
 from tests.support.page_client import Page, PageClient
-from tests.support.paying import PayingCustomer
+from tests.support.paying import CONSENT, PayingCustomer
 from tests.support.site import Site
 
 
@@ -243,15 +245,27 @@ def test_what_ended_without_money_and_other_currencies_do_not_count(
 
 
 def test_two_parts_at_once_do_not_both_fit(payer: PayingCustomer) -> None:
-    """Each alone is below the limit, and both together are above it."""
+    """Each alone is below the limit, and both together are above it: the second waits for the first to be written."""
     set_payment_limit(payer, USD="50.00")
-    parts = [payer.checkout(payer.invoice(3000)) for _ in range(2)]
+    first, second = (payer.checkout(payer.invoice(3000)) for _ in range(2))
 
-    with ThreadPoolExecutor(2) as pool:
-        refused = sum(pool.map(partial(is_refused, payer), parts))
+    with ThreadPoolExecutor(1) as pool:
+        with payer.services.database.unit_of_work() as session:
+            write_part(payer, session, first)
+            session.flush()
+            later = pool.submit(is_refused, payer, second)
+            Event().wait(0.5)
+        assert later.result()
 
-    assert refused == 1
-    assert sorted(payer.status(part) for part in parts) == ["complete", "incomplete"]
+    assert [payer.status(part) for part in (first, second)] == ["processing", "incomplete"]
+
+
+def write_part(payer: PayingCustomer, session: Session, payment: str) -> None:
+    write_intent(
+        session, services=payer.services, gateway=payer.gateway, scope=payer.scope, payment_id=payment, version="",
+        return_url="http://127.0.0.1/back", locale="en", consent=CONSENT, has_fresh_code=False, covered_until=None,
+        actor=payer.actor,
+    )  # fmt: skip
 
 
 def set_payment_limit(payer: PayingCustomer, **amounts: str) -> None:
