@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from portal.customers.rules.profiles import CustomerDetails
-from portal.merchants.rules.merchant_settings import Amounts, Limits, MerchantSettings, Promises
+from portal.merchants.rules.merchant_settings import Amounts, Documents, Limits, MerchantSettings, Promises
 from portal.merchants.rules.notice_settings import Notices
 from portal.merchants.rules.transfer_settings import TransferAccount
 
@@ -260,6 +260,8 @@ SAVANE = ExampleMerchant(
                 holder="Savane Énergie SA", account="10005 00123 01234567890 12", bank="Banque Exemple, Douala"
             ),
         },
+        # In Chad papers are in French, one of its two languages; a customer's own stands beside it.
+        documents=Documents(languages={"TD": "fr"}),
         promises=Promises(days=7),
         notices=Notices(sign_in_links=True, statement_ready="on"),
     ),

@@ -35,8 +35,11 @@ class Papers:
     typesetter: Typesetter
 
     def fixed(self, object_id: str, fix: Fix) -> StoredPaper:
-        """Return the paper of an object. What was issued elsewhere, or before there were papers, is fixed by its first download
-        (decision 0043)."""
+        """Return the paper of an object. What was issued elsewhere, or before there were papers, is fixed by its first download.
+
+        That a GET writes is meant (decision 0043): it can be repeated, and run by somebody else's link or a browser ahead of time, and
+        gives the reader what any later download would give; nobody sees anything change. A job would fix a million papers that
+        nobody asks for."""
         paper = self._find(object_id)
         if paper is None:
             try:
@@ -67,5 +70,5 @@ class Papers:
 def send_archive(entries: Iterable[Entry], *, name: str) -> Response:
     """Return a ZIP of these files, each made when the download has come to it. Raises PapersBusy."""
     with ExitStack() as stack:
-        stack.enter_context(current_runtime().typesetter.place())
+        stack.enter_context(current_runtime().typesetter.archive_place())
         return send_file(Archive(entries, stack.pop_all()), name=name, content_type="application/zip")

@@ -23,6 +23,7 @@ from portal.documents.e_invoice_rules import (
 )
 from portal.documents.papers import BankTransfer, Buyer, InvoiceFacts, LineFacts, Paper, Seller
 from portal.documents.rules import clean
+from portal.documents.transfer_codes import find_reference
 from portal.money import exponent
 from portal.vat_numbers import is_vat_number
 
@@ -130,7 +131,8 @@ def _add_settlement(parent: ET.Element, facts: InvoiceFacts, numbers: SellerNumb
     settlement = _under(parent, "ram:ApplicableHeaderTradeSettlement")
     currency = facts.currency
     if facts.transfer:
-        _add(settlement, "ram:PaymentReference", clean(facts.number))
+        reference = find_reference(facts.transfer, currency, facts.number)
+        _add(settlement, "ram:PaymentReference", reference.text if reference else clean(facts.number))
     _add(settlement, "ram:InvoiceCurrencyCode", currency)
     if facts.transfer:
         _add_transfer(settlement, facts.transfer, currency)

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent / "fonts"
+SWISS_FOLDER = FOLDER.parent / "swiss_fonts"
+"""The fonts of a Swiss QR-bill, apart from the others: papers without one are set as if they were not there."""
 _UNDRAWN = frozenset(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff\n"))
 
 

@@ -24,10 +24,11 @@ from portal.documents.rules import (
     MAX_BRAND_NAME,
     DocumentSettings,
     clean,
-    paper_locale,
+    paper_languages,
     shortened,
 )
-from portal.documents.wording import Words, words_of
+from portal.documents.wording.beside import in_two_languages
+from portal.documents.wording.words import Words, words_of
 from portal.merchants.queries import MerchantProfile
 from portal.rendering.translations import available_locales
 from portal.tenancy import MerchantScope
@@ -52,16 +53,19 @@ def fix_paper(
     build: Callable[[Words, Seller, Buyer], Paper],
     *,
     customer_locale: str | None,
+    finish: Callable[[Paper, Seller], Paper] | None = None,
 ) -> None:
     """Fix the paper of `issue` as it is now: words, language, brand, parties; nothing where it is fixed already.
 
-    `build` is `invoice_paper` and its like with the facts. A paper that cannot be written never stops money from being recorded: the
+    `build` is `invoice_paper` and its like with the facts, once for each language of the paper; `finish` adds what has no language. A paper that cannot be written never stops money from being recorded: the
     fault is logged, and the first download tries again.
     """
     if list_fixed(session, MerchantScope(merchant.id), [issue.object_id]):
         return
     try:
         paper, brand = _write(session, merchant, buyer, build, customer_locale)
+        if finish is not None:
+            paper = finish(paper, _seller(merchant))
     except Exception:  # Whatever a language's data, a theme or a stored text does: the caller is recording money.
         _log.exception("document.not_fixed", extra={"object": issue.object_id})
         return
@@ -174,17 +178,23 @@ def _write(
     brand = (
         brands.brand_of(merchant) if brands is not None else PaperBrand(shortened(clean(merchant.name), MAX_BRAND_NAME))
     )
-    locale = paper_locale(
+    first, second = paper_languages(
         DocumentSettings(merchant.settings.documents.languages),
         country=buyer.country,
         customer_locale=customer_locale,
         merchant_locale=merchant.locale,
         available=available_locales(),
     )
-    seller = Seller(
-        merchant.legal_name, tuple(line for line in merchant.address_lines if line), merchant.support_email or ""
-    )
-    return build(words_of(locale), seller, buyer), brand
+    seller = _seller(merchant)
+    paper = build(words_of(first), seller, buyer)
+    if second is not None:
+        paper = in_two_languages(paper, build(words_of(second), seller, buyer))
+    return paper, brand
+
+
+def _seller(merchant: MerchantProfile) -> Seller:
+    lines = tuple(line for line in merchant.address_lines if line)
+    return Seller(merchant.legal_name, lines, merchant.support_email or "")
 
 
 def _store_brand(session: Session, merchant_id: str, brand: PaperBrand, at: datetime) -> str:

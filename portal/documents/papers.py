@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,7 +10,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-LAYOUT = 1
+LAYOUT = 2
 """The layout of papers that are issued now; `templates/documents/paper-<layout>.typ` stays as long as papers of it exist."""
 
 
@@ -76,13 +77,22 @@ class TaxFacts:
 
 @dataclass(frozen=True, slots=True)
 class BankTransfer:
-    """A merchant's account: who holds it, its IBAN or (`account`) its number in another form, its bank's BIC and name, each or ""."""
+    """A merchant's account: who holds it, its IBAN or (`account`) its number in another form, its bank's BIC and name, each or "".
+
+    The holder's address, as a Swiss QR-bill needs it, from `street` to `country`; `reference_prefix` are the digits with which the bank
+    wants references of its customer to begin."""
 
     holder: str
     iban: str
     bic: str = ""
     account: str = ""
     bank: str = ""
+    street: str = ""
+    building_number: str = ""
+    postal_code: str = ""
+    city: str = ""
+    country: str = ""
+    reference_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +267,30 @@ class PaymentBox:
 
 
 @dataclass(frozen=True, slots=True)
+class SwissBill:
+    """The payment part and receipt of a Swiss QR-bill: its `words` are the standard's in `language`, `account` has the IBAN and the
+    holder's lines, `payer` those of whoever pays, none for fields to be filled in by hand; `code` is the text of the code."""
+
+    language: str
+    words: Mapping[str, str]
+    account: tuple[str, ...]
+    reference: str
+    message: str
+    payer: tuple[str, ...]
+    currency: str
+    amount: str
+    code: str
+    code_label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paper:
     """All that a paper shows, in its language and ready to be set. Written once, when it is issued, and stored.
 
     `document_title` is what a reader of PDF shows. Of the words `page_of`, `carried` and `brought`, `{page}` and `{pages}` are
     filled in by the typesetting. `e_invoice` is the XML that the PDF carries, "" for none; `e_invoice_gaps` what it lacks for one, where
-    the merchant wants it.
+    the merchant wants it. `second_locale` is the language that stands beside the first, "" for none: its words follow those of the first in
+    the same texts, after a line break.
     """
 
     kind: str
@@ -287,11 +315,13 @@ class Paper:
     box: PaymentBox | None = None
     e_invoice: str = ""
     e_invoice_gaps: tuple[str, ...] = ()
+    swiss: SwissBill | None = None
+    second_locale: str = ""
 
     def content(self) -> dict[str, Any]:
-        """Return the paper as plain values, for JSON; one without an e-invoice says nothing of it, as those before there were any."""
+        """Return the paper as plain values, for JSON; what a paper does not have it says nothing of, as those before there was any."""
         content = asdict(self)
-        for name in ("e_invoice", "e_invoice_gaps"):
+        for name in ("e_invoice", "e_invoice_gaps", "swiss", "second_locale"):
             if not content[name]:
                 del content[name]
         return content

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from portal.documents.papers import BankTransfer
 from portal.rendering.translations import choose_locale
@@ -48,24 +49,42 @@ class DocumentSettings:
     languages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def paper_locale(
+class PaperLanguages(NamedTuple):
+    """The language of a paper, and the one beside it, None for none."""
+
+    first: str
+    second: str | None
+
+
+def paper_languages(
     settings: DocumentSettings,
     *,
     country: str,
     customer_locale: str | None,
     merchant_locale: str,
     available: Iterable[str],
-) -> str:
-    """Return the language of a paper: that of the merchant's rule for the country, else the customer's, the merchant's, English.
+) -> PaperLanguages:
+    """Return the language of a paper: that of the merchant's rule for the country, with the customer's beside it where that is another
+    one; without a rule the customer's, the merchant's, English.
 
     Never the language of whoever downloads it.
     """
-    return choose_locale(
-        customer_locale=settings.languages.get(country.upper()) or customer_locale,
-        merchant_locale=merchant_locale,
-        accept_language=None,
-        available=available,
-    )
+    known = tuple(available)
+    office = settings.languages.get(country.upper())
+
+    def chosen(locale: str | None) -> str:
+        return choose_locale(
+            customer_locale=locale, merchant_locale=merchant_locale, accept_language=None, available=known
+        )
+
+    first = chosen(office or customer_locale)
+    # A customer of whom no language is known gets no second one: the merchant's is nobody's wish.
+    second = chosen(customer_locale) if office and customer_locale else first
+    return PaperLanguages(first, second if _language(second) != _language(first) else None)
+
+
+def _language(locale: str) -> str:
+    return locale.replace("_", "-").partition("-")[0].lower()
 
 
 def clean(text: object) -> str:

@@ -7,7 +7,6 @@ with the text as data, the files of the layouts and fonts alone, and no network.
 from __future__ import annotations
 
 import base64
-import io
 import json
 import logging
 import threading
@@ -21,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 from portal.assets import TEMPLATES
 from portal.documents.drawing_apart import draw_apart
 from portal.documents.errors import PaperNotSet, PapersBusy, PaperTooLong
-from portal.documents.font_files import FOLDER
+from portal.documents.font_files import FOLDER, SWISS_FOLDER
 from portal.documents.pdf_metadata import declare_factur_x
+from portal.documents.qr_codes import qr_svg, swiss_qr_svg
 from portal.documents.rules import MAX_ROWS
+from portal.rendering.translations import direction
 
 if TYPE_CHECKING:
     from portal.documents.papers import StoredPaper
@@ -32,6 +33,7 @@ LAYOUTS = TEMPLATES / "documents"
 _log = logging.getLogger(__name__)
 _AT_ONCE = 2
 _WAITING = 2
+_ARCHIVES = 2
 _WAIT_SECONDS = 10.0
 _WAIT_IN_ARCHIVE_SECONDS = 60.0
 _ROWS_HERE = 400
@@ -47,17 +49,20 @@ class Typesetter:
     font_folders: Sequence[Path] = ()
     at_once: int = _AT_ONCE
     waiting: int = _WAITING
+    archives: int = _ARCHIVES
     wait_seconds: float = _WAIT_SECONDS
     _places: threading.BoundedSemaphore = field(init=False, repr=False)
+    _archives: threading.BoundedSemaphore = field(init=False, repr=False)
     _turns: threading.BoundedSemaphore = field(init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-    _fonts: Any = field(default=None, init=False, repr=False)
+    _fonts: dict[tuple[Path, ...], Any] = field(default_factory=dict, init=False, repr=False)
     _drawn: OrderedDict[str, bytes] = field(default_factory=OrderedDict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         # Who waits holds a thread of the server, so that few may: pages must never wait for papers.
         self._places = threading.BoundedSemaphore(self.at_once + self.waiting)
         self._turns = threading.BoundedSemaphore(self.at_once)
+        self._archives = threading.BoundedSemaphore(self.archives)
 
     def draw(self, paper: StoredPaper) -> bytes:
         """Return the PDF. Raises PapersBusy when others are drawn for too long, PaperNotSet when typst refuses the paper."""
@@ -76,8 +81,23 @@ class Typesetter:
         finally:
             self._places.release()
 
+    @contextmanager
+    def archive_place(self) -> Iterator[None]:
+        """Hold a place for a ZIP, from its first byte to its last; raises PapersBusy at once.
+
+        It cannot be given back between two papers: the ZIP holds a thread of the server all that time, where the server streams as slowly as
+        its reader reads, and places count threads. But ZIPs get only some of the places, so that single papers are drawn beside them.
+        """
+        if not self._archives.acquire(blocking=False):
+            raise PapersBusy
+        try:
+            with self.place():
+                yield
+        finally:
+            self._archives.release()
+
     def draw_next(self, paper: StoredPaper) -> bytes:
-        """Return one of several PDFs, within `place`. Waits longer: half of a download has been sent already."""
+        """Return one of several PDFs, within `archive_place`. Waits longer: half of a download has been sent already."""
         return self._find(paper.digest) or self._draw_in_turn(paper, _WAIT_IN_ARCHIVE_SECONDS)
 
     def lacks(self, text: str) -> bool:
@@ -108,14 +128,14 @@ class Typesetter:
         if row_count > MAX_ROWS:
             raise PaperTooLong
         if row_count > _ROWS_HERE:
-            return draw_apart(paper, self.font_folders)
-        return set_paper(paper, self._load_fonts())
+            return draw_apart(paper, (*font_folders_of(paper), *self.font_folders))
+        return set_paper(paper, self._load_fonts(font_folders_of(paper)))
 
-    def _load_fonts(self) -> Any:
+    def _load_fonts(self, own: tuple[Path, ...] = ()) -> Any:
         with self._lock:
-            if self._fonts is None:
-                self._fonts = load_fonts(self.font_folders)
-            return self._fonts
+            if own not in self._fonts:
+                self._fonts[own] = load_fonts((*own, *self.font_folders))
+            return self._fonts[own]
 
     def _find(self, digest: str) -> bytes | None:
         with self._lock:
@@ -158,6 +178,11 @@ def set_paper(paper: StoredPaper, fonts: Any) -> bytes:
     return boxed
 
 
+def font_folders_of(paper: StoredPaper) -> tuple[Path, ...]:
+    """Return the folders of fonts that a paper needs beside those of all papers."""
+    return (SWISS_FOLDER,) if paper.content.get("swiss") else ()
+
+
 def load_fonts(folders: Sequence[Path]) -> Any:
     """Return the shipped fonts and those of these folders; no other of the machine, so that every machine draws the same."""
     import typst
@@ -166,19 +191,15 @@ def load_fonts(folders: Sequence[Path]) -> Any:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
 
 
-def qr_svg(text: str) -> str:
-    """Return a QR code (error correction M, as the EPC wants) as an SVG."""
-    import segno
-
-    out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(out, kind="svg", xmldecl=False, svgns=True, border=0)
-    return out.getvalue().decode()
-
-
 def _inputs(paper: StoredPaper) -> dict[str, str]:
     language, _, region = str(paper.content["locale"]).replace("-", "_").partition("_")
     content = {name: value for name, value in paper.content.items() if not name.startswith("e_invoice")}
     content |= {"language": language, "region": region if len(region) == 2 else None}
+    if second := content.get("second_locale"):
+        content |= {
+            "second_language": second.replace("-", "_").partition("_")[0],
+            "second_direction": direction(second),
+        }
     brand = asdict(paper.brand)
     picture = base64.b64decode(paper.brand.picture) if paper.brand.picture else b""
     inputs = {"brand": json.dumps(brand | {"picture_bytes": list(picture)}), "paper": json.dumps(content)}
@@ -187,4 +208,6 @@ def _inputs(paper: StoredPaper) -> dict[str, str]:
     box = paper.content.get("box")
     if box and box["qr"]:
         inputs["qr"] = qr_svg(box["qr"])
+    if paper.content.get("swiss"):
+        inputs["swiss_qr"] = swiss_qr_svg(paper.content["swiss"]["code"])
     return inputs

@@ -130,7 +130,9 @@ def _object_id(payload: Mapping[str, Any], former_key: str) -> str:
 
 
 def _method_of(payment: StoredPayment) -> str:
-    return method_name(payment.method_type or "other", payment.method_brand, payment.method_last4)
+    # Who paid by the invoice's link is not the customer, whom these mails go to.
+    last4 = payment.method_last4 if payment.pay_link_id is None else None
+    return method_name(payment.method_type or "other", payment.method_brand, last4)
 
 
 def _invoices_of(reader: Reader, scope: Scope, payment: StoredPayment) -> dict[str, StoredInvoice]:

@@ -7,7 +7,7 @@ from datetime import date
 
 from portal.checkout.pages import ChoosePage, ReviewPage
 from portal.guest_checkout.pages import PayLinkPage, PayLinkPaymentPage, PayLinkReviewPage
-from portal.invoices.pages import InvoicePage
+from portal.invoices.pages import InvoicePage, TransferWay
 from portal.payment_methods.pages import MethodLabel
 from portal.payments.pages import PaymentPage
 
@@ -19,12 +19,14 @@ def build_pay_link_page(
     path: str,
     payee: str,
     shows_buyer: bool,
+    transfer: TransferWay | None,
     payment_id: str | None,
     receipt_of: str | None,
     ends_on: date | None,
     has_mail: bool,
 ) -> PayLinkPage:
-    """Build the page of the invoice. `payment_id` is the payment by this link that holds it, `receipt_of` the one that paid last."""
+    """Build the page of the invoice. `payment_id` is the payment by this link that holds it, `receipt_of` the one that paid last.
+    `transfer` is shown where the invoice can be paid so; that it was done nobody says here (docs/pay-links.md)."""
     state = _state(invoice, choice, is_ours=payment_id is not None)
     return PayLinkPage(
         path=path,
@@ -36,6 +38,7 @@ def build_pay_link_page(
         buyer=invoice.buyer if shows_buyer and invoice.buyer.name else None,
         payee=payee,
         choice=_without_addresses(choice, path) if choice is not None and state == "payable" else None,
+        transfer=transfer if state in ("payable", "closed") else None,
         payment_url=f"{path}/payments/{payment_id}" if payment_id else None,
         pdf_url=f"{path}/invoice.pdf" if shows_buyer else None,
         receipt_url=receipt_path(path, receipt_of),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from portal.checkout.pages import ChoosePage, ReviewPage
-from portal.invoices.pages import InvoicePage, Party
+from portal.invoices.pages import InvoicePage, Party, TransferWay
 from portal.payments.pages import PaymentPage
 
 
@@ -18,7 +18,7 @@ class PayLinkPage:
     (another payment does, of which nothing is said), "paid", "void", "uncollectible", or "closed" (nothing here accepts a payment of it).
     `buyer` is whom the invoice is for, None where the merchant does not show it. `invoice` names no payments and no methods.
     `pdf_url` is the invoice on paper, None where `buyer` must not be shown, whom the paper names. `receipt_url` is the PDF of the receipt of what this link paid, None where it paid nothing; `ends_on` when the page goes, None before
-    the invoice is settled. `has_mail`: the receipt goes to the customer's own address, which the page does not show.
+    the invoice is settled. `transfer` is the merchant's account, None where none is named or nothing is to pay. `has_mail`: the receipt goes to the customer's own address, which the page does not show.
     """
 
     path: str
@@ -27,6 +27,7 @@ class PayLinkPage:
     buyer: Party | None
     payee: str
     choice: ChoosePage | None = None
+    transfer: TransferWay | None = None
     payment_url: str | None = None
     pdf_url: str | None = None
     receipt_url: str | None = None

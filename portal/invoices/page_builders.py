@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from portal.addresses import address_lines
+from portal.documents.qr_codes import code_picture
+from portal.documents.transfer_codes import bank_transfer, transfer_code, transfer_reference
 from portal.invoices.pages import (
     CreditNotePage,
     CreditNoteRow,
@@ -25,7 +27,7 @@ from portal.invoices.pages import (
     TaxSum,
     TransferWay,
 )
-from portal.invoices.queries.invoice_list import ListedInvoice, OwedSum, is_by_due_date
+from portal.invoices.queries.invoice_list import InvoiceRecord, ListedInvoice, OwedSum, is_by_due_date
 from portal.invoices.queries.invoice_page import InvoiceDetail
 from portal.invoices.rules import (
     MAX_INVOICES_PER_PAYMENT,
@@ -37,6 +39,7 @@ from portal.invoices.rules import (
     taxes_by_rate,
 )
 from portal.merchants.rules.merchant_settings import MerchantSettings
+from portal.merchants.rules.transfer_settings import TransferAccount
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.web.pages import Pager
 
@@ -142,11 +145,7 @@ def build_pay_later(
     first_on = (promise.first_on or promise.made_at.date()) if promise is not None else None
     last = last_day(first_on, today, days)
     return PayLater(
-        transfer=TransferWay(
-            account.holder, account.iban or account.account, bool(account.iban), account.bic, account.bank
-        )
-        if account is not None
-        else None,
+        transfer=build_transfer_way(record, account) if account is not None else None,
         said=promise.kind if promise is not None else "",
         said_on=promise.made_at.astimezone(zone).date() if promise is not None else None,
         pay_on=promise.pay_on if promise is not None else None,
@@ -154,6 +153,21 @@ def build_pay_later(
         last_day=last if last > today else None,
         typed=typed,
         fault=fault,
+    )
+
+
+def build_transfer_way(record: InvoiceRecord, account: TransferAccount) -> TransferWay:
+    """Return how what is left of an invoice is paid by transfer; its code does not say who pays, as several people may see it."""
+    transfer = bank_transfer(account)
+    code = transfer_code(transfer, record.amount_due - record.amount_reserved, record.currency, record.number)
+    return TransferWay(
+        account.holder,
+        account.iban or account.account,
+        bool(account.iban),
+        account.bic,
+        account.bank,
+        transfer_reference(transfer, record.currency, record.number),
+        code_picture(code) if code else "",
     )
 
 

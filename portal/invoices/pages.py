@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from markupsafe import Markup
+
 from portal.payment_methods.pages import MethodLabel
 from portal.web.pages import Pager
 
@@ -164,13 +166,18 @@ class InvoicePayment:
 
 @dataclass(frozen=True, slots=True)
 class TransferWay:
-    """The merchant's account for transfers; `bic` and `bank` are "" where they are not needed. `is_iban` says what `number` is."""
+    """The merchant's account for transfers; `bic` and `bank` are "" where they are not needed. `is_iban` says what `number` is.
+
+    `reference` finds the invoice; `code` is a picture for banking apps, "" where no scheme has one.
+    """
 
     holder: str
     number: str
     is_iban: bool
     bic: str
     bank: str
+    reference: str
+    code: Markup | str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,9 @@ def build_payment_page(
         brand = next((channel.brand for channel in prompt_channels if channel.id == payment.channel), None)
         phone = payment.prompted_phone or ""
         method = MethodLabel("mobile_money", brand, phone[-4:] or None, phone=_masked(phone))
+    if method is not None and payment.pay_link_id is not None:
+        # Who paid by the invoice's link is not the customer who reads this.
+        method = MethodLabel(method.type, method.brand, bank_name=method.bank_name)
     is_open_checkout = payment.status == "incomplete" and payment.expires_at > now
     is_being_stopped = payment.is_being_stopped
     can_be_stopped = payment.status in WAITING and can_cancel_at_gateway and not is_being_stopped

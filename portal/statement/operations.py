@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from portal.customers.queries.customers import get_contact, list_with_address
 from portal.documents.operations import buyer_of, draft_paper
 from portal.documents.papers import Buyer, Paper, Seller, StatementFacts, StatementLine, StoredPaper
-from portal.documents.wording import Words, statement_paper
+from portal.documents.wording.statements import statement_paper
+from portal.documents.wording.words import Words
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.outbox.operations import enqueue
 from portal.statement.models import StatementNotice, StatementRound

@@ -14,7 +14,7 @@ from portal.documents.archives import Entry
 from portal.documents.downloads import Papers, send_archive
 from portal.documents.errors import TooManyInPeriod
 from portal.documents.rules import MAX_IN_PERIOD, file_name
-from portal.documents.wording import movement_names
+from portal.documents.wording.statements import movement_names
 from portal.errors import NotFound
 from portal.invoices.operations.papers import fix_credit_note_paper, fix_invoice_paper
 from portal.invoices.queries.credit_notes import list_issued_between

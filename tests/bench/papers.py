@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from portal.documents.papers import LAYOUT, Buyer, InvoiceFacts, LineFacts, PaperBrand, Seller, StoredPaper, TaxFacts
 from portal.documents.typesetting import Typesetter
-from portal.documents.wording import invoice_paper, words_of
+from portal.documents.wording.invoices import invoice_paper
+from portal.documents.wording.words import words_of
 
 _SELLER = Seller("Acme Software Inc.", ("410 Union Street", "Seattle, WA 98101"), "billing@acme.example")
 _BUYER = Buyer("Lindqvist Studio", ("Maya Lindqvist", "1220 Pine Street, Suite 4", "Seattle, WA 98101"), "US")

@@ -261,7 +261,8 @@ _DRAW = """
 from datetime import UTC, date, datetime
 from portal.documents.papers import *
 from portal.documents.typesetting import Typesetter
-from portal.documents.wording import credit_note_paper, words_of
+from portal.documents.wording.credit_notes import credit_note_paper
+from portal.documents.wording.words import words_of
 facts = CreditNoteFacts("CN-1", "USD", date(2026, 1, 1), "Cancelled", 100)
 paper = credit_note_paper(words_of("fr"), Seller("Acme"), Buyer("Maya"), facts)
 drawn = Typesetter().draw(StoredPaper(LAYOUT, paper.content(), PaperBrand("Acme"), datetime(2026, 1, 1, tzinfo=UTC), "digest"))

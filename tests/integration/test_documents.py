@@ -173,7 +173,7 @@ def test_paper_speaks_the_customers_language_and_not_the_readers(app: Flask, ser
     assert "Invoice" not in text
 
 
-def test_paper_for_a_country_speaks_the_language_that_the_merchant_set_for_it(app: Flask, services: Services) -> None:
+def test_paper_for_a_country_has_the_customers_language_beside_the_offices(app: Flask, services: Services) -> None:
     account = make_account(services, locale="en", billing_address={"country": "FR"})
     documents = {"documents": {"languages": {"FR": "fr"}}}
     with services.database.unit_of_work() as session:
@@ -181,8 +181,9 @@ def test_paper_for_a_country_speaks_the_language_that_the_merchant_set_for_it(ap
 
     text = text_of(fetch(app, account, f"/acme/invoices/{issue(services, account)}.pdf"))
 
-    assert "Facture" in text
-    assert "Invoice" not in text
+    for part in ("Facture", "Invoice", "Page 1 sur 1 / Page 1 of 1", "31 mars 2026", "246,24"):
+        assert part in text, part
+    assert "246.24" not in text
 
 
 @pytest.mark.parametrize("status", ["complete", "partially_refunded", "refunded"])
@@ -307,6 +308,18 @@ def test_head_of_a_zip_gives_its_place_back(app: Flask, account: Account) -> Non
         assert browser.head(path).status_code == 200
 
     assert browser.get(path).status_code == 200
+
+
+def test_zips_that_nobody_reads_leave_room_for_single_papers(app: Flask, services: Services, account: Account) -> None:
+    invoice_id = issue(services, account)
+    browser = account.sign_in(app).client
+    unread = [browser.get(f"/acme/invoices.zip?invoice={invoice_id}", buffered=False) for _ in range(6)]
+
+    assert [answer.status_code for answer in unread] == [200, 200, 503, 503, 503, 503]
+    assert browser.get(f"/acme/invoices/{invoice_id}.pdf").status_code == 200
+    for answer in unread:
+        answer.close()
+    assert browser.get(f"/acme/invoices.zip?invoice={invoice_id}").status_code == 200
 
 
 def test_papers_that_wait_never_take_all_threads(app: Flask, services: Services, account: Account) -> None:

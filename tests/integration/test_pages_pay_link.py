@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from dataclasses import replace
 
 import pytest
 from flask import Flask
+from pypdf import PdfReader
 
 from portal.clock import MovableClock
+from portal.emails.handlers import build_mail_handlers
 from portal.gateways.contract import Capabilities, State
 from portal.invoices.models import Invoice
 from portal.money import Money
@@ -18,6 +21,8 @@ from portal.services import Services
 from portal.tenancy import MerchantScope
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR, STAFF
+from tests.support.bundled import bundled_renderer
+from tests.support.mail_catcher import MailCatcher
 from tests.support.merchant_settings import change_settings
 from tests.support.page_client import Page, PageClient
 from tests.support.pay_links import guest_of, pay_path, revoke
@@ -182,6 +187,19 @@ def test_receipt_is_mailed_to_the_stored_address_which_the_page_does_not_show(
     assert kinds.count("receipt_mail") == 1
 
 
+def test_mailed_receipt_does_not_have_the_digits_of_what_somebody_else_paid_with(
+    guest: PageClient, account: Account, gateway: ScriptedGateway, services: Services, mail: MailCatcher
+) -> None:
+    done = paid_page(guest, path_of(account, account.invoice()), gateway)
+    office = replace(services, settings=services.settings.model_copy(update={"smtp_url": mail.url}))
+    sent = {"object": done.path.rpartition("/")[2]}
+
+    build_mail_handlers(bundled_renderer())["receipt_mail"](office, account.scope.merchant_id, sent, "obx_1")
+
+    (caught,) = mail.take()
+    assert "Visa" in caught.text and "4242" not in caught.text and "4242" not in caught.html
+
+
 def test_customer_sees_the_payment_by_link_in_the_history(
     guest: PageClient, account: Account, gateway: ScriptedGateway, app: Flask
 ) -> None:
@@ -193,6 +211,23 @@ def test_customer_sees_the_payment_by_link_in_the_history(
         "Made by somebody with the invoice’s link, without signing in"
         in own.get(f"/acme/payments/{done.path.rpartition('/')[2]}").text
     )
+
+
+def test_customer_does_not_see_the_digits_of_what_somebody_else_paid_with(
+    guest: PageClient, account: Account, gateway: ScriptedGateway, app: Flask
+) -> None:
+    invoice = account.invoice(5000, number="A-1")
+    done = paid_page(guest, path_of(account, invoice), gateway)
+    payment = done.path.rpartition("/")[2]
+    own = account.sign_in(app)
+
+    for path in ("/acme/", "/acme/payments", f"/acme/payments/{payment}", f"/acme/invoices/{invoice}"):
+        page = own.get(path)
+        assert "4242" not in page.html, path
+        assert "Visa" in page.text or path == "/acme/", path
+    assert "4242" not in own.client.get("/acme/payments.csv").get_data(as_text=True)
+    receipt = own.client.get(f"/acme/payments/{payment}/receipt.pdf").data
+    assert "4242" not in PdfReader(io.BytesIO(receipt)).pages[0].extract_text()
 
 
 def test_telephone_is_prompted_and_its_number_is_on_no_page_afterwards(
@@ -379,6 +414,40 @@ def test_without_a_gateway_the_page_says_that_nothing_can_be_paid_here(
     assert "billing@acme.example" in page.text
 
 
+@pytest.mark.parametrize("capabilities", [CARD_ONLY, Capabilities()])
+def test_account_for_a_transfer_is_shown_and_nobody_says_here_that_it_was_paid(
+    guest: PageClient, account: Account, gateway: ScriptedGateway, capabilities: Capabilities
+) -> None:
+    gateway.capabilities = capabilities
+    iban = "DE89 3704 0044 0532 0130 00"
+    with account.services.database.unit_of_work() as session:
+        document = {"transfer": {"EUR": {"holder": "Acme GmbH", "iban": iban}}, "promises": {"days": 14}}
+        change_settings(session, account.scope.merchant_id, document, actor=OPERATOR, at=account.now)
+    path = path_of(account, account.invoice(5000, number="ACME-7", currency="EUR"))
+
+    page = guest.get(path)
+
+    for words in ("Pay by bank transfer", "Acme GmbH", iban, "€50.00", "ACME-7"):
+        assert words in page.text
+    assert "Code for your banking app: a transfer of €50.00" in page.html
+    assert "I have paid" not in page.text and "Name a day" not in page.text
+    assert guest.client.post(f"{path}/transfer").status_code in (400, 404)
+    shown = [word for word in SECRETS if word in page.text]
+    assert shown == []
+
+
+def test_invoice_that_nobody_can_pay_has_no_account_for_a_transfer(guest: PageClient, account: Account) -> None:
+    with account.services.database.unit_of_work() as session:
+        document = {"transfer": {"USD": {"holder": "Acme GmbH", "account": "9876543210"}}}
+        change_settings(session, account.scope.merchant_id, document, actor=OPERATOR, at=account.now)
+    invoice = account.invoice(5000)
+    path = path_of(account, invoice)
+    assert "9876543210" in guest.get(path).text
+    account.change(Invoice, invoice, status="void")
+
+    assert "9876543210" not in guest.get(path).text
+
+
 # --- dead links, and what is not the link's ---
 
 
@@ -504,11 +573,11 @@ def test_receipt_says_neither_the_method_nor_where_hidden_the_buyer(
     with services.database.read() as reader:
         paper = find_paper(reader, MerchantScope(account.scope.merchant_id), done.path.rpartition("/")[2])
     assert paper is not None
-    assert "4242" in repr(paper.content)
+    assert "Visa" in repr(paper.content)
 
     shown, hidden = without_payer(paper, with_buyer=True), without_payer(paper, with_buyer=False)
 
-    assert "4242" not in repr(shown.content)
+    assert "Visa" not in repr(shown.content)
     assert "Lindqvist Studio" in repr(shown.content)
     assert "Lindqvist" not in repr(hidden.content)
     assert len({paper.digest, shown.digest, hidden.digest}) == 3

@@ -10,10 +10,14 @@ from flask import Flask
 from pypdf import PdfReader
 
 from portal.clock import MovableClock
+from portal.documents.papers import BankTransfer
+from portal.documents.qr_codes import code_picture
+from portal.documents.transfer_codes import transfer_code
 from portal.invoices.models import Promise
 from portal.invoices.queries.promises import list_held
 from portal.questions.models import Question
 from portal.services import Services
+from portal.swiss_bills import reference_of
 from portal.tenancy import MerchantScope
 from tests.support.accounts import Account, make_account
 from tests.support.actors import OPERATOR
@@ -61,6 +65,30 @@ def test_transfer_is_announced_and_the_invoice_stays_open(account: Account, page
     assert "To pay" in after.text and "$50.00" in after.text
     assert questions(account) == [(invoice_id, "I have paid $50.00 by bank transfer.")]
     assert held(account, invoice_id, 7) and not held(account, invoice_id, 8)
+
+
+def test_transfer_within_switzerland_has_its_reference_and_code(account: Account, pages: PageClient) -> None:
+    swiss = {
+        "holder": "Robert Schneider AG",
+        "iban": "CH44 3199 9123 0008 8901 2",
+        "postal_code": "2501",
+        "city": "Biel",
+        "country": "CH",
+    }
+    with account.database.unit_of_work() as session:
+        change_settings(
+            session, account.scope.merchant_id, {"transfer": {"CHF": swiss}}, actor=OPERATOR, at=account.now
+        )
+    invoice_id = account.invoice(5000, number="ACME-7", currency="CHF", status="partially_paid", amount_paid=2000)
+
+    page = pages.get(f"/acme/invoices/{invoice_id}")
+
+    reference = reference_of(swiss["iban"], "ACME-7")
+    assert reference.written in page.text
+    transfer = BankTransfer(**swiss)
+    code = transfer_code(transfer, 3000, "CHF", "ACME-7")
+    assert str(code_picture(code)) in page.html
+    assert code.split("\n")[18:20] == ["30.00", "CHF"] and code.split("\n")[28] == reference.text
 
 
 def test_day_is_promised_within_the_merchants_rule(account: Account, pages: PageClient) -> None:

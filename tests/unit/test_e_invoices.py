@@ -31,7 +31,8 @@ from portal.documents.papers import (
 from portal.documents.pdf_metadata import declare_factur_x
 from portal.documents.rules import clean
 from portal.documents.typesetting import Typesetter
-from portal.documents.wording import invoice_paper, words_of
+from portal.documents.wording.invoices import invoice_paper
+from portal.documents.wording.words import words_of
 from portal.vat_numbers import is_vat_number
 from tests.support.e_invoices import ReadEInvoice, e_invoice_in, marks_of
 from tests.support.tiers import tier

@@ -37,16 +37,17 @@ from portal.documents.papers import (
 )  # fmt: skip
 from portal.documents.rules import (
     MAX_BRAND_NAME,
-    DocumentSettings,
     breakable,
     clean,
     epc_text,
     file_name,
-    paper_locale,
     shortened,
 )
 from portal.documents.typesetting import Typesetter
-from portal.documents.wording import credit_note_paper, invoice_paper, receipt_paper, words_of
+from portal.documents.wording.credit_notes import credit_note_paper
+from portal.documents.wording.invoices import invoice_paper
+from portal.documents.wording.receipts import receipt_paper
+from portal.documents.wording.words import words_of
 from portal.theming.themes import ThemeSet
 from portal.web.downloads import disposition
 from tests.support.tiers import tier
@@ -269,22 +270,6 @@ def test_transfer_in_euro_has_the_code_of_the_payments_council() -> None:
     assert "IBAN" in text_of(draw(paper))
     assert epc_text(transfer, 100, "USD", "x") == epc_text(transfer, 0, "EUR", "x") == ""
     assert invoice_paper(words_of("en"), SELLER, BUYER, invoice()).box is None
-
-
-@pytest.mark.parametrize(
-    ("country", "customer", "expected"),
-    [("CM", "en", "fr"), ("", "fr-CM", "fr"), ("US", None, "en"), ("DE", "xx", "en"), ("cm", None, "fr")],
-)
-def test_language_is_the_merchants_rule_before_the_customers(country: str, customer: str | None, expected: str) -> None:
-    found = paper_locale(
-        DocumentSettings({"CM": "fr"}),
-        country=country,
-        customer_locale=customer,
-        merchant_locale="en",
-        available=("en", "fr"),
-    )
-
-    assert found == expected
 
 
 # --- brand ---

@@ -31,9 +31,10 @@ from portal.database import Reader
 from portal.gateways.contract import ANY_AMOUNT, NO_LIMITS, Capabilities, Gateway
 from portal.guest_checkout.page_builders import build_pay_link_page
 from portal.guest_checkout.views.links import current_link, ends_on, redirect_below
-from portal.invoices.page_builders import build_invoice_page
-from portal.invoices.pages import InvoicePage, Party
+from portal.invoices.page_builders import build_invoice_page, build_transfer_way
+from portal.invoices.pages import InvoicePage, Party, TransferWay
 from portal.invoices.queries.invoice_page import read_invoice_page
+from portal.invoices.rules import is_payable
 from portal.pay_links.queries import PayLinkState
 from portal.payment_methods.pages import BRAND_NAMES
 from portal.payments.errors import (
@@ -136,6 +137,7 @@ class _Read:
     where this link made it, `receipt_of` the newest that was paid by this link."""
 
     invoice: InvoicePage
+    transfer: TransferWay | None
     choice: ChoosePage
     holder: str | None
     payment_id: str | None
@@ -159,6 +161,7 @@ def show_invoice(fields: CheckoutFields, *, faults: Mapping[str, str] = _NO_FAUL
         path=g.pay_path,
         payee=g.merchant.legal_name,
         shows_buyer=g.merchant.settings.documents.pay_link_bill_to,
+        transfer=found.transfer,
         payment_id=found.payment_id,
         receipt_of=found.receipt_of,
         ends_on=found.ends_on,
@@ -174,6 +177,7 @@ def _read(link: PayLinkState, fields: CheckoutFields, gateway: Gateway | None, f
         paid = find_paid_by_link(reader, link.scope, link.id)
         return _Read(
             invoice=_invoice_page(reader, link),
+            transfer=_transfer(reader, link),
             choice=_choice_page(reader, link, fields, gateway, faults),
             holder=holder,
             payment_id=holder if held_by is not None and held_by.pay_link_id == link.id else None,
@@ -181,6 +185,14 @@ def _read(link: PayLinkState, fields: CheckoutFields, gateway: Gateway | None, f
             ends_on=ends_on(reader),
             has_mail=bool(get_contact(reader, link.scope).email),
         )
+
+
+def _transfer(reader: Reader, link: PayLinkState) -> TransferWay | None:
+    record = read_invoice_page(reader, link.scope, link.invoice_id).record
+    account = g.merchant.settings.transfer.get(record.currency)
+    if account is None or not is_payable(record.status, record.amount_due, record.amount_reserved):
+        return None
+    return build_transfer_way(record, account)
 
 
 def _invoice_page(reader: Reader, link: PayLinkState) -> InvoicePage:

@@ -15,7 +15,6 @@ from portal.documents.e_invoice_rules import SellerNumbers, seller_gaps
 from portal.documents.e_invoices import with_e_invoice
 from portal.documents.operations import attach_document, buyer_of, fix_paper
 from portal.documents.papers import (
-    BankTransfer,
     Buyer,
     CreditNoteFacts,
     InvoiceFacts,
@@ -26,7 +25,10 @@ from portal.documents.papers import (
     Seller,
     TaxFacts,
 )
-from portal.documents.wording import Words, credit_note_paper, invoice_paper
+from portal.documents.transfer_codes import bank_transfer
+from portal.documents.wording.credit_notes import credit_note_paper
+from portal.documents.wording.invoices import invoice_paper
+from portal.documents.wording.words import Words
 from portal.events.rules import Actor, EventType
 from portal.invoices.errors import UnknownInvoice
 from portal.invoices.models import CreditNote, Invoice
@@ -35,7 +37,6 @@ from portal.invoices.queries.invoices import StoredLine, find_invoice, list_line
 from portal.invoices.rules import read_decimal, taxes_by_rate
 from portal.merchants.queries import MerchantProfile, get_merchant
 from portal.merchants.rules.seller_settings import Seller as SellerSettings
-from portal.merchants.rules.transfer_settings import TransferAccount
 from portal.tenancy import MerchantScope, Scope
 
 
@@ -55,15 +56,17 @@ def fix_invoice_paper(session: Session, merchant_id: str, invoice_id: str) -> No
     lines = list_lines(session, MerchantScope(merchant_id), [invoice_id])[invoice_id]
     merchant = get_merchant(session, merchant_id)
     account = merchant.settings.transfer.get(invoice.currency)
-    facts = replace(_invoice_facts(invoice, lines), transfer=_transfer_to(account))
+    facts = replace(_invoice_facts(invoice, lines), transfer=bank_transfer(account) if account else None)
     numbers = _seller_numbers(merchant.settings.seller) if merchant.settings.documents.factur_x else None
+    buyer = buyer_of(invoice.bill_to, contact.company_name or contact.name or contact.email or "")
     fix_paper(
         session,
         merchant,
         Issue(Kind.INVOICE, invoice.id, invoice.customer_id, invoice.sent_at or invoice.created_at),
-        buyer_of(invoice.bill_to, contact.company_name or contact.name or contact.email or ""),
-        partial(_invoice, facts, numbers),
+        buyer,
+        partial(_invoice, facts),
         customer_locale=contact.locale,
+        finish=partial(_with_e_invoice, facts, numbers, buyer) if numbers else None,
     )
 
 
@@ -86,9 +89,12 @@ def fix_credit_note_paper(session: Session, merchant_id: str, note_id: str) -> N
     )
 
 
-def _invoice(facts: InvoiceFacts, numbers: SellerNumbers | None, words: Words, seller: Seller, buyer: Buyer) -> Paper:
-    paper = invoice_paper(words, seller, buyer, facts)
-    return with_e_invoice(paper, facts, seller, numbers, buyer) if numbers else paper
+def _invoice(facts: InvoiceFacts, words: Words, seller: Seller, buyer: Buyer) -> Paper:
+    return invoice_paper(words, seller, buyer, facts)
+
+
+def _with_e_invoice(facts: InvoiceFacts, numbers: SellerNumbers, buyer: Buyer, paper: Paper, seller: Seller) -> Paper:
+    return with_e_invoice(paper, facts, seller, numbers, buyer)
 
 
 def _seller_numbers(seller: SellerSettings) -> SellerNumbers:
@@ -122,10 +128,6 @@ def _invoice_facts(invoice: Invoice, lines: Sequence[StoredLine]) -> InvoiceFact
         subtotal=invoice.subtotal,
         total=invoice.total,
     )
-
-
-def _transfer_to(account: TransferAccount | None) -> BankTransfer | None:
-    return BankTransfer(account.holder, account.iban, account.bic, account.account, account.bank) if account else None
 
 
 def _taxes(invoice: Invoice, lines: Sequence[LineFacts]) -> tuple[TaxFacts, ...]:

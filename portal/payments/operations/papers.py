@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from portal.customers.queries.customers import get_contact
 from portal.documents.operations import buyer_of, fix_paper
 from portal.documents.papers import Buyer, Issue, Kind, PaidInvoice, PaidShare, Paper, ReceiptFacts, Seller
-from portal.documents.wording import Words, receipt_paper
+from portal.documents.wording.receipts import receipt_paper
+from portal.documents.wording.words import Words
 from portal.invoices.queries.invoices import StoredInvoice, find_invoices
 from portal.invoices.rules import title_without_number
 from portal.merchants.queries import get_merchant
@@ -84,4 +85,6 @@ def _method(payment: Payment) -> str:
     if payment.charge_amount == 0:
         return "credit"
     brand = payment.method_brand
-    return method_name(payment.method_type or "other", brand, payment.method_last4, brand)
+    # Who paid by the invoice's link is not the customer, whose history has the receipt.
+    last4 = payment.method_last4 if payment.pay_link_id is None else None
+    return method_name(payment.method_type or "other", brand, last4, brand)

@@ -21,7 +21,7 @@ from portal.paging import READ_SIZE, Cursor, Slice, cut
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.queries.counts import PaymentCounts, packed_counts, read_counts, unpack_counts
 from portal.payments.queries.joined import SpaceJoined
-from portal.payments.queries.standing import shown_status, standing_at
+from portal.payments.queries.standing import shown_digits, shown_status, standing_at
 from portal.payments.rules.statuses import PAYMENT_STATUSES
 from portal.refunds.models import Refund
 from portal.tenancy import Scope, parameters_of
@@ -146,7 +146,7 @@ def payment_columns() -> list[sa.ColumnElement[Any]]:
     return [
         p.id,
         shown_status().label("status"),
-        *(p[name] for name in PaymentRecord._fields[2:-2]),
+        *(shown_digits() if name == "method_last4" else p[name] for name in PaymentRecord._fields[2:-2]),
         sa.case((p.status.in_(_FAILED), unpaid)).label("unpaid_invoices"),
         sa.case((p.amount_refunded > sa.literal_column("0", Minor), refunds)).label("refunds"),
     ]

@@ -18,7 +18,7 @@ from portal.invoices.models import Invoice, is_outstanding
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.models import Payment, PaymentAllocation
 from portal.payments.queries.holders import ACTIVE
-from portal.payments.queries.standing import shown_status, standing_at
+from portal.payments.queries.standing import shown_digits, shown_status, standing_at
 from portal.payments.rules import sending, statuses
 from portal.payments.rules.statuses import CAPTURED, WAITING
 from portal.public_ids import is_id
@@ -237,7 +237,7 @@ _SHARES = (
         sa.type_coerce(sa.and_(_ALLOCATIONS.c.amount == _PAYMENTS.c.amount, _ALLOCATIONS.c.price.is_(None)), Flag()),
         _PAYMENTS.c.method_type,
         _PAYMENTS.c.method_brand,
-        _PAYMENTS.c.method_last4,
+        shown_digits(),
         _PAYMENTS.c.created_at,
     )
     .select_from(

@@ -41,6 +41,12 @@ def standing_at(now: datetime) -> Mapping[str, datetime]:
     return {"in_flight_since": in_flight_since(now)}
 
 
+def shown_digits() -> sa.ColumnElement[str | None]:
+    """Return the last digits of a payment's method as pages show them: none of what somebody paid with by a pay link."""
+    p = _PAYMENTS.c
+    return sa.case((p.pay_link_id.is_(None), p.method_last4)).label("method_last4")
+
+
 def shown_status() -> sa.ColumnElement[str]:
     """Return the status that pages show (`rules.statuses.shown_status` in SQL)."""
     p = _PAYMENTS.c

@@ -61,4 +61,31 @@ BUGS: tuple[Bug, ...] = (
         ("portal/invoices/rules.py", "    if sum(own) == tax:\n", "    if False:\n"),
         likely=("tests/unit/invoices/test_invoice_rules.py",),
     ),
+    bug(
+        "ZIPs that nobody reads take all places for drawing",
+        (
+            "portal/documents/downloads.py",
+            "typesetter.archive_place()",
+            "typesetter.place()",
+        ),
+        likely=(_DOCUMENTS,),
+    ),
+    bug(
+        "a QR-IBAN gets a creditor reference, which its bank returns",
+        (
+            "portal/swiss_bills.py",
+            "    if is_qr_iban(iban):\n        return Reference",
+            "    if False:\n        return Reference",
+        ),
+        likely=("tests/unit/test_swiss_bills.py",),
+    ),
+    bug(
+        "the customer sees the digits of a card that somebody else paid with by the link",
+        (
+            "portal/payments/queries/standing.py",
+            "sa.case((p.pay_link_id.is_(None), p.method_last4))",
+            "p.method_last4",
+        ),
+        likely=("tests/integration/test_pages_pay_link.py",),
+    ),
 )

@@ -21,6 +21,7 @@ from portal.checkout.pages import (
     ReviewPage,
     TelephoneChoice,
 )
+from portal.documents.qr_codes import code_picture
 from portal.invoices.pages import (
     CreditNotePage,
     CreditNoteRow,
@@ -118,8 +119,17 @@ def invoice_examples() -> Iterator[Example]:
     yield from _invoice_details()
 
 
+TRANSFER = TransferWay(
+    "Acme Software Inc.",
+    "DE89 3704 0044 0532 0130 00",
+    True,
+    "COBADEFFXXX",
+    "Commerzbank",
+    "ACME-0412",
+    code_picture("BCD"),
+)
 _LATER = PayLater(
-    TransferWay("Acme Software Inc.", "DE89 3704 0044 0532 0130 00", True, "COBADEFFXXX", "Commerzbank"),
+    TRANSFER,
     first_day=date(2026, 3, 20),
     last_day=date(2026, 4, 2),
 )

@@ -20,6 +20,7 @@ from portal.guest_checkout.pages import PayLinkPage, PayLinkPaymentPage, PayLink
 from portal.invoices.pages import CreditNoteRow, InvoiceLine, InvoicePage, Party, TaxSum
 from portal.payment_methods.pages import MethodLabel
 from portal.payments.pages import PaidInvoice, PaymentPage
+from tests.support.example_pages.invoices import TRANSFER
 from tests.support.example_pages.parts import NOW, Example, example_id
 
 PATH = "/acme/pay/" + "0Yc3mQ9sT7vLkPzE0000019mQ3vX" * 2
@@ -98,6 +99,7 @@ def _invoices() -> Iterator[Example]:
             invoice=replace(invoice, status="uncollectible", amount_left=0),
         ),
         "-closed": replace(page, state="closed", choice=None),
+        "-transfer": replace(page, state="closed", choice=None, transfer=TRANSFER),
     }  # fmt: skip
     for kind in ("unreadable", "low", "high", "rest", "unchargeable", "not_allowed", "card_number"):
         wrong = replace(
