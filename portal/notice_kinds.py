@@ -32,6 +32,9 @@ INVOICE_ISSUED = NoticeKind(
 )
 DUE_SOON = NoticeKind("due_soon", "invoices", ("due_soon_mail",), is_stoppable=True, is_merchants=True)
 OVERDUE = NoticeKind("overdue", "invoices", ("overdue_mail",), is_merchants=True)
+STATEMENT_READY = NoticeKind(
+    "statement_ready", "invoices", ("statement_mail",), is_stoppable=True, is_merchants=True, is_copied=True
+)
 RECEIPT = NoticeKind("receipt", "payments", ("receipt_mail",), is_stoppable=True, is_merchants=True, is_copied=True)
 REFUND = NoticeKind("refund", "payments", ("refund_mail",), is_stoppable=True, is_merchants=True, is_copied=True)
 METHOD_EXPIRING = NoticeKind(
@@ -52,8 +55,8 @@ KINDS: Mapping[str, NoticeKind] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
-            INVOICE_ISSUED, DUE_SOON, OVERDUE, RECEIPT, REFUND, METHOD_EXPIRING, PAYMENT_FAILED, REFUND_RETURNED, CREDIT_ADDED,
-            METHOD_CHANGED, SIGN_IN, NEW_DEVICE, PASSKEY_CHANGED, EMAIL_CHANGED, PRIVACY,
+            INVOICE_ISSUED, DUE_SOON, OVERDUE, STATEMENT_READY, RECEIPT, REFUND, METHOD_EXPIRING, PAYMENT_FAILED, REFUND_RETURNED,
+            CREDIT_ADDED, METHOD_CHANGED, SIGN_IN, NEW_DEVICE, PASSKEY_CHANGED, EMAIL_CHANGED, PRIVACY,
         )
     }
 )  # fmt: skip
@@ -61,5 +64,7 @@ KINDS: Mapping[str, NoticeKind] = MappingProxyType(
 STOPPABLE: tuple[NoticeKind, ...] = tuple(kind for kind in KINDS.values() if kind.is_stoppable)
 """Those of which the customer decides, in the order of its page."""
 COPIED: tuple[NoticeKind, ...] = tuple(kind for kind in KINDS.values() if kind.is_copied)
-OTHER_MAILS = frozenset({"question_mail", "copy_mail", "copy_invitation_mail", "person_invited_mail"})
+OTHER_MAILS = frozenset(
+    {"question_mail", "copy_mail", "person_copy_mail", "copy_invitation_mail", "person_invited_mail"}
+)
 """Mails that are no notice to a customer: to the merchant, to addresses that get, or are asked to get, copies, and to invited persons."""

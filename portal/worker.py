@@ -29,6 +29,7 @@ from portal.refunds.jobs import check_refunds
 from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.sign_in.operations import delete_old_rows
+from portal.statement.jobs import announce_ready_statements
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.5
@@ -56,7 +57,7 @@ not to answer; and that those of other merchants need not wait for it."""
 LOOKUPS = Lane("lookups", 12)
 OTHERS = Lane("jobs")
 COPIES = Lane("copies")
-"""What reads or changes all that is held about a customer, and may take a minute."""
+"""What reads or changes much at a time, such as all that is held about a customer, and may take a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ JOBS: tuple[Job, ...] = (
     Job("compared", timedelta(minutes=5), compare_charges),
     Job("mailed_expiring", timedelta(days=1), mail_expiring_methods),
     Job("reminded", timedelta(minutes=15), remind_of_invoices),
+    Job("announced_statements", timedelta(minutes=1), announce_ready_statements, COPIES),
     Job("exported", timedelta(seconds=5), make_exports, COPIES),
     Job("deleted_exports", timedelta(minutes=15), delete_exports),
     Job("erased", timedelta(seconds=30), erase_customers, COPIES),

@@ -24,7 +24,14 @@ from portal.contacts import ContactRefused, normalise_phone
 from portal.customers.errors import InvalidCustomer
 from portal.customers.operations import create_customer, unblock_customer, update_customer
 from portal.customers.queries.customers import StoredCustomer, get_customer, list_customers
-from portal.customers.rules.profiles import ADDRESS_PARTS, MIN_SEARCH_LENGTH, TYPES, CustomerDetails, is_found_in
+from portal.customers.rules.profiles import (
+    ADDRESS_PARTS,
+    MIN_SEARCH_LENGTH,
+    TYPES,
+    CustomerDetails,
+    email_key,
+    is_found_in,
+)
 from portal.customers.shapes import shape_customers
 from portal.database import Database, Reader
 from portal.events.rules import COMMAND
@@ -48,7 +55,7 @@ _ALLOW_DUPLICATE = click.option(
 
 @click.group()
 def customer() -> None:
-    """List, show, create, update, block, delete and erase customers.
+    """List, show, create, update, block, delete and erase customers, and the persons of their accounts.
 
     CUSTOMER is an id (cus_…), the merchant's own reference, or an email address.
     """
@@ -232,6 +239,55 @@ def erase(slug: str, customer_name: str) -> None:
             found = find_erasure(reader, scope)
             assert found is not None
             print_rows([shape_erasure(found, read_money_under_way(reader, scope))])
+
+
+@customer.group("people")
+def people() -> None:
+    """List and remove the persons of a customer's account.
+
+    PERSON is an id (per_…) or the person's email address. The account's own address is no person of it.
+    """
+
+
+@people.command("list")
+@merchant_option
+@_WHO
+def list_people_(slug: str, customer_name: str) -> None:
+    """Print the persons of an account as JSON, one a line, invited ones too, the oldest first."""
+    from portal.people.queries import list_people
+    from portal.people.shapes import shape_person
+
+    with open_database(load_settings()) as database:
+        merchant, customer_id = _find(database, slug, customer_name)
+        with database.read() as reader:
+            print_rows(map(shape_person, list_people(reader, Scope(merchant.id, customer_id))))
+
+
+@people.command("remove")
+@merchant_option
+@_WHO
+@click.argument("person_name", metavar="PERSON")
+def remove_person_(slug: str, customer_name: str, person_name: str) -> None:
+    """Remove a person, who is signed out everywhere, or withdraw an invitation; print the person as JSON."""
+    from portal.people.queries import find_person, list_people
+    from portal.people.shapes import shape_person
+    from portal.sign_in.operations.people import remove_person
+
+    with open_database(load_settings()) as database:
+        merchant, customer_id = _find(database, slug, customer_name)
+        scope = Scope(merchant.id, customer_id)
+        with database.read() as reader:
+            key = email_key(person_name)
+            found = [
+                each for each in list_people(reader, scope) if each.id == person_name or email_key(each.email) == key
+            ]
+        if not found:
+            raise click.ClickException(f"this account has no person {person_name}")
+        database.run(partial(remove_person, scope=scope, person_id=found[0].id, actor=COMMAND, at=SystemClock().now()))
+        with database.read() as reader:
+            removed = find_person(reader, scope, found[0].id)
+            assert removed is not None
+            print_rows([shape_person(removed)])
 
 
 def _find(database: Database, slug: str, customer_name: str) -> tuple[MerchantProfile, str]:

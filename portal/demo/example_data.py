@@ -263,7 +263,7 @@ SAVANE = ExampleMerchant(
         # In Chad papers are in French, one of its two languages; a customer's own stands beside it.
         documents=Documents(languages={"TD": "fr"}),
         promises=Promises(days=7),
-        notices=Notices(sign_in_links=True),
+        notices=Notices(sign_in_links=True, statement_ready="on"),
     ),
     other_currency="EUR",
     other_price=5630,

@@ -28,6 +28,8 @@ from portal.gateways.contract import MethodDetails
 from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.merchants.operations import NewMerchant, connect_gateway, create_api_key, create_merchant
 from portal.merchants.queries import MerchantProfile, list_merchants
+from portal.merchants.rules.merchant_settings import MerchantSettings
+from portal.merchants.rules.notice_settings import MAX_STATEMENT_DAY
 from portal.outbox.models import OutboxMessage
 from portal.pay_links.operations import create_pay_link
 from portal.payment_methods.operations.methods import become, lock_methods, remember_method
@@ -79,6 +81,12 @@ def register_webhook_endpoint(services: Services, slug: str) -> None:
     SandboxClient(services.settings.sandbox_url, _secret_key(slug)).send_events_to(
         f"{services.settings.base_url}/hooks/{slug}/sandbox", _event_secret(slug)
     )
+
+
+def _announcing_now(settings: MerchantSettings, now: datetime) -> MerchantSettings:
+    """Return the settings with the day on which statements are announced moved to today, so that the demo mails last month's at its start."""
+    notices = settings.notices.model_copy(update={"statement_day": min(now.day, MAX_STATEMENT_DAY)})
+    return settings.model_copy(update={"notices": notices})
 
 
 def _secret_key(slug: str) -> str:
@@ -141,7 +149,7 @@ class _Seeding:
                     timezone=example.timezone,
                     theme=example.theme,
                     themes=(example.theme,),
-                    settings=example.settings,
+                    settings=_announcing_now(example.settings, self.now),
                     support_email=example.support_email,
                 ),
                 actor=COMMAND,

@@ -42,6 +42,7 @@ from portal.emails.privacy_notices import (
 )
 from portal.emails.rendering import build_mail_brand
 from portal.emails.sending import send_mail
+from portal.emails.statement_notices import compose_statement
 from portal.invoices.queries.invoices import find_invoices
 from portal.merchants.queries import get_merchant
 from portal.notices.queries import find_copy
@@ -56,7 +57,7 @@ from portal.sign_in.operations import prepare_sign_in_mail
 from portal.sign_in.operations.confirmations import prepare_confirmation_mail
 from portal.sign_in.operations.email_changes import find_change
 from portal.sign_in.rules.challenges import mask_address
-from portal.sign_in.rules.tokens import undo_token
+from portal.sign_in.rules.tokens import invitation_token, undo_token
 from portal.tenancy import MerchantScope
 
 
@@ -67,6 +68,7 @@ def build_mail_handlers(renderer: Renderer, typesetter: Typesetter | None = None
         **{kind: partial(send, renderer) for kind, send in _MAILS.items()},
         **{kind: partial(sender.send, kind) for kind in COMPOSERS},
         "copy_mail": sender.send_copy,
+        "person_copy_mail": sender.send_to_person,
     }
 
 
@@ -208,7 +210,11 @@ def send_person_invited_mail(
         inviter=(inviter.email if inviter is not None else customer.email) or "",
         role=person.role,
         days=INVITATION_FOR.days,
-        link=merchant_page_url(services, merchant, "/sign-in"),
+        link=merchant_page_url(
+            services,
+            merchant,
+            f"/people/invitations/{invitation_token(services.settings.keys, merchant_id, person.id)}",
+        ),
     )
     send_mail(renderer, services, merchant, "person_invited", page, to=person.email, message_id=message_id)
 
@@ -231,6 +237,7 @@ COMPOSERS: Mapping[str, Composer] = MappingProxyType(
         "invoice_mail": compose_invoice,
         "due_soon_mail": compose_due_soon,
         "overdue_mail": compose_overdue,
+        "statement_mail": compose_statement,
         "receipt_mail": compose_receipt,
         "refund_mail": compose_refund,
         "surplus_mail": compose_surplus,

@@ -253,6 +253,27 @@ class ReminderMail:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementBalance:
+    """What a statement closes with, in minor units of `currency`; below 0 it is in the customer's favour."""
+
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementMail:
+    """emails/statement: the statement from `first_on` to `last_on`, a month, is ready; `balances` has one for each currency that has
+    something on it. `link` is the page of the statement of those days."""
+
+    brand: MailBrand
+    payee: str
+    first_on: date
+    last_on: date
+    balances: tuple[StatementBalance, ...]
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentFailedMail:
     """emails/payment_failed: nothing was taken. `lines` are the invoices that are still open, with what is left of each; `link` is where
     they are paid another way, `payment_link` the payment's page, which says why."""
@@ -310,7 +331,7 @@ class PasskeyChangedMail:
 class PersonInvitedMail:
     """emails/person_invited, to an address that was invited to an account: `inviter` is the mail address of who invites, "" where that is not
     known, never a text that somebody wrote; `role` what the person may do ("owner", "payer", "viewer"); `days` how long the invitation
-    lives; `link` leads to the sign-in page."""
+    lives; `link` leads to its page, from which it is declined or signed in to."""
 
     brand: MailBrand
     inviter: str

@@ -11,6 +11,8 @@ from portal.emails.destinations import payment_url
 from portal.emails.notices import Composed, Writing
 from portal.emails.pages import PaymentFailedMail, ReceiptLine, ReceiptMail, RefundMail, SurplusMail
 from portal.emails.sending import Paper
+from portal.events.queries import find_person_of
+from portal.events.rules import EventType
 from portal.invoices.queries.invoices import StoredInvoice, find_invoices
 from portal.invoices.rules import is_payable, title_without_number
 from portal.notice_kinds import CREDIT_ADDED, PAYMENT_FAILED, RECEIPT, REFUND, REFUND_RETURNED
@@ -18,6 +20,9 @@ from portal.payment_methods.pages import method_name
 from portal.payments.queries.payments import StoredPayment, find_newer_payment, get_payment, list_shares
 from portal.refunds.queries import get_refund
 from portal.tenancy import Scope
+
+_CONFIRMED = frozenset({EventType.PAYMENT_PROCESSING, EventType.PAYMENT_COMPLETE})
+"""The first event of these is that of whoever confirmed a payment; credit alone pays at once."""
 
 
 def compose_receipt(writing: Writing, payload: dict[str, Any]) -> Composed | None:
@@ -41,8 +46,9 @@ def compose_receipt(writing: Writing, payload: dict[str, Any]) -> Composed | Non
     )
     number = payment.note if payment.note and not payment.more_count else payment.id
     return Composed(
-        RECEIPT, "receipt", customer, page, Paper(payment.id, ("receipt", number)), opens=f"/payments/{payment.id}"
-    )
+        RECEIPT, "receipt", customer, page, Paper(payment.id, ("receipt", number)),
+        opens=f"/payments/{payment.id}", acted=find_person_of(writing.reader, Scope(writing.merchant.id, customer.id), payment.id, _CONFIRMED),
+    )  # fmt: skip
 
 
 def compose_refund(writing: Writing, payload: dict[str, Any]) -> Composed | None:

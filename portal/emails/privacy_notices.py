@@ -12,10 +12,11 @@ from portal.emails.pages import PrivacyMail
 from portal.emails.rendering import build_mail_brand
 from portal.emails.sending import send_mail
 from portal.merchants.queries import MerchantProfile, get_merchant
+from portal.people.queries import find_person
 from portal.privacy.queries import StoredErasure, find_erasure, find_export
 from portal.rendering.renderer import Renderer
 from portal.services import Services
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 _PAGE = "/privacy"
 
@@ -23,13 +24,22 @@ _PAGE = "/privacy"
 def send_export_ready_mail(
     renderer: Renderer, services: Services, merchant_id: str, payload: dict[str, Any], message_id: str
 ) -> None:
-    """Say that an export is ready; nothing once it is gone, or the customer is."""
+    """Say that an export is ready, to whoever asked for it; nothing once it is gone, or the customer or that person is."""
     with services.database.read() as reader:
         merchant = get_merchant(reader, merchant_id)
         found = find_export(reader, merchant_id, str(payload["export"]))
         contact = get_contact(reader, Scope(merchant_id, found[0])) if found else None
+        person = (
+            find_person(reader, MerchantScope(merchant_id), found[1].person_id)
+            if found and found[1].person_id
+            else None
+        )
     if found is None or contact is None or found[1].status != "ready" or contact.deleted_at is not None:
         return
+    if found[1].person_id is not None:
+        if person is None or person.removed_at is not None:
+            return
+        contact = contact._replace(email=person.email)
     _send(renderer, services, merchant, contact, "export", found[1].expires_at, message_id)
 
 

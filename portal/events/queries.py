@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from portal.clock import write_instant
 from portal.database import Reader
 from portal.events.models import EventRecord
-from portal.events.rules import IMPORT
+from portal.events.rules import IMPORT, ActorType, EventType
 from portal.tenancy import Scope
 
 
@@ -81,6 +81,23 @@ def find_people_behind(reader: Reader, scope: Scope, object_ids: Collection[str]
         .order_by(EventRecord.id)
     )
     return {row.object_id: row.actor_person for row in rows}
+
+
+def find_person_of(reader: Reader, scope: Scope, object_id: str, types: Collection[EventType]) -> str | None:
+    """Return the person who caused the first event of these types of an object; None where that was the account's own address, or nobody
+    who signs in."""
+    row = reader.execute(
+        sa.select(EventRecord.actor_type, EventRecord.actor_person)
+        .where(
+            EventRecord.merchant_id == scope.merchant_id,
+            EventRecord.object_id == object_id,
+            EventRecord.customer_id == scope.customer_id,
+            EventRecord.type.in_(sorted(each.value for each in types)),
+        )
+        .order_by(EventRecord.id)
+        .limit(1)
+    ).first()
+    return row.actor_person if row is not None and row.actor_type == ActorType.CUSTOMER else None
 
 
 _COLUMNS = tuple(getattr(EventRecord, name) for name in StoredEvent._fields)

@@ -38,6 +38,7 @@ MODEL_PACKAGES = (
     "notices",
     "pay_links",
     "privacy",
+    "statement",
 )
 _FOLDER = Path(__file__).parent
 _NAMED = re.compile(r'^(revision|down_revision)\b[^=]*= (?:"(.+)"|None)$', re.MULTILINE)

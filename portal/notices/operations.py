@@ -27,6 +27,7 @@ from portal.notices.rules import (
     COPY,
     INVITATION_DAYS,
     INVITATIONS_PER_HOUR,
+    INVITATIONS_TO_ADDRESS_PER_HOUR,
     MAX_COPIES,
     StopClaim,
     Window,
@@ -222,16 +223,32 @@ def enqueue_copies(
         enqueue_once(session, merchant_id, own_id, "copy_mail", content, at=at)
 
 
+def enqueue_for_person(
+    session: Session,
+    merchant_id: str,
+    message_id: str,
+    person_id: str,
+    mail: str,
+    payload: Mapping[str, Any],
+    *,
+    at: datetime,
+) -> None:
+    """Queue the mail of another message to a person of the account; once, however often it is called."""
+    content = {"person": person_id, "mail": mail, "payload": dict(payload)}
+    enqueue_once(
+        session, merchant_id, f"{message_id}-{person_id.partition('_')[2]}", "person_copy_mail", content, at=at
+    )
+
+
 def _count_invitation(session: Session, settings: Settings, scope: Scope, address: str, at: datetime) -> None:
     """Count an invitation by customer and by address: nobody can have strangers mailed again and again."""
     digest = address_digest(settings.keys, scope.merchant_id, mailbox_of(address))
-    keys = (
-        limit_key("copy-customer", sha256(scope.customer_id.encode()).digest()),
-        limit_key("copy-address", digest),
-    )
-    for key in keys:
+    for key, most in (
+        (limit_key("copy-customer", sha256(scope.customer_id.encode()).digest()), INVITATIONS_PER_HOUR),
+        (limit_key("copy-address", digest), INVITATIONS_TO_ADDRESS_PER_HOUR),
+    ):
         tally = count_up(session, scope.merchant_id, key, at=at, window=HOUR)
-        if tally.count > INVITATIONS_PER_HOUR:
+        if tally.count > most:
             raise TooManyInvitations(tally.started_at + HOUR, at)
 
 

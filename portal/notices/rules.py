@@ -22,6 +22,9 @@ ISSUED_WITHIN_DAYS = 7
 MAX_COPIES = 5
 """Addresses of one customer that get copies or are asked to."""
 INVITATIONS_PER_HOUR = 5
+"""Invitations to get copies that one customer has sent, at most."""
+INVITATIONS_TO_ADDRESS_PER_HOUR = 15
+"""Those that one address gets from all customers together: several times what one may send, so that none uses up what another needs."""
 INVITATION_DAYS = 7
 """How long the link of an invitation to get copies works."""
 COPY = "cpy"

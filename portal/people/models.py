@@ -15,7 +15,7 @@ class Person(Base):
 
     `email_key` is the address as it is compared, mail goes to `email` alone. `invited_at` is when the invitation was sent last, `joined_at` the
     first sign-in, `invited_by` the person who invited (None: the account's own address). The index lets an address be on an
-    account once; a removed person stays as a row, which events name.
+    account once; a removed person stays as a row, which events name. `declined_at` is when whoever was invited declined, which removes the person too.
     """
 
     __tablename__ = "persons"
@@ -49,3 +49,4 @@ class Person(Base):
     joined_at: Mapped[datetime | None] = mapped_column(Instant)
     signed_in_at: Mapped[datetime | None] = mapped_column(Instant)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
+    declined_at: Mapped[datetime | None] = mapped_column(Instant)

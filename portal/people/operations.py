@@ -19,7 +19,7 @@ from portal.events.rules import Actor, Event, EventType, customer_actor
 from portal.people.errors import InvitationRefused, PersonGone
 from portal.people.models import Person
 from portal.people.queries import list_people
-from portal.people.rules import INVITATION_FOR, MAX_PEOPLE, PERSON, Role
+from portal.people.rules import DECLINED, INVITATION_FOR, MAX_PEOPLE, PERSON, Role
 from portal.people.shapes import shape_person
 from portal.public_ids import is_id, new_id
 from portal.tenancy import MerchantScope, Scope
@@ -78,9 +78,14 @@ def mark_removed(
 ) -> None:
     """Mark a person removed, or its invitation withdrawn; nobody is a person of the account by this row again. Raises NotFound.
 
-    `reason` is recorded with the event: removed, or undo (of a change of the account's address since).
+    `reason` is recorded with the event: removed, declined (by whoever was invited; NotFound of one who joined), or undo (of a change of the
+    account's address since).
     """
     person = _get(session, scope, person_id)
+    if reason == DECLINED:
+        if person.joined_at is not None:
+            raise NotFound
+        person.declined_at = at
     person.removed_at = at
     session.flush()
     _record(session, EventType.PERSON_REMOVED, person, actor=actor, at=at, reason=reason)

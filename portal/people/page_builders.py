@@ -12,6 +12,7 @@ from portal.people.rules import INVITATION_FOR, Role, is_open
 
 def build_entries(
     people: Sequence[StoredPerson],
+    declined: Sequence[StoredPerson] = (),
     *,
     own_name: str,
     own_address: str,
@@ -19,13 +20,17 @@ def build_entries(
     day_of: Callable[[datetime], date],
     at: datetime,
 ) -> tuple[PersonEntry, ...]:
-    """Return the account's own address first, then its persons; `reader` is the person who reads, None for the account's own address."""
+    """Return the account's own address first, then its persons, then who declined; `reader` is the person who reads, None for the account's own address."""
     own = PersonEntry("", own_name, own_address, Role.OWNER, "joined", is_you=reader is None)
-    return (*((own,) if own_address else ()), *(_entry(person, reader, day_of, at) for person in people))
+    entries = (_entry(person, reader, day_of, at) for person in (*people, *declined))
+    return (*((own,) if own_address else ()), *entries)
 
 
 def _entry(person: StoredPerson, reader: str | None, day_of: Callable[[datetime], date], at: datetime) -> PersonEntry:
-    if person.joined_at is not None:
+    instant: datetime | None
+    if person.declined_at is not None:
+        state, instant = "declined", person.declined_at
+    elif person.joined_at is not None:
         state, instant = "joined", person.signed_in_at
     elif is_open(joined_at=None, invited_at=person.invited_at, at=at):
         state, instant = "invited", person.invited_at

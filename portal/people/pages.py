@@ -10,7 +10,7 @@ from datetime import date
 class PersonEntry:
     """A person of the account. `id` is "" for the account's own address, which nobody changes here. `name` is "" where none was given.
 
-    `role`: "owner", "payer" or "viewer". `state`: "joined", "invited", or "expired" (the invitation has ended). `on` is the day of the last
+    `role`: "owner", "payer" or "viewer". `state`: "joined", "invited", "expired" (the invitation has ended) or "declined" (nothing is done about who did). `on` is the day of the last
     sign-in of who joined, of the invitation, or of its end; None where that is not known. `is_you`: the reader.
     """
 
@@ -40,3 +40,15 @@ class PeoplePage:
     typed: str = ""
     typed_name: str = ""
     typed_role: str = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInvitationPage:
+    """people_invitation.html, for whoever has the link of an invitation: `state` is "ask", "declined" or "gone". `inviter` is the mail address of who
+    invites, "" where that is not known; `role` what the person may do; `address` who is invited."""
+
+    state: str
+    token: str
+    inviter: str = ""
+    role: str = ""
+    address: str = ""

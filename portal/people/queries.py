@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from portal.customers.models import Customer
 from portal.customers.queries.accounts import MAY_SIGN_IN, Account
@@ -33,6 +34,7 @@ class StoredPerson(NamedTuple):
     joined_at: datetime | None
     signed_in_at: datetime | None
     removed_at: datetime | None
+    declined_at: datetime | None
 
 
 def list_accounts(reader: Reader, scope: MerchantScope, email_key: str, at: datetime) -> list[Account]:
@@ -70,6 +72,21 @@ def list_people(reader: Reader, scope: Scope) -> list[StoredPerson]:
     rows = reader.execute(
         sa.select(*_STORED)
         .where(*within(scope, Person.merchant_id, Person.customer_id), Person.removed_at.is_(None))
+        .order_by(Person.created_at, Person.id)
+    )
+    return [StoredPerson._make(row) for row in rows]
+
+
+def list_declined(reader: Reader, scope: Scope, since: datetime) -> list[StoredPerson]:
+    """Return who declined an invitation to an account since an instant and was not invited again, the oldest first."""
+    again = aliased(Person)
+    is_there = sa.exists().where(
+        again.merchant_id == scope.merchant_id, again.customer_id == scope.customer_id,
+        again.email_key == Person.email_key, again.id > Person.id,
+    )  # fmt: skip
+    rows = reader.execute(
+        sa.select(*_STORED)
+        .where(*within(scope, Person.merchant_id, Person.customer_id), Person.declined_at >= since, ~is_there)
         .order_by(Person.created_at, Person.id)
     )
     return [StoredPerson._make(row) for row in rows]

@@ -11,12 +11,19 @@ PERSON = "per"
 """The prefix of a person's id."""
 INVITATION_FOR = timedelta(days=7)
 """How long an address that was invited may sign in for the first time."""
+DECLINED = "declined"
+"""The reason with which an invited person is removed who does not want to be one."""
+DECLINED_SHOWN_FOR = timedelta(days=30)
+"""How long the owner sees that an invitation was declined."""
 MAX_PEOPLE = 50
 """Persons of one account, invited ones included."""
 INVITATIONS_PER_DAY = 20
 """Invitations that one account may have sent in a day, repeated ones included."""
 INVITATIONS_TO_ADDRESS_PER_DAY = 3
-"""Invitations that one address may get in a day from all accounts of a merchant together."""
+"""Invitations that one address may get in a day from one account."""
+INVITATIONS_TO_ADDRESS_BY_ALL_PER_DAY = 12
+"""Invitations that one address may get in a day from all accounts of a merchant together: several times what one account may send, so that
+none of them uses up what another needs."""
 MAX_NAME = 120
 
 

@@ -6,11 +6,13 @@ from typing import Any
 
 from portal.clock import write_instant
 from portal.people.models import Person
+from portal.people.queries import StoredPerson
 
 
-def shape_person(person: Person) -> dict[str, Any]:
-    """Return the whole of a person; `status` is invited, joined or removed."""
-    status = "removed" if person.removed_at else "joined" if person.joined_at else "invited"
+def shape_person(person: Person | StoredPerson) -> dict[str, Any]:
+    """Return the whole of a person; `status` is invited, joined, declined or removed."""
+    gone = "declined" if person.declined_at else "removed"
+    status = gone if person.removed_at else "joined" if person.joined_at else "invited"
     return {
         "id": person.id,
         "object": "person",

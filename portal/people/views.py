@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Blueprint, Response, g, request
 from sqlalchemy.orm import Session
@@ -17,29 +18,35 @@ from portal.customer_pages.context import (
     redirect_to,
     run_signed_in,
 )
+from portal.customers.queries.customers import find_customer
 from portal.errors import NotFound
 from portal.people.errors import InvitationRefused
 from portal.people.operations import change_role
 from portal.people.page_builders import build_entries
-from portal.people.pages import PeoplePage
-from portal.people.queries import StoredPerson, find_person, list_people
-from portal.people.rules import INVITATION_FOR, MAX_NAME, Right, Role
-from portal.sign_in.operations.people import invite_again, invite_person, remove_person
+from portal.people.pages import AccountInvitationPage, PeoplePage
+from portal.people.queries import StoredPerson, find_person, list_declined, list_people
+from portal.people.rules import DECLINED_SHOWN_FOR, INVITATION_FOR, MAX_NAME, Right, Role, is_open
+from portal.sign_in.operations.people import decline_invitation, invite_again, invite_person, remove_person
 from portal.sign_in.rules.challenges import is_address
+from portal.sign_in.rules.tokens import person_of
 from portal.sign_in.views.confirming import code_page, needs_code
+from portal.tenancy import MerchantScope, Scope
 from portal.web.card_numbers import card_number_shown_by
-from portal.web.policies import signed_in
+from portal.web.policies import public, signed_in
 from portal.web.render import render_page
+from portal.web.runtime import request_number
 
 PATH = "/people"
-_UNPROCESSABLE = 422
+_UNPROCESSABLE, _GONE = 422, 410
 _MAX_ECHOED = 300
 _ACTS = frozenset({"invited", "again", "changed", "removed", "withdrawn"})
 
 
 def add_routes(blueprint: Blueprint) -> None:
     """The addresses of the account's persons."""
-    one = f"{PATH}/<person_id>"
+    one, invitation_path = f"{PATH}/<person_id>", f"{PATH}/invitations/<token>"
+    blueprint.add_url_rule(invitation_path, "person_invitation", invitation)
+    blueprint.add_url_rule(invitation_path, "decline_invitation", decline, methods=["POST"])
     blueprint.add_url_rule(PATH, "people", people)
     blueprint.add_url_rule(PATH, "invite_person", invite, methods=["POST"])
     blueprint.add_url_rule(f"{one}/role", "change_role", change, methods=["POST"])
@@ -125,6 +132,57 @@ def remove(person_id: str) -> Response:
     )
 
 
+@public
+def invitation(token: str) -> Response:
+    """Who invites to which account, with a button that signs in and one that declines; opening it changes nothing."""
+    return _invitation_page(token)
+
+
+@public
+def decline(token: str) -> Response:
+    """Decline the invitation, without signing in: whoever has the link got the mail, and it does nothing else."""
+    person, services = _invited(token), current_services()
+    if person is not None:
+        scope = Scope(g.merchant.id, person.customer_id)
+        with suppress(NotFound):  # It was answered or withdrawn at this moment, which the page says.
+            services.database.run(
+                lambda session: decline_invitation(session, scope, person.id, request_id=request_number(), at=now())
+            )
+    return redirect_to(f"{PATH}/invitations/{token}")
+
+
+def _invited(token: str) -> StoredPerson | None:
+    """Return the person of the link of an invitation, also one who answered it; None for any other text."""
+    person_id = person_of(current_services().settings.keys, g.merchant.id, token)
+    if person_id is None:
+        return None
+    with reading() as reader:
+        return find_person(reader, MerchantScope(g.merchant.id), person_id)
+
+
+def _invitation_page(token: str) -> Response:
+    person, at = _invited(token), now()
+    if person is not None and person.declined_at is not None:
+        return render_page("people_invitation.html", AccountInvitationPage("declined", token))
+    if (
+        person is None
+        or person.removed_at
+        or not is_open(joined_at=person.joined_at, invited_at=person.invited_at, at=at)
+    ):
+        return render_page("people_invitation.html", AccountInvitationPage("gone", token), _GONE)
+    if person.joined_at is not None:
+        return redirect_to("/sign-in")
+    with reading() as reader:
+        scope = MerchantScope(g.merchant.id)
+        customer = find_customer(reader, scope, person.customer_id)
+        inviter = find_person(reader, scope, person.invited_by) if person.invited_by else None
+    if customer is None or customer.blocked:
+        return render_page("people_invitation.html", AccountInvitationPage("gone", token), _GONE)
+    who = (inviter.email if inviter is not None else customer.email) or ""
+    page = AccountInvitationPage("ask", token, who, person.role, person.email)
+    return render_page("people_invitation.html", page)
+
+
 def _act(person_id: str, act: Callable[[Session], None], done: str) -> Response:
     """Do something with a person of the account, but not with the reader itself; a fresh code comes first."""
     if _find(person_id).id == g.signed_in.person_id:
@@ -178,9 +236,11 @@ def _page(
 ) -> Response:
     with reading() as reader:
         stored = list_people(reader, current_scope())
+        declined = list_declined(reader, current_scope(), now() - DECLINED_SHOWN_FOR)
     signed_in = g.signed_in
     entries = build_entries(
         stored,
+        declined,
         own_name=signed_in.name or signed_in.company_name or "",
         own_address=signed_in.email or "",
         reader=signed_in.person_id,

@@ -78,7 +78,7 @@ def make_exports(services: Services) -> int:
         scope, database = Scope(row.merchant_id, row.customer_id), services.database
         database.run(partial(begin_again, scope=scope, export_id=row.id))
         try:
-            byte_count = write_export(services, scope, row.id, locale=row.locale)
+            byte_count = write_export(services, scope, row.id, person_id=row.person_id, locale=row.locale)
         except ExportGone:
             log.info("export.gone", extra={"merchant": scope.merchant_id, "export": row.id})
             continue
@@ -139,7 +139,7 @@ _DUE = Queue(
 _EXPORTS = table_of(Export)
 _REQUESTED = Queue(
     Export,
-    columns=(Export.customer_id, Export.locale, Export.next_try_at),
+    columns=(Export.customer_id, Export.person_id, Export.locale, Export.next_try_at),
     is_due=_EXPORTS.c.next_try_at <= NOW,
     order_by=(Export.next_try_at,),
     claim=_claimed,

@@ -52,7 +52,8 @@ class Erasure(Base):
 class Export(Base):
     """A copy of all that is held about a customer, made by the worker: a ZIP in `ExportPart`s, of `byte_count` bytes.
 
-    `status` is requested, ready, or replaced by a newer one; the bytes of a replaced one are gone. `next_try_at` is when the worker
+    `person_id` is the person of the account who requested it, null where that was its own address: it holds that person's devices alone, and
+    nobody else gets it. `status` is requested, ready, or replaced by a newer one; the bytes of a replaced one are gone. `next_try_at` is when the worker
     makes it, null once it is made. Rows go at `expires_at`; until then they count towards the limit of a day.
     """
 
@@ -83,6 +84,7 @@ class Export(Base):
     merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     customer_id: Mapped[str] = mapped_column(Id)
+    person_id: Mapped[str | None] = mapped_column(Id)
     status: Mapped[str] = mapped_column(Id)
     locale: Mapped[str] = mapped_column(Id)
     requested_at: Mapped[datetime] = mapped_column(Instant)

@@ -41,6 +41,7 @@ class StoredExport(NamedTuple):
     """An export; `Export` says what each is."""
 
     id: str
+    person_id: str | None
     status: str
     locale: str
     requested_at: datetime
@@ -67,6 +68,31 @@ def owned_by(table: sa.Table, owner: Owner, scope: Scope) -> sa.ColumnElement[bo
     if owner.only is not None:
         ids = ids.where(parent.c[owner.only[0]].in_(owner.only[1]))
     return sa.and_(of_merchant, table.c[owner.column].in_(ids))
+
+
+def is_seen_by(table: sa.Table, personal: str, person_id: str | None) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of a customer's is about the customer, or about the person of the account who asks (None: its own
+    address). `personal` is the treatment's."""
+    if personal == "own_address":
+        return sa.true() if person_id is None else sa.false()
+    if personal == "person":
+        return table.c.person_id.is_not_distinct_from(person_id)
+    if personal == "challenge":
+        parent = all_tables().tables["sign_in_challenges"].c
+        return table.c.challenge_id.in_(
+            sa.select(parent.id).where(
+                parent.merchant_id == table.c.merchant_id, parent.person_id.is_not_distinct_from(person_id)
+            )
+        )
+    if personal == "actor":
+        kind = table.c["action" if "action" in table.c else "type"]
+        is_others = sa.and_(
+            table.c.actor_type == "customer",
+            table.c.actor_person.is_distinct_from(person_id),
+            sa.or_(kind.like("portal.%"), kind.like("passkey.%")),
+        )
+        return sa.not_(is_others)
+    return sa.true()
 
 
 def find_erasure(reader: Reader, scope: Scope) -> StoredErasure | None:
@@ -130,13 +156,13 @@ def read_owed_and_credit(reader: Reader, scope: Scope) -> tuple[tuple[CurrencySu
     return _sums(owed), _sums(credit)
 
 
-def find_latest_export(reader: Reader, scope: Scope, *, at: datetime) -> StoredExport | None:
-    """Return the newest export that is requested or ready, None where there is none or its days are over."""
+def find_latest_export(reader: Reader, scope: Scope, person_id: str | None, *, at: datetime) -> StoredExport | None:
+    """Return the newest export of a person of the account (None: of its own address) that is requested or ready, None where there is none or its days are over."""
     row = reader.execute(
         sa.select(*_EXPORT)
         .where(
             Export.merchant_id == scope.merchant_id, Export.customer_id == scope.customer_id,
-            Export.status != "replaced", Export.expires_at > at,
+            Export.person_id.is_not_distinct_from(person_id), Export.status != "replaced", Export.expires_at > at,
         )
         .order_by(Export.id.desc())
         .limit(1)
@@ -144,13 +170,13 @@ def find_latest_export(reader: Reader, scope: Scope, *, at: datetime) -> StoredE
     return StoredExport._make(row) if row else None
 
 
-def find_ready_export(reader: Reader, scope: Scope, *, at: datetime) -> StoredExport | None:
-    """Return the export that may be downloaded: the one that is ready, also while a newer one is being made."""
+def find_ready_export(reader: Reader, scope: Scope, person_id: str | None, *, at: datetime) -> StoredExport | None:
+    """Return the export that a person of the account (None: its own address) may download: the one that is ready, also while a newer one is being made."""
     row = reader.execute(
         sa.select(*_EXPORT)
         .where(
             Export.merchant_id == scope.merchant_id, Export.customer_id == scope.customer_id,
-            Export.status == "ready", Export.expires_at > at,
+            Export.person_id.is_not_distinct_from(person_id), Export.status == "ready", Export.expires_at > at,
         )
         .order_by(Export.id.desc())
         .limit(1)

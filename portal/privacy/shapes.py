@@ -14,6 +14,7 @@ from portal.clock import write_instant
 from portal.customers.queries.customers import StoredCustomer
 from portal.customers.shapes import shape_customers
 from portal.documents.queries import unpack
+from portal.events.queries import find_people_behind
 from portal.invoices.queries.credit_notes import StoredCreditNote
 from portal.invoices.queries.invoices import StoredInvoice
 from portal.invoices.shapes import shape_credit_note, shape_invoices
@@ -22,7 +23,7 @@ from portal.migrations import all_tables
 from portal.payment_methods.shapes import shape_method
 from portal.payments.queries.payments import StoredPayment
 from portal.payments.shapes import shape_payments
-from portal.privacy.queries import StoredErasure, owned_by
+from portal.privacy.queries import StoredErasure, is_seen_by, owned_by
 from portal.privacy.rules.erasures import MoneyUnderWay
 from portal.privacy.rules.registry import OF_CUSTOMER, TREATMENTS, Treatment
 from portal.refunds.shapes import shape_refund
@@ -66,17 +67,24 @@ def read_customer(reader: Connection, scope: Scope, merchant: MerchantProfile) -
 
 
 def read_section(
-    reader: Connection, scope: Scope, merchant: MerchantProfile, section: str, *, at: datetime
+    reader: Connection, scope: Scope, merchant: MerchantProfile, section: str, *, person_id: str | None, at: datetime
 ) -> Iterator[Object]:
-    """Yield the objects of a section as they are read, at most 200 in memory; `at` decides what is overdue."""
+    """Yield the objects of a section as they are read, at most 200 in memory; `at` decides what is overdue.
+
+    `person_id` is the person of the account for whom they are read, None for its own address: of the others there are role and name at most.
+    """
     name = SECTIONS[section]
     table, treatment = all_tables().tables[name], TREATMENTS[name]
     streamed = reader.execution_options(stream_results=True, yield_per=_BATCH)
-    statement = sa.select(table).where(owned_by(table, treatment.owner, scope))
+    statement = sa.select(table).where(
+        owned_by(table, treatment.owner, scope), is_seen_by(table, treatment.personal, person_id)
+    )
+    withhold = _WITHHELD.get(name)
     with streamed.execute(statement) as result:
         for rows in result.partitions():
             shaped = _SHAPED[name](reader, merchant, rows, at) if name in _SHAPED else [{}] * len(rows)
-            yield from ({**_plain(table, row, treatment), **shape} for row, shape in zip(rows, shaped, strict=True))
+            objects = [{**_plain(table, row, treatment), **shape} for row, shape in zip(rows, shaped, strict=True)]
+            yield from withhold(reader, scope, objects, person_id) if withhold is not None else objects
 
 
 def read_attached(reader: Connection, scope: Scope) -> Iterator[tuple[str, bytes]]:
@@ -120,6 +128,42 @@ _SHAPED: Mapping[str, _Shape] = MappingProxyType(
         "credit_notes": _one_by_one(lambda row: shape_credit_note(_stored(StoredCreditNote, row))),
     }
 )
+
+
+def _of_others(_reader: Connection, _scope: Scope, people: list[Object], person_id: str | None) -> list[Object]:
+    """Of the other persons of the account the id, by which events name them, the role and the name alone."""
+    return [
+        each if each["id"] == person_id else {**dict.fromkeys(each), **{key: each[key] for key in _OF_OTHERS}}
+        for each in people
+    ]
+
+
+def _without_addresses(_reader: Connection, _scope: Scope, events: list[Object], person_id: str | None) -> list[Object]:
+    """Events of other persons of the account without their mail addresses."""
+    for event in events:
+        shape = event["data"].get("object") or {}
+        if shape.get("object") == "person" and shape.get("id") != person_id:
+            event["data"] = {
+                part: {**value, "email": None} if value else value for part, value in event["data"].items()
+            }
+    return events
+
+
+def _without_devices(reader: Connection, scope: Scope, consents: list[Object], person_id: str | None) -> list[Object]:
+    """Consents without the device in which another person of the account gave them."""
+    given_to = {each: [row[each] for row in consents if row[each]] for each in ("payment", "payment_method")}
+    behind = find_people_behind(reader, scope, [each for ids in given_to.values() for each in ids])
+    for row in consents:
+        if behind.get(row["payment"] or row["payment_method"] or "") != person_id:
+            row["network_address"] = row["user_agent"] = None
+    return consents
+
+
+_OF_OTHERS = ("id", "customer", "role", "name")
+_WITHHELD: Mapping[str, Callable[[Connection, Scope, list[Object], str | None], list[Object]]] = MappingProxyType(
+    {"persons": _of_others, "events": _without_addresses, "payment_method_consents": _without_devices}
+)
+"""What is taken out of the rows of a table for whoever asks."""
 
 
 def _stored(kind: Any, row: sa.Row[Any]) -> Any:

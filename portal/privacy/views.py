@@ -88,7 +88,7 @@ def download() -> Response:
     """The export that is ready, in pieces as it is stored; the fresh code is asked for on a page of its own, since this changes nothing."""
     services, scope = current_services(), current_scope()
     with reading() as reader:
-        export = find_ready_export(reader, scope, at=now())
+        export = find_ready_export(reader, scope, g.signed_in.person_id, at=now())
     if export is None:
         raise NotFound
     if needs_code():
@@ -142,8 +142,8 @@ def _page(*, done: str = "", fault: str = "", status: int = 200) -> Response:
     with reading() as reader:
         owed, credit = read_owed_and_credit(reader, scope)
         page = build_privacy_page(
-            find_ready_export(reader, scope, at=now()),
-            find_latest_export(reader, scope, at=now()),
+            find_ready_export(reader, scope, g.signed_in.person_id, at=now()),
+            find_latest_export(reader, scope, g.signed_in.person_id, at=now()),
             find_erasure(reader, scope),
             read_money_under_way(reader, scope),
             owed,

@@ -125,7 +125,10 @@ def _happening(event: StoredEvent, local: Callable[[datetime], datetime], reader
         currency=shape.get("currency") or "",
         subject=_subject(event.type, shape),
         details=details,
-        way=shape.get("by") or shape.get("reason") or "",
+        way=shape.get("by")
+        or shape.get("reason")
+        or (shape.get("status") if event.type == EventType.PERSON_REMOVED else "")
+        or "",
     )
 
 

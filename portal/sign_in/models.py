@@ -130,7 +130,11 @@ class Confirmation(Base):
 
 
 class EmailChange(Base):
-    """An address that a customer changed: until `undo_until` whoever has the one before can undo it."""
+    """An address that a customer changed: until `undo_until` whoever has the one before can undo it.
+
+    `since_at` is from when on what was done with the account is ended by that, `person_id` the person who changed it, null where that was
+    whoever had the address before; both are null in rows of an earlier release.
+    """
 
     __tablename__ = "email_changes"
     __table_args__ = (
@@ -143,8 +147,10 @@ class EmailChange(Base):
     merchant_id: Mapped[str] = mapped_column(Id, primary_key=True)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     customer_id: Mapped[str] = mapped_column(Id)
+    person_id: Mapped[str | None] = mapped_column(Id)
     old_email: Mapped[str] = mapped_column(Text)
     new_email: Mapped[str] = mapped_column(Text)
+    since_at: Mapped[datetime | None] = mapped_column(Instant)
     changed_at: Mapped[datetime] = mapped_column(Instant)
     undo_until: Mapped[datetime] = mapped_column(Instant)
     undone_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from portal.sign_in.operations import CodeAttempt, SignInResult
 from portal.sign_in.operations.confirmations import EnteredCode
 from portal.sign_in.pages import (
     AccountChoice,
+    AccountOwed,
     AccountsPage,
     ChooseAccountPage,
     CodePage,
@@ -128,22 +129,30 @@ def build_mailed_link_page(token: str, link: FoundLink, *, signed_in: SignedIn |
     )
 
 
-def build_choose_account_page(action: str, accounts: Iterable[Account], *, code: str = "") -> ChooseAccountPage:
+Owed = Mapping[str, Sequence[AccountOwed]]
+"""What accounts have to pay, by the customer's id."""
+
+
+def build_choose_account_page(
+    action: str, accounts: Iterable[Account], owed: Owed, *, code: str = ""
+) -> ChooseAccountPage:
     """Return the page that lets one of several customers with the verified address be chosen.
 
     `action` is below the merchant's root.
     """
-    return ChooseAccountPage(action, tuple(_choice(account) for account in accounts), code)
+    return ChooseAccountPage(action, tuple(_choice(account, owed) for account in accounts), code)
 
 
-def build_accounts_page(accounts: Iterable[Account], *, current: str, address: str) -> AccountsPage:
+def build_accounts_page(accounts: Iterable[Account], owed: Owed, *, current: str, address: str) -> AccountsPage:
     """Return the page on which another account of the mailbox is chosen; `current` is the customer whose account is open."""
-    return AccountsPage(tuple(replace(_choice(each), is_current=each.id == current) for each in accounts), address)
+    choices = (replace(_choice(each, owed), is_current=each.id == current) for each in accounts)
+    return AccountsPage(tuple(choices), address)
 
 
-def _choice(account: Account) -> AccountChoice:
+def _choice(account: Account, owed: Owed) -> AccountChoice:
     company = account.company_name or "" if account.name else ""
-    return AccountChoice(account.id, _name(account) or account.email, company, account.role)
+    name = _name(account) or account.email
+    return AccountChoice(account.id, name, company, account.role, owed=tuple(owed.get(account.id, ())))
 
 
 def _name(account: Account) -> str:

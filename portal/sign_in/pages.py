@@ -119,15 +119,25 @@ class MailedLinkPage:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountOwed:
+    """What an account has to pay in a currency: the sum in minor units, and of how many invoices."""
+
+    count: int
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountChoice:
     """A customer that the verified address may sign in as; `name` is the address of one without a name. `company` is "" when the name is
-    the company's. `role`: "owner", "payer" or "viewer". `is_current`: the account that is open."""
+    the company's. `role`: "owner", "payer" or "viewer". `is_current`: the account that is open. `owed` is what there is to pay, by currency."""
 
     id: str
     name: str
     company: str = ""
     role: str = "owner"
     is_current: bool = False
+    owed: tuple[AccountOwed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

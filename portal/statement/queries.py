@@ -3,7 +3,7 @@ or from the day on which they were posted where that was earlier."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from portal.database import Day, Instant, Reader, table_of
 from portal.invoices.models import CreditNote, Invoice
 from portal.ledger.models import LedgerEntry, LedgerTransaction
 from portal.statement.rules import Posted, Statement, age, build_movements, rank
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 _E, _T = table_of(LedgerEntry), table_of(LedgerTransaction)
 _I, _N = table_of(Invoice), table_of(CreditNote)
@@ -89,6 +89,37 @@ _POSTED = (
 )
 
 
+# Whose account moved in the period, or owed something at its end.
+_WITH_STATEMENT = (
+    sa.select(_E.c.customer_id)
+    .select_from(_FROM)
+    .where(
+        _E.c.merchant_id == sa.bindparam("merchant_id"),
+        _E.c.customer_id.in_(sa.bindparam("customer_ids", expanding=True)),
+        _E.c.account.in_(_OWN),
+        _before("after"),
+    )
+    .group_by(_E.c.customer_id, _E.c.currency, _E.c.account, _E.c.invoice_id)
+    .having(
+        sa.or_(
+            sa.func.max(sa.case((_before("first"), 0), else_=1)) == 1,
+            sa.and_(_E.c.account == "receivable", sa.func.sum(_E.c.amount) != 0),
+        )
+    )
+)
+
+
+def list_with_statement(
+    reader: Reader, scope: MerchantScope, customer_ids: Sequence[str], *, first_on: date, last_on: date, zone: ZoneInfo
+) -> set[str]:
+    """Return those customers whose account moved between two days (both included), or owed something at their end, in any currency."""
+    if not customer_ids:
+        return set()
+    days = _days(first_on, last_on, zone)
+    parameters = {"merchant_id": scope.merchant_id, "customer_ids": customer_ids, **days}
+    return set(reader.execute(_WITH_STATEMENT, parameters).scalars())
+
+
 def list_currencies(reader: Reader, scope: Scope) -> list[str]:
     """Return the currencies in which the customer ever owed something or had credit."""
     return list(
@@ -134,11 +165,17 @@ def _list_posted(reader: Reader, parameters: dict[str, Any], zone: ZoneInfo) -> 
 
 
 def _parameters(scope: Scope, currency: str, first_on: date, last_on: date, zone: ZoneInfo) -> dict[str, Any]:
-    after = last_on + timedelta(days=1)
     return {
         "merchant_id": scope.merchant_id,
         "customer_id": scope.customer_id,
         "currency": currency,
+        **_days(first_on, last_on, zone),
+    }
+
+
+def _days(first_on: date, last_on: date, zone: ZoneInfo) -> dict[str, Any]:
+    after = last_on + timedelta(days=1)
+    return {
         "first": first_on,
         "first_at": _start(first_on, zone),
         "after": after,

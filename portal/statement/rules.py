@@ -15,6 +15,8 @@ MovementKind = Literal[
     "invoice", "correction", "voided", "credit_note", "payment", "payment_from_credit", "payment_elsewhere", "undone", "refund",
     "refund_failed", "opening",
 ]  # fmt: skip
+CATCH_UP_DAYS = 7
+"""How long after its day a month's statement is still announced, a merchant's last customer included."""
 PeriodName = Literal["month", "quarter", "year", "last_year"]
 
 KINDS: dict[str, MovementKind] = {
@@ -106,6 +108,11 @@ class Statement:
         return sum(each.credited for each in self.movements)
 
     @property
+    def owes_something(self) -> bool:
+        """Return whether an invoice, or a balance brought forward, was not settled at the end of the last day."""
+        return bool(self.ageing.not_due or self.ageing.late)
+
+    @property
     def closing(self) -> int:
         return self.opening + self.charged - self.credited
 
@@ -151,6 +158,17 @@ def period(name: PeriodName, today: date) -> tuple[date, date]:
     if name == "year":
         return today.replace(month=1, day=1), today
     return date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)
+
+
+def month_to_announce(day: int, today: date) -> tuple[date, date] | None:
+    """Return the first and the last day of the month whose statement is announced today, where that is done on a day of the next one; None
+    once that day is longer past than a reminder's may be."""
+    this = today.replace(day=1)
+    for after in (this, day_before(this).replace(day=1)):
+        if timedelta(0) <= today - after.replace(day=day) < timedelta(CATCH_UP_DAYS):
+            last = day_before(after)
+            return last.replace(day=1), last
+    return None
 
 
 def checked_period(first_on: date | None, last_on: date | None, today: date) -> tuple[date, date]:

@@ -27,6 +27,8 @@ from portal.emails.pages import (
     RefundMail,
     ReminderMail,
     SignInMail,
+    StatementBalance,
+    StatementMail,
     SurplusMail,
 )
 from portal.emails.rendering import build_mail_brand, render_mail
@@ -91,6 +93,14 @@ def mails_of(brand: MailBrand, currency: str) -> dict[str, Any]:
             True,
             True,
             LINK,
+            LINK,
+        ),
+        "statement": StatementMail(
+            replace(brand, unsubscribe_url=LINK, notices_url=LINK),
+            NAME,
+            AT.date(),
+            AT.date(),
+            (StatementBalance(AMOUNT, currency), StatementBalance(-AMOUNT, "EUR")),
             LINK,
         ),
         "payment_failed": PaymentFailedMail(

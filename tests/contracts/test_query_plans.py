@@ -16,7 +16,7 @@ from portal.customers.queries import customers
 from portal.database import Database
 from portal.invoices.queries import credit_notes, invoices
 from portal.invoices.queries.invoice_list import FILTERS as INVOICE_FILTERS
-from portal.invoices.queries.invoice_list import is_by_due_date, read_invoice_list, sum_owed
+from portal.invoices.queries.invoice_list import is_by_due_date, list_owed, read_invoice_list, sum_owed
 from portal.invoices.queries.invoice_page import read_invoice_page
 from portal.invoices.rules import OUTSTANDING
 from portal.method_users import METHOD_USERS
@@ -247,6 +247,12 @@ NAMED: dict[str, Question] = {
     ),
     "lines of invoices": lambda reader, crowd: invoices.list_lines(
         reader, crowd.scope, [crowd.invoice_id(n) for n in range(1, 25)]
+    ),
+    "owed by several accounts": lambda reader, crowd: found(
+        list_owed(reader, MerchantScope(crowd.scope.merchant_id), [f"cus_{n:022d}" for n in range(1, 9)])
+    ),
+    "customers to announce statements to": lambda reader, crowd: found(
+        customers.list_with_address(reader, MerchantScope(crowd.scope.merchant_id), after=f"cus_{99:022d}", limit=100)
     ),
     "invoices to remind of": lambda reader, crowd: found(
         list_to_remind(

@@ -19,9 +19,12 @@ from portal.provider_events.models import ProviderEvent
 from portal.reconciliation.models import GatewayComparison
 from portal.refunds.models import Refund
 from portal.refunds.rules import RESEND_REFUND_AFTER
+from portal.statement.models import StatementRound
 from tests.crash.browser import Browser
 from tests.crash.installation import DEAD, ROOT
+from tests.support.actors import OPERATOR
 from tests.support.live_accounts import GOOD_CARD
+from tests.support.merchant_settings import change_settings
 from tests.support.waiting import wait_for
 
 WHILE_PAYING = (
@@ -36,6 +39,7 @@ WHILE_REFUNDING = ("refund.intent_committed", "refund.gateway_answered", "refund
 WHILE_HANDLING = ("event.claimed", "event.handled")
 WHILE_SETTING_UP = ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up")
 WHILE_REMINDING = ("reminder.recorded", "reminder.committed")
+WHILE_ANNOUNCING = ("statements.announced", "statements.committed")
 LABELS = {
     *WHILE_PAYING,
     *WHILE_DELIVERING,
@@ -45,6 +49,7 @@ LABELS = {
     "comparison.claimed",
     *WHILE_SETTING_UP,
     *WHILE_REMINDING,
+    *WHILE_ANNOUNCING,
     "payment.looked_up",
     "payment.stop_requested",
     "payment.cancel_answered",
@@ -285,6 +290,20 @@ def test_worker_killed_while_it_reminds_reminds_once(installation, mail, label):
     assert len(reminders) == 1
 
 
+@pytest.mark.parametrize("label", WHILE_ANNOUNCING)
+def test_worker_killed_while_it_announces_statements_announces_each_once(installation, mail, label):
+    account = installation.accounts.create()
+    account.open_invoice()
+    _let_statements_be_announced_now(account)
+
+    assert installation.work(crash_at=label) == DEAD
+    assert installation.work() == 0
+    assert installation.work() == 0
+
+    statements = [caught for caught in mail.take() if "statement from" in str(caught.message["Subject"])]
+    assert [caught.recipients for caught in statements].count((account.email,)) == 1
+
+
 def test_workers_beside_a_killed_one_deliver_all_but_its_message_once(installation, mail):
     account = installation.accounts.create()
     card = account.save_card()
@@ -516,6 +535,21 @@ def _make_overdue_at_noon(account) -> None:
             sa.update(Invoice)
             .where(Invoice.merchant_id == account.merchant.id, Invoice.customer_id == account.scope.customer_id)
             .values(due_on=now.date() - timedelta(3))
+        )
+
+
+def _let_statements_be_announced_now(account) -> None:
+    """The customer's one invoice was issued last month, whose statements are announced today, by day, and were not before."""
+    now = datetime.now(UTC)
+    _make_overdue_at_noon(account)
+    with account.live.database.unit_of_work() as session:
+        changes = {"notices": {"statement_ready": "on", "statement_day": min(now.day, 28)}}
+        change_settings(session, account.merchant.id, changes, actor=OPERATOR, at=now)
+        session.execute(sa.delete(StatementRound).where(StatementRound.merchant_id == account.merchant.id))
+        session.execute(
+            sa.update(Invoice)
+            .where(Invoice.merchant_id == account.merchant.id, Invoice.customer_id == account.scope.customer_id)
+            .values(issued_on=now.date().replace(day=1) - timedelta(1))
         )
 
 

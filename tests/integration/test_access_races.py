@@ -77,7 +77,7 @@ def undo_everything(site: Site, since: Any, session: Any) -> None:
     actor, at = customer_actor(site.scope.customer_id), site.clock.now()
     give_the_address_back(site, session)
     remove_passkeys_since(session, site.scope, since, actor=actor, at=at)
-    end_people_since(session, site.scope, since, actor=actor, at=at)
+    end_people_since(session, site.scope, since, (), actor=actor, at=at)
     withdraw_erasure_since(session, site.scope, since, actor=actor, at=at)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from portal.audit.models import AuditEntry
 from portal.database import Database
 from portal.merchants.models import ApiKey
 from portal.paging import EXPORT_SIZE
+from portal.people.operations import add_person
+from portal.people.rules import Role
+from portal.tenancy import Scope
 from tests.conftest import SECRET_KEY
 from tests.support import customers
 from tests.support.accounts import Account, make_account
+from tests.support.actors import OPERATOR
 from tests.support.commands import Commands, Ran
 
 
@@ -267,6 +272,39 @@ def test_customer_is_blocked_unblocked_and_deleted(shop, customer):
     assert "was deleted" in shop.refused("customer", "show", made["id"])
     shop.refused("customer", "delete", "noah@berg.example")
     assert made["id"] not in {row["id"] for row in shop.rows("customer", "list")}
+
+
+def invited(shop: Shop, customer: dict[str, Any], address: str = "jonas@weber.example") -> str:
+    scope, at = Scope(shop.account.scope.merchant_id, customer["id"]), datetime.now(UTC)
+    with shop.account.database.unit_of_work() as session:
+        return add_person(session, scope, address, Role.PAYER, name="Jonas", actor=OPERATOR, at=at)
+
+
+def test_persons_are_listed_and_removed_by_address_and_by_id(shop, customer):
+    account = customer("--email", "maya@lindqvist.example")
+    first, second = invited(shop, account), invited(shop, account, "ingrid@moreau.example")
+    listed = shop.rows("customer", "people", "list", account["id"])
+    assert [(each["id"], each["email"], each["role"], each["status"]) for each in listed] == [
+        (first, "jonas@weber.example", "payer", "invited"), (second, "ingrid@moreau.example", "payer", "invited"),
+    ]  # fmt: skip
+
+    (removed,) = shop.rows("customer", "people", "remove", account["id"], "Jonas@weber.example")
+    shop.rows("customer", "people", "remove", account["email"], second)
+
+    assert (removed["object"], removed["id"], removed["status"]) == ("person", first, "removed")
+    assert shop.rows("customer", "people", "list", account["id"]) == []
+    assert shop.acts(first)[-1] == ("person.removed", "system", "command")
+
+
+def test_person_of_another_account_is_not_removed(shop, customer):
+    account = customer("--email", "maya@lindqvist.example")
+    shop.run("customer", "create", "--email", "other@else.example")
+    person = invited(shop, account)
+
+    for name in (person, "jonas@weber.example", "per_x", "nobody@else.example"):
+        assert "has no person" in shop.refused("customer", "people", "remove", "other@else.example", name)
+
+    assert len(shop.rows("customer", "people", "list", account["id"])) == 1
 
 
 def test_customers_are_filtered_as_by_the_api(shop, customer):

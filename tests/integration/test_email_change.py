@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -400,6 +401,94 @@ def test_undo_removes_who_was_invited_or_given_another_role_since_the_change(sit
     removed = {row.id: row.removed_at is not None for row in site.rows(Person)}
     assert removed == {before: False, promoted: True, since: True}
     assert invited.follow("/acme/").path.startswith("/acme/sign-in")
+
+
+def undone(site: Site, path: str) -> None:
+    """Whoever has the address before undoes the change."""
+    owner = site.browser()
+    page = owner.submit(owner.get(path), "Send the code")
+    site.clock.advance(minutes=1)
+    caught = next(mail for mail in site.deliver() if mail.recipients == (ADDRESS,))
+    owner.submit(page, "Undo the change", code=caught.code)
+
+
+def removed_people(site: Site) -> set[str]:
+    return {row.email for row in site.rows(Person) if row.removed_at is not None}
+
+
+def changed_in(site: Site, browser: PageClient) -> str:
+    """Change the address in a browser that is signed in already; return the path at which that is undone."""
+    site.deliver()
+    page, code = to_the_code(site, browser)
+    browser.submit(page, "Confirm address", code=code)
+    return path_of(next(mail for mail in site.deliver() if "/undo/" in mail.text))
+
+
+def test_undo_removes_who_was_let_in_earlier_in_the_session_that_changed_the_address(site):
+    """Whoever took a session over may invite an owner first, and change the address then."""
+    insert_person(site, "before@weber.example", "owner")
+    site.clock.advance(minutes=1)
+    browser, device = site.signed_in(), Authenticator()
+    site.clock.advance(minutes=1)
+    insert_person(site, "accomplice@weber.example", "owner")
+    insert_copy(site, "copy@weber.example")
+    add_passkey(site, device, browser)
+    site.clock.advance(hours=1)
+
+    undone(site, changed_in(site, browser))
+
+    assert removed_people(site) == {"accomplice@weber.example"}
+    assert all(row.removed_at for row in site.rows(Passkey))
+    assert all(row.ended_at for row in site.rows(NoticeCopy))
+
+
+def test_undo_reaches_back_72_hours_in_a_session_that_is_older(site):
+    browser = site.signed_in()
+    insert_person(site, "long-ago@weber.example", "owner")
+    for _ in range(5):  # Used each day, so that it does not end.
+        site.clock.advance(hours=16)
+        browser.get("/acme/")
+    insert_person(site, "yesterday@weber.example", "owner")
+    site.clock.advance(hours=16)
+
+    undone(site, changed_in(site, browser))
+
+    assert removed_people(site) == {"yesterday@weber.example"}
+
+
+def test_undo_reaches_behind_a_switch_of_accounts(site):
+    """A session that was switched to began with the one before."""
+    other, browser = site.add_customer(ADDRESS), site.browser()
+    browser.post(path_of(site.request_mail(browser)), {"account": site.scope.customer_id})
+    insert_person(site, "accomplice@weber.example", "owner")
+    site.clock.advance(minutes=2)
+    for account in (other, site.scope):
+        browser.post("/acme/accounts", {"account": account.customer_id})
+
+    undone(site, changed_in(site, browser))
+
+    assert removed_people(site) == {"accomplice@weber.example"}
+
+
+def test_undo_removes_the_owner_who_changed_the_address(site):
+    """A person with that role, who would else change it again at once; another owner stays."""
+    long_ago = site.clock.now() - timedelta(days=90)
+    for address in ("acting@weber.example", "other@weber.example"):
+        insert_person(site, address, "owner", joined_at=long_ago, created_at=long_ago, invited_at=long_ago)
+    browser = person_signed_in(site, "acting@weber.example")
+    site.deliver()
+    asked = browser.post("/acme/details/email", {"email": NEW})
+    (own,) = [caught for caught in site.deliver() if caught.has_code]
+    page = browser.submit(browser.follow(asked.location), "Confirm and continue", code=own.code)
+    site.clock.advance(minutes=1)
+    code = next(caught.code for caught in site.deliver() if caught.recipients == (NEW,))
+    browser.submit(page, "Confirm address", code=code)
+    path = path_of(next(mail for mail in site.deliver() if mail.recipients == (ADDRESS,) and "/undo/" in mail.text))
+
+    undone(site, path)
+
+    assert removed_people(site) == {"acting@weber.example"}
+    assert browser.follow("/acme/").path.startswith("/acme/sign-in")
 
 
 def test_undo_withdraws_the_erasure_that_was_requested_since_the_change(site):

@@ -97,7 +97,7 @@ def test_nothing_of_an_erased_customer_is_found_but_what_the_law_keeps(site: Sit
         assert left_in_the_file(site) == []
 
 
-_EMPTY = {"exports", "export_parts", "erasures", "promises", "invoice_reminders", "pay_links"}
+_EMPTY = {"exports", "export_parts", "erasures", "promises", "invoice_reminders", "pay_links", "statement_notices"}
 MARKED = {
     ("confirmations", "address"), ("customers", "email"), ("customers", "metadata"), ("customers", "shipping_address"),
     ("email_changes", "old_email"), ("events", "data"), ("notice_copies", "address"), ("payment_method_consents", "network_address"),

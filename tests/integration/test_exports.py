@@ -20,12 +20,14 @@ from portal.events.models import EventRecord
 from portal.events.rules import customer_actor
 from portal.invoices.models import Invoice
 from portal.migrations import all_tables
+from portal.people.operations import change_role
+from portal.people.rules import Role
 from portal.privacy.errors import ExportUnderWay, TooManyExports
 from portal.privacy.jobs import delete_exports, erase_customers, make_exports
 from portal.privacy.models import Export, ExportPart
 from portal.privacy.operations.erasing import request_erasure
 from portal.privacy.operations.exporting import KEPT_FOR, Pieces, request_export
-from portal.privacy.queries import find_part, owned_by
+from portal.privacy.queries import find_part, find_ready_export, is_seen_by, owned_by
 from portal.privacy.rules.registry import TREATMENTS
 from portal.public_ids import new_id
 from portal.sign_in.operations import delete_customer
@@ -33,24 +35,25 @@ from portal.tenancy import Scope
 from tests.support import customers
 from tests.support.actors import STAFF
 from tests.support.marked_customer import EMAIL, OTHER_PHONE, PDF, STEM, fill
-from tests.support.site import ADDRESS, Site
+from tests.support.notices import with_fresh_code
+from tests.support.people import insert_person
+from tests.support.site import ADDRESS, Site, path_of
 
 SECRETS = (f"tok_{STEM}", f"fp_{STEM}")
 
 
-def request(site: Site, scope: Scope | None = None, locale: str = "en") -> str:
+def request(site: Site, scope: Scope | None = None, locale: str = "en", person: str | None = None) -> str:
     scope = scope or site.scope
+    actor = customer_actor(scope.customer_id, person=person)
     return site.services.database.run(
-        partial(
-            request_export, scope=scope, locale=locale, most_a_day=3, actor=customer_actor(scope.customer_id), at=site.clock.now()
-        )
-    )  # fmt: skip
+        partial(request_export, scope=scope, locale=locale, most_a_day=3, actor=actor, at=site.clock.now())
+    )
 
 
-def made(site: Site, scope: Scope | None = None, locale: str = "en") -> zipfile.ZipFile:
+def made(site: Site, scope: Scope | None = None, locale: str = "en", person: str | None = None) -> zipfile.ZipFile:
     """The export that the worker makes now."""
     scope = scope or site.scope
-    export_id = request(site, scope, locale)
+    export_id = request(site, scope, locale, person)
     make_exports(site.services)
     (row,) = site.rows(Export, id=export_id)
     content = bytes_of(site, scope, export_id)
@@ -102,9 +105,76 @@ def test_export_has_every_row_of_the_customer_and_none_of_another(site: Site, tm
     assert archive.read(attached) == PDF
 
 
+ANNA, BERT = "anna@weber.example", "bert@weber.example"
+
+
+def used_by_two(site: Site) -> tuple[str, str]:
+    """Two persons of Maya's account, who signed in in browsers of their own, as Maya did."""
+    people = insert_person(site, ANNA, "owner", name="Anna Weber"), insert_person(site, BERT, "payer")
+    for address, browser in ((ADDRESS, "Maya's phone"), (ANNA, "Anna's laptop"), (BERT, "Bert's tablet")):
+        visitor = site.browser()
+        visitor.client.environ_base["HTTP_USER_AGENT"] = browser
+        visitor.post(path_of(site.request_mail(visitor, address)))
+        site.clock.advance(minutes=1)
+    return people
+
+
+def test_export_has_devices_of_who_asked_and_of_nobody_else(site: Site) -> None:
+    anna, _ = used_by_two(site)
+
+    own = made(site).read("data.json").decode()
+    site.clock.advance(days=1)
+    annas = made(site, person=anna).read("data.json").decode()
+
+    assert "Maya's phone" in own and "Anna's laptop" not in own and "Bert's tablet" not in own
+    assert "Anna's laptop" in annas and "Maya's phone" not in annas and "Bert's tablet" not in annas
+    assert {row["person_id"] for row in json.loads(annas)["sessions"]} == {anna}
+
+
+def test_export_names_the_others_by_role_and_name_at_most(site: Site) -> None:
+    anna, bert = used_by_two(site)
+    with site.services.database.unit_of_work() as session:
+        change_role(
+            session, site.scope, bert, Role.VIEWER, actor=customer_actor(site.scope.customer_id), at=site.clock.now()
+        )
+
+    archive = made(site, person=anna)
+    data = json.loads(archive.read("data.json"))
+
+    text = archive.read("data.json").decode() + archive.read("data.html").decode()
+    assert ANNA in text and BERT not in text
+    of_bert = next(each for each in data["people"] if each["id"] == bert)
+    assert {key for key, value in of_bert.items() if value is not None} == {"id", "customer", "role"}
+    assert next(each for each in data["people"] if each["id"] == anna)["email"] == ANNA
+    signed_in = [each for each in data["events"] if each["type"] == "portal.signed_in"]
+    assert {each["actor_person"] for each in signed_in} == {anna}
+
+
+def test_export_is_downloaded_and_mailed_about_to_who_asked_alone(site: Site) -> None:
+    anna, _ = used_by_two(site)
+    made(site, person=anna)
+    ready = [mail for mail in site.deliver() if "data" in str(mail.message["Subject"])]
+    assert [mail.recipients for mail in ready] == [(ANNA,)]
+
+    with_fresh_code(site).get("/acme/privacy/export.zip", status=404)
+    with site.services.database.read() as reader:
+        assert find_ready_export(reader, site.scope, None, at=site.clock.now()) is None
+        assert find_ready_export(reader, site.scope, anna, at=site.clock.now()) is not None
+
+
+def test_newer_export_of_another_person_leaves_this_ones(site: Site) -> None:
+    anna, _ = used_by_two(site)
+    made(site, person=anna)
+
+    made(site)
+
+    assert [row.status for row in site.rows(Export)] == ["ready", "ready"]
+
+
 def count(site: Site, name: str) -> int:
     table = all_tables().tables[name]
-    mine = owned_by(table, TREATMENTS[name].owner, site.scope)
+    treatment = TREATMENTS[name]
+    mine = sa.and_(owned_by(table, treatment.owner, site.scope), is_seen_by(table, treatment.personal, None))
     with site.services.database.read() as reader:
         return reader.execute(sa.select(sa.func.count()).select_from(table).where(mine)).scalar_one()
 

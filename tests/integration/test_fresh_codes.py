@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
+from portal.errors import FreshCodeNeeded
 from portal.gateways.contract import State
 from portal.payment_methods.models import PaymentMethod
 from portal.payments.models import Payment
+from portal.payments.operations.intents import write_intent
 from tests.support.accounts import Account
 from tests.support.actors import OPERATOR
 from tests.support.merchant_settings import change_settings
 from tests.support.notices import with_fresh_code
 from tests.support.page_client import Page, PageClient
+from tests.support.paying import CONSENT, PayingCustomer
 from tests.support.site import Site
 
 
@@ -178,3 +184,99 @@ def confirmation(review: Page) -> tuple[str, dict[str, list[str]]]:
 
 def pay(pages: PageClient, review: Page) -> None:
     pages.post(*confirmation(review))
+
+
+# --- an amount in parts ---
+
+
+def statuses_of(site: Site) -> list[str]:
+    return sorted(row.status for row in site.rows(Payment))
+
+
+def test_parts_below_the_limit_need_a_code_once_their_sum_is_above_it(
+    site: Site, account: Account, pages: PageClient
+) -> None:
+    limit(site, USD="50.00")
+    for _ in range(2):
+        pay(pages, pages.get(choose(pages, account.invoice(2500))))
+    review = choose(pages, account.invoice(100))
+
+    assert code_page("/checkout/") in redirect(pages, review)
+    assert code_page("/checkout/") in pages.post(f"{review}/confirmation").location
+    assert statuses_of(site) == ["complete", "complete", "incomplete"]
+    with_fresh_code(site, pages)
+    pay(pages, pages.get(review))
+    assert statuses_of(site) == ["complete"] * 3
+
+
+def test_sum_begins_anew_after_a_fresh_code_and_after_a_day(site: Site, account: Account, pages: PageClient) -> None:
+    limit(site, USD="50.00")
+    pay(pages, pages.get(choose(pages, account.invoice(4000))))
+    with_fresh_code(site, pages)
+    pay(pages, pages.get(choose(pages, account.invoice(9000))))
+    site.clock.advance(minutes=16)
+
+    pay(pages, pages.get(choose(pages, account.invoice(4000))))
+    assert code_page("/checkout/") in redirect(pages, choose(pages, account.invoice(2000)))
+    for _ in range(2):  # Used meanwhile, so that it does not end.
+        site.clock.advance(hours=13)
+        pages.get("/acme/")
+    pay(pages, pages.get(choose(pages, account.invoice(2000))))
+
+
+def test_parts_paid_in_another_session_count(site: Site, account: Account, pages: PageClient) -> None:
+    limit(site, USD="50.00")
+    pay(pages, pages.get(choose(pages, account.invoice(4000))))
+    other = site.signed_in()
+
+    assert code_page("/checkout/") in redirect(other, choose(other, account.invoice(2000)))
+
+
+def test_what_ended_without_money_and_other_currencies_do_not_count(
+    site: Site, account: Account, pages: PageClient, method: str
+) -> None:
+    limit(site, USD="50.00")
+    now = site.clock.now()
+    for status, currency in (("failed", "USD"), ("complete", "EUR")):
+        account.payment(status, 9000, currency=currency, payment_method_id=method, confirmed_at=now)
+    account.payment("complete", 9000, confirmed_at=now)  # By a card that is not saved.
+
+    pay(pages, pages.get(choose(pages, account.invoice(4000))))
+
+
+def test_two_parts_at_once_do_not_both_fit(payer: PayingCustomer) -> None:
+    """Each alone is below the limit, and both together are above it: the second waits for the first to be written."""
+    set_payment_limit(payer, USD="50.00")
+    first, second = (payer.checkout(payer.invoice(3000)) for _ in range(2))
+
+    with ThreadPoolExecutor(1) as pool:
+        with payer.services.database.unit_of_work() as session:
+            write_part(payer, session, first)
+            session.flush()
+            later = pool.submit(is_refused, payer, second)
+            Event().wait(0.5)
+        assert later.result()
+
+    assert [payer.status(part) for part in (first, second)] == ["processing", "incomplete"]
+
+
+def write_part(payer: PayingCustomer, session: Session, payment: str) -> None:
+    write_intent(
+        session, services=payer.services, gateway=payer.gateway, scope=payer.scope, payment_id=payment, version="",
+        return_url="http://127.0.0.1/back", locale="en", consent=CONSENT, has_fresh_code=False, covered_until=None,
+        actor=payer.actor,
+    )  # fmt: skip
+
+
+def set_payment_limit(payer: PayingCustomer, **amounts: str) -> None:
+    with payer.services.database.unit_of_work() as session:
+        changes: dict[str, Any] = {"amounts": {"fresh_code_above": amounts}}
+        change_settings(session, payer.scope.merchant_id, changes, actor=OPERATOR, at=payer.clock.now())
+
+
+def is_refused(payer: PayingCustomer, payment: str) -> bool:
+    try:
+        payer.confirm(payment)
+    except FreshCodeNeeded:
+        return True
+    return False

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
 
 from portal.emails.destinations import agree_url, stop_copies_url
 from portal.merchants.queries import get_merchant
+from portal.notices.errors import TooManyInvitations
 from portal.notices.models import NoticeCopy
+from portal.notices.operations import add_copy as ask_for_copies
+from portal.notices.operations import end_copy
 from portal.outbox.jobs import deliver_next
 from portal.outbox.models import OutboxMessage
+from portal.tenancy import Scope
 from portal.worker import build_handlers
+from tests.support.actors import OPERATOR
 from tests.support.bundled import bundled_renderer
 from tests.support.notices import (
     ACCOUNTANT,
@@ -144,6 +151,29 @@ def test_nobody_has_a_stranger_asked_again_and_again(site: Site) -> None:
         pages.post(f"/acme/notices/copies/{copy.id}/removal", {})
 
     pages.post("/acme/notices/copies", {"email": ACCOUNTANT}, status=429)
+
+
+def test_customer_uses_up_no_invitations_of_another(site: Site) -> None:
+    other, at = site.add_customer("noor@haddad.example"), site.clock.now()
+    ask = partial(add_copy_of, site, ACCOUNTANT, at=at)
+    for _ in range(5):
+        ask(site.scope)
+        (copy,) = site.rows(NoticeCopy, ended_at=None)
+        site.services.database.run(partial(end_copy, scope=site.scope, copy_id=copy.id, actor=OPERATOR, at=at))
+    with pytest.raises(TooManyInvitations):
+        ask(site.scope)
+
+    ask(other)
+    for number in range(9):
+        ask(site.add_customer(f"c{number}@haddad.example"))
+
+    with pytest.raises(TooManyInvitations):
+        ask(site.add_customer("one-more@haddad.example"))
+
+
+def add_copy_of(site: Site, address: str, scope: Scope, *, at: datetime) -> None:
+    settings = site.services.settings
+    site.services.database.run(lambda session: ask_for_copies(session, settings, scope, address, actor=OPERATOR, at=at))
 
 
 def test_somebody_elses_copy_is_not_found(site: Site) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 from portal.sign_in.models import SignInSession
 from portal.sign_in.operations import create_portal_session
+from tests.support import customers
 from tests.support.actors import OPERATOR
 from tests.support.page_client import Page
 from tests.support.people import insert_person, person_signed_in, remove
 from tests.support.site import ADDRESS, path_of
+from tests.support.statements import counted_statements
 
 JONAS = "jonas@weber.example"
+TODAY = date(2026, 3, 19)
 
 
 def open_account(site):
@@ -40,11 +44,71 @@ def test_address_of_a_customer_and_of_a_person_chooses_between_both_and_sees_its
     page = Page(path, browser.post(path, status=422))
 
     first, second = page.texts("label")
-    assert first.endswith("Owner")
-    assert second == "NorthlightViewer"
+    assert first.endswith("OwnerNothing to pay")
+    assert second == "NorthlightViewerNothing to pay"
     browser.submit(page, "Sign in", account=other.customer_id)
     assert "Northlight" in browser.get("/acme/").text
     browser.get("/acme/people", status=403)
+
+
+def owing(site, **details):
+    """Maya's account and another of hers that owes in two currencies, and pays a part of that."""
+    other = site.add_customer("northlight@coop.example", name="Northlight")
+    insert_person(site, ADDRESS, "viewer", other)
+    with site.services.database.unit_of_work() as session:
+        for total, currency in ((5000, "USD"), (7000, "USD"), (4500, "EUR")):
+            customers.add_invoice(session, other, total, currency=currency, at=site.clock.now())
+        paid: dict[str, Any] = {"status": "paid", "amount_paid": 900}
+        partly: dict[str, Any] = {"status": "partially_paid", "amount_paid": 300, "amount_reserved": 100}
+        for number, (scope, columns) in enumerate(
+            ((site.scope, paid), (other, {"status": "void"}), (site.scope, partly))
+        ):
+            customers.insert_invoice(
+                session,
+                scope,
+                at=site.clock.now(),
+                total=900,
+                currency="USD",
+                number=f"B-{number}",
+                description="",
+                issued_on=TODAY,
+                due_on=TODAY,
+                **columns,
+            )
+    return other
+
+
+def test_choice_says_what_each_account_has_to_pay_by_currency(site):
+    other = owing(site)
+    browser = site.browser()
+    path = path_of(site.request_mail(browser))
+
+    page = Page(path, browser.post(path, status=422))
+
+    first, second = page.texts("label")
+    assert first.endswith("Owner1 invoice, $5.00 due")
+    assert second == "NorthlightViewer1 invoice, €45.00 due · 2 invoices, $120.00 due"
+    browser.submit(page, "Sign in", account=site.scope.customer_id)
+    assert "2 invoices, $120.00 due" in browser.get("/acme/accounts").texts("label")[1]
+    assert other.customer_id in browser.get("/acme/accounts").html
+
+
+def test_number_of_statements_of_the_choice_does_not_grow_with_accounts(site):
+    counts = []
+    for number in range(2):
+        for each in range(1 + 4 * number):
+            with site.services.database.unit_of_work() as session:
+                scope = customers.add_customer(
+                    session, site.scope.merchant_id, ADDRESS, at=site.clock.now(), name=f"A{number}{each}"
+                )
+                customers.add_invoice(session, scope, at=site.clock.now())
+        browser = signed_in_to(site, site.scope)
+        with counted_statements(site.services.database) as statements:
+            browser.get("/acme/accounts")
+        counts.append(len(statements))
+        site.clock.advance(minutes=2)
+
+    assert counts[0] == counts[1]
 
 
 def test_account_is_offered_once_to_whoever_has_its_own_address_too(site):

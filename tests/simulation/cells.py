@@ -46,6 +46,10 @@ NOT_OF_PAYMENTS = {
         ("reminder.recorded", "reminder.committed"),
         "a reminder moves no money: it is killed in tests/integration and tests/crash",
     ),
+    **dict.fromkeys(
+        ("statements.announced", "statements.committed"),
+        "an announcement moves no money: it is killed in tests/integration and tests/crash",
+    ),
     "comparison.claimed": "it speaks of no payment: the comparison begins anew when its hour has come",
     **dict.fromkeys(
         ("setup.intent_committed", "setup.gateway_answered", "setup.looked_up"),

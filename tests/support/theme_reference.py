@@ -32,7 +32,7 @@ AREAS = {
     "Payment methods": "payment_methods/",
     "Statement": "statement.html",
     "Details": "customers/",
-    "People": "people.html",
+    "People": "people",
     "Security": "security",
     "Privacy": "privacy.html",
     "Notifications": "notices/",

@@ -24,6 +24,7 @@ from portal.customer_pages.context import (
     current_services,
     local,
     now,
+    reading,
     redirect_to,
     root,
     today,
@@ -51,12 +52,13 @@ from portal.payments.errors import (
 from portal.payments.operations.paying import cancel_payment, confirm_payment
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payments import find_settling_payment
+from portal.payments.queries.without_code import sum_without_code
 from portal.payments.rules.statuses import ENDED_WITHOUT_MONEY, UNSETTLED
 from portal.people.rules import Right
 from portal.public_ids import is_id
 from portal.rendering.typed_amounts import format_amount
 from portal.services import Services
-from portal.sign_in.views.confirming import code_page, needs_code
+from portal.sign_in.views.confirming import code_held_until, code_page, needs_code
 from portal.tenancy import Scope
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -99,6 +101,7 @@ def confirm(payment_id: str) -> Response:
             locale=g.shell.locale,
             consent=_consent(services) if can_use_methods() else None,
             has_fresh_code=not needs_code(),
+            covered_until=code_held_until(),
         )
     except NoResultFound:
         raise NotFound from None
@@ -203,8 +206,15 @@ def _review_page(
 
 def _is_code_asked_for(checkout: Checkout) -> bool:
     """Return whether a fresh code comes before the review, so that Pay pays; `confirm` refuses without one, whatever came between."""
-    is_much = g.merchant.options.asks_for_code(checkout.chosen.charge, checkout.currency)
-    return checkout.method_id is not None and is_much and needs_code()
+    options, currency = g.merchant.options, checkout.currency
+    if checkout.method_id is None or currency not in options.fresh_code_above or not needs_code():
+        return False
+    with reading() as reader:
+        paid = sum_without_code(
+            reader, current_scope(), currency, covered_until=code_held_until(),
+            expires_hours=current_services().settings.payment_expires_hours, now=now(),
+        )  # fmt: skip
+    return bool(options.asks_for_code(paid + checkout.chosen.charge, currency))
 
 
 def _too_many_page(payment_id: str, refusal: TooManyAttempts) -> Response:

@@ -125,12 +125,29 @@ def list_customers_by_email(reader: Reader, scope: MerchantScope, address: str) 
     return [StoredCustomer._make(row) for row in reader.execute(statement)]
 
 
+def list_with_address(reader: Reader, scope: MerchantScope, *, after: str, limit: int) -> list[str]:
+    """Return ids of a merchant's customers to whom mail can be sent, those after an id ("" from the first), in their order."""
+    parameters = {"merchant_id": scope.merchant_id, "after_id": after, "limit": limit}
+    return list(reader.execute(_WITH_ADDRESS, parameters).scalars())
+
+
 def get_contact(reader: Reader, scope: Scope) -> Contact:
     """Return how the customer is addressed, deleted or not: what was ordered before is still carried out. Raises NoResultFound."""
     return Contact._make(reader.execute(_CONTACT, parameters_of(scope)).one())
 
 
 _CUSTOMERS = table_of(Customer).c
+_WITH_ADDRESS = (
+    sa.select(_CUSTOMERS.id)
+    .where(
+        _CUSTOMERS.merchant_id == sa.bindparam("merchant_id"),
+        _CUSTOMERS.id > sa.bindparam("after_id"),
+        _CUSTOMERS.email.is_not(None),
+        _CUSTOMERS.deleted_at.is_(None),
+    )
+    .order_by(_CUSTOMERS.id)
+    .limit(sa.bindparam("limit"))
+)
 _CONTACT = sa.select(*(_CUSTOMERS[name] for name in Contact._fields)).where(
     _CUSTOMERS.merchant_id == sa.bindparam("merchant_id"), _CUSTOMERS.id == sa.bindparam("customer_id")
 )

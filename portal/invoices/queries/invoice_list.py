@@ -7,7 +7,7 @@ other way round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from portal.database import Count, Day, Id, Minor, Reader
 from portal.invoices.models import Invoice, is_outstanding
 from portal.paging import READ_SIZE, Cursor, Slice, cut
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 FILTERS = ("outstanding", "overdue", "paid", "all")
 Standing: TypeAlias = Callable[[Any], sa.ColumnElement[Any]]
@@ -142,6 +142,22 @@ def sum_owed(reader: Reader, scope: Scope, today: date) -> tuple[list[OwedSum], 
     return most_urgent_first(sums), len(rows) > len(sums)
 
 
+class OwedByCustomer(NamedTuple):
+    """What a customer owes in a currency: how many invoices something is left to pay of, and the sum of that in minor units."""
+
+    customer_id: str
+    currency: str
+    invoice_count: int
+    amount: int
+
+
+def list_owed(reader: Reader, scope: MerchantScope, customer_ids: Sequence[str]) -> list[OwedByCustomer]:
+    """Return what several customers of a merchant owe, by currency; no row where there is nothing to pay. One statement, however many they
+    are; what a payment is under way for is not counted."""
+    parameters = {"merchant_id": scope.merchant_id, "customer_ids": list(customer_ids)}
+    return [OwedByCustomer._make(row) for row in reader.execute(_OWED_BY, parameters)]
+
+
 def most_urgent_first(sums: list[OwedSum]) -> list[OwedSum]:
     """Sums with the currency that has something overdue first, then the one that is due first."""
     return sorted(sums, key=lambda owed: (owed.overdue_amount == 0, owed.first_due_on, owed.currency))
@@ -182,6 +198,25 @@ def owed_sums() -> sa.Select[Any]:
         "free_overdue_amount": total(left, is_free, is_overdue),
     }
     return sa.select(*(column.label(name) for name, column in sums.items())).where(outstanding()).group_by(i.currency)
+
+
+def _owed_by_customers() -> sa.Select[Any]:
+    i, zero = _INVOICES.c, sa.literal_column("0", Count)
+    left = i.total - i.amount_paid - i.amount_credited - i.amount_reserved
+    return (
+        sa.select(i.customer_id, i.currency, sa.func.count(), sa.cast(sa.func.sum(left), Minor))
+        .where(
+            i.merchant_id == sa.bindparam("merchant_id"),
+            i.customer_id.in_(sa.bindparam("customer_ids", expanding=True)),
+            is_outstanding(i.status),
+            left > zero,
+        )
+        .group_by(i.customer_id, i.currency)
+        .order_by(i.customer_id, i.currency)
+    )
+
+
+_OWED_BY = _owed_by_customers()
 
 
 @cache

@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 from portal.notice_kinds import NoticeKind
 
 MAX_DAYS_BEFORE, MAX_DAYS_AFTER = 60, 365
+MAX_STATEMENT_DAY = 28
+"""The last day of a month that each month has."""
 MAX_REMINDERS = 10
 """Days in each of the two lists, at most."""
 
@@ -31,6 +33,7 @@ _After = Annotated[int, Field(ge=1, le=MAX_DAYS_AFTER)]
 
 class Notices(BaseModel):
     """Which notices are sent. `before_due` and `after_due` are days from the due date on which is reminded (0 is that date itself);
+    `statement_day` is the day of a month on which the statement of the month before is announced;
     `imported_invoices` whether invoices are reminded of that an import brought;
     `sign_in_links` whether the button of a mail about a payment signs in, for an hour and not to everything (`portal.sign_in.views.mailed_links`)."""
 
@@ -43,12 +46,14 @@ class Notices(BaseModel):
     refund: Sent = "on"
     method_expiring: Sent = "on"
     payment_failed: Always = "on"
+    statement_ready: Sent = "never"
     before_due: Annotated[
         tuple[_Before, ...], Field(max_length=MAX_REMINDERS, strict=False), AfterValidator(_each_once)
     ] = (3,)
     after_due: Annotated[
         tuple[_After, ...], Field(max_length=MAX_REMINDERS, strict=False), AfterValidator(_each_once)
     ] = (1, 7, 14)
+    statement_day: Annotated[int, Field(ge=1, le=MAX_STATEMENT_DAY)] = 2
     imported_invoices: bool = False
     sign_in_links: bool = False
 

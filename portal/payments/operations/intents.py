@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.credit import operations as credit
 from portal.credit.queries import free_credit
+from portal.customers.operations import lock_customer
 from portal.errors import FreshCodeNeeded
 from portal.events.rules import Actor
 from portal.gateways.contract import ANY_AMOUNT, ChargeLimits, Gateway
@@ -37,6 +38,7 @@ from portal.payments.operations.outcomes import record_paid_by_credit
 from portal.payments.operations.status import become
 from portal.payments.queries.holders import find_holder, list_holders
 from portal.payments.queries.shares import chosen_pricing, lock_dues, shown_version
+from portal.payments.queries.without_code import sum_without_code
 from portal.payments.rules import statuses
 from portal.payments.rules.amounts import Pricing, reprice_choice
 from portal.payments.rules.choices import read_amount
@@ -54,6 +56,27 @@ class Intent(Enum):
     PAID_BY_CREDIT = auto()
 
 
+def _refuse_without_code(
+    session: Session,
+    services: Services,
+    scope: Scope,
+    options: PaymentOptions,
+    charge: int,
+    currency: str,
+    covered_until: datetime | None,
+) -> None:
+    """Raise FreshCodeNeeded where this charge, with what saved methods paid since a code covered it, is above the merchant's limit."""
+    if currency not in options.fresh_code_above:
+        return
+    lock_customer(session, scope)  # Two parts that are confirmed at once must not both fit.
+    paid = sum_without_code(
+        session, scope, currency, covered_until=covered_until, expires_hours=services.settings.payment_expires_hours,
+        now=services.clock.now(),
+    )  # fmt: skip
+    if options.asks_for_code(paid + charge, currency):
+        raise FreshCodeNeeded
+
+
 def write_intent(
     session: Session,
     *,
@@ -66,6 +89,7 @@ def write_intent(
     locale: str,
     consent: Consent | None,
     has_fresh_code: bool,
+    covered_until: datetime | None,
     actor: Actor,
 ) -> Intent:
     """Write the intent in the caller's transaction; nothing is sent.
@@ -99,8 +123,8 @@ def write_intent(
     method_id = payment.payment_method_id
     if (version or shown_version(payment.id, chosen, method_id)) != shown_version(payment.id, pricing, method_id):
         raise AmountChanged
-    if method_id is not None and not has_fresh_code and options.asks_for_code(pricing.charge, payment.currency):
-        raise FreshCodeNeeded
+    if method_id is not None and not has_fresh_code:
+        _refuse_without_code(session, services, scope, options, pricing.charge, payment.currency, covered_until)
     _apply_pricing(session, payment, allocations, pricing, currencies)
     with session.no_autoflush:  # The payment itself is written once, when it has become what it is now.
         supersede(

@@ -56,6 +56,7 @@ def confirm_payment(
     locale: str,
     consent: Consent | None = None,
     has_fresh_code: bool = False,
+    covered_until: datetime | None = None,
 ) -> None:
     """Pay a checkout: reserve, send, record. Called again, it only looks up the outcome of the first call.
 
@@ -65,7 +66,7 @@ def confirm_payment(
     `version` is `shown_version` of the page that was confirmed; "" is the version of the amounts as they were chosen.
     `return_url` is the payment's own page, absolute; `locale` the language of the gateway's page.
     `consent` is recorded where the customer asked to save the new method; without it none is saved. `has_fresh_code`: the customer entered one
-    a short while ago, or has no address to send one to.
+    a short while ago, or has no address to send one to; `covered_until` is when the last one stopped to hold, None where there was none.
     Raises AmountChanged, AmountUnchargeable, RestTooSmall, InvoiceBeingPaid, InvoiceSettled, CheckoutEnded, FreshCodeNeeded, MethodUnknown, NoGateway, TooManyAttempts, and
     NoResultFound for a payment that is not this customer's; then nothing was reserved and nothing was sent.
     """
@@ -87,6 +88,7 @@ def confirm_payment(
                 locale=locale,
                 consent=consent,
                 has_fresh_code=has_fresh_code,
+                covered_until=covered_until,
                 actor=actor,
             )
         )

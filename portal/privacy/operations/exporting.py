@@ -50,8 +50,8 @@ def request_export(session: Session, scope: Scope, *, locale: str, most_a_day: i
     export_id = new_id("exp", at)
     session.add(
         Export(
-            merchant_id=scope.merchant_id, id=export_id, customer_id=scope.customer_id, status="requested", locale=locale,
-            requested_at=at, next_try_at=at, expires_at=at + KEPT_FOR,
+            merchant_id=scope.merchant_id, id=export_id, customer_id=scope.customer_id, person_id=actor.person, status="requested",
+            locale=locale, requested_at=at, next_try_at=at, expires_at=at + KEPT_FOR,
         )
     )  # fmt: skip
     session.flush()
@@ -123,7 +123,7 @@ def begin_again(session: Session, scope: Scope, export_id: str) -> None:
 def finish_export(
     session: Session, scope: Scope, export_id: str, *, byte_count: int, actor: Actor, at: datetime
 ) -> bool:
-    """Say that an export is ready, once, and let go of those before it; return False where it is not wanted any more."""
+    """Say that an export is ready, once, and let go of those that the same person had before it; return False where it is not wanted any more."""
     lock_customer(session, scope)
     export = session.get(Export, (scope.merchant_id, export_id), with_for_update=True)
     customer = session.get(Customer, (scope.merchant_id, scope.customer_id))
@@ -131,7 +131,8 @@ def finish_export(
         return False
     before = session.execute(
         sa.select(Export).where(
-            Export.merchant_id == scope.merchant_id, Export.customer_id == scope.customer_id, Export.status == "ready"
+            Export.merchant_id == scope.merchant_id, Export.customer_id == scope.customer_id, Export.status == "ready",
+            Export.person_id.is_not_distinct_from(export.person_id),
         )
     ).scalars().all()  # fmt: skip
     _delete_parts(session, scope.merchant_id, [each.id for each in before])

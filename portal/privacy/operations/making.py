@@ -24,8 +24,9 @@ VERSION = 1
 Files = Iterator[tuple[str, Iterator[bytes]]]
 
 
-def write_export(services: Services, scope: Scope, export_id: str, *, locale: str) -> int:
+def write_export(services: Services, scope: Scope, export_id: str, *, person_id: str | None, locale: str) -> int:
     """Write the ZIP of an export into its pieces; return how many bytes it has. Neither the data nor the ZIP is ever whole in memory.
+    `person_id` is the person of the account who asked for it, None for its own address.
 
     Raises ExportGone.
     """
@@ -33,13 +34,15 @@ def write_export(services: Services, scope: Scope, export_id: str, *, locale: st
     pieces = Pieces(services.database, scope, export_id, services.clock.now)
     with services.database.snapshot() as reader:
         merchant = get_merchant(reader, scope.merchant_id)
-        write_zip(pieces, _files(reader, scope, merchant, locale, at), at=at)
+        write_zip(pieces, _files(reader, scope, merchant, person_id, locale, at), at=at)
     return pieces.byte_count
 
 
-def _files(reader: Connection, scope: Scope, merchant: MerchantProfile, locale: str, at: datetime) -> Files:
+def _files(
+    reader: Connection, scope: Scope, merchant: MerchantProfile, person_id: str | None, locale: str, at: datetime
+) -> Files:
     customer, counts = read_customer(reader, scope, merchant), dict.fromkeys(SECTIONS, 0)
-    read = partial(read_section, reader, scope, merchant, at=at)
+    read = partial(read_section, reader, scope, merchant, person_id=person_id, at=at)
     yield "data.json", _json(customer, merchant, counts, read, at)
     page = write_page(
         locale=locale, zone=ZoneInfo(merchant.timezone), merchant_name=merchant.name, made_at=at, customer=customer,

@@ -32,7 +32,9 @@ class Treatment:
     `act`: "delete" them, "clear" the columns in `values`, blank the "payload" of events, "keep" them for the reason `why`, or "nobodys":
     no row is a customer's. `unless` leaves rows for later whose column has one of these values. `section` is where the export has
     the rows, "" where it has them elsewhere or not at all, for the reason `unexported`; `secret` are columns that no export has, since they
-    are of use to a thief or say nothing to anybody.
+    are of use to a thief or say nothing to anybody. `personal` says whose devices and sign-ins the rows are, of which an export has only those of
+    the person who asks: "person" (by `person_id`), "challenge" (by that of the row's challenge), "own_address" (the account's own address), "actor" (of what
+    persons did, how they signed in); "" of rows that are about the customer.
     """
 
     act: Act
@@ -44,6 +46,7 @@ class Treatment:
     section: str = ""
     unexported: str = ""
     secret: tuple[str, ...] = ()
+    personal: str = ""
 
 
 OF_CUSTOMER = Owner()
@@ -82,16 +85,20 @@ TREATMENTS: Mapping[str, Treatment] = MappingProxyType(
         "export_parts": deleted(owner=Owner("export_id", "exports"), unexported="the exports themselves"),
         "exports": deleted("exports"),
         "sign_in_requests": deleted(
-            "sign_in_requests", owner=Owner("challenge_id", "sign_in_challenges"), secret=("browser_digest",)
+            "sign_in_requests", owner=Owner("challenge_id", "sign_in_challenges"), secret=("browser_digest",), personal="challenge",
         ),
-        "sign_in_challenges": deleted("sign_in_challenges", secret=("address_digest", "browser_digest", "tries_left")),
-        "confirmations": deleted("confirmations", secret=("tries_left",)),
+        "sign_in_challenges": deleted(
+            "sign_in_challenges", secret=("address_digest", "browser_digest", "tries_left"), personal="person"
+        ),
+        "confirmations": deleted("confirmations", secret=("tries_left",), personal="person"),
         "email_changes": deleted("email_changes"),
-        "sign_in_known_browsers": deleted("known_browsers", secret=("browser_digest",)),
-        "sign_in_sessions": deleted("sessions", secret=("token_digest", "address_digest")),
-        "passkeys": deleted("passkeys", secret=("address_digest", "credential_id", "public_key", "sign_count")),
+        "sign_in_known_browsers": deleted("known_browsers", secret=("browser_digest",), personal="own_address"),
+        "sign_in_sessions": deleted("sessions", secret=("token_digest", "address_digest"), personal="person"),
+        "passkeys": deleted(
+            "passkeys", secret=("address_digest", "credential_id", "public_key", "sign_count"), personal="person"
+        ),
         "sign_in_persons_browsers": deleted(
-            "persons_browsers", owner=Owner("person_id", "persons"), secret=("browser_digest",)
+            "persons_browsers", owner=Owner("person_id", "persons"), secret=("browser_digest",), personal="person",
         ),
         "persons": deleted("people", secret=("email_key",)),
         "portal_sessions": deleted("portal_sessions", secret=("token_digest",)),
@@ -142,7 +149,7 @@ TREATMENTS: Mapping[str, Treatment] = MappingProxyType(
         "issued_documents": kept("documents", _LAW, secret=("digest", "brand", "uncovered")),
         "attached_documents": kept("", _LAW, owner=_OF_INVOICE, unexported="as files beside the export's pages"),
         "events": Treatment(
-            "payload", why="what happened, by ids, amounts and statuses, until events are deleted by age", section="events"
+            "payload", why="what happened, by ids, amounts and statuses, until events are deleted by age", section="events", personal="actor"
         ),
         "customers": cleared(
             "",
@@ -159,8 +166,9 @@ TREATMENTS: Mapping[str, Treatment] = MappingProxyType(
         "customer_balances": kept("credit", _BOOKS),
         "pay_links": kept("pay_links", "ids and times; a link ends with its customer"),
         "invoice_reminders": kept("reminders", "that an invoice was reminded of, by days", owner=_OF_INVOICE),
+        "statement_notices": kept("statement_notices", "that a month's statement was announced, by days"),
         "ledger_entries": kept("ledger_entries", _BOOKS, secret=("digest",)),
-        "audit_entries": kept("audit_entries", "who did what and when, by ids: proof that nothing was changed unseen"),
+        "audit_entries": kept("audit_entries", "who did what and when, by ids: proof that nothing was changed unseen", personal="actor"),
         "erasures": kept("erasures", "that and when the customer was erased, by ids, so that it does not come back"),
         "ledger_transactions": nobodys("the frames of entries, which name the customer"),
         "ledger_seals": nobodys("digests of the ledger"),
@@ -171,6 +179,7 @@ TREATMENTS: Mapping[str, Treatment] = MappingProxyType(
         "gateway_differences": nobodys("ids and amounts of payments that a gateway and the ledger disagree about"),
         "passkey_used_challenges": nobodys("random bytes of challenges that were answered, gone within the hour"),
         "rate_counters": nobodys("counts by keyed digests of addresses and networks, gone within days"),
+        "statement_rounds": nobodys("how far a merchant's customers were looked through for a month's statements"),
         "import_runs": nobodys("counts of rows; what a file said is not stored"),
         "imported_objects": nobodys("ids of what a run made"),
         "invoice_numbers": nobodys("a merchant's last number"),

@@ -13,7 +13,7 @@ from portal.events.rules import Actor, EventType, customer_actor
 from portal.public_ids import new_id
 from portal.settings import Settings
 from portal.sign_in.errors import TooManyMessages
-from portal.sign_in.models import Confirmation, EmailChange
+from portal.sign_in.models import Confirmation, EmailChange, SignInSession
 from portal.sign_in.operations.access import end_access
 from portal.sign_in.operations.confirmations import (
     EnteredCode,
@@ -24,7 +24,7 @@ from portal.sign_in.operations.confirmations import (
 from portal.sign_in.operations.limits import HOUR
 from portal.sign_in.operations.passkeys import move_passkeys, remove_passkeys_since
 from portal.sign_in.operations.people import end_people_since
-from portal.sign_in.rules.challenges import UNDO_FOR
+from portal.sign_in.rules.challenges import UNDO_FOR, lifetime
 from portal.sign_in.rules.tokens import EMAIL_CHANGE
 from portal.tenancy import MerchantScope, Scope
 
@@ -112,8 +112,9 @@ def prove_email(
     if old is not None:
         session.add(
             EmailChange(
-                merchant_id=scope.merchant_id, id=change_id, customer_id=scope.customer_id, old_email=old, new_email=entered.address,
-                changed_at=at, undo_until=at + UNDO_FOR,
+                merchant_id=scope.merchant_id, id=change_id, customer_id=scope.customer_id, person_id=actor.person, old_email=old,
+                new_email=entered.address, since_at=_begun_at(session, settings, scope, session_id, at), changed_at=at,
+                undo_until=at + UNDO_FOR,
             )
         )  # fmt: skip
         session.flush()
@@ -187,10 +188,33 @@ def undo_email(
         step.undone_at = at
     # Also the session in which it was changed: whoever did it may not have been the customer, nor those whom they invited or made owners.
     end_access(session, scope, actor=actor, at=at)
-    remove_passkeys_since(session, scope, change.changed_at, actor=actor, at=at)
+    since = undone_since(change)
+    remove_passkeys_since(session, scope, since, actor=actor, at=at)
     move_passkeys(session, settings, scope, old=steps[-1].new_email, new=change.old_email)
-    end_people_since(session, scope, change.changed_at, actor=actor, at=at)
+    # Whoever stayed an owner would change the address again at once.
+    end_people_since(session, scope, since, {step.person_id for step in steps if step.person_id}, actor=actor, at=at)
     return entered
+
+
+def undone_since(change: EmailChange) -> datetime:
+    """Return from when on an undone change ends what was done: from the beginning of the session in which the address was changed, since
+    whoever did it may have let others in first; 72 hours before the change at most."""
+    return change.since_at or change.changed_at
+
+
+def _begun_at(session: Session, settings: Settings, scope: Scope, session_id: str, at: datetime) -> datetime:
+    """Return when whoever uses a session signed in. One that was switched to ends when the first would have, which says when that began."""
+    row = session.execute(
+        sa.select(SignInSession.kind, SignInSession.created_at, SignInSession.expires_at).where(
+            SignInSession.merchant_id == scope.merchant_id,
+            SignInSession.customer_id == scope.customer_id,
+            SignInSession.id == session_id,
+        )
+    ).first()
+    if row is None:
+        return at
+    begun: datetime = min(row.created_at, row.expires_at - lifetime(row.kind, settings).whole)
+    return max(begun, at - UNDO_FOR)
 
 
 def _undone_first_until(session: Session, change: EmailChange) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -55,7 +56,8 @@ def prepare_mailed_link(
     if begun is None:
         return None
     # The target stands in the address too: mails are read long after the row is deleted.
-    return f"/sign-in/mail/{mailed_token(settings.keys, scope.merchant_id, message_id)}?next={checked_target(target)}"
+    query = urlencode({"next": checked_target(target)}, safe="/")
+    return f"/sign-in/mail/{mailed_token(settings.keys, scope.merchant_id, message_id)}?{query}"
 
 
 def use_mailed_link(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -9,10 +10,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.customers.rules.profiles import mailbox_of
-from portal.events.rules import Actor
+from portal.events.rules import Actor, customer_actor
 from portal.people.errors import TooManyPeopleInvited
 from portal.people.operations import add_person, list_invited_or_changed_since, mark_removed, renew_invitation
-from portal.people.rules import INVITATIONS_PER_DAY, INVITATIONS_TO_ADDRESS_PER_DAY, Role
+from portal.people.queries import list_people
+from portal.people.rules import (
+    DECLINED,
+    INVITATIONS_PER_DAY,
+    INVITATIONS_TO_ADDRESS_BY_ALL_PER_DAY,
+    INVITATIONS_TO_ADDRESS_PER_DAY,
+    Role,
+)
 from portal.settings import Settings
 from portal.sign_in.models import Challenge
 from portal.sign_in.operations.confirmations import close_confirmations_of
@@ -75,18 +83,32 @@ def remove_person(
     close_confirmations_of(session, scope, person_id, at=at)
 
 
-def end_people_since(session: Session, scope: Scope, since: datetime, *, actor: Actor, at: datetime) -> None:
-    """Remove who was invited, or given another role, at an instant or later: whoever did it may not have been the customer."""
-    for person_id in list_invited_or_changed_since(session, scope, since):
+def decline_invitation(session: Session, scope: Scope, person_id: str, *, request_id: str | None, at: datetime) -> None:
+    """Remove an invited person who does not want to be one. Raises NotFound, also of one who joined, at this very moment too."""
+    actor = customer_actor(scope.customer_id, person=person_id, request_id=request_id)
+    remove_person(session, scope, person_id, actor=actor, at=at, reason=DECLINED)
+
+
+def end_people_since(
+    session: Session, scope: Scope, since: datetime, acting: Collection[str], *, actor: Actor, at: datetime
+) -> None:
+    """Remove who was invited, or given another role, at an instant or later, and those of the `acting` persons who are still there: whoever
+    did it may not have been the customer."""
+    found = {*list_invited_or_changed_since(session, scope, since)}
+    living = {person.id for person in list_people(session, scope)}
+    for person_id in sorted(found | (living & set(acting))):
         remove_person(session, scope, person_id, actor=actor, at=at, reason="undo")
 
 
 def _count(session: Session, settings: Settings, scope: Scope, address: str, at: datetime) -> None:
-    """Count an invitation by account and by address: nobody can have strangers mailed again and again."""
+    """Count an invitation by account, by account and address, and by address: nobody can have strangers mailed again and again, and no account
+    uses up what another may send to the same address."""
     digest = address_digest(settings.keys, scope.merchant_id, mailbox_of(address))
+    account = sha256(scope.customer_id.encode()).digest()
     for key, most in (
-        (limit_key("invite-account", sha256(scope.customer_id.encode()).digest()), INVITATIONS_PER_DAY),
-        (limit_key("invite-address", digest), INVITATIONS_TO_ADDRESS_PER_DAY),
+        (limit_key("invite-account", account), INVITATIONS_PER_DAY),
+        (limit_key("invite-pair", sha256(account + digest).digest()), INVITATIONS_TO_ADDRESS_PER_DAY),
+        (limit_key("invite-address", digest), INVITATIONS_TO_ADDRESS_BY_ALL_PER_DAY),
     ):
         tally = count_up(session, scope.merchant_id, key, at=at, window=_DAY)
         if tally.count > most:

@@ -13,6 +13,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 
+from portal.people.rules import PERSON
 from portal.public_ids import LENGTH
 from portal.sign_in.rules.challenges import CODE_LENGTH, CODE_LETTERS
 
@@ -118,6 +119,22 @@ def change_of(keys: Keys, merchant_id: str, token: str) -> str | None:
     return change_id if _is_one_of(match[2].encode(), proofs) else None
 
 
+def invitation_token(keys: Keys, merchant_id: str, person_id: str) -> str:
+    """Return the last part of the URL of an invitation to an account: the person's id, and 256 bits that only this installation can compute.
+    It signs nobody in; whoever has it can decline the invitation."""
+    return person_id.removeprefix(f"{PERSON}_") + _invitation_proof(keys[0], merchant_id, person_id)
+
+
+def person_of(keys: Keys, merchant_id: str, token: str) -> str | None:
+    """Return the id of the person whose invitation a token proves at this merchant; None for any other text."""
+    match = _LINK.fullmatch(token)
+    if match is None:
+        return None
+    person_id = f"{PERSON}_{match[1]}"
+    proofs = [_invitation_proof(key, merchant_id, person_id).encode() for key in keys]
+    return person_id if _is_one_of(match[2].encode(), proofs) else None
+
+
 def challenge_mac(key: bytes, merchant_id: str, subject: str) -> bytes:
     """Return the 32 bytes that prove a challenge for a passkey to be ours."""
     return _mac(key, "passkey-challenge", merchant_id=merchant_id, subject=subject)
@@ -145,6 +162,10 @@ def token_digest(token: str) -> bytes:
 
 def _undo_proof(key: bytes, merchant_id: str, change_id: str) -> str:
     return urlsafe_b64encode(_mac(key, "email-undo", merchant_id=merchant_id, subject=change_id)).rstrip(b"=").decode()
+
+
+def _invitation_proof(key: bytes, merchant_id: str, person_id: str) -> str:
+    return urlsafe_b64encode(_mac(key, "invitation", merchant_id=merchant_id, subject=person_id)).rstrip(b"=").decode()
 
 
 def _link_proof(key: bytes, merchant_id: str, challenge_id: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Blueprint, Response, g, request
 from sqlalchemy.orm import Session
 
@@ -16,7 +18,7 @@ from portal.sign_in.operations.confirmations import (
 from portal.sign_in.operations.email_changes import resume_email
 from portal.sign_in.page_builders import build_confirm_page
 from portal.sign_in.queries import find_confirmation
-from portal.sign_in.rules.challenges import checked_target
+from portal.sign_in.rules.challenges import FRESH_FOR, checked_target
 from portal.web.card_numbers import card_number_shown_by
 from portal.web.policies import signed_in
 from portal.web.render import render_page
@@ -36,6 +38,12 @@ def add_routes(blueprint: Blueprint) -> None:
 def needs_code() -> bool:
     """Return whether a fresh code is to be entered first; who has no mail address cannot be asked for one."""
     return bool(g.signed_in.own_email) and not g.signed_in.is_fresh(now())
+
+
+def code_held_until() -> datetime | None:
+    """Return when the last fresh code of this session stopped to hold, or will; None where none was entered."""
+    entered_at: datetime | None = g.signed_in.confirmed_at
+    return entered_at + FRESH_FOR if entered_at is not None else None
 
 
 def ask_for_code(target: str) -> Response:

@@ -28,6 +28,7 @@ from portal.sign_in.operations.email_changes import (
     prove_email,
     request_undo,
     undo_email,
+    undone_since,
     want_email,
     want_email_later,
 )
@@ -167,7 +168,7 @@ def _undo(session: Session, change_id: str, typed: str) -> EnteredCode:
     if change is not None and entered.answer == "proved":
         scope = Scope(g.merchant.id, change.customer_id)
         actor = customer_actor(change.customer_id, request_id=request_number())
-        end_copies_since(session, scope, change.changed_at, actor=actor, at=at)
+        end_copies_since(session, scope, undone_since(change), actor=actor, at=at)
         withdraw_erasure_since(session, scope, change.changed_at, actor=actor, at=at)
     return entered
 

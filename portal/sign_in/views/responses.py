@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask import Response, g, request
 
-from portal.customer_pages.context import current_services, now, redirect_to
+from portal.customer_pages.context import current_services, now, reading, redirect_to
 from portal.customer_pages.cookies import (
     browser_token,
     known_browser_token,
@@ -15,10 +17,13 @@ from portal.customer_pages.cookies import (
     typed_address,
 )
 from portal.customers.queries.accounts import Account
+from portal.invoices.queries.invoice_list import list_owed
 from portal.sign_in import operations, page_builders
 from portal.sign_in.operations import NewSession, RequestedMail, Visitor
+from portal.sign_in.pages import AccountOwed
 from portal.sign_in.queries import ChallengeRow
 from portal.sign_in.rules.challenges import mask_address
+from portal.tenancy import MerchantScope
 from portal.web.render import render_page
 from portal.web.runtime import request_number
 
@@ -69,5 +74,14 @@ def address_shown(challenge: ChallengeRow) -> str:
 
 def choose_account(action: str, accounts: tuple[Account, ...], *, code: str = "") -> Response:
     """Return the page that lets one of several customers with the verified address be chosen; `action` is below the merchant's root."""
-    page = page_builders.build_choose_account_page(action, accounts, code=code)
+    page = page_builders.build_choose_account_page(action, accounts, read_owed(accounts), code=code)
     return render_page("sign_in/choose_account.html", page, UNPROCESSABLE)
+
+
+def read_owed(accounts: Iterable[Account]) -> dict[str, list[AccountOwed]]:
+    """Return what each account has to pay, by its id; one statement, however many there are."""
+    owed: dict[str, list[AccountOwed]] = {}
+    with reading() as reader:
+        for row in list_owed(reader, MerchantScope(g.merchant.id), [account.id for account in accounts]):
+            owed.setdefault(row.customer_id, []).append(AccountOwed(row.invoice_count, row.amount, row.currency))
+    return owed

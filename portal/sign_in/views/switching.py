@@ -10,7 +10,7 @@ from portal.people.rules import Right
 from portal.sign_in.operations.switching import switch_account
 from portal.sign_in.page_builders import build_accounts_page
 from portal.sign_in.queries.mailboxes import list_switchable_accounts
-from portal.sign_in.views.responses import current_visitor, redirect_signed_in
+from portal.sign_in.views.responses import current_visitor, read_owed, redirect_signed_in
 from portal.web.policies import signed_in
 from portal.web.render import render_page
 
@@ -29,7 +29,7 @@ def accounts() -> Response:
     scope, keys = current_scope(), current_services().settings.keys
     with reading() as reader:
         found = list_switchable_accounts(reader, keys, scope, g.signed_in.session_id, now())
-    page = build_accounts_page(found, current=scope.customer_id, address=g.signed_in.own_email or "")
+    page = build_accounts_page(found, read_owed(found), current=scope.customer_id, address=g.signed_in.own_email or "")
     return render_page("sign_in/accounts.html", page)
 
 

@@ -80,8 +80,8 @@ BUGS: tuple[Bug, ...] = (
         "copies go to an address that has not agreed",
         (
             "portal/emails/notices.py",
-            "if copy.agreed_at is not None and copy.ended_at is None]",
-            "if copy.ended_at is None]",
+            "    return copy.agreed_at is not None and copy.ended_at is None\n",
+            "    return copy.ended_at is None\n",
         ),
         likely=("tests/integration/test_notice_copies.py",),
     ),
@@ -98,5 +98,23 @@ BUGS: tuple[Bug, ...] = (
             "\n",
         ),
         likely=("tests/integration/test_notices.py",),
+    ),
+    bug(
+        "a person who was removed gets the receipt",
+        (
+            "portal/emails/notices.py",
+            '            if person is None or person.removed_at is not None or writing.merchant.status != "active":\n',
+            '            if person is None or writing.merchant.status != "active":\n',
+        ),
+        likely=("tests/integration/test_receipts_of_people.py",),
+    ),
+    bug(
+        "a customer is mailed about a statement in each round",
+        (
+            "portal/statement/operations.py",
+            "    if is_new is None:\n        return False\n",
+            "",
+        ),
+        likely=("tests/integration/test_statement_mails.py",),
     ),
 )

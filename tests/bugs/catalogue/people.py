@@ -86,9 +86,36 @@ BUGS: tuple[Bug, ...] = (
         "who was invited since a changed address stays when that is undone",
         (
             "portal/sign_in/operations/email_changes.py",
-            "    end_people_since(session, scope, change.changed_at, actor=actor, at=at)\n",
+            "    end_people_since(session, scope, since, {step.person_id for step in steps if step.person_id}, actor=actor, at=at)\n",
             "",
         ),
         likely=("tests/integration/test_email_change.py",),
+    ),
+    bug(
+        "who was let in before the address was changed stays when that is undone",
+        (
+            "portal/sign_in/operations/email_changes.py",
+            "    return change.since_at or change.changed_at\n",
+            "    return change.changed_at\n",
+        ),
+        likely=("tests/integration/test_email_change.py",),
+    ),
+    bug(
+        "an export has the browsers of every person of the account",
+        (
+            "portal/privacy/queries.py",
+            "        return table.c.person_id.is_not_distinct_from(person_id)\n",
+            "        return sa.true()\n",
+        ),
+        likely=("tests/integration/test_exports.py",),
+    ),
+    bug(
+        "who joined is removed by the link of the old invitation",
+        (
+            "portal/people/operations.py",
+            "        if person.joined_at is not None:\n            raise NotFound\n        person.declined_at = at\n",
+            "        person.declined_at = at\n",
+        ),
+        likely=("tests/integration/test_invitations.py",),
     ),
 )

@@ -106,8 +106,26 @@ BUGS: tuple[Bug, ...] = (
         "a saved method pays any amount without a fresh code",
         (
             "portal/payments/operations/intents.py",
-            "if method_id is not None and not has_fresh_code and options.asks_for_code(pricing.charge, payment.currency):",
+            "if method_id is not None and not has_fresh_code:",
             "if False:",
+        ),
+        likely=(_FRESH_CODES,),
+    ),
+    bug(
+        "an amount above the limit is paid in parts below it",
+        (
+            "portal/payments/operations/intents.py",
+            "options.asks_for_code(paid + charge, currency)",
+            "options.asks_for_code(charge, currency)",
+        ),
+        likely=(_FRESH_CODES,),
+    ),
+    bug(
+        "two parts that are confirmed at once both fit below the limit",
+        (
+            "portal/payments/operations/intents.py",
+            "    lock_customer(session, scope)  # Two parts that are confirmed at once must not both fit.\n",
+            "",
         ),
         likely=(_FRESH_CODES,),
     ),
@@ -143,7 +161,7 @@ BUGS: tuple[Bug, ...] = (
         "whoever undoes a changed address leaves the thief's passkey",
         (
             "portal/sign_in/operations/email_changes.py",
-            "    remove_passkeys_since(session, scope, change.changed_at, actor=actor, at=at)\n",
+            "    remove_passkeys_since(session, scope, since, actor=actor, at=at)\n",
             "",
         ),
         likely=("tests/integration/test_email_change.py",),

@@ -22,7 +22,7 @@ def notice_examples() -> Iterator[Example]:
         StoredCopy(example_id("cpy", 2), "c", f"{'w' * 64}@{'long-' * 12}name.example", NOW, None, None),
     ]
     for name, notices, chosen, shown, email, done in (
-        ("all", Notices(), {"due_soon": False}, copies, MAYA, ""),
+        ("all", Notices(statement_ready="on"), {"due_soon": False}, copies, MAYA, ""),
         ("saved", Notices(before_due=(0,)), {}, copies[:1], MAYA, "saved"),
         ("asked", Notices(before_due=(1, 7)), {}, copies[1:], MAYA, "asked"),
         ("ended", Notices(overdue="never"), {}, [], MAYA, "ended"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portal.people.pages import PeoplePage, PersonEntry
-from portal.sign_in.pages import AccountChoice, AccountsPage
+from portal.people.pages import AccountInvitationPage, PeoplePage, PersonEntry
+from portal.sign_in.pages import AccountChoice, AccountOwed, AccountsPage
 from tests.support.example_pages.parts import NOW, Example, example_id
 
 _LONG = f"{'w' * 64}@{'long-' * 12}name.example"
@@ -15,6 +15,7 @@ _PEOPLE = (
     PersonEntry(example_id("per", 1), "Jonas Weber", "jonas@weber.example", "payer", "joined", NOW.date()),
     PersonEntry(example_id("per", 2), "", _LONG, "viewer", "joined", NOW.date()),
     PersonEntry(example_id("per", 3), "W" * 120, "sam@lindqvist.example", "owner", "invited", NOW.date()),
+    PersonEntry(example_id("per", 5), "", "lea@moreau.example", "payer", "declined", NOW.date()),
     PersonEntry(example_id("per", 4), "", "ingrid@moreau.example", "viewer", "expired", NOW.date()),
 )
 
@@ -28,8 +29,18 @@ def people_examples() -> Iterator[Example]:
     for fault in ("known", "too_many", "role", "name"):
         page = PeoplePage(_PEOPLE[:2], True, 7, fault=fault, typed="jonas@", typed_name="Jonas", typed_role="payer")
         yield Example(f"people-{fault}", "people.html", page, "people")
+    for state in ("ask", "declined", "gone"):
+        asked = AccountInvitationPage(state, "t" * 65, "maya@lindqvist.example", "payer", _LONG)
+        yield Example(f"people-invitation-{state}", "people_invitation.html", asked)
     accounts = (
-        AccountChoice(example_id("cus", 1), "Maya Lindqvist", "Lindqvist Studio", "owner", is_current=True),
+        AccountChoice(
+            example_id("cus", 1),
+            "Maya Lindqvist",
+            "Lindqvist Studio",
+            "owner",
+            is_current=True,
+            owed=(AccountOwed(2, 12000, "EUR"), AccountOwed(1, 500_000_00, "XAF")),
+        ),
         AccountChoice(example_id("cus", 2), "Northlight Cooperative", role="payer"),
         AccountChoice(example_id("cus", 3), "W" * 120, "", "viewer"),
     )

@@ -129,7 +129,7 @@ def test_every_fault_of_notices_is_named_by_its_path():
         "notices.overdue": 'is one of "never" or "on"',
         "notices.new_device": (
             "is not a key here; there are invoice_issued, due_soon, overdue, receipt, refund, method_expiring, payment_failed, "
-            "before_due, after_due, imported_invoices, sign_in_links"
+            "statement_ready, before_due, after_due, statement_day, imported_invoices, sign_in_links"
         ),
         "notices.before_due.1": "is at most 60",
         "notices.before_due.2": "is a whole number",
