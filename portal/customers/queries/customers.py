@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -122,6 +123,12 @@ def count_customers(
 def list_customers_by_email(reader: Reader, scope: MerchantScope, address: str) -> list[StoredCustomer]:
     """Return all living customers of an email address, oldest first; there may be several, and they are never many."""
     statement = _chosen(scope, address, None, None, None).order_by(Customer.id)
+    return [StoredCustomer._make(row) for row in reader.execute(statement)]
+
+
+def list_customers_by_ids(reader: Reader, scope: MerchantScope, ids: Sequence[str]) -> list[StoredCustomer]:
+    """Return the living ones of these customers."""
+    statement = _chosen(scope, None, None, None, None).where(Customer.id.in_(ids))
     return [StoredCustomer._make(row) for row in reader.execute(statement)]
 
 
