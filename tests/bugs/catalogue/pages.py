@@ -127,6 +127,15 @@ BUGS: tuple[Bug, ...] = (
         likely=(_IN_PLACE,),
     ),
     bug(
+        "a list that could not be fetched is left for an error",
+        (
+            "static/js/behaviours/in-place.js",
+            "    if (status >= FAULT) return stayOrLeave(main, context, event);\n",
+            "",
+        ),
+        likely=(_IN_PLACE,),
+    ),
+    bug(
         "what was typed for another country is left without a question",
         ("portal/customers/pages.py", '("faulty", "changed", "country")', '("faulty", "changed")'),
         likely=("tests/browser/test_unsaved.py",),
