@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.checkout.forms.choices import choice_from, fields_from
 from portal.checkout.forms.fields import DEFAULT_METHOD, OTHER, CheckoutFields, posted_fields
-from portal.checkout.page_builders import MAX_CHANGEABLE, CheckoutContext, build_choose_page, page_currency
+from portal.checkout.page_builders.choose import MAX_CHANGEABLE, CheckoutContext, build_choose_page, page_currency
 from portal.checkout.queries import (
     Payable,
     exists_for_all,

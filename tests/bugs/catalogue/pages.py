@@ -16,7 +16,7 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "the total of the choice forgets the credit",
         (
-            "portal/checkout/page_builders.py",
+            "portal/checkout/page_builders/choose.py",
             "pricing.total, pricing.credit, pricing.charge, rest",
             "pricing.total, pricing.credit, pricing.total, rest",
         ),
