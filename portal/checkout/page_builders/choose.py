@@ -28,16 +28,9 @@ from portal.payment_methods.page_builders import build_method_row
 from portal.payment_methods.queries.own_methods import MethodRecord
 from portal.payment_methods.rules import preferred_method
 from portal.payments.errors import AmountUnchargeable, CheckoutFault
-from portal.payments.page_builders import checkout_url
+from portal.payments.page_builders.addresses import checkout_url
 from portal.payments.queries.payment_page import PaymentDetail
-from portal.payments.rules.amounts import (
-    Due,
-    amount_rule,
-    check_amount,
-    currencies_of,
-    least_first_part,
-    price_choice,
-)
+from portal.payments.rules.amounts import Due, amount_rule, check_amount, currencies_of, least_first_part, price_choice
 from portal.payments.rules.choices import amount_of
 
 MAX_OTHERS = 10

@@ -9,7 +9,7 @@ from portal.checkout.pages import ReviewPage
 from portal.checkout.queries import Checkout
 from portal.payment_methods.pages import MethodLabel
 from portal.payments.errors import TooManyAttempts, TooManyPrompts
-from portal.payments.page_builders import retry_url
+from portal.payments.page_builders.addresses import retry_url
 from portal.payments.pages import PaidInvoice
 from portal.payments.queries.shares import Share, shown_version
 from portal.payments.rules.amounts import Part

@@ -55,7 +55,7 @@ from portal.payments.errors import (
 )
 from portal.payments.operations.checkouts import begin_checkout, find_refused_amount
 from portal.payments.operations.paying import look_up_for_page
-from portal.payments.page_builders import checkout_url
+from portal.payments.page_builders.addresses import checkout_url
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payment_page import PaymentDetail, read_payment_page
 from portal.payments.queries.payments import get_payment

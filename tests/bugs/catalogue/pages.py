@@ -90,7 +90,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "a receipt is promised to an address that there is not",
-        ("portal/payments/page_builders.py", 'receipt=(receipt or "") if is_new else ""', 'receipt="sent"'),
+        ("portal/payments/page_builders/payment.py", 'receipt=(receipt or "") if is_new else ""', 'receipt="sent"'),
         likely=(_AFTER_PAY,),
     ),
     bug(
