@@ -114,6 +114,7 @@ function stayOrLeave(main, context, event) {
   if (!notice) return leaveFor(context, event);
   event.preventDefault();
   notice.hidden = false;
+  notice.scrollIntoView({ block: "nearest" }); // Where the window is low it does not stay in it.
   const button = notice.querySelector("button");
   button.onclick = () => button.dispatchEvent(new CustomEvent("retry", { bubbles: true, detail: context }));
   announce([...notice.querySelectorAll("p")].map(({ textContent }) => textContent.trim()).join(". "));
