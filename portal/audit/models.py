@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.database import STRICT, Base, Id, Instant, Json
 
+ABOUT_MERGES = "action in ('customer.email_changed', 'customer.email_change_undone', 'customer.merge_dismissed')"
+"""The entries that say who proved an address that others have, and which of these pairs are two customers. They are few and have an index."""
+
 
 class AuditEntry(Base):
     """One event: who did what to which object, and when. Its id is the event's. Holds ids, never names, addresses or secrets."""
@@ -18,6 +21,13 @@ class AuditEntry(Base):
     __table_args__ = (
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"]),
         sa.Index("ix_audit_entries_of_customer", "merchant_id", "customer_id", "id"),
+        sa.Index(
+            "ix_audit_entries_about_merges",
+            "merchant_id",
+            "id",
+            sqlite_where=sa.text(ABOUT_MERGES),
+            postgresql_where=sa.text(ABOUT_MERGES),
+        ),
         STRICT,
     )
 

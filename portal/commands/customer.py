@@ -22,8 +22,9 @@ from portal.commands.environment import (
 )
 from portal.contacts import ContactRefused, normalise_phone
 from portal.customers.errors import InvalidCustomer
-from portal.customers.operations import create_customer, unblock_customer, update_customer
+from portal.customers.operations import create_customer, dismiss_merge, unblock_customer, update_customer
 from portal.customers.queries.customers import StoredCustomer, get_customer, list_customers
+from portal.customers.queries.merges import list_merge_proposals
 from portal.customers.rules.profiles import (
     ADDRESS_PARTS,
     MIN_SEARCH_LENGTH,
@@ -32,7 +33,7 @@ from portal.customers.rules.profiles import (
     email_key,
     is_found_in,
 )
-from portal.customers.shapes import shape_customers
+from portal.customers.shapes import shape_customers, shape_merge_proposal
 from portal.database import Database, Reader
 from portal.events.rules import COMMAND
 from portal.merchants.queries import MerchantProfile
@@ -55,7 +56,7 @@ _ALLOW_DUPLICATE = click.option(
 
 @click.group()
 def customer() -> None:
-    """List, show, create, update, block, delete and erase customers, and the persons of their accounts.
+    """List, show, create, update, block, delete and erase customers, and the persons of their accounts; see which may be one.
 
     CUSTOMER is an id (cus_…), the merchant's own reference, or an email address.
     """
@@ -288,6 +289,47 @@ def remove_person_(slug: str, customer_name: str, person_name: str) -> None:
             removed = find_person(reader, scope, found[0].id)
             assert removed is not None
             print_rows([shape_person(removed)])
+
+
+@customer.command("merge-proposals")
+@merchant_option
+@click.option("--customer", "customer_name", metavar="CUSTOMER", help="Those with this customer alone.")
+@limit_option
+def merge_proposals(slug: str, customer_name: str | None, limit: int | None) -> None:
+    """Print the pairs of customers that may be one, as JSON, one a line, newest first.
+
+    `customer` proved by a code the email address that `other` has. Nothing was merged: each has its own invoices and payments.
+    """
+    with open_database(load_settings()) as database:
+        merchant = named_merchant(database, slug)
+        with database.read() as reader:
+            of = named_customer(reader, merchant, customer_name).id if customer_name is not None else None
+            proposals = list_merge_proposals(reader, MerchantScope(merchant.id), of=of)
+            print_rows(map(shape_merge_proposal, proposals), limit)
+
+
+@customer.command("dismiss-merge")
+@merchant_option
+@_WHO
+@click.argument("other_name", metavar="OTHER")
+def dismiss_merge_(slug: str, customer_name: str, other_name: str) -> None:
+    """Keep two customers apart: their merge is not proposed again."""
+    with open_database(load_settings()) as database:
+        merchant = named_merchant(database, slug)
+        with database.read() as reader:
+            customer_id, other_id = (named_customer(reader, merchant, name).id for name in (customer_name, other_name))
+        scope = MerchantScope(merchant.id)
+        database.run(
+            partial(
+                dismiss_merge,
+                scope=scope,
+                customer_id=customer_id,
+                other_id=other_id,
+                actor=COMMAND,
+                at=SystemClock().now(),
+            )
+        )
+    print_rows([{"object": "merge_proposal", "customer": customer_id, "other": other_id, "dismissed": True}])
 
 
 def _find(database: Database, slug: str, customer_name: str) -> tuple[MerchantProfile, str]:

@@ -32,6 +32,10 @@ class CustomerDeleted(NotFound):
     sentence = "This customer was deleted."
 
 
+class NoMergeProposed(NotFound):
+    sentence = "There is no proposal to merge these two customers."
+
+
 class DetailsChanged(PortalError):
     """Somebody changed the customer's details since they were shown; nothing was stored."""
 

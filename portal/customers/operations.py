@@ -10,9 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from portal.customers.errors import CustomerDeleted, DetailsChanged, DuplicateCustomer, InvalidCustomer, UnknownCustomer
+from portal.customers.errors import (
+    CustomerDeleted,
+    DetailsChanged,
+    DuplicateCustomer,
+    InvalidCustomer,
+    NoMergeProposed,
+    UnknownCustomer,
+)
 from portal.customers.models import Customer
 from portal.customers.queries.accounts import MAY_SIGN_IN
+from portal.customers.queries.merges import list_merge_proposals
 from portal.customers.rules.profiles import CustomerDetails, email_key, merged_document, normalise_details
 from portal.customers.rules.typed_details import details_digest
 from portal.customers.shapes import shape_customer
@@ -20,7 +28,7 @@ from portal.events.operations import record
 from portal.events.rules import Actor, Event, EventType
 from portal.merchants.queries import lock_merchant
 from portal.public_ids import new_id
-from portal.tenancy import Scope
+from portal.tenancy import MerchantScope, Scope
 
 _ATTRIBUTES = {"metadata": "custom_metadata"}
 
@@ -144,6 +152,22 @@ def change_email(
     previous = {name: before[name] for name in ("email", "email_pending")}
     _record(session, customer, event_type, actor, at, previous, same_address=list(same), change=change)
     return before["email"] and str(before["email"])
+
+
+def dismiss_merge(
+    session: Session, scope: MerchantScope, customer_id: str, other_id: str, *, actor: Actor, at: datetime
+) -> None:
+    """Remember that these are two customers: their merge is not proposed again, whichever of them is named first.
+
+    Raises NoMergeProposed where none is open: what was dismissed before, too.
+    """
+    lock_merchant(session, scope.merchant_id)
+    proposals = list_merge_proposals(session, scope, of=customer_id)
+    found = next((each for each in proposals if other_id in (each.customer.id, each.other.id)), None)
+    if found is None or other_id == customer_id:
+        raise NoMergeProposed
+    customer = _lock_living(session, scope.merchant_id, found.customer.id)
+    _record(session, customer, EventType.CUSTOMER_MERGE_DISMISSED, actor, at, other=found.other.id)
 
 
 def postpone_details(session: Session, scope: Scope, *, at: datetime) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from portal.clock import write_instant
 from portal.customers.models import Customer
 from portal.customers.queries.customers import StoredCustomer
+from portal.customers.queries.merges import MergeProposal
 from portal.database import Flag, Id, Reader
 from portal.merchants.queries import MerchantProfile, get_merchant
 
@@ -41,6 +42,22 @@ def shape_customers(
         _shape(customer, customer.metadata, defaults.get(customer.id), is_live=merchant.is_live)
         for customer in customers
     ]
+
+
+def shape_merge_proposal(proposal: MergeProposal) -> dict[str, Any]:
+    """Return two customers that may be one: `customer` proved the address that `other` has (`reason`)."""
+    return {
+        "object": "merge_proposal",
+        "customer": _shape_briefly(proposal.customer),
+        "other": _shape_briefly(proposal.other),
+        "reason": "same_proved_email",
+        "email": proposal.customer.email,
+        "proposed_at": write_instant(proposal.proposed_at),
+    }
+
+
+def _shape_briefly(customer: StoredCustomer) -> dict[str, Any]:
+    return {name: getattr(customer, name) for name in ("id", "reference", "name", "company_name")}
 
 
 def _default_methods(reader: Reader, merchant_id: str, customer_ids: Sequence[str]) -> Mapping[str, str]:

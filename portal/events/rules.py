@@ -68,6 +68,7 @@ class EventType(StrEnum):
     CUSTOMER_BLOCKED = "customer.blocked"
     CUSTOMER_UNBLOCKED = "customer.unblocked"
     CUSTOMER_MERGED = "customer.merged"
+    CUSTOMER_MERGE_DISMISSED = "customer.merge_dismissed"
     CUSTOMER_ERASED = "customer.erased"
     CUSTOMER_EMAIL_CHANGE_REQUESTED = "customer.email_change_requested"
     CUSTOMER_EMAIL_CHANGED = "customer.email_changed"
@@ -178,7 +179,7 @@ _INTERNAL = frozenset(
     {
         EventType.CUSTOMER_EMAIL_CHANGE_REQUESTED, EventType.CUSTOMER_EXPORTED, EventType.PAYMENT_OUTCOME_CONTRADICTED,
         EventType.CUSTOMER_EXPORT_REQUESTED, EventType.CUSTOMER_ERASURE_REQUESTED, EventType.CUSTOMER_ERASURE_WITHDRAWN,
-        EventType.CUSTOMER_ERASURE_BEGUN,
+        EventType.CUSTOMER_ERASURE_BEGUN, EventType.CUSTOMER_MERGE_DISMISSED,
         EventType.CHECKOUT_OPENED, EventType.CHECKOUT_METHOD_CHOSEN, EventType.CHECKOUT_SUPERSEDED,
         EventType.REFUND_OUTCOME_CONTRADICTED, EventType.INVOICE_DUE_SOON, EventType.INVOICE_VIEWED,
         EventType.PAYMENT_METHOD_SETUP_STARTED, EventType.PAYMENT_METHOD_SETUP_FAILED, EventType.PORTAL_NEW_DEVICE,

@@ -13,7 +13,7 @@ from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, O
 from portal.overview.queries import Account, DueRecord, MovingSum
 from portal.payment_methods.page_builders import build_method_label
 from portal.payment_methods.rules import method_state, preferred_method
-from portal.payments.page_builders import build_payment_rows
+from portal.payments.page_builders.history import build_payment_rows
 from portal.payments.queries.history import PaymentRecord
 
 MAX_ATTENTION = 3

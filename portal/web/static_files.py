@@ -34,6 +34,7 @@ _STYLE_PARTS = ("css/tokens.css", "css/base.css", "css/components.css", "css/pag
 _STYLESHEET = "portal.css"
 _FAVICON = "favicon.ico"
 _VENDOR = "js/vendor/"
+_OWN_ADDRESS = re.compile(r'url\("(?![a-z]+:|[#/])([^"]+)"\)')
 _COMMENT_LINES = re.compile(r"^[ \t]*/\*.*?\*/[ \t]*\n", re.DOTALL | re.MULTILINE)
 _COMMENT_OR_STRING = re.compile(r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|/\*.*?\*/""", re.DOTALL)
 
@@ -117,15 +118,19 @@ def _collect(themes: Iterable[Theme], folder: Path) -> Iterator[tuple[str, bytes
         elif name not in _STYLE_PARTS:
             yield name, path.read_bytes()
     parts = [folder / part for part in _STYLE_PARTS]
-    yield (
-        _STYLESHEET,
-        _without_comments("\n".join(part.read_text("utf-8") for part in parts if part.is_file())).encode(),
-    )
+    styles = _without_comments("\n".join(part.read_text("utf-8") for part in parts if part.is_file()))
+    yield _STYLESHEET, styles.encode()
     for theme in themes:
-        yield theme.stylesheet_path, theme.stylesheet.encode()
+        yield theme.stylesheet_path, with_own_styles(styles, theme.stylesheet).encode()
         if theme.static_folder is not None:
             for name, path in _files_in(theme.static_folder):
                 yield f"themes/{theme.slug}/{name}", path.read_bytes()
+
+
+def with_own_styles(styles: str, stylesheet: str) -> str:
+    """Return the one stylesheet of a theme's pages: ours, and the theme's after it. A second one would be another round trip before anything
+    is painted. What ours names stands one folder above the theme's."""
+    return _OWN_ADDRESS.sub(r'url("../\1")', styles) + stylesheet
 
 
 def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:

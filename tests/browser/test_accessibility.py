@@ -79,18 +79,19 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def desk(browser: Browser) -> Iterator[Page]:
-    with _tab(browser, viewport={"width": 1280, "height": 900}, color_scheme="light") as page:
+    with tab_of(browser, viewport={"width": 1280, "height": 900}, color_scheme="light") as page:
         yield page
 
 
 @pytest.fixture(scope="module")
 def phone(browser: Browser) -> Iterator[Page]:
-    with _tab(browser, viewport={"width": 360, "height": 800}, color_scheme="dark") as page:
+    with tab_of(browser, viewport={"width": 360, "height": 800}, color_scheme="dark") as page:
         yield page
 
 
 @contextmanager
-def _tab(browser: Browser, **options: Any) -> Iterator[Page]:
+def tab_of(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A page of a browser of these options, with axe at hand."""
     context = browser.new_context(**options)
     page = context.new_page()
     bring_axe(page)
@@ -110,7 +111,7 @@ def test_page_is_accessible_in_each_of_its_states(request, site, renderer, theme
         states.setdefault(structure_of(html), (example.name, html))
 
     faults = []
-    for name, html in tier(_fewest(states.values()), list(states.values())):
+    for name, html in tier(fewest_of(states.values()), list(states.values())):
         site.html = html
         page.goto(site.address)
         faults += [f"{name}: {fault}" for fault in accessibility_faults(page) + _faults_on_a_phone(page)]
@@ -146,7 +147,7 @@ def test_fewest_states_have_every_part_of_all():
         "elsewhere": "<nav><a href=/1>B</a></nav>", "other words": "<main><h1>F</h1><a href=/3>G</a></main>",
     }  # fmt: skip
 
-    chosen = [name for name, _ in _fewest(list(pages.items()))]
+    chosen = [name for name, _ in fewest_of(list(pages.items()))]
 
     assert set(chosen) == {"all", "no heading", "elsewhere"}
     assert set().union(*(parts_of(pages[name]) for name in chosen)) == set().union(*map(parts_of, pages.values()))
@@ -164,7 +165,7 @@ def test_states_are_alike_when_words_alone_differ(renderer, themes):
     assert structure("payment-canceled") != structure("payment-expired")
 
 
-def _fewest(states: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def fewest_of(states: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Some of the states (a name and its HTML), which together have every part that one of them has: those with most first."""
     left = {name: (parts_of(html), html) for name, html in states}
     chosen, seen = [], set[Part]()

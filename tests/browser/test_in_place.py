@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.support.live_accounts import Account
 from tests.support.live_portal import LivePortal
@@ -204,6 +204,106 @@ def test_attributes_of_htmx_in_a_page_do_nothing(open_page, page: Page) -> None:
     expect(page.get_by_role("link", name="Injected")).to_be_visible()
     page.wait_for_function("window.mark === undefined")  # As any link: opened as a whole.
     assert [url for url in asked if "/details" in url or "/sign-out" in url] == []
+
+
+# --- no answer: what is shown stays ---
+
+NOT_LOADED = "This could not be loaded"
+
+
+@pytest.fixture
+def troubled(context: BrowserContext, enter: Enter, account: Account) -> Iterator[Page]:
+    """The history in a page whose console may report answers that failed, and nothing else; marked as by `open_page`."""
+    enter(account)
+    faults: list[str] = []
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    page = context.new_page()
+    page.goto(account.root + "/payments")
+    page.locator(ANSWERED_IN_PLACE).first.wait_for(state="attached")
+    page.evaluate("window.mark = true")
+    yield page
+    assert not faults, faults
+
+
+@pytest.mark.parametrize("trouble", ["503", "no network", "cut off"])
+def test_list_stays_as_it_is_without_an_answer_and_is_fetched_by_trying_again(trouble: str, troubled: Page) -> None:
+    page, rows = troubled, troubled.get_by_role("main").get_by_role("row").all_inner_texts()
+    failed = page.get_by_role("navigation", name="Status").get_by_role("link", name="Failed")
+    _break(page, trouble)
+
+    failed.click()
+
+    expect(page.get_by_text(NOT_LOADED)).to_be_in_viewport()
+    expect(page.locator("body > [role=status]")).to_have_text(re.compile(f"^{NOT_LOADED}. There may be no connection"))
+    expect(page).to_have_url(re.compile("/payments$"))
+    expect(failed).to_be_focused()
+    expect(page.get_by_role("main")).not_to_have_attribute("aria-busy", "true")
+    assert page.get_by_role("main").get_by_role("row").all_inner_texts() == rows
+
+    _mend(page)
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page).to_have_url(re.compile(r"/payments\?status=failed$"))
+    expect(failed).to_have_attribute("aria-current", "true")
+    expect(page.get_by_text(NOT_LOADED)).to_be_hidden()
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    page.go_back()
+    expect(failed).not_to_have_attribute("aria-current", "true")
+    _is_marked(page)
+
+
+def test_what_is_searched_for_is_kept_without_an_answer_and_the_same_act_tries_again(troubled: Page) -> None:
+    page, search = troubled, troubled.get_by_role("searchbox", name="Search payments")
+    _break(page, "no network")
+    search.fill("nothing of that name")
+    search.press("Enter")
+    expect(page.get_by_text(NOT_LOADED)).to_be_in_viewport()
+    expect(search).to_have_value("nothing of that name")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("main")).not_to_have_attribute("aria-busy", "true")
+    expect(page.get_by_text(NOT_LOADED)).to_be_in_viewport()
+
+    _mend(page)
+    search.press("Enter")
+
+    expect(page.get_by_role("heading", name="No payment matches “nothing of that name”")).to_be_visible()
+    expect(page).to_have_url(re.compile("q=nothing"))
+    expect(page.get_by_text(NOT_LOADED)).to_be_hidden()
+    _is_marked(page)
+
+
+def test_step_back_without_an_answer_keeps_what_is_shown_and_its_address_is_tried_again(troubled: Page) -> None:
+    page, tabs = troubled, troubled.get_by_role("navigation", name="Status")
+    for name in ("Failed", "Refunded"):
+        tabs.get_by_role("link", name=name).click()
+        expect(page).to_have_url(re.compile(f"status={name.lower()}$"))
+    _break(page, "503")
+
+    page.go_back()
+
+    expect(page.get_by_text(NOT_LOADED)).to_be_in_viewport()
+    expect(tabs.get_by_role("link", name="Refunded")).to_have_attribute("aria-current", "true")
+    _mend(page)
+    page.get_by_role("button", name="Try again").click()
+    expect(tabs.get_by_role("link", name="Failed")).to_have_attribute("aria-current", "true")
+    expect(page).to_have_url(re.compile("status=failed$"))
+    page.go_forward()
+    expect(tabs.get_by_role("link", name="Refunded")).to_have_attribute("aria-current", "true")
+    _is_marked(page)
+
+
+def _break(page: Page, trouble: str) -> None:
+    if trouble == "503":
+        page.route("**/payments*", lambda route: route.fulfill(status=503, content_type="text/html", body=TOO_MANY))
+    elif trouble == "no network":
+        page.context.set_offline(True)
+    else:
+        page.route("**/payments*", lambda route: route.abort("connectionreset"))
+
+
+def _mend(page: Page) -> None:
+    page.unroute_all()
+    page.context.set_offline(False)
 
 
 def _is_marked(page: Page) -> None:

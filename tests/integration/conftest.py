@@ -20,6 +20,7 @@ from portal.tenancy import Scope
 from tests.support import customers
 from tests.support.accounts import make_account
 from tests.support.hosts import OpenShop, Shop, build_host, dispose, mount
+from tests.support.identified import People
 from tests.support.mail_catcher import MailCatcher, catch_mail
 from tests.support.paying import PayingCustomer
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
@@ -93,3 +94,14 @@ def open_shop(services: Services, clock: MovableClock) -> Iterator[OpenShop]:
     yield open_one
     for portal in opened:
         dispose(portal)
+
+
+@pytest.fixture
+def people() -> People:
+    return People()
+
+
+@pytest.fixture
+def shop(open_shop: OpenShop, people: People) -> Shop:
+    """The shop whose users `people` names."""
+    return open_shop(identify=people.who)

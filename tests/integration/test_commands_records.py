@@ -14,7 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from portal.audit.models import AuditEntry
+from portal.customers.operations import change_email
 from portal.database import Database
+from portal.events.rules import EventType, customer_actor
 from portal.merchants.models import ApiKey
 from portal.paging import EXPORT_SIZE
 from portal.people.operations import add_person
@@ -346,6 +348,36 @@ def test_list_streams_all_rows_in_order_over_its_pages(shop):
     ids = [row["id"] for row in rows]
     assert len(ids) == len(set(ids)) == EXPORT_SIZE + 3
     assert ids == sorted(ids, reverse=True)
+
+
+def test_proposed_merges_are_listed_and_dismissed(shop, customer):
+    one = customer("--reference", "C-1", "--email", "maya@shop.example", "--name", "Maya")
+    other = customer("--reference", "C-2", "--email", "shared@shop.example", "--company-name", "Studio")
+    with shop.account.database.unit_of_work() as session:
+        scope = Scope(shop.account.scope.merchant_id, one["id"])
+        changed, actor = EventType.CUSTOMER_EMAIL_CHANGED, customer_actor(one["id"])
+        at = datetime(2026, 3, 20, 8, 0, tzinfo=UTC)
+        change_email(session, scope, "shared@shop.example", event_type=changed, actor=actor, at=at)
+
+    listed = shop.rows("customer", "merge-proposals")
+
+    assert listed == [
+        {
+            "object": "merge_proposal",
+            "customer": {"id": one["id"], "reference": "C-1", "name": "Maya", "company_name": None},
+            "other": {"id": other["id"], "reference": "C-2", "name": None, "company_name": "Studio"},
+            "reason": "same_proved_email",
+            "email": "shared@shop.example",
+            "proposed_at": "2026-03-20T08:00:00Z",
+        }
+    ]
+    assert shop.rows("customer", "merge-proposals", "--customer", "C-2") == listed
+    assert shop.rows("customer", "merge-proposals", "--customer", shop.account.scope.customer_id) == []
+    dismissed = shop.run("customer", "dismiss-merge", "C-2", "C-1").json
+    assert dismissed == {"object": "merge_proposal", "customer": other["id"], "other": one["id"], "dismissed": True}
+    assert shop.rows("customer", "merge-proposals") == []
+    assert shop.acts(one["id"])[-1] == ("customer.merge_dismissed", *COMMAND)
+    assert "no proposal to merge" in shop.refused("customer", "dismiss-merge", "C-2", "C-1")
 
 
 # --- invoices ---

@@ -12,7 +12,7 @@ from portal.gateways.contract import State
 from portal.gateways.notchpay import Keys, NotchPayGateway
 from portal.payments.jobs import check_payments
 from portal.payments.operations.paying import cancel_payment, resolve_payment
-from portal.payments.page_builders import build_payment_page
+from portal.payments.page_builders.payment import build_payment_page
 from portal.payments.pages import PaymentPage
 from portal.payments.queries.payment_page import read_payment_page
 from portal.payments.rules.choices import Prompt

@@ -36,6 +36,7 @@ PAGES = (
     "overview.html", "invoices/list.html", "invoices/detail.html", "checkout/choose.html", "checkout/review.html",
     "payments/detail.html", "payments/list.html", "components/failure.html", "components/timeline.html", "components/status.html",
     "pay_links/invoice.html", "pay_links/review.html", "pay_links/payment.html", "components/payment_rows.html", "components/payment_panel.html", "components/slow_gateway.html",
+    "components/review.html",
 )  # fmt: skip
 TOTAL = 5000
 

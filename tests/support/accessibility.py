@@ -16,11 +16,12 @@ _MORE_RULES = ("target-size",)
 
 # A colour that is on its way to another is no colour of the page: what moves comes to rest first, what moves for ever goes on.
 _RUN = """
-async more => {
+async ([more, only]) => {
   const passing = document.getAnimations().filter(each => each.effect.getComputedTiming().endTime !== Infinity);
   passing.forEach(each => each.finish());
   return await axe.run(document, {
     resultTypes: ["violations"],
+    ...(only && {runOnly: [only]}),
     rules: Object.fromEntries(more.map(rule => [rule, {enabled: true}])),
   });
 }
@@ -32,12 +33,12 @@ def bring_axe(page: Page) -> None:
     page.add_init_script(f"globalThis.bringAxe = () => {{ {_source()} }}")
 
 
-def accessibility_faults(page: Page) -> list[str]:
-    """A sentence for each element that breaks a rule, in the state that the page is in now."""
+def accessibility_faults(page: Page, *, only: str | None = None) -> list[str]:
+    """A sentence for each element that breaks a rule, or this rule alone, in the state that the page is in now."""
     # Evaluated and not injected as a script element, which the page's policy would refuse.
     if not page.evaluate("globalThis.bringAxe ? (bringAxe(), true) : false"):
         page.evaluate(_source())
-    result: dict[str, Any] = page.evaluate(_RUN, list(_MORE_RULES))
+    result: dict[str, Any] = page.evaluate(_RUN, [[] if only else list(_MORE_RULES), only])
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']} at {' '.join(map(str, node['target']))}: {node['html'][:200]}"
         for rule in result["violations"]

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, Route
 
 from portal.web.headers import SecurityHeaders
+from portal.web.static_files import with_own_styles
 from tests.support.bundled import bundled_renderer, bundled_static_files, bundled_themes
 from tests.support.example_pages import STATIC, example_shell, examples, render_example
 
@@ -53,7 +54,8 @@ class ShownPages:
             headers = dict(SecurityHeaders(is_https=False, is_demo=False).for_page())
             route.fulfill(body=self._html, content_type="text/html; charset=utf-8", headers=headers)
         elif self.theme_css is not None and "/themes/" in path and path.endswith(".css"):
-            route.fulfill(body=self.theme_css, content_type="text/css; charset=utf-8")
+            css = with_own_styles(self._static["portal.css"].body.decode(), self.theme_css)
+            route.fulfill(body=css, content_type="text/css; charset=utf-8")
         elif (file := self._static.get(path.removeprefix(f"{STATIC}/"))) is not None:
             route.fulfill(body=file.body, content_type=file.content_type)
         else:

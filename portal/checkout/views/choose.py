@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.checkout.forms.choices import choice_from, fields_from
 from portal.checkout.forms.fields import DEFAULT_METHOD, OTHER, CheckoutFields, posted_fields
-from portal.checkout.page_builders import MAX_CHANGEABLE, CheckoutContext, build_choose_page, page_currency
+from portal.checkout.page_builders.choose import MAX_CHANGEABLE, CheckoutContext, build_choose_page, page_currency
 from portal.checkout.queries import (
     Payable,
     exists_for_all,
@@ -55,7 +55,7 @@ from portal.payments.errors import (
 )
 from portal.payments.operations.checkouts import begin_checkout, find_refused_amount
 from portal.payments.operations.paying import look_up_for_page
-from portal.payments.page_builders import checkout_url
+from portal.payments.page_builders.addresses import checkout_url
 from portal.payments.queries.holders import list_holders
 from portal.payments.queries.payment_page import PaymentDetail, read_payment_page
 from portal.payments.queries.payments import get_payment

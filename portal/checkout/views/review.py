@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import NoResultFound
 
 from portal.checkout.forms.choices import fields_from
-from portal.checkout.page_builders import (
+from portal.checkout.page_builders.review import (
     back_path,
     build_review_page,
+    ended_by,
     find_choice_fault,
+    next_minute,
+    refused_state,
     review_state,
 )
 from portal.checkout.queries import Checkout, get_checkout
@@ -31,7 +34,7 @@ from portal.customer_pages.context import (
 )
 from portal.database import Reader
 from portal.errors import FreshCodeNeeded, NotFound
-from portal.gateways.contract import NO_LIMITS, Gateway
+from portal.gateways.contract import NO_LIMITS
 from portal.invoices.queries.invoice_list import sum_owed
 from portal.notice_kinds import RECEIPT
 from portal.notices.queries import is_wanted
@@ -47,7 +50,6 @@ from portal.payments.errors import (
     InvoiceSettled,
     NoGateway,
     TooManyAttempts,
-    TooManyPrompts,
 )
 from portal.payments.operations.paying import cancel_payment, confirm_payment
 from portal.payments.queries.holders import list_holders
@@ -175,28 +177,28 @@ def _review_page(
         other_payment_id = _find_other_payment(reader, scope, checkout)
         owed, _ = sum_owed(reader, scope, today())
         gets_receipt = is_wanted(reader, g.merchant, scope.customer_id, RECEIPT)
-    ended_by = _ended_by(checkout, gateway)
-    state = review_state(checkout, ended_by=ended_by, has_changed=has_changed)
-    if not ended_by and state in ("ready", "changed", "expired"):
+    end = ended_by(checkout, gateway.name if gateway else None, at=now())
+    state = review_state(checkout, ended_by=end, has_changed=has_changed)
+    if not end and state in ("ready", "changed", "expired"):
         faults = find_choice_fault(checkout, methods)
         if faults:
             return _choose_again(checkout, faults, status=status)
     if state in ("ready", "changed") and _is_code_asked_for(checkout):
         return redirect_to(code_page(f"/checkout/{payment_id}"))
     if refused is not None:
-        state = "too_many_prompts" if isinstance(refused, TooManyPrompts) else "too_many"
+        state = refused_state(refused)
     method = methods.get(checkout.method_id or "")
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_review_page(
         checkout,
         state=state,
-        ended_by=ended_by,
+        ended_by=end,
         method=build_method_label(method) if method else None,
         payee=g.merchant.legal_name,
         gateway_name=gateway.title if gateway else "",
         root=root(),
         other_payment_id=other_payment_id,
-        until=_minute_after(refused.seconds) if refused is not None else None,
+        until=next_minute(local(now() + timedelta(seconds=refused.seconds))) if refused is not None else None,
         receipt_to=g.signed_in.email if gets_receipt else None,
         owed=sum(each.amount for each in owed if each.currency == checkout.currency),
         is_gateway_slow=is_gateway_slow(scope.merchant_id, checkout.gateway),
@@ -223,26 +225,10 @@ def _too_many_page(payment_id: str, refusal: TooManyAttempts) -> Response:
     return response
 
 
-def _minute_after(seconds: int) -> datetime:
-    """Return the first full minute in the merchant's zone after so many seconds: pages show no seconds."""
-    instant = local(now() + timedelta(seconds=seconds))
-    return instant.replace(second=0, microsecond=0) + timedelta(minutes=bool(instant.second or instant.microsecond))
-
-
 def _choose_again(checkout: Checkout, faults: Mapping[str, str], *, status: int) -> Response:
     """Show step one with the choice of a checkout, and with what of it cannot be paid."""
     amount = format_amount(checkout.amount, currency=checkout.currency, locale=g.shell.locale)
     return show_choices(fields_from(checkout.choice, amount), faults=faults, status=status)
-
-
-def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
-    """Return what ended a checkout, as `ReviewPage.ended_by`; "" while it can be confirmed."""
-    if checkout.status == "canceled":
-        return "customer"
-    if checkout.status != "incomplete" or checkout.expires_at <= now():
-        return "time"
-    is_theirs = gateway is not None and gateway.name == checkout.gateway
-    return "" if is_theirs or checkout.gateway is None else "change"
 
 
 def _find_other_payment(reader: Reader, scope: Scope, checkout: Checkout) -> str | None:

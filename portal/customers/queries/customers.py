@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -129,6 +130,12 @@ def list_with_address(reader: Reader, scope: MerchantScope, *, after: str, limit
     """Return ids of a merchant's customers to whom mail can be sent, those after an id ("" from the first), in their order."""
     parameters = {"merchant_id": scope.merchant_id, "after_id": after, "limit": limit}
     return list(reader.execute(_WITH_ADDRESS, parameters).scalars())
+
+
+def list_customers_by_ids(reader: Reader, scope: MerchantScope, ids: Sequence[str]) -> list[StoredCustomer]:
+    """Return the living ones of these customers."""
+    statement = _chosen(scope, None, None, None, None).where(Customer.id.in_(ids))
+    return [StoredCustomer._make(row) for row in reader.execute(statement)]
 
 
 def get_contact(reader: Reader, scope: Scope) -> Contact:

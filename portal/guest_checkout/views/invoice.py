@@ -13,7 +13,7 @@ from flask import Response, g, request
 
 from portal.checkout.forms.choices import choice_from
 from portal.checkout.forms.fields import TELEPHONE, CheckoutFields, posted_fields
-from portal.checkout.page_builders import (
+from portal.checkout.page_builders.choose import (
     CheckoutContext,
     build_choose_page,
 )

@@ -24,7 +24,7 @@ from portal.invoices.queries.invoices import get_invoice
 from portal.payments.operations.by_link import get_by_link
 from portal.payments.operations.papers import fix_earlier_receipt
 from portal.payments.operations.paying import look_up_for_page
-from portal.payments.page_builders import build_payment_page
+from portal.payments.page_builders.payment import build_payment_page
 from portal.payments.queries.by_link import find_paid_by_link
 from portal.payments.queries.payment_page import read_payment_page
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED

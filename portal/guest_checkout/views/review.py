@@ -10,9 +10,12 @@ from flask import Response, g, request
 from sqlalchemy.exc import NoResultFound
 
 from portal.checkout.forms.choices import fields_from
-from portal.checkout.page_builders import (
+from portal.checkout.page_builders.review import (
     build_review_page,
+    ended_by,
     find_choice_fault,
+    next_minute,
+    refused_state,
     review_state,
 )
 from portal.checkout.queries import Checkout, get_checkout
@@ -40,7 +43,6 @@ from portal.payments.errors import (
     InvoiceSettled,
     NoGateway,
     TooManyAttempts,
-    TooManyPrompts,
 )
 from portal.payments.operations.by_link import cancel_by_link, confirm_by_link, get_by_link
 from portal.payments.queries.holders import list_holders
@@ -110,26 +112,24 @@ def _review_page(
             return redirect_below(f"/payments/{payment_id}")
         other_id, is_ours = _find_other_payment(reader, link, checkout)
         has_mail = bool(get_contact(reader, link.scope).email)
-    ended_by = _ended_by(checkout, gateway)
-    state = review_state(checkout, ended_by=ended_by, has_changed=has_changed)
-    faults = find_choice_fault(checkout, ()) if not ended_by and state in ("ready", "changed", "expired") else {}
+    end = ended_by(checkout, gateway.name if gateway else None, at=now())
+    state = review_state(checkout, ended_by=end, has_changed=has_changed)
+    faults = find_choice_fault(checkout, ()) if not end and state in ("ready", "changed", "expired") else {}
     if faults:
         return _choose_again(payment_id, faults, status=status)
     if refused is not None:
-        state = "too_many_prompts" if isinstance(refused, TooManyPrompts) else "too_many"
+        state = refused_state(refused)
     g.form_action_origins = gateway.form_action_origins if gateway else ()
     page = build_review_page(
         checkout,
         state=state,
-        ended_by=ended_by,
+        ended_by=end,
         method=None,
         payee=g.merchant.legal_name,
         gateway_name=gateway.title if gateway else "",
         root=g.pay_path,
         other_payment_id=other_id,
-        until=local(now() + timedelta(seconds=refused.seconds + 59)).replace(second=0, microsecond=0)
-        if refused is not None
-        else None,
+        until=next_minute(local(now() + timedelta(seconds=refused.seconds))) if refused is not None else None,
         is_gateway_slow=is_gateway_slow(link.merchant_id, checkout.gateway),
     )
     shown = build_pay_link_review(page, path=g.pay_path, is_ours=is_ours, has_mail=has_mail)
@@ -148,15 +148,6 @@ def _choose_again(payment_id: str, faults: Mapping[str, str], *, status: int) ->
         checkout = _get_checkout(reader, current_link(), payment_id, current_services().gateways.find(g.merchant.id))
     amount = format_amount(checkout.amount, currency=checkout.currency, locale=g.shell.locale)
     return show_invoice(fields_from(checkout.choice, amount), faults=faults, status=status)
-
-
-def _ended_by(checkout: Checkout, gateway: Gateway | None) -> str:
-    """Return what ended a checkout, as `ReviewPage.ended_by`; "" while it can be confirmed."""
-    if checkout.status == "canceled":
-        return "customer"
-    if checkout.status != "incomplete" or checkout.expires_at <= now():
-        return "time"
-    return "" if gateway is not None and gateway.name == checkout.gateway else "change"
 
 
 def _find_other_payment(reader: Reader, link: PayLinkState, checkout: Checkout) -> tuple[str | None, bool]:

@@ -11,7 +11,7 @@ from flask import Response, g, request
 from portal.customer_pages.context import can_pay, current_scope, current_services, now, reading, root, today
 from portal.database import Database, Reader
 from portal.paging import Cursor, Slice, read_pages
-from portal.payments.page_builders import build_payment_rows, build_payments_page
+from portal.payments.page_builders.history import build_payment_rows, build_payments_page
 from portal.payments.queries.counts import PaymentCounts, read_counts
 from portal.payments.queries.filtered_history import (
     ExportRecord,

@@ -16,7 +16,7 @@ from portal.notice_kinds import RECEIPT
 from portal.notices.queries import is_wanted
 from portal.outbox.queries import find_delivery
 from portal.payments.operations.paying import look_up_for_page
-from portal.payments.page_builders import build_payment_page, is_just_paid
+from portal.payments.page_builders.payment import build_payment_page, is_just_paid
 from portal.payments.queries.payment_page import read_payment_page
 from portal.payments.rules.statuses import CAPTURED, UNSETTLED
 from portal.people.rules import Right

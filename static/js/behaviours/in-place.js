@@ -1,6 +1,7 @@
 /* Links and filters in `main` that lead to this same page with another query change its main part without a full load: htmx fetches the
    page that the server answers anyway and takes its main part over. What is not exactly that page (signed out meanwhile, too many
-   requests, an error, no network) is opened as a whole, as the link would have done.
+   requests, not found) is opened as a whole, as the link would have done. Without an answer (no network, a portal that is down) what is
+   shown stays, and so does its address; a notice of the page says so, and offers to try again.
 
    htmx does this and nothing else: it heeds no attribute of its own that is in the HTML, evaluates nothing, stores nothing of a page,
    and has the one policy of Trusted Types that our headers admit. It is fetched when the page is loaded and idle. */
@@ -13,6 +14,7 @@ const TAKE_OVER = { select: "main", target: "#main", swap: "innerHTML strip:true
 /* What a list says of itself: its title with how many rows it has, which of how many they are, or that there are none. */
 const SAID = "caption, [data-said], .pager .number, .empty h2";
 const LATEST_MS = 500;
+const FAULT = 500;
 const OWN_ATTRIBUTE = /^(data-)?hx-/;
 
 export function connect(main) {
@@ -38,6 +40,10 @@ async function load(main) {
   followRequests(main);
   followSwaps(main);
   const { default: htmx } = await import("../vendor/htmx.esm.min.js");
+  // `push` of a step back is "false": its address is there already.
+  main.addEventListener("retry", ({ target, detail: { request, push } }) =>
+    htmx.ajax("GET", request.action, { ...TAKE_OVER, source: target, target: main, push: push ?? "true" }),
+  );
   htmx.registerExtension("portal", { init: (api) => api.initSecurity(ownPolicy()) });
   removeEventListener("popstate", reload);
   document.addEventListener("htmx:before:history:restore", (event) => {
@@ -91,10 +97,27 @@ function followRequests(main) {
   });
   listen("before:response", (context, event) => {
     const { status, url, headers } = context.response.raw;
+    if (status >= FAULT) return stayOrLeave(main, context, event);
     const isThisPage = status === 200 && new URL(url).pathname === location.pathname && headers.get("Content-Type")?.startsWith("text/html");
     if (!isThisPage) leaveFor(context, event);
   });
-  listen("error", (context, event) => context?.request && leaveFor(context, event));
+  listen("error", (context, event) => {
+    if (!context?.request) return;
+    if (context.text === undefined) stayOrLeave(main, context, event);
+    else leaveFor(context, event); // It was read, and is not what can be taken over.
+  });
+}
+
+/* Show the notice that nothing came, above what stays. A page of a theme that has no such notice leaves, as a link would. */
+function stayOrLeave(main, context, event) {
+  const notice = main.querySelector(".not-loaded");
+  if (!notice) return leaveFor(context, event);
+  event.preventDefault();
+  notice.hidden = false;
+  notice.scrollIntoView({ block: "nearest" }); // Where the window is low it does not stay in it.
+  const button = notice.querySelector("button");
+  button.onclick = () => button.dispatchEvent(new CustomEvent("retry", { bubbles: true, detail: context }));
+  announce([...notice.querySelectorAll("p")].map(({ textContent }) => textContent.trim()).join(". "));
 }
 
 /* Leave for the address as a whole page. */

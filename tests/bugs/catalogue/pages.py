@@ -16,7 +16,7 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "the total of the choice forgets the credit",
         (
-            "portal/checkout/page_builders.py",
+            "portal/checkout/page_builders/choose.py",
             "pricing.total, pricing.credit, pricing.charge, rest",
             "pricing.total, pricing.credit, pricing.total, rest",
         ),
@@ -90,7 +90,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "a receipt is promised to an address that there is not",
-        ("portal/payments/page_builders.py", 'receipt=(receipt or "") if is_new else ""', 'receipt="sent"'),
+        ("portal/payments/page_builders/payment.py", 'receipt=(receipt or "") if is_new else ""', 'receipt="sent"'),
         likely=(_AFTER_PAY,),
     ),
     bug(
@@ -124,6 +124,15 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "a page that is none of the list is taken for it",
         ("static/js/behaviours/in-place.js", "    if (!isThisPage) leaveFor(context, event);\n", ""),
+        likely=(_IN_PLACE,),
+    ),
+    bug(
+        "a list that could not be fetched is left for an error",
+        (
+            "static/js/behaviours/in-place.js",
+            "    if (status >= FAULT) return stayOrLeave(main, context, event);\n",
+            "",
+        ),
         likely=(_IN_PLACE,),
     ),
     bug(

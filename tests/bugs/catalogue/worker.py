@@ -5,7 +5,11 @@ from __future__ import annotations
 from tests.bugs.catalogue.bug import Bug, bug
 
 _RESOLVING = "tests/integration/test_resolving.py"
-_HOST_IDENTITY = "tests/integration/test_host_identity.py"
+_HOST_IDENTITY = (
+    "tests/integration/test_host_identity.py",
+    "tests/integration/test_host_identity_requests.py",
+    "tests/integration/test_host_identity_customers.py",
+)
 _CLAIMS = "tests/integration/test_claims.py"
 _SENT = "tests/integration/test_sending.py"
 
@@ -68,7 +72,7 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "customers of one address are created at once",
         ("portal/customers/operations.py", "    lock_merchant(session, merchant_id)\n", ""),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "the host's log-out leaves the portal signed in",
@@ -77,12 +81,12 @@ BUGS: tuple[Bug, ...] = (
             "        if before is not None and before.kind in OF_HOST:\n            _end(runtime, before)\n",
             "",
         ),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "a session of a URL of the host is one of the API",
         ("portal/sign_in/operations/portal_sessions.py", "kind=used.kind,", 'kind="api",'),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "an address that the host has not verified names a customer",
@@ -91,7 +95,7 @@ BUGS: tuple[Bug, ...] = (
             "    if customer.email is not None and not customer.is_verified:\n        return []\n",
             "",
         ),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "an address that folds to the same key names a customer",
@@ -100,7 +104,7 @@ BUGS: tuple[Bug, ...] = (
             "return [account for account in accounts if is_same_mailbox(account.email, name.email)]",
             "return accounts",
         ),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "the form of another customer's page is carried out for whom the host names",
@@ -109,7 +113,7 @@ BUGS: tuple[Bug, ...] = (
             "    if follow_host(runtime, request) and request.method not in SAFE_METHODS:",
             "    if follow_host(runtime, request) and not request:",
         ),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "the host is asked before a request of another site is refused",
@@ -118,7 +122,7 @@ BUGS: tuple[Bug, ...] = (
             "    load_session()\n    refuse_foreign(runtime, request)\n",
             "    load_session()\n    follow_host(runtime, request)\n    refuse_foreign(runtime, request)\n",
         ),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "a page shows who was signed in while the host fails",
@@ -127,7 +131,7 @@ BUGS: tuple[Bug, ...] = (
             "    _sign_in(None)\n    current_g().is_host_asked = True\n",
             "    current_g().is_host_asked = True\n",
         ),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "a page of an error shows whom the host does not name",
@@ -136,12 +140,12 @@ BUGS: tuple[Bug, ...] = (
             "            hide_who_is_not_named(runtime, current_request())\n",
             "            pass\n",
         ),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "a host whose contexts are left behind takes our request along",
         ("portal/host_identity.py", "return copy_context().run(ask)", "return ask()"),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "the host reads the body that is ours",
@@ -150,12 +154,12 @@ BUGS: tuple[Bug, ...] = (
             'environ.update({"wsgi.input": BytesIO(), "CONTENT_LENGTH": "0"})',
             "environ.update({})",
         ),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "a URL that nobody used yet outlives the end of the sessions",
         ("portal/sign_in/operations/access.py", "    expire_portal_sessions(session, scope, at=at)\n", ""),
-        likely=(_HOST_IDENTITY,),
+        likely=_HOST_IDENTITY,
     ),
     bug(
         "a checkout that ended meanwhile is ended again",

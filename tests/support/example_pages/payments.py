@@ -11,7 +11,7 @@ from portal.customers.queries.details import WantedDetails
 from portal.gateways.contract import FAILURE_CODES
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel, UnderWay
 from portal.payment_methods.pages import MethodLabel, method_name
-from portal.payments.page_builders import build_payments_page, group_by_month
+from portal.payments.page_builders.history import build_payments_page, group_by_month
 from portal.payments.pages import (
     PaidInvoice,
     PaymentMonth,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from portal.checkout.forms.fields import CheckoutFields
-from portal.checkout.page_builders import MAX_CHANGEABLE, CheckoutContext, build_choose_page
+from portal.checkout.page_builders.choose import MAX_CHANGEABLE, CheckoutContext, build_choose_page
 from portal.checkout.pages import ChoosePage
 from portal.checkout.queries import Payable
 from portal.merchants.rules.payment_options import PaymentOptions

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from portal.payments.page_builders import group_by_month
+from portal.payments.page_builders.history import group_by_month
 from portal.rendering.formats import formats_for
 from tests.support.example_pages import payment_rows
 

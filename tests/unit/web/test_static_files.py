@@ -15,6 +15,7 @@ from portal.web.static_files import build_static_files
 from tests.support.bundled import bundled_themes
 
 THEMES = bundled_themes()
+_ADDRESSES = 'i { mask: url("shapes.svg"); background: url("data:image/png;base64,AA==") }\n'
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def folder(tmp_path):
     (root / "css" / "tokens.css").write_text(
         '@layer reset, tokens;\n/* gone */\n  a::before { content: "/* kept */"; }\n'
     )
-    (root / "css" / "base.css").write_text("b { color: red; }\n" * 20)
+    (root / "css" / "base.css").write_text("b { color: red; }\n" * 20 + _ADDRESSES)
     (root / "js" / "behaviours" / "menu.js").write_text("export function connect(element) {}\n" * 5)
     (root / "favicon.ico").write_bytes(b"icon")
     (root / "notes.md").write_text("not served")
@@ -102,10 +103,16 @@ def test_known_etag_gets_no_body(client, files):
     assert first.content_type == "text/javascript; charset=utf-8"
 
 
-def test_themes_bring_their_stylesheet_and_files(client, files):
+def test_theme_brings_its_files_and_one_stylesheet_with_ours_before_it(client, files):
     savane = THEMES.get("savane")
 
-    assert client.get(f"{files.path}/{savane.stylesheet_path}").text == savane.stylesheet
+    styles, ours = (
+        client.get(f"{files.path}/{savane.stylesheet_path}").text,
+        client.get(f"{files.path}/portal.css").text,
+    )
+    assert styles == ours.replace('url("shapes.svg")', 'url("../shapes.svg")') + savane.stylesheet
+    assert 'url("../shapes.svg")' in styles
+    assert 'url("data:image/png;base64,AA==")' in styles
     assert client.get(f"{files.path}/themes/savane/logo.svg").content_type.startswith("image/svg+xml")
 
 

@@ -1,0 +1,1 @@
+"""Pages of the checkout's two steps, built from rows."""

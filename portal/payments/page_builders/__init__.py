@@ -1,0 +1,1 @@
+"""Pages of payments, built from rows."""
