@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from portal.clock import MovableClock
 from portal.customers.operations import create_customer
+from portal.demo.actions import Actions, method_facts, secret_key
 from portal.demo.example_data import (
     DECLINED_CARD,
     ERROR_CARD,
@@ -25,25 +24,20 @@ from portal.demo.example_exports import add_example_exports
 from portal.demo.sandbox_control import SandboxClient
 from portal.events.rules import COMMAND, Actor, ActorType, customer_actor
 from portal.gateways.contract import MethodDetails
-from portal.invoices.operations.invoices import NewInvoice, NewLine, open_invoice
 from portal.merchants.operations import NewMerchant, connect_gateway, create_api_key, create_merchant
 from portal.merchants.queries import MerchantProfile, list_merchants
 from portal.merchants.rules.merchant_settings import MerchantSettings
 from portal.merchants.rules.notice_settings import MAX_STATEMENT_DAY
 from portal.outbox.models import OutboxMessage
-from portal.pay_links.operations import create_pay_link
-from portal.payment_methods.operations.methods import become, lock_methods, remember_method
-from portal.payment_methods.rules import MethodStatus
 from portal.payments.jobs import check_payments, expire_checkouts
-from portal.payments.operations.checkouts import begin_checkout
-from portal.payments.operations.paying import cancel_payment, confirm_payment, resolve_payment
+from portal.payments.operations.paying import cancel_payment, resolve_payment
 from portal.payments.queries.payments import get_payment
-from portal.payments.rules.choices import Choice, Invoices, NewMethod, Preset, SavedMethod, TopUp
+from portal.payments.rules.choices import Choice, Preset, SavedMethod, TopUp
 from portal.people.operations import add_person, join_person
 from portal.people.rules import Role
 from portal.refunds.operations import refund_payment
 from portal.services import Services
-from portal.tenancy import MerchantScope, Scope
+from portal.tenancy import Scope
 
 _PAID_MONTHS = 11
 
@@ -78,7 +72,7 @@ def seed(services: Services) -> dict[str, SeededMerchant]:
 
 def register_webhook_endpoint(services: Services, slug: str) -> None:
     """Set the URL of this portal as the sandbox's webhook endpoint; its port may change with each start."""
-    SandboxClient(services.settings.sandbox_url, _secret_key(slug)).send_events_to(
+    SandboxClient(services.settings.sandbox_url, secret_key(slug)).send_events_to(
         f"{services.settings.base_url}/hooks/{slug}/sandbox", _event_secret(slug)
     )
 
@@ -89,25 +83,19 @@ def _announcing_now(settings: MerchantSettings, now: datetime) -> MerchantSettin
     return settings.model_copy(update={"notices": notices})
 
 
-def _secret_key(slug: str) -> str:
-    return f"sk_sandbox_{slug}"
-
-
 def _event_secret(slug: str) -> str:
     return f"sandbox-events-of-{slug}"
 
 
 class _Seeding:
-    """The history of one merchant; its state is the clock and the number of the last invoice."""
+    """The history of one merchant."""
 
     def __init__(self, services: Services, clock: MovableClock, example: ExampleMerchant, now: datetime) -> None:
         self.services, self.clock, self.example, self.now = services, clock, example, now
-        self.sandbox = SandboxClient(services.settings.sandbox_url, _secret_key(example.slug))
-        self.today = now.astimezone(ZoneInfo(example.timezone)).date()
-        self.number = 400
+        self.actions = Actions(services, clock, example, now)
 
     def run(self) -> SeededMerchant:
-        self._move_clock_to(self.now - timedelta(days=400))
+        self.actions.move_clock_to(self.now - timedelta(days=400))
         merchant, api_key = self._create_merchant()
         accounts: list[Scope] = []
         for details in (*self.example.customers, self.example.new_customer):
@@ -127,7 +115,7 @@ class _Seeding:
     def _add_person(self, paid_for: Scope, seen: Scope) -> None:
         """Invite one person to two accounts, as a payer and as a viewer; it joined both."""
         name, address = self.example.person
-        self._move_clock_to(self.now)
+        self.actions.move_clock_to(self.now)
         with self.services.database.unit_of_work() as session:
             for scope, role in ((paid_for, Role.PAYER), (seen, Role.VIEWER)):
                 at, owner = self.clock.now(), customer_actor(scope.customer_id)
@@ -155,49 +143,54 @@ class _Seeding:
                 actor=COMMAND,
                 at=at,
             )
-            secrets = {"secret_key": _secret_key(example.slug), "event_secret": _event_secret(example.slug)}
+            secrets = {"secret_key": secret_key(example.slug), "event_secret": _event_secret(example.slug)}
             connect_gateway(
                 session, merchant, "sandbox", secrets, keys=self.services.settings.keys, actor=COMMAND, at=at
             )
             return merchant, create_api_key(session, merchant, [], actor=COMMAND, at=at)
 
     def _create_year_of_history(self, scope: Scope) -> None:
-        self._move_clock_to(self.now - timedelta(days=395))
-        card = self._save_method(scope, self._create_card(GOOD_CARD))
-        declined, insufficient = self._create_card(DECLINED_CARD), self._create_card(INSUFFICIENT_FUNDS_CARD)
+        self.actions.move_clock_to(self.now - timedelta(days=395))
+        card = self.actions.save_method(scope, self.actions.create_card(GOOD_CARD))
+        declined, insufficient = (
+            self.actions.create_card(DECLINED_CARD),
+            self.actions.create_card(INSUFFICIENT_FUNDS_CARD),
+        )
         for months_ago in range(_PAID_MONTHS, 0, -1):
             issued = self._months_ago(months_ago)
-            self._move_clock_to_day(issued)
-            invoice = self._create_invoice(
+            self.actions.move_clock_to_day(issued)
+            invoice = self.actions.create_invoice(
                 scope, self._monthly_title(issued), self.example.monthly_amount, due_in_days=14
             )
-            self._move_clock_to(self.clock.now() + timedelta(days=3))
-            self._pay(scope, invoice, card)
+            self.actions.move_clock_to(self.clock.now() + timedelta(days=3))
+            self.actions.pay(scope, invoice, card)
         self._refund_payment(scope, card, "partially_refunded", days_ago=200, part=True)
         self._refund_payment(scope, card, "refunded", days_ago=60, part=False)
         self._reject_payment(scope, card)
-        self._pay(scope, self._cancel_payment_of_invoice(scope, card, "canceled", days_ago=45, method=None), card)
+        self.actions.pay(
+            scope, self._cancel_payment_of_invoice(scope, card, "canceled", days_ago=45, method=None), card
+        )
         self._expire_prompt(scope, card)
         self._create_overdue_invoice(scope, insufficient, declined)
-        self._remove_other_methods(scope, but=card)
+        self.actions.remove_other_methods(scope, but=card)
         self._create_open_invoices(scope, card)
-        self._remove_other_methods(scope, but=card, keep_default=True)
+        self.actions.remove_other_methods(scope, but=card, keep_default=True)
 
     def _create_option_invoices(self, scope: Scope) -> None:
         """Create an invoice for each payment option: fixed, preset amounts, deposit, prices in two currencies, the other
         currency only, and editable after a payment with insufficient funds; and a top-up."""
-        self._move_clock_to(self.now - timedelta(days=30))
-        card = self._save_method(scope, self._create_card(GOOD_CARD))
+        self.actions.move_clock_to(self.now - timedelta(days=30))
+        card = self.actions.save_method(scope, self.actions.create_card(GOOD_CARD))
         titles, base_amount = self.example.option_titles, self.example.monthly_amount
         limits = self.example.settings.payment_options.top_ups[self.example.currency]
-        self._confirm(
+        self.actions.confirm(
             scope,
-            self._begin_checkout(
+            self.actions.begin_checkout(
                 scope,
                 Choice(TopUp(self.example.currency), SavedMethod(card), Preset(limits.presets[0])),
             ),
         )
-        self._move_clock_to(self.now - timedelta(days=25))
+        self.actions.move_clock_to(self.now - timedelta(days=25))
         invoice_options: dict[str, tuple[int, int, dict[str, Any]]] = {
             "fixed": (10, base_amount // 5, {"amount_mode": "fixed"}),
             "presets": (
@@ -215,94 +208,102 @@ class _Seeding:
             ),
         }
         invoices = {
-            kind: self._create_invoice(scope, titles[kind], amount, due_in_days=due_in_days, **options)
+            kind: self.actions.create_invoice(scope, titles[kind], amount, due_in_days=due_in_days, **options)
             for kind, (due_in_days, amount, options) in invoice_options.items()
         }
-        self._create_pay_link(scope, invoices["deposit"])
-        self._move_clock_to(self.now - timedelta(days=2))
-        self._pay(
+        self.actions.create_pay_link(scope, invoices["deposit"])
+        self.actions.move_clock_to(self.now - timedelta(days=2))
+        self.actions.pay(
             scope,
             invoices["editable_after_insufficient_funds"],
-            self._save_method(scope, self._create_card(INSUFFICIENT_FUNDS_CARD)),
+            self.actions.save_method(scope, self.actions.create_card(INSUFFICIENT_FUNDS_CARD)),
         )
-        self._remove_other_methods(scope, but=card)
+        self.actions.remove_other_methods(scope, but=card)
 
     def _create_overdue_invoice(self, scope: Scope, insufficient: MethodDetails, declined: MethodDetails) -> None:
         """Create an overdue invoice that two cards failed to pay."""
-        self._move_clock_to(self.now - timedelta(days=34))
+        self.actions.move_clock_to(self.now - timedelta(days=34))
         month = self._months_ago(2)
         title = self.example.titles["overdue"].format(month=self.example.months[month.month - 1])
-        overdue = self._create_invoice(scope, title, self.example.amounts["overdue"], due_in_days=20)
-        self._move_clock_to(self.now - timedelta(days=12))
-        self._pay(scope, overdue, self._save_method(scope, declined))
-        self._move_clock_to(self.now - timedelta(days=5))
-        self._pay(scope, overdue, self._save_method(scope, insufficient))
+        overdue = self.actions.create_invoice(scope, title, self.example.amounts["overdue"], due_in_days=20)
+        self.actions.move_clock_to(self.now - timedelta(days=12))
+        self.actions.pay(scope, overdue, self.actions.save_method(scope, declined))
+        self.actions.move_clock_to(self.now - timedelta(days=5))
+        self.actions.pay(scope, overdue, self.actions.save_method(scope, insufficient))
 
     def _create_open_invoices(self, scope: Scope, card: str) -> None:
         """Create the invoices that are due, and one with a payment or checkout in each status that is not final."""
-        self._move_clock_to(self.now - timedelta(days=6))
-        self._create_single_invoice(scope, "due", due_in_days=12)
-        self._move_clock_to_day(self.today.replace(day=1), at_least=self.now - timedelta(days=5))
-        self._create_invoice(scope, self._monthly_title(self.today), self.example.monthly_amount, due_in_days=20)
+        self.actions.move_clock_to(self.now - timedelta(days=6))
+        self.actions.create_single_invoice(scope, "due", due_in_days=12)
+        self.actions.move_clock_to_day(self.actions.today.replace(day=1), at_least=self.now - timedelta(days=5))
+        self.actions.create_invoice(
+            scope, self._monthly_title(self.actions.today), self.example.monthly_amount, due_in_days=20
+        )
         pending = {
-            kind: self._create_single_invoice(scope, kind, due_in_days=30)
+            kind: self.actions.create_single_invoice(scope, kind, due_in_days=30)
             for kind in ("abandoned", "pending", "processing", "requires_action", "due_later")
         }
-        self._move_clock_to(self.now - timedelta(hours=26))
-        self._begin_invoice_checkout(scope, pending["abandoned"], card)
-        self._move_clock_to(self.now - timedelta(hours=22))
+        self.actions.move_clock_to(self.now - timedelta(hours=26))
+        self.actions.begin_invoice_checkout(scope, pending["abandoned"], card)
+        self.actions.move_clock_to(self.now - timedelta(hours=22))
         expire_checkouts(self.services)
-        self._move_clock_to(self.now - timedelta(hours=2 if not self.example.uses_mobile_money else 0, minutes=20))
-        self._pay(scope, pending["pending"], self._save_method(scope, self._create_slow_method()))
-        self._move_clock_to(self.now - timedelta(minutes=6))
-        self._pay(scope, pending["requires_action"], self._save_method(scope, self._create_card(THREE_D_SECURE_CARD)))
-        self._move_clock_to(self.now - timedelta(minutes=2))
-        unknown = self._begin_invoice_checkout(
-            scope, pending["processing"], self._save_method(scope, self._create_card(ERROR_CARD))
+        self.actions.move_clock_to(
+            self.now - timedelta(hours=2 if not self.example.uses_mobile_money else 0, minutes=20)
         )
-        self.sandbox.drop_requests(unknown)
-        self._confirm(scope, unknown)
-        self._move_clock_to(self.now - timedelta(minutes=1))
-        self._begin_invoice_checkout(scope, pending["due_later"], card)
+        self.actions.pay(scope, pending["pending"], self.actions.save_method(scope, self.actions.create_slow_method()))
+        self.actions.move_clock_to(self.now - timedelta(minutes=6))
+        self.actions.pay(
+            scope,
+            pending["requires_action"],
+            self.actions.save_method(scope, self.actions.create_card(THREE_D_SECURE_CARD)),
+        )
+        self.actions.move_clock_to(self.now - timedelta(minutes=2))
+        unknown = self.actions.begin_invoice_checkout(
+            scope, pending["processing"], self.actions.save_method(scope, self.actions.create_card(ERROR_CARD))
+        )
+        self.actions.sandbox.drop_requests(unknown)
+        self.actions.confirm(scope, unknown)
+        self.actions.move_clock_to(self.now - timedelta(minutes=1))
+        self.actions.begin_invoice_checkout(scope, pending["due_later"], card)
 
     def _expire_prompt(self, scope: Scope, card: str) -> None:
         """Pay an invoice by a prompt that expires, and the day after by card."""
-        self._move_clock_to(self.now - timedelta(days=40))
-        invoice = self._create_single_invoice(scope, "expired")
-        unanswered = self.sandbox.create_token(type="mobile_money", phone="+237677000003", operator="mtn")
-        payment = self._pay(scope, invoice, self._save_method(scope, _method_facts(unanswered)))
-        self._move_clock_to(self.clock.now() + timedelta(hours=4))
+        self.actions.move_clock_to(self.now - timedelta(days=40))
+        invoice = self.actions.create_single_invoice(scope, "expired")
+        unanswered = self.actions.sandbox.create_token(type="mobile_money", phone="+237677000003", operator="mtn")
+        payment = self.actions.pay(scope, invoice, self.actions.save_method(scope, method_facts(unanswered)))
+        self.actions.move_clock_to(self.clock.now() + timedelta(hours=4))
         check_payments(self.services)
         resolve_payment(self.services, scope.merchant_id, payment)
-        self._remove_other_methods(scope, but=card)
-        self._move_clock_to(self.clock.now() + timedelta(days=1))
-        self._pay(scope, invoice, card)
+        self.actions.remove_other_methods(scope, but=card)
+        self.actions.move_clock_to(self.clock.now() + timedelta(days=1))
+        self.actions.pay(scope, invoice, card)
 
     def _reject_payment(self, scope: Scope, card: str) -> None:
         """Pay an invoice by a card whose token the gateway does not know, and the day after by a valid one."""
-        self._move_clock_to(self.now - timedelta(days=52))
-        unknown = replace(self._create_card(GOOD_CARD), token="unknown", fingerprint="unknown")  # noqa: S106 - no secret
-        invoice = self._create_single_invoice(scope, "rejected")
-        self._pay(scope, invoice, self._save_method(scope, unknown))
-        self._remove_other_methods(scope, but=card)
-        self._move_clock_to(self.clock.now() + timedelta(days=1))
-        self._pay(scope, invoice, card)
+        self.actions.move_clock_to(self.now - timedelta(days=52))
+        unknown = replace(self.actions.create_card(GOOD_CARD), token="unknown", fingerprint="unknown")  # noqa: S106 - no secret
+        invoice = self.actions.create_single_invoice(scope, "rejected")
+        self.actions.pay(scope, invoice, self.actions.save_method(scope, unknown))
+        self.actions.remove_other_methods(scope, but=card)
+        self.actions.move_clock_to(self.clock.now() + timedelta(days=1))
+        self.actions.pay(scope, invoice, card)
 
     def _cancel_payment_of_invoice(
         self, scope: Scope, card: str, kind: str, *, days_ago: int, method: str | None
     ) -> str:
-        self._move_clock_to(self.now - timedelta(days=days_ago))
-        invoice = self._create_single_invoice(scope, kind)
-        payment = self._pay(scope, invoice, method)
-        self._move_clock_to(self.clock.now() + timedelta(minutes=4))
+        self.actions.move_clock_to(self.now - timedelta(days=days_ago))
+        invoice = self.actions.create_single_invoice(scope, kind)
+        payment = self.actions.pay(scope, invoice, method)
+        self.actions.move_clock_to(self.clock.now() + timedelta(minutes=4))
         cancel_payment(self.services, scope, payment, actor=customer_actor(scope.customer_id))
-        self._move_clock_to(self.clock.now() + timedelta(days=1))
+        self.actions.move_clock_to(self.clock.now() + timedelta(days=1))
         return invoice
 
     def _refund_payment(self, scope: Scope, card: str, kind: str, *, days_ago: int, part: bool) -> None:
-        self._move_clock_to(self.now - timedelta(days=days_ago))
-        payment = self._pay(scope, self._create_single_invoice(scope, kind), card)
-        self._move_clock_to(self.clock.now() + timedelta(days=4))
+        self.actions.move_clock_to(self.now - timedelta(days=days_ago))
+        payment = self.actions.pay(scope, self.actions.create_single_invoice(scope, kind), card)
+        self.actions.move_clock_to(self.clock.now() + timedelta(days=4))
         with self.services.database.read() as connection:
             amount = get_payment(connection, scope, payment).amount
         refund_payment(
@@ -314,133 +315,9 @@ class _Seeding:
             actor=Actor(ActorType.STAFF, "demo"),
         )
 
-    def _create_single_invoice(self, scope: Scope, kind: str, *, due_in_days: int = 14) -> str:
-        return self._create_invoice(
-            scope, self.example.titles[kind], self.example.amounts[kind], due_in_days=due_in_days
-        )
-
-    def _create_invoice(self, scope: Scope, title: str, amount: int, *, due_in_days: int, **options: Any) -> str:
-        """Open an invoice today; `options` are fields of `NewInvoice` that say how it can be paid."""
-        self.number += 1
-        at = self.clock.now()
-        issued = at.astimezone(ZoneInfo(self.example.timezone)).date()
-        line = NewLine(title, Decimal(1), Decimal(amount), self.example.tax_rate)
-        new = NewInvoice(
-            number=f"{self.example.number_prefix}-{self.number:04d}",
-            currency=options.pop("currency", self.example.currency),
-            issued_on=issued,
-            due_on=issued + timedelta(days=due_in_days),
-            description=title,
-            lines=(line,),
-            **options,
-        )
-        with self.services.database.unit_of_work() as session:
-            return open_invoice(session, scope, new, actor=COMMAND, at=at)
-
-    def _create_pay_link(self, scope: Scope, invoice: str) -> None:
-        with self.services.database.unit_of_work() as session:
-            create_pay_link(session, MerchantScope(scope.merchant_id), invoice, actor=COMMAND, at=self.clock.now())
-
-    def _begin_invoice_checkout(self, scope: Scope, invoice: str, method: str | None) -> str:
-        """Begin a checkout by a saved method; None for a new one, on the gateway's page."""
-        way = SavedMethod(method) if method else NewMethod()
-        return self._begin_checkout(scope, Choice(Invoices((invoice,)), way))
-
-    def _begin_checkout(self, scope: Scope, choice: Choice) -> str:
-        with self.services.database.unit_of_work() as session:
-            return begin_checkout(
-                session,
-                scope,
-                choice,
-                gateway="sandbox",
-                expires_after=timedelta(hours=self.services.settings.payment_expires_hours),
-                actor=customer_actor(scope.customer_id),
-                at=self.clock.now(),
-            )
-
-    def _confirm(self, scope: Scope, payment: str) -> None:
-        url = f"{self.services.settings.base_url}/{self.example.slug}/payments/{payment}"
-        confirm_payment(
-            self.services,
-            scope,
-            payment,
-            actor=customer_actor(scope.customer_id),
-            version="",
-            return_url=url,
-            locale=self.example.locale,
-        )
-
-    def _pay(self, scope: Scope, invoice: str, method: str | None) -> str:
-        payment = self._begin_invoice_checkout(scope, invoice, method)
-        self._confirm(scope, payment)
-        return payment
-
-    def _create_card(self, number: str) -> MethodDetails:
-        later = self.today + timedelta(days=900)
-        return _method_facts(
-            self.sandbox.create_token(type="card", number=number, exp_month=later.month, exp_year=later.year, holder="")
-        )
-
-    def _create_slow_method(self) -> MethodDetails:
-        if self.example.uses_mobile_money:
-            return _method_facts(self.sandbox.create_token(type="mobile_money", phone="+237677000003", operator="mtn"))
-        return _method_facts(
-            self.sandbox.create_token(type="bank_account", account_number="000111110001", bank_name="Chase", holder="")
-        )
-
-    def _save_method(self, scope: Scope, facts: MethodDetails) -> str:
-        with self.services.database.unit_of_work() as session:
-            return remember_method(
-                session, scope, "sandbox", facts, actor=customer_actor(scope.customer_id), at=self.clock.now()
-            )
-
-    def _remove_other_methods(self, scope: Scope, *, but: str, keep_default: bool = False) -> None:
-        """Remove all saved methods but one card; with `keep_default`, add a phone where the merchant uses mobile money."""
-        keep = [but]
-        with self.services.database.unit_of_work() as session:
-            if keep_default and self.example.uses_mobile_money:
-                good = self.sandbox.create_token(type="mobile_money", phone="+237677000000", operator="mtn")
-                actor = customer_actor(scope.customer_id)
-                keep.append(
-                    remember_method(session, scope, "sandbox", _method_facts(good), actor=actor, at=self.clock.now())
-                )
-            for method in lock_methods(session, scope):
-                if method.id not in keep:
-                    method.is_default = False
-                    become(
-                        session,
-                        method,
-                        MethodStatus.REMOVED,
-                        actor=customer_actor(scope.customer_id),
-                        at=self.clock.now(),
-                    )
-
     def _monthly_title(self, day: date) -> str:
         return self.example.monthly_title.format(month=self.example.months[day.month - 1])
 
     def _months_ago(self, count: int) -> date:
-        month = self.today.year * 12 + self.today.month - 1 - count
+        month = self.actions.today.year * 12 + self.actions.today.month - 1 - count
         return date(month // 12, month % 12 + 1, 1)
-
-    def _move_clock_to_day(self, day: date, *, at_least: datetime | None = None) -> None:
-        morning = datetime.combine(day, time(9, 14), ZoneInfo(self.example.timezone)).astimezone(UTC)
-        self._move_clock_to(max(morning, at_least) if at_least else morning)
-
-    def _move_clock_to(self, at: datetime) -> None:
-        self.clock.move_to(min(at, self.now))
-        self.sandbox.move_clock(self.clock.now())
-
-
-def _method_facts(token: dict[str, Any]) -> MethodDetails:
-    return MethodDetails(
-        type=token["type"],
-        brand=token.get("brand"),
-        last4=token.get("last4"),
-        exp_month=token.get("exp_month"),
-        exp_year=token.get("exp_year"),
-        holder=token.get("holder") or None,
-        phone=token.get("phone"),
-        bank_name=token.get("bank_name"),
-        fingerprint=token["fingerprint"],
-        token=token["token"],
-    )

@@ -25,7 +25,17 @@ from portal.money import (
 
 PORTAL = Path(__file__).parents[2] / "portal"
 TIME = re.compile("second|timeout|deadline|_cache", re.IGNORECASE)
-MONEY_MODULES = ["money.py", "invoices", "payments", "refunds", "checkout", "gateways", "importing", "demo/seeding.py"]
+MONEY_MODULES = [
+    "money.py",
+    "invoices",
+    "payments",
+    "refunds",
+    "checkout",
+    "gateways",
+    "importing",
+    "demo/actions.py",
+    "demo/seeding.py",
+]
 
 
 @pytest.mark.parametrize(
