@@ -56,6 +56,7 @@ def examine(values: Mapping[str, Any], *, loaded: Settings | None = None) -> Ite
         if merchants is not None:
             yield from _papers(settings, database, merchants)
             yield from _e_invoices(database, merchants)
+            yield from _transfers(merchants)
     finally:
         database.dispose()
 
@@ -247,6 +248,21 @@ def _e_invoices(database: Database, merchants: list[MerchantProfile]) -> Iterato
             yield Finding(Level.WARNING, "documents", f"{who}: invoices issued without Factur-X: {shown}{more}")
         else:
             yield Finding(Level.OK, "documents", f"{who}: the newest invoices carry Factur-X")
+
+
+def _transfers(merchants: list[MerchantProfile]) -> Iterator[Finding]:
+    """Say of which Swiss accounts an address is missing, without which no invoice has a Swiss payment code."""
+    from portal.documents.transfer_codes import lacks_address
+
+    for merchant in merchants:
+        for currency, account in merchant.settings.transfer.items():
+            if lacks_address(account, currency):
+                yield Finding(
+                    Level.WARNING,
+                    "documents",
+                    f"{merchant.slug} ({merchant.mode}): invoices have no Swiss payment code; set transfer.{currency}.postal_code, "
+                    "city and country",
+                )
 
 
 def _themes(settings: Settings, merchants: list[MerchantProfile]) -> Iterator[Finding]:

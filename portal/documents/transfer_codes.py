@@ -73,6 +73,11 @@ def swiss_code(
     return SwissCode(creditor, debtor, reference, text)
 
 
+def lacks_address(account: TransferAccount, currency: str) -> bool:
+    """Return whether a Swiss QR-bill is not written only because the address of the account's holder is missing."""
+    return currency in CURRENCIES and is_swiss(account.iban) and _creditor(bank_transfer(account), currency) is None
+
+
 def _creditor(transfer: BankTransfer, currency: str) -> Address | None:
     if currency not in CURRENCIES or not is_swiss(transfer.iban):
         return None

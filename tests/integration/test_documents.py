@@ -401,6 +401,24 @@ def test_doctor_names_characters_that_no_font_has(services: Services) -> None:
     assert "FONTS_DIR" in found[0]
 
 
+def test_doctor_names_a_swiss_account_whose_invoices_have_no_payment_code(services: Services) -> None:
+    account = make_account(services)
+    holder = {"holder": "Acme AG", "iban": "CH5604835012345678009"}
+    address = {"postal_code": "8001", "city": "Zürich", "country": "CH"}
+
+    def found(transfer: dict[str, dict[str, str]]) -> list[str]:
+        with services.database.unit_of_work() as session:
+            change_settings(
+                session, account.scope.merchant_id, {"transfer": transfer}, actor=COMMAND, at=services.clock.now()
+            )
+        return [str(each) for each in examine({}, loaded=services.settings) if "Swiss" in str(each)]
+
+    (warning,) = found({"CHF": holder})
+    assert "transfer.CHF.postal_code, city and country" in warning
+    assert found({"CHF": {**holder, **address}}) == []
+    assert found({"USD": holder}) == []  # Swiss payment codes are in francs and euros.
+
+
 def test_lists_have_a_paper_in_each_row_that_has_one(app: Flask, account: Account) -> None:
     invoice_id = account.invoice(5000, number="ACME-7", description="Plan")
     paid, failed = account.payment("complete", 5000), account.payment("failed", 5000)
