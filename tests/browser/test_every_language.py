@@ -17,6 +17,7 @@ from tests.browser.test_accessibility import EXAMPLES, Site, fewest_of, site, ta
 from tests.support.accessibility import accessibility_faults
 from tests.support.bundled import bundled_renderer, bundled_themes
 from tests.support.example_pages import example_shell, render_example
+from tests.support.page_checks import page_faults
 from tests.support.tiers import tier
 from tests.support.zoomed import ZOOMED, zoom_faults
 
@@ -43,6 +44,7 @@ def enlarged(browser: Browser) -> Iterator[Page]:
 def test_page_is_whole_in_its_language_by_day_by_night_and_enlarged(site, desk, enlarged, locale, template):  # noqa: F811
     faults = []
     for name, html in _states(template, locale):
+        faults += [f"{name}: {fault}" for fault in page_faults(html)]
         site.html = html
         enlarged.goto(site.address)
         faults += [f"{name} at 400 %: {fault}" for fault in zoom_faults(enlarged)]

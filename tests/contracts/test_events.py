@@ -34,6 +34,8 @@ ENQUEUERS = {
     "portal/sign_in/operations/confirmations.py",
     # Who gets copies of a mail is decided when the mail leaves; to ask an address is a mail of no event's object.
     "portal/notices/operations.py",
+    # That last month's statement is ready happens to no object: the month ended.
+    "portal/statement/operations.py",
     # Having a gateway forget a token is work, which is put off for as long as a payment needs it.
     "portal/payment_methods/operations/methods.py",
     "portal/payment_methods/operations/removal.py",

@@ -66,12 +66,17 @@ def _headline(root: Element) -> Iterator[str]:
         yield f"{len(headlines)} h1 elements"
     if len(titles) != 1:
         yield f"{len(titles)} title elements"
-    elif len(headlines) == 1 and not text_of(titles[0]).startswith(text_of(headlines[0])):
+    elif len(headlines) == 1 and not _unmarked(titles[0]).startswith(_unmarked(headlines[0])):
         yield f"the title {text_of(titles[0])!r} does not begin with the h1 {text_of(headlines[0])!r}"
     if not root.get("lang"):
         yield "html has no lang"
     if len(elements_of(root, "main")) != 1:
         yield f"{len(elements_of(root, 'main'))} main elements"
+
+
+def _unmarked(element: Element) -> str:
+    """The words without what keeps their direction: a title has marks for that where a headline has elements."""
+    return re.sub("[\u2066-\u2069]", "", text_of(element))
 
 
 def _ids(root: Element) -> Iterator[str]:

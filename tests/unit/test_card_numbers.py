@@ -144,14 +144,15 @@ def test_masked_text_keeps_its_other_words() -> None:
 )
 def test_long_text_is_read_in_a_time_that_goes_with_its_length(part: str) -> None:
     text = (part * (100_000 // len(part) + 1))[:100_000] + "x"
-    seconds = []
 
-    for length in (len(text) // 4, len(text)):
+    def seconds(length: int) -> float:
         begun = time.process_time()
         mask_card_numbers(text[-length:])
-        seconds.append(time.process_time() - begun)
+        return time.process_time() - begun
 
-    assert seconds[1] < 8 * seconds[0] + 0.1
+    # The best of three: what else runs on the machine slows some.
+    short, long = (min(seconds(length) for _ in range(3)) for length in (len(text) // 4, len(text)))
+    assert long < 8 * short + 0.1
 
 
 @given(st.text(alphabet="0123456789 -.x/,:", max_size=80))
