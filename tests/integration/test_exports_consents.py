@@ -1,0 +1,52 @@
+"""Whose device an export shows beside a consent to keep a payment method: that of whoever gave it, and no other's."""
+
+from __future__ import annotations
+
+from portal.events.operations import delete_old_events
+from portal.events.rules import customer_actor
+from portal.payment_methods.models import PaymentMethod
+from portal.payment_methods.operations.consents import Consent
+from portal.payment_methods.operations.methods import rename_method
+from portal.payment_methods.operations.setups import SetupOptions, begin_setup, resolve_setup
+from tests.integration.test_exports import made, used_by_two
+from tests.support.site import Site
+
+DEVICE = "Anna's card laptop"
+
+
+def save_a_method(site: Site, person: str) -> None:
+    setup = begin_setup(
+        site.services, site.scope, SetupOptions(), locale="en", pages_url="http://127.0.0.1:5000/acme/payment-methods/new",
+        consent=Consent("Acme may keep it.", "en", "203.0.113.99", DEVICE, person),
+        actor=customer_actor(site.scope.customer_id, person=person),
+    )  # fmt: skip
+    site.services.gateways.find(site.scope.merchant_id).finish_setup(setup)  # type: ignore[union-attr]
+    resolve_setup(site.services, site.scope.merchant_id, setup)
+
+
+def test_consent_shows_the_device_of_who_gave_it_and_not_of_who_touched_the_method_last(site: Site) -> None:
+    anna, bert = used_by_two(site)
+    save_a_method(site, anna)
+    berts = customer_actor(site.scope.customer_id, person=bert)
+    (method,) = site.rows(PaymentMethod)
+    site.services.database.run(
+        lambda session: rename_method(session, site.scope, method.id, "ours", actor=berts, at=site.clock.now())
+    )
+
+    of_bert = made(site, person=bert).read("data.json").decode()
+    site.clock.advance(days=1)
+    of_anna = made(site, person=anna).read("data.json").decode()
+
+    assert DEVICE not in of_bert and "203.0.113.99" not in of_bert
+    assert DEVICE in of_anna
+
+
+def test_consent_of_a_person_is_not_the_accounts_own_once_its_events_are_deleted(site: Site) -> None:
+    anna, _ = used_by_two(site)
+    save_a_method(site, anna)
+    site.clock.advance(days=400)
+    site.services.database.run(
+        lambda session: delete_old_events(session, site.scope.merchant_id, retention_days=1, at=site.clock.now())
+    )
+
+    assert DEVICE not in made(site).read("data.json").decode()
