@@ -14,7 +14,6 @@ from portal.clock import write_instant
 from portal.customers.queries.customers import StoredCustomer
 from portal.customers.shapes import shape_customers
 from portal.documents.queries import unpack
-from portal.events.queries import find_people_behind
 from portal.invoices.queries.credit_notes import StoredCreditNote
 from portal.invoices.queries.invoices import StoredInvoice
 from portal.invoices.shapes import shape_credit_note, shape_invoices
@@ -149,12 +148,10 @@ def _without_addresses(_reader: Connection, _scope: Scope, events: list[Object],
     return events
 
 
-def _without_devices(reader: Connection, scope: Scope, consents: list[Object], person_id: str | None) -> list[Object]:
+def _without_devices(_reader: Connection, _scope: Scope, consents: list[Object], person_id: str | None) -> list[Object]:
     """Consents without the device in which another person of the account gave them."""
-    given_to = {each: [row[each] for row in consents if row[each]] for each in ("payment", "payment_method")}
-    behind = find_people_behind(reader, scope, [each for ids in given_to.values() for each in ids])
     for row in consents:
-        if behind.get(row["payment"] or row["payment_method"] or "") != person_id:
+        if row["person_id"] != person_id:
             row["network_address"] = row["user_agent"] = None
     return consents
 
