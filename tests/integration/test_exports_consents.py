@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 from portal.events.operations import delete_old_events
 from portal.events.rules import customer_actor
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.methods import rename_method
 from portal.payment_methods.operations.setups import SetupOptions, begin_setup, resolve_setup
+from portal.gateways.contract import State
+from portal.payments.operations.paying import resolve_payment
+from portal.payments.rules.choices import Prompt
 from tests.integration.test_exports import made, used_by_two
+from tests.support import customers
+from tests.support.pay_links import guest_of
 from tests.support.site import Site
 
 DEVICE = "Anna's card laptop"
@@ -50,3 +57,24 @@ def test_consent_of_a_person_is_not_the_accounts_own_once_its_events_are_deleted
     )
 
     assert DEVICE not in made(site).read("data.json").decode()
+
+
+def test_export_has_neither_digits_nor_telephone_of_who_paid_by_the_link(site: Site) -> None:
+    gateway = site.services.gateways.find(site.scope.merchant_id)
+    with site.services.database.unit_of_work() as session:
+        first, second = (
+            customers.add_invoice(session, site.scope, 5000, at=site.clock.now(), number=number) for number in "AB"
+        )
+    by_phone = guest_of(site.services, site.scope, first).pay(Prompt("cm.mtn", "+237677000012"))
+    gateway.settle(by_phone, State.SUCCEEDED)  # type: ignore[union-attr]
+    by_card = guest_of(site.services, site.scope, second).pay()
+    gateway.pay_page(by_card)  # type: ignore[union-attr]
+    for payment in (by_phone, by_card):
+        resolve_payment(site.services, site.scope.merchant_id, payment)
+
+    data = json.loads(made(site).read("data.json"))
+
+    assert [each["status"] for each in data["payments"]] == ["complete", "complete"]
+    for section in ("payments", "events"):
+        text = json.dumps(data[section])
+        assert "677000012" not in text and "4242" not in text and '"0012"' not in text, section
