@@ -137,9 +137,35 @@ def _of_others(_reader: Connection, _scope: Scope, people: list[Object], person_
     ]
 
 
-def _without_addresses(_reader: Connection, _scope: Scope, events: list[Object], person_id: str | None) -> list[Object]:
-    """Events of other persons of the account without their mail addresses."""
+def _without_digits(_reader: Connection, _scope: Scope, payments: list[Object], _: str | None) -> list[Object]:
+    """Payments by a pay link without the digits and the telephone of whoever paid: that is somebody else."""
+    for payment in payments:
+        if payment["pay_link_id"] is not None:
+            payment["method_last4"] = payment["phone"] = None
+            payment["payment_method"] = _undigited(payment["payment_method"])
+    return payments
+
+
+def _without_addresses(reader: Connection, scope: Scope, events: list[Object], person_id: str | None) -> list[Object]:
+    """Events of other persons of the account without their mail addresses, and those of payments by a pay link without digits."""
+    payments = all_tables().tables["payments"].c
+    by_link = set(
+        reader.execute(
+            sa.select(payments.id).where(
+                payments.merchant_id == scope.merchant_id,
+                payments.id.in_({event["object_id"] for event in events}),
+                payments.pay_link_id.is_not(None),
+            )
+        ).scalars()
+    )
     for event in events:
+        if event["object_id"] in by_link:
+            event["data"] = {
+                part: {**value, "payment_method": _undigited(value["payment_method"])}
+                if "payment_method" in value
+                else value
+                for part, value in event["data"].items()
+            }
         shape = event["data"].get("object") or {}
         if shape.get("object") == "person" and shape.get("id") != person_id:
             event["data"] = {
@@ -156,9 +182,18 @@ def _without_devices(_reader: Connection, _scope: Scope, consents: list[Object],
     return consents
 
 
+def _undigited(method: Object | None) -> Object | None:
+    return {**method, "last4": None} if method else method
+
+
 _OF_OTHERS = ("id", "customer", "role", "name")
 _WITHHELD: Mapping[str, Callable[[Connection, Scope, list[Object], str | None], list[Object]]] = MappingProxyType(
-    {"persons": _of_others, "events": _without_addresses, "payment_method_consents": _without_devices}
+    {
+        "persons": _of_others,
+        "payments": _without_digits,
+        "events": _without_addresses,
+        "payment_method_consents": _without_devices,
+    }
 )
 """What is taken out of the rows of a table for whoever asks."""
 

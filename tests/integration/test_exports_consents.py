@@ -6,11 +6,11 @@ import json
 
 from portal.events.operations import delete_old_events
 from portal.events.rules import customer_actor
+from portal.gateways.contract import State
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.consents import Consent
 from portal.payment_methods.operations.methods import rename_method
 from portal.payment_methods.operations.setups import SetupOptions, begin_setup, resolve_setup
-from portal.gateways.contract import State
 from portal.payments.operations.paying import resolve_payment
 from portal.payments.rules.choices import Prompt
 from tests.integration.test_exports import made, used_by_two
