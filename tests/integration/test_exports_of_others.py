@@ -1,11 +1,12 @@
-"""Whose device an export shows beside a consent to keep a payment method: that of whoever gave it, and no other's."""
+"""What an export must not have of others: devices, telephones, digits, the ids of other customers."""
 
 from __future__ import annotations
 
 import json
 
+from portal.customers.operations import change_email, dismiss_merge
 from portal.events.operations import delete_old_events
-from portal.events.rules import customer_actor
+from portal.events.rules import EventType, customer_actor
 from portal.gateways.contract import State
 from portal.payment_methods.models import PaymentMethod
 from portal.payment_methods.operations.consents import Consent
@@ -13,8 +14,10 @@ from portal.payment_methods.operations.methods import rename_method
 from portal.payment_methods.operations.setups import SetupOptions, begin_setup, resolve_setup
 from portal.payments.operations.paying import resolve_payment
 from portal.payments.rules.choices import Prompt
+from portal.tenancy import MerchantScope
 from tests.integration.test_exports import made, used_by_two
 from tests.support import customers
+from tests.support.actors import STAFF
 from tests.support.pay_links import guest_of
 from tests.support.site import Site
 
@@ -78,3 +81,18 @@ def test_export_has_neither_digits_nor_telephone_of_who_paid_by_the_link(site: S
     for section in ("payments", "events"):
         text = json.dumps(data[section])
         assert "677000012" not in text and "4242" not in text and '"0012"' not in text, section
+
+
+def test_export_names_no_other_customer_of_the_address(site: Site) -> None:
+    other = site.add_customer("shared@else.example")
+    with site.services.database.unit_of_work() as session:
+        at, scope = site.clock.now(), MerchantScope(site.scope.merchant_id)
+        actor, event_type = customer_actor(site.scope.customer_id), EventType.CUSTOMER_EMAIL_CHANGED
+        change_email(session, site.scope, "shared@else.example", event_type=event_type, actor=actor, at=at)
+        session.flush()
+        dismiss_merge(session, scope, site.scope.customer_id, other.customer_id, actor=STAFF, at=at)
+
+    archive = made(site)
+
+    assert "customer.email_changed" in archive.read("data.json").decode()
+    assert other.customer_id not in archive.read("data.json").decode() + archive.read("data.html").decode()
