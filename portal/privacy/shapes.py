@@ -182,15 +182,24 @@ def _without_devices(_reader: Connection, _scope: Scope, consents: list[Object],
     return consents
 
 
+def _without_customers(_reader: Connection, _scope: Scope, entries: list[Object], _: str | None) -> list[Object]:
+    """Audit entries without the ids of other customers, which the merchant's proposals of merges are read from."""
+    for entry in entries:
+        entry["details"] = {name: value for name, value in entry["details"].items() if name not in _OTHER_CUSTOMERS}
+    return entries
+
+
 def _undigited(method: Object | None) -> Object | None:
     return {**method, "last4": None} if method else method
 
 
+_OTHER_CUSTOMERS = frozenset({"same_address", "other"})
 _OF_OTHERS = ("id", "customer", "role", "name")
 _WITHHELD: Mapping[str, Callable[[Connection, Scope, list[Object], str | None], list[Object]]] = MappingProxyType(
     {
         "persons": _of_others,
         "payments": _without_digits,
+        "audit_entries": _without_customers,
         "events": _without_addresses,
         "payment_method_consents": _without_devices,
     }
