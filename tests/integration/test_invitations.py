@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import pytest
+
 from portal.audit.models import AuditEntry
 from portal.events.models import EventRecord
 from portal.events.rules import customer_actor
@@ -132,3 +134,10 @@ def test_who_declined_can_be_invited_again(site: Site) -> None:
     invite(site)
 
     assert "Declined" not in site.signed_in().get("/acme/people").text
+
+
+@pytest.mark.parametrize("text", ["a" * 3000, "a%5Cb", "%5C%5Cevil.example"])
+def test_declining_what_is_no_link_is_answered_as_a_link_that_is_gone(site: Site, text: str) -> None:
+    page = site.browser().post(f"/acme/people/invitations/{text}", status=410)
+
+    assert "This link is no longer valid" in page.text
