@@ -102,7 +102,7 @@ def test_only_the_link_of_this_very_invitation_declines_it(site: Site) -> None:
 
     for wrong in (path[:-1], f"{path}x", f"/acme/people/invitations/{token}", "/acme/people/invitations/x"):
         site.browser().get(wrong, status=410)
-        site.browser().post(wrong, {}, status=303)
+        site.browser().post(wrong, {}, status=410)
 
     assert all(row.removed_at is None for row in site.rows(Person))
 
