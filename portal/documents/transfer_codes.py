@@ -31,8 +31,9 @@ class SwissCode:
 
 
 def bank_transfer(account: TransferAccount) -> BankTransfer:
-    """Return an account of the merchant's settings as papers and pages have it."""
-    return BankTransfer(**{name: getattr(account, name) for name in BankTransfer.__dataclass_fields__})
+    """Return an account of the merchant's settings as papers and pages have it; an IBAN in the capital letters that codes need."""
+    as_set = {name: getattr(account, name) for name in BankTransfer.__dataclass_fields__}
+    return BankTransfer(**{**as_set, "iban": account.iban.upper()})
 
 
 def transfer_reference(transfer: BankTransfer, currency: str, number: str) -> str:

@@ -254,10 +254,12 @@ class ReminderMail:
 
 @dataclass(frozen=True, slots=True)
 class StatementBalance:
-    """What a statement closes with, in minor units of `currency`; below 0 it is in the customer's favour."""
+    """What a statement closes with, in minor units of `currency`; below 0 it is in the customer's favour. `is_open`: an invoice is not
+    settled, also where credit of the same sum makes the balance nothing."""
 
     amount: int
     currency: str
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ def compose_statement(writing: Writing, payload: dict[str, Any]) -> Composed | N
         for currency in list_currencies(writing.reader, scope)
     ]
     balances = tuple(
-        StatementBalance(each.closing, each.currency) for each in statements if each.movements or each.owes_something
+        StatementBalance(each.closing, each.currency, each.owes_something)
+        for each in statements
+        if each.movements or each.owes_something
     )
     if not balances:
         return None

@@ -142,12 +142,13 @@ def invitation(token: str) -> Response:
 def decline(token: str) -> Response:
     """Decline the invitation, without signing in: whoever has the link got the mail, and it does nothing else."""
     person, services = _invited(token), current_services()
-    if person is not None:
-        scope = Scope(g.merchant.id, person.customer_id)
-        with suppress(NotFound):  # It was answered or withdrawn at this moment, which the page says.
-            services.database.run(
-                lambda session: decline_invitation(session, scope, person.id, request_id=request_number(), at=now())
-            )
+    if person is None:
+        return _invitation_page(token)
+    scope = Scope(g.merchant.id, person.customer_id)
+    with suppress(NotFound):  # It was answered or withdrawn at this moment, which the page says.
+        services.database.run(
+            lambda session: decline_invitation(session, scope, person.id, request_id=request_number(), at=now())
+        )
     return redirect_to(f"{PATH}/invitations/{token}")
 
 

@@ -14,7 +14,6 @@ from portal.clock import write_instant
 from portal.customers.queries.customers import StoredCustomer
 from portal.customers.shapes import shape_customers
 from portal.documents.queries import unpack
-from portal.events.queries import find_people_behind
 from portal.invoices.queries.credit_notes import StoredCreditNote
 from portal.invoices.queries.invoices import StoredInvoice
 from portal.invoices.shapes import shape_credit_note, shape_invoices
@@ -138,9 +137,35 @@ def _of_others(_reader: Connection, _scope: Scope, people: list[Object], person_
     ]
 
 
-def _without_addresses(_reader: Connection, _scope: Scope, events: list[Object], person_id: str | None) -> list[Object]:
-    """Events of other persons of the account without their mail addresses."""
+def _without_digits(_reader: Connection, _scope: Scope, payments: list[Object], _: str | None) -> list[Object]:
+    """Payments by a pay link without the digits and the telephone of whoever paid: that is somebody else."""
+    for payment in payments:
+        if payment["pay_link_id"] is not None:
+            payment["method_last4"] = payment["phone"] = None
+            payment["payment_method"] = _undigited(payment["payment_method"])
+    return payments
+
+
+def _without_addresses(reader: Connection, scope: Scope, events: list[Object], person_id: str | None) -> list[Object]:
+    """Events of other persons of the account without their mail addresses, and those of payments by a pay link without digits."""
+    payments = all_tables().tables["payments"].c
+    by_link = set(
+        reader.execute(
+            sa.select(payments.id).where(
+                payments.merchant_id == scope.merchant_id,
+                payments.id.in_({event["object_id"] for event in events}),
+                payments.pay_link_id.is_not(None),
+            )
+        ).scalars()
+    )
     for event in events:
+        if event["object_id"] in by_link:
+            event["data"] = {
+                part: {**value, "payment_method": _undigited(value["payment_method"])}
+                if "payment_method" in value
+                else value
+                for part, value in event["data"].items()
+            }
         shape = event["data"].get("object") or {}
         if shape.get("object") == "person" and shape.get("id") != person_id:
             event["data"] = {
@@ -149,19 +174,35 @@ def _without_addresses(_reader: Connection, _scope: Scope, events: list[Object],
     return events
 
 
-def _without_devices(reader: Connection, scope: Scope, consents: list[Object], person_id: str | None) -> list[Object]:
+def _without_devices(_reader: Connection, _scope: Scope, consents: list[Object], person_id: str | None) -> list[Object]:
     """Consents without the device in which another person of the account gave them."""
-    given_to = {each: [row[each] for row in consents if row[each]] for each in ("payment", "payment_method")}
-    behind = find_people_behind(reader, scope, [each for ids in given_to.values() for each in ids])
     for row in consents:
-        if behind.get(row["payment"] or row["payment_method"] or "") != person_id:
+        if row["person_id"] != person_id:
             row["network_address"] = row["user_agent"] = None
     return consents
 
 
+def _without_customers(_reader: Connection, _scope: Scope, entries: list[Object], _: str | None) -> list[Object]:
+    """Audit entries without the ids of other customers, which the merchant's proposals of merges are read from."""
+    for entry in entries:
+        entry["details"] = {name: value for name, value in entry["details"].items() if name not in _OTHER_CUSTOMERS}
+    return entries
+
+
+def _undigited(method: Object | None) -> Object | None:
+    return {**method, "last4": None} if method else method
+
+
+_OTHER_CUSTOMERS = frozenset({"same_address", "other"})
 _OF_OTHERS = ("id", "customer", "role", "name")
 _WITHHELD: Mapping[str, Callable[[Connection, Scope, list[Object], str | None], list[Object]]] = MappingProxyType(
-    {"persons": _of_others, "events": _without_addresses, "payment_method_consents": _without_devices}
+    {
+        "persons": _of_others,
+        "payments": _without_digits,
+        "audit_entries": _without_customers,
+        "events": _without_addresses,
+        "payment_method_consents": _without_devices,
+    }
 )
 """What is taken out of the rows of a table for whoever asks."""
 

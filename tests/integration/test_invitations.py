@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
 from urllib.parse import urlsplit
+
+import pytest
 
 from portal.audit.models import AuditEntry
 from portal.events.models import EventRecord
-from portal.events.rules import customer_actor
+from portal.events.rules import SYSTEM, customer_actor
 from portal.people.models import Person
 from portal.people.rules import Role
 from portal.sign_in.models import SignInSession
-from portal.sign_in.operations.people import invite_person
+from portal.sign_in.operations.people import decline_invitation, end_people_since, invite_person
 from portal.sign_in.rules.tokens import invitation_token
 from tests.support.people import insert_person, person_signed_in, remove
 from tests.support.site import Site, path_of
@@ -100,7 +105,7 @@ def test_only_the_link_of_this_very_invitation_declines_it(site: Site) -> None:
 
     for wrong in (path[:-1], f"{path}x", f"/acme/people/invitations/{token}", "/acme/people/invitations/x"):
         site.browser().get(wrong, status=410)
-        site.browser().post(wrong, {}, status=303)
+        site.browser().post(wrong, {}, status=410)
 
     assert all(row.removed_at is None for row in site.rows(Person))
 
@@ -132,3 +137,27 @@ def test_who_declined_can_be_invited_again(site: Site) -> None:
     invite(site)
 
     assert "Declined" not in site.signed_in().get("/acme/people").text
+
+
+@pytest.mark.parametrize("text", ["a" * 3000, "a%5Cb", "%5C%5Cevil.example"])
+def test_declining_what_is_no_link_is_answered_as_a_link_that_is_gone(site: Site, text: str) -> None:
+    page = site.browser().post(f"/acme/people/invitations/{text}", status=410)
+
+    assert "This link is no longer valid" in page.text
+
+
+def test_invitation_declined_at_the_moment_of_an_undo_does_not_stop_the_undo(site: Site) -> None:
+    person_id, at = invite(site), site.clock.now()
+    other = insert_person(site, "ingrid@moreau.example")
+    undo = partial(end_people_since, scope=site.scope, since=at, acting=(), actor=SYSTEM, at=at)
+
+    with ThreadPoolExecutor(1) as pool:
+        with site.services.database.unit_of_work() as session:
+            decline_invitation(session, site.scope, person_id, request_id=None, at=at)
+            session.flush()
+            later = pool.submit(site.services.database.run, undo)
+            Event().wait(0.5)
+        later.result()
+
+    assert [row.id for row in site.rows(Person) if row.removed_at is None] == []
+    assert {row.id for row in site.rows(Person)} == {person_id, other}

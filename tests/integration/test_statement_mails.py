@@ -20,6 +20,7 @@ from portal.statement.models import StatementNotice, StatementRound
 from portal.statement.rules import month_to_announce
 from portal.tenancy import Scope
 from tests.support import customers
+from tests.support.accounts import Account
 from tests.support.actors import OPERATOR
 from tests.support.mail_catcher import Caught
 from tests.support.notices import ACCOUNTANT, ONE_CLICK, choices, insert_copy, mail_program, set_notices
@@ -196,6 +197,18 @@ def test_each_currency_has_its_balance_in_the_language_of_the_customer(announcin
 
     assert "120,00" in mail.text and "45,00" in mail.text
     assert urlsplit(mail.link).query == "from=2026-03-01&to=2026-03-31"
+
+
+def test_credit_as_large_as_an_open_invoice_does_not_settle_it(announcing: Site) -> None:
+    owe(announcing, total=5000, month=3, day=1)
+    at(announcing, 3, 15)
+    Account(announcing.services, announcing.scope, "acme").credit(5000)
+    at(announcing, 4, 3)
+
+    (mail,) = announce(announcing)
+
+    assert "Settled" not in mail.text and "Settled" not in mail.html
+    assert "Closing balance\n$0.00\n" in mail.text
 
 
 def test_blocked_customer_and_one_that_was_settled_meanwhile_by_a_correction_get_none(announcing: Site) -> None:

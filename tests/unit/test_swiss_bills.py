@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,8 @@ from stdnum import iban, iso11649
 from stdnum.ch import esr
 
 from portal.documents.papers import BankTransfer, Buyer, PostalAddress
-from portal.documents.transfer_codes import swiss_code, transfer_code, transfer_reference
+from portal.documents.transfer_codes import bank_transfer, swiss_code, transfer_code, transfer_reference
+from portal.merchants.rules.transfer_settings import TransferAccount
 from portal.swiss_bills import Reference, bill_address, bill_code, is_qr_iban, permitted, reference_of
 
 IBAN, QR_IBAN = "CH58 0079 1123 0008 8901 2", "CH44 3199 9123 0008 8901 2"
@@ -164,6 +165,17 @@ def test_every_code_follows_the_standard(
     text = transfer_code(replace(ACCOUNT, iban=account, reference_prefix=""), amount, "CHF", number, buyer)
 
     check_payload(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "currency"), [(IBAN, "CHF"), (QR_IBAN, "EUR"), ("DE89 3704 0044 0532 0130 00", "EUR")]
+)
+def test_iban_that_the_merchant_wrote_in_small_letters_is_large_in_the_code(number: str, currency: str) -> None:
+    account = TransferAccount(**{**asdict(ACCOUNT), "iban": number.lower()})
+
+    code = transfer_code(bank_transfer(account), 100, currency, "A-1")
+
+    assert number.replace(" ", "") in code.split("\n")
 
 
 def test_no_swiss_code_for_other_accounts_currencies_and_amounts() -> None:

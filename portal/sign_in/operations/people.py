@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from portal.customers.rules.profiles import mailbox_of
+from portal.errors import NotFound
 from portal.events.rules import Actor, customer_actor
 from portal.people.errors import TooManyPeopleInvited
 from portal.people.operations import add_person, list_invited_or_changed_since, mark_removed, renew_invitation
@@ -97,7 +99,8 @@ def end_people_since(
     found = {*list_invited_or_changed_since(session, scope, since)}
     living = {person.id for person in list_people(session, scope)}
     for person_id in sorted(found | (living & set(acting))):
-        remove_person(session, scope, person_id, actor=actor, at=at, reason="undo")
+        with suppress(NotFound):  # Declined or removed at this very moment.
+            remove_person(session, scope, person_id, actor=actor, at=at, reason="undo")
 
 
 def _count(session: Session, settings: Settings, scope: Scope, address: str, at: datetime) -> None:
