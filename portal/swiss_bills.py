@@ -21,7 +21,7 @@ MAX_PREFIX = 10
 
 _COUNTRIES = ("CH", "LI")
 _FIRST_QR_BANK, _LAST_QR_BANK = 30000, 31999
-_QR_DIGITS, _QR_CHECKSUM = 26, 8
+_QR_DIGITS, _QR_CHECKSUM, _SCOR_CHECKSUM = 26, 8, 4
 _MAX_CREDITOR_REFERENCE = 21
 _MAX_MESSAGE = 140
 _PERMITTED = re.compile("[\u0020-\u007e\u00a0-\u017f\u0218-\u021b\u20ac]*")
@@ -101,11 +101,14 @@ def reference_of(iban: str, number: str, prefix: str = "") -> Reference:
 
     A QR-IBAN takes a QR reference only: the bank's `prefix`, eight digits computed of the whole number, so that no two invoices have the
     same, and the number's own last digits, by which a person knows it. Another account takes a creditor reference (ISO 11649) of the
-    number without its punctuation; a number that is too long for it, or has other letters, has none.
+    number: what it has beside letters and digits is left out, and four digits computed of the whole are added, since 1042/1 is not 10421.
+    A number that is too long for it, or has other letters, has none.
     """
     if is_qr_iban(iban):
         return Reference("QRR", _qr_reference(number, prefix))
     plain = re.sub(r"[\s./_#-]", "", number.upper())
+    if plain and plain != number:
+        plain += _checksum(number, _SCOR_CHECKSUM)
     if re.fullmatch(rf"[A-Z0-9]{{1,{_MAX_CREDITOR_REFERENCE}}}", plain):
         return Reference("SCOR", f"RF{mod_97_10.calc_check_digits(plain + 'RF')}{plain}")
     return Reference("NON", "")
@@ -136,10 +139,14 @@ def _lines(address: Address) -> tuple[str, ...]:
 
 def _qr_reference(number: str, prefix: str) -> str:
     digits = re.sub("[^0-9]", "", number)
-    checksum = int(sha256(number.encode()).hexdigest(), 16) % 10**_QR_CHECKSUM
+    checksum = _checksum(number, _QR_CHECKSUM)
     room = _QR_DIGITS - len(prefix) - _QR_CHECKSUM
-    body = f"{prefix}{checksum:0{_QR_CHECKSUM}}{digits[-room:].rjust(room, '0')}"
+    body = f"{prefix}{checksum}{digits[-room:].rjust(room, '0')}"
     return body + esr.calc_check_digit(body)
+
+
+def _checksum(number: str, digits: int) -> str:
+    return f"{int(sha256(number.encode()).hexdigest(), 16) % 10**digits:0{digits}}"
 
 
 def _base(letter: str) -> str:

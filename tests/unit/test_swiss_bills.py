@@ -125,6 +125,11 @@ def test_qr_reference_ends_with_the_numbers_digits_and_is_each_invoices_own() ->
     assert references == [reference_of(QR_IBAN, number, "210000").text for number in numbers]
 
 
+@pytest.mark.parametrize(("one", "other"), [("1042/1", "10421"), ("2026-1/2", "2026-12"), ("INV-1.11", "INV-11.1")])
+def test_two_numbers_have_two_creditor_references(one: str, other: str) -> None:
+    assert reference_of(IBAN, one) != reference_of(IBAN, other)
+
+
 @pytest.mark.parametrize("number", ["Ä-1", "№ 5", "X" * 22, "فاتورة", "---"])
 def test_number_that_fits_no_creditor_reference_has_none(number: str) -> None:
     assert reference_of(IBAN, number) == Reference("NON", "")
@@ -191,4 +196,4 @@ def test_no_swiss_code_for_other_accounts_currencies_and_amounts() -> None:
     assert transfer_code(nowhere, 100, "EUR", "A-1").startswith("BCD\n002")
     assert transfer_code(replace(nowhere, iban=QR_IBAN), 100, "EUR", "A-1") == ""
     assert transfer_reference(german, "EUR", "A-1") == "A-1"
-    assert transfer_reference(ACCOUNT, "CHF", "A-1") == "RF90 A1"
+    assert transfer_reference(ACCOUNT, "CHF", "A-1") == "RF28 A126 36"
