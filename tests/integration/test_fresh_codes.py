@@ -232,13 +232,23 @@ def test_parts_paid_in_another_session_count(site: Site, account: Account, pages
     assert code_page("/checkout/") in redirect(other, choose(other, account.invoice(2000)))
 
 
+def test_card_that_was_entered_anew_and_saved_does_not_count(
+    site: Site, account: Account, pages: PageClient, method: str
+) -> None:
+    limit(site, USD="50.00")
+    now = site.clock.now()
+    account.payment("complete", 4900, way="new_method", payment_method_id=method, confirmed_at=now)
+
+    pay(pages, pages.get(choose(pages, account.invoice(2000))))
+
+
 def test_what_ended_without_money_and_other_currencies_do_not_count(
     site: Site, account: Account, pages: PageClient, method: str
 ) -> None:
     limit(site, USD="50.00")
     now = site.clock.now()
     for status, currency in (("failed", "USD"), ("complete", "EUR")):
-        account.payment(status, 9000, currency=currency, payment_method_id=method, confirmed_at=now)
+        account.payment(status, 9000, currency=currency, way="saved_method", payment_method_id=method, confirmed_at=now)
     account.payment("complete", 9000, confirmed_at=now)  # By a card that is not saved.
 
     pay(pages, pages.get(choose(pages, account.invoice(4000))))

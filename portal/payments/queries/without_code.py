@@ -24,7 +24,8 @@ def sum_without_code(
 
     Those of all of the customer's sessions count: whoever has stolen one may have stolen two. What ended without money does not.
     """
-    since = max(now - WINDOW, covered_until) if covered_until is not None else now - WINDOW
+    # A code that still holds covers no payment to come.
+    since = max(now - WINDOW, min(covered_until, now)) if covered_until is not None else now - WINDOW
     found = reader.execute(
         _SUM,
         {
@@ -44,7 +45,8 @@ _SUM = sa.select(sa.func.sum(_P.amount - _P.credit_amount)).where(
     # Ids carry the time of creation: a checkout is confirmed at most some hours later.
     _P.id >= sa.bindparam("first_id"),
     _P.listed,
-    _P.payment_method_id.is_not(None),
+    # One that was entered anew, and saved by the payment, was typed by whoever has the card.
+    _P.way == "saved_method",
     _P.pay_link_id.is_(None),
     _P.currency == sa.bindparam("currency"),
     _P.confirmed_at >= sa.bindparam("since"),
