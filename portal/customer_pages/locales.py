@@ -17,9 +17,7 @@ PARAMETER = "locale"
 
 def offered_locales() -> tuple[str, ...]:
     """Return the languages that the request's merchant offers: those of its settings that this release has, or all that there are."""
-    available = available_locales()
-    offered = tuple(each for each in g.merchant.settings.languages.offered if each in available)
-    return offered or available
+    return _offered(g.merchant.settings.languages.offered)
 
 
 def pick_locale(customer_locale: str | None, merchant_locale: str | None, offered: tuple[str, ...]) -> str:
@@ -43,6 +41,17 @@ def other_languages(locale: str, offered: tuple[str, ...], path: str | None = No
         query = request.args.items(multi=True) if request.query_string else ()
         parameters = [(name, value) for name, value in query if name != PARAMETER]
         start = f"?{urlencode(parameters)}&" if parameters else "?"
+    return _other_languages(locale, offered, start)
+
+
+@lru_cache(maxsize=1024)
+def _offered(named: tuple[str, ...]) -> tuple[str, ...]:
+    available = available_locales()
+    return tuple(each for each in named if each in available) or available
+
+
+@lru_cache(maxsize=1024)
+def _other_languages(locale: str, offered: tuple[str, ...], start: str) -> tuple[Language, ...]:
     return tuple(
         Language(code, name, f"{start}{PARAMETER}={code}")
         for code, name in _names()

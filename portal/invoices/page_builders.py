@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from portal.addresses import address_lines
 from portal.documents.qr_codes import code_picture
@@ -89,8 +88,9 @@ def build_invoices_page(
 
 
 def _zip_url(records: Sequence[ListedInvoice], root: str) -> str:
-    listed = [("invoice", record.id) for record in records]
-    return f"{root}/invoices.zip?{urlencode(listed)}" if len(listed) > 1 else ""
+    if len(records) < 2:
+        return ""
+    return f"{root}/invoices.zip?" + "&".join(f"invoice={record.id}" for record in records)
 
 
 def pay_urls(one: OwedSum, owed: Sequence[OwedSum], root: str) -> tuple[str | None, str | None]:

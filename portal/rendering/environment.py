@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from datetime import date
 from types import CodeType
 from typing import Any
@@ -53,7 +53,7 @@ class PageEnvironment(Environment):
 
 
 class Messages(Extension):
-    """Translates `_("…")` when a template is compiled, and has a message that is not written in the template escaped.
+    """Translates `_("…")` and `pgettext("…", "…")` when a template is compiled, and has a message that is not written in it escaped.
 
     Jinja trusts every message as markup. Here only those written in the template are markup: `_(page.text)` calls
     `translate_data`, which returns plain text.
@@ -62,26 +62,57 @@ class Messages(Extension):
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
         before = ""
         for token in stream:
-            is_call = token.test_any("name:_", "name:gettext") and stream.current.type == "lparen" and before != "dot"
-            yield from self._message(token, stream) if is_call else (token,)
+            is_call = stream.current.type == "lparen" and before != "dot"
+            if is_call and token.test_any("name:_", "name:gettext"):
+                yield from self._message(token, stream)
+            elif is_call and token.test("name:pgettext"):
+                yield from self._message_in_context(token, stream)
+            else:
+                yield token
             before = token.type
 
     def _message(self, name: Token, stream: TokenStream) -> Iterator[Token]:
         bracket = next(stream)
-        texts = []
-        while stream.current.type == "string":
-            texts.append(next(stream))
+        texts = _strings(stream)
         if texts and stream.current.type == "rparen":
             translate: Any = self.environment.globals["_"]
             yield bracket
-            yield Token(name.lineno, "string", str(translate("".join(text.value for text in texts))))
-            yield Token(name.lineno, "pipe", "|")
-            yield Token(name.lineno, "name", "safe")
+            yield from _trusted(name.lineno, translate(_joined(texts)))
             return
         is_written_here = texts and stream.current.type == "comma"
         yield name if is_written_here else Token(name.lineno, "name", "translate_data")
         yield bracket
         yield from texts
+
+
+    def _message_in_context(self, name: Token, stream: TokenStream) -> Iterator[Token]:
+        bracket = next(stream)
+        context = _strings(stream)
+        comma = next(stream) if stream.current.type == "comma" else None
+        texts = _strings(stream) if comma else []
+        if context and texts and stream.current.type == "rparen":
+            translate: Any = self.environment.globals["pgettext"]
+            yield bracket
+            yield from _trusted(name.lineno, translate(_joined(context), _joined(texts)))
+            return
+        yield from (name, bracket, *context, *([comma] if comma else ()), *texts)
+
+
+def _strings(stream: TokenStream) -> list[Token]:
+    """Take the strings that stand next in a template, written one after the other."""
+    found = []
+    while stream.current.type == "string":
+        found.append(next(stream))
+    return found
+
+
+def _joined(texts: Iterable[Token]) -> str:
+    return "".join(text.value for text in texts)
+
+
+def _trusted(line: int, text: str) -> tuple[Token, ...]:
+    """Return a text as a template writes one that is markup."""
+    return Token(line, "string", str(text)), Token(line, "pipe", "|"), Token(line, "name", "safe")
 
 
 class FastEscaping(Template):

@@ -51,7 +51,8 @@ def pasted_fields() -> frozenset[str]:
 def is_card_number_removed() -> bool:
     """Return whether the page was asked for with a card number in its address, which is gone from there: the page says so."""
     name, value = _REMOVED
-    return current_request().args.get(name) == value
+    request = current_request()
+    return bool(request.query_string) and request.args.get(name) == value
 
 
 def refuse_card_numbers() -> Response | None:

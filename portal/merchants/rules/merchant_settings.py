@@ -138,14 +138,20 @@ class Pages(Section):
     people: bool = True
     privacy: bool = True
 
-    @property
+    # Every request reads both of these; the document is read once for many.
+    @cached_property
     def hidden(self) -> frozenset[str]:
         """Return the names of the pages that customers do not have."""
         return frozenset(name for name, access in self if access in ("hidden", False))
 
+    @cached_property
+    def by_name(self) -> Mapping[str, Access | bool]:
+        """Return what is decided of each page, by its name."""
+        return dict(self)
+
     def access(self, page: str) -> Access:
         """Return what customers may do on a page; all of it where the merchant has no say."""
-        access: Access | bool = getattr(self, page or "-", "edit")
+        access = self.by_name.get(page, "edit")
         return access if isinstance(access, str) else "edit" if access else "hidden"
 
 

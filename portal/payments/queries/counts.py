@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -37,7 +38,7 @@ class PaymentCounts:
 
     def of(self, statuses: Collection[str]) -> int:
         """Return how many payments have one of these statuses; all where none is named."""
-        return sum(self.by_status.get(status, 0) for status in statuses) if statuses else self.total
+        return sum(map(self.by_status.get, statuses, repeat(0))) if statuses else self.total
 
 
 def build_counts(groups: Iterable[CountedGroup]) -> PaymentCounts:
