@@ -21,7 +21,7 @@ from portal.services import Services
 from portal.settings import Settings
 from portal.theming.themes import ThemeSet
 from tests.support import network, tenancy
-from tests.support.bundled import bundled_renderer, bundled_themes, share_compiled_templates
+from tests.support.bundled import bundled_renderer, bundled_themes
 from tests.support.databases import (
     KINDS,
     RenewedSqlite,
@@ -35,6 +35,7 @@ from tests.support.databases import (
 )
 from tests.support.page_client import PageClient
 from tests.support.postgresql import stop_server
+from tests.support.run_folder import share_run_folder
 from tests.support.scripted_gateway import OneGateway, ScriptedGateway
 
 SECRET_KEY = "a secret for tests alone of more than thirty-two characters"
@@ -42,7 +43,7 @@ SECRET_KEY = "a secret for tests alone of more than thirty-two characters"
 network.shut()
 tenancy.watch()
 keep_in_memory()
-share_compiled_templates()
+share_run_folder()
 
 # How long an example takes is the machine's affair, and a failure is shown so that anybody can repeat it.
 hypothesis_settings.register_profile("portal", deadline=None, print_blob=True)

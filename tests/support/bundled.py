@@ -3,11 +3,8 @@ than most tests."""
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import os
-import shutil
-import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -20,6 +17,7 @@ from portal.rendering.catalogues import collect_messages
 from portal.rendering.renderer import Renderer
 from portal.theming.themes import Theme, ThemeSet, load_themes
 from portal.web.static_files import StaticFiles, build_static_files
+from tests.support.run_folder import run_folder
 
 
 @cache
@@ -43,26 +41,14 @@ def bundled_messages() -> Catalog:
     return collect_messages()
 
 
-# --- compiled templates of a run, which its workers and the servers of crash tests share ---
-
-_FOLDER = "TESTS_COMPILED_TEMPLATES"
-
-
-def share_compiled_templates() -> None:
-    """Name a folder for them in the environment, which every process of this run inherits; made by the process that begins it."""
-    if _FOLDER not in os.environ:
-        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="portal-templates-")
-        atexit.register(shutil.rmtree, os.environ[_FOLDER], ignore_errors=True)
-
-
 class RunRenderer(Renderer):
     """A renderer whose templates are compiled once a run, where the run shares them; a worker else compiles each of them anew."""
 
     def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
         environment = super()._create(key, theme)
-        if folder := os.environ.get(_FOLDER):
+        if folder := run_folder():
             # The text of a locale and the static root become part of the code.
-            environment.bytecode_cache = _Compiled(Path(folder), repr(key[1:]))
+            environment.bytecode_cache = _Compiled(folder, repr(key[1:]))
         return environment
 
 
