@@ -193,12 +193,6 @@ def _cancel_answered(cell: Cell) -> str | None:
     return None
 
 
-def _stop_requested(cell: Cell) -> str | None:
-    if cell.answer == "other_amount":
-        return "what is called off has no amount that could be another"
-    return _cancel_answered(cell)
-
-
 def _refund_intent_committed(cell: Cell) -> str | None:
     if cell.retrier == "webhook":
         return "the provider has never heard of the refund"
@@ -278,7 +272,7 @@ _REASONS = {
     "payment.gateway_answered": _gateway_answered,
     "payment.outcome_recorded": _outcome_recorded,
     "payment.looked_up": _looked_up,
-    "payment.stop_requested": _stop_requested,
+    "payment.stop_requested": _cancel_answered,
     "payment.cancel_answered": _cancel_answered,
     "refund.intent_committed": _refund_intent_committed,
     "refund.gateway_answered": _refund_answered,
