@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,21 +34,27 @@ class RenderedMail:
 
 def build_mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
     """Return name, mark, colours and language of a merchant's mail: the first available of the reader's, the merchant's, English."""
-    theme = renderer.themes.get(merchant.theme)
     chosen = choose_locale(
         customer_locale=locale,
         merchant_locale=merchant.locale,
         accept_language=None,
         available=available_locales(),
     )
+    theme = renderer.themes.get(merchant.theme)
+    brand = themed_mail_brand(theme, name=merchant.name, legal_name=merchant.legal_name, locale=chosen)
+    return replace(brand, support_email=merchant.support_email or brand.support_email)
+
+
+def themed_mail_brand(theme: Theme, *, name: str, legal_name: str, locale: str) -> MailBrand:
+    """Return how mails look in a theme, to readers of an available locale."""
     tokens = theme.values.light
     light, dark = _colours(theme, "light"), _colours(theme, "dark")
     return MailBrand(
-        name=merchant.name,
-        legal_name=merchant.legal_name,
-        support_email=merchant.support_email or theme.brand.support_email,
-        locale=chosen,
-        dir=direction(chosen),
+        name=name,
+        legal_name=legal_name,
+        support_email=theme.brand.support_email,
+        locale=locale,
+        dir=direction(locale),
         light=light,
         dark=dark,
         font=_font(tokens["font_family"]),

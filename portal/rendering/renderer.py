@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
-from jinja2 import (
-    BaseLoader,
-    ChoiceLoader,
-    Environment,
-    FileSystemLoader,
-    PrefixLoader,
-    Template,
-    TemplateNotFound,
-)
+from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from portal.assets import TEMPLATES
 from portal.rendering.environment import build_environment
-from portal.theming.overrides import is_protected
+from portal.rendering.theme_loader import ThemeLoader
 from portal.theming.themes import Theme, ThemeSet
 
 _MAX_ENVIRONMENTS = 64
@@ -137,31 +128,6 @@ class Renderer:
                     loader, key[1], key[2], reload_templates=self._reload, fast_escaping=self._fast_escaping
                 )
             return self._environments[key]
-
-
-class ThemeLoader(BaseLoader):
-    """Loads a template from the theme, its parents, then the bundled ones; the payment panel only in the bundled ones.
-
-    Mails, under `emails/`, are in a folder of their own in a theme.
-    """
-
-    def __init__(self, theme: Theme, bundled: Path) -> None:
-        self._bundled = FileSystemLoader(bundled)
-        self._pages = ChoiceLoader([FileSystemLoader(folder) for folder in theme.template_folders])
-        mails = [PrefixLoader({"emails": FileSystemLoader(folder)}) for folder in theme.email_folders]
-        self._mails = ChoiceLoader(mails)
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
-        if not is_protected(template):
-            themed = self._mails if template.startswith("emails/") else self._pages
-            try:
-                return themed.get_source(environment, template)
-            except TemplateNotFound:
-                pass
-        return self._bundled.get_source(environment, template)
-
-    def list_templates(self) -> list[str]:
-        return self._bundled.list_templates()
 
 
 def build_brand(theme: Theme, *, name: str, static: str, locale: str, support_url: str = "") -> Brand:

@@ -5,7 +5,7 @@ Between these functions a colour is `#rrggbb`, or `#rrggbbaa` when it is not opa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ WHITE, BLACK = "#ffffff", "#000000"
 _MOST_CHARACTERS = 80
 _FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "oklch"}
 _NAMES = {"white", "black", "transparent"}
+_COARSE = 10
 _STEPS = 400  # Of the lightness of OKLCH, from black to white: finer than a screen of 8 bits shows in most hues.
 
 
@@ -81,12 +82,24 @@ def nearest_where(colour: str, passes: Callable[[str], bool]) -> str | None:
     """
     if passes(colour):
         return colour
+    # What passes is all that is dark enough, all that is light enough, or between: a coarse search finds where, a fine one the edge.
+    coarse = _first_passing(colour, range(_COARSE, _STEPS + 1, _COARSE), passes)
+    if coarse is None:
+        found = _first_passing(colour, range(1, _STEPS + 1), passes)
+    else:
+        found = _first_passing(colour, range(coarse[0] - _COARSE + 1, coarse[0] + 1), passes)
+    return found[1] if found else None
+
+
+def _first_passing(colour: str, steps: Iterable[int], passes: Callable[[str], bool]) -> tuple[int, str] | None:
+    """The first of these steps of lightness, down or up, that passes, and its colour."""
     start = _color(colour).convert("oklch")["lightness"]
-    for step in range(1, _STEPS + 1):
+    for step in steps:
         for lightness in (start - step / _STEPS, start + step / _STEPS):
-            candidate = _with_lightness(colour, lightness) if -1 / _STEPS < lightness < 1 + 1 / _STEPS else None
-            if candidate is not None and passes(candidate):
-                return candidate
+            if -_COARSE / _STEPS < lightness < 1 + _COARSE / _STEPS:
+                candidate = _with_lightness(colour, lightness)
+                if passes(candidate):
+                    return step, candidate
     return None
 
 
