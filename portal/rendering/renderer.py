@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from portal.assets import TEMPLATES
 from portal.rendering.environment import build_environment
+from portal.rendering.fallbacks import Fallbacks, PanelOutOfSight
+from portal.rendering.panel_guard import find_unguarded, shows_panel
 from portal.rendering.theme_loader import ThemeLoader
-from portal.theming.themes import Theme, ThemeSet
+from portal.theming.themes import BASE, Theme, ThemeSet
 
 _MAX_ENVIRONMENTS = 64
+T = TypeVar("T")
+TemplateNamed = Callable[[str], Template]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +109,57 @@ class Renderer:
         self._templates = templates
         self._reload = reload_templates
         self._fast_escaping = fast_escaping
+        self.fallbacks = Fallbacks()
         self._environments: dict[tuple[str, str, str], Environment] = {}
         self._lock = Lock()
 
     def render(self, name: str, *, theme: str, locale: str, page: object, shell: Shell) -> str:
-        """Return the rendered page. Raises jinja2.TemplateNotFound, or UndefinedError where the page lacks what the template reads."""
-        return self.template(name, theme=theme, locale=locale, static=shell.static).render(page=page, shell=shell)
+        """Return the rendered page; with our own templates where the theme's fail.
+
+        Raises jinja2.TemplateNotFound, or UndefinedError where the page lacks what our own template reads.
+        """
+
+        def build(template: TemplateNamed) -> str:
+            return template(name).render(page=page, shell=shell)
+
+        def is_whole(html: str) -> None:
+            if shows_panel(name, page) and (fault := next(find_unguarded(html, shell), None)):
+                raise PanelOutOfSight(fault)
+
+        return self.build(name, build, theme=theme, locale=locale, static=shell.static, check=is_whole)
+
+    def build(
+        self,
+        name: str,
+        build: Callable[[TemplateNamed], T],
+        *,
+        theme: str,
+        locale: str,
+        static: str,
+        check: Callable[[T], None] = lambda _: None,
+    ) -> T:
+        """Return what `build` makes of the theme's templates; of our own where that raises anything, or `check` does: a customer gets the
+        page. That is counted and logged as of `name`. What fails with our own templates too is raised."""
+        found = self.themes.get(theme)
+        if not found.has_templates:
+            return build(self._named(found, locale, static))
+        try:
+            built = build(self._named(found, locale, static))
+            check(built)
+        except Exception as fault:
+            built = build(self._named(self.themes.themes[BASE], locale, static))
+            self.fallbacks.add(found, name, fault)
+        return built
 
     def template(self, name: str, *, theme: str, locale: str, static: str) -> Template:
         """Return the compiled template of a theme and locale."""
-        found = self.themes.get(theme)
+        return self._named(self.themes.get(theme), locale, static)(name)
+
+    def _named(self, theme: Theme, locale: str, static: str) -> TemplateNamed:
         # Themes without templates of their own share the environments of the bundled templates.
-        key = (found.slug if found.template_folders or found.email_folders else "", locale, static)
-        environment = self._environments.get(key) or self._create(key, found)
-        return environment.get_template(name)
+        key = (theme.slug if theme.has_templates else "", locale, static)
+        environment = self._environments.get(key) or self._create(key, theme)
+        return environment.get_template
 
     def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
         with self._lock:

@@ -45,6 +45,11 @@ class Theme:
     logo_path: Path | None = None
     logo_dark_path: Path | None = None
 
+    @property
+    def has_templates(self) -> bool:
+        """Whether it, or a parent of it, replaces a page or mail of ours."""
+        return bool(self.template_folders or self.email_folders)
+
     @cached_property
     def stylesheet(self) -> str:
         return compile_stylesheet(self.values)
