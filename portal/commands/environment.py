@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,6 +66,15 @@ def load_settings() -> Settings:
     for unknown in Settings.list_unknown(os.environ):
         click.echo(f"portal: {unknown}", err=True)
     return Settings.load(os.environ)
+
+
+def theme_folders() -> tuple[Path, ...]:
+    """Return the folders of further themes, for commands that need no other setting: whoever draws a theme has no secrets."""
+    host = find_host()
+    if host:
+        return host.settings.themes_dir
+    named = os.environ.get("PORTAL_THEMES_DIR", "").split(":")
+    return tuple(Path(part.strip()) for part in named if part.strip())
 
 
 def find_host() -> Host | None:

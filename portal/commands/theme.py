@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from portal.commands.environment import load_settings
+from portal.commands.environment import theme_folders
 
 
 @click.group()
@@ -17,7 +19,7 @@ def list_all() -> None:
     """Print each theme: its slug, its name, and the themes it extends; those with a fault are marked."""
     from portal.theming.checking import list_themes
 
-    rows = list_themes(load_settings().themes_dir)
+    rows = list_themes(theme_folders())
     width = max((len(row.slug) for row in rows), default=0)
     for row in rows:
         parents = f"  extends {', '.join(row.lineage[1:])}" if len(row.lineage) > 1 else ""
@@ -27,18 +29,29 @@ def list_all() -> None:
 
 
 @theme.command("check")
-@click.argument("slug", required=False)
-def check(slug: str | None) -> None:
-    """Check one theme, or all of them, and print each fault with its file and line; exits 1 when there is one."""
-    from portal.theming.checking import check_themes, list_themes
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a line for each fault.")
+def check(name: str | None, as_json: bool) -> None:
+    """Check one theme, or all of them: colours, files, texts, templates, and every page and mail with example data.
 
-    folders = load_settings().themes_dir
+    Prints each fault with its file and line, and what would be right where that is known; exits 1 when there is one.
+    """
+    from portal.theme_check.checking import check_themes
+    from portal.theming.checking import list_themes
+
+    folders = theme_folders()
     known = [row.slug for row in list_themes(folders)]
-    if slug is not None and slug not in known:
-        raise click.UsageError(f"there is no theme {slug}; there are {', '.join(known)}")
-    faults = check_themes(folders, only=slug)
-    for fault in faults:
-        click.echo(str(fault))
+    if name is not None and name not in known:
+        raise click.UsageError(f"there is no theme {name}; there are {', '.join(known)}")
+    faults = check_themes(folders, only=name)
+    checked = [name] if name else known
+    if as_json:
+        document = {"object": "theme_check", "themes": checked, "sound": not faults}
+        click.echo(json.dumps(document | {"faults": [fault.as_document() for fault in faults]}, ensure_ascii=False))
+    else:
+        for fault in faults:
+            click.echo(str(fault))
     if faults:
         raise click.ClickException(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found")
-    click.echo(f"{slug} is sound" if slug else f"{len(known)} themes are sound")
+    if not as_json:
+        click.echo(f"{name} is sound" if name else f"{len(checked)} themes are sound")

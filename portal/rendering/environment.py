@@ -13,6 +13,7 @@ from jinja2.lexer import Token, TokenStream
 from markupsafe import Markup, escape
 
 from portal.rendering.formats import formats_for
+from portal.rendering.theme_loader import ThemeLoader
 from portal.rendering.translations import jinja_functions
 
 
@@ -50,6 +51,9 @@ class PageEnvironment(Environment):
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         # A ChainMap otherwise, which Python walks through key by key for each page and each import of a macro.
         return super().make_globals(d) if d else self.globals
+
+    def join_path(self, template: str, parent: str) -> str:
+        return self.loader.name_within(template, parent) if isinstance(self.loader, ThemeLoader) else template
 
 
 class Messages(Extension):

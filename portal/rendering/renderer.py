@@ -7,24 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
-from jinja2 import (
-    BaseLoader,
-    ChoiceLoader,
-    Environment,
-    FileSystemLoader,
-    PrefixLoader,
-    Template,
-    TemplateNotFound,
-)
+from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from portal.assets import TEMPLATES
 from portal.rendering.environment import build_environment
-from portal.theming.overrides import is_protected
-from portal.theming.themes import Theme, ThemeSet
+from portal.rendering.fallbacks import Fallbacks, PanelOutOfSight
+from portal.rendering.panel_guard import find_unguarded, shows_panel
+from portal.rendering.theme_loader import ThemeLoader
+from portal.theming.themes import BASE, Theme, ThemeSet
 
 _MAX_ENVIRONMENTS = 64
+T = TypeVar("T")
+TemplateNamed = Callable[[str], Template]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +109,57 @@ class Renderer:
         self._templates = templates
         self._reload = reload_templates
         self._fast_escaping = fast_escaping
+        self.fallbacks = Fallbacks()
         self._environments: dict[tuple[str, str, str], Environment] = {}
         self._lock = Lock()
 
     def render(self, name: str, *, theme: str, locale: str, page: object, shell: Shell) -> str:
-        """Return the rendered page. Raises jinja2.TemplateNotFound, or UndefinedError where the page lacks what the template reads."""
-        return self.template(name, theme=theme, locale=locale, static=shell.static).render(page=page, shell=shell)
+        """Return the rendered page; with our own templates where the theme's fail.
+
+        Raises jinja2.TemplateNotFound, or UndefinedError where the page lacks what our own template reads.
+        """
+
+        def build(template: TemplateNamed) -> str:
+            return template(name).render(page=page, shell=shell)
+
+        def is_whole(html: str) -> None:
+            if shows_panel(name, page) and (fault := next(find_unguarded(html, shell), None)):
+                raise PanelOutOfSight(fault)
+
+        return self.build(name, build, theme=theme, locale=locale, static=shell.static, check=is_whole)
+
+    def build(
+        self,
+        name: str,
+        build: Callable[[TemplateNamed], T],
+        *,
+        theme: str,
+        locale: str,
+        static: str,
+        check: Callable[[T], None] = lambda _: None,
+    ) -> T:
+        """Return what `build` makes of the theme's templates; of our own where that raises anything, or `check` does: a customer gets the
+        page. That is counted and logged as of `name`. What fails with our own templates too is raised."""
+        found = self.themes.get(theme)
+        if not found.has_templates:
+            return build(self._named(found, locale, static))
+        try:
+            built = build(self._named(found, locale, static))
+            check(built)
+        except Exception as fault:
+            built = build(self._named(self.themes.themes[BASE], locale, static))
+            self.fallbacks.add(found, name, fault)
+        return built
 
     def template(self, name: str, *, theme: str, locale: str, static: str) -> Template:
         """Return the compiled template of a theme and locale."""
-        found = self.themes.get(theme)
+        return self._named(self.themes.get(theme), locale, static)(name)
+
+    def _named(self, theme: Theme, locale: str, static: str) -> TemplateNamed:
         # Themes without templates of their own share the environments of the bundled templates.
-        key = (found.slug if found.template_folders or found.email_folders else "", locale, static)
-        environment = self._environments.get(key) or self._create(key, found)
-        return environment.get_template(name)
+        key = (theme.slug if theme.has_templates else "", locale, static)
+        environment = self._environments.get(key) or self._create(key, theme)
+        return environment.get_template
 
     def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
         with self._lock:
@@ -137,31 +171,6 @@ class Renderer:
                     loader, key[1], key[2], reload_templates=self._reload, fast_escaping=self._fast_escaping
                 )
             return self._environments[key]
-
-
-class ThemeLoader(BaseLoader):
-    """Loads a template from the theme, its parents, then the bundled ones; the payment panel only in the bundled ones.
-
-    Mails, under `emails/`, are in a folder of their own in a theme.
-    """
-
-    def __init__(self, theme: Theme, bundled: Path) -> None:
-        self._bundled = FileSystemLoader(bundled)
-        self._pages = ChoiceLoader([FileSystemLoader(folder) for folder in theme.template_folders])
-        mails = [PrefixLoader({"emails": FileSystemLoader(folder)}) for folder in theme.email_folders]
-        self._mails = ChoiceLoader(mails)
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
-        if not is_protected(template):
-            themed = self._mails if template.startswith("emails/") else self._pages
-            try:
-                return themed.get_source(environment, template)
-            except TemplateNotFound:
-                pass
-        return self._bundled.get_source(environment, template)
-
-    def list_templates(self) -> list[str]:
-        return self._bundled.list_templates()
 
 
 def build_brand(theme: Theme, *, name: str, static: str, locale: str, support_url: str = "") -> Brand:

@@ -14,6 +14,7 @@ from portal.database import Reader
 from portal.gateway_health import GatewayHealth
 from portal.people.rules import Right
 from portal.readiness import WriteProof
+from portal.rendering.fallbacks import Fallbacks
 from portal.rendering.renderer import Brand, Renderer
 from portal.services import Services
 from portal.web.counting import RequestCounts
@@ -55,7 +56,7 @@ class Runtime:
     counts: RequestCounts
     write_proof: WriteProof
     gateway_health: GatewayHealth
-    render_metrics: Callable[[RequestCounts, Reader, datetime], bytes]
+    render_metrics: Callable[[RequestCounts, Fallbacks, Reader, datetime], bytes]
     typesetter: Typesetter
     own_origin: str
     is_https: bool

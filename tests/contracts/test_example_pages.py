@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from portal.assets import TEMPLATES
+from portal.examples import example_shell, examples, render_example
 from portal.rendering.renderer import Renderer
 from portal.theming.themes import ThemeSet, load_themes
 from tests.support.bundled import RunRenderer
-from tests.support.example_pages import example_shell, examples, render_example
 from tests.support.page_checks import page_faults
 
 EXAMPLES = list(examples())
