@@ -1,8 +1,10 @@
-"""`portal theme`: the themes of this installation."""
+"""`portal theme`: the themes of this installation, and new ones."""
 
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import click
 
@@ -11,7 +13,7 @@ from portal.commands.environment import theme_folders
 
 @click.group()
 def theme() -> None:
-    """List the themes, or check them."""
+    """List the themes, check them, or make a new one."""
 
 
 @theme.command("list")
@@ -55,3 +57,48 @@ def check(name: str | None, as_json: bool) -> None:
         raise click.ClickException(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found")
     if not as_json:
         click.echo(f"{name} is sound" if name else f"{len(checked)} themes are sound")
+
+
+@theme.command("new")
+@click.argument("name")
+@click.option("--color", required=True, metavar="HEX", help="The brand's colour, such as '#00bcd4'.")
+@click.option("--logo", type=click.Path(path_type=Path), help="SVG, PNG or WebP; copied into the theme.")
+@click.option(
+    "--logo-shows-name/--logo-without-name",
+    default=None,
+    help="Whether the merchant's name is written in the logo; a logo that is 2.2 times as wide as high has it unless told.",
+)
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder that gets the theme's; the first of PORTAL_THEMES_DIR, or this one, unless told.",
+)
+def new(name: str, color: str, logo: Path | None, logo_shows_name: bool | None, into: Path | None) -> None:
+    """Make a complete theme NAME from one colour, for light and dark, in which everything can be read.
+
+    Every colour is derived from it and written down, to be changed. Prints the theme's folder; writes nothing when something is wrong.
+    """
+    from portal.theming.colour import clean_colour
+    from portal.theming.creation import CannotCreate, Logo, create_theme
+
+    try:
+        brand = clean_colour(color if color.startswith(("#", "rgb", "hsl", "oklch")) else f"#{color}")
+    except ValueError as fault:
+        raise click.BadParameter(f"{color!r} {fault}", param_hint="--color") from None
+    if len(brand) > len("#rrggbb"):
+        raise click.BadParameter(f"{color!r} is see-through: a brand's colour is not", param_hint="--color")
+    folders = theme_folders()
+    target = into or (folders[0] if folders else Path())
+    picture = Logo(logo, logo_shows_name) if logo else None
+    try:
+        folder = create_theme(name, color=brand, into=target, logo=picture, folders=folders)
+    except CannotCreate as fault:
+        raise click.UsageError(fault.sentence) from None
+    except OSError as fault:
+        raise click.ClickException(f"{target} cannot be written to: {os.strerror(fault.errno or 0)}") from None
+    click.echo(folder)
+    click.echo(
+        f"{name} is sound. With PORTAL_THEMES_DIR={target.resolve()}: `portal theme check {name}`, and for a merchant"
+        f" `portal merchant update SLUG --theme {name}`.",
+        err=True,
+    )

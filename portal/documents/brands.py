@@ -56,6 +56,7 @@ def paper_brand(theme: Theme, name: str) -> PaperBrand:
     tint = colours["due_fill"] if colours["due_fill"] != colours["surface"] else colours["accent_soft"]
     tokens = theme.values.light
     weight = float(tokens.get("title_weight", tokens["font_weight_bold"]))
+    mark, picture = _mark(theme, bar[0]), _picture(theme.logo_path) if theme.mark is None else ""
     return PaperBrand(
         name=breakable(shortened(clean(name), MAX_BRAND_NAME)),
         bar=bar[:1] if bar[0] == bar[-1] else bar,
@@ -67,8 +68,9 @@ def paper_brand(theme: Theme, name: str) -> PaperBrand:
         good=_readable(colours["good"]),
         is_serif=_is_serif(tokens.get("font_family_heading", tokens["font_family"])),
         is_bold=weight >= _BOLD_FROM,
-        mark=_mark(theme, bar[0]),
-        picture=_picture(theme.logo_path) if theme.mark is None else "",
+        mark=mark,
+        picture=picture,
+        mark_shows_name=theme.brand.logo_shows_name and bool(mark or picture),
     )
 
 

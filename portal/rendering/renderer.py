@@ -29,7 +29,7 @@ class Brand:
     """Name, logo and texts of a merchant. URLs are absolute on this origin; what the theme lacks is None or empty.
 
     `mark` is the logo drawn inline, so that it takes the colour of the text beside it; a logo that cannot be inlined has only a
-    URL. `texts` are the theme's own texts in the page's locale (`welcome`, …); use `brand.texts.get("welcome")`.
+    URL, and `logo_shows_name` says that the name is written in it. `texts` are the theme's own texts in the page's locale (`welcome`, …); use `brand.texts.get("welcome")`.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Brand:
     logo: str | None = None
     logo_dark: str | None = None
     favicon: str | None = None
+    logo_shows_name: bool = False
     support_url: str = ""
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -188,6 +189,7 @@ def build_brand(theme: Theme, *, name: str, static: str, locale: str, support_ur
         logo=address(files.get("logo")),
         logo_dark=address(files.get("logo_dark")),
         favicon=address(files.get("favicon")),
+        logo_shows_name=theme.brand.logo_shows_name,
         support_url=support_url or theme.brand.support_url,
         texts=theme.texts_for(locale),
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 WHITE, BLACK = "#ffffff", "#000000"
 _MOST_CHARACTERS = 80
 _FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "oklch"}
+_GREY = 0.002
 _NAMES = {"white", "black", "transparent"}
 _COARSE = 10
 _STEPS = 400  # Of the lightness of OKLCH, from black to white: finer than a screen of 8 bits shows in most hues.
@@ -101,6 +102,23 @@ def _first_passing(colour: str, steps: Iterable[int], passes: Callable[[str], bo
                 if passes(candidate):
                     return step, candidate
     return None
+
+
+def oklch(colour: str) -> tuple[float, float, float]:
+    """Lightness (0 to 1), chroma and hue (degrees) of an opaque colour in OKLCH. A grey has the chroma and the hue 0."""
+    converted = _color(colour).convert("oklch", norm=False)
+    chroma = float(converted["chroma"])
+    return (
+        (float(converted["lightness"]), chroma, float(converted["hue"]))
+        if chroma > _GREY
+        else (float(converted["lightness"]), 0.0, 0.0)
+    )
+
+
+def shade(lightness: float, chroma: float, hue: float) -> str:
+    """A colour of OKLCH, with less chroma where sRGB has none so strong."""
+    inside = min(max(lightness, 0.0), 1.0)
+    return _hex(_color(f"oklch({inside} {chroma} {hue})").fit("srgb", method="oklch-chroma"))
 
 
 def readable_on(colour: str) -> str:

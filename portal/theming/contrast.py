@@ -12,7 +12,7 @@ from typing import NamedTuple
 from portal.theming.colour import contrast, nearest_where
 from portal.theming.faults import Fault
 from portal.theming.files import ThemeFile
-from portal.theming.tokens import BOUNDARY, COMPONENT_TOKENS, TEXT, TokenValues, merge_values, palette
+from portal.theming.tokens import BOUNDARY, COMPONENT_TOKENS, LINK, TEXT, TokenValues, merge_values, palette
 
 # What stands on what, as the pages use it (design, section 4).
 _PAIRS: tuple[tuple[str, tuple[str, ...], float], ...] = (
@@ -23,7 +23,7 @@ _PAIRS: tuple[tuple[str, tuple[str, ...], float], ...] = (
     ),
     ("muted", ("surface", "surface_inset", "surface_raised", "accent_soft", "due_fill"), TEXT),
     ("placeholder", ("surface_raised",), TEXT),
-    ("accent", ("surface", "surface_inset", "surface_raised", "accent_soft", "due_fill"), TEXT),
+    ("link", ("surface", "surface_inset", "surface_raised", "accent_soft", "due_fill"), TEXT),
     ("on_accent", ("accent", "accent_strong"), TEXT),
     ("good", ("surface", "surface_inset", "due_fill"), TEXT),
     ("caution", ("surface", "surface_inset", "caution_soft", "due_fill"), TEXT),
@@ -37,12 +37,12 @@ _PAIRS: tuple[tuple[str, tuple[str, ...], float], ...] = (
 # The tokens that decide about a meaning, the likeliest first: where a fault is reported.
 _SOURCES = {
     "text": ("color_text",), "muted": ("color_text_secondary",), "placeholder": ("color_text_placeholder",),
-    "accent": ("color_primary",), "accent_strong": ("color_primary",), "accent_soft": ("color_primary", "color_background"),
+    "link": (LINK, "color_primary"), "accent": ("color_primary",), "accent_strong": ("color_primary",), "accent_soft": ("color_primary", "color_background"),
     "on_accent": ("accessible_color_on_color_primary", "color_primary"), "good": ("color_success",), "caution": ("color_warning",),
     "bad": ("color_danger",), "bad_soft": ("color_danger", "color_background"), "caution_soft": ("color_warning", "color_background"),
     "line_strong": ("color_text", "color_background"), "surface": ("color_background",), "surface_inset": ("offset_background_color",),
     "surface_raised": ("offset_background_color", "color_background"), "rail_text": ("rail_text", "color_text"),
-    "rail_muted": ("rail_muted", "color_text_secondary"), "rail_mark": ("rail_mark", "color_primary"),
+    "rail_muted": ("rail_muted", "color_text_secondary"), "rail_mark": ("rail_mark", LINK, "color_primary"),
     "rail_fill": ("rail_fill", "offset_background_color"), "rail_current": ("rail_fill", "offset_background_color"),
     "due_fill": ("due_fill", "color_background"),
     "art_text": ("art_text", "color_text"), "art_fill": ("art_fill", "color_primary", "color_background"),
@@ -51,7 +51,7 @@ _SOURCES = {
 
 # What a merchant calls the meanings that are no token.
 _WORDS = {
-    "text": "text", "muted": "secondary text", "placeholder": "placeholders", "accent": "links", "on_accent": "text of buttons",
+    "text": "text", "muted": "secondary text", "placeholder": "placeholders", "link": "links", "on_accent": "text of buttons",
     "good": "success", "caution": "warnings", "bad": "errors", "line_strong": "borders of fields", "surface": "the page",
     "surface_inset": "insets", "surface_raised": "panels", "accent_soft": "tinted grounds", "accent_strong": "pressed buttons",
     "bad_soft": "the ground of errors", "caution_soft": "the ground of warnings", "rail_current": "the current entry of the navigation",

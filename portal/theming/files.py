@@ -16,7 +16,7 @@ from portal.theming.faults import Fault, did_you_mean, nearest_name
 from portal.theming.logos import find_unfit
 from portal.theming.tokens import TOKENS, Kind, TokenValues, clean_value
 
-_SLUG = re.compile(r"[a-z][a-z0-9-]{0,40}", re.ASCII)
+SLUG = re.compile(r"[a-z][a-z0-9-]{0,40}", re.ASCII)
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.-]+)\s*\]")
 _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*=""")
 _FILE = r"^static/[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*)*\.(svg|png|webp|ico)$"
@@ -33,11 +33,15 @@ class _Strict(BaseModel):
 
 
 class BrandTable(_Strict):
-    """The `[brand]` table; everything may be left out. Files are under the theme's `static/`."""
+    """The `[brand]` table; everything may be left out. Files are under the theme's `static/`.
+
+    `logo_shows_name`: the merchant's name is written in the logo, and no page writes it beside it again.
+    """
 
     display_name: _Text = ""
     logo: str = Field(default="", pattern=f"{_FILE}|^$")
     logo_dark: str = Field(default="", pattern=f"{_FILE}|^$")
+    logo_shows_name: bool = False
     favicon: str = Field(default="", pattern=f"{_FILE}|^$")
     support_email: str = Field(default="", pattern=r"^[^\s@,;<>\"]+@[^\s@,;<>\"]+\.[^\s@,;<>\"]+$|^$")
     support_url: str = ""
@@ -90,7 +94,7 @@ def read_theme(path: Path) -> tuple[ThemeFile, list[Fault]]:
     """Read one file, and say all that is wrong with it. With faults the first value has what can be used of it, for further checks alone."""
     slug = path.parent.name
     faults = []
-    if not _SLUG.fullmatch(slug):
+    if not SLUG.fullmatch(slug):
         faults.append(Fault(slug, path, 0, "the folder's name is not made of small letters, digits and hyphens"))
     try:
         text = path.read_text("utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 MAX_SVG_BYTES, MAX_PICTURE_BYTES = 64 * 1024, 256 * 1024
+KINDS = (".svg", ".png", ".webp")
 _RUNS = {"script", "foreignobject", "iframe", "embed", "object", "handler", "listener", "audio", "video"}
 _ADDRESSES = {"href", "src", "base"}
 _WITHIN = re.compile(r"#|data:image/(png|jpeg|webp|gif);base64,", re.IGNORECASE)

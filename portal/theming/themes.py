@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -173,11 +174,13 @@ def _drop_children_of_faulty(themes: dict[str, Theme], files: Mapping[str, Theme
 def _join(files: list[ThemeFile]) -> Theme:
     own = files[0]
     texts: dict[str, dict[str, str]] = {}
-    brand: dict[str, str] = {}
+    brand: dict[str, Any] = {}
     public: dict[str, str] = {}
     for file in reversed(files):
         for locale, words in file.texts.items():
             texts.setdefault(locale, {}).update(words)
+        if file.brand.logo:  # Whether it shows the name is said of this logo, and not of the parent's.
+            brand.pop("logo_shows_name", None)
         brand |= {name: value for name, value in file.brand if value}
         public |= {
             name: f"themes/{file.slug}/{value.removeprefix('static/')}" for name, value in file.brand.files().items()
