@@ -58,8 +58,8 @@ def share_compiled_templates() -> None:
 class RunRenderer(Renderer):
     """A renderer whose templates are compiled once a run, where the run shares them; a worker else compiles each of them anew."""
 
-    def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
-        environment = super()._create(key, theme)
+    def _build_environment(self, key: tuple[str, str, str], theme: Theme) -> Environment:
+        environment = super()._build_environment(key, theme)
         if folder := os.environ.get(_FOLDER):
             # The text of a locale and the static root become part of the code.
             environment.bytecode_cache = _Compiled(Path(folder), repr(key[1:]))
