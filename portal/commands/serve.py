@@ -87,6 +87,7 @@ def _serve_in_processes(
     from gunicorn.arbiter import Arbiter
 
     from portal.http_server import GRACE_SECONDS, HttpWorker
+    from portal.rendering.renewing import call_on_hangup
 
     HttpWorker.has_proxies = has_proxies
 
@@ -101,11 +102,13 @@ def _serve_in_processes(
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
         def reload(self) -> None:
-            """On SIGHUP: read the themes anew, and let workers that have them take over from the present ones, which finish their requests."""
+            """On SIGHUP: read the themes anew here, for workers that are still to come, and in each worker. To replace the workers, as
+            gunicorn would, drops connections that one of them has just taken."""
             renew()
-            super().reload()
+            self.kill_workers(signal.SIGHUP)
 
     def listen_to_signals(_worker: Any) -> None:
+        call_on_hangup(renew)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
     def drop_connections(_server: Any, _worker: Any) -> None:
