@@ -32,7 +32,7 @@ def build_shell(*, payer_locale: str | None = None) -> Shell:
     merchant: MerchantProfile = here.merchant
     signed_in: SignedIn | None = here.signed_in
     locale = pick_locale(signed_in.locale if signed_in else None, payer_locale or merchant.locale, offered_locales())
-    look = runtime.live_themes.look
+    look = runtime.live_themes.look_with(merchant.theme)
     theme = look.themes.get(merchant.theme)
     static = request.root_path.rstrip("/") + look.static_files.path
     return Shell(

@@ -1,7 +1,7 @@
 """The themes of a process and the static files that belong to them, renewed together while it runs.
 
 In the demo a change on the disk is seen within a second. Elsewhere a process renews its themes when it is told to (SIGHUP), or when it is
-asked for a static file of a version that it does not know: another process is ahead of it.
+asked for a static file of a version that it does not know (another process is ahead of it), or for a theme that it does not know.
 """
 
 from __future__ import annotations
@@ -61,6 +61,12 @@ class LiveThemes:
             self.renew_if_changed()
         # Portals in one process share a renderer: another one's may have renewed the themes.
         return self._look if self._look.themes is self._renderer.themes else self._follow()
+
+    def look_with(self, theme: str) -> Look:
+        """What pages of a merchant with this theme are made with; where the process does not know it, it may have come since the start."""
+        if theme not in self._look.themes.themes:
+            self.renew_if_changed()
+        return self.look
 
     def reload(self) -> None:
         """Read the themes anew. What is on the disk being unusable as a whole, the present ones stay, and the log says why."""

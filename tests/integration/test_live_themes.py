@@ -12,6 +12,8 @@ import pytest
 from flask import Flask
 
 from portal.app import create_app
+from portal.merchants.operations import MerchantChanges, update_merchant
+from portal.merchants.queries import find_merchant
 from portal.rendering.renderer import Renderer
 from portal.rendering.renewing import call_on_hangup
 from portal.services import Services
@@ -20,7 +22,9 @@ from portal.theming.themes import load_themes
 from portal.web import live_themes
 from portal.web.live_themes import LiveThemes
 from portal.web.runtime import EXTENSION
+from portal.web.tenants import CACHE_SECONDS
 from tests.support import customers
+from tests.support.actors import OPERATOR
 
 PAGE = '{% extends "layouts/door.html" %}{% block title %}Hi{% endblock %}{% block content %}<h1>Hi, '
 Write = Callable[[str, str], None]
@@ -134,6 +138,25 @@ def test_themes_that_cannot_be_read_at_all_leave_those_of_before(processes, writ
 
     assert "Hi, first" in _look(processes[0])[0]
     assert [record.message for record in caplog.records] == ["themes.reload_failed"]
+
+
+def test_theme_that_a_merchant_is_given_is_worn_within_seconds_also_one_that_is_new(
+    services, processes, write, tmp_path
+):
+    assert "/themes/loud." in _look(processes[0])[1]
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "theme.toml").write_text('name = "Later"\n')
+    with services.database.unit_of_work() as session:
+        merchant = find_merchant(session, "acme")
+        assert merchant is not None
+        changes = MerchantChanges(theme="later")
+        update_merchant(
+            session, merchant.id, changes, themes=("base", "later"), actor=OPERATOR, at=services.clock.now()
+        )
+
+    services.clock.advance(seconds=CACHE_SECONDS)
+
+    assert ["/themes/later." in _look(process)[1] for process in processes] == [True, True]
 
 
 def test_hangup_calls_what_was_set(monkeypatch):
