@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,9 +45,11 @@ class SchemaBehind(PortalError):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The host application whose command runs, the services of the portal mounted in it, and the slug of the merchant that it serves."""
+    """The host application whose command runs, the application of the portal mounted in it, its services, and the slug of the merchant that
+    it serves."""
 
     app: Flask
+    pages: Flask
     services: Services
     merchant: str
 
@@ -98,7 +101,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
     )
-    provide_brands(database, lambda: _load_themes(settings))
+    provide_brands(database, cache(lambda: _load_themes(settings)))
     try:
         require_current_schema(database)
         _enter_host(database)

@@ -106,13 +106,21 @@ class Renderer:
         reload_templates: bool = False,
         fast_escaping: bool = True,
     ) -> None:
-        self.themes = themes
+        self._loaded = _Loaded(themes)
         self._templates = templates
         self._reload = reload_templates
         self._fast_escaping = fast_escaping
         self.fallbacks = Fallbacks()
-        self._environments: dict[tuple[str, str, str], Environment] = {}
         self._lock = Lock()
+
+    @property
+    def themes(self) -> ThemeSet:
+        """The themes that pages are rendered in now."""
+        return self._loaded.themes
+
+    def replace_themes(self, themes: ThemeSet) -> None:
+        """Render in these themes from now on. A page that is being rendered is finished in those of before."""
+        self._loaded = _Loaded(themes)
 
     def render(self, name: str, *, theme: str, locale: str, page: object, shell: Shell) -> str:
         """Return the rendered page; with our own templates where the theme's fail.
@@ -141,37 +149,50 @@ class Renderer:
     ) -> T:
         """Return what `build` makes of the theme's templates; of our own where that raises anything, or `check` does: a customer gets the
         page. That is counted and logged as of `name`. What fails with our own templates too is raised."""
-        found = self.themes.get(theme)
+        loaded = self._loaded
+        found = loaded.themes.get(theme)
         if not found.has_templates:
-            return build(self._named(found, locale, static))
+            return build(self._named(loaded, found, locale, static))
         try:
-            built = build(self._named(found, locale, static))
+            built = build(self._named(loaded, found, locale, static))
             check(built)
         except Exception as fault:
-            built = build(self._named(self.themes.themes[BASE], locale, static))
+            built = build(self._named(loaded, loaded.themes.themes[BASE], locale, static))
             self.fallbacks.add(found, name, fault)
         return built
 
     def template(self, name: str, *, theme: str, locale: str, static: str) -> Template:
         """Return the compiled template of a theme and locale."""
-        return self._named(self.themes.get(theme), locale, static)(name)
+        loaded = self._loaded
+        return self._named(loaded, loaded.themes.get(theme), locale, static)(name)
 
-    def _named(self, theme: Theme, locale: str, static: str) -> TemplateNamed:
+    def _named(self, loaded: _Loaded, theme: Theme, locale: str, static: str) -> TemplateNamed:
         # Themes without templates of their own share the environments of the bundled templates.
         key = (theme.slug if theme.has_templates else "", locale, static)
-        environment = self._environments.get(key) or self._create(key, theme)
+        environment = loaded.environments.get(key) or self._create(loaded, key, theme)
         return environment.get_template
 
-    def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
+    def _create(self, loaded: _Loaded, key: tuple[str, str, str], theme: Theme) -> Environment:
         with self._lock:
-            if key not in self._environments:
-                if len(self._environments) >= _MAX_ENVIRONMENTS:
-                    self._environments.clear()
-                loader = ThemeLoader(theme, self._templates)
-                self._environments[key] = build_environment(
-                    loader, key[1], key[2], reload_templates=self._reload, fast_escaping=self._fast_escaping
-                )
-            return self._environments[key]
+            if key not in loaded.environments:
+                if len(loaded.environments) >= _MAX_ENVIRONMENTS:
+                    loaded.environments.clear()
+                loaded.environments[key] = self._build_environment(key, theme)
+            return loaded.environments[key]
+
+    def _build_environment(self, key: tuple[str, str, str], theme: Theme) -> Environment:
+        loader = ThemeLoader(theme, self._templates)
+        return build_environment(
+            loader, key[1], key[2], reload_templates=self._reload, fast_escaping=self._fast_escaping
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """Themes, and the environments whose templates were compiled for them, by theme, locale and static root."""
+
+    themes: ThemeSet
+    environments: dict[tuple[str, str, str], Environment] = field(default_factory=dict)
 
 
 def build_brand(theme: Theme, *, name: str, static: str, locale: str, support_url: str = "") -> Brand:

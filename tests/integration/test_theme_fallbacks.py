@@ -129,9 +129,3 @@ def test_failure_of_our_own_template_stays_an_error(services, account, write, tm
 
     account.sign_in(app).get("/acme/payments", status=500)
     assert renderer.fallbacks.counts == {}
-
-
-def _app(services: Services, tmp_path: Path, *, renewed: bool = False) -> Flask:
-    themes = load_themes([tmp_path / "themes"])
-    assert themes.faults == ()
-    return create_app(services=services, renderer=Renderer(themes, reload_templates=renewed))

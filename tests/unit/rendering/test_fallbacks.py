@@ -40,7 +40,8 @@ def _reviewed(renderer: Renderer) -> str:
 
 
 def _panel(html: str) -> str:
-    return re.search(r'<section class="payment-panel".*?</section>', html, re.DOTALL)[0]
+    (panel,) = re.findall(r'<section class="payment-panel".*?</section>', html, re.DOTALL)
+    return str(panel)
 
 
 def _replaced(before: str) -> str:
