@@ -93,7 +93,7 @@ def new(name: str, color: str, logo: Path | None, logo_shows_name: bool | None, 
     try:
         folder = create_theme(name, color=brand, into=target, logo=picture, folders=folders)
     except CannotCreate as fault:
-        raise click.UsageError(fault.sentence) from None
+        raise click.UsageError(fault.why) from None
     except OSError as fault:
         raise click.ClickException(f"{target} cannot be written to: {os.strerror(fault.errno or 0)}") from None
     click.echo(folder)

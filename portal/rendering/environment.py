@@ -88,7 +88,6 @@ class Messages(Extension):
         yield bracket
         yield from texts
 
-
     def _message_in_context(self, name: Token, stream: TokenStream) -> Iterator[Token]:
         bracket = next(stream)
         context = _strings(stream)

@@ -22,11 +22,11 @@ _SQUARE = (0.8, 1.25)
 
 
 class CannotCreate(PortalError):
-    """A theme that cannot be made; the sentence says why, and nothing was written."""
+    """A theme that cannot be made; `why` says it, and nothing was written."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,7 @@ class Logo:
     shows_name: bool | None = None
 
 
-def create_theme(
-    name: str, *, color: str, into: Path, logo: Logo | None = None, folders: Iterable[Path] = ()
-) -> Path:
+def create_theme(name: str, *, color: str, into: Path, logo: Logo | None = None, folders: Iterable[Path] = ()) -> Path:
     """Make the theme `into/name` of a brand colour (`#rrggbb`) and return its folder. `folders` are those in which themes are searched.
 
     Raises CannotCreate for a name that is none or is taken, a folder that is there, or a logo that no page may show; and then, as when

@@ -579,3 +579,39 @@ def test_settings_that_changed_are_one_event_with_the_sections_that_did(commands
             )
         ).scalars()
         assert [details["changed"] for details in entries] == [["amounts"]]
+
+
+def test_theme_of_one_colour_is_made_checked_and_put_on_a_merchant(commands, tmp_path, monkeypatch):
+    monkeypatch.setenv("PORTAL_THEMES_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    made = commands.run("theme", "new", "brightwater", "--color", "#00bcd4")
+    assert (made.code, made.out) == (0, f"{tmp_path / 'brightwater'}\n")
+    assert "brightwater is sound" in made.err
+    assert commands.run("theme", "check", "brightwater").code == 0
+
+    commands.run("merchant", "create", "bright", "--name", "Brightwater", "--currency", "EUR")
+    assert commands.run("merchant", "update", "bright", "--theme", "brightwater").code == 0
+    assert commands.run("merchant", "show", "bright").json["theme"] == "brightwater"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("x", "--color", "teal"), "is not a colour such as"),
+        (("x", "--color", "#12345678"), "see-through"),
+        (("x", "--color", ""), "is not a colour such as"),
+        (("Bright", "--color", "#123456"), "is no name of a theme"),
+        (("acme", "--color", "#123456"), "there is a theme named acme already"),
+        (("x", "--color", "#123456", "--logo", "none.svg"), "there is no file none.svg"),
+        (("x",), "--color"),
+    ],
+)
+def test_theme_that_cannot_be_made_says_why_and_writes_nothing(commands, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+
+    ran = commands.run("theme", "new", *arguments, "--into", "themes")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert list(tmp_path.glob("themes/*")) == []
