@@ -43,7 +43,7 @@ def _check(themes: ThemeSet, file: ThemeFile, theme: Theme, compiled: CompiledTe
     yield from _text_faults(file, own.values())
     for name, path in own.items():
         for fault in find_source_faults(environment, file.slug, name, path, fields.get(name, set())):
-            rendering.known_markup |= {fault.sentence} if fault.kind == "markup" else set()
+            rendering.said.add(fault.sentence)
             yield fault
     languages = [locale for locale in available_locales() if locale != SOURCE_LOCALE and locale in theme.texts]
     rendering.render_all(SOURCE_LOCALE)

@@ -8,7 +8,15 @@ from pathlib import Path
 from traceback import extract_tb
 from types import CodeType
 
-from jinja2 import BytecodeCache, Environment, TemplateError, TemplateRuntimeError, TemplateSyntaxError, meta
+from jinja2 import (
+    BytecodeCache,
+    Environment,
+    TemplateError,
+    TemplateNotFound,
+    TemplateRuntimeError,
+    TemplateSyntaxError,
+    meta,
+)
 from jinja2.bccache import Bucket
 
 from portal.assets import TEMPLATES
@@ -58,8 +66,8 @@ class ThemeRendering:
         self._page: object = None
         self._template = ""
         self.faults: list[Fault] = []
-        self.known_markup: set[str] = set()
-        """What is said already of the sources, line by line."""
+        self.said: set[str] = set()
+        """The sentences that are said already of the sources, line by line."""
 
     def environment(self, locale: str) -> Environment:
         """The theme's environment in a locale, as the portal has it but for its undefined."""
@@ -106,6 +114,10 @@ class ThemeRendering:
             return environment.get_template(template).render(page=page, **more)
         except TemplateSyntaxError:
             return None  # Found in its source.
+        except TemplateNotFound as fault:
+            if not any(sentence.startswith(f"uses {fault.name},") for sentence in self.said):
+                self._note_failure(fault)
+            return None
         except TemplateRuntimeError as fault:
             if "Required block" not in str(fault):  # Found in its source too.
                 self._note_failure(fault)
@@ -118,9 +130,9 @@ class ThemeRendering:
 
     def _check_markup(self, html: str, *, is_mail: bool) -> None:
         for _, sentence in find_dropped(html, is_mail=is_mail):
-            if sentence != FOREIGN_FORM and sentence not in self.known_markup and self._own:
+            if sentence != FOREIGN_FORM and sentence not in self.said and self._own:
                 self._add(self._place(), 0, sentence, "markup")
-                self.known_markup.add(sentence)
+                self.said.add(sentence)
 
     def _note(self, used: Recorded, lines: list[tuple[Path, int]]) -> None:
         nearest = ""

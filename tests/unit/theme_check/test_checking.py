@@ -17,7 +17,15 @@ CASES = Path(__file__).resolve().parents[2] / "data" / "themes"
 LAYOUT = '{% extends "layouts/account.html" %}\n{% block title %}Hi{% endblock %}\n{% block content %}\n<h1>Hi</h1>\n'
 REVIEW = (TEMPLATES / "checkout" / "review.html").read_text("utf-8")
 PANEL = "{{ payment_panel(page=page, root=shell.root, csrf_token=shell.csrf_token) }}"
+DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "themes.md").read_text("utf-8")
+(WRITTEN_IN_DOCUMENT,) = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+(TEMPLATE_IN_DOCUMENT,) = re.findall(r"```jinja\n(.*?)```", DOCUMENT, re.DOTALL)
 WRITTEN = {
+    "documented": {
+        "theme.toml": WRITTEN_IN_DOCUMENT,
+        "static/logo.svg": (THEMES / "savane" / "static" / "logo.svg").read_text("utf-8"),
+        "templates/payments/list.html": TEMPLATE_IN_DOCUMENT,
+    },
     "typos": {
         "templates/overview.html": LAYOUT
         + "<p>{{ page.first_nam }}</p>\n<p>{{ 1|mony }}</p>\n{% endblock %}",
@@ -118,6 +126,7 @@ def test_names_that_are_not_there_are_said_with_the_nearest(faults):
     seventh = [fault.sentence for fault in faults["typos"] if (fault.path.name, fault.line) == ("statement.html", 7)]
     assert "Period has no field gone" in seventh
     assert "has nothing at [0]" in " ".join(seventh)
+    assert len([fault for fault in faults["typos"] if fault.path.name == "people.html"]) == 1
     assert found["people.html", 5].nearest == "components/amount.html"
     assert found["security.html", 5].sentence == "cannot be rendered: ZeroDivisionError: division by zero"
     assert found["receipt.txt", 2].nearest == "amount"
@@ -152,6 +161,10 @@ def test_page_that_hides_the_payment_panel_is_a_fault(faults):
 
 def test_fault_of_the_toml_does_not_hide_those_of_templates(faults):
     assert [fault.kind for fault in faults["untoml"]] == ["toml", "undefined"]
+
+
+def test_theme_of_the_documentation_is_sound(faults):
+    assert faults["documented"] == []
 
 
 def test_theme_without_a_fault_is_sound_and_so_are_ours(faults):
