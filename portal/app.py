@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -38,12 +39,12 @@ from portal.web.csrf import CsrfTokens
 from portal.web.flood import build_flood_limit
 from portal.web.gateway_waits import build_gateway_calls
 from portal.web.headers import SecurityHeaders
+from portal.web.live_themes import LiveThemes
 from portal.web.policies import collect_policies
 from portal.web.probes import add_probes
 from portal.web.request_checks import refuse_unreadable
 from portal.web.responses import finish_response, with_headers
 from portal.web.runtime import EXTENSION, Runtime
-from portal.web.static_files import StaticFiles, build_static_files
 from portal.web.tenants import Tenants
 from portal.web.trusted_hosts import TrustedHosts
 
@@ -127,7 +128,7 @@ def build_services(settings: Settings) -> Services:
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
     )
-    provide_brands(database, lambda: load_themes(settings.themes_dir))
+    provide_brands(database, cache(lambda: load_themes(settings.themes_dir)))
     return Services(
         settings=settings,
         database=database,
@@ -146,12 +147,12 @@ def build_runtime(
     renderer: Renderer,
     merchant: str | None = None,
     *,
-    static_files: StaticFiles | None = None,
+    live_themes: LiveThemes | None = None,
     calls: GatewayCalls | None = None,
 ) -> Runtime:
     """Return the state of the web layer. With `merchant`, a host application decides about hosts.
 
-    `static_files` are those of the renderer's themes, if they are built already. `calls` makes the requests' calls to gateways; by
+    `live_themes` are those of the renderer, if they are there already. `calls` makes the requests' calls to gateways; by
     default no request waits longer than two seconds, and no more than half of the server's threads wait at a time.
     """
     settings = services.settings
@@ -169,7 +170,7 @@ def build_runtime(
         renderer=renderer,
         merchant=merchant,
         hosts=TrustedHosts(settings.base_url) if merchant is None else None,
-        static_files=static_files or build_static_files(renderer.themes),
+        live_themes=live_themes or LiveThemes(renderer, settings.themes_dir, is_watched=settings.demo),
         tenants=Tenants(services.database, services.clock),
         csrf=CsrfTokens(settings.keys),
         headers=SecurityHeaders(is_https=is_https, is_demo=settings.demo),
@@ -185,7 +186,7 @@ def build_runtime(
 
 def _add_root_routes(app: Flask, runtime: Runtime) -> None:
     """Add all routes outside the merchants' pages, at the application's root; their first parts are reserved slugs."""
-    runtime.static_files.register(app)
+    runtime.live_themes.register(app)
     add_probes(app)
     hooks = Blueprint(HOOKS, __name__)
     add_hooks(hooks)

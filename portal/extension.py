@@ -129,7 +129,7 @@ class Portal:
         self._routes = self.app.url_map, self._url_prefix
         _mount(app, self._url_prefix, self.app.wsgi_app)
         app.extensions[EXTENSION] = self
-        app.cli.add_command(_commands(Host(app, self._services, self._slug)))
+        app.cli.add_command(_commands(Host(app, self.app, self._services, self._slug)))
 
     def create_blueprint(self) -> Blueprint:
         """Return the blueprint of the pages alone, for an application without a login, to be registered under the same prefix.
@@ -277,7 +277,7 @@ class Portal:
         register_login(app)
         # Payments are recorded in threads of their own, outside any request.
         runtime.services.database.application_context = app.app_context
-        runtime.static_files.register(app)
+        runtime.live_themes.register(app)
         self._routes = app.url_map, ""
 
     @property

@@ -18,17 +18,20 @@ from portal.refunds.queries import read_unknown_refunds
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from portal.rendering.fallbacks import Fallbacks
     from portal.web.counting import RequestCounts
 
 
-def render_metrics(counts: RequestCounts, reader: Reader, now: datetime) -> bytes:
-    """Return the metrics as Prometheus text. Request counts are this process's own (label `process`); the gauges are the installation's."""
+def render_metrics(counts: RequestCounts, fallbacks: Fallbacks, reader: Reader, now: datetime) -> bytes:
+    """Return the metrics as Prometheus text. Counts of requests and of themes' templates that failed are this process's own (label
+    `process`); the gauges are the installation's."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.registry import Collector
 
     class _Snapshot(Collector):
         def collect(self) -> Iterator[Metric]:
             yield _requests(counts)
+            yield _fallbacks(fallbacks)
             yield from _outbox(reader, now)
             yield from _payments(reader, now)
             yield from _refunds(reader, now)
@@ -49,6 +52,20 @@ def _requests(counts: RequestCounts) -> Metric:
     process = str(os.getpid())
     for (endpoint, status), count in sorted(counts.counts.copy().items()):
         family.add_metric((endpoint, str(status), process), count)
+    return family
+
+
+def _fallbacks(fallbacks: Fallbacks) -> Metric:
+    from prometheus_client.core import CounterMetricFamily
+
+    family = CounterMetricFamily(
+        "portal_theme_fallbacks",
+        "Pages for which ours stood in for a theme's template that failed.",
+        labels=("theme", "template", "process"),
+    )
+    process = str(os.getpid())
+    for (theme, template), count in sorted(fallbacks.counts.copy().items()):
+        family.add_metric((theme, template, process), count)
     return family
 
 

@@ -7,7 +7,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,9 +45,11 @@ class SchemaBehind(PortalError):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The host application whose command runs, the services of the portal mounted in it, and the slug of the merchant that it serves."""
+    """The host application whose command runs, the application of the portal mounted in it, its services, and the slug of the merchant that
+    it serves."""
 
     app: Flask
+    pages: Flask
     services: Services
     merchant: str
 
@@ -65,6 +69,15 @@ def load_settings() -> Settings:
     for unknown in Settings.list_unknown(os.environ):
         click.echo(f"portal: {unknown}", err=True)
     return Settings.load(os.environ)
+
+
+def theme_folders() -> tuple[Path, ...]:
+    """Return the folders of further themes, for commands that need no other setting: whoever draws a theme has no secrets."""
+    host = find_host()
+    if host:
+        return host.settings.themes_dir
+    named = os.environ.get("PORTAL_THEMES_DIR", "").split(":")
+    return tuple(Path(part.strip()) for part in named if part.strip())
 
 
 def find_host() -> Host | None:
@@ -88,7 +101,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     database = Database(
         settings.database_url, pool_size=settings.database_pool_size, busy_seconds=settings.database_busy_seconds
     )
-    provide_brands(database, lambda: _load_themes(settings))
+    provide_brands(database, cache(lambda: _load_themes(settings)))
     try:
         require_current_schema(database)
         _enter_host(database)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from portal.services import Services
+    from portal.web.live_themes import LiveThemes
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -32,7 +34,7 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 def serve(host: str, port: int, workers: int | None) -> None:
     """Serve the pages until a signal; prints `ready` and the URL once it listens. In a host application, its own pages too.
 
-    The worker is a process of its own: run `portal worker` beside it.
+    The worker is a process of its own: run `portal worker` beside it. SIGHUP reads the themes anew.
     """
     from portal.json_logs import write_json_logs
 
@@ -42,15 +44,20 @@ def serve(host: str, port: int, workers: int | None) -> None:
     _check_free(host, port)
     # Half of the time of starting, which nobody needs to wait for a port that is taken.
     from portal.app import create_app
+    from portal.rendering.renewing import call_on_hangup
+    from portal.web.runtime import EXTENSION
 
     with open_services(settings) as services:
         app = mount.app if mount else create_app(services=services)
         # Which proxies are trusted is decided by a host application itself.
         has_proxies = settings.trusted_proxies > 0 or mount is not None
+        themes: LiveThemes = (mount.pages if mount else app).extensions[EXTENSION].live_themes
+        renew = themes.reload
         if workers is None:
+            call_on_hangup(renew)
             _serve_alone(app, host, port, threads=settings.server_threads, has_proxies=has_proxies)
         else:
-            _serve_in_processes(app, services, host, port, workers, has_proxies=has_proxies)
+            _serve_in_processes(app, services, renew, host, port, workers, has_proxies=has_proxies)
 
 
 def _serve_alone(app: Flask, host: str, port: int, *, threads: int, has_proxies: bool) -> None:
@@ -67,12 +74,20 @@ def _serve_alone(app: Flask, host: str, port: int, *, threads: int, has_proxies:
 
 
 def _serve_in_processes(
-    app: Flask, services: Services, host: str, port: int, workers: int, *, has_proxies: bool
+    app: Flask,
+    services: Services,
+    renew: Callable[[], None],
+    host: str,
+    port: int,
+    workers: int,
+    *,
+    has_proxies: bool,
 ) -> None:
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
 
     from portal.http_server import GRACE_SECONDS, HttpWorker
+    from portal.rendering.renewing import call_on_hangup
 
     HttpWorker.has_proxies = has_proxies
 
@@ -86,7 +101,14 @@ def _serve_in_processes(
             finally:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
+        def reload(self) -> None:
+            """On SIGHUP: read the themes anew here, for workers that are still to come, and in each worker. To replace the workers, as
+            gunicorn would, drops connections that one of them has just taken."""
+            renew()
+            self.kill_workers(signal.SIGHUP)
+
     def listen_to_signals(_worker: Any) -> None:
+        call_on_hangup(renew)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
     def drop_connections(_server: Any, _worker: Any) -> None:

@@ -16,7 +16,8 @@ from portal.rendering.translations import SOURCE_LOCALE, available_locales, choo
 from portal.sign_in.queries import SignedIn
 from portal.theming.themes import Theme
 from portal.web.card_numbers import is_card_number_removed
-from portal.web.runtime import Runtime, current_g, current_request, current_runtime
+from portal.web.live_themes import Look
+from portal.web.runtime import current_g, current_request, current_runtime
 
 _INSTALLATION = "Customer portal"
 _MAX_BRANDS = 512
@@ -31,14 +32,15 @@ def build_shell(*, payer_locale: str | None = None) -> Shell:
     merchant: MerchantProfile = here.merchant
     signed_in: SignedIn | None = here.signed_in
     locale = pick_locale(signed_in.locale if signed_in else None, payer_locale or merchant.locale, offered_locales())
-    theme = runtime.renderer.themes.get(merchant.theme)
-    static = request.root_path.rstrip("/") + runtime.static_files.path
+    look = runtime.live_themes.look_with(merchant.theme)
+    theme = look.themes.get(merchant.theme)
+    static = request.root_path.rstrip("/") + look.static_files.path
     return Shell(
         root=here.root,
         static=static,
         csrf_token=runtime.csrf.issue(csrf_binding()),
         merchant_name=merchant.legal_name,
-        brand=_brand(runtime, theme, name=merchant.name, static=static, locale=locale),
+        brand=_brand(look, theme, name=merchant.name, static=static, locale=locale),
         customer_name=_name(signed_in) if signed_in else None,
         customer_company=_account_name(signed_in) if signed_in else None,
         signed_in=signed_in is not None,
@@ -77,14 +79,15 @@ def build_bare_shell() -> Shell:
     """Return the shell of a page that belongs to no merchant: an unknown URL of the installation, the demo's start."""
     runtime = current_runtime()
     locale = pick_bare_locale()
-    theme = runtime.renderer.themes.get("base")
-    static = current_request().root_path.rstrip("/") + runtime.static_files.path
+    look = runtime.live_themes.look
+    theme = look.themes.get("base")
+    static = current_request().root_path.rstrip("/") + look.static_files.path
     return Shell(
         root="",
         static=static,
         csrf_token="",
         merchant_name=_INSTALLATION,
-        brand=_brand(runtime, theme, name=_INSTALLATION, static=static, locale=locale),
+        brand=_brand(look, theme, name=_INSTALLATION, static=static, locale=locale),
         customer_name=None,
         customer_company=None,
         signed_in=False,
@@ -117,8 +120,8 @@ def pick_bare_locale() -> str:
     )
 
 
-def _brand(runtime: Runtime, theme: Theme, *, name: str, static: str, locale: str) -> Brand:
-    brands = runtime.brands
+def _brand(look: Look, theme: Theme, *, name: str, static: str, locale: str) -> Brand:
+    brands = look.brands
     key = (theme.slug, name, static, locale)
     brand = brands.get(key)
     if brand is None:

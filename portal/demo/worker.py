@@ -10,9 +10,11 @@ import sys
 import threading
 
 from portal.app import build_services
+from portal.documents.brands import provide_brands
 from portal.documents.typesetting import Typesetter
 from portal.json_logs import write_json_logs
 from portal.rendering.renderer import Renderer
+from portal.rendering.renewing import call_on_hangup, renew_themes
 from portal.settings import Settings
 from portal.theming.themes import load_themes
 from portal.worker import build_handlers, run_forever, stop_on_signals
@@ -27,9 +29,10 @@ def main() -> None:
     stop_on_signals(stop)
     threading.Thread(target=_stop_with_parent, args=(int(sys.argv[1]), stop), daemon=True).start()
     services = build_services(settings)
-    run_forever(
-        services, build_handlers(Renderer(load_themes(settings.themes_dir)), Typesetter(settings.fonts_dir)), stop
-    )
+    renderer = Renderer(load_themes(settings.themes_dir))
+    provide_brands(services.database, lambda: renderer.themes)
+    call_on_hangup(lambda: renew_themes(renderer, settings.themes_dir))
+    run_forever(services, build_handlers(renderer, Typesetter(settings.fonts_dir)), stop)
     services.database.dispose()
 
 

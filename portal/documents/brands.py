@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,18 +27,14 @@ _CLASS = ' class="brand-mark"'
 
 
 class ThemeBrands:
-    """The brands of one process; the themes are read at the first paper."""
+    """The brands of one process; `themes` is called for each paper, and gives those that are there at the time."""
 
-    def __init__(self, load: Callable[[], ThemeSet]) -> None:
-        self._load = load
-
-    @cached_property
-    def _themes(self) -> ThemeSet:
-        return self._load()
+    def __init__(self, themes: Callable[[], ThemeSet]) -> None:
+        self._themes = themes
 
     def brand_of(self, merchant: MerchantProfile) -> PaperBrand:
         """Return how the merchant's papers look now."""
-        return paper_brand(self._themes.get(merchant.theme), merchant.name)
+        return paper_brand(self._themes().get(merchant.theme), merchant.name)
 
 
 def paper_brand(theme: Theme, name: str) -> PaperBrand:
@@ -56,6 +52,7 @@ def paper_brand(theme: Theme, name: str) -> PaperBrand:
     tint = colours["due_fill"] if colours["due_fill"] != colours["surface"] else colours["accent_soft"]
     tokens = theme.values.light
     weight = float(tokens.get("title_weight", tokens["font_weight_bold"]))
+    mark, picture = _mark(theme, bar[0]), _picture(theme.logo_path) if theme.mark is None else ""
     return PaperBrand(
         name=breakable(shortened(clean(name), MAX_BRAND_NAME)),
         bar=bar[:1] if bar[0] == bar[-1] else bar,
@@ -67,8 +64,9 @@ def paper_brand(theme: Theme, name: str) -> PaperBrand:
         good=_readable(colours["good"]),
         is_serif=_is_serif(tokens.get("font_family_heading", tokens["font_family"])),
         is_bold=weight >= _BOLD_FROM,
-        mark=_mark(theme, bar[0]),
-        picture=_picture(theme.logo_path) if theme.mark is None else "",
+        mark=mark,
+        picture=picture,
+        mark_shows_name=theme.brand.logo_shows_name and bool(mark or picture),
     )
 
 
@@ -102,6 +100,6 @@ def _picture(path: Path | None) -> str:
     return base64.b64encode(content).decode() if is_sound else ""
 
 
-def provide_brands(database: Database, load: Callable[[], ThemeSet]) -> None:
-    """Let operations on this database know how merchants look."""
-    database.session_info[BRANDS] = ThemeBrands(load)
+def provide_brands(database: Database, themes: Callable[[], ThemeSet]) -> None:
+    """Let operations on this database know how merchants look; `themes` is cheap to call again."""
+    database.session_info[BRANDS] = ThemeBrands(themes)

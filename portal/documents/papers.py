@@ -192,7 +192,8 @@ class StatementFacts:
 
 @dataclass(frozen=True, slots=True)
 class PaperBrand:
-    """How a merchant's papers look: colours as `#rrggbb`, `mark` an SVG of plain shapes or "", `picture` a PNG in base64 or ""."""
+    """How a merchant's papers look: colours as `#rrggbb`, `mark` an SVG of plain shapes or "", `picture` a PNG in base64 or "".
+    `mark_shows_name`: the name is written in either."""
 
     name: str
     bar: tuple[str, ...] = ("#171a21",)
@@ -206,6 +207,7 @@ class PaperBrand:
     is_bold: bool = True
     mark: str = ""
     picture: str = ""
+    mark_shows_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -35,8 +35,10 @@ class Picture:
 def build_mark(theme: Theme, light: MailColours, dark: MailColours) -> tuple[MailMark | None, tuple[Picture, ...]]:
     """Return the theme's mark and the pictures that it is made of; None and none where its logo cannot be shown in a mail."""
     if theme.mark is not None:
-        return _drawn(str(theme.mark), light, dark)
-    return _carried(theme.logo_path, theme.logo_dark_path)
+        mark, pictures = _drawn(str(theme.mark), light, dark)
+    else:
+        mark, pictures = _carried(theme.logo_path, theme.logo_dark_path)
+    return replace(mark, shows_name=theme.brand.logo_shows_name) if mark else None, pictures
 
 
 def _drawn(mark: str, light: MailColours, dark: MailColours) -> tuple[MailMark | None, tuple[Picture, ...]]:

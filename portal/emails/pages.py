@@ -41,12 +41,13 @@ DARK = MailColours(
 @dataclass(frozen=True, slots=True)
 class MailMark:
     """The merchant's mark, a picture that the message carries: its id for `cid:`, that of the one for the dark or "", and its size in
-    pixels."""
+    pixels. `shows_name`: the merchant's name is written in it."""
 
     cid: str
     dark_cid: str
     width: int
     height: int
+    shows_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)

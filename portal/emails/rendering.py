@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from portal.theming.tokens import palette
 
 if TYPE_CHECKING:
     from portal.merchants.queries import MerchantProfile
-    from portal.rendering.renderer import Renderer
+    from portal.rendering.renderer import Renderer, TemplateNamed
     from portal.theming.themes import Theme
 
 _READABLE = 4.5
@@ -32,23 +32,33 @@ class RenderedMail:
     pictures: tuple[Picture, ...] = ()
 
 
+class MissingSubject(Exception):
+    """A theme's mail begins with an empty line."""
+
+
 def build_mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str | None) -> MailBrand:
     """Return name, mark, colours and language of a merchant's mail: the first available of the reader's, the merchant's, English."""
-    theme = renderer.themes.get(merchant.theme)
     chosen = choose_locale(
         customer_locale=locale,
         merchant_locale=merchant.locale,
         accept_language=None,
         available=available_locales(),
     )
+    theme = renderer.themes.get(merchant.theme)
+    brand = themed_mail_brand(theme, name=merchant.name, legal_name=merchant.legal_name, locale=chosen)
+    return replace(brand, support_email=merchant.support_email or brand.support_email)
+
+
+def themed_mail_brand(theme: Theme, *, name: str, legal_name: str, locale: str) -> MailBrand:
+    """Return how mails look in a theme, to readers of an available locale."""
     tokens = theme.values.light
     light, dark = _colours(theme, "light"), _colours(theme, "dark")
     return MailBrand(
-        name=merchant.name,
-        legal_name=merchant.legal_name,
-        support_email=merchant.support_email or theme.brand.support_email,
-        locale=chosen,
-        dir=direction(chosen),
+        name=name,
+        legal_name=legal_name,
+        support_email=theme.brand.support_email,
+        locale=locale,
+        dir=direction(locale),
         light=light,
         dark=dark,
         font=_font(tokens["font_family"]),
@@ -60,17 +70,28 @@ def build_mail_brand(renderer: Renderer, merchant: MerchantProfile, locale: str 
 
 
 def render_mail(renderer: Renderer, name: str, page: Any, *, theme: str) -> RenderedMail:
-    """Render `emails/<name>.txt` (subject, empty line, text) and `emails/<name>.html`, its styles put inline."""
+    """Render `emails/<name>.txt` (subject, empty line, text) and `emails/<name>.html`, its styles put inline; both from our own templates
+    where one of the theme's fails."""
     brand = page.brand
 
-    def render(kind: str) -> str:
-        return renderer.template(f"emails/{name}.{kind}", theme=theme, locale=brand.locale, static="").render(page=page)
+    def build(template: TemplateNamed) -> tuple[str, str, str]:
+        subject, _, text = template(f"emails/{name}.txt").render(page=page).strip().partition("\n")
+        return (
+            subject.strip(),
+            text.strip() + "\n",
+            _inliner().inline(template(f"emails/{name}.html").render(page=page)),
+        )
 
-    subject, _, text = render("txt").strip().partition("\n")
-    html = _inliner().inline(render("html"))
+    def is_whole(parts: tuple[str, str, str]) -> None:
+        if not parts[0]:
+            raise MissingSubject
+
+    subject, text, html = renderer.build(
+        f"emails/{name}", build, theme=theme, locale=brand.locale, static="", check=is_whole
+    )
     pictures = build_mark(renderer.themes.get(theme), brand.light, brand.dark)[1]
     shown = tuple(picture for picture in pictures if f"cid:{picture.cid}" in html)
-    return RenderedMail(subject.strip(), text.strip() + "\n", html, shown)
+    return RenderedMail(subject, text, html, shown)
 
 
 def _colours(theme: Theme, mode: str) -> MailColours:

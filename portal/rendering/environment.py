@@ -13,6 +13,7 @@ from jinja2.lexer import Token, TokenStream
 from markupsafe import Markup, escape
 
 from portal.rendering.formats import formats_for
+from portal.rendering.theme_loader import ThemeLoader
 from portal.rendering.translations import jinja_functions
 
 
@@ -51,6 +52,9 @@ class PageEnvironment(Environment):
         # A ChainMap otherwise, which Python walks through key by key for each page and each import of a macro.
         return super().make_globals(d) if d else self.globals
 
+    def join_path(self, template: str, parent: str) -> str:
+        return self.loader.name_within(template, parent) if isinstance(self.loader, ThemeLoader) else template
+
 
 class Messages(Extension):
     """Translates `_("…")` and `pgettext("…", "…")` when a template is compiled, and has a message that is not written in it escaped.
@@ -83,7 +87,6 @@ class Messages(Extension):
         yield name if is_written_here else Token(name.lineno, "name", "translate_data")
         yield bracket
         yield from texts
-
 
     def _message_in_context(self, name: Token, stream: TokenStream) -> Iterator[Token]:
         bracket = next(stream)

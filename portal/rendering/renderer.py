@@ -7,24 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
-from jinja2 import (
-    BaseLoader,
-    ChoiceLoader,
-    Environment,
-    FileSystemLoader,
-    PrefixLoader,
-    Template,
-    TemplateNotFound,
-)
+from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from portal.assets import TEMPLATES
 from portal.rendering.environment import build_environment
-from portal.theming.overrides import is_protected
-from portal.theming.themes import Theme, ThemeSet
+from portal.rendering.fallbacks import Fallbacks, PanelOutOfSight
+from portal.rendering.panel_guard import find_unguarded, shows_panel
+from portal.rendering.theme_loader import ThemeLoader
+from portal.theming.themes import BASE, Theme, ThemeSet
 
 _MAX_ENVIRONMENTS = 64
+T = TypeVar("T")
+TemplateNamed = Callable[[str], Template]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Brand:
     """Name, logo and texts of a merchant. URLs are absolute on this origin; what the theme lacks is None or empty.
 
     `mark` is the logo drawn inline, so that it takes the colour of the text beside it; a logo that cannot be inlined has only a
-    URL. `texts` are the theme's own texts in the page's locale (`welcome`, …); use `brand.texts.get("welcome")`.
+    URL, and `logo_shows_name` says that the name is written in it. `texts` are the theme's own texts in the page's locale (`welcome`, …); use `brand.texts.get("welcome")`.
     """
 
     name: str
@@ -42,6 +39,7 @@ class Brand:
     logo: str | None = None
     logo_dark: str | None = None
     favicon: str | None = None
+    logo_shows_name: bool = False
     support_url: str = ""
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -108,60 +106,93 @@ class Renderer:
         reload_templates: bool = False,
         fast_escaping: bool = True,
     ) -> None:
-        self.themes = themes
+        self._loaded = _Loaded(themes)
         self._templates = templates
         self._reload = reload_templates
         self._fast_escaping = fast_escaping
-        self._environments: dict[tuple[str, str, str], Environment] = {}
+        self.fallbacks = Fallbacks()
         self._lock = Lock()
 
+    @property
+    def themes(self) -> ThemeSet:
+        """The themes that pages are rendered in now."""
+        return self._loaded.themes
+
+    def replace_themes(self, themes: ThemeSet) -> None:
+        """Render in these themes from now on. A page that is being rendered is finished in those of before."""
+        self._loaded = _Loaded(themes)
+
     def render(self, name: str, *, theme: str, locale: str, page: object, shell: Shell) -> str:
-        """Return the rendered page. Raises jinja2.TemplateNotFound, or UndefinedError where the page lacks what the template reads."""
-        return self.template(name, theme=theme, locale=locale, static=shell.static).render(page=page, shell=shell)
+        """Return the rendered page; with our own templates where the theme's fail.
+
+        Raises jinja2.TemplateNotFound, or UndefinedError where the page lacks what our own template reads.
+        """
+
+        def build(template: TemplateNamed) -> str:
+            return template(name).render(page=page, shell=shell)
+
+        def is_whole(html: str) -> None:
+            if shows_panel(name, page) and (fault := next(find_unguarded(html, shell), None)):
+                raise PanelOutOfSight(fault)
+
+        return self.build(name, build, theme=theme, locale=locale, static=shell.static, check=is_whole)
+
+    def build(
+        self,
+        name: str,
+        build: Callable[[TemplateNamed], T],
+        *,
+        theme: str,
+        locale: str,
+        static: str,
+        check: Callable[[T], None] = lambda _: None,
+    ) -> T:
+        """Return what `build` makes of the theme's templates; of our own where that raises anything, or `check` does: a customer gets the
+        page. That is counted and logged as of `name`. What fails with our own templates too is raised."""
+        loaded = self._loaded
+        found = loaded.themes.get(theme)
+        if not found.has_templates:
+            return build(self._named(loaded, found, locale, static))
+        try:
+            built = build(self._named(loaded, found, locale, static))
+            check(built)
+        except Exception as fault:
+            built = build(self._named(loaded, loaded.themes.themes[BASE], locale, static))
+            self.fallbacks.add(found, name, fault)
+        return built
 
     def template(self, name: str, *, theme: str, locale: str, static: str) -> Template:
         """Return the compiled template of a theme and locale."""
-        found = self.themes.get(theme)
+        loaded = self._loaded
+        return self._named(loaded, loaded.themes.get(theme), locale, static)(name)
+
+    def _named(self, loaded: _Loaded, theme: Theme, locale: str, static: str) -> TemplateNamed:
         # Themes without templates of their own share the environments of the bundled templates.
-        key = (found.slug if found.template_folders or found.email_folders else "", locale, static)
-        environment = self._environments.get(key) or self._create(key, found)
-        return environment.get_template(name)
+        key = (theme.slug if theme.has_templates else "", locale, static)
+        environment = loaded.environments.get(key) or self._create(loaded, key, theme)
+        return environment.get_template
 
-    def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
+    def _create(self, loaded: _Loaded, key: tuple[str, str, str], theme: Theme) -> Environment:
         with self._lock:
-            if key not in self._environments:
-                if len(self._environments) >= _MAX_ENVIRONMENTS:
-                    self._environments.clear()
-                loader = ThemeLoader(theme, self._templates)
-                self._environments[key] = build_environment(
-                    loader, key[1], key[2], reload_templates=self._reload, fast_escaping=self._fast_escaping
-                )
-            return self._environments[key]
+            if key not in loaded.environments:
+                if len(loaded.environments) >= _MAX_ENVIRONMENTS:
+                    loaded.environments.clear()
+                loaded.environments[key] = self._build_environment(key, theme)
+            return loaded.environments[key]
+
+    def _build_environment(self, key: tuple[str, str, str], theme: Theme) -> Environment:
+        loader = ThemeLoader(theme, self._templates)
+        return build_environment(
+            loader, key[1], key[2], reload_templates=self._reload, fast_escaping=self._fast_escaping
+        )
 
 
-class ThemeLoader(BaseLoader):
-    """Loads a template from the theme, its parents, then the bundled ones; the payment panel only in the bundled ones.
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """Themes, and the environments whose templates were compiled for them, by theme, locale and static root."""
 
-    Mails, under `emails/`, are in a folder of their own in a theme.
-    """
-
-    def __init__(self, theme: Theme, bundled: Path) -> None:
-        self._bundled = FileSystemLoader(bundled)
-        self._pages = ChoiceLoader([FileSystemLoader(folder) for folder in theme.template_folders])
-        mails = [PrefixLoader({"emails": FileSystemLoader(folder)}) for folder in theme.email_folders]
-        self._mails = ChoiceLoader(mails)
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
-        if not is_protected(template):
-            themed = self._mails if template.startswith("emails/") else self._pages
-            try:
-                return themed.get_source(environment, template)
-            except TemplateNotFound:
-                pass
-        return self._bundled.get_source(environment, template)
-
-    def list_templates(self) -> list[str]:
-        return self._bundled.list_templates()
+    themes: ThemeSet
+    environments: dict[tuple[str, str, str], Environment] = field(default_factory=dict)
 
 
 def build_brand(theme: Theme, *, name: str, static: str, locale: str, support_url: str = "") -> Brand:
@@ -179,6 +210,7 @@ def build_brand(theme: Theme, *, name: str, static: str, locale: str, support_ur
         logo=address(files.get("logo")),
         logo_dark=address(files.get("logo_dark")),
         favicon=address(files.get("favicon")),
+        logo_shows_name=theme.brand.logo_shows_name,
         support_url=support_url or theme.brand.support_url,
         texts=theme.texts_for(locale),
     )

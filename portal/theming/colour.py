@@ -5,6 +5,7 @@ Between these functions a colour is `#rrggbb`, or `#rrggbbaa` when it is not opa
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 WHITE, BLACK = "#ffffff", "#000000"
 _MOST_CHARACTERS = 80
 _FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "oklch"}
+_GREY = 0.002
 _NAMES = {"white", "black", "transparent"}
+_COARSE = 10
+_STEPS = 400  # Of the lightness of OKLCH, from black to white: finer than a screen of 8 bits shows in most hues.
 
 
 def clean_colour(text: str) -> str:
@@ -64,6 +68,59 @@ def lifted(colour: str, background: str, ratio: float) -> str:
     return WHITE
 
 
+def nearest_passing(colour: str, grounds: Sequence[str], least: float) -> str | None:
+    """The colour of the same hue, with the least change of lightness in OKLCH, that has the contrast `least` with each of the grounds.
+
+    All colours are opaque. The colour itself where it passes; None where no lightness does, as between a dark ground and a light one.
+    """
+    return nearest_where(colour, lambda candidate: all(contrast(candidate, ground) >= least for ground in grounds))
+
+
+def nearest_where(colour: str, passes: Callable[[str], bool]) -> str | None:
+    """The colour of the same hue, with the least change of lightness in OKLCH, that passes; None where none does.
+
+    Chroma is only lowered, and only as far as sRGB makes it necessary. Of two that are equally near, the darker is taken.
+    """
+    if passes(colour):
+        return colour
+    # What passes is all that is dark enough, all that is light enough, or between: a coarse search finds where, a fine one the edge.
+    coarse = _first_passing(colour, range(_COARSE, _STEPS + 1, _COARSE), passes)
+    if coarse is None:
+        found = _first_passing(colour, range(1, _STEPS + 1), passes)
+    else:
+        found = _first_passing(colour, range(coarse[0] - _COARSE + 1, coarse[0] + 1), passes)
+    return found[1] if found else None
+
+
+def _first_passing(colour: str, steps: Iterable[int], passes: Callable[[str], bool]) -> tuple[int, str] | None:
+    """The first of these steps of lightness, down or up, that passes, and its colour."""
+    start = _color(colour).convert("oklch")["lightness"]
+    for step in steps:
+        for lightness in (start - step / _STEPS, start + step / _STEPS):
+            if -_COARSE / _STEPS < lightness < 1 + _COARSE / _STEPS:
+                candidate = _with_lightness(colour, lightness)
+                if passes(candidate):
+                    return step, candidate
+    return None
+
+
+def oklch(colour: str) -> tuple[float, float, float]:
+    """Lightness (0 to 1), chroma and hue (degrees) of an opaque colour in OKLCH. A grey has the chroma and the hue 0."""
+    converted = _color(colour).convert("oklch", norm=False)
+    chroma = float(converted["chroma"])
+    return (
+        (float(converted["lightness"]), chroma, float(converted["hue"]))
+        if chroma > _GREY
+        else (float(converted["lightness"]), 0.0, 0.0)
+    )
+
+
+def shade(lightness: float, chroma: float, hue: float) -> str:
+    """A colour of OKLCH, with less chroma where sRGB has none so strong."""
+    inside = min(max(lightness, 0.0), 1.0)
+    return _hex(_color(f"oklch({inside} {chroma} {hue})").fit("srgb", method="oklch-chroma"))
+
+
 def readable_on(colour: str) -> str:
     """White, the colour's own near-black, or black: the first that reads well on it. One of them always has 4.5 to 1."""
     ink = mix(0.12, colour, "#0a0a0d")
@@ -77,6 +134,13 @@ def _color(text: str) -> Color:
     )  # Its import costs more than all that is done with it: only a process that reads themes pays.
 
     return Color(text)
+
+
+@lru_cache(maxsize=4096)
+def _with_lightness(colour: str, lightness: float) -> str:
+    moved = _color(colour).convert("oklch")
+    moved["lightness"] = min(max(lightness, 0), 1)
+    return _hex(moved.fit("srgb", method="oklch-chroma"))
 
 
 def _hex(colour: Color) -> str:

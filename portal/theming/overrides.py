@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, TemplateSyntaxError, meta
 
-from portal.theming.faults import Fault
+from portal.theming.faults import Fault, did_you_mean, nearest_name
 
 # Where one pays looks and works the same on every brand (design, principle 7).
 PROTECTED = frozenset({"components/payment_panel.html"})
@@ -25,9 +25,14 @@ def check_overrides(slug: str, folder: Path, bundled: Path) -> Iterator[Fault]:
             continue
         name = path.relative_to(folder).as_posix()
         if is_protected(name):
-            yield Fault(slug, path, 0, "the payment panel is the same on every brand and cannot be replaced")
+            yield Fault(
+                slug, path, 0, "the payment panel is the same on every brand and cannot be replaced", "override"
+            )
         elif not (bundled / name).is_file():
-            yield Fault(slug, path, 0, f"there is no template {name} to replace")
+            nearest = nearest_template(name, bundled)
+            yield Fault(
+                slug, path, 0, f"there is no template {name} to replace{did_you_mean(nearest)}", "override", nearest
+            )
         else:
             yield from _check_source(slug, path, bundled / name)
 
@@ -37,13 +42,25 @@ def _check_source(slug: str, path: Path, replaced: Path) -> Iterator[Fault]:
     try:
         used = _templates_used(environment, path)
     except TemplateSyntaxError as fault:
-        yield Fault(slug, path, fault.lineno, f"does not parse: {fault.message}")
+        yield Fault(slug, path, fault.lineno, f"does not parse: {fault.message}", "template")
         return
     except UnicodeDecodeError:
-        yield Fault(slug, path, 0, "is not a text in UTF-8")
+        yield Fault(slug, path, 0, "is not a text in UTF-8", "template")
         return
     for name in sorted((_templates_used(environment, replaced) & PROTECTED) - used):
-        yield Fault(slug, path, 0, f"leaves out {name}, which the page it replaces has")
+        yield Fault(slug, path, 0, f"leaves out {name}, which the page it replaces has", "override")
+
+
+def nearest_template(name: str, bundled: Path) -> str:
+    """The bundled template whose path or name is most like this one; "" where none is. What all have, the suffix, is not compared."""
+    suffix = Path(name).suffix
+    stems = {
+        key: path.relative_to(bundled).as_posix()
+        for path in sorted(bundled.rglob(f"*{suffix}"))
+        if path.is_file()
+        for key in (path.stem, path.relative_to(bundled).with_suffix("").as_posix())
+    }
+    return stems.get(nearest_name(name.removesuffix(suffix), stems), "")
 
 
 def _templates_used(environment: Environment, path: Path) -> set[str]:

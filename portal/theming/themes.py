@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
 from portal.assets import TEMPLATES, THEMES
 from portal.fingerprints import fingerprint
 from portal.theming.contrast import find_unreadable
-from portal.theming.faults import Fault
+from portal.theming.faults import Fault, did_you_mean, nearest_name
 from portal.theming.files import BrandTable, ThemeFile, read_theme
 from portal.theming.marks import draw_mark
 from portal.theming.overrides import check_overrides
@@ -45,6 +46,11 @@ class Theme:
     logo_path: Path | None = None
     logo_dark_path: Path | None = None
 
+    @property
+    def has_templates(self) -> bool:
+        """Whether it, or a parent of it, replaces a page or mail of ours."""
+        return bool(self.template_folders or self.email_folders)
+
     @cached_property
     def stylesheet(self) -> str:
         return compile_stylesheet(self.values)
@@ -59,12 +65,22 @@ class Theme:
         return {**self.texts.get(language, {}), **self.texts.get(locale, {})}
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A theme as it was found, sound or not, and its file."""
+
+    file: ThemeFile
+    theme: Theme
+
+
 @dataclass(frozen=True)
 class ThemeSet:
-    """All themes that can be used, and what is wrong with the rest."""
+    """All themes that can be used, and what is wrong with the rest. `drafts` are all that were found, those with faults without what is
+    wrong in them: to be checked further, never to be served."""
 
     themes: Mapping[str, Theme]
     faults: tuple[Fault, ...] = field(default=())
+    drafts: Mapping[str, Draft] = field(default_factory=dict)
 
     def get(self, slug: str) -> Theme:
         """The theme, or the base theme where there is none of that name or it has a fault: a page is served in any case."""
@@ -79,23 +95,32 @@ def load_themes(folders: Iterable[Path] = (), *, bundled: Path = THEMES, templat
 
     Faults are logged as `theme.fault_found` and kept in the set. Raises RuntimeError only when the bundled base theme is broken.
     """
+    found = read_themes(folders, bundled=bundled, templates=templates)
+    for fault in found.faults:
+        _log.error("theme.fault_found", extra={"theme": fault.theme, "place": str(fault)})
+    return found
+
+
+def read_themes(folders: Iterable[Path] = (), *, bundled: Path = THEMES, templates: Path = TEMPLATES) -> ThemeSet:
+    """As `load_themes`, for a command that says itself what is wrong."""
     files, faults = _read_all([bundled, *folders])
+    faulty = {fault.theme for fault in faults}
     themes: dict[str, Theme] = {}
+    drafts: dict[str, Draft] = {}
     for slug, file in files.items():
         lineage, own = _lineage(slug, files)
-        theme = None if own else _join([files[name] for name in lineage])
-        own += find_unreadable(file, theme.values) if theme else []
+        chain = [files[name] for name in lineage]
+        own += find_unreadable(file, [each.values for each in reversed(chain)])
         own += check_overrides(slug, file.folder / "templates", templates)
         own += check_overrides(slug, file.folder / "emails", templates / "emails")
         faults += own
-        if theme and not own:
-            themes[slug] = theme
+        drafts[slug] = Draft(file, _join(chain))
+        if not own and slug not in faulty:
+            themes[slug] = drafts[slug].theme
     faults += _drop_children_of_faulty(themes, files)
     if BASE not in themes:
         raise RuntimeError("the bundled base theme is broken: " + "; ".join(map(str, faults)))
-    for fault in faults:
-        _log.error("theme.fault_found", extra={"theme": fault.theme, "place": str(fault)})
-    return ThemeSet(themes, tuple(faults))
+    return ThemeSet(themes, tuple(faults), drafts)
 
 
 def _read_all(folders: Iterable[Path]) -> tuple[dict[str, ThemeFile], list[Fault]]:
@@ -103,7 +128,7 @@ def _read_all(folders: Iterable[Path]) -> tuple[dict[str, ThemeFile], list[Fault
     faults: list[Fault] = []
     for folder in folders:
         if not folder.is_dir():
-            faults.append(Fault("", folder, 0, "there is no such folder"))
+            faults.append(Fault("", folder, 0, "there is no such folder", "file"))
             continue
         for path in sorted(folder.glob("*/theme.toml")):
             if path.parent.name in files:
@@ -111,20 +136,24 @@ def _read_all(folders: Iterable[Path]) -> tuple[dict[str, ThemeFile], list[Fault
                 continue
             found, own = read_theme(path)
             faults += own
-            if found is not None and not own:
-                files[found.slug] = found
+            files[found.slug] = found
     return files, faults
 
 
 def _lineage(slug: str, files: Mapping[str, ThemeFile]) -> tuple[list[str], list[Fault]]:
-    """The theme and its parents up to the base, own first."""
+    """The theme and its parents up to the base, own first; the base alone as the parent where there is a fault."""
     lineage = [slug]
     while lineage[-1] != BASE:
         child = files[lineage[-1]]
         parent = child.extends or BASE
         if parent in lineage or parent not in files:
-            why = "a theme cannot extend itself" if parent in lineage else f"there is no sound theme named {parent}"
-            return [slug], [Fault(slug, child.path, child.line("extends"), why)]
+            nearest = nearest_name(parent, set(files) - {slug})
+            why = (
+                "a theme cannot extend itself"
+                if parent in lineage
+                else f"there is no sound theme named {parent}{did_you_mean(nearest)}"
+            )
+            return [slug, BASE], [Fault(slug, child.path, child.line("extends"), why, "key", nearest)]
         lineage.append(parent)
     return lineage, []
 
@@ -145,11 +174,13 @@ def _drop_children_of_faulty(themes: dict[str, Theme], files: Mapping[str, Theme
 def _join(files: list[ThemeFile]) -> Theme:
     own = files[0]
     texts: dict[str, dict[str, str]] = {}
-    brand: dict[str, str] = {}
+    brand: dict[str, Any] = {}
     public: dict[str, str] = {}
     for file in reversed(files):
         for locale, words in file.texts.items():
             texts.setdefault(locale, {}).update(words)
+        if file.brand.logo:  # Whether it shows the name is said of this logo, and not of the parent's.
+            brand.pop("logo_shows_name", None)
         brand |= {name: value for name, value in file.brand if value}
         public |= {
             name: f"themes/{file.slug}/{value.removeprefix('static/')}" for name, value in file.brand.files().items()

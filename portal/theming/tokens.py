@@ -26,7 +26,7 @@ class Kind(Enum):
 TOKENS: dict[str, Kind] = {
     **dict.fromkeys(
         (
-            "color_primary", "accessible_color_on_color_primary", "color_background", "offset_background_color", "color_text",
+            "color_primary", "accessible_color_on_color_primary", "action_primary_color_text", "color_background", "offset_background_color", "color_text",
             "color_text_secondary", "color_text_placeholder", "color_border", "color_success", "color_warning", "color_danger",
         ),
         Kind.COLOUR,
@@ -40,6 +40,8 @@ TOKENS: dict[str, Kind] = {
 PANEL = {"light": ("#ffffff", "#14171c"), "dark": ("#15181d", "#f1f3f6")}
 """Paper and ink of the payment panel, the same on every brand (static/css/components.css)."""
 COMPONENT_TOKENS = tuple(name for name in TOKENS if name.startswith(("rail_", "due_", "art")))
+LINK = "action_primary_color_text"
+"""The colour of links, where it is another than that of buttons."""
 TEXT, BOUNDARY = 4.5, 3.0
 """The least contrast of text, and of the boundary of a control (WCAG 2.2)."""
 _SEE_THROUGH = {"color_border", "rail_line", "due_line"}
@@ -95,10 +97,18 @@ def merge_values(chain: Sequence[TokenValues]) -> TokenValues:
         for name in COMPONENT_TOKENS:
             if name in values.light:
                 dark.pop(name, None)
+        if "color_primary" in values.light:
+            # Links are of the primary colour again, unless this theme has another colour for them too.
+            light = {name: text for name, text in light.items() if name != LINK or name in values.light}
+            dark.pop(LINK, None)
         if "color_primary" in values.light and "color_primary" not in values.dark:
             ground = values.dark.get("color_background") or dark.get("color_background") or light["color_background"]
             dark["color_primary"] = lifted(light["color_primary"], ground, 7)
         dark |= values.dark
+        if (
+            LINK in values.light and LINK not in values.dark
+        ):  # A colour that is dark enough for links by day is none by night.
+            dark[LINK] = dark["color_primary"]
         _settle_on_primary(values, light, dark)
     return TokenValues(light, {name: value for name, value in dark.items() if value != light.get(name)})
 
@@ -118,14 +128,14 @@ def palette(values: TokenValues, mode: str) -> Mapping[str, str]:
         "text": text, "muted": own["color_text_secondary"], "placeholder": own["color_text_placeholder"], "line": own["color_border"],
         "line_strong": mix(0.52, text, ground),
         "accent": primary, "accent_strong": mix(0.86, primary, text), "accent_soft": mix(0.07, primary, ground),
-        "on_accent": own["accessible_color_on_color_primary"],
+        "on_accent": own["accessible_color_on_color_primary"], "link": own.get(LINK, primary),
         "good": own["color_success"], "caution": own["color_warning"], "bad": own["color_danger"],
         "bad_soft": mix(0.15 if mode == "dark" else 0.07, own["color_danger"], ground),
         "caution_soft": mix(0.15 if mode == "dark" else 0.09, own["color_warning"], ground),
         "hover": f"{text}0d",
     }  # fmt: skip
     parts = {
-        "rail_fill": inset, "rail_text": text, "rail_muted": meanings["muted"], "rail_line": meanings["line"], "rail_mark": primary,
+        "rail_fill": inset, "rail_text": text, "rail_muted": meanings["muted"], "rail_line": meanings["line"], "rail_mark": meanings["link"],
         "due_fill": raised, "due_line": meanings["line"], "art_fill": meanings["accent_soft"], "art_text": text,
     } | {name: colour for name, colour in own.items() if name in COMPONENT_TOKENS}  # fmt: skip
     parts["rail_current"] = mix(0.08, parts["rail_text"], parts["rail_fill"])

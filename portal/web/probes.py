@@ -55,7 +55,7 @@ def show_metrics() -> Response:
     if not _may_read_metrics(runtime.services.settings.metrics_token.get_secret_value()):
         raise NotFound
     with runtime.services.database.read() as reader:
-        text = runtime.render_metrics(runtime.counts, reader, runtime.services.clock.now())
+        text = runtime.render_metrics(runtime.counts, runtime.renderer.fallbacks, reader, runtime.services.clock.now())
     return _plain(Response(text, content_type=_METRICS))
 
 

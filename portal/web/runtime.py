@@ -14,14 +14,15 @@ from portal.database import Reader
 from portal.gateway_health import GatewayHealth
 from portal.people.rules import Right
 from portal.readiness import WriteProof
-from portal.rendering.renderer import Brand, Renderer
+from portal.rendering.fallbacks import Fallbacks
+from portal.rendering.renderer import Renderer
 from portal.services import Services
 from portal.web.counting import RequestCounts
 from portal.web.csrf import CsrfTokens
 from portal.web.flood import FloodLimit
 from portal.web.headers import SecurityHeaders
+from portal.web.live_themes import LiveThemes
 from portal.web.policies import Policy
-from portal.web.static_files import StaticFiles
 from portal.web.tenants import Tenants
 from portal.web.trusted_hosts import TrustedHosts
 
@@ -38,7 +39,7 @@ PAGES = "portal"
 class Runtime:
     """Made by the composition root, one an application. `merchant` is the slug of a mount, None where the path names it.
 
-    `prefix` is that of a blueprint registered alone. `hosts` None: a host application decides which hosts are served. `policies`, `rights` (of what needs a customer) and `nav` are by endpoint, `brands` and `cookies` caches.
+    `prefix` is that of a blueprint registered alone. `hosts` None: a host application decides which hosts are served. `policies`, `rights` (of what needs a customer) and `nav` are by endpoint, `cookies` a cache.
     `gateway_health` says which gateways are slow to answer this process. `own_origin` is that of `BASE_URL` as a browser writes it,
     `is_https` whether it is one of https. `identity` asks the host application who is logged in, where it was told to.
     """
@@ -47,7 +48,7 @@ class Runtime:
     renderer: Renderer
     merchant: str | None
     hosts: TrustedHosts | None
-    static_files: StaticFiles
+    live_themes: LiveThemes
     tenants: Tenants
     csrf: CsrfTokens
     headers: SecurityHeaders
@@ -55,7 +56,7 @@ class Runtime:
     counts: RequestCounts
     write_proof: WriteProof
     gateway_health: GatewayHealth
-    render_metrics: Callable[[RequestCounts, Reader, datetime], bytes]
+    render_metrics: Callable[[RequestCounts, Fallbacks, Reader, datetime], bytes]
     typesetter: Typesetter
     own_origin: str
     is_https: bool
@@ -65,7 +66,6 @@ class Runtime:
     rights: dict[str, Right] = field(default_factory=dict)
     by_notice: set[str] = field(default_factory=set)
     nav: dict[str, str] = field(default_factory=dict)
-    brands: dict[tuple[str, str, str, str], Brand] = field(default_factory=dict)
     cookies: dict[tuple[str, str, bool], Cookies] = field(default_factory=dict)
 
 

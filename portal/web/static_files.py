@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,20 +61,6 @@ class StaticFiles:
         """The static root without the mount's prefix and without a slash at the end: `/static/3f9c…`."""
         return f"/static/{self.digest}"
 
-    def register(self, app: Flask) -> None:
-        """Add the public routes `static_file` and `favicon` to an application that has no static folder of its own."""
-
-        @public
-        def static_file(name: str) -> Response:
-            return self.respond(name)
-
-        @public
-        def favicon() -> Response:
-            return self.respond_favicon()
-
-        app.add_url_rule(f"{self.path}/<path:name>", view_func=static_file, methods=["GET"])
-        app.add_url_rule(f"/{_FAVICON}", view_func=favicon, methods=["GET"])
-
     def respond(self, name: str) -> Response:
         """Return the file of that name for the current request, to be cached for ever; 404 for any other name."""
         return self._send(name, "public, max-age=31536000, immutable")
@@ -99,6 +85,27 @@ class StaticFiles:
         response.set_etag(file.etag if small is None else f"{file.etag}-gz")
         response.make_conditional(request)
         return response
+
+
+def register_static_files(
+    app: Flask, find: Callable[[str], StaticFiles | None], current: Callable[[], StaticFiles]
+) -> None:
+    """Add the public routes `static_file` and `favicon`; `find` gives the files of a version by the hash in their path, None of an unknown
+    one, and `current` those of now."""
+
+    @public
+    def static_file(digest: str, name: str) -> Response:
+        from flask import abort
+
+        files = find(digest)
+        return files.respond(name) if files else abort(404)
+
+    @public
+    def favicon() -> Response:
+        return current().respond_favicon()
+
+    app.add_url_rule("/static/<digest>/<path:name>", view_func=static_file, methods=["GET"])
+    app.add_url_rule(f"/{_FAVICON}", view_func=favicon, methods=["GET"])
 
 
 def build_static_files(themes: Iterable[Theme], *, folder: Path = STATIC) -> StaticFiles:

@@ -18,11 +18,11 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from portal.examples import STATIC, Example, example_shell, examples, render_example
 from portal.web.headers import SecurityHeaders
 from portal.web.static_files import StaticFiles
 from tests.support.accessibility import Part, accessibility_faults, bring_axe, parts_of
 from tests.support.bundled import bundled_static_files
-from tests.support.example_pages import STATIC, Example, example_shell, examples, render_example
 from tests.support.operable import operating_faults
 from tests.support.tiers import tier
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from portal.examples import example_shell, render_example
 from portal.rendering.translations import available_locales
 from tests.browser.test_accessibility import EXAMPLES, Site, fewest_of, site, tab_of  # noqa: F401  # The fixture.
 from tests.support.accessibility import accessibility_faults
 from tests.support.bundled import bundled_renderer, bundled_themes
-from tests.support.example_pages import example_shell, render_example
 from tests.support.page_checks import page_faults
 from tests.support.tiers import tier
 from tests.support.zoomed import ZOOMED, zoom_faults

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from portal.examples import Example, example_shell, examples, render_example
 from portal.payments.pages import FilterChip
 from portal.payments.rules.filters import HistoryFilter
 from portal.rendering.renderer import Renderer
 from portal.theming.themes import ThemeSet
 from tests.browser.test_accessibility import Site, site, structure_of  # noqa: F401  # The fixture.
-from tests.support.example_pages import Example, example_shell, examples, render_example
 from tests.support.operable import UNFOLD
 from tests.support.tiers import tier
 

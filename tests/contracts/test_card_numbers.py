@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from portal.database import Database
+from portal.examples import Example, example_shell, examples, render_example
 from portal.json_logs import JsonLines
 from portal.migrations import all_tables
 from portal.rendering.renderer import Renderer
@@ -21,7 +22,6 @@ from portal.web.policies import Policy
 from portal.web.runtime import EXTENSION, PAGES, Runtime
 from tests.contracts.test_routes import ids_of, path_of, rules
 from tests.support.accounts import Account, make_account
-from tests.support.example_pages import Example, example_shell, examples, render_example
 from tests.support.page_checks import parse
 from tests.support.page_client import SAME_ORIGIN, PageClient
 

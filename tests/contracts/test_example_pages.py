@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from portal.assets import TEMPLATES
+from portal.emails.rendering import render_mail
+from portal.examples import example_shell, examples, render_example
+from portal.examples.mails import example_mail_brand, mail_examples
 from portal.rendering.renderer import Renderer
 from portal.theming.themes import ThemeSet, load_themes
 from tests.support.bundled import RunRenderer
-from tests.support.example_pages import example_shell, examples, render_example
 from tests.support.page_checks import page_faults
 
 EXAMPLES = list(examples())
@@ -45,6 +47,20 @@ def test_page_is_the_same_without_fast_escaping(
             others.append(example.name)
 
     assert others == []
+
+
+@pytest.mark.parametrize("theme", ["acme", "savane"])
+def test_every_mail_has_an_example_that_is_whole(renderer: Renderer, themes: ThemeSet, theme: str) -> None:
+    named = {path.relative_to(TEMPLATES).with_suffix("").as_posix() for path in TEMPLATES.glob("emails/*.txt")}
+    shown = set()
+
+    for locale in ("en", "ar"):
+        for example in mail_examples(example_mail_brand(themes.get(theme), locale)):
+            mail = render_mail(renderer, example.template.removeprefix("emails/"), example.page, theme=theme)
+            assert mail.subject and mail.text.strip() and "<html" in mail.html, example.name
+            shown.add(example.template)
+
+    assert shown == named
 
 
 # Of the examples, those of a payment that is being sent.

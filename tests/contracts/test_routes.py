@@ -34,7 +34,14 @@ PREFIXES = {
     "copy_id": "cpy", "person_id": "per", "passkey_id": "pky",
 }  # fmt: skip
 """Arguments of routes that are public ids. An argument that is neither here nor in `OTHERS` fails the tests below."""
-OTHERS = {"merchant": "acme", "token": "t" * 43, "rest": "rest", "name": "portal.css", "gateway": "sandbox"}
+OTHERS = {
+    "merchant": "acme",
+    "token": "t" * 43,
+    "rest": "rest",
+    "name": "portal.css",
+    "gateway": "sandbox",
+    "digest": "0" * 8,
+}
 NUMBER = re.compile(r"[0-9A-F]{4}-[0-9A-F]{4}")
 CROSS_SITE = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
 

@@ -277,8 +277,21 @@ def test_themes_are_listed_and_checked(commands, tmp_path, monkeypatch):
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "theme.toml").write_text('name = "Odd"\nextends = "base"\n[tokens]\nnonsense = "1"\n')
     monkeypatch.setenv("PORTAL_THEMES_DIR", str(tmp_path))
-    ran = commands.run("theme", "check", "odd")
-    assert (ran.code, "theme.toml:4" in ran.out) == (1, True)
+    ran = commands.run("theme", "check", "odd", "--json")
+    assert (ran.code, ran.json["themes"], ran.json["sound"]) == (1, ["odd"], False)
+    assert ran.json["faults"] == [
+        {
+            "theme": "odd", "file": str(tmp_path / "odd" / "theme.toml"), "line": 4, "kind": "token",
+            "message": "nonsense is not a token; docs/themes.md lists them", "nearest": None,
+        }
+    ]  # fmt: skip
+
+
+def test_theme_is_checked_without_any_other_setting(commands, monkeypatch):
+    monkeypatch.delenv("PORTAL_SECRET_KEY")
+    monkeypatch.delenv("PORTAL_DATABASE_URL")
+
+    assert commands.run("theme", "list").code == 0
 
 
 def levels(out: str) -> list[tuple[str, str]]:
@@ -566,3 +579,39 @@ def test_settings_that_changed_are_one_event_with_the_sections_that_did(commands
             )
         ).scalars()
         assert [details["changed"] for details in entries] == [["amounts"]]
+
+
+def test_theme_of_one_colour_is_made_checked_and_put_on_a_merchant(commands, tmp_path, monkeypatch):
+    monkeypatch.setenv("PORTAL_THEMES_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    made = commands.run("theme", "new", "brightwater", "--color", "#00bcd4")
+    assert (made.code, made.out) == (0, f"{tmp_path / 'brightwater'}\n")
+    assert "brightwater is sound" in made.err
+    assert commands.run("theme", "check", "brightwater").code == 0
+
+    commands.run("merchant", "create", "bright", "--name", "Brightwater", "--currency", "EUR")
+    assert commands.run("merchant", "update", "bright", "--theme", "brightwater").code == 0
+    assert commands.run("merchant", "show", "bright").json["theme"] == "brightwater"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("x", "--color", "teal"), "is not a colour such as"),
+        (("x", "--color", "#12345678"), "see-through"),
+        (("x", "--color", ""), "is not a colour such as"),
+        (("Bright", "--color", "#123456"), "is no name of a theme"),
+        (("acme", "--color", "#123456"), "there is a theme named acme already"),
+        (("x", "--color", "#123456", "--logo", "none.svg"), "there is no file none.svg"),
+        (("x",), "--color"),
+    ],
+)
+def test_theme_that_cannot_be_made_says_why_and_writes_nothing(commands, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+
+    ran = commands.run("theme", "new", *arguments, "--into", "themes")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert list(tmp_path.glob("themes/*")) == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,9 +52,9 @@ def starting(url: str, tmp_path: Path) -> Iterator[Start]:
         "PYTHONUNBUFFERED": "1", "HOME": str(tmp_path),
     }  # fmt: skip
 
-    def run(*arguments: str) -> subprocess.Popen[str]:
+    def run(*arguments: str, **more: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "portal", *arguments], cwd=tmp_path, env={**environment, "PYTHONPATH": os.getcwd()},
+            [sys.executable, "-m", "portal", *arguments], cwd=tmp_path, env={**environment, **more, "PYTHONPATH": os.getcwd()},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         begun.append(process)
@@ -141,3 +143,36 @@ def test_worker_ends_on_sigterm(start_on_one):
     worker.send_signal(signal.SIGTERM)
 
     assert worker.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["waitress", "gunicorn"])
+def test_server_reads_themes_anew_on_a_hangup(start_on_one, tmp_path, workers):
+    theme = tmp_path / "themes" / "loud" / "theme.toml"
+    theme.parent.mkdir(parents=True)
+    theme.write_text('name = "Loud"\n[tokens]\ncolor_primary = "#b00060"\n')
+    port = free_port()
+    server = start_on_one("serve", "--port", str(port), *workers, PORTAL_THEMES_DIR=str(tmp_path / "themes"))
+    assert "ready" in server.stdout.readline()
+    before = _static_root(port)
+
+    theme.write_text('name = "Loud"\n[tokens]\ncolor_primary = "#00607f"\n')
+    server.send_signal(signal.SIGHUP)
+
+    until = time.monotonic() + 20
+    while _static_root(port) == before and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len({_static_root(port) for _ in range(20)} - {before}) == 1
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=20) == 0
+
+
+def _static_root(port: int) -> str:
+    """The versioned address of the static files, as a page of no merchant has it; it changes with any theme."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/nothing/nothing", timeout=5)
+    except urllib.error.HTTPError as answer:
+        with answer:
+            found = re.search(r"/static/[a-p]{8}", answer.read().decode())
+            assert found is not None
+            return found[0]
+    raise AssertionError("a page of no merchant is not found")

@@ -134,7 +134,9 @@ def _stop_requested(world: World, cell: Cell) -> None:
     check(world)
     world.pass_time(seconds=4)
     if cell.answer == "other_amount":
-        world.provider.finish(world.provider.charges[payment.id], "succeeded")  # The payer had paid when it was to be called off.
+        world.provider.finish(
+            world.provider.charges[payment.id], "succeeded"
+        )  # The payer had paid when it was to be called off.
     if cell.retrier != "webhook":
         _go_on(world, cell, payment, [_fault(cell.answer)])
         return

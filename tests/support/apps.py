@@ -42,9 +42,7 @@ def app_on(services: Services, *, calls: GatewayCalls | None = None) -> Flask:
     app.extensions = {
         **made.extensions,
         EXTENSION: replace(
-            build_runtime(
-                services, bundled_renderer(), static_files=before.static_files, calls=calls or services.calls
-            ),
+            build_runtime(services, bundled_renderer(), live_themes=before.live_themes, calls=calls or services.calls),
             policies=before.policies,
             rights=before.rights,
             by_notice=before.by_notice,

@@ -44,8 +44,8 @@ def bundled_messages() -> Catalog:
 class RunRenderer(Renderer):
     """A renderer whose templates are compiled once a run, where the run shares them; a worker else compiles each of them anew."""
 
-    def _create(self, key: tuple[str, str, str], theme: Theme) -> Environment:
-        environment = super()._create(key, theme)
+    def _build_environment(self, key: tuple[str, str, str], theme: Theme) -> Environment:
+        environment = super()._build_environment(key, theme)
         if folder := run_folder():
             # The text of a locale and the static root become part of the code.
             environment.bytecode_cache = _Compiled(folder, repr(key[1:]))

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Route
 
+from portal.examples import STATIC, example_shell, examples, render_example
 from portal.web.headers import SecurityHeaders
 from portal.web.static_files import with_own_styles
 from tests.support.bundled import bundled_renderer, bundled_static_files, bundled_themes
-from tests.support.example_pages import STATIC, example_shell, examples, render_example
 
 ORIGIN = "http://127.0.0.1:9"
 ADDRESS = f"{ORIGIN}/page"

@@ -16,10 +16,10 @@ from jinja2 import Environment, nodes
 
 from portal.assets import TEMPLATES
 from portal.emails import pages as mail_pages
+from portal.examples import examples
 from portal.rendering.formats import formats_for
 from portal.rendering.renderer import Shell
 from portal.theming.overrides import PROTECTED
-from tests.support.example_pages import examples
 
 THEMES_DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "themes.md"
 MARKED = re.compile(r"(<!-- public templates -->\n).*?(<!-- /public templates -->)", re.DOTALL)

@@ -19,6 +19,7 @@ from tests.bugs.catalogue import (
     provider_events,
     sign_in,
     status_events,
+    themes,
     worker,
 )
 from tests.bugs.catalogue.bug import Bug
@@ -41,4 +42,5 @@ BUGS: tuple[Bug, ...] = (
     *pay_links.BUGS,
     *people.BUGS,
     *privacy.BUGS,
+    *themes.BUGS,
 )

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
+from portal.examples import payment_rows
 from portal.payments.page_builders.history import group_by_month
 from portal.rendering.formats import formats_for
-from tests.support.example_pages import payment_rows
 
 ROW = payment_rows(1)[0]
 

@@ -11,6 +11,8 @@ import pytest
 
 from portal.assets import STATIC, TEMPLATES
 from portal.emails.pages import MailBrand, ReceiptLine, ReceiptMail, SignInMail
+from portal.examples import STATIC as STATIC_ROOT
+from portal.examples import Example, example_shell, examples, payment_rows, render_example
 from portal.gateways.contract import FAILURE_CODES
 from portal.payment_methods.pages import MethodLabel, method_name
 from portal.payments.pages import PaymentMonth, PaymentsPage
@@ -19,8 +21,6 @@ from portal.rendering.translations import available_locales
 from portal.theming.themes import ThemeSet
 from portal.web.pages import Pager
 from tests.support.bundled import bundled_static_files
-from tests.support.example_pages import STATIC as STATIC_ROOT
-from tests.support.example_pages import Example, example_shell, examples, payment_rows, render_example
 
 EXAMPLES = {example.name: example for example in examples()}
 MAIL = SignInMail(

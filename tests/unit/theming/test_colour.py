@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from coloraide import Color
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.theming.colour import WHITE, clean_colour, contrast, lifted, mix, readable_on
+from portal.theming.colour import WHITE, clean_colour, contrast, lifted, mix, nearest_passing, readable_on
 
 COLOURS = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
 
@@ -81,3 +84,48 @@ def test_dark_twin_and_text_on_any_brand_colour_can_be_read(colour):
 
     assert contrast(lifted(colour, ground, 7), ground) >= 7
     assert contrast(readable_on(colour), colour) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("colour", "grounds", "least"),
+    [
+        ("#00bcd4", ["#ffffff"], 4.5),
+        ("#00bcd4", ["#ffffff", "#f4f6f8", "#e8fbfd"], 4.5),
+        ("#ffdd00", ["#ffffff"], 3.0),
+        ("#5b2a86", ["#101418"], 4.5),
+        ("#808080", ["#808080"], 4.5),
+        ("#ffffff", ["#ffffff"], 20.9),
+    ],
+)
+def test_nearest_passing_colour_passes_and_keeps_its_hue(colour, grounds, least):
+    found = nearest_passing(colour, grounds, least)
+
+    assert found is not None
+    assert min(contrast(found, ground) for ground in grounds) >= least
+    hue, found_hue = (Color(each).convert("oklch")["hue"] for each in (colour, found))
+    assert math.isnan(hue) or math.isnan(found_hue) or abs(hue - found_hue) < 5  # A screen of 8 bits has no finer one.
+
+
+@pytest.mark.parametrize("colour", ["#00bcd4", "#ffdd00", "#5b2a86", "#c0ffee", "#0a6b3d"])
+@pytest.mark.parametrize("ground", ["#ffffff", "#14171c", "#777777"])
+def test_no_lightness_between_a_colour_and_the_nearest_that_passes_does(colour, ground):
+    found = nearest_passing(colour, [ground], 4.5)
+
+    assert found is not None  # Black or white passes on every ground.
+    start, distance = Color(colour).convert("oklch"), _lightness_between(colour, found)
+    for share in (-0.9, -0.6, -0.3, 0.3, 0.6, 0.9) if found != colour else ():
+        nearer = start.clone().set("lightness", min(max(start["lightness"] + share * distance, 0), 1))
+        assert contrast(nearer.fit("srgb", method="oklch-chroma").convert("srgb").to_string(hex=True), ground) < 4.5
+
+
+def test_colour_that_passes_is_its_own_nearest():
+    assert nearest_passing("#0a6b3d", ["#ffffff"], 4.5) == "#0a6b3d"
+
+
+def test_no_colour_passes_between_a_dark_and_a_light_ground():
+    assert nearest_passing("#00bcd4", ["#ffffff", "#000000"], 5) is None
+
+
+def _lightness_between(one: str, other: str) -> float:
+    lightness, others = (Color(each).convert("oklch")["lightness"] for each in (one, other))
+    return abs(lightness - others)

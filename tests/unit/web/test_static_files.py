@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from portal.assets import STATIC
-from portal.web.static_files import build_static_files
+from portal.web.static_files import build_static_files, register_static_files
 from tests.support.bundled import bundled_themes
 
 THEMES = bundled_themes()
@@ -44,7 +44,7 @@ def files(folder):
 @pytest.fixture
 def client(files):
     app = Flask(__name__, static_folder=None)
-    files.register(app)
+    register_static_files(app, {files.digest: files}.get, lambda: files)
     return app.test_client()
 
 

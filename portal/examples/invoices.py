@@ -22,6 +22,15 @@ from portal.checkout.pages import (
     TelephoneChoice,
 )
 from portal.documents.qr_codes import code_picture
+from portal.examples.parts import (
+    BANK,
+    NOW,
+    OTHER_CARD,
+    STUDIO_CARD,
+    VISA,
+    Example,
+    example_id,
+)
 from portal.invoices.pages import (
     CreditNotePage,
     CreditNoteRow,
@@ -40,15 +49,6 @@ from portal.invoices.pages import (
 )
 from portal.payments.pages import PaidInvoice
 from portal.web.pages import Pager
-from tests.support.example_pages.parts import (
-    BANK,
-    NOW,
-    OTHER_CARD,
-    STUDIO_CARD,
-    VISA,
-    Example,
-    example_id,
-)
 
 
 def invoice_examples() -> Iterator[Example]:

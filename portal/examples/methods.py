@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from portal.examples.parts import BANK, OTHER_CARD, PHONE, STUDIO_CARD, Example, example_id
 from portal.payment_methods.pages import (
     MethodEntry,
     MethodNotice,
@@ -16,7 +17,6 @@ from portal.payment_methods.pages import (
     SetupPage,
     UseRow,
 )
-from tests.support.example_pages.parts import BANK, OTHER_CARD, PHONE, STUDIO_CARD, Example, example_id
 
 PLACE = "payment_methods"
 CONSENT = (

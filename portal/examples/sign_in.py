@@ -8,6 +8,10 @@ from datetime import timedelta
 
 from portal.demo.pages import CaughtMail, DemoCustomer, DemoMerchant, MailPage, SandboxNumber, StartPage
 from portal.documents.errors import PapersBusy, TooManyInArchive
+from portal.examples.parts import (
+    NOW,
+    Example,
+)
 from portal.sign_in.pages import (
     AccountChoice,
     AddressPage,
@@ -20,10 +24,6 @@ from portal.sign_in.pages import (
     Target,
 )
 from portal.web.pages import ErrorPage
-from tests.support.example_pages.parts import (
-    NOW,
-    Example,
-)
 
 
 def sign_in_examples() -> Iterator[Example]:

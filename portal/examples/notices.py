@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from portal.examples.parts import NOW, Example, example_id
 from portal.merchants.rules.notice_settings import Notices
 from portal.notice_kinds import STOPPABLE
 from portal.notices.page_builders import build_notices_page
 from portal.notices.pages import InvitationPage, NewCopyPage, UnsubscribePage
 from portal.notices.queries import StoredCopy
-from tests.support.example_pages.parts import NOW, Example, example_id
 
 MAYA = "maya@lindqvist.example"
 _TOKEN = "receipt." + "t" * 22 + "." + "t" * 43

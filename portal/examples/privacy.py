@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
+from portal.examples.parts import NOW, Example
 from portal.privacy.pages import ErasureEntry, ExportEntry, PrivacyPage
 from portal.privacy.rules.erasures import CurrencySum
-from tests.support.example_pages.parts import NOW, Example
 
 
 def privacy_examples() -> Iterator[Example]:

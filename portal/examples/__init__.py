@@ -1,23 +1,23 @@
-"""An example of every page in every state: what templates are checked and looked at with. Figures and people are made up."""
+"""An example of every page in every state: what themes are checked with, and templates looked at. Figures and people are made up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from portal.examples.details import details_examples
+from portal.examples.invoices import checkout_examples, invoice_examples
+from portal.examples.methods import method_examples
+from portal.examples.notices import notice_examples
+from portal.examples.parts import NOW, Example
+from portal.examples.pay_links import pay_link_examples
+from portal.examples.payments import overview_examples, payment_examples, payment_rows
+from portal.examples.people import people_examples
+from portal.examples.privacy import privacy_examples
+from portal.examples.security import security_examples
+from portal.examples.sign_in import demo_examples, error_examples, sign_in_examples
+from portal.examples.statement import statement_examples
 from portal.rendering.renderer import Language, Renderer, Shell, build_brand
 from portal.theming.themes import ThemeSet
-from tests.support.example_pages.details import details_examples
-from tests.support.example_pages.invoices import checkout_examples, invoice_examples
-from tests.support.example_pages.methods import method_examples
-from tests.support.example_pages.notices import notice_examples
-from tests.support.example_pages.parts import NOW, Example
-from tests.support.example_pages.pay_links import pay_link_examples
-from tests.support.example_pages.payments import overview_examples, payment_examples, payment_rows
-from tests.support.example_pages.people import people_examples
-from tests.support.example_pages.privacy import privacy_examples
-from tests.support.example_pages.security import security_examples
-from tests.support.example_pages.sign_in import demo_examples, error_examples, sign_in_examples
-from tests.support.example_pages.statement import statement_examples
 
 __all__ = ["STATIC", "Example", "example_shell", "examples", "payment_rows", "render_example"]
 
@@ -50,7 +50,7 @@ def example_shell(themes: ThemeSet, *, theme: str, locale: str, current: str = "
     return Shell(
         root="/" + theme,
         static=STATIC,
-        csrf_token="IjhkZjM0.example",
+        csrf_token="IjhkZjM0.example",  # noqa: S106  # Made up.
         merchant_name="Acme Software Inc." if is_acme else "Savane Énergie SA",
         brand=build_brand(chosen, name="Acme" if is_acme else "Savane Énergie", static=STATIC, locale=locale),
         customer_name=("Maya Lindqvist" if is_acme else "Aïcha Njoya") if current else None,

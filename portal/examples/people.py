@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from portal.examples.parts import NOW, Example, example_id
 from portal.people.pages import AccountInvitationPage, PeoplePage, PersonEntry
 from portal.sign_in.pages import AccountChoice, AccountOwed, AccountsPage
-from tests.support.example_pages.parts import NOW, Example, example_id
 
 _LONG = f"{'w' * 64}@{'long-' * 12}name.example"
 _OWN = PersonEntry("", "Maya Lindqvist", "maya@lindqvist.example", "owner", "joined", is_you=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from portal.accessibility.pages import AccessibilityPage
+from portal.examples.parts import NOW, Example, example_id
 from portal.questions.pages import About, AskPage
 from portal.security.page_builders import SHOWN
 from portal.security.pages import Happening, PasskeyEntry, SecurityPage, SessionEntry
 from portal.sign_in.pages import ConfirmPage, EmailPage, NewPasskeyPage, UndoEmailPage
-from tests.support.example_pages.parts import NOW, Example, example_id
 
 _PHONE = SessionEntry(example_id("ses", 1), "Safari", "iOS", "phone", "here", "", False, True, NOW)
 _LAPTOP = SessionEntry(

@@ -8,6 +8,16 @@ from datetime import date, timedelta
 from typing import Any
 
 from portal.customers.queries.details import WantedDetails
+from portal.examples.parts import (
+    BANK,
+    MASTERCARD,
+    NOW,
+    PHONE,
+    STUDIO_CARD,
+    VISA,
+    Example,
+    example_id,
+)
 from portal.gateways.contract import FAILURE_CODES
 from portal.overview.pages import Attention, Credit, DueInvoice, OverviewPage, OwedPanel, UnderWay
 from portal.payment_methods.pages import MethodLabel, method_name
@@ -24,16 +34,6 @@ from portal.payments.pages import (
 from portal.payments.queries.counts import CountedGroup, build_counts
 from portal.payments.rules.filters import HistoryFilter
 from portal.web.pages import Pager
-from tests.support.example_pages.parts import (
-    BANK,
-    MASTERCARD,
-    NOW,
-    PHONE,
-    STUDIO_CARD,
-    VISA,
-    Example,
-    example_id,
-)
 
 _COUNTS = build_counts(
 

@@ -8,9 +8,9 @@ from typing import Any
 from portal.customers.page_builders import Attempt, Offered, build_details_page
 from portal.customers.pages import Option
 from portal.customers.queries.customers import StoredCustomer
+from portal.examples.parts import NOW, Example, example_id
 from portal.merchants.rules.field_settings import FieldChoice
 from portal.merchants.rules.merchant_settings import MerchantSettings
-from tests.support.example_pages.parts import NOW, Example, example_id
 
 _COUNTRIES = {"US": "United States", "CM": "Cameroon", "JP": "Japan"}
 _OFFERED = Offered(

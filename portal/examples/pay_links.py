@@ -16,12 +16,12 @@ from portal.checkout.pages import (
     ReviewPage,
     TelephoneChoice,
 )
+from portal.examples.invoices import TRANSFER
+from portal.examples.parts import NOW, Example, example_id
 from portal.guest_checkout.pages import PayLinkPage, PayLinkPaymentPage, PayLinkReviewPage
 from portal.invoices.pages import CreditNoteRow, InvoiceLine, InvoicePage, Party, TaxSum
 from portal.payment_methods.pages import MethodLabel
 from portal.payments.pages import PaidInvoice, PaymentPage
-from tests.support.example_pages.invoices import TRANSFER
-from tests.support.example_pages.parts import NOW, Example, example_id
 
 PATH = "/acme/pay/" + "0Yc3mQ9sT7vLkPzE0000019mQ3vX" * 2
 _PAYMENT = example_id("pay", 1)

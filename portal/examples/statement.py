@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from portal.examples.parts import NOW, Example, example_id
 from portal.statement.page_builders import build_statement_page
 from portal.statement.pages import StatementPage
 from portal.statement.rules import KINDS, Posted, Statement, age, build_movements
-from tests.support.example_pages.parts import NOW, Example, example_id
 
 _FIRST, _LAST = date(2026, 1, 1), date(2026, 3, 19)
 
