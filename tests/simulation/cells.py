@@ -169,8 +169,6 @@ def _looked_up(cell: Cell) -> str | None:
         return "a provider that has begun to collect does not send the payer back"
     if cell.state != "processing" and cell.answer == "absent":
         return "the provider knows what it has reported to us"
-    if cell.retrier == "webhook" and cell.answer == "absent":
-        return "the provider has never heard of the payment"
     return None
 
 

@@ -102,11 +102,28 @@ def _looked_up(world: World, cell: Cell) -> None:
     if cell.state not in UNSETTLED:
         _looked_up_late(world, cell)
         return
+    if cell.retrier == "webhook" and cell.answer == "absent":
+        _looked_up_before_it_came(world, cell)
+        return
     payment = _bring_to(world, cell)
     world.pass_time(seconds=1)
     moves.open_page(world, payment, dies_at=cell.label, faults=[_fault(cell.answer)])
     check(world)
     world.pass_time(seconds=11)
+    _go_on(world, cell, payment)
+
+
+def _looked_up_before_it_came(world: World, cell: Cell) -> None:
+    """The order was late: the provider does not know it when it is asked, and tells of it afterwards."""
+    payment = _begin(world, cell.answer)
+    world.provider.fates.append("succeeded")
+    moves.confirm(world, payment, faults=["late"])
+    ((_, reference, request),) = world.provider.under_way
+    world.provider.under_way = [(world.clock.now() + timedelta(minutes=1), reference, request)]
+    world.pass_time(seconds=1)
+    moves.open_page(world, payment, dies_at=cell.label, faults=[FAIR])
+    check(world)
+    world.pass_time(minutes=1)
     _go_on(world, cell, payment)
 
 
