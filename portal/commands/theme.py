@@ -122,6 +122,34 @@ def new(
     )
 
 
+@theme.command("preview")
+@click.argument("name")
+@click.option("--port", type=click.IntRange(0, 65535), default=5080, show_default=True, help="0 takes a free one.")
+def preview(name: str, port: int) -> None:
+    """Serve the gallery of a theme on this machine until Ctrl-C: every page and mail in every state, renewed when a file is saved.
+
+    Beside each stands what its template is given. A theme with faults shows them, and the base theme, as its customers would see.
+    """
+    import signal
+
+    from portal.gallery.app import create_gallery
+    from portal.http_server import HttpServer
+    from portal.theming.checking import list_themes
+
+    folders = theme_folders()
+    known = [row.slug for row in list_themes(folders)]
+    if name not in known:
+        raise click.UsageError(f"there is no theme {name}; there are {', '.join(known)}")
+    try:
+        server = HttpServer(create_gallery(name, folders), address=("127.0.0.1", port), threads=4, has_proxies=False)
+    except (OSError, ValueError) as fault:
+        raise click.ClickException(f"port {port} cannot be listened to: {fault}") from None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: server.stop())
+    click.echo(f"ready at http://127.0.0.1:{server.port}")
+    server.run()
+
+
 def _read_colour(text: str) -> str:
     from portal.theming.colour import clean_colour
 
