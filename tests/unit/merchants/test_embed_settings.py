@@ -78,7 +78,7 @@ def test_exact_origins_and_wildcards_below_a_registrable_domain_are_taken_each_o
         ("https://*.co.uk", "public suffix"),
         ("https://co.uk", "public suffix"),
         ("https://*.github.io", "public suffix"),
-        ("https://shоp.example", "xn--"),  # noqa: RUF001  # The second letter is Cyrillic.
+        ("https://shоp.example", "xn--"),  # The second letter is Cyrillic.
         ("https://bücher.example", "xn--"),
         (7, "a text in quotation marks"),
     ],
