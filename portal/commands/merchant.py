@@ -143,7 +143,7 @@ def settings_(slug: str, checked: BinaryIO | None, applied: BinaryIO | None) -> 
         known = named_merchant(database, slug)
         decided = known.settings
         if (file := checked or applied) is not None:
-            decided = _read_settings(file)
+            decided = _read_settings(file, known.mode)
         if applied is not None:
             with database.unit_of_work() as session:
                 apply_settings(session, known.id, decided, actor=COMMAND, at=SystemClock().now())
@@ -151,7 +151,7 @@ def settings_(slug: str, checked: BinaryIO | None, applied: BinaryIO | None) -> 
         click.echo(tomli_w.dumps(write_document(decided)), nl=False)
 
 
-def _read_settings(file: BinaryIO) -> MerchantSettings:
+def _read_settings(file: BinaryIO, mode: str) -> MerchantSettings:
     """Return the settings of a TOML file; end with one line for each fault."""
     from portal.rendering.translations import available_locales
 
@@ -159,7 +159,7 @@ def _read_settings(file: BinaryIO) -> MerchantSettings:
         content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise click.ClickException(f"{file.name} is larger than {MAX_BYTES:,} bytes")
-        return read_document(tomllib.loads(content.decode()), languages=available_locales())
+        return read_document(tomllib.loads(content.decode()), languages=available_locales(), mode=mode)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise click.ClickException(f"{file.name} is not TOML: {fault}") from None
     except InvalidSettings as refused:

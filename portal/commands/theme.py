@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from portal.commands.environment import theme_folders
+
+if TYPE_CHECKING:
+    from portal.theming.imported import Imported
+
+_MOST_TOKENS_BYTES = 4 * 1024 * 1024
 
 
 @click.group()
@@ -61,7 +67,13 @@ def check(name: str | None, as_json: bool) -> None:
 
 @theme.command("new")
 @click.argument("name")
-@click.option("--color", required=True, metavar="HEX", help="The brand's colour, such as '#00bcd4'.")
+@click.option("--color", metavar="HEX", help="The brand's colour, such as '#00bcd4'.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A JSON file of design tokens (DTCG), or with a Stripe Appearance object: what of it a theme has is taken.",
+)
 @click.option("--logo", type=click.Path(path_type=Path), help="SVG, PNG or WebP; copied into the theme.")
 @click.option(
     "--logo-shows-name/--logo-without-name",
@@ -73,32 +85,94 @@ def check(name: str | None, as_json: bool) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder that gets the theme's; the first of PORTAL_THEMES_DIR, or this one, unless told.",
 )
-def new(name: str, color: str, logo: Path | None, logo_shows_name: bool | None, into: Path | None) -> None:
+def new(
+    name: str,
+    color: str | None,
+    source: Path | None,
+    logo: Path | None,
+    logo_shows_name: bool | None,
+    into: Path | None,
+) -> None:
     """Make a complete theme NAME from one colour, for light and dark, in which everything can be read.
 
     Every colour is derived from it and written down, to be changed. Prints the theme's folder; writes nothing when something is wrong.
     """
-    from portal.theming.colour import clean_colour
     from portal.theming.creation import CannotCreate, Logo, create_theme
 
-    try:
-        brand = clean_colour(color if color.startswith(("#", "rgb", "hsl", "oklch")) else f"#{color}")
-    except ValueError as fault:
-        raise click.BadParameter(f"{color!r} {fault}", param_hint="--color") from None
-    if len(brand) > len("#rrggbb"):
-        raise click.BadParameter(f"{color!r} is see-through: a brand's colour is not", param_hint="--color")
+    if color is None and source is None:
+        raise click.UsageError("say --color, or a file of another tool with --from")
+    brand = _read_colour(color) if color is not None else None
+    imported = _read_tokens(source) if source else None
     folders = theme_folders()
     target = into or (folders[0] if folders else Path())
     picture = Logo(logo, logo_shows_name) if logo else None
     try:
-        folder = create_theme(name, color=brand, into=target, logo=picture, folders=folders)
+        created = create_theme(name, color=brand, into=target, logo=picture, imported=imported, folders=folders)
     except CannotCreate as fault:
         raise click.UsageError(fault.why) from None
     except OSError as fault:
         raise click.ClickException(f"{target} cannot be written to: {os.strerror(fault.errno or 0)}") from None
-    click.echo(folder)
+    click.echo(created.folder)
+    for sentence in (*created.moved, *(f"left out: {each}" for each in (imported.left_out if imported else ()))):
+        click.echo(sentence, err=True)
     click.echo(
         f"{name} is sound. With PORTAL_THEMES_DIR={target.resolve()}: `portal theme check {name}`, and for a merchant"
         f" `portal merchant update SLUG --theme {name}`.",
         err=True,
     )
+
+
+@theme.command("preview")
+@click.argument("name")
+@click.option("--port", type=click.IntRange(0, 65535), default=5080, show_default=True, help="0 takes a free one.")
+def preview(name: str, port: int) -> None:
+    """Serve the gallery of a theme on this machine until Ctrl-C: every page and mail in every state, renewed when a file is saved.
+
+    Beside each stands what its template is given. A theme with faults shows them, and the base theme, as its customers would see.
+    """
+    import signal
+
+    from portal.gallery.app import create_gallery
+    from portal.http_server import HttpServer
+    from portal.theming.checking import list_themes
+
+    folders = theme_folders()
+    known = [row.slug for row in list_themes(folders)]
+    if name not in known:
+        raise click.UsageError(f"there is no theme {name}; there are {', '.join(known)}")
+    try:
+        server = HttpServer(create_gallery(name, folders), address=("127.0.0.1", port), threads=4, has_proxies=False)
+    except (OSError, ValueError) as fault:
+        raise click.ClickException(f"port {port} cannot be listened to: {fault}") from None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: server.stop())
+    click.echo(f"ready at http://127.0.0.1:{server.port}")
+    server.run()
+
+
+def _read_colour(text: str) -> str:
+    from portal.theming.colour import clean_colour
+
+    try:
+        colour = clean_colour(text if text.startswith(("#", "rgb", "hsl", "oklch")) else f"#{text}")
+    except ValueError as fault:
+        raise click.BadParameter(f"{text!r} {fault}", param_hint="--color") from None
+    if len(colour) > len("#rrggbb"):
+        raise click.BadParameter(f"{text!r} is see-through: a brand's colour is not", param_hint="--color")
+    return colour
+
+
+def _read_tokens(path: Path) -> Imported:
+    from portal.theming.imported import NoTokens, read_tokens
+
+    try:
+        if path.stat().st_size > _MOST_TOKENS_BYTES:
+            raise click.BadParameter(f"{path} is heavier than {_MOST_TOKENS_BYTES // 1024} KB", param_hint="--from")
+        return read_tokens(json.loads(path.read_text("utf-8")))
+    except OSError as fault:
+        why = os.strerror(fault.errno or 0)
+        raise click.BadParameter(f"{path} cannot be read: {why}", param_hint="--from") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        raise click.BadParameter(f"{path} is not JSON", param_hint="--from") from None
+    except NoTokens as fault:
+        raise click.BadParameter(f"{path} {fault}", param_hint="--from") from None

@@ -115,6 +115,24 @@ def oklch(colour: str) -> tuple[float, float, float]:
     )
 
 
+def from_components(space: str, components: object) -> str:
+    """A colour of a space of CSS Color 4 as hex, the nearest that sRGB has; HSL and HWB in degrees and hundredths, as design tokens have
+    them. Raises ValueError."""
+    if not isinstance(components, list) or len(components) != 3:
+        raise ValueError("has not three components")
+    parts = [0.0 if part == "none" else part for part in components]
+    if not all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts):
+        raise ValueError("has a component that is not a number")
+    if space in ("hsl", "hwb"):
+        parts = [parts[0], parts[1] / 100, parts[2] / 100]
+    from coloraide import Color
+
+    try:
+        return _hex(Color(space, parts).convert("srgb").fit("srgb", method="oklch-chroma"))
+    except ValueError:
+        raise ValueError(f"is of the colour space {space}, which is not known") from None
+
+
 def shade(lightness: float, chroma: float, hue: float) -> str:
     """A colour of OKLCH, with less chroma where sRGB has none so strong."""
     inside = min(max(lightness, 0.0), 1.0)

@@ -66,29 +66,44 @@ class _Pair(NamedTuple):
     ground: str
 
 
+class Cause(NamedTuple):
+    """A colour with which something cannot be read: its table and token, what it is, the pairs, and the nearest colour that passes."""
+
+    table: str
+    token: str
+    used: str
+    pairs: tuple[_Pair, ...]
+    nearest: str | None
+
+
 def find_unreadable(theme: ThemeFile, chain: Sequence[TokenValues]) -> Iterator[Fault]:
     """What cannot be read in light and in dark, one fault for each colour that causes it, at its line, with the nearest colour that passes.
 
     `chain` is the values of the theme's parents, the base's first, and at its end the theme's own.
     """
-    values = merge_values(chain)
-    failing = _failing(values)
-    caused: dict[tuple[str, str], list[_Pair]] = {}
-    for pair in failing:
-        caused.setdefault(_cause(theme, pair), []).append(pair)
-    for (table, token), pairs in caused.items():
-        used = (values.dark if table == "tokens.dark" else values.light).get(token) or palette(values, pairs[0].mode)[
-            token
-        ]
-        passing = _nearest(chain, table, token, used, pairs, failing)
+    ratios = _failing(merge_values(chain))
+    for table, token, used, pairs, passing in find_causes(theme.values, chain):
         way_out = (
             f'the nearest colour that passes is {passing}: write {token} = "{passing}" under [{table}]'
             if passing
             else "no lightness of this hue passes: another colour that it meets has to change too"
         )
-        sentence = f"{token} ({used}) cannot be read well: {_listed(pairs, failing)}; {way_out}"
+        sentence = f"{token} ({used}) cannot be read well: {_listed(pairs, ratios)}; {way_out}"
         line = theme.line(f"{table}.{token}", table, "tokens")
         yield Fault(theme.slug, theme.path, line, sentence, "contrast", passing or "")
+
+
+def find_causes(own: TokenValues, chain: Sequence[TokenValues]) -> Iterator[Cause]:
+    """The colours of a theme with which something cannot be read; `own` is what the theme itself sets, the end of `chain`."""
+    values = merge_values(chain)
+    failing = _failing(values)
+    caused: dict[tuple[str, str], list[_Pair]] = {}
+    for pair in failing:
+        caused.setdefault(_cause(own, pair), []).append(pair)
+    for (table, token), pairs in caused.items():
+        set_there = (values.dark if table == "tokens.dark" else values.light).get(token)
+        used = set_there or palette(values, pairs[0].mode)[token]
+        yield Cause(table, token, used, tuple(pairs), _nearest(chain, table, token, used, pairs, failing))
 
 
 def _failing(values: TokenValues) -> dict[_Pair, float]:
@@ -104,15 +119,15 @@ def _failing(values: TokenValues) -> dict[_Pair, float]:
     return found
 
 
-def _cause(theme: ThemeFile, pair: _Pair) -> tuple[str, str]:
+def _cause(own: TokenValues, pair: _Pair) -> tuple[str, str]:
     """The table and token that the theme sets and that decides about a pair; the likeliest of all where it sets none."""
     sources = _SOURCES[pair.name] + _SOURCES[pair.ground]
     tokens = sorted(
         sources, key=lambda token: token not in COMPONENT_TOKENS
     )  # A part's own colour before what it would follow from.
     tables = ("tokens.dark", "tokens") if pair.mode == "dark" else ("tokens",)
-    own = {"tokens": theme.values.light, "tokens.dark": theme.values.dark}
-    set_here = ((table, token) for table in tables for token in tokens if token in own[table])
+    known = {"tokens": own.light, "tokens.dark": own.dark}
+    set_here = ((table, token) for table in tables for token in tokens if token in known[table])
     return next(set_here, (tables[0], tokens[0]))
 
 

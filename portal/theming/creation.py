@@ -1,4 +1,4 @@
-"""A new theme's folder, written from one colour and a logo: whole and checked, or not at all."""
+"""A new theme's folder, written from one colour or from another tool's tokens, and a logo: whole and checked, or not at all."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from portal.errors import PortalError
+from portal.theming.contrast import find_causes
 from portal.theming.derivation import DerivedToken, derive_dark, derive_light
 from portal.theming.files import SLUG
+from portal.theming.imported import Imported
 from portal.theming.logos import KINDS, find_unfit
-from portal.theming.themes import read_themes
+from portal.theming.themes import BASE, read_themes
+from portal.theming.tokens import TOKENS, Kind, TokenValues
 
 WIDE = 2.2
 """A logo that is so many times as wide as it is high has the name in it, as long as nobody says otherwise."""
 _SQUARE = (0.8, 1.25)
+_PRIMARY = "color_primary"
+_MOST_MOVES = 6
 
 
 class CannotCreate(PortalError):
@@ -37,20 +42,38 @@ class Logo:
     shows_name: bool | None = None
 
 
-def create_theme(name: str, *, color: str, into: Path, logo: Logo | None = None, folders: Iterable[Path] = ()) -> Path:
-    """Make the theme `into/name` of a brand colour (`#rrggbb`) and return its folder. `folders` are those in which themes are searched.
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The folder of a new theme, and a sentence for each colour of another tool that had to move until it could be read."""
 
-    Raises CannotCreate for a name that is none or is taken, a folder that is there, or a logo that no page may show; and then, as when
-    the process dies, `into` is as it was.
+    folder: Path
+    moved: tuple[str, ...]
+
+
+def create_theme(
+    name: str,
+    *,
+    color: str | None,
+    into: Path,
+    logo: Logo | None = None,
+    imported: Imported | None = None,
+    folders: Iterable[Path] = (),
+) -> Created:
+    """Make the theme `into/name` of a brand colour (`#rrggbb`), or of the tokens of another tool and what follows from them.
+
+    `color` goes before the primary colour of `imported`; one of them is needed. `folders` are those in which themes are searched.
+    Raises CannotCreate for a name that is none or is taken, a folder that is there, a logo that no page may show, tokens without a
+    primary colour, or such that cannot be made readable; and then, as when the process dies, no theme is there.
     """
     if not SLUG.fullmatch(name):
         raise CannotCreate(f"{name!r} is no name of a theme: small letters, digits and hyphens, a letter first")
     if (into / name).exists():
         raise CannotCreate(f"there is {into / name} already")
-    # As it will be found: beside all the others.
-    if name in read_themes(folder for folder in folders if folder.is_dir()).drafts:
+    known = read_themes(folder for folder in folders if folder.is_dir()).drafts
+    if name in known:
         raise CannotCreate(f"there is a theme named {name} already")
     picture = _read_logo(logo) if logo else None
+    light, dark, moved = _tokens_of(color, imported or Imported(TokenValues()), known[BASE].file.values)
     into.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=into))
     try:
@@ -58,14 +81,46 @@ def create_theme(name: str, *, color: str, into: Path, logo: Logo | None = None,
         if picture:
             (draft / name / "static").mkdir()
             shutil.copyfile(picture.path, draft / name / picture.file)
-        (draft / name / "theme.toml").write_text(_theme_file(name, color, picture), "utf-8")
+        (draft / name / "theme.toml").write_text(_theme_file(name, light, dark, picture), "utf-8")
         faults = [fault for fault in read_themes([draft]).faults if fault.theme == name]
         if faults:
-            raise CannotCreate("; ".join(map(str, faults)))
+            raise CannotCreate("; ".join(fault.sentence for fault in faults))
         (draft / name).rename(into / name)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return into / name
+    return Created(into / name, tuple(moved))
+
+
+def _tokens_of(
+    color: str | None, imported: Imported, base: TokenValues
+) -> tuple[list[DerivedToken], list[DerivedToken], list[str]]:
+    """What follows from the brand's colour, and over it what another tool says; of both what cannot be read is moved."""
+    brand = color or imported.values.light.get(_PRIMARY) or imported.values.dark.get(_PRIMARY)
+    if brand is None:
+        raise CannotCreate("the file names no primary colour: say it with --color")
+    tables = {"tokens": _by_name(derive_light(brand)), "tokens.dark": _by_name(derive_dark(brand))}
+    for (table, token), source in imported.sources.items():
+        value = (imported.values.dark if table == "tokens.dark" else imported.values.light)[token]
+        if token != _PRIMARY or color is None:
+            tables[table][token] = DerivedToken(token, value, f"from {source}")
+    moved = []
+    for _ in range(_MOST_MOVES):
+        own = TokenValues(*({token.name: token.value for token in table.values()} for table in tables.values()))
+        causes = [cause for cause in find_causes(own, [base, own]) if cause.nearest]
+        for cause in causes:
+            before = tables[cause.table].get(cause.token)
+            said = f"{before.comment}; " if before and before.comment else ""
+            comment = f"{said}{cause.used} could not be read"
+            tables[cause.table][cause.token] = DerivedToken(cause.token, cause.nearest or "", comment)
+            if (cause.table, cause.token) in imported.sources:
+                moved.append(f"{cause.token} under [{cause.table}]: {cause.used} cannot be read, {cause.nearest} can")
+        if not causes:
+            break
+    return list(tables["tokens"].values()), list(tables["tokens.dark"].values()), moved
+
+
+def _by_name(tokens: Iterable[DerivedToken]) -> dict[str, DerivedToken]:
+    return {token.name: token for token in tokens}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +162,12 @@ def _proportion(path: Path, kind: str) -> float | None:
         return None
 
 
-def _theme_file(name: str, color: str, picture: _Picture | None) -> str:
+def _theme_file(
+    name: str, light: Iterable[DerivedToken], dark: Iterable[DerivedToken], picture: _Picture | None
+) -> str:
     title = name.replace("-", " ").title()
     lines = [
-        f"# Made from the colour {color}. Every token below may be changed: `portal theme check {name}` says whether all can still be read.",
+        f"# Every token below may be changed: `portal theme check {name}` says whether all can still be read.",
         f'name = "{title}"',
         'extends = "base"',
     ]
@@ -118,7 +175,7 @@ def _theme_file(name: str, color: str, picture: _Picture | None) -> str:
         lines += ["", "[brand]", f'logo = "{picture.file}"', *_said_of_name(picture)]
         if picture.is_square and picture.file.endswith((".svg", ".png")):
             lines.append(f'favicon = "{picture.file}"')
-    lines += ["", "[tokens]", *map(_line, derive_light(color)), "", "[tokens.dark]", *map(_line, derive_dark(color))]
+    lines += ["", "[tokens]", *map(_line, light), "", "[tokens.dark]", *map(_line, dark)]
     return "\n".join(lines) + "\n"
 
 
@@ -130,4 +187,11 @@ def _said_of_name(picture: _Picture) -> list[str]:
 
 
 def _line(token: DerivedToken) -> str:
-    return f'{token.name} = "{token.value}"{f"  # {token.comment}" if token.comment else ""}'
+    value = token.value.replace('"', "")  # The names of fonts need none.
+    written = value if TOKENS[token.name] in (Kind.WEIGHT, Kind.LEADING) else f'"{value}"'
+    return f"{token.name} = {written}{f'  # {_in_one_line(token.comment)}' if token.comment else ''}"
+
+
+def _in_one_line(text: str) -> str:
+    """A comment with what another tool's file says: nothing in it ends the line."""
+    return "".join(character if character.isprintable() else "?" for character in text)

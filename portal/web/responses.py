@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
+from portal.web.framing import ancestors_of
 from portal.web.runtime import Runtime, current_g, current_request, current_runtime
 
 if TYPE_CHECKING:
@@ -33,7 +34,12 @@ def finish_response(response: Response) -> Response:
     request.environ[_HEADERS] = (
         runtime.headers.for_mail()
         if here.get("shows_mail")
-        else runtime.headers.for_page(tuple(here.get("form_action_origins", ())), has_token, is_pay_link)
+        else runtime.headers.for_page(
+            tuple(here.get("form_action_origins", ())),
+            has_token,
+            is_pay_link,
+            ancestors_of(request, here, is_demo=runtime.services.settings.demo),
+        )
     )
     runtime.counts.add(request.endpoint, response.status_code)
     return response

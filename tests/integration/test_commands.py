@@ -605,6 +605,7 @@ def test_theme_of_one_colour_is_made_checked_and_put_on_a_merchant(commands, tmp
         (("acme", "--color", "#123456"), "there is a theme named acme already"),
         (("x", "--color", "#123456", "--logo", "none.svg"), "there is no file none.svg"),
         (("x",), "--color"),
+        (("x", "--from", "none.json"), "cannot be read"),
     ],
 )
 def test_theme_that_cannot_be_made_says_why_and_writes_nothing(commands, tmp_path, monkeypatch, arguments, said):

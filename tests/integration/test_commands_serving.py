@@ -176,3 +176,18 @@ def _static_root(port: int) -> str:
             assert found is not None
             return found[0]
     raise AssertionError("a page of no merchant is not found")
+
+
+def test_gallery_of_a_theme_is_served_on_this_machine_until_it_is_stopped(tmp_path: Path):
+    with starting("sqlite://", tmp_path) as start:
+        preview = start("theme", "preview", "savane", "--port", "0")
+        assert preview.stdout is not None
+        port = int(re.fullmatch(r"ready at http://127\.0\.0\.1:(\d+)\n", preview.stdout.readline())[1])  # type: ignore[index]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/?entry=overview", timeout=20) as answer:
+            page = answer.read().decode()
+        assert "<h1>savane</h1>" in page
+
+        preview.send_signal(signal.SIGTERM)
+        assert preview.wait(timeout=20) == 0
+        none = start("theme", "preview", "none")
+        assert none.wait(timeout=20) == 2

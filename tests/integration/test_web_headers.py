@@ -92,7 +92,7 @@ def test_page_of_a_customer_is_never_cached(app: Flask, account: Account) -> Non
                 answer = client.open(path_of(rule), method=method, headers={"Sec-Fetch-Site": "same-origin"})
 
                 assert answer.headers["Cache-Control"] == "no-store", rule
-                assert answer.headers["Vary"] == "Cookie", rule
+                assert answer.headers["Vary"] == "Cookie, Sec-Fetch-Dest, Portal-Frame", rule
 
 
 def test_policy_of_a_page_is_strict(app: Flask, account: Account) -> None:
@@ -116,9 +116,9 @@ def test_page_that_leads_to_a_gateway_names_it(app: Flask, account: Account) -> 
 def test_demo_may_be_framed_by_this_machine_alone(app_with: AppWith) -> None:
     app = app_with(demo=True, demo_mail_dir="/nowhere")
 
-    assert (
-        policy_of(app.test_client().get("/acme/sign-in"))["frame-ancestors"] == "http://127.0.0.1:* http://localhost:*"
-    )
+    in_frame = app.test_client().get("/acme/sign-in", headers={"Sec-Fetch-Dest": "iframe"})
+    assert policy_of(in_frame)["frame-ancestors"] == "http://127.0.0.1:* http://localhost:*"
+    assert policy_of(app.test_client().get("/acme/sign-in"))["frame-ancestors"] == "'none'"
 
 
 def test_url_with_a_token_is_not_sent_as_a_referrer(app: Flask, account: Account) -> None:

@@ -21,8 +21,10 @@ def change_settings(
     session: Session, merchant_id: str, changes: Mapping[str, Any], *, actor: Actor, at: datetime
 ) -> None:
     """Take sections of a document ({"pages": {…}}) in place of the merchant's own; the other sections stay."""
-    document = {**write_document(get_merchant(session, merchant_id).settings), **changes}
-    apply_settings(session, merchant_id, read_document(document, languages=available_locales()), actor=actor, at=at)
+    merchant = get_merchant(session, merchant_id)
+    document = {**write_document(merchant.settings), **changes}
+    settings = read_document(document, languages=available_locales(), mode=merchant.mode)
+    apply_settings(session, merchant_id, settings, actor=actor, at=at)
 
 
 def set_payment_options(

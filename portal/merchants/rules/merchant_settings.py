@@ -22,6 +22,7 @@ from portal.merchants.rules.context_fields import (
     SECTIONS,
     ContextField,
 )
+from portal.merchants.rules.embed_settings import Embed, is_of_this_machine
 from portal.merchants.rules.field_settings import NO_CHOICE, Fields, in_force, write_field
 from portal.merchants.rules.notice_settings import Notices
 from portal.merchants.rules.payment_options import AmountLimits, PaymentOptions
@@ -217,6 +218,7 @@ class MerchantSettings(Section):
     transfer: Accounts = Field(default_factory=dict)
     promises: Promises = Promises()
     languages: Languages = Languages()
+    embed: Embed = Embed()
 
     @cached_property
     def context_fields(self) -> tuple[ContextField, ...]:
@@ -242,8 +244,9 @@ class MerchantSettings(Section):
         )
 
 
-def read_document(document: Mapping[str, Any], *, languages: Collection[str]) -> MerchantSettings:
-    """Return the settings of a document, keys that are absent at their defaults. `languages` are those that the portal has.
+def read_document(document: Mapping[str, Any], *, languages: Collection[str], mode: str = "live") -> MerchantSettings:
+    """Return the settings of a document, keys that are absent at their defaults. `languages` are those that the portal has, `mode` is the
+    merchant's.
 
     Raises InvalidSettings with all faults, by path.
     """
@@ -256,6 +259,12 @@ def read_document(document: Mapping[str, Any], *, languages: Collection[str]) ->
     named |= {f"documents.languages.{country}": name for country, name in settings.documents.languages.items()}
     known = ", ".join(sorted(languages))
     faults = [Fault(path, f"{name} is not one of {known}") for path, name in named.items() if name not in languages]
+    if mode == "live":
+        faults += [
+            Fault(f"embed.origins.{place}", "is of this machine, which only a test merchant names")
+            for place, origin in enumerate(settings.embed.origins)
+            if is_of_this_machine(origin)
+        ]
     if faults:
         raise InvalidSettings(faults)
     return settings

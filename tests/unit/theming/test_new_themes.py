@@ -90,7 +90,7 @@ def test_wide_logo_has_the_name_in_it_unless_told(tmp_path, width, told, shows):
 
 
 def test_every_colour_is_written_out_and_said(tmp_path):
-    text = (create_theme("bright", color="#00bcd4", into=tmp_path) / "theme.toml").read_text()
+    text = (create_theme("bright", color="#00bcd4", into=tmp_path).folder / "theme.toml").read_text()
 
     written = tomllib.loads(text)
     assert written["tokens"]["color_primary"] == "#00bcd4"
@@ -130,7 +130,7 @@ def test_logo_that_no_page_may_show_writes_nothing(tmp_path, file, source, said)
 
 
 def test_theme_that_is_there_is_left_as_it_is(tmp_path):
-    folder = create_theme("bright", color="#00bcd4", into=tmp_path)
+    folder = create_theme("bright", color="#00bcd4", into=tmp_path).folder
     before = (folder / "theme.toml").read_bytes()
 
     with pytest.raises(CannotCreate, match="already"):
