@@ -114,7 +114,8 @@ def new(
         raise click.ClickException(f"{target} cannot be written to: {os.strerror(fault.errno or 0)}") from None
     click.echo(created.folder)
     for sentence in (*created.moved, *(f"left out: {each}" for each in (imported.left_out if imported else ()))):
-        click.echo(sentence, err=True)
+        # Of another tool's file: nothing in it moves the cursor.
+        click.echo("".join(each if each.isprintable() else "?" for each in sentence), err=True)
     click.echo(
         f"{name} is sound. With PORTAL_THEMES_DIR={target.resolve()}: `portal theme check {name}`, and for a merchant"
         f" `portal merchant update SLUG --theme {name}`.",
@@ -168,11 +169,11 @@ def _read_tokens(path: Path) -> Imported:
     try:
         if path.stat().st_size > _MOST_TOKENS_BYTES:
             raise click.BadParameter(f"{path} is heavier than {_MOST_TOKENS_BYTES // 1024} KB", param_hint="--from")
-        return read_tokens(json.loads(path.read_text("utf-8")))
+        return read_tokens(json.loads(path.read_text("utf-8-sig")))
     except OSError as fault:
         why = os.strerror(fault.errno or 0)
         raise click.BadParameter(f"{path} cannot be read: {why}", param_hint="--from") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
-        raise click.BadParameter(f"{path} is not JSON", param_hint="--from") from None
     except NoTokens as fault:
         raise click.BadParameter(f"{path} {fault}", param_hint="--from") from None
+    except (ValueError, RecursionError):  # Among them numbers of thousands of digits, and bytes that are no text.
+        raise click.BadParameter(f"{path} is not JSON", param_hint="--from") from None

@@ -22,8 +22,8 @@ def renew_themes(
     try:
         themes = load_themes(folders)
         prepare(themes)
-    except (RuntimeError, OSError) as fault:
-        _log.error("themes.reload_failed", extra={"reason": str(fault)})
+    except Exception as fault:  # Whatever a folder may hold: a process that serves goes on with what it has.
+        _log.error("themes.reload_failed", extra={"reason": f"{type(fault).__name__}: {fault}"})
         return False
     renderer.replace_themes(themes)
     _log.info("themes.reloaded", extra={"themes": sorted(themes.themes)})

@@ -63,6 +63,7 @@ class ThemeRendering:
         self._compiled = compiled
         self._themes = ThemeSet({**themes.themes, theme.slug: theme})
         self._theme, self._own = theme, own
+        self._bundled: dict[str, Environment] = {}
         self._page: object = None
         self._template = ""
         self.faults: list[Fault] = []
@@ -102,9 +103,11 @@ class ThemeRendering:
 
     def _ours(self, locale: str) -> Environment:
         """The environment of our own templates."""
-        environment = build_environment(ThemeLoader(self._themes.get(BASE), TEMPLATES), locale, STATIC)
-        environment.bytecode_cache = self._compiled
-        return environment
+        if locale not in self._bundled:
+            environment = build_environment(ThemeLoader(self._themes.get(BASE), TEMPLATES), locale, STATIC)
+            environment.bytecode_cache = self._compiled
+            self._bundled[locale] = environment
+        return self._bundled[locale]
 
     def _render_mail(self, environment: Environment, mail: MailExample) -> None:
         text = self._render(environment, f"{mail.template}.txt", mail.page)

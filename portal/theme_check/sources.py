@@ -35,12 +35,22 @@ def own_templates(folder: Path) -> dict[str, Path]:
 def find_source_faults(environment: Environment, slug: str, name: str, path: Path, fields: set[str]) -> Iterator[Fault]:
     """All that is wrong with the source of one template. `fields` are those of its page, to say where an undefined name may be meant."""
     try:
+        yield from _source_faults(environment, slug, name, path, fields)
+    except RecursionError:
+        yield Fault(slug, path, 0, "extends or includes itself, or is nested too deeply", "template")
+
+
+def _source_faults(environment: Environment, slug: str, name: str, path: Path, fields: set[str]) -> Iterator[Fault]:
+    try:
         source = path.read_text("utf-8")
         environment.compile(source, name, str(path))
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, OSError):
         return  # The start-up says so already.
     except TemplateSyntaxError as fault:
         yield _syntax_fault(environment, slug, path, fault)
+        return
+    except (ValueError, OverflowError) as fault:  # What it says is worked out when it is compiled.
+        yield Fault(slug, path, 0, f"cannot be compiled: {fault}", "template")
         return
     tree = environment.parse(source)
     yield from _undefined_names(environment, slug, path, tree, fields)

@@ -18,6 +18,8 @@ WHITE, BLACK = "#ffffff", "#000000"
 _MOST_CHARACTERS = 80
 _FUNCTIONS = {"rgb", "rgba", "hsl", "hsla", "oklch"}
 _GREY = 0.002
+_MOST = 1000
+"""More than any component of a colour; what is no number at all is not less."""
 _NAMES = {"white", "black", "transparent"}
 _COARSE = 10
 _STEPS = 400  # Of the lightness of OKLCH, from black to white: finer than a screen of 8 bits shows in most hues.
@@ -121,8 +123,8 @@ def from_components(space: str, components: object) -> str:
     if not isinstance(components, list) or len(components) != 3:
         raise ValueError("has not three components")
     parts = [0.0 if part == "none" else part for part in components]
-    if not all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts):
-        raise ValueError("has a component that is not a number")
+    if not all(isinstance(part, (int, float)) and not isinstance(part, bool) and abs(part) <= _MOST for part in parts):
+        raise ValueError("has a component that is not a number of any colour")
     if space in ("hsl", "hwb"):
         parts = [parts[0], parts[1] / 100, parts[2] / 100]
     from coloraide import Color

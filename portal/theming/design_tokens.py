@@ -76,9 +76,20 @@ def _written(kind: str, value: Any) -> str | float | None:
         return f"{value.get('value')}{value.get('unit', '')}" if isinstance(value, dict) else str(value)
     if kind == "fontFamily":
         return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    if kind == "fontWeight":
-        return _WEIGHTS.get(value.lower(), value) if isinstance(value, str) else float(value)
-    return float(value) if kind == "number" and isinstance(value, (int, float)) else None
+    if kind == "fontWeight" and isinstance(value, str):
+        return _WEIGHTS.get(value.lower(), value)
+    if kind in ("fontWeight", "number"):
+        return _number(value)
+    return None
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("is not a number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("is not a number") from None
 
 
 def _colour(value: Any) -> str:

@@ -101,7 +101,10 @@ def read_theme(path: Path) -> tuple[ThemeFile, list[Fault]]:
         table = tomllib.loads(text)
     except UnicodeDecodeError:
         return _blank(slug, path), [*faults, Fault(slug, path, 0, "is not a text in UTF-8", "toml")]
-    except tomllib.TOMLDecodeError as fault:
+    except (OSError, RecursionError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else "it is nested too deeply"
+        return _blank(slug, path), [*faults, Fault(slug, path, 0, f"cannot be read: {why}", "toml")]
+    except ValueError as fault:  # TOMLDecodeError, or a number of thousands of digits.
         at = re.search(r"line (\d+)", str(fault))
         return _blank(slug, path), [
             *faults,

@@ -14,12 +14,13 @@ from portal.theming.design_tokens import DesignToken, flatten
 from portal.theming.tokens import TOKENS, Kind, TokenValues, clean_value
 
 _APPEARANCE_KEYS = {"theme", "variables", "rules", "labels", "inputs", "disableAnimations", "overlays"}
-_NIGHT = {"night"}
+_NIGHT = "night"
 # Names of Stripe's that are not those of our tokens; the token's own name goes before them.
 _STRIPE_NAMES = {
     "colorSecondaryText": "color_text_secondary", "buttonPrimaryColorBackground": "color_primary",
     "buttonPrimaryColorText": "accessible_color_on_color_primary",
 }  # fmt: skip
+_MOST_SHOWN = 60
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # Groups in which tools keep their tokens; they say nothing of what a token is for.
 _GROUPS = frozenset(
@@ -55,6 +56,14 @@ _USUAL_NAMES: dict[str, tuple[str, ...]] = {
 _BY_WORDS = {words: (name, rank) for name, usual in _USUAL_NAMES.items() for rank, words in enumerate(usual)}
 
 
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # A number of thousands of digits.
+        text = "a number"
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+
+
 class NoTokens(ValueError):
     """A document that is neither of the two."""
 
@@ -81,7 +90,7 @@ def read_tokens(document: Any) -> Imported:
 
 
 def _read_appearance(document: Mapping[str, Any]) -> Imported:
-    table = "tokens.dark" if document.get("theme") in _NIGHT else "tokens"
+    table = "tokens.dark" if document.get("theme") == _NIGHT else "tokens"
     found = _Found()
     for name, value in document["variables"].items():
         own = "_".join(_CAMEL.split(str(name))).lower()
@@ -132,7 +141,7 @@ class _Found:
         try:
             text = clean_value(token, value)
         except ValueError as fault:
-            self.left_out.append(f"{source}: {value!r} {fault}")
+            self.left_out.append(f"{source}: {_short(value)} {fault}")
             return
         place = (table, token)
         known = self.values.get(place)

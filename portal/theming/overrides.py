@@ -47,6 +47,10 @@ def _check_source(slug: str, path: Path, replaced: Path) -> Iterator[Fault]:
     except UnicodeDecodeError:
         yield Fault(slug, path, 0, "is not a text in UTF-8", "template")
         return
+    except (OSError, RecursionError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else "it is nested too deeply"
+        yield Fault(slug, path, 0, f"cannot be read: {why}", "template")
+        return
     for name in sorted((_templates_used(environment, replaced) & PROTECTED) - used):
         yield Fault(slug, path, 0, f"leaves out {name}, which the page it replaces has", "override")
 

@@ -165,7 +165,7 @@ def _clean_number(kind: Kind, value: object) -> str:
         raise ValueError("is not a number")
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError("is not a number") from None
     lowest, highest = (100, 900) if kind is Kind.WEIGHT else (1.2, 2.0)
     if not lowest <= number <= highest:

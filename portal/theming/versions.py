@@ -15,7 +15,9 @@ def version_on_disk(folders: Iterable[Path] = ()) -> str:
     seen = []
     for folder in (THEMES, *folders):
         for path in sorted(folder.rglob("*")):
-            with suppress(FileNotFoundError):  # Removed at this moment: the next look will see it.
+            with suppress(
+                OSError
+            ):  # Removed at this moment, or a link that leads nowhere: nothing that a theme is made of.
                 stat = path.stat()
                 seen.append(f"{path}\0{stat.st_mtime_ns}\0{stat.st_size}")
     return fingerprint("\n".join(seen).encode())

@@ -109,6 +109,8 @@ class LiveThemes:
             return self._look
 
     def _take(self, look: Look) -> None:
-        versions = {**self._versions, look.static_files.digest: look.static_files}
+        # The present one last, also one that was there before: the oldest go first.
+        known = {digest: files for digest, files in self._versions.items() if digest != look.static_files.digest}
+        versions = {**known, look.static_files.digest: look.static_files}
         self._versions = dict(list(versions.items())[-_MOST_VERSIONS:])
         self._look = look

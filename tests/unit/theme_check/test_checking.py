@@ -169,3 +169,21 @@ def test_theme_of_the_documentation_is_sound(faults):
 
 def test_theme_without_a_fault_is_sound_and_so_are_ours(faults):
     assert [faults[slug] for slug in ("whole", "acme", "base", "savane")] == [[], [], [], []]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ('{% extends "overview.html" %}', "extends or includes itself"),
+        (LAYOUT + "{{ 9999999999 ** 9999 }}{% endblock %}", "cannot be compiled"),
+    ],
+)
+def test_template_that_no_end_is_found_of_is_a_fault(tmp_path, source, said):
+    (tmp_path / "odd" / "templates").mkdir(parents=True)
+    (tmp_path / "odd" / "theme.toml").write_text('name = "Odd"\n')
+    (tmp_path / "odd" / "templates" / "overview.html").write_text(source)
+
+    found = check_themes([tmp_path], only="odd")
+
+    assert said in found[0].sentence
+    assert {fault.path.name for fault in found} == {"overview.html"}

@@ -115,6 +115,8 @@ def test_colour_of_every_space_is_read(value, colour):
     "value",
     [
         {"colorSpace": "srgb", "components": [1, 0]}, {"colorSpace": "nowhere", "components": [1, 0, 0]}, {"colorSpace": "srgb"}, 7, None, "teal",
+        {"colorSpace": "oklch", "components": [float("nan"), 0, 0]}, {"colorSpace": "oklch", "components": [float("inf"), 0, 0]},
+        {"colorSpace": "oklch", "components": [1e308, 1e308, 1e308]}, {"colorSpace": "srgb", "components": [10**400, 0, 0]},
         {"colorSpace": "srgb", "components": [1, 0, True]}, {"colorSpace": "srgb", "components": [0, 0, 0], "alpha": 0.5},
     ],
 )  # fmt: skip
@@ -159,4 +161,23 @@ def test_whatever_is_in_a_file_is_taken_left_out_or_refused(document):
         return
     assert set(found.sources) == {("tokens", name) for name in found.values.light} | {
         ("tokens.dark", name) for name in found.values.dark
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("fontWeight", []), ("fontWeight", None), ("fontWeight", 10**400), ("number", 10**400)],
+)
+def test_number_that_is_none_is_left_out_and_said(kind, value):
+    found = read_tokens({"font": {"weight": {"bold": {"$type": kind, "$value": value}}}})
+
+    assert found.values == TokenValues({}, {})
+    assert len(found.left_out) == 1
+    assert len(found.left_out[0]) < 160
+
+
+@pytest.mark.parametrize("theme", [["night"], {}, 7, None])
+def test_theme_of_stripe_that_is_none_is_the_light_one(theme):
+    assert read_tokens({"theme": theme, "variables": {"colorPrimary": "#123456"}}).values.light == {
+        "color_primary": "#123456"
     }

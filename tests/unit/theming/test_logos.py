@@ -72,3 +72,46 @@ def test_theme_with_an_unsafe_logo_is_not_used(tmp_path):
 
     assert loaded.get("loud").slug == "base"
     assert [(fault.line, fault.kind) for fault in loaded.faults] == [(3, "logo")]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        START.encode("utf-16") + "</svg>".encode("utf-16-le"),
+        f'<?xml version="1.0" encoding="foo-9"?>{START}</svg>'.encode(),
+        b'<html xmlns="http://www.w3.org/1999/xhtml"><meta http-equiv="refresh" content="0;url=https://evil.example/"/></html>',
+        f'{START}<form xmlns="http://www.w3.org/1999/xhtml" action="https://evil.example/"/></svg>'.encode(),
+        f'{START}<set attributeName="onclick" to="x()"/></svg>'.encode(),
+        f'{START}<a ping="https://evil.example/"/></svg>'.encode(),
+        f'{START}<path style="fill:u\\72l(https://evil.example/)"/></svg>'.encode(),
+        f'{START}<path style="fill:image-set(&quot;https://evil.example/&quot;)"/></svg>'.encode(),
+        f"{START}<style><g/>rect{{fill:url(https://evil.example/)}}</style></svg>".encode(),
+        b"<svg/>",
+    ],
+)
+def test_drawing_in_disguise_is_unfit(tmp_path, source):
+    (tmp_path / "logo.svg").write_bytes(source)
+
+    assert len(list(find_unfit(tmp_path / "logo.svg"))) >= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("logo.webp", b"RIFF\x10\0\0\0AVI "),
+        ("logo.png", b"\x89PNG\r\n\x1a\n"),
+        ("LOGO.PNG", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(20)),
+    ],
+)
+def test_picture_that_is_none_is_unfit(tmp_path, name, source):
+    (tmp_path / name).write_bytes(source)
+
+    assert len(list(find_unfit(tmp_path / name))) == 1
+
+
+def test_what_drawing_programs_note_is_no_fault(tmp_path):
+    (tmp_path / "LOGO.SVG").write_text(
+        f'{START}<sodipodi:namedview xmlns:sodipodi="http://sodipodi.sourceforge.net/DTD/sodipodi-0.dtd"/><path d="M1 1"/></svg>'
+    )
+
+    assert list(find_unfit(tmp_path / "LOGO.SVG")) == []

@@ -12,6 +12,7 @@ from portal.theming.colour import contrast
 from portal.theming.marks import draw_mark
 from portal.theming.themes import load_themes
 from portal.theming.tokens import TOKENS, palette, pay_button
+from portal.theming.versions import version_on_disk
 
 
 @pytest.fixture
@@ -234,3 +235,39 @@ def test_documentation_lists_the_tokens_and_no_others():
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
 
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(TOKENS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name = "L"\n[tokens]\nfont_weight_bold = ' + "9" * 400,
+        'name = "L"\n[tokens]\nfont_weight_bold = ' + "9" * 5000,
+        "a = " + "[" * 5000,
+    ],
+)
+def test_file_that_cannot_be_read_is_a_fault_of_its_theme_alone(write_theme, text):
+    folder = write_theme(text)
+    write_theme('name = "Fine"\n', slug="fine")
+
+    loaded = load_themes([folder])
+
+    assert {fault.theme for fault in loaded.faults} == {"loud"}
+    assert loaded.get("fine").slug == "fine"
+
+
+def test_template_that_is_nested_too_deeply_is_a_fault_of_its_theme(write_theme):
+    folder = write_theme('name = "L"\n', templates__overview_dot_html="{{ " + "(" * 3000 + ")" * 3000 + " }}")
+
+    assert {fault.theme for fault in load_themes([folder]).faults} == {"loud"}
+
+
+def test_folder_in_place_of_the_file_and_links_in_a_circle_are_no_error(write_theme, tmp_path):
+    folder = write_theme('name = "L"\n')
+    (folder / "odd" / "theme.toml").mkdir(parents=True)
+    (folder / "loud" / "loop").symlink_to("loop")
+
+    loaded = load_themes([folder])
+
+    assert {fault.theme for fault in loaded.faults} == {"odd"}
+    assert loaded.get("loud").slug == "loud"
+    assert version_on_disk([folder]) == version_on_disk([folder])
