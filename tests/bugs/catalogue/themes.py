@@ -25,7 +25,16 @@ BUGS: tuple[Bug, ...] = (
     ),
     bug(
         "a theme hides the payment panel",
-        ("portal/rendering/renderer.py", "            if shows_panel(name, page) and", "            if not page and"),
+        ("portal/rendering/renderer.py", "            if not shows_panel(name, page):", "            if page:"),
+        likely=(_GUARD,),
+    ),
+    bug(
+        "a theme shows a payment panel of its own",
+        (
+            "portal/rendering/panel_guard.py",
+            "elif any(panel not in html for panel in _PANEL.findall(ours)):",
+            "elif False:",
+        ),
         likely=(_GUARD,),
     ),
     bug(
