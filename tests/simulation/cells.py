@@ -37,9 +37,9 @@ _LATE = {
     "failed": frozenset({"declined", "insufficient_funds", "other_amount"}),
     "canceled": frozenset({"canceled", "succeeded", "other_amount"}),
     "expired": frozenset({"canceled", "succeeded", "other_amount"}),
-    "abandoned": frozenset({"canceled", "succeeded"}),
+    "abandoned": frozenset({"canceled", "succeeded", "other_amount"}),
 }
-"""What the provider answers about a payment that ended so. (Of a page that was never paid it tells no amount.)"""
+"""What the provider answers about a payment that ended so."""
 
 NOT_OF_PAYMENTS = {
     **dict.fromkeys(

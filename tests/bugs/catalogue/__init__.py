@@ -6,6 +6,7 @@ from tests.bugs.catalogue import (
     card_numbers,
     database,
     documents,
+    frames,
     importing,
     mail,
     money,
@@ -42,5 +43,6 @@ BUGS: tuple[Bug, ...] = (
     *pay_links.BUGS,
     *people.BUGS,
     *privacy.BUGS,
+    *frames.BUGS,
     *themes.BUGS,
 )

@@ -8,6 +8,8 @@ _FALLBACKS = "tests/integration/test_theme_fallbacks.py"
 _GUARD = "tests/unit/rendering/test_fallbacks.py"
 _LIVE = "tests/integration/test_live_themes.py"
 _CHECK = "tests/unit/theme_check/test_checking.py"
+_NEW = "tests/unit/theming/test_new_themes.py"
+_GALLERY = "tests/unit/gallery/test_gallery.py"
 
 
 BUGS: tuple[Bug, ...] = (
@@ -52,5 +54,24 @@ BUGS: tuple[Bug, ...] = (
             "    for locale in ():\n",
         ),
         likely=(_CHECK,),
+    ),
+    bug(
+        "the colour of links is not moved until it can be read",
+        (
+            "portal/theming/derivation.py",
+            "    link = _readable(button, [page, inset, mix(0.07, button, page)])",
+            "    link = button",
+        ),
+        likely=(_NEW,),
+    ),
+    bug(
+        "a theme that cannot be made is left half made",
+        ("portal/theming/creation.py", 'draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=into))', "draft = into"),
+        likely=(_NEW,),
+    ),
+    bug(
+        "the gallery answers to names of others",
+        ("portal/gallery/app.py", "            abort(400)", "            pass"),
+        likely=(_GALLERY,),
     ),
 )
