@@ -14,7 +14,7 @@ from portal.theming.design_tokens import DesignToken, flatten
 from portal.theming.tokens import TOKENS, Kind, TokenValues, clean_value
 
 _APPEARANCE_KEYS = {"theme", "variables", "rules", "labels", "inputs", "disableAnimations", "overlays"}
-_NIGHT = {"night"}
+_NIGHT = "night"
 # Names of Stripe's that are not those of our tokens; the token's own name goes before them.
 _STRIPE_NAMES = {
     "colorSecondaryText": "color_text_secondary", "buttonPrimaryColorBackground": "color_primary",
@@ -81,7 +81,7 @@ def read_tokens(document: Any) -> Imported:
 
 
 def _read_appearance(document: Mapping[str, Any]) -> Imported:
-    table = "tokens.dark" if document.get("theme") in _NIGHT else "tokens"
+    table = "tokens.dark" if document.get("theme") == _NIGHT else "tokens"
     found = _Found()
     for name, value in document["variables"].items():
         own = "_".join(_CAMEL.split(str(name))).lower()
