@@ -132,7 +132,10 @@ class Renderer:
             return template(name).render(page=page, shell=shell)
 
         def is_whole(html: str) -> None:
-            if shows_panel(name, page) and (fault := next(find_unguarded(html, shell), None)):
+            if not shows_panel(name, page):
+                return
+            ours = self.template(name, theme=BASE, locale=locale, static=shell.static).render(page=page, shell=shell)
+            if fault := next(find_unguarded(html, shell, ours), None):
                 raise PanelOutOfSight(fault)
 
         return self.build(name, build, theme=theme, locale=locale, static=shell.static, check=is_whole)

@@ -30,7 +30,7 @@ from portal.theme_check.markup import FOREIGN_FORM, find_dropped
 from portal.theme_check.sources import undefined_sentence
 from portal.theme_check.undefined import Recorded, recording
 from portal.theming.faults import Fault, did_you_mean, nearest_name
-from portal.theming.themes import Theme, ThemeSet
+from portal.theming.themes import BASE, Theme, ThemeSet
 
 _IMPORTED = re.compile(r"the template '([^']+)' \(imported")
 
@@ -96,8 +96,15 @@ class ThemeRendering:
         if html is not None:
             self._check_markup(html, is_mail=False)
             if shows_panel(example.template, example.page):
-                for sentence in find_unguarded(html, shell):
+                ours = self._ours(locale).get_template(example.template).render(page=example.page, shell=shell)
+                for sentence in find_unguarded(html, shell, ours):
                     self._add(self._place(), 0, f"{sentence} (in the state {example.name})", "override")
+
+    def _ours(self, locale: str) -> Environment:
+        """The environment of our own templates."""
+        environment = build_environment(ThemeLoader(self._themes.get(BASE), TEMPLATES), locale, STATIC)
+        environment.bytecode_cache = self._compiled
+        return environment
 
     def _render_mail(self, environment: Environment, mail: MailExample) -> None:
         text = self._render(environment, f"{mail.template}.txt", mail.page)

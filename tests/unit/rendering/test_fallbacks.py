@@ -61,6 +61,15 @@ HOSTILE = {
     "in a comment": {"templates/checkout/review.html": _replaced(f"<!-- {PANEL} -->")},
     "below a style of its own": {"templates/layouts/account.html": ACCOUNT.replace("{% block body %}", '{% block head %}<link rel="stylesheet" href="{{ static }}/themes/loud/x.css">{% endblock %}{% block body %}')},
     "below a script of its own": {"templates/layouts/account.html": ACCOUNT.replace("{% block body %}", '{% block head %}<script src="{{ static }}/themes/loud/x.js"></script>{% endblock %}{% block body %}')},
+    "in an element that closes itself": {"templates/checkout/review.html": _replaced(f"<div hidden/>{PANEL}")},
+    "in one that ends elsewhere": {"templates/checkout/review.html": _replaced(f"<div hidden><table></div></table>{PANEL}")},
+    "as a class that stands second": {"templates/checkout/review.html": _replaced(f'<div class="hidden-text" class="stack">{PANEL}</div>')},
+    "below a style in capitals": {"templates/checkout/review.html": _replaced(f'<link rel="STYLESHEET" href="/x.css">{PANEL}')},
+    "below a style named twice": {"templates/checkout/review.html": _replaced(f'<link rel="stylesheet" href="/x.css" href="{{{{ shell.brand.stylesheet }}}}">{PANEL}')},
+    "below a script by a detour": {"templates/checkout/review.html": _replaced(f'<script src="{{{{ static }}}}/js/../themes/loud/x.js"></script>{PANEL}')},
+    "below another base": {"templates/checkout/review.html": _replaced(f'<base href="https://evil.example/">{PANEL}')},
+    "under a dialog": {"templates/checkout/review.html": _replaced(f"<dialog open>Nothing to pay</dialog>{PANEL}")},
+    "as one of its own": {"templates/checkout/review.html": _replaced('{% if false %}' + PANEL + '{% endif %}<section class="payment-panel" aria-label="Payment"><button data-primary>Pay 1 cent</button></section>')},
     "below a layout that hides": {"templates/layouts/account.html": ACCOUNT.replace("<main ", "<main hidden ")},
 }  # fmt: skip
 
