@@ -270,7 +270,8 @@ def test_worker_does_what_is_due_and_ends(commands, acme):
 
 
 def test_themes_are_listed_and_checked(commands, tmp_path, monkeypatch):
-    assert [line.split()[0] for line in commands.run("theme", "list").out.splitlines()] == ["acme", "base", "savane"]
+    listed = {line.split()[0] for line in commands.run("theme", "list").out.splitlines()}
+    assert listed >= {"acme", "base", "savane"}
     assert commands.run("theme", "check").code == 0
     assert commands.run("theme", "check", "none").code == 2
 

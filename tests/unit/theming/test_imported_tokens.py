@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.theming.colour import contrast
@@ -154,6 +154,7 @@ _JSON = st.recursive(
 
 
 @given(_JSON)
+@example({"theme": [], "variables": {}})  # What is no text is no name of a theme.
 def test_whatever_is_in_a_file_is_taken_left_out_or_refused(document):
     try:
         found = read_tokens(document)

@@ -32,7 +32,8 @@ def write_theme(tmp_path):
 
 def test_bundled_themes_are_sound():
     assert check_themes() == []
-    assert [row.slug for row in list_themes() if row.sound] == ["acme", "base", "savane"]
+    sound = {row.slug for row in list_themes() if row.sound}
+    assert sound == {"base", "acme", "savane", "kontor", "nakhla", "norra", "orval", "rivermouth", "zazou"}
 
 
 # Design, section 4: measured in a browser.
@@ -165,7 +166,7 @@ def test_template_that_leaves_out_the_payment_panel_is_a_fault(write_theme, tmp_
     (bundled / "review.html").write_text('{% include "components/payment_panel.html" %}')
     folder = write_theme('name = "Loud"', templates__review_dot_html="<h1>Pay</h1>")
 
-    (fault,) = load_themes([folder], templates=bundled).faults
+    (fault,) = (fault for fault in load_themes([folder], templates=bundled).faults if fault.theme == "loud")
 
     assert "leaves out components/payment_panel.html" in fault.sentence
 
