@@ -1,4 +1,4 @@
-"""Which state of the theme folders is on the disk: told by names, times and sizes, so that it costs no reading."""
+"""Which state of the theme folders is on the disk: known by names, times and sizes, so that nothing has to be read."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def processes(services: Services, settings: Settings, tmp_path: Path, write: Write, monkeypatch) -> list[Flask]:
-    """Two processes of one installation, as it were, whose merchant wears the theme."""
+    """Two processes of one installation, as it were, whose merchant has the theme."""
     monkeypatch.setattr(live_themes, "_LOOK_EVERY_SECONDS", 0)
     with services.database.unit_of_work() as session:
         customers.add_merchant(session, at=services.clock.now(), theme="loud")
