@@ -54,7 +54,9 @@ def page_and_shell(entry: Entry, themes: ThemeSet, choice: Choice, static: str) 
         themes, theme=choice.theme, locale=choice.locale, current=example.current, direction=direction(choice.locale)
     )
     theme = themes.get(choice.theme)
-    brand = build_brand(theme, name=shell.brand.name, static=static, locale=choice.locale)
+    brand = build_brand(
+        theme, name="", static=static, locale=choice.locale
+    )  # The theme's own name: it has no merchant here.
     return example.page, replace(shell, static=static, brand=brand)
 
 

@@ -66,6 +66,12 @@ def test_fields_of_the_page_and_of_the_values_in_it_are_on_the_page(gallery: Fla
     assert "<code>shell.brand.logo_shows_name</code>" in page
 
 
+def test_theme_is_shown_under_its_own_name():
+    page = create_gallery("nakhla").test_client().get("/show/overview?locale=ar").text
+
+    assert bundled_themes().get("nakhla").brand.display_name in page
+
+
 def test_what_is_not_there_is_a_404_and_a_strange_choice_is_the_plain_one(gallery: FlaskClient):
     assert gallery.get("/?entry=none").status_code == 404
     assert gallery.get("/show/none").status_code == 404
