@@ -78,12 +78,12 @@ def check(name: str | None, as_json: bool) -> None:
 @click.option(
     "--logo-shows-name/--logo-without-name",
     default=None,
-    help="Whether the merchant's name is written in the logo; a logo that is 2.2 times as wide as high has it unless told.",
+    help="Whether the merchant's name is written in the logo; a logo that is 2.2 times as wide as high has it unless said otherwise.",
 )
 @click.option(
     "--into",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder that gets the theme's; the first of PORTAL_THEMES_DIR, or this one, unless told.",
+    help="The folder that gets the theme's; the first of PORTAL_THEMES_DIR, or this one, unless said otherwise.",
 )
 def new(
     name: str,

@@ -88,7 +88,10 @@ def _undefined_names(
     environment: Environment, slug: str, path: Path, tree: nodes.Template, fields: set[str]
 ) -> Iterator[Fault]:
     names = (
-        meta.find_undeclared_variables(tree) - {*_GIVEN, *environment.globals} - _asked_for(tree) - set(_defined(tree))
+        meta.find_undeclared_variables(tree)
+        - {*_GIVEN, *environment.globals}
+        - _guarded_names(tree)
+        - set(_defined(tree))
     )
     for node in tree.find_all(nodes.Name):
         if node.name in names and node.ctx == "load":
@@ -105,11 +108,11 @@ def _defined(tree: nodes.Template) -> Iterator[str]:
         yield from (name if isinstance(name, str) else name[1] for name in node.names)
 
 
-def _asked_for(tree: nodes.Template) -> set[str]:
+def _guarded_names(tree: nodes.Template) -> set[str]:
     """The names of which the template asks itself whether they are defined, or gives what stands in for them."""
-    asked = [node.node for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined")]
-    asked += [node.node for node in tree.find_all(nodes.Filter) if node.name in ("default", "d") and node.node]
-    return {node.name for node in asked if isinstance(node, nodes.Name)}
+    guarded = [node.node for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined")]
+    guarded += [node.node for node in tree.find_all(nodes.Filter) if node.name in ("default", "d") and node.node]
+    return {node.name for node in guarded if isinstance(node, nodes.Name)}
 
 
 def _unknown_templates(environment: Environment, slug: str, path: Path, tree: nodes.Template) -> Iterator[Fault]:

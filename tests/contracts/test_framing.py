@@ -47,7 +47,7 @@ def ancestors_of(answer: TestResponse) -> list[str]:
     return found
 
 
-def asked(client: FlaskClient, path: str, method: str, dest: str | None) -> TestResponse:
+def send(client: FlaskClient, path: str, method: str, dest: str | None) -> TestResponse:
     said = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
     return client.open(path, method=method, headers=said | ({"Sec-Fetch-Dest": dest} if dest else {}))
 
@@ -68,7 +68,7 @@ def test_every_route_carries_the_list_in_a_frame_alone_and_some_never(app: Flask
             if method == "DELETE" and dest != "iframe":
                 continue  # What is wrong with an address is answered before any view is found.
             path = path_of(rule).replace("/acme", f"/{slug}", 1)
-            answer = asked(client, path, method, dest)
+            answer = send(client, path, method, dest)
             wanted = expected(slug, path.removeprefix(f"/{slug}"), dest) if path.startswith(f"/{slug}") else ["'none'"]
 
             assert ancestors_of(answer) == wanted, (path, dest, method)
@@ -84,14 +84,14 @@ def test_nothing_but_a_frame_gets_the_list(app: Flask, accounts: dict[str, Accou
 
 def test_what_is_no_page_of_a_merchant_is_framed_by_nobody(app: Flask, accounts: dict[str, Account]) -> None:
     for path in ("/", "/nobody/", "/nobody/embed", "/v1/docs", "/dashboard/", "/healthz", "/favicon.ico"):
-        assert ancestors_of(asked(app.test_client(), path, "GET", "iframe")) == ["'none'"], path
+        assert ancestors_of(send(app.test_client(), path, "GET", "iframe")) == ["'none'"], path
 
 
 def test_merchant_without_origins_is_framed_by_nobody(services: Services, app: Flask) -> None:
     account = make_account(services)
 
     for path in ("/acme/", "/acme/sign-in", "/acme/invoices"):
-        assert ancestors_of(asked(account.sign_in(app).client, path, "GET", "iframe")) == ["'none'"]
+        assert ancestors_of(send(account.sign_in(app).client, path, "GET", "iframe")) == ["'none'"]
 
 
 def test_policy_goes_by_the_merchant_of_the_address_and_by_nothing_that_a_page_says(
@@ -111,19 +111,19 @@ def test_the_list_of_one_merchant_is_never_answered_for_another(app: Flask, acco
     client = app.test_client()
 
     for slug in ("acme", "savane", "acme", "savane", "savane", "acme"):
-        assert ancestors_of(asked(client, f"/{slug}/sign-in", "GET", "iframe")) == LISTS[slug]
+        assert ancestors_of(send(client, f"/{slug}/sign-in", "GET", "iframe")) == LISTS[slug]
 
 
 def test_live_merchant_is_never_framed_by_this_machine(services: Services, app: Flask) -> None:
     """Not even where its settings say so, which those of a test merchant may."""
     account = make_account(services)
     allow(services, account, ["https://shop.example", "http://localhost:8000"])
-    assert ancestors_of(asked(app.test_client(), "/acme/sign-in", "GET", "iframe"))[1:] == ["http://localhost:8000"]
+    assert ancestors_of(send(app.test_client(), "/acme/sign-in", "GET", "iframe"))[1:] == ["http://localhost:8000"]
     account.database.run(lambda session: _make_live(session, account.scope.merchant_id))
 
     live = served_app(services)
 
-    assert ancestors_of(asked(live.test_client(), "/acme/sign-in", "GET", "iframe")) == ["https://shop.example"]
+    assert ancestors_of(send(live.test_client(), "/acme/sign-in", "GET", "iframe")) == ["https://shop.example"]
 
 
 def _make_live(session: object, merchant_id: str) -> None:

@@ -76,12 +76,17 @@ def _send_claimed(world: World, cell: Cell) -> None:
 
 def _resend_claimed(world: World, cell: Cell) -> None:
     """The first order was late, and is there before the second, whose process died: the provider tells of the first."""
+    _die_before_it_came(world, cell, seconds=11)
+
+
+def _die_before_it_came(world: World, cell: Cell, *, seconds: int) -> None:
+    """The order is a minute late; the page is opened after some `seconds`, and its process dies where the cell says."""
     payment = _begin(world, cell.answer)
     world.provider.fates.append("succeeded")
     moves.confirm(world, payment, faults=["late"])
     ((_, reference, request),) = world.provider.under_way
     world.provider.under_way = [(world.clock.now() + timedelta(minutes=1), reference, request)]
-    world.pass_time(seconds=11)
+    world.pass_time(seconds=seconds)
     moves.open_page(world, payment, dies_at=cell.label, faults=[FAIR])
     check(world)
     world.pass_time(minutes=1)
@@ -103,27 +108,14 @@ def _looked_up(world: World, cell: Cell) -> None:
         _looked_up_late(world, cell)
         return
     if cell.retrier == "webhook" and cell.answer == "absent":
-        _looked_up_before_it_came(world, cell)
+        # The provider does not know the late order when it is looked up, and tells of it afterwards.
+        _die_before_it_came(world, cell, seconds=1)
         return
     payment = _bring_to(world, cell)
     world.pass_time(seconds=1)
     moves.open_page(world, payment, dies_at=cell.label, faults=[_fault(cell.answer)])
     check(world)
     world.pass_time(seconds=11)
-    _go_on(world, cell, payment)
-
-
-def _looked_up_before_it_came(world: World, cell: Cell) -> None:
-    """The order was late: the provider does not know it when it is asked, and tells of it afterwards."""
-    payment = _begin(world, cell.answer)
-    world.provider.fates.append("succeeded")
-    moves.confirm(world, payment, faults=["late"])
-    ((_, reference, request),) = world.provider.under_way
-    world.provider.under_way = [(world.clock.now() + timedelta(minutes=1), reference, request)]
-    world.pass_time(seconds=1)
-    moves.open_page(world, payment, dies_at=cell.label, faults=[FAIR])
-    check(world)
-    world.pass_time(minutes=1)
     _go_on(world, cell, payment)
 
 
